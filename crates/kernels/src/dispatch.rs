@@ -1,0 +1,133 @@
+//! From a rule's number to code for the instruction set at hand.
+
+use crate::arena::{Arena, Segment};
+use crate::rules::{Rule, Visitor};
+use crate::vector::{self, Scalar};
+use crate::{reduce, update};
+
+pub type Update = unsafe fn(&Arena, &Segment);
+pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
+
+/// What runs for one rule, dtype and instruction set.
+#[derive(Clone, Copy)]
+pub struct Loops {
+    pub plain: Update,
+    pub prepared: Update,
+    pub sum_of_squares: SumOfSquares,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dtype {
+    Float32,
+    Float64,
+}
+
+/// Makes the loops of one instruction set: generic code, compiled for that set alone.
+macro_rules! loops {
+    ($module:ident, $f32:ty, $f64:ty $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+            use crate::vector::Vector;
+
+            // SAFETY (both): called only after `InstructionSet::is_available` said yes.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn run<V: Vector, R: Rule, const PREPARE: bool>(arena: &Arena, segment: &Segment) {
+                // SAFETY: the caller keeps `update`'s contract.
+                unsafe { update::update::<V, R, PREPARE>(arena, segment) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
+                // SAFETY: the caller vouches for `length` numbers at `from`.
+                reduce::sum_of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
+            }
+
+            pub fn of<R: Rule>(dtype: Dtype) -> Loops {
+                match dtype {
+                    Dtype::Float32 => Loops {
+                        plain: run::<$f32, R, false>,
+                        prepared: run::<$f32, R, true>,
+                        sum_of_squares: squares::<f32>,
+                    },
+                    Dtype::Float64 => Loops {
+                        plain: run::<$f64, R, false>,
+                        prepared: run::<$f64, R, true>,
+                        sum_of_squares: squares::<f64>,
+                    },
+                }
+            }
+        }
+    };
+}
+
+/// The instruction sets of this architecture, worst first: name, whether this processor has it.
+macro_rules! instruction_sets {
+    ($($variant:ident, $name:literal, $module:ident, $f32:ty, $f64:ty, $available:expr $(, $feature:literal)?;)*) => {
+        $(loops!($module, $f32, $f64 $(, $feature)?);)*
+
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum InstructionSet { $($variant),* }
+
+        impl InstructionSet {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Whether this processor, and its operating system, run it.
+            pub fn is_available(self) -> bool {
+                match self { $(Self::$variant => $available),* }
+            }
+
+            fn loops<R: Rule>(self, dtype: Dtype) -> Loops {
+                match self { $(Self::$variant => $module::of::<R>(dtype)),* }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+instruction_sets! {
+    Scalar, "scalar", scalar, f32, f64, true;
+    Sse2, "sse2", sse2, vector::sse2::F32x4, vector::sse2::F64x2, true, "sse2";
+    Avx2, "avx2", avx2, vector::avx2::F32x8, vector::avx2::F64x4, is_x86_feature_detected!("avx2"), "avx2";
+    Avx512, "avx512", avx512, vector::avx512::F32x16, vector::avx512::F64x8,
+        is_x86_feature_detected!("avx512f"), "avx512f";
+}
+
+#[cfg(target_arch = "aarch64")]
+instruction_sets! {
+    Scalar, "scalar", scalar, f32, f64, true;
+    Neon, "neon", neon, vector::neon::F32x4, vector::neon::F64x2, true, "neon";
+}
+
+#[cfg(target_arch = "wasm32")]
+instruction_sets! {
+    Simd128, "simd128", simd128, vector::simd128::F32x4, vector::simd128::F64x2, true, "simd128";
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")))]
+instruction_sets! {
+    Scalar, "scalar", scalar, f32, f64, true;
+}
+
+impl InstructionSet {
+    /// The widest that this processor runs.
+    pub fn best() -> Self {
+        *Self::ALL.iter().rfind(|set| set.is_available()).expect("the first is always there")
+    }
+}
+
+/// Finds the loops of the rule that it visits.
+pub struct Find {
+    pub set: InstructionSet,
+    pub dtype: Dtype,
+}
+
+impl Visitor for Find {
+    type Output = Loops;
+    fn visit<R: Rule>(self) -> Loops {
+        self.set.loops::<R>(self.dtype)
+    }
+}

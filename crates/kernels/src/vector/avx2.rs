@@ -1,0 +1,20 @@
+//! AVX2: eight float32 or four float64.
+
+use super::vector;
+use std::arch::x86_64::*;
+
+vector! {
+    F32x8(__m256), f32, 8;
+    splat: _mm256_set1_ps, load(p): _mm256_loadu_ps(p), store(p, x): _mm256_storeu_ps(p, x),
+    add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, div: _mm256_div_ps, sqrt: _mm256_sqrt_ps,
+    greater(a, b, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
+    zero(a, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, _mm256_setzero_ps())),
+}
+
+vector! {
+    F64x4(__m256d), f64, 4;
+    splat: _mm256_set1_pd, load(p): _mm256_loadu_pd(p), store(p, x): _mm256_storeu_pd(p, x),
+    add: _mm256_add_pd, sub: _mm256_sub_pd, mul: _mm256_mul_pd, div: _mm256_div_pd, sqrt: _mm256_sqrt_pd,
+    greater(a, b, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
+    zero(a, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, _mm256_setzero_pd())),
+}

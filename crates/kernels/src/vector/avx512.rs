@@ -1,0 +1,20 @@
+//! AVX-512 (foundation): sixteen float32 or eight float64.
+
+use super::vector;
+use std::arch::x86_64::*;
+
+vector! {
+    F32x16(__m512), f32, 16;
+    splat: _mm512_set1_ps, load(p): _mm512_loadu_ps(p), store(p, x): _mm512_storeu_ps(p, x),
+    add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps, div: _mm512_div_ps, sqrt: _mm512_sqrt_ps,
+    greater(a, b, yes, no): _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes),
+    zero(a, yes, no): _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, _mm512_setzero_ps()), no, yes),
+}
+
+vector! {
+    F64x8(__m512d), f64, 8;
+    splat: _mm512_set1_pd, load(p): _mm512_loadu_pd(p), store(p, x): _mm512_storeu_pd(p, x),
+    add: _mm512_add_pd, sub: _mm512_sub_pd, mul: _mm512_mul_pd, div: _mm512_div_pd, sqrt: _mm512_sqrt_pd,
+    greater(a, b, yes, no): _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), no, yes),
+    zero(a, yes, no): _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, _mm512_setzero_pd()), no, yes),
+}

@@ -1,0 +1,153 @@
+//! Lanes: the few operations that rules are written in, for every instruction set.
+//!
+//! All of them are exact in IEEE 754's sense, so that lanes of any width give the same bits.
+//! There is no fused multiply-add on purpose: WebAssembly has no deterministic one.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
+pub mod scalar;
+#[cfg(target_arch = "wasm32")]
+pub mod simd128;
+#[cfg(target_arch = "x86_64")]
+pub mod sse2;
+
+/// A floating-point type that parameters can have.
+pub trait Scalar: Copy + Send + Sync + 'static {
+    /// `x` rounded to the nearest value, ties to even.
+    fn from_f64(x: f64) -> Self;
+    fn to_f64(self) -> f64;
+}
+
+impl Scalar for f32 {
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Scalar for f64 {
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// `LANES` numbers on which each operation acts lane by lane.
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    type Scalar: Scalar;
+    const LANES: usize;
+
+    fn splat(x: Self::Scalar) -> Self;
+
+    /// # Safety
+    /// `from` must be readable for `LANES` numbers; any alignment will do.
+    unsafe fn load(from: *const Self::Scalar) -> Self;
+
+    /// # Safety
+    /// `to` must be writable for `LANES` numbers; any alignment will do.
+    unsafe fn store(self, to: *mut Self::Scalar);
+
+    fn sqrt(self) -> Self;
+
+    /// `self > other ? yes : no`: `no` where either is NaN; zeros of both signs are equal.
+    fn if_greater(self, other: Self, yes: Self, no: Self) -> Self;
+
+    /// `self == 0 ? yes : no`: `yes` for zeros of both signs, `no` for NaN.
+    fn if_zero(self, yes: Self, no: Self) -> Self;
+
+    /// `self / divisor`, but +0 where the divisor is exactly 0, whatever `self` is.
+    #[inline(always)]
+    fn div_or_zero(self, divisor: Self) -> Self {
+        divisor.if_zero(Self::splat(Self::Scalar::from_f64(0.0)), self / divisor)
+    }
+
+    /// `self < −limit ? −limit : self > limit ? limit : self`; NaN stays NaN.
+    #[inline(always)]
+    fn clamp(self, limit: Self) -> Self {
+        let low = Self::splat(Self::Scalar::from_f64(0.0)) - limit;
+        low.if_greater(self, low, self.if_greater(limit, limit, self))
+    }
+}
+
+/// Implements [`Vector`] for a register type from its intrinsics.
+macro_rules! vector {
+    (
+        $(#[$doc:meta])* $name:ident($register:ty), $scalar:ty, $lanes:literal;
+        splat: $splat:path, load($from:ident): $load:expr, store($to:ident, $value:ident): $store:expr,
+        add: $add:path, sub: $sub:path, mul: $mul:path, div: $div:path, sqrt: $sqrt:path,
+        greater($a:ident, $b:ident, $yes:ident, $no:ident): $greater:expr,
+        zero($z:ident, $zyes:ident, $zno:ident): $zero:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name($register);
+
+        vector!(@operator $name, Add, add, $add);
+        vector!(@operator $name, Sub, sub, $sub);
+        vector!(@operator $name, Mul, mul, $mul);
+        vector!(@operator $name, Div, div, $div);
+
+        // SAFETY (all of this implementation): the intrinsics need the instruction set of their
+        // module. Values are only made by loops that `dispatch` picks after it has found that set.
+        #[allow(unused_unsafe, clippy::undocumented_unsafe_blocks)]
+        impl $crate::vector::Vector for $name {
+            type Scalar = $scalar;
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            fn splat(x: $scalar) -> Self {
+                Self(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load($from: *const $scalar) -> Self {
+                Self(unsafe { $load })
+            }
+            #[inline(always)]
+            unsafe fn store(self, $to: *mut $scalar) {
+                let $value = self.0;
+                unsafe { $store }
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn if_greater(self, other: Self, yes: Self, no: Self) -> Self {
+                let ($a, $b, $yes, $no) = (self.0, other.0, yes.0, no.0);
+                Self(unsafe { $greater })
+            }
+            #[inline(always)]
+            fn if_zero(self, yes: Self, no: Self) -> Self {
+                let ($z, $zyes, $zno) = (self.0, yes.0, no.0);
+                Self(unsafe { $zero })
+            }
+        }
+    };
+    (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:path) => {
+        impl std::ops::$trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: as for the whole type, see the implementation of `Vector`.
+                #[allow(unused_unsafe)]
+                Self(unsafe { $intrinsic(self.0, other.0) })
+            }
+        }
+    };
+}
+pub(crate) use vector;

@@ -1,0 +1,20 @@
+//! NEON, which every AArch64 processor has: four float32 or two float64.
+
+use super::vector;
+use std::arch::aarch64::*;
+
+vector! {
+    F32x4(float32x4_t), f32, 4;
+    splat: vdupq_n_f32, load(p): vld1q_f32(p), store(p, x): vst1q_f32(p, x),
+    add: vaddq_f32, sub: vsubq_f32, mul: vmulq_f32, div: vdivq_f32, sqrt: vsqrtq_f32,
+    greater(a, b, yes, no): vbslq_f32(vcgtq_f32(a, b), yes, no),
+    zero(a, yes, no): vbslq_f32(vceqzq_f32(a), yes, no),
+}
+
+vector! {
+    F64x2(float64x2_t), f64, 2;
+    splat: vdupq_n_f64, load(p): vld1q_f64(p), store(p, x): vst1q_f64(p, x),
+    add: vaddq_f64, sub: vsubq_f64, mul: vmulq_f64, div: vdivq_f64, sqrt: vsqrtq_f64,
+    greater(a, b, yes, no): vbslq_f64(vcgtq_f64(a, b), yes, no),
+    zero(a, yes, no): vbslq_f64(vceqzq_f64(a), yes, no),
+}

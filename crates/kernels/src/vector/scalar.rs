@@ -1,0 +1,41 @@
+//! One lane: the plain reference, and what runs on a processor without known vectors.
+
+use super::Vector;
+
+macro_rules! scalar {
+    ($scalar:ty) => {
+        impl Vector for $scalar {
+            type Scalar = $scalar;
+            const LANES: usize = 1;
+            #[inline(always)]
+            fn splat(x: $scalar) -> Self {
+                x
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $scalar) -> Self {
+                // SAFETY: the caller vouches for the address.
+                unsafe { from.read() }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $scalar) {
+                // SAFETY: the caller vouches for the address.
+                unsafe { to.write(self) }
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                <$scalar>::sqrt(self)
+            }
+            #[inline(always)]
+            fn if_greater(self, other: Self, yes: Self, no: Self) -> Self {
+                if self > other { yes } else { no }
+            }
+            #[inline(always)]
+            fn if_zero(self, yes: Self, no: Self) -> Self {
+                if self == 0.0 { yes } else { no }
+            }
+        }
+    };
+}
+
+scalar!(f32);
+scalar!(f64);

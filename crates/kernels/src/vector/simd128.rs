@@ -1,0 +1,20 @@
+//! WebAssembly's fixed-width SIMD: four float32 or two float64.
+
+use super::vector;
+use std::arch::wasm32::*;
+
+vector! {
+    F32x4(v128), f32, 4;
+    splat: f32x4_splat, load(p): v128_load(p.cast()), store(p, x): v128_store(p.cast(), x),
+    add: f32x4_add, sub: f32x4_sub, mul: f32x4_mul, div: f32x4_div, sqrt: f32x4_sqrt,
+    greater(a, b, yes, no): v128_bitselect(yes, no, f32x4_gt(a, b)),
+    zero(a, yes, no): v128_bitselect(yes, no, f32x4_eq(a, f32x4_splat(0.0))),
+}
+
+vector! {
+    F64x2(v128), f64, 2;
+    splat: f64x2_splat, load(p): v128_load(p.cast()), store(p, x): v128_store(p.cast(), x),
+    add: f64x2_add, sub: f64x2_sub, mul: f64x2_mul, div: f64x2_div, sqrt: f64x2_sqrt,
+    greater(a, b, yes, no): v128_bitselect(yes, no, f64x2_gt(a, b)),
+    zero(a, yes, no): v128_bitselect(yes, no, f64x2_eq(a, f64x2_splat(0.0))),
+}

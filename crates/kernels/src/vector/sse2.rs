@@ -1,0 +1,32 @@
+//! SSE2, which every x86-64 processor has: four float32 or two float64.
+
+use super::vector;
+use std::arch::x86_64::*;
+
+vector! {
+    F32x4(__m128), f32, 4;
+    splat: _mm_set1_ps, load(p): _mm_loadu_ps(p), store(p, x): _mm_storeu_ps(p, x),
+    add: _mm_add_ps, sub: _mm_sub_ps, mul: _mm_mul_ps, div: _mm_div_ps, sqrt: _mm_sqrt_ps,
+    greater(a, b, yes, no): select_ps(_mm_cmpgt_ps(a, b), yes, no),
+    zero(a, yes, no): select_ps(_mm_cmpeq_ps(a, _mm_setzero_ps()), yes, no),
+}
+
+vector! {
+    F64x2(__m128d), f64, 2;
+    splat: _mm_set1_pd, load(p): _mm_loadu_pd(p), store(p, x): _mm_storeu_pd(p, x),
+    add: _mm_add_pd, sub: _mm_sub_pd, mul: _mm_mul_pd, div: _mm_div_pd, sqrt: _mm_sqrt_pd,
+    greater(a, b, yes, no): select_pd(_mm_cmpgt_pd(a, b), yes, no),
+    zero(a, yes, no): select_pd(_mm_cmpeq_pd(a, _mm_setzero_pd()), yes, no),
+}
+
+#[inline(always)]
+fn select_ps(mask: __m128, yes: __m128, no: __m128) -> __m128 {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe { _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no)) }
+}
+
+#[inline(always)]
+fn select_pd(mask: __m128d, yes: __m128d, no: __m128d) -> __m128d {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe { _mm_or_pd(_mm_and_pd(mask, yes), _mm_andnot_pd(mask, no)) }
+}

@@ -1,0 +1,74 @@
+/** Which engine runs what, and why. */
+
+import type { Arena } from '../arena.js'
+import { EngineError, messageOf, OptionError } from '../errors.js'
+import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
+import { native } from './native.js'
+import { typescript } from './typescript.js'
+import { wasm } from './wasm.js'
+
+const all: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
+export const engineNames = Object.keys(all) as readonly EngineName[]
+
+/** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
+export const NATIVE_FROM = 512
+
+/** For each engine whether it loaded, its instruction sets, and why not. */
+export function engines(): Readonly<Record<EngineName, EngineReport>> {
+  return {
+    native: native.report(),
+    wasm: wasm.report(),
+    typescript: typescript.report(),
+  }
+}
+
+export interface Choice {
+  readonly engine: Engine
+  readonly runner: Runner
+  /** Why this one, in the order in which engines were considered. */
+  readonly reasons: readonly string[]
+}
+
+/** The engine that was asked for, by option or else by the environment variable. */
+export function requestedEngine(option: EngineName | undefined): { name: EngineName; by: string } | null {
+  const variable = globalThis.process?.env?.ANTIGRAD_ENGINE || undefined
+  const name = option ?? (variable as EngineName | undefined)
+  if (name === undefined) return null
+  const by = option === undefined ? 'the environment variable ANTIGRAD_ENGINE' : 'the option engine'
+  if (!engineNames.includes(name)) {
+    throw new OptionError(by, engineNames.map((known) => `'${known}'`).join(' or '), name)
+  }
+  return { name, by }
+}
+
+/**
+ * Attaches the arena to the engine that was asked for, or else to the best one for its size.
+ *
+ * @throws EngineError where an engine was asked for and cannot run here
+ */
+export function choose(
+  arena: Arena,
+  kernel: number,
+  requested: { name: EngineName; by: string } | null,
+  instructionSet: string | undefined,
+): Choice {
+  if (requested !== null) {
+    const { name, by } = requested
+    try {
+      const engine = all[name]
+      return { engine, runner: engine.attach(arena, kernel, instructionSet), reasons: [`${by} asked for it`] }
+    } catch (thrown) {
+      throw new EngineError(name, [messageOf(thrown)])
+    }
+  }
+  const large = arena.planeLength >= NATIVE_FROM
+  const reasons = [`the optimizer has ${large ? 'at least' : 'fewer than'} ${NATIVE_FROM} parameters`]
+  for (const engine of large ? [native, wasm] : [wasm, native]) {
+    try {
+      return { engine, runner: engine.attach(arena, kernel, undefined), reasons }
+    } catch (thrown) {
+      reasons.push(`${engine.name}: ${messageOf(thrown)}`)
+    }
+  }
+  return { engine: typescript, runner: typescript.attach(arena, kernel, undefined), reasons }
+}

@@ -1,0 +1,102 @@
+import type { Arena } from '../arena.js'
+import { kernelNames, kernels } from '../rules/kernels.js'
+import type { FloatArray, Kernel, Loop, Round } from '../rules/rule.js'
+import type { Engine } from './engine.js'
+
+const rounds: Record<'float32' | 'float64', Round> = { float32: Math.fround, float64: (x) => x }
+
+const loops = new Map<string, Loop>()
+
+/** The loop of a kernel for one dtype; made once, so that the compiler sees few functions. */
+function loopOf(kernel: number, dtype: 'float32' | 'float64'): Loop {
+  const key = `${kernel} ${dtype}`
+  let loop = loops.get(key)
+  if (loop === undefined) {
+    loop = (kernels[kernelNames[kernel] as string] as Kernel)(rounds[dtype])
+    loops.set(key, loop)
+  }
+  return loop
+}
+
+/** The readable reference, and the last resort where WebAssembly is forbidden. */
+export const typescript: Engine = {
+  name: 'typescript',
+  report: () => ({ available: true, reasons: [], instructionSets: [] }),
+  attach(arena: Arena, kernel: number) {
+    const f = rounds[arena.dtype]
+    const loop = loopOf(kernel, arena.dtype)
+    const theta = arena.plane(0)
+    const g = arena.plane(1)
+    const state = Array.from({ length: arena.planeCount - 2 }, (_, k) => arena.plane(2 + k))
+    const segments = Array.from({ length: arena.tensorCount }, (_, i) => arena.segment(i))
+    const row: number[] = []
+    let prepared: FloatArray | undefined
+    let held: FloatArray | undefined
+
+    /** g ← clamp(scale·g), then g ← g + λ·θ, into an array beside the arena. */
+    const prepare = (from: number, to: number, scale: number, limit: number, decays: boolean, l2: number) => {
+      prepared ??= g.slice()
+      for (let i = from; i < to; i++) {
+        const scaled = f(scale * (g[i] as number))
+        const clamped = scaled < -limit ? -limit : scaled > limit ? limit : scaled
+        prepared[i] = decays ? f(clamped + f(l2 * (theta[i] as number))) : clamped
+      }
+      return prepared
+    }
+
+    return {
+      step() {
+        const zeroes = arena.zeroesGradients
+        for (let number = 0; number < arena.segmentCount; number++) {
+          const segment = segments[number] as Float64Array
+          const from = segment[0] as number
+          const to = from + (segment[1] as number)
+          const scale = f(segment[3] as number)
+          const limit = f(segment[4] as number)
+          const decays = segment[5] !== 0
+          const l2 = f(segment[5] as number)
+          for (let k = 6; k < segment.length; k++) row[k - 6] = f(segment[k] as number)
+          const plain = scale === 1 && limit === Infinity && !decays
+          const gradient = plain ? g : prepare(from, to, scale, limit, decays, l2)
+          let moving = theta
+          if (segment[2] !== 0) {
+            held ??= theta.slice()
+            held.set(theta.subarray(from, to), from)
+            moving = held
+          }
+          loop(moving, gradient, state, row, from, to)
+          if (zeroes) g.fill(0, from, to)
+        }
+      },
+      sumSquares() {
+        for (let tensor = 0; tensor < arena.tensorCount; tensor++) {
+          arena.setSumOfSquares(tensor, sumOfSquares(arena.view(1, tensor)))
+        }
+      },
+    }
+  },
+}
+
+const STRIPES = 16
+const BLOCK = 1 << 14
+
+/** Σ x² in the one order that crates/kernels/src/reduce.rs states. */
+function sumOfSquares(values: FloatArray): number {
+  const sums = new Float64Array(STRIPES)
+  let total = 0
+  for (let block = 0; block < values.length; block += BLOCK) {
+    const end = Math.min(block + BLOCK, values.length)
+    sums.fill(0)
+    for (let i = block; i < end; i++) {
+      const x = values[i] as number
+      ;(sums[i % STRIPES] as number) += x * x
+    }
+    for (let width = STRIPES / 2; width > 0; width /= 2) {
+      for (let stripe = 0; stripe < width; stripe++) {
+        ;(sums[stripe] as number) += sums[stripe + width] as number
+      }
+    }
+    total += sums[0] as number
+  }
+  return total
+}

@@ -1,0 +1,66 @@
+import type { Arena } from '../arena.js'
+import { messageOf } from '../errors.js'
+import type { Engine } from './engine.js'
+import { wasmBase64 } from './wasm-bytes.js'
+
+/** What the crate in wasm/ exports. */
+interface Exports {
+  step(address: number, bytes: number, kernel: number): number
+  sum_squares(address: number, bytes: number, kernel: number): number
+}
+
+let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
+
+/** Compiles synchronously: the module is small, and so the whole API can be synchronous. */
+function compile(): { module: WebAssembly.Module | null; reasons: readonly string[] } {
+  if (compiled === undefined) {
+    try {
+      const bytes = Uint8Array.from(atob(wasmBase64), (char) => char.charCodeAt(0))
+      compiled = { module: new WebAssembly.Module(bytes), reasons: [] }
+    } catch (thrown) {
+      compiled = { module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
+    }
+  }
+  return compiled
+}
+
+/** One instance a memory, for as long as the memory lives. */
+const instances = new WeakMap<WebAssembly.Memory, Exports>()
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
+  let exports = instances.get(memory)
+  if (exports === undefined) {
+    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+      imports[from] ??= {}
+      // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
+      imports[from][name] = kind === 'memory' ? memory : () => {}
+    }
+    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    instances.set(memory, exports)
+  }
+  return exports
+}
+
+/** The same Rust as WebAssembly with 128-bit vectors. */
+export const wasm: Engine = {
+  name: 'wasm',
+  report() {
+    const { module, reasons } = compile()
+    return { available: module !== null, reasons, instructionSets: module === null ? [] : ['simd128'] }
+  },
+  attach(arena: Arena, kernel: number) {
+    const { module, reasons } = compile()
+    if (module === null) throw new Error(reasons.join('; '))
+    const { memory, byteOffset, byteLength, reason } = arena.region
+    if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
+    const exports = instantiate(module, memory)
+    const check = (done: number) => {
+      if (!done) throw new Error('the arena was overwritten')
+    }
+    return {
+      step: () => check(exports.step(byteOffset, byteLength, kernel)),
+      sumSquares: () => check(exports.sum_squares(byteOffset, byteLength, kernel)),
+    }
+  },
+}

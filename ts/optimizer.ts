@@ -1,0 +1,358 @@
+import { Arena } from './arena.js'
+import type { EngineName, Runner } from './engines/engine.js'
+import { choose, requestedEngine } from './engines/index.js'
+import { native } from './engines/native.js'
+import { OptionError, TensorError } from './errors.js'
+import { delayedStart } from './rules/delayed-start.js'
+import { checked, definitionOf, type Rule, type SimpleRule, unwrap } from './rules/index.js'
+import { kernelNames } from './rules/kernels.js'
+import { type At, at, type Clock, type Definition, type FloatArray } from './rules/rule.js'
+import { isSchedule } from './schedules.js'
+import { flatten, type Gradients, match, type Parameters, type Shape, unflatten, type Views } from './tensors.js'
+
+/** What is done to gradients before the rule sees them; norm first, then value. */
+export interface Clip {
+  /** The largest global norm: if ‖g‖ over all tensors is larger, g ← g·(norm/‖g‖), as in Optax. */
+  readonly norm?: number
+  /** The largest absolute value of an element. */
+  readonly value?: number
+}
+
+export interface OptimizerOptions {
+  readonly clip?: Clip
+  /** Sets `grads` to zero in the pass that updates; false by default. */
+  readonly zeroGrads?: boolean
+  /** Forces an engine. By default the size decides; ANTIGRAD_ENGINE in the environment forces too. */
+  readonly engine?: EngineName
+  /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
+  readonly instructionSet?: string
+}
+
+type Named<N extends string, T> = { readonly [K in N]: T }
+
+/** The arrays of state by rule, under the symbols of its equations. */
+type StateArrays<R, T> = R extends { name: 'delayedStart'; rule: infer Inner }
+  ? StateArrays<Inner, T>
+  : R extends { name: 'adam' | 'adamw' }
+    ? Named<'m' | 'v', T> & { readonly largest?: T }
+    : R extends { name: 'radam' }
+      ? Named<'m' | 'v', T>
+      : R extends { name: 'momentum' }
+        ? Named<'v', T>
+        : R extends { name: 'nesterov' }
+          ? Named<'v', T> & { readonly point?: T }
+          : R extends { name: 'sgd' }
+            ? { readonly b?: T }
+            : R extends { name: 'adagrad' }
+              ? Named<'s', T>
+              : R extends { name: 'rmsprop' }
+                ? Named<'v', T> & { readonly b?: T }
+                : unknown
+
+/** A tensor's state: live views, and how many updates it has had. */
+export type TensorState<R, T> = { readonly updates: number } & StateArrays<R, T>
+
+export type States<P, R> = P extends FloatArray
+  ? TensorState<R, Views<P>>
+  : { readonly [K in keyof P]: States<P[K], R> }
+
+/** The segments whose tensors have had the same updates, and so get the same coefficients. */
+interface Cohort {
+  readonly clock: Clock
+  readonly segments: number[]
+  readonly rows: Float64Array[]
+}
+
+/**
+ * Updates parameters by a rule, in place.
+ *
+ * The values that are passed in are **copied**: read and write the live views `params`, not your own
+ * array. Parameters, gradients and state lie in one arena that the garbage collector frees with the
+ * optimizer and its views.
+ *
+ * @example
+ * const optimizer = new Optimizer({ weight, bias }, adamw({ lr: 1e-3 }))
+ * optimizer.step({ weight: dWeight, bias: dBias })
+ * optimizer.params.weight // updated
+ */
+export class Optimizer<const P = unknown, R extends Rule = Rule> {
+  /** Live views of the parameters, in the shape that was passed in. */
+  readonly params: Views<P>
+  /**
+   * Live views of the gradients, for `step()` without an argument. After `step(gradients)` their
+   * values are unspecified.
+   */
+  readonly grads: Views<P>
+  /** What runs: 'native', 'wasm' or 'typescript'. The same bits in each. */
+  readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
+
+  readonly #arena: Arena
+  readonly #attach: (kernel: string) => Runner
+  readonly #runner: Runner
+  readonly #shape: Shape
+  readonly #gradients: readonly FloatArray[]
+  readonly #clipNorm: number
+  readonly #clipValue: number
+  readonly #delay: number
+  /** The clock of each tensor; most share one. */
+  readonly #clocks: Clock[]
+  readonly #wrap: (rule: SimpleRule) => Rule
+  #rule: SimpleRule
+  #definition: Definition<SimpleRule>
+  #isScheduled: boolean
+  #cohorts: readonly Cohort[] = []
+  /** Whether the cohorts cover every tensor, as they do in most runs for good. */
+  #complete = false
+  #updates = 0
+  #state: unknown
+  #lookahead: { readonly runner: Runner; readonly point: unknown } | undefined
+
+  /**
+   * @param params one Float32Array or Float64Array, or lists and records of them, nested as deep as
+   * one likes, of one dtype; copied
+   * @param rule such as `adam({ lr: 1e-3 })`
+   * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
+   * engine was asked for that cannot run here, MemoryError where there is no memory
+   */
+  constructor(params: P & Parameters, rule: R, options: OptimizerOptions = {}) {
+    const { clip, zeroGrads, engine, instructionSet } = checkOptions(options)
+    const { simple, delay } = unwrap(rule)
+    const { shape, values, dtype } = flatten(params)
+    const requested = requestedEngine(engine)
+    const definition = definitionOf(simple)
+    const lengths = values.map((value) => value.length)
+    const arena = new Arena(dtype, lengths, definition.state(simple).length)
+    const choice = choose(arena, kernelNames.indexOf(definition.kernel(simple)), requested, instructionSet)
+
+    this.#arena = arena
+    this.#attach = (kernel) => choice.engine.attach(arena, kernelNames.indexOf(kernel), instructionSet)
+    this.#runner = choice.runner
+    this.engine = choice.engine.name
+    this.engineReasons = choice.reasons
+    this.#shape = shape
+    this.#clipNorm = clip.norm ?? Infinity
+    this.#clipValue = clip.value ?? Infinity
+    this.#delay = delay
+    this.#wrap = (changed) => (delay > 0 ? delayedStart(delay, changed) : changed)
+    this.#rule = simple
+    this.#definition = definition
+    this.#isScheduled = isScheduledRule(simple)
+    arena.zeroesGradients = zeroGrads
+
+    this.params = this.#views(0)
+    this.grads = this.#views(1)
+    this.#gradients = values.map((_, i) => arena.view(1, i))
+    const initial = definition.initialState?.(simple) ?? 0
+    values.forEach((value, i) => {
+      arena.view(0, i).set(value)
+      if (initial !== 0) arena.view(2, i).fill(initial)
+    })
+    const clock: Clock = { t: 0, product1: 1, product2: 1 }
+    this.#clocks = values.map(() => clock)
+  }
+
+  /** The rule, with what `set` has changed. */
+  get rule(): R {
+    return this.#wrap(this.#rule) as R
+  }
+
+  /** How many steps have updated something: the t that schedules see at the next one. */
+  get updates(): number {
+    return this.#updates
+  }
+
+  /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
+  get state(): States<P, R> {
+    const state = this.#state ?? unflatten(this.#shape, (tensor) => {
+      const names = definitionOf(this.#rule).state(this.#rule)
+      const views = names.map((name, k) => [name, this.#arena.view(2 + k, tensor)])
+      const clocks = this.#clocks
+      return Object.freeze({
+        ...Object.fromEntries(views),
+        get updates() {
+          return (clocks[tensor] as Clock).t
+        },
+      })
+    })
+    this.#state = state
+    return state as States<P, R>
+  }
+
+  /**
+   * One update, in place.
+   *
+   * @param gradients in the shape of the parameters, which are copied and not kept. A tensor whose
+   * gradient is missing or null is skipped, and its count of updates stands still. Without an
+   * argument the gradients are those in `grads`, and nothing is copied.
+   * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
+   * where a schedule gives a value out of its option's range. Nothing has changed then.
+   */
+  step(gradients?: Gradients<P>): void {
+    this.#step(gradients)
+  }
+
+  #step(gradients: unknown): void {
+    const arena = this.#arena
+    if (arena.control.length === 0) {
+      throw new TensorError('optimizer', 'an arena with its memory', 'a detached one: its buffer was transferred')
+    }
+    let found: (FloatArray | undefined)[] | undefined
+    if (gradients !== undefined) {
+      found = new Array(this.#gradients.length)
+      match(this.#shape, gradients, this.#gradients, found)
+      if (found.every((gradient) => gradient === undefined)) return
+    }
+    const rule = this.#ruleAt(this.#updates)
+    if (found === undefined) {
+      if (!this.#complete) this.#layOut(() => true)
+    } else {
+      const complete = found.every((gradient) => gradient !== undefined)
+      if (!complete || !this.#complete) this.#layOut((tensor) => found[tensor] !== undefined)
+      found.forEach((gradient, i) => {
+        if (gradient !== undefined) this.#gradients[i].set(gradient)
+      })
+    }
+
+    const sign = rule.maximize ? -1 : 1
+    const scale = this.#clipNorm === Infinity ? sign : sign * this.#clipScale(found)
+    const l2 = this.#definition.l2?.(rule) ?? 0
+    for (const { clock, segments, rows } of this.#cohorts) {
+      clock.t++
+      this.#definition.coefficients(rule, clock, rows[0])
+      const hold = clock.t <= this.#delay
+      for (let i = 0; i < segments.length; i++) {
+        if (i > 0) rows[i].set(rows[0])
+        arena.setGradientPath(segments[i], hold, scale, this.#clipValue, l2)
+      }
+    }
+    this.#updates++
+    this.#runner.step()
+  }
+
+  /** Sets all gradients in `grads` to 0. */
+  zeroGrad(): void {
+    this.#arena.plane(1).fill(0)
+  }
+
+  /**
+   * Changes options of the rule for the steps to come, for instance `set({ lr: 1e-4 })`.
+   *
+   * @throws OptionError where an option is unknown, out of its range, or would change which arrays
+   * of state there are (amsgrad, or momentum from or to 0); nothing has changed then
+   */
+  set(options: { readonly [option: string]: unknown }): void {
+    const changed = checked(this.#rule, options)
+    const { kernel, state } = this.#definition
+    if (kernel(changed) !== kernel(this.#rule) || state(changed).length !== state(this.#rule).length) {
+      const expected = `options under which ${changed.name} keeps the same arrays of state`
+      throw new OptionError('set: options', expected, options)
+    }
+    this.#rule = changed
+    this.#isScheduled = isScheduledRule(changed)
+  }
+
+  /**
+   * The points at which the rule wants the next gradient, in the shape of the parameters: for
+   * Nesterov's shifted form θ + α·v, computed at each call into views that stay the same; for any
+   * other rule `params` itself.
+   */
+  lookahead(): Views<P> {
+    if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
+    this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
+    if (!this.#complete) this.#layOut(() => true)
+    const rule = this.#ruleAt(this.#updates)
+    const arena = this.#arena
+    for (const { clock, segments, rows } of this.#cohorts) {
+      for (let i = 0; i < segments.length; i++) {
+        this.#definition.coefficients(rule, clock, rows[i])
+        arena.setGradientPath(segments[i], false, 1, Infinity, 0)
+      }
+    }
+    const zeroes = arena.zeroesGradients
+    arena.zeroesGradients = false
+    this.#lookahead.runner.step()
+    arena.zeroesGradients = zeroes
+    return this.#lookahead.point as Views<P>
+  }
+
+  #views(plane: number): Views<P> {
+    return unflatten(this.#shape, (tensor) => this.#arena.view(plane, tensor)) as Views<P>
+  }
+
+  #ruleAt(t: number): At<SimpleRule> {
+    return this.#isScheduled ? at(this.#definition, this.#rule, t) : (this.#rule as At<SimpleRule>)
+  }
+
+  /** min(1, norm/‖g‖), but NaN where a gradient is NaN. */
+  #clipScale(found: readonly (FloatArray | undefined)[] | undefined): number {
+    this.#runner.sumSquares()
+    let sum = 0
+    for (let i = 0; i < this.#gradients.length; i++) {
+      if (found === undefined || found[i] !== undefined) sum += this.#arena.sumOfSquares(i)
+    }
+    const norm = Math.sqrt(sum)
+    return norm <= this.#clipNorm ? 1 : this.#clipNorm / norm
+  }
+
+  /**
+   * Makes the segments of the tensors that are present: neighbours that share a clock are one.
+   * Those that are left out keep their clock, and the others get a copy of it.
+   */
+  #layOut(isPresent: (tensor: number) => boolean): void {
+    const clocks = this.#clocks
+    const left = new Set(clocks.filter((_, i) => !isPresent(i)))
+    const copies = new Map<Clock, Clock>()
+    const cohorts = new Map<Clock, Cohort>()
+    let count = 0
+    let first = 0
+    let previous = -1
+    for (let i = 0; i < clocks.length; i++) {
+      if (!isPresent(i)) continue
+      let clock = clocks[i]
+      if (left.has(clock)) {
+        if (!copies.has(clock)) copies.set(clock, { ...clock })
+        clock = clocks[i] = copies.get(clock) as Clock
+      }
+      if (count === 0 || previous !== i - 1 || clock !== clocks[previous]) {
+        first = i
+        const cohort = cohorts.get(clock) ?? { clock, segments: [], rows: [] }
+        cohorts.set(clock, cohort)
+        cohort.segments.push(count)
+        cohort.rows.push(this.#arena.row(count))
+        count++
+      }
+      this.#arena.setSegment(count - 1, first, i)
+      previous = i
+    }
+    this.#arena.segmentCount = count
+    this.#cohorts = [...cohorts.values()]
+    this.#complete = left.size === 0
+  }
+}
+
+function isScheduledRule(rule: SimpleRule): boolean {
+  return Object.values(rule).some((value) => typeof value === 'function' || isSchedule(value))
+}
+
+function checkOptions(options: OptimizerOptions) {
+  const { clip = {}, zeroGrads = false, engine, instructionSet, ...unknown } = options
+  const { norm, value, ...unknownClip } = clip
+  const positive = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
+  const [stranger] = [...Object.keys(unknown), ...Object.keys(unknownClip).map((key) => `clip.${key}`)]
+  if (stranger !== undefined) {
+    throw new OptionError('options', 'clip { norm, value }, zeroGrads, engine, instructionSet', stranger)
+  }
+  if (!positive(norm)) throw new OptionError('clip: norm', 'a finite number > 0', norm)
+  if (!positive(value)) throw new OptionError('clip: value', 'a finite number > 0', value)
+  if (typeof zeroGrads !== 'boolean') throw new OptionError('zeroGrads', 'true or false', zeroGrads)
+  if (instructionSet !== undefined) {
+    const known = engine === 'native' ? native.report().instructionSets : []
+    if (!known.includes(instructionSet)) {
+      const expected = engine === 'native' ? `one of ${known.join(', ')}` : "nothing without engine: 'native'"
+      throw new OptionError('instructionSet', expected, instructionSet)
+    }
+  }
+  return { clip, zeroGrads, engine, instructionSet }
+}

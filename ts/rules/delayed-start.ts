@@ -1,0 +1,26 @@
+import { OptionError } from '../errors.js'
+import { isRule, type SimpleRule } from './index.js'
+
+/** A rule whose parameters move late; see {@link delayedStart}. */
+export interface DelayedStart {
+  readonly name: 'delayedStart'
+  readonly updates: number
+  readonly rule: SimpleRule
+}
+
+/**
+ * Any rule with a delayed start: for the first `updates` updates of a tensor the rule collects its
+ * statistics (moments, sums, velocity), and the parameters stay. Schedules and bias corrections
+ * count these updates.
+ *
+ * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule
+ */
+export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
+  if (!Number.isInteger(updates) || updates < 0) {
+    throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
+  }
+  if (!isRule(rule) || (rule.name as string) === 'delayedStart') {
+    throw new OptionError('delayedStart: rule', 'a rule such as adam(), not delayed itself', rule)
+  }
+  return Object.freeze({ name: 'delayedStart', updates, rule })
+}

@@ -1,0 +1,76 @@
+import { OptionError } from '../errors.js'
+import { type Adagrad, adagradDefinition } from './adagrad.js'
+import { type Adam, adamDefinition } from './adam.js'
+import { type AdamW, adamwDefinition } from './adamw.js'
+import type { DelayedStart } from './delayed-start.js'
+import { type GradientDescent, gradientDescentDefinition } from './gradient-descent.js'
+import { type Momentum, momentumDefinition } from './momentum.js'
+import { type Nesterov, nesterovDefinition } from './nesterov.js'
+import { type RAdam, radamDefinition } from './radam.js'
+import { type RmsProp, rmspropDefinition } from './rmsprop.js'
+import { type Definition, describe } from './rule.js'
+import { type Sgd, sgdDefinition } from './sgd.js'
+
+/** Every rule that is not a wrapper of another. */
+export type SimpleRule =
+  | GradientDescent
+  | Momentum
+  | Nesterov
+  | Sgd
+  | Adagrad
+  | RmsProp
+  | Adam
+  | AdamW
+  | RAdam
+
+/** A rule: a plain, frozen description, told apart by its `name`. */
+export type Rule = SimpleRule | DelayedStart
+
+/** The one list of rules, in order of growing complexity. */
+export const definitions = {
+  gradientDescent: gradientDescentDefinition,
+  momentum: momentumDefinition,
+  nesterov: nesterovDefinition,
+  sgd: sgdDefinition,
+  adagrad: adagradDefinition,
+  rmsprop: rmspropDefinition,
+  adam: adamDefinition,
+  adamw: adamwDefinition,
+  radam: radamDefinition,
+} as const
+
+export function definitionOf(rule: SimpleRule): Definition<SimpleRule> {
+  return definitions[rule.name] as unknown as Definition<SimpleRule>
+}
+
+export function isRule(value: unknown): value is Rule {
+  if (typeof value !== 'object' || value === null || !('name' in value)) return false
+  return value.name === 'delayedStart' || Object.hasOwn(definitions, value.name as string)
+}
+
+/** A rule taken apart: the simple one, and for how many updates its start is delayed. */
+export interface Unwrapped {
+  readonly simple: SimpleRule
+  readonly delay: number
+}
+
+/**
+ * Checks a rule that may not have come from its function, for instance from JSON.
+ *
+ * @throws OptionError where it is not a rule, or has an option out of its range
+ */
+export function unwrap(rule: Rule): Unwrapped {
+  if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
+  if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
+  const { simple, delay } = unwrap(rule.rule)
+  if (delay > 0 || !Number.isInteger(rule.updates) || rule.updates < 0) {
+    throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', rule.updates)
+  }
+  return { simple, delay: rule.updates }
+}
+
+/** The rule with some options changed, all of them checked. */
+export function checked(rule: SimpleRule, changes: object): SimpleRule {
+  const { name: _, ...options } = rule
+  return describe(definitionOf(rule), { ...options, ...changes })
+}

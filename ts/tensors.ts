@@ -1,0 +1,160 @@
+/** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
+
+import { TensorError } from './errors.js'
+import type { FloatArray } from './rules/rule.js'
+
+/** One typed array, or lists and records of them, nested as deep as one likes. */
+export type Parameters = FloatArray | readonly Parameters[] | { readonly [name: string]: Parameters }
+
+/** The same shape with `T` for each tensor of type `A`. */
+export type Views<P> = P extends Float32Array
+  ? Float32Array<ArrayBuffer>
+  : P extends Float64Array
+    ? Float64Array<ArrayBuffer>
+    : { readonly [K in keyof P]: Views<P[K]> }
+
+/**
+ * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
+ * and its count of updates stands still.
+ */
+export type Gradients<P> = P extends Float32Array
+  ? Float32Array
+  : P extends Float64Array
+    ? Float64Array
+    : P extends readonly unknown[]
+      ? { readonly [K in keyof P]: Gradients<P[K]> | null | undefined }
+      : { readonly [K in keyof P]?: Gradients<P[K]> | null | undefined }
+
+/** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
+export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
+
+export interface Flat {
+  readonly shape: Shape
+  readonly names: readonly string[]
+  readonly values: readonly FloatArray[]
+  readonly dtype: 'float32' | 'float64'
+}
+
+/**
+ * The tensors in the order of the list or of the record's keys.
+ *
+ * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
+ * detached, or dtypes are mixed
+ */
+export function flatten(parameters: Parameters): Flat {
+  const names: string[] = []
+  const values: FloatArray[] = []
+  const seen = new Set<object>()
+  const walk = (node: unknown, path: string): Shape => {
+    const name = path === '' ? 'params' : `params.${path}`
+    if (isFloatArray(node)) {
+      if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
+      const [first] = values
+      if (first !== undefined && tag(node) !== tag(first)) {
+        throw new TensorError(name, `a ${tag(first)}, as ${names[0]}: one dtype an optimizer`, node)
+      }
+      names.push(path)
+      return values.push(node) - 1
+    }
+    if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node)) {
+      throw new TensorError(name, 'a Float32Array or Float64Array, or a list or record of them', node)
+    }
+    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
+    seen.add(node)
+    const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
+    if (Array.isArray(node)) return node.map((child, i) => walk(child, inner(i)))
+    return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key))]))
+  }
+  const shape = walk(parameters, '')
+  const [first] = values
+  if (first === undefined) throw new TensorError('params', 'at least one tensor', parameters)
+  return { shape, names, values, dtype: tag(first) === 'Float32Array' ? 'float32' : 'float64' }
+}
+
+/** The shape with `leaf(number)` for each tensor. */
+export function unflatten(shape: Shape, leaf: (number: number) => unknown): unknown {
+  if (typeof shape === 'number') return leaf(shape)
+  if (Array.isArray(shape)) return Object.freeze(shape.map((child) => unflatten(child, leaf)))
+  const record: Record<string, unknown> = {}
+  for (const [key, child] of shape as ReadonlyMap<string, Shape>) {
+    // Not by assignment: a key may be called __proto__.
+    Object.defineProperty(record, key, { value: unflatten(child, leaf), enumerable: true })
+  }
+  return Object.freeze(record)
+}
+
+/**
+ * Gradients in the flat list's order, undefined for those that are missing or null.
+ *
+ * @throws TensorError where a name does not exist, or a gradient's type or length is not its tensor's
+ */
+export function match(
+  shape: Shape,
+  gradients: unknown,
+  tensors: readonly FloatArray[],
+  found: (FloatArray | undefined)[],
+  path = 'gradients',
+): void {
+  if (gradients === null || gradients === undefined) return
+  if (typeof shape === 'number') {
+    found[shape] = checked(gradients, tensors[shape] as FloatArray, path)
+    return
+  }
+  if (typeof gradients !== 'object' || ArrayBuffer.isView(gradients)) {
+    throw new TensorError(path, Array.isArray(shape) ? 'a list of gradients' : 'a record of gradients', gradients)
+  }
+  if (Array.isArray(shape)) {
+    if (!Array.isArray(gradients) || gradients.length !== shape.length) {
+      throw new TensorError(path, `a list of ${shape.length} gradients`, gradients)
+    }
+    for (let i = 0; i < shape.length; i++) {
+      match(shape[i] as Shape, gradients[i], tensors, found, `${path}.${i}`)
+    }
+    return
+  }
+  const children = shape as ReadonlyMap<string, Shape>
+  for (const key of Object.keys(gradients)) {
+    const child = children.get(key)
+    if (child === undefined) {
+      const known = [...children.keys()]
+      const some = known.slice(0, 8).join(', ') + (known.length > 8 ? ', …' : '')
+      throw new TensorError(path, `only the names of parameters: ${some}`, key)
+    }
+    match(child, (gradients as Record<string, unknown>)[key], tensors, found, `${path}.${key}`)
+  }
+}
+
+function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
+  // instanceof first: it is quick, and only fails for arrays of another realm.
+  const fits = gradient instanceof tensor.constructor || (isFloatArray(gradient) && tag(gradient) === tag(tensor))
+  if (!fits || (gradient as FloatArray).length !== tensor.length || isDetachedIfEmpty(gradient as FloatArray)) {
+    const detached = isFloatArray(gradient) && isDetachedIfEmpty(gradient)
+    throw new TensorError(
+      path,
+      `a ${tag(tensor)} of length ${tensor.length}`,
+      detached ? 'a detached one' : gradient,
+    )
+  }
+  return gradient as FloatArray
+}
+
+const tag = (array: FloatArray): string => array[Symbol.toStringTag]
+
+function isFloatArray(value: unknown): value is FloatArray {
+  if (!ArrayBuffer.isView(value)) return false
+  const name = (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]
+  return name === 'Float32Array' || name === 'Float64Array'
+}
+
+const isDetachedIfEmpty = (array: FloatArray): boolean => array.length === 0 && isDetached(array)
+
+/** Whether the buffer was transferred away. (`ArrayBuffer.detached` is missing in Node 20.) */
+function isDetached(array: FloatArray): boolean {
+  if (array.byteLength > 0) return false
+  try {
+    new Uint8Array(array.buffer)
+    return false
+  } catch {
+    return true
+  }
+}
