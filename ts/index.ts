@@ -8,6 +8,8 @@ export {
   OptionError,
   TensorError,
 } from './errors.js'
+export { type MinimizeOptions, type MinimizeResult, minimize } from './minimize.js'
+export { bowl, type Objective, rosenbrock, type TestObjective } from './objectives.js'
 export { type Clip, Optimizer, type OptimizerOptions, type States, type TensorState } from './optimizer.js'
 export { type Adagrad, adagrad } from './rules/adagrad.js'
 export { type Adam, adam } from './rules/adam.js'

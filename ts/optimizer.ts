@@ -8,7 +8,15 @@ import { checked, definitionOf, type Rule, type SimpleRule, unwrap } from './rul
 import { kernelNames } from './rules/kernels.js'
 import { type At, at, type Clock, type Definition, type FloatArray } from './rules/rule.js'
 import { isSchedule } from './schedules.js'
-import { flatten, type Gradients, match, type Parameters, type Shape, unflatten, type Views } from './tensors.js'
+import {
+  flatten,
+  type Gradients,
+  match,
+  type Parameters,
+  type Shape,
+  unflatten,
+  type Views,
+} from './tensors.js'
 
 /** What is done to gradients before the rule sees them; norm first, then value. */
 export interface Clip {
@@ -165,17 +173,19 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
   get state(): States<P, R> {
-    const state = this.#state ?? unflatten(this.#shape, (tensor) => {
-      const names = definitionOf(this.#rule).state(this.#rule)
-      const views = names.map((name, k) => [name, this.#arena.view(2 + k, tensor)])
-      const clocks = this.#clocks
-      return Object.freeze({
-        ...Object.fromEntries(views),
-        get updates() {
-          return (clocks[tensor] as Clock).t
-        },
+    const state =
+      this.#state ??
+      unflatten(this.#shape, (tensor) => {
+        const names = definitionOf(this.#rule).state(this.#rule)
+        const views = names.map((name, k) => [name, this.#arena.view(2 + k, tensor)])
+        const clocks = this.#clocks
+        return Object.freeze({
+          ...Object.fromEntries(views),
+          get updates() {
+            return (clocks[tensor] as Clock).t
+          },
+        })
       })
-    })
     this.#state = state
     return state as States<P, R>
   }
@@ -196,7 +206,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   #step(gradients: unknown): void {
     const arena = this.#arena
     if (arena.control.length === 0) {
-      throw new TensorError('optimizer', 'an arena with its memory', 'a detached one: its buffer was transferred')
+      throw new TensorError(
+        'optimizer',
+        'an arena with its memory',
+        'a detached one: its buffer was transferred',
+      )
     }
     let found: (FloatArray | undefined)[] | undefined
     if (gradients !== undefined) {

@@ -63,5 +63,7 @@ export function isSchedule(value: unknown): value is Schedule {
 }
 
 export function isScheduled(value: unknown): value is Scheduled {
-  return typeof value === 'function' || isSchedule(value) || (typeof value === 'number' && Number.isFinite(value))
+  return (
+    typeof value === 'function' || isSchedule(value) || (typeof value === 'number' && Number.isFinite(value))
+  )
 }

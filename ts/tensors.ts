@@ -101,7 +101,11 @@ export function match(
     return
   }
   if (typeof gradients !== 'object' || ArrayBuffer.isView(gradients)) {
-    throw new TensorError(path, Array.isArray(shape) ? 'a list of gradients' : 'a record of gradients', gradients)
+    throw new TensorError(
+      path,
+      Array.isArray(shape) ? 'a list of gradients' : 'a record of gradients',
+      gradients,
+    )
   }
   if (Array.isArray(shape)) {
     if (!Array.isArray(gradients) || gradients.length !== shape.length) {
@@ -126,8 +130,13 @@ export function match(
 
 function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
   // instanceof first: it is quick, and only fails for arrays of another realm.
-  const fits = gradient instanceof tensor.constructor || (isFloatArray(gradient) && tag(gradient) === tag(tensor))
-  if (!fits || (gradient as FloatArray).length !== tensor.length || isDetachedIfEmpty(gradient as FloatArray)) {
+  const fits =
+    gradient instanceof tensor.constructor || (isFloatArray(gradient) && tag(gradient) === tag(tensor))
+  if (
+    !fits ||
+    (gradient as FloatArray).length !== tensor.length ||
+    isDetachedIfEmpty(gradient as FloatArray)
+  ) {
     const detached = isFloatArray(gradient) && isDetachedIfEmpty(gradient)
     throw new TensorError(
       path,

@@ -24,7 +24,10 @@ function load(): Loaded {
   if (loaded === undefined) {
     loaded = loadAddon()
     if (loaded.addon !== null && loaded.addon.kernels().join() !== kernelNames.join()) {
-      loaded = { addon: null, reasons: [...loaded.reasons, 'the addon is of another version: its kernels differ'] }
+      loaded = {
+        addon: null,
+        reasons: [...loaded.reasons, 'the addon is of another version: its kernels differ'],
+      }
     }
   }
   return loaded

@@ -91,7 +91,7 @@ function sumOfSquares(values: FloatArray): number {
       const x = values[i] as number
       ;(sums[i % STRIPES] as number) += x * x
     }
-    for (let width = STRIPES / 2; width > 0; width /= 2) {
+    for (let width = STRIPES / 2; width >= 1; width /= 2) {
       for (let stripe = 0; stripe < width; stripe++) {
         ;(sums[stripe] as number) += sums[stripe + width] as number
       }

@@ -24,13 +24,15 @@ export interface Adagrad {
 }
 
 /** s ← s + g·g, σ = √(c·s) + ε, θ ← θ − η·(g/σ); where σ is 0 the parameter stays. */
-export const Adagrad: Kernel = (f) => (theta, g, [s], [lr, c, eps], from, to) => {
-  for (let i = from; i < to; i++) {
-    s[i] = f(s[i] + f(g[i] * g[i]))
-    const sigma = f(f(Math.sqrt(f(c * s[i]))) + eps)
-    theta[i] = f(theta[i] - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+export const Adagrad: Kernel =
+  (f) =>
+  (theta, g, [s], [lr, c, eps], from, to) => {
+    for (let i = from; i < to; i++) {
+      s[i] = f(s[i] + f(g[i] * g[i]))
+      const sigma = f(f(Math.sqrt(f(c * s[i]))) + eps)
+      theta[i] = f(theta[i] - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+    }
   }
-}
 
 export const adagradDefinition: Definition<Adagrad> = {
   name: 'adagrad',

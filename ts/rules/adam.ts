@@ -95,7 +95,15 @@ export const adamOptions = {
 export const adamDefinition: Definition<Adam> = {
   name: 'adam',
   options: adamOptions,
-  defaults: { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false },
+  defaults: {
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    eps: 1e-8,
+    weightDecay: 0,
+    amsgrad: false,
+    maximize: false,
+  },
   kernel: ({ amsgrad }) => (amsgrad ? 'AmsGrad' : 'Adam'),
   state: ({ amsgrad }) => (amsgrad ? ['m', 'v', 'largest'] : ['m', 'v']),
   coefficients: (rule, clock, row) => biasCorrected(rule, clock, 1, row),

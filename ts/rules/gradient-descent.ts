@@ -9,11 +9,13 @@ export interface GradientDescent {
 }
 
 /** θ ← θ − η·g. */
-export const GradientDescent: Kernel = (f) => (theta, g, _, [lr], from, to) => {
-  for (let i = from; i < to; i++) {
-    theta[i] = f(theta[i] - f(lr * g[i]))
+export const GradientDescent: Kernel =
+  (f) =>
+  (theta, g, _, [lr], from, to) => {
+    for (let i = from; i < to; i++) {
+      theta[i] = f(theta[i] - f(lr * g[i]))
+    }
   }
-}
 
 export const gradientDescentDefinition: Definition<GradientDescent> = {
   name: 'gradientDescent',

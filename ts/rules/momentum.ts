@@ -19,12 +19,14 @@ export interface Momentum {
 }
 
 /** v ← α·v − η·g, θ ← θ + v. */
-export const Momentum: Kernel = (f) => (theta, g, [v], [lr, alpha], from, to) => {
-  for (let i = from; i < to; i++) {
-    v[i] = f(f(alpha * v[i]) - f(lr * g[i]))
-    theta[i] = f(theta[i] + v[i])
+export const Momentum: Kernel =
+  (f) =>
+  (theta, g, [v], [lr, alpha], from, to) => {
+    for (let i = from; i < to; i++) {
+      v[i] = f(f(alpha * v[i]) - f(lr * g[i]))
+      theta[i] = f(theta[i] + v[i])
+    }
   }
-}
 
 export const momentumDefinition: Definition<Momentum> = {
   name: 'momentum',

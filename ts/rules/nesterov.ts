@@ -21,20 +21,24 @@ export interface Nesterov {
 }
 
 /** v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'. */
-export const Nesterov: Kernel = (f) => (theta, g, [v], [lr, alpha, onePlusAlpha], from, to) => {
-  for (let i = from; i < to; i++) {
-    const coasted = f(alpha * v[i])
-    v[i] = f(coasted - f(lr * g[i]))
-    theta[i] = f(f(theta[i] - coasted) + f(onePlusAlpha * v[i]))
+export const Nesterov: Kernel =
+  (f) =>
+  (theta, g, [v], [lr, alpha, onePlusAlpha], from, to) => {
+    for (let i = from; i < to; i++) {
+      const coasted = f(alpha * v[i])
+      v[i] = f(coasted - f(lr * g[i]))
+      theta[i] = f(f(theta[i] - coasted) + f(onePlusAlpha * v[i]))
+    }
   }
-}
 
 /** Not an update: writes the point θ + α·v, at which the shifted form wants the gradient. */
-export const Lookahead: Kernel = (f) => (theta, _, [v, point], [, alpha], from, to) => {
-  for (let i = from; i < to; i++) {
-    point[i] = f(theta[i] + f(alpha * v[i]))
+export const Lookahead: Kernel =
+  (f) =>
+  (theta, _, [v, point], [, alpha], from, to) => {
+    for (let i = from; i < to; i++) {
+      point[i] = f(theta[i] + f(alpha * v[i]))
+    }
   }
-}
 
 export const nesterovDefinition: Definition<Nesterov> = {
   name: 'nesterov',

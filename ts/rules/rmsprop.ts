@@ -25,13 +25,15 @@ export interface RmsProp {
 }
 
 /** v ← α·v + (1−α)·(g·g), σ = √v + ε, θ ← θ − η·(g/σ); where σ is 0, g/σ counts as 0. */
-export const RmsProp: Kernel = (f) => (theta, g, [v], [lr, alpha, oneMinusAlpha, eps], from, to) => {
-  for (let i = from; i < to; i++) {
-    v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
-    const sigma = f(f(Math.sqrt(v[i])) + eps)
-    theta[i] = f(theta[i] - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+export const RmsProp: Kernel =
+  (f) =>
+  (theta, g, [v], [lr, alpha, oneMinusAlpha, eps], from, to) => {
+    for (let i = from; i < to; i++) {
+      v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
+      const sigma = f(f(Math.sqrt(v[i])) + eps)
+      theta[i] = f(theta[i] - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+    }
   }
-}
 
 /** v and σ as before, b ← μ·b + g/σ, θ ← θ − η·b. */
 export const RmsPropMomentum: Kernel =

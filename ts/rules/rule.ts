@@ -120,7 +120,11 @@ export function describe<R extends { readonly name: string }>(
  *
  * @throws OptionError where a schedule or function gives a value out of the option's range
  */
-export function at<R extends { readonly name: string }>(definition: Definition<R>, rule: R, t: number): At<R> {
+export function at<R extends { readonly name: string }>(
+  definition: Definition<R>,
+  rule: R,
+  t: number,
+): At<R> {
   let evaluated: Record<string, unknown> | undefined
   for (const key in definition.options) {
     const value = (rule as Record<string, unknown>)[key]

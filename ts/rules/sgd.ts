@@ -23,20 +23,24 @@ export interface Sgd {
 }
 
 /** b ← μ·b + (1−τ)·g, θ ← θ − η·b. */
-export const SgdMomentum: Kernel = (f) => (theta, g, [b], [lr, mu, undampened], from, to) => {
-  for (let i = from; i < to; i++) {
-    b[i] = f(f(mu * b[i]) + f(undampened * g[i]))
-    theta[i] = f(theta[i] - f(lr * b[i]))
+export const SgdMomentum: Kernel =
+  (f) =>
+  (theta, g, [b], [lr, mu, undampened], from, to) => {
+    for (let i = from; i < to; i++) {
+      b[i] = f(f(mu * b[i]) + f(undampened * g[i]))
+      theta[i] = f(theta[i] - f(lr * b[i]))
+    }
   }
-}
 
 /** b ← μ·b + (1−τ)·g, θ ← θ − η·(g + μ·b). */
-export const SgdNesterov: Kernel = (f) => (theta, g, [b], [lr, mu, undampened], from, to) => {
-  for (let i = from; i < to; i++) {
-    b[i] = f(f(mu * b[i]) + f(undampened * g[i]))
-    theta[i] = f(theta[i] - f(lr * f(g[i] + f(mu * b[i]))))
+export const SgdNesterov: Kernel =
+  (f) =>
+  (theta, g, [b], [lr, mu, undampened], from, to) => {
+    for (let i = from; i < to; i++) {
+      b[i] = f(f(mu * b[i]) + f(undampened * g[i]))
+      theta[i] = f(theta[i] - f(lr * f(g[i] + f(mu * b[i]))))
+    }
   }
-}
 
 export const sgdDefinition: Definition<Sgd> = {
   name: 'sgd',
@@ -51,7 +55,11 @@ export const sgdDefinition: Definition<Sgd> = {
   defaults: { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
   check: ({ momentum, dampening, nesterov }) => {
     if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new OptionError('sgd: nesterov', 'a momentum > 0 and no dampening with it', `a momentum of ${momentum} and a dampening of ${dampening}`)
+      throw new OptionError(
+        'sgd: nesterov',
+        'a momentum > 0 and no dampening with it',
+        `a momentum of ${momentum} and a dampening of ${dampening}`,
+      )
     }
   },
   kernel: ({ momentum, nesterov }) =>

@@ -77,7 +77,8 @@ impl Arena {
         }
         // SAFETY: just checked, and any bits are a float64.
         let header = unsafe { base.cast::<[f64; HEADER]>().read() };
-        let [size, first_plane, plane_distance, plane_length, planes, tensors, ..] = header.map(|x| x as usize);
+        let [size, first_plane, plane_distance, plane_length, planes, tensors, ..] =
+            header.map(|x| x as usize);
         let dtype = match size {
             4 => Dtype::Float32,
             8 => Dtype::Float64,

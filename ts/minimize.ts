@@ -1,0 +1,150 @@
+import type { EngineName } from './engines/engine.js'
+import { OptionError } from './errors.js'
+import type { Objective } from './objectives.js'
+import { Optimizer, type OptimizerOptions } from './optimizer.js'
+import { type Rule, unwrap } from './rules/index.js'
+import type { FloatArray } from './rules/rule.js'
+import { warmupSteps } from './schedules.js'
+
+export interface MinimizeOptions extends OptimizerOptions {
+  /** Stop when the largest |θ_{t+1} − θ_t| is below this; 1e-9. With 0 it never is. */
+  readonly tolerance?: number
+  /** Stop after this many updates; 10,000. */
+  readonly maxIterations?: number
+  /** The dtype when x is a plain list of numbers; float64. */
+  readonly dtype?: 'float32' | 'float64'
+  /**
+   * Called after each update with the live parameters and the number of updates; `true` stops.
+   */
+  readonly callback?: (x: FloatArray, iteration: number) => boolean | void
+}
+
+export interface MinimizeResult {
+  /** The last point, in the dtype of the run. */
+  readonly x: FloatArray
+  /** The objective there. */
+  readonly value: number
+  /** How many updates were made. */
+  readonly iterations: number
+  /**
+   * Why it stopped: 'converged', a parameter's change below the tolerance; 'max-iterations';
+   * 'non-finite', a parameter became infinite or NaN; 'callback', it said so.
+   */
+  readonly reason: 'converged' | 'max-iterations' | 'non-finite' | 'callback'
+  /** The largest |θ_{t+1} − θ_t| of the last update; NaN if there was none. */
+  readonly change: number
+  /** Whether the objective gave its gradient or differences stood in for it. */
+  readonly gradient: 'given' | 'central-differences'
+  readonly engine: EngineName
+}
+
+/**
+ * Minimises a function from a starting point by a rule.
+ *
+ * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
+ * below the tolerance. It is not tested while a delayed start or a warm-up lasts.
+ *
+ * @param objective `{ value, gradient }`, or a function of x alone: then, and where `gradient` is
+ * missing, central differences with step ∛ε·max(1, |xᵢ|) stand in (2n values an update)
+ * @param x where to start, of any length ≥ 1; copied
+ * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update
+ * @example
+ * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
+ */
+export function minimize(
+  objective: Objective | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
+  rule: Rule,
+  options: MinimizeOptions = {},
+): MinimizeResult {
+  const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
+  const value = typeof objective === 'function' ? objective : objective?.value?.bind(objective)
+  if (typeof value !== 'function')
+    throw new OptionError('objective', 'a function or { value, gradient }', objective)
+  if (!(tolerance >= 0 && tolerance < Infinity)) {
+    throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
+  }
+  if (!Number.isInteger(maxIterations) || maxIterations < 0) {
+    throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
+  }
+  if (callback !== undefined && typeof callback !== 'function') {
+    throw new OptionError('callback', 'a function', callback)
+  }
+  const { simple, delay } = unwrap(rule)
+  const settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
+  const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
+  const given = typeof objective === 'function' ? undefined : objective.gradient?.bind(objective)
+  const gradient = given ?? centralDifferences(value, optimizer.params)
+  const { params, grads } = optimizer
+  const before = params.slice()
+  let iterations = 0
+  let change = NaN
+  let reason: MinimizeResult['reason'] = 'max-iterations'
+  while (iterations < maxIterations) {
+    gradient(optimizer.lookahead(), grads)
+    optimizer.step()
+    iterations++
+    change = 0
+    for (let i = 0; i < params.length; i++) {
+      const moved = Math.abs(params[i] - before[i])
+      // Written so that a NaN is kept; zeros of both signs are one here.
+      if (!(moved <= change)) change = moved
+      before[i] = params[i]
+    }
+    if (!(change < Infinity)) {
+      reason = 'non-finite'
+      break
+    }
+    if (callback?.(params, iterations) === true) {
+      reason = 'callback'
+      break
+    }
+    if (change < tolerance && iterations > settling) {
+      reason = 'converged'
+      break
+    }
+  }
+  return {
+    x: params.slice(),
+    value: value(params),
+    iterations,
+    reason,
+    change,
+    gradient: given ? 'given' : 'central-differences',
+    engine: optimizer.engine,
+  }
+}
+
+function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): FloatArray {
+  if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
+    throw new OptionError('dtype', "'float32' or 'float64'", dtype)
+  }
+  const isFloat = x instanceof Float32Array || x instanceof Float64Array
+  const numbers = isFloat || (Array.isArray(x) && x.every((xi) => typeof xi === 'number'))
+  if (!numbers || x.length === 0) {
+    throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
+  }
+  if (isFloat && dtype === undefined) return x
+  return dtype === 'float32' ? Float32Array.from(x) : Float64Array.from(x)
+}
+
+/** ∛ε of float64, to which a central difference's errors are balanced; a constant, as engines differ in cbrt. */
+const STEP = 6.055454452393343e-6
+
+function centralDifferences(value: (x: ArrayLike<number>) => number, like: FloatArray) {
+  const point = new Float64Array(like.length)
+  return (x: ArrayLike<number>, out: { [i: number]: number }) => {
+    point.set(x)
+    for (let i = 0; i < point.length; i++) {
+      const center = point[i]
+      const step = STEP * Math.max(1, Math.abs(center))
+      point[i] = center + step
+      const above = value(point)
+      point[i] = center - step
+      const below = value(point)
+      point[i] = center
+      // What was really added: center ± step is rounded.
+      out[i] = (above - below) / (center + step - (center - step))
+    }
+  }
+}
