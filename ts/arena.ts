@@ -136,9 +136,9 @@ export class Arena {
   }
 
   #view(plane: number, offset: number, length: number): FloatArray {
-    const constructor = this.dtype === 'float32' ? Float32Array : Float64Array
+    const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
     const first = this.region.byteOffset + this.#firstPlane + plane * this.#distance
-    return new constructor(this.region.buffer, first + offset * constructor.BYTES_PER_ELEMENT, length)
+    return new Typed(this.region.buffer, first + offset * Typed.BYTES_PER_ELEMENT, length)
   }
 }
 

@@ -1,15 +1,6 @@
 import { OptionError } from '../errors.js'
 import type { Scheduled } from '../schedules.js'
-import {
-  type Definition,
-  describe,
-  flag,
-  fraction,
-  type Kernel,
-  nonNegative,
-  type Options,
-  scheduled,
-} from './rule.js'
+import { type Definition, describe, flag, type Kernel, nonNegative, type Options, scheduled } from './rule.js'
 
 /** Torch's SGD's description; see {@link sgd}. */
 export interface Sgd {
