@@ -76,6 +76,8 @@ impl<V: Vector, const PREPARE: bool> Pass<V, PREPARE> {
     /// # Safety
     /// Every plane must have a whole vector at `at`.
     #[inline(always)]
+    // A constant bound, so that the loops unroll and unused state costs nothing.
+    #[allow(clippy::needless_range_loop)]
     unsafe fn lanes<R: Rule>(&self, at: usize) {
         // SAFETY: the caller vouches for these lanes.
         unsafe {
