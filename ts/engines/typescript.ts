@@ -53,8 +53,8 @@ export const typescript: Engine = {
           const to = from + (segment[1] as number)
           const scale = f(segment[3] as number)
           const limit = f(segment[4] as number)
-          const decays = segment[5] !== 0
           const l2 = f(segment[5] as number)
+          const decays = l2 !== 0
           for (let k = 6; k < segment.length; k++) row[k - 6] = f(segment[k] as number)
           const plain = scale === 1 && limit === Infinity && !decays
           const gradient = plain ? g : prepare(from, to, scale, limit, decays, l2)

@@ -14,7 +14,7 @@ use std::fmt;
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
 use crate::rules::{self, MAX_COEFFICIENTS, MAX_STATE};
-use crate::vector::Scalar;
+use crate::update::{Preparation, Streams};
 
 const HEADER: usize = 8;
 const TENSOR: usize = 3;
@@ -22,20 +22,22 @@ const SEGMENT: usize = 6 + MAX_COEFFICIENTS;
 /// Every tensor starts at a multiple of this many bytes, and what pads it may be overwritten.
 const ALIGNMENT: usize = 64;
 
+/// Elements that are prepared at a time, in a buffer that stays in the first-level cache.
+const BLOCK: usize = 512;
+
 /// A stretch of the planes that is updated with one row of coefficients.
-pub struct Segment {
-    pub offset: usize,
-    pub length: usize,
-    /// Not 0: state is collected, but the parameters stay (a delayed start).
-    pub hold: f64,
-    /// The gradient's factor: clipping by norm, and −1 to maximize.
-    pub scale: f64,
-    /// The largest absolute value of a scaled gradient; infinity for any.
-    pub limit: f64,
-    /// λ of λ·θ, which is added to the gradient.
-    pub l2: f64,
-    pub row: [f64; MAX_COEFFICIENTS],
+struct Segment {
+    offset: usize,
+    length: usize,
+    /// State is collected, but the parameters stay (a delayed start).
+    holds: bool,
+    preparation: Preparation,
+    row: [f64; MAX_COEFFICIENTS],
 }
+
+/// A buffer for a block of either dtype.
+#[repr(align(64))]
+struct Scratch([f64; BLOCK]);
 
 /// What is wrong with an arena; nothing of it has been changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,21 +110,47 @@ impl Arena {
             return Err(Fault("more segments than tensors"));
         }
         for number in 0..segments {
-            let segment = self.segment(number);
-            self.check(segment.offset, segment.length)?;
+            let Segment { offset, length, .. } = self.segment(number);
+            self.check(offset, length)?;
         }
         for number in 0..segments {
-            let segment = self.segment(number);
-            let plain = segment.scale == 1.0
-                && segment.limit == f64::INFINITY
-                && segment.l2 == 0.0
-                && !self.zeroes_gradients();
-            let update = if plain { self.loops.plain } else { self.loops.prepared };
-            // SAFETY: `new` vouches for the planes, `check` for the segment, and the loops are of
-            // an instruction set that `InstructionSet::is_available` found.
-            unsafe { update(self, &segment) };
+            // SAFETY: just checked.
+            unsafe { self.update(&self.segment(number)) };
         }
         Ok(())
+    }
+
+    /// # Safety
+    /// The segment must have passed `check`.
+    unsafe fn update(&self, segment: &Segment) {
+        let zeroes = self.header(7) != 0.0;
+        let Segment { offset, length, holds, ref preparation, ref row } = *segment;
+        // SAFETY: `new` vouches for the planes, the caller for the segment, and the loops are of an
+        // instruction set that this processor has.
+        unsafe {
+            if !holds && !zeroes && !preparation.is_needed() {
+                return (self.loops.update)(&self.streams(offset), row, length);
+            }
+            let mut gradient = Scratch([0.0; BLOCK]);
+            let mut parameters = Scratch([0.0; BLOCK]);
+            for at in (offset..offset + length).step_by(BLOCK) {
+                let count = BLOCK.min(offset + length - at);
+                let mut streams = self.streams(at);
+                let g = streams.g.cast_mut();
+                let prepared = (&raw mut gradient.0).cast::<u8>();
+                (self.loops.prepare)(&streams, preparation, prepared, count);
+                streams.g = prepared;
+                if holds {
+                    let held = (&raw mut parameters.0).cast::<u8>();
+                    held.copy_from_nonoverlapping(streams.theta, count * self.size());
+                    streams.theta = held;
+                }
+                (self.loops.update)(&streams, row, count);
+                if zeroes {
+                    g.write_bytes(0, count * self.size());
+                }
+            }
+        }
     }
 
     /// Writes the sum of the squares of each tensor's gradient into the table of tensors.
@@ -133,24 +161,20 @@ impl Arena {
             self.check(offset, length)?;
             // SAFETY: as in `step`; the table lies before the planes.
             unsafe {
-                let from = self.base.add(self.first_plane + self.plane_distance + offset * self.size());
-                let sum = (self.loops.sum_of_squares)(from, length);
+                let sum = (self.loops.sum_of_squares)(self.streams(offset).g, length);
                 self.base.cast::<f64>().add(at + 2).write(sum);
             }
         }
         Ok(())
     }
 
-    /// The first number of a plane: 0 parameters, 1 gradients, then the state.
-    #[inline(always)]
-    pub(crate) fn plane<T: Scalar>(&self, number: usize) -> *mut T {
+    /// The planes from the element at `offset` on.
+    fn streams(&self, offset: usize) -> Streams {
         // Wrapping: a rule without that much state never looks there.
-        self.base.wrapping_add(self.first_plane + number * self.plane_distance).cast()
-    }
-
-    #[inline(always)]
-    pub(crate) fn zeroes_gradients(&self) -> bool {
-        self.header(7) != 0.0
+        let plane = |number: usize| {
+            self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size())
+        };
+        Streams { theta: plane(0), g: plane(1), state: [plane(2), plane(3), plane(4)] }
     }
 
     fn size(&self) -> usize {
@@ -173,10 +197,8 @@ impl Arena {
         Segment {
             offset: at(0) as usize,
             length: at(1) as usize,
-            hold: at(2),
-            scale: at(3),
-            limit: at(4),
-            l2: at(5),
+            holds: at(2) != 0.0,
+            preparation: Preparation { scale: at(3), limit: at(4), l2: at(5) },
             row: std::array::from_fn(|k| at(6 + k)),
         }
     }
