@@ -12,6 +12,8 @@ pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
 /// What runs for one rule, dtype and instruction set.
 #[derive(Clone, Copy)]
 pub struct Loops {
+    /// How many arrays of state the rule keeps.
+    pub state: usize,
     pub update: Update,
     pub prepare: Prepare,
     pub sum_of_squares: SumOfSquares,
@@ -60,11 +62,13 @@ macro_rules! loops {
             pub fn of<R: Rule>(dtype: Dtype) -> Loops {
                 match dtype {
                     Dtype::Float32 => Loops {
+                        state: R::STATE,
                         update: run::<$f32, R>,
                         prepare: prepare::<$f32>,
                         sum_of_squares: squares::<f32>,
                     },
                     Dtype::Float64 => Loops {
+                        state: R::STATE,
                         update: run::<$f64, R>,
                         prepare: prepare::<$f64>,
                         sum_of_squares: squares::<f64>,
