@@ -184,7 +184,7 @@ describe('gradients', () => {
     ['an unknown name', { w: g, weight: g }, 'gradients', '"weight"'],
     ['an unknown name whose value is null', { w: g, weight: null }, 'gradients', '"weight"'],
     ['an unknown name, nested', { w: g, nested: { lists: [] } }, 'gradients.nested', '"lists"'],
-    ['an inherited name', { w: g, ['constructor']: g }, 'gradients', '"constructor"'],
+    ['an inherited name', { w: g, constructor: g }, 'gradients', '"constructor"'],
     ['__proto__ as a name', { w: g, ['__proto__']: g }, 'gradients', '"__proto__"'],
     ['too short', { w: Float32Array.of(1, 2) }, 'gradients.w', 'a Float32Array of length 2'],
     ['too long', { w: new Float32Array(4) }, 'gradients.w', 'a Float32Array of length 4'],

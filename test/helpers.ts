@@ -5,6 +5,18 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import {
+  adagrad,
+  adam,
+  adamw,
+  gradientDescent,
+  momentum,
+  nesterov,
+  radam,
+  rmsprop,
+  type SimpleRule,
+  sgd,
+} from 'antigrad'
 
 export const engineNames = ['native', 'wasm', 'typescript'] as const
 export const dtypes = ['float32', 'float64'] as const
@@ -57,6 +69,26 @@ export function snapshot(optimizer: {
   const { updates, rule, params, grads, state } = optimizer
   return inBits({ updates, rule, params, grads, state })
 }
+
+/** Each loop that the engines have, by what a failure should call it. */
+export const rules: readonly (readonly [name: string, rule: SimpleRule])[] = [
+  ['gradientDescent', gradientDescent({ lr: 0.1 })],
+  ['momentum', momentum({ lr: 0.1 })],
+  ['nesterov', nesterov({ lr: 0.1 })],
+  ['nesterov, shifted', nesterov({ lr: 0.1, form: 'shifted' })],
+  ['sgd', sgd({ lr: 0.1, weightDecay: 0.1 })],
+  ['sgd with momentum', sgd({ lr: 0.1, momentum: 0.9, dampening: 0.5 })],
+  ['sgd with Nesterov', sgd({ lr: 0.1, momentum: 0.9, nesterov: true })],
+  ['adagrad', adagrad({ lr: 0.1, initialAccumulator: 0.1 })],
+  ["adagrad, the essay's", adagrad({ lr: 0.1, form: 'essay' })],
+  ['rmsprop', rmsprop({ lr: 0.1, weightDecay: 0.1 })],
+  ["rmsprop, the essay's", rmsprop({ lr: 0.1, form: 'essay' })],
+  ['rmsprop with momentum', rmsprop({ lr: 0.1, momentum: 0.9 })],
+  ['adam', adam({ lr: 0.1, weightDecay: 0.1 })],
+  ['adam with AMSGrad', adam({ lr: 0.1, amsgrad: true })],
+  ['adamw', adamw({ lr: 0.1 })],
+  ['radam', radam({ lr: 0.1, threshold: 4 })],
+]
 
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
