@@ -1,46 +1,47 @@
 /**
  * One optimizer's memory: a header, the tensors, the segments of a step, and then planes: the
  * parameters, their gradients and each array of state, one behind the other.
- * crates/kernels/src/arena.rs has the same layout and describes it.
+ * crates/kernels/src/arena.rs has the same layout and describes its fields.
  */
 
 import { allocate, type Region } from './memory.js'
 import type { FloatArray } from './rules/rule.js'
 
-const HEADER = 8
-const TENSOR = 3
+export type Dtype = 'float32' | 'float64'
+
+/** Sizes in float64; a whole number takes half of one. */
+const HEADER = 4
+const TENSOR = 2
 const COEFFICIENTS = 10
-const SEGMENT = 6 + COEFFICIENTS
-const ALIGNMENT = 64
-
-const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
-
-/** The longest stagger that is worth its memory: planes below this size do not collide. */
+const SEGMENT = 5 + COEFFICIENTS
+const LINE = 64
+/** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 
 export class Arena {
   readonly region: Region
-  /** The float64 before the planes. */
-  readonly control: Float64Array<ArrayBuffer>
+  readonly dtype: Dtype
   readonly tensorCount: number
   readonly planeCount: number
   /** Numbers in a plane, padding included. */
   readonly planeLength: number
-  readonly dtype: 'float32' | 'float64'
+  /** All that is before the planes, as float64 and as 32-bit whole numbers. */
+  readonly floats: Float64Array<ArrayBuffer>
+  readonly #integers: Uint32Array<ArrayBuffer>
   readonly #firstPlane: number
   readonly #distance: number
-  readonly #offsets: Float64Array
+  readonly #offsets: Uint32Array
   readonly #lengths: readonly number[]
+  readonly #firstSegment: number
 
   /** An arena for tensors of these lengths with `stateCount` arrays of state, all zero. */
-  constructor(dtype: 'float32' | 'float64', lengths: readonly number[], stateCount: number) {
+  constructor(dtype: Dtype, lengths: readonly number[], stateCount: number) {
     const size = dtype === 'float32' ? 4 : 8
-    const padding = ALIGNMENT / size
-    const offsets = new Float64Array(lengths.length)
+    const offsets = new Uint32Array(lengths.length)
     let planeLength = 0
     lengths.forEach((length, i) => {
       offsets[i] = planeLength
-      planeLength += roundUp(length, padding)
+      planeLength += roundUp(length, LINE / size)
     })
     this.dtype = dtype
     this.tensorCount = lengths.length
@@ -48,15 +49,19 @@ export class Arena {
     this.planeLength = planeLength
     this.#offsets = offsets
     this.#lengths = lengths
-    const controlLength = HEADER + lengths.length * (TENSOR + SEGMENT)
-    this.#firstPlane = roundUp(controlLength * 8, ALIGNMENT)
+    this.#firstSegment = HEADER + lengths.length * TENSOR
+    const tables = this.#firstSegment + lengths.length * SEGMENT
+    this.#firstPlane = roundUp(tables * 8, LINE)
     this.#distance = staggered(planeLength * size, this.planeCount)
-    const last = this.#firstPlane + (this.planeCount - 1) * this.#distance
-    this.region = allocate(last + planeLength * size)
-    this.control = new Float64Array(this.region.buffer, this.region.byteOffset, controlLength)
-    this.control.set([size, this.#firstPlane, this.#distance, planeLength, this.planeCount, lengths.length])
+    const bytes = this.#firstPlane + (this.planeCount - 1) * this.#distance + planeLength * size
+    this.region = allocate(bytes, planeLength)
+    const { buffer, byteOffset } = this.region
+    this.floats = new Float64Array(buffer, byteOffset, tables)
+    this.#integers = new Uint32Array(buffer, byteOffset, tables * 2)
+    const planes = [this.#firstPlane / LINE, this.#distance / LINE, planeLength, this.planeCount]
+    this.#integers.set([size, ...planes, lengths.length])
     lengths.forEach((length, i) => {
-      this.control.set([offsets[i] as number, length], HEADER + i * TENSOR)
+      this.#integers.set([offsets[i], length], 2 * (HEADER + i * TENSOR))
     })
   }
 
@@ -72,67 +77,45 @@ export class Arena {
 
   /** A tensor's part of a plane. */
   view(plane: number, tensor: number): FloatArray {
-    return this.#view(plane, this.#offsets[tensor] as number, this.#lengths[tensor] as number)
+    return this.#view(plane, this.#offsets[tensor], this.#lengths[tensor])
   }
 
-  /** Segment `number`'s place for coefficients, to be written before each step. */
-  row(number: number): Float64Array {
-    const first = this.#segment(number)
-    return this.control.subarray(first + 6, first + SEGMENT)
+  get segmentCount(): number {
+    return this.#integers[6]
+  }
+
+  set segmentCount(count: number) {
+    this.#integers[6] = count
+  }
+
+  get zeroesGradients(): boolean {
+    return this.#integers[7] !== 0
+  }
+
+  set zeroesGradients(zeroes: boolean) {
+    this.#integers[7] = zeroes ? 1 : 0
+  }
+
+  /** Segment `number`, which there may be as many of as tensors. */
+  segment(number: number): Segment {
+    const at = this.#firstSegment + number * SEGMENT
+    return new Segment(this.floats.subarray(at, at + SEGMENT), this.#integers.subarray(2 * at, 2 * at + 4))
   }
 
   /** Makes segment `number` of the tensors from `first` to `last`. */
   setSegment(number: number, first: number, last: number): void {
-    const offset = this.#offsets[first] as number
-    const end = (this.#offsets[last] as number) + (this.#lengths[last] as number)
-    const at = this.#segment(number)
-    this.control[at] = offset
-    this.control[at + 1] = end - offset
-  }
-
-  /** What happens around the rule in segment `number`; see `Segment` in arena.rs. */
-  setGradientPath(number: number, hold: boolean, scale: number, limit: number, l2: number): void {
-    const at = this.#segment(number)
-    const { control } = this
-    control[at + 2] = hold ? 1 : 0
-    control[at + 3] = scale
-    control[at + 4] = limit
-    control[at + 5] = l2
-  }
-
-  get segmentCount(): number {
-    return this.control[6] as number
-  }
-
-  set segmentCount(count: number) {
-    this.control[6] = count
-  }
-
-  get zeroesGradients(): boolean {
-    return this.control[7] !== 0
-  }
-
-  set zeroesGradients(zeroes: boolean) {
-    this.control[7] = zeroes ? 1 : 0
-  }
-
-  /** Segment `number` as an engine in TypeScript reads it. */
-  segment(number: number): Float64Array {
-    const at = this.#segment(number)
-    return this.control.subarray(at, at + SEGMENT)
+    const at = 2 * (this.#firstSegment + number * SEGMENT)
+    this.#integers[at] = this.#offsets[first]
+    this.#integers[at + 1] = this.#offsets[last] + this.#lengths[last] - this.#offsets[first]
   }
 
   /** The sum of squares of a tensor's gradient, after an engine has written it. */
   sumOfSquares(tensor: number): number {
-    return this.control[HEADER + tensor * TENSOR + 2] as number
+    return this.floats[HEADER + tensor * TENSOR + 1]
   }
 
   setSumOfSquares(tensor: number, sum: number): void {
-    this.control[HEADER + tensor * TENSOR + 2] = sum
-  }
-
-  #segment(number: number): number {
-    return HEADER + this.tensorCount * TENSOR + number * SEGMENT
+    this.floats[HEADER + tensor * TENSOR + 1] = sum
   }
 
   #view(plane: number, offset: number, length: number): FloatArray {
@@ -142,12 +125,61 @@ export class Arena {
   }
 }
 
-/**
- * The distance of planes. Addresses that agree modulo 4096 look alike to a processor's load and
- * store units, so planes of more than a period are spread evenly over it.
- */
+/** A stretch of the planes that is updated with one row of coefficients. */
+export class Segment {
+  readonly #floats: Float64Array
+  readonly #integers: Uint32Array
+  /** The kernel's coefficients. */
+  readonly row: Float64Array
+
+  constructor(floats: Float64Array, integers: Uint32Array) {
+    this.#floats = floats
+    this.#integers = integers
+    this.row = floats.subarray(5)
+  }
+
+  get offset(): number {
+    return this.#integers[0]
+  }
+
+  get length(): number {
+    return this.#integers[1]
+  }
+
+  /** Whether state is collected, but the parameters stay. */
+  get holds(): boolean {
+    return this.#integers[2] !== 0
+  }
+
+  /** The gradient's factor. */
+  get scale(): number {
+    return this.#floats[2]
+  }
+
+  /** The largest absolute value of a scaled gradient. */
+  get limit(): number {
+    return this.#floats[3]
+  }
+
+  /** λ of λ·θ, which is added to the gradient. */
+  get l2(): number {
+    return this.#floats[4]
+  }
+
+  /** Sets what happens around the rule. */
+  prepare(holds: boolean, scale: number, limit: number, l2: number): void {
+    this.#integers[2] = holds ? 1 : 0
+    this.#floats[2] = scale
+    this.#floats[3] = limit
+    this.#floats[4] = l2
+  }
+}
+
+const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
+
+/** The distance of planes: those of more than a period are spread evenly over it. */
 function staggered(bytes: number, planes: number): number {
   if (bytes * planes <= PERIOD) return bytes
-  const stagger = roundUp(PERIOD / planes, ALIGNMENT)
+  const stagger = roundUp(PERIOD / planes, LINE)
   return bytes + ((stagger - (bytes % PERIOD) + PERIOD) % PERIOD)
 }

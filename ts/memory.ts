@@ -18,6 +18,8 @@ const LARGEST_SLAB = 1 << 22
 /** What 32-bit addresses can reach, less a page. */
 const LARGEST_MEMORY = 65535 * PAGE
 const ALIGNMENT = 64
+/** What the arena's header can count. */
+const LONGEST_PLANE = 2 ** 32 - 1
 
 /** A stretch of a buffer that is an arena's alone. */
 export interface Region {
@@ -38,7 +40,8 @@ let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: F
  *
  * @throws MemoryError where the runtime can hold it in neither way
  */
-export function allocate(byteLength: number): Region {
+export function allocate(byteLength: number, planeLength: number): Region {
+  if (planeLength > LONGEST_PLANE) throw new MemoryError(byteLength, `more than ${LONGEST_PLANE} parameters`)
   const rounded = Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT
   try {
     if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here')

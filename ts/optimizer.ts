@@ -1,4 +1,4 @@
-import { Arena } from './arena.js'
+import { Arena, type Segment } from './arena.js'
 import type { EngineName, Runner } from './engines/engine.js'
 import { choose, requestedEngine } from './engines/index.js'
 import { native } from './engines/native.js'
@@ -67,8 +67,7 @@ export type States<P, R> = P extends FloatArray
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
 interface Cohort {
   readonly clock: Clock
-  readonly segments: number[]
-  readonly rows: Float64Array[]
+  readonly segments: Segment[]
 }
 
 /**
@@ -205,7 +204,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   #step(gradients: unknown): void {
     const arena = this.#arena
-    if (arena.control.length === 0) {
+    if (arena.floats.length === 0) {
       throw new TensorError(
         'optimizer',
         'an arena with its memory',
@@ -232,13 +231,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const sign = rule.maximize ? -1 : 1
     const scale = this.#clipNorm === Infinity ? sign : sign * this.#clipScale(found)
     const l2 = this.#definition.l2?.(rule) ?? 0
-    for (const { clock, segments, rows } of this.#cohorts) {
+    const cohorts = this.#cohorts
+    for (let c = 0; c < cohorts.length; c++) {
+      const { clock, segments } = cohorts[c]
       clock.t++
-      this.#definition.coefficients(rule, clock, rows[0])
-      const hold = clock.t <= this.#delay
+      this.#definition.coefficients(rule, clock, segments[0].row)
+      const holds = clock.t <= this.#delay
       for (let i = 0; i < segments.length; i++) {
-        if (i > 0) rows[i].set(rows[0])
-        arena.setGradientPath(segments[i], hold, scale, this.#clipValue, l2)
+        if (i > 0) segments[i].row.set(segments[0].row)
+        segments[i].prepare(holds, scale, this.#clipValue, l2)
       }
     }
     this.#updates++
@@ -278,10 +279,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     if (!this.#complete) this.#layOut(() => true)
     const rule = this.#ruleAt(this.#updates)
     const arena = this.#arena
-    for (const { clock, segments, rows } of this.#cohorts) {
-      for (let i = 0; i < segments.length; i++) {
-        this.#definition.coefficients(rule, clock, rows[i])
-        arena.setGradientPath(segments[i], false, 1, Infinity, 0)
+    for (const { clock, segments } of this.#cohorts) {
+      for (const segment of segments) {
+        this.#definition.coefficients(rule, clock, segment.row)
+        segment.prepare(false, 1, Infinity, 0)
       }
     }
     const zeroes = arena.zeroesGradients
@@ -331,10 +332,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       }
       if (count === 0 || previous !== i - 1 || clock !== clocks[previous]) {
         first = i
-        const cohort = cohorts.get(clock) ?? { clock, segments: [], rows: [] }
+        const cohort = cohorts.get(clock) ?? { clock, segments: [] }
         cohorts.set(clock, cohort)
-        cohort.segments.push(count)
-        cohort.rows.push(this.#arena.row(count))
+        cohort.segments.push(this.#arena.segment(count))
         count++
       }
       this.#arena.setSegment(count - 1, first, i)

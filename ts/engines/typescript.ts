@@ -1,6 +1,6 @@
 import type { Arena } from '../arena.js'
 import { kernelNames, kernels } from '../rules/kernels.js'
-import type { FloatArray, Kernel, Loop, Round } from '../rules/rule.js'
+import type { FloatArray, Loop, Round } from '../rules/rule.js'
 import type { Engine } from './engine.js'
 
 const rounds: Record<'float32' | 'float64', Round> = { float32: Math.fround, float64: (x) => x }
@@ -12,7 +12,7 @@ function loopOf(kernel: number, dtype: 'float32' | 'float64'): Loop {
   const key = `${kernel} ${dtype}`
   let loop = loops.get(key)
   if (loop === undefined) {
-    loop = (kernels[kernelNames[kernel] as string] as Kernel)(rounds[dtype])
+    loop = kernels[kernelNames[kernel]](rounds[dtype])
     loops.set(key, loop)
   }
   return loop
@@ -34,12 +34,12 @@ export const typescript: Engine = {
     let held: FloatArray | undefined
 
     /** g ← clamp(scale·g), then g ← g + λ·θ, into an array beside the arena. */
-    const prepare = (from: number, to: number, scale: number, limit: number, decays: boolean, l2: number) => {
+    const prepare = (from: number, to: number, scale: number, limit: number, l2: number) => {
       prepared ??= g.slice()
       for (let i = from; i < to; i++) {
-        const scaled = f(scale * (g[i] as number))
+        const scaled = f(scale * g[i])
         const clamped = scaled < -limit ? -limit : scaled > limit ? limit : scaled
-        prepared[i] = decays ? f(clamped + f(l2 * (theta[i] as number))) : clamped
+        prepared[i] = l2 === 0 ? clamped : f(clamped + f(l2 * theta[i]))
       }
       return prepared
     }
@@ -48,18 +48,17 @@ export const typescript: Engine = {
       step() {
         const zeroes = arena.zeroesGradients
         for (let number = 0; number < arena.segmentCount; number++) {
-          const segment = segments[number] as Float64Array
-          const from = segment[0] as number
-          const to = from + (segment[1] as number)
-          const scale = f(segment[3] as number)
-          const limit = f(segment[4] as number)
-          const decays = segment[5] !== 0
-          const l2 = f(segment[5] as number)
-          for (let k = 6; k < segment.length; k++) row[k - 6] = f(segment[k] as number)
-          const plain = scale === 1 && limit === Infinity && !decays
-          const gradient = plain ? g : prepare(from, to, scale, limit, decays, l2)
+          const segment = segments[number]
+          const from = segment.offset
+          const to = from + segment.length
+          const scale = f(segment.scale)
+          const limit = f(segment.limit)
+          const l2 = f(segment.l2)
+          for (let k = 0; k < segment.row.length; k++) row[k] = f(segment.row[k])
+          const plain = scale === 1 && limit === Infinity && l2 === 0
+          const gradient = plain ? g : prepare(from, to, scale, limit, l2)
           let moving = theta
-          if (segment[2] !== 0) {
+          if (segment.holds) {
             held ??= theta.slice()
             held.set(theta.subarray(from, to), from)
             moving = held
@@ -88,15 +87,15 @@ function sumOfSquares(values: FloatArray): number {
     const end = Math.min(block + BLOCK, values.length)
     sums.fill(0)
     for (let i = block; i < end; i++) {
-      const x = values[i] as number
-      ;(sums[i % STRIPES] as number) += x * x
+      const x = values[i]
+      sums[i % STRIPES] += x * x
     }
     for (let width = STRIPES / 2; width >= 1; width /= 2) {
       for (let stripe = 0; stripe < width; stripe++) {
-        ;(sums[stripe] as number) += sums[stripe + width] as number
+        sums[stripe] += sums[stripe + width]
       }
     }
-    total += sums[0] as number
+    total += sums[0]
   }
   return total
 }

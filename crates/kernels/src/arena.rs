@@ -1,41 +1,61 @@
 //! A region of memory that describes itself: a header, the tensors, the segments of a step, and
 //! then planes: the parameters, their gradients and each array of state, one behind the other.
 //!
-//! Header, tensors and segments are float64 (whole numbers are exact), so that JavaScript writes
-//! all of them through one typed array. `ts/arena.ts` has the same layout.
-//!
-//! | float64 at | what |
-//! |---|---|
-//! | 0 … 7 | bytes of a number, offset of the first plane and distance of the planes in bytes, numbers in a plane, planes, tensors, segments, gradients are zeroed (0 or 1) |
-//! | 8 … | for each tensor: offset and length in the plane, and, as a result, the sum of its gradient's squares |
-//! | then | for each segment: offset, length, hold, scale, limit, λ, ten coefficients |
+//! [`Header`], [`Tensor`] and [`Segment`] are what JavaScript writes; `ts/arena.ts` has the same layout.
 
 use std::fmt;
+use std::slice;
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
-use crate::rules::{self, MAX_COEFFICIENTS, MAX_STATE};
-use crate::vector::Scalar;
+use crate::rules::{self, MAX_COEFFICIENTS};
+use crate::update::{Preparation, Streams};
 
-const HEADER: usize = 8;
-const TENSOR: usize = 3;
-const SEGMENT: usize = 6 + MAX_COEFFICIENTS;
-/// Every tensor starts at a multiple of this many bytes, and what pads it may be overwritten.
-const ALIGNMENT: usize = 64;
+/// Planes and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
+const LINE: usize = 64;
+/// Elements that are prepared at a time, in a buffer that stays in the first-level cache.
+const BLOCK: usize = 512;
+
+#[repr(C)]
+struct Header {
+    /// Bytes of a number: 4 or 8.
+    size: u32,
+    /// Where the first plane begins, in lines.
+    first_plane: u32,
+    /// The distance of planes in lines; a little more than their length, so that they do not collide
+    /// in the processor's caches and buffers.
+    plane_distance: u32,
+    /// Numbers in a plane, padding included.
+    plane_length: u32,
+    planes: u32,
+    tensors: u32,
+    segments: u32,
+    /// Not 0: gradients are set to 0 once they are used.
+    zeroes: u32,
+}
+
+#[repr(C)]
+struct Tensor {
+    offset: u32,
+    length: u32,
+    /// A result: the sum of its gradient's squares.
+    sum_of_squares: f64,
+}
 
 /// A stretch of the planes that is updated with one row of coefficients.
-pub struct Segment {
-    pub offset: usize,
-    pub length: usize,
+#[repr(C)]
+struct Segment {
+    offset: u32,
+    length: u32,
     /// Not 0: state is collected, but the parameters stay (a delayed start).
-    pub hold: f64,
-    /// The gradient's factor: clipping by norm, and −1 to maximize.
-    pub scale: f64,
-    /// The largest absolute value of a scaled gradient; infinity for any.
-    pub limit: f64,
-    /// λ of λ·θ, which is added to the gradient.
-    pub l2: f64,
-    pub row: [f64; MAX_COEFFICIENTS],
+    holds: u32,
+    _unused: u32,
+    preparation: Preparation,
+    row: [f64; MAX_COEFFICIENTS],
 }
+
+/// A buffer for a block of either dtype.
+#[repr(align(64))]
+struct Scratch([f64; BLOCK]);
 
 /// What is wrong with an arena; nothing of it has been changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,13 +69,14 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// An arena together with the loops of one kernel.
 pub struct Arena {
     base: *mut u8,
     first_plane: usize,
     plane_distance: usize,
     plane_length: usize,
     tensors: usize,
-    dtype: Dtype,
+    size: usize,
     loops: Loops,
 }
 
@@ -72,130 +93,134 @@ impl Arena {
         kernel: usize,
         set: InstructionSet,
     ) -> Result<Self, Fault> {
-        if !base.cast::<f64>().is_aligned() || bytes < HEADER * 8 {
+        if !base.cast::<f64>().is_aligned() || bytes < size_of::<Header>() {
             return Err(Fault("too short, or not aligned"));
         }
-        // SAFETY: just checked, and any bits are a float64.
-        let header = unsafe { base.cast::<[f64; HEADER]>().read() };
-        let [size, first_plane, plane_distance, plane_length, planes, tensors, ..] =
-            header.map(|x| x as usize);
-        let dtype = match size {
+        // SAFETY: just checked, and any bits are a header.
+        let header = unsafe { &*base.cast::<Header>() };
+        let dtype = match header.size {
             4 => Dtype::Float32,
             8 => Dtype::Float64,
             _ => return Err(Fault("the dtype is unknown")),
         };
         let loops = rules::visit(kernel, Find { set, dtype }).ok_or(Fault("the kernel is unknown"))?;
-        let state = rules::visit(kernel, StateCount).unwrap_or(MAX_STATE);
-        if planes < 2 + state {
+        let planes = header.planes as usize;
+        if planes < 2 + loops.state {
             return Err(Fault("the kernel needs more state"));
         }
-        let fits = || {
-            let tables = tensors.checked_mul((TENSOR + SEGMENT) * 8)?.checked_add(HEADER * 8)?;
-            let plane = plane_length.checked_mul(size)?;
-            let last = plane_distance.checked_mul(planes - 1)?.checked_add(first_plane)?;
-            let aligned = first_plane % size == 0 && plane_distance % size == 0 && plane % ALIGNMENT == 0;
-            (aligned && tables <= first_plane && plane <= plane_distance && last.checked_add(plane)? <= bytes)
-                .then_some(())
+        let arena = Self {
+            base,
+            first_plane: header.first_plane as usize * LINE,
+            plane_distance: header.plane_distance as usize * LINE,
+            plane_length: header.plane_length as usize,
+            tensors: header.tensors as usize,
+            size: header.size as usize,
+            loops,
         };
-        fits().ok_or(Fault("the planes do not fit"))?;
-        Ok(Self { base, first_plane, plane_distance, plane_length, tensors, dtype, loops })
+        let plane = arena.plane_length * arena.size;
+        let tables = size_of::<Header>() + arena.tensors * (size_of::<Tensor>() + size_of::<Segment>());
+        let end = arena.plane_distance.checked_mul(planes - 1).and_then(|x| x.checked_add(plane));
+        let fits = plane.is_multiple_of(LINE)
+            && plane <= arena.plane_distance
+            && tables <= arena.first_plane
+            && arena.first_plane <= bytes
+            && end.is_some_and(|end| end <= bytes - arena.first_plane);
+        if fits { Ok(arena) } else { Err(Fault("the planes do not fit")) }
     }
 
     /// Updates every segment in place.
     pub fn step(&self) -> Result<(), Fault> {
-        let segments = self.header(6) as usize;
-        if segments > self.tensors {
-            return Err(Fault("more segments than tensors"));
-        }
-        for number in 0..segments {
-            let segment = self.segment(number);
+        let segments = self.segments()?;
+        for segment in segments {
             self.check(segment.offset, segment.length)?;
         }
-        for number in 0..segments {
-            let segment = self.segment(number);
-            let plain = segment.scale == 1.0
-                && segment.limit == f64::INFINITY
-                && segment.l2 == 0.0
-                && !self.zeroes_gradients();
-            let update = if plain { self.loops.plain } else { self.loops.prepared };
-            // SAFETY: `new` vouches for the planes, `check` for the segment, and the loops are of
-            // an instruction set that `InstructionSet::is_available` found.
-            unsafe { update(self, &segment) };
+        for segment in segments {
+            // SAFETY: just checked.
+            unsafe { self.update(segment) };
         }
         Ok(())
+    }
+
+    /// # Safety
+    /// The segment must have passed `check`.
+    unsafe fn update(&self, segment: &Segment) {
+        let (offset, length) = (segment.offset as usize, segment.length as usize);
+        let Segment { ref preparation, ref row, .. } = *segment;
+        let (holds, zeroes) = (segment.holds != 0, self.header().zeroes != 0);
+        // SAFETY: `new` vouches for the planes, the caller for the segment, and the loops are of an
+        // instruction set that this processor has.
+        unsafe {
+            if !holds && !zeroes && !preparation.is_needed() {
+                return (self.loops.update)(&self.streams(offset), row, length);
+            }
+            let mut gradient = Scratch([0.0; BLOCK]);
+            let mut parameters = Scratch([0.0; BLOCK]);
+            for at in (offset..offset + length).step_by(BLOCK) {
+                let count = BLOCK.min(offset + length - at);
+                let mut streams = self.streams(at);
+                let g = streams.g.cast_mut();
+                let prepared = (&raw mut gradient.0).cast::<u8>();
+                (self.loops.prepare)(&streams, preparation, prepared, count);
+                streams.g = prepared;
+                if holds {
+                    let held = (&raw mut parameters.0).cast::<u8>();
+                    held.copy_from_nonoverlapping(streams.theta, count * self.size);
+                    streams.theta = held;
+                }
+                (self.loops.update)(&streams, row, count);
+                if zeroes {
+                    g.write_bytes(0, count * self.size);
+                }
+            }
+        }
     }
 
     /// Writes the sum of the squares of each tensor's gradient into the table of tensors.
     pub fn sum_squares(&self) -> Result<(), Fault> {
-        for number in 0..self.tensors {
-            let at = HEADER + number * TENSOR;
-            let (offset, length) = (self.header(at) as usize, self.header(at + 1) as usize);
-            self.check(offset, length)?;
-            // SAFETY: as in `step`; the table lies before the planes.
-            unsafe {
-                let from = self.base.add(self.first_plane + self.plane_distance + offset * self.size());
-                let sum = (self.loops.sum_of_squares)(from, length);
-                self.base.cast::<f64>().add(at + 2).write(sum);
-            }
+        // SAFETY: `new` found the table to fit; nothing else refers to it here.
+        let tensors = unsafe {
+            slice::from_raw_parts_mut(self.base.add(size_of::<Header>()).cast::<Tensor>(), self.tensors)
+        };
+        for tensor in tensors {
+            self.check(tensor.offset, tensor.length)?;
+            // SAFETY: just checked; the instruction set is one that this processor has.
+            tensor.sum_of_squares = unsafe {
+                (self.loops.sum_of_squares)(self.streams(tensor.offset as usize).g, tensor.length as usize)
+            };
         }
         Ok(())
     }
 
-    /// The first number of a plane: 0 parameters, 1 gradients, then the state.
-    #[inline(always)]
-    pub(crate) fn plane<T: Scalar>(&self, number: usize) -> *mut T {
+    /// The planes from the element at `offset` on.
+    fn streams(&self, offset: usize) -> Streams {
         // Wrapping: a rule without that much state never looks there.
-        self.base.wrapping_add(self.first_plane + number * self.plane_distance).cast()
+        let plane = |number: usize| {
+            self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
+        };
+        Streams { theta: plane(0), g: plane(1), state: [plane(2), plane(3), plane(4)] }
     }
 
-    #[inline(always)]
-    pub(crate) fn zeroes_gradients(&self) -> bool {
-        self.header(7) != 0.0
+    fn header(&self) -> &Header {
+        // SAFETY: `new` checked that it fits; any bits are a header.
+        unsafe { &*self.base.cast() }
     }
 
-    fn size(&self) -> usize {
-        match self.dtype {
-            Dtype::Float32 => 4,
-            Dtype::Float64 => 8,
+    fn segments(&self) -> Result<&[Segment], Fault> {
+        let count = self.header().segments as usize;
+        if count > self.tensors {
+            return Err(Fault("more segments than tensors"));
         }
+        let at = size_of::<Header>() + self.tensors * size_of::<Tensor>();
+        // SAFETY: `new` found as many as there are tensors to fit; any bits are a segment.
+        Ok(unsafe { slice::from_raw_parts(self.base.add(at).cast(), count) })
     }
 
-    /// The float64 at `index` before the planes.
-    #[inline(always)]
-    fn header(&self, index: usize) -> f64 {
-        // SAFETY: every index used here lies in the tables, which `new` found to fit.
-        unsafe { self.base.cast::<f64>().add(index).read() }
-    }
-
-    fn segment(&self, number: usize) -> Segment {
-        let first = HEADER + self.tensors * TENSOR + number * SEGMENT;
-        let at = |index: usize| self.header(first + index);
-        Segment {
-            offset: at(0) as usize,
-            length: at(1) as usize,
-            hold: at(2),
-            scale: at(3),
-            limit: at(4),
-            l2: at(5),
-            row: std::array::from_fn(|k| at(6 + k)),
-        }
-    }
-
-    /// A stretch must start on a tensor's border and end within the plane.
-    fn check(&self, offset: usize, length: usize) -> Result<(), Fault> {
-        let fits = offset.checked_add(length).is_some_and(|end| end <= self.plane_length);
-        if !fits || !(offset * self.size()).is_multiple_of(ALIGNMENT) {
+    /// A stretch must start on a line and end within the plane.
+    fn check(&self, offset: u32, length: u32) -> Result<(), Fault> {
+        let fits = offset as u64 + length as u64 <= self.plane_length as u64;
+        if !fits || !(offset as usize * self.size).is_multiple_of(LINE) {
             return Err(Fault("a segment does not fit"));
         }
         Ok(())
-    }
-}
-
-struct StateCount;
-
-impl rules::Visitor for StateCount {
-    type Output = usize;
-    fn visit<R: rules::Rule>(self) -> usize {
-        R::STATE
     }
 }

@@ -1,18 +1,21 @@
 //! From a rule's number to code for the instruction set at hand.
 
-use crate::arena::{Arena, Segment};
-use crate::rules::{Rule, Visitor};
+use crate::rules::{MAX_COEFFICIENTS, Rule, Visitor};
+use crate::update::{Preparation, Streams};
 use crate::vector::{self, Scalar};
 use crate::{reduce, update};
 
-pub type Update = unsafe fn(&Arena, &Segment);
+pub type Update = unsafe fn(&Streams, &[f64; MAX_COEFFICIENTS], usize);
+pub type Prepare = unsafe fn(&Streams, &Preparation, *mut u8, usize);
 pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
 
 /// What runs for one rule, dtype and instruction set.
 #[derive(Clone, Copy)]
 pub struct Loops {
-    pub plain: Update,
-    pub prepared: Update,
+    /// How many arrays of state the rule keeps.
+    pub state: usize,
+    pub update: Update,
+    pub prepare: Prepare,
     pub sum_of_squares: SumOfSquares,
 }
 
@@ -25,33 +28,49 @@ pub enum Dtype {
 /// Makes the loops of one instruction set: generic code, compiled for that set alone.
 macro_rules! loops {
     ($module:ident, $f32:ty, $f64:ty $(, $feature:literal)?) => {
+        #[allow(clippy::undocumented_unsafe_blocks)] // Documented below, for all of them at once.
         mod $module {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (both): called only after `InstructionSet::is_available` said yes.
+            // SAFETY (all three): called only after `InstructionSet::is_available` said yes, and
+            // with arrays as `update` and `reduce` want them.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run<V: Vector, R: Rule, const PREPARE: bool>(arena: &Arena, segment: &Segment) {
-                // SAFETY: the caller keeps `update`'s contract.
-                unsafe { update::update::<V, R, PREPARE>(arena, segment) }
+            unsafe fn run<V: Vector, R: Rule>(
+                streams: &Streams,
+                coefficients: &[f64; MAX_COEFFICIENTS],
+                length: usize,
+            ) {
+                unsafe { update::update::<V, R>(streams, coefficients, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn prepare<V: Vector>(
+                streams: &Streams,
+                preparation: &Preparation,
+                prepared: *mut u8,
+                length: usize,
+            ) {
+                unsafe { update::prepare::<V>(streams, preparation, prepared, length) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
-                // SAFETY: the caller vouches for `length` numbers at `from`.
                 reduce::sum_of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
             }
 
             pub fn of<R: Rule>(dtype: Dtype) -> Loops {
                 match dtype {
                     Dtype::Float32 => Loops {
-                        plain: run::<$f32, R, false>,
-                        prepared: run::<$f32, R, true>,
+                        state: R::STATE,
+                        update: run::<$f32, R>,
+                        prepare: prepare::<$f32>,
                         sum_of_squares: squares::<f32>,
                     },
                     Dtype::Float64 => Loops {
-                        plain: run::<$f64, R, false>,
-                        prepared: run::<$f64, R, true>,
+                        state: R::STATE,
+                        update: run::<$f64, R>,
+                        prepare: prepare::<$f64>,
                         sum_of_squares: squares::<f64>,
                     },
                 }

@@ -1,109 +1,127 @@
-//! The one loop: what happens around a rule, for lanes of any width.
+//! The loops around a rule: over its elements, and over what is wanted of a gradient before.
 
-use crate::arena::{Arena, Segment};
-use crate::rules::{MAX_STATE, Row, Rule};
+use crate::rules::{MAX_COEFFICIENTS, MAX_STATE, Rule, State};
 use crate::vector::{Scalar, Vector};
 
-/// Runs rule `R` over one segment of the arena.
-///
-/// `PREPARE` adds what is wanted of the gradient before the rule sees it: g ← clamp(scale·g),
-/// then g ← g + λ·θ, and zeroing it in the same pass. Without it the gradient goes in as it is.
+/// Where some elements are, the same number in each array.
+#[derive(Clone, Copy)]
+pub struct Streams {
+    pub theta: *mut u8,
+    pub g: *const u8,
+    pub state: [*mut u8; MAX_STATE],
+}
+
+/// Updates `length` elements by rule `R`.
 ///
 /// # Safety
-/// The segment must lie within the arena (`Arena::step` checks it), and nothing else may touch
-/// these bytes meanwhile. A last, incomplete vector runs into the padding behind a tensor, where
-/// zeros stay zeros.
+/// The arrays must be valid for `length` numbers, rounded up to whole vectors: what pads a tensor
+/// is updated with it, and zeros stay zeros. Nothing else may write to them meanwhile.
 #[inline(always)]
-pub unsafe fn update<V: Vector, R: Rule, const PREPARE: bool>(arena: &Arena, segment: &Segment) {
-    let pass = Pass::<V, PREPARE>::new(arena, segment);
+pub unsafe fn update<V: Vector, R: Rule>(
+    streams: &Streams,
+    coefficients: &[f64; MAX_COEFFICIENTS],
+    length: usize,
+) {
+    let mut row = [splat::<V>(0.0); MAX_COEFFICIENTS];
+    for (lanes, coefficient) in row.iter_mut().zip(coefficients) {
+        *lanes = splat(*coefficient);
+    }
+    let theta = streams.theta.cast::<V::Scalar>();
+    let g = streams.g.cast::<V::Scalar>();
+    let state = [streams.state[0].cast(), streams.state[1].cast(), streams.state[2].cast()];
     // A cache line at a time, so that short vectors have several in flight.
     let line = 64 / size_of::<V::Scalar>();
-    let end = segment.offset + segment.length;
-    let mut at = segment.offset;
-    // SAFETY: all lanes lie within the segment or its padding.
+    let mut at = 0;
+    // SAFETY: the caller vouches for the arrays up to the end of the last vector.
     unsafe {
-        while at + line <= end {
+        while at + line <= length {
             for vector in 0..line / V::LANES {
-                pass.lanes::<R>(at + vector * V::LANES);
+                lanes::<V, R>(&row, theta, g, state, at + vector * V::LANES);
             }
             at += line;
         }
-        while at < end {
-            pass.lanes::<R>(at);
+        while at < length {
+            lanes::<V, R>(&row, theta, g, state, at);
             at += V::LANES;
         }
     }
 }
 
-/// What stays the same over a segment, ready in registers.
+/// One vector's worth of an update.
 ///
-/// Everything here is `inline(always)`: only inside of the caller, which is compiled for one
-/// instruction set, do the vectors' operations become single instructions.
-struct Pass<V: Vector, const PREPARE: bool> {
+/// This and all that it calls is `inline(always)`: only inside of a caller that is compiled for an
+/// instruction set do the vectors' operations become single instructions.
+///
+/// # Safety
+/// Every array must have a whole vector at `at`.
+#[inline(always)]
+// A constant bound, so that the loops unroll and unused state costs nothing.
+#[allow(clippy::needless_range_loop)]
+unsafe fn lanes<V: Vector, R: Rule>(
+    row: &[V; MAX_COEFFICIENTS],
     theta: *mut V::Scalar,
-    g: *mut V::Scalar,
+    g: *const V::Scalar,
     state: [*mut V::Scalar; MAX_STATE],
-    row: Row<V>,
-    scale: V,
-    limit: V,
-    l2: V,
-    decays: bool,
-    zeroes: bool,
-    holds: bool,
+    at: usize,
+) {
+    // SAFETY: the caller vouches for these lanes.
+    unsafe {
+        let parameters = V::load(theta.add(at));
+        let gradient = V::load(g.add(at));
+        let mut states: State<V> = [parameters; MAX_STATE];
+        for k in 0..R::STATE {
+            states[k] = V::load(state[k].add(at));
+        }
+        let moved = R::update(row, parameters, gradient, &mut states);
+        for k in 0..R::STATE {
+            states[k].store(state[k].add(at));
+        }
+        moved.store(theta.add(at));
+    }
 }
 
-impl<V: Vector, const PREPARE: bool> Pass<V, PREPARE> {
-    #[inline(always)]
-    fn new(arena: &Arena, segment: &Segment) -> Self {
-        let mut row = [splat::<V>(0.0); _];
-        for (lanes, coefficient) in row.iter_mut().zip(segment.row) {
-            *lanes = splat(coefficient);
-        }
-        Self {
-            theta: arena.plane(0),
-            g: arena.plane(1),
-            state: [arena.plane(2), arena.plane(3), arena.plane(4)],
-            row,
-            scale: splat(segment.scale),
-            limit: splat(segment.limit),
-            l2: splat(segment.l2),
-            decays: segment.l2 != 0.0,
-            zeroes: arena.zeroes_gradients(),
-            holds: segment.hold != 0.0,
-        }
-    }
+/// What is wanted of a gradient before the rule sees it.
+#[repr(C)]
+pub struct Preparation {
+    /// Clipping by norm, and −1 to maximize.
+    pub scale: f64,
+    /// The largest absolute value of a scaled gradient; infinity for any.
+    pub limit: f64,
+    /// λ of λ·θ, which is added to the gradient; 0 adds nothing, not even 0.
+    pub l2: f64,
+}
 
-    /// # Safety
-    /// Every plane must have a whole vector at `at`.
-    #[inline(always)]
-    // A constant bound, so that the loops unroll and unused state costs nothing.
-    #[allow(clippy::needless_range_loop)]
-    unsafe fn lanes<R: Rule>(&self, at: usize) {
-        // SAFETY: the caller vouches for these lanes.
+impl Preparation {
+    pub fn is_needed(&self) -> bool {
+        self.scale != 1.0 || self.limit != f64::INFINITY || self.l2 != 0.0
+    }
+}
+
+/// prepared ← clamp(scale·g), then prepared ← prepared + λ·θ.
+///
+/// # Safety
+/// As for [`update`]; `prepared` is written.
+#[inline(always)]
+pub unsafe fn prepare<V: Vector>(
+    streams: &Streams,
+    preparation: &Preparation,
+    prepared: *mut u8,
+    length: usize,
+) {
+    let Preparation { scale, limit, l2 } = *preparation;
+    let (scale, limit, l2) = (splat::<V>(scale), splat::<V>(limit), splat::<V>(l2));
+    let theta = streams.theta.cast::<V::Scalar>();
+    let g = streams.g.cast::<V::Scalar>();
+    let prepared = prepared.cast::<V::Scalar>();
+    let mut at = 0;
+    while at < length {
+        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
         unsafe {
-            let theta = V::load(self.theta.add(at));
-            let mut g = V::load(self.g.add(at));
-            let mut state = [theta; MAX_STATE];
-            for k in 0..R::STATE {
-                state[k] = V::load(self.state[k].add(at));
-            }
-            if PREPARE {
-                g = (self.scale * g).clamp(self.limit);
-                if self.decays {
-                    g = g + self.l2 * theta;
-                }
-                if self.zeroes {
-                    splat::<V>(0.0).store(self.g.add(at));
-                }
-            }
-            let moved = R::update(&self.row, theta, g, &mut state);
-            for k in 0..R::STATE {
-                state[k].store(self.state[k].add(at));
-            }
-            if !self.holds {
-                moved.store(self.theta.add(at));
-            }
+            let clipped = (scale * V::load(g.add(at))).clamp(limit);
+            let decayed = clipped + l2 * V::load(theta.add(at));
+            l2.if_zero(clipped, decayed).store(prepared.add(at));
         }
+        at += V::LANES;
     }
 }
 

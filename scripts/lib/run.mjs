@@ -1,0 +1,104 @@
+// What the scripts share: saying what happens, and running other programs.
+// All of it goes to stderr, because `npm start -- --json` owns stdout.
+import { spawn, spawnSync } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A failure that a sentence explains: no stack trace needed. */
+export class Failure extends Error {}
+
+export const say = (text) => process.stderr.write(`${text}\n`)
+
+export const seconds = (start) => `${Math.round((Date.now() - start) / 1000)} s`
+
+/** The first program of that name on a PATH, or undefined. */
+export const which = (name, path = process.env.PATH ?? '') =>
+  path
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, name))
+    .find(isProgram)
+
+function isProgram(file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+// rustup's programs are in a folder that a shell searches only after a new login.
+const cargoBin = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
+if (!process.env.PATH?.split(delimiter).includes(cargoBin) && which('cargo', cargoBin)) {
+  process.env.PATH = `${cargoBin}${delimiter}${process.env.PATH ?? ''}`
+}
+
+/** What a program prints on stdout, or undefined if it fails or is not there. */
+export function output(command, args) {
+  const child = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
+  return child.status === 0 ? child.stdout.trim() : undefined
+}
+
+/**
+ * Runs a program without its output: every 20 seconds its latest line shows that it is alive. If
+ * it fails, its last lines are printed and the sentence ends in `advice`.
+ */
+export async function run(command, args, { env = {}, label = command, advice = '' } = {}) {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let lines = ['']
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      const [first, ...rest] = text.split('\n')
+      lines = [...lines.slice(0, -1), lines.at(-1) + first, ...rest].slice(-40)
+    })
+  }
+  const start = Date.now()
+  const alive = setInterval(() => {
+    const latest = lines.findLast((line) => line.trim()) ?? ''
+    say(`  ${label}, ${seconds(start)}: ${latest.trim().slice(0, 70)}`)
+  }, 20_000)
+  const status = await ended(child, command).finally(() => clearInterval(alive))
+  if (status === 0) return
+  say(lines.join('\n').trimEnd())
+  const why = typeof status === 'number' ? `exit code ${status}` : status
+  throw new Failure(`\`${[command, ...args].join(' ')}\` failed (${why}). ${advice}`.trimEnd())
+}
+
+/** Runs a program that prints as it goes, all on stderr; gives its exit code and its stdout. */
+export async function runAloud(command, ...args) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+    process.stderr.write(text)
+  })
+  return { status: await ended(child, command), stdout }
+}
+
+/** Waits for a child's end: its exit code, or the name of the signal that ended it. */
+export const ended = (child, command) =>
+  new Promise((resolve, reject) => {
+    child.on('error', ({ code }) => reject(new Failure(`\`${command}\` cannot be run (${code}).`)))
+    child.on('close', (code, signal) => resolve(code ?? signal))
+  })
+
+/** Runs a script; what fails becomes its sentence and exit code 1. */
+export async function script(main) {
+  try {
+    process.exitCode = await main()
+  } catch (error) {
+    // Node's own errors about files (no space, no permission) are sentences too.
+    if (!(error instanceof Failure || error.syscall)) throw error
+    say(error.message)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,293 @@
+// Everything that a fresh clone needs: `npm start` and `npm test` begin with it. Each step looks
+// first whether it is done already, so that a second run takes about a second. It uses no
+// packages, because it is what installs them.
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { apt } from './lib/apt.mjs'
+import { Failure, output, root, run, say, script, seconds, which } from './lib/run.mjs'
+import { addWasmRoute, wasmRoute } from './lib/wasm-route.mjs'
+
+const at = (path) => join(root, path)
+const read = (path) => readFileSync(at(path), 'utf8')
+
+/**
+ * Does what is missing. `lint` adds rustfmt and clippy; `browser` adds Chromium and puts its path
+ * into CHROME_PATH. Only the tests need these two.
+ */
+export async function setup({ lint = false, browser = false } = {}) {
+  const groups = [
+    [tools],
+    [npmPackages],
+    [wasmTarget],
+    [wasmBindgen, wasmPack], // Compiled side by side.
+    [addon],
+    [wasmModule],
+    [typescript],
+    lint ? [rustLinters] : [],
+    browser ? [chromium] : [],
+  ]
+  const total = groups.flat().length
+  let number = 0
+  for (const group of groups) {
+    const steps = group.map((step) => doStep(step, `[${++number}/${total}] ${step.name}`))
+    // Waits for all of them: one that fails must not leave the other one running unseen.
+    const failed = (await Promise.allSettled(steps)).find(({ status }) => status === 'rejected')
+    if (failed) throw failed.reason
+  }
+}
+
+async function doStep({ name, doing, isDone, make, isThere = isDone }, label) {
+  if (isDone()) return say(`${label}: already there`)
+  const start = Date.now()
+  say(`${label}: ${doing}…`)
+  await make()
+  if (!isThere()) throw new Failure(`${name}: still not there after ${doing}.`)
+  say(`${label}: done in ${seconds(start)}`)
+}
+
+const tools = {
+  name: 'Node, Rust, C linker',
+  isDone: () => {
+    const missing = []
+    const node = process.versions.node
+    if (!isAtLeast(node, '20')) {
+      missing.push(`Node ${node} is too old: install Node 20 or later (https://nodejs.org).`)
+    }
+    const rust = output('cargo', ['--version']) && output('rustc', ['--version'])?.split(' ')[1]
+    const leastRust = /rust-version = "(.+)"/.exec(read('Cargo.toml'))[1]
+    if (!rust) {
+      missing.push('Rust is missing: install it with rustup (https://rustup.rs).')
+    } else if (!isAtLeast(rust, leastRust)) {
+      missing.push(`Rust ${rust} is too old: \`rustup update stable\` (${leastRust} or later).`)
+    }
+    if (!which('cc')) {
+      const mac = process.platform === 'darwin'
+      const how = mac ? 'xcode-select --install' : 'apt-get install gcc libc6-dev'
+      missing.push(`A C linker (cc) is missing: install one, for example with \`${how}\`.`)
+    }
+    if (missing.length > 0) throw new Failure(missing.join('\n'))
+    return true
+  },
+}
+
+const isAtLeast = (version, least) => version.localeCompare(least, 'en', { numeric: true }) >= 0
+
+const npmPackages = {
+  name: 'npm packages',
+  doing: 'npm ci',
+  isDone: () => {
+    // npm writes down here what it has installed.
+    const list = 'node_modules/.package-lock.json'
+    if (!existsSync(at(list))) return false
+    const wanted = Object.entries(JSON.parse(read('package-lock.json')).packages)
+    const installed = JSON.parse(read(list)).packages
+    return wanted.every(
+      ([path, { optional, version }]) => path === '' || optional || installed[path]?.version === version,
+    )
+  },
+  make: () =>
+    // .npmrc silences npm, but errors are wanted here; and the packages for development are
+    // needed whatever NODE_ENV says.
+    run('npm', ['ci', '--include=dev', '--loglevel=notice', '--no-audit', '--no-fund'], {
+      advice: 'npm has to reach its registry; the lines above say what went wrong.',
+    }),
+}
+
+const wasmTarget = {
+  name: 'Rust for WebAssembly',
+  doing: 'rustup target add, or apt-get install',
+  isDone: () => wasmRoute() !== undefined,
+  make: addWasmRoute,
+}
+
+// Our own copies of cargo's tools; nothing that the user installed is overwritten.
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'antigrad/tools')
+
+/** PATH as wasm-pack is to see it; the checks use it too, so that they find what it finds. */
+const buildPath = () => [join(cache, 'bin'), ...wasmRoute().path, process.env.PATH].join(delimiter)
+
+const wasmBindgen = cargoTool({
+  // wasm-pack accepts only the version of the crate.
+  version: /name = "wasm-bindgen"\nversion = "(.+)"/.exec(read('Cargo.lock'))[1],
+  program: 'wasm-bindgen',
+  crate: 'wasm-bindgen-cli',
+  minutes: 3,
+})
+
+const wasmPack = cargoTool({
+  version: '0.15.1',
+  program: 'wasm-pack',
+  crate: 'wasm-pack',
+  minutes: 2,
+})
+
+function cargoTool({ version, program, crate, minutes }) {
+  return {
+    name: `${program} ${version}`,
+    doing: `compiling (${minutes} minutes or more)`,
+    isDone: () => {
+      const file = which(program, buildPath())
+      return file !== undefined && output(file, ['--version']) === `${program} ${version}`
+    },
+    make: async () => {
+      const args = ['install', crate, '--version', `=${version}`, '--root', cache, '--force']
+      const options = {
+        label: program,
+        advice: 'cargo has to reach crates.io or its mirror; the lines above say what went wrong.',
+        // Quick to compile matters more than quick to run.
+        env: { CARGO_PROFILE_RELEASE_OPT_LEVEL: '1', CARGO_PROFILE_RELEASE_LTO: 'off' },
+      }
+      try {
+        await run('cargo', [...args, '--locked'], options)
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        // A mirror may lag behind the versions that the tool was locked to.
+        say(`  ${program}: trying again with other versions of its dependencies`)
+        await run('cargo', args, options)
+      }
+    },
+  }
+}
+
+const rustSources = ['Cargo.toml', 'Cargo.lock', '.cargo', 'crates', 'wasm/Cargo.toml', 'wasm/src']
+const wasmBytes = 'ts/engines/wasm-bytes.ts'
+
+const addon = built({
+  name: 'Node addon',
+  doing: 'compiling (about half a minute)',
+  inputs: () => [...rustSources, 'package.json', 'package-lock.json'],
+  compiler: () => output('rustc', ['-vV']),
+  isThere: () => filesIn('native').some((file) => file.endsWith('.node')),
+  make: async () => {
+    await run(
+      'node_modules/.bin/napi',
+      [
+        ...['build', '--release', '--platform', '--manifest-path', 'crates/native/Cargo.toml'],
+        // ts/ loads the addon and has its types: napi's own are put out of the way.
+        ...['--output-dir', 'native', '--no-js', '--dts', '../target/setup/addon.d.ts'],
+      ],
+      { label: 'addon', advice: "The lines above are the Rust compiler's." },
+    )
+  },
+})
+
+const wasmModule = built({
+  name: 'WebAssembly module',
+  doing: 'compiling (about a minute)',
+  inputs: () => [...rustSources, 'package-lock.json'],
+  compiler: () => wasmRoute().compiler,
+  isThere: () => existsSync(at(wasmBytes)),
+  make: async () => {
+    const { args, env } = wasmRoute()
+    await run(
+      which('wasm-pack', buildPath()),
+      [
+        ...['build', 'wasm', '--release', '--target', 'web', '--out-dir', 'pkg', '--no-opt'],
+        // Force leaves out a check that only a standard library from rustup passes.
+        ...['--mode', 'force', ...args],
+      ],
+      {
+        label: 'wasm-pack',
+        advice: "The lines above are the Rust compiler's or wasm-pack's.",
+        env: { ...env, PATH: buildPath() },
+      },
+    )
+    const module = filesIn('wasm/pkg').find((file) => file.endsWith('_bg.wasm'))
+    // What Rust's target has by default, and simd.
+    const features = ['simd', 'bulk-memory', 'mutable-globals', 'nontrapping-float-to-int']
+    features.push('sign-ext', 'reference-types', 'multivalue')
+    const enable = features.map((feature) => `--enable-${feature}`)
+    await run('node_modules/.bin/wasm-opt', ['-O3', ...enable, module, '-o', module])
+    mkdirSync(dirname(at(wasmBytes)), { recursive: true })
+    writeFileSync(
+      at(wasmBytes),
+      '// Generated by scripts/setup.mjs: the optimized module of the crate in wasm/.\n' +
+        `export const wasmBase64 = '${readFileSync(at(module), 'base64')}'\n`,
+    )
+  },
+})
+
+const typescript = built({
+  name: 'TypeScript',
+  doing: 'tsc',
+  inputs: () => ['ts', 'tsconfig.json', 'package.json', 'package-lock.json', 'wasm/pkg'],
+  isThere: () => filesIn('dist').length > 0,
+  make: async () => {
+    // What a deleted source left behind must not be found.
+    rmSync(at('dist'), { recursive: true, force: true })
+    await run('node_modules/.bin/tsc', ['-p', 'tsconfig.json'])
+  },
+})
+
+/** A step that is done while its inputs are those that a stamp remembers. */
+function built({ name, doing, inputs, compiler = () => '', isThere, make }) {
+  const stamp = `target/setup/${name.replaceAll(' ', '-')}.stamp`
+  const state = () => {
+    const hash = createHash('sha256').update(compiler())
+    for (const file of ['scripts/setup.mjs', 'scripts/lib', ...inputs()].flatMap(filesIn)) {
+      hash.update(`\n${file}\n`).update(readFileSync(at(file)))
+    }
+    return hash.digest('hex')
+  }
+  return {
+    name,
+    doing,
+    isThere,
+    isDone: () => isThere() && existsSync(at(stamp)) && read(stamp) === state(),
+    make: async () => {
+      // Before the compiler reads them, so that what is edited meanwhile is compiled next time.
+      const before = state()
+      rmSync(at(stamp), { force: true })
+      await make()
+      mkdirSync(dirname(at(stamp)), { recursive: true })
+      writeFileSync(at(stamp), before)
+    },
+  }
+}
+
+/** The file itself, or all files in that folder and below, in order; none if it is not there. */
+function filesIn(path) {
+  if (!existsSync(at(path))) return []
+  if (!statSync(at(path)).isDirectory()) return [path]
+  return readdirSync(at(path))
+    .sort()
+    .flatMap((name) => filesIn(`${path}/${name}`))
+}
+
+const rustLinters = {
+  name: 'rustfmt and clippy',
+  doing: 'rustup component add rustfmt clippy',
+  isDone: () => ['fmt', 'clippy'].every((name) => output('cargo', [name, '--version'])),
+  make: () =>
+    run('rustup', ['component', 'add', 'rustfmt', 'clippy'], {
+      advice: 'Install both, then start again.',
+    }),
+}
+
+const chromium = {
+  name: 'Chromium',
+  doing: 'apt-get install chromium',
+  isDone: () => {
+    const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+    const mac = '/Applications/Google Chrome.app/Contents/MacOS'
+    const files = [process.env.CHROME_PATH, ...names.map((name) => which(name)), which('Google Chrome', mac)]
+    const found = files.find((file) => file && existsSync(file))
+    if (found) process.env.CHROME_PATH = found
+    return found !== undefined
+  },
+  make: () => apt('Chromium', ['chromium']),
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) script(setup)

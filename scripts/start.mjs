@@ -1,0 +1,12 @@
+// npm start: sets everything up and runs the program's race, with the arguments given here.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { ended, root, script } from './lib/run.mjs'
+import { setup } from './setup.mjs'
+
+script(async () => {
+  await setup()
+  const args = [join(root, 'dist/cli.js'), 'race', ...process.argv.slice(2)]
+  const status = await ended(spawn(process.execPath, args, { stdio: 'inherit' }), 'node')
+  return typeof status === 'number' ? status : 1
+})

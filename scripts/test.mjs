@@ -1,0 +1,71 @@
+// npm test: sets everything up and runs all checks up to the first that fails. Arguments go to
+// vitest. What the checks print goes to stderr; stdout has one last line, the number of tests.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Failure, runAloud, say, script } from './lib/run.mjs'
+import { setup } from './setup.mjs'
+
+const native = ['--workspace', '--exclude', 'antigrad-wasm']
+const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
+const report = join(temporary, 'vitest.json')
+const bin = (name) => `node_modules/.bin/${name}`
+
+// A check that counts its tests has `count`, which reads the numbers from what it printed.
+const checks = [
+  { name: 'Rust format', command: ['cargo', 'fmt', '--all', '--check'] },
+  {
+    name: 'Rust lint',
+    command: ['cargo', 'clippy', ...native, '--all-targets', '--', '-D', 'warnings'],
+  },
+  {
+    name: 'Rust tests',
+    command: ['cargo', 'test', ...native, '--no-fail-fast'],
+    count: (stdout) => {
+      const lines = [...stdout.matchAll(/^test result: .* (\d+) passed; (\d+) failed;/gm)]
+      return lines.map(([, passed, failed]) => [Number(passed), Number(failed)])
+    },
+  },
+  { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
+  { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
+  {
+    name: 'TypeScript tests',
+    command: [
+      ...[bin('vitest'), 'run', '--reporter=default', '--reporter=json'],
+      ...[`--outputFile.json=${report}`, ...process.argv.slice(2)],
+    ],
+    count: () => {
+      if (!existsSync(report)) return []
+      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+      return [[numPassedTests, numFailedTests]]
+    },
+  },
+]
+
+let passed = 0
+let failed = 0
+
+async function runCheck({ name, command, count = () => [] }, label) {
+  say(`\n[${label}] ${name}: ${command.join(' ')}`)
+  const { status, stdout } = await runAloud(...command)
+  for (const [good, bad] of count(stdout)) {
+    passed += good
+    failed += bad
+  }
+  if (status === 0) return
+  // A check that failed without counting (a lint, a compiler) is one failure.
+  if (failed === 0) failed = 1
+  throw new Failure(`\nThe check "${name}" failed (\`${command.join(' ')}\`).`)
+}
+
+script(async () => {
+  await setup({ lint: true, browser: true })
+  try {
+    for (const [index, check] of checks.entries()) {
+      await runCheck(check, `${index + 1}/${checks.length}`)
+    }
+  } finally {
+    rmSync(temporary, { recursive: true, force: true })
+    process.stdout.write(`${passed} passed, ${failed} failed\n`)
+  }
+})
