@@ -215,8 +215,11 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['race --rule adam --beta1 1', 'adam: beta1: expected a number in [0, 1)'],
     ['race --rule adam --amsgrad maybe', 'adam: amsgrad: expected true or false'],
     ['race --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-    ['race --rule warm-up --lr -1', 'adam: lr'],
-    ['race --rule warm-up --lr fast', 'warmup: value'],
+    [
+      'race --rule warm-up --lr -1',
+      'adam: lr: expected a finite number ≥ 0, a schedule or a function, got -1',
+    ],
+    ['race --rule warm-up --lr fast', 'adam: lr: expected a finite number ≥ 0'],
     ['race --rule sgd-nesterov --momentum 0', 'sgd: nesterov'],
     ['race --rule radam --form essay', "radam: form: expected 'torch' or 'optax'"],
   ])('antigrad %s', (args, expected) => {

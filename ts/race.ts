@@ -141,10 +141,12 @@ export function race(settings: Settings, onProgress: (what: string) => void = ()
 }
 
 function make({ rule, options, delay }: Entrant, overrides: Settings['overrides']): Rule {
-  const changed = { ...options }
-  for (const [name, value] of Object.entries(overrides)) {
-    const own = changed[name]
-    changed[name] = isSchedule(own) ? warmup(value as number, { steps: own.steps }) : value
+  const changed = { ...options, ...overrides }
+  // Before any of it goes into a schedule, so that an error names the number.
+  rule(changed)
+  for (const [name, own] of Object.entries(options)) {
+    const value = overrides[name]
+    if (isSchedule(own) && value !== undefined) changed[name] = warmup(value as number, { steps: own.steps })
   }
   return delay === undefined ? rule(changed) : delayedStart(delay, rule(changed))
 }
