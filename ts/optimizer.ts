@@ -213,7 +213,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     }
     let found: (FloatArray | undefined)[] | undefined
     if (gradients !== undefined) {
-      found = new Array(this.#gradients.length)
+      found = new Array(this.#gradients.length).fill(undefined)
       match(this.#shape, gradients, this.#gradients, found)
       if (found.every((gradient) => gradient === undefined)) return
     }
