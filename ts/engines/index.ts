@@ -13,7 +13,10 @@ export const engineNames = Object.keys(all) as readonly EngineName[]
 /** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
 export const NATIVE_FROM = 512
 
-/** For each engine whether it loaded, its instruction sets, and why not. */
+/**
+ * For each engine whether it loaded, its instruction sets, and why not. The first call loads them.
+ * The one in TypeScript is always available.
+ */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {
     native: native.report(),
