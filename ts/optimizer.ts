@@ -20,15 +20,20 @@ import {
 } from './tensors.js'
 import { lengthOf } from './typed-arrays.js'
 
-/** What is done to gradients before the rule sees them; norm first, then value. */
+/** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
-  /** The largest global norm: if ‖g‖ over all tensors is larger, g ← g·(norm/‖g‖), as in Optax. */
+  /**
+   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
+   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   */
   readonly norm?: number
-  /** The largest absolute value of an element. */
+  /** The largest absolute value of an element, > 0; none by default. */
   readonly value?: number
 }
 
+/** What an optimizer does around its rule, and where. */
 export interface OptimizerOptions {
+  /** Clips gradients; not by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
@@ -67,6 +72,7 @@ type StateArrays<R, T> = R extends { name: 'delayedStart'; rule: infer Inner }
 /** A tensor's state: live views, and how many updates it has had. */
 export type TensorState<R, T> = { readonly updates: number } & StateArrays<R, T>
 
+/** The state of each tensor, in the shape of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
   : { readonly [K in keyof P]: States<P[K], R> }
@@ -136,7 +142,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /**
    * @param params one Float32Array or Float64Array, or lists and records of them, nested as deep as
    * one likes, of one dtype; copied
-   * @param rule such as `adam({ lr: 1e-3 })`
+   * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
    * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */

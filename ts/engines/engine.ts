@@ -1,5 +1,6 @@
 import type { Arena } from '../arena.js'
 
+/** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Runs the steps of one arena, whose coefficients and gradients lie ready in it. */

@@ -15,7 +15,10 @@ export const NATIVE_FROM = 512
 
 const MOST_THREADS = 256
 
-/** For each engine whether it loaded, its instruction sets, and why not. */
+/**
+ * For each engine whether it loaded, its instruction sets, and why not. The first call loads them.
+ * The one in TypeScript is always available.
+ */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {
     native: native.report(),
