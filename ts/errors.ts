@@ -1,3 +1,6 @@
+import type { FloatArray } from './rules/rule.js'
+import { lengthOf, typeOf } from './typed-arrays.js'
+
 /** Every error that antigrad throws on purpose. A call that throws one has changed nothing. */
 export class AntigradError extends Error {
   override name = 'AntigradError'
@@ -55,17 +58,22 @@ export class MemoryError extends AntigradError {
 
 /** What came, for people: short, and never the whole of a large value. */
 function describe(value: unknown): string {
+  const shown = show(value)
+  return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
+}
+
+function show(value: unknown): string {
   if (typeof value === 'string') return value.startsWith('a ') ? value : JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
-  if (ArrayBuffer.isView(value)) {
-    const { length } = value as { length?: number }
-    return `a ${value.constructor.name}${length === undefined ? '' : ` of length ${length}`}`
-  }
-  if (Array.isArray(value)) return `an array of length ${value.length}`
-  if (typeof value === 'object' && value !== null) {
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const array = typeOf(value)
+  const type = array ?? Object.prototype.toString.call(value).slice('[object '.length, -1)
+  if (type === 'Object')
     return `an object with the keys ${Object.keys(value).slice(0, 8).join(', ') || '(none)'}`
-  }
-  return typeof value === 'bigint' ? `${value}n` : String(value)
+  const name = `${/^[AEIO]/.test(type) ? 'an' : 'a'} ${type}`
+  if (Array.isArray(value)) return `${name.toLowerCase()} of length ${value.length}`
+  return array === undefined ? name : `${name} of length ${lengthOf(value as FloatArray)}`
 }
 
 /** The message of whatever was thrown. */

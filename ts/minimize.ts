@@ -5,6 +5,7 @@ import { Optimizer, type OptimizerOptions } from './optimizer.js'
 import { type Rule, unwrap } from './rules/index.js'
 import type { FloatArray } from './rules/rule.js'
 import { warmupSteps } from './schedules.js'
+import { isFloatArray } from './typed-arrays.js'
 
 export interface MinimizeOptions extends OptimizerOptions {
   /** Stop when the largest |θ_{t+1} − θ_t| is below this; 1e-9. With 0 it never is. */
@@ -57,11 +58,18 @@ export function minimize(
   rule: Rule,
   options: MinimizeOptions = {},
 ): MinimizeResult {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('options', 'an object', options)
+  }
   const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
-  const value = typeof objective === 'function' ? objective : objective?.value?.bind(objective)
-  if (typeof value !== 'function')
+  const whole = typeof objective === 'function' ? { value: objective } : objective
+  if (typeof whole?.value !== 'function') {
     throw new OptionError('objective', 'a function or { value, gradient }', objective)
-  if (!(tolerance >= 0 && tolerance < Infinity)) {
+  }
+  if (whole.gradient !== undefined && typeof whole.gradient !== 'function') {
+    throw new OptionError('objective: gradient', 'a function', whole.gradient)
+  }
+  if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
     throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
   }
   if (!Number.isInteger(maxIterations) || maxIterations < 0) {
@@ -73,7 +81,8 @@ export function minimize(
   const { simple, delay } = unwrap(rule)
   const settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
   const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
-  const given = typeof objective === 'function' ? undefined : objective.gradient?.bind(objective)
+  const value = whole.value.bind(whole)
+  const given = whole.gradient?.bind(whole)
   const gradient = given ?? centralDifferences(value, optimizer.params)
   const { params, grads } = optimizer
   const before = params.slice()
@@ -87,8 +96,8 @@ export function minimize(
     change = 0
     for (let i = 0; i < params.length; i++) {
       const moved = Math.abs(params[i] - before[i])
-      // Written so that a NaN is kept; zeros of both signs are one here.
-      if (!(moved <= change)) change = moved
+      // Written so that a NaN stays, whatever follows; zeros of both signs are one here.
+      if (moved > change || Number.isNaN(moved)) change = moved
       before[i] = params[i]
     }
     if (!(change < Infinity)) {
@@ -119,8 +128,8 @@ function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): 
   if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
-  const isFloat = x instanceof Float32Array || x instanceof Float64Array
-  const numbers = isFloat || (Array.isArray(x) && x.every((xi) => typeof xi === 'number'))
+  const isFloat = isFloatArray(x)
+  const numbers = isFloat || (Array.isArray(x) && Array.from(x).every((xi) => typeof xi === 'number'))
   if (!numbers || x.length === 0) {
     throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
   }

@@ -61,7 +61,7 @@ export function rosenbrock({ a = 1, b = 100 }: { a?: number; b?: number } = {}):
  * @throws OptionError where `condition` is not a finite number ≥ 1
  */
 export function bowl({ condition = 100 }: { condition?: number } = {}): TestObjective {
-  if (!(condition >= 1 && condition < Infinity)) {
+  if (!(Number.isFinite(condition) && condition >= 1)) {
     throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
   }
   const curvature = (i: number, n: number) => (n === 1 ? condition : 1 + ((condition - 1) * i) / (n - 1))

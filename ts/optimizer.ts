@@ -17,6 +17,7 @@ import {
   unflatten,
   type Views,
 } from './tensors.js'
+import { lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them; norm first, then value. */
 export interface Clip {
@@ -129,7 +130,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const { shape, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const definition = definitionOf(simple)
-    const lengths = values.map((value) => value.length)
+    const lengths = values.map(lengthOf)
     const arena = new Arena(dtype, lengths, definition.state(simple).length)
     const choice = choose(arena, kernelNames.indexOf(definition.kernel(simple)), requested, instructionSet)
 
@@ -142,7 +143,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.#clipNorm = clip.norm ?? Infinity
     this.#clipValue = clip.value ?? Infinity
     this.#delay = delay
-    this.#wrap = (changed) => (delay > 0 ? delayedStart(delay, changed) : changed)
+    const isDelayed = rule.name === 'delayedStart'
+    this.#wrap = (changed) => (isDelayed ? delayedStart(delay, changed) : changed)
     this.#rule = simple
     this.#definition = definition
     this.#isScheduled = isScheduledRule(simple)
@@ -172,6 +174,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
   get state(): States<P, R> {
+    this.#checkMemory()
     const state =
       this.#state ??
       unflatten(this.#shape, (tensor) => {
@@ -203,14 +206,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   #step(gradients: unknown): void {
-    const arena = this.#arena
-    if (arena.floats.length === 0) {
-      throw new TensorError(
-        'optimizer',
-        'an arena with its memory',
-        'a detached one: its buffer was transferred',
-      )
-    }
+    this.#checkMemory()
     let found: (FloatArray | undefined)[] | undefined
     if (gradients !== undefined) {
       found = new Array(this.#gradients.length).fill(undefined)
@@ -248,6 +244,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   /** Sets all gradients in `grads` to 0. */
   zeroGrad(): void {
+    this.#checkMemory()
     this.#arena.plane(1).fill(0)
   }
 
@@ -255,12 +252,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * Changes options of the rule for the steps to come, for instance `set({ lr: 1e-4 })`.
    *
    * @throws OptionError where an option is unknown, out of its range, or would change which arrays
-   * of state there are (amsgrad, or momentum from or to 0); nothing has changed then
+   * of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's form,
+   * initialAccumulator); nothing has changed then
    */
   set(options: { readonly [option: string]: unknown }): void {
     const changed = checked(this.#rule, options)
-    const { kernel, state } = this.#definition
-    if (kernel(changed) !== kernel(this.#rule) || state(changed).length !== state(this.#rule).length) {
+    const { kernel, state, initialState } = this.#definition
+    const keeps = (of: (rule: SimpleRule) => unknown = () => null) => of(changed) === of(this.#rule)
+    if (!keeps(kernel) || !keeps((rule) => state(rule).length) || !keeps(initialState)) {
       const expected = `options under which ${changed.name} keeps the same arrays of state`
       throw new OptionError('set: options', expected, options)
     }
@@ -274,6 +273,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * other rule `params` itself.
    */
   lookahead(): Views<P> {
+    this.#checkMemory()
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
     if (!this.#complete) this.#layOut(() => true)
@@ -290,6 +290,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.#lookahead.runner.step()
     arena.zeroesGradients = zeroes
     return this.#lookahead.point as Views<P>
+  }
+
+  /** The engines would write to an `ArrayBuffer` that is another's by now. */
+  #checkMemory(): void {
+    if (this.#arena.floats.length > 0) return
+    const received = 'a detached one: its buffer was transferred'
+    throw new TensorError('optimizer', 'an arena with its memory', received)
   }
 
   #views(plane: number): Views<P> {
@@ -351,21 +358,28 @@ function isScheduledRule(rule: SimpleRule): boolean {
 }
 
 function checkOptions(options: OptimizerOptions) {
+  if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
   const { clip = {}, zeroGrads = false, engine, instructionSet, ...unknown } = options
+  if (typeof clip !== 'object' || clip === null) throw new OptionError('clip', '{ norm, value }', clip)
   const { norm, value, ...unknownClip } = clip
   const positive = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
-  const [stranger] = [...Object.keys(unknown), ...Object.keys(unknownClip).map((key) => `clip.${key}`)]
+  const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) {
-    throw new OptionError('options', 'clip { norm, value }, zeroGrads, engine, instructionSet', stranger)
+    throw new OptionError('options', 'one of clip, zeroGrads, engine, instructionSet', stranger)
   }
+  const [strangerClip] = Object.keys(unknownClip)
+  if (strangerClip !== undefined) throw new OptionError('clip', 'one of norm, value', strangerClip)
   if (!positive(norm)) throw new OptionError('clip: norm', 'a finite number > 0', norm)
   if (!positive(value)) throw new OptionError('clip: value', 'a finite number > 0', value)
   if (typeof zeroGrads !== 'boolean') throw new OptionError('zeroGrads', 'true or false', zeroGrads)
   if (instructionSet !== undefined) {
-    const known = engine === 'native' ? native.report().instructionSets : []
-    if (!known.includes(instructionSet)) {
-      const expected = engine === 'native' ? `one of ${known.join(', ')}` : "nothing without engine: 'native'"
-      throw new OptionError('instructionSet', expected, instructionSet)
+    if (engine !== 'native') {
+      throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
+    }
+    const { available, instructionSets } = native.report()
+    // Where there is no addon, that is what is wrong, and said when it is asked for.
+    if (available && !instructionSets.includes(instructionSet)) {
+      throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
     }
   }
   return { clip, zeroGrads, engine, instructionSet }

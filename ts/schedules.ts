@@ -29,16 +29,19 @@ export type Scheduled = number | Schedule | ((t: number) => number)
  * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
  */
 export function warmup(value: Scheduled, options: { steps: number; from?: number }): Warmup {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('warmup: options', '{ steps, from }', options)
+  }
   const { steps, from = null, ...unknown } = options
   if (!isScheduled(value)) throw new OptionError('warmup: value', 'a number or a schedule', value)
-  if (!Number.isInteger(steps) || steps < 1) {
+  if (!isCount(steps)) {
     throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)
   }
   if (from !== null && !Number.isFinite(from)) {
     throw new OptionError('warmup: from', 'a finite number', from)
   }
   const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('warmup', 'the options steps, from', stranger)
+  if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
   return Object.freeze({ schedule: 'warmup', value, steps, from })
 }
 
@@ -52,6 +55,25 @@ export function evaluate(scheduled: Scheduled, t: number): number {
   return t < steps ? from + (reached - from) * (t / steps) : reached
 }
 
+/**
+ * The numbers between which a schedule moves, a function's aside; null for what is not a schedule all
+ * through, as one that comes from JSON may be.
+ */
+export function bounds(schedule: unknown): readonly number[] | null {
+  const found: number[] = []
+  const seen = new Set<unknown>()
+  let value = schedule
+  while (isSchedule(value)) {
+    const { steps, from } = value
+    if (seen.has(value) || !isCount(steps) || !(from === null || Number.isFinite(from))) return null
+    if (from !== null) found.push(from)
+    seen.add(value)
+    value = value.value
+  }
+  if (typeof value === 'function') return found
+  return typeof value === 'number' && Number.isFinite(value) ? [...found, value] : null
+}
+
 /** How many updates a warm-up within the schedule takes; 0 without one. */
 export function warmupSteps(scheduled: unknown): number {
   if (!isSchedule(scheduled)) return 0
@@ -63,7 +85,7 @@ export function isSchedule(value: unknown): value is Schedule {
 }
 
 export function isScheduled(value: unknown): value is Scheduled {
-  return (
-    typeof value === 'function' || isSchedule(value) || (typeof value === 'number' && Number.isFinite(value))
-  )
+  return bounds(value) !== null
 }
+
+const isCount = (steps: number): boolean => Number.isInteger(steps) && steps >= 1

@@ -2,8 +2,12 @@
 
 import { TensorError } from './errors.js'
 import type { FloatArray } from './rules/rule.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
-/** One typed array, or lists and records of them, nested as deep as one likes. */
+/** How many lists and records may lie in one another: no more than any stack holds. */
+const DEEPEST = 100
+
+/** One typed array, or lists and records of them, nested up to 100 deep. */
 export type Parameters = FloatArray | readonly Parameters[] | { readonly [name: string]: Parameters }
 
 /** The same shape with `T` for each tensor of type `A`. */
@@ -39,36 +43,38 @@ export interface Flat {
  * The tensors in the order of the list or of the record's keys.
  *
  * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
- * detached, or dtypes are mixed
+ * detached, or dtypes are mixed; for a cycle, or one list or record twice
  */
 export function flatten(parameters: Parameters): Flat {
   const names: string[] = []
   const values: FloatArray[] = []
   const seen = new Set<object>()
-  const walk = (node: unknown, path: string): Shape => {
+  const walk = (node: unknown, path: string, depth: number): Shape => {
     const name = path === '' ? 'params' : `params.${path}`
     if (isFloatArray(node)) {
       if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
       const [first] = values
-      if (first !== undefined && tag(node) !== tag(first)) {
-        throw new TensorError(name, `a ${tag(first)}, as ${names[0]}: one dtype an optimizer`, node)
+      if (first !== undefined && typeOf(node) !== typeOf(first)) {
+        throw new TensorError(name, `a ${typeOf(first)}, as ${names[0]}: one dtype an optimizer`, node)
       }
       names.push(path)
       return values.push(node) - 1
     }
-    if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node)) {
+    if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || isClosed(node)) {
       throw new TensorError(name, 'a Float32Array or Float64Array, or a list or record of them', node)
     }
     if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
     seen.add(node)
+    if (depth === DEEPEST) throw new TensorError(name, `nesting up to ${DEEPEST} deep`, node)
     const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
-    if (Array.isArray(node)) return node.map((child, i) => walk(child, inner(i)))
-    return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key))]))
+    // Not by map, which leaves out the holes of a list.
+    if (Array.isArray(node)) return Array.from(node, (child, i) => walk(child, inner(i), depth + 1))
+    return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
   }
-  const shape = walk(parameters, '')
+  const shape = walk(parameters, '', 0)
   const [first] = values
   if (first === undefined) throw new TensorError('params', 'at least one tensor', parameters)
-  return { shape, names, values, dtype: tag(first) === 'Float32Array' ? 'float32' : 'float64' }
+  return { shape, names, values, dtype: typeOf(first) === 'Float32Array' ? 'float32' : 'float64' }
 }
 
 /** The shape with `leaf(number)` for each tensor. */
@@ -100,13 +106,6 @@ export function match(
     found[shape] = checked(gradients, tensors[shape] as FloatArray, path)
     return
   }
-  if (typeof gradients !== 'object' || ArrayBuffer.isView(gradients)) {
-    throw new TensorError(
-      path,
-      Array.isArray(shape) ? 'a list of gradients' : 'a record of gradients',
-      gradients,
-    )
-  }
   if (Array.isArray(shape)) {
     if (!Array.isArray(gradients) || gradients.length !== shape.length) {
       throw new TensorError(path, `a list of ${shape.length} gradients`, gradients)
@@ -116,6 +115,9 @@ export function match(
     }
     return
   }
+  const isRecord =
+    typeof gradients === 'object' && !Array.isArray(gradients) && !ArrayBuffer.isView(gradients)
+  if (!isRecord || isClosed(gradients)) throw new TensorError(path, 'a record of gradients', gradients)
   const children = shape as ReadonlyMap<string, Shape>
   for (const key of Object.keys(gradients)) {
     const child = children.get(key)
@@ -129,41 +131,17 @@ export function match(
 }
 
 function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
-  // instanceof first: it is quick, and only fails for arrays of another realm.
-  const fits =
-    gradient instanceof tensor.constructor || (isFloatArray(gradient) && tag(gradient) === tag(tensor))
-  if (
-    !fits ||
-    (gradient as FloatArray).length !== tensor.length ||
-    isDetachedIfEmpty(gradient as FloatArray)
-  ) {
-    const detached = isFloatArray(gradient) && isDetachedIfEmpty(gradient)
-    throw new TensorError(
-      path,
-      `a ${tag(tensor)} of length ${tensor.length}`,
-      detached ? 'a detached one' : gradient,
-    )
+  const { length } = tensor
+  const expected = typeOf(tensor)
+  if (typeOf(gradient) === expected && lengthOf(gradient as FloatArray) === length) {
+    if (length > 0 || !isDetached(gradient as FloatArray)) return gradient as FloatArray
   }
-  return gradient as FloatArray
+  const detached = isFloatArray(gradient) && isDetached(gradient)
+  throw new TensorError(path, `a ${expected} of length ${length}`, detached ? 'a detached one' : gradient)
 }
 
-const tag = (array: FloatArray): string => array[Symbol.toStringTag]
-
-function isFloatArray(value: unknown): value is FloatArray {
-  if (!ArrayBuffer.isView(value)) return false
-  const name = (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]
-  return name === 'Float32Array' || name === 'Float64Array'
-}
-
-const isDetachedIfEmpty = (array: FloatArray): boolean => array.length === 0 && isDetached(array)
-
-/** Whether the buffer was transferred away. (`ArrayBuffer.detached` is missing in Node 20.) */
-function isDetached(array: FloatArray): boolean {
-  if (array.byteLength > 0) return false
-  try {
-    new Uint8Array(array.buffer)
-    return false
-  } catch {
-    return true
-  }
+/** Maps, promises and their like: they look like records without names, and are mistakes. */
+function isClosed(node: object): boolean {
+  for (const _ in node) return false
+  return !Array.isArray(node) && Object.prototype.toString.call(node) !== '[object Object]'
 }

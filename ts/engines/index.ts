@@ -32,7 +32,7 @@ export interface Choice {
 /** The engine that was asked for, by option or else by the environment variable. */
 export function requestedEngine(option: EngineName | undefined): { name: EngineName; by: string } | null {
   const variable = globalThis.process?.env?.ANTIGRAD_ENGINE || undefined
-  const name = option ?? (variable as EngineName | undefined)
+  const name = option === undefined ? (variable as EngineName | undefined) : option
   if (name === undefined) return null
   const by = option === undefined ? 'the environment variable ANTIGRAD_ENGINE' : 'the option engine'
   if (!engineNames.includes(name)) {

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import { isRule, type SimpleRule } from './index.js'
+import { checked, isRule, type SimpleRule } from './index.js'
 
 /** A rule whose parameters move late; see {@link delayedStart}. */
 export interface DelayedStart {
@@ -13,7 +13,8 @@ export interface DelayedStart {
  * statistics (moments, sums, velocity), and the parameters stay. Schedules and bias corrections
  * count these updates.
  *
- * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule
+ * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
+ * option out of its range
  */
 export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
   if (!Number.isInteger(updates) || updates < 0) {
@@ -22,5 +23,5 @@ export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
   if (!isRule(rule) || (rule.name as string) === 'delayedStart') {
     throw new OptionError('delayedStart: rule', 'a rule such as adam(), not delayed itself', rule)
   }
-  return Object.freeze({ name: 'delayedStart', updates, rule })
+  return Object.freeze({ name: 'delayedStart', updates, rule: checked(rule, {}) })
 }

@@ -2,7 +2,7 @@ import { OptionError } from '../errors.js'
 import { type Adagrad, adagradDefinition } from './adagrad.js'
 import { type Adam, adamDefinition } from './adam.js'
 import { type AdamW, adamwDefinition } from './adamw.js'
-import type { DelayedStart } from './delayed-start.js'
+import { type DelayedStart, delayedStart } from './delayed-start.js'
 import { type GradientDescent, gradientDescentDefinition } from './gradient-descent.js'
 import { type Momentum, momentumDefinition } from './momentum.js'
 import { type Nesterov, nesterovDefinition } from './nesterov.js'
@@ -45,7 +45,8 @@ export function definitionOf(rule: SimpleRule): Definition<SimpleRule> {
 
 export function isRule(value: unknown): value is Rule {
   if (typeof value !== 'object' || value === null || !('name' in value)) return false
-  return value.name === 'delayedStart' || Object.hasOwn(definitions, value.name as string)
+  const { name } = value
+  return typeof name === 'string' && (name === 'delayedStart' || Object.hasOwn(definitions, name))
 }
 
 /** A rule taken apart: the simple one, and for how many updates its start is delayed. */
@@ -62,15 +63,18 @@ export interface Unwrapped {
 export function unwrap(rule: Rule): Unwrapped {
   if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
   if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
-  const { simple, delay } = unwrap(rule.rule)
-  if (delay > 0 || !Number.isInteger(rule.updates) || rule.updates < 0) {
-    throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', rule.updates)
-  }
-  return { simple, delay: rule.updates }
+  const { name: _, updates, rule: inner, ...unknown } = rule
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
+  return { simple: delayedStart(updates, inner).rule, delay: updates }
 }
 
-/** The rule with some options changed, all of them checked. */
+/** The rule with some options changed, all of them checked; those that are undefined stay. */
 export function checked(rule: SimpleRule, changes: object): SimpleRule {
-  const { name: _, ...options } = rule
-  return describe(definitionOf(rule), { ...options, ...changes })
+  const { name, ...options } = rule
+  if (typeof changes !== 'object' || changes === null) {
+    throw new OptionError(`${name}: options`, 'an object', changes)
+  }
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined)
+  return describe(definitionOf(rule), { ...options, ...Object.fromEntries(given) })
 }

@@ -1,7 +1,7 @@
 /** What a rule is made of, written once: its options and their checks, and its loops. */
 
 import { OptionError } from '../errors.js'
-import { evaluate, isSchedule, type Scheduled } from '../schedules.js'
+import { bounds, evaluate, isSchedule, type Scheduled } from '../schedules.js'
 
 export type FloatArray = Float32Array | Float64Array
 
@@ -80,7 +80,7 @@ export const oneOf = (...values: readonly string[]): Option => ({
 /** An option that may also be a schedule or a function of t. */
 export const scheduled = (option: Option): Option => ({
   expected: `${option.expected}, a schedule or a function`,
-  accepts: (value) => option.accepts(value) || isSchedule(value) || typeof value === 'function',
+  accepts: (value) => option.accepts(value) || (bounds(value)?.every(option.accepts) ?? false),
   schedulable: true,
 })
 
@@ -97,7 +97,7 @@ export function describe<R extends { readonly name: string }>(
     throw new OptionError(`${name}: options`, 'an object', given)
   }
   for (const key of Object.keys(given)) {
-    if (!(key in options)) {
+    if (!Object.hasOwn(options, key)) {
       throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
     }
   }

@@ -1,0 +1,829 @@
+/**
+ * Promise 4, errors before effects: a call that throws says which argument it was, what was expected
+ * and what came, and has changed nothing.
+ */
+
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import * as antigrad from 'antigrad'
+import {
+  AntigradError,
+  ArgumentError,
+  adagrad,
+  adam,
+  adamw,
+  delayedStart,
+  EngineError,
+  engines,
+  gradientDescent,
+  minimize,
+  momentum,
+  nesterov,
+  Optimizer,
+  type OptimizerOptions,
+  OptionError,
+  type Rule,
+  radam,
+  rmsprop,
+  rosenbrock,
+  sgd,
+  TensorError,
+  warmup,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { home, inChild, snapshot, withCopy } from './helpers.js'
+
+/** Calls may get anything here. */
+// biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
+type Anything = any
+
+/** What was thrown, once it is known to be one of ours, complete, and of this kind. */
+function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: string): ArgumentError {
+  try {
+    call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(Kind)
+    expect(error).toBeInstanceOf(AntigradError)
+    const { name, message, expected, received, argument: named } = error as ArgumentError
+    expect(name).toBe(Kind.name)
+    expect(message).toBe(`${named}: expected ${expected}, got ${received}`)
+    expect(message.length).toBeLessThan(400)
+    if (argument !== undefined) expect(named).toBe(argument)
+    return error as ArgumentError
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** An optimizer under way: with clipping, a skipped tensor and so two counts of updates. */
+function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { clip: { norm: 1 } }) {
+  const optimizer = new Optimizer(
+    { w: Float32Array.of(1, -0, 3), nested: { list: [Float32Array.of(4, 5)] } },
+    rule,
+    options,
+  )
+  optimizer.step({ w: Float32Array.of(1, 2, 3), nested: { list: [Float32Array.of(4, 5)] } })
+  optimizer.step({ w: Float32Array.of(3, 2, 1) })
+  return optimizer
+}
+
+type UnderWay = ReturnType<typeof underWay>
+
+/** The call throws and changes nothing that can be seen, nor what later steps do. */
+function changesNothing(
+  call: (optimizer: UnderWay) => unknown,
+  Kind: typeof ArgumentError,
+  argument?: string,
+  make: () => UnderWay = underWay,
+): ArgumentError {
+  const optimizer = make()
+  const before = snapshot(optimizer)
+  const error = refusal(() => call(optimizer), Kind, argument)
+  expect(snapshot(optimizer)).toBe(before)
+  const untouched = make()
+  for (const each of [optimizer, untouched]) {
+    each.step({ w: Float32Array.of(-1, 0, 1), nested: { list: [null] } })
+    each.step({ w: Float32Array.of(1, 1, 1), nested: { list: [Float32Array.of(2, 2)] } })
+  }
+  expect(snapshot(optimizer)).toBe(snapshot(untouched))
+  return error
+}
+
+function detached(array: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  structuredClone(array.buffer, { transfer: [array.buffer] })
+  return array
+}
+
+/** A list in a list in a list … */
+function nest(depth: number): unknown {
+  let node: unknown = Float32Array.of(1)
+  for (let i = 0; i < depth; i++) node = [node]
+  return node
+}
+
+class LyingTag extends Int8Array {
+  override get [Symbol.toStringTag](): Anything {
+    return 'Float32Array'
+  }
+}
+
+class LyingLength extends Float32Array {
+  override get length() {
+    return 3
+  }
+}
+
+const cycle: Anything[] = [Float32Array.of(1)]
+cycle.push(cycle)
+const shared = [Float32Array.of(1)]
+
+describe('parameters', () => {
+  const f32 = Float32Array.of(1, 2)
+  const bad: [title: string, params: unknown, argument: string, received?: string][] = [
+    ['nothing', undefined, 'params', 'undefined'],
+    ['null', null, 'params', 'null'],
+    ['a number', 1, 'params', '1'],
+    ['a string', 'weights', 'params', '"weights"'],
+    ['a function', () => f32, 'params', 'a function'],
+    ['a symbol', Symbol('w'), 'params', 'Symbol(w)'],
+    ['no tensor in a list', [], 'params', 'an array of length 0'],
+    ['no tensor in a record', {}, 'params', 'an object with the keys (none)'],
+    ['no tensor, nested', { a: [], b: [{}] }, 'params', 'an object with the keys a, b'],
+    ['plain numbers', [1, 2], 'params.0', '1'],
+    ['plain numbers, nested', { a: f32, b: [1, 2] }, 'params.b.0', '1'],
+    ['integers', { w: new Int32Array(2) }, 'params.w', 'an Int32Array of length 2'],
+    ['big integers', [new BigInt64Array(2)], 'params.0', 'a BigInt64Array of length 2'],
+    ['a DataView', { w: new DataView(new ArrayBuffer(8)) }, 'params.w', 'a DataView'],
+    ['an ArrayBuffer', { w: f32, b: new ArrayBuffer(8) }, 'params.b', 'an ArrayBuffer'],
+    ['a map', { w: f32, b: new Map([['w', f32]]) }, 'params.b', 'a Map'],
+    ['a set', [f32, new Set([f32])], 'params.1', 'a Set'],
+    ['a promise', { w: f32, b: Promise.resolve(f32) }, 'params.b', 'a Promise'],
+    ['a hole in a list', Object.assign(new Array(3), { 0: f32, 2: f32 }), 'params.1', 'undefined'],
+    ['two dtypes', { w: f32, b: new Float64Array(1) }, 'params.b', 'a Float64Array of length 1'],
+    ['a detached array', { w: f32, b: detached(Float32Array.of(1, 2)) }, 'params.b', 'a detached one'],
+    ['a cycle', cycle, 'params.1'],
+    ['one list twice', { a: shared, b: shared }, 'params.b'],
+    ['a list a hundred thousand deep', nest(100_000), `params${'.0'.repeat(100)}`],
+    ['a proxy of an array', { w: new Proxy(f32, {}) }, 'params.w.0', '1'],
+    ['integers that lie', { w: new LyingTag(2) }, 'params.w', 'an Int8Array of length 2'],
+  ]
+
+  test.each(bad)('%s', (_, params, argument, received) => {
+    const error = refusal(() => new Optimizer(params as Anything, adam()), TensorError, argument)
+    if (received !== undefined) expect(error.received).toBe(received)
+  })
+
+  test('a message names the tensor, and the one it differs from', () => {
+    const error = refusal(
+      () => new Optimizer({ w: f32, deep: { b: new Float64Array(1) } }, adam()),
+      TensorError,
+    )
+    expect(error.message).toBe(
+      'params.deep.b: expected a Float32Array, as w: one dtype an optimizer, got a Float64Array of length 1',
+    )
+  })
+
+  test('are not touched by a refusal', () => {
+    const w = Float32Array.of(1, -0)
+    const params = { w, b: new Float64Array(1) }
+    refusal(() => new Optimizer(params, adam()), TensorError)
+    expect(Object.is(w[1], -0) && w[0] === 1 && Object.keys(params).join() === 'w,b').toBe(true)
+  })
+})
+
+describe('gradients', () => {
+  const g = Float32Array.of(1, 2, 3)
+  const bad: [title: string, gradients: unknown, argument: string, received?: string][] = [
+    ['an array for a record', g, 'gradients', 'a Float32Array of length 3'],
+    ['a number', 1, 'gradients', '1'],
+    ['a string', 'w', 'gradients', '"w"'],
+    ['a list for a record', [g], 'gradients', 'an array of length 1'],
+    ['an empty list for a record', [], 'gradients', 'an array of length 0'],
+    ['a map, which has no keys of its own', new Map([['w', g]]), 'gradients', 'a Map'],
+    ['a promise that was not awaited', Promise.resolve({ w: g }), 'gradients', 'a Promise'],
+    ['an unknown name', { w: g, weight: g }, 'gradients', '"weight"'],
+    ['an unknown name whose value is null', { w: g, weight: null }, 'gradients', '"weight"'],
+    ['an unknown name, nested', { w: g, nested: { lists: [] } }, 'gradients.nested', '"lists"'],
+    ['an inherited name', { w: g, constructor: g }, 'gradients', '"constructor"'],
+    ['__proto__ as a name', { w: g, ['__proto__']: g }, 'gradients', '"__proto__"'],
+    ['too short', { w: Float32Array.of(1, 2) }, 'gradients.w', 'a Float32Array of length 2'],
+    ['too long', { w: new Float32Array(4) }, 'gradients.w', 'a Float32Array of length 4'],
+    ['the other dtype', { w: Float64Array.of(1, 2, 3) }, 'gradients.w', 'a Float64Array of length 3'],
+    ['plain numbers', { w: [1, 2, 3] }, 'gradients.w', 'an array of length 3'],
+    ['a number for a tensor', { w: 0 }, 'gradients.w', '0'],
+    ['integers', { w: new Int32Array(3) }, 'gradients.w', 'an Int32Array of length 3'],
+    ['integers that lie', { w: new LyingTag(3) }, 'gradients.w', 'an Int8Array of length 3'],
+    ['a length that lies', { w: new LyingLength(4) }, 'gradients.w', 'a Float32Array of length 4'],
+    ['a proxy', { w: new Proxy(g, {}) }, 'gradients.w'],
+    ['an object that is no array', { w: Object.create(Float32Array.prototype) }, 'gradients.w'],
+    ['a detached array', { w: detached(Float32Array.of(1, 2, 3)) }, 'gradients.w', 'a detached one'],
+    ['a record for a list', { w: g, nested: { list: { 0: g } } }, 'gradients.nested.list'],
+    ['a list that is too long', { w: g, nested: { list: [null, null] } }, 'gradients.nested.list'],
+    [
+      'the last one',
+      { w: g, nested: { list: [g] } },
+      'gradients.nested.list.0',
+      'a Float32Array of length 3',
+    ],
+  ]
+
+  test.each(bad)('%s', (_, gradients, argument, received) => {
+    const error = changesNothing((optimizer) => optimizer.step(gradients as Anything), TensorError, argument)
+    if (received !== undefined) expect(error.received).toBe(received)
+  })
+
+  test('a list for a list, of the wrong length or not a list', () => {
+    const optimizer = new Optimizer([g, g], gradientDescent())
+    for (const gradients of [[], [g], [g, g, g], { 0: g, 1: g }, { length: 2 }, g]) {
+      refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
+    }
+    expect(optimizer.updates).toBe(0)
+  })
+
+  test('one tensor: a record or list of it', () => {
+    const optimizer = new Optimizer(g, gradientDescent())
+    for (const gradients of [{}, [g], { g }, 'g', true]) {
+      refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
+    }
+    expect(optimizer.updates).toBe(0)
+  })
+})
+
+describe('rules', () => {
+  const noNumber = [NaN, '1', null, true, [1], {}, 1n, Symbol('lr')]
+  const nonNegative = [...noNumber, Infinity, -Infinity, -1, -Number.MIN_VALUE]
+  const fraction = [...nonNegative, 1, 1.5]
+  const flag = [...noNumber.filter((x) => x !== true), 0, 1, 'true']
+  const form = [...noNumber, 'Torch', '', 'constructor', ['torch']]
+  const badSchedules = [
+    { schedule: 'warmup' },
+    { schedule: 'cosine', value: 1, steps: 1, from: null },
+    { schedule: 'warmup', value: 1, steps: 0, from: null },
+    { schedule: 'warmup', value: 1, steps: 1.5, from: null },
+    { schedule: 'warmup', value: 1, steps: 2, from: NaN },
+    { schedule: 'warmup', value: 1, steps: 2 },
+    { schedule: 'warmup', value: NaN, steps: 2, from: null },
+    { schedule: 'warmup', value: { schedule: 'warmup' }, steps: 2, from: null },
+    warmup(-1, { steps: 2 }),
+    warmup(1, { steps: 2, from: -1 }),
+  ]
+  const scheduled = [...nonNegative, ...badSchedules]
+  const scheduledFraction = [...fraction, ...badSchedules, warmup(1, { steps: 2 })]
+  const decay = { lr: scheduled, weightDecay: scheduled, maximize: flag }
+  const adamOptions = { ...decay, beta1: fraction, beta2: fraction, eps: nonNegative }
+
+  /** Each rule with what each of its options must not be. */
+  const table = {
+    gradientDescent: [gradientDescent, { lr: scheduled, maximize: flag }],
+    momentum: [momentum, { lr: scheduled, momentum: scheduledFraction, maximize: flag }],
+    nesterov: [nesterov, { lr: scheduled, momentum: scheduledFraction, form, maximize: flag }],
+    sgd: [sgd, { ...decay, momentum: scheduled, dampening: nonNegative, nesterov: flag }],
+    adagrad: [
+      adagrad,
+      { ...decay, form, lrDecay: nonNegative, initialAccumulator: nonNegative, eps: nonNegative },
+    ],
+    rmsprop: [rmsprop, { ...decay, form, alpha: fraction, eps: nonNegative, momentum: scheduled }],
+    adam: [adam, { ...adamOptions, amsgrad: flag }],
+    adamw: [adamw, { ...adamOptions, amsgrad: flag }],
+    radam: [
+      radam,
+      { ...adamOptions, form, decoupledWeightDecay: flag, threshold: [...nonNegative, 0, 3.99] },
+    ],
+  } as const satisfies Record<string, readonly [Anything, Record<string, readonly unknown[]>]>
+
+  describe.each(Object.entries(table))('%s', (name, [make, options]) => {
+    const rule = make as (options?: Anything) => Rule
+    const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
+    const underRule = () => underWay(rule())
+
+    test('the table has every option', () => {
+      expect(['name', ...Object.keys(options)].sort()).toEqual(Object.keys(rule()).sort())
+    })
+
+    for (const [option, values] of Object.entries(options)) {
+      test(`${option} out of range`, () => {
+        for (const value of values) {
+          const argument = `${name}: ${option}`
+          refusal(() => rule({ [option]: value }), OptionError, argument)
+          refusal(() => new Optimizer(shared, forged({ [option]: value })), OptionError, argument)
+          changesNothing((o) => o.set({ [option]: value }), OptionError, argument, underRule)
+        }
+      })
+    }
+
+    test('unknown names', () => {
+      for (const key of ['learningRate', 'LR', 'name', '', 'constructor', 'toString', '__proto__', '0']) {
+        const unknown = Object.defineProperty({}, key, { value: 'adam', enumerable: true })
+        const argument = `${name}: options`
+        const error = refusal(() => rule(unknown), OptionError, argument)
+        expect(error.received).toBe(JSON.stringify(key))
+        expect(error.expected).toBe(`one of ${Object.keys(rule()).slice(1).join(', ')}`)
+        changesNothing((o) => o.set(unknown), OptionError, argument, underRule)
+        if (key === 'name') continue
+        const from = Object.defineProperty({ ...rule() }, key, { value: 'adam', enumerable: true })
+        refusal(() => new Optimizer(shared, from as Rule), OptionError, argument)
+      }
+    })
+
+    test('no options but what is none', () => {
+      for (const options of [null, 1, 'lr', true, () => {}]) {
+        refusal(() => rule(options), OptionError, `${name}: options`)
+        changesNothing((o) => o.set(options as Anything), OptionError, `${name}: options`, underRule)
+      }
+    })
+
+    test('a schedule that goes wrong on the way', () => {
+      let lr: unknown = 1e-3
+      for (const wrong of [NaN, -1, Infinity, undefined, null, '1', 1n, {}]) {
+        const step = (optimizer: UnderWay) => {
+          lr = wrong
+          try {
+            optimizer.step({ w: Float32Array.of(9, 9, 9) })
+          } finally {
+            lr = 1e-3
+          }
+        }
+        changesNothing(step, OptionError, `${name}: lr at t = 2`, () => underWay(rule({ lr: () => lr })))
+      }
+    })
+  })
+
+  test('values that are no rule', () => {
+    const values = [
+      undefined,
+      null,
+      'adam',
+      adam,
+      {},
+      { name: 'Adam' },
+      { name: 'constructor' },
+      { name: '__proto__' },
+      { name: ['adam'] },
+      { name: Symbol('adam') },
+      [],
+    ]
+    for (const rule of values) {
+      refusal(() => new Optimizer(shared, rule as Anything), OptionError, 'rule')
+      refusal(() => delayedStart(1, rule as Anything), OptionError, 'delayedStart: rule')
+    }
+  })
+
+  test('delayed starts', () => {
+    const circular: Anything = { name: 'delayedStart', updates: 0 }
+    circular.rule = circular
+    for (const inner of [delayedStart(0, adam()), circular, undefined, { name: 'delayedStart' }]) {
+      refusal(() => delayedStart(1, inner), OptionError, 'delayedStart: rule')
+      const forged: Anything = { name: 'delayedStart', updates: 1, rule: inner }
+      refusal(() => new Optimizer(shared, forged), OptionError, 'delayedStart: rule')
+    }
+    for (const updates of [-1, 0.5, NaN, Infinity, '1', null, undefined, 1n]) {
+      refusal(() => delayedStart(updates as number, adam()), OptionError, 'delayedStart: updates')
+      const forged: Anything = { name: 'delayedStart', updates, rule: adam() }
+      refusal(() => new Optimizer(shared, forged), OptionError, 'delayedStart: updates')
+    }
+    const options: Anything = { name: 'delayedStart', updates: 1, rule: { ...adam(), lr: -1 } }
+    refusal(() => new Optimizer(shared, options), OptionError, 'adam: lr')
+    refusal(() => delayedStart(1, options.rule), OptionError, 'adam: lr')
+    const unknown: Anything = { name: 'delayedStart', updates: 1, rule: adam(), lr: 1 }
+    refusal(() => new Optimizer(shared, unknown), OptionError, 'delayedStart: options')
+  })
+
+  test('what two options say together', () => {
+    refusal(() => sgd({ nesterov: true }), OptionError, 'sgd: nesterov')
+    const error = refusal(
+      () => sgd({ nesterov: true, momentum: 0.9, dampening: 0.1 }),
+      OptionError,
+      'sgd: nesterov',
+    )
+    expect(error.received).toBe('a momentum of 0.9 and a dampening of 0.1')
+  })
+
+  const changesState: [rule: Rule, options: Anything][] = [
+    [adam(), { amsgrad: true }],
+    [adamw({ amsgrad: true }), { amsgrad: false }],
+    [sgd(), { momentum: 0.9 }],
+    [sgd({ momentum: 0.9 }), { momentum: 0 }],
+    [sgd({ momentum: 0.9 }), { nesterov: true, lr: 9 }],
+    [rmsprop(), { momentum: 0.5 }],
+    [rmsprop({ momentum: 0.5 }), { lr: 9, momentum: 0 }],
+    [nesterov(), { form: 'shifted' }],
+    [adagrad(), { initialAccumulator: 1 }],
+    [delayedStart(1, sgd()), { momentum: 0.9 }],
+  ]
+  test.each(changesState)('set cannot change which state there is: %o, %o', (rule, options) => {
+    changesNothing(
+      (o) => o.set(options),
+      OptionError,
+      'set: options',
+      () => underWay(rule),
+    )
+  })
+
+  test('set takes none of several where one is bad', () => {
+    changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
+    changesNothing((o) => o.set({ lr: 5, nonsense: 1 }), OptionError, 'adam: options')
+    changesNothing(
+      (o) => o.set({ updates: 3 }),
+      OptionError,
+      'adam: options',
+      () => underWay(delayedStart(1, adam())),
+    )
+  })
+})
+
+describe('warm-ups', () => {
+  const bad: [argument: string, value: unknown, options: unknown][] = [
+    ...[undefined, null, '1', NaN, Infinity, {}, [1], { schedule: 'warmup' }].map(
+      (value): [string, unknown, unknown] => ['warmup: value', value, { steps: 2 }],
+    ),
+    ...[undefined, null, 0, -1, 1.5, NaN, Infinity, '2', 2n].map((steps): [string, unknown, unknown] => [
+      'warmup: steps',
+      1,
+      { steps },
+    ]),
+    ...[NaN, Infinity, '0', {}].map((from): [string, unknown, unknown] => [
+      'warmup: from',
+      1,
+      { steps: 2, from },
+    ]),
+    ['warmup: options', 1, { steps: 2, to: 1 }],
+    ['warmup: options', 1, undefined],
+    ['warmup: options', 1, null],
+    ['warmup: options', 1, 100],
+  ]
+  test.each(bad)('%s of warmup(%o, %o)', (argument, value, options) => {
+    refusal(() => warmup(value as number, options as Anything), OptionError, argument)
+  })
+
+  test('one that contains itself', () => {
+    const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
+    circular.value = circular
+    refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
+    refusal(() => warmup(circular, { steps: 2 }), OptionError, 'warmup: value')
+  })
+})
+
+describe("an optimizer's options", () => {
+  const positive = [0, -1, NaN, Infinity, -Infinity, '1', null, true, 1n, [1], {}]
+  const bad: [argument: string, options: unknown][] = [
+    ...[null, 1, 'wasm', true, () => {}].map((options): [string, unknown] => ['options', options]),
+    ['options', { clips: { norm: 1 } }],
+    ['options', { clipNorm: 1 }],
+    ['options', { ['__proto__']: {} }],
+    ['clip', { clip: { norms: 1 } }],
+    ...[null, 1, '1', true].map((clip): [string, unknown] => ['clip', { clip }]),
+    ...positive.map((norm): [string, unknown] => ['clip: norm', { clip: { norm } }]),
+    ...positive.map((value): [string, unknown] => ['clip: value', { clip: { norm: 1, value } }]),
+    ...[null, 0, 1, 'true', {}].map((zeroGrads): [string, unknown] => ['zeroGrads', { zeroGrads }]),
+    ...[null, '', 'rust', 'Native', 'constructor', 0, ['wasm']].map((engine): [string, unknown] => [
+      'the option engine',
+      { engine },
+    ]),
+    ['instructionSet', { instructionSet: 'avx2' }],
+    ['instructionSet', { engine: 'wasm', instructionSet: 'simd128' }],
+    ['instructionSet', { engine: 'native', instructionSet: 'avx1024' }],
+    ['instructionSet', { engine: 'native', instructionSet: '' }],
+    ['instructionSet', { engine: 'native', instructionSet: 1 }],
+    ['instructionSet', { engine: 'native', instructionSet: null }],
+  ]
+  test.each(bad)('%s in %o', (argument, options) => {
+    refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
+  })
+
+  test('a message lists the instruction sets that there are', () => {
+    const { expected } = refusal(
+      () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
+      OptionError,
+    )
+    expect(expected).toBe(`one of ${engines().native.instructionSets.join(', ')}`)
+  })
+})
+
+describe('minimize', () => {
+  const f = (x: ArrayLike<number>) => x[0] * x[0]
+  const bad: [argument: string, call: () => unknown][] = [
+    ...[undefined, null, 1, 'f', {}, { value: 1 }, { gradient: f }].map(
+      (objective): [string, () => unknown] => [
+        'objective',
+        () => minimize(objective as Anything, [1], adam()),
+      ],
+    ),
+    ['objective: gradient', () => minimize({ value: f, gradient: 1 } as Anything, [1], adam())],
+    ...[undefined, null, 1, '1', [], ['1'], [1, null], {}, new Int32Array(1), new Float64Array(0), [1n]].map(
+      (x): [string, () => unknown] => ['x', () => minimize(f, x as Anything, adam())],
+    ),
+    ...[undefined, null, 'adam', {}].map((rule): [string, () => unknown] => [
+      'rule',
+      () => minimize(f, [1], rule as Anything),
+    ]),
+    ...[-1, NaN, Infinity, '1', null].map((tolerance): [string, () => unknown] => [
+      'tolerance',
+      () => minimize(f, [1], adam(), { tolerance: tolerance as number }),
+    ]),
+    ...[-1, 0.5, NaN, Infinity, '1', null].map((maxIterations): [string, () => unknown] => [
+      'maxIterations',
+      () => minimize(f, [1], adam(), { maxIterations: maxIterations as number }),
+    ]),
+    ...['float16', null, 64].map((dtype): [string, () => unknown] => [
+      'dtype',
+      () => minimize(f, [1], adam(), { dtype: dtype as Anything }),
+    ]),
+    ...[null, true, 1].map((callback): [string, () => unknown] => [
+      'callback',
+      () => minimize(f, [1], adam(), { callback: callback as Anything }),
+    ]),
+    ['options', () => minimize(f, [1], adam(), { iterations: 5 } as Anything)],
+    ['options', () => minimize(f, [1], adam(), null as Anything)],
+    ['clip: norm', () => minimize(f, [1], adam(), { clip: { norm: -1 } })],
+  ]
+  test.each(bad)('%s', (argument, call) => {
+    refusal(call, OptionError, argument)
+  })
+
+  test('nothing is called before all arguments are checked', () => {
+    let calls = 0
+    const count = () => ++calls
+    const objective = { value: count, gradient: count }
+    refusal(() => minimize(objective, [1], adam(), { maxIterations: -1 }), OptionError)
+    refusal(() => minimize(objective, [1], { name: 'adam', lr: -1 } as Anything), OptionError)
+    refusal(() => minimize(objective, [1], adam(), { engine: 'rust' as Anything }), OptionError)
+    expect(calls).toBe(0)
+  })
+
+  test('objectives', () => {
+    for (const x of [NaN, Infinity, '1', null]) {
+      refusal(() => rosenbrock({ a: x as number }), OptionError, 'rosenbrock: a')
+      refusal(() => rosenbrock({ b: x as number }), OptionError, 'rosenbrock: b')
+    }
+    for (const condition of [0.5, -1, NaN, Infinity, '2', null]) {
+      refusal(() => antigrad.bowl({ condition: condition as number }), OptionError, 'bowl: condition')
+    }
+  })
+})
+
+describe('arrays that are odd, and fine', () => {
+  class Tensor extends Float32Array {}
+  const sharedMemory = new Float32Array(new SharedArrayBuffer(16), 4, 2)
+  const otherRealm: Float32Array = runInNewContext('Float32Array.of(1, 2)')
+  const window = new Float32Array(new ArrayBuffer(64), 8, 2)
+  // A tensor may be found more than once: it is copied each time.
+  const odd: [string, Float32Array][] = [
+    ['of a subclass', Tensor.of(1, 2)],
+    ['over shared memory', sharedMemory],
+    ['of another realm', otherRealm],
+    ['in the middle of a buffer', window],
+    ['frozen around', Object.preventExtensions(Float32Array.of(1, 2))],
+  ]
+  test.each(odd)('%s', (_, array) => {
+    array.set([1, 2])
+    const optimizer = new Optimizer({ w: array, same: array }, gradientDescent({ lr: 1 }))
+    optimizer.step({ w: array })
+    expect(optimizer.params.w).toEqual(Float32Array.of(0, 0))
+    expect(optimizer.params.same).toEqual(Float32Array.of(1, 2))
+    expect(Object.getPrototypeOf(optimizer.params.w)).toBe(Float32Array.prototype)
+    expect([...array]).toEqual([1, 2])
+  })
+
+  test('a length that lies does not matter: the true one counts', () => {
+    const optimizer = new Optimizer(new LyingLength([1, 2, 3, 4]), gradientDescent({ lr: 1 }))
+    expect(optimizer.params).toEqual(Float32Array.of(1, 2, 3, 4))
+  })
+
+  test('lists and records of another realm', () => {
+    const params = runInNewContext('({ list: [Float32Array.of(1)], record: { b: Float32Array.of(2) } })')
+    const optimizer = new Optimizer(params as { list: Float32Array[]; record: { b: Float32Array } }, adam())
+    optimizer.step(params)
+    expect(optimizer.params.list[0][0]).toBeCloseTo(0.999)
+    expect(optimizer.params.record.b[0]).toBeCloseTo(1.999)
+  })
+
+  test('any string names a tensor', () => {
+    const params = Object.create(null)
+    for (const name of ['__proto__', 'constructor', 'hasOwnProperty', '', 'a.b', '0', 'toString']) {
+      Object.defineProperty(params, name, { value: Float32Array.of(1), enumerable: true })
+    }
+    const optimizer = new Optimizer(params as Record<string, Float32Array>, gradientDescent({ lr: 1 }))
+    expect(Object.keys(optimizer.params)).toEqual(Object.keys(params))
+    for (const name of Object.keys(params)) {
+      optimizer.step(Object.defineProperty({}, name, { value: Float32Array.of(1), enumerable: true }))
+      const own = Object.getOwnPropertyDescriptor(optimizer.params, name)
+      expect(own?.value).toEqual(Float32Array.of(0))
+    }
+    expect(Object.getPrototypeOf(optimizer.params)).toBe(Object.prototype)
+    expect(({} as Anything).polluted).toBeUndefined()
+  })
+
+  test('what is inherited or not enumerable is not seen', () => {
+    const params = Object.create({ inherited: Float32Array.of(1) }, { hidden: { value: Float32Array.of(1) } })
+    params.w = Float32Array.of(1)
+    expect(Object.keys(new Optimizer(params, adam()).params)).toEqual(['w'])
+  })
+
+  test('each property is read once', () => {
+    let reads = 0
+    const getter = {
+      get w() {
+        reads++
+        return reads === 1 ? Float32Array.of(1) : 'something else'
+      },
+    } as unknown as { w: Float32Array }
+    const optimizer = new Optimizer(getter, gradientDescent({ lr: 1 }))
+    reads = 0
+    optimizer.step(getter)
+    expect(optimizer.params.w[0]).toBe(0)
+  })
+
+  test('an error in a getter is passed on and changes nothing', () => {
+    const optimizer = underWay()
+    const before = snapshot(optimizer)
+    const gradients = {
+      w: Float32Array.of(9, 9, 9),
+      get nested(): never {
+        throw new RangeError('mine')
+      },
+    }
+    expect(() => optimizer.step(gradients)).toThrow(new RangeError('mine'))
+    expect(snapshot(optimizer)).toBe(before)
+  })
+})
+
+describe('engines that cannot load', () => {
+  const force = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam(),
+    { engine: 'native' }))`
+  const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
+
+  /** A copy of the package with this text instead of the addon. */
+  const withAddon = <T>(text: string | null, use: (folder: string) => T): T =>
+    withCopy((folder) => {
+      if (text !== null) {
+        mkdirSync(join(folder, 'native'))
+        writeFileSync(join(folder, 'native', addonFile), text)
+      }
+      return use(folder)
+    })
+
+  test('a missing addon, forced by option or by environment', () => {
+    withAddon(null, (folder) => {
+      expect(existsSync(join(folder, 'native'))).toBe(false)
+      const missing = {
+        is: 'EngineError',
+        antigrad: true,
+        engine: 'native',
+        reasons: [expect.stringContaining('does not exist')],
+        message: expect.stringMatching(
+          /^the engine native was asked for but cannot run: native\/.* does not exist/,
+        ),
+      }
+      expect(inChild(force, { folder })).toMatchObject(missing)
+      const byEnvironment = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
+      const env = { ANTIGRAD_ENGINE: 'native' }
+      expect(inChild(byEnvironment, { folder, env })).toMatchObject(missing)
+      const withSet = force.replace("engine: 'native'", "engine: 'native', instructionSet: 'avx2'")
+      expect(inChild(withSet, { folder })).toMatchObject(missing)
+    })
+  })
+
+  test('without force the next best runs, and says why', () => {
+    const report = withAddon(null, (folder) =>
+      inChild(
+        `const large = new antigrad.Optimizer(new Float32Array(1000), antigrad.adam())
+        return { engine: large.engine, reasons: large.engineReasons, native: antigrad.engines().native }`,
+        { folder },
+      ),
+    )
+    expect(report).toMatchObject({
+      engine: 'wasm',
+      reasons: [
+        expect.stringContaining('at least'),
+        expect.stringMatching(/^native: native\/.* does not exist/),
+      ],
+      native: { available: false, reasons: expect.arrayContaining([]), instructionSets: [] },
+    })
+  })
+
+  test('a broken addon', () => {
+    const error = withAddon('no addon', (folder) => inChild(force, { folder }))
+    expect(error).toMatchObject({
+      is: 'EngineError',
+      message: expect.stringMatching(
+        /does not load: .*(invalid ELF header|file too short|not a mach-o|Win32)/,
+      ),
+    })
+  })
+
+  test('an addon of another version', () => {
+    const error = withAddon(null, (folder) => {
+      const stub = `export const loadAddon = () => ({ addon: { kernels: () => ['Adam'] }, reasons: [] })`
+      writeFileSync(join(folder, 'dist/engines/addon-node.js'), stub)
+      return inChild(force, { folder })
+    })
+    expect(error).toMatchObject({ is: 'EngineError', reasons: [expect.stringContaining('another version')] })
+  })
+
+  test.each([
+    ['there is none', 'delete globalThis.WebAssembly', 'WebAssembly is not defined'],
+    [
+      'it may not compile',
+      "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('forbidden here') } }",
+      'the module does not compile: forbidden here',
+    ],
+    [
+      'there is no memory',
+      "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }",
+      'the arena is not in a WebAssembly memory: could not allocate memory',
+    ],
+  ])('WebAssembly: %s', (_, before, reason) => {
+    const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
+      const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
+      const optimizer = new antigrad.Optimizer(params, rule)
+      optimizer.step(params)
+      return { error, engine: optimizer.engine, reasons: optimizer.engineReasons, params: [...optimizer.params] }`
+    expect(inChild(body, { before })).toMatchObject({
+      error: { is: 'EngineError', engine: 'wasm', message: expect.stringContaining(reason) },
+      engine: 'native',
+      reasons: [expect.stringContaining('fewer than'), expect.stringContaining(reason)],
+      params: [0, 0],
+    })
+  })
+
+  test('where nothing else runs, TypeScript does', () => {
+    const body = `const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.gradientDescent({ lr: 1 }))
+      optimizer.step(Float32Array.of(1, 2))
+      return { engine: optimizer.engine, count: optimizer.engineReasons.length, params: [...optimizer.params] }`
+    const result = withCopy((folder) => inChild(body, { folder, before: 'delete globalThis.WebAssembly' }))
+    expect(result).toEqual({ engine: 'typescript', count: 3, params: [0, 0] })
+  })
+
+  test.each(['rust', 'WASM', 'native '])('an engine %j in the environment', (name) => {
+    const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
+    const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
+    expect(error).toMatchObject({
+      is: 'OptionError',
+      argument: 'the environment variable ANTIGRAD_ENGINE',
+      received: JSON.stringify(name),
+    })
+  })
+})
+
+describe('memory', () => {
+  const noWasmMemory =
+    "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
+
+  test('none to be had', () => {
+    const before = `${noWasmMemory}
+      const Whole = ArrayBuffer
+      globalThis.ArrayBuffer = class extends Whole {
+        constructor(length) {
+          if (length > 1e6) throw new RangeError('Array buffer allocation failed')
+          super(length)
+        }
+      }`
+    const body = `const error = thrownBy(() => new antigrad.Optimizer(new Float32Array(1e6), antigrad.adam()))
+      return { error, small: new antigrad.Optimizer(new Float32Array(3), antigrad.adam()).engine }`
+    expect(inChild(body, { before })).toMatchObject({
+      error: {
+        is: 'MemoryError',
+        antigrad: true,
+        message: expect.stringMatching(
+          /^no memory for an arena of 16\d+ bytes: could not allocate memory; Array buffer allocation failed$/,
+        ),
+      },
+      small: 'native',
+    })
+  })
+
+  test.each(['native', 'typescript'])('transferred away from under %s', (engine) => {
+    const body = `
+      const g = Float32Array.of(1, 2)
+      const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
+      return rules.map((rule) => {
+        const optimizer = new antigrad.Optimizer({ w: g }, rule, { engine: '${engine}', clip: { norm: 1 } })
+        optimizer.step({ w: g })
+        optimizer.lookahead()
+        const { buffer } = optimizer.params.w
+        const moved = structuredClone(buffer, { transfer: [buffer] })
+        const before = [...new Uint8Array(moved)].join()
+        const errors = [
+          () => optimizer.step(),
+          () => optimizer.step({ w: g }),
+          () => optimizer.zeroGrad(),
+          () => optimizer.lookahead(),
+          () => optimizer.state,
+        ].map(thrownBy)
+        return { errors, same: before === [...new Uint8Array(moved)].join(), updates: optimizer.updates }
+      })`
+    const gone = {
+      is: 'TensorError',
+      antigrad: true,
+      argument: 'optimizer',
+      received: expect.stringContaining('detached'),
+    }
+    const results = inChild(body, { before: noWasmMemory }) as { errors: unknown[] }[]
+    for (const { errors, ...rest } of results) {
+      expect(rest).toEqual({ same: true, updates: 1 })
+      expect(errors).toHaveLength(5)
+      for (const error of errors) expect(error).toMatchObject(gone)
+    }
+  })
+
+  test('a WebAssembly memory cannot be transferred away', () => {
+    const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
+    const { buffer } = optimizer.params
+    // Node 20 clones it, later versions refuse.
+    try {
+      structuredClone(buffer, { transfer: [buffer] })
+    } catch {}
+    optimizer.step(Float32Array.of(1, 2))
+    expect(optimizer.params).toEqual(Float32Array.of(0, 0))
+  })
+})
+
+test('every error is an AntigradError with its name', () => {
+  const kinds = [ArgumentError, OptionError, TensorError, EngineError, antigrad.MemoryError]
+  for (const Kind of kinds) {
+    expect(Kind.prototype).toBeInstanceOf(AntigradError)
+    expect(Kind.prototype).toBeInstanceOf(Error)
+  }
+  const error = refusal(() => adam({ lr: 'x'.repeat(10_000) as Anything }), OptionError, 'adam: lr')
+  expect(error.received.length).toBeLessThan(120)
+})

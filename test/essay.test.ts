@@ -1,0 +1,492 @@
+/**
+ * What the essay "Run Away From the Gradient!" says of its methods, as tests. The symbols are the
+ * essay's: θ, g, η, σ, α, β; t counts updates from 1.
+ */
+
+import {
+  adagrad,
+  adam,
+  adamw,
+  bowl,
+  delayedStart,
+  gradientDescent,
+  minimize,
+  momentum,
+  nesterov,
+  Optimizer,
+  type Rule,
+  radam,
+  rmsprop,
+  rosenbrock,
+  type Scheduled,
+  type TestObjective,
+  warmup,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import {
+  arrayOf,
+  bits,
+  dtypes,
+  engineNames,
+  epsilonOf,
+  inBits,
+  noise,
+  random,
+  roundOf,
+  rules,
+} from './helpers.js'
+
+const F = rosenbrock()
+const start = [-1.5, 2]
+
+describe.each(engineNames)('%s', (engine) => {
+  /** An optimizer of float64 on this engine and no other. */
+  const optimize = <R extends Rule>(theta: readonly number[], rule: R) => {
+    const optimizer = new Optimizer(Float64Array.from(theta), rule, { engine })
+    expect(optimizer.engine).toBe(engine)
+    return optimizer
+  }
+
+  /** The points from the first to the last, down an objective. */
+  const path = (rule: Rule, updates: number, objective: TestObjective = F, from = start): number[][] => {
+    const optimizer = optimize(from, rule)
+    const points = [from]
+    for (let t = 1; t <= updates; t++) {
+      objective.gradient(optimizer.lookahead(), optimizer.grads)
+      optimizer.step()
+      points.push([...optimizer.params])
+    }
+    return points
+  }
+
+  describe('gradient descent', () => {
+    const points = path(gradientDescent({ lr: 1e-3 }), 1000)
+    const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
+
+    test('is in the valley within a few updates, then crawls along it', () => {
+      const beside = points.map(([x, y]) => Math.abs(y - x * x))
+      expect(beside[0]).toBe(0.25)
+      expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
+      expect(Math.max(...moved.slice(50))).toBeLessThan(moved[0] / 50)
+      // A thousand updates later it is still far from (1, 1).
+      expect(points[1000][0]).toBeLessThan(0)
+    })
+
+    test('oscillates in a cycle, or diverges, where the learning rate is too large', () => {
+      const [, , last, ...before] = path(
+        gradientDescent({ lr: 2 / 4 }),
+        6,
+        bowl({ condition: 4 }),
+        [3],
+      ).reverse()
+      expect([last, ...before].flat()).toEqual([3, -3, 3, -3, 3])
+      const { reason, x, value } = minimize(F, start, gradientDescent({ lr: 1 }), { engine })
+      expect(reason).toBe('non-finite')
+      expect(x.every(Number.isFinite)).toBe(false)
+      expect(Number.isFinite(value)).toBe(false)
+    })
+  })
+
+  describe('momentum', () => {
+    test('keeps moving where the gradient flattens out', () => {
+      const [ball] = path(momentum({ lr: 1e-3 }), 300)[300]
+      const [plain] = path(gradientDescent({ lr: 1e-3 }), 300)[300]
+      expect(plain).toBeLessThan(-1)
+      expect(ball).toBeGreaterThan(0.5)
+    })
+
+    test("Nesterov's overshoots less", () => {
+      const lowest = (rule: Rule) => Math.min(...path(rule, 100, bowl({ condition: 1 }), [1]).flat())
+      const ball = lowest(momentum({ lr: 0.1 }))
+      expect(ball).toBeLessThan(-0.5)
+      expect(lowest(nesterov({ lr: 0.1 }))).toBeGreaterThan(0.75 * ball)
+    })
+
+    test.each([0, 0.5, 0.9, 0.99])("Nesterov's two forms visit the same points, α = %d", (alpha) => {
+      const options = { lr: 2e-4, momentum: alpha }
+      const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
+      const u = optimize(start, nesterov(options))
+      for (let t = 1; t <= 300; t++) {
+        F.gradient(shifted.lookahead(), shifted.grads)
+        shifted.step()
+        F.gradient(u.params, u.grads)
+        u.step()
+        const ahead = shifted.lookahead()
+        for (let i = 0; i < 2; i++) {
+          // u = θ + α·v, written out, and as lookahead() gives it
+          expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
+          expect(Math.abs(u.params[i] - ahead[i])).toBeLessThan(1e-11)
+        }
+      }
+    })
+  })
+
+  describe.each(dtypes)('RMSProp, %s', (dtype) => {
+    const f = roundOf[dtype]
+    const isFloat32 = dtype === 'float32'
+    const [smallest, largest] = isFloat32 ? [-149, 127] : [-1074, 1023]
+
+    test('the first step is exactly η·sign(g)', () => {
+      const next = random(1)
+      const lr = 0.1 + next()
+      const g = new arrayOf[dtype](4000).map((_, i) => {
+        const magnitude = (1 + next()) * 2 ** Math.floor(smallest + next() * (largest - smallest))
+        return i < 8
+          ? [0, -0, 1, -1, NaN, Infinity, 2 ** smallest, 2 ** largest][i]
+          : next() < 0.5
+            ? magnitude
+            : -magnitude
+      })
+      const theta = noise(2, g.length, dtype, 10)
+      theta.set([-0, 0])
+      const optimizer = new Optimizer(theta, rmsprop({ form: 'essay', lr }), { engine })
+      optimizer.step(g)
+      expect(optimizer.engine).toBe(engine)
+      const smallestNormal = isFloat32 ? 2 ** -126 : 2 ** -1022
+      const seen = { exact: 0, stays: 0, between: 0 }
+      for (let i = 0; i < g.length; i++) {
+        const square = f(g[i] * g[i])
+        const after = optimizer.params[i]
+        if (Number.isNaN(g[i]) || g[i] === Infinity) {
+          expect(after).toBeNaN()
+        } else if (square === 0 || square === Infinity) {
+          // The square has under- or overflowed: the parameter stays, to the sign of its zero.
+          expect(after).toBe(theta[i])
+          seen.stays++
+        } else if (square >= smallestNormal) {
+          expect(after).toBe(f(theta[i] - f(f(lr) * Math.sign(g[i]))))
+          seen.exact++
+        } else {
+          // A subnormal square has lost bits: it is between 2/3 and 2 times the true one.
+          const step = (theta[i] - after) * Math.sign(g[i])
+          expect(step).toBeGreaterThan(0.7 * lr)
+          expect(step).toBeLessThan(1.23 * lr)
+          seen.between++
+        }
+      }
+      expect(Math.min(...Object.values(seen))).toBeGreaterThan(50)
+    })
+
+    test('under a constant gradient it stays η·sign(g), to rounding', () => {
+      const g = arrayOf[dtype].of(3e-5, -2, 7e6)
+      const optimizer = new Optimizer(new arrayOf[dtype](3), rmsprop({ form: 'essay', lr: 0.25 }), { engine })
+      for (let t = 1; t <= 400; t++) {
+        optimizer.step(g)
+        for (let i = 0; i < 3; i++) {
+          const mean = (-optimizer.params[i] * Math.sign(g[i])) / t
+          expect(Math.abs(mean / 0.25 - 1)).toBeLessThan(32 * epsilonOf[dtype])
+        }
+      }
+    })
+  })
+
+  test('RMSProp goes from side to side of the valley, and on along it', () => {
+    const points = path(rmsprop({ form: 'essay', lr: 1e-2, alpha: 0.9 }), 1000).slice(500)
+    const sides = points.map(([x, y]) => Math.sign(y - x * x))
+    for (let t = 1; t < points.length; t++) expect(sides[t]).toBe(-sides[t - 1])
+    for (let t = 2; t < points.length; t++) expect(points[t][0]).toBeGreaterThan(points[t - 2][0])
+  })
+
+  test('RMSProp forgets a steep region, Adagrad does not', () => {
+    const last = (rule: Rule) => {
+      const optimizer = optimize([0], rule)
+      for (let t = 1; t <= 300; t++) {
+        optimizer.params[0] = 0
+        optimizer.step(Float64Array.of(t <= 10 ? 1000 : 1))
+      }
+      return -optimizer.params[0]
+    }
+    expect(last(rmsprop({ form: 'essay', lr: 1, alpha: 0.9 }))).toBeCloseTo(1, 5)
+    expect(last(adagrad({ form: 'essay', lr: 1 }))).toBeLessThan(0.01)
+  })
+
+  describe('Adagrad', () => {
+    test('divides by the root of the mean of the squares so far', () => {
+      const optimizer = optimize([5], adagrad({ form: 'essay', lr: 0.5 }))
+      let theta = 5
+      let sum = 0
+      for (let t = 1; t <= 50; t++) {
+        const g = Math.fround(noise(t, 1, 'float64')[0])
+        sum += g * g
+        theta -= (0.5 / Math.sqrt(sum / t)) * g
+        optimizer.step(Float64Array.of(g))
+        expect(Math.abs(optimizer.params[0] - theta)).toBeLessThan(1e-13)
+      }
+    })
+
+    test("with η/√t it is the sum's, as Torch has it", () => {
+      const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
+      const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
+      for (let t = 1; t <= 200; t++) {
+        const g = noise(t, 3, 'float64', 10) as Float64Array
+        essay.step(g)
+        torch.step(g)
+        for (let i = 0; i < 3; i++) {
+          expect(Math.abs(essay.params[i] - torch.params[i])).toBeLessThan(1e-13)
+        }
+      }
+    })
+
+    test('takes larger steps for a sparse gradient', () => {
+      const optimizer = optimize([0, 0], adagrad({ form: 'essay', lr: 1 }))
+      for (let t = 1; t <= 100; t++) {
+        optimizer.params.fill(0)
+        optimizer.step(Float64Array.of(1, t % 25 === 0 ? 1 : 0))
+      }
+      // Every update has had a gradient on the left, one in 25 on the right.
+      expect(optimizer.params[0]).toBeCloseTo(-1, 12)
+      expect(optimizer.params[1]).toBeCloseTo(-5, 12)
+    })
+  })
+
+  describe('Adam', () => {
+    test('its moments are the weighted sums of all gradients', () => {
+      const optimizer = optimize([0], adam())
+      const gradients = noise(3, 60, 'float64')
+      for (let t = 1; t <= 60; t++) {
+        optimizer.step(Float64Array.of(gradients[t - 1]))
+        let m = 0
+        let v = 0
+        for (let i = 0; i < t; i++) {
+          m += 0.1 * 0.9 ** i * gradients[t - 1 - i]
+          v += 0.001 * 0.999 ** i * gradients[t - 1 - i] ** 2
+        }
+        expect(Math.abs(optimizer.state.m[0] - m)).toBeLessThan(1e-15)
+        expect(Math.abs(optimizer.state.v[0] - v)).toBeLessThan(1e-15)
+      }
+    })
+
+    test('under a constant gradient its bias-corrected step is η·sign(g)', () => {
+      const optimizer = optimize([0, 0], adam({ lr: 0.25, eps: 0 }))
+      for (let t = 1; t <= 100; t++) {
+        optimizer.step(Float64Array.of(1e-9, -5e8))
+        expect(optimizer.params[0] / t).toBeCloseTo(-0.25, 12)
+        expect(optimizer.params[1] / t).toBeCloseTo(0.25, 12)
+      }
+    })
+  })
+
+  describe.each(dtypes)('weight decay, %s', (dtype) => {
+    const f = roundOf[dtype]
+    const options = { lr: 1e-2, beta1: 0.8, beta2: 0.95, eps: 1e-6, weightDecay: 0.3 }
+
+    /** Adam's equations for one parameter, with the decay in the gradient or apart from it. */
+    const equations = (theta: number, gradients: Iterable<number>, isApart: boolean) => {
+      const { lr, beta1, beta2, eps, weightDecay } = options
+      let [m, v, product1, product2] = [0, 0, 1, 1]
+      for (const gradient of gradients) {
+        product1 *= beta1
+        product2 *= beta2
+        const g = isApart ? gradient : f(gradient + f(f(weightDecay) * theta))
+        m = f(f(f(beta1) * m) + f(f(1 - beta1) * g))
+        v = f(f(f(beta2) * v) + f(f(1 - beta2) * f(g * g)))
+        const c1 = f(lr / (1 - product1))
+        const c2 = f(1 / Math.sqrt(1 - product2))
+        const kept = isApart ? f(theta * f(1 - lr * weightDecay)) : theta
+        theta = f(kept - f(f(c1 * m) / f(f(f(Math.sqrt(v)) * c2) + f(eps))))
+      }
+      return theta
+    }
+
+    test.each([
+      ['AdamW takes it from the parameters', adamw, true],
+      ['Adam adds it to the gradient', adam, false],
+    ] as const)('%s, bit for bit', (_, rule, isApart) => {
+      const theta = noise(4, 50, dtype, 3)
+      const gradients = Array.from({ length: 20 }, (_, t) => noise(100 + t, 50, dtype))
+      const optimizer = new Optimizer(theta, rule(options), { engine })
+      for (const g of gradients) optimizer.step(g)
+      const expected = theta.map((start, i) =>
+        equations(
+          start,
+          gradients.map((g) => g[i]),
+          isApart,
+        ),
+      )
+      expect(bits(optimizer.params)).toBe(bits(expected))
+    })
+
+    test("the essay's λ·‖θ‖² in the loss is weightDecay: 2·λ", () => {
+      const lambda = 0.15
+      const theta = noise(5, 9, dtype, 3)
+      const decays = new Optimizer(theta, adam({ ...options, weightDecay: 2 * lambda }), { engine })
+      const lossHasIt = new Optimizer(theta, adam({ ...options, weightDecay: 0 }), { engine })
+      for (let t = 1; t <= 10; t++) {
+        const g = noise(t, 9, dtype)
+        decays.step(g)
+        lossHasIt.step(g.map((x, i) => x + f(f(2 * lambda) * lossHasIt.params[i])))
+      }
+      expect(bits(decays.params)).toBe(bits(lossHasIt.params))
+    })
+
+    test('without a gradient AdamW shrinks by 1 − η·λ; with it in the gradient, Adam takes whole steps', () => {
+      const theta = arrayOf[dtype].of(100, 1)
+      const zero = new arrayOf[dtype](2)
+      const apart = new Optimizer(theta, adamw(options), { engine })
+      const within = new Optimizer(theta, adam({ ...options, eps: 0 }), { engine })
+      apart.step(zero)
+      within.step(zero)
+      expect([...apart.params]).toEqual([f(100 * f(1 - 3e-3)), f(1 - 3e-3)])
+      expect(bits(apart.state.m) + bits(apart.state.v)).toMatch(/^0+$/)
+      // However large the parameter, it moves by η: the decay has been divided by its own root.
+      expect(100 - within.params[0]).toBeCloseTo(1e-2, 5)
+      expect(1 - within.params[1]).toBeCloseTo(1e-2, 5)
+    })
+  })
+
+  describe('RAdam', () => {
+    /** ρₜ by the paper's formula. */
+    const rho = (t: number, beta2: number) => 2 / (1 - beta2) - 1 - (2 * t * beta2 ** t) / (1 - beta2 ** t)
+
+    test.each([
+      [0.5, 4, Infinity],
+      [0.5, 5, Infinity],
+      [0.6, 4, Infinity],
+      [0.9, 4, 5],
+      [0.9, 5, 6],
+      [0.99, 4, 5],
+      [0.999, 4, 5],
+      [0.999, 5, 6],
+    ])('β₂ = %d, threshold %d: rectified from update %d', (beta2, threshold, first) => {
+      const lr = 0.01
+      const optimizer = optimize([0], radam({ lr, beta2, threshold, eps: 0 }))
+      for (let t = 1; t <= 60; t++) {
+        // Such gradients that √v̂ is far from 1, and a rectified update from a plain one.
+        optimizer.params[0] = 0
+        optimizer.step(Float64Array.of(100 + (t % 7)))
+        const { m, v } = optimizer.state
+        const plain = -(lr * m[0]) / (1 - 0.9 ** t)
+        let expected = plain
+        if (t >= first) {
+          const [end, now] = [2 / (1 - beta2) - 1, rho(t, beta2)]
+          const r = Math.sqrt(((now - 4) * (now - 2) * end) / ((end - 4) * (end - 2) * now))
+          expected = (plain * r) / Math.sqrt(v[0] / (1 - beta2 ** t))
+          expect(now).toBeGreaterThan(threshold)
+          expect(Math.abs(expected / plain)).toBeLessThan(0.02)
+        }
+        expect(Math.abs(optimizer.params[0] / expected - 1)).toBeLessThan(1e-9)
+      }
+    })
+  })
+
+  describe.each(dtypes)('a delayed start, %s', (dtype) => {
+    test.each(rules)('of %s moves nothing before its time, but collects', (_, rule) => {
+      const theta = noise(6, 37, dtype, 3)
+      theta.set([-0, 0, NaN, -Infinity])
+      const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
+      const plain = new Optimizer(theta, rule, { engine, clip: { value: 0.5 } })
+      expect(delayed.engine).toBe(engine)
+      for (let t = 1; t <= 8; t++) {
+        const g = noise(20 + t, 37, dtype)
+        g.set([0, 0])
+        delayed.lookahead()
+        plain.lookahead()
+        delayed.step(g)
+        plain.step(g)
+        // Put back, the plain one goes on as if it had collected without moving.
+        if (t <= 4) {
+          plain.params.set(theta)
+          expect(bits(delayed.params)).toBe(bits(theta))
+        } else {
+          expect(bits(delayed.params)).not.toBe(bits(theta))
+        }
+        expect(delayed.state.updates).toBe(t)
+        expect(inBits([delayed.params, delayed.state])).toBe(inBits([plain.params, plain.state]))
+      }
+    })
+  })
+
+  describe.each(dtypes)('a warm-up, %s', (dtype) => {
+    const f = roundOf[dtype]
+    const steps = (rule: Rule) => {
+      const optimizer = new Optimizer(new arrayOf[dtype](1), rule, { engine })
+      return Array.from({ length: 6 }, () => {
+        optimizer.params[0] = 0
+        optimizer.step(arrayOf[dtype].of(-1) as never)
+        return optimizer.params[0]
+      })
+    }
+
+    test('rises to its value, from 1/steps or from a number', () => {
+      const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
+      expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
+      expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(
+        [0, 0.25, 0.5, 0.75, 1, 1].map((part) => f(0.3 * part)),
+      )
+      expect(by(warmup(0.5, { steps: 2, from: 1.5 }))).toEqual([1.5, 1, 0.5, 0.5, 0.5, 0.5])
+    })
+
+    test('of any rule scales its steps', () => {
+      const whole = steps(rmsprop({ form: 'essay', lr: 0.5 }))
+      const warm = steps(rmsprop({ form: 'essay', lr: warmup(0.5, { steps: 4 }) }))
+      expect(warm.map((step, t) => step / whole[t])).toEqual([0.25, 0.5, 0.75, 1, 1, 1])
+    })
+  })
+
+  describe('the stopping rule', () => {
+    test('stops at the first change below the tolerance', () => {
+      const changes: number[] = []
+      let before = Float64Array.from(start)
+      const callback = (x: ArrayLike<number>) => {
+        changes.push(Math.max(...before.map((b, i) => Math.abs(x[i] - b))))
+        before = Float64Array.from(x)
+      }
+      const result = minimize(F, start, adam({ lr: 0.05 }), { engine, tolerance: 1e-4, callback })
+      expect(result).toMatchObject({ reason: 'converged', engine, iterations: changes.length })
+      expect(changes.findIndex((change) => change < 1e-4)).toBe(changes.length - 1)
+      expect(result.change).toBe(changes.at(-1))
+    })
+
+    test.each([
+      ['a delayed start', delayedStart(50, gradientDescent({ lr: 0.1 })), 50],
+      ['a warm-up', gradientDescent({ lr: warmup(0.1, { steps: 60 }) }), 60],
+      ['a warm-up from 0', gradientDescent({ lr: warmup(0.1, { steps: 70, from: 0 }) }), 70],
+      ['a warm-up of the momentum', momentum({ lr: 0.1, momentum: warmup(0.5, { steps: 80 }) }), 80],
+      ['both', delayedStart(30, gradientDescent({ lr: warmup(0.1, { steps: 40 }) })), 40],
+    ])('is not tested during %s', (_, rule, settling) => {
+      const options = { engine, tolerance: 1e-6 }
+      const run = minimize(bowl({ condition: 2 }), [1, 1], rule, options)
+      expect(run.reason).toBe('converged')
+      expect(run.value).toBeLessThan(1e-8)
+      // At the minimum nothing moves: it stops at the first update that is tested.
+      const still = minimize(bowl({ condition: 2 }), [0, 0], rule, options)
+      expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, change: 0 })
+    })
+
+    test.each(rules.filter(([name]) => !name.startsWith('adagrad')))(
+      '%s converges to the minimum of a bowl',
+      (_, rule) => {
+        const falling = 'lr' in rule ? { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } : rule
+        const objective = bowl({ condition: 4 })
+        const { reason, x } = minimize(objective, [1, -2, 3], falling as Rule, { engine, tolerance: 1e-6 })
+        expect(reason).toBe('converged')
+        for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-2)
+      },
+    )
+  })
+})
+
+test("Rosenbrock's Hessian has very different eigenvalues at the minimum", () => {
+  // Second differences of the gradient: [[2 + 8b, −4b], [−4b, 2b]].
+  const h = 2 ** -12
+  const column = (i: number) => {
+    const [above, below] = [h, -h].map((step) => {
+      const out = [0, 0]
+      F.gradient(
+        [1, 1].map((x, k) => (k === i ? x + step : x)),
+        out,
+      )
+      return out
+    })
+    return above.map((a, k) => (a - below[k]) / (2 * h))
+  }
+  const [[a, b], [c, d]] = [column(0), column(1)]
+  expect(b).toBeCloseTo(-400, 3)
+  expect(c).toBeCloseTo(-400, 3)
+  const [half, root] = [(a + d) / 2, Math.sqrt(((a - d) / 2) ** 2 + b * c)]
+  const [large, small] = [half + root, half - root]
+  expect(large).toBeCloseTo(1001.6, 1)
+  expect(small).toBeCloseTo(0.3994, 3)
+  // "even hundreds of times larger"
+  expect(large / small).toBeGreaterThan(100)
+})

@@ -1,0 +1,627 @@
+/** The facade: shapes, views, skipped tensors, counts, options between steps, the choice of engine. */
+
+import {
+  type Adam,
+  adam,
+  adamw,
+  delayedStart,
+  engines,
+  gradientDescent,
+  momentum,
+  nesterov,
+  Optimizer,
+  type Rule,
+  rmsprop,
+  sgd,
+  warmup,
+} from 'antigrad'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import {
+  arrayOf,
+  bits,
+  dtypes,
+  engineNames,
+  type FloatArray,
+  inBits,
+  inChild,
+  noise,
+  random,
+  rules,
+  snapshot,
+} from './helpers.js'
+
+const ones = (length = 2) => new Float32Array(length).fill(1)
+
+describe.each(engineNames)('%s', (engine) => {
+  const plain = gradientDescent({ lr: 1 })
+
+  describe('shapes', () => {
+    test('one array', () => {
+      const optimizer = new Optimizer(Float64Array.of(3, 4), plain, { engine })
+      optimizer.step(Float64Array.of(1, 2))
+      expect(optimizer.params).toEqual(Float64Array.of(2, 2))
+    })
+
+    test('a list', () => {
+      const optimizer = new Optimizer([ones(1), ones(3)], plain, { engine })
+      optimizer.step([ones(1), Float32Array.of(0, 1, 2)])
+      expect(optimizer.params).toEqual([Float32Array.of(0), Float32Array.of(1, 0, -1)])
+    })
+
+    test('records and lists in one another', () => {
+      const optimizer = new Optimizer(
+        { layers: [{ w: ones(), b: ones(1) }, { w: ones() }], scale: ones(1) },
+        plain,
+        { engine },
+      )
+      optimizer.step({ layers: [{ w: ones() }, { w: Float32Array.of(5, 6) }], scale: ones(1) })
+      expect(optimizer.params).toEqual({
+        layers: [{ w: Float32Array.of(0, 0), b: Float32Array.of(1) }, { w: Float32Array.of(-4, -5) }],
+        scale: Float32Array.of(0),
+      })
+      expect(optimizer.state.layers[0].b.updates).toBe(0)
+    })
+
+    test('empty ones and empty tensors among others', () => {
+      const optimizer = new Optimizer({ none: [], empty: new Float32Array(0), w: ones() }, adam(), {
+        engine,
+        clip: { norm: 1 },
+      })
+      optimizer.step({ empty: new Float32Array(0), w: ones() })
+      optimizer.step()
+      expect(optimizer.params.empty).toHaveLength(0)
+      expect(optimizer.params.none).toEqual([])
+      expect(optimizer.params.w[0]).toBeCloseTo(0.998, 5)
+      const alone = new Optimizer(new Float32Array(0), adam(), { engine })
+      alone.step(new Float32Array(0))
+      expect(alone.updates).toBe(1)
+    })
+
+    test("the order is that of the record's keys: numbers first, then as they were added", () => {
+      const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
+      const optimizer = new Optimizer(params, plain, { engine })
+      for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
+        expect(Object.keys(views)).toEqual(['2', '10', 'b', 'a'])
+      }
+      expect(optimizer.params[10].byteOffset).toBeLessThan(optimizer.params.b.byteOffset)
+      // The order of the gradients' names does not matter.
+      optimizer.step({ a: ones(), b: ones(), 2: ones() })
+      expect(optimizer.params[10]).toEqual(ones())
+    })
+  })
+
+  describe('views', () => {
+    test('values are copied in, and what is seen afterwards is live', () => {
+      const mine = Float32Array.of(1, 2)
+      const g = ones()
+      const optimizer = new Optimizer({ w: mine }, plain, { engine })
+      const { params, grads } = optimizer
+      mine.fill(9)
+      expect(params.w).toEqual(Float32Array.of(1, 2))
+      optimizer.step({ w: g })
+      g.fill(9)
+      optimizer.step({ w: ones() })
+      expect(params.w).toEqual(Float32Array.of(-1, 0))
+      params.w[0] = 10
+      grads.w.set([1, 2])
+      optimizer.step()
+      expect(params.w).toEqual(Float32Array.of(9, -2))
+      expect(mine).toEqual(Float32Array.of(9, 9))
+      expect(optimizer.params).toBe(params)
+      expect(optimizer.grads).toBe(grads)
+      expect(optimizer.state).toBe(optimizer.state)
+    })
+
+    test('cannot be put in the place of others', () => {
+      const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
+      for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
+        expect(Object.isFrozen(views)).toBe(true)
+        expect(Object.isFrozen(views.list)).toBe(true)
+      }
+    })
+
+    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbour', (dtype) => {
+      const Typed = arrayOf[dtype]
+      const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
+      const optimizer = new Optimizer(
+        lengths.map((length, i) => new Typed(length).fill(i + 1) as FloatArray),
+        rmsprop({ momentum: 0.9 }),
+        { engine },
+      )
+      const { params, grads, state } = optimizer
+      const views = [params, grads, state.map(({ v }) => v), state.map(({ b }) => b as FloatArray)].flat()
+      expect(views.map((view) => view.length)).toEqual(Array.from({ length: 4 }, () => lengths).flat())
+      views.forEach((view, i) => {
+        view.fill(i)
+        expect(view.byteOffset % 64).toBe(0)
+        expect(view).toBeInstanceOf(Typed)
+      })
+      views.forEach((view, i) => {
+        expect([...view]).toEqual(Array(view.length).fill(i))
+      })
+    })
+
+    test.each(rules)('%s: what is not finite stays in its tensor and element', (_, rule) => {
+      const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
+      const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
+      const odd = new Optimizer(params, rule, { engine })
+      const even = new Optimizer(params, rule, { engine })
+      for (let t = 0; t < 3; t++) {
+        even.step(gradients)
+        gradients.forEach((g) => {
+          g[g.length - 1] = NaN
+        })
+        odd.step(gradients)
+        gradients.forEach((g) => {
+          g[g.length - 1] = 0.5
+        })
+      }
+      odd.params.forEach((tensor, i) => {
+        expect(tensor.at(-1)).toBeNaN()
+        expect(bits(tensor.subarray(0, -1))).toBe(bits(even.params[i].subarray(0, -1)))
+      })
+    })
+  })
+
+  describe('tensors without a gradient', () => {
+    test('stay, after complete steps too, and their counts stand still', () => {
+      const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
+      optimizer.step({ x: ones(), y: ones() })
+      optimizer.step({ x: ones() })
+      optimizer.step({ x: ones(), y: null })
+      optimizer.step({ x: ones(), y: undefined })
+      expect(optimizer.params).toEqual({ x: Float32Array.of(-3, -3), y: Float32Array.of(0, 0) })
+      expect([optimizer.state.x.updates, optimizer.state.y.updates]).toEqual([4, 1])
+      optimizer.step({ y: ones() })
+      expect([optimizer.state.x.updates, optimizer.state.y.updates]).toEqual([4, 2])
+      expect(optimizer.updates).toBe(5)
+    })
+
+    test('a step without any is none', () => {
+      const seen: number[] = []
+      const rule = gradientDescent({
+        lr: (t) => {
+          seen.push(t)
+          return 1
+        },
+      })
+      const optimizer = new Optimizer({ x: ones(), deep: [ones()] }, rule, { engine })
+      const before = snapshot(optimizer)
+      for (const nothing of [{}, { x: null }, { deep: [null] }, { deep: undefined }, null]) {
+        optimizer.step(nothing as never)
+      }
+      expect(snapshot(optimizer)).toBe(before)
+      expect(seen).toEqual([])
+    })
+
+    test.each([...rules, ['delayedStart', delayedStart(3, adam({ lr: 0.1 }))] as const])(
+      '%s: any pattern of them is as if each tensor had an optimizer of its own',
+      (_, rule) => {
+        for (const dtype of dtypes) {
+          const lengths = [3, 16, 1, 20, 5]
+          const params = lengths.map((length) => noise(length, length, dtype))
+          const together = new Optimizer(params, rule as Rule, { engine })
+          const apart = params.map((tensor) => new Optimizer(tensor, rule as Rule, { engine }))
+          const next = random(7)
+          for (let t = 0; t < 25; t++) {
+            // Complete ones among them, and the gradients in place.
+            const isComplete = t % 5 === 0
+            const gradients = lengths.map((length, i) =>
+              isComplete || next() < 0.6
+                ? noise(100 * t + i, length, dtype)
+                : next() < 0.5
+                  ? null
+                  : undefined,
+            )
+            if (t % 10 === 0) {
+              gradients.forEach((g, i) => {
+                together.grads[i].set(g as FloatArray)
+              })
+              together.step()
+            } else {
+              together.step(gradients)
+            }
+            gradients.forEach((g, i) => {
+              if (g) apart[i].step(g)
+            })
+          }
+          expect(inBits(together.params)).toBe(inBits(apart.map((optimizer) => optimizer.params)))
+          expect(inBits(together.state)).toBe(inBits(apart.map((optimizer) => optimizer.state)))
+        }
+      },
+    )
+  })
+
+  describe('gradients in place', () => {
+    test('zeroGrad and zeroGrads', () => {
+      const keeps = new Optimizer([ones(), ones()], plain, { engine })
+      keeps.grads[1].set([3, 4])
+      keeps.zeroGrad()
+      expect(inBits(keeps.grads)).toBe(inBits([new Float32Array(2), new Float32Array(2)]))
+
+      const zeroes = new Optimizer([ones(), ones()], momentum(), { engine, zeroGrads: true })
+      zeroes.grads[0].set([-1, 2])
+      zeroes.grads[1].set([3, -4])
+      zeroes.step()
+      expect(inBits(zeroes.grads)).toBe(inBits([new Float32Array(2), new Float32Array(2)]))
+      expect(zeroes.params[1][0]).toBeLessThan(1)
+      // A tensor that is skipped keeps what has been summed up for it.
+      zeroes.grads[1].set([5, 6])
+      zeroes.step([ones(), null])
+      expect(zeroes.grads).toEqual([new Float32Array(2), Float32Array.of(5, 6)])
+      zeroes.lookahead()
+      expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
+    })
+
+    test("a lookahead leaves them, zeroGrads or not, and params are other rules' own point", () => {
+      const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
+      shifted.step(ones())
+      shifted.grads.set([3, 4])
+      const point = shifted.lookahead()
+      expect(shifted.grads).toEqual(Float32Array.of(3, 4))
+      expect(shifted.lookahead()).toBe(point)
+      expect(point[0]).toBeLessThan(shifted.params[0])
+      expect(bits(shifted.state.point as Float32Array)).toBe(bits(point))
+      const other = new Optimizer({ w: ones() }, adam(), { engine })
+      expect(other.lookahead()).toBe(other.params)
+    })
+  })
+
+  describe('options between steps', () => {
+    test('set takes effect at the next step, and nowhere else', () => {
+      const rule = adamw({ lr: 0.1 })
+      const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
+      const scheduled = new Optimizer(
+        noise(1, 9, 'float32'),
+        adamw({ lr: (t) => (t < 3 ? 0.1 : 0.02), weightDecay: (t) => (t < 3 ? 0.01 : 0.5) }),
+        { engine },
+      )
+      for (let t = 0; t < 6; t++) {
+        if (t === 3) changed.set({ lr: 0.02, weightDecay: 0.5, eps: undefined })
+        changed.step(noise(10 + t, 9, 'float32'))
+        scheduled.step(noise(10 + t, 9, 'float32'))
+      }
+      expect(inBits([changed.params, changed.state])).toBe(inBits([scheduled.params, scheduled.state]))
+      expect(changed.rule).toEqual({ ...rule, lr: 0.02, weightDecay: 0.5 })
+      expect(Object.isFrozen(changed.rule)).toBe(true)
+      expect(rule).toEqual(adamw({ lr: 0.1 }))
+    })
+
+    test('set may bring a schedule, or take it away', () => {
+      const optimizer = new Optimizer(Float64Array.of(0), gradientDescent({ lr: 1 }), { engine })
+      const one = Float64Array.of(1)
+      optimizer.step(one)
+      optimizer.set({ lr: (t: number) => 10 * t })
+      optimizer.step(one)
+      optimizer.step(one)
+      expect(optimizer.params[0]).toBe(-31)
+      optimizer.set({ lr: 0.5, maximize: true })
+      optimizer.step(one)
+      expect(optimizer.params[0]).toBe(-30.5)
+    })
+
+    test('a β that changes on the way corrects the bias by the product of those that were', () => {
+      const optimizer = new Optimizer(Float64Array.of(0), adam({ lr: 1, beta1: 0.5, eps: 0 }), { engine })
+      optimizer.step(Float64Array.of(1))
+      optimizer.set({ beta1: 0.75, beta2: 0.9 })
+      optimizer.params[0] = 0
+      optimizer.step(Float64Array.of(1))
+      // A constant gradient: m̂ = v̂ = 1 whatever the βs are.
+      expect(optimizer.params[0]).toBeCloseTo(-1, 12)
+    })
+
+    test('a delayed rule stays one', () => {
+      const optimizer = new Optimizer(ones(), delayedStart(2, sgd({ lr: 1 })), { engine })
+      optimizer.set({ lr: 0.5 })
+      expect(optimizer.rule).toEqual(delayedStart(2, sgd({ lr: 0.5 })))
+      for (let t = 0; t < 3; t++) optimizer.step(ones())
+      expect(optimizer.params).toEqual(Float32Array.of(0.5, 0.5))
+      expect(new Optimizer(ones(), delayedStart(0, sgd()), { engine }).rule).toEqual(delayedStart(0, sgd()))
+    })
+  })
+
+  describe('schedules', () => {
+    test('see t = 0 at the first update, and each update once', () => {
+      const seen: Record<string, number[]> = { lr: [], weightDecay: [], momentum: [] }
+      const watch = (name: string) => (t: number) => {
+        seen[name].push(t)
+        return 0.1
+      }
+      const rule = sgd({ lr: watch('lr'), weightDecay: watch('weightDecay'), momentum: watch('momentum') })
+      const optimizer = new Optimizer({ x: ones(), y: ones() }, rule, { engine })
+      optimizer.step({ x: ones() })
+      optimizer.step({})
+      optimizer.step({ y: ones() })
+      optimizer.step()
+      expect(seen).toEqual({ lr: [0, 1, 2], weightDecay: [0, 1, 2], momentum: [0, 1, 2] })
+    })
+
+    test('a description and the function that it describes are the same', () => {
+      const described = warmup(warmup(0.3, { steps: 3 }), { steps: 5, from: 0.01 })
+      const inner = (t: number) => (t + 1 < 3 ? 0.3 * ((t + 1) / 3) : 0.3)
+      const written = (t: number) => (t < 5 ? 0.01 + (inner(t) - 0.01) * (t / 5) : inner(t))
+      const runs = [described, written].map((lr) => {
+        const optimizer = new Optimizer(noise(1, 5, 'float64'), adam({ lr }), { engine })
+        for (let t = 0; t < 8; t++) optimizer.step(noise(t, 5, 'float64'))
+        return bits(optimizer.params)
+      })
+      expect(runs[0]).toBe(runs[1])
+    })
+  })
+
+  describe('clipping', () => {
+    /** What gradient descent with η = 1 takes off is the gradient as it came to the rule. */
+    const seenBy = (
+      gradients: (Float64Array | null)[],
+      clip: { norm?: number; value?: number },
+      before = 0,
+    ) => {
+      const optimizer = new Optimizer([new Float64Array(2), new Float64Array(1)], plain, { engine, clip })
+      for (let t = 0; t < before; t++) optimizer.step([Float64Array.of(9, 9), Float64Array.of(9)])
+      optimizer.params.forEach((tensor) => {
+        tensor.fill(0)
+      })
+      optimizer.step(gradients as [Float64Array, Float64Array])
+      return optimizer.params.flatMap((tensor) => [...tensor].map((x) => 0 - x))
+    }
+
+    test('by the norm of all tensors together', () => {
+      const g = [Float64Array.of(3, 0), Float64Array.of(4)]
+      expect(seenBy(g, { norm: 5 })).toEqual([3, 0, 4])
+      expect(seenBy(g, { norm: 6 })).toEqual([3, 0, 4])
+      expect(seenBy(g, { norm: 2.5 })).toEqual([1.5, 0, 2])
+    })
+
+    test.each([0, 1, 3])(
+      'tensors that are skipped are not in the norm, after %d complete steps',
+      (before) => {
+        expect(seenBy([null, Float64Array.of(4)], { norm: 4 }, before)).toEqual([0, 0, 4])
+        expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
+      },
+    )
+
+    test('by value, after the norm', () => {
+      const g = [Float64Array.of(-3, 0.25), Float64Array.of(4)]
+      expect(seenBy(g, { value: 0.5 })).toEqual([-0.5, 0.25, 0.5])
+      expect(seenBy([Float64Array.of(-3, 0), Float64Array.of(4)], { norm: 2.5, value: 1.75 })).toEqual([
+        -1.5, 0, 1.75,
+      ])
+    })
+
+    test('a NaN in a gradient is a NaN in the norm, and in every parameter', () => {
+      expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
+      expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
+    })
+
+    test.each(dtypes)('that clips nothing changes no bit: %s', (dtype) => {
+      const runs = [{}, { clip: { norm: 1e9, value: 1e9 } }].map((options) => {
+        const optimizer = new Optimizer(noise(1, 40, dtype), adam(), { engine, ...options })
+        for (let t = 0; t < 5; t++) optimizer.step(noise(t, 40, dtype))
+        return inBits([optimizer.params, optimizer.state])
+      })
+      expect(runs[0]).toBe(runs[1])
+    })
+  })
+
+  test.each(rules)('%s: to maximize is to minimize with the gradient turned round', (_, rule) => {
+    for (const dtype of dtypes) {
+      // The gradient is turned round before a decay is added to it, as in Torch.
+      const up = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: true } as Rule, { engine })
+      const down = new Optimizer(noise(1, 20, dtype), rule as Rule, { engine })
+      for (let t = 0; t < 4; t++) {
+        const g = noise(t, 20, dtype)
+        up.step(g)
+        down.step(g.map((x) => -x))
+      }
+      expect(inBits([up.params, up.state])).toBe(inBits([down.params, down.state]))
+    }
+  })
+})
+
+describe('state', () => {
+  const names: [rule: Rule, names: string[]][] = [
+    [gradientDescent(), []],
+    [sgd(), []],
+    [sgd({ momentum: 0.9 }), ['b']],
+    [momentum(), ['v']],
+    [nesterov(), ['v']],
+    [nesterov({ form: 'shifted' }), ['v', 'point']],
+    [rmsprop(), ['v']],
+    [rmsprop({ momentum: 0.9 }), ['v', 'b']],
+    [adam(), ['m', 'v']],
+    [adam({ amsgrad: true }), ['m', 'v', 'largest']],
+    [delayedStart(3, adamw()), ['m', 'v']],
+  ]
+  test.each(names)('of %o', (rule, names) => {
+    const optimizer = new Optimizer({ w: ones() }, rule)
+    expect(Object.keys(optimizer.state.w)).toEqual([...names, 'updates'])
+    for (const name of names) {
+      expect((optimizer.state.w as unknown as Record<string, Float32Array>)[name]).toEqual(
+        new Float32Array(2),
+      )
+    }
+    expect(optimizer.state.w.updates).toBe(0)
+  })
+
+  test('starts from what a rule says, in every tensor', () => {
+    const optimizer = new Optimizer([ones(1), ones(20)], { ...rules[7][1] } as Rule)
+    expect(inBits(optimizer.state)).toBe(
+      inBits([1, 20].map((length) => ({ s: new Float32Array(length).fill(0.1), updates: 0 }))),
+    )
+  })
+
+  test('can be written', () => {
+    const optimizer = new Optimizer(Float64Array.of(0), momentum({ lr: 1, momentum: 0.5 }))
+    optimizer.state.v[0] = 8
+    optimizer.step(Float64Array.of(1))
+    expect([optimizer.params[0], optimizer.state.v[0]]).toEqual([3, 3])
+  })
+})
+
+describe('rules are values', () => {
+  test.each([
+    ...rules,
+    ['delayedStart', delayedStart(3, adam())],
+    ['warmup', adam({ lr: warmup(warmup(1, { steps: 2 }), { steps: 3, from: 0.5 }) })],
+  ] as [string, Rule][])('%s: frozen, and the same out of JSON', (_, rule) => {
+    expect(Object.isFrozen(rule)).toBe(true)
+    const copy = JSON.parse(JSON.stringify(rule))
+    expect(copy).toEqual(rule)
+    const runs = [rule, copy].map((each: Rule) => {
+      const optimizer = new Optimizer(noise(1, 30, 'float32'), each)
+      for (let t = 0; t < 6; t++) optimizer.step(noise(t, 30, 'float32'))
+      expect(optimizer.rule).toEqual(rule)
+      return inBits([optimizer.params, optimizer.state])
+    })
+    expect(runs[0]).toBe(runs[1])
+  })
+
+  test('equal options make equal rules, with all that was left out', () => {
+    expect(adam({ lr: 1e-3 })).toEqual(adam())
+    expect(adam({ beta1: undefined } as object)).toEqual(adam())
+    expect(rmsprop({ form: 'essay' }).eps).toBe(0)
+    expect(rmsprop({ form: 'essay', eps: 1e-8 }).eps).toBe(1e-8)
+    expect(JSON.stringify(delayedStart(2, sgd()))).toBe(
+      `{"name":"delayedStart","updates":2,"rule":${JSON.stringify(sgd())}}`,
+    )
+  })
+
+  test('a rule that is not frozen may change afterwards: the optimizer has its own', () => {
+    const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
+    const optimizer = new Optimizer(ones(), mine)
+    mine.lr = 100
+    optimizer.step(ones())
+    expect(optimizer.params[0]).toBe(0)
+  })
+})
+
+describe('the choice of engine', () => {
+  const make = 'const make = (n, o) => new antigrad.Optimizer(new Float32Array(n), antigrad.adam(), o)\n'
+
+  test('goes by size, and says why', () => {
+    const result = inChild(`${make} return [3, 100000].map((n) => {
+      const { engine, engineReasons } = make(n)
+      return { engine, engineReasons }
+    })`)
+    expect(result).toEqual([
+      { engine: 'wasm', engineReasons: [expect.stringMatching(/fewer than \d+ parameters/)] },
+      { engine: 'native', engineReasons: [expect.stringMatching(/at least \d+ parameters/)] },
+    ])
+  })
+
+  test.each(engineNames)('%s by option and by environment', (engine) => {
+    const optimizer = new Optimizer(ones(), adam(), { engine })
+    expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'the option engine asked for it'])
+    const body = `${make} return [make(3), make(100000), make(3, { engine: 'typescript' })].map(
+      ({ engine, engineReasons }) => [engine, ...engineReasons])`
+    const reason = 'the environment variable ANTIGRAD_ENGINE asked for it'
+    expect(inChild(body, { env: { ANTIGRAD_ENGINE: engine } })).toEqual([
+      [engine, reason],
+      [engine, reason],
+      ['typescript', 'the option engine asked for it'],
+    ])
+  })
+
+  test('an empty variable is none', () => {
+    expect(inChild(`${make} return make(3).engine`, { env: { ANTIGRAD_ENGINE: '' } })).toBe('wasm')
+  })
+
+  test('each instruction set that is reported can be forced', () => {
+    const { available, instructionSets } = engines().native
+    expect(available).toBe(true)
+    expect(instructionSets[0]).toBe('scalar')
+    const runs = [undefined, ...instructionSets].map((instructionSet) => {
+      const options = instructionSet === undefined ? {} : { instructionSet }
+      const optimizer = new Optimizer(noise(1, 100, 'float32'), adam(), { engine: 'native', ...options })
+      for (let t = 0; t < 3; t++) optimizer.step(noise(t, 100, 'float32'))
+      return bits(optimizer.params)
+    })
+    expect(new Set(runs).size).toBe(1)
+  })
+
+  test('the report', () => {
+    expect(engines()).toEqual({
+      native: { available: true, reasons: [], instructionSets: expect.arrayContaining(['scalar']) },
+      wasm: { available: true, reasons: [], instructionSets: ['simd128'] },
+      typescript: { available: true, reasons: [], instructionSets: [] },
+    })
+  })
+})
+
+describe('types', () => {
+  type F32 = Float32Array<ArrayBuffer>
+  type F64 = Float64Array<ArrayBuffer>
+
+  test('views are shaped and typed as what went in', () => {
+    const one = new Optimizer(new Float64Array(1), adam())
+    expectTypeOf(one.params).toEqualTypeOf<F64>()
+    expectTypeOf(one.grads).toEqualTypeOf<F64>()
+    expectTypeOf(one.state.m).toEqualTypeOf<F64>()
+    expectTypeOf(one.rule).toEqualTypeOf<Adam>()
+
+    const list = new Optimizer([new Float32Array(1), new Float32Array(2)], momentum())
+    expectTypeOf(list.params).toEqualTypeOf<readonly [F32, F32]>()
+    expectTypeOf(list.state[1].v).toEqualTypeOf<F32>()
+
+    const any = new Optimizer([new Float32Array(1)] as Float32Array[], momentum())
+    expectTypeOf(any.params).toEqualTypeOf<readonly F32[]>()
+
+    const nested = new Optimizer({ layers: [{ w: new Float32Array(1) }], b: new Float32Array(1) }, sgd())
+    expectTypeOf(nested.params).toEqualTypeOf<{
+      readonly layers: readonly [{ readonly w: F32 }]
+      readonly b: F32
+    }>()
+    expectTypeOf(nested.grads).toEqualTypeOf(nested.params)
+    expectTypeOf(nested.lookahead()).toEqualTypeOf(nested.params)
+    expectTypeOf(nested.state.layers[0].w.updates).toEqualTypeOf<number>()
+    expectTypeOf(nested.state.b.b).toEqualTypeOf<F32 | undefined>()
+
+    const delayed = new Optimizer({ w: new Float32Array(1) }, delayedStart(2, adam()))
+    expectTypeOf(delayed.rule.rule.name).toExtend<string>()
+    expect(list.params).toHaveLength(2)
+  })
+
+  test('what cannot work does not compile', () => {
+    const w = new Float32Array(1)
+    const optimizer = new Optimizer({ w, deep: { b: w } }, adam())
+    const list = new Optimizer([w, w], sgd())
+    const wrong = [
+      // @ts-expect-error a misspelt name
+      () => optimizer.step({ weight: w }),
+      // @ts-expect-error a misspelt name further in
+      () => optimizer.step({ w, deep: { bias: w } }),
+      // @ts-expect-error the other dtype
+      () => optimizer.step({ w: new Float64Array(1) }),
+      // @ts-expect-error plain numbers
+      () => optimizer.step({ w: [1] }),
+      // @ts-expect-error too few
+      () => list.step([w]),
+      // @ts-expect-error no numbers as parameters
+      () => new Optimizer({ w: [1] }, adam()),
+      // @ts-expect-error no integers as parameters
+      () => new Optimizer({ w: new Int32Array(1) }, adam()),
+      // @ts-expect-error an unknown option
+      () => adam({ learningRate: 1 }),
+      // @ts-expect-error another rule's option
+      () => sgd({ beta1: 0.9 }),
+      // @ts-expect-error a β is no schedule
+      () => adam({ beta1: warmup(0.9, { steps: 2 }) }),
+      // @ts-expect-error a function is no rule
+      () => new Optimizer(w, adam),
+      // @ts-expect-error an unknown engine
+      () => new Optimizer(w, adam(), { engine: 'rust' }),
+      // @ts-expect-error an unknown option of the optimizer
+      () => new Optimizer(w, adam(), { clipNorm: 1 }),
+      // @ts-expect-error delayed twice
+      () => delayedStart(1, delayedStart(1, adam())),
+    ]
+    // From JavaScript they are refused as well.
+    for (const call of wrong) expect(call).toThrow()
+    expect(() => {
+      // @ts-expect-error views cannot be replaced
+      optimizer.params.w = w
+    }).toThrow(TypeError)
+    // @ts-expect-error this rule has no such state
+    expect(optimizer.state.w.b).toBeUndefined()
+  })
+})
