@@ -21,7 +21,8 @@ import {
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { array, type Dtype, variants } from './support.js'
+import type { Dtype } from './helpers.js'
+import { array, variants } from './support.js'
 
 interface Entry {
   readonly system: string
