@@ -193,8 +193,10 @@ impl Arena {
         let tensors = unsafe {
             slice::from_raw_parts_mut(self.base.add(size_of::<Header>()).cast::<Tensor>(), self.tensors)
         };
-        for tensor in tensors {
+        for tensor in tensors.iter() {
             self.check(tensor.offset, tensor.length)?;
+        }
+        for tensor in tensors {
             // SAFETY: just checked; the instruction set is one that this processor has.
             tensor.sum_of_squares = unsafe {
                 (self.loops.sum_of_squares)(self.streams(tensor.offset as usize).g, tensor.length as usize)
