@@ -2,7 +2,7 @@
 //! by an arena that does not fit.
 
 use antigrad_kernels::{Arena, Fault, InstructionSet, rules::NAMES};
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 
 const LINE: usize = 64;
 /// In 32-bit whole numbers: a header, a tensor and a segment.
@@ -155,30 +155,29 @@ fn number() -> impl Strategy<Value = f64> {
     ]
 }
 
+/// Half of them use the gradient as it is.
 fn job() -> impl Strategy<Value = Job> {
     use prop::sample::select;
     let coefficient = prop_oneof![6 => 0.0..1.0, 1 => Just(0.0), 1 => Just(1.0)];
-    (
-        select(vec![1.0, 1.0, -1.0, 0.3, f64::NAN]),
-        select(vec![f64::INFINITY, f64::INFINITY, 0.5, 1e-60]),
-        select(vec![0.0, 0.0, 0.1, 1e-60]),
-        (any::<bool>(), any::<bool>()),
-        prop::array::uniform10(coefficient),
-    )
-        .prop_map(|(scale, limit, l2, (holds, zeroes), row)| Job {
-            scale,
-            limit,
-            l2,
-            holds,
-            zeroes,
-            row,
-        })
+    let row = prop::array::uniform10(coefficient);
+    let scale = select(vec![1.0, -1.0, 0.3, f64::NAN]);
+    let limit = select(vec![f64::INFINITY, 0.5, 1e-60]);
+    let l2 = select(vec![0.0, 0.1, 1e-60]);
+    (row, any::<[bool; 3]>(), scale, limit, l2).prop_map(|(row, [plain, holds, zeroes], scale, limit, l2)| {
+        let prepared = Job { scale, limit, l2, holds, zeroes, row };
+        if plain { Job { row, ..PLAIN } } else { prepared }
+    })
 }
 
 const LONGEST: usize = 65;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn every_instruction_set_gives_the_bits_of_the_scalar_one(
