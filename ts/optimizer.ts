@@ -225,9 +225,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * where a schedule gives a value out of its option's range. Nothing has changed then.
    */
   step(gradients?: Gradients<P>): void {
-    const tensors = this.#load('step', gradients)
+    const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
     const rule = this.#ruleAt(this.#updates)
+    this.#load(tensors)
     if (this.#clipNorm === Infinity) {
       this.#advance(rule, 1)
     } else {
@@ -248,9 +249,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * so do `step`, `set`, `state`, `zeroGrad` and `lookahead` meanwhile
    */
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
-    const tensors = this.#load('stepAsync', gradients)
+    const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
     const rule = this.#ruleAt(this.#updates)
+    this.#load(tensors)
     const runner = this.#runner
     this.#isBusy = true
     try {
@@ -267,26 +269,28 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     }
   }
 
-  /** Checks gradients and takes them in; what it returns is for `#clipScale`. */
-  #load(call: string, gradients: unknown): Present {
+  /** Checks that a step is possible, without any effect. */
+  #match(call: string, gradients: unknown): Present {
     this.#checkFree(call)
-    if (gradients === undefined) {
-      // A schedule's bad value must be found before anything changes.
-      if (this.#isScheduled) this.#ruleAt(this.#updates)
-      if (!this.#complete) this.#layOut(() => true)
-      return ALL
-    }
+    if (gradients === undefined) return ALL
     const found: (FloatArray | undefined)[] = new Array(this.#gradients.length).fill(undefined)
     match(this.#shape, gradients, this.#gradients, found)
-    const present = found.reduce((count, gradient) => count + (gradient === undefined ? 0 : 1), 0)
-    if (present === 0) return NONE
-    if (this.#isScheduled) this.#ruleAt(this.#updates)
-    if (present < found.length || !this.#complete) this.#layOut((tensor) => found[tensor] !== undefined)
-    for (let i = 0; i < found.length; i++) {
-      const gradient = found[i]
-      if (gradient !== undefined) this.#gradients[i].set(gradient)
+    return found.some((gradient) => gradient !== undefined) ? found : NONE
+  }
+
+  /** Copies gradients into the arena and makes the segments of the tensors that have one. */
+  #load(tensors: Present): void {
+    if (tensors === ALL) {
+      if (!this.#complete) this.#layOut(() => true)
+      return
     }
-    return found
+    let missing = 0
+    for (let i = 0; i < tensors.length; i++) {
+      const gradient = tensors[i]
+      if (gradient === undefined) missing++
+      else this.#gradients[i].set(gradient)
+    }
+    if (missing > 0 || !this.#complete) this.#layOut((tensor) => tensors[tensor] !== undefined)
   }
 
   /** Counts the update and writes its coefficients; `clip` is the gradients' factor. */

@@ -238,10 +238,12 @@ impl Arena {
         for number in 0..self.tensors {
             let Tensor { offset, length, .. } = *self.tensor(number);
             self.check(offset, length)?;
+        }
+        for number in 0..self.tensors {
+            let Tensor { offset, length, .. } = *self.tensor(number);
             // SAFETY: just checked; the instruction set is one that this processor has.
-            let sum = unsafe {
-                (self.loops.sum_of_squares)(self.streams(offset as usize).g, length as usize)
-            };
+            let sum =
+                unsafe { (self.loops.sum_of_squares)(self.streams(offset as usize).g, length as usize) };
             self.set_sum_of_squares(number, sum);
         }
         Ok(())

@@ -85,7 +85,11 @@ impl Pool {
         let mut spins = 0;
         while inside > 0 {
             spins += 1;
-            if spins % 1024 == 0 { thread::yield_now() } else { std::hint::spin_loop() }
+            if spins % 1024 == 0 {
+                thread::yield_now()
+            } else {
+                std::hint::spin_loop()
+            }
             inside = shared.gate.load(Acquire) & !CLOSED;
         }
     }
