@@ -96,8 +96,8 @@ export function minimize(
     change = 0
     for (let i = 0; i < params.length; i++) {
       const moved = Math.abs(params[i] - before[i])
-      // Written so that a NaN is kept; zeros of both signs are one here.
-      if (!(moved <= change)) change = moved
+      // Written so that a NaN stays, whatever follows; zeros of both signs are one here.
+      if (moved > change || Number.isNaN(moved)) change = moved
       before[i] = params[i]
     }
     if (!(change < Infinity)) {
