@@ -123,20 +123,20 @@ const wasmBindgen = cargoTool({
   version: /name = "wasm-bindgen"\nversion = "(.+)"/.exec(read('Cargo.lock'))[1],
   program: 'wasm-bindgen',
   crate: 'wasm-bindgen-cli',
-  minutes: 3,
+  minutes: 4,
 })
 
 const wasmPack = cargoTool({
   version: '0.15.1',
   program: 'wasm-pack',
   crate: 'wasm-pack',
-  minutes: 2,
+  minutes: 3,
 })
 
 function cargoTool({ version, program, crate, minutes }) {
   return {
     name: `${program} ${version}`,
-    doing: `compiling (${minutes} minutes or more)`,
+    doing: `compiling (about ${minutes} minutes)`,
     isDone: () => {
       const file = which(program, buildPath())
       return file !== undefined && output(file, ['--version']) === `${program} ${version}`

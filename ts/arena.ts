@@ -14,6 +14,9 @@ const HEADER = 4
 const TENSOR = 2
 const COEFFICIENTS = 10
 const SEGMENT = 5 + COEFFICIENTS
+/** Engines may keep something of this size with an arena: for its rule, and for its lookahead. */
+const HANDLE = 8
+const HANDLES = 2
 const LINE = 64
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
@@ -51,7 +54,7 @@ export class Arena {
     this.#lengths = lengths
     this.#firstSegment = HEADER + lengths.length * TENSOR
     const tables = this.#firstSegment + lengths.length * SEGMENT
-    this.#firstPlane = roundUp(tables * 8, LINE)
+    this.#firstPlane = roundUp((tables + HANDLES * HANDLE) * 8, LINE)
     this.#distance = staggered(planeLength * size, this.planeCount)
     const bytes = this.#firstPlane + (this.planeCount - 1) * this.#distance + planeLength * size
     this.region = allocate(bytes, planeLength)
@@ -116,6 +119,11 @@ export class Arena {
 
   setSumOfSquares(tensor: number, sum: number): void {
     this.floats[HEADER + tensor * TENSOR + 1] = sum
+  }
+
+  /** Where in the buffer an engine may keep its handle number 0 or 1, 64 bytes. */
+  handle(number: number): number {
+    return this.region.byteOffset + this.#firstPlane - (number + 1) * HANDLE * 8
   }
 
   #view(plane: number, offset: number, length: number): FloatArray {

@@ -36,9 +36,11 @@ export const typescript: Engine = {
     /** g ← clamp(scale·g), then g ← g + λ·θ, into an array beside the arena. */
     const prepare = (from: number, to: number, scale: number, limit: number, l2: number) => {
       prepared ??= g.slice()
+      // Not −limit: both ends of a limit that is rounded to 0 are +0.
+      const low = 0 - limit
       for (let i = from; i < to; i++) {
         const scaled = f(scale * g[i])
-        const clamped = scaled < -limit ? -limit : scaled > limit ? limit : scaled
+        const clamped = scaled < low ? low : scaled > limit ? limit : scaled
         prepared[i] = l2 === 0 ? clamped : f(clamped + f(l2 * theta[i]))
       }
       return prepared

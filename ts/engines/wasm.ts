@@ -1,12 +1,14 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
+import { kernelNames } from '../rules/kernels.js'
 import type { Engine } from './engine.js'
 import { wasmBase64 } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  step(address: number, bytes: number, kernel: number): number
-  sum_squares(address: number, bytes: number, kernel: number): number
+  attach(address: number, bytes: number, kernel: number, handle: number): number
+  step(handle: number): number
+  sum_squares(handle: number): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -55,12 +57,14 @@ export const wasm: Engine = {
     const { memory, byteOffset, byteLength, reason } = arena.region
     if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
     const exports = instantiate(module, memory)
+    const handle = arena.handle(isLookahead(kernel) ? 1 : 0)
+    if (!exports.attach(byteOffset, byteLength, kernel, handle)) throw new Error('this is no arena')
     const check = (done: number) => {
       if (!done) throw new Error('the arena was overwritten')
     }
-    return {
-      step: () => check(exports.step(byteOffset, byteLength, kernel)),
-      sumSquares: () => check(exports.sum_squares(byteOffset, byteLength, kernel)),
-    }
+    return { step: () => check(exports.step(handle)), sumSquares: () => check(exports.sum_squares(handle)) }
   },
 }
+
+/** An arena has one other kernel at most. */
+const isLookahead = (kernel: number) => kernelNames[kernel] === 'Lookahead'

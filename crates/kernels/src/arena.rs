@@ -12,7 +12,7 @@ use crate::update::{Preparation, Streams};
 
 /// Planes and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
 const LINE: usize = 64;
-/// Elements that are prepared at a time, in a buffer that stays in the first-level cache.
+/// Elements that are prepared at a time.
 const BLOCK: usize = 512;
 
 #[repr(C)]
@@ -144,30 +144,42 @@ impl Arena {
     /// # Safety
     /// The segment must have passed `check`.
     unsafe fn update(&self, segment: &Segment) {
-        let (offset, length) = (segment.offset as usize, segment.length as usize);
-        let Segment { ref preparation, ref row, .. } = *segment;
-        let (holds, zeroes) = (segment.holds != 0, self.header().zeroes != 0);
-        // SAFETY: `new` vouches for the planes, the caller for the segment, and the loops are of an
-        // instruction set that this processor has.
-        unsafe {
-            if !holds && !zeroes && !preparation.is_needed() {
-                return (self.loops.update)(&self.streams(offset), row, length);
-            }
-            let mut gradient = Scratch([0.0; BLOCK]);
-            let mut parameters = Scratch([0.0; BLOCK]);
-            for at in (offset..offset + length).step_by(BLOCK) {
-                let count = BLOCK.min(offset + length - at);
-                let mut streams = self.streams(at);
-                let g = streams.g.cast_mut();
-                let prepared = (&raw mut gradient.0).cast::<u8>();
-                (self.loops.prepare)(&streams, preparation, prepared, count);
+        let zeroes = self.header().zeroes != 0;
+        if segment.holds != 0 || zeroes || segment.preparation.is_needed() {
+            // SAFETY: passed on.
+            unsafe { self.update_prepared(segment, zeroes) }
+        } else {
+            let streams = self.streams(segment.offset as usize);
+            // SAFETY: `new` vouches for the planes, the caller for the segment, and the loops are of
+            // an instruction set that this processor has.
+            unsafe { (self.loops.update)(&streams, &segment.row, segment.length as usize) }
+        }
+    }
+
+    /// Block by block through a buffer that stays in the first-level cache.
+    ///
+    /// # Safety
+    /// As for `update`.
+    #[inline(never)]
+    unsafe fn update_prepared(&self, segment: &Segment, zeroes: bool) {
+        let mut gradient = Scratch([0.0; BLOCK]);
+        let mut parameters = Scratch([0.0; BLOCK]);
+        let end = segment.offset as usize + segment.length as usize;
+        for at in (segment.offset as usize..end).step_by(BLOCK) {
+            let count = BLOCK.min(end - at);
+            let mut streams = self.streams(at);
+            let g = streams.g.cast_mut();
+            let prepared = (&raw mut gradient.0).cast::<u8>();
+            // SAFETY: as in `update`; the buffers hold a block, rounded up to whole vectors.
+            unsafe {
+                (self.loops.prepare)(&streams, &segment.preparation, prepared, count);
                 streams.g = prepared;
-                if holds {
+                if segment.holds != 0 {
                     let held = (&raw mut parameters.0).cast::<u8>();
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
-                (self.loops.update)(&streams, row, count);
+                (self.loops.update)(&streams, &segment.row, count);
                 if zeroes {
                     g.write_bytes(0, count * self.size);
                 }

@@ -1,0 +1,122 @@
+/** The one table of rules and their option forms; every parametrised test runs all of it. */
+
+import {
+  adagrad,
+  adam,
+  adamw,
+  delayedStart,
+  gradientDescent,
+  momentum,
+  nesterov,
+  type OptimizerOptions,
+  type Rule,
+  radam,
+  rmsprop,
+  sgd,
+  warmup,
+} from 'antigrad'
+
+export interface Case {
+  readonly name: string
+  readonly rule: Rule
+  readonly options: Pick<OptimizerOptions, 'clip' | 'zeroGrads'>
+}
+
+/** Not a schedule of the library's own, and one that falls and rises. */
+const sawtooth = (t: number) => 0.05 / (1 + (t % 4))
+
+const table: readonly (readonly [name: string, rule: Rule, options?: Case['options']])[] = [
+  ['gradientDescent', gradientDescent({ lr: 0.05 })],
+  ['gradientDescent maximize', gradientDescent({ lr: 0.05, maximize: true })],
+
+  ['momentum', momentum({ lr: 0.05 })],
+  ['momentum .5 maximize', momentum({ lr: 0.05, momentum: 0.5, maximize: true })],
+
+  ['nesterov', nesterov({ lr: 0.05 })],
+  ['nesterov .8 maximize', nesterov({ lr: 0.05, momentum: 0.8, maximize: true })],
+  ['nesterov shifted', nesterov({ lr: 0.05, form: 'shifted' })],
+  ['nesterov shifted maximize', nesterov({ lr: 0.05, form: 'shifted', maximize: true })],
+
+  ['sgd', sgd({ lr: 0.05 })],
+  ['sgd l2', sgd({ lr: 0.05, weightDecay: 0.1 })],
+  ['sgd l2 maximize', sgd({ lr: 0.05, weightDecay: 0.1, maximize: true })],
+  ['sgd momentum', sgd({ lr: 0.05, momentum: 0.9 })],
+  ['sgd momentum l2 maximize', sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, maximize: true })],
+  ['sgd momentum dampening', sgd({ lr: 0.05, momentum: 0.9, dampening: 0.1 })],
+  ['sgd nesterov', sgd({ lr: 0.05, momentum: 0.9, nesterov: true })],
+  ['sgd nesterov l2', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1 })],
+
+  ['adagrad', adagrad({ lr: 0.1 })],
+  ['adagrad eps 0', adagrad({ lr: 0.1, eps: 0 })],
+  ['adagrad essay', adagrad({ form: 'essay', lr: 0.1 })],
+  ['adagrad lrDecay initial', adagrad({ lr: 0.1, lrDecay: 0.01, initialAccumulator: 0.1 })],
+  ['adagrad l2 maximize', adagrad({ lr: 0.1, weightDecay: 0.1, maximize: true })],
+
+  ['rmsprop', rmsprop({ lr: 0.01 })],
+  ['rmsprop .9', rmsprop({ lr: 0.01, alpha: 0.9, eps: 1e-6 })],
+  ['rmsprop essay', rmsprop({ form: 'essay', lr: 0.01 })],
+  ['rmsprop momentum', rmsprop({ lr: 0.01, momentum: 0.9 })],
+  ['rmsprop essay momentum', rmsprop({ form: 'essay', lr: 0.01, momentum: 0.9 })],
+  ['rmsprop l2 maximize', rmsprop({ lr: 0.01, weightDecay: 0.1, maximize: true })],
+  ['rmsprop momentum l2', rmsprop({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 })],
+
+  ['adam', adam({ lr: 0.01 })],
+  ['adam eps 0', adam({ lr: 0.01, eps: 0 })],
+  ['adam betas', adam({ lr: 0.01, beta1: 0.8, beta2: 0.99, eps: 1e-6 })],
+  ['adam beta1 0', adam({ lr: 0.01, beta1: 0, beta2: 0 })],
+  ['adam amsgrad', adam({ lr: 0.01, beta2: 0.9, amsgrad: true })],
+  ['adam amsgrad eps 0', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, eps: 0 })],
+  ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],
+  ['adam maximize', adam({ lr: 0.01, maximize: true })],
+
+  ['adamw', adamw({ lr: 0.01 })],
+  ['adamw betas maximize', adamw({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, maximize: true })],
+  ['adamw amsgrad', adamw({ lr: 0.01, beta2: 0.9, amsgrad: true })],
+  ['adamw eps 0', adamw({ lr: 0.01, eps: 0 })],
+
+  // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
+  ['radam', radam({ lr: 0.01 })],
+  ['radam optax', radam({ form: 'optax', lr: 0.01 })],
+  ['radam threshold 4', radam({ lr: 0.01, threshold: 4 })],
+  ['radam beta2 .9', radam({ lr: 0.01, beta1: 0.8, beta2: 0.9 })],
+  ['radam beta2 .5', radam({ lr: 0.01, beta2: 0.5 })],
+  ['radam eps 0', radam({ lr: 0.01, eps: 0 })],
+  ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
+  ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
+
+  ['delayedStart gradientDescent', delayedStart(3, gradientDescent({ lr: 0.05 }))],
+  ['delayedStart nesterov', delayedStart(4, nesterov({ lr: 0.05 }))],
+  ['delayedStart adam amsgrad', delayedStart(2, adam({ lr: 0.01, amsgrad: true }))],
+  ['delayedStart radam', delayedStart(3, radam({ lr: 0.01 }))],
+  ['delayedStart adagrad essay', delayedStart(5, adagrad({ form: 'essay', lr: 0.1 })), { zeroGrads: true }],
+
+  ['warmup adam', adam({ lr: warmup(0.01, { steps: 4 }) })],
+  ['warmup from 0 sgd', sgd({ lr: warmup(0.05, { steps: 4, from: 0 }), momentum: 0.9 })],
+  ['warmup of momentum', momentum({ lr: 0.05, momentum: warmup(0.9, { steps: 6, from: 0.5 }) })],
+  ['warmup decay adamw', adamw({ lr: sawtooth, weightDecay: warmup(0.1, { steps: 5 }) })],
+  ['function rmsprop', rmsprop({ lr: sawtooth, momentum: (t) => 0.9 - 0.5 / (t + 1) })],
+  ['delayedStart warmup adamw', delayedStart(2, adamw({ lr: warmup(0.01, { steps: 6 }) }))],
+
+  ['clip norm gradientDescent', gradientDescent({ lr: 0.05 }), { clip: { norm: 1 } }],
+  ['clip norm adam', adam({ lr: 0.01 }), { clip: { norm: 1 } }],
+  ['clip norm out of reach', sgd({ lr: 0.05, momentum: 0.9 }), { clip: { norm: 1e300 } }],
+  ['clip value nesterov', nesterov({ lr: 0.05 }), { clip: { value: 0.5 } }],
+  ['clip value radam', radam({ lr: 0.01 }), { clip: { value: 0.5 } }],
+  // In float32 this limit is rounded to 0.
+  ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
+  ['zeroGrads gradientDescent', gradientDescent({ lr: 0.05 }), { zeroGrads: true }],
+  ['zeroGrads adam', adam({ lr: 0.01 }), { zeroGrads: true }],
+  ['zeroGrads shifted', nesterov({ lr: 0.05, form: 'shifted' }), { zeroGrads: true }],
+  [
+    'clip both zeroGrads sgd nesterov l2 maximize',
+    sgd({ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1, maximize: true }),
+    { clip: { norm: 5, value: 0.1 }, zeroGrads: true },
+  ],
+  [
+    'clip both zeroGrads delayedStart adamw amsgrad',
+    delayedStart(2, adamw({ lr: 0.01, amsgrad: true })),
+    { clip: { norm: 5, value: 0.1 }, zeroGrads: true },
+  ],
+]
+
+export const cases: readonly Case[] = table.map(([name, rule, options = {}]) => ({ name, rule, options }))

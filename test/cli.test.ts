@@ -1,0 +1,305 @@
+/** The command line, as built, in processes of its own. */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { adam, engines, minimize, rosenbrock } from 'antigrad'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
+const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
+
+/** Runs the command line, after some code of a test's own. */
+function antigrad(args: string[], { before = '', engine = '' } = {}) {
+  const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
+    encoding: 'utf8',
+    env: { ...env, ANTIGRAD_ENGINE: engine },
+  })
+  return { status, stdout, stderr }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+function json(args: string, more: Parameters<typeof antigrad>[1] = {}): any {
+  const { status, stdout, stderr } = antigrad(['race', '--json', ...args.split(' ').filter(Boolean)], more)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return JSON.parse(stdout)
+}
+
+describe('the whole race', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+  let whole: any
+  // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+  const of = (name: string) => whole.rules.find((rule: any) => rule.name === name)
+  beforeAll(() => {
+    whole = json('')
+  })
+
+  test('every rule ran on every engine, with the same bits', () => {
+    expect(available).toContain('wasm')
+    expect(whole.sameBits).toBe(true)
+    expect(whole.rules.length).toBe(21)
+    for (const { name, sameBits, engines: laps, iterations, reason } of whole.rules) {
+      expect(sameBits, name).toBe(true)
+      expect(Object.keys(laps), name).toEqual(available)
+      for (const engine of available) {
+        expect(laps[engine], name).toMatchObject({ iterations, reason, differsAt: null })
+        expect(laps[engine].nanosecondsPerUpdate).toBeGreaterThan(1)
+        expect(laps[engine].nanosecondsPerUpdate).toBeLessThan(1e6)
+      }
+    }
+    expect(whole.engines).toEqual(engines())
+    expect(whole).toMatchObject({ from: [-1.5, 2], dtype: 'float64', tolerance: 1e-9, maxIterations: 50_000 })
+  })
+
+  test('all that can settle do, near the minimum; RMSProp oscillates there', () => {
+    for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
+      const oscillates = rule === 'rmsprop'
+      expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
+      if (oscillates) expect(iterations).toBe(50_000)
+      else expect(iterations, name).toBeLessThan(50_000)
+      // A decay in the gradient moves the minimum.
+      expect(distance, name).toBeLessThan(oscillates || name === 'adam-l2' ? 2e-3 : 1e-5)
+      expect(distance).toBe(Math.hypot(x[0] - 1, x[1] - 1))
+      expect(value).toBe((1 - x[0]) * (1 - x[0]) + 100 * ((x[1] - x[0] * x[0]) * (x[1] - x[0] * x[0])))
+    }
+  })
+
+  test("gradient descent's course is that of a loop written here", () => {
+    let [x, y, iterations, change] = [-1.5, 2, 0, 1]
+    while (change >= 1e-9) {
+      const off = y - x * x
+      const dx = 1e-3 * (-2 * (1 - x) - 400 * x * off)
+      const dy = 1e-3 * (200 * off)
+      change = Math.max(Math.abs(x - dx - x), Math.abs(y - dy - y))
+      ;[x, y] = [x - dx, y - dy]
+      iterations++
+    }
+    expect(of('gradient-descent')).toMatchObject({ iterations, x: [x, y] })
+  })
+
+  test('Adam is where the library takes it', () => {
+    const { x, iterations, value } = minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.1 }))
+    expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
+  })
+
+  test('the same equation under two names takes as long', () => {
+    expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
+    expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
+    expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
+  })
+
+  test('JSON says what else was asked of the optimizer', () => {
+    expect(of('delayed-start').delayedStart).toBe(10)
+    expect(of('warm-up').options.lr).toEqual({ schedule: 'warmup', value: 0.1, steps: 100, from: null })
+    expect(of('clip-norm').clip).toEqual({ norm: 1 })
+    expect(of('clip-value').clip).toEqual({ value: 1 })
+    expect(of('rmsprop-essay').options).toMatchObject({ form: 'essay', eps: 0 })
+  })
+})
+
+test('the table has a line a rule, and says that the bits are the same', () => {
+  const args = ['race', '--rule', 'adam', 'rmsprop', 'clip-norm', '--max-iterations', '3000']
+  const { status, stdout, stderr } = antigrad(args)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const [head, ...lines] = stdout.split('\n')
+  for (const title of ['rule', 'options', 'updates', 'stopped', 'x', 'y', 'F', 'distance', ...available]) {
+    expect(head.split(/\s+/)).toContain(title)
+  }
+  expect(lines[0]).toMatch(/^rmsprop +lr 0\.001 +3000 +max-iterations .* yes$/)
+  expect(lines[1]).toMatch(/^adam +lr 0\.1 +1659 +converged +1 +1 +5\.6e-16 +5\.3e-8( +\d+ ns)+ +yes$/)
+  expect(lines[2]).toMatch(/^clip-norm +lr 0\.0019, clip norm 1 +3000 /)
+  expect(stdout).toContain('the same bits after every one of 7659 updates.')
+  for (const engine of available) expect(stdout).toMatch(new RegExp(`^${engine} +available`, 'm'))
+})
+
+describe('options', () => {
+  test('--rule takes several names and may be repeated; the order is the list’s', () => {
+    const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
+    expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
+  })
+
+  test('--from, --tolerance and --max-iterations', () => {
+    expect(json('--rule adam --from 1,1').rules[0]).toMatchObject({ iterations: 1, x: [1, 1], distance: 0 })
+    expect(json('--rule adam --from -0.5,1e0 --max-iterations 0').rules[0]).toMatchObject({
+      iterations: 0,
+      reason: 'max-iterations',
+      x: [-0.5, 1],
+    })
+    expect(json('--rule adam --max-iterations 7').rules[0]).toMatchObject({
+      iterations: 7,
+      reason: 'max-iterations',
+    })
+    const { iterations } = json('--rule adam --tolerance 1e-3').rules[0]
+    expect(iterations).toBeGreaterThan(10)
+    expect(iterations).toBeLessThan(1659)
+  })
+
+  test('options of rules replace their own', () => {
+    const short = (args: string) => json(`${args} --max-iterations 3`).rules[0].options
+    expect(short('--rule adam --lr 1e-2 --beta1 .8 --beta2 0.99 --eps 0 --amsgrad')).toMatchObject({
+      lr: 0.01,
+      beta1: 0.8,
+      beta2: 0.99,
+      eps: 0,
+      amsgrad: true,
+    })
+    expect(short('--rule amsgrad --amsgrad false').amsgrad).toBe(false)
+    expect(short('--rule adamw --weight-decay 0.5').weightDecay).toBe(0.5)
+    expect(short('--rule adagrad --form essay')).toMatchObject({ form: 'essay', eps: 0 })
+    expect(short('--rule rmsprop --alpha .5 --momentum .25')).toMatchObject({ alpha: 0.5, momentum: 0.25 })
+    // It is still a warm-up.
+    expect(short('--rule warm-up --lr .5').lr).toMatchObject({ value: 0.5, steps: 100 })
+    const slow = json('--rule adam --lr 0.01').rules[0]
+    expect(slow.iterations).toBe(
+      minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.01 }), { maxIterations: 50_000 }).iterations,
+    )
+  })
+
+  test('--dtype float32', () => {
+    const { dtype, rules, sameBits } = json('--dtype float32 --rule gradient-descent adam clip-norm')
+    expect({ dtype, sameBits }).toEqual({ dtype: 'float32', sameBits: true })
+    for (const { x, reason } of rules) {
+      expect(x).toEqual(x.map(Math.fround))
+      expect(reason).toBe('converged')
+    }
+  })
+
+  test('--engine, or ANTIGRAD_ENGINE, lets one run alone', () => {
+    for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
+      expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
+      expect(alone.raced).toEqual(['wasm'])
+      expect(alone.rules[0].iterations).toBe(1659)
+    }
+    const two = json('--rule adam --engine typescript --engine wasm', { engine: 'native' })
+    expect(two.raced).toEqual(['wasm', 'typescript'])
+    expect(antigrad(['race', '--rule', 'adam', '--engine', 'wasm']).stdout).toContain('nothing to compare')
+  })
+
+  test('what runs away is shown as it is', () => {
+    const { rules, sameBits } = json('--rule gradient-descent --lr 1')
+    expect(sameBits).toBe(true)
+    expect(rules[0]).toMatchObject({ reason: 'non-finite', iterations: 6, x: [null, null] })
+    expect(antigrad(['race', '--rule', 'gradient-descent', '--lr', '1']).stdout).toMatch(
+      /non-finite .* yes\n/,
+    )
+  })
+})
+
+describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+  test.each([
+    ['race --rule bogus', 'nesterov-shifted'],
+    ['race --engine gpu', 'native, wasm, typescript'],
+    ['race --bogus', "unknown option '--bogus'"],
+    ['race bogus', 'too many arguments'],
+    ['bogus', "unknown command 'bogus'"],
+    ['race --rule', 'argument missing'],
+    ['race --from 1', 'two finite numbers'],
+    ['race --from 1,2,3', 'two finite numbers'],
+    ['race --from 1,', 'two finite numbers'],
+    ['race --from 1,NaN', 'two finite numbers'],
+    ['race --from Infinity,1', 'two finite numbers'],
+    ['race --tolerance -1', 'a finite number ≥ 0'],
+    ['race --tolerance NaN', 'a finite number ≥ 0'],
+    ['race --tolerance Infinity', 'a finite number ≥ 0'],
+    ['race --tolerance small', 'a finite number ≥ 0'],
+    ['race --max-iterations -1', 'a whole number'],
+    ['race --max-iterations 1.5', 'a whole number'],
+    ['race --max-iterations 1e12', 'a whole number from 0 to 10000000'],
+    ['race --max-iterations many', 'a whole number'],
+    ['race --dtype float16', 'float64, float32'],
+    ['race --lr NaN', 'gradientDescent: lr: expected a finite number ≥ 0'],
+    ['race --lr -0.1', 'gradientDescent: lr: expected a finite number ≥ 0'],
+    ['race --rule adam --lr fast', 'adam: lr: expected a finite number ≥ 0'],
+    ['race --rule adam --beta1 1', 'adam: beta1: expected a number in [0, 1)'],
+    ['race --rule adam --amsgrad maybe', 'adam: amsgrad: expected true or false'],
+    ['race --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
+    [
+      'race --rule warm-up --lr -1',
+      'adam: lr: expected a finite number ≥ 0, a schedule or a function, got -1',
+    ],
+    ['race --rule warm-up --lr fast', 'adam: lr: expected a finite number ≥ 0'],
+    ['race --rule sgd-nesterov --momentum 0', 'sgd: nesterov'],
+    ['race --rule radam --form essay', "radam: form: expected 'torch' or 'optax'"],
+  ])('antigrad %s', (args, expected) => {
+    const { status, stdout, stderr } = antigrad(args.split(' '))
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+    expect(stderr).toContain(expected)
+  })
+
+  test('an engine in the environment that there is not', () => {
+    const { status, stdout, stderr } = antigrad(['race'], { engine: 'gpu' })
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: the environment variable ANTIGRAD_ENGINE: .*"gpu"\n$/)
+  })
+
+  test('an engine that cannot load', () => {
+    const before = "WebAssembly.Module = function () { throw new Error('forbidden here') }"
+    const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: the engine wasm .*forbidden here\n$/)
+    // Unless it is asked for, the others run without it, and the report says why.
+    const { raced, engines: report } = json('--rule adam', { before })
+    expect(raced).toEqual(available.filter((name) => name !== 'wasm'))
+    expect(report.wasm).toMatchObject({
+      available: false,
+      reasons: ['the module does not compile: forbidden here'],
+    })
+    expect(antigrad(['engines'], { before }).stdout).toMatch(/^wasm +not available +.*forbidden here$/m)
+  })
+
+  test('no command at all', () => {
+    const { status, stdout, stderr } = antigrad([])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('Usage: antigrad')
+  })
+})
+
+test('engines that disagree: status 1, and at which update', () => {
+  // RMSProp takes two roots an update here, and this engine's hundred-and-first is a little off.
+  const before = `
+    const { sqrt } = Math
+    let calls = 0
+    Math.sqrt = (x) => (++calls === 101 ? sqrt(x) * (1 + 2 ** -30) : sqrt(x))`
+  const args = 'race --rule rmsprop momentum --max-iterations 60 --engine wasm typescript'.split(' ')
+  const asTable = antigrad(args, { before })
+  expect(asTable.status).toBe(1)
+  expect(asTable.stderr).toBe('antigrad: rmsprop: typescript differs from wasm at update 51\n')
+  expect(asTable.stdout).toMatch(/^momentum .* yes$/m)
+  expect(asTable.stdout).toMatch(/^rmsprop .* NO$/m)
+  expect(asTable.stdout).toContain('NOT the same bits in rmsprop.')
+  const asJson = antigrad([...args, '--json'], { before })
+  expect(asJson.status).toBe(1)
+  const { sameBits, rules } = JSON.parse(asJson.stdout)
+  expect(sameBits).toBe(false)
+  expect(rules.map((rule: { sameBits: boolean }) => rule.sameBits)).toEqual([true, false])
+  expect(rules[1].engines.typescript.differsAt).toBe(51)
+})
+
+test('whoever reads may go away', async () => {
+  const child = spawn(process.execPath, [cli, 'race', '--rule', 'adam'], { env })
+  child.stdout.destroy()
+  let stderr = ''
+  child.stderr.on('data', (text) => {
+    stderr += text
+  })
+  const status = await new Promise((resolve) => child.on('close', resolve))
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+})
+
+test('engines, help and version', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  expect(antigrad(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
+  const report = antigrad(['engines'])
+  expect(report).toMatchObject({ status: 0, stderr: '' })
+  expect(report.stdout.trim().split('\n').length).toBe(3)
+  expect(report.stdout).toMatch(/^wasm +available +simd128$/m)
+  expect(antigrad(['--help']).stdout).toContain('race')
+  const help = antigrad(['race', '--help'])
+  expect(help).toMatchObject({ status: 0, stderr: '' })
+  for (const option of ['--from <x,y>', '--json', '--weight-decay <value>', '--amsgrad [true|false]']) {
+    expect(help.stdout).toContain(option)
+  }
+})

@@ -1,0 +1,140 @@
+/**
+ * The same bits everywhere: every rule and option form on every engine at every instruction set,
+ * against the engine in TypeScript. All lengths are tried, none is sampled.
+ */
+
+import { engines } from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { definitions } from '../dist/rules/index.js'
+import { cases } from './cases.js'
+import {
+  array,
+  type Data,
+  type Dtype,
+  differenceAmong,
+  dtypes,
+  type FloatArray,
+  firstDifference,
+  makeData,
+  reference,
+  run,
+  type Snapshot,
+  variants,
+} from './support.js'
+
+const others = variants.filter((variant) => variant !== reference)
+
+/** To four of the widest vectors and one element; and past two borders of a norm's blocks of 16384. */
+const lengths: Record<Dtype, readonly number[]> = {
+  float32: [...Array(66).keys(), 40_003],
+  float64: [...Array(34).keys(), 40_003],
+}
+
+const data = Object.fromEntries(
+  dtypes.map((dtype) => [dtype, lengths[dtype].map((length) => makeData(dtype, [length], length + 1))]),
+) as Record<Dtype, Data[]>
+
+const awkward = [1, 0, 15, 16, 17, 64, 3, 0, 33, 130]
+
+test('WebAssembly and the addon are there to be compared', () => {
+  expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
+  expect(engines().native.instructionSets).toContain('scalar')
+})
+
+test('the table of cases has every rule, and another value than the default for every option', () => {
+  const simple = cases.map(({ rule }) => (rule.name === 'delayedStart' ? rule.rule : rule))
+  const missing = Object.values(definitions).flatMap(({ name, defaults }) =>
+    Object.entries(defaults)
+      .filter(([option, value]) =>
+        simple.every(
+          (rule) => rule.name !== name || (rule as unknown as Record<string, unknown>)[option] === value,
+        ),
+      )
+      .map(([option]) => `${name}: ${option}`),
+  )
+  expect(missing).toEqual([])
+})
+
+describe(`the same bits as in TypeScript on ${others.map(({ name }) => name).join(', ')}`, () => {
+  describe.each(cases)('$name', (testCase) => {
+    test.each(dtypes)('%s', (dtype) => {
+      for (const one of data[dtype]) expect(differenceAmong(others, testCase, one)).toBeNull()
+    })
+
+    test.each(dtypes)('%s, several tensors, some without a gradient', (dtype) => {
+      const several = makeData(dtype, awkward, 2, true)
+      expect(differenceAmong(others, testCase, several)).toBeNull()
+    })
+  })
+})
+
+test.each(dtypes)('a tensor without a gradient stays as it is, and its count stands still: %s', (dtype) => {
+  const several = makeData(dtype, awkward, 2, true)
+  for (const testCase of cases) {
+    const updates = awkward.map(() => 0)
+    let before: FloatArray[] = []
+    let step = 0
+    for (const snapshot of run(reference, testCase, several)) {
+      const present = several.gradients[step].map((gradient) => step % 3 === 2 || gradient instanceof Object)
+      present.forEach((is, i) => {
+        updates[i] += Number(is)
+      })
+      expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
+      for (const [k, [name, array]] of snapshot.arrays.entries()) {
+        const tensor = Number(/\d+/.exec(name))
+        // The shifted form's last lookahead is taken of all tensors.
+        if (step === 0 || present[tensor] || name.endsWith('.point')) continue
+        expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
+      }
+      before = snapshot.arrays.map(([, array]) => array.slice())
+      step++
+    }
+  }
+})
+
+test('how elements are split into tensors changes no bit, where no norm is taken', () => {
+  const elementwise = cases.filter(({ options }) => options.clip?.norm === undefined)
+  const pieces = fc.array(fc.nat(40), { minLength: 1, maxLength: 6 })
+  const property = fc.property(
+    fc.constantFrom(...elementwise),
+    fc.constantFrom(...dtypes),
+    fc.constantFrom(...variants),
+    pieces,
+    fc.nat(1e6),
+    (testCase, dtype, variant, lengths, seed) => {
+      const parts = makeData(dtype, lengths, seed)
+      const split = [...run(variant, testCase, parts)].at(-1) as Snapshot
+      const whole = [...run(variant, testCase, joined(parts))].at(-1) as Snapshot
+      for (const [name, expected] of whole.arrays) {
+        const own = split.arrays.filter(([part]) => part.replace(/\d+/, '0') === name)
+        const actual = concatenated(own.map(([, array]) => array))
+        expect(firstDifference(expected, actual), name).toBe(-1)
+      }
+    },
+  )
+  fc.assert(property, { numRuns: 300, seed: 1 })
+})
+
+/** The same data as one tensor. */
+function joined({ dtype, initial, wild, gradients }: Data): Data {
+  let offset = 0
+  const moved = wild.flatMap((elements, tensor) => {
+    const from = offset
+    offset += initial[tensor].length
+    return [...elements].map(([i, value]) => [from + i, value] as const)
+  })
+  return {
+    dtype,
+    initial: [concatenated(initial)],
+    wild: [new Map(moved)],
+    gradients: gradients.map((tensors) => [concatenated(tensors as FloatArray[])]),
+  }
+}
+
+function concatenated(parts: readonly FloatArray[]): FloatArray {
+  return array(
+    parts[0] instanceof Float32Array ? 'float32' : 'float64',
+    parts.flatMap((part) => [...part]),
+  )
+}

@@ -1,0 +1,232 @@
+/** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
+
+import { createHash } from 'node:crypto'
+import { type EngineName, engines, Optimizer } from 'antigrad'
+import { type Case, cases } from './cases.js'
+
+export type Dtype = 'float32' | 'float64'
+export type FloatArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+
+export const dtypes: readonly Dtype[] = ['float32', 'float64']
+
+export const STEPS = 10
+
+/** An engine and, for the native one, an instruction set. */
+export interface Variant {
+  readonly name: string
+  readonly engine: EngineName
+  readonly instructionSet?: string
+}
+
+export const reference: Variant = { name: 'typescript', engine: 'typescript' }
+
+/** All that can be forced here; the reference is the first. */
+export const variants: readonly Variant[] = [
+  reference,
+  ...(engines().wasm.available ? [{ name: 'wasm', engine: 'wasm' } as const] : []),
+  ...engines().native.instructionSets.map(
+    (instructionSet) => ({ name: `native ${instructionSet}`, engine: 'native', instructionSet }) as const,
+  ),
+]
+
+export function array(dtype: Dtype, values: Iterable<number> | number): FloatArray {
+  const Typed = dtype === 'float32' ? Float32Array : Float64Array
+  return typeof values === 'number' ? new Typed(values) : Typed.from(values)
+}
+
+/** Numbers in [0, 1), the same ones in every runtime (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed | 0
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), 1 | a)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** Zeros, subnormals and squares that underflow; the wild ones overflow, are infinite or NaN. */
+const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[] }> = {
+  float32: {
+    tame: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, 1e6],
+    wild: [1e25, -3.4028234663852886e38, Infinity, -Infinity, NaN],
+  },
+  float64: {
+    tame: [0, -0, 5e-324, -3e-310, 1e-170, -4e-170, 3e-308, 1e6],
+    wild: [1e200, -1.7976931348623157e308, Infinity, -Infinity, NaN],
+  },
+}
+
+/** Initial values and gradients of a run. */
+export interface Data {
+  readonly dtype: Dtype
+  readonly initial: readonly FloatArray[]
+  /** What some elements of the state start from; the others start as the rule says. */
+  readonly wild: readonly ReadonlyMap<number, number>[]
+  /** By step and tensor. */
+  readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
+}
+
+/**
+ * Data for tensors of these lengths. A quarter of the elements are wild: they may start as anything,
+ * and their last three gradients may be anything. So infinities and NaN are there, but most elements
+ * stay finite, and a norm is one for seven steps.
+ *
+ * @param gaps leaves out some gradients
+ */
+export function makeData(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = false): Data {
+  const next = random(seed)
+  const pick = <T>(list: readonly T[]) => list[Math.floor(next() * list.length)]
+  const { tame, wild } = specials[dtype]
+  const tameValue = () =>
+    next() < 0.25 ? pick(tame) : (next() < 0.5 ? -1 : 1) * next() * pick([1e-3, 1, 1, 30])
+  const wildValue = () => (next() < 0.5 ? tameValue() : pick(wild))
+  const wildElements = lengths.map(
+    (length) =>
+      new Map(Array.from({ length }, (_, i) => [i, wildValue()] as const).filter(() => next() < 0.25)),
+  )
+  const values = (tensor: number, isWild: boolean) => {
+    const result = array(dtype, lengths[tensor])
+    for (let i = 0; i < result.length; i++) {
+      result[i] = isWild && wildElements[tensor].has(i) ? wildValue() : tameValue()
+    }
+    return result
+  }
+  return {
+    dtype,
+    initial: lengths.map((_, tensor) => values(tensor, true)),
+    wild: wildElements,
+    gradients: Array.from({ length: STEPS }, (_, step) =>
+      lengths.map((_, tensor) =>
+        gaps && next() < 0.3 ? pick([null, undefined]) : values(tensor, step >= STEPS - 3),
+      ),
+    ),
+  }
+}
+
+/** Arrays with their names, and the updates of each tensor. */
+export interface Snapshot {
+  readonly arrays: readonly (readonly [name: string, array: FloatArray])[]
+  readonly updates: readonly number[]
+}
+
+/**
+ * Runs a case on a forced engine and yields after each step its live parameters and state, and the
+ * gradients where they are specified.
+ */
+export function* run(variant: Variant, { rule, options }: Case, data: Data): Generator<Snapshot> {
+  const { engine, instructionSet } = variant
+  const forced = instructionSet === undefined ? { engine } : { engine, instructionSet }
+  const optimizer = new Optimizer(data.initial, rule, { ...options, ...forced })
+  if (optimizer.engine !== engine) throw new Error(`${optimizer.engine} instead of ${engine}`)
+  const states = optimizer.state as unknown as readonly { readonly updates: number }[]
+  const named = (name: string, arrays: readonly FloatArray[]) =>
+    arrays.map((array, i) => [`${name}[${i}]`, array] as const)
+  const state = states.flatMap((tensor, i) =>
+    Object.entries(tensor)
+      .filter(([, value]) => ArrayBuffer.isView(value))
+      .map(([name, value]) => [`state[${i}].${name}`, value as unknown as FloatArray, i] as const),
+  )
+  state.forEach(([, array, tensor]) => {
+    for (const [i, value] of data.wild[tensor]) array[i] = value
+  })
+  const params = optimizer.params as unknown as readonly FloatArray[]
+  const grads = optimizer.grads as unknown as readonly FloatArray[]
+  const always = [...named('params', params), ...state.map(([name, array]) => [name, array] as const)]
+
+  for (const [step, gradients] of data.gradients.entries()) {
+    optimizer.lookahead()
+    // Every third step reads the gradients in place: all of them, the last ones where there is a gap.
+    const inPlace = step % 3 === 2
+    if (inPlace) {
+      grads.forEach((grad, i) => {
+        if (gradients[i]) grad.set(gradients[i])
+        else grad.fill(step)
+      })
+      optimizer.step()
+    } else {
+      optimizer.step(gradients as never)
+    }
+    const arrays = inPlace ? [...always, ...named('grads', grads)] : always
+    yield { arrays, updates: states.map(({ updates }) => updates) }
+  }
+}
+
+type Bits = Uint32Array | BigUint64Array
+
+const bitsOf = (array: FloatArray): Bits =>
+  array instanceof Float32Array
+    ? new Uint32Array(array.buffer, array.byteOffset, array.length)
+    : new BigUint64Array(array.buffer, array.byteOffset, array.length)
+
+/** The first element whose bits differ, or −1; a NaN equals a NaN. */
+export function firstDifference(a: FloatArray, b: FloatArray): number {
+  if (a.length !== b.length) return Math.min(a.length, b.length)
+  if (Buffer.compare(bytesOf(a), bytesOf(b)) === 0) return -1
+  const [aBits, bBits] = [bitsOf(a), bitsOf(b)]
+  for (let i = 0; i < a.length; i++) {
+    if (aBits[i] !== bBits[i] && !(Number.isNaN(a[i]) && Number.isNaN(b[i]))) return i
+  }
+  return -1
+}
+
+const bytesOf = (array: FloatArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+
+/** The first difference of two snapshots for people, or null. */
+export function compare(expected: Snapshot, actual: Snapshot): string | null {
+  for (const [k, [name, array]] of expected.arrays.entries()) {
+    const [, other] = actual.arrays[k]
+    const i = firstDifference(array, other)
+    if (i >= 0) return `${name}, index ${i}: ${show(other, i)} instead of ${show(array, i)}`
+  }
+  const [e, a] = [expected.updates.join(), actual.updates.join()]
+  return e === a ? null : `updates: ${a} instead of ${e}`
+}
+
+const show = (array: FloatArray, i: number) => `${array[i]} (0x${bitsOf(array)[i].toString(16)})`
+
+/** Runs a case on several engines side by side; the first difference from the reference, or null. */
+export function differenceAmong(others: readonly Variant[], testCase: Case, data: Data): string | null {
+  const runs = others.map((variant) => run(variant, testCase, data))
+  let step = 0
+  for (const expected of run(reference, testCase, data)) {
+    for (const [k, other] of runs.entries()) {
+      const difference = compare(expected, other.next().value as Snapshot)
+      if (difference !== null) {
+        const lengths = data.initial.map(({ length }) => length).join()
+        const engine = others[k].name
+        return `${testCase.name}, ${data.dtype}, ${engine}, length ${lengths}, step ${step}, ${difference}`
+      }
+    }
+    step++
+  }
+  return null
+}
+
+/** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
+export function digests(variant: Variant): Record<string, string> {
+  const result: Record<string, string> = {}
+  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
+  const lengths = [5003, 1, 0, 17, 65]
+  for (const dtype of dtypes) {
+    const data = makeData(dtype, lengths, 3, true)
+    for (const testCase of cases) {
+      const hash = createHash('sha256')
+      for (const { arrays, updates } of run(variant, testCase, data)) {
+        for (const [, array] of arrays) hash.update(withOneNaN(array))
+        hash.update(updates.join())
+      }
+      result[`${testCase.name}, ${dtype}`] = hash.digest('hex').slice(0, 16)
+    }
+  }
+  return result
+}
+
+function withOneNaN(array: FloatArray): Uint8Array {
+  const copy = array.slice()
+  const bits = bitsOf(copy)
+  for (let i = 0; i < copy.length; i++) {
+    if (Number.isNaN(copy[i])) bits[i] = bits instanceof Uint32Array ? 0x7fc00000 : 0x7ff8000000000000n
+  }
+  return bytesOf(copy)
+}

@@ -1,0 +1,68 @@
+/** The command line's answers as text. */
+
+import Table from 'cli-table3'
+import type { EngineName, EngineReport } from './engines/engine.js'
+import type { Finish } from './race.js'
+import { definitions } from './rules/index.js'
+import { isSchedule } from './schedules.js'
+
+/** A table of columns and nothing else, for terminals, `less` and `grep`. */
+function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
+  const edges = ['top', 'bottom', 'mid', 'left', 'right'] as const
+  const names = edges.flatMap((edge) => [edge, `${edge}-mid`, `${edge}-left`, `${edge}-right`])
+  const table = new Table({
+    chars: { ...Object.fromEntries([...names, 'middle'].map((name) => [name, ''])) },
+    style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [], compact: true },
+    colAligns: (rows[0] ?? []).map((_, i) => (rightAligned.includes(i) ? 'right' : 'left')),
+  })
+  table.push(...rows.map((row) => [...row]))
+  return table.toString().replace(/ +$/gm, '')
+}
+
+export function describeRace(finishes: readonly Finish[], raced: readonly EngineName[]): string {
+  const head = ['rule', 'options', 'updates', 'stopped', 'x', 'y', 'F', 'distance', ...raced, 'same bits']
+  const rows = finishes.map((finish) => [
+    finish.name,
+    describeOptions(finish),
+    `${finish.iterations}`,
+    finish.reason,
+    ...finish.x.map((x) => `${Number(x.toPrecision(6))}`),
+    finish.value.toExponential(1),
+    finish.distance.toExponential(1),
+    ...raced.map((engine) => `${finish.engines[engine]?.nanosecondsPerUpdate.toFixed(0)} ns`),
+    raced.length === 1 ? '–' : finish.sameBits ? 'yes' : 'NO',
+  ])
+  const numbers = [2, 6, 7, ...raced.map((_, i) => 8 + i)]
+  const updates = finishes.reduce((sum, { iterations }) => sum + iterations, 0)
+  const apart = finishes.filter(({ sameBits }) => !sameBits).map(({ name }) => name)
+  const verdict =
+    raced.length === 1
+      ? 'One engine ran: there is nothing to compare it to.'
+      : apart.length > 0
+        ? `${raced.join(', ')}: NOT the same bits in ${apart.join(', ')}.`
+        : `${raced.join(', ')}: the same bits after every one of ${updates} updates.`
+  return `${columns([head, ...rows], numbers)}
+
+${verdict}
+Times are of one update, lookahead() and step() with the gradient in place, without the objective.`
+}
+
+/** The learning rate and what is not as the rule has it by default. */
+function describeOptions({ rule, options, clip, delayedStart }: Finish): string {
+  const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
+  const told = Object.entries(options)
+    .filter(([name, value]) => name === 'lr' || value !== defaults[name])
+    .map(([name, value]) => `${name} ${isSchedule(value) ? `${value.value} within ${value.steps}` : value}`)
+  if (delayedStart > 0) told.push(`${delayedStart} late`)
+  return [...told, ...Object.entries(clip).map(([kind, limit]) => `clip ${kind} ${limit}`)].join(', ')
+}
+
+export function describeEngines(report: Readonly<Record<EngineName, EngineReport>>): string {
+  return columns(
+    Object.entries(report).map(([name, { available, instructionSets, reasons }]) => [
+      name,
+      available ? 'available' : 'not available',
+      [instructionSets.join(', '), reasons.join('; ')].filter(Boolean).join('; '),
+    ]),
+  )
+}
