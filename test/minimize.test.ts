@@ -1,7 +1,6 @@
 /** minimize() and the objectives that come with it. */
 
 import {
-  adagrad,
   adam,
   bowl,
   gradientDescent,
@@ -15,7 +14,8 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dtypes, engineNames, type FloatArray, inBits, inChild, rules } from './helpers.js'
+import { engineNames, inBits, inChild, rules } from './helpers.js'
+import { dtypes } from './support.js'
 
 const start = [-1.5, 2]
 
@@ -175,7 +175,7 @@ describe('starting points and dtypes', () => {
 
   test('the start is not touched, and the result is a copy of its own', () => {
     for (const x of [[1, 2], Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
-      let live: FloatArray | undefined
+      let live: Float32Array | Float64Array | undefined
       const result = minimize(bowl(), x, adam({ lr: 1 }), {
         maxIterations: 3,
         callback: (params) => {
@@ -286,23 +286,19 @@ describe('stopping', () => {
 })
 
 describe.each(dtypes)('%s', (dtype) => {
-  test.each([...rules, ['adagrad, fast', adagrad({ lr: 1 })]] as [string, Rule][])(
-    '%s: the same result on each engine',
-    (_, rule) => {
-      const results = engineNames.map((engine) => {
-        const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
-          engine,
-          dtype,
-          maxIterations: 200,
-          clip: { norm: 10 },
-        })
-        expect(result.engine).toBe(engine)
-        return inBits({ ...result, engine: null })
+  test.each(rules)('%s: the same result on each engine', (_, rule) => {
+    const results = engineNames.map((engine) => {
+      const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
+        engine,
+        dtype,
+        maxIterations: 100,
+        clip: { norm: 10 },
       })
-      expect(new Set(results).size).toBe(1)
-      expect(results[0]).toContain('"iterations":"200"')
-    },
-  )
+      expect(result).toMatchObject({ engine, iterations: 100 })
+      return inBits({ ...result, engine: null })
+    })
+    expect(new Set(results).size).toBe(1)
+  })
 })
 
 test('the engine is chosen by size, as ever', () => {
