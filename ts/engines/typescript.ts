@@ -1,18 +1,24 @@
-import type { Arena } from '../arena.js'
+import type { Arena, Dtype } from '../arena.js'
 import { kernelNames, kernels } from '../rules/kernels.js'
 import type { FloatArray, Loop, Round } from '../rules/rule.js'
+import { kernels as kernels64 } from '../rules-float64/kernels.js'
 import type { Engine } from './engine.js'
 
-const rounds: Record<'float32' | 'float64', Round> = { float32: Math.fround, float64: (x) => x }
+/** Each dtype has a copy of the loops, which scripts/build-ts.mjs makes and explains. */
+const dtypes = {
+  float32: { f: Math.fround as Round, kernels },
+  float64: { f: ((x) => x) as Round, kernels: kernels64 },
+}
 
 const loops = new Map<string, Loop>()
 
 /** The loop of a kernel for one dtype; made once, so that the compiler sees few functions. */
-function loopOf(kernel: number, dtype: 'float32' | 'float64'): Loop {
+function loopOf(kernel: number, dtype: Dtype): Loop {
   const key = `${kernel} ${dtype}`
   let loop = loops.get(key)
   if (loop === undefined) {
-    loop = kernels[kernelNames[kernel]](rounds[dtype])
+    const { f, kernels } = dtypes[dtype]
+    loop = kernels[kernelNames[kernel]](f)
     loops.set(key, loop)
   }
   return loop
@@ -23,7 +29,7 @@ export const typescript: Engine = {
   name: 'typescript',
   report: () => ({ available: true, reasons: [], instructionSets: [] }),
   attach(arena: Arena, kernel: number) {
-    const f = rounds[arena.dtype]
+    const { f } = dtypes[arena.dtype]
     const loop = loopOf(kernel, arena.dtype)
     const theta = arena.plane(0)
     const g = arena.plane(1)
