@@ -57,10 +57,15 @@ export const native: Engine = {
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     const handle = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
-    return {
+    const runner = {
       threads,
       step: () => addon.step(handle),
       sumSquares: () => addon.sumSquares(handle),
+    }
+    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
+    if (arena.region.memory === null) return runner
+    return {
+      ...runner,
       stepAsync: () => addon.stepAsync(handle),
       sumSquaresAsync: () => addon.sumSquaresAsync(handle),
     }

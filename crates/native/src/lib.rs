@@ -30,19 +30,18 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
     Ok(())
 }
 
-/// An arena and how many threads work on it.
+/// An arena whose bytes belong to JavaScript, and how many threads work on it.
 struct Steps {
     arena: Arena,
     threads: usize,
-}
-
-/// An arena whose bytes belong to JavaScript.
-pub struct Handle {
-    steps: Arc<Steps>,
-    /// Keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves and
-    /// cannot be detached while it cannot grow; for an `ArrayBuffer` the facade looks before each call.
+    /// Keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves and cannot
+    /// be detached while it cannot grow. An `ArrayBuffer` can be: the facade looks before each call,
+    /// and makes none that outlasts its turn of the event loop.
     _bytes: Uint8Array,
 }
+
+/// What JavaScript holds; a call on another thread holds the same, so that it outlives neither.
+pub struct Handle(Arc<Steps>);
 
 /// A handle on the arena in `bytes`, whose header must be complete, for the kernel of that number;
 /// runs on the instruction set of that name, or on the best one, and on up to `threads` threads.
@@ -59,38 +58,38 @@ pub fn attach(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: the handle keeps the bytes alive and, see there, they neither move nor go away; the
+    // SAFETY: `Steps` keeps the bytes alive and, see there, they neither move nor go away; the
     // facade starts no second call while a step is under way.
     let arena = unsafe {
         let memory = bytes.as_mut();
         Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
     };
-    let steps = Steps { arena: arena.map_err(reason)?, threads: threads.max(1) as usize };
-    Ok(External::new(Handle { steps: Arc::new(steps), _bytes: bytes }))
+    let steps = Steps { arena: arena.map_err(reason)?, threads: threads.max(1) as usize, _bytes: bytes };
+    Ok(External::new(Handle(Arc::new(steps))))
 }
 
 /// Updates every segment of the arena in place.
 #[napi]
 pub fn step(handle: &External<Handle>) -> Result<()> {
-    handle.steps.step().map_err(reason)
+    handle.0.step().map_err(reason)
 }
 
 /// The same, on another thread.
 #[napi]
 pub fn step_async(handle: &External<Handle>) -> AsyncTask<Call> {
-    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::step })
+    AsyncTask::new(Call { steps: handle.0.clone(), what: Steps::step })
 }
 
 /// Writes the sum of squares of each tensor's gradient into the arena.
 #[napi]
 pub fn sum_squares(handle: &External<Handle>) -> Result<()> {
-    handle.steps.sum_squares().map_err(reason)
+    handle.0.sum_squares().map_err(reason)
 }
 
 /// The same, on another thread.
 #[napi]
 pub fn sum_squares_async(handle: &External<Handle>) -> AsyncTask<Call> {
-    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::sum_squares })
+    AsyncTask::new(Call { steps: handle.0.clone(), what: Steps::sum_squares })
 }
 
 /// The instruction sets that this processor runs, worst first.
