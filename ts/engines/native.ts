@@ -1,7 +1,7 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
-import type { Engine } from './engine.js'
+import type { Engine, Runner } from './engine.js'
 
 /** What crates/native exports. */
 export interface Addon {
@@ -43,7 +43,14 @@ export const native: Engine = {
   attach(arena: Arena, kernel: number, instructionSet: string | undefined) {
     const { addon, reasons } = load()
     if (addon === null) throw new Error(reasons.join('; '))
-    const handle = addon.attach(arena.bytes(), kernel, instructionSet)
-    return { step: () => addon.step(handle), sumSquares: () => addon.sumSquares(handle) }
+    const bytes = arena.bytes()
+    const handle = addon.attach(bytes, kernel, instructionSet)
+    const runner: Runner & { bytes: Uint8Array } = {
+      // The handle does not keep them alive.
+      bytes,
+      step: () => addon.step(handle),
+      sumSquares: () => addon.sumSquares(handle),
+    }
+    return runner
   },
 }
