@@ -709,7 +709,7 @@ describe('engines that cannot load', () => {
     ],
     [
       'there is no memory',
-      "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }",
+      noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
   ])('WebAssembly: %s', (_, before, reason) => {
