@@ -16,7 +16,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { cases } from './cases.js'
-import { bits, dtypes, engineNames, inChild, noise, snapshot } from './helpers.js'
+import { dtypes, engineNames, inChild, noise, snapshot } from './helpers.js'
 import { compare, type Data, makeData, run, runAsync, type Variant } from './support.js'
 
 const variants: readonly Variant[] = [
@@ -26,6 +26,14 @@ const variants: readonly Variant[] = [
 
 /** More than two slices of 2¹⁷ elements. */
 const LONG = 300_001
+
+const short = dtypes.map((dtype) => makeData(dtype, [130, 0, 16, 1, 33, 16_385], 7, true))
+const slices = dtypes
+  .flatMap((dtype) => [
+    makeData(dtype, [5, LONG, 0, 40_003, 90_001], 8, true),
+    makeData(dtype, Array(1500).fill(3), 9, true),
+  ])
+  .map((data) => ({ ...data, gradients: data.gradients.slice(-3) }))
 
 describe.each(variants)('the bits of step: $name', (variant) => {
   async function difference(data: Data, testCase: (typeof cases)[number]): Promise<string | null> {
@@ -37,24 +45,15 @@ describe.each(variants)('the bits of step: $name', (variant) => {
     return null
   }
 
-  const short = dtypes.map((dtype) => makeData(dtype, [130, 0, 16, 1, 33, 16_385], 7, true))
   test.each(cases)('$name', async (testCase) => {
     for (const data of short) expect(await difference(data, testCase)).toBeNull()
   })
 
-  const names = ['adamw amsgrad', 'radam l2 maximize', 'delayedStart nesterov', 'clip norm adam']
-  names.push('clip both zeroGrads sgd nesterov l2 maximize')
+  const names = ['adamw amsgrad', 'delayedStart nesterov', 'clip both zeroGrads sgd nesterov l2 maximize']
   const sample = cases.filter(({ name }) => names.includes(name))
 
-  test.each(dtypes)('several slices: %s', async (dtype) => {
+  test.each(slices)('$dtype, $initial.length tensors in several slices', async (data) => {
     expect(sample).toHaveLength(names.length)
-    const all = makeData(dtype, [5, LONG, 0, 100_003, 70_001], 8, true)
-    const data = { ...all, gradients: all.gradients.slice(-4) }
-    for (const testCase of sample) expect(await difference(data, testCase)).toBeNull()
-  })
-
-  test('many small tensors', async () => {
-    const data = makeData('float32', Array(3000).fill(3), 9, true)
     for (const testCase of sample) expect(await difference(data, testCase)).toBeNull()
   })
 })
@@ -101,7 +100,6 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       zeroGrad: () => optimizer.zeroGrad(),
       lookahead: () => optimizer.lookahead(),
     }
-    let turns = 0
     do {
       for (const [call, make] of Object.entries(refused)) {
         expect(make, call).toThrow(BusyError)
@@ -110,10 +108,9 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       expect(() => optimizer.step()).toThrow(AntigradError)
       await expect(optimizer.stepAsync()).rejects.toThrow(BusyError)
       await expect(optimizer.stepAsync(gradients())).rejects.toThrow(/^stepAsync: /)
-      expect(optimizer.rule.lr).toBe(0.1)
+      expect(optimizer.rule).toMatchObject({ lr: 0.1 })
       await turn()
-      turns++
-    } while (!isDone && turns < 1)
+    } while (!isDone)
     await step
     expected.step(gradients())
     expect(snapshot(optimizer)).toBe(snapshot(expected))
@@ -152,7 +149,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
   })
 
   test('several optimizers are under way at once', async () => {
-    const optimizers = Array.from({ length: 12 }, () => long({ engine, threads: 2 }))
+    const optimizers = Array.from({ length: 6 }, () => long({ engine, threads: 2 }))
     for (let t = 0; t < 2; t++) await Promise.all(optimizers.map((one) => one.stepAsync(gradients())))
     const expected = long({ engine })
     for (let t = 0; t < 2; t++) expected.step(gradients())
@@ -216,13 +213,12 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
 })
 
 test('on the addon a step does not run on the main thread', async () => {
-  const optimizer = long({ engine: 'native' })
-  const before = bits(optimizer.params.w)
-  const step = optimizer.stepAsync(gradients())
+  const optimizer = new Optimizer(new Float32Array(LONG), adam({ lr: 0.1 }), { engine: 'native' })
+  const step = optimizer.stepAsync(new Float32Array(LONG).fill(1))
   const deadline = Date.now() + 10_000
-  // The main thread never yields, and yet the parameters change.
-  while (optimizer.params.b[0] === noise(2, 7, 'float32')[0] && Date.now() < deadline) {}
-  expect(bits(optimizer.params.w)).toBe(before)
+  // The main thread never yields, and yet the last parameter changes.
+  while (optimizer.params[LONG - 1] === 0 && Date.now() < deadline) {}
+  expect(Date.now()).toBeLessThan(deadline)
   await step
 })
 
@@ -264,10 +260,16 @@ describe('an arena in an ArrayBuffer', () => {
 })
 
 test('an arena in a WebAssembly memory cannot be transferred', async () => {
-  const optimizer = long({ engine: 'native' })
+  const [optimizer, expected] = [long({ engine: 'native' }), long({ engine: 'native' })]
   const step = optimizer.stepAsync(gradients())
   const transfer = [optimizer.params.w.buffer as ArrayBuffer]
-  expect(() => structuredClone(null, { transfer })).toThrow()
+  try {
+    structuredClone(null, { transfer })
+  } catch (error) {
+    // Node 20 takes no notice instead.
+    expect(error).toMatchObject({ name: 'DataCloneError' })
+  }
   await step
-  expect(optimizer.params.w).toHaveLength(LONG)
+  expected.step(gradients())
+  expect(snapshot(optimizer)).toBe(snapshot(expected))
 })
