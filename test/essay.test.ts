@@ -23,8 +23,18 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { arrayOf, bits, engineNames, epsilonOf, inBits, noise, roundOf, rules } from './helpers.js'
-import { dtypes, random } from './support.js'
+import {
+  arrayOf,
+  bits,
+  dtypes,
+  engineNames,
+  epsilonOf,
+  inBits,
+  noise,
+  random,
+  roundOf,
+  rules,
+} from './helpers.js'
 
 const F = rosenbrock()
 const start = [-1.5, 2]
@@ -356,6 +366,12 @@ describe.each(engineNames)('%s', (engine) => {
         }
         expect(Math.abs(optimizer.params[0] / expected - 1)).toBeLessThan(1e-9)
       }
+    })
+
+    test.each(['torch', 'optax'] as const)('form %s: β₂ = 0.6 is never rectified, however late', (form) => {
+      const optimizer = optimize([0], radam({ form, lr: 0.01, beta2: 0.6, threshold: 4 }))
+      for (let t = 1; t <= 200; t++) optimizer.step(Float64Array.of(3))
+      expect(optimizer.params[0]).toBeCloseTo(-200 * 0.01 * 3, 9)
     })
   })
 

@@ -7,7 +7,21 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SimpleRule } from 'antigrad'
 import { cases } from './cases.js'
-import { type Dtype, type FloatArray, random } from './support.js'
+
+export const dtypes = ['float32', 'float64'] as const
+export type Dtype = (typeof dtypes)[number]
+export type FloatArray = Float32Array | Float64Array
+
+/** Numbers in [0, 1), the same in each run (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), a | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
 
 export const engineNames = ['native', 'wasm', 'typescript'] as const
 
