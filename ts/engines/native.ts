@@ -64,9 +64,13 @@ export const native: Engine = {
       threads,
       step: () => addon.step(handle),
       sumSquares: () => addon.sumSquares(handle),
+    }
+    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
+    if (arena.region.memory === null) return runner
+    return {
+      ...runner,
       stepAsync: () => addon.stepAsync(handle),
       sumSquaresAsync: () => addon.sumSquaresAsync(handle),
     }
-    return runner
   },
 }

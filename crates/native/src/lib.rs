@@ -37,12 +37,12 @@ struct Steps {
     arena: Arena,
     threads: usize,
     /// The facade keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves
-    /// and cannot be detached while it cannot grow; for an `ArrayBuffer` the facade looks before
-    /// each call.
+    /// and cannot be detached while it cannot grow. An `ArrayBuffer` can be: the facade looks before
+    /// each call, and makes none that outlasts its turn of the event loop.
     bytes: Weak,
 }
 
-/// What JavaScript has of an arena.
+/// What JavaScript has of an arena; a call on another thread holds the same.
 pub struct Handle(Arc<Steps>);
 
 impl Handle {

@@ -31,6 +31,7 @@ impl Weak {
         check(unsafe { sys::napi_reference_unref(self.env, self.reference, &mut count) })
     }
 
+    /// Whether the value has not been collected.
     pub fn is_alive(&self) -> bool {
         let mut value = std::ptr::null_mut();
         // SAFETY: the reference is deleted only with `self`, whose environment is this thread's.
