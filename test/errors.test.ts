@@ -465,6 +465,10 @@ describe("an optimizer's options", () => {
     ['instructionSet', { engine: 'native', instructionSet: '' }],
     ['instructionSet', { engine: 'native', instructionSet: 1 }],
     ['instructionSet', { engine: 'native', instructionSet: null }],
+    ...[0, -1, 1.5, 257, NaN, Infinity, '2', null].map((threads): [string, unknown] => [
+      'threads',
+      { threads },
+    ]),
   ]
   test.each(bad)('%s in %o', (argument, options) => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
