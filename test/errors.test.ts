@@ -220,6 +220,14 @@ describe('gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
+  test('a detached array for an empty tensor', () => {
+    const optimizer = new Optimizer([g, new Float32Array(0)], gradientDescent())
+    const gone = detached(Float32Array.of(1))
+    const error = refusal(() => optimizer.step([g, gone]), TensorError, 'gradients.1')
+    expect(error.received).toBe('a detached one')
+    expect(optimizer.updates).toBe(0)
+  })
+
   test('one tensor: a record or list of it', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
