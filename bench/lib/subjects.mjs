@@ -128,7 +128,11 @@ export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
 
 /** Nanoseconds-a-number subjects of the unit that divides: `numbers` are computed by one call. */
 export function unit(limits, dtype) {
-  const values = noise(new arrayOf[dtype](4096)).map(Math.abs)
+  // Vectors are loaded from whole lines, at which a small array of JavaScript's need not start.
+  const values = noise(new arrayOf[dtype](limits.memory(4096, 0), 0, 4096 / bytesOf[dtype]))
+  values.forEach((x, i) => {
+    values[i] = Math.abs(x)
+  })
   const row = new arrayOf[dtype](8).fill(1)
   const numbers = 8 * 1024 * (limits.width() / 8 / bytesOf[dtype])
   const make = (name, kind) => job(limits, name, kind, 1, [values], row)
