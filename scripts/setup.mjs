@@ -209,7 +209,9 @@ const wasmModule = built({
     const features = ['simd', 'bulk-memory', 'mutable-globals', 'nontrapping-float-to-int']
     features.push('sign-ext', 'reference-types', 'multivalue')
     const enable = features.map((feature) => `--enable-${feature}`)
-    const optimize = ['-O3', ...enable, module, '-o']
+    // Nothing reads below address 1024, the far end of the stack: so a constant that is added to an
+    // address can become an offset, which costs no instruction (momentum: .20 to .16 ns).
+    const optimize = ['-O3', '--low-memory-unused', ...enable, module, '-o']
     // The same code with the names of its functions, for the test that disassembles it.
     await run('node_modules/.bin/wasm-opt', [...optimize, 'wasm/pkg/named.wasm', '--debuginfo'])
     await run('node_modules/.bin/wasm-opt', [...optimize, module])
