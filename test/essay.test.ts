@@ -23,8 +23,18 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { arrayOf, bits, engineNames, epsilonOf, inBits, noise, roundOf, rules } from './helpers.js'
-import { dtypes, random } from './support.js'
+import {
+  arrayOf,
+  bits,
+  dtypes,
+  engineNames,
+  epsilonOf,
+  inBits,
+  noise,
+  random,
+  roundOf,
+  rules,
+} from './helpers.js'
 
 const F = rosenbrock()
 const start = [-1.5, 2]

@@ -7,7 +7,21 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SimpleRule } from 'antigrad'
 import { cases } from './cases.js'
-import { type Dtype, type FloatArray, random } from './support.js'
+
+export const dtypes = ['float32', 'float64'] as const
+export type Dtype = (typeof dtypes)[number]
+export type FloatArray = Float32Array | Float64Array
+
+/** Numbers in [0, 1), the same in each run (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), a | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
 
 export const engineNames = ['native', 'wasm', 'typescript'] as const
 
@@ -54,6 +68,10 @@ export const rules = cases.flatMap(({ name, rule, options }): [name: string, rul
   return isPlain && options.zeroGrads === undefined ? [[name, rule as SimpleRule]] : []
 })
 
+/** For `before`: a runtime that has no memory for WebAssembly, so that arenas are `ArrayBuffer`s. */
+export const noWasmMemory =
+  "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
+
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
@@ -79,13 +97,14 @@ interface ChildOptions {
 }
 
 /**
- * Runs the body of an async function, which sees the package as `antigrad`, in a Node of its own and
- * returns what it returned, through JSON.
+ * Runs the body of an async function, which sees the package as `antigrad` and where it is as
+ * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
   const { before = '', folder = home, flags = [], env = {} } = options
   const script = `${before}
-    const antigrad = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)})
+    const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
+    const antigrad = await import(antigradUrl)
     const thrownBy = (call) => {
       try {
         call()

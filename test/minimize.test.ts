@@ -14,8 +14,7 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { engineNames, inBits, inChild, rules } from './helpers.js'
-import { dtypes } from './support.js'
+import { dtypes, engineNames, inBits, inChild, rules } from './helpers.js'
 
 const start = [-1.5, 2]
 

@@ -1,5 +1,6 @@
 /** The facade: shapes, views, skipped tensors, counts, options between steps, the choice of engine. */
 
+import { availableParallelism } from 'node:os'
 import {
   type Adam,
   adagrad,
@@ -17,8 +18,19 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { arrayOf, bits, engineNames, inBits, inChild, noise, rules, snapshot } from './helpers.js'
-import { dtypes, type FloatArray, random } from './support.js'
+import {
+  arrayOf,
+  bits,
+  dtypes,
+  engineNames,
+  type FloatArray,
+  inBits,
+  inChild,
+  noise,
+  random,
+  rules,
+  snapshot,
+} from './helpers.js'
 
 const ones = (length = 2) => new Float32Array(length).fill(1)
 
@@ -531,9 +543,14 @@ describe('the choice of engine', () => {
 
   test('the report', () => {
     expect(engines()).toEqual({
-      native: { available: true, reasons: [], instructionSets: expect.arrayContaining(['scalar']) },
-      wasm: { available: true, reasons: [], instructionSets: ['simd128'] },
-      typescript: { available: true, reasons: [], instructionSets: [] },
+      native: {
+        available: true,
+        reasons: [],
+        instructionSets: expect.arrayContaining(['scalar']),
+        threads: availableParallelism(),
+      },
+      wasm: { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 },
+      typescript: { available: true, reasons: [], instructionSets: [], threads: 1 },
     })
   })
 })
