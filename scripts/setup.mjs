@@ -188,7 +188,7 @@ const wasmModule = built({
   doing: 'compiling (about a minute)',
   inputs: () => [...rustSources, 'package-lock.json'],
   compiler: () => wasmRoute().compiler,
-  isThere: () => existsSync(at(wasmBytes)),
+  isThere: () => existsSync(at(wasmBytes)) && existsSync(at('wasm/pkg/named.wasm')),
   make: async () => {
     const { args, env } = wasmRoute()
     await run(

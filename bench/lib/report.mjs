@@ -97,12 +97,16 @@ export function describeTargets({ rows, skipped }, machine) {
   const body = rows.map(({ what, n, figure, unit, target, met, detail }) => [
     ...[what, `${n}`, `${interval(figure, unit === 'ns' ? 1 : 3)} ${unit}`],
     target === null ? '' : `≤ ${Number(target.toFixed(3))} ${unit}`,
-    met === null ? '' : met ? 'yes' : 'NO',
+    met === null ? '' : `${met ? 'yes' : 'NO'}${isWide(figure) ? ', but wide' : ''}`,
     detail,
   ])
   const left = skipped.map((what) => `Skipped: ${what}`)
-  return [sentence(machine), '', table(head, body), ...left].join('\n')
+  const note = 'A target is met when the better end of the interval passes; wide is one of more than a fifth.'
+  return [sentence(machine), '', table(head, body), '', note, ...left].join('\n')
 }
+
+/** An interval that tells little: something else was at work on the machine. */
+const isWide = ({ median, low, high }) => high - low > 0.2 * median
 
 /** Nanoseconds a parameter by size, a panel a rule, as SVG. */
 export function chart(rows, machine) {
