@@ -115,7 +115,7 @@ export function chart(rows, machine) {
   const panels = [...new Set(shown.map(({ rule }) => rule))].slice(0, 4)
   const engineNames = [...new Set(shown.map(({ engine }) => engine))]
   const colors = { native: '#d1495b', wasm: '#00798c', typescript: '#edae49', pass: '#888888' }
-  const width = 440 * panels.length + 60
+  const width = 440 * panels.length + 20
   const axis = (name, i) => ({ type: 'log', name, gridIndex: i, nameLocation: 'middle', nameGap: 30 })
   const instance = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height: 420 })
   instance.setOption({
