@@ -367,6 +367,12 @@ describe.each(engineNames)('%s', (engine) => {
         expect(Math.abs(optimizer.params[0] / expected - 1)).toBeLessThan(1e-9)
       }
     })
+
+    test.each(['torch', 'optax'] as const)('form %s: β₂ = 0.6 is never rectified, however late', (form) => {
+      const optimizer = optimize([0], radam({ form, lr: 0.01, beta2: 0.6, threshold: 4 }))
+      for (let t = 1; t <= 200; t++) optimizer.step(Float64Array.of(3))
+      expect(optimizer.params[0]).toBeCloseTo(-200 * 0.01 * 3, 9)
+    })
   })
 
   describe.each(dtypes)('a delayed start, %s', (dtype) => {
@@ -453,16 +459,22 @@ describe.each(engineNames)('%s', (engine) => {
       expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, change: 0 })
     })
 
-    test.each(rules.filter(([name]) => !name.startsWith('adagrad')))(
-      '%s converges to the minimum of a bowl',
-      (_, rule) => {
-        const falling = 'lr' in rule ? { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } : rule
-        const objective = bowl({ condition: 4 })
-        const { reason, x } = minimize(objective, [1, -2, 3], falling as Rule, { engine, tolerance: 1e-6 })
-        expect(reason).toBe('converged')
-        for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-2)
-      },
-    )
+    test.each([
+      gradientDescent(),
+      momentum(),
+      nesterov(),
+      nesterov({ form: 'shifted' }),
+      rmsprop({ form: 'essay' }),
+      adam(),
+      adamw(),
+      radam(),
+    ] as Rule[])('%o converges to the minimum of a bowl', (rule) => {
+      // Rules that step by η whatever the slope come to rest as it falls.
+      const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
+      const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })
+      expect(reason).toBe('converged')
+      for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-2)
+    })
   })
 })
 

@@ -5,28 +5,12 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import {
-  adagrad,
-  adam,
-  adamw,
-  gradientDescent,
-  momentum,
-  nesterov,
-  radam,
-  rmsprop,
-  type SimpleRule,
-  sgd,
-} from 'antigrad'
+import type { SimpleRule } from 'antigrad'
+import { cases } from './cases.js'
 
-export const engineNames = ['native', 'wasm', 'typescript'] as const
 export const dtypes = ['float32', 'float64'] as const
 export type Dtype = (typeof dtypes)[number]
 export type FloatArray = Float32Array | Float64Array
-
-export const arrayOf = { float32: Float32Array, float64: Float64Array }
-export const roundOf = { float32: Math.fround, float64: (x: number) => x }
-/** Half a unit in the last place of 1. */
-export const epsilonOf = { float32: 2 ** -24, float64: 2 ** -53 }
 
 /** Numbers in [0, 1), the same in each run (mulberry32). */
 export function random(seed: number): () => number {
@@ -38,6 +22,13 @@ export function random(seed: number): () => number {
     return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+export const engineNames = ['native', 'wasm', 'typescript'] as const
+
+export const arrayOf = { float32: Float32Array, float64: Float64Array }
+export const roundOf = { float32: Math.fround, float64: (x: number) => x }
+/** Half a unit in the last place of 1. */
+export const epsilonOf = { float32: 2 ** -24, float64: 2 ** -53 }
 
 /** `length` numbers in (−scale, scale). */
 export function noise(seed: number, length: number, dtype: Dtype, scale = 1): FloatArray {
@@ -70,25 +61,12 @@ export function snapshot(optimizer: {
   return inBits({ updates, rule, params, grads, state })
 }
 
-/** Each loop that the engines have, by what a failure should call it. */
-export const rules: readonly (readonly [name: string, rule: SimpleRule])[] = [
-  ['gradientDescent', gradientDescent({ lr: 0.1 })],
-  ['momentum', momentum({ lr: 0.1 })],
-  ['nesterov', nesterov({ lr: 0.1 })],
-  ['nesterov, shifted', nesterov({ lr: 0.1, form: 'shifted' })],
-  ['sgd', sgd({ lr: 0.1, weightDecay: 0.1 })],
-  ['sgd with momentum', sgd({ lr: 0.1, momentum: 0.9, dampening: 0.5 })],
-  ['sgd with Nesterov', sgd({ lr: 0.1, momentum: 0.9, nesterov: true })],
-  ['adagrad', adagrad({ lr: 0.1, initialAccumulator: 0.1 })],
-  ["adagrad, the essay's", adagrad({ lr: 0.1, form: 'essay' })],
-  ['rmsprop', rmsprop({ lr: 0.1, weightDecay: 0.1 })],
-  ["rmsprop, the essay's", rmsprop({ lr: 0.1, form: 'essay' })],
-  ['rmsprop with momentum', rmsprop({ lr: 0.1, momentum: 0.9 })],
-  ['adam', adam({ lr: 0.1, weightDecay: 0.1 })],
-  ['adam with AMSGrad', adam({ lr: 0.1, amsgrad: true })],
-  ['adamw', adamw({ lr: 0.1 })],
-  ['radam', radam({ lr: 0.1, threshold: 4 })],
-]
+/** The cases that are a rule of numbers alone: not delayed, scheduled, clipped or zeroing. */
+export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: SimpleRule][] => {
+  const values = [...Object.values(options), ...Object.values(rule)]
+  const isPlain = values.every((value) => typeof value !== 'object' && typeof value !== 'function')
+  return isPlain && options.zeroGrads === undefined ? [[name, rule as SimpleRule]] : []
+})
 
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))

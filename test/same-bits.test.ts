@@ -8,13 +8,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/index.js'
 import { cases } from './cases.js'
+import { type Dtype, dtypes, type FloatArray } from './helpers.js'
 import {
   array,
   type Data,
-  type Dtype,
   differenceAmong,
-  dtypes,
-  type FloatArray,
   firstDifference,
   makeData,
   reference,

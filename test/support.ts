@@ -3,11 +3,7 @@
 import { createHash } from 'node:crypto'
 import { type EngineName, engines, Optimizer } from 'antigrad'
 import { type Case, cases } from './cases.js'
-
-export type Dtype = 'float32' | 'float64'
-export type FloatArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
-
-export const dtypes: readonly Dtype[] = ['float32', 'float64']
+import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
 export const STEPS = 10
 
@@ -30,19 +26,8 @@ export const variants: readonly Variant[] = [
 ]
 
 export function array(dtype: Dtype, values: Iterable<number> | number): FloatArray {
-  const Typed = dtype === 'float32' ? Float32Array : Float64Array
+  const Typed = arrayOf[dtype]
   return typeof values === 'number' ? new Typed(values) : Typed.from(values)
-}
-
-/** Numbers in [0, 1), the same ones in every runtime (mulberry32). */
-export function random(seed: number): () => number {
-  let a = seed | 0
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let x = Math.imul(a ^ (a >>> 15), 1 | a)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 /** Zeros, subnormals and squares that underflow; the wild ones overflow, are infinite or NaN. */

@@ -9,8 +9,10 @@ import type { FloatArray } from './rules/rule.js'
 
 export type Dtype = 'float32' | 'float64'
 
+/** What arena.rs must have as well; see there. */
+const LAYOUT = 1
 /** Sizes in float64; a whole number takes half of one. */
-const HEADER = 4
+const HEADER = 5
 const TENSOR = 2
 const COEFFICIENTS = 10
 const SEGMENT = 5 + COEFFICIENTS
@@ -62,7 +64,7 @@ export class Arena {
     this.floats = new Float64Array(buffer, byteOffset, tables)
     this.#integers = new Uint32Array(buffer, byteOffset, tables * 2)
     const planes = [this.#firstPlane / LINE, this.#distance / LINE, planeLength, this.planeCount]
-    this.#integers.set([size, ...planes, lengths.length])
+    this.#integers.set([LAYOUT, 0, size, ...planes, lengths.length])
     lengths.forEach((length, i) => {
       this.#integers.set([offsets[i], length], 2 * (HEADER + i * TENSOR))
     })
@@ -84,19 +86,19 @@ export class Arena {
   }
 
   get segmentCount(): number {
-    return this.#integers[6]
+    return this.#integers[8]
   }
 
   set segmentCount(count: number) {
-    this.#integers[6] = count
+    this.#integers[8] = count
   }
 
   get zeroesGradients(): boolean {
-    return this.#integers[7] !== 0
+    return this.#integers[9] !== 0
   }
 
   set zeroesGradients(zeroes: boolean) {
-    this.#integers[7] = zeroes ? 1 : 0
+    this.#integers[9] = zeroes ? 1 : 0
   }
 
   /** Segment `number`, which there may be as many of as tensors. */
@@ -172,6 +174,19 @@ export class Segment {
   /** λ of λ·θ, which is added to the gradient. */
   get l2(): number {
     return this.#floats[4]
+  }
+
+  /** The same values, away from the arena. */
+  copy(): Segment {
+    return new Segment(this.#floats.slice(), this.#integers.slice())
+  }
+
+  /** Takes over `whole`, but only `length` of its elements from `first` on. */
+  paste(whole: Segment, first: number, length: number): void {
+    this.#floats.set(whole.#floats)
+    this.#integers.set(whole.#integers)
+    this.#integers[0] += first
+    this.#integers[1] = length
   }
 
   /** Sets what happens around the rule. */

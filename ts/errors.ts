@@ -45,6 +45,15 @@ export class EngineError extends AntigradError {
   }
 }
 
+/** The optimizer is in the middle of a `stepAsync`: wait for its promise. */
+export class BusyError extends AntigradError {
+  override name = 'BusyError'
+
+  constructor(call: string) {
+    super(`${call}: a stepAsync of this optimizer is under way; await its promise first`)
+  }
+}
+
 /** This runtime cannot hold an arena of that size. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'

@@ -3,6 +3,7 @@ export { engines } from './engines/index.js'
 export {
   AntigradError,
   ArgumentError,
+  BusyError,
   EngineError,
   MemoryError,
   OptionError,

@@ -7,6 +7,7 @@ import type { FloatArray } from './rules/rule.js'
 import { warmupSteps } from './schedules.js'
 import { isFloatArray } from './typed-arrays.js'
 
+/** How long to minimise and from which dtype, beside all options of an `Optimizer`. */
 export interface MinimizeOptions extends OptimizerOptions {
   /** Stop when the largest |θ_{t+1} − θ_t| is below this; 1e-9. With 0 it never is. */
   readonly tolerance?: number
@@ -15,11 +16,13 @@ export interface MinimizeOptions extends OptimizerOptions {
   /** The dtype when x is a plain list of numbers; float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
-   * Called after each update with the live parameters and the number of updates; `true` stops.
+   * Called after each update with the live parameters and the number of updates; `true` stops. An
+   * update that was not finite ends the run without a call.
    */
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
+/** Where a minimisation ended, and why. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
   readonly x: FloatArray
@@ -36,6 +39,7 @@ export interface MinimizeResult {
   readonly change: number
   /** Whether the objective gave its gradient or differences stood in for it. */
   readonly gradient: 'given' | 'central-differences'
+  /** What ran. */
   readonly engine: EngineName
 }
 
@@ -47,7 +51,8 @@ export interface MinimizeResult {
  *
  * @param objective `{ value, gradient }`, or a function of x alone: then, and where `gradient` is
  * missing, central differences with step ∛ε·max(1, |xᵢ|) stand in (2n values an update)
- * @param x where to start, of any length ≥ 1; copied
+ * @param x where to start, of any length ≥ 1; copied. A typed array keeps its dtype.
+ * @param rule such as `adam({ lr: 1e-2 })`
  * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update
  * @example
  * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })

@@ -2,7 +2,10 @@
 
 import { OptionError } from './errors.js'
 
-/** Something to be minimised. `x` must not be kept or changed; `gradient` fills `out`. */
+/**
+ * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x. Neither
+ * may keep or change x, which is the optimizer's own memory.
+ */
 export interface Objective {
   value(x: ArrayLike<number>): number
   gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void

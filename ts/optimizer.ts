@@ -1,13 +1,14 @@
 import { Arena, type Segment } from './arena.js'
 import type { EngineName, Runner } from './engines/engine.js'
-import { choose, requestedEngine } from './engines/index.js'
+import { choose, requestedEngine, requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
-import { OptionError, TensorError } from './errors.js'
+import { BusyError, OptionError, TensorError } from './errors.js'
 import { delayedStart } from './rules/delayed-start.js'
 import { checked, definitionOf, type Rule, type SimpleRule, unwrap } from './rules/index.js'
 import { kernelNames } from './rules/kernels.js'
 import { type At, at, type Clock, type Definition, type FloatArray } from './rules/rule.js'
 import { isSchedule } from './schedules.js'
+import { stepInSlices } from './slices.js'
 import {
   flatten,
   type Gradients,
@@ -19,15 +20,20 @@ import {
 } from './tensors.js'
 import { lengthOf } from './typed-arrays.js'
 
-/** What is done to gradients before the rule sees them; norm first, then value. */
+/** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
-  /** The largest global norm: if ‖g‖ over all tensors is larger, g ← g·(norm/‖g‖), as in Optax. */
+  /**
+   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
+   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   */
   readonly norm?: number
-  /** The largest absolute value of an element. */
+  /** The largest absolute value of an element, > 0; none by default. */
   readonly value?: number
 }
 
+/** What an optimizer does around its rule, and where. */
 export interface OptimizerOptions {
+  /** Clips gradients; not by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
@@ -35,6 +41,11 @@ export interface OptimizerOptions {
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
   readonly instructionSet?: string
+  /**
+   * On how many threads the native engine runs, 1 to 256. By default the size decides, up to the
+   * number of cores; ANTIGRAD_THREADS in the environment fixes it too. No bit depends on it.
+   */
+  readonly threads?: number
 }
 
 type Named<N extends string, T> = { readonly [K in N]: T }
@@ -61,9 +72,17 @@ type StateArrays<R, T> = R extends { name: 'delayedStart'; rule: infer Inner }
 /** A tensor's state: live views, and how many updates it has had. */
 export type TensorState<R, T> = { readonly updates: number } & StateArrays<R, T>
 
+/** The state of each tensor, in the shape of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
   : { readonly [K in keyof P]: States<P[K], R> }
+
+/** The gradients of a step by tensor, undefined for those that are skipped. */
+type Present = readonly (FloatArray | undefined)[]
+/** A step with the gradients of the arena. */
+const ALL: Present = []
+/** A step without any gradient. */
+const NONE: Present = []
 
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
 interface Cohort {
@@ -95,6 +114,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly engine: EngineName
   /** Why this engine, and why not another. */
   readonly engineReasons: readonly string[]
+  /** On how many threads a step runs. */
+  readonly threads: number
 
   readonly #arena: Arena
   readonly #attach: (kernel: string) => Runner
@@ -114,31 +135,33 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /** Whether the cohorts cover every tensor, as they do in most runs for good. */
   #complete = false
   #updates = 0
+  #isBusy = false
   #state: unknown
   #lookahead: { readonly runner: Runner; readonly point: unknown } | undefined
 
   /**
    * @param params one Float32Array or Float64Array, or lists and records of them, nested as deep as
    * one likes, of one dtype; copied
-   * @param rule such as `adam({ lr: 1e-3 })`
+   * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
    * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
   constructor(params: P & Parameters, rule: R, options: OptimizerOptions = {}) {
-    const { clip, zeroGrads, engine, instructionSet } = checkOptions(options)
+    const { clip, zeroGrads, engine, forced } = checkOptions(options)
     const { simple, delay } = unwrap(rule)
     const { shape, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const definition = definitionOf(simple)
     const lengths = values.map(lengthOf)
     const arena = new Arena(dtype, lengths, definition.state(simple).length)
-    const choice = choose(arena, kernelNames.indexOf(definition.kernel(simple)), requested, instructionSet)
+    const choice = choose(arena, kernelNames.indexOf(definition.kernel(simple)), requested, forced)
 
     this.#arena = arena
-    this.#attach = (kernel) => choice.engine.attach(arena, kernelNames.indexOf(kernel), instructionSet)
+    this.#attach = (kernel) => choice.engine.attach(arena, kernelNames.indexOf(kernel), forced)
     this.#runner = choice.runner
     this.engine = choice.engine.name
     this.engineReasons = choice.reasons
+    this.threads = choice.runner.threads
     this.#shape = shape
     this.#clipNorm = clip.norm ?? Infinity
     this.#clipValue = clip.value ?? Infinity
@@ -174,7 +197,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
   get state(): States<P, R> {
-    this.#checkMemory()
+    this.#checkFree('state')
     const state =
       this.#state ??
       unflatten(this.#shape, (tensor) => {
@@ -202,30 +225,77 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * where a schedule gives a value out of its option's range. Nothing has changed then.
    */
   step(gradients?: Gradients<P>): void {
-    this.#step(gradients)
+    const tensors = this.#match('step', gradients)
+    if (tensors === NONE) return
+    const rule = this.#ruleAt(this.#updates)
+    this.#load(tensors)
+    if (this.#clipNorm === Infinity) {
+      this.#advance(rule, 1)
+    } else {
+      this.#runner.sumSquares()
+      this.#advance(rule, this.#clipScale(tensors))
+    }
+    this.#runner.step()
   }
 
-  #step(gradients: unknown): void {
-    this.#checkMemory()
-    let found: (FloatArray | undefined)[] | undefined
-    if (gradients !== undefined) {
-      found = new Array(this.#gradients.length).fill(undefined)
-      match(this.#shape, gradients, this.#gradients, found)
-      if (found.every((gradient) => gradient === undefined)) return
-    }
+  /**
+   * One update off the main thread: the same bits as `step`, and the event loop stays free.
+   *
+   * Gradients that are passed in are copied before this returns, so you may reuse or transfer them
+   * at once. Until the promise resolves, `params` and `grads` may be read (what is seen is partly
+   * updated) but not written. Without the addon it runs in slices on the main thread.
+   *
+   * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
+   * so do `step`, `set`, `state`, `zeroGrad` and `lookahead` meanwhile
+   */
+  async stepAsync(gradients?: Gradients<P>): Promise<void> {
+    const tensors = this.#match('stepAsync', gradients)
+    if (tensors === NONE) return
     const rule = this.#ruleAt(this.#updates)
-    if (found === undefined) {
-      if (!this.#complete) this.#layOut(() => true)
-    } else {
-      const complete = found.every((gradient) => gradient !== undefined)
-      if (!complete || !this.#complete) this.#layOut((tensor) => found[tensor] !== undefined)
-      found.forEach((gradient, i) => {
-        if (gradient !== undefined) this.#gradients[i].set(gradient)
-      })
+    this.#load(tensors)
+    const runner = this.#runner
+    this.#isBusy = true
+    try {
+      if (this.#clipNorm === Infinity) {
+        this.#advance(rule, 1)
+      } else {
+        if (runner.sumSquaresAsync === undefined) runner.sumSquares()
+        else await runner.sumSquaresAsync()
+        this.#advance(rule, this.#clipScale(tensors))
+      }
+      await (runner.stepAsync?.() ?? stepInSlices(this.#arena, runner))
+    } finally {
+      this.#isBusy = false
     }
+  }
 
-    const sign = rule.maximize ? -1 : 1
-    const scale = this.#clipNorm === Infinity ? sign : sign * this.#clipScale(found)
+  /** Checks that a step is possible, without any effect. */
+  #match(call: string, gradients: unknown): Present {
+    this.#checkFree(call)
+    if (gradients === undefined) return ALL
+    const found: (FloatArray | undefined)[] = new Array(this.#gradients.length).fill(undefined)
+    match(this.#shape, gradients, this.#gradients, found)
+    return found.some((gradient) => gradient !== undefined) ? found : NONE
+  }
+
+  /** Copies gradients into the arena and makes the segments of the tensors that have one. */
+  #load(tensors: Present): void {
+    if (tensors === ALL) {
+      if (!this.#complete) this.#layOut(() => true)
+      return
+    }
+    let missing = 0
+    for (let i = 0; i < tensors.length; i++) {
+      const gradient = tensors[i]
+      if (gradient === undefined) missing++
+      else this.#gradients[i].set(gradient)
+    }
+    if (missing > 0 || !this.#complete) this.#layOut((tensor) => tensors[tensor] !== undefined)
+  }
+
+  /** Counts the update and writes its coefficients; `clip` is the gradients' factor. */
+  #advance(rule: At<SimpleRule>, clip: number): void {
+    const scale = rule.maximize ? -clip : clip
     const l2 = this.#definition.l2?.(rule) ?? 0
     const cohorts = this.#cohorts
     for (let c = 0; c < cohorts.length; c++) {
@@ -239,12 +309,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       }
     }
     this.#updates++
-    this.#runner.step()
   }
 
   /** Sets all gradients in `grads` to 0. */
   zeroGrad(): void {
-    this.#checkMemory()
+    this.#checkFree('zeroGrad')
     this.#arena.plane(1).fill(0)
   }
 
@@ -256,6 +325,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * initialAccumulator); nothing has changed then
    */
   set(options: { readonly [option: string]: unknown }): void {
+    this.#checkFree('set')
     const changed = checked(this.#rule, options)
     const { kernel, state, initialState } = this.#definition
     const keeps = (of: (rule: SimpleRule) => unknown = () => null) => of(changed) === of(this.#rule)
@@ -273,7 +343,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * other rule `params` itself.
    */
   lookahead(): Views<P> {
-    this.#checkMemory()
+    this.#checkFree('lookahead')
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
     if (!this.#complete) this.#layOut(() => true)
@@ -292,8 +362,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return this.#lookahead.point as Views<P>
   }
 
-  /** The engines would write to an `ArrayBuffer` that is another's by now. */
-  #checkMemory(): void {
+  /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
+  #checkFree(call: string): void {
+    if (this.#isBusy) throw new BusyError(call)
     if (this.#arena.floats.length > 0) return
     const received = 'a detached one: its buffer was transferred'
     throw new TensorError('optimizer', 'an arena with its memory', received)
@@ -307,12 +378,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return this.#isScheduled ? at(this.#definition, this.#rule, t) : (this.#rule as At<SimpleRule>)
   }
 
-  /** min(1, norm/‖g‖), but NaN where a gradient is NaN. */
-  #clipScale(found: readonly (FloatArray | undefined)[] | undefined): number {
-    this.#runner.sumSquares()
+  /** min(1, norm/‖g‖), but NaN where a gradient is NaN, once the engine has written the sums. */
+  #clipScale(tensors: Present): number {
     let sum = 0
     for (let i = 0; i < this.#gradients.length; i++) {
-      if (found === undefined || found[i] !== undefined) sum += this.#arena.sumOfSquares(i)
+      if (tensors === ALL || tensors[i] !== undefined) sum += this.#arena.sumOfSquares(i)
     }
     const norm = Math.sqrt(sum)
     return norm <= this.#clipNorm ? 1 : this.#clipNorm / norm
@@ -359,13 +429,13 @@ function isScheduledRule(rule: SimpleRule): boolean {
 
 function checkOptions(options: OptimizerOptions) {
   if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
-  const { clip = {}, zeroGrads = false, engine, instructionSet, ...unknown } = options
+  const { clip = {}, zeroGrads = false, engine, instructionSet, threads, ...unknown } = options
   if (typeof clip !== 'object' || clip === null) throw new OptionError('clip', '{ norm, value }', clip)
   const { norm, value, ...unknownClip } = clip
   const positive = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) {
-    throw new OptionError('options', 'one of clip, zeroGrads, engine, instructionSet', stranger)
+    throw new OptionError('options', 'one of clip, zeroGrads, engine, instructionSet, threads', stranger)
   }
   const [strangerClip] = Object.keys(unknownClip)
   if (strangerClip !== undefined) throw new OptionError('clip', 'one of norm, value', strangerClip)
@@ -382,5 +452,5 @@ function checkOptions(options: OptimizerOptions) {
       throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
     }
   }
-  return { clip, zeroGrads, engine, instructionSet }
+  return { clip, zeroGrads, engine, forced: { instructionSet, threads: requestedThreads(threads) } }
 }

@@ -24,7 +24,7 @@ export type Scheduled = number | Schedule | ((t: number) => number)
 /**
  * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps`
  * updates. By default the first update has value/steps and update `steps` has all of it; with
- * `from: 0` the first update has 0, as in Optax.
+ * `from: 0` the first update has 0, as in Optax. (Goyal et al., 2017, section 2.2.)
  *
  * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
  */

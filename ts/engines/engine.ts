@@ -1,5 +1,6 @@
 import type { Arena } from '../arena.js'
 
+/** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Runs the steps of one arena, whose coefficients and gradients lie ready in it. */
@@ -8,6 +9,19 @@ export interface Runner {
   step(): void
   /** Writes the sum of squares of each tensor's gradient into the arena. */
   sumSquares(): void
+  /** The same off the main thread, where the engine can; the arena must be left alone meanwhile. */
+  readonly stepAsync?: () => Promise<void>
+  readonly sumSquaresAsync?: () => Promise<void>
+  /** On how many threads it runs. */
+  readonly threads: number
+}
+
+/** What the user has fixed of how an engine runs. */
+export interface Forced {
+  /** One of the report's instruction sets; the best one by default. */
+  readonly instructionSet?: string | undefined
+  /** How many threads; by size by default. */
+  readonly threads?: number | undefined
 }
 
 /** What an engine can do here. */
@@ -17,6 +31,8 @@ export interface EngineReport {
   readonly reasons: readonly string[]
   /** The instruction sets that it can use here, best last. */
   readonly instructionSets: readonly string[]
+  /** How many threads it can run at once. */
+  readonly threads: number
 }
 
 export interface Engine {
@@ -26,8 +42,7 @@ export interface Engine {
    * Makes a kernel ready for an arena; an arena may have several.
    *
    * @param kernel its number in the list of kernels
-   * @param instructionSet forces one of `report().instructionSets`
    * @throws Error where the engine cannot run this arena
    */
-  attach(arena: Arena, kernel: number, instructionSet: string | undefined): Runner
+  attach(arena: Arena, kernel: number, forced: Forced): Runner
 }

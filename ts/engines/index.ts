@@ -2,7 +2,7 @@
 
 import type { Arena } from '../arena.js'
 import { EngineError, messageOf, OptionError } from '../errors.js'
-import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
+import type { Engine, EngineName, EngineReport, Forced, Runner } from './engine.js'
 import { native } from './native.js'
 import { typescript } from './typescript.js'
 import { wasm } from './wasm.js'
@@ -13,7 +13,12 @@ export const engineNames = Object.keys(all) as readonly EngineName[]
 /** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
 export const NATIVE_FROM = 512
 
-/** For each engine whether it loaded, its instruction sets, and why not. */
+const MOST_THREADS = 256
+
+/**
+ * For each engine whether it loaded, its instruction sets, and why not. The first call loads them.
+ * The one in TypeScript is always available.
+ */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {
     native: native.report(),
@@ -27,6 +32,21 @@ export interface Choice {
   readonly runner: Runner
   /** Why this one, in the order in which engines were considered. */
   readonly reasons: readonly string[]
+}
+
+/** The number of threads that was asked for, by option or else by the environment variable. */
+export function requestedThreads(option: number | undefined): number | undefined {
+  const variable = globalThis.process?.env?.ANTIGRAD_THREADS || undefined
+  const threads = option === undefined && variable !== undefined ? Number(variable) : option
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+    const by = option === undefined ? 'the environment variable ANTIGRAD_THREADS' : 'threads'
+    throw new OptionError(
+      by,
+      `a whole number from 1 to ${MOST_THREADS}`,
+      option === undefined ? variable : option,
+    )
+  }
+  return threads
 }
 
 /** The engine that was asked for, by option or else by the environment variable. */
@@ -50,13 +70,13 @@ export function choose(
   arena: Arena,
   kernel: number,
   requested: { name: EngineName; by: string } | null,
-  instructionSet: string | undefined,
+  forced: Forced,
 ): Choice {
   if (requested !== null) {
     const { name, by } = requested
     try {
       const engine = all[name]
-      return { engine, runner: engine.attach(arena, kernel, instructionSet), reasons: [`${by} asked for it`] }
+      return { engine, runner: engine.attach(arena, kernel, forced), reasons: [`${by} asked for it`] }
     } catch (thrown) {
       throw new EngineError(name, [messageOf(thrown)])
     }
@@ -65,10 +85,10 @@ export function choose(
   const reasons = [`the optimizer has ${large ? 'at least' : 'fewer than'} ${NATIVE_FROM} parameters`]
   for (const engine of large ? [native, wasm] : [wasm, native]) {
     try {
-      return { engine, runner: engine.attach(arena, kernel, undefined), reasons }
+      return { engine, runner: engine.attach(arena, kernel, forced), reasons }
     } catch (thrown) {
       reasons.push(`${engine.name}: ${messageOf(thrown)}`)
     }
   }
-  return { engine: typescript, runner: typescript.attach(arena, kernel, undefined), reasons }
+  return { engine: typescript, runner: typescript.attach(arena, kernel, forced), reasons }
 }

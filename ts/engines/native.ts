@@ -1,13 +1,16 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
-import type { Engine } from './engine.js'
+import type { Engine, Forced } from './engine.js'
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, kernel: number, instructionSet?: string): object
+  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): object
   step(handle: object): void
+  stepAsync(handle: object): Promise<void>
   sumSquares(handle: object): void
+  sumSquaresAsync(handle: object): Promise<void>
+  cores(): number
   instructionSets(): string[]
   kernels(): string[]
 }
@@ -33,17 +36,33 @@ function load(): Loaded {
   return loaded
 }
 
+/** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
+const BYTES_A_THREAD = 1 << 21
+
 /** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
 export const native: Engine = {
   name: 'native',
   report() {
     const { addon, reasons } = load()
-    return { available: addon !== null, reasons, instructionSets: addon?.instructionSets() ?? [] }
+    return {
+      available: addon !== null,
+      reasons,
+      instructionSets: addon?.instructionSets() ?? [],
+      threads: addon?.cores() ?? 0,
+    }
   },
-  attach(arena: Arena, kernel: number, instructionSet: string | undefined) {
+  attach(arena: Arena, kernel: number, forced: Forced) {
     const { addon, reasons } = load()
     if (addon === null) throw new Error(reasons.join('; '))
-    const handle = addon.attach(arena.bytes(), kernel, instructionSet)
-    return { step: () => addon.step(handle), sumSquares: () => addon.sumSquares(handle) }
+    const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
+    const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
+    const handle = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
+    return {
+      threads,
+      step: () => addon.step(handle),
+      sumSquares: () => addon.sumSquares(handle),
+      stepAsync: () => addon.stepAsync(handle),
+      sumSquaresAsync: () => addon.sumSquaresAsync(handle),
+    }
   },
 }

@@ -27,7 +27,7 @@ function loopOf(kernel: number, dtype: Dtype): Loop {
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 export const typescript: Engine = {
   name: 'typescript',
-  report: () => ({ available: true, reasons: [], instructionSets: [] }),
+  report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
   attach(arena: Arena, kernel: number) {
     const { f } = dtypes[arena.dtype]
     const loop = loopOf(kernel, arena.dtype)
@@ -53,6 +53,7 @@ export const typescript: Engine = {
     }
 
     return {
+      threads: 1,
       step() {
         const zeroes = arena.zeroesGradients
         for (let number = 0; number < arena.segmentCount; number++) {

@@ -49,7 +49,8 @@ export const wasm: Engine = {
   name: 'wasm',
   report() {
     const { module, reasons } = compile()
-    return { available: module !== null, reasons, instructionSets: module === null ? [] : ['simd128'] }
+    const available = module !== null
+    return { available, reasons, instructionSets: available ? ['simd128'] : [], threads: available ? 1 : 0 }
   },
   attach(arena: Arena, kernel: number) {
     const { module, reasons } = compile()
@@ -62,7 +63,11 @@ export const wasm: Engine = {
     const check = (done: number) => {
       if (!done) throw new Error('the arena was overwritten')
     }
-    return { step: () => check(exports.step(handle)), sumSquares: () => check(exports.sum_squares(handle)) }
+    return {
+      threads: 1,
+      step: () => check(exports.step(handle)),
+      sumSquares: () => check(exports.sum_squares(handle)),
+    }
   },
 }
 

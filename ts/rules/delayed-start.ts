@@ -11,7 +11,8 @@ export interface DelayedStart {
 /**
  * Any rule with a delayed start: for the first `updates` updates of a tensor the rule collects its
  * statistics (moments, sums, velocity), and the parameters stay. Schedules and bias corrections
- * count these updates.
+ * count these updates. (A remedy for Adam's large first steps that Liu et al., 2020, section 3.1, try
+ * with 2000 updates; there the first moment waits too.)
  *
  * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
  * option out of its range

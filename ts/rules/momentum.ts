@@ -41,8 +41,8 @@ export const momentumDefinition: Definition<Momentum> = {
 }
 
 /**
- * Momentum, the heavy ball (Polyak, 1964), with the learning rate inside the velocity:
- * v ← α·v − η·g, θ ← θ + v. (Torch's form is `sgd({ momentum })`.)
+ * Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it), with
+ * the learning rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (Torch's is `sgd({ momentum })`.)
  *
  * - `lr` η ≥ 0, 1e-3; may be scheduled
  * - `momentum` α in [0, 1), 0.9; may be scheduled

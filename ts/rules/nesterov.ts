@@ -59,7 +59,7 @@ export const nesterovDefinition: Definition<Nesterov> = {
 }
 
 /**
- * Nesterov's momentum (Nesterov, 1983).
+ * Nesterov's momentum (Nesterov, 1983; as Sutskever et al., 2013, equations 3 and 4, write it).
  *
  * - `form: 'reparametrised'`, the default: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'
  * - `form: 'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at

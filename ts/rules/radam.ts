@@ -69,7 +69,8 @@ export const radamDefinition: Definition<RAdam> = {
     const bias2 = 1 - clock.product2
     const rhoInf = 2 / (1 - beta2) - 1
     const rho = rhoInf - (2 * clock.t * clock.product2) / bias2
-    const rectified = form === 'optax' ? rho >= threshold : rho > threshold
+    // At 4 r would be 0, or with β₂ = 0.6, where ρ ends there, 0/0.
+    const rectified = rho > 4 && (form === 'optax' ? rho >= threshold : rho > threshold)
     const r = rectified
       ? Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
       : 1

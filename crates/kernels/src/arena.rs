@@ -7,6 +7,7 @@ use std::fmt;
 use std::slice;
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
+use crate::reduce;
 use crate::rules::{self, MAX_COEFFICIENTS};
 use crate::update::{Preparation, Streams};
 
@@ -15,8 +16,14 @@ const LINE: usize = 64;
 /// Elements that are prepared at a time.
 const BLOCK: usize = 512;
 
+/// What `ts/arena.ts` must have as well: to be raised with any change of the layout, or of the order
+/// of a rule's coefficients.
+const LAYOUT: u32 = 1;
+
 #[repr(C)]
 struct Header {
+    layout: u32,
+    _unused: u32,
     /// Bytes of a number: 4 or 8.
     size: u32,
     /// Where the first plane begins, in lines.
@@ -53,6 +60,13 @@ struct Segment {
     row: [f64; MAX_COEFFICIENTS],
 }
 
+/// A stretch of a segment or of a tensor.
+pub struct Piece {
+    number: usize,
+    offset: usize,
+    length: usize,
+}
+
 /// A buffer for a block of either dtype.
 #[repr(align(64))]
 struct Scratch([f64; BLOCK]);
@@ -80,6 +94,12 @@ pub struct Arena {
     loops: Loops,
 }
 
+// SAFETY: the bytes are the arena's alone (see `new`), and what works on them from several threads
+// (`step_piece`, `square_piece`) works on stretches that do not overlap.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
 impl Arena {
     /// Reads the header at `base`, checks that all it speaks of lies within `bytes`, and finds the
     /// loops of the kernel of that number for an instruction set.
@@ -98,6 +118,9 @@ impl Arena {
         }
         // SAFETY: just checked, and any bits are a header.
         let header = unsafe { &*base.cast::<Header>() };
+        if header.layout != LAYOUT {
+            return Err(Fault("its layout differs"));
+        }
         let dtype = match header.size {
             4 => Dtype::Float32,
             8 => Dtype::Float64,
@@ -136,23 +159,46 @@ impl Arena {
         }
         for segment in segments {
             // SAFETY: just checked.
-            unsafe { self.update(segment) };
+            unsafe { self.update(segment, segment.offset as usize, segment.length as usize) };
         }
         Ok(())
     }
 
+    /// The same step in pieces of about `most` elements, for [`Self::step_piece`].
+    pub fn step_pieces(&self, most: usize) -> Result<Vec<Piece>, Fault> {
+        let most = most.next_multiple_of(LINE);
+        let mut pieces = Vec::new();
+        for (number, segment) in self.segments()?.iter().enumerate() {
+            self.check(segment.offset, segment.length)?;
+            let end = segment.offset as usize + segment.length as usize;
+            let starts = (segment.offset as usize..end).step_by(most);
+            pieces.extend(starts.map(|offset| Piece { number, offset, length: most.min(end - offset) }));
+        }
+        Ok(pieces)
+    }
+
+    /// Updates one piece in place. Any threads may do so with different ones: they do not overlap.
+    ///
     /// # Safety
-    /// The segment must have passed `check`.
-    unsafe fn update(&self, segment: &Segment) {
+    /// The piece must be of this arena's `step_pieces`, the header unchanged since, and no other
+    /// thread may have the same.
+    pub unsafe fn step_piece(&self, piece: &Piece) {
+        let segments = self.segments().unwrap_or_default();
+        // SAFETY: `step_pieces` checked it.
+        unsafe { self.update(&segments[piece.number], piece.offset, piece.length) };
+    }
+
+    /// # Safety
+    /// The stretch must be of the segment, which must have passed `check`.
+    unsafe fn update(&self, segment: &Segment, offset: usize, length: usize) {
         let zeroes = self.header().zeroes != 0;
         if segment.holds != 0 || zeroes || segment.preparation.is_needed() {
             // SAFETY: passed on.
-            unsafe { self.update_prepared(segment, zeroes) }
+            unsafe { self.update_prepared(segment, offset, length, zeroes) }
         } else {
-            let streams = self.streams(segment.offset as usize);
-            // SAFETY: `new` vouches for the planes, the caller for the segment, and the loops are of
+            // SAFETY: `new` vouches for the planes, the caller for the stretch, and the loops are of
             // an instruction set that this processor has.
-            unsafe { (self.loops.update)(&streams, &segment.row, segment.length as usize) }
+            unsafe { (self.loops.update)(&self.streams(offset), &segment.row, length) }
         }
     }
 
@@ -161,11 +207,11 @@ impl Arena {
     /// # Safety
     /// As for `update`.
     #[inline(never)]
-    unsafe fn update_prepared(&self, segment: &Segment, zeroes: bool) {
+    unsafe fn update_prepared(&self, segment: &Segment, offset: usize, length: usize, zeroes: bool) {
         let mut gradient = Scratch([0.0; BLOCK]);
         let mut parameters = Scratch([0.0; BLOCK]);
-        let end = segment.offset as usize + segment.length as usize;
-        for at in (segment.offset as usize..end).step_by(BLOCK) {
+        let end = offset + length;
+        for at in (offset..end).step_by(BLOCK) {
             let count = BLOCK.min(end - at);
             let mut streams = self.streams(at);
             let g = streams.g.cast_mut();
@@ -189,18 +235,51 @@ impl Arena {
 
     /// Writes the sum of the squares of each tensor's gradient into the table of tensors.
     pub fn sum_squares(&self) -> Result<(), Fault> {
-        // SAFETY: `new` found the table to fit; nothing else refers to it here.
-        let tensors = unsafe {
-            slice::from_raw_parts_mut(self.base.add(size_of::<Header>()).cast::<Tensor>(), self.tensors)
-        };
-        for tensor in tensors {
-            self.check(tensor.offset, tensor.length)?;
+        for number in 0..self.tensors {
+            let Tensor { offset, length, .. } = *self.tensor(number);
+            self.check(offset, length)?;
+        }
+        for number in 0..self.tensors {
+            let Tensor { offset, length, .. } = *self.tensor(number);
             // SAFETY: just checked; the instruction set is one that this processor has.
-            tensor.sum_of_squares = unsafe {
-                (self.loops.sum_of_squares)(self.streams(tensor.offset as usize).g, tensor.length as usize)
-            };
+            let sum =
+                unsafe { (self.loops.sum_of_squares)(self.streams(offset as usize).g, length as usize) };
+            self.set_sum_of_squares(number, sum);
         }
         Ok(())
+    }
+
+    /// The same sums in pieces, for [`Self::square_piece`]: the blocks that are added in order.
+    pub fn square_pieces(&self) -> Result<Vec<Piece>, Fault> {
+        let mut pieces = Vec::new();
+        for number in 0..self.tensors {
+            let Tensor { offset, length, .. } = *self.tensor(number);
+            self.check(offset, length)?;
+            let end = offset as usize + length as usize;
+            let starts = (offset as usize..end).step_by(reduce::BLOCK);
+            let piece = |offset| Piece { number, offset, length: reduce::BLOCK.min(end - offset) };
+            pieces.extend(starts.map(piece));
+        }
+        Ok(pieces)
+    }
+
+    /// The sum of the squares of one piece of the gradients.
+    ///
+    /// # Safety
+    /// The piece must be of this arena's `square_pieces`.
+    pub unsafe fn square_piece(&self, piece: &Piece) -> f64 {
+        // SAFETY: `square_pieces` checked it.
+        unsafe { (self.loops.sum_of_squares)(self.streams(piece.offset).g, piece.length) }
+    }
+
+    /// Adds up what `square_piece` gave for each of `pieces`, in their order, into the table.
+    pub fn add_squares(&self, pieces: &[Piece], sums: &[f64]) {
+        for number in 0..self.tensors {
+            self.set_sum_of_squares(number, 0.0);
+        }
+        for (piece, sum) in pieces.iter().zip(sums) {
+            self.set_sum_of_squares(piece.number, self.tensor(piece.number).sum_of_squares + sum);
+        }
     }
 
     /// The planes from the element at `offset` on.
@@ -215,6 +294,18 @@ impl Arena {
     fn header(&self) -> &Header {
         // SAFETY: `new` checked that it fits; any bits are a header.
         unsafe { &*self.base.cast() }
+    }
+
+    fn tensor(&self, number: usize) -> &Tensor {
+        assert!(number < self.tensors);
+        // SAFETY: `new` found as many to fit; any bits are a tensor.
+        unsafe { &*self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
+    }
+
+    fn set_sum_of_squares(&self, number: usize, sum: f64) {
+        let tensor = std::ptr::from_ref(self.tensor(number)).cast_mut();
+        // SAFETY: it is writable as all of the arena, and no reference to it is held.
+        unsafe { (&raw mut (*tensor).sum_of_squares).write(sum) };
     }
 
     fn segments(&self) -> Result<&[Segment], Fault> {

@@ -13,5 +13,5 @@ pub mod rules;
 mod update;
 pub mod vector;
 
-pub use arena::{Arena, Fault};
+pub use arena::{Arena, Fault, Piece};
 pub use dispatch::InstructionSet;

@@ -1,24 +1,56 @@
-//! The Node native addon: handles on arenas, and calls of the kernels. It knows no rule.
+//! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 
-use antigrad_kernels::{Arena, InstructionSet, rules};
-use napi::bindgen_prelude::{External, Uint8Array};
-use napi::{Error, Result};
+mod pool;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use antigrad_kernels::{Arena, Fault, InstructionSet, rules};
+use napi::bindgen_prelude::{AsyncTask, External, Object, Uint8Array};
+use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
+use pool::Pool;
+
+static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
+/// Environments (Node's main thread, its workers) that have loaded the addon and still live.
+static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Elements that a thread claims at a time.
+const PIECE: usize = 1 << 15;
+
+/// Ends the helpers with the last environment: Node may unload the addon then.
+#[napi(module_exports)]
+pub fn init(_exports: Object, env: Env) -> Result<()> {
+    ENVIRONMENTS.fetch_add(1, Ordering::AcqRel);
+    env.add_env_cleanup_hook((), |()| {
+        if ENVIRONMENTS.fetch_sub(1, Ordering::AcqRel) == 1 {
+            POOL.stop();
+        }
+    })?;
+    Ok(())
+}
+
+/// An arena and how many threads work on it.
+struct Steps {
+    arena: Arena,
+    threads: usize,
+}
 
 /// An arena whose bytes belong to JavaScript.
 pub struct Handle {
-    arena: Arena,
+    steps: Arc<Steps>,
     /// Keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves and
     /// cannot be detached while it cannot grow; for an `ArrayBuffer` the facade looks before each call.
     _bytes: Uint8Array,
 }
 
 /// A handle on the arena in `bytes`, whose header must be complete, for the kernel of that number;
-/// runs on the instruction set of that name, or on the best one.
+/// runs on the instruction set of that name, or on the best one, and on up to `threads` threads.
 #[napi]
 pub fn attach(
     mut bytes: Uint8Array,
     kernel: u32,
+    threads: u32,
     instruction_set: Option<String>,
 ) -> Result<External<Handle>> {
     let set = match instruction_set {
@@ -27,25 +59,38 @@ pub fn attach(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: the handle keeps the bytes alive and, see there, they neither move nor go away;
-    // JavaScript's thread is the only one that touches them, and it is in here during a step.
+    // SAFETY: the handle keeps the bytes alive and, see there, they neither move nor go away; the
+    // facade starts no second call while a step is under way.
     let arena = unsafe {
         let memory = bytes.as_mut();
         Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
     };
-    Ok(External::new(Handle { arena: arena.map_err(reason)?, _bytes: bytes }))
+    let steps = Steps { arena: arena.map_err(reason)?, threads: threads.max(1) as usize };
+    Ok(External::new(Handle { steps: Arc::new(steps), _bytes: bytes }))
 }
 
 /// Updates every segment of the arena in place.
 #[napi]
 pub fn step(handle: &External<Handle>) -> Result<()> {
-    handle.arena.step().map_err(reason)
+    handle.steps.step().map_err(reason)
+}
+
+/// The same, on another thread.
+#[napi]
+pub fn step_async(handle: &External<Handle>) -> AsyncTask<Call> {
+    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::step })
 }
 
 /// Writes the sum of squares of each tensor's gradient into the arena.
 #[napi]
 pub fn sum_squares(handle: &External<Handle>) -> Result<()> {
-    handle.arena.sum_squares().map_err(reason)
+    handle.steps.sum_squares().map_err(reason)
+}
+
+/// The same, on another thread.
+#[napi]
+pub fn sum_squares_async(handle: &External<Handle>) -> AsyncTask<Call> {
+    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::sum_squares })
 }
 
 /// The instruction sets that this processor runs, worst first.
@@ -54,10 +99,63 @@ pub fn instruction_sets() -> Vec<&'static str> {
     available().map(InstructionSet::name).collect()
 }
 
+/// How many threads can run at once here.
+#[napi]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}
+
 /// The kernels in the order of their numbers: the facade refuses an addon that has others.
 #[napi]
 pub fn kernels() -> Vec<&'static str> {
     rules::NAMES.to_vec()
+}
+
+impl Steps {
+    fn step(&self) -> std::result::Result<(), Fault> {
+        if self.threads == 1 {
+            return self.arena.step();
+        }
+        let pieces = self.arena.step_pieces(PIECE)?;
+        // SAFETY: the pool gives each piece to one thread.
+        POOL.run(self.threads, pieces.len(), &|number| unsafe { self.arena.step_piece(&pieces[number]) });
+        Ok(())
+    }
+
+    fn sum_squares(&self) -> std::result::Result<(), Fault> {
+        if self.threads == 1 {
+            return self.arena.sum_squares();
+        }
+        let pieces = self.arena.square_pieces()?;
+        let sums: Vec<AtomicU64> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
+        POOL.run(self.threads, pieces.len(), &|number| {
+            // SAFETY: the pieces are of this arena.
+            let sum = unsafe { self.arena.square_piece(&pieces[number]) };
+            sums[number].store(sum.to_bits(), Ordering::Relaxed);
+        });
+        let sums: Vec<f64> = sums.into_iter().map(|sum| f64::from_bits(sum.into_inner())).collect();
+        self.arena.add_squares(&pieces, &sums);
+        Ok(())
+    }
+}
+
+/// A call that runs on a thread of Node's pool. Node ends an environment only after it.
+pub struct Call {
+    steps: Arc<Steps>,
+    what: fn(&Steps) -> std::result::Result<(), Fault>,
+}
+
+impl Task for Call {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        (self.what)(&self.steps).map_err(reason)
+    }
+
+    fn resolve(&mut self, _: Env, output: ()) -> Result<()> {
+        Ok(output)
+    }
 }
 
 fn available() -> impl Iterator<Item = InstructionSet> {

@@ -1,0 +1,317 @@
+//! Kernels on arenas that are made by hand: the same bits at every instruction set, and no change
+//! by an arena that does not fit.
+
+use antigrad_kernels::{Arena, Fault, InstructionSet, rules::NAMES};
+use proptest::{prelude::*, test_runner::RngSeed};
+
+const LINE: usize = 64;
+/// In 32-bit whole numbers: a header, a tensor and a segment.
+const HEADER: usize = 8;
+const TENSOR: usize = 4;
+const SEGMENT: usize = 30;
+const PLANES: usize = 5;
+/// What lies between and behind the planes, where nothing may be written.
+const CANARY: u32 = 0xA5A5_A5A5;
+
+/// What is done to one segment, but for its kernel.
+#[derive(Clone, Debug)]
+struct Job {
+    scale: f64,
+    limit: f64,
+    l2: f64,
+    holds: bool,
+    zeroes: bool,
+    row: [f64; 10],
+}
+
+/// An arena's bytes: tensors of these lengths, and a segment for each.
+#[derive(Clone)]
+struct Memory {
+    words: Vec<u64>,
+    size: usize,
+    lengths: Vec<usize>,
+    offsets: Vec<usize>,
+    first_plane: usize,
+    distance: usize,
+    padded: usize,
+}
+
+impl Memory {
+    fn new(size: usize, lengths: &[usize], job: &Job) -> Self {
+        let mut offsets = Vec::new();
+        let mut plane_length = 0;
+        for length in lengths {
+            offsets.push(plane_length);
+            plane_length += length.next_multiple_of(LINE / size);
+        }
+        let tables = (HEADER + lengths.len() * (TENSOR + SEGMENT)) * 4;
+        let first_plane = tables.next_multiple_of(LINE);
+        let padded = plane_length * size;
+        let distance = padded + LINE;
+        let canaries = u64::from(CANARY) << 32 | u64::from(CANARY);
+        let words = vec![canaries; (first_plane + PLANES * distance) / 8];
+        let lengths = lengths.to_vec();
+        let mut memory = Self { words, size, lengths, offsets, first_plane, distance, padded };
+        let count = memory.lengths.len() as u32;
+        let header = [size, first_plane / LINE, distance / LINE, plane_length, PLANES].map(|x| x as u32);
+        memory.integers()[..HEADER]
+            .copy_from_slice(&[&header[..], &[count, count, u32::from(job.zeroes)]].concat());
+        for number in 0..memory.lengths.len() {
+            let place = [memory.offsets[number] as u32, memory.lengths[number] as u32];
+            let tensor = HEADER + number * TENSOR;
+            memory.integers()[tensor..tensor + 4].copy_from_slice(&[place[0], place[1], 0, 0]);
+            let segment = memory.segment(number);
+            let integers = [place[0], place[1], u32::from(job.holds), 0];
+            memory.integers()[segment..segment + 4].copy_from_slice(&integers);
+            let floats = [job.scale, job.limit, job.l2].into_iter().chain(job.row);
+            for (k, x) in floats.enumerate() {
+                memory.words[segment / 2 + 2 + k] = x.to_bits();
+            }
+        }
+        for plane in 0..PLANES {
+            let first = (first_plane + plane * distance) / 8;
+            memory.words[first..first + padded / 8].fill(0);
+        }
+        memory
+    }
+
+    /// Where segment `number` is, in 32-bit whole numbers.
+    fn segment(&self, number: usize) -> usize {
+        HEADER + self.lengths.len() * TENSOR + number * SEGMENT
+    }
+
+    fn integers(&mut self) -> &mut [u32] {
+        let length = self.words.len() * 2;
+        // SAFETY: twice as many of half the size, and any bits are a number.
+        unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().cast(), length) }
+    }
+
+    fn byte(&self, plane: usize, tensor: usize, i: usize) -> usize {
+        self.first_plane + plane * self.distance + (self.offsets[tensor] + i) * self.size
+    }
+
+    fn set(&mut self, plane: usize, tensor: usize, i: usize, x: f64) {
+        let at = self.byte(plane, tensor, i);
+        match self.size {
+            4 => self.integers()[at / 4] = (x as f32).to_bits(),
+            _ => self.words[at / 8] = x.to_bits(),
+        }
+    }
+
+    /// A number's bits; one pattern for all NaN.
+    fn bits(&mut self, plane: usize, tensor: usize, i: usize) -> u64 {
+        let at = self.byte(plane, tensor, i);
+        match self.size {
+            4 => {
+                let x = self.integers()[at / 4];
+                u64::from(if f32::from_bits(x).is_nan() { u32::MAX } else { x })
+            }
+            _ => {
+                let x = self.words[at / 8];
+                if f64::from_bits(x).is_nan() { u64::MAX } else { x }
+            }
+        }
+    }
+
+    /// The words that no kernel may write to: the tables, and what is not in a plane.
+    fn outside(&self) -> Vec<u64> {
+        let is_inside =
+            |byte: usize| byte >= self.first_plane && (byte - self.first_plane) % self.distance < self.padded;
+        (0..self.words.len()).filter(|i| !is_inside(i * 8)).map(|i| self.words[i]).collect()
+    }
+
+    fn arena(&mut self, kernel: usize, set: InstructionSet) -> Result<Arena, Fault> {
+        let bytes = self.words.len() * 8;
+        // SAFETY: the words are there, aligned, and nothing else uses them during a call.
+        unsafe { Arena::new(self.words.as_mut_ptr().cast(), bytes, kernel, set) }
+    }
+}
+
+fn sets() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.iter().copied().filter(|set| set.is_available())
+}
+
+fn kernel(name: &str) -> usize {
+    NAMES.iter().position(|known| *known == name).expect("a kernel's name")
+}
+
+const PLAIN: Job = Job {
+    scale: 1.0,
+    limit: f64::INFINITY,
+    l2: 0.0,
+    holds: false,
+    zeroes: false,
+    row: [0.5, 0.25, 0.125, 1e-3, 0.9, 0.1, 0.99, 0.01, 0.0, 0.0],
+};
+
+/// Mostly ordinary numbers, and any bits at all of either dtype.
+fn number() -> impl Strategy<Value = f64> {
+    use prop::num::{f32, f64};
+    prop_oneof![
+        6 => -2.0..2.0,
+        1 => prop::sample::select(vec![0.0, -0.0, 1e-45, 1e-23, -1e-170, 1e25]),
+        1 => f32::ANY.prop_map(f64::from),
+        1 => f64::ANY,
+    ]
+}
+
+/// Half of them use the gradient as it is.
+fn job() -> impl Strategy<Value = Job> {
+    use prop::sample::select;
+    let coefficient = prop_oneof![6 => 0.0..1.0, 1 => Just(0.0), 1 => Just(1.0)];
+    let row = prop::array::uniform10(coefficient);
+    let scale = select(vec![1.0, -1.0, 0.3, f64::NAN]);
+    let limit = select(vec![f64::INFINITY, 0.5, 1e-60]);
+    let l2 = select(vec![0.0, 0.1, 1e-60]);
+    (row, any::<[bool; 3]>(), scale, limit, l2).prop_map(|(row, [plain, holds, zeroes], scale, limit, l2)| {
+        let prepared = Job { scale, limit, l2, holds, zeroes, row };
+        if plain { Job { row, ..PLAIN } } else { prepared }
+    })
+}
+
+const LONGEST: usize = 65;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_the_scalar_one(
+        numbers in prop::collection::vec(number(), PLANES * LONGEST),
+        job in job(),
+    ) {
+        for (number, name) in NAMES.iter().enumerate() {
+            for (size, length) in [4, 8].into_iter().flat_map(|size| (0..=LONGEST).map(move |n| (size, n))) {
+                let mut start = Memory::new(size, &[length], &job);
+                for (k, x) in numbers.iter().enumerate().filter(|(k, _)| k % LONGEST < length) {
+                    start.set(k / LONGEST, 0, k % LONGEST, *x);
+                }
+                let mut expected: Option<Memory> = None;
+                for set in sets() {
+                    let mut memory = start.clone();
+                    memory.arena(number, set).and_then(|arena| arena.step()).expect("it fits");
+                    let place = format!("{name}, {size} bytes, {}, length {length}", set.name());
+                    prop_assert!(memory.outside() == start.outside(), "written outside: {place}");
+                    let Some(expected) = &mut expected else {
+                        expected = Some(memory);
+                        continue;
+                    };
+                    for (plane, i) in (0..PLANES).flat_map(|plane| (0..length).map(move |i| (plane, i))) {
+                        let (ours, theirs) = (memory.bits(plane, 0, i), expected.bits(plane, 0, i));
+                        prop_assert_eq!(ours, theirs, "{}, plane {}, index {}", &place, plane, i);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The order that `reduce.rs` states, written out for one element after the other.
+fn sum_of_squares(values: &[f64]) -> f64 {
+    let block = |block: &[f64]| {
+        let mut sums = [0.0; 16];
+        for (i, x) in block.iter().enumerate() {
+            sums[i % 16] += x * x;
+        }
+        let eight: [f64; 8] = std::array::from_fn(|i| sums[i] + sums[i + 8]);
+        let four: [f64; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    };
+    values.chunks(16384).map(block).fold(0.0, |total, sum| total + sum)
+}
+
+#[test]
+fn sums_of_squares_have_the_stated_order_at_every_instruction_set() {
+    let lengths: Vec<usize> = (0..=LONGEST).chain([16383, 16384, 16385, 40003]).collect();
+    for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
+        let mut memory = Memory::new(size, &lengths, &PLAIN);
+        let mut expected = Vec::new();
+        for (tensor, &length) in lengths.iter().enumerate() {
+            // Their squares are of very different sizes, so that the order shows in the last bits.
+            let x = |i: usize| f64::from(((i * 7919) as f64).sin() as f32) * [1.0, 1e-3, 40.0][i % 3];
+            let values: Vec<f64> = (0..length).map(|i| f64::from(x(i) as f32)).collect();
+            values.iter().enumerate().for_each(|(i, x)| memory.set(1, tensor, i, *x));
+            expected.push(sum_of_squares(&values));
+        }
+        let arena = memory.arena(kernel("Adam"), set).expect("it fits");
+        arena.sum_squares().expect("it fits");
+        for (tensor, &expected) in expected.iter().enumerate() {
+            let sum = f64::from_bits(memory.words[(HEADER + tensor * TENSOR) / 2 + 1]);
+            assert_eq!(sum, expected, "{size} bytes, {}, length {}", set.name(), lengths[tensor]);
+        }
+    }
+}
+
+/// Two tensors of 20 and 40 float32: planes of 80 numbers, 5 lines, and a distance of 6.
+fn two() -> Memory {
+    let mut memory = Memory::new(4, &[20, 40], &Job { zeroes: true, ..PLAIN });
+    (0..20).for_each(|i| memory.set(1, 0, i, 1.0));
+    memory
+}
+
+#[test]
+fn an_arena_that_does_not_fit_is_refused() {
+    let (adam, set) = (kernel("Adam"), InstructionSet::best());
+    let first = two().first_plane as u32 / 64;
+    let fields: [(&str, &[u32]); 6] = [
+        ("size", &[0, 3, 16, u32::MAX]),
+        ("first plane", &[0, first - 1, first + 2, u32::MAX]),
+        ("distance", &[0, 4, 7, u32::MAX]),
+        ("plane length", &[79, 112, u32::MAX, u32::MAX - 15]),
+        ("planes", &[0, 3, 6, u32::MAX]),
+        ("tensors", &[4, u32::MAX]),
+    ];
+    assert!(two().arena(adam, set).is_ok());
+    for (at, (field, values)) in fields.into_iter().enumerate() {
+        for &value in values {
+            let mut memory = two();
+            memory.integers()[at] = value;
+            assert!(memory.arena(adam, set).is_err(), "{field} {value}");
+        }
+    }
+    assert!(two().arena(NAMES.len(), set).is_err(), "no such kernel");
+    let mut memory = two();
+    let (base, bytes) = (memory.words.as_mut_ptr().cast::<u8>(), memory.words.len() * 8);
+    for (skipped, left) in [(0, bytes - 64 - 1), (0, 31), (0, 0), (4, bytes - 4)] {
+        // SAFETY: these bytes are there; that they are too few or not aligned is what it must see.
+        let arena = unsafe { Arena::new(base.add(skipped), left, adam, set) };
+        assert!(arena.is_err(), "{left} bytes from {skipped}");
+    }
+}
+
+#[test]
+fn a_step_that_does_not_fit_changes_nothing() {
+    let [first, second] = [0, 1].map(|number| two().segment(number));
+    for (at, value) in [
+        (6, 3),                  // more segments than tensors
+        (first, 1),              // an offset that is not on a line's border
+        (first + 1, 81),         // a length
+        (second, 96),            // an offset
+        (second + 1, 49),        // a length from an offset
+        (second + 1, u32::MAX),  // a sum that overflows
+        (second, u32::MAX - 15), // another
+    ] {
+        let mut memory = two();
+        memory.integers()[at] = value;
+        let before = memory.words.clone();
+        let arena = memory.arena(kernel("Adam"), InstructionSet::best()).expect("the planes fit");
+        assert!(arena.step().is_err(), "{value} at {at}");
+        assert!(memory.words == before, "{value} at {at}");
+    }
+}
+
+#[test]
+fn sums_of_squares_that_do_not_fit_change_nothing() {
+    for (at, value) in [(0, 1), (1, 81), (TENSOR, 96), (TENSOR + 1, u32::MAX)] {
+        let mut memory = two();
+        memory.integers()[HEADER + at] = value;
+        let before = memory.words.clone();
+        let arena = memory.arena(kernel("Adam"), InstructionSet::best()).expect("the planes fit");
+        assert!(arena.sum_squares().is_err(), "{value} at {at}");
+        assert!(memory.words == before, "{value} at {at}");
+    }
+}

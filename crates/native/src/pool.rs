@@ -1,0 +1,165 @@
+//! Threads that help with a step and then wait for the next one.
+//!
+//! Work is a number of pieces that are claimed one by one, by the caller too: a helper that wakes
+//! up late, or never, costs nothing. A helper that has nothing to do spins for [`SPIN`], so that
+//! steps in quick succession find it awake, and then sleeps.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a helper spins before it sleeps; a sleeping one takes some 25 µs to wake.
+const SPIN: Duration = Duration::from_micros(50);
+/// In `Shared::gate`: nobody may enter.
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// Pieces to be done; lives on the caller's stack while the gate is open or helpers are inside.
+struct Job<'a> {
+    piece: &'a (dyn Fn(usize) + Sync),
+    next: AtomicUsize,
+    count: usize,
+}
+
+impl Job<'_> {
+    fn work(&self) {
+        loop {
+            let number = self.next.fetch_add(1, Relaxed);
+            if number >= self.count {
+                return;
+            }
+            (self.piece)(number);
+        }
+    }
+}
+
+struct Shared {
+    /// Counts jobs; helpers look at it while they wait.
+    generation: AtomicU32,
+    job: AtomicPtr<Job<'static>>,
+    /// How many helpers work at the job, or `CLOSED` with those that have yet to leave.
+    gate: AtomicUsize,
+    /// How many helpers may work at the job.
+    invited: AtomicUsize,
+    stop: AtomicBool,
+}
+
+pub struct Pool {
+    shared: Arc<Shared>,
+    /// Held during a job: there is one at a time.
+    helpers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Pool {
+    pub fn new() -> Self {
+        let shared = Shared {
+            generation: AtomicU32::new(0),
+            job: AtomicPtr::default(),
+            gate: AtomicUsize::new(CLOSED),
+            invited: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+        };
+        Self { shared: Arc::new(shared), helpers: Mutex::default() }
+    }
+
+    /// Calls `piece` once for each number below `count`, on up to `threads` threads. While another
+    /// job runs, the caller does all of it alone.
+    pub fn run(&self, threads: usize, count: usize, piece: &(dyn Fn(usize) + Sync)) {
+        let mut job = Job { piece, next: AtomicUsize::new(0), count };
+        let helpers = match self.helpers.try_lock() {
+            Ok(helpers) if threads > 1 && count > 1 => helpers,
+            Ok(_) | Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => return job.work(),
+        };
+        let helpers = self.enough(helpers, threads - 1);
+        let shared = &*self.shared;
+        shared.job.store((&raw mut job).cast(), Relaxed);
+        shared.invited.store(threads - 1, Relaxed);
+        shared.gate.store(0, Release);
+        shared.generation.fetch_add(1, Release);
+        for helper in helpers.iter().take(threads - 1) {
+            helper.thread().unpark();
+        }
+        job.work();
+        // From here on nobody enters; `job` may go once those inside have left.
+        let mut inside = shared.gate.fetch_or(CLOSED, AcqRel) & !CLOSED;
+        let mut spins = 0;
+        while inside > 0 {
+            spins += 1;
+            if spins % 1024 == 0 {
+                thread::yield_now()
+            } else {
+                std::hint::spin_loop()
+            }
+            inside = shared.gate.load(Acquire) & !CLOSED;
+        }
+    }
+
+    /// Starts helpers until there are `count`; fewer, if the system gives no more threads.
+    fn enough<'a>(
+        &'a self,
+        mut helpers: std::sync::MutexGuard<'a, Vec<JoinHandle<()>>>,
+        count: usize,
+    ) -> std::sync::MutexGuard<'a, Vec<JoinHandle<()>>> {
+        while helpers.len() < count {
+            let (shared, number) = (self.shared.clone(), helpers.len());
+            let seen = shared.generation.load(Relaxed);
+            let builder = thread::Builder::new().name("antigrad".into()).stack_size(256 * 1024);
+            match builder.spawn(move || shared.help(number, seen)) {
+                Ok(helper) => helpers.push(helper),
+                Err(_) => break,
+            }
+        }
+        helpers
+    }
+
+    /// Ends all helpers and waits for them. `run` starts new ones.
+    pub fn stop(&self) {
+        let mut helpers = self.helpers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.shared.stop.store(true, Release);
+        for helper in helpers.drain(..) {
+            helper.thread().unpark();
+            // A helper cannot panic: the addon aborts on panics.
+            let _ = helper.join();
+        }
+        self.shared.stop.store(false, Release);
+    }
+}
+
+impl Shared {
+    fn help(&self, number: usize, mut seen: u32) {
+        while let Some(generation) = self.wait(seen) {
+            seen = generation;
+            if number >= self.invited.load(Acquire) {
+                continue;
+            }
+            let enter = |gate| if gate & CLOSED == 0 { Some(gate + 1) } else { None };
+            if self.gate.fetch_update(AcqRel, Acquire, enter).is_ok() {
+                // SAFETY: the gate was open, so the caller waits in `run`, where the job is, until
+                // this helper has left.
+                unsafe { &*self.job.load(Acquire) }.work();
+                self.gate.fetch_sub(1, Release);
+            }
+        }
+    }
+
+    /// The next generation after `seen`; None when all is to stop.
+    fn wait(&self, seen: u32) -> Option<u32> {
+        let start = Instant::now();
+        loop {
+            for _ in 0..64 {
+                let generation = self.generation.load(Acquire);
+                if generation != seen {
+                    return Some(generation);
+                }
+                std::hint::spin_loop();
+            }
+            if self.stop.load(Acquire) {
+                return None;
+            }
+            if start.elapsed() > SPIN {
+                // An unpark before this makes it return at once, so no job is slept through.
+                thread::park();
+            }
+        }
+    }
+}

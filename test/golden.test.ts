@@ -1,0 +1,150 @@
+/**
+ * The rules are those of PyTorch and Optax: their trajectories, on every engine. `data/golden.json`
+ * has open loops, fourteen given gradients (some zero, late, tiny or oscillating) and the parameters
+ * after each, and closed loops on Rosenbrock's function, every hundredth point of 5000 updates.
+ */
+
+import { readFileSync } from 'node:fs'
+import {
+  adagrad,
+  adam,
+  adamw,
+  type Clip,
+  gradientDescent,
+  momentum,
+  nesterov,
+  Optimizer,
+  type Rule,
+  radam,
+  rmsprop,
+  rosenbrock,
+  sgd,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import type { Dtype } from './helpers.js'
+import { array, variants } from './support.js'
+
+interface Entry {
+  readonly system: string
+  readonly name: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly dtype?: Dtype
+}
+
+interface OpenLoop extends Entry {
+  readonly dtype: Dtype
+  readonly initial: readonly number[]
+  readonly gradients: readonly (readonly number[])[]
+  readonly parameters: readonly (readonly number[])[]
+}
+
+interface ClosedLoop extends Entry {
+  readonly start: readonly number[]
+  readonly everyNth: number
+  readonly points: readonly (readonly number[])[]
+}
+
+const golden: { openLoop: OpenLoop[]; rosenbrock: ClosedLoop[] } = JSON.parse(
+  readFileSync(new URL('data/golden.json', import.meta.url), 'utf8'),
+)
+
+type MakeRule = (options: never) => Rule
+
+const rules: Readonly<Record<string, MakeRule>> = {
+  'torch.optim.SGD': sgd,
+  'torch.optim.Adagrad': adagrad,
+  'torch.optim.RMSprop': rmsprop,
+  'torch.optim.Adam': adam,
+  'torch.optim.AdamW': adamw,
+  'torch.optim.RAdam': radam,
+  'optax radam': (options: object) => radam({ form: 'optax', ...options }),
+  'optax adam+clipByGlobalNorm': adam,
+  'optax sgd+clipByValue': sgd,
+}
+
+/**
+ * The essay's forms visit the same points as Torch's SGD while the learning rate is constant. They
+ * round other things, v instead of b, and so they are compared in float64 alone.
+ */
+const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
+  gradientDescent: [gradientDescent],
+  momentum: [momentum],
+  nesterov: (['reparametrised', 'shifted'] as const).map(
+    (form) =>
+      ({ lr, momentum }: { lr: number; momentum: number }) =>
+        nesterov({ lr, momentum, form }),
+  ),
+}
+
+const newNames: Readonly<Record<string, string>> = {
+  b1: 'beta1',
+  b2: 'beta2',
+  weight_decay: 'weightDecay',
+  decoupled_weight_decay: 'decoupledWeightDecay',
+  lr_decay: 'lrDecay',
+  initial_accumulator_value: 'initialAccumulator',
+}
+
+/** Our rules for an entry, and how it clips. */
+function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
+  const { betas, max_norm: norm, max_delta: value, ...rest } = options
+  const renamed = Object.fromEntries(Object.entries(rest).map(([key, x]) => [newNames[key] ?? key, x]))
+  if (Array.isArray(betas)) Object.assign(renamed, { beta1: betas[0], beta2: betas[1] })
+  const essay = dtype === 'float32' ? undefined : essayRules[name]
+  const makers = [rules[system] ?? rules[`${system} ${name}`], ...(essay ?? [])]
+  return {
+    ours: makers.map((make) => make(renamed as never)),
+    clip: Object.fromEntries(Object.entries({ norm, value }).filter(([, x]) => x !== undefined)),
+  }
+}
+
+/** What valid implementations may differ by, given the largest |θᵢ| so far. */
+function tolerance({ dtype, name }: { dtype: Dtype; name: string }, largest: number): number {
+  if (dtype === 'float32') return 4 * 2 ** (Math.floor(Math.log2(largest)) - 23)
+  // RAdam's ρ is a small difference of large numbers.
+  return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)
+}
+
+// Points are compared where the gradient is taken: the shifted form's own are elsewhere.
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  test.each(golden.openLoop)('open loop: $system $name $dtype', (entry) => {
+    const { ours, clip } = translated(entry)
+    for (const rule of ours) {
+      const optimizer = new Optimizer(array(entry.dtype, entry.initial), rule, { clip, ...engine })
+      const largest = entry.initial.map(Math.abs)
+      entry.gradients.forEach((gradient, step) => {
+        optimizer.step(array(entry.dtype, gradient))
+        const point = optimizer.lookahead()
+        entry.parameters[step].forEach((expected, i) => {
+          largest[i] = Math.max(largest[i], Math.abs(expected))
+          const place = `${rule.name}, step ${step}, index ${i}`
+          expect(Math.abs(point[i] - expected), place).toBeLessThanOrEqual(tolerance(entry, largest[i]))
+        })
+      })
+    }
+  })
+
+  test.each(golden.rosenbrock)('closed loop: $system $name', ({ start, points, everyNth, ...entry }) => {
+    const objective = rosenbrock()
+    for (const rule of translated(entry).ours) {
+      const optimizer = new Optimizer(Float64Array.from(start), rule, engine)
+      // RMSProp's steps do not shrink, and so its late points depend on rounding.
+      const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
+      for (const [number, point] of points.entries()) {
+        for (let t = 0; number > 0 && t < everyNth; t++) {
+          objective.gradient(optimizer.lookahead(), optimizer.grads)
+          optimizer.step()
+        }
+        const off = distance(optimizer.lookahead(), point)
+        if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
+      }
+      // Where it starts 1e-14 away, RMSProp's end is nearer to the minimum or farther by 4e-4.
+      const [ours, theirs] = [optimizer.lookahead(), points[points.length - 1]].map((x) =>
+        distance(x, [1, 1]),
+      )
+      expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)
+    }
+  })
+})
+
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => Math.hypot(a[0] - b[0], a[1] - b[1])

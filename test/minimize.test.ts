@@ -1,0 +1,316 @@
+/** minimize() and the objectives that come with it. */
+
+import {
+  adam,
+  bowl,
+  gradientDescent,
+  type MinimizeOptions,
+  minimize,
+  nesterov,
+  type Objective,
+  type Rule,
+  rosenbrock,
+  type TestObjective,
+} from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { dtypes, engineNames, inBits, inChild, rules } from './helpers.js'
+
+const start = [-1.5, 2]
+
+/** The same points each time. */
+const always = { seed: 1, numRuns: 300 }
+const numbers = (limit: number, length: { minLength: number; maxLength: number }) =>
+  fc.array(fc.double({ min: -limit, max: limit, noNaN: true }), length)
+
+const objectives: [title: string, make: fc.Arbitrary<TestObjective>, fewest: number][] = [
+  [
+    'rosenbrock',
+    fc
+      .record({
+        a: fc.double({ min: -3, max: 3, noNaN: true }),
+        b: fc.double({ min: 0, max: 200, noNaN: true }),
+      })
+      .map(rosenbrock),
+    2,
+  ],
+  ['bowl', fc.double({ min: 1, max: 1000, noNaN: true }).map((condition) => bowl({ condition })), 1],
+]
+
+describe.each(objectives)('%s', (name, make, fewest) => {
+  const points = numbers(4, { minLength: fewest, maxLength: 8 })
+
+  test('its gradient is that of its value', () => {
+    fc.assert(
+      fc.property(make, points, (objective, x) => {
+        // What is in `out` before does not matter.
+        const out = x.map(() => NaN)
+        objective.gradient(x, out)
+        x.forEach((center, i) => {
+          const h = 2 ** -14
+          const at = (xi: number) => objective.value(x.with(i, xi))
+          const difference = (at(center + h) - at(center - h)) / (2 * h)
+          // The third derivatives are below 24·200·4 and times h²/6; values below 10⁶ round by 1e-10/h.
+          expect(Math.abs(out[i] - difference)).toBeLessThan(2e-5)
+        })
+      }),
+      always,
+    )
+  })
+
+  test('its minimum is 0, where it says', () => {
+    fc.assert(
+      fc.property(points, ({ length }) => {
+        const objective = name === 'bowl' ? bowl() : rosenbrock()
+        const x = objective.minimizer(length)
+        const out = new Float64Array(length).fill(NaN)
+        objective.gradient(x, out)
+        expect(objective.value(x)).toBe(0)
+        expect([...out].map(Math.abs)).toEqual(Array(length).fill(0))
+      }),
+      always,
+    )
+    fc.assert(
+      fc.property(make, points, (objective, x) => objective.value(x) >= 0),
+      always,
+    )
+    const skewed = rosenbrock({ a: -1.5, b: 7 })
+    expect(skewed.value(skewed.minimizer(2))).toBe(0)
+  })
+})
+
+test('the textbook numbers', () => {
+  expect(rosenbrock().value([-1.2, 1])).toBeCloseTo(24.2, 12)
+  expect(rosenbrock().value([0, 0, 0])).toBe(2)
+  expect(rosenbrock({ a: 2, b: 10 }).value([0, 1])).toBe(14)
+  expect(bowl({ condition: 9 }).value([1, 1, 1])).toBe((1 + 5 + 9) / 2)
+  expect(bowl({ condition: 9 }).value([2])).toBe(18)
+})
+
+describe('gradients', () => {
+  const value = (x: ArrayLike<number>) => rosenbrock().value(x)
+
+  test('the result says whether they were given', () => {
+    const gradient = rosenbrock().gradient
+    const options = { maxIterations: 1 }
+    expect(minimize({ value, gradient }, start, adam(), options).gradient).toBe('given')
+    expect(minimize({ value }, start, adam(), options).gradient).toBe('central-differences')
+    expect(minimize(value, start, adam(), options).gradient).toBe('central-differences')
+  })
+
+  test('central differences are close to them', () => {
+    fc.assert(
+      fc.property(numbers(3, { minLength: 2, maxLength: 6 }), (x) => {
+        // Gradient descent with η = 1 moves by what it took for the gradient.
+        const moved = minimize(value, x, gradientDescent({ lr: 1 }), { maxIterations: 1 }).x
+        const out = new Float64Array(x.length)
+        rosenbrock().gradient(x, out)
+        out.forEach((exact, i) => {
+          expect(Math.abs(x[i] - moved[i] - exact)).toBeLessThan(1e-6)
+        })
+      }),
+      always,
+    )
+  })
+
+  test('central differences cost 2n values an update and lead to the same place', () => {
+    let calls = 0
+    const counts = (x: ArrayLike<number>) => {
+      calls++
+      return bowl({ condition: 10 }).value(x)
+    }
+    const options = { maxIterations: 5000, tolerance: 1e-10 }
+    const rule = gradientDescent({ lr: 0.1 })
+    const differences = minimize(counts, [3, -2, 1], rule, options)
+    const given = minimize(bowl({ condition: 10 }), [3, -2, 1], rule, options)
+    expect(calls).toBe(6 * differences.iterations + 1)
+    expect([differences.reason, given.reason]).toEqual(['converged', 'converged'])
+    for (const xi of [...differences.x, ...given.x]) expect(Math.abs(xi)).toBeLessThan(1e-8)
+  })
+
+  test('are taken at the lookahead where the rule wants that', () => {
+    const seen: number[][] = []
+    const objective: Objective = {
+      value: (x) => x[0] * x[0],
+      gradient: (x, out) => {
+        seen.push([x[0]])
+        out[0] = 2 * x[0]
+      },
+    }
+    const rule = nesterov({ lr: 0.125, momentum: 0.5, form: 'shifted' })
+    const { x } = minimize(objective, [1], rule, { maxIterations: 2 })
+    // v = −.25, θ = .75, θ + v/2 = .625; v = −.125 − .15625, θ = .46875
+    expect(seen).toEqual([[1], [0.625]])
+    expect([...x]).toEqual([0.46875])
+  })
+
+  test('an objective may be an object with a this', () => {
+    class Parabola {
+      #center = 2
+      value(x: ArrayLike<number>) {
+        return (x[0] - this.#center) ** 2
+      }
+      gradient(x: ArrayLike<number>, out: { [i: number]: number }) {
+        out[0] = 2 * (x[0] - this.#center)
+      }
+    }
+    const { x, gradient } = minimize(new Parabola(), [0], gradientDescent({ lr: 0.25 }))
+    expect(gradient).toBe('given')
+    expect(x[0]).toBeCloseTo(2, 7)
+  })
+})
+
+describe('starting points and dtypes', () => {
+  const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
+    minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
+
+  test('a list is float64 unless told otherwise, an array keeps its type', () => {
+    expect(once([1, 2])).toBeInstanceOf(Float64Array)
+    expect(once([1, 2], { dtype: 'float32' })).toBeInstanceOf(Float32Array)
+    expect(once(Float32Array.of(1, 2))).toBeInstanceOf(Float32Array)
+    expect(once(Float32Array.of(1, 2), { dtype: 'float64' })).toBeInstanceOf(Float64Array)
+    expect(once(Float64Array.of(1, 2), { dtype: 'float32' })).toBeInstanceOf(Float32Array)
+  })
+
+  test('the start is not touched, and the result is a copy of its own', () => {
+    for (const x of [[1, 2], Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
+      let live: Float32Array | Float64Array | undefined
+      const result = minimize(bowl(), x, adam({ lr: 1 }), {
+        maxIterations: 3,
+        callback: (params) => {
+          live = params
+        },
+      })
+      expect([...x]).toEqual([1, 2])
+      expect(result.x).toEqual(live)
+      expect(result.x.buffer).not.toBe(live?.buffer)
+    }
+  })
+
+  test('in float32 each point is one of float32', () => {
+    const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
+      dtype: 'float32',
+      maxIterations: 20_000,
+      tolerance: 1e-8,
+      callback: (x) => {
+        expect(x).toBeInstanceOf(Float32Array)
+      },
+    })
+    expect(single.reason).toBe('converged')
+    for (const xi of single.x) expect(Math.abs(xi - 1)).toBeLessThan(1e-3)
+  })
+})
+
+describe('stopping', () => {
+  const run = (options: MinimizeOptions, rule: Rule = adam({ lr: 0.05 })) =>
+    minimize(rosenbrock(), start, rule, options)
+
+  test('no iterations at all', () => {
+    let calls = 0
+    const value = (x: ArrayLike<number>) => {
+      calls++
+      return x[0]
+    }
+    const result = minimize(value, [3], adam(), { maxIterations: 0 })
+    expect(result).toMatchObject({ value: 3, iterations: 0, reason: 'max-iterations', change: NaN })
+    expect([...result.x]).toEqual([3])
+    expect(calls).toBe(1)
+  })
+
+  test('after maxIterations', () => {
+    const result = run({ maxIterations: 17 })
+    expect(result).toMatchObject({ iterations: 17, reason: 'max-iterations' })
+    expect(result.value).toBe(rosenbrock().value(result.x))
+    expect(run({ tolerance: 0 }).iterations).toBe(10_000)
+  })
+
+  test('a tolerance of 0 is never met, a larger one sooner', () => {
+    // Nothing moves at all, and still it goes on.
+    const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
+    expect(still).toMatchObject({ reason: 'max-iterations', change: 0 })
+    const iterations = [1e-3, 1e-6, 1e-9].map((tolerance) => run({ tolerance }).iterations)
+    expect(iterations).toEqual(iterations.toSorted((a, b) => a - b))
+    expect(new Set(iterations).size).toBe(3)
+  })
+
+  test('when the callback says true, and nothing else', () => {
+    const seen: number[] = []
+    const points: string[] = []
+    const result = run({
+      callback: (x, iteration) => {
+        seen.push(iteration)
+        points.push(inBits(x))
+        return iteration === 4
+      },
+    })
+    expect(result).toMatchObject({ reason: 'callback', iterations: 4 })
+    expect(seen).toEqual([1, 2, 3, 4])
+    expect(new Set(points).size).toBe(4)
+    expect(inBits(result.x)).toBe(points[3])
+    const other = run({ maxIterations: 3, callback: () => 1 as unknown as boolean })
+    expect(other.reason).toBe('max-iterations')
+  })
+
+  test("a callback's error, and an objective's, is passed on", () => {
+    const mine = new Error('mine')
+    const fails = () => {
+      throw mine
+    }
+    expect(() => run({ callback: fails })).toThrow(mine)
+    expect(() => minimize(fails, [1], adam())).toThrow(mine)
+    expect(() => minimize({ value: () => 0, gradient: fails }, [1], adam())).toThrow(mine)
+  })
+
+  test.each([
+    ['a NaN in the start', [NaN, 1]],
+    ['an infinity in the start', [Infinity, 1]],
+  ])('%s', (_, x) => {
+    let calls = 0
+    const callback = () => {
+      calls++
+    }
+    const result = minimize(bowl(), x, gradientDescent(), { callback })
+    expect(result).toMatchObject({ reason: 'non-finite', iterations: 1 })
+    expect(calls).toBe(0)
+  })
+
+  test("the optimizer's options are passed on", () => {
+    const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
+      clip: { norm: 2 },
+      maxIterations: 3,
+      engine: 'typescript',
+    })
+    expect([...x]).toEqual([994])
+  })
+})
+
+describe.each(dtypes)('%s', (dtype) => {
+  test.each(rules)('%s: the same result on each engine', (_, rule) => {
+    const results = engineNames.map((engine) => {
+      const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
+        engine,
+        dtype,
+        maxIterations: 100,
+        clip: { norm: 10 },
+      })
+      expect(result).toMatchObject({ engine, iterations: 100 })
+      return inBits({ ...result, engine: null })
+    })
+    expect(new Set(results).size).toBe(1)
+  })
+})
+
+test('the engine is chosen by size, as ever', () => {
+  const body = `return [2, 20000].map((n) =>
+    antigrad.minimize(antigrad.bowl(), new Float64Array(n).fill(1), antigrad.adam(), { maxIterations: 1 }).engine)`
+  expect(inChild(body)).toEqual(['wasm', 'native'])
+})
+
+test('Rosenbrock in ten dimensions', () => {
+  const result = minimize(rosenbrock(), new Float64Array(10), adam({ lr: 0.003 }), {
+    tolerance: 1e-9,
+    maxIterations: 50_000,
+  })
+  expect(result.reason).toBe('converged')
+  for (const xi of result.x) expect(xi).toBeCloseTo(1, 5)
+})
