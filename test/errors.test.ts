@@ -649,9 +649,9 @@ describe('engines that cannot load', () => {
         is: 'EngineError',
         antigrad: true,
         engine: 'native',
-        reasons: [expect.stringContaining('does not exist')],
+        reasons: [expect.stringContaining('is not installed')],
         message: expect.stringMatching(
-          /^the engine native was asked for but cannot run: native\/.* does not exist/,
+          /^the engine native was asked for but cannot run: antigrad-.* is not installed/,
         ),
       }
       expect(inChild(force, { folder })).toMatchObject(missing)
@@ -675,7 +675,7 @@ describe('engines that cannot load', () => {
       engine: 'wasm',
       reasons: [
         expect.stringContaining('at least'),
-        expect.stringMatching(/^native: native\/.* does not exist/),
+        expect.stringMatching(/^native: antigrad-.* is not installed/),
       ],
       native: { available: false, reasons: expect.arrayContaining([]), instructionSets: [] },
     })
