@@ -11,7 +11,7 @@ import { digests, reference, variants } from './support.js'
 
 interface Report {
   readonly bun: string | null
-  readonly reasons: readonly string[]
+  readonly engines: unknown
   readonly digests: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
@@ -26,7 +26,9 @@ describe('Bun', () => {
 
   test('is what ran, with every engine that Node has', () => {
     expect(report.bun).toMatch(/^\d+\./)
-    expect(Object.keys(report.digests), report.reasons.join('; ')).toEqual(variants.map(({ name }) => name))
+    expect(Object.keys(report.digests), JSON.stringify(report.engines)).toEqual(
+      variants.map(({ name }) => name),
+    )
   })
 
   test.each(variants)('$name computes the bits that TypeScript does in Node', ({ name }) => {

@@ -1,14 +1,15 @@
-/** Prints which runtime runs it, which engines it has and what they compute; for bun.test.ts. */
+/**
+ * Prints which engines a runtime has and what they compute; for bun.test.ts and for package/, which run it
+ * wherever JavaScript runs.
+ */
 
 import { engines } from 'antigrad'
 import { digests, variants } from './support.js'
 
-const { native, wasm } = engines()
-
 console.log(
   JSON.stringify({
-    bun: process.versions.bun ?? null,
-    reasons: [...wasm.reasons, ...native.reasons],
+    bun: globalThis.process?.versions?.bun ?? null,
+    engines: engines(),
     digests: Object.fromEntries(variants.map((variant) => [variant.name, digests(variant)])),
   }),
 )

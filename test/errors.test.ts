@@ -32,7 +32,8 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { home, inChild, snapshot, withCopy } from './helpers.js'
+import { home, inChild, withCopy } from './children.js'
+import { snapshot } from './helpers.js'
 
 /** Calls may get anything here. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
