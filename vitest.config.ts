@@ -3,5 +3,5 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   // Tests import the package by its name, as users do, and get what the set-up built.
   resolve: { alias: { antigrad: new URL('./dist/index.js', import.meta.url).pathname } },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
 })

@@ -6,6 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
+/** For `before`: a runtime that has no memory for WebAssembly, so that arenas are `ArrayBuffer`s. */
+export const noWasmMemory =
+  "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
+
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
@@ -31,13 +35,14 @@ interface ChildOptions {
 }
 
 /**
- * Runs the body of an async function, which sees the package as `antigrad`, in a Node of its own and
- * returns what it returned, through JSON.
+ * Runs the body of an async function, which sees the package as `antigrad` and where it is as
+ * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
   const { before = '', folder = home, flags = [], env = {} } = options
   const script = `${before}
-    const antigrad = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)})
+    const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
+    const antigrad = await import(antigradUrl)
     const thrownBy = (call) => {
       try {
         call()

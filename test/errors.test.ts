@@ -32,7 +32,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { home, inChild, withCopy } from './children.js'
+import { home, inChild, noWasmMemory, withCopy } from './children.js'
 import { snapshot } from './helpers.js'
 
 /** Calls may get anything here. */
@@ -710,7 +710,7 @@ describe('engines that cannot load', () => {
     ],
     [
       'there is no memory',
-      "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }",
+      noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
   ])('WebAssembly: %s', (_, before, reason) => {
@@ -747,9 +747,6 @@ describe('engines that cannot load', () => {
 })
 
 describe('memory', () => {
-  const noWasmMemory =
-    "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
-
   test('none to be had', () => {
     const before = `${noWasmMemory}
       const Whole = ArrayBuffer

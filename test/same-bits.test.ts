@@ -3,7 +3,7 @@
  * against the engine in TypeScript. All lengths are tried, none is sampled.
  */
 
-import { engines } from 'antigrad'
+import { adam, engines, gradientDescent, Optimizer } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/index.js'
@@ -89,6 +89,29 @@ test.each(dtypes)('a tensor without a gradient stays as it is, and its count sta
       step++
     }
   }
+})
+
+describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, ...engine }) => {
+  test.each(dtypes)('AMSGrad takes over a NaN in v and leaves one behind in the largest, %s', (dtype) => {
+    const ones = array(dtype, 40).fill(1)
+    const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
+    const { v, largest } = optimizer.state
+    largest?.fill(NaN)
+    optimizer.step(ones)
+    expect(largest).toEqual(v)
+    expect(v.every((x) => x > 0)).toBe(true)
+    optimizer.step(array(dtype, 40).fill(NaN))
+    expect(largest?.every(Number.isNaN)).toBe(true)
+  })
+
+  test.each(dtypes)('a clipped NaN is NaN, and a clipped −0 is −0, %s', (dtype) => {
+    const params = array(dtype, 40).fill(-0)
+    const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip: { value: 0.5 }, ...engine })
+    const gradient = [NaN, -0, 0, Infinity, -3, 0.5, -0.25, 4]
+    const moved = [NaN, 0, -0, -0.5, 0.5, -0.5, 0.25, -0.5]
+    optimizer.step(array(dtype, Array(5).fill(gradient).flat()))
+    expect([...optimizer.params]).toEqual(Array(5).fill(moved).flat())
+  })
 })
 
 test('how elements are split into tensors changes no bit, where no norm is taken', () => {

@@ -6,11 +6,12 @@ import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.
 
 export const STEPS = 10
 
-/** An engine and, for the native one, an instruction set. */
+/** An engine and, for the native one, an instruction set and a number of threads. */
 export interface Variant {
   readonly name: string
   readonly engine: EngineName
   readonly instructionSet?: string
+  readonly threads?: number
 }
 
 export const reference: Variant = { name: 'typescript', engine: 'typescript' }
@@ -94,15 +95,13 @@ export interface Snapshot {
   readonly updates: readonly number[]
 }
 
-/**
- * Runs a case on a forced engine and yields after each step its live parameters and state, and the
- * gradients where they are specified.
- */
-export function* run(variant: Variant, { rule, options }: Case, data: Data): Generator<Snapshot> {
-  const { engine, instructionSet } = variant
-  const forced = instructionSet === undefined ? { engine } : { engine, instructionSet }
+/** An optimizer of a case on a forced engine, with all that may be in its state. */
+function begin(variant: Variant, { rule, options }: Case, data: Data) {
+  const { name: _, ...forced } = variant
   const optimizer = new Optimizer(data.initial, rule, { ...options, ...forced })
-  if (optimizer.engine !== engine) throw new Error(`${optimizer.engine} instead of ${engine}`)
+  const { engine, threads } = optimizer
+  if (engine !== variant.engine) throw new Error(`${engine} instead of ${variant.engine}`)
+  if (threads !== (variant.threads ?? threads)) throw new Error(`${threads} threads`)
   const states = optimizer.state as unknown as readonly { readonly updates: number }[]
   const named = (name: string, arrays: readonly FloatArray[]) =>
     arrays.map((array, i) => [`${name}[${i}]`, array] as const)
@@ -117,22 +116,47 @@ export function* run(variant: Variant, { rule, options }: Case, data: Data): Gen
   const params = optimizer.params as unknown as readonly FloatArray[]
   const grads = optimizer.grads as unknown as readonly FloatArray[]
   const always = [...named('params', params), ...state.map(([name, array]) => [name, array] as const)]
-
-  for (const [step, gradients] of data.gradients.entries()) {
-    optimizer.lookahead()
-    // Every third step reads the gradients in place: all of them, the last ones where there is a gap.
-    const inPlace = step % 3 === 2
-    if (inPlace) {
+  // Every third step reads the gradients in place: all of them, the last ones where there is a gap.
+  const isInPlace = (step: number) => step % 3 === 2
+  return {
+    optimizer,
+    /** The argument of a step. */
+    gradients(step: number) {
+      const gradients = data.gradients[step]
+      if (!isInPlace(step)) return gradients as never
       grads.forEach((grad, i) => {
         if (gradients[i]) grad.set(gradients[i])
         else grad.fill(step)
       })
-      optimizer.step()
-    } else {
-      optimizer.step(gradients as never)
-    }
-    const arrays = inPlace ? [...always, ...named('grads', grads)] : always
-    yield { arrays, updates: states.map(({ updates }) => updates) }
+      return undefined
+    },
+    snapshot(step: number): Snapshot {
+      const arrays = isInPlace(step) ? [...always, ...named('grads', grads)] : always
+      return { arrays, updates: states.map(({ updates }) => updates) }
+    },
+  }
+}
+
+/**
+ * Runs a case on a forced engine and yields after each step its live parameters and state, and the
+ * gradients where they are specified.
+ */
+export function* run(variant: Variant, testCase: Case, data: Data): Generator<Snapshot> {
+  const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
+  for (const step of data.gradients.keys()) {
+    optimizer.lookahead()
+    optimizer.step(gradients(step))
+    yield snapshot(step)
+  }
+}
+
+/** The same with `stepAsync`. */
+export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
+  const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
+  for (const step of data.gradients.keys()) {
+    optimizer.lookahead()
+    await optimizer.stepAsync(gradients(step))
+    yield snapshot(step)
   }
 }
 

@@ -4,6 +4,7 @@
  * crates/kernels/src/arena.rs has the same layout and describes its fields.
  */
 
+import { TensorError } from './errors.js'
 import { allocate, type Region } from './memory.js'
 import type { FloatArray } from './rules/rule.js'
 
@@ -22,6 +23,15 @@ const HANDLES = 2
 const LINE = 64
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
+
+/** A norm adds up the sums of the squares of blocks of so many elements, as reduce.rs does. */
+export const SQUARES_BLOCK = 1 << 14
+
+/** A part of each plane, in elements. */
+export interface Stretch {
+  readonly offset: number
+  readonly length: number
+}
 
 export class Arena {
   readonly region: Region
@@ -66,8 +76,20 @@ export class Arena {
     const planes = [this.#firstPlane / LINE, this.#distance / LINE, planeLength, this.planeCount]
     this.#integers.set([LAYOUT, 0, size, ...planes, lengths.length])
     lengths.forEach((length, i) => {
-      this.#integers.set([offsets[i], length], 2 * (HEADER + i * TENSOR))
+      this.setTensor(i, { offset: offsets[i], length })
     })
+  }
+
+  /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
+  get isDetached(): boolean {
+    return this.floats.length === 0
+  }
+
+  /** @throws TensorError where it is detached */
+  checkAttached(): void {
+    if (!this.isDetached) return
+    const received = 'a detached one: its buffer was transferred'
+    throw new TensorError('optimizer', 'an arena with its memory', received)
   }
 
   /** All bytes of the arena. */
@@ -112,6 +134,18 @@ export class Arena {
     const at = 2 * (this.#firstSegment + number * SEGMENT)
     this.#integers[at] = this.#offsets[first]
     this.#integers[at + 1] = this.#offsets[last] + this.#lengths[last] - this.#offsets[first]
+  }
+
+  /** Where tensor `number` lies in each plane. */
+  tensor(number: number): Stretch {
+    const at = 2 * (HEADER + number * TENSOR)
+    return { offset: this.#integers[at], length: this.#integers[at + 1] }
+  }
+
+  setTensor(number: number, { offset, length }: Stretch): void {
+    const at = 2 * (HEADER + number * TENSOR)
+    this.#integers[at] = offset
+    this.#integers[at + 1] = length
   }
 
   /** The sum of squares of a tensor's gradient, after an engine has written it. */

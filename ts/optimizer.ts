@@ -2,13 +2,13 @@ import { Arena, type Segment } from './arena.js'
 import type { EngineName, Runner } from './engines/engine.js'
 import { choose, requestedEngine, requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
-import { BusyError, OptionError, TensorError } from './errors.js'
+import { BusyError, OptionError } from './errors.js'
 import { delayedStart, unwrap } from './rules/delayed-start.js'
 import { checked, definitionOf, type Rule, type SimpleRule } from './rules/index.js'
 import { kernelNames } from './rules/kernels.js'
 import { type At, at, type Clock, type Definition, type FloatArray } from './rules/rule.js'
 import { isSchedule } from './schedules.js'
-import { stepInSlices } from './slices.js'
+import { stepInSlices, sumSquaresInSlices } from './slices.js'
 import {
   flatten,
   type Gradients,
@@ -227,7 +227,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   step(gradients?: Gradients<P>): void {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
-    const rule = this.#ruleAt(this.#updates)
+    const rule = this.#ruleNow('step')
     this.#load(tensors)
     if (this.#clipNorm === Infinity) {
       this.#advance(rule, 1)
@@ -243,7 +243,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    *
    * Gradients that are passed in are copied before this returns, so you may reuse or transfer them
    * at once. Until the promise resolves, `params` and `grads` may be read (what is seen is partly
-   * updated) but not written. Without the addon it runs in slices on the main thread.
+   * updated) but not written. Without the addon, or where the arena is not in a WebAssembly memory, it
+   * runs in slices on the main thread.
    *
    * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
    * so do `step`, `set`, `state`, `zeroGrad` and `lookahead` meanwhile
@@ -251,7 +252,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
-    const rule = this.#ruleAt(this.#updates)
+    const rule = this.#ruleNow('stepAsync')
     this.#load(tensors)
     const runner = this.#runner
     this.#isBusy = true
@@ -259,8 +260,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       if (this.#clipNorm === Infinity) {
         this.#advance(rule, 1)
       } else {
-        if (runner.sumSquaresAsync === undefined) runner.sumSquares()
-        else await runner.sumSquaresAsync()
+        await (runner.sumSquaresAsync?.() ?? sumSquaresInSlices(this.#arena, runner))
         this.#advance(rule, this.#clipScale(tensors))
       }
       await (runner.stepAsync?.() ?? stepInSlices(this.#arena, runner))
@@ -275,6 +275,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     if (gradients === undefined) return ALL
     const found: (FloatArray | undefined)[] = new Array(this.#gradients.length).fill(undefined)
     match(this.#shape, gradients, this.#gradients, found)
+    // A getter among them may have started a step.
+    this.#checkFree(call)
     return found.some((gradient) => gradient !== undefined) ? found : NONE
   }
 
@@ -327,6 +329,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   set(options: { readonly [option: string]: unknown }): void {
     this.#checkFree('set')
     const changed = checked(this.#rule, options)
+    this.#checkFree('set')
     const { kernel, state, initialState } = this.#definition
     const keeps = (of: (rule: SimpleRule) => unknown = () => null) => of(changed) === of(this.#rule)
     if (!keeps(kernel) || !keeps((rule) => state(rule).length) || !keeps(initialState)) {
@@ -347,7 +350,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
     if (!this.#complete) this.#layOut(() => true)
-    const rule = this.#ruleAt(this.#updates)
+    const rule = this.#ruleNow('lookahead')
     const arena = this.#arena
     for (const { clock, segments } of this.#cohorts) {
       for (const segment of segments) {
@@ -365,17 +368,20 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
   #checkFree(call: string): void {
     if (this.#isBusy) throw new BusyError(call)
-    if (this.#arena.floats.length > 0) return
-    const received = 'a detached one: its buffer was transferred'
-    throw new TensorError('optimizer', 'an arena with its memory', received)
+    this.#arena.checkAttached()
   }
 
   #views(plane: number): Views<P> {
     return unflatten(this.#shape, (tensor) => this.#arena.view(plane, tensor)) as Views<P>
   }
 
-  #ruleAt(t: number): At<SimpleRule> {
-    return this.#isScheduled ? at(this.#definition, this.#rule, t) : (this.#rule as At<SimpleRule>)
+  /** The rule with its schedules evaluated. */
+  #ruleNow(call: string): At<SimpleRule> {
+    if (!this.#isScheduled) return this.#rule as At<SimpleRule>
+    const rule = at(this.#definition, this.#rule, this.#updates)
+    // A function may have started a step.
+    this.#checkFree(call)
+    return rule
   }
 
   /** min(1, norm/‖g‖), but NaN where a gradient is NaN, once the engine has written the sums. */

@@ -1,15 +1,15 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
-import type { Engine, Forced } from './engine.js'
+import type { Engine, Forced, Runner } from './engine.js'
 
 /** What crates/native exports. */
 export interface Addon {
   attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): object
   step(handle: object): void
-  stepAsync(handle: object): Promise<void>
+  stepAsync(handle: object, bytes: Uint8Array): Promise<void>
   sumSquares(handle: object): void
-  sumSquaresAsync(handle: object): Promise<void>
+  sumSquaresAsync(handle: object, bytes: Uint8Array): Promise<void>
   cores(): number
   instructionSets(): string[]
   kernels(): string[]
@@ -56,13 +56,21 @@ export const native: Engine = {
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const handle = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
-    return {
+    const bytes = arena.bytes()
+    const handle = addon.attach(bytes, kernel, threads, forced.instructionSet)
+    const runner: Runner & { bytes: Uint8Array } = {
+      // The handle does not keep them alive.
+      bytes,
       threads,
       step: () => addon.step(handle),
       sumSquares: () => addon.sumSquares(handle),
-      stepAsync: () => addon.stepAsync(handle),
-      sumSquaresAsync: () => addon.sumSquaresAsync(handle),
+    }
+    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
+    if (arena.region.memory === null) return runner
+    return {
+      ...runner,
+      stepAsync: () => addon.stepAsync(handle, bytes),
+      sumSquaresAsync: () => addon.sumSquaresAsync(handle, bytes),
     }
   },
 }

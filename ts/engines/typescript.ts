@@ -1,4 +1,4 @@
-import type { Arena, Dtype } from '../arena.js'
+import { type Arena, type Dtype, SQUARES_BLOCK } from '../arena.js'
 import { kernelNames, kernels } from '../rules/kernels.js'
 import type { FloatArray, Loop, Round } from '../rules/rule.js'
 import { kernels as kernels64 } from '../rules-float64/kernels.js'
@@ -78,7 +78,8 @@ export const typescript: Engine = {
       },
       sumSquares() {
         for (let tensor = 0; tensor < arena.tensorCount; tensor++) {
-          arena.setSumOfSquares(tensor, sumOfSquares(arena.view(1, tensor)))
+          const { offset, length } = arena.tensor(tensor)
+          arena.setSumOfSquares(tensor, sumOfSquares(g.subarray(offset, offset + length)))
         }
       },
     }
@@ -86,14 +87,13 @@ export const typescript: Engine = {
 }
 
 const STRIPES = 16
-const BLOCK = 1 << 14
 
 /** Σ x² in the one order that crates/kernels/src/reduce.rs states. */
 function sumOfSquares(values: FloatArray): number {
   const sums = new Float64Array(STRIPES)
   let total = 0
-  for (let block = 0; block < values.length; block += BLOCK) {
-    const end = Math.min(block + BLOCK, values.length)
+  for (let block = 0; block < values.length; block += SQUARES_BLOCK) {
+    const end = Math.min(block + SQUARES_BLOCK, values.length)
     sums.fill(0)
     for (let i = block; i < end; i++) {
       const x = values[i]

@@ -296,16 +296,20 @@ impl Arena {
         unsafe { &*self.base.cast() }
     }
 
-    fn tensor(&self, number: usize) -> &Tensor {
+    fn tensor_at(&self, number: usize) -> *mut Tensor {
         assert!(number < self.tensors);
-        // SAFETY: `new` found as many to fit; any bits are a tensor.
-        unsafe { &*self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
+        // SAFETY: `new` found as many to fit.
+        unsafe { self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
+    }
+
+    fn tensor(&self, number: usize) -> &Tensor {
+        // SAFETY: it is in the arena, and any bits are a tensor.
+        unsafe { &*self.tensor_at(number) }
     }
 
     fn set_sum_of_squares(&self, number: usize, sum: f64) {
-        let tensor = std::ptr::from_ref(self.tensor(number)).cast_mut();
-        // SAFETY: it is writable as all of the arena, and no reference to it is held.
-        unsafe { (&raw mut (*tensor).sum_of_squares).write(sum) };
+        // SAFETY: it is in the arena, which is writable, and no reference to it is held.
+        unsafe { (&raw mut (*self.tensor_at(number)).sum_of_squares).write(sum) };
     }
 
     fn segments(&self) -> Result<&[Segment], Fault> {

@@ -6,7 +6,8 @@ use proptest::{prelude::*, test_runner::RngSeed};
 
 const LINE: usize = 64;
 /// In 32-bit whole numbers: a header, a tensor and a segment.
-const HEADER: usize = 8;
+const HEADER: usize = 10;
+const LAYOUT: u32 = 1;
 const TENSOR: usize = 4;
 const SEGMENT: usize = 30;
 const PLANES: usize = 5;
@@ -55,7 +56,7 @@ impl Memory {
         let count = memory.lengths.len() as u32;
         let header = [size, first_plane / LINE, distance / LINE, plane_length, PLANES].map(|x| x as u32);
         memory.integers()[..HEADER]
-            .copy_from_slice(&[&header[..], &[count, count, u32::from(job.zeroes)]].concat());
+            .copy_from_slice(&[&[LAYOUT, 0], &header[..], &[count, count, u32::from(job.zeroes)]].concat());
         for number in 0..memory.lengths.len() {
             let place = [memory.offsets[number] as u32, memory.lengths[number] as u32];
             let tensor = HEADER + number * TENSOR;
@@ -257,7 +258,9 @@ fn two() -> Memory {
 fn an_arena_that_does_not_fit_is_refused() {
     let (adam, set) = (kernel("Adam"), InstructionSet::best());
     let first = two().first_plane as u32 / 64;
-    let fields: [(&str, &[u32]); 6] = [
+    let fields: [(&str, &[u32]); 8] = [
+        ("layout", &[0, LAYOUT + 1]),
+        ("unused", &[]),
         ("size", &[0, 3, 16, u32::MAX]),
         ("first plane", &[0, first - 1, first + 2, u32::MAX]),
         ("distance", &[0, 4, 7, u32::MAX]),
@@ -276,7 +279,7 @@ fn an_arena_that_does_not_fit_is_refused() {
     assert!(two().arena(NAMES.len(), set).is_err(), "no such kernel");
     let mut memory = two();
     let (base, bytes) = (memory.words.as_mut_ptr().cast::<u8>(), memory.words.len() * 8);
-    for (skipped, left) in [(0, bytes - 64 - 1), (0, 31), (0, 0), (4, bytes - 4)] {
+    for (skipped, left) in [(0, bytes - 64 - 1), (0, 39), (0, 0), (4, bytes - 4)] {
         // SAFETY: these bytes are there; that they are too few or not aligned is what it must see.
         let arena = unsafe { Arena::new(base.add(skipped), left, adam, set) };
         assert!(arena.is_err(), "{left} bytes from {skipped}");
@@ -287,7 +290,7 @@ fn an_arena_that_does_not_fit_is_refused() {
 fn a_step_that_does_not_fit_changes_nothing() {
     let [first, second] = [0, 1].map(|number| two().segment(number));
     for (at, value) in [
-        (6, 3),                  // more segments than tensors
+        (8, 3),                  // more segments than tensors
         (first, 1),              // an offset that is not on a line's border
         (first + 1, 81),         // a length
         (second, 96),            // an offset

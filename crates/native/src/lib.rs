@@ -1,15 +1,17 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 
 mod pool;
+mod weak;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use antigrad_kernels::{Arena, Fault, InstructionSet, rules};
-use napi::bindgen_prelude::{AsyncTask, External, Object, Uint8Array};
+use napi::bindgen_prelude::{AsyncTask, External, Object, Uint8Array, Uint8ArraySlice};
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
 use pool::Pool;
+use weak::Weak;
 
 static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 /// Environments (Node's main thread, its workers) that have loaded the addon and still live.
@@ -36,19 +38,27 @@ struct Steps {
     threads: usize,
 }
 
-/// An arena whose bytes belong to JavaScript.
+/// An arena whose bytes belong to JavaScript. They stay where they are: a `WebAssembly.Memory` never
+/// moves and cannot be detached while it cannot grow. An `ArrayBuffer` can be: the facade looks before
+/// each call, and makes none that outlasts its turn of the event loop.
 pub struct Handle {
     steps: Arc<Steps>,
-    /// Keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves and
-    /// cannot be detached while it cannot grow; for an `ArrayBuffer` the facade looks before each call.
-    _bytes: Uint8Array,
+    bytes: Weak,
+}
+
+impl Handle {
+    /// The steps, if the bytes are still there.
+    fn steps(&self) -> Result<&Arc<Steps>> {
+        if self.bytes.is_alive() { Ok(&self.steps) } else { Err(Error::from_reason("the arena is gone")) }
+    }
 }
 
 /// A handle on the arena in `bytes`, whose header must be complete, for the kernel of that number;
 /// runs on the instruction set of that name, or on the best one, and on up to `threads` threads.
 #[napi]
 pub fn attach(
-    mut bytes: Uint8Array,
+    env: Env,
+    mut bytes: Uint8ArraySlice,
     kernel: u32,
     threads: u32,
     instruction_set: Option<String>,
@@ -59,38 +69,38 @@ pub fn attach(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: the handle keeps the bytes alive and, see there, they neither move nor go away; the
-    // facade starts no second call while a step is under way.
+    // SAFETY: the handle looks whether the bytes are alive before each use, a call on another thread
+    // holds them and, see there, they do not move; the facade starts no second call during a step.
     let arena = unsafe {
         let memory = bytes.as_mut();
         Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
     };
     let steps = Steps { arena: arena.map_err(reason)?, threads: threads.max(1) as usize };
-    Ok(External::new(Handle { steps: Arc::new(steps), _bytes: bytes }))
+    Ok(External::new(Handle { steps: Arc::new(steps), bytes: Weak::new(&env, &bytes)? }))
 }
 
 /// Updates every segment of the arena in place.
 #[napi]
 pub fn step(handle: &External<Handle>) -> Result<()> {
-    handle.steps.step().map_err(reason)
+    handle.steps()?.step().map_err(reason)
 }
 
-/// The same, on another thread.
+/// The same, on another thread; `bytes` are those of the handle.
 #[napi]
-pub fn step_async(handle: &External<Handle>) -> AsyncTask<Call> {
-    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::step })
+pub fn step_async(handle: &External<Handle>, bytes: Uint8Array) -> Result<AsyncTask<Call>> {
+    Ok(AsyncTask::new(Call { steps: handle.steps()?.clone(), what: Steps::step, _bytes: bytes }))
 }
 
 /// Writes the sum of squares of each tensor's gradient into the arena.
 #[napi]
 pub fn sum_squares(handle: &External<Handle>) -> Result<()> {
-    handle.steps.sum_squares().map_err(reason)
+    handle.steps()?.sum_squares().map_err(reason)
 }
 
-/// The same, on another thread.
+/// The same, on another thread; `bytes` are those of the handle.
 #[napi]
-pub fn sum_squares_async(handle: &External<Handle>) -> AsyncTask<Call> {
-    AsyncTask::new(Call { steps: handle.steps.clone(), what: Steps::sum_squares })
+pub fn sum_squares_async(handle: &External<Handle>, bytes: Uint8Array) -> Result<AsyncTask<Call>> {
+    Ok(AsyncTask::new(Call { steps: handle.steps()?.clone(), what: Steps::sum_squares, _bytes: bytes }))
 }
 
 /// The instruction sets that this processor runs, worst first.
@@ -143,6 +153,8 @@ impl Steps {
 pub struct Call {
     steps: Arc<Steps>,
     what: fn(&Steps) -> std::result::Result<(), Fault>,
+    /// Keeps the arena's memory alive until the call is over.
+    _bytes: Uint8Array,
 }
 
 impl Task for Call {

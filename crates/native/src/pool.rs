@@ -5,7 +5,7 @@
 //! steps in quick succession find it awake, and then sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,13 +23,24 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn work(&self) {
+        let abort = AbortOnPanic;
         loop {
             let number = self.next.fetch_add(1, Relaxed);
             if number >= self.count {
-                return;
+                break;
             }
             (self.piece)(number);
         }
+        std::mem::forget(abort);
+    }
+}
+
+/// A panic must not end `run`: helpers may be at work on what it would free.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        std::process::abort()
     }
 }
 
@@ -65,14 +76,16 @@ impl Pool {
     /// Calls `piece` once for each number below `count`, on up to `threads` threads. While another
     /// job runs, the caller does all of it alone.
     pub fn run(&self, threads: usize, count: usize, piece: &(dyn Fn(usize) + Sync)) {
-        let mut job = Job { piece, next: AtomicUsize::new(0), count };
-        let helpers = match self.helpers.try_lock() {
-            Ok(helpers) if threads > 1 && count > 1 => helpers,
-            Ok(_) | Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => return job.work(),
+        let job = Job { piece, next: AtomicUsize::new(0), count };
+        if threads < 2 || count < 2 {
+            return job.work();
+        }
+        let Ok(helpers) = self.helpers.try_lock() else {
+            return job.work();
         };
         let helpers = self.enough(helpers, threads - 1);
         let shared = &*self.shared;
-        shared.job.store((&raw mut job).cast(), Relaxed);
+        shared.job.store((&raw const job).cast_mut().cast(), Relaxed);
         shared.invited.store(threads - 1, Relaxed);
         shared.gate.store(0, Release);
         shared.generation.fetch_add(1, Release);
@@ -97,9 +110,9 @@ impl Pool {
     /// Starts helpers until there are `count`; fewer, if the system gives no more threads.
     fn enough<'a>(
         &'a self,
-        mut helpers: std::sync::MutexGuard<'a, Vec<JoinHandle<()>>>,
+        mut helpers: MutexGuard<'a, Vec<JoinHandle<()>>>,
         count: usize,
-    ) -> std::sync::MutexGuard<'a, Vec<JoinHandle<()>>> {
+    ) -> MutexGuard<'a, Vec<JoinHandle<()>>> {
         while helpers.len() < count {
             let (shared, number) = (self.shared.clone(), helpers.len());
             let seen = shared.generation.load(Relaxed);
@@ -118,7 +131,7 @@ impl Pool {
         self.shared.stop.store(true, Release);
         for helper in helpers.drain(..) {
             helper.thread().unpark();
-            // A helper cannot panic: the addon aborts on panics.
+            // It has not panicked: see `AbortOnPanic`.
             let _ = helper.join();
         }
         self.shared.stop.store(false, Release);
@@ -127,24 +140,28 @@ impl Pool {
 
 impl Shared {
     fn help(&self, number: usize, mut seen: u32) {
-        while let Some(generation) = self.wait(seen) {
+        let mut idle = Instant::now();
+        while let Some(generation) = self.wait(seen, idle) {
             seen = generation;
+            // The jobs of others do not keep a helper awake.
             if number >= self.invited.load(Acquire) {
                 continue;
             }
             let enter = |gate| if gate & CLOSED == 0 { Some(gate + 1) } else { None };
             if self.gate.fetch_update(AcqRel, Acquire, enter).is_ok() {
                 // SAFETY: the gate was open, so the caller waits in `run`, where the job is, until
-                // this helper has left.
-                unsafe { &*self.job.load(Acquire) }.work();
+                // this helper has left. It may be a later job than that of `generation`: `run`
+                // stores it before it opens the gate, whose value was just read.
+                unsafe { &*self.job.load(Relaxed) }.work();
                 self.gate.fetch_sub(1, Release);
             }
+            idle = Instant::now();
         }
     }
 
-    /// The next generation after `seen`; None when all is to stop.
-    fn wait(&self, seen: u32) -> Option<u32> {
-        let start = Instant::now();
+    /// The next generation after `seen`; None when all is to stop. Sleeps once `SPIN` is over since
+    /// `idle`.
+    fn wait(&self, seen: u32, idle: Instant) -> Option<u32> {
         loop {
             for _ in 0..64 {
                 let generation = self.generation.load(Acquire);
@@ -156,7 +173,7 @@ impl Shared {
             if self.stop.load(Acquire) {
                 return None;
             }
-            if start.elapsed() > SPIN {
+            if idle.elapsed() > SPIN {
                 // An unpark before this makes it return at once, so no job is slept through.
                 thread::park();
             }

@@ -1,0 +1,135 @@
+/**
+ * Promise 2: an optimizer owns its memory, and nobody frees it. What is made and dropped must not
+ * add up, in a loop that never lets the event loop turn either.
+ */
+
+import { describe, expect, test } from 'vitest'
+import { inChild, noWasmMemory } from './children.js'
+import { engineNames } from './helpers.js'
+
+const MiB = 2 ** 20
+
+/** Counts the memories that are made. */
+const counting = `
+  const { Memory } = WebAssembly
+  globalThis.memories = 0
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor) {
+      super(descriptor)
+      globalThis.memories++
+    }
+  }`
+
+/** A child that makes optimizers of one engine. */
+const runner = (engine: string, before: string) => (body: string) =>
+  inChild(
+    `const { Optimizer, adam, gradientDescent, nesterov } = antigrad
+      const options = { engine: '${engine}' }
+      // Buffers are freed by another thread after a collection. The event loop does not turn meanwhile.
+      const measure = () => {
+        for (let i = 0; i < 3; i++) {
+          gc()
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+        }
+        const { rss, external, arrayBuffers } = process.memoryUsage()
+        return { rss, outside: external + arrayBuffers }
+      }
+      ${body}`,
+    { before, flags: ['--expose-gc'] },
+  )
+
+describe.each(engineNames)('%s', (engine) => {
+  const run = runner(engine, counting)
+
+  test('ten thousand are alive at once, each with its own values', () => {
+    const result = run(`
+      const ones = new Float32Array(20).fill(1)
+      const rule = gradientDescent({ lr: 1 })
+      const alive = Array.from({ length: 10_000 }, (_, i) => new Optimizer(ones.map(() => i), rule, options))
+      const fresh = alive.every(({ params }, i) => params.every((x) => x === i))
+      alive.forEach((optimizer, i) => {
+        if (i % 3 === 0) optimizer.step(ones)
+      })
+      const stepped = alive.every(({ params }, i) => params.every((x) => x === (i % 3 === 0 ? i - 1 : i)))
+      return { fresh, stepped, engines: [...new Set(alive.map(({ engine }) => engine))], memories }`)
+    expect(result).toEqual({ fresh: true, stepped: true, engines: [engine], memories: expect.any(Number) })
+    // Browsers allow about a hundred: they share some slabs.
+    expect((result as { memories: number }).memories).toBeLessThan(20)
+  })
+
+  test('a hundred thousand small ones come and go', () => {
+    const { early, late } = run(`
+      const ones = new Float32Array(20).fill(1)
+      const make = (count) => {
+        for (let i = 0; i < count; i++) {
+          const optimizer = new Optimizer(ones, i % 10 === 0 ? nesterov({ form: 'shifted' }) : adam(), options)
+          optimizer.lookahead()
+          optimizer.step(ones)
+        }
+        return measure()
+      }
+      return { early: make(20_000), late: make(80_000) }`) as Record<string, Record<string, number>>
+    expect((late.rss - early.rss) / MiB).toBeLessThan(64)
+    expect((late.outside - early.outside) / MiB).toBeLessThan(16)
+  })
+})
+
+describe.each([
+  ...engineNames.map((engine) => [engine, '', ''] as const),
+  ['native', ' without memories of WebAssembly', noWasmMemory] as const,
+  ['typescript', ' without memories of WebAssembly', noWasmMemory] as const,
+])('%s%s', (engine, _, before) => {
+  const run = runner(engine, before)
+
+  test('three hundred of 16 MB come and go', () => {
+    const { early, late } = run(`
+      const ones = new Float32Array(${MiB}).fill(1)
+      const make = (count) => {
+        for (let i = 0; i < count; i++) {
+          const optimizer = new Optimizer(ones, adam({ lr: 1 }), options)
+          // Not each time: it takes longest.
+          if (i % 10 === 0) optimizer.step(ones)
+          if (Math.round(optimizer.params[i]) !== (i % 10 === 0 ? 0 : 1)) throw new Error('wrong at ' + i)
+        }
+        return measure()
+      }
+      return { early: make(30), late: make(270) }`) as Record<string, Record<string, number>>
+    // A few that wait to be given back to the system, of 4 GB in all.
+    expect((late.rss - early.rss) / MiB).toBeLessThan(128)
+    expect((late.outside - early.outside) / MiB).toBeLessThan(16)
+  })
+
+  test('a view keeps its memory when the optimizer is gone', () => {
+    const intact = run(`
+      const views = Array.from({ length: 2000 }, (_, i) => {
+        const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
+        return [optimizer.params, optimizer.state.m, optimizer.lookahead()][i % 3]
+      })
+      const large = new Optimizer(new Float64Array(${MiB}).fill(7), adam(), options).params
+      gc()
+      for (let i = 0; i < 5000; i++) new Optimizer(new Float64Array(50).fill(-1), adam(), options)
+      gc()
+      return large.every((x) => x === 7) && views.every((view, i) => view.every((x) => x === (i % 3 === 1 ? 0 : i)))`)
+    expect(intact).toBe(true)
+  })
+})
+
+test('a worker that ends takes its optimizers with it, and no one else', () => {
+  const result = inChild(`
+    const { Worker } = await import('node:worker_threads')
+    const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {
+      const optimizer = new Optimizer(new Float32Array(20).fill(i), adam({ lr: 1 }), { engine })
+      optimizer.step(new Float32Array(20).fill(1))
+      return optimizer
+    })
+    const mine = make(antigrad, 'native')
+    const url = JSON.stringify(antigradUrl)
+    const script = "import(" + url + ").then((antigrad) => { globalThis.kept = (" + make + ")(antigrad, 'native') })"
+    const codes = []
+    for (let i = 0; i < 3; i++) {
+      codes.push(await new Promise((resolve) => new Worker(script, { eval: true }).on('exit', resolve)))
+    }
+    mine.forEach((optimizer) => optimizer.step(new Float32Array(20).fill(1)))
+    return { codes, right: mine.every(({ params }, i) => Math.abs(params[7] - (i - 2)) < 1e-3) }`)
+  expect(result).toEqual({ codes: [0, 0, 0], right: true })
+})
