@@ -1,6 +1,6 @@
 /**
- * Prints which engines a runtime has and what they compute; for bun.test.ts and for package/, which run it
- * wherever JavaScript runs.
+ * Prints which engines a runtime has and what they compute; for package/, which runs it wherever JavaScript
+ * runs. Another engine than V8 is among them: Bun's JavaScriptCore.
  */
 
 import { engines } from 'antigrad'
@@ -8,7 +8,7 @@ import { digests, variants } from './support.js'
 
 console.log(
   JSON.stringify({
-    bun: globalThis.process?.versions?.bun ?? null,
+    versions: globalThis.process?.versions,
     engines: engines(),
     digests: Object.fromEntries(variants.map((variant) => [variant.name, digests(variant)])),
   }),
