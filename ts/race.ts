@@ -60,6 +60,15 @@ const entrants: readonly Entrant[] = [
 
 export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
 
+/** Each entrant's rule, and how its gradients are clipped. */
+export function entrantRules(): { name: string; rule: Rule; clip: Clip }[] {
+  return entrants.map((entrant) => ({
+    name: entrant.name,
+    rule: make(entrant, {}),
+    clip: entrant.clip ?? {},
+  }))
+}
+
 /** Every option of any rule, with its definition in each rule that has it. */
 export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (() => {
   const options = new Map<string, Map<string, Option>>()
