@@ -16,7 +16,8 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { cases } from './cases.js'
-import { dtypes, engineNames, inChild, noise, snapshot } from './helpers.js'
+import { inChild } from './children.js'
+import { dtypes, engineNames, noise, snapshot } from './helpers.js'
 import { compare, type Data, makeData, run, runAsync, type Variant } from './support.js'
 
 const variants: readonly Variant[] = [

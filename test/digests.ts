@@ -1,14 +1,15 @@
-/** Prints which runtime runs it, which engines it has and what they compute; for bun.test.ts. */
+/**
+ * Prints which engines a runtime has and what they compute; for package/, which runs it wherever JavaScript
+ * runs. Another engine than V8 is among them: Bun's JavaScriptCore.
+ */
 
 import { engines } from 'antigrad'
 import { digests, variants } from './support.js'
 
-const { native, wasm } = engines()
-
 console.log(
   JSON.stringify({
-    bun: process.versions.bun ?? null,
-    reasons: [...wasm.reasons, ...native.reasons],
+    versions: globalThis.process?.versions,
+    engines: engines(),
     digests: Object.fromEntries(variants.map((variant) => [variant.name, digests(variant)])),
   }),
 )

@@ -32,7 +32,8 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { home, inChild, noWasmMemory, snapshot, withCopy } from './helpers.js'
+import { home, inChild, noWasmMemory, withCopy } from './children.js'
+import { snapshot } from './helpers.js'
 
 /** Calls may get anything here. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
@@ -661,9 +662,9 @@ describe('engines that cannot load', () => {
         is: 'EngineError',
         antigrad: true,
         engine: 'native',
-        reasons: [expect.stringContaining('does not exist')],
+        reasons: [expect.stringContaining('is not installed')],
         message: expect.stringMatching(
-          /^the engine native was asked for but cannot run: native\/.* does not exist/,
+          /^the engine native was asked for but cannot run: antigrad-.* is not installed/,
         ),
       }
       expect(inChild(force, { folder })).toMatchObject(missing)
@@ -687,7 +688,7 @@ describe('engines that cannot load', () => {
       engine: 'wasm',
       reasons: [
         expect.stringContaining('at least'),
-        expect.stringMatching(/^native: native\/.* does not exist/),
+        expect.stringMatching(/^native: antigrad-.* is not installed/),
       ],
       native: { available: false, reasons: expect.arrayContaining([]), instructionSets: [] },
     })

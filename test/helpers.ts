@@ -1,10 +1,5 @@
-/** What several test files share. */
+/** What several test files share; runs in browsers too. */
 
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SimpleRule } from 'antigrad'
 import { cases } from './cases.js'
 
@@ -67,60 +62,3 @@ export const rules = cases.flatMap(({ name, rule, options }): [name: string, rul
   const isPlain = values.every((value) => typeof value !== 'object' && typeof value !== 'function')
   return isPlain && options.zeroGrads === undefined ? [[name, rule as SimpleRule]] : []
 })
-
-/** For `before`: a runtime that has no memory for WebAssembly, so that arenas are `ArrayBuffer`s. */
-export const noWasmMemory =
-  "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
-
-/** The folder of the package. */
-export const home = fileURLToPath(new URL('..', import.meta.url))
-
-/** A copy of the built package, for a test to break; it is removed after `use`. */
-export function withCopy<T>(use: (folder: string) => T): T {
-  const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
-  try {
-    cpSync(join(home, 'dist'), join(folder, 'dist'), { recursive: true })
-    cpSync(join(home, 'package.json'), join(folder, 'package.json'))
-    return use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-interface ChildOptions {
-  /** Runs before the package is loaded. */
-  before?: string
-  /** The package's folder. */
-  folder?: string
-  flags?: string[]
-  env?: Record<string, string>
-}
-
-/**
- * Runs the body of an async function, which sees the package as `antigrad` and where it is as
- * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
- */
-export function inChild(body: string, options: ChildOptions = {}): unknown {
-  const { before = '', folder = home, flags = [], env = {} } = options
-  const script = `${before}
-    const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
-    const antigrad = await import(antigradUrl)
-    const thrownBy = (call) => {
-      try {
-        call()
-        return null
-      } catch (error) {
-        return { is: error.name, antigrad: error instanceof antigrad.AntigradError, ...error, message: error.message }
-      }
-    }
-    const result = await (async () => { ${body} })()
-    process.stdout.write(JSON.stringify(result ?? null))`
-  const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [...flags, '--input-type=module', '-e', script],
-    { env: { ...inherited, ...env }, encoding: 'utf8', maxBuffer: 1 << 26 },
-  )
-  if (status !== 0) throw new Error(`the child ended with ${status}: ${stderr}`)
-  return JSON.parse(stdout)
-}

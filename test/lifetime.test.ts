@@ -4,7 +4,8 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { engineNames, inChild, noWasmMemory } from './helpers.js'
+import { inChild, noWasmMemory } from './children.js'
+import { engineNames } from './helpers.js'
 
 const MiB = 2 ** 20
 

@@ -14,7 +14,8 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dtypes, engineNames, inBits, inChild, rules } from './helpers.js'
+import { inChild } from './children.js'
+import { dtypes, engineNames, inBits, rules } from './helpers.js'
 
 const start = [-1.5, 2]
 

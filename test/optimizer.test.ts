@@ -18,6 +18,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, expectTypeOf, test } from 'vitest'
+import { inChild } from './children.js'
 import {
   arrayOf,
   bits,
@@ -25,7 +26,6 @@ import {
   engineNames,
   type FloatArray,
   inBits,
-  inChild,
   noise,
   random,
   rules,

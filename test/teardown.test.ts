@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { home } from './helpers.js'
+import { home } from './children.js'
 
 const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
 

@@ -6,7 +6,8 @@ import { Worker } from 'node:worker_threads'
 import { adam, adamw, Optimizer, OptionError } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { cases } from './cases.js'
-import { bits, dtypes, home, inChild, noise } from './helpers.js'
+import { home, inChild } from './children.js'
+import { bits, dtypes, noise } from './helpers.js'
 import { differenceAmong, makeData, type Variant } from './support.js'
 
 const variants: readonly Variant[] = [1, 2, 3, 7].map((threads) => ({
@@ -185,6 +186,7 @@ describe('an idle optimizer costs no processor time', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
+        while (helpers().length < 3) sleep(1) // A new thread has its name a little later.
         sleep(20)
         const before = times()
         for (let round = 0; round < 40; round++) {
@@ -204,6 +206,7 @@ describe('an idle optimizer costs no processor time', () => {
       const body = `${made(33_000)} ${times}
         const [four, two] = [made(4), made(2)]
         four.step()
+        while (helpers().length < 3) sleep(1)
         sleep(20)
         const before = times()
         for (let round = 0; round < 20; round++) {

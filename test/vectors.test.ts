@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { wasmBase64 } from '../dist/engines/wasm-bytes.js'
 import { kernelNames } from '../dist/rules/kernels.js'
-import { home } from './helpers.js'
+import { home } from './children.js'
 
 const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
 type Counts = Record<(typeof operations)[number], number>

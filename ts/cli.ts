@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { diagnose } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import { engineNames, engines, requestedEngine } from './engines/index.js'
 import { AntigradError, EngineError } from './errors.js'
 import { entrantNames, MAX_ITERATIONS, race, ruleOptions, type Settings } from './race.js'
-import { describeEngines, describeRace } from './report.js'
+import { describeDiagnosis, describeEngines, describeRace } from './report.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 const DISAGREEMENT = 1
@@ -13,17 +14,28 @@ const MISUSE = 2
 
 const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
 
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+
 const program = new Command('antigrad')
   .description('First-order optimizers, with the same bits on every engine.')
-  .version((createRequire(import.meta.url)('../package.json') as { version: string }).version)
+  .version(version)
   .exitOverride()
   // Commander puts its suggestions on a second line.
   .configureOutput({ outputError: (text) => say(text.replace('error: ', '').trim().replace(/\s+/g, ' ')) })
 
 program
-  .command('engines')
-  .description('show which engines run here, with which instruction sets, and why others do not')
-  .action(() => console.log(describeEngines(engines())))
+  .command('doctor')
+  .summary('show what runs here and why the rest does not, and whether all engines give the same bits')
+  .description(
+    'Shows what a bug report needs: versions, the machine, which engines run here, with which instruction ' +
+      'sets, why others do not, and whether each rule gives the same bits on all of them.',
+  )
+  .addHelpText('after', `\nExit status: ${DISAGREEMENT} if engines disagree.`)
+  .action(() => {
+    const diagnosis = diagnose()
+    console.log(describeDiagnosis(version, diagnosis, engines()))
+    if (diagnosis.differences.length > 0) process.exitCode = DISAGREEMENT
+  })
 
 const raceCommand = program
   .command('race')

@@ -3,8 +3,9 @@
  * and that nobody holds but its arenas, so that the garbage collector frees it.
  *
  * Runtimes allow few live memories (browsers about a hundred), so small arenas share slabs: memories
- * that are filled from the front, never reused and collected with their last tenant. Where no
- * memory can be had, an arena is an `ArrayBuffer`.
+ * that are filled from the front, never reused and collected with their last tenant. Once many
+ * memories are alive, large arenas share larger slabs. Where no memory can be had, an arena is an
+ * `ArrayBuffer`.
  */
 
 import { MemoryError, messageOf } from './errors.js'
@@ -12,9 +13,12 @@ import { MemoryError, messageOf } from './errors.js'
 /** Bytes at the start of each memory that belong to the module: its stack and its data. */
 export const RESERVED = 65536
 const PAGE = 65536
-const LARGE = 1 << 20
 const FIRST_SLAB = 1 << 16
+/** The largest slab, a quarter of which is an arena that has a memory of its own. */
 const LARGEST_SLAB = 1 << 22
+/** From this many live memories on, slabs grow to 16 times the size. */
+const MANY_MEMORIES = 32
+const LARGEST_OF_MANY = 1 << 26
 /** What 32-bit addresses can reach, less a page. */
 const LARGEST_MEMORY = 65535 * PAGE
 const ALIGNMENT = 64
@@ -32,6 +36,10 @@ export interface Region {
   readonly reason: string | null
 }
 
+/** How many memories are alive, as far as the garbage collector has told. */
+let memories = 0
+const collected = new FinalizationRegistry(() => memories--)
+
 /** The slab that is being filled. Full ones are held by their tenants alone. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB / 2 }
 
@@ -46,12 +54,13 @@ export function allocate(byteLength: number, planeLength: number): Region {
   try {
     if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here')
     if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
-    if (rounded >= LARGE) {
+    const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
+    if (rounded >= largest / 4) {
       const memory = fixedMemory(RESERVED + rounded)
       return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
-      let size = Math.min(2 * slab.size, LARGEST_SLAB)
+      let size = Math.min(2 * slab.size, largest)
       while (size < rounded) size *= 2
       slab = { memory: fixedMemory(RESERVED + size), next: RESERVED, end: RESERVED + size, size }
     }
@@ -72,5 +81,8 @@ export function allocate(byteLength: number, planeLength: number): Region {
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
   const pages = Math.ceil(bytes / PAGE)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  memories++
+  // Views outlive the memory's own object.
+  collected.register(memory.buffer, undefined)
   return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
 }

@@ -11,9 +11,9 @@ import { type Clip, Optimizer } from './optimizer.js'
 import { adagrad } from './rules/adagrad.js'
 import { adam } from './rules/adam.js'
 import { adamw } from './rules/adamw.js'
-import { delayedStart } from './rules/delayed-start.js'
+import { delayedStart, unwrap } from './rules/delayed-start.js'
 import { gradientDescent } from './rules/gradient-descent.js'
-import { definitions, type Rule, type SimpleRule, unwrap } from './rules/index.js'
+import { definitions, type Rule, type SimpleRule } from './rules/index.js'
 import { momentum } from './rules/momentum.js'
 import { nesterov } from './rules/nesterov.js'
 import { radam } from './rules/radam.js'
@@ -59,6 +59,15 @@ const entrants: readonly Entrant[] = [
 ]
 
 export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
+
+/** Each entrant's rule, and how its gradients are clipped. */
+export function entrantRules(): { name: string; rule: Rule; clip: Clip }[] {
+  return entrants.map((entrant) => ({
+    name: entrant.name,
+    rule: make(entrant, {}),
+    clip: entrant.clip ?? {},
+  }))
+}
 
 /** Every option of any rule, with its definition in each rule that has it. */
 export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (() => {

@@ -1,6 +1,7 @@
 /** The command line's answers as text. */
 
 import Table from 'cli-table3'
+import type { Diagnosis } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import type { Finish } from './race.js'
 import { definitions } from './rules/index.js'
@@ -57,12 +58,31 @@ function describeOptions({ rule, options, clip, delayedStart }: Finish): string 
   return [...told, ...Object.entries(clip).map(([kind, limit]) => `clip ${kind} ${limit}`)].join(', ')
 }
 
+export function describeDiagnosis(
+  version: string,
+  diagnosis: Diagnosis,
+  report: Readonly<Record<EngineName, EngineReport>>,
+): string {
+  const { runtime, platform, processor, memory, environment, rules, compared, differences } = diagnosis
+  const verdict =
+    compared.length === 0
+      ? 'there is nothing to compare TypeScript to'
+      : differences.length === 0
+        ? `the same bits as TypeScript, in ${rules} rules × 2 dtypes, on ${compared.join(', ')}`
+        : differences.map(({ rule, dtype, engine }) => `${rule} DIFFERS in ${dtype} on ${engine}`).join('\n')
+  const lines = { antigrad: version, runtime, platform, processor, memory, environment, bits: verdict }
+  return `${columns(Object.entries(lines))}\n\n${describeEngines(report)}`
+}
+
 export function describeEngines(report: Readonly<Record<EngineName, EngineReport>>): string {
   return columns(
-    Object.entries(report).map(([name, { available, instructionSets, reasons }]) => [
-      name,
-      available ? 'available' : 'not available',
-      [instructionSets.join(', '), reasons.join('; ')].filter(Boolean).join('; '),
-    ]),
+    Object.entries(report).map(([name, { available, instructionSets, threads, reasons }]) => {
+      const abilities = [...instructionSets, ...(threads > 1 ? [`${threads} threads`] : [])]
+      return [
+        name,
+        available ? 'available' : 'not available',
+        [abilities.join(', '), reasons.join('; ')].filter(Boolean).join('; '),
+      ]
+    }),
   )
 }

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import { checked, isRule, type SimpleRule } from './index.js'
+import { checked, isRule, type Rule, type SimpleRule } from './index.js'
 
 /** A rule whose parameters move late; see {@link delayedStart}. */
 export interface DelayedStart {
@@ -25,4 +25,24 @@ export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
     throw new OptionError('delayedStart: rule', 'a rule such as adam(), not delayed itself', rule)
   }
   return Object.freeze({ name: 'delayedStart', updates, rule: checked(rule, {}) })
+}
+
+/** A rule taken apart: the simple one, and for how many updates its start is delayed. */
+export interface Unwrapped {
+  readonly simple: SimpleRule
+  readonly delay: number
+}
+
+/**
+ * Checks a rule that may not have come from its function, for instance from JSON.
+ *
+ * @throws OptionError where it is not a rule, or has an option out of its range
+ */
+export function unwrap(rule: Rule): Unwrapped {
+  if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
+  if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
+  const { name: _, updates, rule: inner, ...unknown } = rule
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
+  return { simple: delayedStart(updates, inner).rule, delay: updates }
 }

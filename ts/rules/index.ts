@@ -2,7 +2,7 @@ import { OptionError } from '../errors.js'
 import { type Adagrad, adagradDefinition } from './adagrad.js'
 import { type Adam, adamDefinition } from './adam.js'
 import { type AdamW, adamwDefinition } from './adamw.js'
-import { type DelayedStart, delayedStart } from './delayed-start.js'
+import type { DelayedStart } from './delayed-start.js'
 import { type GradientDescent, gradientDescentDefinition } from './gradient-descent.js'
 import { type Momentum, momentumDefinition } from './momentum.js'
 import { type Nesterov, nesterovDefinition } from './nesterov.js'
@@ -47,26 +47,6 @@ export function isRule(value: unknown): value is Rule {
   if (typeof value !== 'object' || value === null || !('name' in value)) return false
   const { name } = value
   return typeof name === 'string' && (name === 'delayedStart' || Object.hasOwn(definitions, name))
-}
-
-/** A rule taken apart: the simple one, and for how many updates its start is delayed. */
-export interface Unwrapped {
-  readonly simple: SimpleRule
-  readonly delay: number
-}
-
-/**
- * Checks a rule that may not have come from its function, for instance from JSON.
- *
- * @throws OptionError where it is not a rule, or has an option out of its range
- */
-export function unwrap(rule: Rule): Unwrapped {
-  if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
-  if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
-  const { name: _, updates, rule: inner, ...unknown } = rule
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
-  return { simple: delayedStart(updates, inner).rule, delay: updates }
 }
 
 /** The rule with some options changed, all of them checked; those that are undefined stay. */

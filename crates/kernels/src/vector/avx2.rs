@@ -9,6 +9,7 @@ vector! {
     add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, div: _mm256_div_ps, sqrt: _mm256_sqrt_ps,
     greater(a, b, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
     zero(a, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, _mm256_setzero_ps())),
+    unless(q, d): _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(d, _mm256_setzero_ps()), q),
 }
 
 vector! {
@@ -17,4 +18,5 @@ vector! {
     add: _mm256_add_pd, sub: _mm256_sub_pd, mul: _mm256_mul_pd, div: _mm256_div_pd, sqrt: _mm256_sqrt_pd,
     greater(a, b, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
     zero(a, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, _mm256_setzero_pd())),
+    unless(q, d): _mm256_andnot_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(d, _mm256_setzero_pd()), q),
 }

@@ -71,10 +71,13 @@ pub trait Vector:
     /// `self == 0 ? yes : no`: `yes` for zeros of both signs, `no` for NaN.
     fn if_zero(self, yes: Self, no: Self) -> Self;
 
+    /// `divisor == 0 ? +0 : self`: 0 for zeros of both signs, `self` for NaN.
+    fn zero_unless(self, divisor: Self) -> Self;
+
     /// `self / divisor`, but +0 where the divisor is exactly 0, whatever `self` is.
     #[inline(always)]
     fn div_or_zero(self, divisor: Self) -> Self {
-        divisor.if_zero(Self::splat(Self::Scalar::from_f64(0.0)), self / divisor)
+        (self / divisor).zero_unless(divisor)
     }
 
     /// `self < −limit ? −limit : self > limit ? limit : self`; NaN stays NaN.
@@ -92,7 +95,8 @@ macro_rules! vector {
         splat: $splat:path, load($from:ident): $load:expr, store($to:ident, $value:ident): $store:expr,
         add: $add:path, sub: $sub:path, mul: $mul:path, div: $div:path, sqrt: $sqrt:path,
         greater($a:ident, $b:ident, $yes:ident, $no:ident): $greater:expr,
-        zero($z:ident, $zyes:ident, $zno:ident): $zero:expr $(,)?
+        zero($z:ident, $zyes:ident, $zno:ident): $zero:expr,
+        unless($q:ident, $d:ident): $unless:expr $(,)?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -135,6 +139,11 @@ macro_rules! vector {
             fn if_zero(self, yes: Self, no: Self) -> Self {
                 let ($z, $zyes, $zno) = (self.0, yes.0, no.0);
                 Self(unsafe { $zero })
+            }
+            #[inline(always)]
+            fn zero_unless(self, divisor: Self) -> Self {
+                let ($q, $d) = (self.0, divisor.0);
+                Self(unsafe { $unless })
             }
         }
     };

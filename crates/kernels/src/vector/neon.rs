@@ -9,6 +9,7 @@ vector! {
     add: vaddq_f32, sub: vsubq_f32, mul: vmulq_f32, div: vdivq_f32, sqrt: vsqrtq_f32,
     greater(a, b, yes, no): vbslq_f32(vcgtq_f32(a, b), yes, no),
     zero(a, yes, no): vbslq_f32(vceqzq_f32(a), yes, no),
+    unless(q, d): vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(q), vceqzq_f32(d))),
 }
 
 vector! {
@@ -17,4 +18,5 @@ vector! {
     add: vaddq_f64, sub: vsubq_f64, mul: vmulq_f64, div: vdivq_f64, sqrt: vsqrtq_f64,
     greater(a, b, yes, no): vbslq_f64(vcgtq_f64(a, b), yes, no),
     zero(a, yes, no): vbslq_f64(vceqzq_f64(a), yes, no),
+    unless(q, d): vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(q), vceqzq_f64(d))),
 }

@@ -33,6 +33,10 @@ macro_rules! scalar {
             fn if_zero(self, yes: Self, no: Self) -> Self {
                 if self == 0.0 { yes } else { no }
             }
+            #[inline(always)]
+            fn zero_unless(self, divisor: Self) -> Self {
+                if divisor == 0.0 { 0.0 } else { self }
+            }
         }
     };
 }

@@ -9,6 +9,7 @@ vector! {
     add: f32x4_add, sub: f32x4_sub, mul: f32x4_mul, div: f32x4_div, sqrt: f32x4_sqrt,
     greater(a, b, yes, no): v128_bitselect(yes, no, f32x4_gt(a, b)),
     zero(a, yes, no): v128_bitselect(yes, no, f32x4_eq(a, f32x4_splat(0.0))),
+    unless(q, d): v128_andnot(q, f32x4_eq(d, f32x4_splat(0.0))),
 }
 
 vector! {
@@ -17,4 +18,5 @@ vector! {
     add: f64x2_add, sub: f64x2_sub, mul: f64x2_mul, div: f64x2_div, sqrt: f64x2_sqrt,
     greater(a, b, yes, no): v128_bitselect(yes, no, f64x2_gt(a, b)),
     zero(a, yes, no): v128_bitselect(yes, no, f64x2_eq(a, f64x2_splat(0.0))),
+    unless(q, d): v128_andnot(q, f64x2_eq(d, f64x2_splat(0.0))),
 }

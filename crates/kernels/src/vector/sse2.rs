@@ -9,6 +9,7 @@ vector! {
     add: _mm_add_ps, sub: _mm_sub_ps, mul: _mm_mul_ps, div: _mm_div_ps, sqrt: _mm_sqrt_ps,
     greater(a, b, yes, no): select_ps(_mm_cmpgt_ps(a, b), yes, no),
     zero(a, yes, no): select_ps(_mm_cmpeq_ps(a, _mm_setzero_ps()), yes, no),
+    unless(q, d): _mm_andnot_ps(_mm_cmpeq_ps(d, _mm_setzero_ps()), q),
 }
 
 vector! {
@@ -17,6 +18,7 @@ vector! {
     add: _mm_add_pd, sub: _mm_sub_pd, mul: _mm_mul_pd, div: _mm_div_pd, sqrt: _mm_sqrt_pd,
     greater(a, b, yes, no): select_pd(_mm_cmpgt_pd(a, b), yes, no),
     zero(a, yes, no): select_pd(_mm_cmpeq_pd(a, _mm_setzero_pd()), yes, no),
+    unless(q, d): _mm_andnot_pd(_mm_cmpeq_pd(d, _mm_setzero_pd()), q),
 }
 
 #[inline(always)]

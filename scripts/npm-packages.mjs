@@ -1,0 +1,31 @@
+// npm run build:npm: the addons in native/ as packages of their own, one a platform, in the folder npm/
+// or in another one. Without `--all`, which a release has, platforms whose addon is not there are left out.
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const folder = process.argv.slice(2).find((argument) => argument !== '--all') ?? 'npm'
+rmSync(folder, { recursive: true, force: true })
+const make = ['create-npm-dirs', '--npm-dir', folder]
+const { status } = spawnSync('node_modules/.bin/napi', make, { stdio: 'inherit' })
+if (status !== 0) process.exit(status ?? 1)
+
+const missing = []
+for (const target of readdirSync(folder)) {
+  const file = `antigrad.${target}.node`
+  if (!existsSync(`native/${file}`)) {
+    missing.push(file)
+    rmSync(`${folder}/${target}`, { recursive: true })
+    continue
+  }
+  cpSync(`native/${file}`, `${folder}/${target}/${file}`)
+  // The loader compares: half of an addon would end the process that loads it.
+  const manifest = JSON.parse(readFileSync(`${folder}/${target}/package.json`, 'utf8'))
+  manifest.bytes = statSync(`native/${file}`).size
+  writeFileSync(`${folder}/${target}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`)
+}
+if (process.argv.includes('--all') && missing.length > 0) {
+  console.error(`native/ has no ${missing.join(', ')}`)
+  process.exit(1)
+}

@@ -1,0 +1,114 @@
+/** The package as `npm pack` makes it, in fresh folders, and programs that use it there. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { home } from '../children.js'
+
+const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+type Json = any
+
+/** A folder outside of the repository, so that nothing but what is installed there is found. */
+export function freshFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'antigrad-package-'))
+}
+
+export const remove = (folder: string) => rmSync(folder, { recursive: true, force: true })
+
+export function npm(folder: string, ...args: string[]): string {
+  // The repository's .npmrc silences npm, but errors are wanted here.
+  const options = ['--loglevel=error', '--no-audit', '--no-fund', '--prefer-offline']
+  return execFileSync('npm', [...args, ...options], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' })
+}
+
+/** Packs a folder; gives the tarball's path. */
+export function pack(folder: string, into: string): string {
+  return join(into, npm(folder, 'pack', '--ignore-scripts', '--pack-destination', into).trim())
+}
+
+function editJson(file: string, edit: (json: Json) => void): void {
+  const json = JSON.parse(readFileSync(file, 'utf8'))
+  edit(json)
+  writeFileSync(file, JSON.stringify(json, null, 2))
+}
+
+/** What befalls an addon's package before it is packed. */
+export type Damage = (manifest: Json, addon: Buffer) => Buffer
+
+/**
+ * Both packages for this platform as a release has them, except that the main package's optional
+ * dependency is a file.
+ *
+ * @param damage to the addon's package
+ * @returns the main package's tarball
+ */
+export function release(into: string, damage: Damage = (_, addon) => addon): string {
+  const made = `target/npm-${basename(into)}`
+  try {
+    execFileSync(process.execPath, ['scripts/npm-packages.mjs', made], { cwd: home, stdio: 'pipe' })
+    const [target] = readdirSync(join(home, made)).filter((name) => isOfThisPlatform(join(home, made, name)))
+    const addonFolder = join(home, made, target)
+    editJson(join(addonFolder, 'package.json'), (manifest) => {
+      const addon = join(addonFolder, manifest.main)
+      writeFileSync(addon, damage(manifest, readFileSync(addon)))
+    })
+    const addon = pack(addonFolder, into)
+    execFileSync('tar', ['-xzf', pack(home, into), '-C', into])
+    editJson(join(into, 'package/package.json'), (manifest) => {
+      manifest.optionalDependencies = { [`antigrad-${target}`]: pathToFileURL(addon).href }
+    })
+    return pack(join(into, 'package'), into)
+  } finally {
+    remove(join(home, made))
+  }
+}
+
+function isOfThisPlatform(folder: string): boolean {
+  const { main } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return readdirSync(folder).includes(main) && main.includes(`.${process.platform}-${process.arch}`)
+}
+
+/** A fresh folder in which these are installed. */
+export function project(packages: readonly string[], ...options: string[]): string {
+  const folder = freshFolder()
+  writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
+  npm(folder, 'install', ...packages, ...options)
+  return folder
+}
+
+/** Runs a program in a folder. */
+export function run(folder: string, program: string, ...args: string[]) {
+  const { status, signal, stdout, stderr } = spawnSync(program, args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
+  return { status: status ?? signal, stdout, stderr }
+}
+
+/** Runs a program that prints JSON. */
+export function json(folder: string, program: string, ...args: string[]): Json {
+  const { status, stdout, stderr } = run(folder, program, ...args)
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`)
+  return JSON.parse(stdout)
+}
+
+/** The script that prints a runtime's engines and digests, as one JavaScript file that imports the package. */
+export async function addDigestScript(folder: string): Promise<string> {
+  await build({
+    entryPoints: [join(home, 'test/digests.ts')],
+    outfile: join(folder, 'digests.js'),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    external: ['antigrad'],
+    logLevel: 'warning',
+  })
+  return 'digests.js'
+}

@@ -1,0 +1,82 @@
+/** What a bug report needs: what runs here, why the rest does not, and whether bits are the same. */
+
+import { arch, cpus, platform, release } from 'node:os'
+import { Arena, type Dtype } from './arena.js'
+import type { EngineName } from './engines/engine.js'
+import { engines } from './engines/index.js'
+import { Optimizer, type OptimizerOptions } from './optimizer.js'
+import { entrantRules } from './race.js'
+
+/** How a rule came out on an engine where it differs from TypeScript. */
+export interface Difference {
+  readonly rule: string
+  readonly dtype: Dtype
+  readonly engine: string
+}
+
+export interface Diagnosis {
+  /** Of Node, or of what stands in for it, and of its JavaScript engine. */
+  readonly runtime: string
+  readonly platform: string
+  readonly processor: string
+  readonly memory: string
+  readonly environment: string
+  /** The rules of the self-test, and what they ran on beside TypeScript. */
+  readonly rules: number
+  readonly compared: readonly string[]
+  readonly differences: readonly Difference[]
+}
+
+export function diagnose(): Diagnosis {
+  const { versions, env } = process
+  const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
+  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS'].filter((name) => env[name])
+  const { memory, reason } = new Arena('float32', [1], 0).region
+  return {
+    runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
+    platform: `${platform()}-${arch()}, ${release()}`,
+    processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
+    memory: memory === null ? `ArrayBuffer: ${reason}` : 'WebAssembly.Memory',
+    environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
+    ...selfTest(),
+  }
+}
+
+/** Several vectors of each width, and a remainder. */
+const LENGTH = 77
+const STEPS = 5
+
+/** Every rule of the race for a few steps, on every engine at every instruction set. */
+function selfTest() {
+  const report = engines()
+  const others: OptimizerOptions[] = report.native.instructionSets.map((instructionSet) => ({
+    engine: 'native',
+    instructionSet,
+  }))
+  if (report.wasm.available) others.push({ engine: 'wasm' })
+  const nameOf = ({ engine, instructionSet }: OptimizerOptions) =>
+    [engine, instructionSet].filter(Boolean).join(' ')
+  const rules = entrantRules()
+  const differences: Difference[] = []
+  for (const { name, rule, clip } of rules) {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const run = (options: OptimizerOptions) => {
+        const values = Array.from({ length: LENGTH }, (_, i) => ((i * 37) % 101) / 50 - 1)
+        const start = dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
+        const optimizer = new Optimizer<typeof start, typeof rule>(start, rule, { ...options, clip })
+        for (let step = 0; step < STEPS; step++) {
+          optimizer.grads.set(optimizer.lookahead().map((x, i) => x * x + i / 64 - step / 3))
+          optimizer.step()
+        }
+        return optimizer.params
+      }
+      const expected = run({ engine: 'typescript' satisfies EngineName })
+      for (const options of others) {
+        const params = run(options)
+        if (!expected.every((x, i) => Object.is(x, params[i])))
+          differences.push({ rule: name, dtype, engine: nameOf(options) })
+      }
+    }
+  }
+  return { rules: rules.length, compared: others.map(nameOf), differences }
+}
