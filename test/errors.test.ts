@@ -221,6 +221,14 @@ describe('gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
+  test('a detached array for an empty tensor', () => {
+    const optimizer = new Optimizer([g, new Float32Array(0)], gradientDescent())
+    const gone = detached(Float32Array.of(1))
+    const error = refusal(() => optimizer.step([g, gone]), TensorError, 'gradients.1')
+    expect(error.received).toBe('a detached one')
+    expect(optimizer.updates).toBe(0)
+  })
+
   test('one tensor: a record or list of it', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
@@ -466,6 +474,10 @@ describe("an optimizer's options", () => {
     ['instructionSet', { engine: 'native', instructionSet: '' }],
     ['instructionSet', { engine: 'native', instructionSet: 1 }],
     ['instructionSet', { engine: 'native', instructionSet: null }],
+    ...[0, -1, 1.5, 257, NaN, Infinity, '2', null].map((threads): [string, unknown] => [
+      'threads',
+      { threads },
+    ]),
   ]
   test.each(bad)('%s in %o', (argument, options) => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)

@@ -114,6 +114,36 @@ describe.each([
   })
 })
 
+test.each(engineNames)(
+  '%s: a stepAsync that nobody waits for keeps its memory until it is done',
+  (engine) => {
+    const result = runner(
+      engine,
+      '',
+    )(`
+    const ones = new Float32Array(300_000).fill(1)
+    const clip = { norm: 1e9 }
+    // Half of them are dropped at once, with all that was theirs.
+    const views = Array.from({ length: 40 }, (_, i) => {
+      const optimizer = new Optimizer(ones, gradientDescent({ lr: 1 }), { ...options, clip })
+      optimizer.stepAsync(ones)
+      return i % 2 === 0 ? optimizer.params : null
+    })
+    gc()
+    const others = Array.from({ length: 20 }, () => new Optimizer(ones, gradientDescent(), options))
+    await new Optimizer(ones, gradientDescent(), options).stepAsync(ones)
+    for (let i = 0; i < 500 && !views.every((view) => view?.at(-1) !== 1); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    gc()
+    return {
+      done: views.every((view) => view === null || view.every((x) => x === 0)),
+      apart: others.every(({ params }) => params.every((x) => x === 1)),
+    }`)
+    expect(result).toEqual({ done: true, apart: true })
+  },
+)
+
 test('a worker that ends takes its optimizers with it, and no one else', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')

@@ -7,9 +7,9 @@ import type { Engine, Forced, Runner } from './engine.js'
 export interface Addon {
   attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): object
   step(handle: object): void
-  stepAsync(handle: object, bytes: Uint8Array): Promise<void>
+  stepAsync(handle: object): Promise<void>
   sumSquares(handle: object): void
-  sumSquaresAsync(handle: object, bytes: Uint8Array): Promise<void>
+  sumSquaresAsync(handle: object): Promise<void>
   cores(): number
   instructionSets(): string[]
   kernels(): string[]
@@ -58,7 +58,7 @@ export const native: Engine = {
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     const bytes = arena.bytes()
     const handle = addon.attach(bytes, kernel, threads, forced.instructionSet)
-    const runner: Runner & { bytes: Uint8Array } = {
+    const runner: Runner & { readonly bytes: Uint8Array } = {
       // The handle does not keep them alive.
       bytes,
       threads,
@@ -69,8 +69,8 @@ export const native: Engine = {
     if (arena.region.memory === null) return runner
     return {
       ...runner,
-      stepAsync: () => addon.stepAsync(handle, bytes),
-      sumSquaresAsync: () => addon.sumSquaresAsync(handle, bytes),
+      stepAsync: () => addon.stepAsync(handle),
+      sumSquaresAsync: () => addon.sumSquaresAsync(handle),
     }
   },
 }

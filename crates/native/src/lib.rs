@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use antigrad_kernels::{Arena, Fault, InstructionSet, rules};
-use napi::bindgen_prelude::{AsyncTask, External, Object, Uint8Array, Uint8ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, External, Object, Uint8ArraySlice};
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
 use pool::Pool;
@@ -32,24 +32,30 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
     Ok(())
 }
 
-/// An arena and how many threads work on it.
+/// An arena, whose bytes belong to JavaScript, and how many threads work on it.
 struct Steps {
     arena: Arena,
     threads: usize,
-}
-
-/// An arena whose bytes belong to JavaScript. They stay where they are: a `WebAssembly.Memory` never
-/// moves and cannot be detached while it cannot grow. An `ArrayBuffer` can be: the facade looks before
-/// each call, and makes none that outlasts its turn of the event loop.
-pub struct Handle {
-    steps: Arc<Steps>,
+    /// The facade keeps the bytes alive. They stay where they are: a `WebAssembly.Memory` never moves
+    /// and cannot be detached while it cannot grow. An `ArrayBuffer` can be: the facade looks before
+    /// each call, and makes none that outlasts its turn of the event loop.
     bytes: Weak,
 }
 
+/// What JavaScript has of an arena; a call on another thread holds the same.
+pub struct Handle(Arc<Steps>);
+
 impl Handle {
-    /// The steps, if the bytes are still there.
+    /// The steps, if the arena's bytes are still there.
     fn steps(&self) -> Result<&Arc<Steps>> {
-        if self.bytes.is_alive() { Ok(&self.steps) } else { Err(Error::from_reason("the arena is gone")) }
+        if self.0.bytes.is_alive() { Ok(&self.0) } else { Err(Error::from_reason("the arena is gone")) }
+    }
+
+    /// Keeps the bytes alive until the call has run.
+    fn call(&self, what: fn(&Steps) -> std::result::Result<(), Fault>) -> Result<AsyncTask<Call>> {
+        let steps = self.steps()?.clone();
+        steps.bytes.hold()?;
+        Ok(AsyncTask::new(Call { steps, what }))
     }
 }
 
@@ -69,14 +75,19 @@ pub fn attach(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: the handle looks whether the bytes are alive before each use, a call on another thread
-    // holds them and, see there, they do not move; the facade starts no second call during a step.
+    // SAFETY: the handle looks whether the bytes are alive before each call and holds them during one
+    // on another thread, and, see there, they do not move; the facade starts no second call while a
+    // step is under way.
     let arena = unsafe {
         let memory = bytes.as_mut();
         Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
     };
-    let steps = Steps { arena: arena.map_err(reason)?, threads: threads.max(1) as usize };
-    Ok(External::new(Handle { steps: Arc::new(steps), bytes: Weak::new(&env, &bytes)? }))
+    let steps = Steps {
+        arena: arena.map_err(reason)?,
+        threads: threads.max(1) as usize,
+        bytes: Weak::new(&env, &bytes)?,
+    };
+    Ok(External::new(Handle(Arc::new(steps))))
 }
 
 /// Updates every segment of the arena in place.
@@ -85,10 +96,10 @@ pub fn step(handle: &External<Handle>) -> Result<()> {
     handle.steps()?.step().map_err(reason)
 }
 
-/// The same, on another thread; `bytes` are those of the handle.
+/// The same, on another thread.
 #[napi]
-pub fn step_async(handle: &External<Handle>, bytes: Uint8Array) -> Result<AsyncTask<Call>> {
-    Ok(AsyncTask::new(Call { steps: handle.steps()?.clone(), what: Steps::step, _bytes: bytes }))
+pub fn step_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
+    handle.call(Steps::step)
 }
 
 /// Writes the sum of squares of each tensor's gradient into the arena.
@@ -97,10 +108,10 @@ pub fn sum_squares(handle: &External<Handle>) -> Result<()> {
     handle.steps()?.sum_squares().map_err(reason)
 }
 
-/// The same, on another thread; `bytes` are those of the handle.
+/// The same, on another thread.
 #[napi]
-pub fn sum_squares_async(handle: &External<Handle>, bytes: Uint8Array) -> Result<AsyncTask<Call>> {
-    Ok(AsyncTask::new(Call { steps: handle.steps()?.clone(), what: Steps::sum_squares, _bytes: bytes }))
+pub fn sum_squares_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
+    handle.call(Steps::sum_squares)
 }
 
 /// The instruction sets that this processor runs, worst first.
@@ -153,8 +164,6 @@ impl Steps {
 pub struct Call {
     steps: Arc<Steps>,
     what: fn(&Steps) -> std::result::Result<(), Fault>,
-    /// Keeps the arena's memory alive until the call is over.
-    _bytes: Uint8Array,
 }
 
 impl Task for Call {
@@ -167,6 +176,10 @@ impl Task for Call {
 
     fn resolve(&mut self, _: Env, output: ()) -> Result<()> {
         Ok(output)
+    }
+
+    fn finally(self, _: Env) -> Result<()> {
+        self.steps.bytes.release()
     }
 }
 

@@ -1,0 +1,239 @@
+/**
+ * Ends in the middle of a step: whatever goes away first, the process lives on, or ends as it was told
+ * to, and never by a signal. Each in a process of its own, several times over.
+ */
+
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { engines } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { home } from './children.js'
+
+const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
+
+/** The body of an async function as a script, with what scripts here need. */
+function script(body: string): string {
+  return `
+    const { Worker, parentPort } = require('node:worker_threads')
+    const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
+    const loaded = import(${built('index.js')})
+    // A step takes some milliseconds, in a norm and an update.
+    const make = async (threads = 3) => {
+      const { Optimizer, adam } = await loaded
+      const params = new Float32Array(1_000_000).fill(1)
+      return new Optimizer(params, adam(), { engine: 'native', threads, clip: { norm: 1 } })
+    }
+    /** The names of this process's threads. */
+    const threads = () => {
+      const { readdirSync, readFileSync } = require('node:fs')
+      const tasks = process.platform === 'linux' ? readdirSync('/proc/self/task') : []
+      return tasks.map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8').trim())
+    }
+    ;(async () => { ${body} })()`
+}
+
+/** An expression: a worker that runs the body of an async function. */
+const worker = (body: string) => `new Worker(${JSON.stringify(script(body))}, { eval: true })`
+
+/** Takes steps until it is stopped, and says when it begins. */
+const stepping = {
+  stepAsync: `
+    const all = await Promise.all([make(), make(1), make(2)])
+    const forever = async (optimizer) => { for (;;) await optimizer.stepAsync() }
+    all.map(forever)
+    parentPort?.postMessage('begun')`,
+  step: `
+    const optimizer = await make()
+    parentPort?.postMessage('begun')
+    for (;;) optimizer.step()`,
+}
+
+/** How a Node of its own ends, and what it has said. */
+function run(body: string, flags: string[] = []) {
+  const child = spawn(process.execPath, [...flags, '-e', script(body)], {
+    timeout: 50_000,
+    killSignal: 'SIGKILL',
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (data) => {
+    stdout += data
+  })
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
+  return new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>(
+    (resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })),
+  )
+}
+
+const well = (stdout = 'well\n') => ({ code: 0, signal: null, stdout, stderr: '' })
+
+describe('worker.terminate()', () => {
+  test.each(Object.entries(stepping))('of the only environment with the addon, in %s', async (_, body) => {
+    const end = await run(`
+      for (let round = 0; round < 10; round++) {
+        const worker = ${worker(body)}
+        await new Promise((resolve) => worker.once('message', resolve))
+        await pause(round % 4)
+        await worker.terminate()
+        if (threads().includes('antigrad')) throw new Error('a thread is left')
+      }
+      console.log('well')`)
+    expect(end).toEqual(well())
+  })
+
+  test.each(Object.entries(stepping))('beside a main thread that steps, in %s', async (_, body) => {
+    const end = await run(`
+      const [optimizer, expected] = [await make(), await make(1)]
+      for (let round = 0; round < 6; round++) {
+        const worker = ${worker(body)}
+        let isThere = false
+        worker.once('message', () => { isThere = true })
+        while (!isThere) {
+          await optimizer.stepAsync()
+          await pause(0)
+        }
+        const ended = worker.terminate()
+        for (let t = 0; t < 3; t++) optimizer.step()
+        await Promise.all([ended, optimizer.stepAsync()])
+      }
+      const bytes = ({ params }) => Buffer.from(params.buffer, params.byteOffset, params.byteLength)
+      while (expected.updates < optimizer.updates) expected.step()
+      if (Buffer.compare(bytes(optimizer), bytes(expected)) !== 0) throw new Error('other bits')
+      console.log('well')`)
+    expect(end).toEqual(well())
+  })
+})
+
+describe('a worker that ends by itself', () => {
+  test.each([
+    ['at its natural end', '', [], 0],
+    ['with a step under way', 'optimizer.stepAsync()', [], 0],
+    ['by process.exit() in a step', 'optimizer.stepAsync(); process.exit(5)', [], 5],
+    ['by an exception in a step', 'optimizer.stepAsync(); throw new Error("mine")', ['mine'], 1],
+  ])('%s', async (_, ending, errors, code) => {
+    const end = await run(`
+      for (let round = 0; round < 8; round++) {
+        const worker = ${worker(`const optimizer = await make(); optimizer.step(); ${ending}`)}
+        const errors = []
+        worker.on('error', ({ message }) => errors.push(message))
+        const code = await new Promise((resolve) => worker.once('exit', resolve))
+        if (code !== ${code} || errors.join() !== '${errors}') throw new Error(code + ': ' + errors)
+        if (threads().includes('antigrad')) throw new Error('a thread is left')
+      }
+      console.log('well')`)
+    expect(end).toEqual(well())
+  })
+})
+
+describe('the process ends in the middle of', () => {
+  const scenes = {
+    'a stepAsync': 'const optimizer = await make(); const step = optimizer.stepAsync()',
+    'its second stepAsync': `
+      const optimizer = await make()
+      await optimizer.stepAsync()
+      const step = optimizer.stepAsync()`,
+    'many at once': `
+      const all = await Promise.all(Array.from({ length: 9 }, (_, i) => make(1 + i % 3)))
+      for (const optimizer of all) optimizer.stepAsync()`,
+    ...Object.fromEntries(
+      Object.entries(stepping).map(([name, body]) => [
+        `a worker's ${name}`,
+        `const worker = ${worker(body)}
+        await new Promise((resolve) => worker.once('message', resolve))`,
+      ]),
+    ),
+    'its own and its workers’': `
+      const workers = [${worker(stepping.step)}, ${worker(stepping.stepAsync)}]
+      await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))))
+      const optimizer = await make()
+      optimizer.stepAsync()`,
+  }
+
+  describe.each(Object.entries(scenes))('%s', (_, scene) => {
+    test('by process.exit()', async () => {
+      const ends = [0, 1, 2].map((time) =>
+        run(`${scene}\n ${time > 0 ? `await pause(${time})` : ''}\n console.log('well'); process.exit(7)`),
+      )
+      for (const end of ends) expect(await end).toEqual({ ...well(), code: 7 })
+    })
+
+    test('by an exception that nobody catches', async () => {
+      const ends = [0, 1].map((time) =>
+        run(`${scene}\n setTimeout(() => { console.log('well'); throw new Error('mine') }, ${time})`),
+      )
+      for (const end of ends) {
+        const { stderr, ...rest } = await end
+        expect(rest).toEqual({ code: 1, signal: null, stdout: 'well\n' })
+        expect(stderr).toContain('Error: mine')
+      }
+    })
+  })
+
+  test('a stepAsync, which it waits for when it ends by itself', async () => {
+    const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
+    expect(end).toEqual(well())
+  })
+})
+
+describe('garbage collection', () => {
+  test('of an optimizer in the middle of its stepAsync, and of its gradients', async () => {
+    const end = await run(
+      `const refs = []
+      const drop = async (round) => {
+        const optimizer = await make()
+        const gradient = new Float32Array(1_000_000)
+        const step = optimizer.stepAsync(gradient)
+        structuredClone(null, { transfer: [gradient.buffer] })
+        refs.push(new WeakRef(optimizer), new WeakRef(optimizer.params.buffer))
+        return round % 2 === 0 ? step : undefined
+      }
+      for (let round = 0; round < 20; round++) {
+        const step = drop(round)
+        gc()
+        await pause(round % 3)
+        gc()
+        await step
+      }
+      for (let t = 0; t < 50 && refs.some((ref) => ref.deref() !== undefined); t++) {
+        await pause(10)
+        gc()
+      }
+      console.log(refs.filter((ref) => ref.deref() !== undefined).length)`,
+      ['--expose-gc'],
+    )
+    expect(end).toEqual(well('0\n'))
+  })
+
+  test('of all that leads to the bytes, while the addon is at work on them', async () => {
+    expect(engines().native.available).toBe(true)
+    const require = createRequire(import.meta.url)
+    const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))
+    const end = await run(
+      `const { Arena } = await import(${built('arena.js')})
+      const addon = require(${JSON.stringify(addon)})
+      let done = 0
+      const drop = () => {
+        const arena = new Arena('float32', [3_000_000], 2)
+        arena.setSegment(0, 0, 0)
+        arena.segment(0).prepare(false, 1, Infinity, 0)
+        arena.segmentCount = 1
+        const handle = addon.attach(arena.bytes(), 0, 2)
+        addon.stepAsync(handle).then(() => done++)
+        addon.sumSquaresAsync(handle).then(() => done++)
+      }
+      for (let round = 0; round < 30; round++) {
+        drop()
+        for (let t = 0; t < 4; t++) {
+          gc()
+          await new Promise(setImmediate)
+        }
+      }
+      while (done < 60) await pause(1)
+      console.log('well')`,
+      ['--expose-gc'],
+    )
+    expect(end).toEqual(well())
+  })
+})
