@@ -54,6 +54,11 @@ describe('the tarball', () => {
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
+  test('is of the version that the crates have', () => {
+    const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    expect(readFileSync(join(home, 'Cargo.toml'), 'utf8')).toContain(`\nversion = "${version}"\n`)
+  })
+
   test('publint has nothing to say', async () => {
     const { messages } = await publint({ pkgDir: home, strict: true, pack: 'npm' })
     expect(messages).toEqual([])
