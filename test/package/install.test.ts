@@ -42,13 +42,7 @@ describe('the tarball', () => {
   test('has what users need, and no addon', () => {
     const folders = new Set(files.map((file) => file.split('/').slice(0, 2).join('/')))
     expect([...folders].sort()).toEqual([
-      ...[
-        'package/CHANGELOG.md',
-        'package/LICENSE',
-        'package/README.md',
-        'package/dist',
-        'package/package.json',
-      ],
+      ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.ts|json|md)$|LICENSE$/.test(file))).toEqual([])
     expect(readFileSync(tarball).length).toBeLessThan(150_000)
@@ -58,6 +52,11 @@ describe('the tarball', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepack', 'postpack']
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
+  })
+
+  test('is of the version that the crates have', () => {
+    const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    expect(readFileSync(join(home, 'Cargo.toml'), 'utf8')).toContain(`\nversion = "${version}"\n`)
   })
 
   test('publint has nothing to say', async () => {

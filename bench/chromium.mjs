@@ -1,0 +1,91 @@
+// node bench/chromium.mjs: Adam's updates per second in Chromium beside Node's, as a Markdown table. Engines
+// take turns, each for a tenth of a second, and the median of seven rounds counts.
+import { execFileSync } from 'node:child_process'
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium } from 'playwright-core'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+/** Runs in both, as text. */
+function measure({ Optimizer, adam }, engines) {
+  const rows = {}
+  for (const length of [1e3, 1e4, 1e5, 1e6]) {
+    const runs = engines.map(([name, options]) => {
+      const optimizer = new Optimizer(new Float32Array(length), adam(), options)
+      optimizer.grads.fill(0.1)
+      return { name, optimizer, batch: 1, rates: [] }
+    })
+    for (let round = -1; round < 7; round++) {
+      for (const run of runs) {
+        let done = 0
+        const start = performance.now()
+        let now = start
+        while (now - start < 100) {
+          for (let i = 0; i < run.batch; i++) run.optimizer.step()
+          done += run.batch
+          now = performance.now()
+        }
+        // A batch of a millisecond, so that the clock costs nothing.
+        run.batch = Math.max(1, Math.round(done / 100))
+        if (round >= 0) run.rates.push((1000 * done) / (now - start))
+      }
+    }
+    for (const { name, rates } of runs) {
+      rows[name] ??= []
+      rows[name].push(rates.sort((a, b) => a - b)[3])
+    }
+  }
+  return rows
+}
+
+const node = `import * as antigrad from 'antigrad'
+  console.log(JSON.stringify((${measure})(antigrad, [
+    ['native', { engine: 'native' }], ['native, one thread', { engine: 'native', threads: 1 }],
+    ['WebAssembly', { engine: 'wasm' }], ['TypeScript', { engine: 'typescript' }]])))`
+const inNode = JSON.parse(
+  execFileSync(process.execPath, ['--input-type=module', '-e', node], { encoding: 'utf8' }),
+)
+
+const { outputFiles } = await build({
+  stdin: {
+    contents: "import * as antigrad from 'antigrad'\nglobalThis.antigrad = antigrad",
+    resolveDir: '.',
+  },
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  write: false,
+})
+const server = createServer(({ url }, response) => {
+  const isScript = url === '/app.js'
+  response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
+  response.end(
+    isScript ? outputFiles[0].contents : '<!doctype html><script type="module" src="app.js"></script>',
+  )
+})
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const browser = await chromium.launch({
+  executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+})
+const page = await browser.newPage()
+await page.goto(`http://127.0.0.1:${server.address().port}/`)
+const inChromium = await page.evaluate(
+  `(${measure})(antigrad, [['WebAssembly', { engine: 'wasm' }], ['TypeScript', { engine: 'typescript' }]])`,
+)
+const version = browser.version()
+await browser.close()
+server.close()
+
+const show = (rate) => Math.round(Number(rate.toPrecision(3))).toLocaleString('en')
+const lines = [
+  ...Object.entries(inNode).map(([name, rates]) => [
+    `Node ${process.versions.node}: ${name}`,
+    ...rates.map(show),
+  ]),
+  ...Object.entries(inChromium).map(([name, rates]) => [`Chromium ${version}: ${name}`, ...rates.map(show)]),
+]
+console.log('| parameters | 10³ | 10⁴ | 10⁵ | 10⁶ |\n|---|--:|--:|--:|--:|')
+for (const line of lines) console.log(`| ${line.join(' | ')} |`)
