@@ -129,7 +129,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly #clocks: Clock[]
   readonly #wrap: (rule: SimpleRule) => Rule
   #rule: SimpleRule
-  #definition: Definition<SimpleRule>
+  readonly #definition: Definition<SimpleRule>
   #isScheduled: boolean
   #cohorts: readonly Cohort[] = []
   /** Whether the cohorts cover every tensor, as they do in most runs for good. */
@@ -201,13 +201,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const state =
       this.#state ??
       unflatten(this.#shape, (tensor) => {
-        const names = definitionOf(this.#rule).state(this.#rule)
+        const names = this.#definition.state(this.#rule)
         const views = names.map((name, k) => [name, this.#arena.view(2 + k, tensor)])
         const clocks = this.#clocks
         return Object.freeze({
           ...Object.fromEntries(views),
           get updates() {
-            return (clocks[tensor] as Clock).t
+            return clocks[tensor].t
           },
         })
       })

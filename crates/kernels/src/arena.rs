@@ -67,6 +67,15 @@ pub struct Piece {
     length: usize,
 }
 
+impl Piece {
+    /// Segment or tensor `number` in pieces of `most` elements; the last may be shorter.
+    fn split(number: usize, offset: u32, length: u32, most: usize) -> impl Iterator<Item = Self> {
+        let end = offset as usize + length as usize;
+        let starts = (offset as usize..end).step_by(most);
+        starts.map(move |offset| Self { number, offset, length: most.min(end - offset) })
+    }
+}
+
 /// A buffer for a block of either dtype.
 #[repr(align(64))]
 struct Scratch([f64; BLOCK]);
@@ -170,9 +179,7 @@ impl Arena {
         let mut pieces = Vec::new();
         for (number, segment) in self.segments()?.iter().enumerate() {
             self.check(segment.offset, segment.length)?;
-            let end = segment.offset as usize + segment.length as usize;
-            let starts = (segment.offset as usize..end).step_by(most);
-            pieces.extend(starts.map(|offset| Piece { number, offset, length: most.min(end - offset) }));
+            pieces.extend(Piece::split(number, segment.offset, segment.length, most));
         }
         Ok(pieces)
     }
@@ -255,10 +262,7 @@ impl Arena {
         for number in 0..self.tensors {
             let Tensor { offset, length, .. } = *self.tensor(number);
             self.check(offset, length)?;
-            let end = offset as usize + length as usize;
-            let starts = (offset as usize..end).step_by(reduce::BLOCK);
-            let piece = |offset| Piece { number, offset, length: reduce::BLOCK.min(end - offset) };
-            pieces.extend(starts.map(piece));
+            pieces.extend(Piece::split(number, offset, length, reduce::BLOCK));
         }
         Ok(pieces)
     }
