@@ -209,7 +209,10 @@ const wasmModule = built({
     const features = ['simd', 'bulk-memory', 'mutable-globals', 'nontrapping-float-to-int']
     features.push('sign-ext', 'reference-types', 'multivalue')
     const enable = features.map((feature) => `--enable-${feature}`)
-    await run('node_modules/.bin/wasm-opt', ['-O3', ...enable, module, '-o', module])
+    const optimize = ['-O3', ...enable, module, '-o']
+    // The same code with the names of its functions, for the test that disassembles it.
+    await run('node_modules/.bin/wasm-opt', [...optimize, 'wasm/pkg/named.wasm', '--debuginfo'])
+    await run('node_modules/.bin/wasm-opt', [...optimize, module])
     mkdirSync(dirname(at(wasmBytes)), { recursive: true })
     writeFileSync(
       at(wasmBytes),

@@ -1,0 +1,51 @@
+// The table for users who choose: every engine by rule, dtype and size against the bandwidth pass.
+import { engines } from '../../dist/index.js'
+import { measure, ratio, summary } from './measure.mjs'
+import { lengthsOf, ours, parametersOf, pass, rules } from './subjects.mjs'
+
+export const sizes = ['2', '10', '100', '1000', '10000', '100000', '1000000', '10000000', '1000x1000']
+
+/**
+ * Measures what `wanted(rule, dtype, size, engine)` says yes to.
+ * @returns one row an engine: nanoseconds an update and a parameter, and the ratio to the pass
+ */
+export function measureEngines({ limits, wanted, threads, timing, progress }) {
+  const reports = engines()
+  const cells = []
+  for (const rule of Object.keys(rules)) {
+    for (const dtype of ['float32', 'float64']) {
+      for (const size of sizes) {
+        const here = Object.keys(reports).filter((name) => reports[name].available)
+        const chosen = here.filter((engine) => wanted(rule, dtype, size, engine))
+        if (chosen.length > 0) cells.push({ rule, dtype, size, chosen })
+      }
+    }
+  }
+  return cells.flatMap(({ rule, dtype, size, chosen }, i) => {
+    progress(`[${i + 1}/${cells.length}] ${rule}, ${dtype}, ${size}`)
+    const subjects = chosen.map((engine) =>
+      ours(rules[rule].rule, dtype, lengthsOf(size), { engine, threads }),
+    )
+    // The planes of many tensors are one tensor's, but for what pads them.
+    const memory = ours(rules[rule].rule, dtype, [parametersOf(size)], { threads })
+    const passes = limits ? [pass(limits, memory)] : []
+    const samples = measure([...subjects, ...passes], timing)
+    const parameters = parametersOf(size)
+    const row = (subject, engine, vectors) => ({
+      rule,
+      dtype,
+      size,
+      engine,
+      vectors,
+      perUpdate: summary(samples(subject)),
+      perParameter: summary(samples(subject).map((x) => x / parameters)),
+      toPass: passes.length > 0 ? ratio(samples(subject), samples(passes[0])) : null,
+    })
+    return [
+      ...subjects.map((subject, k) =>
+        row(subject, chosen[k], reports[chosen[k]].instructionSets.at(-1) ?? '–'),
+      ),
+      ...passes.map((subject) => row(subject, 'pass', `${limits.width()} bits`)),
+    ]
+  })
+}

@@ -1,0 +1,26 @@
+// Compiles bench/limits.c, which is for the bench alone, and loads it.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const source = fileURLToPath(new URL('../limits.c', import.meta.url))
+const folder = fileURLToPath(new URL('../../target/bench/', import.meta.url))
+const addon = `${folder}limits.node`
+
+const flags = ['-O3', '-ffp-contract=off', '-fPIC', '-shared', '-fvisibility=hidden', '-Wno-unknown-pragmas']
+
+/** What limits.c exports and which compiler made it; or the reason why it is not there. */
+export function loadLimits() {
+  const version = spawnSync('cc', ['--version'], { encoding: 'utf8' })
+  if (version.status !== 0) return { limits: null, reason: 'there is no C compiler (cc) here' }
+  if (!existsSync(addon) || statSync(addon).mtimeMs < statSync(source).mtimeMs) {
+    mkdirSync(folder, { recursive: true })
+    // A Mac's linker has to be told that Node brings the missing symbols.
+    const mac = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+    const { status, stderr } = spawnSync('cc', [...flags, ...mac, '-o', addon, source], { encoding: 'utf8' })
+    if (status !== 0) return { limits: null, reason: `limits.c does not compile: ${stderr}` }
+  }
+  const limits = createRequire(import.meta.url)(addon)
+  return { limits, compiler: version.stdout.split('\n')[0], bits: limits.width() }
+}

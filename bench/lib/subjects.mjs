@@ -1,0 +1,288 @@
+// What is measured: optimizers through the public API, and what they are compared with.
+import binaryen from 'binaryen'
+import {
+  adagrad,
+  adam,
+  adamw,
+  gradientDescent,
+  momentum,
+  nesterov,
+  Optimizer,
+  radam,
+  rmsprop,
+  sgd,
+} from '../../dist/index.js'
+
+/**
+ * Every rule that has a loop of its own, how many arrays it reads and writes (the parameters, the
+ * gradient, the state), and what its equation needs of the unit that divides and takes roots.
+ */
+export const rules = {
+  adam: { rule: adam(), reads: 4, writes: 3, divisions: 1, roots: 1 },
+  adamw: { rule: adamw(), reads: 4, writes: 3, divisions: 1, roots: 1 },
+  amsgrad: { rule: adam({ amsgrad: true }), reads: 5, writes: 4, divisions: 1, roots: 1 },
+  radam: { rule: radam(), reads: 4, writes: 3, divisions: 1, roots: 1 },
+  rmsprop: { rule: rmsprop(), reads: 3, writes: 2, divisions: 1, roots: 1 },
+  'rmsprop-momentum': { rule: rmsprop({ momentum: 0.9 }), reads: 4, writes: 3, divisions: 1, roots: 1 },
+  adagrad: { rule: adagrad(), reads: 3, writes: 2, divisions: 1, roots: 1 },
+  gradientDescent: { rule: gradientDescent(), reads: 2, writes: 1, divisions: 0, roots: 0 },
+  momentum: { rule: momentum(), reads: 3, writes: 2, divisions: 0, roots: 0 },
+  nesterov: { rule: nesterov(), reads: 3, writes: 2, divisions: 0, roots: 0 },
+  'sgd-momentum': { rule: sgd({ momentum: 0.9 }), reads: 3, writes: 2, divisions: 0, roots: 0 },
+  'sgd-nesterov': {
+    rule: sgd({ momentum: 0.9, nesterov: true }),
+    reads: 3,
+    writes: 2,
+    divisions: 0,
+    roots: 0,
+  },
+}
+
+export const arrayOf = { float32: Float32Array, float64: Float64Array }
+export const bytesOf = { float32: 4, float64: 8 }
+
+/** Numbers of both signs between 2⁻⁷ and 1: no moment gets subnormal, however long a run is. */
+export function noise(array, seed = 1) {
+  let state = seed
+  for (let i = 0; i < array.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    const size = 2 ** -7 + ((state >>> 8) / 2 ** 24) * (1 - 2 ** -7)
+    array[i] = state & 1 ? size : -size
+  }
+  return array
+}
+
+/** `'1000x1000'` as a list of lengths, or one length. */
+export const lengthsOf = (size) => (size === '1000x1000' ? new Array(1000).fill(1000) : [Number(size)])
+
+export const parametersOf = (size) => lengthsOf(size).reduce((sum, length) => sum + length, 0)
+
+/** An optimizer with gradients in place; `one` of one tensor is that tensor, not a list. */
+export function ours(rule, dtype, lengths, options) {
+  const initial = lengths.map((length, i) => noise(new arrayOf[dtype](length), 2 * i + 1))
+  const one = initial.length === 1
+  const optimizer = new Optimizer(one ? initial[0] : initial, rule, { threads: 1, ...options })
+  for (const grad of one ? [optimizer.grads] : optimizer.grads) noise(grad, 2 * grad.byteOffset + 2)
+  return { name: optimizer.engine, optimizer, call: () => optimizer.step() }
+}
+
+/** The planes of an optimizer of one tensor: what is written first, the gradient last. */
+export function planesOf({ optimizer }) {
+  const { updates: _, ...state } = optimizer.state
+  return [optimizer.params, ...Object.values(state), optimizer.grads]
+}
+
+/** The pass over an optimizer's own memory; streams in whole lines, as an arena has them. */
+export function pass(limits, subject) {
+  const planes = planesOf(subject)
+  return job(limits, 'pass', 0, planes.length - 1, planes, planes[0])
+}
+
+/** A job of limits.c on some arrays: by single calls, or all calls within C. */
+function job(limits, name, kind, writes, streams, row) {
+  const number = limits.job(kind, writes, row, ...streams)
+  return {
+    name,
+    streams,
+    row,
+    call: () => limits.run(number, 1),
+    inC: {
+      name: `${name}, in C`,
+      streams,
+      row,
+      run: (times) => limits.run(number, times),
+      call: () => limits.run(number, 1),
+    },
+  }
+}
+
+/** Arrays for n numbers each in one buffer, their starts spread evenly modulo 4096. */
+function staggered(buffer, dtype, n, count, first = 0) {
+  const bytes = Math.ceil((n * bytesOf[dtype]) / 64) * 64
+  const shift = (4096 / count) & ~63
+  const distance = bytes * count <= 4096 ? bytes : Math.ceil(bytes / 4096) * 4096 + shift
+  return Array.from({ length: count }, (_, k) => new arrayOf[dtype](buffer, first + k * distance, n))
+}
+
+const bytesFor = (dtype, n, count) => count * (n * bytesOf[dtype] + 8192)
+
+const streamCount = { adam: 4, momentum: 3 }
+/** In limits.c. */
+const kindOf = { adam: 1, momentum: 2 }
+const writesOf = { adam: 3, momentum: 2 }
+
+/** Adam or momentum in C with intrinsics, on memory of its own. */
+export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
+  const count = streamCount[name]
+  const streams = staggered(limits.memory(bytesFor(dtype, n, count), huge ? 1 : 0), dtype, n, count)
+  begin(streams)
+  return job(
+    limits,
+    huge ? 'C, huge pages' : 'C',
+    kindOf[name],
+    writesOf[name],
+    streams,
+    new arrayOf[dtype](8),
+  )
+}
+
+/** Nanoseconds-a-number subjects of the unit that divides: `numbers` are computed by one call. */
+export function unit(limits, dtype) {
+  // Vectors are loaded from whole lines, at which a small array of JavaScript's need not start.
+  const values = noise(new arrayOf[dtype](limits.memory(4096, 0), 0, 4096 / bytesOf[dtype]))
+  values.forEach((x, i) => {
+    values[i] = Math.abs(x)
+  })
+  const row = new arrayOf[dtype](8).fill(1)
+  const numbers = 8 * 1024 * (limits.width() / 8 / bytesOf[dtype])
+  const make = (name, kind) => job(limits, name, kind, 1, [values], row)
+  return { division: make('division', 3), root: make('root', 4), numbers }
+}
+
+/** The start that each rival shares with `ours` of one tensor. */
+function begin(streams) {
+  noise(streams[0], 1)
+  noise(streams.at(-1), 2)
+}
+
+/** Adam's and momentum's coefficients for update t, as the rules' files state them. */
+function coefficients(name, t, row) {
+  if (name === 'momentum') return row.set([1e-3, 0.9])
+  let [product1, product2] = [1, 1]
+  for (let i = 0; i < t; i++) {
+    product1 *= 0.9
+    product2 *= 0.999
+  }
+  row.set([1, 1e-3 / (1 - product1), 1 / Math.sqrt(1 - product2), 1e-8, 0.9, 1 - 0.9, 0.999, 1 - 0.999])
+}
+
+/**
+ * Compares three updates of a rival with ours, as bits, before its time counts.
+ * @throws Error where they differ
+ */
+export function verify(rival, name, dtype, n, options) {
+  const subject = ours(rules[name].rule, dtype, [n], options)
+  const planes = planesOf(subject)
+  planes.at(-1).set(rival.streams.at(-1))
+  for (let t = 1; t <= 3; t++) {
+    coefficients(name, t, rival.row)
+    rival.call()
+    subject.optimizer.step()
+  }
+  const bits = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength)
+  planes.forEach((plane, k) => {
+    if (bits(plane).equals(bits(rival.streams[k]))) return
+    throw new Error(`${rival.name}: ${name} in ${dtype} with ${n} parameters gives other bits than ours`)
+  })
+  return rival
+}
+
+/** The plain loop in JavaScript that rounds each operation; for float32. */
+export function plainLoop(name, n) {
+  const streams = Array.from({ length: streamCount[name] }, () => new Float32Array(n))
+  begin(streams)
+  const row = new Float32Array(8)
+  // From its text, so that it is compiled for these types alone.
+  const loop = new Function(`return ${{ adam: plainAdam, momentum: plainMomentum }[name]}`)()
+  return { name: 'plain loop', streams, row, call: () => loop(...streams, ...row) }
+}
+
+function plainAdam(theta, m, v, g, decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2) {
+  const f = Math.fround
+  for (let i = 0; i < theta.length; i++) {
+    m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+    v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
+    const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+    theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
+  }
+}
+
+function plainMomentum(theta, v, g, lr, alpha) {
+  const f = Math.fround
+  for (let i = 0; i < theta.length; i++) {
+    v[i] = f(f(alpha * v[i]) - f(lr * g[i]))
+    theta[i] = f(theta[i] + v[i])
+  }
+}
+
+/** Adam or momentum in WebAssembly's text, four vectors of float32 at a time. */
+export function wasmByHand(name, n) {
+  const count = streamCount[name]
+  const pages = Math.ceil((bytesFor('float32', n, count) + 4096) / 65536)
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  const row = new Float32Array(memory.buffer, 0, 8)
+  const streams = staggered(memory.buffer, 'float32', n, count, 4096)
+  begin(streams)
+  const instance = new WebAssembly.Instance(assemble(name), { js: { memory } })
+  const update = instance.exports.update
+  const addresses = streams.map(({ byteOffset }) => byteOffset)
+  const end = addresses[0] + Math.ceil((4 * n) / 64) * 64
+  return { name: 'hand-written WebAssembly', streams, row, call: () => update(end, ...addresses) }
+}
+
+const modules = new Map()
+
+function assemble(name) {
+  if (!modules.has(name)) {
+    const module = binaryen.parseText(name === 'adam' ? adamText() : momentumText())
+    module.setFeatures(binaryen.Features.All)
+    modules.set(name, new WebAssembly.Module(module.emitBinary()))
+    module.dispose()
+  }
+  return modules.get(name)
+}
+
+const load = (array, offset) => `(v128.load offset=${offset} (local.get $${array}))`
+const store = (array, offset, value) => `(v128.store offset=${offset} (local.get $${array}) ${value})`
+const op = (operation, ...operands) => `(f32x4.${operation} ${operands.join(' ')})`
+const get = (local) => `(local.get $${local})`
+const set = (local, value) => `(local.set $${local} ${value})`
+
+/** A loop over `arrays`, whose row of coefficients lies at address 0. */
+function loopText(arrays, scalars, temporaries, body) {
+  const locals = [...scalars, ...temporaries].map((local) => `(local $${local} v128)`)
+  return `(module (import "js" "memory" (memory 1))
+    (func (export "update") (param $end i32) ${arrays.map((array) => `(param $${array} i32)`).join(' ')}
+      ${locals.join(' ')}
+      ${scalars.map((scalar, k) => set(scalar, `(v128.load32_splat (i32.const ${4 * k}))`)).join('\n')}
+      (loop $next
+        ${[0, 16, 32, 48].map(body).join('\n')}
+        ${arrays.map((array) => set(array, `(i32.add ${get(array)} (i32.const 64))`)).join('\n')}
+        (br_if $next (i32.lt_u ${get(arrays[0])} (local.get $end))))))`
+}
+
+const adamText = () =>
+  loopText(
+    ['theta', 'm', 'v', 'g'],
+    ['decay', 'c1', 'c2', 'eps', 'beta1', 'rest1', 'beta2', 'rest2'],
+    ['gi', 'mi', 'vi', 'divisor'],
+    (at) => `
+      ${set('gi', load('g', at))}
+      ${set('mi', op('add', op('mul', get('beta1'), load('m', at)), op('mul', get('rest1'), get('gi'))))}
+      ${store('m', at, get('mi'))}
+      ${set('vi', op('add', op('mul', get('beta2'), load('v', at)), op('mul', get('rest2'), op('mul', get('gi'), get('gi')))))}
+      ${store('v', at, get('vi'))}
+      ${set('divisor', op('add', op('mul', op('sqrt', get('vi')), get('c2')), get('eps')))}
+      ${store(
+        'theta',
+        at,
+        op(
+          'sub',
+          op('mul', load('theta', at), get('decay')),
+          // Quotients by 0 become +0.
+          `(v128.andnot ${op('div', op('mul', get('c1'), get('mi')), get('divisor'))}
+            ${op('eq', get('divisor'), '(v128.const i32x4 0 0 0 0)')})`,
+        ),
+      )}`,
+  )
+
+const momentumText = () =>
+  loopText(
+    ['theta', 'v', 'g'],
+    ['lr', 'alpha'],
+    ['vi'],
+    (at) => `
+      ${set('vi', op('sub', op('mul', get('alpha'), load('v', at)), op('mul', get('lr'), load('g', at))))}
+      ${store('v', at, get('vi'))}
+      ${store('theta', at, op('add', load('theta', at), get('vi')))}`,
+  )

@@ -1,0 +1,177 @@
+// What is wanted of the engines, each against the best that the same machine does otherwise.
+import { adam, minimize, rosenbrock } from '../../dist/index.js'
+import { difference, measure, ratio, summary } from './measure.mjs'
+import {
+  handwritten,
+  noise,
+  ours,
+  parametersOf,
+  pass,
+  plainLoop,
+  planesOf,
+  rules,
+  unit,
+  verify,
+  wasmByHand,
+} from './subjects.mjs'
+
+/** Sizes in cache; 10⁷ parameters are in no cache. */
+const inCache = [1_000, 10_000, 100_000, 1_000_000]
+const large = 10_000_000
+
+/**
+ * Rows { what, n, figure, unit, target, met, detail }. A target is met when the better end of the
+ * figure's interval passes. `detail` has nanoseconds a parameter of both sides.
+ */
+export function measureTargets({ limits, reason, threads, timing, quick, progress }) {
+  const rows = []
+  const skipped = []
+  const byHand = limits && limits.width() >= 256
+  const add = (what, n, figure, unitOf, target, detail = '') => {
+    const met = target === null ? null : figure.low <= target
+    rows.push({ what, n, figure, unit: unitOf, target, met, detail })
+    const { median, low, high } = figure
+    progress(`${what}, ${n}: ${median.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) ${detail}`)
+  }
+  const each = (samples, n) => (summary(samples).median / n).toFixed(3)
+  const against = (what, n, mine, other, target) => {
+    const samples = measure([mine, other], timing)
+    const [a, b] = [samples(mine), samples(other)]
+    const parameters = parametersOf(n)
+    const detail = `${each(a, parameters)} and ${each(b, parameters)} ns a parameter`
+    add(what, n, ratio(a, b), '×', target, detail)
+  }
+  const native = (name, dtype, lengths) =>
+    ours(rules[name].rule, dtype, lengths, { engine: 'native', threads })
+  const wasm = (name, lengths) => ours(rules[name].rule, 'float32', lengths, { engine: 'wasm' })
+  const largest = quick ? 1_000_000 : large
+
+  for (const name of ['adam', 'momentum']) {
+    for (const n of inCache) {
+      if (!byHand) {
+        skipped.push(`native ${name} to C by hand: ${reason ?? 'it is for AVX2 and AVX-512'}`)
+        break
+      }
+      // Called as ours is, and with all its calls made within C: the difference is Node's price.
+      const c = verify(handwritten(limits, name, 'float32', n), name, 'float32', n, { engine: 'native' })
+      against(`native ${name} to C by hand`, n, native(name, 'float32', [n]), c, 1.05)
+      against(
+        `native ${name} to C by hand, looping in C`,
+        n,
+        native(name, 'float32', [n]),
+        c.inC,
+        n < 10_000 ? null : 1.05,
+      )
+    }
+    if (limits) {
+      const mine = native(name, 'float32', [largest])
+      against(`native ${name} to the pass (rate ≥ 90 %)`, largest, mine, pass(limits, mine), 1 / 0.9)
+      if (byHand) {
+        for (const huge of [false, true]) {
+          const c = handwritten(limits, name, 'float32', largest, { huge })
+          against(`native ${name} to ${c.name} by hand`, largest, mine, c, null)
+        }
+      }
+    } else skipped.push(`native ${name} to the pass: ${reason}`)
+    for (const n of [...inCache, largest]) {
+      const hand = verify(wasmByHand(name, n), name, 'float32', n, { engine: 'wasm' })
+      against(`WebAssembly ${name} to WebAssembly by hand`, n, wasm(name, [n]), hand, 1.05)
+    }
+    for (const n of [1_000, 100_000]) {
+      const typescript = ours(rules[name].rule, 'float32', [n], { engine: 'typescript' })
+      const plain = verify(plainLoop(name, n), name, 'float32', n, { engine: 'typescript' })
+      against(`TypeScript ${name} to the plain loop`, n, typescript, plain, 1)
+    }
+  }
+
+  const thousand = new Array(1000).fill(1000)
+  for (const engine of ['native', 'wasm']) {
+    const make = (lengths) => ours(adam(), 'float32', lengths, { engine, threads })
+    const one = make([1_000_000])
+    const many = make(thousand)
+    against(`${engine}: 1000 tensors of 1000 in place, to one of 10⁶`, 1_000_000, many, one, 1.05)
+    const gradients = thousand.map((n, i) => noise(new Float32Array(n), i))
+    const given = { name: 'step(gradients)', call: () => many.optimizer.step(gradients) }
+    const target = engine === 'native' ? 1.25 : null
+    against(`${engine}: the same by step(gradients), to one of 10⁶ in place`, 1_000_000, given, one, target)
+    const whole = noise(new Float32Array(1_000_000), 1)
+    const oneGiven = { name: 'step(gradient)', call: () => one.optimizer.step(whole) }
+    against(`${engine}: the same, to one of 10⁶ by step(gradient)`, 1_000_000, given, oneGiven, null)
+  }
+
+  for (const dtype of ['float32', 'float64']) {
+    const two = ours(adam(), dtype, [2], {})
+    add(`two parameters of ${dtype} in place, ${two.name}`, 2, summary(measure([two], timing)(two)), 'ns', 50)
+  }
+  addMinimize(add, timing)
+
+  if (byHand) {
+    rows.push(...everyRule({ limits, threads, timing, quick, progress }))
+  } else skipped.push('every rule against its pass and its divisions: as above')
+  return { rows, skipped }
+}
+
+/** Nanoseconds of an iteration in two dimensions, less what the gradient takes. */
+function addMinimize(add, timing) {
+  const iterations = 10_000
+  const objective = rosenbrock()
+  const x = Float64Array.of(-1.5, 2)
+  const options = { tolerance: 0, maxIterations: iterations }
+  const gradient = new Float64Array(2)
+  const whole = { name: 'minimize', call: () => minimize(objective, x, adam(), options) }
+  const alone = {
+    name: 'gradient',
+    call: () => {
+      for (let i = 0; i < iterations; i++) objective.gradient(x, gradient)
+    },
+  }
+  const samples = measure([whole, alone], timing)
+  const over = difference(samples(whole), samples(alone))
+  const scaled = Object.fromEntries(Object.entries(over).map(([key, value]) => [key, value / iterations]))
+  const gradientTakes = (summary(samples(alone)).median / iterations).toFixed(1)
+  const figure = { ...scaled, pairs: over.pairs }
+  add(
+    'minimize in two dimensions, an iteration over its gradient',
+    2,
+    figure,
+    'ns',
+    40,
+    `gradient ${gradientTakes} ns`,
+  )
+}
+
+/** Every rule against the larger of its pass and of what its divisions and roots take. */
+function everyRule({ limits, threads, timing, quick, progress }) {
+  const rows = []
+  for (const dtype of ['float32', 'float64']) {
+    const { division, root, numbers } = unit(limits, dtype)
+    for (const [name, { rule, divisions, roots }] of Object.entries(rules)) {
+      for (const n of quick ? [10_000] : [10_000, 1_000_000, large]) {
+        const mine = ours(rule, dtype, [n], { engine: 'native', threads })
+        const bandwidth = pass(limits, mine)
+        const samples = measure([mine, bandwidth, division.inC, root.inC], timing)
+        const unitTakes = samples(division.inC).map(
+          (each, i) => ((divisions * each + roots * samples(root.inC)[i]) * n) / numbers,
+        )
+        const bound = unitTakes.map((each, i) => Math.max(each, samples(bandwidth)[i]))
+        const nanoseconds = (list) => (summary(list).median / n).toFixed(3)
+        const detail =
+          `${nanoseconds(samples(mine))} ns a parameter; pass ${nanoseconds(samples(bandwidth))}` +
+          ` (${planesOf(mine).length} read, ${planesOf(mine).length - 1} written);` +
+          ` ${divisions} ÷ ${roots} √ ${nanoseconds(unitTakes)}`
+        const figure = ratio(samples(mine), bound)
+        rows.push({
+          what: `${name}, ${dtype}, to the larger bound`,
+          n,
+          figure,
+          unit: '×',
+          target: null,
+          met: null,
+          detail,
+        })
+        progress(`${name}, ${dtype}, ${n}: ${figure.median.toFixed(3)}; ${detail}`)
+      }
+    }
+  }
+  return rows
+}

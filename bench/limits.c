@@ -1,0 +1,264 @@
+// What the machine allows, for the bench alone: Adam and momentum by hand with intrinsics, passes that
+// move the same streams with trivial arithmetic, and the unit that divides and takes roots on its own.
+//
+// A Node addon without headers: bench/lib/limits.mjs compiles it with `cc` alone. -ffp-contract=off
+// matters: compilers fuse even intrinsics. A job is made once, with its addresses, and then run by its
+// number, so that a call costs as little as the addon's own.
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGET(set) __attribute__((target(set)))
+#else
+#define TARGET(set)
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+// The few declarations of Node-API that are needed; it is stable.
+typedef struct napi_env__ *napi_env;
+typedef struct napi_value__ *napi_value;
+typedef struct napi_info__ *napi_info;
+typedef napi_value (*napi_callback)(napi_env, napi_info);
+typedef void (*napi_finalize)(napi_env, void *, void *);
+int napi_get_cb_info(napi_env, napi_info, size_t *, napi_value *, napi_value *, void **);
+int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
+int napi_get_value_double(napi_env, napi_value, double *);
+int napi_create_double(napi_env, double, napi_value *);
+int napi_create_function(napi_env, const char *, size_t, napi_callback, void *, napi_value *);
+int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
+int napi_create_external_arraybuffer(napi_env, void *, size_t, napi_finalize, void *, napi_value *);
+int napi_throw_error(napi_env, const char *, const char *);
+
+enum { STREAMS = 8 };
+typedef struct Job Job;
+typedef void (*Run)(const Job *);
+struct Job {
+  Run run;
+  char *stream[STREAMS];
+  size_t bytes; // Of a stream, in whole cache lines: what pads a tensor belongs to it.
+  const void *row;
+};
+
+// ---- Passes: reads + writes of whole vectors that leave every bit as it was. ----
+
+static volatile uint32_t nothing = 0;
+
+#define PASS(name, width, target)                                                                     \
+  typedef uint32_t name##_vector __attribute__((vector_size(width), aligned(width), may_alias));      \
+  target INLINE void name##_mix(const Job *job, int reads, int writes) {                              \
+    char *s[STREAMS];                                                                                 \
+    for (int k = 0; k < reads; k++) s[k] = job->stream[k];                                            \
+    name##_vector zero = (name##_vector){0} + nothing;                                                \
+    for (size_t at = 0; at < job->bytes; at += 64)                                                    \
+      for (size_t in = at; in < at + 64; in += width) {                                               \
+        name##_vector bits = {0};                                                                     \
+        for (int k = writes; k < reads; k++) bits |= *(name##_vector *)(s[k] + in);                   \
+        bits &= zero;                                                                                 \
+        for (int k = 0; k < writes; k++) *(name##_vector *)(s[k] + in) |= bits;                       \
+      }                                                                                               \
+  }                                                                                                   \
+  target static void name##_2_1(const Job *job) { name##_mix(job, 2, 1); }                            \
+  target static void name##_3_2(const Job *job) { name##_mix(job, 3, 2); }                            \
+  target static void name##_4_3(const Job *job) { name##_mix(job, 4, 3); }                            \
+  target static void name##_5_4(const Job *job) { name##_mix(job, 5, 4); }                            \
+  static const Run name[] = {name##_2_1, name##_3_2, name##_4_3, name##_5_4};
+
+PASS(pass128, 16, )
+#if defined(__x86_64__)
+PASS(pass256, 32, TARGET("avx2"))
+PASS(pass512, 64, TARGET("avx512f"))
+#endif
+
+// ---- Adam and momentum by hand; streams θ, m, v, g and θ, v, g. ----
+
+#if defined(__x86_64__)
+// NONZERO_DIV: a / b, but +0 where b is exactly 0.
+#define NONZERO_DIV_512(t, a, b) \
+  _mm512_maskz_div_##t(_mm512_cmp_##t##_mask(b, _mm512_setzero_##t(), _CMP_NEQ_UQ), a, b)
+#define NONZERO_DIV_256(t, a, b) \
+  _mm256_and_##t(_mm256_cmp_##t(b, _mm256_setzero_##t(), _CMP_NEQ_UQ), _mm256_div_##t(a, b))
+#define ZERO_512(t) _mm512_setzero_##t()
+#define ZERO_256(t) _mm256_setzero_##t()
+
+// Unrolled: UNROLL vectors in flight.
+#define HAND(name, bits, t, scalar, vector, target, UNROLL)                                           \
+  target static void name##_adam(const Job *job) {                                                    \
+    scalar *theta = (scalar *)job->stream[0], *m = (scalar *)job->stream[1];                          \
+    scalar *v = (scalar *)job->stream[2], *g = (scalar *)job->stream[3];                              \
+    const scalar *row = job->row;                                                                     \
+    vector decay = _mm##bits##_set1_##t(row[0]), c1 = _mm##bits##_set1_##t(row[1]);                   \
+    vector c2 = _mm##bits##_set1_##t(row[2]), eps = _mm##bits##_set1_##t(row[3]);                     \
+    vector b1 = _mm##bits##_set1_##t(row[4]), o1 = _mm##bits##_set1_##t(row[5]);                      \
+    vector b2 = _mm##bits##_set1_##t(row[6]), o2 = _mm##bits##_set1_##t(row[7]);                      \
+    size_t lanes = sizeof(vector) / sizeof(scalar), n = job->bytes / sizeof(scalar);                  \
+    _Pragma(UNROLL) for (size_t i = 0; i < n; i += lanes) {                                           \
+      vector gi = _mm##bits##_load_##t(g + i);                                                        \
+      vector mi = _mm##bits##_add_##t(_mm##bits##_mul_##t(b1, _mm##bits##_load_##t(m + i)),           \
+                                      _mm##bits##_mul_##t(o1, gi));                                   \
+      vector vi = _mm##bits##_add_##t(_mm##bits##_mul_##t(b2, _mm##bits##_load_##t(v + i)),           \
+                                      _mm##bits##_mul_##t(o2, _mm##bits##_mul_##t(gi, gi)));          \
+      _mm##bits##_store_##t(m + i, mi);                                                               \
+      _mm##bits##_store_##t(v + i, vi);                                                               \
+      vector d = _mm##bits##_add_##t(_mm##bits##_mul_##t(_mm##bits##_sqrt_##t(vi), c2), eps);         \
+      vector q = NONZERO_DIV_##bits(t, _mm##bits##_mul_##t(c1, mi), d);                               \
+      vector x = _mm##bits##_mul_##t(_mm##bits##_load_##t(theta + i), decay);                         \
+      _mm##bits##_store_##t(theta + i, _mm##bits##_sub_##t(x, q));                                    \
+    }                                                                                                 \
+  }                                                                                                   \
+  target static void name##_momentum(const Job *job) {                                                \
+    scalar *theta = (scalar *)job->stream[0], *v = (scalar *)job->stream[1];                          \
+    scalar *g = (scalar *)job->stream[2];                                                             \
+    const scalar *row = job->row;                                                                     \
+    vector lr = _mm##bits##_set1_##t(row[0]), alpha = _mm##bits##_set1_##t(row[1]);                   \
+    size_t lanes = sizeof(vector) / sizeof(scalar), n = job->bytes / sizeof(scalar);                  \
+    _Pragma(UNROLL) for (size_t i = 0; i < n; i += lanes) {                                           \
+      vector vi = _mm##bits##_sub_##t(_mm##bits##_mul_##t(alpha, _mm##bits##_load_##t(v + i)),        \
+                                      _mm##bits##_mul_##t(lr, _mm##bits##_load_##t(g + i)));          \
+      _mm##bits##_store_##t(v + i, vi);                                                               \
+      _mm##bits##_store_##t(theta + i, _mm##bits##_add_##t(_mm##bits##_load_##t(theta + i), vi));     \
+    }                                                                                                 \
+  }                                                                                                   \
+  /* 1024 times eight independent vectors in registers; row[0] is 1, so values stay as they are. */   \
+  target static void name##_divide(const Job *job) {                                                  \
+    vector x[8], one = _mm##bits##_set1_##t(((const scalar *)job->row)[0]);                           \
+    for (int k = 0; k < 8; k++) x[k] = _mm##bits##_load_##t((scalar *)(job->stream[0] + 64 * k));     \
+    for (int i = 0; i < 1024; i++)                                                                    \
+      for (int k = 0; k < 8; k++) x[k] = _mm##bits##_div_##t(x[k], one);                              \
+    for (int k = 0; k < 8; k++) _mm##bits##_store_##t((scalar *)(job->stream[0] + 64 * k), x[k]);     \
+  }                                                                                                   \
+  target static void name##_root(const Job *job) {                                                    \
+    vector x[8];                                                                                      \
+    for (int k = 0; k < 8; k++) x[k] = _mm##bits##_load_##t((scalar *)(job->stream[0] + 64 * k));     \
+    for (int i = 0; i < 1024; i++)                                                                    \
+      for (int k = 0; k < 8; k++) x[k] = _mm##bits##_sqrt_##t(x[k]);                                  \
+    for (int k = 0; k < 8; k++) _mm##bits##_store_##t((scalar *)(job->stream[0] + 64 * k), x[k]);     \
+  }                                                                                                   \
+  static const Run name[] = {name##_adam, name##_momentum, name##_divide, name##_root};
+
+HAND(hand256f32, 256, ps, float, __m256, TARGET("avx2"), "GCC unroll 4")
+HAND(hand256f64, 256, pd, double, __m256d, TARGET("avx2"), "GCC unroll 4")
+HAND(hand512f32, 512, ps, float, __m512, TARGET("avx512f"), "GCC unroll 2")
+HAND(hand512f64, 512, pd, double, __m512d, TARGET("avx512f"), "GCC unroll 2")
+#endif
+
+static int width(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") ? 512 : __builtin_cpu_supports("avx2") ? 256 : 128;
+#else
+  return 128;
+#endif
+}
+
+// ---- The calls. ----
+
+static Job jobs[1 << 16];
+static uint32_t job_count = 0;
+
+static size_t arguments(napi_env env, napi_info info, napi_value *into, size_t most) {
+  napi_get_cb_info(env, info, &most, into, NULL, NULL);
+  return most;
+}
+
+static double number(napi_env env, napi_value value) {
+  double x = 0;
+  napi_get_value_double(env, value, &x);
+  return x;
+}
+
+static napi_value answer(napi_env env, double x) {
+  napi_value value = NULL;
+  napi_create_double(env, x, &value);
+  return value;
+}
+
+/// width(): the widest vectors that are used, in bits.
+static napi_value call_width(napi_env env, napi_info info) {
+  (void)info;
+  return answer(env, width());
+}
+
+/// job(kind, writes, row, ...streams): kind 0 is a pass whose first `writes` streams are written;
+/// 1 Adam, 2 momentum, 3 divisions, 4 roots. The caller keeps the arrays alive. Gives its number.
+static napi_value call_job(napi_env env, napi_info info) {
+  napi_value given[3 + STREAMS];
+  size_t count = arguments(env, info, given, 3 + STREAMS);
+  int kind = (int)number(env, given[0]), writes = (int)number(env, given[1]), type = 0;
+  size_t length = 0;
+  Job *job = &jobs[job_count];
+  napi_get_typedarray_info(env, given[2], NULL, NULL, (void **)&job->row, NULL, NULL);
+  if (count > 3 + STREAMS) count = 3 + STREAMS;
+  for (size_t k = 3; k < count; k++)
+    napi_get_typedarray_info(env, given[k], &type, &length, (void **)&job->stream[k - 3], NULL, NULL);
+  bool is_double = type == 8; // napi_float64_array
+  job->bytes = (length * (is_double ? 8 : 4) + 63) / 64 * 64;
+  job->run = NULL;
+  int bits = width();
+  (void)bits;
+  if (kind == 0 && writes >= 1 && writes <= 4 && (int)count - 3 == writes + 1) {
+    job->run = pass128[writes - 1];
+#if defined(__x86_64__)
+    if (bits >= 256) job->run = pass256[writes - 1];
+    if (bits >= 512) job->run = pass512[writes - 1];
+  } else if (kind >= 1 && kind <= 4 && bits >= 256) {
+    if (bits >= 512) job->run = (is_double ? hand512f64 : hand512f32)[kind - 1];
+    else job->run = (is_double ? hand256f64 : hand256f32)[kind - 1];
+#endif
+  }
+  if (job->run == NULL || job_count + 1 == sizeof jobs / sizeof *jobs) {
+    napi_throw_error(env, NULL, "there is no such job on this processor");
+    return NULL;
+  }
+  return answer(env, job_count++);
+}
+
+/// run(job, times)
+static napi_value call_run(napi_env env, napi_info info) {
+  napi_value given[2];
+  arguments(env, info, given, 2);
+  const Job *job = &jobs[(uint32_t)number(env, given[0])];
+  for (int64_t left = (int64_t)number(env, given[1]); left > 0; left--) job->run(job);
+  return NULL;
+}
+
+static void release(napi_env env, void *data, void *hint) {
+  (void)env, (void)hint;
+  free(data);
+}
+
+/// memory(bytes, huge): memory as C has it, with huge pages if they are wanted and to be had.
+static napi_value call_memory(napi_env env, napi_info info) {
+  napi_value given[2], buffer = NULL;
+  arguments(env, info, given, 2);
+  size_t page = 1 << 21, bytes = ((size_t)number(env, given[0]) + page - 1) / page * page;
+  char *data = NULL;
+  if (posix_memalign((void **)&data, page, bytes) != 0) {
+    napi_throw_error(env, NULL, "no memory");
+    return NULL;
+  }
+#if defined(__linux__)
+  madvise(data, bytes, number(env, given[1]) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+#endif
+  memset(data, 0, bytes);
+  napi_create_external_arraybuffer(env, data, bytes, release, NULL, &buffer);
+  return buffer;
+}
+
+static void export(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function = NULL;
+  napi_create_function(env, name, strlen(name), callback, NULL, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  export(env, exports, "width", call_width);
+  export(env, exports, "job", call_job);
+  export(env, exports, "run", call_run);
+  export(env, exports, "memory", call_memory);
+  return exports;
+}

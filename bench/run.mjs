@@ -1,0 +1,97 @@
+// npm run bench: how fast the engines are here, against what the machine allows.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import { say, script, seconds } from '../scripts/lib/run.mjs'
+import { setup } from '../scripts/setup.mjs'
+
+/** --only takes words of four kinds; a kind without a word is not restricted. */
+const quickOnes = { rule: ['adam', 'momentum'], dtype: ['float32'], size: ['2', '100', '10000', '1000000'] }
+
+script(async () => {
+  const program = new Command('npm run bench --')
+    .description('How fast the engines are here, against what the machine allows.')
+    .option('--targets', 'the wanted ratios instead of the table of engines')
+    .option('--denormals', 'what subnormal moments cost instead')
+    .option('--quick', 'a selection, within a minute')
+    .option('--only <words>', 'rules, dtypes, sizes or engines: adam,float32,1000x1000,native', (list) =>
+      list.split(','),
+    )
+    .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
+    .option('--threads <n>', 'of the native engine', Number, 1)
+    .option('--json', 'JSON instead of a table')
+    .option('--save', 'writes the table, JSON and chart to bench/results/')
+    .helpOption('-h, --help', 'shows this')
+  const options = program.parse().opts()
+
+  await setup()
+  // After the set-up: they load what it built.
+  const { loadLimits } = await import('./lib/limits.mjs')
+  const report = await import('./lib/report.mjs')
+  const { limits, reason, compiler, bits } = loadLimits()
+  if (limits === null) say(`Without passes and C by hand: ${reason}.`)
+
+  const start = Date.now()
+  const { quick = false, threads } = options
+  const timing = { rounds: options.rounds ?? (quick ? 15 : 21), milliseconds: quick ? 1 : 5 }
+  const progress = (text) => say(`${seconds(start)}  ${text}`)
+  const machine = report.describeMachine({ bits, compiler, reason, threads })
+  const shared = { limits, reason, threads, timing, quick, progress }
+  let name = 'engines'
+  let result
+  let text
+  if (options.targets) {
+    name = 'targets'
+    const { measureTargets } = await import('./lib/targets.mjs')
+    result = measureTargets(shared)
+    text = report.describeTargets(result, machine)
+  } else if (options.denormals) {
+    name = 'denormals'
+    const { measureDenormals } = await import('./lib/denormals.mjs')
+    result = measureDenormals(shared)
+    text = report.describeTargets(result, machine)
+  } else {
+    const { measureEngines } = await import('./lib/engines.mjs')
+    const wanted = await selection(program, options)
+    result = { rows: measureEngines({ ...shared, wanted }) }
+    text = report.describeEngines(result.rows, machine)
+  }
+
+  const json = JSON.stringify({ machine, timing, ...result }, null, 2)
+  process.stdout.write(`${options.json ? json : text}\n`)
+  if (options.save) {
+    const at = (extension) => new URL(`results/${name}${extension}`, import.meta.url)
+    mkdirSync(new URL('results/', import.meta.url), { recursive: true })
+    writeFileSync(at('.md'), `${text}\n`)
+    writeFileSync(at('.json'), `${json}\n`)
+    if (name === 'engines') writeFileSync(at('.svg'), report.chart(result.rows, machine))
+    say(`Written to bench/results/${name}.*`)
+  }
+})
+
+function wholeFrom15(text) {
+  const n = Number(text)
+  if (!Number.isInteger(n) || n < 15) throw new InvalidArgumentError('A whole number of at least 15.')
+  return n
+}
+
+async function selection(program, { only, quick }) {
+  const { rules } = await import('./lib/subjects.mjs')
+  const { sizes } = await import('./lib/engines.mjs')
+  const known = {
+    rule: Object.keys(rules),
+    dtype: ['float32', 'float64'],
+    size: sizes,
+    engine: ['native', 'wasm', 'typescript'],
+  }
+  const all = Object.values(known).flat()
+  const stranger = only?.find((word) => !all.includes(word))
+  if (stranger !== undefined)
+    program.error(`--only: "${stranger}" is none of ${all.join(', ')}`, { exitCode: 2 })
+  const chosen = Object.fromEntries(
+    Object.entries(known).map(([kind, words]) => {
+      const named = words.filter((word) => only?.includes(word))
+      return [kind, named.length > 0 ? named : quick ? (quickOnes[kind] ?? words) : words]
+    }),
+  )
+  return (...cell) => Object.keys(known).every((kind, k) => chosen[kind].includes(cell[k]))
+}

@@ -1,0 +1,215 @@
+/**
+ * Vectorization is proven: the addon and the module are disassembled, and each kernel's loop must be
+ * made of the packed instructions that its equation needs, at each instruction set, and of no others.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { wasmBase64 } from '../dist/engines/wasm-bytes.js'
+import { kernelNames } from '../dist/rules/kernels.js'
+import { home } from './helpers.js'
+
+const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
+type Counts = Record<(typeof operations)[number], number>
+
+/** What each equation computes for one element. */
+const equations: Record<string, Partial<Counts>> = {
+  GradientDescent: { mul: 1, sub: 1 },
+  Momentum: { mul: 2, sub: 1, add: 1 },
+  Nesterov: { mul: 3, sub: 2, add: 1 },
+  Lookahead: { mul: 1, add: 1 },
+  SgdMomentum: { mul: 3, sub: 1, add: 1 },
+  SgdNesterov: { mul: 4, sub: 1, add: 2 },
+  Adagrad: { mul: 3, sub: 1, add: 2, div: 1, sqrt: 1 },
+  RmsProp: { mul: 4, sub: 1, add: 2, div: 1, sqrt: 1 },
+  RmsPropMomentum: { mul: 5, sub: 1, add: 3, div: 1, sqrt: 1 },
+  Adam: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
+  AmsGrad: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
+  RAdam: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
+}
+
+test('every kernel has its equation here', () => {
+  expect(Object.keys(equations).sort()).toEqual([...kernelNames].sort())
+})
+
+/** Counts operations by a function from an operation to the pattern of its instruction. */
+function count(code: string, pattern: (operation: string) => RegExp): Counts {
+  return Object.fromEntries(
+    operations.map((name) => [name, code.match(pattern(name))?.length ?? 0]),
+  ) as Counts
+}
+
+const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
+
+/**
+ * Each vector of an unrolled loop, and of its tail, is one evaluation of the equation: all packed
+ * counts must be the same multiple of the equation's.
+ */
+function expectEvaluations(packed: Counts, equation: Partial<Counts>): void {
+  const evaluations = packed.mul / (equation.mul as number)
+  expect(evaluations).toBeGreaterThanOrEqual(1)
+  const wanted = operations.map((name) => [name, (equation[name] ?? 0) * evaluations])
+  expect(packed).toEqual(Object.fromEntries(wanted))
+}
+
+const dtypes = { float32: 's', float64: 'd' }
+
+const objdump = (...args: string[]) =>
+  spawnSync('objdump', args, { encoding: 'utf8', maxBuffer: 1 << 28, cwd: join(home, 'native') })
+
+const addon = readdirSync(join(home, 'native')).find((file) => /x64.*\.node$/.test(file))
+const reason =
+  process.arch !== 'x64' || process.platform !== 'linux' || addon === undefined
+    ? 'only the addon for Linux on x86-64 is taken apart'
+    : objdump('--version').status !== 0
+      ? 'objdump (binutils) is not here'
+      : null
+
+test('CI takes the addon apart', () => {
+  if (process.env.CI) expect(reason).toBeNull()
+})
+
+describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
+  const code = new Map<string, string>()
+
+  beforeAll(() => {
+    const file = addon as string
+    const lines = objdump('-d', '--no-show-raw-insn', file).stdout.split('\n')
+    const instructions = lines.flatMap((line) => {
+      const found = /^ *([0-9a-f]+):\t(.*)$/.exec(line)
+      return found === null ? [] : [{ address: Number.parseInt(found[1], 16), text: found[2] }]
+    })
+    // By the table of symbols, because functions of the same code share an address.
+    for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
+      /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+)$/gm,
+    )) {
+      const first = Number.parseInt(from, 16)
+      const end = first + Number.parseInt(size, 16)
+      const own = instructions.filter(({ address }) => address >= first && address < end)
+      code.set(shortened(name), own.map(({ text }) => `${text}\n`).join(''))
+    }
+  })
+
+  const sets = {
+    sse2: { letter: '', register: '%xmm', vectors: { float32: 'F32x4', float64: 'F64x2' } },
+    avx2: { letter: 'v', register: '%ymm', vectors: { float32: 'F32x8', float64: 'F64x4' } },
+    avx512: { letter: 'v', register: '%zmm', vectors: { float32: 'F32x16', float64: 'F64x8' } },
+  }
+
+  for (const [set, { letter, register, vectors }] of Object.entries(sets)) {
+    for (const [dtype, suffix] of Object.entries(dtypes)) {
+      const packedIn = (text: string, type = suffix) =>
+        count(text, (name) => new RegExp(`^${letter}${name}p${type}\\b.*${register}`, 'gm'))
+      const anyIn = (text: string) => count(text, (name) => new RegExp(`^v?${name}[ps][sd]\\b`, 'gm'))
+      const vector = vectors[dtype as keyof typeof vectors]
+      const find = (name: string) => {
+        const text = code.get(name)
+        if (text === undefined) throw new Error(`no function ${name} among:\n${[...code.keys()].join('\n')}`)
+        expect(text).not.toMatch(/^vfn?m/m)
+        return text
+      }
+
+      test.each(kernelNames)(`${set}, ${dtype}: %s`, (kernel) => {
+        const text = find(`${set}::run<${vector}, ${kernel}>`)
+        const packed = packedIn(text)
+        expectEvaluations(packed, equations[kernel])
+        expect(anyIn(text), 'of other widths, or scalar').toEqual(packed)
+      })
+
+      test(`${set}, ${dtype}: what prepares a gradient`, () => {
+        const text = find(`${set}::prepare<${vector}>`)
+        const packed = packedIn(text)
+        expect(packed).toMatchObject({ mul: expect.any(Number), div: 0, sqrt: 0 })
+        expect(packed.mul).toBeGreaterThanOrEqual(2)
+        expect(anyIn(text)).toEqual(packed)
+      })
+
+      test(`${set}, ${dtype}: sums of squares`, () => {
+        // In float64 whatever the dtype; the rest of a line and the last tree may be scalar.
+        const packed = packedIn(find(`${set}::squares<${dtype === 'float32' ? 'f32' : 'f64'}>`), 'd')
+        expect(packed.mul).toBeGreaterThanOrEqual(1)
+        expect(packed.add).toBeGreaterThanOrEqual(packed.mul)
+      })
+    }
+  }
+})
+
+describe('the module', () => {
+  const code = new Map<string, string>()
+
+  beforeAll(() => {
+    // The set-up writes the same code once more, with names.
+    const named = readFileSync(join(home, 'wasm/pkg/named.wasm'))
+    const shipped = Buffer.from(wasmBase64, 'base64')
+    expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
+    const wasmDis = join(home, 'node_modules/.bin/wasm-dis')
+    expect(existsSync(wasmDis)).toBe(true)
+    const { stdout } = spawnSync(wasmDis, [join(home, 'wasm/pkg/named.wasm'), '--enable-simd'], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    })
+    for (const text of stdout.split(/^ \(func /m).slice(1)) {
+      const name = /^\$"(.+?)" *(?:\(;|\(|\n|$)/.exec(text)?.[1]
+      if (name !== undefined) code.set(shortened(name), text)
+    }
+  })
+
+  for (const [dtype, scalar, shape, vector] of [
+    ['float32', 'f32', 'f32x4', 'F32x4'],
+    ['float64', 'f64', 'f64x2', 'F64x2'],
+  ] as const) {
+    const find = (name: string) => {
+      const text = code.get(name)
+      if (text === undefined) throw new Error(`no function ${name} among:\n${[...code.keys()].join('\n')}`)
+      expect(text).not.toMatch(/relaxed/)
+      return text
+    }
+    const scalarIn = (text: string) => count(text, (name) => new RegExp(`\\(f(32|64)\\.${name}\\b`, 'g'))
+    const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
+
+    test.each(kernelNames)(`${dtype}: %s`, (kernel) => {
+      const text = find(`simd128::run<${vector}, ${kernel}>`)
+      expectEvaluations(packedIn(text), equations[kernel])
+      expect(scalarIn(text)).toEqual(none)
+    })
+
+    test(`${dtype}: what prepares a gradient`, () => {
+      const text = find(`simd128::prepare<${vector}>`)
+      expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
+      expect(scalarIn(text)).toEqual(none)
+    })
+
+    test(`${dtype}: sums of squares`, () => {
+      const text = find(`simd128::squares<${scalar}>`)
+      expect(text.match(/\(f64x2\.mul\b/g)?.length ?? 0).toBeGreaterThanOrEqual(1)
+    })
+  }
+})
+
+/** `antigrad_kernels::dispatch::avx2::run::<…::F32x8, …::Adam>` as `avx2::run<F32x8, Adam>`. */
+function shortened(name: string): string {
+  return name
+    .replace(/\[[0-9a-f]+\]/g, '')
+    .replace(/^antigrad_kernels::dispatch::/, '')
+    .replace('::<', '<')
+    .replace(/(?:\w+::)+(\w+)(?=[,>])/g, '$1')
+}
+
+/** The bytes of the code section. */
+function codeOf(module: Buffer): Buffer {
+  let at = 8
+  while (at < module.length) {
+    const id = module[at++]
+    let size = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = module[at++]
+      size |= (byte & 127) << shift
+      if (byte < 128) break
+    }
+    if (id === 10) return module.subarray(at, at + size)
+    at += size
+  }
+  throw new Error('the module has no code')
+}
