@@ -16,6 +16,9 @@ import {
 /** A step that takes longer than this would make a round of some seconds: its size is cut. */
 const LONGEST_STEP = 1e9
 
+/** From here on a step's time grows with its parameters, and tells how long ten times as many take. */
+const LINEAR_FROM = 100_000
+
 /** Between two samples, so that nobody pays for threads of the other that still spin. */
 const PAUSE = 5
 
@@ -50,6 +53,14 @@ export class Hosts {
 
   close() {
     for (const host of this.#open.values()) host.close()
+  }
+}
+
+/** A step takes too long. */
+class Cut extends Error {
+  constructor(ns) {
+    super(`cut: a step takes ${(ns / 1e9).toFixed(1)} s`)
+    this.ns = ns
   }
 }
 
@@ -101,11 +112,13 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
         }
       }
       await measureCell(entrants, { rule, size, rounds, milliseconds, skip })
+      for (const { participant, threads: count, step } of entrants) {
+        if (step === undefined || parametersOf(size) < LINEAR_FROM) continue
+        pace.set(`${participant.id} ${count} ${rule}`, step / parametersOf(size))
+      }
       const done = entrants.filter(({ samples }) => samples.length > 0)
       for (const entrant of done) {
         const { participant, threads: count } = entrant
-        const { median } = summary(entrant.samples)
-        pace.set(`${participant.id} ${count} ${rule}`, median / parametersOf(size))
         const same = done.find((other) => other.participant === ours && other.threads === count)
         rows.push({
           rule,
@@ -138,6 +151,7 @@ async function measureCell(entrants, { rule, size, rounds, milliseconds, skip })
       running.push(entrant)
     } catch (error) {
       if (entrant.participant === ours) throw error
+      if (error instanceof Cut) entrant.step = error.ns
       skip(entrant.participant, entrant.threads, error.message)
     }
   }
@@ -160,9 +174,10 @@ async function make(entrant, rule, size) {
   const indices = probes(count)
   entrant.about = await ask('make', { rule, lengths: lengthsOf(size), threads, settings })
   await ask('gradients', { k: 1 })
+  await ask('run', { count: 1 }) // It may be compiled first.
   const { ns } = await ask('run', { count: 1 })
-  if (ns > 3 * LONGEST_STEP) throw new Error(`cut: a step took ${(ns / 1e9).toFixed(1)} s`)
-  await ask('run', { count: CHECKED_STEPS - 1 })
+  if (ns > 3 * LONGEST_STEP) throw new Cut(ns)
+  await ask('run', { count: CHECKED_STEPS - 2 })
   await ask('gradients', { k: 2 })
   await ask('run', { count: CHECKED_STEPS })
   const { values } = await ask('read', { indices })
@@ -195,7 +210,8 @@ async function calibrate(entrant, wanted) {
     ns = await batch(count)
   }
   const step = ns / count
-  if (step > LONGEST_STEP) throw new Error(`cut: a step takes ${(step / 1e9).toFixed(1)} s`)
+  if (step > LONGEST_STEP) throw new Cut(step)
+  entrant.step = step
   entrant.isLong = step > wanted
   entrant.count = Math.max(1, Math.round(wanted / step))
 }

@@ -33,11 +33,10 @@ export async function measurePeers(options, missing, progress) {
       latency = {
         ...measured,
         size: LATENCY_SIZE,
-        kinds: measured.kinds.map(({ kind, worst, duration, monitor }) => ({
+        kinds: measured.kinds.map(({ kind, worst, duration }) => ({
           kind,
           worst: summary(worst),
           worstOfAll: Math.max(...worst),
-          monitor,
           duration: summary(duration),
         })),
       }

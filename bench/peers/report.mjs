@@ -101,20 +101,19 @@ function trainingTable(rows) {
 function latencyTable({ size, threads, rounds, kinds }) {
   const ms = (x) => `${x.toFixed(2)} ms`
   const names = { step: '`step`', stepAsync: '`stepAsync`', nothing: 'nothing, for 10 ms' }
-  const body = kinds.map(({ kind, worst, worstOfAll, monitor, duration: took }) => [
+  const body = kinds.map(({ kind, worst, worstOfAll, duration: took }) => [
     names[kind],
     ms(took.median),
-    `${ms(worst.median)} (${ms(worst.low)}–${ms(worst.high)})`,
+    `${ms(worst.median)} (${worst.low.toFixed(2)}–${worst.high.toFixed(2)})`,
     ms(worstOfAll),
-    ms(monitor),
   ])
   return [
     '## How late the event loop is',
     '',
     `Adam, ${sizeName(`${size}`)} parameters, ${threadsName(threads)}: by how much a timer of 1 ms is late while a step is`,
-    `under way, ${rounds} times in turn; and the longest interval that \`monitorEventLoopDelay\` has seen.`,
+    `under way, ${rounds} times in turn.`,
     '',
-    table(['', 'takes', 'worst delay of a step: median', 'of all', 'monitor'], body),
+    table(['', 'takes', 'worst delay of a step: median', 'of all'], body),
     '',
   ]
 }

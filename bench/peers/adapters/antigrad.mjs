@@ -1,5 +1,5 @@
 // antigrad: gradients are in `optimizer.grads`, `step()` takes them from there.
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
 import { adagrad, adam, adamw, engines, Optimizer, radam, rmsprop, sgd } from '../../../dist/index.js'
 import { pick, settings, values } from '../values.mjs'
 
@@ -64,8 +64,8 @@ function refilled(fill, made, count) {
 }
 
 /**
- * How late the event loop was during one step, `rounds` times: milliseconds by which a timer of 1 ms came
- * too late, at worst, and monitorEventLoopDelay's own maximum over all rounds.
+ * How late the event loop is during one step, `rounds` times: milliseconds by which a timer of 1 ms comes
+ * too late, at worst.
  */
 export async function latency({ size, rounds }) {
   const made = new Optimizer(values([size], 0)[0], rules.adam)
@@ -77,25 +77,18 @@ export async function latency({ size, rounds }) {
   }
   const worst = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []]))
   const duration = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []]))
-  const monitors = Object.fromEntries(
-    Object.keys(kinds).map((kind) => [kind, monitorEventLoopDelay({ resolution: 1 })]),
-  )
   for (let round = -2; round < rounds; round++) {
     for (const [kind, act] of Object.entries(kinds)) {
       const delay = watch()
-      if (round >= 0) monitors[kind].enable()
       await sleep(5) // The watch runs before the step does.
       const start = performance.now()
       await act()
       const end = performance.now()
       await sleep(5)
-      monitors[kind].disable()
-      if (round >= 0) {
-        worst[kind].push(delay())
-        duration[kind].push(end - start)
-      } else {
-        delay()
-      }
+      const late = delay()
+      if (round < 0) continue
+      worst[kind].push(late)
+      duration[kind].push(end - start)
     }
   }
   return {
@@ -105,7 +98,6 @@ export async function latency({ size, rounds }) {
       kind,
       worst: worst[kind],
       duration: duration[kind],
-      monitor: monitors[kind].max / 1e6,
     })),
   }
 }

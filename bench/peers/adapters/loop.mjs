@@ -5,6 +5,8 @@ import { pick, settings, values } from '../values.mjs'
 
 const { lr, beta1, beta2, eps, momentum, alpha, adagradEps, weightDecay, threshold } = settings
 const f = Math.fround
+const [b1, o1, b2, o2, e] = [beta1, 1 - beta1, beta2, 1 - beta2, eps].map(f)
+const [a, o, mu, eta, tiny] = [alpha, 1 - alpha, momentum, lr, adagradEps].map(f)
 
 const loops = {
   float64: {
@@ -53,8 +55,9 @@ const loops = {
   },
   fround: {
     adam: (p, g, [m, v], coefficients) => {
-      const [b1, o1, b2, o2, e] = [beta1, 1 - beta1, beta2, 1 - beta2, eps].map(f)
-      const [c1, c2, decay] = [coefficients.c1, coefficients.c2, coefficients.decay].map(f)
+      const c1 = f(coefficients.c1)
+      const c2 = f(coefficients.c2)
+      const decay = f(coefficients.decay)
       for (let i = 0; i < p.length; i++) {
         const gi = g[i]
         const mi = f(f(b1 * m[i]) + f(o1 * gi))
@@ -65,7 +68,6 @@ const loops = {
       }
     },
     sgd: (p, g, [b]) => {
-      const [mu, eta] = [momentum, lr].map(f)
       for (let i = 0; i < p.length; i++) {
         const bi = f(f(mu * b[i]) + g[i])
         b[i] = bi
@@ -73,16 +75,14 @@ const loops = {
       }
     },
     adagrad: (p, g, [s]) => {
-      const [eta, e] = [lr, adagradEps].map(f)
       for (let i = 0; i < p.length; i++) {
         const gi = g[i]
         const si = f(s[i] + f(gi * gi))
         s[i] = si
-        p[i] = f(p[i] - f(f(eta * gi) / f(f(Math.sqrt(si)) + e)))
+        p[i] = f(p[i] - f(f(eta * gi) / f(f(Math.sqrt(si)) + tiny)))
       }
     },
     rmsprop: (p, g, [v]) => {
-      const [a, o, eta, e] = [alpha, 1 - alpha, lr, eps].map(f)
       for (let i = 0; i < p.length; i++) {
         const gi = g[i]
         const vi = f(f(a * v[i]) + f(o * f(gi * gi)))
@@ -91,7 +91,7 @@ const loops = {
       }
     },
     unrectified: (p, g, [m, v], coefficients) => {
-      const [b1, o1, b2, o2, c1] = [beta1, 1 - beta1, beta2, 1 - beta2, coefficients.c1].map(f)
+      const c1 = f(coefficients.c1)
       for (let i = 0; i < p.length; i++) {
         const gi = g[i]
         const mi = f(f(b1 * m[i]) + f(o1 * gi))
