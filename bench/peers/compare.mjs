@@ -156,12 +156,19 @@ async function measureCell(entrants, { rule, size, rounds, milliseconds, skip })
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const entrant of round % 2 === 0 ? running : [...running].reverse()) {
+    for (const entrant of round % 2 === 0 ? [...running] : [...running].reverse()) {
       await sleep(PAUSE)
-      // The caches as a step leaves them; of those of a long step nothing is left anyway.
-      if (!entrant.isLong) await entrant.ask('run', { count: 1 })
-      const { ns } = await entrant.ask('run', { count: entrant.count })
-      entrant.samples.push(ns / entrant.count)
+      try {
+        // The caches as a step leaves them; of those of a long step nothing is left anyway.
+        if (!entrant.isLong) await entrant.ask('run', { count: 1 })
+        const { ns } = await entrant.ask('run', { count: entrant.count })
+        entrant.samples.push(ns / entrant.count)
+      } catch (error) {
+        if (entrant.participant === ours) throw error
+        skip(entrant.participant, entrant.threads, error.message)
+        entrant.samples = []
+        running.splice(running.indexOf(entrant), 1)
+      }
     }
   }
   for (const { ask } of entrants) await ask('drop').catch(() => {})

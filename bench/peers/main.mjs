@@ -17,6 +17,8 @@ export async function measurePeers(options, missing, progress) {
   const chosen = ({ id }) => id === ours.id || (!missing[id] && (options.rivals?.includes(id) ?? true))
   const threads = availableParallelism() > 1 ? [1, 2] : [1]
   const hosts = new Hosts()
+  // Before: the load that it tells should be that of others.
+  const { limits: _, threads: __, ...machine } = describeMachine({})
   try {
     const shared = { chosen, threads, hosts, progress, rounds: options.rounds }
     const { milliseconds, rules, sizes } = options
@@ -48,7 +50,7 @@ export async function measurePeers(options, missing, progress) {
     }
     if (threads.length === 1) outside.push({ rival: 'two threads', why: 'the machine has one processor' })
     return {
-      machine: machine(hosts.versions),
+      machine: { ...machine, versions: hosts.versions },
       options: { ...options, threads },
       rows: main.rows,
       training: training?.rows ?? null,
@@ -58,9 +60,4 @@ export async function measurePeers(options, missing, progress) {
   } finally {
     hosts.close()
   }
-}
-
-function machine(versions) {
-  const { limits: _, threads: __, ...described } = describeMachine({})
-  return { ...described, versions }
 }

@@ -193,7 +193,10 @@ const colors = {
 export function chart({ rows, machine, options }) {
   const rule = options.rules.includes('adam') ? 'adam' : options.rules[0]
   const shown = rows.filter((row) => row.rule === rule && row.isComparable && !row.size.includes('x'))
-  const panels = [1, 2].filter((threads) => shown.some((row) => row.threads === threads))
+  // Two threads of antigrad's alone would compare nothing.
+  const panels = [1, 2].filter((threads) =>
+    shown.some((row) => row.threads === threads && row.id !== ours.id),
+  )
   const ids = everybody.map(({ id }) => id).filter((id) => shown.some((row) => row.id === id))
   const nameOf = (id) => plain(everybody.find((one) => one.id === id).name)
   const left = (i) => 70 + 440 * i
@@ -201,7 +204,7 @@ export function chart({ rows, machine, options }) {
     renderer: 'svg',
     ssr: true,
     width: 440 * panels.length + 60,
-    height: 500,
+    height: 540,
   })
   const small = { fontSize: 11, fontWeight: 'normal' }
   const caption = `${machine.processor}, ${machine.instructionSet}, Node ${machine.node.slice(1)}, ${machine.date}`
@@ -224,8 +227,8 @@ export function chart({ rows, machine, options }) {
       })),
       { text: caption, left: 'center', bottom: 4, textStyle: small },
     ],
-    legend: { data: ids.map(nameOf), bottom: 24, width: 440 * panels.length },
-    grid: panels.map((_, i) => ({ left: left(i), width: 350, top: 60, bottom: 120 })),
+    legend: { data: ids.map(nameOf), bottom: 24, itemGap: 28, width: 420 * panels.length },
+    grid: panels.map((_, i) => ({ left: left(i), width: 350, top: 60, bottom: 160 })),
     xAxis: panels.map((_, i) => ({
       type: 'log',
       name: 'parameters',
@@ -283,7 +286,7 @@ export function writeReadme(file, result) {
     }),
   ])
   const torch = training?.filter(({ ratio }) => ratio !== null) ?? []
-  const inWords = ({ threads, ratio }) => `${interval(ratio)} on ${threadsName(threads)}`
+  const inWords = ({ threads, ratio }) => `${interval(ratio)} times as long on ${threadsName(threads)}`
   const block = [
     BEGIN,
     `${ruleNames[rule]}, float32: what a step takes in antigrad, and how many times as long it takes elsewhere, by the`,
@@ -295,8 +298,8 @@ export function writeReadme(file, result) {
     '',
     ...(torch.length
       ? [
-          'A whole training step (clip by the global norm, AdamW, zero the gradients; 10⁷ parameters) takes Torch',
-          `${torch.map(inWords).join(' and ')} times as long.`,
+          'For a whole training step (clip by the global norm, AdamW, zero the gradients; 10⁷ parameters) Torch needs',
+          `${torch.map(inWords).join(' and ')}.`,
           '',
         ]
       : []),
