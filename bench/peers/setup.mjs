@@ -48,7 +48,9 @@ export async function setUpRivals({ python }) {
     readFileSync(`${here}package-lock.json`, 'utf8'),
     () =>
       // Scripts would build js-pytorch's bindings for graphics cards.
-      run('npm', ['ci', '--prefix', here, '--ignore-scripts', '--no-audit', '--no-fund'], { label: 'npm' }),
+      run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
+        label: 'npm',
+      }),
   ).catch((error) => leave(needsNpm, reason(error)))
 
   const isPython = (rival) => rival.python
