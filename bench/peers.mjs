@@ -1,5 +1,6 @@
 // npm run bench:peers: antigrad beside other libraries, in JavaScript and, with --python, in Python.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { say, script, seconds } from '../scripts/lib/run.mjs'
@@ -49,6 +50,9 @@ script(async () => {
     rounds: given.rounds ?? (quick ? 7 : 15),
     milliseconds: quick ? 5 : 15,
   }
+  const [load] = loadavg()
+  if (load > 0.5)
+    say(`Others are at work here (load ${load.toFixed(1)}): two threads above all will show it.`)
   const start = Date.now()
   const result = await measurePeers(options, missing, (text) => say(`${seconds(start)}  ${text}`))
   const text = report.describe(result)

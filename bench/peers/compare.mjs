@@ -112,7 +112,8 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
         }
       }
       await measureCell(entrants, { rule, size, rounds, milliseconds, skip })
-      for (const { participant, threads: count, step } of entrants) {
+      for (const { participant, threads: count, samples, step: calibrated } of entrants) {
+        const step = samples.length > 0 ? summary(samples).median : calibrated
         if (step === undefined || parametersOf(size) < LINEAR_FROM) continue
         pace.set(`${participant.id} ${count} ${rule}`, step / parametersOf(size))
       }
