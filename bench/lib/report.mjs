@@ -42,7 +42,7 @@ const sentence = (machine) =>
     .join('; ')
 
 /** Markdown, which a terminal shows as well. */
-function table(head, rows) {
+export function table(head, rows) {
   const chars = {
     mid: '',
     'left-mid': '',

@@ -1,0 +1,76 @@
+// npm run bench:peers: antigrad beside other libraries, in JavaScript and, with --python, in Python.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError } from 'commander'
+import { say, script, seconds } from '../scripts/lib/run.mjs'
+import { setup } from '../scripts/setup.mjs'
+import { rivals } from './peers/rivals.mjs'
+import { setUpRivals } from './peers/setup.mjs'
+import { rules, sizes } from './peers/values.mjs'
+
+const list = (known) => (text) => {
+  const words = text.split(',')
+  const stranger = words.find((word) => !known.includes(word))
+  if (stranger !== undefined) throw new InvalidArgumentError(`"${stranger}" is none of ${known.join(', ')}.`)
+  return known.filter((word) => words.includes(word))
+}
+const extras = ['training', 'latency', 'none']
+
+script(async () => {
+  const given = new Command('npm run bench:peers --')
+    .description('antigrad beside other libraries: the same work, checked, in turns.')
+    .option('--python', 'Torch, DeepSpeed and Optax too (some gigabytes, once)')
+    .option('--quick', 'Adam at a few sizes, within two minutes')
+    .option('--rules <names>', rules.join(','), list(rules))
+    .option('--sizes <sizes>', sizes.join(','), list(sizes))
+    .option('--rivals <names>', rivals.map(({ id }) => id).join(','), list(rivals.map(({ id }) => id)))
+    .option('--extras <names>', `what is measured beside the rules: ${extras.join(',')}`, list(extras))
+    .option('--rounds <n>', 'rounds of each comparison, at least 6', wholeFrom6)
+    .option('--json', 'JSON instead of tables')
+    .option('--save', "writes tables, JSON and chart to bench/results/ and the README's part")
+    .option('--no-setup', 'takes antigrad as it is built')
+    .helpOption('-h, --help', 'shows this')
+    .parse()
+    .opts()
+
+  if (given.setup) await setup()
+  const missing = await setUpRivals(given)
+  // After the set-up: they load what it built.
+  const { measurePeers } = await import('./peers/main.mjs')
+  const report = await import('./peers/report.mjs')
+  const { quick = false } = given
+  const wanted = given.extras ?? (quick || given.rules || given.sizes ? [] : extras)
+  const options = {
+    rules: given.rules ?? (quick ? ['adam'] : rules),
+    sizes: given.sizes ?? (quick ? ['10', '1000', '100000', '1000000'] : sizes),
+    rivals: given.rivals,
+    training: wanted.includes('training'),
+    latency: wanted.includes('latency'),
+    rounds: given.rounds ?? (quick ? 7 : 15),
+    milliseconds: quick ? 5 : 15,
+  }
+  const [load] = loadavg()
+  if (load > 0.5)
+    say(`Others are at work here (load ${load.toFixed(1)}): two threads above all will show it.`)
+  const start = Date.now()
+  const result = await measurePeers(options, missing, (text) => say(`${seconds(start)}  ${text}`))
+  const text = report.describe(result)
+  const json = JSON.stringify(result, null, 2)
+  process.stdout.write(`${given.json ? json : text}\n`)
+  if (given.save) {
+    const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+    mkdirSync(at('results/'), { recursive: true })
+    writeFileSync(at('results/peers.md'), text)
+    writeFileSync(at('results/peers.json'), `${json}\n`)
+    writeFileSync(at('results/peers.svg'), report.chart(result))
+    const isInReadme = report.writeReadme(at('../README.md'), result)
+    say(`Written to bench/results/peers.*${isInReadme ? ' and README.md' : ''}`)
+  }
+})
+
+function wholeFrom6(text) {
+  const n = Number(text)
+  if (!Number.isInteger(n) || n < 6) throw new InvalidArgumentError('A whole number of at least 6.')
+  return n
+}

@@ -1,0 +1,123 @@
+// antigrad: gradients are in `optimizer.grads`, `step()` takes them from there.
+import { performance } from 'node:perf_hooks'
+import { adagrad, adam, adamw, engines, Optimizer, radam, rmsprop, sgd } from '../../../dist/index.js'
+import { pick, settings, values } from '../values.mjs'
+
+const { lr, momentum, weightDecay, norm } = settings
+const rules = {
+  adam: adam({ lr }),
+  adamw: adamw({ lr, weightDecay }),
+  sgd: sgd({ lr, momentum }),
+  adagrad: adagrad({ lr }),
+  rmsprop: rmsprop({ lr }),
+  radam: radam({ lr }),
+  train: adamw({ lr, weightDecay }),
+}
+
+export const open = () => {
+  const { available, instructionSets, threads } = engines().native
+  return { native: available, instructionSet: instructionSets.at(-1) ?? 'no addon', cores: threads }
+}
+
+/** `threads` is the most that may be used, as it is for rivals: antigrad may see fit to use fewer. */
+function optimizer(rule, lengths, threads) {
+  const clipped = rule === 'train' ? { clip: { norm }, zeroGrads: true } : {}
+  // One tensor is passed as it is, as users do.
+  const params = lengths.length === 1 ? values(lengths, 0)[0] : values(lengths, 0)
+  const free = new Optimizer(params, rules[rule], clipped)
+  return free.threads <= threads ? free : new Optimizer(params, rules[rule], { ...clipped, threads })
+}
+
+export function make(rule, lengths, threads) {
+  const made = optimizer(rule, lengths, threads)
+  const grads = lengths.length === 1 ? [made.grads] : made.grads
+  const params = lengths.length === 1 ? [made.params] : made.params
+  let given
+  const fill = () => {
+    for (let i = 0; i < grads.length; i++) grads[i].set(given[i])
+  }
+  return {
+    about: { engine: made.engine, threads: made.threads },
+    gradients: (k) => {
+      given = values(lengths, k)
+      fill()
+    },
+    run: rule === 'train' ? (count) => refilled(fill, made, count) : (count) => steps(made, count),
+    read: (indices) => pick(params, indices),
+  }
+}
+
+function steps(made, count) {
+  for (let i = 0; i < count; i++) made.step()
+}
+
+/** The step zeroes gradients: new ones are written before each, and the clock stands still meanwhile. */
+function refilled(fill, made, count) {
+  let ns = 0n
+  for (let i = 0; i < count; i++) {
+    fill()
+    const start = process.hrtime.bigint()
+    made.step()
+    ns += process.hrtime.bigint() - start
+  }
+  return Number(ns)
+}
+
+/**
+ * How late the event loop is during one step, `rounds` times: milliseconds by which a timer of 1 ms comes
+ * too late, at worst.
+ */
+export async function latency({ size, rounds }) {
+  const made = new Optimizer(values([size], 0)[0], rules.adam)
+  made.grads.set(values([size], 1)[0])
+  const kinds = {
+    step: async () => made.step(),
+    stepAsync: () => made.stepAsync(),
+    nothing: () => new Promise((resolve) => setTimeout(resolve, 10)),
+  }
+  const worst = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []]))
+  const duration = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, []]))
+  for (let round = -2; round < rounds; round++) {
+    for (const [kind, act] of Object.entries(kinds)) {
+      const delay = watch()
+      await sleep(5) // The watch runs before the step does.
+      const start = performance.now()
+      await act()
+      const end = performance.now()
+      await sleep(5)
+      const late = delay()
+      if (round < 0) continue
+      worst[kind].push(late)
+      duration[kind].push(end - start)
+    }
+  }
+  return {
+    threads: made.threads,
+    rounds,
+    kinds: Object.keys(kinds).map((kind) => ({
+      kind,
+      worst: worst[kind],
+      duration: duration[kind],
+    })),
+  }
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A timer of 1 ms again and again; the function that it gives ends it and tells its worst delay. */
+function watch() {
+  let last = performance.now()
+  let worst = 0
+  let timer
+  const tick = () => {
+    const now = performance.now()
+    worst = Math.max(worst, now - last - 1)
+    last = now
+    timer = setTimeout(tick, 1)
+  }
+  timer = setTimeout(tick, 1)
+  return () => {
+    clearTimeout(timer)
+    return worst
+  }
+}

@@ -1,0 +1,48 @@
+// TensorFlow.js: its own optimizers' applyGradients on variables, in production mode. Both backends run
+// when they are called, so that there is nothing to wait for.
+import * as tf from '@tensorflow/tfjs'
+import '@tensorflow/tfjs-backend-wasm'
+import { pick, settings, values } from '../values.mjs'
+
+const { lr, beta1, beta2, eps, momentum, alpha } = settings
+const optimizers = {
+  adam: () => tf.train.adam(lr, beta1, beta2, eps),
+  sgd: () => tf.train.momentum(lr, momentum),
+  adagrad: () => tf.train.adagrad(lr, 1e-30), // An accumulator has to be positive.
+  rmsprop: () => tf.train.rmsprop(lr, alpha, 0, eps),
+}
+
+export async function open(backend) {
+  tf.enableProdMode()
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`)
+  await tf.ready()
+  return { version: tf.version.tfjs }
+}
+
+export function make(rule, lengths) {
+  const params = values(lengths, 0).map((tensor) => tf.variable(tf.tensor1d(tensor)))
+  const optimizer = optimizers[rule]()
+  let grads = []
+  return {
+    about:
+      rule === 'rmsprop' ? { epsInRoot: true } : rule === 'adagrad' ? { epsInRoot: true, eps: 1e-7 } : {},
+    gradients: (k) => {
+      tf.dispose(grads)
+      const tensors = values(lengths, k).map((tensor) => tf.tensor1d(tensor))
+      grads = params.map(({ name }, i) => ({ name, tensor: tensors[i] }))
+    },
+    run: (count) => {
+      for (let i = 0; i < count; i++) optimizer.applyGradients(grads)
+    },
+    read: (indices) =>
+      pick(
+        params.map((variable) => variable.dataSync()),
+        indices,
+      ),
+    drop: () => {
+      optimizer.dispose()
+      tf.dispose(grads.map(({ tensor }) => tensor))
+      tf.dispose(params)
+    },
+  }
+}

@@ -1,0 +1,225 @@
+// The measurement: everybody does the same work, is checked, and takes turns with the others.
+import { ratio, summary } from '../lib/measure.mjs'
+import { Host } from './processes.mjs'
+import { ours, rivals } from './rivals.mjs'
+import {
+  CHECKED_STEPS,
+  errorOf,
+  lengthsOf,
+  parametersOf,
+  probes,
+  reference,
+  settings,
+  TOLERANCE,
+} from './values.mjs'
+
+/** A step that takes longer than this would make a round of some seconds: its size is cut. */
+const LONGEST_STEP = 1e9
+
+/** From here on a step's time grows with its parameters, and tells how long ten times as many take. */
+const LINEAR_FROM = 100_000
+
+/** Between two samples, so that nobody pays for threads of the other that still spin. */
+const PAUSE = 5
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** The processes, opened when they are first asked for. */
+export class Hosts {
+  #open = new Map()
+  /** What the libraries say of themselves, by id. */
+  versions = {}
+
+  async get(participant, threads) {
+    // One process serves all threads where the number is the optimizer's; Python's is the process's.
+    const key = participant.python ? `${participant.id} ${threads}` : participant.id
+    let host = this.#open.get(key)
+    if (host === undefined || host.ended) {
+      host = new Host(participant.host(threads))
+      this.#open.set(key, host)
+      this.versions[participant.id] = await host.ask('open')
+    }
+    return host
+  }
+
+  /** Ends those in which another rule could find what the last one taught the compiler. */
+  closeNode() {
+    for (const [key, host] of this.#open) {
+      if (key.includes(' ')) continue
+      host.close()
+      this.#open.delete(key)
+    }
+  }
+
+  close() {
+    for (const host of this.#open.values()) host.close()
+  }
+}
+
+/** A step takes too long. */
+class Cut extends Error {
+  constructor(ns) {
+    super(`cut: a step takes ${(ns / 1e9).toFixed(1)} s`)
+    this.ns = ns
+  }
+}
+
+/** One participant at one rule, size and number of threads. */
+class Entrant {
+  samples = []
+  error = null
+  isComparable = true
+
+  constructor(participant, threads, host) {
+    Object.assign(this, { participant, threads, host })
+  }
+}
+
+/**
+ * Each rule and size: who takes part is made, checked against the reference and then measured in rounds.
+ * A sample is `count` steps one behind the other, after one that is not timed.
+ *
+ * @returns { rows, notRun }
+ */
+export async function compare({ rules, sizes, chosen, threads, hosts, rounds, milliseconds, progress }) {
+  const rows = []
+  const notRun = []
+  /** Nanoseconds a parameter of a step, by rival and rule, at the last size: what a larger one may take. */
+  const pace = new Map()
+  for (const rule of rules) {
+    for (const size of sizes) {
+      progress(`${rule}, ${size}`)
+      const skip = (participant, count, why) => {
+        const what = { rival: participant.name, rule, size, threads: count, why }
+        notRun.push(what)
+        progress(`  ${participant.name}: ${why}`)
+      }
+      const entrants = []
+      for (const participant of [ours, ...rivals]) {
+        if (!chosen(participant) || !participant.rules.includes(rule)) continue
+        for (const count of participant.threads.filter((n) => threads.includes(n))) {
+          const key = `${participant.id} ${count} ${rule}`
+          const predicted = (pace.get(key) ?? 0) * parametersOf(size)
+          if (predicted > LONGEST_STEP) {
+            skip(participant, count, `cut: a step would take about ${(predicted / 1e9).toFixed(1)} s`)
+            continue
+          }
+          try {
+            entrants.push(new Entrant(participant, count, await hosts.get(participant, count)))
+          } catch ({ message }) {
+            skip(participant, count, message)
+          }
+        }
+      }
+      await measureCell(entrants, { rule, size, rounds, milliseconds, skip })
+      for (const { participant, threads: count, samples, step: calibrated } of entrants) {
+        const step = samples.length > 0 ? summary(samples).median : calibrated
+        if (step === undefined || parametersOf(size) < LINEAR_FROM) continue
+        pace.set(`${participant.id} ${count} ${rule}`, step / parametersOf(size))
+      }
+      const done = entrants.filter(({ samples }) => samples.length > 0)
+      for (const entrant of done) {
+        const { participant, threads: count } = entrant
+        const same = done.find((other) => other.participant === ours && other.threads === count)
+        rows.push({
+          rule,
+          size,
+          rival: participant.name,
+          id: participant.id,
+          threads: count,
+          about: entrant.about,
+          error: entrant.error,
+          isComparable: entrant.isComparable,
+          nsPerStep: summary(entrant.samples),
+          // How many times as long it takes as antigrad on as many threads, round by round.
+          ratio: participant === ours || !same ? null : ratio(entrant.samples, same.samples),
+        })
+      }
+    }
+    hosts.closeNode()
+  }
+  return { rows, notRun }
+}
+
+/** Makes, checks and calibrates everybody of one rule and size, and takes the samples. */
+async function measureCell(entrants, { rule, size, rounds, milliseconds, skip }) {
+  const running = []
+  for (const [id, entrant] of entrants.entries()) {
+    entrant.ask = (call, args) => entrant.host.ask(call, { id, ...args })
+    try {
+      await make(entrant, rule, size)
+      await calibrate(entrant, milliseconds * 1e6)
+      running.push(entrant)
+    } catch (error) {
+      if (entrant.participant === ours) throw error
+      if (error instanceof Cut) entrant.step = error.ns
+      skip(entrant.participant, entrant.threads, error.message)
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const entrant of round % 2 === 0 ? [...running] : [...running].reverse()) {
+      await sleep(PAUSE)
+      try {
+        // The caches as a step leaves them; of those of a long step nothing is left anyway.
+        if (!entrant.isLong) await entrant.ask('run', { count: 1 })
+        const { ns } = await entrant.ask('run', { count: entrant.count })
+        entrant.samples.push(ns / entrant.count)
+      } catch (error) {
+        if (entrant.participant === ours) throw error
+        skip(entrant.participant, entrant.threads, error.message)
+        entrant.samples = []
+        running.splice(running.indexOf(entrant), 1)
+      }
+    }
+  }
+  for (const { ask } of entrants) await ask('drop').catch(() => {})
+}
+
+/** First the result, then the time. */
+async function make(entrant, rule, size) {
+  const { ask, participant, threads } = entrant
+  const count = parametersOf(size)
+  const indices = probes(count)
+  entrant.about = await ask('make', { rule, lengths: lengthsOf(size), threads, settings })
+  await ask('gradients', { k: 1 })
+  await ask('run', { count: 1 }) // It may be compiled first.
+  const { ns } = await ask('run', { count: 1 })
+  if (ns > 3 * LONGEST_STEP) throw new Cut(ns)
+  await ask('run', { count: CHECKED_STEPS - 2 })
+  await ask('gradients', { k: 2 })
+  await ask('run', { count: CHECKED_STEPS })
+  const { values } = await ask('read', { indices })
+  // What JSON makes of a NaN is null.
+  const found = values.map((x) => x ?? Number.NaN)
+  const { eps, epsInRoot } = entrant.about
+  entrant.error = errorOf(found, reference(rule, count, indices, { eps, epsInRoot }), indices)
+  entrant.isComparable = entrant.error <= TOLERANCE
+  if (!entrant.isComparable && participant === ours) {
+    throw new Error(`antigrad is off by ${entrant.error} of the movement in ${rule}, ${size}: a bug`)
+  }
+}
+
+/** Finds how many steps a sample needs, and lets compilers see them. */
+async function calibrate(entrant, wanted) {
+  // The shortest of three where that takes no time.
+  const batch = async (count) => {
+    let shortest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 3; i++) {
+      const { ns } = await entrant.ask('run', { count })
+      shortest = Math.min(shortest, ns)
+      if (ns > wanted * 5) break
+    }
+    return shortest
+  }
+  let count = 1
+  let ns = await batch(count)
+  while (ns < wanted / 2) {
+    count *= 2
+    ns = await batch(count)
+  }
+  const step = ns / count
+  if (step > LONGEST_STEP) throw new Cut(step)
+  entrant.step = step
+  entrant.isLong = step > wanted
+  entrant.count = Math.max(1, Math.round(wanted / step))
+}

@@ -1,0 +1,102 @@
+// Who takes part: where it runs, which rules it has, on how many threads, and how it is called.
+import { fileURLToPath } from 'node:url'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const node = (...args) => ({ command: process.execPath, args: [here('host.mjs'), ...args], ipc: true })
+const python = (library, threads) => ({
+  command: here('.venv/bin/python'),
+  args: [here('host.py'), library, `${threads}`],
+  ipc: false,
+})
+
+const adams = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
+
+export const ours = {
+  id: 'antigrad',
+  name: 'antigrad',
+  rules: [...adams, 'train'],
+  threads: [1, 2],
+  host: () => node('antigrad'),
+  how: '`optimizer.step()` on gradients in `optimizer.grads`',
+}
+
+/** `threads` in which figures are taken; those of one thread are set against antigrad's on one. */
+export const rivals = [
+  {
+    id: 'loop-float64',
+    name: 'loop by hand, float64',
+    rules: adams,
+    host: () => node('loop', 'float64'),
+    how: 'a `for` loop with float64 arithmetic over `Float32Array`s',
+  },
+  {
+    id: 'loop-fround',
+    name: 'loop by hand, `Math.fround`',
+    rules: adams,
+    host: () => node('loop', 'fround'),
+    how: 'the same, each operation rounded to float32',
+  },
+  {
+    id: 'tfjs-wasm',
+    name: 'TensorFlow.js, wasm',
+    rules: ['adam', 'sgd', 'adagrad', 'rmsprop'],
+    host: () => node('tfjs', 'wasm'),
+    how: '`optimizer.applyGradients`, production mode (the backend has one thread in Node)',
+  },
+  {
+    id: 'tfjs-cpu',
+    name: 'TensorFlow.js, cpu',
+    rules: ['adam', 'sgd', 'adagrad', 'rmsprop'],
+    host: () => node('tfjs', 'cpu'),
+    how: 'the same on the backend in plain JavaScript',
+  },
+  {
+    id: 'jax-js',
+    name: 'jax-js, wasm',
+    rules: adams,
+    host: () => node('jax-js'),
+    how: "the rule's equations under `jit` (one thread in Node, which has no global `Worker`)",
+  },
+  {
+    id: 'js-pytorch',
+    name: 'js-pytorch',
+    rules: ['adam'],
+    host: () => node('js-pytorch'),
+    how: '`optim.Adam`; it has no bias correction',
+  },
+  {
+    id: 'torch',
+    name: 'Torch',
+    python: true,
+    rules: [...adams, 'train'],
+    threads: [1, 2],
+    host: (threads) => python('torch', threads),
+    how: '`fused=True`; `foreach=True` for RMSProp and RAdam, which have no fused form',
+  },
+  {
+    id: 'deepspeed',
+    name: 'DeepSpeed',
+    python: true,
+    rules: ['adam', 'adamw'],
+    threads: [1, 2],
+    host: (threads) => python('deepspeed', threads),
+    how: '`DeepSpeedCPUAdam`, compiled for this processor',
+  },
+  {
+    id: 'optax',
+    name: 'Optax',
+    python: true,
+    rules: adams,
+    threads: [1, 2],
+    host: (threads) => python('optax', threads),
+    how: '`update` and `apply_updates` in one `jax.jit` with parameters and state donated',
+  },
+].map((rival) => ({ threads: [1], python: false, ...rival }))
+
+/** What cannot take part, and why: said in each report. */
+export const absent = [
+  {
+    name: '@jax-js/optax',
+    why: "jax-js' own optimizers: the registry did not have the package when this was written",
+  },
+]

@@ -1,0 +1,135 @@
+// Installs the rivals in bench/peers/, apart from what antigrad itself depends on.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Failure, output, run, say, which } from '../../scripts/lib/run.mjs'
+import { rivals } from './rivals.mjs'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const venv = `${here}.venv`
+const PYTHON = ['python3.13', 'python3.12', 'python3.11', 'python3']
+/** Torch's wheel brings its libraries for graphics cards, which it does not start without. */
+const GIGABYTES = 8
+
+const torch = '2.15.0'
+const deepspeed = '0.19.8'
+const packages = ['jax==0.10.2', 'optax==0.2.8']
+const torchNeeds = [
+  'filelock',
+  'typing-extensions>=4.13',
+  'sympy>=1.13.3',
+  'networkx>=2.5.1',
+  'jinja2',
+  'fsspec>=0.8.5',
+]
+const deepspeedNeeds = [
+  'einops',
+  'hjson',
+  'msgpack',
+  'ninja',
+  'packaging',
+  'psutil',
+  'py-cpuinfo',
+  'pydantic',
+  'tqdm',
+]
+
+/** @returns why each rival that is not there is not there, by id */
+export async function setUpRivals({ python }) {
+  const missing = {}
+  const leave = (choose, why) => {
+    for (const rival of rivals.filter(choose)) missing[rival.id] ??= why
+  }
+  const needsNpm = ({ id, python: isPython }) => !isPython && !id.startsWith('loop-')
+  await step(
+    'JavaScript rivals',
+    `${here}node_modules`,
+    readFileSync(`${here}package-lock.json`, 'utf8'),
+    () =>
+      // Scripts would build js-pytorch's bindings for graphics cards.
+      run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
+        label: 'npm',
+      }),
+  ).catch((error) => leave(needsNpm, reason(error)))
+
+  const isPython = (rival) => rival.python
+  if (!python) {
+    leave(isPython, 'only with --python')
+    return missing
+  }
+  const program = PYTHON.find((name) => which(name) && isNew(name))
+  const free = statfsSync(here)
+  if (!program) {
+    leave(isPython, 'there is no Python 3.11 or later')
+  } else if (!existsSync(venv) && free.bavail * free.bsize < GIGABYTES * 2 ** 30) {
+    leave(isPython, `less than ${GIGABYTES} GiB of disk are free`)
+  } else {
+    await setUpPython(program, leave)
+  }
+  return missing
+}
+
+const isNew = (name) =>
+  output(name, ['-c', 'import sys, venv; print(sys.version_info >= (3, 11))']) === 'True'
+
+async function setUpPython(program, leave) {
+  const pip = (label, args, env = {}) =>
+    run(`${venv}/bin/python`, ['-m', 'pip', 'install', '--disable-pip-version-check', ...args], {
+      label,
+      env,
+    })
+  const only =
+    (...ids) =>
+    ({ id }) =>
+      ids.includes(id)
+  try {
+    await step('Python environment', `${venv}/venv`, program, () => run(program, ['-m', 'venv', venv]))
+  } catch (error) {
+    leave(({ python }) => python, reason(error))
+    return
+  }
+  await step('Optax', `${venv}/optax`, packages.join(), () => pip('pip', packages)).catch((error) =>
+    leave(only('optax'), reason(error)),
+  )
+  try {
+    await step('Torch (several gigabytes)', `${venv}/torch`, torch, async () => {
+      await pip('pip', ['--no-deps', `torch==${torch}`])
+      // Its metadata names the libraries; neither triton nor cuda-bindings is needed to start it.
+      const list =
+        'import importlib.metadata as m\n' +
+        'for r in m.requires("torch"):\n' +
+        '  name = r.split(";")[0].strip()\n' +
+        '  if name.startswith(("nvidia-", "cuda-toolkit")): print(name)'
+      const libraries = output(`${venv}/bin/python`, ['-c', list])?.split('\n').filter(Boolean) ?? []
+      await pip('pip', ['setuptools>=77,<82', 'wheel', ...torchNeeds, ...libraries])
+    })
+  } catch (error) {
+    leave(only('torch', 'deepspeed'), reason(error))
+    return
+  }
+  // It is compiled for this processor.
+  await step('DeepSpeed (some minutes)', `${venv}/deepspeed`, deepspeed, async () => {
+    await pip('pip', deepspeedNeeds)
+    const env = { DS_ACCELERATOR: 'cpu', DS_BUILD_OPS: '0', DS_BUILD_CPU_ADAM: '1' }
+    env.MAX_JOBS = `${availableParallelism()}`
+    await pip('pip', ['--no-build-isolation', '--no-deps', `deepspeed==${deepspeed}`], env)
+  }).catch((error) => leave(only('deepspeed'), reason(error)))
+}
+
+/** Makes something that is there when a stamp beside it has what it was made from. */
+async function step(name, target, from, make) {
+  const stamp = `${target}.stamp`
+  const hash = createHash('sha256').update(from).digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return
+  say(`${name}: installing`)
+  rmSync(stamp, { force: true })
+  await make()
+  mkdirSync(here, { recursive: true })
+  writeFileSync(stamp, hash)
+}
+
+const reason = (error) => {
+  if (!(error instanceof Failure)) throw error
+  return `could not be installed: ${error.message.split('\n')[0]}`
+}

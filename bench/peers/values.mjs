@@ -1,0 +1,148 @@
+// The work: the same parameters and gradients in each language, and what has to come out.
+
+/** What each rival is set to; names are antigrad's. Everything else is at 0 or off. */
+export const settings = {
+  lr: 1e-2,
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  momentum: 0.9,
+  alpha: 0.99,
+  adagradEps: 1e-10,
+  weightDecay: 1e-2,
+  threshold: 5,
+  norm: 1,
+}
+
+/** `train` is AdamW on gradients that are clipped by their global norm before and zeroed behind it. */
+export const rules = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
+export const ruleNames = {
+  adam: 'Adam',
+  adamw: 'AdamW',
+  sgd: 'SGD with momentum',
+  adagrad: 'Adagrad',
+  rmsprop: 'RMSProp',
+  radam: 'RAdam',
+  train: 'clip, AdamW, zero',
+}
+
+export const sizes = ['2', '10', '100', '1000', '10000', '100000', '1000000', '10000000', '1000x1000']
+
+/** The lengths of the tensors: '1000x1000' is 1000 tensors of 1000. */
+export function lengthsOf(size) {
+  const [count, length] = size.includes('x') ? size.split('x').map(Number) : [1, Number(size)]
+  return new Array(count).fill(length)
+}
+export const parametersOf = (size) => lengthsOf(size).reduce((sum, length) => sum + length, 0)
+
+/**
+ * Element i of the parameters (k = 0) or of one set of gradients (1 or 2): from −½ to ½, exact in
+ * float32, and from whole numbers alone, so that host.py can have the same.
+ */
+export const value = (i, k) => (Math.imul(i + 1 + k * 7919, 0x9e3779b1) >>> 8) / 2 ** 24 - 0.5
+
+/** The values of all tensors; i counts through them. */
+export function values(lengths, k) {
+  let from = 0
+  return lengths.map((length) => {
+    const tensor = new Float32Array(length)
+    for (let i = 0; i < length; i++) tensor[i] = value(from + i, k)
+    from += length
+    return tensor
+  })
+}
+
+/** Which elements are compared: all, or 1000 over the whole length. */
+export function probes(count) {
+  if (count <= 1000) return Array.from({ length: count }, (_, i) => i)
+  return Array.from({ length: 1000 }, (_, j) => Math.floor((j * (count - 1)) / 999))
+}
+
+/** The elements of that number in tensors. */
+export function pick(tensors, indices) {
+  const ends = []
+  let end = 0
+  for (const tensor of tensors) {
+    end += tensor.length
+    ends.push(end)
+  }
+  let at = 0
+  return indices.map((i) => {
+    while (i >= ends[at]) at++
+    return tensors[at][i - (ends[at] - tensors[at].length)]
+  })
+}
+
+/** How often a rival is stepped with either set of gradients before it is looked at. */
+export const CHECKED_STEPS = 4
+
+/**
+ * The rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
+ * @param eps, epsInRoot where a rival's ε cannot be what `settings` says
+ */
+export function reference(rule, count, indices, { eps = epsOf(rule), epsInRoot = false } = {}) {
+  const { lr, beta1, beta2, momentum, alpha, weightDecay, threshold, norm } = settings
+  const scale = [1, 1, 1]
+  if (rule === 'train') {
+    for (const k of [1, 2]) {
+      let sum = 0
+      for (let i = 0; i < count; i++) sum += value(i, k) ** 2
+      scale[k] = Math.min(1, norm / Math.sqrt(sum))
+    }
+  }
+  const root = (x) => (epsInRoot ? Math.sqrt(x + eps) : Math.sqrt(x) + eps)
+  const rhoInf = 2 / (1 - beta2) - 1
+  return indices.map((i) => {
+    let theta = value(i, 0)
+    let m = 0
+    let v = 0
+    for (let t = 1; t <= 2 * CHECKED_STEPS; t++) {
+      const k = t <= CHECKED_STEPS ? 1 : 2
+      const g = value(i, k) * scale[k]
+      if (rule === 'sgd') {
+        m = momentum * m + g
+        theta -= lr * m
+      } else if (rule === 'adagrad') {
+        v += g * g
+        theta -= (lr * g) / root(v)
+      } else if (rule === 'rmsprop') {
+        v = alpha * v + (1 - alpha) * g * g
+        theta -= (lr * g) / root(v)
+      } else {
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        const mHat = m / (1 - beta1 ** t)
+        const bias2 = 1 - beta2 ** t
+        if (rule === 'adamw' || rule === 'train') theta *= 1 - lr * weightDecay
+        if (rule === 'radam') {
+          const rho = rhoInf - (2 * t * beta2 ** t) / bias2
+          const r = Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
+          theta -= rho > threshold ? (lr * mHat * r) / root(v / bias2) : lr * mHat
+        } else {
+          theta -= (lr * mHat) / root(v / bias2)
+        }
+      }
+    }
+    return theta
+  })
+}
+
+const epsOf = (rule) => (rule === 'adagrad' ? settings.adagradEps : settings.eps)
+
+/** The largest difference as a part of the largest movement. */
+export function errorOf(found, expected, indices) {
+  let worst = 0
+  let movement = 0
+  found.forEach((x, j) => {
+    const error = Math.abs(x - expected[j])
+    if (!(error <= worst)) worst = error // A NaN is the worst.
+    movement = Math.max(movement, Math.abs(expected[j] - value(indices[j], 0)))
+  })
+  return worst / movement
+}
+
+/**
+ * float32 leaves from 1e-7 to 1e-5, and 2e-4 where r_t too is computed in it (Optax' RAdam); another
+ * rule, or one without its bias correction, 1e-1 and more.
+ */
+export const TOLERANCE = 1e-3
