@@ -199,17 +199,21 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     })
     optimizer.step()
     let turns = 0
-    let isDone = false
-    const step = optimizer.stepAsync().then(() => {
-      isDone = true
-    })
-    while (!isDone) {
-      await turn()
-      turns++
+    // Ten, for one is over in so short a time that another process may have had all of it.
+    const steps = 10
+    for (let step = 0; step < steps; step++) {
+      let isDone = false
+      const promise = optimizer.stepAsync().finally(() => {
+        isDone = true
+      })
+      while (!isDone) {
+        await turn()
+        turns++
+      }
+      await promise
     }
-    await step
     // In slices: about eleven for the norm and as many for the update.
-    expect(turns).toBeGreaterThan(engine === 'native' ? 3 : 20)
+    expect(turns / steps).toBeGreaterThan(engine === 'native' ? 3 : 20)
   })
 })
 
