@@ -6,7 +6,7 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
 import { minimize } from './minimize.js'
-import { rosenbrock } from './objectives.js'
+import { rosenbrock } from './objectives/index.js'
 import { type Clip, Optimizer } from './optimizer.js'
 import { adagrad } from './rules/adagrad.js'
 import { adam } from './rules/adam.js'
@@ -185,7 +185,7 @@ function run({ name, clip = {} }: Entrant, rule: Rule, settings: Settings, path:
   const { simple, delay } = unwrap(rule)
   const { name: ruleName, ...options } = simple
   const [x, y] = first.x
-  const [x0, y0] = objective.minimizer(2)
+  const [[x0, y0]] = objective.minima(2)
   return {
     name,
     rule: ruleName,
