@@ -1,0 +1,311 @@
+/** The page: one state, one race at a time, and everything that shows it. */
+
+import type { Point } from 'antigrad'
+import { messageOf } from '../../dist/errors.js'
+import './style.css'
+import { Bench } from './bench.js'
+import { ContourPlot } from './contour.js'
+import { h, labelled, select } from './dom.js'
+import { type Landscape, landscapeOf, titles } from './functions.js'
+import { LossPlot, lossTitle } from './loss.js'
+import { Optimizers } from './optimizers.js'
+import { Race } from './race.js'
+import { Ranking, why } from './ranking.js'
+import { Settings } from './settings.js'
+import { fromHash, type State, toHash } from './state.js'
+import type { SurfacePlot } from './surface.js'
+import { survey } from './terrain.js'
+import { isStill, onThemeChange } from './theme.js'
+
+/** Milliseconds of a frame that updates may take; the rest is for drawing. */
+const BUDGET = 6
+/** How often the table and the chart follow: numbers that change faster cannot be read. */
+const CALM = 120
+
+const element = (id: string) => document.getElementById(id) as HTMLElement
+
+const contour = new ContourPlot((start, isFinal) => move(start, isFinal))
+const canvas = h('canvas', { tabIndex: 0, role: 'img' })
+const surfaceFrame = h('div', { className: 'plot surface' }, canvas)
+const loss = new LossPlot()
+const ranking = new Ranking()
+const bench = new Bench()
+const settings = new Settings((changed) => void load(changed))
+const optimizers = new Optimizers((entries) => void load({ ...state, entries }))
+
+const play = h('button', { type: 'button', className: 'primary', textContent: 'Play' })
+const step = h('button', { type: 'button', textContent: 'Step' })
+const reset = h('button', { type: 'button', textContent: 'Reset' })
+const speed = select({ 6: 'slow', 30: '30 a second', 120: '120', 600: '600', 3000: '3000' }, '120')
+const turning = h('input', { type: 'checkbox', checked: !isStill.matches })
+const share = h('button', { type: 'button', textContent: 'Copy the link' })
+const save = h('button', { type: 'button', textContent: 'Save the points' })
+const count = h('output', { className: 'count' })
+const status = h('p', { className: 'status', role: 'status' })
+const lossCaption = h('span')
+
+let { state, problems } = fromHash(location.hash)
+let race: Race
+let landscape: Landscape | null = null
+let landscapeKey = ''
+let surface: SurfacePlot | null = null
+let isPlaying = false
+/** Updates that the speed has earned and that are not made yet. */
+let owed = 0
+let lastFrame = 0
+let lastCalm = 0
+let isWaiting = false
+let wanted: { start: Point; isFinal: boolean } | null = null
+let loads = 0
+
+/** Begins the race that a state describes; what it cannot be is said, and the old one stays. */
+async function load(changed: State): Promise<void> {
+  const load = ++loads
+  const { objective, condition, expression, view } = changed
+  const key = [objective, condition, expression, view].join('|')
+  try {
+    const found = key === landscapeKey && landscape ? landscape : await landscapeOf(changed)
+    if (load !== loads) return
+    if (found !== landscape) {
+      const terrain = survey(found)
+      contour.show(terrain)
+      landscape = found
+      landscapeKey = key
+      race = new Race(changed, found)
+      surface?.show(terrain)
+    } else {
+      race = new Race(changed, found)
+    }
+  } catch (thrown) {
+    // The form keeps what was typed, for it to be mended.
+    settings.show(changed)
+    settings.fail(messageOf(thrown))
+    return
+  }
+  state = changed
+  settings.show(state)
+  settings.formula(landscape.formula)
+  begin()
+  remember()
+}
+
+/** Everything shows the race from its start. */
+function begin(): void {
+  owed = 0
+  contour.begin(race)
+  surface?.begin(race)
+  loss.begin(race)
+  lossCaption.textContent = lossTitle(race)
+  canvas.setAttribute('aria-label', `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`)
+  status.textContent = ''
+  showNumbers(true)
+  wake()
+}
+
+function move(start: Point, isFinal: boolean): void {
+  wanted = { start, isFinal }
+  wake()
+}
+
+function setPlaying(playing: boolean): void {
+  isPlaying = playing
+  play.textContent = playing ? 'Pause' : 'Play'
+  lastFrame = 0
+  wake()
+}
+
+function showNumbers(anew = false): void {
+  ranking.update(race, { anew })
+  loss.update()
+  count.textContent = `${race.iterations.toLocaleString('en')} updates`
+}
+
+/** Draws what has changed. */
+function refresh(): void {
+  contour.update()
+  surface?.update()
+  const now = performance.now()
+  if (now - lastCalm > CALM || !isPlaying) {
+    lastCalm = now
+    showNumbers()
+  }
+}
+
+function frame(now: number): void {
+  isWaiting = false
+  const seconds = lastFrame === 0 ? 0 : Math.min(0.1, (now - lastFrame) / 1000)
+  lastFrame = now
+  if (wanted) {
+    const { start } = wanted
+    wanted = null
+    state = { ...state, start }
+    race = new Race(state, landscape as Landscape)
+    settings.show(state)
+    begin()
+    remember()
+  }
+  if (isPlaying) {
+    owed += seconds * Number(speed.value)
+    const due = Math.floor(owed)
+    owed -= due
+    race.advance(due, BUDGET)
+    if (race.isOver) finish()
+    refresh()
+  }
+  const isTurning = turning.checked && !element('race').hidden
+  surface?.render(isTurning ? seconds : 0)
+  if (isPlaying || (isTurning && surface)) wake()
+  else lastFrame = 0
+}
+
+function wake(): void {
+  if (!isWaiting) requestAnimationFrame(frame)
+  isWaiting = true
+}
+
+function finish(): void {
+  setPlaying(false)
+  const [first] = race.ranking()
+  const arrived = race.racers.filter(({ arrivedAt }) => arrivedAt !== null).length
+  status.textContent =
+    first.arrivedAt === null
+      ? 'The race is over: nobody arrived.'
+      : `The race is over: ${arrived} of ${race.racers.length} arrived, ${first.name} first, after ${first.arrivedAt} updates.`
+  for (const racer of race.racers) if (racer.reason === 'error') status.textContent += ` ${racer.name} ${why(racer, race)}.`
+  refresh()
+}
+
+let remembering: ReturnType<typeof setTimeout> | undefined
+
+/** Writes the state into the address, not at every move: browsers refuse that. */
+function remember(): void {
+  clearTimeout(remembering)
+  remembering = setTimeout(() => history.replaceState(null, '', `#${toHash(state)}`), 150)
+}
+
+function showProblems(): void {
+  const box = element('problems')
+  box.hidden = problems.length === 0
+  box.replaceChildren(
+    ...(problems.length > 0
+      ? [
+          h('p', {}, 'The address could not be read in full; the rest is as usual.'),
+          h('ul', {}, ...problems.map((problem) => h('li', {}, problem))),
+        ]
+      : []),
+  )
+}
+
+function open(tab: 'race' | 'bench'): void {
+  for (const name of ['race', 'bench'] as const) {
+    const isOpen = name === tab
+    element(name).hidden = !isOpen
+    const button = element(`tab-${name}`)
+    button.setAttribute('aria-selected', String(isOpen))
+    button.tabIndex = isOpen ? 0 : -1
+  }
+  if (tab === 'bench') {
+    setPlaying(false)
+    bench.open()
+  }
+  wake()
+}
+
+async function addSurface(): Promise<void> {
+  try {
+    const { SurfacePlot } = await import('./surface.js')
+    surface = new SurfacePlot(canvas)
+    surface.show(survey(race.landscape))
+    surface.begin(race)
+    wake()
+  } catch (thrown) {
+    canvas.remove()
+    surfaceFrame.append(
+      h('p', { className: 'hint' }, `No surface: this browser gives the page no WebGL (${messageOf(thrown)}).`),
+    )
+  }
+}
+
+play.addEventListener('click', () => {
+  if (race.isOver) {
+    race = new Race(state, race.landscape)
+    begin()
+  }
+  setPlaying(!isPlaying)
+})
+step.addEventListener('click', () => {
+  setPlaying(false)
+  race.advance(1, Infinity)
+  refresh()
+  if (race.isOver) finish()
+})
+reset.addEventListener('click', () => {
+  setPlaying(false)
+  race = new Race(state, race.landscape)
+  begin()
+})
+turning.addEventListener('change', wake)
+share.addEventListener('click', async () => {
+  history.replaceState(null, '', `#${toHash(state)}`)
+  try {
+    await navigator.clipboard.writeText(location.href)
+    status.textContent = 'The link to this race is copied.'
+  } catch {
+    status.textContent = 'The browser does not allow copying: take the link from the address bar.'
+  }
+})
+save.addEventListener('click', () => {
+  const url = URL.createObjectURL(new Blob([race.toCsv()], { type: 'text/csv' }))
+  h('a', { href: url, download: 'race.csv' }).click()
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+})
+for (const name of ['race', 'bench'] as const) {
+  element(`tab-${name}`).addEventListener('click', () => open(name))
+  element(`tab-${name}`).addEventListener('keydown', ({ key }) => {
+    if (key !== 'ArrowLeft' && key !== 'ArrowRight') return
+    const other = name === 'race' ? 'bench' : 'race'
+    open(other)
+    element(`tab-${other}`).focus()
+  })
+}
+addEventListener('hashchange', () => {
+  const read = fromHash(location.hash)
+  problems = read.problems
+  showProblems()
+  optimizers.show(read.state.entries)
+  void load(read.state)
+})
+onThemeChange(() => {
+  contour.redraw()
+  surface?.redraw()
+  optimizers.show(state.entries)
+  begin()
+  refresh()
+  bench.redraw()
+})
+
+const figure = (title: Node | string, ...content: Node[]) =>
+  h('figure', {}, h('figcaption', {}, title), ...content)
+
+element('race').append(
+  settings.element,
+  h(
+    'div',
+    { className: 'plots' },
+    figure('Contours: drag the ring to start elsewhere', contour.element),
+    figure(h('span', {}, 'Surface', labelled('turn', turning)), surfaceFrame),
+  ),
+  h('div', { className: 'transport' }, play, step, reset, labelled('updates', speed), count, share, save),
+  status,
+  h(
+    'div',
+    { className: 'lower' },
+    optimizers.element,
+    h('div', { className: 'results' }, figure(lossCaption, loss.element), ranking.element),
+  ),
+)
+element('bench').append(bench.element)
+showProblems()
+optimizers.show(state.entries)
+await load(state)
+await addSurface()
