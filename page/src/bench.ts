@@ -5,7 +5,7 @@ import uPlot from 'uplot'
 import { messageOf } from '../../dist/errors.js'
 import { h, labelled, select, shown } from './dom.js'
 import { type Measurement, measure, SIZES } from './measure.js'
-import { build, ruleNames, suggested, type RuleName } from './rules.js'
+import { build, type RuleName, ruleNames, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
 
 const titles: Readonly<Record<EngineName, string>> = {
@@ -32,7 +32,7 @@ export class Bench {
     this.#progress.setAttribute('aria-label', 'Progress of the measurement')
     const controls = h(
       'div',
-      { className: 'row' },
+      { className: 'row controls' },
       labelled('Rule', this.#rule),
       this.#run,
       this.#cancel,
@@ -165,22 +165,38 @@ export class Bench {
       cursor: { show: false },
       scales: {
         x: { time: false, distr: 3, range: [SIZES[0] / 1.3, SIZES[SIZES.length - 1] * 1.3] },
-        y: { distr: 3, range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [from / 2, to * 2]) },
+        y: {
+          distr: 3,
+          range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [from / 2, to * 2]),
+        },
       },
       axes: [
-        { ...axis, size: 28, label: 'parameters', splits: () => SIZES, values: () => SIZES.map((n) => short.format(n)) },
+        {
+          ...axis,
+          size: 28,
+          label: 'parameters',
+          splits: () => SIZES,
+          values: () => SIZES.map((n) => short.format(n)),
+        },
         {
           ...axis,
           size: 48,
           label: 'ns per parameter',
-          values: (_, ticks) => ticks.map((y) => (y === null || !/^[^1-9]*1[^1-9]*$/.test(String(y)) ? '' : shown(y))),
+          values: (_, ticks) =>
+            ticks.map((y) => (y === null || !/^[^1-9]*1[^1-9]*$/.test(String(y)) ? '' : shown(y))),
         },
       ],
       series: [
         {},
         ...names.map((name, number) => {
           const { color, dash } = styleOf(number)
-          return { label: titles[name], stroke: color, dash: [...dash], width: 2, points: { show: true, fill: color } }
+          return {
+            label: titles[name],
+            stroke: color,
+            dash: [...dash],
+            width: 2,
+            points: { show: true, fill: color },
+          }
         }),
       ],
     }

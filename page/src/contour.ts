@@ -24,8 +24,18 @@ export class ContourPlot {
 
   /** @param onMove is told where the start is dragged to, and whether it is let go there */
   constructor(onMove: (start: Point, isFinal: boolean) => void) {
-    this.#handle.setAttribute('aria-label', 'Start of the race: arrow keys move it, with Shift in small steps')
-    this.element = h('div', { className: 'plot contour' }, this.#ground, this.#paths, this.#heads, this.#handle)
+    this.#handle.setAttribute(
+      'aria-label',
+      'Start of the race: arrow keys move it, with Shift in small steps',
+    )
+    this.element = h(
+      'div',
+      { className: 'plot contour' },
+      this.#ground,
+      this.#paths,
+      this.#heads,
+      this.#handle,
+    )
     new ResizeObserver(() => this.resize()).observe(this.element)
     this.#listen(onMove)
   }
@@ -300,7 +310,7 @@ export function mixed(low: string, high: string, part: number): string {
 function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
   context.beginPath()
   for (let i = 0; i < 10; i++) {
-    const radius = i % 2 === 0 ? 11 : 4.5
+    const radius = i % 2 === 0 ? 13 : 5.5
     const angle = (Math.PI * i) / 5
     context.lineTo(x + radius * Math.sin(angle), y - radius * Math.cos(angle))
   }

@@ -43,7 +43,7 @@ export function shown(x: number, digits = 4): string {
   const size = Math.abs(x)
   const text =
     size !== 0 && (size < 1e-3 || size >= 1e6)
-      ? x.toExponential(Math.max(0, digits - 2)).replace('e+', 'e')
+      ? x.toExponential(Math.max(0, digits - 2)).replace(/\.?0*e\+?/, 'e')
       : String(Number(x.toPrecision(digits)))
   return text.replaceAll('-', '−')
 }

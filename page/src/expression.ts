@@ -42,7 +42,8 @@ const operators = {
 const constants = { piDependencies, eDependencies }
 const math = create({ parseDependencies, derivativeDependencies, ...functions, ...operators, ...constants })
 
-const names = (dependencies: object) => Object.keys(dependencies).map((key) => key.replace('Dependencies', ''))
+const names = (dependencies: object) =>
+  Object.keys(dependencies).map((key) => key.replace('Dependencies', ''))
 const functionNames = names(functions)
 const operatorNames = names(operators)
 const symbolNames = ['x', 'y', ...names(constants)]
@@ -111,7 +112,9 @@ function check(node: Node, _path: string, parent: Node | null): void {
   }
   if (type === 'OperatorNode' && operatorNames.includes(fn as string)) return
   const what = type === 'OperatorNode' ? `The operator “${(node as Node & { op: string }).op}”` : kinds[type]
-  throw new Error(`${what ?? 'Something in it'} has no place here: only + − * / ^, parentheses and functions do.`)
+  throw new Error(
+    `${what ?? 'Something in it'} has no place here: only + − * / ^, parentheses and functions do.`,
+  )
 }
 
 const kinds: Readonly<Record<string, string>> = {

@@ -43,7 +43,8 @@ export async function landscapeOf(state: State): Promise<Landscape> {
     return { objective: parseObjective(expression), view, minima: [], formula: expression }
   }
   const { condition } = state
-  const objective = state.objective === 'bowl' ? objectives.bowl({ condition }) : objectives[state.objective]()
+  const objective =
+    state.objective === 'bowl' ? objectives.bowl({ condition }) : objectives[state.objective]()
   const { view } = objective
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
   return { objective, view, minima, formula: formulas[state.objective] }

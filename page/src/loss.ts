@@ -38,7 +38,9 @@ export class LossPlot {
     const { racers, iterations } = this.#race as Race
     const least = leastOf(this.#race as Race)
     const stride = Math.max(1, Math.ceil(iterations / SAMPLES))
-    const at = Array.from({ length: Math.ceil(iterations / stride) + 1 }, (_, i) => Math.min(iterations, i * stride))
+    const at = Array.from({ length: Math.ceil(iterations / stride) + 1 }, (_, i) =>
+      Math.min(iterations, i * stride),
+    )
     const series = racers.map((racer) =>
       at.map((t) => {
         if (t > racer.iterations) return null
@@ -76,7 +78,10 @@ function optionsOf(race: Race, size: { width: number; height: number }): uPlot.O
     if (from === null || to === null) return [isLog ? 0.1 : -1, 1]
     if (!isLog) return [Math.max(from, -highest) - 0.1, Math.min(to, highest) + 0.1]
     const decade = (x: number, round: (x: number) => number) => 10 ** round(Math.log10(x))
-    return [decade(Math.max(LOWEST, Math.min(from, highest / 10)), Math.floor), decade(Math.min(to, highest), Math.ceil)]
+    return [
+      decade(Math.max(LOWEST, Math.min(from, highest / 10)), Math.floor),
+      decade(Math.min(to, highest), Math.ceil),
+    ]
   }
   const axis = {
     stroke: muted,
@@ -93,8 +98,17 @@ function optionsOf(race: Race, size: { width: number; height: number }): uPlot.O
       y: { distr: isLog ? 3 : 4, asinh: 1, range },
     },
     axes: [
-      { ...axis, size: 28, values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? t.toLocaleString('en') : '')) },
-      { ...axis, size: 52, values: (_, ticks) => ticks.map((y) => (y === null ? '' : power(y))) },
+      {
+        ...axis,
+        size: 28,
+        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? t.toLocaleString('en') : '')),
+      },
+      {
+        ...axis,
+        size: 52,
+        ...(isLog && { splits: decades, filter: all }),
+        values: (_, ticks) => ticks.map((y) => (y === null ? '' : power(y))),
+      },
     ],
     series: [
       {},
@@ -106,9 +120,22 @@ function optionsOf(race: Race, size: { width: number; height: number }): uPlot.O
   }
 }
 
+/** uPlot would leave labels out. */
+const all = (_: uPlot, splits: number[]) => splits
+
+/** At most seven powers of ten. */
+function decades(_: uPlot, __: number, from: number, to: number): number[] {
+  const [first, last] = [Math.ceil(Math.log10(from) - 1e-9), Math.floor(Math.log10(to) + 1e-9)]
+  const step = Math.max(1, Math.ceil((last - first) / 6))
+  const count = Math.floor((last - first) / step) + 1
+  return Array.from({ length: count }, (_, i) => Number(`1e${last - i * step}`)).reverse()
+}
+
 /** A tick's label: whole powers of ten as such. */
 function power(y: number): string {
   const exponent = Math.log10(Math.abs(y))
   if (y === 0 || !Number.isInteger(Number(exponent.toFixed(9)))) return shown(y, 2)
-  return Math.abs(exponent) < 3 ? shown(y) : `${y < 0 ? '−' : ''}1e${Math.round(exponent)}`.replace('e-', 'e−')
+  return Math.abs(exponent) < 3
+    ? shown(y)
+    : `${y < 0 ? '−' : ''}1e${Math.round(exponent)}`.replace('e-', 'e−')
 }

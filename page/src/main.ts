@@ -19,8 +19,12 @@ import { isStill, onThemeChange } from './theme.js'
 
 /** Milliseconds of a frame that updates may take; the rest is for drawing. */
 const BUDGET = 6
+/** Between pictures of the surface where there is no graphics card: the rest must stay smooth. */
+const SLOW = 80
 /** How often the table and the chart follow: numbers that change faster cannot be read. */
 const CALM = 120
+
+const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} a second`]))
 
 const element = (id: string) => document.getElementById(id) as HTMLElement
 
@@ -36,7 +40,7 @@ const optimizers = new Optimizers((entries) => void load({ ...state, entries }))
 const play = h('button', { type: 'button', className: 'primary', textContent: 'Play' })
 const step = h('button', { type: 'button', textContent: 'Step' })
 const reset = h('button', { type: 'button', textContent: 'Reset' })
-const speed = select({ 6: 'slow', 30: '30 a second', 120: '120', 600: '600', 3000: '3000' }, '120')
+const speed = select(speeds, '120')
 const turning = h('input', { type: 'checkbox', checked: !isStill.matches })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
 const save = h('button', { type: 'button', textContent: 'Save the points' })
@@ -54,6 +58,7 @@ let isPlaying = false
 let owed = 0
 let lastFrame = 0
 let lastCalm = 0
+let lastPicture = 0
 let isWaiting = false
 let wanted: { start: Point; isFinal: boolean } | null = null
 let loads = 0
@@ -96,7 +101,10 @@ function begin(): void {
   surface?.begin(race)
   loss.begin(race)
   lossCaption.textContent = lossTitle(race)
-  canvas.setAttribute('aria-label', `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`)
+  canvas.setAttribute(
+    'aria-label',
+    `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
+  )
   status.textContent = ''
   showNumbers(true)
   wake()
@@ -153,9 +161,12 @@ function frame(now: number): void {
     refresh()
   }
   const isTurning = turning.checked && !element('race').hidden
-  surface?.render(isTurning ? seconds : 0)
-  if (isPlaying || (isTurning && surface)) wake()
-  else lastFrame = 0
+  if (surface && now - lastPicture >= (surface.isSlow ? SLOW : 0)) {
+    surface.render(isTurning && lastPicture > 0 ? Math.min(0.1, (now - lastPicture) / 1000) : 0)
+    lastPicture = now
+  }
+  if (isPlaying || (surface && (isTurning || surface.isStale))) wake()
+  else lastFrame = lastPicture = 0
 }
 
 function wake(): void {
@@ -171,7 +182,8 @@ function finish(): void {
     first.arrivedAt === null
       ? 'The race is over: nobody arrived.'
       : `The race is over: ${arrived} of ${race.racers.length} arrived, ${first.name} first, after ${first.arrivedAt} updates.`
-  for (const racer of race.racers) if (racer.reason === 'error') status.textContent += ` ${racer.name} ${why(racer, race)}.`
+  for (const racer of race.racers)
+    if (racer.reason === 'error') status.textContent += ` ${racer.name} ${why(racer, race)}.`
   refresh()
 }
 
@@ -219,9 +231,12 @@ async function addSurface(): Promise<void> {
     surface.begin(race)
     wake()
   } catch (thrown) {
-    canvas.remove()
-    surfaceFrame.append(
-      h('p', { className: 'hint' }, `No surface: this browser gives the page no WebGL (${messageOf(thrown)}).`),
+    surfaceFrame.replaceChildren(
+      h(
+        'p',
+        { className: 'hint' },
+        `No surface: this browser gives the page no WebGL (${messageOf(thrown)}).`,
+      ),
     )
   }
 }
@@ -293,15 +308,21 @@ element('race').append(
     'div',
     { className: 'plots' },
     figure('Contours: drag the ring to start elsewhere', contour.element),
-    figure(h('span', {}, 'Surface', labelled('turn', turning)), surfaceFrame),
+    figure(h('span', { className: 'spread' }, 'Surface', labelled('turn', turning)), surfaceFrame),
   ),
-  h('div', { className: 'transport' }, play, step, reset, labelled('updates', speed), count, share, save),
+  h('div', { className: 'transport' }, play, step, reset, labelled('speed', speed), count),
   status,
   h(
     'div',
     { className: 'lower' },
     optimizers.element,
-    h('div', { className: 'results' }, figure(lossCaption, loss.element), ranking.element),
+    h(
+      'div',
+      { className: 'results' },
+      figure(lossCaption, loss.element),
+      ranking.element,
+      h('div', { className: 'row' }, share, save),
+    ),
   ),
 )
 element('bench').append(bench.element)

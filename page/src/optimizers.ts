@@ -2,14 +2,29 @@
 
 import { messageOf } from '../../dist/errors.js'
 import { h, labelled, select, shown, uniqueId } from './dom.js'
-import { build, type Entry, type Field, fields, type RuleName, ruleNames, suggested, valueOf } from './rules.js'
+import {
+  build,
+  type Entry,
+  type Field,
+  fields,
+  optionOf,
+  type RuleName,
+  ruleNames,
+  suggested,
+} from './rules.js'
 import { MOST_ENTRIES, parsed } from './state.js'
 import { swatch } from './theme.js'
 
 export class Optimizers {
   readonly #list = h('ol', { className: 'entries' })
   readonly #add = h('button', { type: 'button', textContent: 'Add an optimizer' })
-  readonly element = h('section', { className: 'optimizers' }, h('h2', {}, 'Optimizers'), this.#list, this.#add)
+  readonly element = h(
+    'section',
+    { className: 'optimizers' },
+    h('h2', {}, 'Optimizers'),
+    this.#list,
+    this.#add,
+  )
   #entries: Entry[] = []
   readonly #onChange: (entries: readonly Entry[]) => void
 
@@ -58,7 +73,7 @@ export class Optimizers {
 
   #control(number: number, field: Field, message: HTMLElement): HTMLLabelElement {
     const { name, kind, choices, expected } = field
-    const value = valueOf(this.#entries[number], name)
+    const value = optionOf(this.#entries[number], name)
     const control =
       kind === 'choice'
         ? select(Object.fromEntries(choices.map((value) => [value, value])), String(value))
@@ -72,14 +87,13 @@ export class Optimizers {
     control.dataset.option = name
     control.setAttribute('aria-describedby', message.id)
     control.addEventListener('change', () => {
-      const given =
-        kind === 'flag' ? (control as HTMLInputElement).checked : parsed(control.value, kind)
+      const given = kind === 'flag' ? (control as HTMLInputElement).checked : parsed(control.value, kind)
       const entry = this.#entries[number]
       const changed: Entry = { rule: entry.rule, options: { ...entry.options, [name]: given } }
       try {
         build(changed)
       } catch (thrown) {
-        message.textContent = `${messageOf(thrown)}. The race goes on with ${shownValue(valueOf(entry, name))}.`
+        message.textContent = `${messageOf(thrown)}. The race goes on with ${shownValue(optionOf(entry, name))}.`
         control.setAttribute('aria-invalid', 'true')
         return
       }
@@ -95,7 +109,7 @@ export class Optimizers {
   #refresh(number: number): void {
     for (const control of this.#list.children[number].querySelectorAll<HTMLInputElement>('[data-option]')) {
       control.removeAttribute('aria-invalid')
-      const value = valueOf(this.#entries[number], control.dataset.option as string)
+      const value = optionOf(this.#entries[number], control.dataset.option as string)
       if (control.type === 'checkbox') control.checked = value === true
       else control.value = String(value)
     }

@@ -11,11 +11,23 @@ export class Ranking {
   #last = ''
 
   constructor() {
-    const heads = ['Optimizer', 'Updates', 'Distance', 'F', 'State'].map((text) => h('th', { scope: 'col' }, text))
+    const heads = ['Optimizer', 'Updates', 'Distance', 'F', 'State'].map((text) =>
+      h('th', { scope: 'col' }, text),
+    )
     heads.splice(1, 0, this.#reached)
     const caption = h('caption', {}, 'Who is there first')
-    const table = h('table', {}, caption, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, '#'), ...heads)), this.#body)
-    this.element = h('div', { className: 'ranking', tabIndex: 0, role: 'region', 'aria-label': 'Ranking' }, table)
+    const table = h(
+      'table',
+      {},
+      caption,
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, '#'), ...heads)),
+      this.#body,
+    )
+    this.element = h(
+      'div',
+      { className: 'ranking', tabIndex: 0, role: 'region', 'aria-label': 'Ranking' },
+      table,
+    )
   }
 
   update(race: Race, { anew = false } = {}): void {
@@ -60,7 +72,8 @@ function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
 export function why({ reason, error, iterations }: Racer, { state }: Race): string {
   if (reason === null) return iterations === 0 ? 'at the start' : 'on its way'
   if (reason === 'converged') return `at rest: moved less than ${shown(state.tolerance)}`
-  if (reason === 'max-iterations') return `stopped at the limit of ${state.maxIterations.toLocaleString('en')}`
+  if (reason === 'max-iterations')
+    return `stopped at the limit of ${state.maxIterations.toLocaleString('en')}`
   if (reason === 'non-finite') return 'diverged: no longer a finite number'
   return `failed: ${error}`
 }

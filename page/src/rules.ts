@@ -1,7 +1,22 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
-import * as antigrad from 'antigrad'
-import { type Clip, OptionError, type Rule, type SimpleRule } from 'antigrad'
+import {
+  adagrad,
+  adam,
+  adamw,
+  type Clip,
+  delayedStart,
+  gradientDescent,
+  momentum,
+  nesterov,
+  OptionError,
+  type Rule,
+  radam,
+  rmsprop,
+  type SimpleRule,
+  sgd,
+  warmup,
+} from 'antigrad'
 import { entrantRules } from '../../dist/race.js'
 import { definitions } from '../../dist/rules/index.js'
 import type { Option } from '../../dist/rules/rule.js'
@@ -33,7 +48,10 @@ const extras: Readonly<Record<string, Option>> = {
 }
 
 function count(what: string): Option {
-  return { expected: `a whole number of ${what} ≥ 0`, accepts: (x) => Number.isInteger(x) && (x as number) >= 0 }
+  return {
+    expected: `a whole number of ${what} ≥ 0`,
+    accepts: (x) => Number.isInteger(x) && (x as number) >= 0,
+  }
 }
 
 function positive(): Option {
@@ -43,7 +61,7 @@ function positive(): Option {
 /** All options of a rule; the learning rate is the first. */
 export function fields(rule: RuleName): Field[] {
   const own: Readonly<Record<string, Option>> = definitions[rule].options
-  return Object.entries({ ...own, ...extras }).map(([name, option]) => {
+  return Object.entries({ lr: own.lr, ...own, ...extras }).map(([name, option]) => {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
@@ -53,7 +71,7 @@ export function fields(rule: RuleName): Field[] {
 }
 
 /** The value that an option has in an entry, given or by default. */
-export function valueOf(entry: Entry, name: string): OptionValue {
+export function optionOf(entry: Entry, name: string): OptionValue {
   if (name in extras || name in entry.options) return entry.options[name] ?? 0
   return (make(entry.rule, entry.options) as unknown as Record<string, OptionValue>)[name]
 }
@@ -70,20 +88,23 @@ export function build(entry: Entry): { rule: Rule; clip: Clip } {
       throw new OptionError(`${entry.rule}: ${name}`, expected, value)
     }
   }
-  const { warmup = 0, delay = 0, clipNorm = 0, clipValue = 0 } = entry.options as Record<string, number>
+  const { warmup: rise = 0, delay = 0, clipNorm = 0, clipValue = 0 } = entry.options as Record<string, number>
   const plain = make(entry.rule, entry.options)
-  const simple = warmup > 0 ? make(entry.rule, { ...entry.options, lr: warmed(plain.lr, warmup) }) : plain
+  const simple =
+    rise > 0 ? make(entry.rule, { ...entry.options, lr: warmup(plain.lr, { steps: rise }) }) : plain
   return {
-    rule: delay > 0 ? antigrad.delayedStart(delay, simple) : simple,
+    rule: delay > 0 ? delayedStart(delay, simple) : simple,
     clip: { ...(clipNorm > 0 && { norm: clipNorm }), ...(clipValue > 0 && { value: clipValue }) },
   }
 }
 
-const warmed = (lr: SimpleRule['lr'], steps: number) => antigrad.warmup(lr, { steps })
+const makers: Readonly<Record<RuleName, (options: object) => SimpleRule>> = {
+  ...{ gradientDescent, momentum, nesterov, sgd, adagrad, rmsprop, adam, adamw, radam },
+}
 
 function make(rule: RuleName, options: object): SimpleRule {
   const own = Object.entries(options).filter(([name]) => !(name in extras))
-  return antigrad[rule](Object.fromEntries(own)) as SimpleRule
+  return makers[rule](Object.fromEntries(own))
 }
 
 /** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
@@ -96,5 +117,7 @@ export function suggested(rule: RuleName): Entry {
 export function nameOf(entry: Entry): string {
   const { lr } = make(entry.rule, entry.options)
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
-  return [entry.rule, lr, ...rest.map(([name, value]) => (value === true ? name : `${name} ${value}`))].join(' ')
+  return [entry.rule, lr, ...rest.map(([name, value]) => (value === true ? name : `${name} ${value}`))].join(
+    ' ',
+  )
 }

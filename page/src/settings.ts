@@ -33,7 +33,15 @@ export class Settings {
       this.#number('tolerance', 'at rest below'),
       this.#number('maxIterations', 'updates at most'),
     )
-    this.element = h('section', { className: 'settings' }, shared, this.#onlyBowl, this.#onlyOwn, this.#formula, this.#message)
+    this.element = h(
+      'section',
+      { className: 'settings' },
+      shared,
+      this.#onlyBowl,
+      this.#onlyOwn,
+      this.#formula,
+      this.#message,
+    )
     this.element.setAttribute('aria-label', 'Function and start')
     this.#function.addEventListener('change', () => {
       const objective = this.#function.value as State['objective']
@@ -66,7 +74,9 @@ export class Settings {
   /** What cannot be done, or '' if all is well. */
   fail(message: string): void {
     this.#message.textContent = message
-    this.#expression.toggleAttribute('aria-invalid', message !== '' && this.#state.objective === 'own')
+    if (message !== '' && this.#state.objective === 'own')
+      this.#expression.setAttribute('aria-invalid', 'true')
+    else this.#expression.removeAttribute('aria-invalid')
   }
 
   #number(name: string, label: string): HTMLLabelElement {

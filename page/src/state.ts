@@ -2,7 +2,15 @@
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
-import { build, type Entry, fields, type OptionValue, type RuleName, ruleNames, suggested } from './rules.js'
+import {
+  build,
+  type Entry,
+  type fields,
+  type OptionValue,
+  type RuleName,
+  ruleNames,
+  suggested,
+} from './rules.js'
 
 export interface State {
   /** A test objective of the library, or the visitor's own. */
@@ -68,7 +76,11 @@ export function toHash(state: State): string {
     if (state[name] !== initial[name]) parts.push(`${name}=${state[name]}`)
   }
   for (const { rule, options } of state.entries) {
-    parts.push(`${rule}=${Object.entries(options).map((option) => option.join(':')).join()}`)
+    parts.push(
+      `${rule}=${Object.entries(options)
+        .map((option) => option.join(':'))
+        .join()}`,
+    )
   }
   return parts.join('&')
 }

@@ -26,10 +26,14 @@ import { styleOf, theme } from './theme.js'
 /** Places of the drawn surface in each direction. */
 const SIDE = 72
 /** Pieces of a path at most; a race that is longer keeps its beginning and moves its head. */
-const PIECES = 6000
+const PIECES = 2000
 /** Of the width: what moved less needs no piece of its own. */
-const FINEST = 0.004
+const FINEST = 0.005
+/** The same where the processor draws, as pieces cost it most. */
+const FINEST_SLOW = 0.015
 const HEIGHT = 0.55
+/** The height that the camera looks at. */
+const MIDDLE = 0.2
 /** Above the surface, so that it does not hide the path. */
 const LIFT = 0.012
 /** Radians a second. */
@@ -40,6 +44,8 @@ type Place = readonly [x: number, y: number, z: number]
 /** One racer's line and ball. */
 interface Trail {
   readonly line: Line2
+  /** The same line where the surface hides it, faintly. */
+  readonly hidden: Line2
   readonly ball: Mesh
   readonly ends: Float32Array
   pieces: number
@@ -48,6 +54,8 @@ interface Trail {
 }
 
 export class SurfacePlot {
+  /** Whether the processor draws, as there is no graphics card: then fewer pictures have to do. */
+  readonly isSlow: boolean
   readonly #canvas: HTMLCanvasElement
   readonly #renderer: WebGLRenderer
   readonly #scene = new Scene()
@@ -58,14 +66,16 @@ export class SurfacePlot {
   #terrain: Terrain | null = null
   #race: Race | null = null
   #trails: Trail[] = []
-  #azimuth = 0.9
-  #elevation = 0.62
-  #isStale = true
+  #azimuth = 0.55
+  #elevation = 0.72
+  /** Whether something has changed since it was drawn. */
+  isStale = true
 
   /** @throws Error where there is no WebGL */
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas
-    this.#renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true })
+    this.isSlow = isSoftware()
+    this.#renderer = new WebGLRenderer({ canvas, alpha: true, antialias: !this.isSlow })
     this.#sun.position.set(-1, 2, 1.2)
     this.#scene.add(this.#sun, new AmbientLight('#ffffff', 1.7))
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement)
@@ -76,17 +86,20 @@ export class SurfacePlot {
   resize(): void {
     const { clientWidth, clientHeight } = this.#canvas.parentElement as HTMLElement
     if (clientWidth === 0) return
-    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2))
+    this.#renderer.setPixelRatio(this.isSlow ? 1 : Math.min(devicePixelRatio, 2))
     this.#renderer.setSize(clientWidth, clientHeight, false)
     this.#camera.aspect = clientWidth / clientHeight
     this.#camera.updateProjectionMatrix()
-    this.#isStale = true
+    this.isStale = true
   }
 
   show(terrain: Terrain): void {
     this.#terrain = terrain
     if (this.#ground) this.#drop(this.#ground)
-    this.#ground = new Mesh(groundOf(terrain), new MeshLambertMaterial({ vertexColors: true, side: DoubleSide }))
+    this.#ground = new Mesh(
+      groundOf(terrain),
+      new MeshLambertMaterial({ vertexColors: true, side: DoubleSide }),
+    )
     for (const star of this.#stars) this.#drop(star)
     this.#stars = terrain.landscape.minima.map((minimum) => {
       const star = new Mesh(new SphereGeometry(0.022, 16, 12), new MeshBasicMaterial({ color: theme().star }))
@@ -94,24 +107,23 @@ export class SurfacePlot {
       return star
     })
     this.#scene.add(this.#ground, ...this.#stars)
-    this.#isStale = true
+    this.isStale = true
   }
 
   begin(race: Race): void {
     this.#race = race
-    for (const { line, ball } of this.#trails) {
-      this.#drop(line)
-      this.#drop(ball)
+    for (const { line, hidden, ball } of this.#trails) {
+      for (const mesh of [line, hidden, ball]) this.#drop(mesh)
     }
     this.#trails = race.racers.map((_, number) => trailOf(number))
-    this.#scene.add(...this.#trails.flatMap(({ line, ball }) => [line, ball]))
+    this.#scene.add(...this.#trails.flatMap(({ line, hidden, ball }) => [line, hidden, ball]))
     this.update()
   }
 
   /** Takes over what has been raced since the last call. */
   update(): void {
     for (const [i, racer] of this.#race?.racers.entries() ?? []) this.#extend(this.#trails[i], racer)
-    this.#isStale = true
+    this.isStale = true
   }
 
   redraw(): void {
@@ -121,14 +133,14 @@ export class SurfacePlot {
 
   /** Draws if anything has changed; `seconds` is how long it turned meanwhile. */
   render(seconds: number): void {
-    if (seconds === 0 && !this.#isStale) return
-    this.#isStale = false
+    if (seconds === 0 && !this.isStale) return
+    this.isStale = false
     this.#azimuth += seconds * PACE
     const flat = Math.cos(this.#elevation)
     const [x, z] = [Math.sin(this.#azimuth), Math.cos(this.#azimuth)]
-    const away = 2.15 / Math.min(1, this.#camera.aspect * 0.85)
-    this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + 0.16, away * flat * z)
-    this.#camera.lookAt(0, 0.16, 0)
+    const away = 2.15 / Math.min(1, this.#camera.aspect * 0.8)
+    this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
+    this.#camera.lookAt(0, MIDDLE, 0)
     this.#renderer.render(this.#scene, this.#camera)
   }
 
@@ -141,7 +153,7 @@ export class SurfacePlot {
         trail.last = place
         continue
       }
-      if (distance(place, trail.last) < FINEST) continue
+      if (distance(place, trail.last) < (this.isSlow ? FINEST_SLOW : FINEST)) continue
       trail.ends.set([...trail.last, ...place], 6 * trail.pieces++)
       trail.last = place
     }
@@ -153,6 +165,7 @@ export class SurfacePlot {
     }
     ;(geometry as LineGeometry).instanceCount = trail.pieces
     trail.line.visible = trail.pieces > 0
+    trail.hidden.visible = trail.pieces > 0 && !this.isSlow
     const head = this.#place(racer.pointAt(racer.iterations))
     trail.ball.visible = head !== null
     if (head) trail.ball.position.set(...head)
@@ -180,7 +193,7 @@ export class SurfacePlot {
     const turn = (dx: number, dy: number) => {
       this.#azimuth -= dx
       this.#elevation = Math.min(1.5, Math.max(0.05, this.#elevation + dy))
-      this.#isStale = true
+      this.isStale = true
     }
     canvas.addEventListener('pointerdown', ({ pointerId }) => canvas.setPointerCapture(pointerId))
     canvas.addEventListener('pointermove', ({ pointerId, movementX, movementY }) => {
@@ -193,6 +206,18 @@ export class SurfacePlot {
       turn(by[0] / 12, by[1] / 12)
     })
   }
+}
+
+/**
+ * Whether WebGL is drawn by the processor, which takes tens of milliseconds for a picture.
+ *
+ * @throws Error where there is no WebGL
+ */
+function isSoftware(): boolean {
+  const gl = document.createElement('canvas').getContext('webgl2')
+  if (!gl) throw new Error('WebGL 2 is missing')
+  const name = gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(name)))
 }
 
 interface Interleaved {
@@ -208,15 +233,19 @@ function trailOf(number: number): Trail {
   geometry.setPositions(new Float32Array(3 * (PIECES + 1)))
   const { data } = geometry.getAttribute('instanceStart') as unknown as { data: { array: Float32Array } }
   const line = new Line2(geometry, new LineMaterial({ color, linewidth: 2.5 }))
-  // Its bounds would be those of the pieces that are not there yet.
-  line.frustumCulled = false
+  const faint = new LineMaterial({ color, linewidth: 2.5, transparent: true, opacity: 0.3, depthTest: false })
+  const hidden = new Line2(geometry, faint)
+  // Their bounds would be those of the pieces that are not there yet.
+  line.frustumCulled = hidden.frustumCulled = false
   const ball = new Mesh(new SphereGeometry(0.018, 16, 12), new MeshBasicMaterial({ color }))
-  return { line, ball, ends: data.array, pieces: 0, seen: 0, last: null }
+  return { line, hidden, ball, ends: data.array, pieces: 0, seen: 0, last: null }
 }
 
 function groundOf({ heights }: Terrain): BufferGeometry {
   const { low, high, isDark } = theme()
-  const [bottom, top] = [new Color(low), new Color(high)].map((color) => (isDark ? color.addScalar(0.02) : color))
+  const [bottom, top] = [new Color(low), new Color(high)].map((color) =>
+    isDark ? color.addScalar(0.02) : color,
+  )
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)
   const indices: number[] = []
@@ -226,7 +255,10 @@ function groundOf({ heights }: Terrain): BufferGeometry {
       const z = heights[i * GRID + j]
       const at = row * SIDE + column
       positions.set([j / (GRID - 1) - 0.5, (Number.isNaN(z) ? 0 : z) * HEIGHT, 0.5 - i / (GRID - 1)], 3 * at)
-      bottom.clone().lerp(top, Number.isNaN(z) ? 0 : z).toArray(colors, 3 * at)
+      bottom
+        .clone()
+        .lerp(top, Number.isNaN(z) ? 0 : z)
+        .toArray(colors, 3 * at)
       const isHole = [0, 1, GRID, GRID + 1].some((k) => Number.isNaN(heights[i * GRID + j + k]))
       if (row + 1 < SIDE && column + 1 < SIDE && !isHole) {
         indices.push(at, at + 1, at + SIDE, at + 1, at + SIDE + 1, at + SIDE)

@@ -3,7 +3,7 @@
 import type { Landscape } from './functions.js'
 
 /** Points of the grid in each direction. */
-export const GRID = 144
+export const GRID = 217
 export const LEVELS = 26
 
 /** The pictures' measure of a value, from 0, the lowest in view, to 1, the highest. */
@@ -25,7 +25,10 @@ export function survey(landscape: Landscape): Terrain {
       values[row * GRID + column] = objective.value([x, y])
     }
   }
-  const heightOf = measure(values, minima.map((minimum) => objective.value(minimum)))
+  const heightOf = measure(
+    values,
+    minima.map((minimum) => objective.value(minimum)),
+  )
   return { landscape, heights: values.map(heightOf), heightOf }
 }
 
@@ -39,7 +42,7 @@ function measure(values: Float64Array, least: readonly number[]): Terrain['heigh
   if (!(range > 0)) return () => 0
   const isEven = least.length === 0 && range < 8 * (quantile(0.5) - floor)
   // Where the logarithm begins: below most of the view, above the minimum's own immediate surroundings.
-  const unit = isEven ? Infinity : Math.max(quantile(0.04) - floor, range * 1e-6)
+  const unit = isEven ? Infinity : Math.max(quantile(0.06) - floor, range * 1e-6)
   const whole = Math.log1p(range / unit)
   return (value) => {
     if (Number.isNaN(value)) return NaN

@@ -66,7 +66,13 @@ export function styleOf(number: number): { color: string; dash: readonly number[
 const MARKS = 5
 
 /** Draws a racer's mark: a circle, square, triangle, diamond, or triangle upside down. */
-export function drawMark(context: CanvasRenderingContext2D, number: number, x: number, y: number, r = 6): void {
+export function drawMark(
+  context: CanvasRenderingContext2D,
+  number: number,
+  x: number,
+  y: number,
+  r = 6,
+): void {
   const { color, mark } = styleOf(number)
   context.beginPath()
   const corners = (angles: readonly number[], radius: number) => {
