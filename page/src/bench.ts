@@ -23,7 +23,12 @@ export class Bench {
   readonly #status = h('p', { className: 'status', role: 'status' })
   readonly #chart = h('div', { className: 'plot rates', 'aria-hidden': 'true' })
   readonly #results = h('div', { className: 'results', tabIndex: 0, role: 'region', 'aria-label': 'Results' })
-  readonly #report = h('div', { className: 'report' })
+  readonly #report = h('div', {
+    className: 'report',
+    tabIndex: 0,
+    role: 'region',
+    'aria-label': 'Report of the engines',
+  })
   #plot: uPlot | null = null
   #found: readonly Measurement[] = []
   #stop = new AbortController()

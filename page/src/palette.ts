@@ -18,7 +18,7 @@ export interface Theme {
 // darkened until they stand out from white by 3 : 1, and the dark ones lightened against black.
 export const light: Theme = {
   isDark: false,
-  racers: ['#0072b2', '#d55e00', '#007a58', '#b8478c', '#000000', '#3b9bd9', '#a87400', '#6b4fbb'],
+  racers: ['#0072b2', '#d55e00', '#007a58', '#3b9bd9', '#000000', '#b8478c', '#6b4fbb', '#a87400'],
   low: '#ffffff',
   high: '#b9c7d8',
   contour: '#7d8fa6',
@@ -31,7 +31,7 @@ export const light: Theme = {
 
 export const dark: Theme = {
   isDark: true,
-  racers: ['#56b4e9', '#ff8a3d', '#1fc995', '#f29ccb', '#ffffff', '#f0e442', '#d6a100', '#b49cff'],
+  racers: ['#56b4e9', '#ff8a3d', '#1fc995', '#f0e442', '#ffffff', '#f29ccb', '#b49cff', '#d6a100'],
   low: '#11161d',
   high: '#33445a',
   contour: '#62758d',

@@ -72,7 +72,7 @@ export function fields(rule: RuleName): Field[] {
 
 /** The value that an option has in an entry, given or by default. */
 export function optionOf(entry: Entry, name: string): OptionValue {
-  if (name in extras || name in entry.options) return entry.options[name] ?? 0
+  if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
   return (make(entry.rule, entry.options) as unknown as Record<string, OptionValue>)[name]
 }
 
@@ -103,7 +103,7 @@ const makers: Readonly<Record<RuleName, (options: object) => SimpleRule>> = {
 }
 
 function make(rule: RuleName, options: object): SimpleRule {
-  const own = Object.entries(options).filter(([name]) => !(name in extras))
+  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(extras, name))
   return makers[rule](Object.fromEntries(own))
 }
 

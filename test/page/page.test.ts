@@ -195,7 +195,7 @@ describe('a race', () => {
 describe("the visitor's own function", () => {
   test('is typed, broken and mended', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
-    await page.getByLabel('Function').selectOption('own')
+    await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
     await field.fill('(x - 1)^2 + exp(y/2) * y^2')
     await field.press('Enter')
@@ -292,7 +292,7 @@ describe('the engines', () => {
     await button(page, 'Measure').click()
     await button(page, 'Cancel').click()
     await page.getByText('Cancelled.').waitFor()
-    await page.getByLabel('Rule', { exact: true }).selectOption('gradientDescent')
+    await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('gradientDescent')
     await button(page, 'Measure').click()
     await page.getByText('Done: gradientDescent on').waitFor({ timeout: 60_000 })
     expect(await page.locator('progress').evaluate(({ value }: HTMLProgressElement) => value)).toBe(1)
@@ -332,7 +332,7 @@ describe('for everybody', () => {
 
   test('nothing moves by itself where motion is to be reduced', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
-    const turn = page.getByLabel('turn')
+    const turn = page.getByRole('checkbox', { name: 'turn' })
     expect(await turn.isChecked()).toBe(false)
     await page.locator('.surface canvas[data-engine]').waitFor()
     const frames = () =>
@@ -343,8 +343,8 @@ describe('for everybody', () => {
         return before === shot()
       })
     expect(await frames()).toBe(true)
-    const moving = await open('')
-    expect(await moving.getByLabel('turn').isChecked()).toBe(true)
+    const moving = await open('', { reducedMotion: 'no-preference' })
+    expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
   })
 
   test('without WebGL there is a sentence in place of the surface, and the race goes on', async () => {

@@ -75,7 +75,10 @@ export interface Visit {
 }
 
 export async function visit(site: Site, hash: string, options: PageOptions = {}): Promise<Visit> {
-  const page = await site.browser.newPage({ viewport: { width: 1280, height: 900 }, ...options })
+  // Without a graphics card a surface that turns takes a processor of its own.
+  const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
+  const page = await site.browser.newPage({ ...still, ...options })
+  page.setDefaultTimeout(20_000)
   const requests: string[] = []
   const errors: string[] = []
   page.on('request', (request) => requests.push(request.url()))
