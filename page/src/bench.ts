@@ -55,7 +55,7 @@ export class Bench {
       ),
       controls,
       this.#status,
-      h('div', { className: 'columns' }, this.#chart, this.#results),
+      h('div', { className: 'columns' }, h('figure', {}, this.#chart), this.#results),
       h('h2', {}, 'What runs here'),
       this.#report,
     )

@@ -33,7 +33,7 @@ const FINEST = 0.005
 const FINEST_SLOW = 0.015
 const HEIGHT = 0.55
 /** The height that the camera looks at. */
-const MIDDLE = 0.2
+const MIDDLE = 0.22
 /** Above the surface, so that it does not hide the path. */
 const LIFT = 0.012
 /** Radians a second. */
@@ -66,8 +66,8 @@ export class SurfacePlot {
   #terrain: Terrain | null = null
   #race: Race | null = null
   #trails: Trail[] = []
-  #azimuth = 0.55
-  #elevation = 0.72
+  #azimuth = -0.3
+  #elevation = 0.75
   /** Whether something has changed since it was drawn. */
   isStale = true
 
@@ -138,7 +138,7 @@ export class SurfacePlot {
     this.#azimuth += seconds * PACE
     const flat = Math.cos(this.#elevation)
     const [x, z] = [Math.sin(this.#azimuth), Math.cos(this.#azimuth)]
-    const away = 2.15 / Math.min(1, this.#camera.aspect * 0.8)
+    const away = 2 / Math.min(1, this.#camera.aspect * 0.8)
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
     this.#renderer.render(this.#scene, this.#camera)
@@ -243,9 +243,9 @@ function trailOf(number: number): Trail {
 
 function groundOf({ heights }: Terrain): BufferGeometry {
   const { low, high, isDark } = theme()
-  const [bottom, top] = [new Color(low), new Color(high)].map((color) =>
-    isDark ? color.addScalar(0.02) : color,
-  )
+  const top = new Color(high)
+  // Else the lowest places would be of the page's own colour.
+  const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)
   const indices: number[] = []
