@@ -96,6 +96,9 @@ export class Minimization {
   readonly #maxIterations: number
   /** For how many updates standing still does not count. */
   readonly #settling: number
+  readonly #grads: FloatArray
+  /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
+  readonly #point: FloatArray
   readonly #before: FloatArray
   #iterations = 0
   #change = NaN
@@ -142,6 +145,8 @@ export class Minimization {
     this.#tolerance = tolerance
     this.#maxIterations = maxIterations
     this.#settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
+    this.#grads = optimizer.grads
+    this.#point = optimizer.lookahead()
     this.#before = this.params.slice()
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
@@ -171,17 +176,13 @@ export class Minimization {
     if (this.#reason !== null) return false
     const optimizer = this.#optimizer
     const params = this.params
-    const before = this.#before
-    this.#gradient(optimizer.lookahead(), optimizer.grads)
+    const point = this.#point
+    if (point !== params) optimizer.lookahead()
+    const gradient = this.#gradient
+    gradient(point, this.#grads)
     optimizer.step()
     const iterations = ++this.#iterations
-    let change = 0
-    for (let i = 0; i < params.length; i++) {
-      const moved = Math.abs(params[i] - before[i])
-      // Written so that a NaN stays, whatever follows; zeros of both signs are one here.
-      if (moved > change || Number.isNaN(moved)) change = moved
-      before[i] = params[i]
-    }
+    const change = moved(params, this.#before)
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'non-finite'
     else if (this.#callback?.(params, iterations) === true) this.#reason = 'callback'
@@ -189,6 +190,17 @@ export class Minimization {
     else if (iterations >= this.#maxIterations) this.#reason = 'max-iterations'
     return this.#reason === null
   }
+}
+
+/** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
+function moved(x: FloatArray, before: FloatArray): number {
+  let largest = 0
+  for (let i = 0; i < x.length; i++) {
+    const now = x[i]
+    largest = Math.max(largest, Math.abs(now - before[i]))
+    before[i] = now
+  }
+  return largest
 }
 
 function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): FloatArray {

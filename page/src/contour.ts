@@ -18,12 +18,14 @@ export class ContourPlot {
   #width = 0
   #height = 0
   #terrain: Terrain | null = null
+  #levels: ReturnType<ReturnType<typeof contours>> = []
   #race: Race | null = null
+  #start: Point = [0, 0]
   /** How many points of each path are drawn, and how far its dashes have come. */
   #drawn: { points: number; length: number }[] = []
 
-  /** @param onMove is told where the start is dragged to, and whether it is let go there */
-  constructor(onMove: (start: Point, isFinal: boolean) => void) {
+  /** @param onMove is told where the start is moved to */
+  constructor(onMove: (start: Point) => void) {
     this.#handle.setAttribute(
       'aria-label',
       'Start of the race: arrow keys move it, with Shift in small steps',
@@ -42,12 +44,16 @@ export class ContourPlot {
 
   show(terrain: Terrain): void {
     this.#terrain = terrain
+    const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
+    const thresholds = Array.from({ length: LEVELS }, (_, i) => (i + 0.5) / LEVELS)
+    this.#levels = contours().size([GRID, GRID]).thresholds(thresholds)(heights)
     this.#drawGround()
   }
 
   /** A new race: its paths begin. */
   begin(race: Race): void {
     this.#race = race
+    this.#start = race.state.start
     this.#drawn = race.racers.map(() => ({ points: 1, length: 0 }))
     this.#clear(this.#paths)
     this.#placeHandle()
@@ -160,11 +166,9 @@ export class ContourPlot {
     context.fillStyle = colors.low
     context.fillRect(left, top, width, height)
     // d3's rows go down from 0 and its cells have centres at half; ours go up and lie on the corners.
-    const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
-    const thresholds = Array.from({ length: LEVELS }, (_, i) => (i + 0.5) / LEVELS)
     const path = (rings: number[][][][]) => {
       context.beginPath()
-      for (const [column, row, isFirst] of rings.flat(2).length > 0 ? corners(rings) : []) {
+      for (const [column, row, isFirst] of corners(rings)) {
         const x = left + (width * (column - 0.5)) / (GRID - 1)
         const y = top + height - (height * (row - 0.5)) / (GRID - 1)
         if (isFirst) context.moveTo(x, y)
@@ -173,7 +177,7 @@ export class ContourPlot {
     }
     context.strokeStyle = colors.contour
     context.lineWidth = 0.6
-    for (const { value, coordinates } of contours().size([GRID, GRID]).thresholds(thresholds)(heights)) {
+    for (const { value, coordinates } of this.#levels) {
       path(coordinates)
       context.fillStyle = mixed(colors.low, colors.high, value)
       context.fill('evenodd')
@@ -216,8 +220,11 @@ export class ContourPlot {
     if (!race) return
     const { start } = race.state
     const [x0, x1] = this.#view
-    const [left, top] = this.#pixel(start)
-    this.#handle.style.transform = `translate(${left}px, ${top}px)`
+    const [x, y] = this.#pixel(start)
+    const { left, top, width, height } = this.#box
+    // A start out of view waits at the edge, where it can be taken.
+    const at = [Math.min(left + width, Math.max(left, x)), Math.min(top + height, Math.max(top, y))]
+    this.#handle.style.transform = `translate(${at[0]}px, ${at[1]}px)`
     const bounds: Record<string, string> = {
       'aria-valuemin': String(x0),
       'aria-valuemax': String(x1),
@@ -227,7 +234,7 @@ export class ContourPlot {
     for (const [name, value] of Object.entries(bounds)) this.#handle.setAttribute(name, value)
   }
 
-  #listen(onMove: (start: Point, isFinal: boolean) => void): void {
+  #listen(onMove: (start: Point) => void): void {
     const handle = this.#handle
     const pointed = ({ clientX, clientY }: PointerEvent): Point => {
       const { left, top, width, height } = this.#box
@@ -243,14 +250,14 @@ export class ContourPlot {
       event.preventDefault()
     })
     handle.addEventListener('pointermove', (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event), false)
+      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event))
     })
     handle.addEventListener('pointerup', (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event), true)
+      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event))
     })
     // A click elsewhere on the map brings the start there.
     this.element.addEventListener('click', (event) => {
-      if (event.target !== handle) onMove(pointed(event as PointerEvent), true)
+      if (event.target !== handle) onMove(pointed(event as PointerEvent))
     })
     handle.addEventListener('keydown', (event) => {
       const by = arrows[event.key]
@@ -258,14 +265,13 @@ export class ContourPlot {
       event.preventDefault()
       const [x0, x1, y0, y1] = this.#view
       const part = event.shiftKey ? 0.0025 : 0.025
-      const [x, y] = this.#race.state.start
-      onMove(
-        [
-          Math.min(x1, Math.max(x0, rounded(x + by[0] * part * (x1 - x0), x1 - x0))),
-          Math.min(y1, Math.max(y0, rounded(y + by[1] * part * (y1 - y0), y1 - y0))),
-        ],
-        true,
-      )
+      // Keys may come faster than frames, in which the race begins anew.
+      const [x, y] = this.#start
+      this.#start = [
+        Math.min(x1, Math.max(x0, rounded(x + by[0] * part * (x1 - x0), x1 - x0))),
+        Math.min(y1, Math.max(y0, rounded(y + by[1] * part * (y1 - y0), y1 - y0))),
+      ]
+      onMove(this.#start)
     })
   }
 }

@@ -23,11 +23,14 @@ export class LossPlot {
     return { width: this.element.clientWidth, height: this.element.clientHeight }
   }
 
-  /** A new race, in colours that may be new too. */
-  begin(race: Race): void {
+  /** A new race; `anew` where more may be new than its start: the function, the racers, the colours. */
+  begin(race: Race, anew: boolean): void {
     this.#race = race
+    // The numbers come with the next update.
+    if (!anew) return
     this.#plot?.destroy()
-    this.#plot = new uPlot(optionsOf(race, this.#size), this.#data(), this.element)
+    const highest = () => highestOf(this.#race as Race)
+    this.#plot = new uPlot(optionsOf(race, highest, this.#size), this.#data(), this.element)
   }
 
   update(): void {
@@ -68,13 +71,16 @@ export function lossTitle(race: Race): string {
 const HIGHEST = 1e4
 const LOWEST = 1e-24
 
-function optionsOf(race: Race, size: { width: number; height: number }): uPlot.Options {
+function highestOf(race: Race): number {
+  const above = Math.abs((race.racers[0]?.values[0] ?? 1) - (leastOf(race) ?? 0))
+  return HIGHEST * (Number.isFinite(above) ? Math.max(1e-3, above) : 1)
+}
+
+function optionsOf(race: Race, limit: () => number, size: { width: number; height: number }): uPlot.Options {
   const { muted, grid } = theme()
-  const least = leastOf(race)
-  const isLog = least !== null
-  const first = race.racers[0]?.values[0] ?? 1
-  const highest = HIGHEST * Math.max(1e-3, Math.abs(first - (least ?? 0)))
+  const isLog = leastOf(race) !== null
   const range = (_: uPlot, from: number | null, to: number | null): uPlot.Range.MinMax => {
+    const highest = limit()
     if (from === null || to === null) return [isLog ? 0.1 : -1, 1]
     if (!isLog) return [Math.max(from, -highest) - 0.1, Math.min(to, highest) + 0.1]
     const decade = (x: number, round: (x: number) => number) => 10 ** round(Math.log10(x))

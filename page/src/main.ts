@@ -12,7 +12,7 @@ import { Optimizers } from './optimizers.js'
 import { Race } from './race.js'
 import { Ranking, why } from './ranking.js'
 import { Settings } from './settings.js'
-import { fromHash, type State, toHash } from './state.js'
+import { fromHash, initial, type State, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
 import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
@@ -28,7 +28,7 @@ const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} a
 
 const element = (id: string) => document.getElementById(id) as HTMLElement
 
-const contour = new ContourPlot((start, isFinal) => move(start, isFinal))
+const contour = new ContourPlot(move)
 const canvas = h('canvas', { tabIndex: 0, role: 'img' })
 const surfaceFrame = h('div', { className: 'plot surface' }, canvas)
 const loss = new LossPlot()
@@ -60,17 +60,17 @@ let lastFrame = 0
 let lastCalm = 0
 let lastPicture = 0
 let isWaiting = false
-let wanted: { start: Point; isFinal: boolean } | null = null
+let wanted: Point | null = null
 let loads = 0
 
-/** Begins the race that a state describes; what it cannot be is said, and the old one stays. */
-async function load(changed: State): Promise<void> {
+/** Begins the race that a state describes; else says why it cannot, and the old one stays. */
+async function load(changed: State): Promise<string> {
   const load = ++loads
   const { objective, condition, expression, view } = changed
   const key = [objective, condition, expression, view].join('|')
   try {
     const found = key === landscapeKey && landscape ? landscape : await landscapeOf(changed)
-    if (load !== loads) return
+    if (load !== loads) return ''
     if (found !== landscape) {
       const terrain = survey(found)
       contour.show(terrain)
@@ -84,22 +84,24 @@ async function load(changed: State): Promise<void> {
   } catch (thrown) {
     // The form keeps what was typed, for it to be mended.
     settings.show(changed)
-    settings.fail(messageOf(thrown))
-    return
+    const message = messageOf(thrown)
+    settings.fail(message)
+    return message
   }
   state = changed
   settings.show(state)
   settings.formula(landscape.formula)
   begin()
   remember()
+  return ''
 }
 
 /** Everything shows the race from its start. */
-function begin(): void {
+function begin(anew = true): void {
   owed = 0
   contour.begin(race)
-  surface?.begin(race)
-  loss.begin(race)
+  surface?.begin(race, anew)
+  loss.begin(race, anew)
   lossCaption.textContent = lossTitle(race)
   canvas.setAttribute(
     'aria-label',
@@ -110,8 +112,9 @@ function begin(): void {
   wake()
 }
 
-function move(start: Point, isFinal: boolean): void {
-  wanted = { start, isFinal }
+/** A start that the next frame takes over: pointers and keys move it more often than can be shown. */
+function move(start: Point): void {
+  wanted = start
   wake()
 }
 
@@ -125,7 +128,7 @@ function setPlaying(playing: boolean): void {
 function showNumbers(anew = false): void {
   ranking.update(race, { anew })
   loss.update()
-  count.textContent = `${race.iterations.toLocaleString('en')} updates`
+  count.textContent = `${race.iterations.toLocaleString('en')} ${race.iterations === 1 ? 'update' : 'updates'}`
 }
 
 /** Draws what has changed. */
@@ -144,12 +147,11 @@ function frame(now: number): void {
   const seconds = lastFrame === 0 ? 0 : Math.min(0.1, (now - lastFrame) / 1000)
   lastFrame = now
   if (wanted) {
-    const { start } = wanted
+    state = { ...state, start: wanted }
     wanted = null
-    state = { ...state, start }
     race = new Race(state, landscape as Landscape)
     settings.show(state)
-    begin()
+    begin(false)
     remember()
   }
   if (isPlaying) {
@@ -326,7 +328,11 @@ element('race').append(
   ),
 )
 element('bench').append(bench.element)
-showProblems()
 optimizers.show(state.entries)
-await load(state)
+const failure = await load(state)
+if (failure !== '') {
+  problems.push(failure)
+  await load({ ...state, objective: initial.objective, start: initial.start })
+}
+showProblems()
 await addSurface()

@@ -110,8 +110,14 @@ export class SurfacePlot {
     this.isStale = true
   }
 
-  begin(race: Race): void {
+  /** A new race; `anew` where more may be new than its start. */
+  begin(race: Race, anew = true): void {
     this.#race = race
+    if (!anew) {
+      for (const trail of this.#trails) Object.assign(trail, { pieces: 0, seen: 0, last: null })
+      this.update()
+      return
+    }
     for (const { line, hidden, ball } of this.#trails) {
       for (const mesh of [line, hidden, ball]) this.#drop(mesh)
     }

@@ -224,6 +224,13 @@ describe('the address', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
+  test('a function in it that cannot be read is said, and the usual one is there', async () => {
+    const page = await open('f=own&expression=sin(x&adam=lr:0.1')
+    await page.getByText('This cannot be read').first().waitFor()
+    await button(page, 'Step').click()
+    expect(await page.locator('output').textContent()).toBe('1 update')
+  })
+
   test('nothing in it is the usual race', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
