@@ -8,6 +8,8 @@ export default defineConfig({
   // The page runs what the set-up built, as a user's bundler would find it.
   resolve: { alias: { antigrad: fileURLToPath(new URL('../dist/index.js', import.meta.url)) } },
   build: { target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
+  // What is loaded late: else the first visit in development would load the page twice.
+  optimizeDeps: { include: ['three', 'mathjs/number'] },
   server: { host: '127.0.0.1' },
   preview: { host: '127.0.0.1' },
 })

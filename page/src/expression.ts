@@ -59,7 +59,7 @@ export function parseObjective(text: string): Required<Objective> {
   if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
   const node = parse(text)
   node.traverse(check)
-  // Unsimplified: simplifying divides by x, and so by zero.
+  // Unsimplified: simplifying may divide all by x where only abs(x) has to.
   const [dx, dy] = ['x', 'y'].map((name) => math.derivative(node, name, { simplify: false }).compile())
   const value = node.compile()
   const scope = new Map<string, number>()

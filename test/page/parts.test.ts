@@ -29,10 +29,12 @@ describe('expressions', () => {
     }
   })
 
-  test('a derivative at 0 is not divided by 0', () => {
+  test('a derivative is not divided by what is 0', () => {
     const out = [NaN, NaN]
-    parseObjective('x^2 y + sin(x) + x^4').gradient([0, 2], out)
-    expect(out).toEqual([1, 0])
+    parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
+    expect(out).toEqual([Math.PI, 8])
+    parseObjective('(y - x^2)^2 + abs(x) + sin(x) + x y').gradient([1e-300, 2], out)
+    expect(out[0]).toBeCloseTo(4, 12)
   })
 
   test.each([
