@@ -10,7 +10,7 @@ import { setup } from './setup.mjs'
 const race =
   'f=rosenbrock&from=-1.5,2&gradientDescent=lr:0.001&momentum=lr:0.001&nesterov=lr:0.001&adagrad=lr:0.5' +
   '&rmsprop=lr:0.003&adam=lr:0.1&adamw=lr:0.03,weightDecay:0&radam=lr:0.002'
-const UPDATES = 700
+const UPDATES = 900
 
 script(async () => {
   await setup({ browser: true })
@@ -43,7 +43,7 @@ script(async () => {
             Number.parseInt(document.querySelector('output').textContent.replace(',', ''), 10) >= updates,
           UPDATES,
         )
-        await page.getByRole('button', { name: 'Pause', exact: true }).click()
+        await page.getByLabel('speed').selectOption('6')
         await page.mouse.move(0, 0)
         await page.waitForTimeout(300)
         const height = await page.evaluate(() => document.body.getBoundingClientRect().height)

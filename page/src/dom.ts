@@ -39,7 +39,7 @@ export function select(options: Readonly<Record<string, string>>, value: string)
 
 /** A number as people read it. */
 export function shown(x: number, digits = 4): string {
-  if (!Number.isFinite(x)) return Number.isNaN(x) ? 'not a number' : x > 0 ? '∞' : '−∞'
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? 'NaN' : x > 0 ? '∞' : '−∞'
   const size = Math.abs(x)
   const text =
     size !== 0 && (size < 1e-3 || size >= 1e6)

@@ -75,7 +75,15 @@ export class SurfacePlot {
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas
     this.isSlow = isSoftware()
-    this.#renderer = new WebGLRenderer({ canvas, alpha: true, antialias: !this.isSlow })
+    // Chromium without a graphics card cuts off the wrong end of a canvas that is partly out of sight,
+    // unless the buffer is kept.
+    const preserveDrawingBuffer = this.isSlow
+    this.#renderer = new WebGLRenderer({
+      canvas,
+      alpha: true,
+      antialias: !this.isSlow,
+      preserveDrawingBuffer,
+    })
     this.#sun.position.set(-1, 2, 1.2)
     this.#scene.add(this.#sun, new AmbientLight('#ffffff', 1.7))
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement)
