@@ -18,7 +18,7 @@ import {
   unflatten,
   type Views,
 } from './tensors.js'
-import { lengthOf } from './typed-arrays.js'
+import { bufferOf, lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -231,7 +231,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /**
    * One update, in place.
    *
-   * @param gradients in the shape of the parameters, which are copied and not kept. A tensor whose
+   * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
    * gradient is missing or null is skipped, and its count of updates stands still. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
@@ -241,14 +241,18 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
     const now = this.#now('step')
-    this.#load(tensors)
+    const runner = this.#runner
+    const { stepFrom = null, sumSquaresFrom = null } = this.#mayLend(tensors) ? runner : {}
+    this.#load(tensors, stepFrom === null)
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
-      this.#runner.sumSquares()
+      if (sumSquaresFrom === null) runner.sumSquares()
+      else sumSquaresFrom(tensors)
       this.#advance(now, this.#clipScale(tensors))
     }
-    this.#runner.step()
+    if (stepFrom === null) runner.step()
+    else stepFrom(tensors)
   }
 
   /**
@@ -266,7 +270,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
     const now = this.#now('stepAsync')
-    this.#load(tensors)
+    this.#load(tensors, true)
     const runner = this.#runner
     this.#isBusy = true
     try {
@@ -293,8 +297,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return found.some((gradient) => gradient !== undefined) ? found : NONE
   }
 
-  /** Copies gradients into the arena and makes the segments of the tensors that have one. */
-  #load(tensors: Present): void {
+  /** Whether an engine that can reads these gradients where they are: not what the step writes. */
+  #mayLend(tensors: Present): boolean {
+    if (tensors === ALL || this.#runner.stepFrom === undefined) return false
+    const { buffer } = this.#arena.region
+    return tensors.every((gradient) => gradient === undefined || bufferOf(gradient) !== buffer)
+  }
+
+  /** Makes the segments of the tensors that have a gradient, and copies those into the arena. */
+  #load(tensors: Present, copies: boolean): void {
     if (tensors === ALL) {
       if (!this.#complete) this.#layOut(() => true)
       return
@@ -303,7 +314,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     for (let i = 0; i < tensors.length; i++) {
       const gradient = tensors[i]
       if (gradient === undefined) missing++
-      else this.#gradients[i].set(gradient)
+      else if (copies) this.#gradients[i].set(gradient)
     }
     if (missing > 0 || !this.#complete) this.#layOut((tensor) => tensors[tensor] !== undefined)
   }
