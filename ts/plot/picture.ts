@@ -4,7 +4,7 @@ import type { Point, TestObjective } from '../objectives/index.js'
 import { contour } from './contour.js'
 import { isInside, type Landscape, landscape } from './landscape.js'
 import { label, type Panel, type Place } from './panel.js'
-import { clip, type Polyline, pathData, px, simplify } from './polyline.js'
+import { clip, type Polyline, pathData, px, simplify, withoutRepeats } from './polyline.js'
 import { surface } from './surface.js'
 
 /** A run of a rule. */
@@ -62,12 +62,13 @@ export class Picture {
 
   add({ path, ...run }: Run): void {
     const { view } = this.#landscape
-    const parts = clip(path, view).map((part) =>
+    const lines = clip(path, view).map((part) =>
       simplify(
         part.map((_, i) => this.#share([part[i & ~1], part[i | 1]])[i & 1]),
         FRAME.size,
       ),
     )
+    const parts = withoutRepeats(lines, FRAME.size)
     const shown: Point[] = []
     for (let update = 1; 2 * update + 1 < path.length; update *= 10) {
       const point: Point = [path[2 * update], path[2 * update + 1]]

@@ -43,8 +43,8 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
 }
 
 /** How far, in pixels, what is drawn may be from what is meant: with rounding, a quarter of a pixel. */
-const NEAR = 0.05
-const FLAT = 0.12
+const NEAR = 0.03
+const FLAT = 0.07
 
 /** How many points one segment may stand for, which bounds the time. */
 const WINDOW = 500
@@ -94,29 +94,39 @@ function isFlat(points: readonly number[], from: number, to: number, flat: numbe
   return true
 }
 
+/**
+ * Lines without the segments that were there before, in either direction and to a tenth of a pixel:
+ * a path that goes to and fro for ever has few.
+ *
+ * @param scale pixels to a unit of the lines
+ */
+export function withoutRepeats(lines: readonly Polyline[], scale: number): number[][] {
+  const seen = new Set<string>()
+  const nameOf = (x: number, y: number) => `${Math.round(10 * scale * x)} ${Math.round(10 * scale * y)}`
+  return lines.flatMap((line) => {
+    const rest: number[][] = []
+    let isOpen = false
+    for (let i = 2; i < line.length; i += 2) {
+      const [ax, ay, bx, by] = [line[i - 2], line[i - 1], line[i], line[i + 1]]
+      const ends = [nameOf(ax, ay), nameOf(bx, by)]
+      const segment = ends.sort().join()
+      const isNew = !seen.has(segment)
+      if (isNew) {
+        if (!isOpen) rest.push([ax, ay])
+        rest[rest.length - 1].push(bx, by)
+      }
+      seen.add(segment)
+      isOpen = isNew
+    }
+    return rest
+  })
+}
+
 /** A number of pixels, to a tenth. */
 export const px = (x: number): string => `${Math.round(x * 10) / 10}`
 
-/**
- * Polylines as an SVG path's `d`. A segment that has been drawn is not drawn again: a path that goes
- * to and fro for ever has few segments.
- */
+/** Polylines as an SVG path's `d`. */
 export function pathData(lines: readonly Polyline[]): string {
-  const drawn = new Set<string>()
-  let d = ''
-  for (const line of lines) {
-    let [from, isOpen] = [`${px(line[0])} ${px(line[1])}`, false]
-    for (let i = 2; i < line.length; i += 2) {
-      const to = `${px(line[i])} ${px(line[i + 1])}`
-      // A segment of no length is a dot, wanted where it is all there is.
-      if (to === from && line.length > 4) continue
-      const segment = from < to ? `${from},${to}` : `${to},${from}`
-      if (drawn.has(segment)) isOpen = false
-      else d += isOpen ? ` ${to}` : `M${from} ${to}`
-      isOpen = !drawn.has(segment)
-      drawn.add(segment)
-      from = to
-    }
-  }
-  return d
+  const write = (line: Polyline) => `M${Array.from(line, px).join(' ')}`
+  return lines.map(write).join('')
 }
