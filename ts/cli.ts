@@ -160,7 +160,7 @@ plotCommand.action(async (options: Record<string, unknown>) => {
   const name = options.function as string
   const condition = options.condition as number | undefined
   if (condition !== undefined && name !== 'bowl') {
-    throw new OptionError('--condition', 'nothing unless the function is bowl', condition)
+    throw new OptionError('--condition', 'no value without --function bowl', condition)
   }
   const objective =
     condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })

@@ -128,14 +128,14 @@ ${minima.map((minimum) => star(panel.place(this.#share(minimum)))).join('\n')}
 
   #legend(): string {
     const at = (row: number) => LEGEND + ROW * row
-    const row = (i: number, [name, updates, end, options]: string[]) => `
-<text x="${FRAME.left + 40}" y="${at(i)}" font-weight="bold">${name}</text>
+    const row = (i: number, [name, updates, end, options]: string[], weight: string) => `
+<text x="${FRAME.left + 40}" y="${at(i)}" font-weight="${weight}">${name}</text>
 <text x="270" y="${at(i)}" text-anchor="end">${updates}</text>
 <text x="290" y="${at(i)}">${end}</text>
 <text x="500" y="${at(i)}">${options}</text>`
     const rows = this.#tracks.map((track, i) => {
       const texts = [track.name, `${track.iterations}`, ending(track), track.options]
-      return `<path ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4}h30"/>${row(i + 1, texts)}`
+      return `<path ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4}h30"/>${row(i + 1, texts, 'bold')}`
     })
     const key = [
       `${ring({ x: 562, y: 24 })}<text x="572" y="28">start</text>`,
@@ -146,7 +146,7 @@ ${minima.map((minimum) => star(panel.place(this.#share(minimum)))).join('\n')}
       key.push(`${star({ x: 470, y: 24 })}<text x="484" y="28">minimum</text>`)
     return `<g id="legend">
 ${key.join('\n')}
-<g fill="#666">${row(0, ['rule', 'updates', 'where it ended', 'options'])}</g>
+<g fill="#666">${row(0, ['rule', 'updates', 'where it ended', 'options'], 'normal')}</g>
 ${rows.join('\n')}
 </g>`
   }

@@ -31,20 +31,27 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
       part = null
       continue
     }
+    // Rounding must not leave the rectangle again: an end may be 1e16 away.
+    const at = (share: number) => [
+      Math.min(x1, Math.max(x0, ax * (1 - share) + path[i] * share)),
+      Math.min(y1, Math.max(y0, ay * (1 - share) + path[i + 1] * share)),
+    ]
     if (part === null || enters > 0) {
-      part = [ax + enters * dx, ay + enters * dy]
+      part = at(enters)
       parts.push(part)
     }
-    if (leaves < 1) part.push(ax + leaves * dx, ay + leaves * dy)
-    else part.push(path[i], path[i + 1])
+    part.push(...at(leaves))
     if (leaves < 1) part = null
   }
   return parts
 }
 
-/** How far, in pixels, what is drawn may be from what is meant: with rounding, a quarter of a pixel. */
-const NEAR = 0.03
-const FLAT = 0.07
+/**
+ * How far, in pixels, what is drawn may be from what is meant: with rounding below a quarter of one on
+ * the contour, and on the surface, where lines are thinned once more, below a half.
+ */
+const NEAR = 0.05
+const FLAT = 0.12
 
 /** How many points one segment may stand for, which bounds the time. */
 const WINDOW = 500

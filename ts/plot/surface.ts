@@ -7,7 +7,7 @@ import { colorOf, label, type Panel, type Place } from './panel.js'
 import { type Polyline, px, simplify } from './polyline.js'
 
 /** Points of the grid along a side. */
-const SIZE = 43
+const SIZE = 41
 const SHADES = 40
 /** Where the viewer is: turned from straight ahead, and above the horizon. */
 const TURN = (26 * Math.PI) / 180
