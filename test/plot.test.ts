@@ -1,7 +1,16 @@
 /** `antigrad plot`, `antigrad race --plot`, and the pictures that they make. */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -229,6 +238,8 @@ describe('the surface', () => {
     const height = (u: number, v: number) => land.height((6 * u - 3) ** 2 / 2 + (4 * v - 2) ** 2 / 2)
     expect(lift(1, 1)).toBeGreaterThan(10)
     expect(lift(0.25, 0.25) / lift(1, 1)).toBeCloseTo(height(0.25, 0.25) / height(1, 1), 10)
+    // Its edge may be passed by a rounding.
+    expect(at(-1e-17, -1e-17)).toEqual(at(0, 0))
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
@@ -552,10 +563,15 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('a file that takes nothing', () => {
-    const { status, stderr } = antigrad('plot --rule adam -o /proc/a.svg')
-    expect(status).toBe(2)
-    expect(stderr).toMatch(/^antigrad: .*\/proc\/a\.svg.*\n$/)
+  test.skipIf(!existsSync('/dev/full'))('a disk that is full: what was asked for on stdout is there', () => {
+    symlinkSync('/dev/full', join(folder, 'full.svg'))
+    const plot = antigrad('plot --rule adam -o full.svg')
+    expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
+    expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
+    const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
+    expect(race.status).toBe(2)
+    expect(race.stderr).toBe(plot.stderr)
+    expect(JSON.parse(race.stdout).rules).toHaveLength(1)
   })
 })
 

@@ -112,13 +112,12 @@ function addRunOptions(command: Command): void {
   }
 }
 
+type RunSettings = Omit<Settings, 'engines' | 'from'>
+
 /** The settings that `race` and `plot` have in common. */
 function runSettings({ rule, dtype, tolerance, maxIterations, ...others }: Record<string, unknown>) {
   const overrides = Object.fromEntries(Object.entries(others).filter(([name]) => ruleOptions.has(name)))
-  return { rules: rule ?? entrantNames, overrides, dtype, tolerance, maxIterations } as Omit<
-    Settings,
-    'engines' | 'from'
-  >
+  return { rules: rule ?? entrantNames, overrides, dtype, tolerance, maxIterations } as RunSettings
 }
 
 raceCommand.action(async (options: Record<string, unknown>) => {
@@ -136,7 +135,6 @@ raceCommand.action(async (options: Record<string, unknown>) => {
     picture?.add({ ...finish, options: describeOptions(finish), path }),
   )
   showProgress('')
-  if (picture) write?.(picture.toSvg())
   const sameBits = finishes.every((finish) => finish.sameBits)
   if (options.json) {
     const { rules: _, overrides, engines: raced, ...rest } = settings
@@ -146,6 +144,7 @@ raceCommand.action(async (options: Record<string, unknown>) => {
   } else {
     console.log(`${describeRace(finishes, settings.engines)}\n\n${describeEngines(report)}`)
   }
+  if (picture) write?.(picture.toSvg())
   if (sameBits) return
   process.exitCode = DISAGREEMENT
   for (const { name, engines: laps } of finishes) {
@@ -170,7 +169,7 @@ plotCommand.action(async (options: Record<string, unknown>) => {
     {
       ...runSettings(options),
       objective,
-      title: `${name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())}${condition === undefined ? '' : ` of condition ${condition}`}`,
+      title: titleOf(name) + (condition === undefined ? '' : ` of condition ${condition}`),
       from: (options.from as Point | undefined) ?? objective.start,
     },
     showProgress,
@@ -198,6 +197,10 @@ function showProgress(what: string): void {
 
 function inKebabCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function titleOf(name: string): string {
+  return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
 }
 
 function inCamelCase(name: string): string {

@@ -29,7 +29,10 @@ const isFront = ([[ax, ay], [bx, by], [cx, cy], [dx, dy]]: readonly number[][]) 
 /** What may be marked on the axis of F, as a distance from its base: the first where there is room. */
 const MARKS = [0, ...Array.from({ length: 24 }, (_, i) => [10 ** (12 - i), -(10 ** (12 - i))]).flat()]
 
-/** @param center where the middle of the floor is drawn, in pixels; @param scale pixels to a side */
+/**
+ * @param center where the middle of the floor is drawn, in pixels
+ * @param scale pixels to a side
+ */
 export function surface(landscape: Landscape, center: Point, scale: number): Panel {
   const { view, heights } = landscape
   const [x0, x1, y0, y1] = view
@@ -50,7 +53,8 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
   /** The surface as it is drawn: straight between the grid's points. */
   function heightAt(u: number, v: number): number {
     const [x, y] = [u * (SIZE - 1), v * (SIZE - 1)]
-    const [i, j] = [Math.min(SIZE - 2, Math.floor(x)), Math.min(SIZE - 2, Math.floor(y))]
+    // On the edge, or past it by rounding, the cell is the last one.
+    const [i, j] = [x, y].map((at) => Math.max(0, Math.min(SIZE - 2, Math.floor(at))))
     const row = (j: number) => grid[j * SIZE + i] * (1 - (x - i)) + grid[j * SIZE + i + 1] * (x - i)
     return raise(row(j) * (1 - (y - j)) + row(j + 1) * (y - j))
   }
