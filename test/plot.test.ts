@@ -391,6 +391,11 @@ test('the legend has a line a rule, and 21 rules have 21 styles', () => {
     picture.add({ name, options: `lr ${i}`, iterations: i, reason: 'converged', value: 1e-9, path })
   }
   const root = parse(picture.toSvg())
+  // For whoever cannot see it.
+  expect(root.children[0]).toMatchObject({
+    name: 'title',
+    text: expect.stringContaining(entrantNames.join(', ')),
+  })
   const legend = one(root, 'id', 'legend')
   for (const [i, name] of entrantNames.entries()) {
     for (const text of [name, `lr ${i}`, `${i}`, 'converged, F = 1.0e−9'])

@@ -33,6 +33,9 @@ const FRAME = { left: 54, top: 48, size: 340 }
 const LEGEND = 450
 const ROW = 20
 
+/** Without quotes, after which resvg finds none but the first. */
+const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
+
 /** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
 const COLORS = ['#d55e00', '#000000', '#009e73', '#e69f00', '#cc79a7', '#0072b2', '#f0e442', '#56b4e9']
 /** More runs than colours get them once more, dashed. */
@@ -86,7 +89,9 @@ export class Picture {
   toSvg(): string {
     const rows = this.#tracks.length
     const height = LEGEND + ROW * (rows + 1) + 14
-    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="Arial, Liberation Sans, DejaVu Sans, sans-serif" font-size="12" fill="#222">
+    const names = this.#tracks.map(({ name }) => name).join(', ')
+    return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
+<title id="title">${this.#title}: contour and surface with the paths of ${names}</title>
 <style>.axes path, .axes rect { stroke: #555 } text { stroke: none }</style>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${FRAME.left}" y="28" font-size="15" font-weight="bold">${this.#title}</text>
