@@ -37,7 +37,7 @@ const ROW = 20
 const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
 /** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
-const COLORS = ['#d55e00', '#000000', '#009e73', '#e69f00', '#cc79a7', '#0072b2', '#f0e442', '#56b4e9']
+const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
 /** More runs than colours get them once more, dashed. */
 const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
@@ -140,7 +140,7 @@ ${minima.map((minimum) => star(panel.place(this.#share(minimum)))).join('\n')}
 <text x="500" y="${at(i)}">${options}</text>`
     const rows = this.#tracks.map((track, i) => {
       const texts = [track.name, `${track.iterations}`, ending(track), track.options]
-      return `<path ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4}h30"/>${row(i + 1, texts, 'bold')}`
+      return `<path ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4.5}h30"/>${row(i + 1, texts, 'bold')}`
     })
     const key = [
       `${ring({ x: 562, y: 24 })}<text x="572" y="28">start</text>`,
