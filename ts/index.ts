@@ -10,7 +10,22 @@ export {
   TensorError,
 } from './errors.js'
 export { type MinimizeOptions, type MinimizeResult, minimize } from './minimize.js'
-export { bowl, type Objective, rosenbrock, type TestObjective } from './objectives.js'
+export {
+  beale,
+  booth,
+  bowl,
+  himmelblau,
+  type Objective,
+  type ObjectiveName,
+  objectives,
+  type Point,
+  rastrigin,
+  rosenbrock,
+  saddle,
+  styblinskiTang,
+  type TestObjective,
+  type View,
+} from './objectives/index.js'
 export { type Clip, Optimizer, type OptimizerOptions, type States, type TensorState } from './optimizer.js'
 export { type Adagrad, adagrad } from './rules/adagrad.js'
 export { type Adam, adam } from './rules/adam.js'

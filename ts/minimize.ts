@@ -1,6 +1,6 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
-import type { Objective } from './objectives.js'
+import type { Objective } from './objectives/index.js'
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
 import { unwrap } from './rules/delayed-start.js'
 import type { Rule } from './rules/index.js'

@@ -1,0 +1,115 @@
+/** The test objectives in two dimensions: gradients, minima, starts and views. */
+
+import { type ObjectiveName, objectives, TensorError } from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+const names = Object.keys(objectives) as ObjectiveName[]
+
+/** The textbooks' values at a point, and the least value where there is one. */
+const known: Record<ObjectiveName, { at: [x: number, y: number, value: number]; least: number | null }> = {
+  rosenbrock: { at: [-1.2, 1, 24.2], least: 0 },
+  beale: { at: [0, 0, 1.5 ** 2 + 2.25 ** 2 + 2.625 ** 2], least: 0 },
+  himmelblau: { at: [0, 0, 170], least: 0 },
+  booth: { at: [0, 0, 74], least: 0 },
+  rastrigin: { at: [0.5, 1, 20.25 + 1], least: 0 },
+  styblinskiTang: { at: [1, 2, -24], least: -39.16616570377141 * 2 },
+  saddle: { at: [3, 2, 5], least: null },
+  bowl: { at: [1, 1, 50.5], least: 0 },
+}
+
+describe.each(names)('%s', (name) => {
+  const objective = objectives[name]()
+  const { start, view } = objective
+  const [x0, x1, y0, y1] = view
+  const inView = fc.tuple(
+    fc.double({ min: x0, max: x1, noNaN: true }),
+    fc.double({ min: y0, max: y1, noNaN: true }),
+  )
+
+  const gradientAt = (x: ArrayLike<number>) => {
+    // What is in `out` before does not matter.
+    const out = [NaN, NaN]
+    objective.gradient(x, out)
+    return out
+  }
+
+  test('has its own name', () => {
+    expect(objective.name).toBe(name)
+  })
+
+  test('its gradient is that of its value, all over the view', () => {
+    fc.assert(
+      fc.property(inView, (x) => {
+        const gradient = gradientAt(x)
+        const h = 2 ** -16
+        for (const i of [0, 1]) {
+          const at = (by: number) => objective.value(x.with(i, x[i] + by))
+          // Of fourth order, so that what remains is the rounding of the values.
+          const difference = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+          const size = Math.max(1, Math.abs(gradient[i]), Math.abs(objective.value(x)))
+          expect(Math.abs(gradient[i] - difference) / size).toBeLessThan(1e-9)
+        }
+      }),
+      { seed: 1, numRuns: 500 },
+    )
+  })
+
+  test('the textbook value', () => {
+    const [x, y, value] = known[name].at
+    expect(objective.value([x, y])).toBeCloseTo(value, 12)
+  })
+
+  test('its minima are flat, in view, of the least value, and nothing in view is lower', () => {
+    const { least } = known[name]
+    const minima = objective.minima(2)
+    expect(minima.length > 0).toBe(least !== null)
+    expect(new Set(minima.map(String)).size).toBe(name === 'himmelblau' ? 4 : minima.length)
+    for (const minimum of minima) {
+      expect(minimum).toBeInstanceOf(Float64Array)
+      expect(minimum[0] > x0 && minimum[0] < x1 && minimum[1] > y0 && minimum[1] < y1).toBe(true)
+      expect(objective.value(minimum)).toBeCloseTo(least as number, 12)
+      for (const g of gradientAt(minimum)) expect(Math.abs(g)).toBeLessThan(1e-13)
+    }
+    fc.assert(
+      fc.property(inView, (x) => objective.value(x) >= (least ?? -Infinity)),
+      { seed: 1, numRuns: 500 },
+    )
+  })
+
+  test('it starts in view, away from the minima and from where it is flat', () => {
+    expect(start[0] > x0 && start[0] < x1 && start[1] > y0 && start[1] < y1).toBe(true)
+    for (const minimum of objective.minima(2)) {
+      expect(Math.hypot(start[0] - minimum[0], start[1] - minimum[1])).toBeGreaterThan((x1 - x0) / 20)
+    }
+    expect(Math.hypot(...gradientAt(start))).toBeGreaterThan(1)
+  })
+})
+
+test.each(['beale', 'himmelblau', 'booth', 'saddle'] as const)('%s has two dimensions alone', (name) => {
+  const objective = objectives[name]()
+  expect(() => objective.value([1, 2, 3])).toThrow(TensorError)
+  expect(() => objective.gradient([1], [0])).toThrow(
+    `${name}: x: expected two numbers, got a point of length 1`,
+  )
+  expect(objective.minima(3)).toEqual([])
+})
+
+test.each(['rastrigin', 'styblinskiTang', 'bowl'] as const)('%s in five dimensions', (name) => {
+  const objective = objectives[name]()
+  const [minimum] = objective.minima(5)
+  const out = new Float64Array(5).fill(NaN)
+  objective.gradient(minimum, out)
+  expect(Math.max(...out.map(Math.abs))).toBeLessThan(1e-13)
+  expect(objective.value(minimum)).toBeCloseTo(((known[name].least as number) * 5) / 2, 11)
+})
+
+test("Rosenbrock's minima where they are known", () => {
+  const { rosenbrock } = objectives
+  expect(rosenbrock().minima(4)).toEqual([Float64Array.of(1, 1, 1, 1)])
+  expect(rosenbrock({ a: -3 }).minima(2)).toEqual([Float64Array.of(-3, 9)])
+  expect(rosenbrock({ a: -3 }).minima(3)).toEqual([])
+  expect(rosenbrock({ b: -1 }).minima(2)).toEqual([])
+  const { view } = rosenbrock({ a: -3 })
+  expect(view).toEqual([-6, 6, -9, 27])
+})

@@ -1,0 +1,29 @@
+import { OptionError } from '../errors.js'
+import type { TestObjective } from './objective.js'
+
+/**
+ * A quadratic bowl F(x) = ½·Σ cᵢ·xᵢ² whose curvatures rise evenly from 1 to `condition`, so that
+ * its Hessian has this condition number. The minimum is 0 at 0.
+ *
+ * @throws OptionError where `condition` is not a finite number ≥ 1
+ */
+export function bowl({ condition = 100 }: { condition?: number } = {}): TestObjective {
+  if (!(Number.isFinite(condition) && condition >= 1)) {
+    throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
+  }
+  const curvature = (i: number, n: number) => (n === 1 ? condition : 1 + ((condition - 1) * i) / (n - 1))
+  return {
+    name: 'bowl',
+    start: [-2.5, 1.5],
+    view: [-3, 3, -2, 2],
+    value(x) {
+      let sum = 0
+      for (let i = 0; i < x.length; i++) sum += curvature(i, x.length) * x[i] * x[i]
+      return sum / 2
+    },
+    gradient(x, out) {
+      for (let i = 0; i < x.length; i++) out[i] = curvature(i, x.length) * x[i]
+    },
+    minima: (dimensions) => [new Float64Array(dimensions)],
+  }
+}

@@ -1,0 +1,61 @@
+import { OptionError, TensorError } from '../errors.js'
+
+/**
+ * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x. Neither
+ * may keep or change x, which is the optimizer's own memory.
+ */
+export interface Objective {
+  value(x: ArrayLike<number>): number
+  gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void
+}
+
+/** An objective whose answer is known, and how to look at it in two dimensions. */
+export interface TestObjective extends Required<Objective> {
+  /** Its key in `objectives`. */
+  readonly name: string
+  /** Where the global minima are in n dimensions; none where there is none, or none is known. */
+  minima(dimensions: number): readonly Float64Array[]
+  /** A point from which the way down is worth seeing. */
+  readonly start: Point
+  /** What a picture should show: x from the first to the second number, y from the third to the fourth. */
+  readonly view: View
+}
+
+export type Point = readonly [x: number, y: number]
+export type View = readonly [x0: number, x1: number, y0: number, y1: number]
+
+/** An objective in two dimensions and no others. */
+interface Planar {
+  readonly name: string
+  readonly value: (x: number, y: number) => number
+  readonly gradient: (x: number, y: number) => Point
+  readonly minima: readonly Point[]
+  readonly start: Point
+  readonly view: View
+}
+
+/** @throws TensorError (when called) where x has not two elements */
+export function planar({ name, value, gradient, minima, start, view }: Planar): TestObjective {
+  const check = ({ length }: ArrayLike<number>) => {
+    if (length !== 2) throw new TensorError(`${name}: x`, 'two numbers', `a point of length ${length}`)
+  }
+  return {
+    name,
+    start,
+    view,
+    value(x) {
+      check(x)
+      return value(x[0], x[1])
+    },
+    gradient(x, out) {
+      check(x)
+      ;[out[0], out[1]] = gradient(x[0], x[1])
+    },
+    minima: (dimensions) => (dimensions === 2 ? minima.map((point) => Float64Array.from(point)) : []),
+  }
+}
+
+/** @throws OptionError where the option is not a finite number */
+export function checkFinite(argument: string, x: number): void {
+  if (!Number.isFinite(x)) throw new OptionError(argument, 'a finite number', x)
+}

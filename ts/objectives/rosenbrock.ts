@@ -1,0 +1,43 @@
+import { checkFinite, type TestObjective } from './objective.js'
+
+/**
+ * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
+ * F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁ − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²); in
+ * more, with a = 1, 0 at (1, …, 1).
+ *
+ * @param options `a`, 1, and `b`, 100: finite numbers; there is a minimum where b ≥ 0
+ * @throws OptionError where one is not
+ */
+export function rosenbrock({ a = 1, b = 100 }: { a?: number; b?: number } = {}): TestObjective {
+  checkFinite('rosenbrock: a', a)
+  checkFinite('rosenbrock: b', b)
+  const size = Math.max(1, Math.abs(a))
+  return {
+    name: 'rosenbrock',
+    start: [-1.5, 2],
+    view: [-2 * size, 2 * size, -size * size, 3 * size * size],
+    value(x) {
+      let sum = 0
+      for (let i = 0; i + 1 < x.length; i++) {
+        const away = a - x[i]
+        const off = x[i + 1] - x[i] * x[i]
+        sum += away * away + b * (off * off)
+      }
+      return sum
+    },
+    gradient(x, out) {
+      out[0] = 0
+      for (let i = 0; i + 1 < x.length; i++) {
+        const off = x[i + 1] - x[i] * x[i]
+        out[i] += -2 * (a - x[i]) - 4 * b * x[i] * off
+        out[i + 1] = 2 * b * off
+      }
+    },
+    minima(dimensions) {
+      if (b < 0) return []
+      if (dimensions === 2) return [Float64Array.of(a, a * a)]
+      // Elsewhere a is not its own square, and no formula is known.
+      return a === 1 || a === 0 ? [new Float64Array(dimensions).fill(a)] : []
+    },
+  }
+}

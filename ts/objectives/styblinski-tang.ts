@@ -1,0 +1,29 @@
+import type { TestObjective } from './objective.js'
+
+/** Where x⁴ − 16·x² + 5·x is least: 4·x³ − 32·x + 5 = 0, rounded. */
+const LOWEST = -2.903534027771177
+
+/**
+ * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990):
+ * F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ. 2ⁿ minima; the global one is about −39.166·n, where all xᵢ are
+ * −2.9035…
+ */
+export function styblinskiTang(): TestObjective {
+  return {
+    name: 'styblinskiTang',
+    start: [0.5, 4.5],
+    view: [-5, 5, -5, 5],
+    value(x) {
+      let sum = 0
+      for (let i = 0; i < x.length; i++) {
+        const square = x[i] * x[i]
+        sum += square * square - 16 * square + 5 * x[i]
+      }
+      return sum / 2
+    },
+    gradient(x, out) {
+      for (let i = 0; i < x.length; i++) out[i] = 2 * x[i] * x[i] * x[i] - 16 * x[i] + 2.5
+    },
+    minima: (dimensions) => [new Float64Array(dimensions).fill(LOWEST)],
+  }
+}
