@@ -29,8 +29,8 @@ pub unsafe fn update<V: Vector, R: Rule>(
     let theta = streams.theta.cast::<V::Scalar>();
     let g = streams.g.cast::<V::Scalar>();
     let state = [streams.state[0].cast(), streams.state[1].cast(), streams.state[2].cast()];
-    // A cache line at a time, so that short vectors have several in flight.
-    let line = 64 / size_of::<V::Scalar>();
+    // A cache line at a time, or two vectors, so that several are in flight.
+    let line = (64 / size_of::<V::Scalar>()).max(2 * V::LANES);
     let mut at = 0;
     // SAFETY: the caller vouches for the arrays up to the end of the last vector.
     unsafe {
