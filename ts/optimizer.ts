@@ -1,4 +1,4 @@
-import { Arena, type Segment } from './arena.js'
+import { Arena, type Segment, smallestNormal } from './arena.js'
 import type { EngineName, Runner } from './engines/engine.js'
 import { choose, requestedEngine, requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
@@ -83,6 +83,12 @@ type Present = readonly (FloatArray | undefined)[]
 const ALL: Present = []
 /** A step without any gradient. */
 const NONE: Present = []
+
+/**
+ * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
+ * state costs as much as a part of an update; so rarely, it costs next to nothing.
+ */
+const SETTLING = 128
 
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
 interface Cohort {
@@ -305,12 +311,22 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       clock.t++
       this.#definition.coefficients(rule, clock, segments[0].row)
       const holds = clock.t <= this.#delay
+      const settles = clock.t % SETTLING === 0 && this.#settles(rule)
       for (let i = 0; i < segments.length; i++) {
         if (i > 0) segments[i].row.set(segments[0].row)
-        segments[i].prepare(holds, scale, this.#clipValue, l2)
+        segments[i].prepare(holds, settles, scale, this.#clipValue, l2)
       }
     }
     this.#updates++
+  }
+
+  /**
+   * Whether subnormal numbers of the state may become 0. Not where the root of a subnormal v would
+   * show beside ε, as it does without ε: there 0 for v means another step.
+   */
+  #settles(rule: At<SimpleRule>): boolean {
+    const eps = 'eps' in rule ? rule.eps : 1
+    return eps * eps >= smallestNormal[this.#arena.dtype]
   }
 
   /** Sets all gradients in `grads` to 0. */
@@ -355,7 +371,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     for (const { clock, segments } of this.#cohorts) {
       for (const segment of segments) {
         this.#definition.coefficients(rule, clock, segment.row)
-        segment.prepare(false, 1, Infinity, 0)
+        segment.prepare(false, false, 1, Infinity, 0)
       }
     }
     const zeroes = arena.zeroesGradients

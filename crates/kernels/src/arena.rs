@@ -18,7 +18,7 @@ const BLOCK: usize = 512;
 
 /// What `ts/arena.ts` must have as well: to be raised with any change of the layout, or of the order
 /// of a rule's coefficients.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 #[repr(C)]
 struct Header {
@@ -55,7 +55,8 @@ struct Segment {
     length: u32,
     /// Not 0: state is collected, but the parameters stay (a delayed start).
     holds: u32,
-    _unused: u32,
+    /// Not 0: afterwards, subnormal numbers of the state become +0.
+    settles: u32,
     preparation: Preparation,
     row: [f64; MAX_COEFFICIENTS],
 }
@@ -98,6 +99,7 @@ pub struct Arena {
     first_plane: usize,
     plane_distance: usize,
     plane_length: usize,
+    planes: usize,
     tensors: usize,
     size: usize,
     loops: Loops,
@@ -145,6 +147,7 @@ impl Arena {
             first_plane: header.first_plane as usize * LINE,
             plane_distance: header.plane_distance as usize * LINE,
             plane_length: header.plane_length as usize,
+            planes,
             tensors: header.tensors as usize,
             size: header.size as usize,
             loops,
@@ -206,6 +209,12 @@ impl Arena {
             // SAFETY: `new` vouches for the planes, the caller for the stretch, and the loops are of
             // an instruction set that this processor has.
             unsafe { (self.loops.update)(&self.streams(offset), &segment.row, length) }
+        }
+        if segment.settles != 0 {
+            for number in 2..self.planes {
+                // SAFETY: as above.
+                unsafe { (self.loops.settle)(self.plane(number, offset), length) }
+            }
         }
     }
 
@@ -288,11 +297,14 @@ impl Arena {
 
     /// The planes from the element at `offset` on.
     fn streams(&self, offset: usize) -> Streams {
-        // Wrapping: a rule without that much state never looks there.
-        let plane = |number: usize| {
-            self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
-        };
+        let plane = |number| self.plane(number, offset);
         Streams { theta: plane(0), g: plane(1), state: [plane(2), plane(3), plane(4)] }
+    }
+
+    /// The plane of that number from the element at `offset` on.
+    fn plane(&self, number: usize, offset: usize) -> *mut u8 {
+        // Wrapping: a rule without that much state never looks there.
+        self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
     }
 
     fn header(&self) -> &Header {

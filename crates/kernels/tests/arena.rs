@@ -7,7 +7,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 const LINE: usize = 64;
 /// In 32-bit whole numbers: a header, a tensor and a segment.
 const HEADER: usize = 10;
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 const TENSOR: usize = 4;
 const SEGMENT: usize = 30;
 const PLANES: usize = 5;
