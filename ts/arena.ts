@@ -23,6 +23,8 @@ const HEADER = 5
 const TENSOR = 2
 const COEFFICIENTS = 10
 const SEGMENT = 5 + COEFFICIENTS
+const HOLDS = 1
+const SETTLES = 2
 /** Engines may keep something of this size with an arena: for its rule, and for its lookahead. */
 const HANDLE = 8
 const HANDLES = 2
@@ -198,12 +200,12 @@ export class Segment {
 
   /** Whether state is collected, but the parameters stay. */
   get holds(): boolean {
-    return this.#integers[2] !== 0
+    return (this.#integers[2] & HOLDS) !== 0
   }
 
   /** Whether afterwards subnormal numbers of the state become +0. */
   get settles(): boolean {
-    return this.#integers[3] !== 0
+    return (this.#integers[2] & SETTLES) !== 0
   }
 
   /** The gradient's factor. */
@@ -236,8 +238,7 @@ export class Segment {
 
   /** Sets what happens around the rule. */
   prepare(holds: boolean, settles: boolean, scale: number, limit: number, l2: number): void {
-    this.#integers[2] = holds ? 1 : 0
-    this.#integers[3] = settles ? 1 : 0
+    this.#integers[2] = (holds ? HOLDS : 0) | (settles ? SETTLES : 0)
     this.#floats[2] = scale
     this.#floats[3] = limit
     this.#floats[4] = l2

@@ -20,6 +20,11 @@ const BLOCK: usize = 512;
 /// of a rule's coefficients.
 const LAYOUT: u32 = 2;
 
+/// State is collected, but the parameters stay (a delayed start).
+const HOLDS: u32 = 1;
+/// Afterwards, subnormal numbers of the state become +0.
+const SETTLES: u32 = 2;
+
 #[repr(C)]
 struct Header {
     layout: u32,
@@ -53,10 +58,9 @@ struct Tensor {
 struct Segment {
     offset: u32,
     length: u32,
-    /// Not 0: state is collected, but the parameters stay (a delayed start).
-    holds: u32,
-    /// Not 0: afterwards, subnormal numbers of the state become +0.
-    settles: u32,
+    /// [`HOLDS`], [`SETTLES`], both or none.
+    flags: u32,
+    _unused: u32,
     preparation: Preparation,
     row: [f64; MAX_COEFFICIENTS],
 }
@@ -202,19 +206,13 @@ impl Arena {
     /// The stretch must be of the segment, which must have passed `check`.
     unsafe fn update(&self, segment: &Segment, offset: usize, length: usize) {
         let zeroes = self.header().zeroes != 0;
-        if segment.holds != 0 || zeroes || segment.preparation.is_needed() {
+        if segment.flags != 0 || zeroes || segment.preparation.is_needed() {
             // SAFETY: passed on.
             unsafe { self.update_prepared(segment, offset, length, zeroes) }
         } else {
             // SAFETY: `new` vouches for the planes, the caller for the stretch, and the loops are of
             // an instruction set that this processor has.
             unsafe { (self.loops.update)(&self.streams(offset), &segment.row, length) }
-        }
-        if segment.settles != 0 {
-            for number in 2..self.planes {
-                // SAFETY: as above.
-                unsafe { (self.loops.settle)(self.plane(number, offset), length) }
-            }
         }
     }
 
@@ -236,12 +234,17 @@ impl Arena {
             unsafe {
                 (self.loops.prepare)(&streams, &segment.preparation, prepared, count);
                 streams.g = prepared;
-                if segment.holds != 0 {
+                if segment.flags & HOLDS != 0 {
                     let held = (&raw mut parameters.0).cast::<u8>();
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
                 (self.loops.update)(&streams, &segment.row, count);
+                if segment.flags & SETTLES != 0 {
+                    for number in 2..self.planes {
+                        (self.loops.settle)(self.plane(number, at), count);
+                    }
+                }
                 if zeroes {
                     g.write_bytes(0, count * self.size);
                 }
