@@ -88,7 +88,7 @@ const NONE: Present = []
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
  * state costs as much as a part of an update; so rarely, it costs next to nothing.
  */
-const SETTLING = 128
+const SETTLING = 256
 
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
 interface Cohort {

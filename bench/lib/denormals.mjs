@@ -1,14 +1,14 @@
 // Dying gradients: once they are 0, moments decay into subnormal numbers, with which some processors
 // compute slowly, and there they would stay: ½ to 1 of the last place times β rounds back to itself.
 // 0.9·m stands still at 4 of the smallest numbers, 0.999·v below 500 of them. The library sets them to 0
-// at every 128th update; here are a run with such gradients as it is, and one in which the moments are
+// at every 256th update; here are a run with such gradients as it is, and one in which the moments are
 // put back each time, both against a run that is alive.
 import { engines } from '../../dist/index.js'
 import { measure, ratio, summary } from './measure.mjs'
 import { ours, planesOf, rules } from './subjects.mjs'
 
 const smallest = { float32: 2 ** -149, float64: 2 ** -1074 }
-const PERIOD = 128
+const PERIOD = 256
 
 /** Where each array of state stands still under these rules' options, in smallest numbers. */
 const stands = {
