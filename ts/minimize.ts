@@ -91,21 +91,18 @@ export function minimize(
   const given = whole.gradient?.bind(whole)
   const gradient = given ?? centralDifferences(value, optimizer.params)
   const { params, grads } = optimizer
+  // The same views at each call, and for most rules the parameters themselves.
+  const point = optimizer.lookahead()
   const before = params.slice()
   let iterations = 0
   let change = NaN
   let reason: MinimizeResult['reason'] = 'max-iterations'
   while (iterations < maxIterations) {
-    gradient(optimizer.lookahead(), grads)
+    if (point !== params) optimizer.lookahead()
+    gradient(point, grads)
     optimizer.step()
     iterations++
-    change = 0
-    for (let i = 0; i < params.length; i++) {
-      const moved = Math.abs(params[i] - before[i])
-      // Written so that a NaN stays, whatever follows; zeros of both signs are one here.
-      if (moved > change || Number.isNaN(moved)) change = moved
-      before[i] = params[i]
-    }
+    change = moved(params, before)
     if (!(change < Infinity)) {
       reason = 'non-finite'
       break
@@ -128,6 +125,17 @@ export function minimize(
     gradient: given ? 'given' : 'central-differences',
     engine: optimizer.engine,
   }
+}
+
+/** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
+function moved(x: FloatArray, before: FloatArray): number {
+  let largest = 0
+  for (let i = 0; i < x.length; i++) {
+    const now = x[i]
+    largest = Math.max(largest, Math.abs(now - before[i]))
+    before[i] = now
+  }
+  return largest
 }
 
 function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): FloatArray {

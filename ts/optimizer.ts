@@ -90,10 +90,25 @@ const NONE: Present = []
  */
 const SETTLING = 256
 
+/** The rule at an update, and what it wants done to gradients before. */
+interface Now {
+  readonly rule: At<SimpleRule>
+  readonly l2: number
+  /** −1 to climb. */
+  readonly sign: number
+  /** Whether subnormal numbers of the state may become 0. */
+  readonly settles: boolean
+}
+
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
 interface Cohort {
   readonly clock: Clock
   readonly segments: Segment[]
+  /** What its segments have been told; they are told again only when it changes. */
+  now: Now | null
+  scale: number
+  holds: boolean
+  settles: boolean
 }
 
 /**
@@ -136,7 +151,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly #wrap: (rule: SimpleRule) => Rule
   #rule: SimpleRule
   readonly #definition: Definition<SimpleRule>
-  #isScheduled: boolean
+  /** The rule with numbers alone; null where it has schedules, which differ at each update. */
+  #constant: Now | null
   #cohorts: readonly Cohort[] = []
   /** Whether the cohorts cover every tensor, as they do in most runs for good. */
   #complete = false
@@ -176,7 +192,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.#wrap = (changed) => (isDelayed ? delayedStart(delay, changed) : changed)
     this.#rule = simple
     this.#definition = definition
-    this.#isScheduled = isScheduledRule(simple)
+    this.#constant = this.#constantNow(simple)
     arena.zeroesGradients = zeroGrads
 
     this.params = this.#views(0)
@@ -233,13 +249,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   step(gradients?: Gradients<P>): void {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
-    const rule = this.#ruleNow('step')
+    const now = this.#now('step')
     this.#load(tensors)
     if (this.#clipNorm === Infinity) {
-      this.#advance(rule, 1)
+      this.#advance(now, 1)
     } else {
       this.#runner.sumSquares()
-      this.#advance(rule, this.#clipScale(tensors))
+      this.#advance(now, this.#clipScale(tensors))
     }
     this.#runner.step()
   }
@@ -258,16 +274,16 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
-    const rule = this.#ruleNow('stepAsync')
+    const now = this.#now('stepAsync')
     this.#load(tensors)
     const runner = this.#runner
     this.#isBusy = true
     try {
       if (this.#clipNorm === Infinity) {
-        this.#advance(rule, 1)
+        this.#advance(now, 1)
       } else {
         await (runner.sumSquaresAsync?.() ?? sumSquaresInSlices(this.#arena, runner))
-        this.#advance(rule, this.#clipScale(tensors))
+        this.#advance(now, this.#clipScale(tensors))
       }
       await (runner.stepAsync?.() ?? stepInSlices(this.#arena, runner))
     } finally {
@@ -302,31 +318,42 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   /** Counts the update and writes its coefficients; `clip` is the gradients' factor. */
-  #advance(rule: At<SimpleRule>, clip: number): void {
-    const scale = rule.maximize ? -clip : clip
-    const l2 = this.#definition.l2?.(rule) ?? 0
+  #advance(now: Now, clip: number): void {
+    const scale = now.sign * clip
     const cohorts = this.#cohorts
+    const { corrections } = this.#definition
     for (let c = 0; c < cohorts.length; c++) {
-      const { clock, segments } = cohorts[c]
+      const cohort = cohorts[c]
+      const { clock, segments } = cohort
       clock.t++
-      this.#definition.coefficients(rule, clock, segments[0].row)
       const holds = clock.t <= this.#delay
-      const settles = clock.t % SETTLING === 0 && this.#settles(rule)
-      for (let i = 0; i < segments.length; i++) {
-        if (i > 0) segments[i].row.set(segments[0].row)
-        segments[i].prepare(holds, settles, scale, this.#clipValue, l2)
+      const settles = now.settles && clock.t % SETTLING === 0
+      if (
+        now !== cohort.now ||
+        scale !== cohort.scale ||
+        holds !== cohort.holds ||
+        settles !== cohort.settles
+      ) {
+        this.#tell(cohort, now, scale, holds, settles)
       }
+      if (corrections === undefined) continue
+      const { row } = segments[0]
+      corrections(now.rule, clock, row)
+      for (let i = 1; i < segments.length; i++) segments[i].row.set(row)
     }
     this.#updates++
   }
 
-  /**
-   * Whether subnormal numbers of the state may become 0. Not where the root of a subnormal v would
-   * show beside ε, as it does without ε: there 0 for v means another step.
-   */
-  #settles(rule: At<SimpleRule>): boolean {
-    const eps = 'eps' in rule ? rule.eps : 1
-    return eps * eps >= smallestNormal[this.#arena.dtype]
+  /** Writes what does not depend on the update's number. */
+  #tell(cohort: Cohort, now: Now, scale: number, holds: boolean, settles: boolean): void {
+    for (const segment of cohort.segments) {
+      this.#definition.coefficients(now.rule, segment.row)
+      segment.prepare(holds, settles, scale, this.#clipValue, now.l2)
+    }
+    cohort.now = now
+    cohort.scale = scale
+    cohort.holds = holds
+    cohort.settles = settles
   }
 
   /** Sets all gradients in `grads` to 0. */
@@ -353,7 +380,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       throw new OptionError('set: options', expected, options)
     }
     this.#rule = changed
-    this.#isScheduled = isScheduledRule(changed)
+    this.#constant = this.#constantNow(changed)
   }
 
   /**
@@ -366,13 +393,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
     if (!this.#complete) this.#layOut(() => true)
-    const rule = this.#ruleNow('lookahead')
+    const { rule } = this.#now('lookahead')
     const arena = this.#arena
-    for (const { clock, segments } of this.#cohorts) {
-      for (const segment of segments) {
-        this.#definition.coefficients(rule, clock, segment.row)
+    for (const cohort of this.#cohorts) {
+      for (const segment of cohort.segments) {
+        this.#definition.coefficients(rule, segment.row)
         segment.prepare(false, false, 1, Infinity, 0)
       }
+      cohort.now = null
     }
     const zeroes = arena.zeroesGradients
     arena.zeroesGradients = false
@@ -392,12 +420,23 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   /** The rule with its schedules evaluated. */
-  #ruleNow(call: string): At<SimpleRule> {
-    if (!this.#isScheduled) return this.#rule as At<SimpleRule>
-    const rule = at(this.#definition, this.#rule, this.#updates)
+  #now(call: string): Now {
+    if (this.#constant !== null) return this.#constant
+    const now = this.#at(at(this.#definition, this.#rule, this.#updates))
     // A function may have started a step.
     this.#checkFree(call)
-    return rule
+    return now
+  }
+
+  #at(rule: At<SimpleRule>): Now {
+    // Not where the root of a subnormal v shows beside ε, as it does without ε: 0 for v is another step.
+    const eps = 'eps' in rule ? rule.eps : 1
+    const settles = eps * eps >= smallestNormal[this.#arena.dtype]
+    return { rule, l2: this.#definition.l2?.(rule) ?? 0, sign: rule.maximize ? -1 : 1, settles }
+  }
+
+  #constantNow(rule: SimpleRule): Now | null {
+    return isScheduledRule(rule) ? null : this.#at(rule as At<SimpleRule>)
   }
 
   /** min(1, norm/‖g‖), but NaN where a gradient is NaN, once the engine has written the sums. */
@@ -431,7 +470,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       }
       if (count === 0 || previous !== i - 1 || clock !== clocks[previous]) {
         first = i
-        const cohort = cohorts.get(clock) ?? { clock, segments: [] }
+        const cohort = cohorts.get(clock) ?? {
+          clock,
+          segments: [],
+          now: null,
+          scale: 1,
+          holds: false,
+          settles: false,
+        }
         cohorts.set(clock, cohort)
         cohort.segments.push(this.#arena.segment(count))
         count++

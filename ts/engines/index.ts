@@ -11,7 +11,7 @@ const all: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
 export const engineNames = Object.keys(all) as readonly EngineName[]
 
 /** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
-export const NATIVE_FROM = 512
+export const NATIVE_FROM = 128
 
 const MOST_THREADS = 256
 

@@ -5,14 +5,18 @@ import type { Engine, Forced, Runner } from './engine.js'
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): object
-  step(handle: object): void
+  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Attached
   stepAsync(handle: object): Promise<void>
-  sumSquares(handle: object): void
   sumSquaresAsync(handle: object): Promise<void>
   cores(): number
   instructionSets(): string[]
   kernels(): string[]
+}
+
+interface Attached {
+  step(): void
+  sumSquares(): void
+  readonly handle: object
 }
 
 /** The addon, or why there is none. */
@@ -56,15 +60,8 @@ export const native: Engine = {
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const bytes = arena.bytes()
-    const handle = addon.attach(bytes, kernel, threads, forced.instructionSet)
-    const runner: Runner & { readonly bytes: Uint8Array } = {
-      // The handle does not keep them alive.
-      bytes,
-      threads,
-      step: () => addon.step(handle),
-      sumSquares: () => addon.sumSquares(handle),
-    }
+    const { step, sumSquares, handle } = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
+    const runner: Runner = { threads, step, sumSquares }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory === null) return runner
     return {

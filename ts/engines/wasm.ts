@@ -60,13 +60,15 @@ export const wasm: Engine = {
     const exports = instantiate(module, memory)
     const handle = arena.handle(isLookahead(kernel) ? 1 : 0)
     if (!exports.attach(byteOffset, byteLength, kernel, handle)) throw new Error('this is no arena')
-    const check = (done: number) => {
-      if (!done) throw new Error('the arena was overwritten')
-    }
+    const overwritten = () => new Error('the arena was overwritten')
     return {
       threads: 1,
-      step: () => check(exports.step(handle)),
-      sumSquares: () => check(exports.sum_squares(handle)),
+      step() {
+        if (!exports.step(handle)) throw overwritten()
+      },
+      sumSquares() {
+        if (!exports.sum_squares(handle)) throw overwritten()
+      },
     }
   },
 }

@@ -57,10 +57,12 @@ export const adagradDefinition: Definition<Adagrad> = {
   kernel: () => 'Adagrad',
   state: () => ['s'],
   initialState: ({ initialAccumulator }) => initialAccumulator,
-  coefficients: ({ form, lr, lrDecay, eps }, { t }, row) => {
+  coefficients: ({ eps }, row) => {
+    row[2] = eps
+  },
+  corrections: ({ form, lr, lrDecay }, { t }, row) => {
     row[0] = lr / (1 + (t - 1) * lrDecay)
     row[1] = form === 'essay' ? 1 / t : 1
-    row[2] = eps
   },
   l2: ({ weightDecay }) => weightDecay,
 }

@@ -49,18 +49,13 @@ export const AmsGrad: Kernel =
     }
   }
 
-/** Writes the coefficients of Adam's kernels; RAdam's begin with them too. */
+/** Writes those coefficients of Adam's kernels that stay, of which RAdam's has some too. */
 export function writeAdam(
   row: Float64Array,
-  { beta1, beta2 }: { readonly beta1: number; readonly beta2: number },
+  { beta1, beta2, eps }: { readonly beta1: number; readonly beta2: number; readonly eps: number },
   decay: number,
-  c1: number,
-  c2: number,
-  eps: number,
 ): void {
   row[0] = decay
-  row[1] = c1
-  row[2] = c2
   row[3] = eps
   row[4] = beta1
   row[5] = 1 - beta1
@@ -68,18 +63,24 @@ export function writeAdam(
   row[7] = 1 - beta2
 }
 
-/** Adam's coefficients: c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
-export function biasCorrected(
-  rule: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly eps: number },
+/** Multiplies the next β₁ and β₂ into the clock's products. */
+export function countBetas(clock: Clock, beta1: number, beta2: number): void {
+  clock.product1 = positive(clock.product1 * beta1)
+  clock.product2 = positive(clock.product2 * beta2)
+}
+
+/** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
+const positive = (product: number): number => (product < 1e-300 ? 0 : product)
+
+/** Adam's c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂). */
+export function biasCorrections(
+  { lr, beta1, beta2 }: { readonly lr: number; readonly beta1: number; readonly beta2: number },
   clock: Clock,
-  decay: number,
   row: Float64Array,
 ): void {
-  clock.product1 *= rule.beta1
-  clock.product2 *= rule.beta2
-  const c1 = rule.lr / (1 - clock.product1)
-  const c2 = 1 / Math.sqrt(1 - clock.product2)
-  writeAdam(row, rule, decay, c1, c2, rule.eps)
+  countBetas(clock, beta1, beta2)
+  row[1] = lr / (1 - clock.product1)
+  row[2] = 1 / Math.sqrt(1 - clock.product2)
 }
 
 export const adamOptions = {
@@ -106,7 +107,8 @@ export const adamDefinition: Definition<Adam> = {
   },
   kernel: ({ amsgrad }) => (amsgrad ? 'AmsGrad' : 'Adam'),
   state: ({ amsgrad }) => (amsgrad ? ['m', 'v', 'largest'] : ['m', 'v']),
-  coefficients: (rule, clock, row) => biasCorrected(rule, clock, 1, row),
+  coefficients: (rule, row) => writeAdam(row, rule, 1),
+  corrections: biasCorrections,
   l2: ({ weightDecay }) => weightDecay,
 }
 

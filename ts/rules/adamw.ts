@@ -1,4 +1,4 @@
-import { type Adam, adamDefinition, biasCorrected } from './adam.js'
+import { type Adam, adamDefinition, biasCorrections, writeAdam } from './adam.js'
 import { type Definition, describe, type Options } from './rule.js'
 
 /** AdamW's description; see {@link adamw}. */
@@ -12,7 +12,8 @@ export const adamwDefinition: Definition<AdamW> = {
   defaults: { ...adamDefinition.defaults, weightDecay: 1e-2 },
   kernel: ({ amsgrad }) => (amsgrad ? 'AmsGrad' : 'Adam'),
   state: ({ amsgrad }) => (amsgrad ? ['m', 'v', 'largest'] : ['m', 'v']),
-  coefficients: (rule, clock, row) => biasCorrected(rule, clock, 1 - rule.lr * rule.weightDecay, row),
+  coefficients: (rule, row) => writeAdam(row, rule, 1 - rule.lr * rule.weightDecay),
+  corrections: biasCorrections,
 }
 
 /**

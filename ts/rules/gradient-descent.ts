@@ -23,7 +23,7 @@ export const gradientDescentDefinition: Definition<GradientDescent> = {
   defaults: { lr: 1e-3, maximize: false },
   kernel: () => 'GradientDescent',
   state: () => [],
-  coefficients: ({ lr }, _, row) => {
+  coefficients: ({ lr }, row) => {
     row[0] = lr
   },
 }

@@ -34,7 +34,7 @@ export const momentumDefinition: Definition<Momentum> = {
   defaults: { lr: 1e-3, momentum: 0.9, maximize: false },
   kernel: () => 'Momentum',
   state: () => ['v'],
-  coefficients: ({ lr, momentum }, _, row) => {
+  coefficients: ({ lr, momentum }, row) => {
     row[0] = lr
     row[1] = momentum
   },

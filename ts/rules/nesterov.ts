@@ -51,7 +51,7 @@ export const nesterovDefinition: Definition<Nesterov> = {
   defaults: { lr: 1e-3, momentum: 0.9, form: 'reparametrised', maximize: false },
   kernel: ({ form }) => (form === 'shifted' ? 'Momentum' : 'Nesterov'),
   state: ({ form }) => (form === 'shifted' ? ['v', 'point'] : ['v']),
-  coefficients: ({ lr, momentum }, _, row) => {
+  coefficients: ({ lr, momentum }, row) => {
     row[0] = lr
     row[1] = momentum
     row[2] = 1 + momentum

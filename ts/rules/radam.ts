@@ -1,5 +1,5 @@
 import type { Scheduled } from '../schedules.js'
-import { adamOptions, writeAdam } from './adam.js'
+import { adamOptions, countBetas, writeAdam } from './adam.js'
 import { atLeast, type Definition, describe, flag, type Kernel, type Options, oneOf } from './rule.js'
 
 /** RAdam's description; see {@link radam}. */
@@ -61,10 +61,11 @@ export const radamDefinition: Definition<RAdam> = {
   },
   kernel: () => 'RAdam',
   state: () => ['m', 'v'],
-  coefficients: (rule, clock, row) => {
-    const { form, lr, beta2, eps, threshold } = rule
-    clock.product1 *= rule.beta1
-    clock.product2 *= beta2
+  coefficients: (rule, row) => {
+    writeAdam(row, rule, rule.decoupledWeightDecay ? 1 - rule.lr * rule.weightDecay : 1)
+  },
+  corrections: ({ form, lr, beta1, beta2, threshold }, clock, row) => {
+    countBetas(clock, beta1, beta2)
     const bias1 = 1 - clock.product1
     const bias2 = 1 - clock.product2
     const rhoInf = 2 / (1 - beta2) - 1
@@ -76,9 +77,8 @@ export const radamDefinition: Definition<RAdam> = {
       : 1
     // Torch adds ε to √v as it is, Optax to √v̂.
     const uncorrected = rectified && form === 'torch'
-    const c1 = (lr * r * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
-    const c2 = uncorrected ? 1 : 1 / Math.sqrt(bias2)
-    writeAdam(row, rule, rule.decoupledWeightDecay ? 1 - lr * rule.weightDecay : 1, c1, c2, eps)
+    row[1] = (lr * r * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
+    row[2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
     row[8] = rectified ? 0 : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),

@@ -69,13 +69,15 @@ export const rmspropDefinition: Definition<RmsProp> = {
   },
   kernel: ({ momentum }) => (momentum === 0 ? 'RmsProp' : 'RmsPropMomentum'),
   state: ({ momentum }) => (momentum === 0 ? ['v'] : ['v', 'b']),
-  coefficients: ({ form, lr, alpha, eps, momentum }, { t }, row) => {
-    const kept = form === 'essay' && t === 1 ? 0 : alpha
+  coefficients: ({ lr, eps, momentum }, row) => {
     row[0] = lr
-    row[1] = kept
-    row[2] = 1 - kept
     row[3] = eps
     row[4] = momentum
+  },
+  corrections: ({ form, alpha }, { t }, row) => {
+    const kept = form === 'essay' && t === 1 ? 0 : alpha
+    row[1] = kept
+    row[2] = 1 - kept
   },
   l2: ({ weightDecay }) => weightDecay,
 }

@@ -47,8 +47,10 @@ export interface Definition<R extends { readonly name: string }> {
   readonly state: (rule: R) => readonly string[]
   /** What the first array of state starts from; 0 by default. */
   readonly initialState?: (rule: R) => number
-  /** Writes the kernel's coefficients for the update `clock.t` into `row`. */
-  readonly coefficients: (rule: At<R>, clock: Clock, row: Float64Array) => void
+  /** Writes the kernel's coefficients, or those that are the same at every update, into `row`. */
+  readonly coefficients: (rule: At<R>, row: Float64Array) => void
+  /** Writes those that differ at the update `clock.t`, after the others. */
+  readonly corrections?: (rule: At<R>, clock: Clock, row: Float64Array) => void
   /** λ of a decay that is added to the gradient. */
   readonly l2?: (rule: At<R>) => number
 }

@@ -56,9 +56,11 @@ export const sgdDefinition: Definition<Sgd> = {
   kernel: ({ momentum, nesterov }) =>
     momentum === 0 ? 'GradientDescent' : nesterov ? 'SgdNesterov' : 'SgdMomentum',
   state: ({ momentum }) => (momentum === 0 ? [] : ['b']),
-  coefficients: ({ lr, momentum, dampening }, { t }, row) => {
+  coefficients: ({ lr, momentum }, row) => {
     row[0] = lr
     row[1] = momentum
+  },
+  corrections: ({ dampening }, { t }, row) => {
     row[2] = t === 1 ? 1 : 1 - dampening
   },
   l2: ({ weightDecay }) => weightDecay,
