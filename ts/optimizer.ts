@@ -87,7 +87,7 @@ const NONE: Present = []
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
  * state costs as much as a part of an update; so rarely, it costs next to nothing. A power of 2, for &:
- * % would be a tenth of a step of two parameters.
+ * % was a tenth of a step of two parameters.
  */
 const SETTLING = 256
 
