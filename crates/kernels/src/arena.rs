@@ -18,7 +18,12 @@ const BLOCK: usize = 512;
 
 /// What `ts/arena.ts` must have as well: to be raised with any change of the layout, or of the order
 /// of a rule's coefficients.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
+
+/// State is collected, but the parameters stay (a delayed start).
+const HOLDS: u32 = 1;
+/// Afterwards, subnormal numbers of the state become +0.
+const SETTLES: u32 = 2;
 
 #[repr(C)]
 struct Header {
@@ -53,8 +58,8 @@ struct Tensor {
 struct Segment {
     offset: u32,
     length: u32,
-    /// Not 0: state is collected, but the parameters stay (a delayed start).
-    holds: u32,
+    /// [`HOLDS`], [`SETTLES`], both or none.
+    flags: u32,
     _unused: u32,
     preparation: Preparation,
     row: [f64; MAX_COEFFICIENTS],
@@ -110,6 +115,7 @@ pub struct Arena {
     first_plane: usize,
     plane_distance: usize,
     plane_length: usize,
+    planes: usize,
     tensors: usize,
     size: usize,
     loops: Loops,
@@ -157,6 +163,7 @@ impl Arena {
             first_plane: header.first_plane as usize * LINE,
             plane_distance: header.plane_distance as usize * LINE,
             plane_length: header.plane_length as usize,
+            planes,
             tensors: header.tensors as usize,
             size: header.size as usize,
             loops,
@@ -259,7 +266,7 @@ impl Arena {
     /// readable for as many numbers, rounded up to a line.
     unsafe fn update(&self, segment: &Segment, offset: usize, length: usize, gradient: *const u8) {
         let zeroes = self.header().zeroes != 0;
-        if segment.holds != 0 || zeroes || segment.preparation.is_needed() {
+        if segment.flags != 0 || zeroes || segment.preparation.is_needed() {
             // SAFETY: passed on.
             unsafe { self.update_prepared(segment, offset, length, gradient, zeroes) }
         } else {
@@ -297,12 +304,17 @@ impl Arena {
                 streams.g = gradient.add(done * self.size);
                 (self.loops.prepare)(&streams, &segment.preparation, prepared, count);
                 streams.g = prepared;
-                if segment.holds != 0 {
+                if segment.flags & HOLDS != 0 {
                     let held = (&raw mut parameters.0).cast::<u8>();
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
                 (self.loops.update)(&streams, &segment.row, count);
+                if segment.flags & SETTLES != 0 {
+                    for number in 2..self.planes {
+                        (self.loops.settle)(self.plane(number, offset + done), count);
+                    }
+                }
                 if zeroes {
                     own.write_bytes(0, count * self.size);
                 }
@@ -367,11 +379,14 @@ impl Arena {
 
     /// The planes from the element at `offset` on.
     fn streams(&self, offset: usize) -> Streams {
-        // Wrapping: a rule without that much state never looks there.
-        let plane = |number: usize| {
-            self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
-        };
+        let plane = |number| self.plane(number, offset);
         Streams { theta: plane(0), g: plane(1), state: [plane(2), plane(3), plane(4)] }
+    }
+
+    /// The plane of that number from the element at `offset` on.
+    fn plane(&self, number: usize, offset: usize) -> *mut u8 {
+        // Wrapping: a rule without that much state never looks there.
+        self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
     }
 
     fn header(&self) -> &Header {

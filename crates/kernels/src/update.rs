@@ -1,4 +1,5 @@
-//! The loops around a rule: over its elements, and over what is wanted of a gradient before.
+//! The loops around a rule: over its elements, over what is wanted of a gradient before, and now and
+//! then over its state afterwards.
 
 use crate::rules::{MAX_COEFFICIENTS, MAX_STATE, Rule, State};
 use crate::vector::{Scalar, Vector};
@@ -122,6 +123,20 @@ pub unsafe fn prepare<V: Vector>(
             l2.if_zero(clipped, decayed).store(prepared.add(at));
         }
         at += V::LANES;
+    }
+}
+
+/// Sets subnormal numbers to +0. Moments whose gradient stays 0 would decay to a subnormal number
+/// that rounds back to itself and stand there, and many processors compute with those slowly.
+#[inline(always)]
+pub fn settle<T: Scalar>(state: &mut [T]) {
+    // Many lines have none, and are not written.
+    for line in state.chunks_mut(64) {
+        if line.iter().fold(false, |any, x| any | x.is_subnormal()) {
+            for x in line.iter_mut().filter(|x| x.is_subnormal()) {
+                *x = T::from_f64(0.0);
+            }
+        }
     }
 }
 
