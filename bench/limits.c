@@ -5,6 +5,7 @@
 // matters: compilers fuse even intrinsics. A job is made once, with its addresses, and then run by its
 // number, so that a call costs as little as the addon's own.
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -226,6 +227,37 @@ static napi_value call_run(napi_env env, napi_info info) {
   return NULL;
 }
 
+static void *run_part(void *job) {
+  ((const Job *)job)->run(job);
+  return NULL;
+}
+
+/// runOn(job, threads): once, in as many parts as threads; they are started anew for each call.
+static napi_value call_run_on(napi_env env, napi_info info) {
+  napi_value given[2];
+  arguments(env, info, given, 2);
+  const Job *job = &jobs[(uint32_t)number(env, given[0])];
+  enum { MOST = 64 };
+  Job parts[MOST];
+  pthread_t threads[MOST];
+  size_t count = (size_t)number(env, given[1]), lines = job->bytes / 64, first = 0;
+  if (count < 1 || count > MOST) count = 1;
+  for (size_t k = 0; k < count; k++) {
+    size_t next = lines * (k + 1) / count;
+    parts[k] = *job;
+    parts[k].bytes = (next - first) * 64;
+    for (int s = 0; s < STREAMS; s++) parts[k].stream[s] = job->stream[s] + first * 64;
+    first = next;
+  }
+  size_t started = 1;
+  for (; started < count; started++)
+    if (pthread_create(&threads[started], NULL, run_part, &parts[started]) != 0) break;
+  for (size_t k = started; k < count; k++) run_part(&parts[k]);
+  run_part(&parts[0]);
+  for (size_t k = 1; k < started; k++) pthread_join(threads[k], NULL);
+  return NULL;
+}
+
 static void release(napi_env env, void *data, void *hint) {
   (void)env, (void)hint;
   free(data);
@@ -259,6 +291,7 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   export(env, exports, "width", call_width);
   export(env, exports, "job", call_job);
   export(env, exports, "run", call_run);
+  export(env, exports, "runOn", call_run_on);
   export(env, exports, "memory", call_memory);
   return exports;
 }

@@ -11,7 +11,8 @@ script(async () => {
   const program = new Command('npm run bench --')
     .description('How fast the engines are here, against what the machine allows.')
     .option('--targets', 'the wanted ratios instead of the table of engines')
-    .option('--denormals', 'what subnormal moments cost instead')
+    .option('--denormals', 'what dead gradients and subnormal moments cost instead')
+    .option('--threading', 'what two threads and stepAsync give instead')
     .option('--quick', 'a selection, within a minute')
     .option('--only <words>', 'rules, dtypes, sizes or engines: adam,float32,1000x1000,native', (list) =>
       list.split(','),
@@ -48,6 +49,11 @@ script(async () => {
     name = 'denormals'
     const { measureDenormals } = await import('./lib/denormals.mjs')
     result = measureDenormals(shared)
+    text = report.describeDenormals(result, machine)
+  } else if (options.threading) {
+    name = 'threading'
+    const { measureThreading } = await import('./lib/threading.mjs')
+    result = await measureThreading(shared)
     text = report.describeTargets(result, machine)
   } else {
     const { measureEngines } = await import('./lib/engines.mjs')

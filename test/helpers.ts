@@ -56,6 +56,12 @@ export function snapshot(optimizer: {
   return inBits({ updates, rule, params, grads, state })
 }
 
+/** The same without `grads`, which `step(gradients)` leaves as an engine likes. */
+export function outcome(optimizer: { updates: number; rule: unknown; params: unknown; state: unknown }) {
+  const { updates, rule, params, state } = optimizer
+  return inBits({ updates, rule, params, state })
+}
+
 /** The cases that are a rule of numbers alone: not delayed, scheduled, clipped or zeroing. */
 export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: SimpleRule][] => {
   const values = [...Object.values(options), ...Object.values(rule)]

@@ -217,7 +217,7 @@ describe('garbage collection', () => {
       const drop = () => {
         const arena = new Arena('float32', [3_000_000], 2)
         arena.setSegment(0, 0, 0)
-        arena.segment(0).prepare(false, 1, Infinity, 0)
+        arena.segment(0).prepare(false, false, 1, Infinity, 0)
         arena.segmentCount = 1
         const { handle } = addon.attach(arena.bytes(), 0, 2)
         addon.stepAsync(handle).then(() => done++)

@@ -10,13 +10,21 @@ import type { FloatArray } from './rules/rule.js'
 
 export type Dtype = 'float32' | 'float64'
 
+/** Smaller numbers have fewer bits: they are subnormal. 2⁻¹²⁶ and 2⁻¹⁰²². */
+export const smallestNormal: Readonly<Record<Dtype, number>> = {
+  float32: 1.1754943508222875e-38,
+  float64: 2.2250738585072014e-308,
+}
+
 /** What arena.rs must have as well; see there. */
-const LAYOUT = 1
+const LAYOUT = 2
 /** Sizes in float64; a whole number takes half of one. */
 const HEADER = 5
 const TENSOR = 2
 const COEFFICIENTS = 10
 const SEGMENT = 5 + COEFFICIENTS
+const HOLDS = 1
+const SETTLES = 2
 /** Engines may keep something of this size with an arena: for its rule, and for its lookahead. */
 const HANDLE = 8
 const HANDLES = 2
@@ -192,7 +200,12 @@ export class Segment {
 
   /** Whether state is collected, but the parameters stay. */
   get holds(): boolean {
-    return this.#integers[2] !== 0
+    return (this.#integers[2] & HOLDS) !== 0
+  }
+
+  /** Whether afterwards subnormal numbers of the state become +0. */
+  get settles(): boolean {
+    return (this.#integers[2] & SETTLES) !== 0
   }
 
   /** The gradient's factor. */
@@ -224,8 +237,8 @@ export class Segment {
   }
 
   /** Sets what happens around the rule. */
-  prepare(holds: boolean, scale: number, limit: number, l2: number): void {
-    this.#integers[2] = holds ? 1 : 0
+  prepare(holds: boolean, settles: boolean, scale: number, limit: number, l2: number): void {
+    this.#integers[2] = (holds ? HOLDS : 0) | (settles ? SETTLES : 0)
     this.#floats[2] = scale
     this.#floats[3] = limit
     this.#floats[4] = l2

@@ -4,13 +4,18 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { diagnose } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import { engineNames, engines, requestedEngine } from './engines/index.js'
-import { AntigradError, EngineError } from './errors.js'
+import { AntigradError, EngineError, OptionError } from './errors.js'
+import { bowl, type ObjectiveName, objectives, type Point, rosenbrock } from './objectives/index.js'
+import { obstacle, writer } from './plot/file.js'
 import { entrantNames, MAX_ITERATIONS, race, ruleOptions, type Settings } from './race.js'
-import { describeDiagnosis, describeEngines, describeRace } from './report.js'
+import { describeDiagnosis, describeEngines, describeOptions, describeRace } from './report.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 const DISAGREEMENT = 1
 const MISUSE = 2
+
+/** Rules to be drawn unless others are asked for. */
+const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
 const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
 
@@ -48,40 +53,87 @@ const raceCommand = program
   .option('--from <x,y>', 'where to start', parsePoint, [-1.5, 2])
   .addOption(new Option('--rule <name...>', 'only these rules').choices(entrantNames))
   .addOption(new Option('--engine <name...>', 'only these engines').choices(engineNames))
-  .addOption(
-    new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
-  )
-  .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
-  .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 50_000)
   .option('--json', 'print JSON and nothing else')
-  .optionsGroup('Options of rules (all chosen rules must have them):')
-  .addHelpText(
-    'after',
-    `\nExit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
-  )
+  .option('--plot <file>', 'draw the paths too, into this .svg or .png', parseFile)
+addRunOptions(raceCommand)
+raceCommand.addHelpText(
+  'after',
+  `\nExit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
+)
 
-for (const [name, rules] of ruleOptions) {
-  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
-  const option = new Option(
-    `--${flag} ${isSwitch ? '[true|false]' : '<value>'}`,
-    [...rules.keys()].join(', '),
+const plotCommand = program
+  .command('plot')
+  .summary('draw the paths that rules take down a function, as SVG or PNG')
+  .description(
+    "Each rule minimises a function of two variables; the picture has the function's contours at " +
+      'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
   )
-  raceCommand.addOption(option.argParser(parseValue))
+  .requiredOption(
+    '-o, --output <file>',
+    'where the picture goes: a name that ends in .svg or .png',
+    parseFile,
+  )
+  .addOption(
+    new Option('--function <name>', 'what to minimise')
+      .choices(Object.keys(objectives).map(inKebabCase))
+      .default('rosenbrock'),
+  )
+  .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
+  .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
+  .addOption(new Option('--rule <name...>', 'these rules').choices(entrantNames).default(PLOTTED))
+addRunOptions(plotCommand)
+plotCommand.addHelpText(
+  'after',
+  `
+Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
+have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
+
+  antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
+
+Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
+)
+
+/** What `race` and `plot` have in common. */
+function addRunOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
+    )
+    .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
+    .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 50_000)
+    .optionsGroup('Options of rules (all chosen rules must have them):')
+  for (const [name, rules] of ruleOptions) {
+    const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
+    const option = new Option(
+      `--${inKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
+      [...rules.keys()].join(', '),
+    )
+    command.addOption(option.argParser(parseValue))
+  }
 }
 
-raceCommand.action((options: Record<string, unknown>) => {
+type RunSettings = Omit<Settings, 'engines' | 'from'>
+
+/** The settings that `race` and `plot` have in common. */
+function runSettings({ rule, dtype, tolerance, maxIterations, ...others }: Record<string, unknown>) {
+  const overrides = Object.fromEntries(Object.entries(others).filter(([name]) => ruleOptions.has(name)))
+  return { rules: rule ?? entrantNames, overrides, dtype, tolerance, maxIterations } as RunSettings
+}
+
+raceCommand.action(async (options: Record<string, unknown>) => {
   const report = engines()
-  const settings = {
-    rules: options.rule ?? entrantNames,
-    overrides: Object.fromEntries(Object.entries(options).filter(([name]) => ruleOptions.has(name))),
+  const settings: Settings = {
+    ...runSettings(options),
     engines: chooseEngines(options.engine as EngineName[] | undefined, report),
-    from: options.from,
-    dtype: options.dtype,
-    tolerance: options.tolerance,
-    maxIterations: options.maxIterations,
-  } as Settings
-  const finishes = race(settings, showProgress)
+    from: options.from as Point,
+  }
+  const file = options.plot as string | undefined
+  const write = file === undefined ? null : await writer(file)
+  const picture =
+    write && new (await import('./plot/picture.js')).Picture('Rosenbrock', rosenbrock(), settings.from)
+  const finishes = race(settings, showProgress, (finish, path) =>
+    picture?.add({ ...finish, options: describeOptions(finish), path }),
+  )
   showProgress('')
   const sameBits = finishes.every((finish) => finish.sameBits)
   if (options.json) {
@@ -92,6 +144,7 @@ raceCommand.action((options: Record<string, unknown>) => {
   } else {
     console.log(`${describeRace(finishes, settings.engines)}\n\n${describeEngines(report)}`)
   }
+  if (picture) write?.(picture.toSvg())
   if (sameBits) return
   process.exitCode = DISAGREEMENT
   for (const { name, engines: laps } of finishes) {
@@ -100,6 +153,29 @@ raceCommand.action((options: Record<string, unknown>) => {
         say(`${name}: ${engine} differs from ${settings.engines[0]} at update ${differsAt}`)
     }
   }
+})
+
+plotCommand.action(async (options: Record<string, unknown>) => {
+  const name = options.function as string
+  const condition = options.condition as number | undefined
+  if (condition !== undefined && name !== 'bowl') {
+    throw new OptionError('--condition', 'no value without --function bowl', condition)
+  }
+  const objective =
+    condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })
+  const write = await writer(options.output as string)
+  const { plot } = await import('./plot/plot.js')
+  const svg = plot(
+    {
+      ...runSettings(options),
+      objective,
+      title: titleOf(name) + (condition === undefined ? '' : ` of condition ${condition}`),
+      from: (options.from as Point | undefined) ?? objective.start,
+    },
+    showProgress,
+  )
+  showProgress('')
+  write(svg)
 })
 
 /** The engines that were asked for, or all that are available. */
@@ -119,6 +195,18 @@ function showProgress(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
 }
 
+function inKebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function titleOf(name: string): string {
+  return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+}
+
+function inCamelCase(name: string): string {
+  return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
+}
+
 /** A number or a boolean where it reads as one, else the text; the rule says whether it will do. */
 function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
@@ -129,6 +217,12 @@ function parsePoint(text: string): number[] {
   const point = text.split(',').map(parseValue)
   if (point.length === 2 && point.every(Number.isFinite)) return point as number[]
   throw new InvalidArgumentError('Expected two finite numbers, as in 0.5,-2.')
+}
+
+function parseFile(text: string): string {
+  const problem = obstacle(text)
+  if (problem === null) return text
+  throw new InvalidArgumentError(problem)
 }
 
 function parseTolerance(text: string): number {
@@ -151,7 +245,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  program.parse()
+  await program.parseAsync()
 } catch (thrown) {
   showProgress('')
   if (thrown instanceof AntigradError) say(thrown.message)

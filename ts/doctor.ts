@@ -5,7 +5,7 @@ import { Arena, type Dtype } from './arena.js'
 import type { EngineName } from './engines/engine.js'
 import { engines } from './engines/index.js'
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
-import { entrantRules } from './race.js'
+import { enter } from './race.js'
 
 /** How a rule came out on an engine where it differs from TypeScript. */
 export interface Difference {
@@ -56,7 +56,7 @@ function selfTest() {
   if (report.wasm.available) others.push({ engine: 'wasm' })
   const nameOf = ({ engine, instructionSet }: OptimizerOptions) =>
     [engine, instructionSet].filter(Boolean).join(' ')
-  const rules = entrantRules()
+  const rules = enter()
   const differences: Difference[] = []
   for (const { name, rule, clip } of rules) {
     for (const dtype of ['float32', 'float64'] as const) {

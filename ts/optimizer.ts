@@ -1,4 +1,4 @@
-import { Arena, type Segment } from './arena.js'
+import { Arena, type Segment, smallestNormal } from './arena.js'
 import type { EngineName, Runner } from './engines/engine.js'
 import { choose, requestedEngine, requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
@@ -18,7 +18,7 @@ import {
   unflatten,
   type Views,
 } from './tensors.js'
-import { lengthOf } from './typed-arrays.js'
+import { bufferOf, lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -84,12 +84,21 @@ const ALL: Present = []
 /** A step without any gradient. */
 const NONE: Present = []
 
+/**
+ * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
+ * state costs as much as a part of an update; so rarely, it costs next to nothing. A power of 2, for &:
+ * % was a tenth of a step of two parameters.
+ */
+const SETTLING = 256
+
 /** The rule at an update, and what it wants done to gradients before. */
 interface Now {
   readonly rule: At<SimpleRule>
   readonly l2: number
   /** −1 to climb. */
   readonly sign: number
+  /** Whether subnormal numbers of the state may become 0. */
+  readonly settles: boolean
 }
 
 /** The segments whose tensors have had the same updates, and so get the same coefficients. */
@@ -100,6 +109,7 @@ interface Cohort {
   now: Now | null
   scale: number
   holds: boolean
+  settles: boolean
 }
 
 /**
@@ -231,7 +241,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /**
    * One update, in place.
    *
-   * @param gradients in the shape of the parameters, which are copied and not kept. A tensor whose
+   * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
    * gradient is missing or null is skipped, and its count of updates stands still. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
@@ -241,14 +251,18 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
     const now = this.#now('step')
-    this.#load(tensors)
+    const runner = this.#runner
+    const { stepFrom = null, sumSquaresFrom = null } = this.#mayLend(tensors) ? runner : {}
+    this.#load(tensors, stepFrom === null)
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
-      this.#runner.sumSquares()
+      if (sumSquaresFrom === null) runner.sumSquares()
+      else sumSquaresFrom(tensors)
       this.#advance(now, this.#clipScale(tensors))
     }
-    this.#runner.step()
+    if (stepFrom === null) runner.step()
+    else stepFrom(tensors)
   }
 
   /**
@@ -266,7 +280,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
     const now = this.#now('stepAsync')
-    this.#load(tensors)
+    this.#load(tensors, true)
     const runner = this.#runner
     this.#isBusy = true
     try {
@@ -293,8 +307,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return found.some((gradient) => gradient !== undefined) ? found : NONE
   }
 
-  /** Copies gradients into the arena and makes the segments of the tensors that have one. */
-  #load(tensors: Present): void {
+  /** Whether an engine that can reads these gradients where they are: not what the step writes. */
+  #mayLend(tensors: Present): boolean {
+    if (tensors === ALL || this.#runner.stepFrom === undefined) return false
+    const { buffer } = this.#arena.region
+    return tensors.every((gradient) => gradient === undefined || bufferOf(gradient) !== buffer)
+  }
+
+  /** Makes the segments of the tensors that have a gradient, and copies those into the arena. */
+  #load(tensors: Present, copies: boolean): void {
     if (tensors === ALL) {
       if (!this.#complete) this.#layOut(() => true)
       return
@@ -303,7 +324,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     for (let i = 0; i < tensors.length; i++) {
       const gradient = tensors[i]
       if (gradient === undefined) missing++
-      else this.#gradients[i].set(gradient)
+      else if (copies) this.#gradients[i].set(gradient)
     }
     if (missing > 0 || !this.#complete) this.#layOut((tensor) => tensors[tensor] !== undefined)
   }
@@ -318,8 +339,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       const { clock, segments } = cohort
       clock.t++
       const holds = clock.t <= this.#delay
-      if (now !== cohort.now || scale !== cohort.scale || holds !== cohort.holds) {
-        this.#tell(cohort, now, scale, holds)
+      const settles = (clock.t & (SETTLING - 1)) === 0 && now.settles
+      if (
+        now !== cohort.now ||
+        scale !== cohort.scale ||
+        holds !== cohort.holds ||
+        settles !== cohort.settles
+      ) {
+        this.#tell(cohort, now, scale, holds, settles)
       }
       if (corrections === undefined) continue
       const { row } = segments[0]
@@ -330,14 +357,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   /** Writes what does not depend on the update's number. */
-  #tell(cohort: Cohort, now: Now, scale: number, holds: boolean): void {
+  #tell(cohort: Cohort, now: Now, scale: number, holds: boolean, settles: boolean): void {
     for (const segment of cohort.segments) {
       this.#definition.coefficients(now.rule, segment.row)
-      segment.prepare(holds, scale, this.#clipValue, now.l2)
+      segment.prepare(holds, settles, scale, this.#clipValue, now.l2)
     }
     cohort.now = now
     cohort.scale = scale
     cohort.holds = holds
+    cohort.settles = settles
   }
 
   /** Sets all gradients in `grads` to 0. */
@@ -382,7 +410,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     for (const cohort of this.#cohorts) {
       for (const segment of cohort.segments) {
         this.#definition.coefficients(rule, segment.row)
-        segment.prepare(false, 1, Infinity, 0)
+        segment.prepare(false, false, 1, Infinity, 0)
       }
       cohort.now = null
     }
@@ -413,7 +441,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   #at(rule: At<SimpleRule>): Now {
-    return { rule, l2: this.#definition.l2?.(rule) ?? 0, sign: rule.maximize ? -1 : 1 }
+    // Not where the root of a subnormal v shows beside ε, as it does without ε: 0 for v is another step.
+    const eps = 'eps' in rule ? rule.eps : 1
+    const settles = eps * eps >= smallestNormal[this.#arena.dtype]
+    return { rule, l2: this.#definition.l2?.(rule) ?? 0, sign: rule.maximize ? -1 : 1, settles }
   }
 
   #constantNow(rule: SimpleRule): Now | null {
@@ -451,7 +482,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       }
       if (count === 0 || previous !== i - 1 || clock !== clocks[previous]) {
         first = i
-        const cohort = cohorts.get(clock) ?? { clock, segments: [], now: null, scale: 1, holds: false }
+        const cohort = cohorts.get(clock) ?? {
+          clock,
+          segments: [],
+          now: null,
+          scale: 1,
+          holds: false,
+          settles: false,
+        }
         cohorts.set(clock, cohort)
         cohort.segments.push(this.#arena.segment(count))
         count++

@@ -60,13 +60,23 @@ const entrants: readonly Entrant[] = [
 
 export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
 
-/** Each entrant's rule, and how its gradients are clipped. */
-export function entrantRules(): { name: string; rule: Rule; clip: Clip }[] {
-  return entrants.map((entrant) => ({
-    name: entrant.name,
-    rule: make(entrant, {}),
-    clip: entrant.clip ?? {},
-  }))
+/** A rule as it runs, and how its gradients are clipped. */
+export interface Entry {
+  readonly name: string
+  readonly rule: Rule
+  readonly clip: Clip
+}
+
+/**
+ * Entrants by name, in the list's order.
+ *
+ * @param overrides options that replace those of each of them
+ * @throws OptionError where a rule has no option of that name or not that value
+ */
+export function enter(names = entrantNames, overrides: Settings['overrides'] = {}): Entry[] {
+  return entrants
+    .filter(({ name }) => names.includes(name))
+    .map((entrant) => ({ name: entrant.name, rule: make(entrant, overrides), clip: entrant.clip ?? {} }))
 }
 
 /** Every option of any rule, with its definition in each rule that has it. */
@@ -103,14 +113,24 @@ export interface Lap {
   readonly differsAt: number | null
 }
 
-/** How a rule did, on the first engine where engines differ. */
-export interface Finish {
+/** An entry, for people and JSON. */
+export interface Profile {
   readonly name: string
   readonly rule: SimpleRule['name']
   /** All of the rule's options. */
   readonly options: Readonly<Record<string, unknown>>
   readonly delayedStart: number
   readonly clip: Clip
+}
+
+export function profile({ name, rule, clip }: Entry): Profile {
+  const { simple, delay } = unwrap(rule)
+  const { name: ruleName, ...options } = simple
+  return { name, rule: ruleName, options, delayedStart: delay, clip }
+}
+
+/** How a rule did, on the first engine where engines differ. */
+export interface Finish extends Profile {
   readonly iterations: number
   readonly reason: string
   readonly x: readonly [number, number]
@@ -131,21 +151,27 @@ const objective = rosenbrock()
  * Runs the race.
  *
  * @param onProgress is told what runs next
+ * @param onFinish is shown each path on the first engine, x and y in turn, from the start on; it is not kept
  * @throws OptionError where a rule has no option of that name or not that value, or
  * `maxIterations` is too large; EngineError where an engine cannot run
  */
-export function race(settings: Settings, onProgress: (what: string) => void = () => {}): Finish[] {
+export function race(
+  settings: Settings,
+  onProgress: (what: string) => void = () => {},
+  onFinish: (finish: Finish, path: Float64Array) => void = () => {},
+): Finish[] {
   const { rules, overrides, maxIterations } = settings
   if (!(maxIterations <= MAX_ITERATIONS)) {
     throw new OptionError('maxIterations', `at most ${MAX_ITERATIONS}`, maxIterations)
   }
-  const entered = entrants.filter(({ name }) => rules.includes(name))
   // All are made before the first one runs, so that a bad option is found at once.
-  const ready = entered.map((entrant) => ({ entrant, rule: make(entrant, overrides) }))
-  const path = new Float64Array(2 * maxIterations)
-  return ready.map(({ entrant, rule }, i) => {
-    onProgress(`${entrant.name} (${i + 1} of ${ready.length})`)
-    return run(entrant, rule, settings, path)
+  const entries = enter(rules, overrides)
+  const path = new Float64Array(2 * (maxIterations + 1))
+  return entries.map((entry, i) => {
+    onProgress(`${entry.name} (${i + 1} of ${entries.length})`)
+    const finish = run(entry, settings, path)
+    onFinish(finish, path.subarray(0, 2 * (finish.iterations + 1)))
+    return finish
   })
 }
 
@@ -160,12 +186,14 @@ function make({ rule, options, delay }: Entrant, overrides: Settings['overrides'
   return delay === undefined ? rule(changed) : delayedStart(delay, rule(changed))
 }
 
-function run({ name, clip = {} }: Entrant, rule: Rule, settings: Settings, path: Float64Array): Finish {
+function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
+  const { rule, clip } = entry
   const { engines, from, dtype, tolerance, maxIterations } = settings
+  path.set(from)
   const results = engines.map((engine, number) => {
     let differsAt: number | null = null
     const visit = (x: ArrayLike<number>, iteration: number) => {
-      const at = 2 * (iteration - 1)
+      const at = 2 * iteration
       if (number === 0) path.set(x, at)
       else if (!Object.is(path[at], x[0]) || !Object.is(path[at + 1], x[1])) differsAt ??= iteration
     }
@@ -182,16 +210,10 @@ function run({ name, clip = {} }: Entrant, rule: Rule, settings: Settings, path:
     const lap = { nanosecondsPerUpdate: times[i], iterations, reason, differsAt: differsAt ?? stoppedApart }
     return [engines[i], lap]
   })
-  const { simple, delay } = unwrap(rule)
-  const { name: ruleName, ...options } = simple
   const [x, y] = first.x
   const [[x0, y0]] = objective.minima(2)
   return {
-    name,
-    rule: ruleName,
-    options,
-    delayedStart: delay,
-    clip,
+    ...profile(entry),
     iterations: first.iterations,
     reason: first.reason,
     x: [x, y],

@@ -3,7 +3,7 @@
 import Table from 'cli-table3'
 import type { Diagnosis } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
-import type { Finish } from './race.js'
+import type { Finish, Profile } from './race.js'
 import { definitions } from './rules/index.js'
 import { isSchedule } from './schedules.js'
 
@@ -49,7 +49,7 @@ Times are of one update, lookahead() and step() with the gradient in place, with
 }
 
 /** The learning rate and what is not as the rule has it by default. */
-function describeOptions({ rule, options, clip, delayedStart }: Finish): string {
+export function describeOptions({ rule, options, clip, delayedStart }: Profile): string {
   const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
   const told = Object.entries(options)
     .filter(([name, value]) => name === 'lr' || value !== defaults[name])

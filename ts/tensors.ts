@@ -111,7 +111,14 @@ export function match(
       throw new TensorError(path, `a list of ${shape.length} gradients`, gradients)
     }
     for (let i = 0; i < shape.length; i++) {
-      match(shape[i] as Shape, gradients[i], tensors, found, `${path}.${i}`)
+      const child = shape[i] as Shape
+      // A path is only made where it may be needed: there can be thousands of tensors.
+      const gradient: unknown = gradients[i]
+      if (typeof child === 'number' && fits(gradient, tensors[child] as FloatArray)) {
+        found[child] = gradient
+      } else {
+        match(child, gradient, tensors, found, `${path}.${i}`)
+      }
     }
     return
   }
@@ -130,14 +137,17 @@ export function match(
   }
 }
 
+function fits(gradient: unknown, tensor: FloatArray): gradient is FloatArray {
+  if (typeOf(gradient) !== typeOf(tensor)) return false
+  const length = lengthOf(gradient as FloatArray)
+  return length === tensor.length && (length > 0 || !isDetached(gradient as FloatArray))
+}
+
 function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
-  const { length } = tensor
-  const expected = typeOf(tensor)
-  if (typeOf(gradient) === expected && lengthOf(gradient as FloatArray) === length) {
-    if (length > 0 || !isDetached(gradient as FloatArray)) return gradient as FloatArray
-  }
+  if (fits(gradient, tensor)) return gradient
   const detached = isFloatArray(gradient) && isDetached(gradient)
-  throw new TensorError(path, `a ${expected} of length ${length}`, detached ? 'a detached one' : gradient)
+  const expected = `a ${typeOf(tensor)} of length ${tensor.length}`
+  throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
 }
 
 /** Maps, promises and their like: they look like records without names, and are mistakes. */

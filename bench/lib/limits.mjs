@@ -8,7 +8,15 @@ const source = fileURLToPath(new URL('../limits.c', import.meta.url))
 const folder = fileURLToPath(new URL('../../target/bench/', import.meta.url))
 const addon = `${folder}limits.node`
 
-const flags = ['-O3', '-ffp-contract=off', '-fPIC', '-shared', '-fvisibility=hidden', '-Wno-unknown-pragmas']
+const flags = [
+  '-O3',
+  '-ffp-contract=off',
+  '-fPIC',
+  '-shared',
+  '-pthread',
+  '-fvisibility=hidden',
+  '-Wno-unknown-pragmas',
+]
 
 /** What limits.c exports and which compiler made it; or the reason why it is not there. */
 export function loadLimits() {

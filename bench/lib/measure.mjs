@@ -1,5 +1,6 @@
 // How the bench measures. A subject is { name, call }, or { name, call, run } where `run(times)` does
-// with one call what `call` would do in `times` calls.
+// with one call what `call` would do in `times` calls, or { name, call, timed } where `timed()` does
+// some calls with something in between and says how many nanoseconds one took.
 //
 // Everything in a comparison is measured in rounds: each subject once a round, one behind the other, in
 // an order that turns around from round to round. A ratio is taken within a round, so that what slows
@@ -24,6 +25,10 @@ export class Sampler {
 
   /** Finds how many calls a sample needs, and lets the compiler see them. */
   calibrate() {
+    if (this.subject.timed) {
+      this.by = 'itself'
+      return this
+    }
     // The shortest of three: first calls are slow until the engine's compilers have seen them.
     const elapsed = () => Math.min(...[1, 2, 3].map(() => batch(this.subject, this.count)))
     let last = elapsed()
@@ -46,6 +51,7 @@ export class Sampler {
   /** One sample: nanoseconds a call. The call before it brings the caches into their usual state. */
   sample() {
     this.subject.call()
+    if (this.by === 'itself') return this.subject.timed()
     if (this.by !== 'benchmark.js') return batch(this.subject, this.count) / this.count
     this.benchmark.reset().run()
     const { error, stats } = this.benchmark

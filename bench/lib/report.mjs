@@ -105,6 +105,23 @@ export function describeTargets({ rows, skipped }, machine) {
   return [sentence(machine), '', table(head, body), '', note, ...left].join('\n')
 }
 
+export function describeDenormals({ rows, parameters }, machine) {
+  const head = [
+    'rule',
+    'dtype',
+    'engine',
+    '× if left subnormal',
+    '× as it is',
+    'ns a parameter: alive, left, as it is',
+  ]
+  const body = rows.map(({ rule, dtype, engine, subnormal, settled, perParameter }) => [
+    ...[rule, dtype, engine, interval(subnormal, 2), interval(settled, 2)],
+    perParameter.map((x) => x.toFixed(digitsOf(x))).join(', '),
+  ])
+  const note = `Runs of ${parameters} parameters whose gradients have died, against one that is alive.`
+  return [sentence(machine), '', table(head, body), '', note].join('\n')
+}
+
 /** An interval that tells little: something else was at work on the machine. */
 const isWide = ({ median, low, high }) => high - low > 0.2 * median
 

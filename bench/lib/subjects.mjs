@@ -72,7 +72,10 @@ export function planesOf({ optimizer }) {
   return [optimizer.params, ...Object.values(state), optimizer.grads]
 }
 
-/** The pass over an optimizer's own memory; streams in whole lines, as an arena has them. */
+/**
+ * The pass over an optimizer's own memory; streams in whole lines, as an arena has them. `on(threads)`
+ * is the same on several threads.
+ */
 export function pass(limits, subject) {
   const planes = planesOf(subject)
   return job(limits, 'pass', 0, planes.length - 1, planes, planes[0])
@@ -86,6 +89,7 @@ function job(limits, name, kind, writes, streams, row) {
     streams,
     row,
     call: () => limits.run(number, 1),
+    on: (threads) => ({ name: `${name}, ${threads} threads`, call: () => limits.runOn(number, threads) }),
     inC: {
       name: `${name}, in C`,
       streams,

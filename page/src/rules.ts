@@ -17,7 +17,7 @@ import {
   sgd,
   warmup,
 } from 'antigrad'
-import { entrantRules } from '../../dist/race.js'
+import { enter } from '../../dist/race.js'
 import { definitions } from '../../dist/rules/index.js'
 import type { Option } from '../../dist/rules/rule.js'
 
@@ -109,7 +109,7 @@ function make(rule: RuleName, options: object): SimpleRule {
 
 /** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
 export function suggested(rule: RuleName): Entry {
-  const found = entrantRules().find((entrant) => entrant.rule.name === rule)
+  const found = enter().find((entry) => entry.rule.name === rule)
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
 

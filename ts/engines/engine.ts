@@ -1,4 +1,5 @@
 import type { Arena } from '../arena.js'
+import type { FloatArray } from '../rules/rule.js'
 
 /** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
@@ -9,7 +10,13 @@ export interface Runner {
   step(): void
   /** Writes the sum of squares of each tensor's gradient into the arena. */
   sumSquares(): void
-  /** The same off the main thread, where the engine can; the arena must be left alone meanwhile. */
+  /**
+   * The same with gradients that lie elsewhere, by tensor and undefined for those that have none, where
+   * the engine can read them there and this arena's are worth it.
+   */
+  readonly stepFrom?: (gradients: readonly (FloatArray | undefined)[]) => void
+  readonly sumSquaresFrom?: (gradients: readonly (FloatArray | undefined)[]) => void
+  /** `step` and `sumSquares` off the main thread, where the engine can; the arena must be left alone meanwhile. */
   readonly stepAsync?: () => Promise<void>
   readonly sumSquaresAsync?: () => Promise<void>
   /** On how many threads it runs. */

@@ -1,22 +1,29 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
+import type { FloatArray } from '../rules/rule.js'
 import type { Engine, Forced, Runner } from './engine.js'
+
+/** Gradients by tensor, in the caller's memory. */
+type Lent = readonly (FloatArray | undefined)[]
+
+/** Updates the arena that it was made for. */
+interface Step {
+  (): void
+  /** The arena, for the addon's other functions. */
+  readonly handle: object
+}
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Attached
+  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Step
+  stepFrom(handle: object, gradients: Lent): void
+  sumSquares(handle: object, gradients?: Lent): void
   stepAsync(handle: object): Promise<void>
   sumSquaresAsync(handle: object): Promise<void>
   cores(): number
   instructionSets(): string[]
   kernels(): string[]
-}
-
-interface Attached {
-  step(): void
-  sumSquares(): void
-  readonly handle: object
 }
 
 /** The addon, or why there is none. */
@@ -43,6 +50,9 @@ function load(): Loaded {
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
 const BYTES_A_THREAD = 1 << 21
 
+/** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
+const LENT_FROM = 256
+
 /** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
 export const native: Engine = {
   name: 'native',
@@ -60,8 +70,13 @@ export const native: Engine = {
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const { step, sumSquares, handle } = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
-    const runner: Runner = { threads, step, sumSquares }
+    const step = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
+    const { handle } = step
+    const lent = arena.planeLength >= LENT_FROM * arena.tensorCount && {
+      stepFrom: (gradients: Lent) => addon.stepFrom(handle, gradients),
+      sumSquaresFrom: (gradients: Lent) => addon.sumSquares(handle, gradients),
+    }
+    const runner: Runner = { threads, step, sumSquares: () => addon.sumSquares(handle), ...lent }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory === null) return runner
     return {

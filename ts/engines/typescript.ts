@@ -1,4 +1,4 @@
-import { type Arena, type Dtype, SQUARES_BLOCK } from '../arena.js'
+import { type Arena, type Dtype, SQUARES_BLOCK, smallestNormal } from '../arena.js'
 import { kernelNames, kernels } from '../rules/kernels.js'
 import type { FloatArray, Loop, Round } from '../rules/rule.js'
 import { kernels as kernels64 } from '../rules-float64/kernels.js'
@@ -30,6 +30,7 @@ export const typescript: Engine = {
   report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
   attach(arena: Arena, kernel: number) {
     const { f } = dtypes[arena.dtype]
+    const least = smallestNormal[arena.dtype]
     const loop = loopOf(kernel, arena.dtype)
     const theta = arena.plane(0)
     const g = arena.plane(1)
@@ -73,6 +74,7 @@ export const typescript: Engine = {
             moving = held
           }
           loop(moving, gradient, state, row, from, to)
+          if (segment.settles) settle(state, from, to, least)
           if (zeroes) g.fill(0, from, to)
         }
       },
@@ -84,6 +86,15 @@ export const typescript: Engine = {
       },
     }
   },
+}
+
+/** Sets subnormal numbers to +0; update.rs says why. */
+function settle(state: readonly FloatArray[], from: number, to: number, least: number): void {
+  for (const array of state) {
+    for (let i = from; i < to; i++) {
+      if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
+    }
+  }
 }
 
 const STRIPES = 16

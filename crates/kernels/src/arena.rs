@@ -18,7 +18,12 @@ const BLOCK: usize = 512;
 
 /// What `ts/arena.ts` must have as well: to be raised with any change of the layout, or of the order
 /// of a rule's coefficients.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
+
+/// State is collected, but the parameters stay (a delayed start).
+const HOLDS: u32 = 1;
+/// Afterwards, subnormal numbers of the state become +0.
+const SETTLES: u32 = 2;
 
 #[repr(C)]
 struct Header {
@@ -53,8 +58,8 @@ struct Tensor {
 struct Segment {
     offset: u32,
     length: u32,
-    /// Not 0: state is collected, but the parameters stay (a delayed start).
-    holds: u32,
+    /// [`HOLDS`], [`SETTLES`], both or none.
+    flags: u32,
     _unused: u32,
     preparation: Preparation,
     row: [f64; MAX_COEFFICIENTS],
@@ -65,16 +70,28 @@ pub struct Piece {
     number: usize,
     offset: usize,
     length: usize,
+    /// Where its gradient is, if that is not the arena's.
+    lent: Option<*const u8>,
 }
 
+// SAFETY: what lends a gradient says that threads may read it, see `step_pieces`.
+unsafe impl Sync for Piece {}
+
 impl Piece {
-    /// Segment or tensor `number` in pieces of `most` elements; the last may be shorter.
-    fn split(number: usize, offset: u32, length: u32, most: usize) -> impl Iterator<Item = Self> {
-        let end = offset as usize + length as usize;
-        let starts = (offset as usize..end).step_by(most);
-        starts.map(move |offset| Self { number, offset, length: most.min(end - offset) })
+    /// The stretch in pieces of `most` elements, of which the last may be shorter.
+    fn split(self, most: usize, size: usize) -> impl Iterator<Item = Self> {
+        let Self { number, offset, length, lent } = self;
+        (0..length).step_by(most).map(move |done| Self {
+            number,
+            offset: offset + done,
+            length: most.min(length - done),
+            lent: lent.map(|gradient| gradient.wrapping_add(done * size)),
+        })
     }
 }
+
+/// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
+pub type Lent<'a> = Option<&'a [*const u8]>;
 
 /// A buffer for a block of either dtype.
 #[repr(align(64))]
@@ -98,6 +115,7 @@ pub struct Arena {
     first_plane: usize,
     plane_distance: usize,
     plane_length: usize,
+    planes: usize,
     tensors: usize,
     size: usize,
     loops: Loops,
@@ -145,6 +163,7 @@ impl Arena {
             first_plane: header.first_plane as usize * LINE,
             plane_distance: header.plane_distance as usize * LINE,
             plane_length: header.plane_length as usize,
+            planes,
             tensors: header.tensors as usize,
             size: header.size as usize,
             loops,
@@ -160,6 +179,11 @@ impl Arena {
         if fits { Ok(arena) } else { Err(Fault("the planes do not fit")) }
     }
 
+    /// Whether a gradient of `length` numbers of `size` bytes is right for tensor `number`.
+    pub fn takes(&self, number: usize, size: usize, length: usize) -> bool {
+        number < self.tensors && size == self.size && length == self.tensor(number).length as usize
+    }
+
     /// Updates every segment in place.
     pub fn step(&self) -> Result<(), Fault> {
         let segments = self.segments()?;
@@ -167,19 +191,36 @@ impl Arena {
             self.check(segment.offset, segment.length)?;
         }
         for segment in segments {
+            let (offset, length) = (segment.offset as usize, segment.length as usize);
             // SAFETY: just checked.
-            unsafe { self.update(segment, segment.offset as usize, segment.length as usize) };
+            unsafe { self.update(segment, offset, length, self.streams(offset).g) };
         }
         Ok(())
     }
 
     /// The same step in pieces of about `most` elements, for [`Self::step_piece`].
-    pub fn step_pieces(&self, most: usize) -> Result<Vec<Piece>, Fault> {
+    pub fn step_pieces(&self, most: usize, lent: Lent) -> Result<Vec<Piece>, Fault> {
         let most = most.next_multiple_of(LINE);
         let mut pieces = Vec::new();
+        let mut tensor = 0;
         for (number, segment) in self.segments()?.iter().enumerate() {
             self.check(segment.offset, segment.length)?;
-            pieces.extend(Piece::split(number, segment.offset, segment.length, most));
+            let (offset, length) = (segment.offset as usize, segment.length as usize);
+            let Some(lent) = lent else {
+                pieces.extend(Piece { number, offset, length, lent: None }.split(most, self.size));
+                continue;
+            };
+            // Segments are in the tensors' order, and each is some tensors in a row.
+            while tensor < self.tensors && (self.tensor(tensor).offset as usize) < offset + length {
+                let Tensor { offset, length, .. } = *self.tensor(tensor);
+                self.check(offset, length)?;
+                let (offset, length) = (offset as usize, length as usize);
+                let gradient = lent.get(tensor).copied().filter(|gradient| !gradient.is_null());
+                if gradient.is_some() {
+                    pieces.extend(Piece { number, offset, length, lent: gradient }.split(most, self.size));
+                }
+                tensor += 1;
+            }
         }
         Ok(pieces)
     }
@@ -187,25 +228,54 @@ impl Arena {
     /// Updates one piece in place. Any threads may do so with different ones: they do not overlap.
     ///
     /// # Safety
-    /// The piece must be of this arena's `step_pieces`, the header unchanged since, and no other
-    /// thread may have the same.
+    /// The piece must be of this arena's `step_pieces`, the header and what was lent unchanged since,
+    /// and no other thread may have the same.
     pub unsafe fn step_piece(&self, piece: &Piece) {
-        let segments = self.segments().unwrap_or_default();
+        let segment = &self.segments().unwrap_or_default()[piece.number];
+        let &Piece { offset, length, .. } = piece;
         // SAFETY: `step_pieces` checked it.
-        unsafe { self.update(&segments[piece.number], piece.offset, piece.length) };
+        unsafe {
+            match piece.lent {
+                None => self.update(segment, offset, length, self.streams(offset).g),
+                Some(gradient) => self.update_lent(segment, offset, length, gradient),
+            }
+        }
+    }
+
+    /// A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
+    ///
+    /// # Safety
+    /// As for `update`, but `gradient` need only have `length` numbers.
+    unsafe fn update_lent(&self, segment: &Segment, offset: usize, length: usize, gradient: *const u8) {
+        let rest = length % (LINE / self.size);
+        let whole = length - rest;
+        let mut last = [0_u64; LINE / 8];
+        let last = last.as_mut_ptr().cast::<u8>();
+        // SAFETY: passed on; what is copied is shorter than a line.
+        unsafe {
+            self.update(segment, offset, whole, gradient);
+            if rest > 0 {
+                last.copy_from_nonoverlapping(gradient.add(whole * self.size), rest * self.size);
+                self.update(segment, offset + whole, rest, last);
+            }
+        }
     }
 
     /// # Safety
-    /// The stretch must be of the segment, which must have passed `check`.
-    unsafe fn update(&self, segment: &Segment, offset: usize, length: usize) {
+    /// The stretch must be of the segment, which must have passed `check`, and `gradient` must be
+    /// readable for as many numbers, rounded up to a line.
+    unsafe fn update(&self, segment: &Segment, offset: usize, length: usize, gradient: *const u8) {
         let zeroes = self.header().zeroes != 0;
-        if segment.holds != 0 || zeroes || segment.preparation.is_needed() {
+        if segment.flags != 0 || zeroes || segment.preparation.is_needed() {
             // SAFETY: passed on.
-            unsafe { self.update_prepared(segment, offset, length, zeroes) }
+            unsafe { self.update_prepared(segment, offset, length, gradient, zeroes) }
         } else {
             // SAFETY: `new` vouches for the planes, the caller for the stretch, and the loops are of
             // an instruction set that this processor has.
-            unsafe { (self.loops.update)(&self.streams(offset), &segment.row, length) }
+            unsafe {
+                let streams = Streams { g: gradient, ..self.streams(offset) };
+                (self.loops.update)(&streams, &segment.row, length)
+            }
         }
     }
 
@@ -214,27 +284,39 @@ impl Arena {
     /// # Safety
     /// As for `update`.
     #[inline(never)]
-    unsafe fn update_prepared(&self, segment: &Segment, offset: usize, length: usize, zeroes: bool) {
-        let mut gradient = Scratch([0.0; BLOCK]);
+    unsafe fn update_prepared(
+        &self,
+        segment: &Segment,
+        offset: usize,
+        length: usize,
+        gradient: *const u8,
+        zeroes: bool,
+    ) {
+        let mut block = Scratch([0.0; BLOCK]);
         let mut parameters = Scratch([0.0; BLOCK]);
-        let end = offset + length;
-        for at in (offset..end).step_by(BLOCK) {
-            let count = BLOCK.min(end - at);
-            let mut streams = self.streams(at);
-            let g = streams.g.cast_mut();
-            let prepared = (&raw mut gradient.0).cast::<u8>();
+        for done in (0..length).step_by(BLOCK) {
+            let count = BLOCK.min(length - done);
+            let mut streams = self.streams(offset + done);
+            let own = streams.g.cast_mut();
+            let prepared = (&raw mut block.0).cast::<u8>();
             // SAFETY: as in `update`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
+                streams.g = gradient.add(done * self.size);
                 (self.loops.prepare)(&streams, &segment.preparation, prepared, count);
                 streams.g = prepared;
-                if segment.holds != 0 {
+                if segment.flags & HOLDS != 0 {
                     let held = (&raw mut parameters.0).cast::<u8>();
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
                 (self.loops.update)(&streams, &segment.row, count);
+                if segment.flags & SETTLES != 0 {
+                    for number in 2..self.planes {
+                        (self.loops.settle)(self.plane(number, offset + done), count);
+                    }
+                }
                 if zeroes {
-                    g.write_bytes(0, count * self.size);
+                    own.write_bytes(0, count * self.size);
                 }
             }
         }
@@ -257,12 +339,18 @@ impl Arena {
     }
 
     /// The same sums in pieces, for [`Self::square_piece`]: the blocks that are added in order.
-    pub fn square_pieces(&self) -> Result<Vec<Piece>, Fault> {
+    pub fn square_pieces(&self, lent: Lent) -> Result<Vec<Piece>, Fault> {
         let mut pieces = Vec::new();
         for number in 0..self.tensors {
             let Tensor { offset, length, .. } = *self.tensor(number);
             self.check(offset, length)?;
-            pieces.extend(Piece::split(number, offset, length, reduce::BLOCK));
+            let (offset, length) = (offset as usize, length as usize);
+            let gradient = lent.map(|lent| lent.get(number).copied().unwrap_or(std::ptr::null()));
+            // What is missing has no part in the sum.
+            if gradient.is_none_or(|gradient| !gradient.is_null()) {
+                let tensor = Piece { number, offset, length, lent: gradient };
+                pieces.extend(tensor.split(reduce::BLOCK, self.size));
+            }
         }
         Ok(pieces)
     }
@@ -270,10 +358,13 @@ impl Arena {
     /// The sum of the squares of one piece of the gradients.
     ///
     /// # Safety
-    /// The piece must be of this arena's `square_pieces`.
+    /// The piece must be of this arena's `square_pieces`, and what was lent unchanged since.
     pub unsafe fn square_piece(&self, piece: &Piece) -> f64 {
         // SAFETY: `square_pieces` checked it.
-        unsafe { (self.loops.sum_of_squares)(self.streams(piece.offset).g, piece.length) }
+        unsafe {
+            let gradient = piece.lent.unwrap_or(self.streams(piece.offset).g);
+            (self.loops.sum_of_squares)(gradient, piece.length)
+        }
     }
 
     /// Adds up what `square_piece` gave for each of `pieces`, in their order, into the table.
@@ -288,11 +379,14 @@ impl Arena {
 
     /// The planes from the element at `offset` on.
     fn streams(&self, offset: usize) -> Streams {
-        // Wrapping: a rule without that much state never looks there.
-        let plane = |number: usize| {
-            self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
-        };
+        let plane = |number| self.plane(number, offset);
         Streams { theta: plane(0), g: plane(1), state: [plane(2), plane(3), plane(4)] }
+    }
+
+    /// The plane of that number from the element at `offset` on.
+    fn plane(&self, number: usize, offset: usize) -> *mut u8 {
+        // Wrapping: a rule without that much state never looks there.
+        self.base.wrapping_add(self.first_plane + number * self.plane_distance + offset * self.size)
     }
 
     fn header(&self) -> &Header {

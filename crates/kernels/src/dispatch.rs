@@ -8,6 +8,7 @@ use crate::{reduce, update};
 pub type Update = unsafe fn(&Streams, &[f64; MAX_COEFFICIENTS], usize);
 pub type Prepare = unsafe fn(&Streams, &Preparation, *mut u8, usize);
 pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
+pub type Settle = unsafe fn(*mut u8, usize);
 
 /// What runs for one rule, dtype and instruction set.
 #[derive(Clone, Copy)]
@@ -17,6 +18,7 @@ pub struct Loops {
     pub update: Update,
     pub prepare: Prepare,
     pub sum_of_squares: SumOfSquares,
+    pub settle: Settle,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +35,7 @@ macro_rules! loops {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (all three): called only after `InstructionSet::is_available` said yes, and
+            // SAFETY (all four): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `update` and `reduce` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, R: Rule>(
@@ -59,6 +61,11 @@ macro_rules! loops {
                 reduce::sum_of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn settle<T: Scalar>(from: *mut u8, length: usize) {
+                update::settle(unsafe { std::slice::from_raw_parts_mut(from.cast::<T>(), length) })
+            }
+
             pub fn of<R: Rule>(dtype: Dtype) -> Loops {
                 match dtype {
                     Dtype::Float32 => Loops {
@@ -66,12 +73,14 @@ macro_rules! loops {
                         update: run::<$f32, R>,
                         prepare: prepare::<$f32>,
                         sum_of_squares: squares::<f32>,
+                        settle: settle::<f32>,
                     },
                     Dtype::Float64 => Loops {
                         state: R::STATE,
                         update: run::<$f64, R>,
                         prepare: prepare::<$f64>,
                         sum_of_squares: squares::<f64>,
+                        settle: settle::<f64>,
                     },
                 }
             }

@@ -1,4 +1,5 @@
-//! The loops around a rule: over its elements, and over what is wanted of a gradient before.
+//! The loops around a rule: over its elements, over what is wanted of a gradient before, and now and
+//! then over its state afterwards.
 
 use crate::rules::{MAX_COEFFICIENTS, MAX_STATE, Rule, State};
 use crate::vector::{Scalar, Vector};
@@ -29,8 +30,8 @@ pub unsafe fn update<V: Vector, R: Rule>(
     let theta = streams.theta.cast::<V::Scalar>();
     let g = streams.g.cast::<V::Scalar>();
     let state = [streams.state[0].cast(), streams.state[1].cast(), streams.state[2].cast()];
-    // A cache line at a time, so that short vectors have several in flight.
-    let line = 64 / size_of::<V::Scalar>();
+    // A cache line at a time, or two vectors, so that several are in flight.
+    let line = (64 / size_of::<V::Scalar>()).max(2 * V::LANES);
     let mut at = 0;
     // SAFETY: the caller vouches for the arrays up to the end of the last vector.
     unsafe {
@@ -122,6 +123,20 @@ pub unsafe fn prepare<V: Vector>(
             l2.if_zero(clipped, decayed).store(prepared.add(at));
         }
         at += V::LANES;
+    }
+}
+
+/// Sets subnormal numbers to +0. Moments whose gradient stays 0 would decay to a subnormal number
+/// that rounds back to itself and stand there, and many processors compute with those slowly.
+#[inline(always)]
+pub fn settle<T: Scalar>(state: &mut [T]) {
+    // Many lines have none, and are not written.
+    for line in state.chunks_mut(64) {
+        if line.iter().fold(false, |any, x| any | x.is_subnormal()) {
+            for x in line.iter_mut().filter(|x| x.is_subnormal()) {
+                *x = T::from_f64(0.0);
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 const LINE: usize = 64;
 /// In 32-bit whole numbers: a header, a tensor and a segment.
 const HEADER: usize = 10;
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 const TENSOR: usize = 4;
 const SEGMENT: usize = 30;
 const PLANES: usize = 5;
@@ -21,6 +21,7 @@ struct Job {
     limit: f64,
     l2: f64,
     holds: bool,
+    settles: bool,
     zeroes: bool,
     row: [f64; 10],
 }
@@ -62,7 +63,8 @@ impl Memory {
             let tensor = HEADER + number * TENSOR;
             memory.integers()[tensor..tensor + 4].copy_from_slice(&[place[0], place[1], 0, 0]);
             let segment = memory.segment(number);
-            let integers = [place[0], place[1], u32::from(job.holds), 0];
+            let flags = u32::from(job.holds) | u32::from(job.settles) << 1;
+            let integers = [place[0], place[1], flags, 0];
             memory.integers()[segment..segment + 4].copy_from_slice(&integers);
             let floats = [job.scale, job.limit, job.l2].into_iter().chain(job.row);
             for (k, x) in floats.enumerate() {
@@ -141,6 +143,7 @@ const PLAIN: Job = Job {
     limit: f64::INFINITY,
     l2: 0.0,
     holds: false,
+    settles: false,
     zeroes: false,
     row: [0.5, 0.25, 0.125, 1e-3, 0.9, 0.1, 0.99, 0.01, 0.0, 0.0],
 };
@@ -164,9 +167,10 @@ fn job() -> impl Strategy<Value = Job> {
     let scale = select(vec![1.0, -1.0, 0.3, f64::NAN]);
     let limit = select(vec![f64::INFINITY, 0.5, 1e-60]);
     let l2 = select(vec![0.0, 0.1, 1e-60]);
-    (row, any::<[bool; 3]>(), scale, limit, l2).prop_map(|(row, [plain, holds, zeroes], scale, limit, l2)| {
-        let prepared = Job { scale, limit, l2, holds, zeroes, row };
-        if plain { Job { row, ..PLAIN } } else { prepared }
+    let flags = any::<[bool; 4]>();
+    (row, flags, scale, limit, l2).prop_map(|(row, [plain, holds, settles, zeroes], scale, limit, l2)| {
+        let prepared = Job { scale, limit, l2, holds, settles, zeroes, row };
+        if plain { Job { row, settles, ..PLAIN } } else { prepared }
     })
 }
 
@@ -205,6 +209,44 @@ proptest! {
                         let (ours, theirs) = (memory.bits(plane, 0, i), expected.bits(plane, 0, i));
                         prop_assert_eq!(ours, theirs, "{}, plane {}, index {}", &place, plane, i);
                     }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn settling_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
+    let kept = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, -f64::INFINITY, f64::NAN];
+    for (size, normal, smallest) in
+        [(4, f64::from(f32::MIN_POSITIVE), 2f64.powi(-149)), (8, f64::MIN_POSITIVE, 5e-324)]
+    {
+        let subnormal = [smallest, -smallest, normal - smallest, smallest - normal, normal / 2.0];
+        let kept = [&kept[..], &[normal, -normal, normal + smallest]].concat();
+        // Past a block that is prepared at once; with numbers that are alone in their line, too.
+        for (length, set) in
+            [0, 1, 63, 64, 65, 200, 513, 1100].iter().flat_map(|&n| sets().map(move |s| (n, s)))
+        {
+            for every in [1, 3, 97] {
+                let mut memory = Memory::new(size, &[length], &Job { settles: true, ..PLAIN });
+                let is_subnormal = |plane: usize, i: usize| (plane + i).is_multiple_of(every);
+                let number = |plane: usize, i: usize| {
+                    let list = if is_subnormal(plane, i) { &subnormal[..] } else { &kept };
+                    list[i / every % list.len()]
+                };
+                let places: Vec<_> =
+                    (0..PLANES).flat_map(|plane| (0..length).map(move |i| (plane, i))).collect();
+                places.iter().for_each(|&(plane, i)| memory.set(plane, 0, i, number(plane, i)));
+                let mut before = memory.clone();
+                // A rule that has no state, so that all of it is left to settling.
+                let arena = memory.arena(kernel("GradientDescent"), set).expect("it fits");
+                arena.step().expect("it fits");
+                assert!(memory.outside() == before.outside(), "{size} bytes, {}, {length}", set.name());
+                for &(plane, i) in places.iter().filter(|(plane, _)| *plane > 0) {
+                    let settles = plane > 1 && is_subnormal(plane, i);
+                    let expected = if settles { 0 } else { before.bits(plane, 0, i) };
+                    let place = format!("{size} bytes, {}, plane {plane}, {i} of {length}", set.name());
+                    assert_eq!(memory.bits(plane, 0, i), expected, "{place}");
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 
+mod bound;
+mod lent;
 mod pool;
 mod weak;
 
@@ -7,10 +9,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use antigrad_kernels::{Arena, Fault, InstructionSet, rules};
-use napi::bindgen_prelude::{
-    AsyncTask, External, Function, FunctionCallContext, JsObjectValue, Object, Uint8ArraySlice,
-};
-use napi::{Env, Error, JsValue, Property, Result, Task};
+use bound::Callable;
+use lent::Lent;
+use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint8ArraySlice};
+use napi::{Env, Error, Property, Result, Task};
 use napi_derive::napi;
 use pool::Pool;
 use weak::Weak;
@@ -44,19 +46,27 @@ struct Steps {
     bytes: Weak,
 }
 
-/// What is done with an arena.
-type What = fn(&Steps) -> std::result::Result<(), Fault>;
+/// What is done with an arena, and with the gradients that are lent for it.
+type What = fn(&Steps, Option<&[*const u8]>) -> std::result::Result<(), Fault>;
 
-/// What JavaScript has of an arena for calls on another thread, which hold the same.
+/// What JavaScript has of an arena; a call on another thread holds the same.
 pub struct Handle(Arc<Steps>);
 
 impl Handle {
+    /// The steps, if the arena's bytes are still there.
+    fn steps(&self) -> Result<&Arc<Steps>> {
+        if self.0.bytes.is_alive() { Ok(&self.0) } else { Err(Error::from_reason("the arena is gone")) }
+    }
+
+    fn call(&self, what: What, lent: Option<Lent>) -> Result<()> {
+        let steps = self.steps()?;
+        lent.iter().try_for_each(|lent| lent.check(&steps.arena))?;
+        what(steps, lent.as_ref().map(|lent| lent.pointers.as_slice())).map_err(reason)
+    }
+
     /// Keeps the bytes alive until the call has run.
-    fn call(&self, what: What) -> Result<AsyncTask<Call>> {
-        let steps = self.0.clone();
-        if !steps.bytes.is_alive() {
-            return Err(Error::from_reason("the arena is gone"));
-        }
+    fn call_async(&self, what: What) -> Result<AsyncTask<Call>> {
+        let steps = self.steps()?.clone();
         steps.bytes.hold()?;
         Ok(AsyncTask::new(Call { steps, what }))
     }
@@ -65,10 +75,8 @@ impl Handle {
 /// The arena in `bytes`, whose header must be complete, for the kernel of that number; runs on the
 /// instruction set of that name, or on the best one, and on up to `threads` threads.
 ///
-/// `step` updates every segment in place, `sumSquares` writes the sum of squares of each tensor's
-/// gradient into the arena, and `handle` is for the same on another thread. They are functions without
-/// arguments: to look up a handle takes three times as long as to call.
-#[napi(ts_return_type = "{ step(): void; sumSquares(): void; handle: object }")]
+/// What comes back is a function that updates every segment in place; its `handle` is for those below.
+#[napi]
 pub fn attach<'env>(
     env: &'env Env,
     mut bytes: Uint8ArraySlice<'env>,
@@ -82,8 +90,8 @@ pub fn attach<'env>(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: the functions keep the bytes alive, calls on another thread hold them, and, see
-    // `Steps`, they do not move; the facade starts no second call while a step is under way.
+    // SAFETY: `step` keeps the bytes alive, the handle looks whether they are, and holds them during a
+    // call on another thread; see `Steps` for why they do not move; the facade starts no second call while a step is under way.
     let arena = unsafe {
         let memory = bytes.as_mut();
         Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
@@ -93,32 +101,39 @@ pub fn attach<'env>(
         threads: threads.max(1) as usize,
         bytes: Weak::new(env, &bytes)?,
     });
-    let function = |what: What| -> Result<Object> {
-        let steps = steps.clone();
-        let call = move |_: FunctionCallContext| what(&steps).map_err(reason);
-        let function: Function<(), ()> = env.create_function_from_closure("", call)?;
-        let mut function = Object::from_raw(env.raw(), function.raw());
-        // It cannot be taken away again.
-        function.define_properties(&[Property::new().with_utf8_name("bytes")?.with_value(&bytes)])?;
-        Ok(function)
-    };
-    let mut attached = Object::new(env)?;
-    attached.set("step", function(Steps::step)?)?;
-    attached.set("sumSquares", function(Steps::sum_squares)?)?;
-    attached.set("handle", External::new(Handle(steps.clone())))?;
-    Ok(attached)
+    // SAFETY: the function holds the handle, which owns the steps.
+    let mut step = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
+    let handle = External::new(Handle(steps)).into_unknown(env)?;
+    // Neither can be taken away again.
+    step.define_properties(&[
+        Property::new().with_utf8_name("handle")?.with_value(&handle),
+        Property::new().with_utf8_name("bytes")?.with_value(&bytes),
+    ])?;
+    Ok(step)
+}
+
+/// `step` with gradients that are lent.
+#[napi]
+pub fn step_from(handle: &External<Handle>, lent: Lent) -> Result<()> {
+    handle.call(Steps::step, Some(lent))
+}
+
+/// Writes the sum of squares of each tensor's gradient into the arena.
+#[napi]
+pub fn sum_squares(handle: &External<Handle>, lent: Option<Lent>) -> Result<()> {
+    handle.call(Steps::sum_squares, lent)
 }
 
 /// `step` on another thread.
 #[napi]
 pub fn step_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
-    handle.call(Steps::step)
+    handle.call_async(Steps::step)
 }
 
 /// `sumSquares` on another thread.
 #[napi]
 pub fn sum_squares_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
-    handle.call(Steps::sum_squares)
+    handle.call_async(Steps::sum_squares)
 }
 
 /// The instruction sets that this processor runs, worst first.
@@ -140,21 +155,21 @@ pub fn kernels() -> Vec<&'static str> {
 }
 
 impl Steps {
-    fn step(&self) -> std::result::Result<(), Fault> {
-        if self.threads == 1 {
+    fn step(&self, lent: Option<&[*const u8]>) -> std::result::Result<(), Fault> {
+        if self.threads == 1 && lent.is_none() {
             return self.arena.step();
         }
-        let pieces = self.arena.step_pieces(PIECE)?;
+        let pieces = self.arena.step_pieces(PIECE, lent)?;
         // SAFETY: the pool gives each piece to one thread.
         POOL.run(self.threads, pieces.len(), &|number| unsafe { self.arena.step_piece(&pieces[number]) });
         Ok(())
     }
 
-    fn sum_squares(&self) -> std::result::Result<(), Fault> {
-        if self.threads == 1 {
+    fn sum_squares(&self, lent: Option<&[*const u8]>) -> std::result::Result<(), Fault> {
+        if self.threads == 1 && lent.is_none() {
             return self.arena.sum_squares();
         }
-        let pieces = self.arena.square_pieces()?;
+        let pieces = self.arena.square_pieces(lent)?;
         let sums: Vec<AtomicU64> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
         POOL.run(self.threads, pieces.len(), &|number| {
             // SAFETY: the pieces are of this arena.
@@ -164,6 +179,12 @@ impl Steps {
         let sums: Vec<f64> = sums.into_iter().map(|sum| f64::from_bits(sum.into_inner())).collect();
         self.arena.add_squares(&pieces, &sums);
         Ok(())
+    }
+}
+
+impl Callable for Steps {
+    fn call(&self) -> std::result::Result<(), Fault> {
+        self.step(None)
     }
 }
 
@@ -178,7 +199,7 @@ impl Task for Call {
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        (self.what)(&self.steps).map_err(reason)
+        (self.what)(&self.steps, None).map_err(reason)
     }
 
     fn resolve(&mut self, _: Env, output: ()) -> Result<()> {

@@ -22,6 +22,9 @@ pub trait Scalar: Copy + Send + Sync + 'static {
     /// `x` rounded to the nearest value, ties to even.
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
+
+    /// Whether it is so small, but not 0, that it has fewer bits than other numbers.
+    fn is_subnormal(self) -> bool;
 }
 
 impl Scalar for f32 {
@@ -33,6 +36,10 @@ impl Scalar for f32 {
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[inline(always)]
+    fn is_subnormal(self) -> bool {
+        (self != 0.0) & (self.abs() < Self::MIN_POSITIVE)
+    }
 }
 
 impl Scalar for f64 {
@@ -43,6 +50,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn is_subnormal(self) -> bool {
+        (self != 0.0) & (self.abs() < Self::MIN_POSITIVE)
     }
 }
 

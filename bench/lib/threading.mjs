@@ -1,0 +1,124 @@
+// What two threads give, back to back and with pauses, and what stepAsync leaves to the event loop.
+import { measure, ratio, summary } from './measure.mjs'
+import { ours, parametersOf, pass, rules } from './subjects.mjs'
+
+const sizes = ['1000', '10000', '100000', '300000', '1000000', '10000000', '1000x1000']
+const PAUSE = 0.2
+const CALLS = 20
+
+/** Rows as those of the targets; see there. */
+export async function measureThreading({ limits, reason, timing, quick, progress }) {
+  const rows = []
+  const skipped = limits ? [] : [`two threads to the pass on two threads: ${reason}`]
+  const add = (what, n, figure, unit, target, detail) => {
+    rows.push({ what, n, figure, unit, target, met: target === null ? null : figure.low <= target, detail })
+    const { median, low, high } = figure
+    progress(`${what}, ${n}: ${median.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}) ${detail}`)
+  }
+  for (const name of ['adam', 'momentum']) {
+    for (const size of quick ? sizes.filter((size) => size !== '10000000') : sizes) {
+      const n = parametersOf(size)
+      const lengths = size === '1000x1000' ? new Array(1000).fill(1000) : [n]
+      const make = (threads) => ours(rules[name].rule, 'float32', lengths, { engine: 'native', threads })
+      const [one, two, automatic] = [make(1), make(2), make(undefined)]
+      const compare = (what, a, b, target) => {
+        const samples = measure([a, b], timing)
+        const [mine, other] = [samples(a), samples(b)]
+        const each = (list) => (summary(list).median / n).toFixed(3)
+        const detail = `${each(mine)} and ${each(other)} ns a parameter`
+        add(`${name}, ${size}: ${what}`, n, ratio(mine, other), '×', target, detail)
+      }
+      compare('two threads to one', two, one, size === '1000000' ? 1 / 1.8 : null)
+      const chosen = `as many as it takes (${automatic.optimizer.threads})`
+      if (automatic.optimizer.threads > 1) {
+        compare(`${chosen} to one`, automatic, one, 1)
+        compare(`${chosen} to one, 200 µs apart`, apart(automatic), apart(one), 1)
+      } else {
+        add(`${name}, ${size}: ${chosen}`, n, { median: 1, low: 1, high: 1, pairs: 0 }, '×', 1, 'the same')
+      }
+      if (size === '10000000' && limits) {
+        compare('two threads to the pass on two (rate ≥ 90 %)', two, pass(limits, two).on(2), 1 / 0.9)
+        const bandwidth = pass(limits, one)
+        compare('the pass on two threads to the pass on one', bandwidth.on(2), bandwidth, null)
+      }
+    }
+  }
+  await addLatency(add, quick ? 1_000_000 : 10_000_000)
+  await addIdle(add)
+  return { rows, skipped }
+}
+
+/** The same subject, but asleep between calls. */
+function apart({ name, call }) {
+  const clock = new Int32Array(new SharedArrayBuffer(4))
+  return {
+    name: `${name}, apart`,
+    call,
+    timed() {
+      let sum = 0n
+      for (let i = 0; i < CALLS; i++) {
+        Atomics.wait(clock, 0, 0, PAUSE)
+        const start = process.hrtime.bigint()
+        call()
+        sum += process.hrtime.bigint() - start
+      }
+      return Number(sum) / CALLS
+    },
+  }
+}
+
+/** The longest that the event loop was kept from turning during a step, over some steps. */
+async function addLatency(add, n) {
+  for (const [what, call] of [
+    ['step', (optimizer) => optimizer.step()],
+    ['stepAsync', (optimizer) => optimizer.stepAsync()],
+  ]) {
+    const { optimizer } = ours(rules.adam.rule, 'float32', [n], { engine: 'native', threads: undefined })
+    const worst = []
+    for (let round = 0; round < 21; round++) {
+      const end = { reached: false }
+      const turning = longestTurn(end)
+      await new Promise(setImmediate)
+      await call(optimizer)
+      await new Promise(setImmediate)
+      end.reached = true
+      worst.push(await turning)
+    }
+    const milliseconds = worst.map((x) => x / 1e6)
+    const most = Math.max(...milliseconds).toFixed(2)
+    add(
+      `the event loop’s longest turn in a ${what}`,
+      n,
+      summary(milliseconds),
+      'ms',
+      null,
+      `at most ${most} ms`,
+    )
+  }
+}
+
+async function longestTurn(end) {
+  let longest = 0
+  let last = process.hrtime.bigint()
+  while (!end.reached) {
+    await new Promise(setImmediate)
+    const now = process.hrtime.bigint()
+    longest = Math.max(longest, Number(now - last))
+    last = now
+  }
+  return longest
+}
+
+/** Processor time of the whole process in a second after a step on two threads. */
+async function addIdle(add) {
+  const { optimizer } = ours(rules.adam.rule, 'float32', [1_000_000], { engine: 'native', threads: 2 })
+  const used = []
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < 100; i++) optimizer.step()
+    const before = process.cpuUsage()
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const { user, system } = process.cpuUsage(before)
+    used.push((user + system) / 1000)
+  }
+  add('processor time in a second after a step', 1_000_000, summary(used), 'ms', null, 'all threads')
+}

@@ -1,0 +1,605 @@
+/** `antigrad plot`, `antigrad race --plot`, and the pictures that they make. */
+
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inflateSync } from 'node:zlib'
+import {
+  adagrad,
+  adam,
+  engines,
+  minimize,
+  objectives,
+  type Rule,
+  rosenbrock,
+  type TestObjective,
+} from 'antigrad'
+import { SaxesParser } from 'saxes'
+import { afterAll, describe, expect, test } from 'vitest'
+import { landscape } from '../dist/plot/landscape.js'
+import { Picture } from '../dist/plot/picture.js'
+import { clip, pathData, simplify, withoutRepeats } from '../dist/plot/polyline.js'
+import { surface } from '../dist/plot/surface.js'
+import { entrantNames } from '../dist/race.js'
+import { random } from './helpers.js'
+
+const home = fileURLToPath(new URL('..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-plot-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+
+/** Runs the command line in the test's folder, after some code of a test's own. */
+function antigrad(args: string, { before = '', engine = '' } = {}) {
+  const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
+  const command = ['--import', preload, join(home, 'dist/cli.js'), ...args.split(' ').filter(Boolean)]
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...env, ANTIGRAD_ENGINE: engine },
+  })
+  return { status, stdout, stderr }
+}
+
+/** Runs `antigrad plot` and gives the file. */
+function plotted(args: string, more: Parameters<typeof antigrad>[1] = {}): string {
+  expect(antigrad(`plot ${args} -o plotted.svg`, more)).toEqual({ status: 0, stdout: '', stderr: '' })
+  return readFileSync(join(folder, 'plotted.svg'), 'utf8')
+}
+
+interface Element {
+  name: string
+  attributes: Record<string, string>
+  children: Element[]
+  text: string
+}
+
+/** SVG as a tree; throws where it is not well-formed. */
+function parse(svg: string): Element {
+  const stack: Element[] = [{ name: '', attributes: {}, children: [], text: '' }]
+  const parser = new SaxesParser()
+  parser.on('error', (error) => {
+    throw error
+  })
+  parser.on('opentag', ({ name, attributes }) => {
+    const element = { name, attributes, children: [], text: '' }
+    stack.at(-1)?.children.push(element)
+    stack.push(element)
+  })
+  parser.on('text', (text) => {
+    ;(stack.at(-1) as Element).text += text
+  })
+  parser.on('closetag', () => stack.pop())
+  parser.write(svg).close()
+  return stack[0].children[0]
+}
+
+/** All elements below one whose attribute has this value; any value if there is none. */
+function all(element: Element, attribute: string, value?: string): Element[] {
+  const below = element.children.flatMap((child) => all(child, attribute, value))
+  const own = element.attributes[attribute]
+  return own !== undefined && (value ?? own) === own ? [element, ...below] : below
+}
+
+const one = (element: Element, attribute: string, value: string) => {
+  const found = all(element, attribute, value)
+  expect(found, `${attribute} ${value}`).toHaveLength(1)
+  return found[0]
+}
+
+const texts = (element: Element): string[] => [
+  ...(element.name === 'text' ? [element.text] : []),
+  ...element.children.flatMap(texts),
+]
+
+type Point = [x: number, y: number]
+
+/** The points of a path whose `d` has absolute coordinates. */
+function lines({ attributes }: Element): Point[][] {
+  const parts = attributes.d.split('M').slice(1)
+  return parts.map((part) => {
+    const numbers = part.trim().split(' ').map(Number)
+    return numbers.flatMap((x, i): Point[] => (i % 2 === 0 ? [[x, numbers[i + 1]]] : []))
+  })
+}
+
+/** A star's middle. */
+function starAt(star: Element): Point {
+  const points = lines({ ...star, attributes: { d: star.attributes.d.replace('z', '') } }).flat()
+  const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length
+  return [mean(0), mean(1)]
+}
+
+const distance = ([ax, ay]: Point, [bx, by]: Point) => Math.hypot(ax - bx, ay - by)
+
+/** From a point to a polyline. */
+function toLine([x, y]: Point, line: Point[]): number {
+  const distances = line.slice(1).map(([bx, by], i) => {
+    const [ax, ay] = line[i]
+    const square = (bx - ax) ** 2 + (by - ay) ** 2
+    const t = square === 0 ? 0 : ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / square
+    const share = Math.min(1, Math.max(0, t))
+    return distance([x, y], [ax + share * (bx - ax), ay + share * (by - ay)])
+  })
+  return Math.min(...distances)
+}
+
+/** Where the contour's frame puts a point, and what is there. */
+function frame(root: Element, [x0, x1, y0, y1]: readonly number[]) {
+  const [rect] = one(root, 'id', 'frame').children
+  const [left, top, width, height] = ['x', 'y', 'width', 'height'].map((name) =>
+    Number(rect.attributes[name]),
+  )
+  return {
+    toPixels: ({ 0: x, 1: y }: ArrayLike<number>): Point => [
+      left + (width * (x - x0)) / (x1 - x0),
+      top + (height * (y1 - y)) / (y1 - y0),
+    ],
+    toPoint: ([x, y]: Point): Point => [
+      x0 + ((x - left) / width) * (x1 - x0),
+      y1 - ((y - top) / height) * (y1 - y0),
+    ],
+    isInside: ([x, y]: Point, slack = 0) =>
+      x >= left - slack && x <= left + width + slack && y >= top - slack && y <= top + height + slack,
+  }
+}
+
+/** All points of a run, the start first. */
+function visited(objective: TestObjective, from: Point, rule: Rule, maxIterations: number): Point[] {
+  const points = [from]
+  const callback = ([x, y]: ArrayLike<number> & Iterable<number>) => {
+    points.push([x, y])
+  }
+  minimize(objective, from, rule, { maxIterations, callback })
+  return points
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+describe('the contour', () => {
+  test.each([
+    ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
+    ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
+  ] as const)("has %s's path down %s: the points that minimize visits", (name, f, rule, from, updates) => {
+    const objective = objectives[f]()
+    const args = `--rule ${name} --function ${f} --from=${from} --max-iterations ${updates}`
+    const root = parse(plotted(args))
+    const { toPixels } = frame(root, objective.view)
+    const path = visited(objective, [...from], rule, updates).map(toPixels)
+    const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
+    // Nothing but what was visited is a corner, and nothing that was visited is far from the line.
+    for (const corner of drawn.flat()) {
+      expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
+    }
+    for (const point of path) {
+      expect(Math.min(...drawn.map((line) => toLine(point, line)))).toBeLessThan(0.25)
+    }
+    // It is walked in the right direction.
+    expect(distance(drawn[0][0], path[0])).toBeLessThan(0.08)
+  })
+
+  test("Rosenbrock's has 25 levels in equal ratios, and lines lie where F has these values", () => {
+    const objective = rosenbrock()
+    const { levels, view } = landscape(objective)
+    expect(levels).toHaveLength(25)
+    for (const [i, level] of levels.slice(1).entries())
+      expect(level / levels[i]).toBeCloseTo(10 ** (4 / 25), 10)
+    const root = parse(plotted('--max-iterations 0'))
+    const bands = one(root, 'id', 'levels').children
+    expect(bands).toHaveLength(25)
+    const colors = bands.map(({ attributes }) => Number.parseInt(attributes.fill.slice(1), 16))
+    // Ever darker; the lowest are white but for a few steps.
+    expect(new Set(colors).size).toBeGreaterThan(20)
+    expect([...colors].sort((a, b) => b - a)).toEqual(colors)
+    const { toPoint, isInside } = frame(root, view)
+    for (const [i, band] of bands.entries()) {
+      // Without the frame's edge, to which a band goes round.
+      const points = lines(band)
+        .flat()
+        .filter((point) => isInside(point, -1))
+      expect(points.length).toBeGreaterThan(0)
+      // A tenth of a pixel across the valley is a lot of F, but not in a typical place.
+      const off = points.map((point) => Math.abs(Math.log(objective.value(toPoint(point)) / levels[i])))
+      expect(off.sort((a, b) => a - b)[off.length >> 1], `level ${i}`).toBeLessThan(0.1)
+    }
+  })
+
+  test('a saddle has levels on both sides of 0', () => {
+    const { levels } = landscape(objectives.saddle())
+    expect(levels.length).toBeGreaterThan(20)
+    expect(levels).toEqual(levels.map((level) => -level).reverse())
+  })
+})
+
+describe('the surface', () => {
+  test('is a parallel projection, in which what is higher is drawn higher', () => {
+    const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
+    const { place } = surface(land, [0, 0], 100)
+    const at = (u: number, v: number) => place([u, v])
+    // In a round bowl in the middle of its view, these four are at one height, so they make a parallelogram.
+    const [a, b, c, d] = [at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)]
+    expect(a.x + d.x).toBeCloseTo(b.x + c.x, 10)
+    expect(a.y + d.y).toBeCloseTo(b.y + c.y, 10)
+    expect(b.x).toBeGreaterThan(a.x)
+    expect(c.y).toBeLessThan(a.y)
+    // The middle is on the floor; how much higher others are drawn is as their heights, at points of the grid.
+    const lift = (u: number, v: number) => at(0.5, 0.5).y - (at(u, v).y + at(1 - u, 1 - v).y) / 2
+    const height = (u: number, v: number) => land.height((6 * u - 3) ** 2 / 2 + (4 * v - 2) ** 2 / 2)
+    expect(lift(1, 1)).toBeGreaterThan(10)
+    expect(lift(0.25, 0.25) / lift(1, 1)).toBeCloseTo(height(0.25, 0.25) / height(1, 1), 10)
+    // Its edge may be passed by a rounding.
+    expect(at(-1e-17, -1e-17)).toEqual(at(0, 0))
+    expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
+  })
+
+  test('hides what is behind a ridge, and nothing else', () => {
+    const ridge = {
+      ...objectives.saddle(),
+      view: [-1, 1, -1, 1] as const,
+      value: ({ 1: y }: ArrayLike<number>) => (Math.abs(y) < 0.1 ? 1e3 : 0),
+    }
+    const { place, trace } = surface(landscape(ridge, [0, 0]), [0, 0], 100)
+    expect(place([0.5, 0.6])).toMatchObject({ isHidden: true })
+    expect(place([0.5, 0.97])).toMatchObject({ isHidden: false })
+    expect(place([0.5, 0.2])).toMatchObject({ isHidden: false })
+    const { seen, hidden } = trace([[0.5, 0.1, 0.5, 0.95]])
+    expect([seen.length, hidden.length]).toEqual([2, 1])
+  })
+
+  test('paths lie on it: Adam starts at the ring and ends at the star', () => {
+    const root = parse(plotted('--rule adam'))
+    const panel = one(root, 'id', 'surface')
+    const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
+    const { cx, cy } = one(panel, 'class', 'start').attributes
+    const star = starAt(one(panel, 'class', 'minimum'))
+    expect(distance(drawn[0], [Number(cx), Number(cy)])).toBeLessThan(0.2)
+    expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
+  })
+
+  test('has a cell for each square of its grid', () => {
+    const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
+    const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
+    expect(count).toBe(40 * 40)
+  })
+})
+
+test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s: a picture with its minima', (name) => {
+  const objective = objectives[name]()
+  const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
+  expect(svg).not.toMatch(/NaN|Infinity|undefined|null/)
+  const root = parse(svg)
+  const { toPixels } = frame(root, objective.view)
+  const contour = one(root, 'id', 'contour')
+  const stars = all(contour, 'class', 'minimum').map(starAt)
+  const minima = objective.minima(2).map(toPixels)
+  expect(stars).toHaveLength(minima.length)
+  for (const [i, star] of stars.entries()) expect(distance(star, minima[i])).toBeLessThan(0.1)
+  expect(all(one(root, 'id', 'legend'), 'class', 'minimum')).toHaveLength(minima.length > 0 ? 1 : 0)
+  const { cx, cy } = one(contour, 'class', 'start').attributes
+  expect(distance([Number(cx), Number(cy)], toPixels(objective.start))).toBeLessThan(0.1)
+  const title = kebab(name).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+  expect(texts(root)[0]).toBe(`${title}, from (${objective.start.join(', ').replaceAll('-', '−')})`)
+  // Ticks: some on each axis of each panel.
+  for (const axes of all(root, 'class', 'axes')) expect(texts(axes).length).toBeGreaterThan(7)
+})
+
+describe('runs that go wrong', () => {
+  test('one that diverges is cut off at the frame, and the legend says so', () => {
+    const svg = plotted('--rule gradient-descent --lr 1')
+    expect(svg).not.toMatch(/NaN|Infinity/)
+    const root = parse(svg)
+    expect(texts(root)).toContain('diverged after 6')
+    const { isInside } = frame(root, rosenbrock().view)
+    const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', 'gradient-descent').children[0]).flat()
+    expect(drawn).toHaveLength(2)
+    for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
+  })
+
+  test('one that leaves for good is said to be out of view', () => {
+    const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
+    expect(all).toContain('still moving, out of view')
+  })
+
+  test('points that are not finite end a part', () => {
+    const view = [0, 10, 0, 10] as const
+    const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
+    const parts = clip(walk, view)
+    // From so far away, where it came in is lost to rounding.
+    const expected = [
+      [1, 1, 2, 2],
+      [4, 4, 5, 5],
+      [6, 6, 6, 10],
+      [7, 7, 7, 7, 4, 10],
+    ]
+    expect(parts.slice(0, 4)).toEqual(expected)
+    for (const x of parts.flat()) expect(x >= 0 && x <= 10, `${x}`).toBe(true)
+    expect(clip([NaN, NaN, NaN, NaN], view)).toEqual([])
+  })
+
+  test('a run without an update, or that stands still, is a picture too', () => {
+    const root = parse(plotted('--rule adam --from 1,1 --max-iterations 5'))
+    expect(texts(root)).toContain('converged, F = 0')
+    expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('still moving, F = 12.5')
+  })
+})
+
+describe('polylines', () => {
+  test('are clipped to a rectangle', () => {
+    const view = [0, 10, 0, 10] as const
+    expect(clip([-5, 5, 15, 5], view)).toEqual([[0, 5, 10, 5]])
+    expect(clip([5, 5, 5, 20, 5, 5], view)).toEqual([
+      [5, 5, 5, 10],
+      [5, 10, 5, 5],
+    ])
+    expect(clip([1, 1, 2, 3, 4, 4], view)).toEqual([[1, 1, 2, 3, 4, 4]])
+    expect(clip([-5, 8, 4, 17], view)).toEqual([])
+    expect(clip([-5, 5, -5, 8], view)).toEqual([])
+  })
+
+  test('lose points, but no more than 0.17 pixels', () => {
+    const next = random(7)
+    const line: Point[] = Array.from({ length: 3000 }, (_, i) => [
+      i / 30 + next() / 5,
+      40 * Math.sin(i / 300) + next() / 5,
+    ])
+    const short = simplify(line.flat(), 1)
+    expect(short.length).toBeLessThan(line.length)
+    const drawn = lines({ name: '', text: '', children: [], attributes: { d: `M${short.join(' ')}` } })[0]
+    for (const point of line) expect(toLine(point, drawn)).toBeLessThan(0.17)
+    // In other units it is the same.
+    const halved = simplify(
+      line.flat().map((x) => x / 2),
+      2,
+    )
+    expect(halved.map((x) => 2 * x)).toEqual(short)
+  })
+
+  test('that go to and fro are drawn once', () => {
+    const swing = Array.from({ length: 1000 }, (_, i) => [i % 2, 0]).flat()
+    expect(withoutRepeats([[...swing, 5, 5]], 1)).toEqual([
+      [0, 0, 1, 0],
+      [1, 0, 5, 5],
+    ])
+    expect(pathData([[0.04, 1.26, -0.01, 2]])).toBe('M0 1.3 0 2')
+  })
+})
+
+test('the same command gives the same bytes, on every engine', () => {
+  const args = '--rule adam rmsprop-momentum --function beale --max-iterations 500'
+  const first = plotted(args)
+  expect(plotted(args)).toBe(first)
+  for (const [engine, { available }] of Object.entries(engines())) {
+    if (available) expect(plotted(args, { engine }), engine).toBe(first)
+  }
+})
+
+test('the legend has a line a rule, and 21 rules have 21 styles', () => {
+  const picture = new Picture('Rosenbrock', rosenbrock(), [-1.5, 2])
+  for (const [i, name] of entrantNames.entries()) {
+    const path = [-1.5, 2, i / 20, 1]
+    picture.add({ name, options: `lr ${i}`, iterations: i, reason: 'converged', value: 1e-9, path })
+  }
+  const root = parse(picture.toSvg())
+  // For whoever cannot see it.
+  expect(root.children[0]).toMatchObject({
+    name: 'title',
+    text: expect.stringContaining(entrantNames.join(', ')),
+  })
+  const legend = one(root, 'id', 'legend')
+  for (const [i, name] of entrantNames.entries()) {
+    for (const text of [name, `lr ${i}`, `${i}`, 'converged, F = 1.0e−9'])
+      expect(texts(legend)).toContain(text)
+  }
+  const styles = all(root, 'data-rule').map(
+    ({ attributes }) => `${attributes.stroke} ${attributes['stroke-dasharray']}`,
+  )
+  expect(styles).toHaveLength(2 * 21)
+  expect(new Set(styles).size).toBe(21)
+})
+
+test('options of the bowl and of rules', () => {
+  const all = texts(
+    parse(plotted('--function bowl --condition 7 --rule adam --lr 0.02 --beta1 0.8 --max-iterations 9')),
+  )
+  expect(all[0]).toContain('Bowl of condition 7')
+  expect(all).toContain('lr 0.02, beta1 0.8')
+  // Six rules unless others are asked for.
+  const legend = one(parse(plotted('--max-iterations 9')), 'id', 'legend')
+  for (const name of ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']) {
+    expect(texts(legend)).toContain(name)
+  }
+})
+
+test('a start outside of the view makes the view larger', () => {
+  const root = parse(plotted('--rule adam --from 8,-20 --max-iterations 9'))
+  const contour = one(root, 'id', 'contour')
+  const { cx, cy } = one(contour, 'class', 'start').attributes
+  expect(frame(root, rosenbrock().view).isInside([Number(cx), Number(cy)], -5)).toBe(true)
+})
+
+describe('race --plot', () => {
+  test('draws the race just run, and says the same on stdout', () => {
+    const args = '--rule adam gradient-descent --from=-0.5,2 --max-iterations 2000'
+    const plain = antigrad(`race --json ${args}`)
+    const both = antigrad(`race --json ${args} --plot race.svg`)
+    expect({ ...both, stdout: '' }).toEqual({ status: 0, stdout: '', stderr: '' })
+    const withoutTimes = (text: string) => text.replace(/"nanosecondsPerUpdate": [\d.]+/g, '')
+    expect(withoutTimes(both.stdout)).toBe(withoutTimes(plain.stdout))
+    expect(JSON.parse(both.stdout).rules).toHaveLength(2)
+    // It is what `plot` draws, in the race's order.
+    const race = readFileSync(join(folder, 'race.svg'), 'utf8')
+    expect(race).toBe(plotted('--rule gradient-descent adam --from=-0.5,2 --max-iterations 2000'))
+  })
+
+  test('draws what diverges', () => {
+    expect(antigrad('race --rule gradient-descent --lr 1 --plot race.svg').status).toBe(0)
+    const race = readFileSync(join(folder, 'race.svg'), 'utf8')
+    expect(race).toBe(plotted('--rule gradient-descent --lr 1'))
+  })
+})
+
+describe('PNG', () => {
+  test('has twice as many pixels each way, and they are of many colours', () => {
+    expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
+    const png = readFileSync(join(folder, 'a.PNG'))
+    expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')
+    const { width, height } = parse(plotted('--rule adam')).attributes
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([2 * Number(width), 2 * Number(height)])
+    const pixels: Buffer[] = []
+    for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) {
+      if (png.toString('latin1', at + 4, at + 8) === 'IDAT')
+        pixels.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)))
+    }
+    // Rows of a white page differ in nothing; those with contours, cells and text do.
+    const raw = inflateSync(Buffer.concat(pixels))
+    const length = raw.length / (2 * Number(height))
+    const rows = Array.from({ length: 2 * Number(height) }, (_, i) =>
+      raw.toString('latin1', i * length, (i + 1) * length),
+    )
+    expect(new Set(rows).size).toBeGreaterThan(500)
+  })
+
+  const hook = (code: string) => `
+    import { register } from 'node:module'
+    const source = ${JSON.stringify(code)}
+    register('data:text/javascript,' + encodeURIComponent(source))`
+
+  test('without the library it says what to install, and runs nothing', () => {
+    const missing = `export async function resolve(name, context, next) {
+      if (name.startsWith('@resvg')) throw new Error('Cannot find it')
+      return next(name, context)
+    }`
+    for (const command of ['plot -o b.png', 'race --plot b.png']) {
+      const { status, stdout, stderr } = antigrad(command, { before: hook(missing) })
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toMatch(/^antigrad: PNG needs .*npm install @resvg\/resvg-js.*\n$/)
+    }
+    expect(existsSync(join(folder, 'b.png'))).toBe(false)
+    // SVG does not need it.
+    plotted('--rule adam --max-iterations 9', { before: hook(missing) })
+  })
+
+  test('without a font it is refused', () => {
+    const bare = `export async function resolve(name, context, next) {
+      if (!name.startsWith('@resvg')) return next(name, context)
+      const url = 'data:text/javascript,export class Resvg { getBBox() {} }'
+      return { url, shortCircuit: true }
+    }`
+    const { status, stderr } = antigrad('plot -o b.png', { before: hook(bare) })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^antigrad: PNG needs a font.*\n$/)
+  })
+})
+
+describe('what makes no sense: status 2, one line on stderr, no file, and nothing runs', () => {
+  // Whatever runs compiles this engine's module first.
+  const tell = `
+    const { Module } = WebAssembly
+    WebAssembly.Module = class extends Module {
+      constructor(bytes) {
+        super(bytes)
+        console.error('compiled')
+      }
+    }`
+  const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
+
+  test('the tell-tale works', () => {
+    expect(quietly('plot --rule adam -o told.svg')).toEqual({ status: 0, stdout: '', stderr: 'compiled\n' })
+  })
+
+  mkdirSync(join(folder, 'folder.svg'))
+  writeFileSync(join(folder, 'file'), '')
+  test.each([
+    ['plot', "required option '-o, --output <file>'"],
+    ['plot -o', 'argument missing'],
+    ['plot -o a.gif', 'a name that ends in .svg or .png'],
+    ['plot -o svg', 'a name that ends in .svg or .png'],
+    ['plot -o nowhere/a.svg', 'There is no folder nowhere.'],
+    ['plot -o file/a.svg', 'There is no folder file.'],
+    ['plot -o folder.svg', 'It is a folder.'],
+    ['plot -o a.svg/', 'It is a folder.'],
+    ['plot -o a.svg bogus', 'too many arguments'],
+    ['plot -o a.svg --function sphere', 'styblinski-tang'],
+    ['plot -o a.svg --rule bogus', 'nesterov-shifted'],
+    ['plot -o a.svg --engine wasm', "unknown option '--engine'"],
+    ['plot -o a.svg --from 1', 'two finite numbers'],
+    ['plot -o a.svg --from 1e200,0', 'from: expected a point around which the function can be drawn'],
+    ['plot -o a.svg --tolerance -1', 'a finite number ≥ 0'],
+    ['plot -o a.svg --max-iterations 1e12', 'a whole number from 0 to 10000000'],
+    ['plot -o a.svg --condition 5', '--function bowl'],
+    [
+      'plot -o a.svg --function bowl --condition 0.5',
+      'bowl: condition: expected a finite number ≥ 1, got 0.5',
+    ],
+    ['plot -o a.svg --function bowl --condition round', 'bowl: condition: expected a finite number ≥ 1'],
+    ['plot -o a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
+    ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
+  ])('antigrad %s', (args, expected) => {
+    const before = readdirSync(folder)
+    const { status, stdout, stderr } = quietly(args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+    expect(stderr).toContain(expected)
+    expect(readdirSync(folder)).toEqual(before)
+  })
+
+  // A race looks at its engines first, which compiles.
+  test.each([
+    ['race --plot a.gif', 'a name that ends in .svg or .png'],
+    ['race --plot nowhere/a.png', 'There is no folder nowhere.'],
+    ['race --plot a.svg --from 1e200,0', 'from: expected a point around which the function can be drawn'],
+    ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
+  ])('antigrad %s', (args, expected) => {
+    const { status, stdout, stderr } = antigrad(args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+    expect(stderr).toContain(expected)
+    expect(existsSync(join(folder, 'a.svg'))).toBe(false)
+  })
+
+  test.skipIf(!existsSync('/dev/full'))('a disk that is full: what was asked for on stdout is there', () => {
+    symlinkSync('/dev/full', join(folder, 'full.svg'))
+    const plot = antigrad('plot --rule adam -o full.svg')
+    expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
+    expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
+    const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
+    expect(race.status).toBe(2)
+    expect(race.stderr).toBe(plot.stderr)
+    expect(JSON.parse(race.stdout).rules).toHaveLength(1)
+  })
+})
+
+test("the README's picture is what its command makes", () => {
+  const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+  const [args] = /--.*(?= -o docs)/.exec(scripts['plot:readme']) as RegExpExecArray
+  const kept = readFileSync(join(home, 'docs/rosenbrock.svg'), 'utf8')
+  expect(kept.length).toBeLessThan(150_000)
+  // Its words and numbers: a tenth of a pixel may differ where Node has other sines.
+  expect(texts(parse(kept))).toEqual(texts(parse(plotted(args))))
+  expect(readFileSync(join(home, 'README.md'), 'utf8').slice(0, 200)).toContain('(docs/rosenbrock.svg)')
+})
+
+test('help', () => {
+  const { status, stdout, stderr } = antigrad('plot --help')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  for (const option of [
+    '--output <file>',
+    '--function <name>',
+    '--condition <number>',
+    '--weight-decay <value>',
+  ]) {
+    expect(stdout).toContain(option)
+  }
+  expect(antigrad('race --help').stdout).toContain('--plot <file>')
+})

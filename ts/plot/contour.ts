@@ -1,0 +1,67 @@
+/** The objective from above: filled contours at many levels, with axes. */
+
+import { ticks } from 'd3-array'
+import { contours } from 'd3-contour'
+import type { Landscape } from './landscape.js'
+import { colorOf, label, type Panel } from './panel.js'
+import { type Polyline, pathData, px, simplify } from './polyline.js'
+
+/** The grid on which contours are found; between its points they are straight. */
+const SIZE = 361
+
+/** The square on which it is drawn, in pixels. */
+export interface Frame {
+  readonly left: number
+  readonly top: number
+  readonly size: number
+}
+
+export function contour(landscape: Landscape, { left, top, size }: Frame): Panel {
+  const { view, levels, height } = landscape
+  const [x0, x1, y0, y1] = view
+  const bottom = top + size
+  // A grid's point is in the middle of a cell there, and the first cell begins at 0.
+  const share = (cells: number) => (cells - 0.5) / (SIZE - 1)
+  const atX = (u: number) => left + size * u
+  const atY = (v: number) => bottom - size * v
+
+  const found = contours().size([SIZE, SIZE]).thresholds(levels.map(height))([...landscape.grid(SIZE)])
+  const bands = found.map(({ value, coordinates }) => {
+    const rings = coordinates.flat().map((ring) =>
+      simplify(
+        ring.flatMap(([x, y]) => [atX(share(x)), atY(share(y))]),
+        1,
+      ),
+    )
+    return `<path fill="${colorOf(value, landscape)}" d="${pathData(rings)}"/>`
+  })
+  const xTicks = ticks(x0, x1, 5).map((x) => {
+    const at = px(atX((x - x0) / (x1 - x0)))
+    return `<path d="M${at} ${bottom}v5"/><text x="${at}" y="${bottom + 18}" text-anchor="middle">${label(x)}</text>`
+  })
+  const yTicks = ticks(y0, y1, 5).map((y) => {
+    const at = atY((y - y0) / (y1 - y0))
+    return `<path d="M${left} ${px(at)}h-5"/><text x="${left - 8}" y="${px(at + 4)}" text-anchor="end">${label(y)}</text>`
+  })
+  const frame = `x="${left}" y="${top}" width="${size}" height="${size}"`
+  return {
+    name: 'contour',
+    scenery: `<clipPath id="frame"><rect ${frame}/></clipPath>
+<rect ${frame} fill="${colorOf(landscape.heights[0], landscape)}"/>
+<g id="levels" clip-path="url(#frame)" stroke="#17456e" stroke-opacity=".35" stroke-width=".6" fill-rule="evenodd">
+${bands.join('\n')}
+</g>
+<g class="axes">
+<rect ${frame} fill="none"/>
+${[...xTicks, ...yTicks].join('\n')}
+<text x="${left + size / 2}" y="${bottom + 36}" text-anchor="middle" font-style="italic">x</text>
+<text x="${left - 36}" y="${top + size / 2 + 4}" text-anchor="middle" font-style="italic">y</text>
+</g>`,
+    place: ([u, v]) => ({ x: atX(u), y: atY(v), isHidden: false }),
+    trace: (parts) => ({ seen: parts.map(toPixels), hidden: [] }),
+  }
+
+  function toPixels(part: Polyline): number[] {
+    return Array.from(part, (share, i) => (i % 2 === 0 ? atX(share) : atY(share)))
+  }
+}
