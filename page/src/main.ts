@@ -71,16 +71,15 @@ async function load(changed: State): Promise<string> {
   try {
     const found = key === landscapeKey && landscape ? landscape : await landscapeOf(changed)
     if (load !== loads) return ''
+    const begun = new Race(changed, found)
     if (found !== landscape) {
       const terrain = survey(found)
       contour.show(terrain)
+      surface?.show(terrain)
       landscape = found
       landscapeKey = key
-      race = new Race(changed, found)
-      surface?.show(terrain)
-    } else {
-      race = new Race(changed, found)
     }
+    race = begun
   } catch (thrown) {
     // The form keeps what was typed, for it to be mended.
     settings.show(changed)
@@ -108,7 +107,7 @@ function begin(anew = true): void {
     `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
   )
   status.textContent = ''
-  showNumbers(true)
+  showNumbers(anew)
   wake()
 }
 
