@@ -252,17 +252,17 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     if (tensors === NONE) return
     const now = this.#now('step')
     const runner = this.#runner
-    const { stepFrom = null, sumSquaresFrom = null } = this.#mayLend(tensors) ? runner : {}
-    this.#load(tensors, stepFrom === null)
+    const lent = this.#mayLend(tensors) ? runner.lent : undefined
+    this.#load(tensors, lent === undefined)
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
-      if (sumSquaresFrom === null) runner.sumSquares()
-      else sumSquaresFrom(tensors)
+      if (lent === undefined) runner.sumSquares()
+      else lent.sumSquares(tensors)
       this.#advance(now, this.#clipScale(tensors))
     }
-    if (stepFrom === null) runner.step()
-    else stepFrom(tensors)
+    if (lent === undefined) runner.step()
+    else lent.step(tensors)
   }
 
   /**
@@ -309,7 +309,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   /** Whether an engine that can reads these gradients where they are: not what the step writes. */
   #mayLend(tensors: Present): boolean {
-    if (tensors === ALL || this.#runner.stepFrom === undefined) return false
+    if (tensors === ALL || this.#runner.lent === undefined) return false
     const { buffer } = this.#arena.region
     return tensors.every((gradient) => gradient === undefined || bufferOf(gradient) !== buffer)
   }

@@ -4,18 +4,20 @@ import type { FloatArray } from '../rules/rule.js'
 /** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
+/** Gradients by tensor, in the caller's memory. */
+export type Lent = readonly (FloatArray | undefined)[]
+
 /** Runs the steps of one arena, whose coefficients and gradients lie ready in it. */
 export interface Runner {
   /** Updates every segment in place. */
   step(): void
   /** Writes the sum of squares of each tensor's gradient into the arena. */
   sumSquares(): void
-  /**
-   * The same with gradients that lie elsewhere, by tensor and undefined for those that have none, where
-   * the engine can read them there and this arena's are worth it.
-   */
-  readonly stepFrom?: (gradients: readonly (FloatArray | undefined)[]) => void
-  readonly sumSquaresFrom?: (gradients: readonly (FloatArray | undefined)[]) => void
+  /** The same with gradients that lie elsewhere, where the engine can read them and it is worth it. */
+  readonly lent?: {
+    step(gradients: Lent): void
+    sumSquares(gradients: Lent): void
+  }
   /** `step` and `sumSquares` off the main thread, where the engine can; the arena must be left alone meanwhile. */
   readonly stepAsync?: () => Promise<void>
   readonly sumSquaresAsync?: () => Promise<void>

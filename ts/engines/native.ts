@@ -1,11 +1,7 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
-import type { FloatArray } from '../rules/rule.js'
-import type { Engine, Forced, Runner } from './engine.js'
-
-/** Gradients by tensor, in the caller's memory. */
-type Lent = readonly (FloatArray | undefined)[]
+import type { Engine, Forced, Lent, Runner } from './engine.js'
 
 /** Updates the arena that it was made for. */
 interface Step {
@@ -72,11 +68,16 @@ export const native: Engine = {
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     const step = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
     const { handle } = step
-    const lent = arena.planeLength >= LENT_FROM * arena.tensorCount && {
-      stepFrom: (gradients: Lent) => addon.stepFrom(handle, gradients),
-      sumSquaresFrom: (gradients: Lent) => addon.sumSquares(handle, gradients),
+    const lent = {
+      step: (gradients: Lent) => addon.stepFrom(handle, gradients),
+      sumSquares: (gradients: Lent) => addon.sumSquares(handle, gradients),
     }
-    const runner: Runner = { threads, step, sumSquares: () => addon.sumSquares(handle), ...lent }
+    const runner: Runner = {
+      threads,
+      step,
+      sumSquares: () => addon.sumSquares(handle),
+      ...(arena.planeLength >= LENT_FROM * arena.tensorCount && { lent }),
+    }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory === null) return runner
     return {
