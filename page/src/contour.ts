@@ -1,6 +1,7 @@
 /** The map: contours, the minima as stars, the racers' paths, and the start, which can be dragged. */
 
 import type { Point } from 'antigrad'
+import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
 import { h, shown } from './dom.js'
 import type { Race } from './race.js'
@@ -201,14 +202,14 @@ export class ContourPlot {
     context.font = '12px system-ui, sans-serif'
     context.textAlign = 'center'
     context.textBaseline = 'top'
-    for (const x of ticks(x0, x1)) {
+    for (const x of ticks(x0, x1, 5)) {
       const [at] = this.#pixel([x, y0])
       if (at > left + width - 12) context.textAlign = 'right'
       context.fillText(shown(x), Math.min(at, left + width), top + height + 7)
     }
     context.textAlign = 'right'
     context.textBaseline = 'middle'
-    for (const y of ticks(y0, y1)) {
+    for (const y of ticks(y0, y1, 5)) {
       const [, at] = this.#pixel([x0, y])
       context.fillText(shown(y), left - 6, Math.max(at, top + 6))
     }
@@ -298,17 +299,7 @@ function* corners(rings: number[][][][]): Generator<[column: number, row: number
   }
 }
 
-/** Five or so round numbers. */
-export function ticks(from: number, to: number): number[] {
-  const rough = (to - from) / 5
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].map((m) => m * power).find((step) => step >= rough) ?? 10 * power
-  const first = Math.ceil(from / step - 1e-9)
-  const count = Math.floor(to / step + 1e-9) - first + 1
-  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)))
-}
-
-export function mixed(low: string, high: string, part: number): string {
+function mixed(low: string, high: string, part: number): string {
   const [from, to] = [low, high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)))
   return `rgb(${from.map((x, i) => Math.round(x + part * (to[i] - x))).join(' ')})`
 }
