@@ -4,6 +4,7 @@ import {
   adam,
   bowl,
   gradientDescent,
+  Minimization,
   type MinimizeOptions,
   minimize,
   nesterov,
@@ -282,6 +283,41 @@ describe('stopping', () => {
       engine: 'typescript',
     })
     expect([...x]).toEqual([994])
+  })
+})
+
+describe('one update at a time', () => {
+  test.each([
+    ['converged', adam({ lr: 0.1 }), {}],
+    ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
+    ['non-finite', gradientDescent({ lr: 1 }), {}],
+    ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
+  ] as const)('the points and the end of minimize: %s', (reason, rule, options) => {
+    const visited: string[] = []
+    const { callback } = { callback: undefined, ...options }
+    const result = minimize(rosenbrock(), start, rule, {
+      ...options,
+      callback: (x, iteration) => {
+        visited.push(inBits(x))
+        return callback?.(x, iteration)
+      },
+    })
+    const minimization = new Minimization(rosenbrock(), start, rule, options)
+    expect(minimization).toMatchObject({ iterations: 0, change: NaN, reason: null, value: 12.5 })
+    const points: string[] = []
+    while (minimization.step()) points.push(inBits(minimization.params))
+    if (reason !== 'non-finite') points.push(inBits(minimization.params))
+    expect(points).toEqual(visited)
+    const { params, value, iterations, change, gradient, engine } = minimization
+    expect(inBits({ x: params, value, iterations, reason, change, gradient, engine })).toBe(inBits(result))
+    // It stays where it has stopped.
+    expect(minimization.step()).toBe(false)
+    expect(minimization.iterations).toBe(result.iterations)
+  })
+
+  test('nothing to do', () => {
+    const minimization = new Minimization(bowl(), [1], adam(), { maxIterations: 0 })
+    expect([minimization.step(), minimization.reason]).toEqual([false, 'max-iterations'])
   })
 })
 

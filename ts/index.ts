@@ -9,7 +9,7 @@ export {
   OptionError,
   TensorError,
 } from './errors.js'
-export { type MinimizeOptions, type MinimizeResult, minimize } from './minimize.js'
+export { Minimization, type MinimizeOptions, type MinimizeResult, minimize } from './minimize.js'
 export {
   beale,
   booth,

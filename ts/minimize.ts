@@ -64,66 +64,131 @@ export function minimize(
   rule: Rule,
   options: MinimizeOptions = {},
 ): MinimizeResult {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('options', 'an object', options)
+  const minimization = new Minimization(objective, x, rule, options)
+  while (minimization.step());
+  const { params, value, iterations, change, gradient, engine } = minimization
+  const reason = minimization.reason as MinimizeResult['reason']
+  return { x: params.slice(), value, iterations, reason, change, gradient, engine }
+}
+
+/**
+ * What {@link minimize} does, one update at a time: for a picture, or for whoever wants to stop and
+ * go on. It takes the same arguments and visits the same points.
+ *
+ * @example
+ * const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }))
+ * while (minimization.step()) console.log(minimization.params)
+ * console.log(minimization.reason)
+ */
+export class Minimization {
+  /** Where it is: the optimizer's live parameters, to be read. */
+  readonly params: FloatArray
+  /** Whether the objective gave its gradient or differences stand in for it. */
+  readonly gradient: MinimizeResult['gradient']
+  /** What runs. */
+  readonly engine: EngineName
+
+  readonly #optimizer: Optimizer<FloatArray>
+  readonly #value: (x: ArrayLike<number>) => number
+  readonly #gradient: Required<Objective>['gradient']
+  readonly #callback: MinimizeOptions['callback']
+  readonly #tolerance: number
+  readonly #maxIterations: number
+  /** For how many updates standing still does not count. */
+  readonly #settling: number
+  readonly #grads: FloatArray
+  /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
+  readonly #point: FloatArray
+  readonly #before: FloatArray
+  #iterations = 0
+  #change = NaN
+  #reason: MinimizeResult['reason'] | null = null
+
+  /** The arguments of {@link minimize}, whose errors it throws. */
+  constructor(
+    objective: Objective | ((x: ArrayLike<number>) => number),
+    x: ArrayLike<number>,
+    rule: Rule,
+    options: MinimizeOptions = {},
+  ) {
+    if (typeof options !== 'object' || options === null) {
+      throw new OptionError('options', 'an object', options)
+    }
+    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
+    const whole = typeof objective === 'function' ? { value: objective } : objective
+    if (typeof whole?.value !== 'function') {
+      throw new OptionError('objective', 'a function or { value, gradient }', objective)
+    }
+    if (whole.gradient !== undefined && typeof whole.gradient !== 'function') {
+      throw new OptionError('objective: gradient', 'a function', whole.gradient)
+    }
+    if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
+      throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
+    }
+    if (!Number.isInteger(maxIterations) || maxIterations < 0) {
+      throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
+    }
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw new OptionError('callback', 'a function', callback)
+    }
+    const { simple, delay } = unwrap(rule)
+    const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
+    const given = whole.gradient?.bind(whole)
+
+    this.params = optimizer.params
+    this.gradient = given ? 'given' : 'central-differences'
+    this.engine = optimizer.engine
+    this.#optimizer = optimizer
+    this.#value = whole.value.bind(whole)
+    this.#gradient = given ?? centralDifferences(this.#value, this.params)
+    this.#callback = callback
+    this.#tolerance = tolerance
+    this.#maxIterations = maxIterations
+    this.#settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
+    this.#grads = optimizer.grads
+    this.#point = optimizer.lookahead()
+    this.#before = this.params.slice()
+    if (maxIterations === 0) this.#reason = 'max-iterations'
   }
-  const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
-  const whole = typeof objective === 'function' ? { value: objective } : objective
-  if (typeof whole?.value !== 'function') {
-    throw new OptionError('objective', 'a function or { value, gradient }', objective)
+
+  /** The objective at `params`, computed at each call. */
+  get value(): number {
+    return this.#value(this.params)
   }
-  if (whole.gradient !== undefined && typeof whole.gradient !== 'function') {
-    throw new OptionError('objective: gradient', 'a function', whole.gradient)
+
+  /** How many updates were made. */
+  get iterations(): number {
+    return this.#iterations
   }
-  if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
-    throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
+
+  /** The largest |θ_{t+1} − θ_t| of the last update; NaN before the first. */
+  get change(): number {
+    return this.#change
   }
-  if (!Number.isInteger(maxIterations) || maxIterations < 0) {
-    throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
+
+  /** Why it has stopped; null while it has not. */
+  get reason(): MinimizeResult['reason'] | null {
+    return this.#reason
   }
-  if (callback !== undefined && typeof callback !== 'function') {
-    throw new OptionError('callback', 'a function', callback)
-  }
-  const { simple, delay } = unwrap(rule)
-  const settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
-  const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
-  const value = whole.value.bind(whole)
-  const given = whole.gradient?.bind(whole)
-  const gradient = given ?? centralDifferences(value, optimizer.params)
-  const { params, grads } = optimizer
-  // The same views at each call, and for most rules the parameters themselves.
-  const point = optimizer.lookahead()
-  const before = params.slice()
-  let iterations = 0
-  let change = NaN
-  let reason: MinimizeResult['reason'] = 'max-iterations'
-  while (iterations < maxIterations) {
+
+  /** One update, unless it has stopped; `false` when it has. */
+  step(): boolean {
+    if (this.#reason !== null) return false
+    const optimizer = this.#optimizer
+    const params = this.params
+    const point = this.#point
     if (point !== params) optimizer.lookahead()
-    gradient(point, grads)
+    const gradient = this.#gradient
+    gradient(point, this.#grads)
     optimizer.step()
-    iterations++
-    change = moved(params, before)
-    if (!(change < Infinity)) {
-      reason = 'non-finite'
-      break
-    }
-    if (callback?.(params, iterations) === true) {
-      reason = 'callback'
-      break
-    }
-    if (change < tolerance && iterations > settling) {
-      reason = 'converged'
-      break
-    }
-  }
-  return {
-    x: params.slice(),
-    value: value(params),
-    iterations,
-    reason,
-    change,
-    gradient: given ? 'given' : 'central-differences',
-    engine: optimizer.engine,
+    const iterations = ++this.#iterations
+    const change = moved(params, this.#before)
+    this.#change = change
+    if (!(change < Infinity)) this.#reason = 'non-finite'
+    else if (this.#callback?.(params, iterations) === true) this.#reason = 'callback'
+    else if (change < this.#tolerance && iterations > this.#settling) this.#reason = 'converged'
+    else if (iterations >= this.#maxIterations) this.#reason = 'max-iterations'
+    return this.#reason === null
   }
 }
 

@@ -1,0 +1,209 @@
+/** The tab that times the engines. */
+
+import { type EngineName, engines } from 'antigrad'
+import uPlot from 'uplot'
+import { messageOf } from '../../dist/errors.js'
+import { h, labelled, select, shown } from './dom.js'
+import { type Measurement, measure, SIZES } from './measure.js'
+import { build, type RuleName, ruleNames, suggested } from './rules.js'
+import { styleOf, swatch, theme } from './theme.js'
+
+const titles: Readonly<Record<EngineName, string>> = {
+  native: 'Rust as a Node addon',
+  wasm: 'Rust as WebAssembly',
+  typescript: 'TypeScript',
+}
+
+export class Bench {
+  readonly element: HTMLElement
+  readonly #rule = select(Object.fromEntries(ruleNames.map((name) => [name, name])), 'adam')
+  readonly #run = h('button', { type: 'button', className: 'primary', textContent: 'Measure' })
+  readonly #cancel = h('button', { type: 'button', textContent: 'Cancel', disabled: true })
+  readonly #progress = h('progress', { max: 1, value: 0 })
+  readonly #status = h('p', { className: 'status', role: 'status' })
+  readonly #chart = h('div', { className: 'plot rates', 'aria-hidden': 'true' })
+  readonly #results = h('div', { className: 'results', tabIndex: 0, role: 'region', 'aria-label': 'Results' })
+  readonly #report = h('div', {
+    className: 'report',
+    tabIndex: 0,
+    role: 'region',
+    'aria-label': 'Report of the engines',
+  })
+  #plot: uPlot | null = null
+  #found: readonly Measurement[] = []
+  #stop = new AbortController()
+
+  constructor() {
+    this.#progress.setAttribute('aria-label', 'Progress of the measurement')
+    const controls = h(
+      'div',
+      { className: 'row controls' },
+      labelled('Rule', this.#rule),
+      this.#run,
+      this.#cancel,
+      this.#progress,
+    )
+    this.element = h(
+      'div',
+      { className: 'bench' },
+      h('h2', {}, 'The engines in this browser'),
+      h(
+        'p',
+        { className: 'hint' },
+        'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
+          'which the engines take turns. All engines give the same bits.',
+      ),
+      controls,
+      this.#status,
+      h('div', { className: 'columns' }, h('figure', {}, this.#chart), this.#results),
+      h('h2', {}, 'What runs here'),
+      this.#report,
+    )
+    this.#run.addEventListener('click', () => void this.#measure())
+    this.#cancel.addEventListener('click', () => this.#stop.abort())
+    new ResizeObserver(() => this.#plot?.setSize(this.#size)).observe(this.#chart)
+  }
+
+  /** When the tab is first seen: the report loads the engines. */
+  open(): void {
+    if (this.#report.childElementCount > 0) return
+    const rows = Object.entries(engines()).map(([name, { available, reasons, instructionSets }]) =>
+      h(
+        'tr',
+        {},
+        h('th', { scope: 'row' }, titles[name as EngineName]),
+        h('td', {}, available ? 'runs' : 'does not run'),
+        h('td', {}, reasons.join('; ') || instructionSets.join(', ') || 'portable'),
+      ),
+    )
+    const heads = ['Engine', 'Here', 'How, or why not'].map((text) => h('th', { scope: 'col' }, text))
+    this.#report.append(
+      h('table', {}, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows)),
+      h('p', { className: 'hint' }, `${navigator.userAgent}, ${navigator.hardwareConcurrency} threads`),
+    )
+    this.#show()
+  }
+
+  redraw(): void {
+    if (this.#report.childElementCount > 0) this.#show()
+  }
+
+  async #measure(): Promise<void> {
+    const rule = this.#rule.value as RuleName
+    const report = engines()
+    const runs = (Object.keys(report) as EngineName[]).filter((name) => report[name].available)
+    this.#stop = new AbortController()
+    this.#run.disabled = true
+    this.#cancel.disabled = false
+    this.#cancel.focus()
+    this.#status.textContent = `Measuring ${rule}…`
+    try {
+      const progress = (part: number, latest: readonly Measurement[]) => {
+        this.#progress.value = part
+        if (latest.length === this.#found.length) return
+        this.#found = [...latest]
+        this.#show()
+      }
+      this.#found = []
+      this.#found = await measure(build(suggested(rule)).rule, runs, progress, this.#stop.signal)
+      this.#status.textContent = this.#stop.signal.aborted
+        ? 'Cancelled.'
+        : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
+    } catch (thrown) {
+      this.#status.textContent = `It failed: ${messageOf(thrown)}.`
+    }
+    this.#run.disabled = false
+    this.#cancel.disabled = true
+    this.#run.focus()
+    this.#show()
+  }
+
+  get #size() {
+    return { width: this.#chart.clientWidth, height: this.#chart.clientHeight }
+  }
+
+  #show(): void {
+    const names = [...new Set(this.#found.map(({ engine }) => engine))]
+    const at = (engine: EngineName, size: number) => {
+      const found = this.#found.find((m) => m.engine === engine && m.size === size)
+      return found ? found.nanosecondsPerStep / size : null
+    }
+    const heads = ['Parameters', ...names.map((name) => titles[name])].map((text, i) =>
+      h('th', { scope: 'col' }, ...(i > 0 ? [swatch(i - 1)] : []), text),
+    )
+    const rows = SIZES.map((size) =>
+      h(
+        'tr',
+        {},
+        h('th', { scope: 'row' }, size.toLocaleString('en')),
+        ...names.map((name) => {
+          const time = at(name, size)
+          return h('td', {}, time === null ? '' : shown(time, 3))
+        }),
+      ),
+    )
+    const caption = h('caption', {}, 'Nanoseconds per parameter')
+    this.#results.replaceChildren(
+      names.length > 0
+        ? h('table', {}, caption, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows))
+        : h('p', { className: 'hint' }, 'Nothing measured yet: it takes about three seconds.'),
+    )
+    this.#plot?.destroy()
+    const series = names.map((name) => SIZES.map((size) => at(name, size)))
+    this.#plot = new uPlot(this.#options(names), [SIZES, ...series], this.#chart)
+  }
+
+  #options(names: readonly EngineName[]): uPlot.Options {
+    const { muted, grid } = theme()
+    const axis = {
+      stroke: muted,
+      font: '12px system-ui, sans-serif',
+      labelFont: '12px system-ui, sans-serif',
+      labelSize: 18,
+      grid: { stroke: grid, width: 1 },
+      ticks: { stroke: grid, width: 1, size: 4 },
+    }
+    const short = new Intl.NumberFormat('en', { notation: 'compact' })
+    return {
+      ...this.#size,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: {
+        x: { time: false, distr: 3, range: [SIZES[0] / 1.3, SIZES[SIZES.length - 1] * 1.3] },
+        y: {
+          distr: 3,
+          range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [from / 2, to * 2]),
+        },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 28,
+          label: 'parameters',
+          splits: () => SIZES,
+          values: () => SIZES.map((n) => short.format(n)),
+        },
+        {
+          ...axis,
+          size: 48,
+          label: 'ns per parameter',
+          values: (_, ticks) =>
+            ticks.map((y) => (y === null || !/^[^1-9]*1[^1-9]*$/.test(String(y)) ? '' : shown(y))),
+        },
+      ],
+      series: [
+        {},
+        ...names.map((name, number) => {
+          const { color, dash } = styleOf(number)
+          return {
+            label: titles[name],
+            stroke: color,
+            dash: [...dash],
+            width: 2,
+            points: { show: true, fill: color },
+          }
+        }),
+      ],
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** Elements in one call. */
+
+type Child = Node | string
+type Props<E> = Partial<Omit<E, 'style' | 'children'>> & { readonly [attribute: `aria-${string}`]: string }
+
+/** An element with properties (and `aria-…` attributes) and children. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props<HTMLElementTagNameMap[K]> & { readonly role?: string; readonly for?: string } = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(props)) {
+    if (name in element && !name.startsWith('aria-')) Object.assign(element, { [name]: value })
+    else element.setAttribute(name, String(value))
+  }
+  element.append(...children)
+  return element
+}
+
+let ids = 0
+export const uniqueId = (stem: string) => `${stem}-${++ids}`
+
+/** A control with its label in front. */
+export function labelled<E extends HTMLElement>(label: string, control: E): HTMLLabelElement {
+  return h('label', { className: 'field' }, h('span', {}, label), control)
+}
+
+/** A select of value → text. */
+export function select(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
+  const element = h(
+    'select',
+    {},
+    ...Object.entries(options).map(([value, text]) => h('option', { value }, text)),
+  )
+  element.value = value
+  return element
+}
+
+/** A number as people read it. */
+export function shown(x: number, digits = 4): string {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? 'NaN' : x > 0 ? '∞' : '−∞'
+  const size = Math.abs(x)
+  const text =
+    size !== 0 && (size < 1e-3 || size >= 1e6)
+      ? x.toExponential(Math.max(0, digits - 2)).replace(/\.?0*e\+?/, 'e')
+      : String(Number(x.toPrecision(digits)))
+  return text.replaceAll('-', '−')
+}

@@ -1,0 +1,128 @@
+/** A function that the visitor types, with its derivatives; loaded when it is first needed. */
+
+import type { Objective } from 'antigrad'
+import {
+  absDependencies,
+  acosDependencies,
+  addDependencies,
+  asinDependencies,
+  atanDependencies,
+  cosDependencies,
+  coshDependencies,
+  create,
+  derivativeDependencies,
+  divideDependencies,
+  eDependencies,
+  expDependencies,
+  logDependencies,
+  type MathNode,
+  multiplyDependencies,
+  parseDependencies,
+  piDependencies,
+  powDependencies,
+  sinDependencies,
+  sinhDependencies,
+  sqrtDependencies,
+  subtractDependencies,
+  tanDependencies,
+  tanhDependencies,
+  unaryMinusDependencies,
+  unaryPlusDependencies,
+} from 'mathjs/number'
+
+const functions = {
+  ...{ sqrtDependencies, expDependencies, logDependencies, absDependencies },
+  ...{ sinDependencies, cosDependencies, tanDependencies, asinDependencies, acosDependencies },
+  ...{ atanDependencies, sinhDependencies, coshDependencies, tanhDependencies },
+}
+const operators = {
+  ...{ addDependencies, subtractDependencies, multiplyDependencies, divideDependencies },
+  ...{ powDependencies, unaryMinusDependencies, unaryPlusDependencies },
+}
+const constants = { piDependencies, eDependencies }
+const math = create({ parseDependencies, derivativeDependencies, ...functions, ...operators, ...constants })
+
+const names = (dependencies: object) =>
+  Object.keys(dependencies).map((key) => key.replace('Dependencies', ''))
+const functionNames = names(functions)
+const operatorNames = names(operators)
+const symbolNames = ['x', 'y', ...names(constants)]
+
+type Node = MathNode
+
+/**
+ * The objective that an expression in x and y describes, such as `(1 - x)^2 + 100 (y - x^2)^2`.
+ *
+ * @throws Error with a sentence where it cannot be understood
+ */
+export function parseObjective(text: string): Required<Objective> {
+  if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
+  const node = parse(text)
+  node.traverse(check)
+  // Unsimplified: simplifying may divide all by x where only abs(x) has to.
+  const [dx, dy] = ['x', 'y'].map((name) => math.derivative(node, name, { simplify: false }).compile())
+  const value = node.compile()
+  const scope = new Map<string, number>()
+  const at = (code: { evaluate(scope: unknown): unknown }, x: ArrayLike<number>) => {
+    scope.set('x', x[0])
+    scope.set('y', x[1])
+    return code.evaluate(scope) as number
+  }
+  return {
+    value: (x) => at(value, x),
+    gradient: (x, out) => {
+      out[0] = at(dx, x)
+      out[1] = at(dy, x)
+    },
+  }
+}
+
+function parse(text: string): Node {
+  try {
+    return math.parse(text) as Node
+  } catch (thrown) {
+    const { message } = thrown as Error
+    throw new Error(`This cannot be read: ${message.replace(/ \(char (\d+)\)/, ' at character $1')}.`)
+  }
+}
+
+function check(node: Node, _path: string, parent: Node | null): void {
+  const { type, name = '', fn, value, args } = node as Node & Record<string, never>
+  const { isParenthesisNode, isConstantNode } = node as unknown as Record<string, boolean>
+  if (isParenthesisNode || (isConstantNode && typeof value === 'number')) return
+  if (type === 'SymbolNode') {
+    // The name of a function is a symbol too.
+    if (parent?.type === 'FunctionNode' && (parent as Node & { fn: Node }).fn === node) return
+    if (symbolNames.includes(name)) return
+    const isFunction = functionNames.includes(name)
+    throw new Error(
+      isFunction
+        ? `“${name}” needs an argument, as in ${name}(x).`
+        : `“${name}” is not known: there are ${symbolNames.join(', ')}, and functions such as exp(x).`,
+    )
+  }
+  if (type === 'FunctionNode') {
+    const called = String((fn as { name?: string }).name ?? fn)
+    if (!functionNames.includes(called)) {
+      throw new Error(`The function “${called}” is not known: there are ${functionNames.join(', ')}.`)
+    }
+    const { length } = args as unknown[]
+    if (length !== 1) throw new Error(`“${called}” takes one argument, and got ${length}.`)
+    return
+  }
+  if (type === 'OperatorNode' && operatorNames.includes(fn as string)) return
+  const what = type === 'OperatorNode' ? `The operator “${(node as Node & { op: string }).op}”` : kinds[type]
+  throw new Error(
+    `${what ?? 'Something in it'} has no place here: only + − * / ^, parentheses and functions do.`,
+  )
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  AssignmentNode: 'A “=”',
+  FunctionAssignmentNode: 'A “=”',
+  ArrayNode: 'A list',
+  BlockNode: 'A “;”',
+  ConditionalNode: 'A “?”',
+  RelationalNode: 'A comparison',
+  ConstantNode: 'A text, or a word such as true,',
+}

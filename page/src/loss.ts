@@ -1,0 +1,147 @@
+/** The objective against the number of updates. */
+
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { shown } from './dom.js'
+import type { Race } from './race.js'
+import { styleOf, theme } from './theme.js'
+
+/** Places along the axis; of more a screen shows nothing. */
+const SAMPLES = 400
+
+export class LossPlot {
+  readonly element = document.createElement('div')
+  #plot: uPlot | null = null
+  #race: Race | null = null
+
+  constructor() {
+    this.element.className = 'plot loss'
+    new ResizeObserver(() => this.#plot?.setSize(this.#size)).observe(this.element)
+  }
+
+  get #size() {
+    return { width: this.element.clientWidth, height: this.element.clientHeight }
+  }
+
+  /** A new race; `anew` where more may be new than its start: the function, the racers, the colours. */
+  begin(race: Race, anew: boolean): void {
+    this.#race = race
+    // The numbers come with the next update.
+    if (!anew) return
+    this.#plot?.destroy()
+    const highest = () => highestOf(this.#race as Race)
+    this.#plot = new uPlot(optionsOf(race, highest, this.#size), this.#data(), this.element)
+  }
+
+  update(): void {
+    this.#plot?.setData(this.#data())
+  }
+
+  #data(): uPlot.AlignedData {
+    const { racers, iterations } = this.#race as Race
+    const least = leastOf(this.#race as Race)
+    const stride = Math.max(1, Math.ceil(iterations / SAMPLES))
+    const at = Array.from({ length: Math.ceil(iterations / stride) + 1 }, (_, i) =>
+      Math.min(iterations, i * stride),
+    )
+    const series = racers.map((racer) =>
+      at.map((t) => {
+        if (t > racer.iterations) return null
+        const above = racer.values[t] - (least ?? 0)
+        // A logarithm has no 0; what is not finite has no place.
+        return Number.isFinite(above) && (least === null || above > 0) ? above : null
+      }),
+    )
+    return [at, ...series] as uPlot.AlignedData
+  }
+}
+
+/** The least value where a minimum is known: then what is above it can be drawn on a logarithmic scale. */
+function leastOf({ landscape: { minima, objective } }: Race): number | null {
+  return minima.length === 0 ? null : Math.min(...minima.map((minimum) => objective.value(minimum)))
+}
+
+export function lossTitle(race: Race): string {
+  const least = leastOf(race)
+  if (least === null) return 'F, no minimum known: linear about 0, else logarithmic'
+  return least === 0 ? 'F, logarithmic' : `F − (${shown(least)}), its least value, logarithmic`
+}
+
+/** How far above the start a path that diverges is followed. */
+const HIGHEST = 1e4
+const LOWEST = 1e-24
+
+function highestOf(race: Race): number {
+  const above = Math.abs((race.racers[0]?.values[0] ?? 1) - (leastOf(race) ?? 0))
+  return HIGHEST * (Number.isFinite(above) ? Math.max(1e-3, above) : 1)
+}
+
+function optionsOf(race: Race, limit: () => number, size: { width: number; height: number }): uPlot.Options {
+  const { muted, grid } = theme()
+  const isLog = leastOf(race) !== null
+  const range = (_: uPlot, from: number | null, to: number | null): uPlot.Range.MinMax => {
+    const highest = limit()
+    if (from === null || to === null) return [isLog ? 0.1 : -1, 1]
+    if (!isLog) return [Math.max(from, -highest) - 0.1, Math.min(to, highest) + 0.1]
+    const decade = (x: number, round: (x: number) => number) => 10 ** round(Math.log10(x))
+    return [
+      decade(Math.max(LOWEST, Math.min(from, highest / 10)), Math.floor),
+      decade(Math.min(to, highest), Math.ceil),
+    ]
+  }
+  const axis = {
+    stroke: muted,
+    font: '12px system-ui, sans-serif',
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid, width: 1, size: 4 },
+  }
+  return {
+    ...size,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(10, to ?? 0)] },
+      y: { distr: isLog ? 3 : 4, asinh: 1, range },
+    },
+    axes: [
+      {
+        ...axis,
+        size: 28,
+        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? t.toLocaleString('en') : '')),
+      },
+      {
+        ...axis,
+        size: 52,
+        ...(isLog && { splits: decades, filter: all }),
+        values: (_, ticks) => ticks.map((y) => (y === null ? '' : power(y))),
+      },
+    ],
+    series: [
+      {},
+      ...race.racers.map(({ name }, number) => {
+        const { color, dash } = styleOf(number)
+        return { label: name, stroke: color, dash: [...dash], width: 2, points: { show: false } }
+      }),
+    ],
+  }
+}
+
+/** uPlot would leave labels out. */
+const all = (_: uPlot, splits: number[]) => splits
+
+/** At most seven powers of ten. */
+function decades(_: uPlot, __: number, from: number, to: number): number[] {
+  const [first, last] = [Math.ceil(Math.log10(from) - 1e-9), Math.floor(Math.log10(to) + 1e-9)]
+  const step = Math.max(1, Math.ceil((last - first) / 6))
+  const count = Math.floor((last - first) / step) + 1
+  return Array.from({ length: count }, (_, i) => Number(`1e${last - i * step}`)).reverse()
+}
+
+/** A tick's label: whole powers of ten as such. */
+function power(y: number): string {
+  const exponent = Math.log10(Math.abs(y))
+  if (y === 0 || !Number.isInteger(Number(exponent.toFixed(9)))) return shown(y, 2)
+  return Math.abs(exponent) < 3
+    ? shown(y)
+    : `${y < 0 ? '−' : ''}1e${Math.round(exponent)}`.replace('e-', 'e−')
+}

@@ -1,0 +1,79 @@
+/** The table: who arrived when, and why each has stopped. */
+
+import { h, shown } from './dom.js'
+import type { Race, Racer } from './race.js'
+import { swatch } from './theme.js'
+
+export class Ranking {
+  readonly #body = h('tbody')
+  readonly #reached = h('th', { scope: 'col' })
+  readonly element: HTMLElement
+  #last = ''
+
+  constructor() {
+    const heads = ['Optimizer', 'Updates', 'Distance', 'F', 'State'].map((text) =>
+      h('th', { scope: 'col' }, text),
+    )
+    heads.splice(1, 0, this.#reached)
+    const caption = h('caption', {}, 'Who is there first')
+    const table = h(
+      'table',
+      {},
+      caption,
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, '#'), ...heads)),
+      this.#body,
+    )
+    this.element = h(
+      'div',
+      { className: 'ranking', tabIndex: 0, role: 'region', 'aria-label': 'Ranking' },
+      table,
+    )
+  }
+
+  update(race: Race, { anew = false } = {}): void {
+    this.#reached.textContent = `Within ${shown(race.state.distance)} after`
+    const order = race.ranking()
+    const key = order.map((racer) => race.racers.indexOf(racer)).join()
+    if (anew || key !== this.#last) {
+      this.#last = key
+      this.#body.replaceChildren(...order.map((racer) => row(racer, race.racers.indexOf(racer))))
+    }
+    order.forEach((racer, place) => {
+      const cells = textsOf(racer, place, race)
+      const { children } = this.#body.children[place]
+      cells.forEach((text, i) => {
+        if (text !== null && children[i].textContent !== text) children[i].textContent = text
+      })
+    })
+  }
+}
+
+function row(racer: Racer, number: number): HTMLTableRowElement {
+  const name = h('th', { scope: 'row' }, swatch(number), racer.name)
+  return h('tr', {}, h('td'), name, h('td'), h('td'), h('td'), h('td'), h('td', { className: 'why' }))
+}
+
+/** The texts of a row's cells; null for the name, which stays. */
+function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
+  const { arrivedAt, iterations } = racer
+  const isKnown = race.landscape.minima.length > 0
+  return [
+    arrivedAt === null ? '–' : String(place + 1),
+    null,
+    isKnown ? (arrivedAt?.toLocaleString('en') ?? '–') : 'no minimum known',
+    iterations.toLocaleString('en'),
+    isKnown ? shown(racer.distanceAt(iterations), 3) : '–',
+    shown(racer.values[iterations], 3),
+    why(racer, race),
+  ]
+}
+
+/** Why a racer has stopped, in words. */
+export function why({ reason, error, iterations }: Racer, { state }: Race): string {
+  if (reason === null) return iterations === 0 ? 'at the start' : 'on its way'
+  if (reason === 'converged') return `at rest: moved less than ${shown(state.tolerance)}`
+  if (reason === 'max-iterations')
+    return `stopped at the limit of ${state.maxIterations.toLocaleString('en')}`
+  if (reason === 'non-finite') return 'diverged: no longer a finite number'
+  return `failed: ${error}`
+}

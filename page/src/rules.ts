@@ -1,0 +1,123 @@
+/** The library's rules as a form sees them: everything is asked of their own definitions. */
+
+import {
+  adagrad,
+  adam,
+  adamw,
+  type Clip,
+  delayedStart,
+  gradientDescent,
+  momentum,
+  nesterov,
+  OptionError,
+  type Rule,
+  radam,
+  rmsprop,
+  type SimpleRule,
+  sgd,
+  warmup,
+} from 'antigrad'
+import { enter } from '../../dist/race.js'
+import { definitions } from '../../dist/rules/index.js'
+import type { Option } from '../../dist/rules/rule.js'
+
+export type RuleName = SimpleRule['name']
+export type OptionValue = number | boolean | string
+export const ruleNames = Object.keys(definitions) as RuleName[]
+
+/** One of the racers: a rule and what of it is not as the library has it. */
+export interface Entry {
+  readonly rule: RuleName
+  readonly options: Readonly<Record<string, OptionValue>>
+}
+
+/** A control for an option. */
+export interface Field {
+  readonly name: string
+  readonly kind: 'number' | 'flag' | 'choice'
+  readonly choices: readonly string[]
+  readonly expected: string
+}
+
+/** What may stand around any rule, beside its own options; 0 is without. */
+const extras: Readonly<Record<string, Option>> = {
+  warmup: count('updates'),
+  delay: count('updates'),
+  clipNorm: positive(),
+  clipValue: positive(),
+}
+
+function count(what: string): Option {
+  return {
+    expected: `a whole number of ${what} ≥ 0`,
+    accepts: (x) => Number.isInteger(x) && (x as number) >= 0,
+  }
+}
+
+function positive(): Option {
+  return { expected: 'a finite number ≥ 0', accepts: (x) => Number.isFinite(x) && (x as number) >= 0 }
+}
+
+/** All options of a rule; the learning rate is the first. */
+export function fields(rule: RuleName): Field[] {
+  const own: Readonly<Record<string, Option>> = definitions[rule].options
+  return Object.entries({ lr: own.lr, ...own, ...extras }).map(([name, option]) => {
+    const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
+    const choices = quoted.filter(option.accepts)
+    const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
+    const expected = option.expected.replace(', a schedule or a function', '')
+    return { name, kind, choices, expected }
+  })
+}
+
+/** The value that an option has in an entry, given or by default. */
+export function optionOf(entry: Entry, name: string): OptionValue {
+  if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
+  return (make(entry.rule, entry.options) as unknown as Record<string, OptionValue>)[name]
+}
+
+/**
+ * The rule, and how its gradients are clipped.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export function build(entry: Entry): { rule: Rule; clip: Clip } {
+  for (const [name, { accepts, expected }] of Object.entries(extras)) {
+    const value = entry.options[name]
+    if (value !== undefined && !accepts(value)) {
+      throw new OptionError(`${entry.rule}: ${name}`, expected, value)
+    }
+  }
+  const { warmup: rise = 0, delay = 0, clipNorm = 0, clipValue = 0 } = entry.options as Record<string, number>
+  const plain = make(entry.rule, entry.options)
+  const simple =
+    rise > 0 ? make(entry.rule, { ...entry.options, lr: warmup(plain.lr, { steps: rise }) }) : plain
+  return {
+    rule: delay > 0 ? delayedStart(delay, simple) : simple,
+    clip: { ...(clipNorm > 0 && { norm: clipNorm }), ...(clipValue > 0 && { value: clipValue }) },
+  }
+}
+
+const makers: Readonly<Record<RuleName, (options: object) => SimpleRule>> = {
+  ...{ gradientDescent, momentum, nesterov, sgd, adagrad, rmsprop, adam, adamw, radam },
+}
+
+function make(rule: RuleName, options: object): SimpleRule {
+  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(extras, name))
+  return makers[rule](Object.fromEntries(own))
+}
+
+/** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
+export function suggested(rule: RuleName): Entry {
+  const found = enter().find((entry) => entry.rule.name === rule)
+  return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
+}
+
+/** What to call an entry: its rule, and its options but for those that are as the library has them. */
+export function nameOf(entry: Entry): string {
+  const { lr } = make(entry.rule, entry.options)
+  const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
+  return [entry.rule, lr, ...rest.map(([name, value]) => (value === true ? name : `${name} ${value}`))].join(
+    ' ',
+  )
+}

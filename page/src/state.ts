@@ -1,0 +1,165 @@
+/** What is raced, and its place in the page's address: a race is shared by its link. */
+
+import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
+import { messageOf } from '../../dist/errors.js'
+import {
+  build,
+  type Entry,
+  type fields,
+  type OptionValue,
+  type RuleName,
+  ruleNames,
+  suggested,
+} from './rules.js'
+
+export interface State {
+  /** A test objective of the library, or the visitor's own. */
+  readonly objective: ObjectiveName | 'own'
+  readonly expression: string
+  readonly condition: number
+  /** Of the visitor's own function. */
+  readonly view: View
+  readonly start: Point
+  readonly entries: readonly Entry[]
+  readonly tolerance: number
+  readonly maxIterations: number
+  /** From a minimum: whoever is this close has arrived. */
+  readonly distance: number
+}
+
+/** More would be a tangle, and too many colours to tell apart. */
+export const MOST_ENTRIES = 12
+export const MOST_ITERATIONS = 200_000
+
+export const initial: State = {
+  objective: 'rosenbrock',
+  expression: '(1 - x)^2 + 100 (y - x^2)^2',
+  condition: 100,
+  view: [-3, 3, -3, 3],
+  start: objectives.rosenbrock().start,
+  entries: [
+    ...(['gradientDescent', 'momentum', 'nesterov', 'rmsprop', 'adam'] as const).map(suggested),
+    { rule: 'radam', options: { lr: 2e-3 } },
+  ],
+  tolerance: 1e-9,
+  maxIterations: 10_000,
+  distance: 0.01,
+}
+
+/** One number, or one that is refused with a reason. */
+interface Numeric {
+  readonly accepts: (x: number) => boolean
+  readonly expected: string
+}
+
+const positive = (x: number) => x > 0 && x < Infinity
+
+/** The single numbers of a state, their ranges, and their names in the address. */
+export const numerics = {
+  condition: { accepts: (x) => x >= 1 && x < Infinity, expected: 'a finite number ≥ 1' },
+  tolerance: { accepts: (x) => x >= 0 && x < Infinity, expected: 'a finite number ≥ 0' },
+  maxIterations: {
+    accepts: (x) => Number.isInteger(x) && x >= 1 && x <= MOST_ITERATIONS,
+    expected: `a whole number from 1 to ${MOST_ITERATIONS}`,
+  },
+  distance: { accepts: positive, expected: 'a finite number > 0' },
+} satisfies Record<string, Numeric>
+
+/** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95` */
+export function toHash(state: State): string {
+  const parts = [`f=${state.objective}`]
+  if (state.objective === 'own') {
+    parts.push(`expression=${encodeURIComponent(state.expression)}`, `view=${state.view.join()}`)
+  }
+  parts.push(`from=${state.start.join()}`)
+  for (const name of Object.keys(numerics) as (keyof typeof numerics)[]) {
+    if (state[name] !== initial[name]) parts.push(`${name}=${state[name]}`)
+  }
+  for (const { rule, options } of state.entries) {
+    parts.push(
+      `${rule}=${Object.entries(options)
+        .map((option) => option.join(':'))
+        .join()}`,
+    )
+  }
+  return parts.join('&')
+}
+
+/** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
+export function fromHash(hash: string): { state: State; problems: string[] } {
+  const problems: string[] = []
+  const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
+  const entries: Entry[] = []
+  let isStartGiven = false
+  const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
+
+  for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
+    const [key, ...rest] = part.split('=')
+    const text = decoded(rest.join('='))
+    if (key === 'f') {
+      if (text === 'own' || Object.hasOwn(objectives, text)) state.objective = text as State['objective']
+      else refuse(`The function “${text}”`, `own, ${Object.keys(objectives).join(', ')}`)
+    } else if (key === 'expression') {
+      state.expression = text
+    } else if (key === 'from') {
+      const numbers = numbersIn(text, 2)
+      if (numbers) state.start = numbers as unknown as Point
+      else refuse(`The start “${text}”`, 'two finite numbers, as in -1.5,2')
+      isStartGiven = numbers !== null
+    } else if (key === 'view') {
+      const view = numbersIn(text, 4) as View | null
+      if (view && isView(view)) state.view = view
+      else refuse(`The view “${text}”`, 'x from, x to, y from, y to, as in -3,3,-3,3')
+    } else if (Object.hasOwn(numerics, key)) {
+      const name = key as keyof typeof numerics
+      if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
+      else refuse(`${key} “${text}”`, numerics[name].expected)
+    } else if (ruleNames.includes(key as RuleName)) {
+      const entry: Entry = { rule: key as RuleName, options: optionsIn(text) }
+      try {
+        build(entry)
+        if (entries.length < MOST_ENTRIES) entries.push(entry)
+        else refuse(`${key} “${text}”`, `at most ${MOST_ENTRIES} optimizers`)
+      } catch (thrown) {
+        problems.push(`${messageOf(thrown)}.`)
+      }
+    } else {
+      refuse(`“${key}”`, `f, from, expression, view, ${Object.keys(numerics).join(', ')} or a rule`)
+    }
+  }
+  if (entries.length > 0) state.entries = entries
+  if (!isStartGiven && state.objective !== 'own') state.start = objectives[state.objective]().start
+  return { state, problems }
+}
+
+export const isView = ([x0, x1, y0, y1]: View) =>
+  x0 < x1 && y0 < y1 && [x0, x1, y0, y1].every((x) => Math.abs(x) <= 1e9) && x1 - x0 > 1e-9 && y1 - y0 > 1e-9
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function numbersIn(text: string, count: number): number[] | null {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
+  return numbers.length === count && numbers.every(Number.isFinite) ? numbers : null
+}
+
+function optionsIn(text: string): Record<string, OptionValue> {
+  const pairs = text.split(',').filter(Boolean)
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name, value = ''] = pair.split(':')
+      if (value === 'true' || value === 'false') return [name, value === 'true']
+      return [name, value === '' || Number.isNaN(Number(value)) ? value : Number(value)]
+    }),
+  )
+}
+
+/** What a form's field says, as the option's value. */
+export function parsed(text: string, kind: ReturnType<typeof fields>[number]['kind']): OptionValue {
+  return kind === 'number' ? (text.trim() === '' ? NaN : Number(text)) : text
+}

@@ -1,0 +1,288 @@
+/** The same landscape as a surface in space, with the same paths on it; it turns by itself or by hand. */
+
+import type { Point } from 'antigrad'
+import {
+  AmbientLight,
+  BufferAttribute,
+  BufferGeometry,
+  Color,
+  DirectionalLight,
+  DoubleSide,
+  Mesh,
+  MeshBasicMaterial,
+  MeshLambertMaterial,
+  PerspectiveCamera,
+  Scene,
+  SphereGeometry,
+  WebGLRenderer,
+} from 'three'
+import { Line2 } from 'three/addons/lines/Line2.js'
+import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
+import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
+import type { Race, Racer } from './race.js'
+import { GRID, type Terrain } from './terrain.js'
+import { styleOf, theme } from './theme.js'
+
+/** Places of the drawn surface in each direction. */
+const SIDE = 72
+/** Pieces of a path at most; a race that is longer keeps its beginning and moves its head. */
+const PIECES = 2000
+/** Of the width: what moved less needs no piece of its own. */
+const FINEST = 0.005
+/** The same where the processor draws, as pieces cost it most. */
+const FINEST_SLOW = 0.015
+const HEIGHT = 0.55
+/** The height that the camera looks at. */
+const MIDDLE = 0.22
+/** Above the surface, so that it does not hide the path. */
+const LIFT = 0.012
+/** Radians a second. */
+const PACE = 0.25
+
+type Place = readonly [x: number, y: number, z: number]
+
+/** One racer's line and ball. */
+interface Trail {
+  readonly line: Line2
+  /** The same line where the surface hides it, faintly. */
+  readonly hidden: Line2
+  readonly ball: Mesh
+  readonly ends: Float32Array
+  pieces: number
+  seen: number
+  last: Place | null
+}
+
+export class SurfacePlot {
+  /** Whether the processor draws, as there is no graphics card: then fewer pictures have to do. */
+  readonly isSlow: boolean
+  readonly #canvas: HTMLCanvasElement
+  readonly #renderer: WebGLRenderer
+  readonly #scene = new Scene()
+  readonly #camera = new PerspectiveCamera(36, 1, 0.1, 10)
+  readonly #sun = new DirectionalLight('#ffffff', 1.6)
+  #ground: Mesh | null = null
+  #stars: Mesh[] = []
+  #terrain: Terrain | null = null
+  #race: Race | null = null
+  #trails: Trail[] = []
+  #azimuth = -0.3
+  #elevation = 0.75
+  /** Whether something has changed since it was drawn. */
+  isStale = true
+
+  /** @throws Error where there is no WebGL */
+  constructor(canvas: HTMLCanvasElement) {
+    this.#canvas = canvas
+    this.isSlow = isSoftware()
+    // Chromium without a graphics card cuts off the wrong end of a canvas that is partly out of sight,
+    // unless the buffer is kept.
+    const preserveDrawingBuffer = this.isSlow
+    this.#renderer = new WebGLRenderer({
+      canvas,
+      alpha: true,
+      antialias: !this.isSlow,
+      preserveDrawingBuffer,
+    })
+    this.#sun.position.set(-1, 2, 1.2)
+    this.#scene.add(this.#sun, new AmbientLight('#ffffff', 1.7))
+    new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement)
+    this.resize()
+    this.#listen()
+  }
+
+  resize(): void {
+    const { clientWidth, clientHeight } = this.#canvas.parentElement as HTMLElement
+    if (clientWidth === 0) return
+    this.#renderer.setPixelRatio(this.isSlow ? 1 : Math.min(devicePixelRatio, 2))
+    this.#renderer.setSize(clientWidth, clientHeight, false)
+    this.#camera.aspect = clientWidth / clientHeight
+    this.#camera.updateProjectionMatrix()
+    this.isStale = true
+  }
+
+  show(terrain: Terrain): void {
+    this.#terrain = terrain
+    if (this.#ground) this.#drop(this.#ground)
+    this.#ground = new Mesh(
+      groundOf(terrain),
+      new MeshLambertMaterial({ vertexColors: true, side: DoubleSide }),
+    )
+    for (const star of this.#stars) this.#drop(star)
+    this.#stars = terrain.landscape.minima.map((minimum) => {
+      const star = new Mesh(new SphereGeometry(0.022, 16, 12), new MeshBasicMaterial({ color: theme().star }))
+      star.position.set(...(this.#place(minimum) ?? [0, 0, 0]))
+      return star
+    })
+    this.#scene.add(this.#ground, ...this.#stars)
+    this.isStale = true
+  }
+
+  /** A new race; `anew` where more may be new than its start. */
+  begin(race: Race, anew = true): void {
+    this.#race = race
+    if (!anew) {
+      for (const trail of this.#trails) Object.assign(trail, { pieces: 0, seen: 0, last: null })
+      this.update()
+      return
+    }
+    for (const { line, hidden, ball } of this.#trails) {
+      for (const mesh of [line, hidden, ball]) this.#drop(mesh)
+    }
+    this.#trails = race.racers.map((_, number) => trailOf(number))
+    this.#scene.add(...this.#trails.flatMap(({ line, hidden, ball }) => [line, hidden, ball]))
+    this.update()
+  }
+
+  /** Takes over what has been raced since the last call. */
+  update(): void {
+    for (const [i, racer] of this.#race?.racers.entries() ?? []) this.#extend(this.#trails[i], racer)
+    this.isStale = true
+  }
+
+  redraw(): void {
+    if (this.#terrain) this.show(this.#terrain)
+    if (this.#race) this.begin(this.#race)
+  }
+
+  /** Draws if anything has changed; `seconds` is how long it turned meanwhile. */
+  render(seconds: number): void {
+    if (seconds === 0 && !this.isStale) return
+    this.isStale = false
+    this.#azimuth += seconds * PACE
+    const flat = Math.cos(this.#elevation)
+    const [x, z] = [Math.sin(this.#azimuth), Math.cos(this.#azimuth)]
+    const away = 2 / Math.min(1, this.#camera.aspect * 0.8)
+    this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
+    this.#camera.lookAt(0, MIDDLE, 0)
+    this.#renderer.render(this.#scene, this.#camera)
+  }
+
+  #extend(trail: Trail, racer: Racer): void {
+    const before = trail.pieces
+    for (; trail.seen <= racer.iterations; trail.seen++) {
+      const place = this.#place(racer.pointAt(trail.seen))
+      if (!place || !trail.last || trail.pieces === PIECES) {
+        // Outside of the view the path is broken off.
+        trail.last = place
+        continue
+      }
+      if (distance(place, trail.last) < (this.isSlow ? FINEST_SLOW : FINEST)) continue
+      trail.ends.set([...trail.last, ...place], 6 * trail.pieces++)
+      trail.last = place
+    }
+    const { geometry } = trail.line
+    if (trail.pieces > before) {
+      const { data } = geometry.getAttribute('instanceStart') as unknown as { data: Interleaved }
+      data.addUpdateRange(6 * before, 6 * (trail.pieces - before))
+      data.needsUpdate = true
+    }
+    ;(geometry as LineGeometry).instanceCount = trail.pieces
+    trail.line.visible = trail.pieces > 0
+    trail.hidden.visible = trail.pieces > 0 && !this.isSlow
+    const head = this.#place(racer.pointAt(racer.iterations))
+    trail.ball.visible = head !== null
+    if (head) trail.ball.position.set(...head)
+  }
+
+  /** Where a point is on the surface; null outside of the view. */
+  #place(point: Point): Place | null {
+    const { landscape, heightOf } = this.#terrain as Terrain
+    const [x0, x1, y0, y1] = landscape.view
+    const u = (point[0] - x0) / (x1 - x0)
+    const v = (point[1] - y0) / (y1 - y0)
+    if (!(u >= 0 && u <= 1 && v >= 0 && v <= 1)) return null
+    const z = heightOf(landscape.objective.value(point))
+    return Number.isNaN(z) ? null : [u - 0.5, z * HEIGHT + LIFT, 0.5 - v]
+  }
+
+  #drop(mesh: Mesh): void {
+    this.#scene.remove(mesh)
+    mesh.geometry.dispose()
+    for (const material of [mesh.material].flat()) material.dispose()
+  }
+
+  #listen(): void {
+    const canvas = this.#canvas
+    const turn = (dx: number, dy: number) => {
+      this.#azimuth -= dx
+      this.#elevation = Math.min(1.5, Math.max(0.05, this.#elevation + dy))
+      this.isStale = true
+    }
+    canvas.addEventListener('pointerdown', ({ pointerId }) => canvas.setPointerCapture(pointerId))
+    canvas.addEventListener('pointermove', ({ pointerId, movementX, movementY }) => {
+      if (canvas.hasPointerCapture(pointerId)) turn(movementX / 150, movementY / 150)
+    })
+    canvas.addEventListener('keydown', (event) => {
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key]
+      if (!by) return
+      event.preventDefault()
+      turn(by[0] / 12, by[1] / 12)
+    })
+  }
+}
+
+/**
+ * Whether WebGL is drawn by the processor, which takes tens of milliseconds for a picture.
+ *
+ * @throws Error where there is no WebGL
+ */
+function isSoftware(): boolean {
+  const gl = document.createElement('canvas').getContext('webgl2')
+  if (!gl) throw new Error('WebGL 2 is missing')
+  const name = gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(name)))
+}
+
+interface Interleaved {
+  needsUpdate: boolean
+  addUpdateRange(start: number, count: number): void
+}
+
+const distance = (a: Place, b: Place) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+
+function trailOf(number: number): Trail {
+  const { color } = styleOf(number)
+  const geometry = new LineGeometry()
+  geometry.setPositions(new Float32Array(3 * (PIECES + 1)))
+  const { data } = geometry.getAttribute('instanceStart') as unknown as { data: { array: Float32Array } }
+  const line = new Line2(geometry, new LineMaterial({ color, linewidth: 2.5 }))
+  const faint = new LineMaterial({ color, linewidth: 2.5, transparent: true, opacity: 0.3, depthTest: false })
+  const hidden = new Line2(geometry, faint)
+  // Their bounds would be those of the pieces that are not there yet.
+  line.frustumCulled = hidden.frustumCulled = false
+  const ball = new Mesh(new SphereGeometry(0.018, 16, 12), new MeshBasicMaterial({ color }))
+  return { line, hidden, ball, ends: data.array, pieces: 0, seen: 0, last: null }
+}
+
+function groundOf({ heights }: Terrain): BufferGeometry {
+  const { low, high, isDark } = theme()
+  const top = new Color(high)
+  // Else the lowest places would be of the page's own colour.
+  const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
+  const positions = new Float32Array(3 * SIDE * SIDE)
+  const colors = new Float32Array(3 * SIDE * SIDE)
+  const indices: number[] = []
+  for (let row = 0; row < SIDE; row++) {
+    for (let column = 0; column < SIDE; column++) {
+      const [i, j] = [row, column].map((k) => Math.round((k * (GRID - 1)) / (SIDE - 1)))
+      const z = heights[i * GRID + j]
+      const at = row * SIDE + column
+      positions.set([j / (GRID - 1) - 0.5, (Number.isNaN(z) ? 0 : z) * HEIGHT, 0.5 - i / (GRID - 1)], 3 * at)
+      bottom
+        .clone()
+        .lerp(top, Number.isNaN(z) ? 0 : z)
+        .toArray(colors, 3 * at)
+      const isHole = [0, 1, GRID, GRID + 1].some((k) => Number.isNaN(heights[i * GRID + j + k]))
+      if (row + 1 < SIDE && column + 1 < SIDE && !isHole) {
+        indices.push(at, at + 1, at + SIDE, at + 1, at + SIDE + 1, at + SIDE)
+      }
+    }
+  }
+  const geometry = new BufferGeometry()
+  geometry.setAttribute('position', new BufferAttribute(positions, 3))
+  geometry.setAttribute('color', new BufferAttribute(colors, 3))
+  geometry.setIndex(indices)
+  geometry.computeVertexNormals()
+  return geometry
+}

@@ -1,0 +1,67 @@
+// node scripts/screenshots.mjs: builds the race page and takes the pictures of it that docs/ has, of
+// a race in progress, on a screen and on a phone, in light and in dark.
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root, say, script } from './lib/run.mjs'
+import { setup } from './setup.mjs'
+
+/** Eight optimizers that are in different places after so many updates. */
+const race =
+  'f=rosenbrock&from=-1.5,2&gradientDescent=lr:0.001&momentum=lr:0.001&nesterov=lr:0.001&adagrad=lr:0.5' +
+  '&rmsprop=lr:0.003&adam=lr:0.1&adamw=lr:0.03,weightDecay:0&radam=lr:0.002'
+const UPDATES = 900
+
+script(async () => {
+  await setup({ browser: true })
+  const { build, preview } = await import('vite')
+  const { chromium } = await import('playwright-core')
+  const { default: upng } = await import('upng-js')
+  const configFile = join(root, 'page/vite.config.ts')
+  const outDir = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
+  await build({ configFile, logLevel: 'warn', build: { outDir, emptyOutDir: true } })
+  const server = await preview({ configFile, build: { outDir }, preview: { port: 0 } })
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROME_PATH,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+  })
+  try {
+    for (const width of [1280, 390]) {
+      for (const colorScheme of ['light', 'dark']) {
+        const file = `docs/page-${width}-${colorScheme}.png`
+        const page = await browser.newPage({
+          viewport: { width, height: width === 390 ? 2660 : 1400 },
+          colorScheme,
+          reducedMotion: 'reduce',
+        })
+        await page.goto(`${server.resolvedUrls.local[0]}#${race}`)
+        await page.locator('.surface canvas[data-engine]').waitFor()
+        await page.getByLabel('speed').selectOption('600')
+        await page.getByRole('button', { name: 'Play', exact: true }).click()
+        await page.waitForFunction(
+          (updates) =>
+            Number.parseInt(document.querySelector('output').textContent.replace(',', ''), 10) >= updates,
+          UPDATES,
+        )
+        await page.getByLabel('speed').selectOption('6')
+        await page.mouse.move(0, 0)
+        await page.waitForTimeout(300)
+        const height = await page.evaluate(() => document.body.getBoundingClientRect().height)
+        const taken = await page.screenshot({ clip: { x: 0, y: 0, width, height } })
+        writeFileSync(join(root, file), smaller(taken, upng))
+        say(`${file}: ${Math.round(statSync(join(root, file)).size / 1000)} kB`)
+        await page.close()
+      }
+    }
+  } finally {
+    await browser.close()
+    await server.close()
+    rmSync(outDir, { recursive: true, force: true })
+  }
+})
+
+/** With the 128 colours that suit it best: a third of the size, and no difference that the eye sees. */
+function smaller(png, upng) {
+  const image = upng.decode(png)
+  return Buffer.from(upng.encode(upng.toRGBA8(image), image.width, image.height, 128))
+}

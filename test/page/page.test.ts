@@ -1,0 +1,418 @@
+/** The race page in Chromium, by mouse, by keyboard, and bit by bit. */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { minimize } from 'antigrad'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { landscapeOf } from '../../page/src/functions.js'
+import { build, nameOf } from '../../page/src/rules.js'
+import { fromHash, initial } from '../../page/src/state.js'
+import { type PageOptions, type Site, serve, type Visit, visit, zipped } from './site.js'
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
+let site: Site
+let visits: Visit[] = []
+
+beforeAll(async () => {
+  site = await serve(folder)
+})
+
+afterEach(async () => {
+  for (const { page, requests, errors } of visits) {
+    await page.close()
+    expect(errors).toEqual([])
+    for (const url of requests)
+      expect(url.startsWith(site.address) || /^(data|blob):/.test(url), url).toBe(true)
+  }
+  visits = []
+})
+
+afterAll(async () => {
+  await site?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(hash: string, options?: PageOptions): Promise<Page> {
+  const opened = await visit(site, hash, options)
+  visits.push(opened)
+  return opened.page
+}
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+const handle = (page: Page) => page.getByRole('slider')
+const hashOf = (page: Page) => new URL(page.url()).hash
+
+/** Races to the end. */
+async function race(page: Page): Promise<void> {
+  await page.getByLabel('speed').selectOption('3000')
+  await button(page, 'Play').click()
+  await page.getByText('The race is over').waitFor()
+}
+
+/** The saved file's lines by racer. */
+async function points(page: Page): Promise<string[][]> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    button(page, 'Save the points').click(),
+  ])
+  const [, ...lines] = readFileSync(await download.path(), 'utf8')
+    .trim()
+    .split('\n')
+  const racers: string[][] = []
+  for (const line of lines) {
+    const number = Number(line.split(',')[0])
+    racers[number - 1] ??= []
+    racers[number - 1].push(line)
+  }
+  return racers
+}
+
+/** The same lines from `minimize` here in Node, for the race that an address describes. */
+async function expectedPoints(hash: string): Promise<string[][]> {
+  const { state, problems } = fromHash(hash)
+  expect(problems).toEqual([])
+  const { objective } = await landscapeOf(state)
+  const { start, tolerance, maxIterations } = state
+  return state.entries.map((entry, number) => {
+    const { rule, clip } = build(entry)
+    const line = (x: ArrayLike<number>, iteration: number) =>
+      [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
+    const lines = [line(start, 0)]
+    const { x, iterations, reason } = minimize(objective, start, rule, {
+      ...{ tolerance, maxIterations, clip },
+      callback: (x, iteration) => void lines.push(line(x, iteration)),
+    })
+    // A last point that is not finite is not shown to the callback.
+    if (reason === 'non-finite') lines.push(line(x, iterations))
+    return lines
+  })
+}
+
+async function drag(page: Page, from: string, dx: number, dy: number): Promise<void> {
+  const box = await page.locator(from).boundingBox()
+  if (!box) throw new Error(`${from} is not there`)
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
+  await page.mouse.move(x, y)
+  await page.mouse.down()
+  await page.mouse.move(x + dx / 2, y + dy / 2)
+  await page.mouse.move(x + dx, y + dy)
+  await page.mouse.up()
+}
+
+const mixture = [
+  'f=rosenbrock&from=-1.5,2&maxIterations=400',
+  ...['gradientDescent=lr:0.001', 'nesterov=lr:0.001,form:shifted', 'adagrad=form:essay,lr:0.003'],
+  ...[
+    'adam=lr:0.1,amsgrad:true,warmup:20',
+    'radam=lr:0.002,delay:10',
+    'sgd=lr:0.002,momentum:0.9,clipNorm:1',
+  ],
+].join('&')
+
+describe('a race', () => {
+  test('the start is dragged, and every point is that of minimize in Node, bit for bit', async () => {
+    const page = await open(mixture)
+    await drag(page, '.handle', 120, 60)
+    await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
+    await race(page)
+    const hash = hashOf(page)
+    const found = await points(page)
+    expect(found.map(({ length }) => length)).toEqual(Array(6).fill(401))
+    expect(found).toEqual(await expectedPoints(hash))
+  })
+
+  test('whoever gets its link has the same race', async () => {
+    const page = await open(mixture)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByLabel('start x').fill('-0.3')
+    await page.getByLabel('start x').press('Enter')
+    const first = page.locator('.entries li').first()
+    await first.getByText('Options').click()
+    await first.getByLabel('clip by value, 0 not').fill('0.5')
+    await first.getByLabel('clip by value, 0 not').press('Enter')
+    await button(page, 'Copy the link').click()
+    await page.getByText('The link to this race is copied').waitFor()
+    const link = await page.evaluate(() => navigator.clipboard.readText())
+    expect(link).toContain('from=-0.3,2')
+    expect(link).toContain('gradientDescent=lr:0.001,clipValue:0.5')
+    await race(page)
+    const other = await open(new URL(link).hash.slice(1))
+    await race(other)
+    expect(await points(other)).toEqual(await points(page))
+  })
+
+  test('step, pause, reset, speed', async () => {
+    const page = await open('f=booth&adam=lr:0.1&maxIterations=5000')
+    const count = page.locator('output')
+    await button(page, 'Step').click()
+    await button(page, 'Step').click()
+    expect(await count.textContent()).toBe('2 updates')
+    await button(page, 'Play').click()
+    await expect.poll(() => count.textContent()).not.toBe('2 updates')
+    await button(page, 'Pause').click()
+    const paused = await count.textContent()
+    await page.waitForTimeout(150)
+    expect(await count.textContent()).toBe(paused)
+    await button(page, 'Reset').click()
+    expect(await count.textContent()).toBe('0 updates')
+  })
+
+  test('the table ranks by arrival and says why each stopped; what diverges breaks nothing', async () => {
+    const page = await open(
+      'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
+        'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true',
+    )
+    await race(page)
+    const rows = await page
+      .locator('.ranking tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)))
+    expect(rows.map(([rank]) => rank)).toEqual(['1', '2', '–', '–', '–', '–'])
+    expect(rows.slice(0, 2).map(([, name]) => name)).toEqual(['adam 0.1', 'adam 0.05'])
+    const arrived = rows.slice(0, 2).map(([, , after]) => Number(after?.replace(',', '')))
+    expect(arrived[0]).toBeLessThan(arrived[1])
+    const states = Object.fromEntries(rows.map(([, name, , , , , state]) => [name, state]))
+    expect(states).toMatchObject({
+      'adam 0.1': 'at rest: moved less than 1e−7',
+      'sgd 0.001': 'stopped at the limit of 3,000',
+      'gradientDescent 1e+300': 'diverged: no longer a finite number',
+      'momentum 0.05': 'diverged: no longer a finite number',
+    })
+    // The map shows the start, whatever has become of the rest.
+    expect(await handle(page).isVisible()).toBe(true)
+  })
+
+  test('where no minimum is known the table says so', async () => {
+    const page = await open('f=saddle&adam=lr:0.01&maxIterations=100')
+    await race(page)
+    expect(await page.locator('.ranking tbody td').allTextContents()).toContain('no minimum known')
+  })
+})
+
+describe("the visitor's own function", () => {
+  test('is typed, broken and mended', async () => {
+    const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
+    await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
+    const field = page.getByLabel('F(x, y) =')
+    await field.fill('(x - 1)^2 + exp(y/2) * y^2')
+    await field.press('Enter')
+    await expect.poll(() => hashOf(page)).toContain('expression=')
+    await field.fill('(x - 1)^2 + exq(y)')
+    await field.press('Enter')
+    await page.getByText('The function “exq” is not known').waitFor()
+    expect(await field.getAttribute('aria-invalid')).toBe('true')
+    await field.fill('(x - 1)^2 + y^2')
+    await field.press('Enter')
+    await expect.poll(() => field.getAttribute('aria-invalid')).toBe(null)
+    await expect.poll(() => decodeURIComponent(hashOf(page))).toContain('expression=(x - 1)^2 + y^2')
+    await race(page)
+    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+  })
+})
+
+describe('the address', () => {
+  test('what cannot be used of it is said, and the rest is as usual', async () => {
+    const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
+    const problems = await page.locator('#problems li').allTextContents()
+    expect(problems).toHaveLength(4)
+    expect(problems[0]).toContain('rosenbrok')
+    expect(problems[2]).toBe('adam: lr: expected a finite number ≥ 0, a schedule or a function, got -1.')
+    expect(await page.locator('.ranking tbody th').allTextContents()).toEqual(['adam 0.5'])
+    expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
+  })
+
+  test('a function in it that cannot be read is said, and the usual one is there', async () => {
+    const page = await open('f=own&expression=sin(x&adam=lr:0.1')
+    await page.getByText('This cannot be read').first().waitFor()
+    await button(page, 'Step').click()
+    expect(await page.locator('output').textContent()).toBe('1 update')
+  })
+
+  test('nothing in it is the usual race', async () => {
+    const page = await open('')
+    expect(await page.locator('#problems').isVisible()).toBe(false)
+    expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
+  })
+})
+
+describe('by keyboard alone', () => {
+  test('add, change, move the start, play, turn the surface, go to the engines and back', async () => {
+    const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
+    const tabTo = async (isThere: () => Promise<boolean>) => {
+      for (let i = 0; i < 60 && !(await isThere()); i++) await page.keyboard.press('Tab')
+      expect(await isThere()).toBe(true)
+    }
+    const isFocused = (selector: string) => () =>
+      page.evaluate((selector) => document.activeElement?.matches(selector) ?? false, selector)
+    await tabTo(isFocused('.handle'))
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowUp')
+    await page.keyboard.press('Shift+ArrowUp')
+    await expect.poll(() => hashOf(page)).toContain('from=-6.5,-3.45')
+    expect(await handle(page).getAttribute('aria-valuetext')).toBe('x −6.5, y −3.45')
+    await tabTo(isFocused('.surface canvas'))
+    await page.keyboard.press('ArrowLeft')
+    await tabTo(async () => (await focused()) === 'Play')
+    await page.keyboard.press('Enter')
+    await page.getByText('The race is over').waitFor()
+    await tabTo(async () => (await focused()) === 'Add an optimizer')
+    await page.keyboard.press('Space')
+    expect(await page.locator('.entries li').count()).toBe(2)
+    await tabTo(isFocused('[data-option="lr"]'))
+    await page.keyboard.type('7')
+    await page.keyboard.press('Enter')
+    await page.locator('#tab-race').focus()
+    await page.keyboard.press('ArrowRight')
+    expect(await page.locator('#bench').isVisible()).toBe(true)
+    await page.keyboard.press('ArrowLeft')
+    expect(await page.locator('#race').isVisible()).toBe(true)
+  })
+
+  test('a value that an option refuses is refused with a sentence, and the race stays', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    const lr = page.locator('[data-option="lr"]')
+    await lr.fill('much')
+    await lr.press('Enter')
+    await page.getByText('adam: lr: expected a finite number ≥ 0').waitFor()
+    expect(await lr.getAttribute('aria-invalid')).toBe('true')
+    await page.getByLabel('updates at most').fill('1.5')
+    await page.getByLabel('updates at most').press('Enter')
+    await page.getByText('updates at most: expected a whole number').waitFor()
+    expect(hashOf(page)).toContain('adam=lr:0.5')
+  })
+})
+
+describe('the engines', () => {
+  test('are measured, with progress, a chart and a report; or cancelled', async () => {
+    const page = await open('')
+    await page.getByRole('tab', { name: 'Engines' }).click()
+    const report = page.locator('.report tbody tr')
+    const progress = () => page.locator('progress').evaluate(({ value }: HTMLProgressElement) => value)
+    expect(await report.locator('td:nth-child(2)').allTextContents()).toEqual([
+      'does not run',
+      'runs',
+      'runs',
+    ])
+    await button(page, 'Measure').click()
+    await button(page, 'Cancel').click()
+    await page.getByText('Cancelled.').waitFor()
+    expect(await progress()).toBeLessThan(0.5)
+    await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('gradientDescent')
+    await button(page, 'Measure').click()
+    await page.getByText('Done: gradientDescent on').waitFor({ timeout: 60_000 })
+    expect(await progress()).toBe(1)
+    const cells = await page.locator('.bench .results td').allTextContents()
+    expect(cells).toHaveLength(12)
+    for (const cell of cells) expect(Number(cell), cell).toBeGreaterThan(0)
+    expect(await page.locator('.rates canvas').count()).toBe(1)
+  })
+})
+
+describe('for everybody', () => {
+  test.each([
+    ['wide and light', { viewport: { width: 1280, height: 900 } }],
+    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+  ] as const)('axe finds nothing: %s', async (_, options) => {
+    const page = await open(mixture, options)
+    await page.locator('summary').first().click()
+    await button(page, 'Step').click()
+    const check = async () => {
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
+      )
+      expect(violations).toEqual([])
+      // Nothing sticks out.
+      const { scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement
+        return { scrollWidth, clientWidth }
+      })
+      expect(scrollWidth).toBe(clientWidth)
+    }
+    // The policy allows no script in the page: it comes by the debugger, as a person's extension would.
+    await page.evaluate(readFileSync(axeFile, 'utf8'))
+    await check()
+    await page.getByRole('tab', { name: 'Engines' }).click()
+    await check()
+  })
+
+  test('nothing moves by itself where motion is to be reduced', async () => {
+    const page = await open('', { reducedMotion: 'reduce' })
+    const turn = page.getByRole('checkbox', { name: 'turn' })
+    expect(await turn.isChecked()).toBe(false)
+    await page.locator('.surface canvas[data-engine]').waitFor()
+    const frames = () =>
+      page.evaluate(async () => {
+        const shot = () => (document.querySelector('.surface canvas') as HTMLCanvasElement).toDataURL()
+        const before = shot()
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return before === shot()
+      })
+    expect(await frames()).toBe(true)
+    const moving = await open('', { reducedMotion: 'no-preference' })
+    expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
+  })
+
+  test('without WebGL there is a sentence in place of the surface, and the race goes on', async () => {
+    const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
+    await page.addInitScript(() => {
+      const { getContext } = HTMLCanvasElement.prototype
+      HTMLCanvasElement.prototype.getContext = function (
+        this: HTMLCanvasElement,
+        kind: string,
+        ...rest: never[]
+      ) {
+        return kind.startsWith('webgl') ? null : getContext.call(this, kind as never, ...rest)
+      } as typeof getContext
+    })
+    await page.reload()
+    await page.getByText('No surface: this browser gives the page no WebGL').waitFor()
+    await race(page)
+    await page.close()
+  })
+
+  test('a frame with eight optimizers leaves most of its 16.7 ms to the browser', async () => {
+    const { page } = await visit(site, 'f=rosenbrock')
+    await page.addInitScript(() => {
+      const durations: number[] = []
+      const { requestAnimationFrame } = globalThis
+      globalThis.requestAnimationFrame = (callback) =>
+        requestAnimationFrame((now) => {
+          const start = performance.now()
+          callback(now)
+          durations.push(performance.now() - start)
+        })
+      Object.assign(globalThis, { durations })
+    })
+    const rules = ['gradientDescent', 'momentum', 'nesterov', 'sgd', 'adagrad', 'rmsprop', 'adam', 'radam']
+    await page.goto(
+      `${site.address}#f=himmelblau&tolerance=0&${rules.map((rule) => `${rule}=lr:0.001`).join('&')}`,
+    )
+    await page.reload()
+    await button(page, 'Play').click()
+    await page.waitForTimeout(2500)
+    const durations = await page.evaluate(() => (globalThis as unknown as { durations: number[] }).durations)
+    const sorted = durations.slice(-40).sort((a, b) => a - b)
+    expect(sorted.length).toBeGreaterThan(15)
+    expect(sorted[sorted.length >> 1], sorted.join()).toBeLessThan(8)
+    await page.close()
+  })
+})
+
+test('it is light', () => {
+  const assets = readdirSync(join(folder, 'assets'))
+  const size = (names: readonly string[]) =>
+    names.reduce(
+      (sum, name) => sum + zipped(join(folder, 'assets', name)),
+      zipped(join(folder, 'index.html')),
+    )
+  const isLater = (name: string) => /^(surface|expression)-/.test(name)
+  expect(assets.filter(isLater)).toHaveLength(2)
+  // At first; with the surface, which follows; and with an expression, which few need.
+  expect(size(assets.filter((name) => !isLater(name)))).toBeLessThan(80_000)
+  expect(size(assets.filter((name) => !name.startsWith('expression-')))).toBeLessThan(225_000)
+  expect(size(assets)).toBeLessThan(280_000)
+})

@@ -1,0 +1,236 @@
+/** Parts of the race page that need no browser. */
+
+import { describe, expect, test } from 'vitest'
+import { parseObjective } from '../../page/src/expression.js'
+import { landscapeOf } from '../../page/src/functions.js'
+import { dark, dashes, light } from '../../page/src/palette.js'
+import { build, fields, ruleNames, suggested } from '../../page/src/rules.js'
+import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
+import { GRID, survey } from '../../page/src/terrain.js'
+
+describe('expressions', () => {
+  test.each([
+    ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
+    ['x y', [3, 4], 12],
+    ['-x^2', [3, 0], -9],
+    ['sin(pi x) + cos(y) exp(-x^2) + abs(x)', [0.5, 0], 1 + Math.exp(-0.25) + 0.5],
+    ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
+    ['e^x', [0, 1], 1],
+  ])('%s', (text, x, value) => {
+    const objective = parseObjective(text)
+    expect(objective.value(x)).toBeCloseTo(value, 12)
+    const out = [NaN, NaN]
+    objective.gradient(x, out)
+    const h = 1e-5
+    for (const i of [0, 1]) {
+      if (text.includes('sqrt') && x[i] === 0) continue
+      const at = (by: number) => objective.value(x.with(i, x[i] + by))
+      expect(out[i]).toBeCloseTo((at(h) - at(-h)) / (2 * h), 5)
+    }
+  })
+
+  test('a derivative is not divided by what is 0', () => {
+    const out = [NaN, NaN]
+    parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
+    expect(out).toEqual([Math.PI, 8])
+    parseObjective('(y - x^2)^2 + abs(x) + sin(x) + x y').gradient([1e-300, 2], out)
+    expect(out[0]).toBeCloseTo(4, 12)
+  })
+
+  test.each([
+    ['', 'There is nothing yet'],
+    ['x +', 'This cannot be read: Unexpected end of expression at character 4.'],
+    ['sin(x', 'This cannot be read: '],
+    ['x + z', '“z” is not known: there are x, y, pi, e, and functions such as exp(x).'],
+    ['sin', '“sin” needs an argument, as in sin(x).'],
+    ['foo(x)', 'The function “foo” is not known: there are sqrt, exp, '],
+    ['log(x, 2)', '“log” takes one argument, and got 2.'],
+    ['x = 2', 'A “=” has no place here'],
+    ['f(x) = 2', 'A “=” has no place here'],
+    ['[x, y]', 'A list has no place here'],
+    ['x > y', 'The operator “>” has no place here'],
+    ['x!', 'The operator “!” has no place here'],
+    ['x ? y : 1', 'A “?” has no place here'],
+    ['x; y', 'A “;” has no place here'],
+    ['"x"', 'A text'],
+    ['x.constructor', 'has no place here'],
+    ['x["constructor"]', 'has no place here'],
+  ])('what is wrong with “%s”', (text, message) => {
+    expect(() => parseObjective(text)).toThrow(message)
+  })
+})
+
+describe('the address', () => {
+  const own: State = {
+    ...initial,
+    objective: 'own',
+    expression: 'x^2 + 50% & y=1#',
+    view: [-1, 2.5, -3e-5, 4],
+    start: [1e-17, -0.1],
+    entries: [
+      { rule: 'nesterov', options: { lr: 1e300, form: 'shifted', maximize: true } },
+      { rule: 'adam', options: { lr: 0.1 + 0.2, warmup: 5, delay: 3, clipNorm: 1, clipValue: 0.25 } },
+      { rule: 'adam', options: {} },
+    ],
+    tolerance: 0,
+    maxIterations: 123,
+    distance: 1e-3,
+  }
+
+  test.each([
+    ['the usual state', initial],
+    ['one with everything', own],
+    ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
+  ] as const)('%s comes back from it', (_, state) => {
+    expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
+  })
+
+  test('it can be read', () => {
+    expect(toHash({ ...initial, entries: [suggested('adam')] })).toBe('f=rosenbrock&from=-1.5,2&adam=lr:0.1')
+  })
+
+  test.each([
+    'f=nothing',
+    'f=constructor',
+    'from=1,2,3',
+    'from=1,Infinity',
+    'from=,',
+    'view=1,0,0,1',
+    'maxIterations=0.5',
+    'maxIterations=1e9',
+    'tolerance=',
+    'tolerance=-1',
+    'distance=0',
+    'condition=0',
+    'adam=lr:NaN',
+    'adam=rate:1',
+    'adam=__proto__:1',
+    'adam=warmup:0.5',
+    'adam=clipNorm:-1',
+    'nesterov=form:upright',
+    'toString=1',
+    '%',
+  ])('“%s” is refused with one sentence', (part) => {
+    const { state, problems } = fromHash(`#${part}`)
+    expect(problems, problems.join()).toHaveLength(1)
+    expect(state).toEqual(initial)
+  })
+
+  test('no more racers than can be told apart', () => {
+    const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
+    expect(state.entries).toHaveLength(12)
+    expect(problems).toHaveLength(8)
+  })
+})
+
+test.each(ruleNames)('%s: every option of the definition has a control, the learning rate first', (rule) => {
+  const { rule: built } = build(suggested(rule))
+  const names = fields(rule).map(({ name }) => name)
+  expect(names[0]).toBe('lr')
+  expect(names).toEqual(expect.arrayContaining(Object.keys(built).filter((key) => key !== 'name')))
+  expect(new Set(names).size).toBe(names.length)
+  for (const { name, kind, choices } of fields(rule)) {
+    const value = (built as unknown as Record<string, unknown>)[name] ?? 0
+    const type = { flag: 'boolean', choice: 'string', number: 'number' }[kind]
+    expect(typeof value, name).toBe(type)
+    if (kind === 'choice') expect(choices).toContain(value)
+  }
+})
+
+describe('terrain', () => {
+  test('the lowest is 0, the highest 1, and what is not a number stays so', async () => {
+    for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
+      const expression = 'log(x) + y'
+      const { heights } = survey(await landscapeOf({ ...initial, objective, expression }))
+      expect(heights.length).toBe(GRID * GRID)
+      const finite = heights.filter((z) => !Number.isNaN(z))
+      expect(finite.length === heights.length).toBe(objective !== 'own')
+      expect(Math.max(...finite)).toBe(1)
+      expect(Math.min(...finite)).toBeGreaterThanOrEqual(0)
+      expect(Math.min(...finite)).toBeLessThan(0.05)
+    }
+  })
+
+  test('a function that is the same everywhere, or nowhere a number, is flat', async () => {
+    for (const expression of ['3', '0/0']) {
+      const { heights } = survey(await landscapeOf({ ...initial, objective: 'own', expression }))
+      expect(heights.every((z) => z === 0)).toBe(true)
+    }
+  })
+})
+
+describe.each([
+  ['light', light],
+  ['dark', dark],
+])('colours, %s', (_, { racers, surface, text, muted, low, high }) => {
+  const channels = (hex: string) =>
+    [1, 3, 5].map((at) => {
+      const c = parseInt(hex.slice(at, at + 2), 16) / 255
+      return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+    })
+  const luminance = (hex: string) => {
+    const [r, g, b] = channels(hex)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const contrast = (a: string, b: string) => {
+    const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y)
+    return (light + 0.05) / (dark + 0.05)
+  }
+
+  test('stand out from what they are drawn on', () => {
+    for (const color of racers) {
+      expect(contrast(color, surface), color).toBeGreaterThan(3)
+      expect(contrast(color, low), color).toBeGreaterThan(3)
+      // High up there are few paths, and they are dashed or marked.
+      expect(contrast(color, high), color).toBeGreaterThan(1.7)
+    }
+    expect(contrast(text, surface)).toBeGreaterThan(7)
+    expect(contrast(muted, surface)).toBeGreaterThan(4.5)
+  })
+
+  // Viénot, Brettel and Mollon, 1999: linear RGB as it is seen without one kind of cone.
+  const vision: Record<string, number[][]> = {
+    usual: [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ],
+    protanopia: [
+      [0.11238, 0.88762, 0],
+      [0.11238, 0.88762, 0],
+      [0.00401, -0.00401, 1],
+    ],
+    deuteranopia: [
+      [0.29275, 0.70725, 0],
+      [0.29275, 0.70725, 0],
+      [-0.02234, 0.02234, 1],
+    ],
+  }
+
+  test.each(Object.keys(vision))('whoever share a dash differ in colour: %s', (kind) => {
+    const seen = racers.map((hex) => lab(vision[kind].map((row) => dot(row, channels(hex)))))
+    for (let i = 0; i < racers.length; i++) {
+      for (let j = 0; j < i; j++) {
+        const apart = Math.hypot(...seen[i].map((x, k) => x - seen[j][k]))
+        const isSameDash = i % dashes.length === j % dashes.length
+        expect(apart, `${racers[i]} ${racers[j]}`).toBeGreaterThan(isSameDash ? 0.15 : 0.02)
+      }
+    }
+  })
+})
+
+const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0)
+
+/** OKLab (Ottosson, 2020) of linear RGB. */
+function lab(rgb: readonly number[]): number[] {
+  const [l, m, s] = [
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+  ].map((row) => Math.cbrt(dot(row, rgb)))
+  return [
+    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
+    1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
+    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
+  ]
+}

@@ -1,0 +1,92 @@
+/** The race page as it would be served: built once, in a folder of some host, in real Chromium. */
+
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { home } from '../children.js'
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
+
+// Nothing from elsewhere, and no code from text.
+const policy =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
+
+/** The folder in which the page must work; it knows nothing of it. */
+const FOLDER = '/some/folder/'
+
+export interface Site {
+  readonly address: string
+  readonly browser: Browser
+  close(): Promise<void>
+}
+
+export async function serve(into: string): Promise<Site> {
+  await build({
+    configFile: join(home, 'page/vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: into, emptyOutDir: true },
+  })
+  const server = createServer(({ url = '' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost')
+    const name = pathname === FOLDER ? 'index.html' : pathname.replace(FOLDER, '')
+    response.setHeader('Content-Security-Policy', policy)
+    response.setHeader('Content-Type', types[extname(name)] ?? 'text/plain')
+    try {
+      response.end(readFileSync(join(into, name)))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+  })
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
+    browser,
+    async close() {
+      await browser.close()
+      await closed(server)
+    },
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(() => resolve()))
+}
+
+export type PageOptions = Parameters<Browser['newPage']>[0]
+
+/** What an open page did: each has to do without errors, and without any other host. */
+export interface Visit {
+  readonly page: Page
+  readonly requests: readonly string[]
+  readonly errors: readonly string[]
+}
+
+export async function visit(site: Site, hash: string, options: PageOptions = {}): Promise<Visit> {
+  // Without a graphics card a surface that turns takes a processor of its own.
+  const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
+  const page = await site.browser.newPage({ ...still, ...options })
+  page.setDefaultTimeout(20_000)
+  const requests: string[] = []
+  const errors: string[] = []
+  page.on('request', (request) => requests.push(request.url()))
+  page.on('pageerror', ({ message }) => errors.push(message))
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  await page.goto(`${site.address}#${hash}`)
+  await page.locator('tbody tr').first().waitFor()
+  return { page, requests, errors }
+}
+
+export const zipped = (file: string) => gzipSync(readFileSync(file)).length
