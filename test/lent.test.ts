@@ -3,7 +3,17 @@
  * their memory is, and nothing of them is written.
  */
 
-import { adam, adamw, gradientDescent, Optimizer, type OptimizerOptions, type Rule, sgd } from 'antigrad'
+import { createRequire } from 'node:module'
+import {
+  adam,
+  adamw,
+  engines,
+  gradientDescent,
+  Optimizer,
+  type OptimizerOptions,
+  type Rule,
+  sgd,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { arrayOf, bits, dtypes, type FloatArray, inBits, noise } from './helpers.js'
 
@@ -103,4 +113,34 @@ function moved(gradient: FloatArray, buffer: ArrayBufferLike, byteOffset = 0): F
 function growing(bytes: number): ArrayBuffer {
   const Growing = ArrayBuffer as new (length: number, options: { maxByteLength: number }) => ArrayBuffer
   return new Growing(bytes, { maxByteLength: bytes + 4096 })
+}
+
+test('the addon refuses what does not fit, and has done nothing', async () => {
+  const addon = addonOf()
+  const { Arena } = await import(new URL('../dist/arena.js', import.meta.url).href)
+  const arena = new Arena('float32', [100, 50], 0)
+  arena.setSegment(0, 0, 1)
+  arena.segment(0).prepare(false, false, 1, Infinity, 0)
+  arena.segment(0).row[0] = 1
+  arena.segmentCount = 1
+  const step = addon.attach(arena.bytes(), 0, 1)
+  const fitting = [new Float32Array(100).fill(1), new Float32Array(50).fill(1)]
+  for (const wrong of [
+    [new Float32Array(99), fitting[1]],
+    [fitting[0], new Float64Array(50)],
+    [...fitting, new Float32Array(1)],
+  ]) {
+    expect(() => step(...wrong)).toThrow('not of its tensor')
+    expect(() => addon.sumSquares(step.handle, wrong)).toThrow('not of its tensor')
+  }
+  expect(arena.plane(0).every((x: number) => x === 0)).toBe(true)
+  expect(step(...fitting)).toBe(true)
+  expect([arena.view(0, 0)[99], arena.view(0, 1)[49]]).toEqual([-1, -1])
+})
+
+/** The addon as the package has loaded it. */
+function addonOf() {
+  expect(engines().native.available).toBe(true)
+  const require = createRequire(import.meta.url)
+  return require(Object.keys(require.cache).find((file) => file.endsWith('.node')) as string)
 }

@@ -18,7 +18,7 @@ import {
   unflatten,
   type Views,
 } from './tensors.js'
-import { bufferOf, lengthOf } from './typed-arrays.js'
+import { lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -251,18 +251,16 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
     const now = this.#now('step')
-    const runner = this.#runner
-    const lent = this.#mayLend(tensors) ? runner.lent : undefined
-    this.#load(tensors, lent === undefined)
+    this.#layOutFor(tensors)
+    // What is left to be read from where it is.
+    let outside = tensors
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
-      if (lent === undefined) runner.sumSquares()
-      else lent.sumSquares(tensors)
+      outside = this.#run('sumSquares', outside)
       this.#advance(now, this.#clipScale(tensors))
     }
-    if (lent === undefined) runner.step()
-    else lent.step(tensors)
+    this.#run('step', outside)
   }
 
   /**
@@ -280,7 +278,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
     const now = this.#now('stepAsync')
-    this.#load(tensors, true)
+    this.#layOutFor(tensors)
+    this.#copy(tensors)
     const runner = this.#runner
     this.#isBusy = true
     try {
@@ -307,26 +306,33 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return found.some((gradient) => gradient !== undefined) ? found : NONE
   }
 
-  /** Whether an engine that can reads these gradients where they are: not what the step writes. */
-  #mayLend(tensors: Present): boolean {
-    if (tensors === ALL || this.#runner.lent === undefined) return false
-    const { buffer } = this.#arena.region
-    return tensors.every((gradient) => gradient === undefined || bufferOf(gradient) !== buffer)
+  /**
+   * Calls the engine, with gradients where they are if it can read them there, and else in the arena:
+   * what comes back is where they are then.
+   */
+  #run(call: 'step' | 'sumSquares', tensors: Present): Present {
+    const runner = this.#runner
+    if (tensors !== ALL) {
+      if (runner.lent?.[call](tensors)) return tensors
+      this.#copy(tensors)
+    }
+    if (call === 'step') runner.step()
+    else runner.sumSquares()
+    return ALL
   }
 
-  /** Makes the segments of the tensors that have a gradient, and copies those into the arena. */
-  #load(tensors: Present, copies: boolean): void {
-    if (tensors === ALL) {
-      if (!this.#complete) this.#layOut(() => true)
-      return
-    }
-    let missing = 0
+  /** Copies gradients into the arena. */
+  #copy(tensors: Present): void {
     for (let i = 0; i < tensors.length; i++) {
       const gradient = tensors[i]
-      if (gradient === undefined) missing++
-      else if (copies) this.#gradients[i].set(gradient)
+      if (gradient !== undefined) this.#gradients[i].set(gradient)
     }
-    if (missing > 0 || !this.#complete) this.#layOut((tensor) => tensors[tensor] !== undefined)
+  }
+
+  /** Makes the segments of the tensors that have a gradient. */
+  #layOutFor(tensors: Present): void {
+    const isAll = tensors === ALL || !tensors.includes(undefined)
+    if (!isAll || !this.#complete) this.#layOut((tensor) => isAll || tensors[tensor] !== undefined)
   }
 
   /** Counts the update and writes its coefficients; `clip` is the gradients' factor. */

@@ -137,8 +137,9 @@ export function match(
   }
 }
 
+/** `tensor` is of the arena: it is what it says that it is. */
 function fits(gradient: unknown, tensor: FloatArray): gradient is FloatArray {
-  if (typeOf(gradient) !== typeOf(tensor)) return false
+  if (typeOf(gradient) !== tensor[Symbol.toStringTag]) return false
   const length = lengthOf(gradient as FloatArray)
   return length === tensor.length && (length > 0 || !isDetached(gradient as FloatArray))
 }

@@ -13,10 +13,13 @@ export interface Runner {
   step(): void
   /** Writes the sum of squares of each tensor's gradient into the arena. */
   sumSquares(): void
-  /** The same with gradients that lie elsewhere, where the engine can read them and it is worth it. */
+  /**
+   * The same with gradients that lie elsewhere, where the engine can read them there and it is worth it;
+   * false, and nothing is done, if they overlap the arena.
+   */
   readonly lent?: {
-    step(gradients: Lent): void
-    sumSquares(gradients: Lent): void
+    step(gradients: Lent): boolean
+    sumSquares(gradients: Lent): boolean
   }
   /** `step` and `sumSquares` off the main thread, where the engine can; the arena must be left alone meanwhile. */
   readonly stepAsync?: () => Promise<void>

@@ -3,9 +3,9 @@ import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
-/** Updates the arena that it was made for. */
+/** Updates the arena that it was made for; with gradients that are lent, says whether it did. */
 interface Step {
-  (): void
+  (...gradients: Lent): boolean
   /** The arena, for the addon's other functions. */
   readonly handle: object
 }
@@ -13,8 +13,7 @@ interface Step {
 /** What crates/native exports. */
 export interface Addon {
   attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Step
-  stepFrom(handle: object, gradients: Lent): void
-  sumSquares(handle: object, gradients?: Lent): void
+  sumSquares(handle: object, gradients?: Lent): boolean
   stepAsync(handle: object): Promise<void>
   sumSquaresAsync(handle: object): Promise<void>
   cores(): number
@@ -49,6 +48,9 @@ const BYTES_A_THREAD = 1 << 21
 /** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
 const LENT_FROM = 256
 
+/** They are the arguments of a call, and those have a limit. */
+const MOST_LENT = 1 << 14
+
 /** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
 export const native: Engine = {
   name: 'native',
@@ -69,14 +71,14 @@ export const native: Engine = {
     const step = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
     const { handle } = step
     const lent = {
-      step: (gradients: Lent) => addon.stepFrom(handle, gradients),
+      step: (gradients: Lent) => step(...gradients),
       sumSquares: (gradients: Lent) => addon.sumSquares(handle, gradients),
     }
     const runner: Runner = {
       threads,
       step,
       sumSquares: () => addon.sumSquares(handle),
-      ...(arena.planeLength >= LENT_FROM * arena.tensorCount && { lent }),
+      ...(arena.planeLength >= LENT_FROM * arena.tensorCount && arena.tensorCount <= MOST_LENT && { lent }),
     }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory === null) return runner

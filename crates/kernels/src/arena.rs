@@ -184,6 +184,12 @@ impl Arena {
         number < self.tensors && size == self.size && length == self.tensor(number).length as usize
     }
 
+    /// Whether some of these bytes are the arena's.
+    pub fn holds(&self, start: *const u8, bytes: usize) -> bool {
+        let end = self.plane(self.planes - 1, self.plane_length);
+        start.wrapping_add(bytes) > self.base && start < end.cast_const()
+    }
+
     /// Updates every segment in place.
     pub fn step(&self) -> Result<(), Fault> {
         let segments = self.segments()?;

@@ -3,12 +3,13 @@
 use std::ffi::{CString, c_void};
 use std::ptr;
 
-use antigrad_kernels::Fault;
 use napi::{Env, Error, Result, Status, bindgen_prelude::Object, sys};
 
-/// What may be called without arguments.
+use crate::lent::Lent;
+
+/// What may be called, without arguments or with gradients that are lent; says whether it was done.
 pub trait Callable: Sync {
-    fn call(&self) -> std::result::Result<(), Fault>;
+    fn call(&self, lent: Option<Lent>) -> Result<bool>;
 }
 
 /// A function of JavaScript that calls `callable`.
@@ -29,16 +30,29 @@ pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) ->
 
 unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data: *mut c_void = ptr::null_mut();
-    let unwanted = ptr::null_mut();
-    // SAFETY: it is of the call under way, and gives what `function` got.
-    unsafe { sys::napi_get_cb_info(env, info, unwanted, ptr::null_mut(), ptr::null_mut(), &mut data) };
+    let mut count = 0;
+    let nowhere = ptr::null_mut();
+    // SAFETY: it is of the call under way, and gives what `function` got and how many arguments there are.
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, nowhere, ptr::null_mut(), &mut data) };
     // SAFETY: `function`'s caller vouches for it.
     let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return ptr::null_mut() };
-    if let Err(fault) = callable.call() {
-        let message = CString::new(fault.to_string()).unwrap_or_default();
-        // SAFETY: the message ends with a zero and is copied.
-        unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) };
-    }
-    // That is `undefined`.
-    ptr::null_mut()
+    let lent = (count > 0).then(|| {
+        let mut values = vec![ptr::null_mut(); count];
+        // SAFETY: as above, and there is room for as many.
+        unsafe {
+            sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), ptr::null_mut(), &mut data);
+            Lent::new(env, &values)
+        }
+    });
+    let mut result = ptr::null_mut();
+    match callable.call(lent) {
+        // SAFETY: the result may be written.
+        Ok(done) => unsafe { sys::napi_get_boolean(env, done, &mut result) },
+        Err(error) => {
+            let message = CString::new(error.reason.to_string()).unwrap_or_default();
+            // SAFETY: the message ends with a zero and is copied.
+            unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) }
+        }
+    };
+    result
 }

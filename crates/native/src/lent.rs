@@ -6,28 +6,56 @@ use antigrad_kernels::Arena;
 use napi::bindgen_prelude::{FromNapiValue, TypedArrayType};
 use napi::{Error, Result, Status, sys};
 
-/// A list of typed arrays by tensor; `undefined` for a tensor that has none. What it points to is
-/// good until the call returns, as nothing of JavaScript runs before.
+/// Typed arrays by tensor; `undefined` for a tensor that has none. What they point to is good until the
+/// call returns, as nothing of JavaScript runs before.
 pub struct Lent {
     pub pointers: Vec<*const u8>,
     arrays: Vec<(i32, usize)>,
 }
 
 impl Lent {
-    /// Whether each is as long as its tensor, and of its dtype.
-    pub fn check(&self, arena: &Arena) -> Result<()> {
-        let fits = |(number, &(dtype, length)): (usize, &(i32, usize))| {
+    /// # Safety
+    /// The values must be of the call under way.
+    pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Self {
+        let mut lent =
+            Self { pointers: Vec::with_capacity(values.len()), arrays: Vec::with_capacity(values.len()) };
+        for value in values {
+            let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
+            let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
+            // SAFETY: passed on; what is not wanted may be null.
+            let status = unsafe {
+                sys::napi_get_typedarray_info(env, *value, &mut dtype, &mut length, &mut data, buffer, offset)
+            };
+            // What is no typed array is missing.
+            let found = status == sys::Status::napi_ok;
+            lent.pointers.push(if found { data.cast_const().cast() } else { ptr::null() });
+            lent.arrays.push((dtype, length));
+        }
+        lent
+    }
+
+    /// Whether none is in the arena, where a step could write it before it has read it.
+    ///
+    /// # Errors
+    /// Where one is not as long as its tensor, or not of its dtype.
+    pub fn is_apart(&self, arena: &Arena) -> Result<bool> {
+        let mut apart = true;
+        for (number, &(dtype, length)) in self.arrays.iter().enumerate() {
+            let pointer = self.pointers[number];
+            if pointer.is_null() {
+                continue;
+            }
             let size = match dtype {
                 dtype if dtype == TypedArrayType::Float32 as i32 => 4,
                 dtype if dtype == TypedArrayType::Float64 as i32 => 8,
                 _ => 0,
             };
-            self.pointers[number].is_null() || arena.takes(number, size, length)
-        };
-        if self.arrays.iter().enumerate().all(fits) {
-            return Ok(());
+            if !arena.takes(number, size, length) {
+                return Err(Error::from_reason("a gradient is not of its tensor's length and dtype"));
+            }
+            apart &= !arena.holds(pointer, size * length);
         }
-        Err(Error::from_reason("a gradient is not of its tensor's length and dtype"))
+        Ok(apart)
     }
 }
 
@@ -36,31 +64,15 @@ impl FromNapiValue for Lent {
         let mut count = 0;
         // SAFETY: the value is of the call under way, and the result is read only where this succeeds.
         check(unsafe { sys::napi_get_array_length(env, list, &mut count) })?;
-        let mut pointers = Vec::with_capacity(count as usize);
-        let mut arrays = Vec::with_capacity(count as usize);
+        let mut values = Vec::with_capacity(count as usize);
         for number in 0..count {
-            let (mut array, mut dtype, mut length, mut data) = (ptr::null_mut(), -1, 0, ptr::null_mut());
-            let unwanted = ptr::null_mut();
+            let mut value = ptr::null_mut();
             // SAFETY: as above.
-            check(unsafe { sys::napi_get_element(env, list, number, &mut array) })?;
-            // SAFETY: as above; what is not wanted may be null.
-            let status = unsafe {
-                sys::napi_get_typedarray_info(
-                    env,
-                    array,
-                    &mut dtype,
-                    &mut length,
-                    &mut data,
-                    unwanted,
-                    ptr::null_mut(),
-                )
-            };
-            // What is no typed array is missing.
-            let found = status == sys::Status::napi_ok;
-            pointers.push(if found { data.cast_const().cast() } else { ptr::null() });
-            arrays.push((dtype, length));
+            check(unsafe { sys::napi_get_element(env, list, number, &mut value) })?;
+            values.push(value);
         }
-        Ok(Self { pointers, arrays })
+        // SAFETY: they are of the call under way.
+        Ok(unsafe { Self::new(env, &values) })
     }
 }
 

@@ -58,12 +58,6 @@ impl Handle {
         if self.0.bytes.is_alive() { Ok(&self.0) } else { Err(Error::from_reason("the arena is gone")) }
     }
 
-    fn call(&self, what: What, lent: Option<Lent>) -> Result<()> {
-        let steps = self.steps()?;
-        lent.iter().try_for_each(|lent| lent.check(&steps.arena))?;
-        what(steps, lent.as_ref().map(|lent| lent.pointers.as_slice())).map_err(reason)
-    }
-
     /// Keeps the bytes alive until the call has run.
     fn call_async(&self, what: What) -> Result<AsyncTask<Call>> {
         let steps = self.steps()?.clone();
@@ -75,7 +69,9 @@ impl Handle {
 /// The arena in `bytes`, whose header must be complete, for the kernel of that number; runs on the
 /// instruction set of that name, or on the best one, and on up to `threads` threads.
 ///
-/// What comes back is a function that updates every segment in place; its `handle` is for those below.
+/// What comes back is a function that updates every segment in place, with gradients that are lent as its
+/// arguments, by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in
+/// the arena. Its `handle` is for the functions below.
 #[napi]
 pub fn attach<'env>(
     env: &'env Env,
@@ -112,16 +108,11 @@ pub fn attach<'env>(
     Ok(step)
 }
 
-/// `step` with gradients that are lent.
+/// Writes the sum of squares of each tensor's gradient into the arena; says whether it did, as `attach`'s
+/// function does.
 #[napi]
-pub fn step_from(handle: &External<Handle>, lent: Lent) -> Result<()> {
-    handle.call(Steps::step, Some(lent))
-}
-
-/// Writes the sum of squares of each tensor's gradient into the arena.
-#[napi]
-pub fn sum_squares(handle: &External<Handle>, lent: Option<Lent>) -> Result<()> {
-    handle.call(Steps::sum_squares, lent)
+pub fn sum_squares(handle: &External<Handle>, lent: Option<Lent>) -> Result<bool> {
+    handle.steps()?.run(Steps::sum_squares, lent)
 }
 
 /// `step` on another thread.
@@ -155,6 +146,17 @@ pub fn kernels() -> Vec<&'static str> {
 }
 
 impl Steps {
+    /// Does it, unless what is lent is in the arena.
+    fn run(&self, what: What, lent: Option<Lent>) -> Result<bool> {
+        if let Some(lent) = &lent
+            && !lent.is_apart(&self.arena)?
+        {
+            return Ok(false);
+        }
+        what(self, lent.as_ref().map(|lent| lent.pointers.as_slice())).map_err(reason)?;
+        Ok(true)
+    }
+
     fn step(&self, lent: Option<&[*const u8]>) -> std::result::Result<(), Fault> {
         if self.threads == 1 && lent.is_none() {
             return self.arena.step();
@@ -183,8 +185,8 @@ impl Steps {
 }
 
 impl Callable for Steps {
-    fn call(&self) -> std::result::Result<(), Fault> {
-        self.step(None)
+    fn call(&self, lent: Option<Lent>) -> Result<bool> {
+        self.run(Self::step, lent)
     }
 }
 
