@@ -50,13 +50,13 @@ describe('how many', () => {
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })
 
-  test('by size: one for every 2 MiB of the arena, up to the number of cores', () => {
+  test('by size: one for every 4 MiB of the arena, up to the number of cores', () => {
     const cores = availableParallelism()
     expect(withBytes(2 ** 10).threads).toBe(1)
-    expect(withBytes(2 ** 21).threads).toBe(1)
-    expect(withBytes(2 ** 22 - 2 ** 16).threads).toBe(1)
-    expect(withBytes(2 ** 22).threads).toBe(Math.min(2, cores))
-    expect(withBytes(2 ** 25).threads).toBe(Math.min(16, cores))
+    expect(withBytes(2 ** 22).threads).toBe(1)
+    expect(withBytes(2 ** 23 - 2 ** 16).threads).toBe(1)
+    expect(withBytes(2 ** 23).threads).toBe(Math.min(2, cores))
+    expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
   test('by option, at any size, and more than there are cores', () => {

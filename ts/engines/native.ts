@@ -43,7 +43,7 @@ function load(): Loaded {
 }
 
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
-const BYTES_A_THREAD = 1 << 21
+const BYTES_A_THREAD = 1 << 22
 
 /** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
 const LENT_FROM = 256
