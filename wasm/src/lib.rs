@@ -3,34 +3,34 @@
 //! Addresses are trusted: JavaScript hands out regions of the memory behind this module's own data,
 //! one a caller, and a wrong one could only reach the memory's other arenas, or trap.
 
-use antigrad_kernels::{Arena, InstructionSet};
+use antigrad_kernels::{Arena, Fault, InstructionSet, Scratch};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// What `ts/arena.ts` keeps free for a handle.
-const HANDLE: usize = 64;
-const _: () = assert!(size_of::<Arena>() <= HANDLE);
+static mut SCRATCH: Scratch = Scratch::new();
 
-/// Checks the arena of `bytes` bytes at `address` and writes a handle for the kernel of that number
-/// to `handle`; false if it is no arena.
+/// Runs a stage over all of the arena of `bytes` bytes at `address`; false if it was overwritten.
 #[wasm_bindgen]
-pub fn attach(address: usize, bytes: usize, kernel: usize, handle: usize) -> bool {
+pub fn run(address: usize, bytes: usize, stage: usize) -> bool {
     // SAFETY: see the top; the module's only thread is in here.
-    unsafe {
-        let arena = Arena::new(address as *mut u8, bytes, kernel, InstructionSet::best());
-        arena.map(|arena| (handle as *mut Arena).write(arena)).is_ok()
-    }
+    with(address, bytes, |arena| unsafe { arena.run(stage, None, &mut *&raw mut SCRATCH) })
 }
 
-/// Updates every segment of the arena in place; false if the arena was overwritten.
+/// The same for the elements from `from` to `to` of the plane.
 #[wasm_bindgen]
-pub fn step(handle: usize) -> bool {
-    // SAFETY: see the top; `attach` has written it.
-    unsafe { &*(handle as *const Arena) }.step().is_ok()
+pub fn run_range(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
+    // SAFETY: as above.
+    with(address, bytes, |arena| unsafe { arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH) })
 }
 
-/// Writes the sum of squares of each tensor's gradient into the arena; false as above.
+/// Adds up the sums by tensor of a stage that ran by ranges.
 #[wasm_bindgen]
-pub fn sum_squares(handle: usize) -> bool {
-    // SAFETY: see the top; `attach` has written it.
-    unsafe { &*(handle as *const Arena) }.sum_squares().is_ok()
+pub fn gather(address: usize, bytes: usize, stage: usize) -> bool {
+    // SAFETY: as above.
+    with(address, bytes, |arena| unsafe { arena.gather(stage) })
+}
+
+fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), Fault>) -> bool {
+    // SAFETY: see the top.
+    let arena = unsafe { Arena::new(address as *mut u8, bytes, InstructionSet::best()) };
+    arena.and_then(work).is_ok()
 }

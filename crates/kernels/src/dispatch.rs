@@ -1,34 +1,62 @@
-//! From a rule's number to code for the instruction set at hand.
+//! From a kernel's number to code for the instruction set at hand.
 
-use crate::rules::{MAX_COEFFICIENTS, Rule, Visitor};
-use crate::update::{Preparation, Streams};
+use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::lanes::Lanes;
+use crate::pipeline::{self, Preparation};
+use crate::sums::{self, Stripes};
+use crate::table::Numbers;
 use crate::vector::{self, Scalar};
-use crate::{reduce, update};
 
-pub type Update = unsafe fn(&Streams, &[f64; MAX_COEFFICIENTS], usize);
-pub type Prepare = unsafe fn(&Streams, &Preparation, *mut u8, usize);
-pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
-pub type Settle = unsafe fn(*mut u8, usize);
+pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 
-/// What runs for one rule, dtype and instruction set.
-#[derive(Clone, Copy)]
-pub struct Loops {
-    /// How many arrays of state the rule keeps.
+/// A kernel for one dtype and instruction set, and what it needs.
+pub struct Entry {
+    /// None where only sums are wanted.
+    pub pass: Option<Pass>,
+    /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
     pub state: usize,
-    pub update: Update,
-    pub prepare: Prepare,
-    pub sum_of_squares: SumOfSquares,
-    pub settle: Settle,
+    pub row: usize,
+    pub tensor: usize,
+    pub sums: &'static [(Sum, usize)],
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dtype {
-    Float32,
-    Float64,
+impl Entry {
+    const fn of<K: Kernel>(pass: Pass) -> Self {
+        let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
+        let tensor = K::Tensor::NAMES.len();
+        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR);
+        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS }
+    }
+
+    const fn sums(tensor: usize, sums: &'static [(Sum, usize)]) -> Self {
+        Self { pass: None, state: 0, row: 0, tensor, sums }
+    }
 }
 
-/// Makes the loops of one instruction set: generic code, compiled for that set alone.
-macro_rules! loops {
+/// All code for one dtype and instruction set.
+pub struct Code {
+    /// By number; see [`crate::rules`].
+    pub kernels: &'static [Entry],
+    pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
+    pub flush: unsafe fn(*mut u8, usize),
+    pub add_squares: unsafe fn(&mut Stripes, *const u8, usize),
+}
+
+/// Makes the table of kernels for one type of vectors from the list of rules.
+macro_rules! entries {
+    (($vector:ty) $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {
+        &[
+            Entry::sums(0, &[]),
+            Entry::sums(1, &[(Sum::Gradients, 0)]),
+            $($(#[$cfg])* Entry::of::<crate::rules::$module::$kernel>(
+                run::<$vector, crate::rules::$module::$kernel>,
+            ),)*
+        ]
+    };
+}
+
+/// Makes the code of one instruction set: generic functions, compiled for that set alone.
+macro_rules! code {
     ($module:ident, $f32:ty, $f64:ty $(, $feature:literal)?) => {
         #[allow(clippy::undocumented_unsafe_blocks)] // Documented below, for all of them at once.
         mod $module {
@@ -36,67 +64,69 @@ macro_rules! loops {
             use crate::vector::Vector;
 
             // SAFETY (all four): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `update` and `reduce` want them.
+            // with arrays as `pass`, `prepare` and `sums` want them.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run<V: Vector, R: Rule>(
+            unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
-                coefficients: &[f64; MAX_COEFFICIENTS],
+                row: Numbers,
+                tensor: &[f64; MAX_TENSOR],
                 length: usize,
             ) {
-                unsafe { update::update::<V, R>(streams, coefficients, length) }
+                unsafe { kernel::pass::<V, K>(streams, row, tensor, length) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn prepare<V: Vector>(
-                streams: &Streams,
+                theta: *const u8,
+                g: *const u8,
                 preparation: &Preparation,
                 prepared: *mut u8,
                 length: usize,
             ) {
-                unsafe { update::prepare::<V>(streams, preparation, prepared, length) }
+                unsafe { pipeline::prepare::<V>(theta, g, preparation, prepared, length) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
-                reduce::sum_of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn settle<T: Scalar>(from: *mut u8, length: usize) {
-                update::settle(unsafe { std::slice::from_raw_parts_mut(from.cast::<T>(), length) })
-            }
-
-            pub fn of<R: Rule>(dtype: Dtype) -> Loops {
-                match dtype {
-                    Dtype::Float32 => Loops {
-                        state: R::STATE,
-                        update: run::<$f32, R>,
-                        prepare: prepare::<$f32>,
-                        sum_of_squares: squares::<f32>,
-                        settle: settle::<f32>,
-                    },
-                    Dtype::Float64 => Loops {
-                        state: R::STATE,
-                        update: run::<$f64, R>,
-                        prepare: prepare::<$f64>,
-                        sum_of_squares: squares::<f64>,
-                        settle: settle::<f64>,
-                    },
+            unsafe fn squares<T: Scalar>(stripes: &mut Stripes, from: *const u8, length: usize) {
+                if length > 0 {
+                    sums::add_squares(stripes, unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
                 }
             }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn flush<T: Scalar>(state: *mut u8, length: usize) {
+                if length > 0 {
+                    pipeline::flush(unsafe { std::slice::from_raw_parts_mut(state.cast::<T>(), length) })
+                }
+            }
+
+            pub static FLOAT32: Code = Code {
+                kernels: crate::rules::for_each_kernel!(entries!($f32)),
+                prepare: prepare::<$f32>,
+                flush: flush::<f32>,
+                add_squares: squares::<f32>,
+            };
+            pub static FLOAT64: Code = Code {
+                kernels: crate::rules::for_each_kernel!(entries!($f64)),
+                prepare: prepare::<$f64>,
+                flush: flush::<f64>,
+                add_squares: squares::<f64>,
+            };
         }
     };
 }
 
-/// The instruction sets of this architecture, worst first: name, whether this processor has it.
+/// One row an instruction set, the widest last: its name, its vectors, and how to find out about it.
 macro_rules! instruction_sets {
     ($($variant:ident, $name:literal, $module:ident, $f32:ty, $f64:ty, $available:expr $(, $feature:literal)?;)*) => {
-        $(loops!($module, $f32, $f64 $(, $feature)?);)*
+        $(code!($module, $f32, $f64 $(, $feature)?);)*
 
+        /// What code is compiled for.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum InstructionSet { $($variant),* }
 
         impl InstructionSet {
+            /// Worst first.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             pub fn name(self) -> &'static str {
@@ -108,13 +138,16 @@ macro_rules! instruction_sets {
                 match self { $(Self::$variant => $available),* }
             }
 
-            fn loops<R: Rule>(self, dtype: Dtype) -> Loops {
-                match self { $(Self::$variant => $module::of::<R>(dtype)),* }
+            /// The code for numbers of four bytes, or of eight.
+            pub(crate) fn code(self, size: usize) -> &'static Code {
+                match (self, size) {
+                    $((Self::$variant, 4) => &$module::FLOAT32,
+                    (Self::$variant, _) => &$module::FLOAT64,)*
+                }
             }
         }
     };
 }
-
 #[cfg(target_arch = "x86_64")]
 instruction_sets! {
     Scalar, "scalar", scalar, f32, f64, true;
@@ -144,18 +177,5 @@ impl InstructionSet {
     /// The widest that this processor runs.
     pub fn best() -> Self {
         *Self::ALL.iter().rfind(|set| set.is_available()).expect("the first is always there")
-    }
-}
-
-/// Finds the loops of the rule that it visits.
-pub struct Find {
-    pub set: InstructionSet,
-    pub dtype: Dtype,
-}
-
-impl Visitor for Find {
-    type Output = Loops;
-    fn visit<R: Rule>(self) -> Loops {
-        self.set.loops::<R>(self.dtype)
     }
 }

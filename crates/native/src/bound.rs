@@ -7,9 +7,9 @@ use napi::{Env, Error, Result, Status, bindgen_prelude::Object, sys};
 
 use crate::lent::Lent;
 
-/// What may be called, without arguments or with gradients that are lent; says whether it was done.
+/// What may be called with a stage, 0 by default, and with gradients that are lent; says whether it was done.
 pub trait Callable: Sync {
-    fn call(&self, lent: Option<Lent>) -> Result<bool>;
+    fn call(&self, stage: u32, lent: Option<Lent>) -> Result<bool>;
 }
 
 /// A function of JavaScript that calls `callable`.
@@ -30,22 +30,28 @@ pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) ->
 
 unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut data: *mut c_void = ptr::null_mut();
-    let mut count = 0;
+    let mut count = 1;
+    let mut stage = ptr::null_mut();
     let nowhere = ptr::null_mut();
-    // SAFETY: it is of the call under way, and gives what `function` got and how many arguments there are.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, nowhere, ptr::null_mut(), &mut data) };
+    // SAFETY: it is of the call under way; there is room for one argument, and `count` says how many came.
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, &mut stage, nowhere, &mut data) };
     // SAFETY: `function`'s caller vouches for it.
     let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return ptr::null_mut() };
-    let lent = (count > 0).then(|| {
+    let mut number = 0;
+    if count > 0 {
+        // SAFETY: the argument is of the call under way; a value that is no number leaves 0.
+        unsafe { sys::napi_get_value_uint32(env, stage, &mut number) };
+    }
+    let lent = (count > 1).then(|| {
         let mut values = vec![ptr::null_mut(); count];
         // SAFETY: as above, and there is room for as many.
         unsafe {
-            sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), ptr::null_mut(), &mut data);
-            Lent::new(env, &values)
+            sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data);
+            Lent::new(env, &values[1..])
         }
     });
     let mut result = ptr::null_mut();
-    match callable.call(lent) {
+    match callable.call(number, lent) {
         // SAFETY: the result may be written.
         Ok(done) => unsafe { sys::napi_get_boolean(env, done, &mut result) },
         Err(error) => {

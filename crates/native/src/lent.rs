@@ -3,8 +3,8 @@
 use std::ptr;
 
 use antigrad_kernels::Arena;
-use napi::bindgen_prelude::{FromNapiValue, TypedArrayType};
-use napi::{Error, Result, Status, sys};
+use napi::bindgen_prelude::TypedArrayType;
+use napi::{Error, Result, sys};
 
 /// Typed arrays by tensor; `undefined` for a tensor that has none. What they point to is good until the
 /// call returns, as nothing of JavaScript runs before.
@@ -56,29 +56,5 @@ impl Lent {
             apart &= !arena.holds(pointer, size * length);
         }
         Ok(apart)
-    }
-}
-
-impl FromNapiValue for Lent {
-    unsafe fn from_napi_value(env: sys::napi_env, list: sys::napi_value) -> Result<Self> {
-        let mut count = 0;
-        // SAFETY: the value is of the call under way, and the result is read only where this succeeds.
-        check(unsafe { sys::napi_get_array_length(env, list, &mut count) })?;
-        let mut values = Vec::with_capacity(count as usize);
-        for number in 0..count {
-            let mut value = ptr::null_mut();
-            // SAFETY: as above.
-            check(unsafe { sys::napi_get_element(env, list, number, &mut value) })?;
-            values.push(value);
-        }
-        // SAFETY: they are of the call under way.
-        Ok(unsafe { Self::new(env, &values) })
-    }
-}
-
-fn check(status: sys::napi_status) -> Result<()> {
-    match Status::from(status) {
-        Status::Ok => Ok(()),
-        status => Err(Error::new(status, "no list of gradients")),
     }
 }

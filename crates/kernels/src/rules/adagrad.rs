@@ -1,21 +1,28 @@
-//! Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, σ = √(c·s) + ε, θ ← θ − η·(g/σ).
+//! Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ).
 //!
 //! c is 1 for the sum of squares (the paper, Torch) and 1/t for their mean (the essay).
 //! Where σ is exactly 0 the parameter stays.
 
-use super::{Row, Rule, State};
+use crate::kernel::Direction;
+use crate::lanes::lanes;
 use crate::vector::Vector;
+
+lanes! {
+    Rates { lr, c, eps }
+    Squares { s }
+}
 
 pub struct Adagrad;
 
-impl Rule for Adagrad {
-    const STATE: usize = 1;
+impl Direction for Adagrad {
+    type Row = Rates;
+    type State = Squares;
+    const DIVIDES: bool = true;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [s, ..]: &mut State<V>) -> V {
-        let [lr, c, eps, ..] = *row;
-        *s = *s + g * g;
-        let sigma = (c * *s).sqrt() + eps;
-        theta - lr * g.div_or_zero(sigma)
+    fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut Squares<V>) -> V {
+        s.s = s.s + g * g;
+        let sigma = (row.c * s.s).sqrt() + row.eps;
+        row.lr * g.div_or_zero(sigma)
     }
 }

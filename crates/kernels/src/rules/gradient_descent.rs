@@ -1,16 +1,20 @@
-//! Gradient descent (Cauchy, 1847): θ ← θ − η·g.
+//! Gradient descent (Cauchy, 1847): u = η·g.
 
-use super::{Row, Rule, State};
+use crate::kernel::Direction;
+use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
+
+lanes! { Rate { lr } }
 
 pub struct GradientDescent;
 
-impl Rule for GradientDescent {
-    const STATE: usize = 0;
+impl Direction for GradientDescent {
+    type Row = Rate;
+    type State = Nothing;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, _: &mut State<V>) -> V {
-        let [lr, ..] = *row;
-        theta - lr * g
+    fn direction<V: Vector>(row: &Rate<V>, g: V, _: &mut Nothing) -> V {
+        row.lr * g
     }
 }

@@ -1,18 +1,27 @@
-//! Momentum, the heavy ball (Polyak, 1964), with the learning rate inside the velocity:
+//! Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it):
 //! v ← α·v − η·g, θ ← θ + v.
 
-use super::{Row, Rule, State};
+use crate::kernel::{Kernel, Output};
+use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
+
+lanes! {
+    Ball { lr, alpha }
+    Velocity { v }
+}
 
 pub struct Momentum;
 
-impl Rule for Momentum {
-    const STATE: usize = 1;
+impl Kernel for Momentum {
+    type Row = Ball;
+    type State = Velocity;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [v, ..]: &mut State<V>) -> V {
-        let [lr, alpha, ..] = *row;
-        *v = alpha * *v - lr * g;
-        theta + *v
+    fn apply<V: Vector>(row: &Ball<V>, _: &Nothing, _: V, theta: V, g: V, s: &mut Velocity<V>) -> V {
+        s.v = row.alpha * s.v - row.lr * g;
+        theta + s.v
     }
 }

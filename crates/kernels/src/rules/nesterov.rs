@@ -2,35 +2,49 @@
 //! u = θ + α·v.
 //!
 //! Shifted: the heavy ball with the gradient taken at u; its update is [`super::momentum`]'s, and
-//! [`Lookahead`] gives u. Reparametrised: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
+//! [`Point`] gives u. Reparametrised: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
 
-use super::{Row, Rule, State};
+use super::momentum::{Ball, Velocity};
+use crate::kernel::{Kernel, Output};
+use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
+
+lanes! {
+    /// `ahead` is 1 + α.
+    Coast { lr, alpha, ahead }
+    Shifted { v, point }
+}
 
 pub struct Nesterov;
 
-impl Rule for Nesterov {
-    const STATE: usize = 1;
+impl Kernel for Nesterov {
+    type Row = Coast;
+    type State = Velocity;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [v, ..]: &mut State<V>) -> V {
-        let [lr, alpha, one_plus_alpha, ..] = *row;
-        let coasted = alpha * *v;
-        *v = coasted - lr * g;
-        (theta - coasted) + one_plus_alpha * *v
+    fn apply<V: Vector>(row: &Coast<V>, _: &Nothing, _: V, theta: V, g: V, s: &mut Velocity<V>) -> V {
+        let coasted = row.alpha * s.v;
+        s.v = coasted - row.lr * g;
+        (theta - coasted) + row.ahead * s.v
     }
 }
 
-/// Not an update: writes the point θ + α·v, at which the shifted form wants the gradient.
-pub struct Lookahead;
+/// Not an update: the point θ + α·v, at which the shifted form wants the gradient.
+pub struct Point;
 
-impl Rule for Lookahead {
-    const STATE: usize = 2;
+impl Kernel for Point {
+    type Row = Ball;
+    type State = Shifted;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::State;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, _: V, [v, point, ..]: &mut State<V>) -> V {
-        let [_, alpha, ..] = *row;
-        *point = theta + alpha * *v;
+    fn apply<V: Vector>(row: &Ball<V>, _: &Nothing, _: V, theta: V, _: V, s: &mut Shifted<V>) -> V {
+        s.point = theta + row.alpha * s.v;
         theta
     }
 }

@@ -1,24 +1,33 @@
 //! RAdam (Liu et al., 2020, algorithm 2): Adam, rectified where the variance of the adaptive
 //! learning rate is tractable, and otherwise momentum without adaptation:
-//! θ ← d·θ − (c₁·m) / (√v·c₂ + ε), or θ ← d·θ − c₁·m.
+//! m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m.
 //!
 //! The rectification r and the bias corrections are in c₁ and c₂.
 
-use super::{Row, Rule, State, adam::moments};
+use super::adam::Moments;
+use crate::kernel::Direction;
+use crate::lanes::lanes;
 use crate::vector::Vector;
+
+lanes! {
+    /// `unrectified` is 1 or 0.
+    Rectified { c1, c2, eps, beta1, rest1, beta2, rest2, unrectified }
+}
 
 pub struct RAdam;
 
-impl Rule for RAdam {
-    const STATE: usize = 2;
+impl Direction for RAdam {
+    type Row = Rectified;
+    type State = Moments;
+    const DIVIDES: bool = true;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [m, v, ..]: &mut State<V>) -> V {
-        let [decay, c1, c2, eps, _, _, _, _, unrectified, ..] = *row;
-        moments(row, g, m, v);
+    fn direction<V: Vector>(row: &Rectified<V>, g: V, s: &mut Moments<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
         // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
-        let one = unrectified;
-        let divisor = unrectified.if_zero(v.sqrt() * c2 + eps, one);
-        theta * decay - (c1 * *m).div_or_zero(divisor)
+        let one = row.unrectified;
+        let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
+        (row.c1 * s.m).div_or_zero(divisor)
     }
 }

@@ -1,31 +1,40 @@
 //! SGD with momentum as Torch defines it: b ← μ·b + (1−τ)·g, without the dampening τ at the first
-//! update, and θ ← θ − η·b, or θ ← θ − η·(g + μ·b) with Nesterov's correction.
+//! update, and u = η·b, or u = η·(g + μ·b) with Nesterov's correction.
 
-use super::{Row, Rule, State};
+use crate::kernel::Direction;
+use crate::lanes::lanes;
 use crate::vector::Vector;
+
+lanes! {
+    /// `undampened` is 1 − τ, or 1 at the first update.
+    Torch { lr, mu, undampened }
+    Buffer { b }
+}
 
 pub struct SgdMomentum;
 
-impl Rule for SgdMomentum {
-    const STATE: usize = 1;
+impl Direction for SgdMomentum {
+    type Row = Torch;
+    type State = Buffer;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [b, ..]: &mut State<V>) -> V {
-        let [lr, mu, undampened, ..] = *row;
-        *b = mu * *b + undampened * g;
-        theta - lr * *b
+    fn direction<V: Vector>(row: &Torch<V>, g: V, s: &mut Buffer<V>) -> V {
+        s.b = row.mu * s.b + row.undampened * g;
+        row.lr * s.b
     }
 }
 
 pub struct SgdNesterov;
 
-impl Rule for SgdNesterov {
-    const STATE: usize = 1;
+impl Direction for SgdNesterov {
+    type Row = Torch;
+    type State = Buffer;
+    const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn update<V: Vector>(row: &Row<V>, theta: V, g: V, [b, ..]: &mut State<V>) -> V {
-        let [lr, mu, undampened, ..] = *row;
-        *b = mu * *b + undampened * g;
-        theta - lr * (g + mu * *b)
+    fn direction<V: Vector>(row: &Torch<V>, g: V, s: &mut Buffer<V>) -> V {
+        s.b = row.mu * s.b + row.undampened * g;
+        row.lr * (g + row.mu * s.b)
     }
 }

@@ -1,12 +1,9 @@
 //! The pool of threads, away from Node. `cargo +nightly miri test` and ThreadSanitizer run it too.
 
-#[path = "../src/pool.rs"]
-mod pool;
-
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::thread;
 
-use pool::Pool;
+use antigrad_pool::Pool;
 
 /// Less of everything under Miri, which is some thousand times slower.
 const fn times(count: usize) -> usize {

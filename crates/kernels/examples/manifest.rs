@@ -1,0 +1,5 @@
+//! Prints the manifest: `npm run manifest` writes it to ts/manifest.ts.
+
+fn main() {
+    print!("{}", antigrad_kernels::manifest::typescript());
+}

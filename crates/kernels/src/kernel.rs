@@ -1,0 +1,182 @@
+//! What a rule is made of: kernels, each a pass over elements, and the loop that runs one.
+
+use crate::lanes::{Lanes, Nothing};
+use crate::table::Numbers;
+use crate::vector::{Scalar, Vector};
+
+/// The most arrays of state of a kernel, and the most values that it has by tensor.
+pub const MAX_STATE: usize = 6;
+pub const MAX_TENSOR: usize = 4;
+
+/// Where the coefficients that belong to the pipeline lie in a row; a kernel's own follow.
+pub const PIPELINE: &[&str] = &["scale", "limit", "l2", "decay"];
+const DECAY: usize = 3;
+
+/// What a pass gives for each element, and where that is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// The new θ.
+    Parameters,
+    /// A direction for the next stage, where the gradient was.
+    #[cfg_attr(not(feature = "trial"), expect(dead_code))]
+    Gradients,
+    /// Nothing but state.
+    State,
+}
+
+/// A sum over each tensor that is taken after a pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sum {
+    /// Σ θ².
+    #[cfg_attr(not(feature = "trial"), expect(dead_code))]
+    Parameters,
+    /// Σ g², of what the pass has written there.
+    Gradients,
+}
+
+/// One pass over elements: a rule's only stage, or one of several.
+pub trait Kernel {
+    /// Its coefficients, behind the pipeline's.
+    type Row: Lanes;
+    /// Its arrays of state. Stages of one rule share the list; a stage may leave off its end.
+    type State: Lanes;
+    /// What it has by tensor, in float64, and reads rounded to the dtype.
+    type Tensor: Lanes;
+
+    const OUTPUT: Output;
+    /// Which sums go to which of the values by tensor.
+    const SUMS: &'static [(Sum, usize)] = &[];
+    /// Whether it divides or takes roots: to unroll such a loop saves nothing.
+    const DIVIDES: bool;
+
+    /// The output for some lanes; `state` is updated in place. `decay` is d of θ ← d·θ − u.
+    fn apply<V: Vector>(
+        row: &<Self::Row as Lanes>::Of<V>,
+        tensor: &<Self::Tensor as Lanes>::Of<V>,
+        decay: V,
+        theta: V,
+        g: V,
+        state: &mut <Self::State as Lanes>::Of<V>,
+    ) -> V;
+}
+
+/// A rule that gives a direction u: then θ ← d·θ − u.
+pub trait Direction {
+    type Row: Lanes;
+    type State: Lanes;
+    const DIVIDES: bool;
+
+    /// u for some lanes; `state` is updated in place.
+    fn direction<V: Vector>(
+        row: &<Self::Row as Lanes>::Of<V>,
+        g: V,
+        state: &mut <Self::State as Lanes>::Of<V>,
+    ) -> V;
+}
+
+impl<D: Direction> Kernel for D {
+    type Row = D::Row;
+    type State = D::State;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = D::DIVIDES;
+
+    #[inline(always)]
+    fn apply<V: Vector>(
+        row: &<Self::Row as Lanes>::Of<V>,
+        _: &Nothing,
+        decay: V,
+        theta: V,
+        g: V,
+        state: &mut <Self::State as Lanes>::Of<V>,
+    ) -> V {
+        theta * decay - D::direction(row, g, state)
+    }
+}
+
+/// Where some elements are, the same number in each array.
+#[derive(Clone, Copy)]
+pub struct Streams {
+    pub theta: *mut u8,
+    pub g: *const u8,
+    /// Where a direction is written to.
+    pub direction: *mut u8,
+    pub state: [*mut u8; MAX_STATE],
+}
+
+/// Runs kernel `K` over `length` elements.
+///
+/// # Safety
+/// The arrays must be valid for `length` numbers, rounded up to whole vectors: what pads a tensor
+/// is updated with it, and zeros stay zeros. `row` must have all coefficients of the kernel. Nothing
+/// else may write to the arrays meanwhile.
+#[inline(always)]
+pub unsafe fn pass<V: Vector, K: Kernel>(
+    streams: &Streams,
+    row: Numbers,
+    tensor: &[f64; MAX_TENSOR],
+    length: usize,
+) {
+    // SAFETY: the caller vouches for the row.
+    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
+    let decay = coefficient(DECAY);
+    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
+    let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
+    let lanes = |at: usize| {
+        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+        unsafe { lanes::<V, K>(streams, &row, &tensor, decay, at) }
+    };
+    // A cache line at a time, or two vectors, so that several are in flight.
+    let scalar = size_of::<V::Scalar>();
+    let is_long = !(cfg!(target_arch = "wasm32") && K::DIVIDES);
+    let line = if is_long { (64 / scalar).max(2 * V::LANES) } else { V::LANES };
+    let mut at = 0;
+    while at + line <= length {
+        for vector in 0..line / V::LANES {
+            lanes(at + vector * V::LANES);
+        }
+        at += line;
+    }
+    while at < length {
+        lanes(at);
+        at += V::LANES;
+    }
+}
+
+/// One vector's worth of a pass.
+///
+/// This and all that it calls is `inline(always)`: only inside of a caller that is compiled for an
+/// instruction set do the vectors' operations become single instructions.
+///
+/// # Safety
+/// Every array must have a whole vector at `at`.
+#[inline(always)]
+unsafe fn lanes<V: Vector, K: Kernel>(
+    streams: &Streams,
+    row: &<K::Row as Lanes>::Of<V>,
+    tensor: &<K::Tensor as Lanes>::Of<V>,
+    decay: V,
+    at: usize,
+) {
+    let Streams { theta, g, direction, state } = *streams;
+    let theta = theta.cast::<V::Scalar>().wrapping_add(at);
+    let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
+    // SAFETY: the caller vouches for these lanes.
+    unsafe {
+        let parameters = V::load(theta);
+        let gradient = V::load(g.cast::<V::Scalar>().wrapping_add(at));
+        let mut states = K::State::each(|k| V::load(to(k)));
+        let output = K::apply(row, tensor, decay, parameters, gradient, &mut states);
+        K::State::visit(&states, |k, x| x.store(to(k)));
+        match K::OUTPUT {
+            Output::Parameters => output.store(theta),
+            Output::Gradients => output.store(direction.cast::<V::Scalar>().wrapping_add(at)),
+            Output::State => {}
+        }
+    }
+}
+
+#[inline(always)]
+pub fn splat<V: Vector>(x: f64) -> V {
+    V::splat(V::Scalar::from_f64(x))
+}

@@ -1,0 +1,92 @@
+//! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
+
+use crate::kernel::splat;
+use crate::vector::{Scalar, Vector};
+
+/// Elements that go through the pipeline at a time.
+pub const BLOCK: usize = 256;
+
+/// Room for a block of gradients and one of parameters that stay. It is the caller's, and not on the
+/// stack: a stack that runs out must not do so in the middle of a step.
+#[repr(align(64))]
+pub struct Scratch(std::mem::MaybeUninit<[[f64; BLOCK]; 2]>);
+
+impl Scratch {
+    pub const fn new() -> Self {
+        Self(std::mem::MaybeUninit::uninit())
+    }
+
+    pub(crate) fn gradients(&mut self) -> *mut u8 {
+        (&raw mut self.0).cast()
+    }
+
+    pub(crate) fn parameters(&mut self) -> *mut u8 {
+        self.gradients().wrapping_add(size_of::<[f64; BLOCK]>())
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The first coefficients of a row.
+#[derive(Clone, Copy)]
+pub struct Preparation {
+    /// Clipping by norm, and −1 to maximize.
+    pub scale: f64,
+    /// The largest absolute value of a scaled gradient; infinity for any.
+    pub limit: f64,
+    /// λ of λ·θ, which is added to the gradient; 0 adds nothing, not even 0.
+    pub l2: f64,
+}
+
+impl Preparation {
+    pub fn is_needed(&self) -> bool {
+        self.scale != 1.0 || self.limit != f64::INFINITY || self.l2 != 0.0
+    }
+}
+
+/// prepared ← clamp(scale·g), then prepared ← prepared + λ·θ.
+///
+/// # Safety
+/// `theta` and `g` must be readable, and `prepared` writable, for `length` numbers, rounded up to whole
+/// vectors.
+#[inline(always)]
+pub unsafe fn prepare<V: Vector>(
+    theta: *const u8,
+    g: *const u8,
+    preparation: &Preparation,
+    prepared: *mut u8,
+    length: usize,
+) {
+    let Preparation { scale, limit, l2 } = *preparation;
+    let (scale, limit, l2) = (splat::<V>(scale), splat::<V>(limit), splat::<V>(l2));
+    let (theta, g) = (theta.cast::<V::Scalar>(), g.cast::<V::Scalar>());
+    let prepared = prepared.cast::<V::Scalar>();
+    let mut at = 0;
+    while at < length {
+        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+        unsafe {
+            let clipped = (scale * V::load(g.add(at))).clamp(limit);
+            let decayed = clipped + l2 * V::load(theta.add(at));
+            l2.if_zero(clipped, decayed).store(prepared.add(at));
+        }
+        at += V::LANES;
+    }
+}
+
+/// Sets subnormal numbers to +0. Moments whose gradient stays 0 would decay to a subnormal number
+/// that rounds back to itself and stand there, and many processors compute with those slowly.
+#[inline(always)]
+pub fn flush<T: Scalar>(state: &mut [T]) {
+    // Many lines have none, and are not written.
+    for line in state.chunks_mut(64) {
+        if line.iter().fold(false, |any, x| any | x.is_subnormal()) {
+            for x in line.iter_mut().filter(|x| x.is_subnormal()) {
+                *x = T::from_f64(0.0);
+            }
+        }
+    }
+}

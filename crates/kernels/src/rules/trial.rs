@@ -1,0 +1,46 @@
+//! A rule of two stages for tests alone: the direction, scaled for each tensor by the ratio of two
+//! norms, as LAMB and LARS have it. m ← α·m + g and u = m, then θ ← d·θ − (η·ratio)·u, where TypeScript
+//! makes the ratio of the sums of θ² and u².
+
+use crate::kernel::{Kernel, Output, Sum};
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    Row { lr, alpha }
+    Momentum { m }
+    Norms { parameters, direction, ratio }
+}
+
+/// m, and u where the gradient was.
+pub struct Measure;
+
+impl Kernel for Measure {
+    type Row = Row;
+    type State = Momentum;
+    type Tensor = Norms;
+    const OUTPUT: Output = Output::Gradients;
+    const SUMS: &'static [(Sum, usize)] = &[(Sum::Parameters, 0), (Sum::Gradients, 1)];
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Norms<V>, _: V, _: V, g: V, s: &mut Momentum<V>) -> V {
+        s.m = row.alpha * s.m + g;
+        s.m
+    }
+}
+
+pub struct Move;
+
+impl Kernel for Move {
+    type Row = Row;
+    type State = Momentum;
+    type Tensor = Norms;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Norms<V>, decay: V, theta: V, u: V, _: &mut Momentum<V>) -> V {
+        theta * decay - (row.lr * by.ratio) * u
+    }
+}

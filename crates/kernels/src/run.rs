@@ -1,0 +1,185 @@
+//! Stages: from segments to passes over stretches of arrays.
+//!
+//! What runs on a thread is a range of the plane: it finds the segments that lie in it, and walks them.
+
+use crate::Fault;
+use crate::arena::Arena;
+use crate::dispatch::Entry;
+use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
+use crate::pipeline::{BLOCK, Preparation, Scratch};
+use crate::table::*;
+
+/// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
+pub type Lent<'a> = Option<&'a [*const u8]>;
+
+/// The stage that sums the squares of gradients; a rule's own stages come before it.
+pub const NORM: usize = STAGES;
+/// The last of the rule's own: it writes the point where the next gradient is wanted.
+pub const POINT: usize = STAGES - 1;
+/// The kernel that is no pass, but sums the squares of gradients.
+const SUM_SQUARES: usize = 1;
+
+/// What a stage does to one segment.
+pub struct Job {
+    pub entry: &'static Entry,
+    /// The first of its arrays of state.
+    pub array: usize,
+    row: Numbers,
+    preparation: Preparation,
+    /// Gradients still have to be scaled, clipped and decayed.
+    prepares: bool,
+    holds: bool,
+    flushes: bool,
+    zeroes: bool,
+}
+
+impl Job {
+    fn is_plain(&self) -> bool {
+        !(self.prepares || self.holds || self.flushes || self.zeroes)
+    }
+}
+
+impl Arena {
+    /// Runs a stage over all elements, sums by tensor included.
+    ///
+    /// # Safety
+    /// Nothing else may run on this arena meanwhile; what is lent must be readable by its tensor's length.
+    pub unsafe fn run(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            self.run_range(stage, 0, self.length(), lent, scratch)?;
+            self.gather(stage)
+        }
+    }
+
+    /// Runs a stage over the elements from `from` to `to` of the plane, both of which must be multiples
+    /// of [`crate::BLOCK`], or the plane's end. Sums by tensor are not there before [`Self::gather`].
+    ///
+    /// # Safety
+    /// As for `run`, but other threads may run the same stage on ranges that do not overlap.
+    pub unsafe fn run_range(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        let mut tensor = None;
+        for number in self.tables.segment_from(from)?..self.tables.header.segments {
+            let segment = self.tables.segment(number)?;
+            if segment.offset >= to {
+                break;
+            }
+            let Some(job) = self.job(stage, &segment)? else { continue };
+            let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
+            // SAFETY: passed on.
+            unsafe {
+                if lent.is_some() || job.entry.tensor > 0 {
+                    let next = self.walk(&job, &segment, start, end, to, lent, scratch, tensor)?;
+                    tensor = Some(next);
+                } else if start < end {
+                    let streams = self.streams(&job, start, end)?;
+                    self.stretch(&job, streams, end - start, &[0.0; MAX_TENSOR], scratch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the stage does to the segment; None if nothing.
+    #[inline(always)]
+    pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
+        let (kernel, array) = match stage {
+            NORM => (SUM_SQUARES, SQUARES),
+            _ => (segment.kernels.get(stage).map_or(0, |kernel| usize::from(*kernel)), segment.array),
+        };
+        if kernel == 0 {
+            return Ok(None);
+        }
+        let entry = self.code.kernels.get(kernel).ok_or(Fault("there is no such kernel"))?;
+        let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
+        // SAFETY: just checked that they are there.
+        let [scale, limit, l2] = unsafe { [row.get(0), row.get(1), row.get(2)] };
+        let preparation = Preparation { scale, limit, l2 };
+        let is_step = stage < POINT;
+        let is_last = is_step && (stage + 1 == POINT || segment.kernels[stage + 1] == 0);
+        let flag = |flag| is_last && segment.flags & flag != 0;
+        Ok(Some(Job {
+            entry,
+            array,
+            row,
+            prepares: stage == 0 && preparation.is_needed(),
+            preparation,
+            holds: flag(HOLDS),
+            flushes: flag(FLUSHES),
+            zeroes: is_last && self.tables.header.zeroes,
+        }))
+    }
+
+    /// Runs a kernel over a stretch, through the pipeline where that is wanted.
+    ///
+    /// # Safety
+    /// The streams must have `length` numbers, rounded up to a line, and the kernel must have a pass.
+    #[inline(always)]
+    pub(crate) unsafe fn stretch(
+        &self,
+        job: &Job,
+        streams: Streams,
+        length: usize,
+        values: &[f64; MAX_TENSOR],
+        scratch: &mut Scratch,
+    ) {
+        if !job.is_plain() {
+            // SAFETY: passed on.
+            return unsafe { self.piped(job, streams, length, values, scratch) };
+        }
+        if let Some(pass) = job.entry.pass {
+            // SAFETY: passed on; the instruction set is available, and `job` has checked the row.
+            unsafe { pass(&streams, job.row, values, length) }
+        }
+    }
+
+    /// Block by block through a buffer that stays in the first-level cache.
+    ///
+    /// # Safety
+    /// As for `stretch`.
+    #[inline(never)]
+    unsafe fn piped(
+        &self,
+        job: &Job,
+        streams: Streams,
+        length: usize,
+        values: &[f64; MAX_TENSOR],
+        scratch: &mut Scratch,
+    ) {
+        let Some(pass) = job.entry.pass else { return };
+        for done in (0..length).step_by(BLOCK) {
+            let count = BLOCK.min(length - done);
+            let mut block = self.advanced(&streams, done);
+            // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
+            unsafe {
+                if job.prepares {
+                    let prepared = scratch.gradients();
+                    (self.code.prepare)(block.theta, block.g, &job.preparation, prepared, count);
+                    block.g = prepared;
+                }
+                if job.holds {
+                    let held = scratch.parameters();
+                    let padded = count.next_multiple_of(LINE / self.size());
+                    held.copy_from_nonoverlapping(block.theta, padded * self.size());
+                    block.theta = held;
+                }
+                pass(&block, job.row, values, count);
+                if job.flushes {
+                    for state in &block.state[..job.entry.state] {
+                        (self.code.flush)(*state, count);
+                    }
+                }
+                if job.zeroes {
+                    block.direction.write_bytes(0, count * self.size());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The tables at the start of an arena. JavaScript can write them at any time, in the middle of a step
+//! too: each number is read once, atomically, and what was read is checked before it is used.
+//!
+//! `ts/arena.ts` writes them; the manifest carries the layout.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::Fault;
+
+/// Arrays and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
+pub const LINE: usize = 64;
+/// Stages of a step, and behind them the pass that writes the point where a gradient is wanted.
+pub const STAGES: usize = 4;
+
+/// Sizes in 32-bit words.
+pub const HEADER: usize = 10;
+pub const ARRAY: usize = 4;
+pub const TENSOR: usize = 4;
+pub const SEGMENT: usize = 8;
+
+/// The parameters are collected, but stay (a delayed start).
+pub const HOLDS: u32 = 1;
+/// Afterwards, subnormal numbers of the state become +0.
+pub const FLUSHES: u32 = 2;
+
+/// The arrays that every arena has, by number; those of the state follow.
+pub const PARAMETERS: usize = 0;
+pub const GRADIENTS: usize = 1;
+/// Σ g² by tensor.
+pub const SQUARES: usize = 2;
+/// What sums by tensor are made of: some numbers for each block of each tensor.
+pub const PARTIALS: usize = 3;
+
+/// Over what an array extends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// A number for each parameter, of the arena's dtype.
+    Elements = 0,
+    /// A float64 for each tensor.
+    Tensors = 1,
+    /// Some float64 for each block of each tensor.
+    Blocks = 2,
+}
+
+/// Where float64 numbers lie that JavaScript may write.
+#[derive(Clone, Copy)]
+pub struct Numbers(*const AtomicU64);
+
+impl Numbers {
+    /// # Safety
+    /// The number at `k` must be within what it was made of.
+    #[inline(always)]
+    pub unsafe fn get(self, k: usize) -> f64 {
+        // SAFETY: the caller vouches for it; all that reads or writes it here is atomic.
+        f64::from_bits(unsafe { &*self.0.add(k) }.load(Relaxed))
+    }
+
+    /// # Safety
+    /// As for `get`.
+    #[inline(always)]
+    pub unsafe fn set(self, k: usize, x: f64) {
+        // SAFETY: as in `get`.
+        unsafe { &*self.0.add(k) }.store(x.to_bits(), Relaxed);
+    }
+}
+
+/// The header, by value.
+#[derive(Clone, Copy)]
+pub struct Header {
+    /// Bytes of a parameter: 4 or 8.
+    pub size: usize,
+    pub arrays: usize,
+    pub tensors: usize,
+    pub segments: usize,
+    pub rows: usize,
+    /// Numbers in a row.
+    pub row_length: usize,
+    /// Elements of the parameters' array, padding included.
+    pub length: usize,
+    /// Whether gradients are set to 0 once they are used.
+    pub zeroes: bool,
+    /// Blocks of all tensors, for sums.
+    pub blocks: usize,
+}
+
+/// An array's entry: it has elements `first` to `first + length − 1` of the plane, or of its own extent.
+#[derive(Clone, Copy)]
+pub struct Array {
+    pub extent: u32,
+    /// Where it begins, in lines.
+    pub position: usize,
+    pub first: usize,
+    pub length: usize,
+}
+
+#[derive(Clone, Copy)]
+pub struct Tensor {
+    pub offset: usize,
+    pub length: usize,
+    /// The number of its first block.
+    pub block: usize,
+}
+
+/// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
+#[derive(Clone, Copy)]
+pub struct Segment {
+    pub offset: usize,
+    pub length: usize,
+    /// The number of the first array of its state.
+    pub array: usize,
+    pub row: usize,
+    pub flags: u32,
+    /// The kernel of each stage; 0 for none.
+    pub kernels: [u16; STAGES],
+}
+
+/// All tables of an arena.
+#[derive(Clone, Copy)]
+pub struct Tables {
+    base: *const u8,
+    pub header: Header,
+}
+
+impl Tables {
+    /// Reads the header and checks that all tables lie within `bytes`.
+    ///
+    /// # Safety
+    /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
+    pub unsafe fn new(base: *const u8, bytes: usize, layout: u32) -> Result<Self, Fault> {
+        if !base.cast::<u64>().is_aligned() || bytes < HEADER * 4 {
+            return Err(Fault("it is too short, or not aligned"));
+        }
+        // SAFETY: just checked.
+        let word = |k: usize| unsafe { &*base.cast::<AtomicU32>().add(k) }.load(Relaxed);
+        if word(0) != layout {
+            return Err(Fault("it was made for other kernels"));
+        }
+        let count = |k: usize| word(k) as usize;
+        let header = Header {
+            size: count(1),
+            arrays: count(2),
+            tensors: count(3),
+            segments: count(4),
+            rows: count(5),
+            row_length: count(6),
+            length: count(7),
+            zeroes: word(8) != 0,
+            blocks: count(9),
+        };
+        if header.size != 4 && header.size != 8 {
+            return Err(Fault("the dtype is unknown"));
+        }
+        // 64 bits hold any product of two of these numbers.
+        let wide = |count: usize, words: usize| count as u64 * words as u64 * 4;
+        let rows = header.row_length as u64 * 8;
+        let end = (HEADER * 4) as u64 + wide(header.arrays, ARRAY) + wide(header.tensors, TENSOR + SEGMENT);
+        let end = end.saturating_add((header.rows as u64).saturating_mul(rows));
+        let fits = end <= bytes as u64 && header.segments <= header.tensors;
+        if fits { Ok(Self { base, header }) } else { Err(Fault("its tables do not fit")) }
+    }
+
+    fn first_row(&self) -> usize {
+        let Header { arrays, tensors, .. } = self.header;
+        (HEADER + arrays * ARRAY + tensors * (TENSOR + SEGMENT)) * 4
+    }
+
+    /// Some words from the one at `at` on; 0 where they end.
+    #[inline(always)]
+    fn words<const N: usize>(&self, at: usize) -> [u32; N] {
+        // SAFETY: all callers stay within the tables, which `new` has found to fit.
+        std::array::from_fn(|k| unsafe { &*self.base.cast::<AtomicU32>().add(at + k) }.load(Relaxed))
+    }
+
+    pub fn array(&self, number: usize) -> Result<Array, Fault> {
+        if number >= self.header.arrays {
+            return Err(Fault("there is no such array"));
+        }
+        let [extent, position, first, length] = self.words::<ARRAY>(HEADER + number * ARRAY);
+        Ok(Array { extent, position: position as usize, first: first as usize, length: length as usize })
+    }
+
+    fn first_tensor(&self) -> usize {
+        HEADER + self.header.arrays * ARRAY
+    }
+
+    pub fn tensor(&self, number: usize) -> Result<Tensor, Fault> {
+        if number >= self.header.tensors {
+            return Err(Fault("there is no such tensor"));
+        }
+        let [offset, length, block, _] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
+        let tensor = Tensor { offset: offset as usize, length: length as usize, block: block as usize };
+        self.check(tensor.offset, tensor.length)?;
+        Ok(tensor)
+    }
+
+    pub fn segment(&self, number: usize) -> Result<Segment, Fault> {
+        if number >= self.header.segments {
+            return Err(Fault("there is no such segment"));
+        }
+        let first = self.first_tensor() + self.header.tensors * TENSOR;
+        let [offset, length, array, row, flags, _, low, high] =
+            self.words::<SEGMENT>(first + number * SEGMENT);
+        self.check(offset as usize, length as usize)?;
+        Ok(Segment {
+            offset: offset as usize,
+            length: length as usize,
+            array: array as usize,
+            row: row as usize,
+            flags,
+            kernels: [low as u16, (low >> 16) as u16, high as u16, (high >> 16) as u16],
+        })
+    }
+
+    /// Row `number`, of which at least `count` numbers are there.
+    pub fn row(&self, number: usize, count: usize) -> Result<Numbers, Fault> {
+        let Header { rows, row_length, .. } = self.header;
+        if number >= rows || count > row_length {
+            return Err(Fault("a row of coefficients does not fit"));
+        }
+        let at = self.first_row() + number * row_length * 8;
+        Ok(Numbers(self.base.wrapping_add(at).cast()))
+    }
+
+    /// Numbers at an address within the arena.
+    pub fn numbers(at: *mut u8) -> Numbers {
+        Numbers(at.cast_const().cast())
+    }
+
+    /// A stretch must start on a line and end within the plane.
+    fn check(&self, offset: usize, length: usize) -> Result<(), Fault> {
+        let fits = offset <= self.header.length && length <= self.header.length - offset;
+        if !fits || !(offset * self.header.size).is_multiple_of(LINE) {
+            return Err(Fault("a tensor or segment does not fit"));
+        }
+        Ok(())
+    }
+
+    /// The first tensor that ends behind the element at `at`; tensors are in the plane's order.
+    pub fn tensor_from(&self, at: usize) -> Result<usize, Fault> {
+        partition(self.header.tensors, |number| {
+            self.tensor(number).map(|tensor| tensor.offset + tensor.length <= at)
+        })
+    }
+
+    /// The first segment that ends behind the element at `at`; so are segments.
+    pub fn segment_from(&self, at: usize) -> Result<usize, Fault> {
+        if at == 0 {
+            return Ok(0);
+        }
+        partition(self.header.segments, |number| {
+            self.segment(number).map(|segment| segment.offset + segment.length <= at)
+        })
+    }
+}
+
+/// The first number for which `is_before` is false.
+fn partition(count: usize, is_before: impl Fn(usize) -> Result<bool, Fault>) -> Result<usize, Fault> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle)? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}

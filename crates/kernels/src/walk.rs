@@ -1,0 +1,196 @@
+//! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
+
+use crate::Fault;
+use crate::arena::Arena;
+use crate::kernel::{MAX_TENSOR, Streams, Sum};
+use crate::pipeline::Scratch;
+use crate::run::{Job, Lent};
+use crate::sums::{self, STRIPES};
+use crate::table::*;
+
+impl Arena {
+    /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says
+    /// which tensor comes next.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) unsafe fn walk(
+        &self,
+        job: &Job,
+        segment: &Segment,
+        start: usize,
+        end: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+        expected: Option<usize>,
+    ) -> Result<usize, Fault> {
+        let is_next = |number: &usize| {
+            self.tables
+                .tensor(*number)
+                .is_ok_and(|tensor| tensor.offset == segment.offset && tensor.length > 0)
+        };
+        let mut number = match expected.filter(is_next) {
+            Some(number) => number,
+            None => self.tables.tensor_from(start)?,
+        };
+        while number < self.tables.header.tensors {
+            let tensor = self.tables.tensor(number)?;
+            if tensor.offset >= end.max(segment.offset + segment.length) || tensor.offset >= to {
+                break;
+            }
+            if tensor.offset + tensor.length > segment.offset + segment.length {
+                return Err(Fault("a tensor does not end with its segment"));
+            }
+            let gradient = match lent {
+                None => None,
+                Some(lent) => match lent.get(number) {
+                    Some(gradient) if !gradient.is_null() || tensor.length == 0 => Some(*gradient),
+                    _ => return Err(Fault("a gradient is missing")),
+                },
+            };
+            // SAFETY: passed on.
+            unsafe {
+                if job.entry.sums.is_empty() {
+                    let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
+                    let gradient = gradient
+                        .map(|at| at.wrapping_add((first.max(tensor.offset) - tensor.offset) * self.size()));
+                    self.part(job, number, first, last, gradient, scratch)?;
+                } else {
+                    self.summed(job, number, &tensor, start, to, gradient, scratch)?;
+                }
+            }
+            number += 1;
+        }
+        Ok(number)
+    }
+
+    /// The blocks of a tensor that begin in the range, and the sums over each.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn summed(
+        &self,
+        job: &Job,
+        number: usize,
+        tensor: &Tensor,
+        from: usize,
+        to: usize,
+        gradient: Option<*const u8>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        let end = tensor.offset + tensor.length;
+        let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;
+        // The first block that does not begin before the range.
+        let skipped = from.saturating_sub(tensor.offset).div_ceil(sums::BLOCK);
+        for block in skipped.. {
+            let first = tensor.offset + block * sums::BLOCK;
+            if first >= end || first >= to {
+                return Ok(());
+            }
+            if tensor.block + block >= self.tables.header.blocks {
+                return Err(Fault("a tensor has too many blocks"));
+            }
+            let last = end.min(first + sums::BLOCK);
+            let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
+            // SAFETY: passed on; the block is one of those that the array has numbers for.
+            unsafe {
+                self.part(job, number, first, last, gradient, scratch)?;
+                let streams = self.streams(job, first, last)?;
+                let source = if job.entry.pass.is_none() { gradient } else { None };
+                for (k, (sum, _)) in job.entry.sums.iter().enumerate() {
+                    let from = match sum {
+                        Sum::Parameters => streams.theta.cast_const(),
+                        Sum::Gradients => source.unwrap_or(streams.g),
+                    };
+                    let mut stripes = [0.0; STRIPES];
+                    (self.code.add_squares)(&mut stripes, from, last - first);
+                    let at = (tensor.block + block) * MAX_TENSOR + k;
+                    partials.set(at, sums::combine(stripes));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds up what a stage has summed by block, in order, by tensor.
+    ///
+    /// # Safety
+    /// As for `run`.
+    pub unsafe fn gather(&self, stage: usize) -> Result<(), Fault> {
+        for number in 0..self.tables.header.segments {
+            let segment = self.tables.segment(number)?;
+            let Some(job) = self.job(stage, &segment)? else { continue };
+            if job.entry.sums.is_empty() {
+                continue;
+            }
+            let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;
+            for number in self.tables.tensor_from(segment.offset)?..self.tables.header.tensors {
+                let tensor = self.tables.tensor(number)?;
+                if tensor.offset >= segment.offset + segment.length {
+                    break;
+                }
+                let blocks = tensor.length.div_ceil(sums::BLOCK);
+                if tensor.block + blocks > self.tables.header.blocks {
+                    return Err(Fault("a tensor has too many blocks"));
+                }
+                for (k, (_, field)) in job.entry.sums.iter().enumerate() {
+                    let by_tensor = self.by_tensor(&job, *field)?;
+                    // SAFETY: just checked; `by_tensor` has a number for each tensor.
+                    unsafe {
+                        let part = |block: usize| partials.get((tensor.block + block) * MAX_TENSOR + k);
+                        by_tensor.set(number, (0..blocks).fold(0.0, |total, block| total + part(block)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of one tensor, with a gradient of its own or the arena's.
+    ///
+    /// # Safety
+    /// As for `run_range`; the part must be of that tensor.
+    unsafe fn part(
+        &self,
+        job: &Job,
+        number: usize,
+        first: usize,
+        last: usize,
+        gradient: Option<*const u8>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        if first >= last || job.entry.pass.is_none() {
+            return Ok(());
+        }
+        let mut values = [0.0; MAX_TENSOR];
+        for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
+            // SAFETY: it has a number for each tensor.
+            *value = unsafe { self.by_tensor(job, k)?.get(number) };
+        }
+        let streams = self.streams(job, first, last)?;
+        let length = last - first;
+        let Some(g) = gradient else {
+            // SAFETY: passed on.
+            unsafe { self.stretch(job, streams, length, &values, scratch) };
+            return Ok(());
+        };
+        // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
+        let rest = length % (LINE / self.size());
+        let whole = length - rest;
+        let mut line = [0_u64; LINE / 8];
+        let line = line.as_mut_ptr().cast::<u8>();
+        // SAFETY: passed on; what is copied is shorter than a line.
+        unsafe {
+            self.stretch(job, Streams { g, ..streams }, whole, &values, scratch);
+            if rest > 0 {
+                line.copy_from_nonoverlapping(g.add(whole * self.size()), rest * self.size());
+                let streams = Streams { g: line, ..self.advanced(&streams, whole) };
+                self.stretch(job, streams, rest, &values, scratch);
+            }
+        }
+        Ok(())
+    }
+}
