@@ -21,6 +21,9 @@ export type Schedule = Warmup
 /** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)
 
+/** How deep schedules may be nested: what is deeper would not fit on a stack some day. */
+const DEEPEST = 100
+
 /**
  * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps`
  * updates. By default the first update has value/steps and update `steps` has all of it; with
@@ -33,45 +36,64 @@ export function warmup(value: Scheduled, options: { steps: number; from?: number
     throw new OptionError('warmup: options', '{ steps, from }', options)
   }
   const { steps, from = null, ...unknown } = options
-  if (!isScheduled(value)) throw new OptionError('warmup: value', 'a number or a schedule', value)
-  if (!isCount(steps)) {
-    throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)
-  }
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
+  if (!isCount(steps)) throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)
   if (from !== null && !Number.isFinite(from)) {
     throw new OptionError('warmup: from', 'a finite number', from)
   }
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
-  return Object.freeze({ schedule: 'warmup', value, steps, from })
+  const reached = readSchedule(value, Number.isFinite, DEEPEST - 1)
+  if (reached === null)
+    throw new OptionError('warmup: value', `a number or a schedule, nested up to ${DEEPEST} deep`, value)
+  return Object.freeze({ schedule: 'warmup', value: reached, steps, from })
 }
 
-/** The value at update t, counted from 0. */
-export function evaluate(scheduled: Scheduled, t: number): number {
-  if (typeof scheduled === 'number') return scheduled
-  if (typeof scheduled === 'function') return scheduled(t)
+/**
+ * What was given as a schedule, each property read once: a frozen copy. Null for what is not a schedule
+ * all through, as one that comes from JSON may be, and where a number in it is not accepted.
+ */
+export function readSchedule(
+  given: unknown,
+  accepts: (x: number) => boolean,
+  depth = DEEPEST,
+): Scheduled | null {
+  if (typeof given === 'function') return given as (t: number) => number
+  if (typeof given === 'number') return Number.isFinite(given) && accepts(given) ? given : null
+  if (!isSchedule(given) || depth === 0) return null
+  const { value, steps, from } = given
+  if (!isCount(steps) || !(from === null || (Number.isFinite(from) && accepts(from)))) return null
+  const reached = readSchedule(value, accepts, depth - 1)
+  return reached === null ? null : Object.freeze({ schedule: 'warmup', value: reached, steps, from })
+}
+
+/** A schedule as a function of t, for the many updates of a run. */
+export function compile(scheduled: Scheduled): (t: number) => number {
+  if (typeof scheduled === 'number') return () => scheduled
+  if (typeof scheduled === 'function') return scheduled
   const { value, steps, from } = scheduled
-  const reached = evaluate(value, t)
+  if (typeof value !== 'number') {
+    const inner = compile(value)
+    // What is no number must not become one in the product.
+    const reached = (t: number): number => {
+      const x = inner(t)
+      return typeof x === 'number' ? x : NaN
+    }
+    return (t) => rising(reached(t), steps, from, t)
+  }
+  return (t) => rising(value, steps, from, t)
+}
+
+function rising(reached: number, steps: number, from: number | null, t: number): number {
   if (from === null) return t + 1 < steps ? reached * ((t + 1) / steps) : reached
   return t < steps ? from + (reached - from) * (t / steps) : reached
 }
 
-/**
- * The numbers between which a schedule moves, a function's aside; null for what is not a schedule all
- * through, as one that comes from JSON may be.
- */
-export function bounds(schedule: unknown): readonly number[] | null {
-  const found: number[] = []
-  const seen = new Set<unknown>()
-  let value = schedule
-  while (isSchedule(value)) {
-    const { steps, from } = value
-    if (seen.has(value) || !isCount(steps) || !(from === null || Number.isFinite(from))) return null
-    if (from !== null) found.push(from)
-    seen.add(value)
-    value = value.value
-  }
-  if (typeof value === 'function') return found
-  return typeof value === 'number' && Number.isFinite(value) ? [...found, value] : null
+/** The update from which on the value stays; Infinity where nobody knows. */
+export function constantFrom(scheduled: Scheduled): number {
+  if (typeof scheduled === 'number') return 0
+  if (typeof scheduled === 'function') return Infinity
+  const { value, steps, from } = scheduled
+  return Math.max(from === null ? steps - 1 : steps, constantFrom(value))
 }
 
 /** How many updates a warm-up within the schedule takes; 0 without one. */
@@ -82,10 +104,6 @@ export function warmupSteps(scheduled: unknown): number {
 
 export function isSchedule(value: unknown): value is Schedule {
   return typeof value === 'object' && value !== null && 'schedule' in value && value.schedule === 'warmup'
-}
-
-export function isScheduled(value: unknown): value is Scheduled {
-  return bounds(value) !== null
 }
 
 const isCount = (steps: number): boolean => Number.isInteger(steps) && steps >= 1

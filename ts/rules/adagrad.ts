@@ -1,86 +1,59 @@
-import type { Scheduled } from '../schedules.js'
-import {
-  type Definition,
-  describe,
-  flag,
-  type Kernel,
-  nonNegative,
-  type Options,
-  oneOf,
-  scheduled,
-  withoutEps,
-} from './rule.js'
+import * as kernels from '../manifest.js'
+import { besideEps, define } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, nonNegative, oneOf, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
 
-/** Adagrad's description; see {@link adagrad}. */
-export interface Adagrad {
-  readonly name: 'adagrad'
-  readonly form: 'torch' | 'essay'
-  readonly lr: Scheduled
-  readonly lrDecay: number
-  readonly weightDecay: Scheduled
-  readonly initialAccumulator: number
-  readonly eps: number
-  readonly maximize: boolean
-}
-
-/** s ← s + g·g, σ = √(c·s) + ε, θ ← θ − η·(g/σ); where σ is 0 the parameter stays. */
-export const Adagrad: Kernel =
+/** s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
+export const AdagradLoop = twice<typeof kernels.Adagrad>(
   (f) =>
-  (theta, g, [s], [lr, c, eps], from, to) => {
-    for (let i = from; i < to; i++) {
-      s[i] = f(s[i] + f(g[i] * g[i]))
-      const sigma = f(f(Math.sqrt(f(c * s[i]))) + eps)
-      theta[i] = f(theta[i] - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
-    }
-  }
+    (theta, g, { s }, { decay, lr, c, eps }, from, to) => {
+      for (let i = from; i < to; i++) {
+        s[i] = f(s[i] + f(g[i] * g[i]))
+        const sigma = f(f(Math.sqrt(f(c * s[i]))) + eps)
+        theta[i] = f(f(theta[i] * decay) - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+      }
+    },
+)
 
-export const adagradDefinition: Definition<Adagrad> = {
-  name: 'adagrad',
+export const definition = define('adagrad', {
   options: {
+    /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */
     form: oneOf('torch', 'essay'),
-    lr: scheduled(nonNegative),
-    lrDecay: nonNegative,
-    weightDecay: scheduled(nonNegative),
-    initialAccumulator: nonNegative,
-    eps: nonNegative,
-    maximize: flag,
+    /** η ≥ 0; may be scheduled. With η/√t the essay's form is the other. */
+    lr: scheduled(nonNegative, 1e-2),
+    /** ≥ 0: update t (from 1) has η/(1 + (t−1)·lrDecay) */
+    lrDecay: nonNegative(0),
+    /** λ ≥ 0, added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** ≥ 0: what s starts from */
+    initialAccumulator: nonNegative(0),
+    /** ε ≥ 0; where √s + ε is exactly 0 the parameter stays */
+    eps: nonNegative(1e-10),
+    /** climbs instead */
+    maximize: flag(false),
   },
-  defaults: {
-    form: 'torch',
-    lr: 1e-2,
-    lrDecay: 0,
-    weightDecay: 0,
-    initialAccumulator: 0,
-    eps: 1e-10,
-    maximize: false,
+  implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
+  kernels: [kernel(kernels.Adagrad, AdagradLoop)],
+  stages: () => [kernels.Adagrad],
+  coefficients({ eps }, row) {
+    row[kernels.Adagrad.row.eps] = eps
   },
-  kernel: () => 'Adagrad',
-  state: () => ['s'],
-  initialState: ({ initialAccumulator }) => initialAccumulator,
-  coefficients: ({ eps }, row) => {
-    row[2] = eps
-  },
-  corrections: ({ form, lr, lrDecay }, { t }, row) => {
-    row[0] = lr / (1 + (t - 1) * lrDecay)
-    row[1] = form === 'essay' ? 1 / t : 1
+  corrections({ form, lr, lrDecay }, { t }, row) {
+    row[kernels.Adagrad.row.lr] = lr / (1 + (t - 1) * lrDecay)
+    row[kernels.Adagrad.row.c] = form === 'essay' ? 1 / t : 1
   },
   l2: ({ weightDecay }) => weightDecay,
-}
+  starts: ({ initialAccumulator }) => ({ s: initialAccumulator }),
+  settles: besideEps,
+})
+
+/** Adagrad's description; see {@link adagrad}. */
+export interface Adagrad extends RuleOf<typeof definition> {}
 
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
- * - `form: 'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0
- *   unless given. With η/√t the essay's form is the other.
- * - `lr` η ≥ 0, 1e-2; may be scheduled
- * - `lrDecay` ≥ 0, 0: update t (from 1) has η/(1 + (t−1)·lrDecay)
- * - `weightDecay` λ ≥ 0, 0, added to the gradient; may be scheduled
- * - `initialAccumulator` ≥ 0, 0: what s starts from
- * - `eps` ε ≥ 0, 1e-10; where √s + ε is exactly 0 the parameter stays
- * - `maximize`: climbs instead
- *
  * State: s. @throws OptionError where an option is unknown or out of its range
  */
-export function adagrad(options: Options<Adagrad> = {}): Adagrad {
-  return describe(adagradDefinition, withoutEps(options))
-}
+export const adagrad = rule<Adagrad>(definition)

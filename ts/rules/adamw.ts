@@ -1,31 +1,47 @@
-import { type Adam, adamDefinition, biasCorrections, writeAdam } from './adam.js'
-import { type Definition, describe, type Options } from './rule.js'
+import * as kernels from '../manifest.js'
+import { AdamLoop, AmsGradLoop, correctBias, multiplyBetas, products, writeBetas } from './adam.js'
+import { besideEps, define } from './define.js'
+import { kernel } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+export const definition = define('adamw', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 1e-2),
+    /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
+    amsgrad: flag(false),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(kernels.Adam, AdamLoop), kernel(kernels.AmsGrad, AmsGradLoop)],
+  stages: ({ amsgrad }) => [amsgrad ? kernels.AmsGrad : kernels.Adam],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients: writeBetas,
+  corrections: correctBias,
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  settles: besideEps,
+})
 
 /** AdamW's description; see {@link adamw}. */
-export interface AdamW extends Omit<Adam, 'name'> {
-  readonly name: 'adamw'
-}
-
-export const adamwDefinition: Definition<AdamW> = {
-  name: 'adamw',
-  options: adamDefinition.options,
-  defaults: { ...adamDefinition.defaults, weightDecay: 1e-2 },
-  kernel: ({ amsgrad }) => (amsgrad ? 'AmsGrad' : 'Adam'),
-  state: ({ amsgrad }) => (amsgrad ? ['m', 'v', 'largest'] : ['m', 'v']),
-  coefficients: (rule, row) => writeAdam(row, rule, 1 - rule.lr * rule.weightDecay),
-  corrections: biasCorrections,
-}
+export interface AdamW extends RuleOf<typeof definition> {}
 
 /**
  * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam with the decay taken from the parameters,
- * θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε), not added to the gradient. Options are {@link adam}'s;
- * `weightDecay` λ is 1e-2 by default.
+ * θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε), not added to the gradient.
  *
  * A term λ'·‖θ‖² in the loss, as the essay has it, has the gradient 2·λ'·θ: say `weightDecay: 2·λ'`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range
  */
-export function adamw(options: Options<AdamW> = {}): AdamW {
-  return describe(adamwDefinition, options)
-}
+export const adamw = rule<AdamW>(definition)

@@ -1,12 +1,6 @@
-import { OptionError } from '../errors.js'
-import { checked, isRule, type Rule, type SimpleRule } from './index.js'
-
-/** A rule whose parameters move late; see {@link delayedStart}. */
-export interface DelayedStart {
-  readonly name: 'delayedStart'
-  readonly updates: number
-  readonly rule: SimpleRule
-}
+import type { SimpleRule } from './index.js'
+import { checkUpdates, resolveInner } from './resolve.js'
+import type { DelayedStart } from './rule.js'
 
 /**
  * Any rule with a delayed start: for the first `updates` updates of a tensor the rule collects its
@@ -17,32 +11,11 @@ export interface DelayedStart {
  * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
  * option out of its range
  */
-export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
-  if (!Number.isInteger(updates) || updates < 0) {
-    throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
-  }
-  if (!isRule(rule) || (rule.name as string) === 'delayedStart') {
-    throw new OptionError('delayedStart: rule', 'a rule such as adam(), not delayed itself', rule)
-  }
-  return Object.freeze({ name: 'delayedStart', updates, rule: checked(rule, {}) })
-}
-
-/** A rule taken apart: the simple one, and for how many updates its start is delayed. */
-export interface Unwrapped {
-  readonly simple: SimpleRule
-  readonly delay: number
-}
-
-/**
- * Checks a rule that may not have come from its function, for instance from JSON.
- *
- * @throws OptionError where it is not a rule, or has an option out of its range
- */
-export function unwrap(rule: Rule): Unwrapped {
-  if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
-  if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
-  const { name: _, updates, rule: inner, ...unknown } = rule
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
-  return { simple: delayedStart(updates, inner).rule, delay: updates }
+export function delayedStart<R extends SimpleRule>(updates: number, rule: R): DelayedStart<R> {
+  const checked = checkUpdates(updates)
+  return Object.freeze({
+    name: 'delayedStart',
+    updates: checked,
+    rule: resolveInner(rule).rule as unknown as R,
+  })
 }

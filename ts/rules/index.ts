@@ -1,15 +1,15 @@
-import { OptionError } from '../errors.js'
-import { type Adagrad, adagradDefinition } from './adagrad.js'
-import { type Adam, adamDefinition } from './adam.js'
-import { type AdamW, adamwDefinition } from './adamw.js'
-import type { DelayedStart } from './delayed-start.js'
-import { type GradientDescent, gradientDescentDefinition } from './gradient-descent.js'
-import { type Momentum, momentumDefinition } from './momentum.js'
-import { type Nesterov, nesterovDefinition } from './nesterov.js'
-import { type RAdam, radamDefinition } from './radam.js'
-import { type RmsProp, rmspropDefinition } from './rmsprop.js'
-import { type Definition, describe } from './rule.js'
-import { type Sgd, sgdDefinition } from './sgd.js'
+/** The one list of rules: for tools and tests. The core knows only those that a program imports. */
+
+import { type Adagrad, definition as adagrad } from './adagrad.js'
+import { type Adam, definition as adam } from './adam.js'
+import { type AdamW, definition as adamw } from './adamw.js'
+import { type GradientDescent, definition as gradientDescent } from './gradient-descent.js'
+import { type Momentum, definition as momentum } from './momentum.js'
+import { type Nesterov, definition as nesterov } from './nesterov.js'
+import { type RAdam, definition as radam } from './radam.js'
+import { type RmsProp, definition as rmsprop } from './rmsprop.js'
+import type { DelayedStart } from './rule.js'
+import { type Sgd, definition as sgd } from './sgd.js'
 
 /** Every rule that is not a wrapper of another. */
 export type SimpleRule =
@@ -24,37 +24,17 @@ export type SimpleRule =
   | RAdam
 
 /** A rule: a plain, frozen description, told apart by its `name`. */
-export type Rule = SimpleRule | DelayedStart
+export type Rule = SimpleRule | DelayedStart<SimpleRule>
 
-/** The one list of rules, in order of growing complexity. */
+/** All definitions, in order of growing complexity. */
 export const definitions = {
-  gradientDescent: gradientDescentDefinition,
-  momentum: momentumDefinition,
-  nesterov: nesterovDefinition,
-  sgd: sgdDefinition,
-  adagrad: adagradDefinition,
-  rmsprop: rmspropDefinition,
-  adam: adamDefinition,
-  adamw: adamwDefinition,
-  radam: radamDefinition,
+  gradientDescent,
+  momentum,
+  nesterov,
+  sgd,
+  adagrad,
+  rmsprop,
+  adam,
+  adamw,
+  radam,
 } as const
-
-export function definitionOf(rule: SimpleRule): Definition<SimpleRule> {
-  return definitions[rule.name] as unknown as Definition<SimpleRule>
-}
-
-export function isRule(value: unknown): value is Rule {
-  if (typeof value !== 'object' || value === null || !('name' in value)) return false
-  const { name } = value
-  return typeof name === 'string' && (name === 'delayedStart' || Object.hasOwn(definitions, name))
-}
-
-/** The rule with some options changed, all of them checked; those that are undefined stay. */
-export function checked(rule: SimpleRule, changes: object): SimpleRule {
-  const { name, ...options } = rule
-  if (typeof changes !== 'object' || changes === null) {
-    throw new OptionError(`${name}: options`, 'an object', changes)
-  }
-  const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-  return describe(definitionOf(rule), { ...options, ...Object.fromEntries(given) })
-}

@@ -1,148 +1,107 @@
-/** What a rule is made of, written once: its options and their checks, and its loops. */
+/** Rules as values: plain, frozen, checked. */
 
 import { OptionError } from '../errors.js'
-import { bounds, evaluate, isSchedule, type Scheduled } from '../schedules.js'
+import type { Definition } from './define.js'
+import type { Kernel } from './kernel.js'
+import { accept, type ValuesOf } from './options.js'
 
-export type FloatArray = Float32Array | Float64Array
+export type { FloatArray } from './kernel.js'
 
-/** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
-export type Round = (x: number) => number
+/** Not there at run time: what a rule's type knows of its state. */
+declare const state: unique symbol
 
-/** A rule's loop over the elements from … to − 1 of one arena, in TypeScript. */
-export type Loop = (
-  theta: FloatArray,
-  g: FloatArray,
-  state: readonly FloatArray[],
-  row: readonly number[],
-  from: number,
-  to: number,
+interface StateNames<Always extends string, Sometimes extends string> {
+  readonly always: Always
+  readonly sometimes: Sometimes
+}
+
+/** The names of the arrays of state that any of some kernels has. */
+type AnyState<K extends Kernel> = K['state'][number]
+/** The names of those that all have: an intersection, as arguments of functions are inferred. */
+type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => void : never) extends (
+  name: infer Name extends string,
 ) => void
+  ? Name
+  : never
+type NamesOf<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
 
-/** The same loop for either dtype. */
-export type Kernel = (f: Round) => Loop
-
-/** What is counted for tensors that have had the same updates. */
-export interface Clock {
-  /** The update under way, counted from 1. */
-  t: number
-  /** ∏β₁ and ∏β₂ so far. Running products stay right when a β is changed on the way. */
-  product1: number
-  product2: number
-}
-
-/** A rule's description with the schedules evaluated at one update. */
-export type At<R> = { readonly [K in keyof R]: Scheduled extends R[K] ? number : R[K] }
-
-/** All that the optimizer needs to know of a rule. */
-export interface Definition<R extends { readonly name: string }> {
-  readonly name: R['name']
-  /** The range of each option. Its order is the one in which messages list them. */
-  readonly options: { readonly [K in Exclude<keyof R, 'name'>]: Option }
-  readonly defaults: Omit<R, 'name'>
-  /** What single options cannot show: throws an OptionError. */
-  readonly check?: (rule: R) => void
-  /** The kernel's name in the one list of kernels. */
-  readonly kernel: (rule: R) => string
-  /** The names of its arrays of state, in the kernel's order. */
-  readonly state: (rule: R) => readonly string[]
-  /** What the first array of state starts from; 0 by default. */
-  readonly initialState?: (rule: R) => number
-  /** Writes the kernel's coefficients, or those that are the same at every update, into `row`. */
-  readonly coefficients: (rule: At<R>, row: Float64Array) => void
-  /** Writes those that differ at the update `clock.t`, after the others. */
-  readonly corrections?: (rule: At<R>, clock: Clock, row: Float64Array) => void
-  /** λ of a decay that is added to the gradient. */
-  readonly l2?: (rule: At<R>) => number
-}
-
-/** What an option may be. */
-export interface Option {
-  readonly expected: string
-  readonly accepts: (value: unknown) => boolean
-  readonly schedulable?: boolean
-}
-
-const number = (expected: string, accepts: (x: number) => boolean): Option => ({
-  expected,
-  accepts: (value) => typeof value === 'number' && accepts(value),
-})
-
-export const nonNegative = number('a finite number ≥ 0', (x) => x >= 0 && x < Infinity)
-export const fraction = number('a number in [0, 1)', (x) => x >= 0 && x < 1)
-export const flag: Option = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' }
-
-export const atLeast = (least: number): Option =>
-  number(`a finite number ≥ ${least}`, (x) => x >= least && x < Infinity)
-
-export const oneOf = (...values: readonly string[]): Option => ({
-  expected: values.map((value) => `'${value}'`).join(' or '),
-  accepts: (value) => values.includes(value as string),
-})
-
-/** An option that may also be a schedule or a function of t. */
-export const scheduled = (option: Option): Option => ({
-  expected: `${option.expected}, a schedule or a function`,
-  accepts: (value) => option.accepts(value) || (bounds(value)?.every(option.accepts) ?? false),
-  schedulable: true,
-})
+/** A rule as its declaration has it: its name, and a value for each option. */
+export type RuleOf<D> =
+  D extends Definition<infer N, infer O, infer K, infer _>
+    ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: NamesOf<K[number]> }
+    : never
 
 /** A rule's options as the user may give them: all have defaults. */
-export type Options<R> = { readonly [K in Exclude<keyof R, 'name'>]?: R[K] }
+export type Options<R> = { readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] }
 
-/** The frozen description of a rule with all of its options, checked. */
-export function describe<R extends { readonly name: string }>(
-  definition: Definition<R>,
-  given: Options<R>,
-): R {
-  const { name, options } = definition
-  if (typeof given !== 'object' || given === null) {
-    throw new OptionError(`${name}: options`, 'an object', given)
-  }
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(options, key)) {
-      throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
-    }
-  }
-  const rule = { name, ...definition.defaults } as R
-  for (const key of Object.keys(options) as (keyof typeof options)[]) {
-    const value = (given as Partial<R>)[key]
-    if (value === undefined) continue
-    if (!options[key].accepts(value)) {
-      throw new OptionError(`${name}: ${String(key)}`, options[key].expected, value)
-    }
-    rule[key] = value
-  }
-  definition.check?.(rule)
+/** A rule whose parameters move late; see `delayedStart`. */
+export interface DelayedStart<R = unknown> {
+  readonly name: 'delayedStart'
+  readonly updates: number
+  readonly rule: R
+}
+
+/** The options of any rule; those of the inner one where its start is delayed. */
+export type OptionsOf<R> = R extends DelayedStart<infer Inner> ? OptionsOf<Inner> : Options<R>
+
+/** The arrays of state that a rule has for each tensor, under the symbols of its equations. */
+export type StateOf<R, T> =
+  R extends DelayedStart<infer Inner>
+    ? StateOf<Inner, T>
+    : R extends { readonly [state]?: StateNames<infer Always, infer Sometimes> }
+      ? [Always | Sometimes] extends [never]
+        ? unknown
+        : { readonly [N in Always]: T } & { readonly [N in Sometimes]?: T }
+      : unknown
+
+/** Any rule that is not delayed, as those see it who know nothing of it. */
+export type AnyRule = { readonly name: string } & Readonly<Record<string, unknown>>
+
+/** The function that makes a rule's descriptions. */
+/* @__NO_SIDE_EFFECTS__ */
+export function rule<R extends { readonly name: string }>(
+  definition: Pick<Definition<R['name']>, 'name'>,
+): (options?: Options<R>) => R {
+  return (options = {}) => describe(definition as Definition, options) as unknown as R
+}
+
+/**
+ * The frozen description of a rule with all of its options.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export function describe(definition: Definition, given: object): AnyRule {
+  const values = read(definition, given)
+  const { defaults } = definition
+  const rule = { ...defaults, ...definition.implied({ ...defaults, ...values }), ...values }
+  definition.check(rule)
   return Object.freeze(rule)
 }
 
 /**
- * The rule at update t, counted from 0, with numbers for schedules. The same object comes back
- * where nothing is scheduled.
+ * The rule with some options changed; those that are undefined stay. For speed it is not frozen: it
+ * must not be handed out.
  *
- * @throws OptionError where a schedule or function gives a value out of the option's range
+ * @throws OptionError where an option is unknown or out of its range
  */
-export function at<R extends { readonly name: string }>(
-  definition: Definition<R>,
-  rule: R,
-  t: number,
-): At<R> {
-  let evaluated: Record<string, unknown> | undefined
-  for (const key in definition.options) {
-    const value = (rule as Record<string, unknown>)[key]
-    if (typeof value !== 'function' && !isSchedule(value)) continue
-    evaluated ??= { ...rule }
-    const x = evaluate(value as Scheduled, t)
-    const option = (definition.options as Record<string, Option>)[key] as Option
-    if (!option.accepts(x)) {
-      throw new OptionError(`${rule.name}: ${key} at t = ${t}`, option.expected, x)
-    }
-    evaluated[key] = x
-  }
-  return (evaluated ?? rule) as At<R>
+export function changed<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
+  const values = { ...rule, ...read(definition, given) }
+  definition.check(values)
+  return values
 }
 
-/** In the essay's forms ε is 0 unless it is given. */
-export function withoutEps<O extends { readonly form?: string; readonly eps?: number }>(options: O): O {
-  return options?.form === 'essay' && options.eps === undefined ? { ...options, eps: 0 } : options
+/** The options that were given, each read once, and checked. */
+function read({ name, options }: Definition, given: object): Record<string, unknown> {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionError(`${name}: options`, 'an object', given)
+  }
+  const values: Record<string, unknown> = {}
+  for (const key of Object.keys(given)) {
+    if (!Object.hasOwn(options, key)) {
+      throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
+    }
+    const value = (given as Record<string, unknown>)[key]
+    if (value !== undefined) values[key] = accept(`${name}: ${key}`, options[key], value)
+  }
+  return values
 }

@@ -1,0 +1,114 @@
+/** What a rule is made of: one declaration, from which all else derives. */
+
+import type { Kernel } from './kernel.js'
+import type { NumbersOf, OptionTable, ValuesOf } from './options.js'
+
+/** The fields of a rule's own clock. */
+export type Fields = Readonly<Record<string, number>>
+
+/** What is counted for tensors that have had the same updates: t is the update under way, from 1. */
+export type ClockOf<C> = { -readonly [K in keyof C]: number } & { t: number }
+
+/** A rule, said once. What takes a rule gets its numbers at one update where schedules could be. */
+export interface Declaration<O extends OptionTable, K extends readonly Kernel[], C extends Fields> {
+  readonly options: O
+  /** All kernels that it may use. */
+  readonly kernels: K
+  /** The kernels of one step, in order. */
+  stages(rule: ValuesOf<O>): readonly K[number][]
+  /** The kernel that writes the point at which the next gradient is wanted, unless that is θ. */
+  point?(rule: ValuesOf<O>): K[number] | undefined
+  /** What the fields of its clock start from; t is always there. */
+  readonly clock?: C
+  /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
+  advance?(clock: ClockOf<C>, rule: NumbersOf<O>, next: ClockOf<C>): void
+  /** Writes the coefficients that the clock does not change. */
+  coefficients(rule: NumbersOf<O>, row: Float64Array): void
+  /** Writes those that it does, after `advance`. */
+  corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
+  /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
+  decay?(rule: NumbersOf<O>): number
+  /** λ of a decay that is added to the gradient; 0 by default. */
+  l2?(rule: NumbersOf<O>): number
+  /** What arrays of state start from; 0 by default. */
+  starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: Start }
+  /** Whether subnormal numbers of its state may become 0; true by default. */
+  settles?(rule: NumbersOf<O>, smallestNormal: number): boolean
+  /** Defaults that depend on other options. */
+  implied?(rule: ValuesOf<O>): Partial<ValuesOf<O>>
+  /** What single options cannot show: throws an OptionError. */
+  check?(rule: ValuesOf<O>): void
+}
+
+/** What an array of state starts from: a number everywhere, or the parameters. */
+export type Start = number | 'parameters'
+
+/** A declaration with its name, and with what it left out. */
+export interface Definition<
+  N extends string = string,
+  O extends OptionTable = OptionTable,
+  K extends readonly Kernel[] = readonly Kernel[],
+  C extends Fields = Fields,
+> extends Omit<Required<Declaration<O, K, C>>, 'corrections'>,
+    Pick<Declaration<O, K, C>, 'corrections'> {
+  readonly name: N
+  /** The rule with the defaults of all options. */
+  readonly defaults: { readonly name: N } & ValuesOf<O>
+}
+
+const definitions = new Map<string, Definition>()
+
+/** Makes a rule known by its name, for as long as its function is imported. */
+/* @__NO_SIDE_EFFECTS__ */
+export function define<
+  const N extends string,
+  O extends OptionTable,
+  const K extends readonly Kernel[],
+  C extends Fields = Fields,
+>(name: N, declaration: Declaration<O, K, C>): Definition<N, O, K, C> {
+  const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
+  const definition: Definition<N, O, K, C> = {
+    point: () => undefined,
+    clock: {} as C,
+    advance: () => {},
+    decay: () => 1,
+    l2: () => 0,
+    starts: () => ({}),
+    settles: () => true,
+    implied: () => ({}),
+    check: () => {},
+    ...declaration,
+    name,
+    defaults: Object.freeze({ name, ...Object.fromEntries(values) }),
+  }
+  definitions.set(name, definition as unknown as Definition)
+  return definition
+}
+
+/** The rule of that name, if it was imported. */
+export function definitionNamed(name: string): Definition | undefined {
+  return definitions.get(name)
+}
+
+/** The names of the rules that were imported. */
+export function importedNames(): string[] {
+  return [...definitions.keys()]
+}
+
+/** The names of the arrays of state that a rule has, in the order in which they lie. */
+export function stateNames<O extends OptionTable>(
+  definition: Definition<string, O>,
+  rule: ValuesOf<O>,
+): string[] {
+  const point = definition.point(rule)
+  const kernels = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
+  return [...new Set(kernels.flatMap(({ state }) => state))]
+}
+
+/**
+ * Whether the root of a subnormal number of the state cannot be seen beside ε, as it can be without ε:
+ * 0 instead would be another step then.
+ */
+export function besideEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
+  return eps * eps >= smallestNormal
+}

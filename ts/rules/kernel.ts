@@ -1,0 +1,68 @@
+/** Kernels: their descriptions, and their loops in TypeScript. */
+
+export type FloatArray = Float32Array | Float64Array
+
+/** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
+export type Round = (x: number) => number
+
+/** A kernel as the manifest describes it. */
+export interface Kernel {
+  readonly number: number
+  readonly name: string
+  /** The names of its arrays of state. */
+  readonly state: readonly string[]
+  /** Where in a row each of its coefficients stands. */
+  readonly row: Readonly<Record<string, number>>
+  /** The names of what it has by tensor. */
+  readonly tensor: readonly string[]
+}
+
+/** A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name. */
+export type LoopOf<K extends Kernel> = (
+  theta: FloatArray,
+  g: FloatArray,
+  state: { readonly [N in K['state'][number]]: FloatArray },
+  row: { readonly [N in keyof K['row'] | 'decay']: number },
+  from: number,
+  to: number,
+  tensor: { readonly [N in K['tensor'][number]]: number },
+) => void
+
+/** The loop of any kernel. */
+export type Loop = LoopOf<Kernel>
+
+/** What makes a kernel's loop, once for each dtype. */
+export interface Twins<K extends Kernel> {
+  readonly float32: (f: Round) => LoopOf<K>
+  readonly float64: (f: Round) => LoopOf<K>
+}
+
+/**
+ * A loop for both dtypes. A JavaScript compiler specialises a function by the types that it has met,
+ * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
+ * second time, as `again`.
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = make): Twins<K> {
+  return { float32: make, float64: again }
+}
+
+const twins = new Map<number, Twins<Kernel>>()
+const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
+
+/** Makes a kernel's loops known, and gives back its description. */
+/* @__NO_SIDE_EFFECTS__ */
+export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
+  twins.set(description.number, made as unknown as Twins<Kernel>)
+  return description
+}
+
+/** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
+export function loopOf(number: number, dtype: 'float32' | 'float64'): Loop {
+  let loop = loops[dtype].get(number)
+  if (loop === undefined) {
+    loop = (twins.get(number) as Twins<Kernel>)[dtype](dtype === 'float32' ? Math.fround : (x) => x)
+    loops[dtype].set(number, loop)
+  }
+  return loop
+}

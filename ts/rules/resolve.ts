@@ -1,0 +1,54 @@
+import { OptionError } from '../errors.js'
+import { type Definition, definitionNamed, importedNames } from './define.js'
+import { type AnyRule, type DelayedStart, describe } from './rule.js'
+
+/** A rule as the optimizer uses it. */
+export interface Resolved {
+  /** Checked and frozen, without its delay. */
+  readonly rule: AnyRule
+  readonly definition: Definition
+  /** For how many updates its start is delayed. */
+  readonly delay: number
+}
+
+/**
+ * Checks a rule that may not have come from its function, for instance from JSON.
+ *
+ * @throws OptionError where it is not a rule, or one that was not imported, or has an option out of its range
+ */
+export function resolve(given: unknown): Resolved {
+  return resolveRule('rule', given, true)
+}
+
+/** A rule that is not a delayed start itself. */
+export function resolveInner(given: unknown): Resolved {
+  return resolveRule('delayedStart: rule', given, false)
+}
+
+function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resolved {
+  const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
+  if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
+  // Each property is read once.
+  const { name, ...options } = given as Record<string, unknown>
+  if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
+  if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
+  const definition = definitionNamed(name)
+  if (definition === undefined) {
+    const names = importedNames().join(', ') || 'none yet'
+    const known = `one of the rules that were imported (${names}; another needs import { ${name} } from 'antigrad')`
+    throw new OptionError(what, known, name)
+  }
+  return { rule: describe(definition, options), definition, delay: 0 }
+}
+
+function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & object): Resolved {
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
+  return { ...resolveInner(rule), delay: checkUpdates(updates) }
+}
+
+/** @throws OptionError where it is not a whole number ≥ 0 */
+export function checkUpdates(updates: unknown): number {
+  if (Number.isInteger(updates) && (updates as number) >= 0) return updates as number
+  throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
+}
