@@ -26,6 +26,16 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   coefficients(rule: NumbersOf<O>, row: Float64Array): void
   /** Writes those that it does, after `advance`. */
   corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
+  /**
+   * Between two stages: makes what tensor number `i` has by tensor, from what was summed, in arrays by name.
+   */
+  between?(
+    rule: NumbersOf<O>,
+    clock: Readonly<ClockOf<C>>,
+    tensor: Readonly<Record<string, Float64Array>>,
+    i: number,
+    stage: number,
+  ): void
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
   /** λ of a decay that is added to the gradient; 0 by default. */
@@ -49,8 +59,8 @@ export interface Definition<
   O extends OptionTable = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, 'corrections'>,
-    Pick<Declaration<O, K, C>, 'corrections'> {
+> extends Omit<Required<Declaration<O, K, C>>, 'corrections' | 'between'>,
+    Pick<Declaration<O, K, C>, 'corrections' | 'between'> {
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>

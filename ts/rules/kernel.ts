@@ -15,9 +15,14 @@ export interface Kernel {
   readonly row: Readonly<Record<string, number>>
   /** The names of what it has by tensor. */
   readonly tensor: readonly string[]
+  /** What is summed by tensor after a pass, into the first of these. */
+  readonly sums?: readonly ('parameters' | 'gradients')[]
 }
 
-/** A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name. */
+/**
+ * A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name;
+ * what a stage leaves for the next one goes to `direction`.
+ */
 export type LoopOf<K extends Kernel> = (
   theta: FloatArray,
   g: FloatArray,
@@ -26,6 +31,7 @@ export type LoopOf<K extends Kernel> = (
   from: number,
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
+  direction: FloatArray,
 ) => void
 
 /** The loop of any kernel. */
@@ -47,14 +53,21 @@ export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = m
   return { float32: make, float64: again }
 }
 
+const kernels = new Map<number, Kernel>()
 const twins = new Map<number, Twins<Kernel>>()
 const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
 /* @__NO_SIDE_EFFECTS__ */
 export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
+  kernels.set(description.number, description)
   twins.set(description.number, made as unknown as Twins<Kernel>)
   return description
+}
+
+/** A kernel whose rule was imported. */
+export function kernelOf(number: number): Kernel {
+  return kernels.get(number) as Kernel
 }
 
 /** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */

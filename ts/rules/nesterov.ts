@@ -8,11 +8,11 @@ import { type RuleOf, rule } from './rule.js'
 /** v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'. */
 export const NesterovLoop = twice<typeof kernels.Nesterov>(
   (f) =>
-    (theta, g, { v }, { lr, alpha, onePlusAlpha }, from, to) => {
+    (theta, g, { v }, { lr, alpha, ahead }, from, to) => {
       for (let i = from; i < to; i++) {
         const coasted = f(alpha * v[i])
         v[i] = f(coasted - f(lr * g[i]))
-        theta[i] = f(f(theta[i] - coasted) + f(onePlusAlpha * v[i]))
+        theta[i] = f(f(theta[i] - coasted) + f(ahead * v[i]))
       }
     },
 )
@@ -50,7 +50,7 @@ export const definition = define('nesterov', {
   coefficients({ lr, momentum }, row) {
     row[kernels.Nesterov.row.lr] = lr
     row[kernels.Nesterov.row.alpha] = momentum
-    row[kernels.Nesterov.row.onePlusAlpha] = 1 + momentum
+    row[kernels.Nesterov.row.ahead] = 1 + momentum
   },
 })
 

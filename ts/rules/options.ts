@@ -63,15 +63,11 @@ export function scheduled(kind: NumberOption, value: number): Option<Scheduled> 
   return { ...kind(value), schedulable: true }
 }
 
-/**
- * A value for an option as it is kept: what is a schedule is read once, and copied.
- *
- * @param what how an error calls the option
- */
-export function accept(what: string, option: Option, value: unknown): unknown {
+/** A value for a rule's option as it is kept: what is a schedule is read once, and copied. */
+export function accept(rule: string, name: string, option: Option, value: unknown): unknown {
   if (option.accepts(value)) return value
   const schedule = option.schedulable ? readSchedule(value, option.accepts) : null
   if (schedule !== null) return schedule
   const expected = option.schedulable ? `${option.expected}, a schedule or a function` : option.expected
-  throw new OptionError(what, expected, value)
+  throw new OptionError(`${rule}: ${name}`, expected, value)
 }

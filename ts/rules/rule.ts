@@ -71,7 +71,8 @@ export function rule<R extends { readonly name: string }>(
  * @throws OptionError where an option is unknown or out of its range
  */
 export function describe(definition: Definition, given: object): AnyRule {
-  const values = read(definition, given)
+  const values: Record<string, unknown> = {}
+  overlay(values, definition, given)
   const { defaults } = definition
   const rule = { ...defaults, ...definition.implied({ ...defaults, ...values }), ...values }
   definition.check(rule)
@@ -85,23 +86,22 @@ export function describe(definition: Definition, given: object): AnyRule {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function changed<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
-  const values = { ...rule, ...read(definition, given) }
+  const values = { ...rule }
+  overlay(values, definition, given)
   definition.check(values)
   return values
 }
 
-/** The options that were given, each read once, and checked. */
-function read({ name, options }: Definition, given: object): Record<string, unknown> {
+/** Writes the options that are given, each read once and checked. */
+function overlay(values: Record<string, unknown>, { name, options }: Definition, given: object): void {
   if (typeof given !== 'object' || given === null) {
     throw new OptionError(`${name}: options`, 'an object', given)
   }
-  const values: Record<string, unknown> = {}
   for (const key of Object.keys(given)) {
     if (!Object.hasOwn(options, key)) {
       throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
     }
     const value = (given as Record<string, unknown>)[key]
-    if (value !== undefined) values[key] = accept(`${name}: ${key}`, options[key], value)
+    if (value !== undefined) values[key] = accept(name, key, options[key], value)
   }
-  return values
 }
