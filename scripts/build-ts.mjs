@@ -1,19 +1,35 @@
 // npm run build:ts: TypeScript to dist/, as ES modules, and as one CommonJS file for Node.
-//
-// The loops of the rules get a copy of their own for float64: an engine's compiler specialises a
-// function by the types that it has met, and one that has met both dtypes is nine times as slow.
 import { spawnSync } from 'node:child_process'
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 // What a deleted source left behind must not be found.
-for (const folder of ['dist', 'ts/rules-float64']) rmSync(folder, { recursive: true, force: true })
-cpSync('ts/rules', 'ts/rules-float64', { recursive: true })
+rmSync('dist', { recursive: true, force: true })
 const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], { stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
+
+// A loop for each dtype: see `twice` in ts/rules/kernel.ts.
+for (const file of readdirSync('dist/rules')) {
+  if (file.endsWith('.js')) {
+    const path = `dist/rules/${file}`
+    writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8')))
+  }
+}
+
+/** The same source, in which each `= twice(loop)` has become `= twice(loop, loop)`. */
+function withLoopsTwice(source) {
+  const [head, ...calls] = source.split('= twice(')
+  return [head, ...calls.map((rest) => {
+    let depth = 1
+    let end = 0
+    for (; depth > 0; end++) depth += { '(': 1, ')': -1 }[rest[end]] ?? 0
+    const loop = rest.slice(0, end - 1)
+    return `${loop}, ${loop}${rest.slice(end - 1)}`
+  })].join('= twice(')
+}
 
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
 // class of each error, and one addon.

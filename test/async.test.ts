@@ -99,7 +99,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       set: () => optimizer.set({ lr: 1 }),
       state: () => optimizer.state,
       zeroGrad: () => optimizer.zeroGrad(),
-      lookahead: () => optimizer.lookahead(),
+      lookahead: () => optimizer.point(),
     }
     do {
       for (const [call, make] of Object.entries(refused)) {

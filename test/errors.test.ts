@@ -789,7 +789,7 @@ describe('memory', () => {
       return rules.map((rule) => {
         const optimizer = new antigrad.Optimizer({ w: g }, rule, { engine: '${engine}', clip: { norm: 1 } })
         optimizer.step({ w: g })
-        optimizer.lookahead()
+        optimizer.point()
         const { buffer } = optimizer.params.w
         const moved = structuredClone(buffer, { transfer: [buffer] })
         const before = [...new Uint8Array(moved)].join()
@@ -797,7 +797,7 @@ describe('memory', () => {
           () => optimizer.step(),
           () => optimizer.step({ w: g }),
           () => optimizer.zeroGrad(),
-          () => optimizer.lookahead(),
+          () => optimizer.point(),
           () => optimizer.state,
         ].map(thrownBy)
         return { errors, same: before === [...new Uint8Array(moved)].join(), updates: optimizer.updates }

@@ -52,7 +52,7 @@ describe.each(engineNames)('%s', (engine) => {
     const optimizer = optimize(from, rule)
     const points = [from]
     for (let t = 1; t <= updates; t++) {
-      objective.gradient(optimizer.lookahead(), optimizer.grads)
+      objective.gradient(optimizer.point(), optimizer.grads)
       optimizer.step()
       points.push([...optimizer.params])
     }
@@ -107,11 +107,11 @@ describe.each(engineNames)('%s', (engine) => {
       const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
       const u = optimize(start, nesterov(options))
       for (let t = 1; t <= 300; t++) {
-        F.gradient(shifted.lookahead(), shifted.grads)
+        F.gradient(shifted.point(), shifted.grads)
         shifted.step()
         F.gradient(u.params, u.grads)
         u.step()
-        const ahead = shifted.lookahead()
+        const ahead = shifted.point()
         for (let i = 0; i < 2; i++) {
           // u = θ + α·v, written out, and as lookahead() gives it
           expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
@@ -385,8 +385,8 @@ describe.each(engineNames)('%s', (engine) => {
       for (let t = 1; t <= 8; t++) {
         const g = noise(20 + t, 37, dtype)
         g.set([0, 0])
-        delayed.lookahead()
-        plain.lookahead()
+        delayed.point()
+        plain.point()
         delayed.step(g)
         plain.step(g)
         // Put back, the plain one goes on as if it had collected without moving.

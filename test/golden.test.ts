@@ -114,7 +114,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const largest = entry.initial.map(Math.abs)
       entry.gradients.forEach((gradient, step) => {
         optimizer.step(array(entry.dtype, gradient))
-        const point = optimizer.lookahead()
+        const point = optimizer.point()
         entry.parameters[step].forEach((expected, i) => {
           largest[i] = Math.max(largest[i], Math.abs(expected))
           const place = `${rule.name}, step ${step}, index ${i}`
@@ -132,14 +132,14 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
       for (const [number, point] of points.entries()) {
         for (let t = 0; number > 0 && t < everyNth; t++) {
-          objective.gradient(optimizer.lookahead(), optimizer.grads)
+          objective.gradient(optimizer.point(), optimizer.grads)
           optimizer.step()
         }
-        const off = distance(optimizer.lookahead(), point)
+        const off = distance(optimizer.point(), point)
         if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
       }
       // Where it starts 1e-14 away, RMSProp's end is nearer to the minimum or farther by 4e-4.
-      const [ours, theirs] = [optimizer.lookahead(), points[points.length - 1]].map((x) =>
+      const [ours, theirs] = [optimizer.point(), points[points.length - 1]].map((x) =>
         distance(x, [1, 1]),
       )
       expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)

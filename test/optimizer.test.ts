@@ -251,7 +251,7 @@ describe.each(engineNames)('%s', (engine) => {
       zeroes.grads[1].set([5, 6])
       zeroes.step([ones(), null])
       expect(zeroes.grads).toEqual([new Float32Array(2), Float32Array.of(5, 6)])
-      zeroes.lookahead()
+      zeroes.point()
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
@@ -259,13 +259,13 @@ describe.each(engineNames)('%s', (engine) => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
-      const point = shifted.lookahead()
+      const point = shifted.point()
       expect(shifted.grads).toEqual(Float32Array.of(3, 4))
-      expect(shifted.lookahead()).toBe(point)
+      expect(shifted.point()).toBe(point)
       expect(point[0]).toBeLessThan(shifted.params[0])
       expect(inBits(shifted.state.point)).toBe(inBits(point))
       const other = new Optimizer({ w: ones() }, adam(), { engine })
-      expect(other.lookahead()).toBe(other.params)
+      expect(other.point()).toBe(other.params)
     })
   })
 
@@ -579,7 +579,7 @@ describe('types', () => {
       readonly b: F32
     }>()
     expectTypeOf(nested.grads).toEqualTypeOf(nested.params)
-    expectTypeOf(nested.lookahead()).toEqualTypeOf(nested.params)
+    expectTypeOf(nested.point()).toEqualTypeOf(nested.params)
     expectTypeOf(nested.state.layers[0].w.updates).toEqualTypeOf<number>()
     expectTypeOf(nested.state.b.b).toEqualTypeOf<F32 | undefined>()
 

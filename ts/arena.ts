@@ -1,12 +1,27 @@
 /**
- * One optimizer's memory: a header, the tensors, the segments of a step, and then planes: the
- * parameters, their gradients and each array of state, one behind the other.
- * crates/kernels/src/arena.rs has the same layout and describes its fields.
+ * One stretch of memory of an optimizer: tables that describe it, and then arrays. The parameters and
+ * their gradients come first, then sums by tensor, and then each family's arrays of state.
+ * crates/kernels/src/table.rs reads the tables and says what each field means.
  */
 
 import { TensorError } from './errors.js'
+import {
+  ARRAY,
+  BLOCK,
+  BLOCKS,
+  ELEMENTS,
+  HASH,
+  HEADER,
+  LINE,
+  PARTS,
+  PIPELINE,
+  SEGMENT,
+  STAGES,
+  TENSOR,
+  TENSORS,
+} from './manifest.js'
 import { allocate, type Region } from './memory.js'
-import type { FloatArray } from './rules/rule.js'
+import type { FloatArray } from './rules/kernel.js'
 
 export type Dtype = 'float32' | 'float64'
 
@@ -16,81 +31,116 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
   float64: 2.2250738585072014e-308,
 }
 
-/** What arena.rs must have as well; see there. */
-const LAYOUT = 2
-/** Sizes in float64; a whole number takes half of one. */
-const HEADER = 5
-const TENSOR = 2
-const COEFFICIENTS = 10
-const SEGMENT = 5 + COEFFICIENTS
-const HOLDS = 1
-const SETTLES = 2
-/** Engines may keep something of this size with an arena: for its rule, and for its lookahead. */
-const HANDLE = 8
-const HANDLES = 2
-const LINE = 64
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
+/** Arrays that every arena has. */
+const COMMON = 4
 
-/** A norm adds up the sums of the squares of blocks of so many elements, as reduce.rs does. */
-export const SQUARES_BLOCK = 1 << 14
+/** Tensors that lie side by side and have the same arrays. */
+export interface Family {
+  readonly tensors: number
+  /** The names of its arrays of state, and of what it has by tensor. */
+  readonly state: readonly string[]
+  readonly byTensor: readonly string[]
+  /** The most coefficients of its kernels, the pipeline's aside. */
+  readonly coefficients: number
+}
 
-/** A part of each plane, in elements. */
-export interface Stretch {
-  readonly offset: number
+/** An array's entry in the table. */
+interface Entry {
+  readonly extent: number
+  readonly byteOffset: number
+  readonly first: number
   readonly length: number
 }
 
 export class Arena {
   readonly region: Region
   readonly dtype: Dtype
-  readonly tensorCount: number
-  readonly planeCount: number
-  /** Numbers in a plane, padding included. */
-  readonly planeLength: number
-  /** All that is before the planes, as float64 and as 32-bit whole numbers. */
-  readonly floats: Float64Array<ArrayBuffer>
-  readonly #integers: Uint32Array<ArrayBuffer>
-  readonly #firstPlane: number
-  readonly #distance: number
-  readonly #offsets: Uint32Array
-  readonly #lengths: readonly number[]
+  /** How many elements each tensor has, and where it lies in the plane. */
+  readonly lengths: readonly number[]
+  readonly offsets: readonly number[]
+  /** Elements of a plane, padding included. */
+  readonly length: number
+  /** For each family the number of its first array. */
+  readonly firstArrays: readonly number[]
+  /** The tables, as 32-bit words. */
+  readonly words: Uint32Array<ArrayBuffer>
+  readonly #arrays: readonly Entry[]
   readonly #firstSegment: number
+  readonly #firstRow: number
+  readonly #rowLength: number
 
-  /** An arena for tensors of these lengths with `stateCount` arrays of state, all zero. */
-  constructor(dtype: Dtype, lengths: readonly number[], stateCount: number) {
+  /** An arena, all zero, for tensors of these lengths, of which the families come one after the other. */
+  constructor(dtype: Dtype, lengths: readonly number[], families: readonly Family[]) {
     const size = dtype === 'float32' ? 4 : 8
-    const offsets = new Uint32Array(lengths.length)
-    let planeLength = 0
-    lengths.forEach((length, i) => {
-      offsets[i] = planeLength
-      planeLength += roundUp(length, LINE / size)
-    })
+    const offsets: number[] = []
+    const blocks: number[] = []
+    let length = 0
+    let blockCount = 0
+    for (const elements of lengths) {
+      offsets.push(length)
+      blocks.push(blockCount)
+      length += roundUp(elements, LINE / size)
+      blockCount += Math.ceil(elements / BLOCK)
+    }
+    const count = lengths.length
+    const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
+    const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
+    this.#firstSegment = HEADER + arrayCount * ARRAY + count * TENSOR
+    this.#firstRow = this.#firstSegment + count * SEGMENT
+    this.#rowLength = PIPELINE + Math.max(...families.map(({ coefficients }) => coefficients))
+    let end = (this.#firstRow + count * this.#rowLength * 2) * 4
+
+    const planes = 2 + families.reduce((most, { state }) => Math.max(most, state.length), 0)
+    const stagger = staggered(length * size, planes)
+    const arrays: Entry[] = []
+    const start = roundUp(end, LINE)
+    let plane = 0
+    const place = (extent: number, first: number, elements: number) => {
+      let byteOffset = roundUp(end, LINE)
+      if (extent === ELEMENTS && stagger > 0) {
+        byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
+      }
+      arrays.push({ extent, byteOffset, first, length: elements })
+      end = byteOffset + elements * (extent === ELEMENTS ? size : 8)
+    }
+    place(ELEMENTS, 0, length)
+    place(ELEMENTS, 0, length)
+    place(TENSORS, 0, count)
+    place(BLOCKS, 0, blockCount * PARTS)
+    const firstArrays: number[] = []
+    let tensor = 0
+    for (const { tensors, state, byTensor } of families) {
+      firstArrays.push(arrays.length)
+      const first = tensor < count ? offsets[tensor] : length
+      tensor += tensors
+      const last = tensor < count ? offsets[tensor] : length
+      for (const _ of state) place(ELEMENTS, first, last - first)
+      for (const _ of byTensor) place(TENSORS, 0, count)
+    }
+
     this.dtype = dtype
-    this.tensorCount = lengths.length
-    this.planeCount = 2 + stateCount
-    this.planeLength = planeLength
-    this.#offsets = offsets
-    this.#lengths = lengths
-    this.#firstSegment = HEADER + lengths.length * TENSOR
-    const tables = this.#firstSegment + lengths.length * SEGMENT
-    this.#firstPlane = roundUp((tables + HANDLES * HANDLE) * 8, LINE)
-    this.#distance = staggered(planeLength * size, this.planeCount)
-    const bytes = this.#firstPlane + (this.planeCount - 1) * this.#distance + planeLength * size
-    this.region = allocate(bytes, planeLength)
-    const { buffer, byteOffset } = this.region
-    this.floats = new Float64Array(buffer, byteOffset, tables)
-    this.#integers = new Uint32Array(buffer, byteOffset, tables * 2)
-    const planes = [this.#firstPlane / LINE, this.#distance / LINE, planeLength, this.planeCount]
-    this.#integers.set([LAYOUT, 0, size, ...planes, lengths.length])
-    lengths.forEach((length, i) => {
-      this.setTensor(i, { offset: offsets[i], length })
+    this.lengths = lengths
+    this.offsets = offsets
+    this.length = length
+    this.firstArrays = firstArrays
+    this.#arrays = arrays
+    this.region = allocate(roundUp(end, LINE), length)
+    this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
+    this.words.set([HASH, size, arrayCount, count, 0, count, this.#rowLength, length, 0, blockCount])
+    arrays.forEach(({ extent, byteOffset, first, length }, k) => {
+      this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
+    })
+    lengths.forEach((elements, i) => {
+      const at = HEADER + arrayCount * ARRAY + i * TENSOR
+      this.words.set([offsets[i], elements, blocks[i]], at)
     })
   }
 
   /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
   get isDetached(): boolean {
-    return this.floats.length === 0
+    return this.words.length === 0
   }
 
   /** @throws TensorError where it is detached */
@@ -105,151 +155,77 @@ export class Arena {
     return new Uint8Array(this.region.buffer, this.region.byteOffset, this.region.byteLength)
   }
 
-  /** A whole plane, padding included: 0 parameters, 1 gradients, then the state. */
-  plane(number: number): FloatArray {
-    return this.#view(number, 0, this.planeLength)
+  /** A whole array of elements, padding included. */
+  plane(array: number): FloatArray {
+    const { byteOffset, length } = this.#arrays[array]
+    return this.#elements(byteOffset, length)
   }
 
-  /** A tensor's part of a plane. */
-  view(plane: number, tensor: number): FloatArray {
-    return this.#view(plane, this.#offsets[tensor], this.#lengths[tensor])
+  /** A tensor's part of an array of elements. */
+  view(array: number, tensor: number): FloatArray {
+    const { byteOffset, first } = this.#arrays[array]
+    const size = this.dtype === 'float32' ? 4 : 8
+    return this.#elements(byteOffset + (this.offsets[tensor] - first) * size, this.lengths[tensor])
   }
 
-  get segmentCount(): number {
-    return this.#integers[8]
+  #elements(byteOffset: number, length: number): FloatArray {
+    const { buffer, byteOffset: start } = this.region
+    const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
+    return new Typed(buffer, start + byteOffset, length)
+  }
+
+  /** An array of float64 numbers: by tensor, or by block. */
+  numbers(array: number): Float64Array<ArrayBuffer> {
+    const { byteOffset, length } = this.#arrays[array]
+    return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
+  }
+
+  /** Row `number` of coefficients, of which there are as many as tensors. */
+  row(number: number): Float64Array<ArrayBuffer> {
+    const at = (this.#firstRow + number * this.#rowLength * 2) * 4
+    return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
   }
 
   set segmentCount(count: number) {
-    this.#integers[8] = count
-  }
-
-  get zeroesGradients(): boolean {
-    return this.#integers[9] !== 0
+    this.words[4] = count
   }
 
   set zeroesGradients(zeroes: boolean) {
-    this.#integers[9] = zeroes ? 1 : 0
+    this.words[8] = zeroes ? 1 : 0
   }
 
-  /** Segment `number`, which there may be as many of as tensors. */
-  segment(number: number): Segment {
+  /**
+   * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`;
+   * `kernels` has STAGES numbers.
+   */
+  setSegment(
+    number: number,
+    first: number,
+    last: number,
+    array: number,
+    row: number,
+    kernels: readonly number[],
+  ): void {
     const at = this.#firstSegment + number * SEGMENT
-    return new Segment(this.floats.subarray(at, at + SEGMENT), this.#integers.subarray(2 * at, 2 * at + 4))
+    const [words, offset] = [this.words, this.offsets[first]]
+    words[at] = offset
+    words[at + 1] = this.offsets[last] + this.lengths[last] - offset
+    words[at + 2] = array
+    words[at + 3] = row
+    words[at + 4] = 0
+    for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
   }
 
-  /** Makes segment `number` of the tensors from `first` to `last`. */
-  setSegment(number: number, first: number, last: number): void {
-    const at = 2 * (this.#firstSegment + number * SEGMENT)
-    this.#integers[at] = this.#offsets[first]
-    this.#integers[at + 1] = this.#offsets[last] + this.#lengths[last] - this.#offsets[first]
-  }
-
-  /** Where tensor `number` lies in each plane. */
-  tensor(number: number): Stretch {
-    const at = 2 * (HEADER + number * TENSOR)
-    return { offset: this.#integers[at], length: this.#integers[at + 1] }
-  }
-
-  setTensor(number: number, { offset, length }: Stretch): void {
-    const at = 2 * (HEADER + number * TENSOR)
-    this.#integers[at] = offset
-    this.#integers[at + 1] = length
-  }
-
-  /** The sum of squares of a tensor's gradient, after an engine has written it. */
-  sumOfSquares(tensor: number): number {
-    return this.floats[HEADER + tensor * TENSOR + 1]
-  }
-
-  setSumOfSquares(tensor: number, sum: number): void {
-    this.floats[HEADER + tensor * TENSOR + 1] = sum
-  }
-
-  /** Where in the buffer an engine may keep its handle number 0 or 1, 64 bytes. */
-  handle(number: number): number {
-    return this.region.byteOffset + this.#firstPlane - (number + 1) * HANDLE * 8
-  }
-
-  #view(plane: number, offset: number, length: number): FloatArray {
-    const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
-    const first = this.region.byteOffset + this.#firstPlane + plane * this.#distance
-    return new Typed(this.region.buffer, first + offset * Typed.BYTES_PER_ELEMENT, length)
-  }
-}
-
-/** A stretch of the planes that is updated with one row of coefficients. */
-export class Segment {
-  readonly #floats: Float64Array
-  readonly #integers: Uint32Array
-  /** The kernel's coefficients. */
-  readonly row: Float64Array
-
-  constructor(floats: Float64Array, integers: Uint32Array) {
-    this.#floats = floats
-    this.#integers = integers
-    this.row = floats.subarray(5)
-  }
-
-  get offset(): number {
-    return this.#integers[0]
-  }
-
-  get length(): number {
-    return this.#integers[1]
-  }
-
-  /** Whether state is collected, but the parameters stay. */
-  get holds(): boolean {
-    return (this.#integers[2] & HOLDS) !== 0
-  }
-
-  /** Whether afterwards subnormal numbers of the state become +0. */
-  get settles(): boolean {
-    return (this.#integers[2] & SETTLES) !== 0
-  }
-
-  /** The gradient's factor. */
-  get scale(): number {
-    return this.#floats[2]
-  }
-
-  /** The largest absolute value of a scaled gradient. */
-  get limit(): number {
-    return this.#floats[3]
-  }
-
-  /** λ of λ·θ, which is added to the gradient. */
-  get l2(): number {
-    return this.#floats[4]
-  }
-
-  /** The same values, away from the arena. */
-  copy(): Segment {
-    return new Segment(this.#floats.slice(), this.#integers.slice())
-  }
-
-  /** Takes over `whole`, but only `length` of its elements from `first` on. */
-  paste(whole: Segment, first: number, length: number): void {
-    this.#floats.set(whole.#floats)
-    this.#integers.set(whole.#integers)
-    this.#integers[0] += first
-    this.#integers[1] = length
-  }
-
-  /** Sets what happens around the rule. */
-  prepare(holds: boolean, settles: boolean, scale: number, limit: number, l2: number): void {
-    this.#integers[2] = (holds ? HOLDS : 0) | (settles ? SETTLES : 0)
-    this.#floats[2] = scale
-    this.#floats[3] = limit
-    this.#floats[4] = l2
+  setFlags(segment: number, flags: number): void {
+    this.words[this.#firstSegment + segment * SEGMENT + 4] = flags
   }
 }
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
 
-/** The distance of planes: those of more than a period are spread evenly over it. */
+const modulo = (x: number, period: number): number => ((x % period) + period) % period
+
+/** By how much the starts of planes are moved apart, so that they do not collide; 0 where all is small. */
 function staggered(bytes: number, planes: number): number {
-  if (bytes * planes <= PERIOD) return bytes
-  const stagger = roundUp(PERIOD / planes, LINE)
-  return bytes + ((stagger - (bytes % PERIOD) + PERIOD) % PERIOD)
+  return bytes * planes <= PERIOD ? 0 : roundUp(PERIOD / planes, LINE)
 }

@@ -1,10 +1,12 @@
 /** What a bug report needs: what runs here, why the rest does not, and whether bits are the same. */
 
 import { arch, cpus, platform, release } from 'node:os'
-import { Arena, type Dtype } from './arena.js'
+import type { Dtype } from './arena.js'
 import type { EngineName } from './engines/engine.js'
 import { engines } from './engines/index.js'
-import { Optimizer, type OptimizerOptions } from './optimizer.js'
+import { allocate } from './memory.js'
+import { Optimizer } from './optimizer.js'
+import type { OptimizerOptions } from './options.js'
 import { enter } from './race.js'
 
 /** How a rule came out on an engine where it differs from TypeScript. */
@@ -31,7 +33,7 @@ export function diagnose(): Diagnosis {
   const { versions, env } = process
   const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
   const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS'].filter((name) => env[name])
-  const { memory, reason } = new Arena('float32', [1], 0).region
+  const { memory, reason } = allocate(1, 1)
   return {
     runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
     platform: `${platform()}-${arch()}, ${release()}`,
@@ -65,7 +67,7 @@ function selfTest() {
         const start = dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
         const optimizer = new Optimizer<typeof start, typeof rule>(start, rule, { ...options, clip })
         for (let step = 0; step < STEPS; step++) {
-          optimizer.grads.set(optimizer.lookahead().map((x, i) => x * x + i / 64 - step / 3))
+          optimizer.grads.set(optimizer.point().map((x, i) => x * x + i / 64 - step / 3))
           optimizer.step()
         }
         return optimizer.params

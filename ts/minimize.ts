@@ -1,10 +1,11 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
 import type { Objective } from './objectives/index.js'
-import { Optimizer, type OptimizerOptions } from './optimizer.js'
-import { unwrap } from './rules/delayed-start.js'
+import { Optimizer } from './optimizer.js'
+import type { OptimizerOptions } from './options.js'
 import type { Rule } from './rules/index.js'
-import type { FloatArray } from './rules/rule.js'
+import type { FloatArray } from './rules/kernel.js'
+import { resolve } from './rules/resolve.js'
 import { warmupSteps } from './schedules.js'
 import { isFloatArray } from './typed-arrays.js'
 
@@ -131,7 +132,7 @@ export class Minimization {
     if (callback !== undefined && typeof callback !== 'function') {
       throw new OptionError('callback', 'a function', callback)
     }
-    const { simple, delay } = unwrap(rule)
+    const { rule: simple, delay } = resolve(rule)
     const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
     const given = whole.gradient?.bind(whole)
 
@@ -146,7 +147,7 @@ export class Minimization {
     this.#maxIterations = maxIterations
     this.#settling = Math.max(delay, ...Object.values(simple).map(warmupSteps))
     this.#grads = optimizer.grads
-    this.#point = optimizer.lookahead()
+    this.#point = optimizer.point()
     this.#before = this.params.slice()
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
@@ -177,7 +178,7 @@ export class Minimization {
     const optimizer = this.#optimizer
     const params = this.params
     const point = this.#point
-    if (point !== params) optimizer.lookahead()
+    if (point !== params) optimizer.point()
     const gradient = this.#gradient
     gradient(point, this.#grads)
     optimizer.step()

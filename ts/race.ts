@@ -7,18 +7,20 @@ import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
 import { minimize } from './minimize.js'
 import { rosenbrock } from './objectives/index.js'
-import { type Clip, Optimizer } from './optimizer.js'
+import { Optimizer } from './optimizer.js'
+import type { Clip } from './options.js'
 import { adagrad } from './rules/adagrad.js'
 import { adam } from './rules/adam.js'
 import { adamw } from './rules/adamw.js'
-import { delayedStart, unwrap } from './rules/delayed-start.js'
+import { delayedStart } from './rules/delayed-start.js'
 import { gradientDescent } from './rules/gradient-descent.js'
 import { definitions, type Rule, type SimpleRule } from './rules/index.js'
 import { momentum } from './rules/momentum.js'
 import { nesterov } from './rules/nesterov.js'
+import type { Option } from './rules/options.js'
 import { radam } from './rules/radam.js'
+import { resolve } from './rules/resolve.js'
 import { rmsprop } from './rules/rmsprop.js'
-import type { Option } from './rules/rule.js'
 import { sgd } from './rules/sgd.js'
 import { isSchedule, warmup } from './schedules.js'
 
@@ -105,7 +107,7 @@ export interface Settings {
 
 /** How a rule did on one engine. */
 export interface Lap {
-  /** One `lookahead()` and `step()` with the gradient in place; the objective is not in it. */
+  /** One `point()` and `step()` with the gradient in place; the objective is not in it. */
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
   readonly reason: string
@@ -124,9 +126,9 @@ export interface Profile {
 }
 
 export function profile({ name, rule, clip }: Entry): Profile {
-  const { simple, delay } = unwrap(rule)
+  const { rule: simple, delay } = resolve(rule)
   const { name: ruleName, ...options } = simple
-  return { name, rule: ruleName, options, delayedStart: delay, clip }
+  return { name, rule: ruleName as SimpleRule['name'], options, delayedStart: delay, clip }
 }
 
 /** How a rule did, on the first engine where engines differ. */
@@ -241,7 +243,7 @@ function timed(rule: Rule, clip: Clip, { engines, from, dtype }: Settings): numb
     optimizers.map((optimizer) => {
       const start = performance.now()
       for (let i = 0; i < UPDATES; i++) {
-        optimizer.lookahead()
+        optimizer.point()
         optimizer.step()
       }
       return ((performance.now() - start) * 1e6) / UPDATES

@@ -3,13 +3,15 @@
  * itself goes by, of any realm, and find nothing in a proxy.
  */
 
-import type { FloatArray } from './rules/rule.js'
+import type { FloatArray } from './rules/kernel.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
 const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
+const getBuffer = getter('buffer')
+const getOffset = getter('byteOffset')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
 export function typeOf(value: unknown): string | undefined {
@@ -18,6 +20,14 @@ export function typeOf(value: unknown): string | undefined {
 
 export function lengthOf(array: ArrayBufferView): number {
   return getLength.call(array) as number
+}
+
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return getBuffer.call(array) as ArrayBufferLike
+}
+
+export function offsetOf(array: ArrayBufferView): number {
+  return getOffset.call(array) as number
 }
 
 export function isFloatArray(value: unknown): value is FloatArray {

@@ -1,5 +1,5 @@
 import type { Arena } from '../arena.js'
-import type { FloatArray } from '../rules/rule.js'
+import type { FloatArray } from '../rules/kernel.js'
 
 /** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
@@ -7,23 +7,23 @@ export type EngineName = 'native' | 'wasm' | 'typescript'
 /** Gradients by tensor, in the caller's memory. */
 export type Lent = readonly (FloatArray | undefined)[]
 
-/** Runs the steps of one arena, whose coefficients and gradients lie ready in it. */
+/** Runs stages on one arena, whose tables, coefficients and gradients lie ready in it. */
 export interface Runner {
-  /** Updates every segment in place. */
-  step(): void
-  /** Writes the sum of squares of each tensor's gradient into the arena. */
-  sumSquares(): void
+  /** Runs a stage over the whole arena. */
+  run(stage: number): void
   /**
-   * The same with gradients that lie elsewhere, where the engine can read them there and it is worth it;
+   * The same over the elements from … to of the plane, both multiples of BLOCK or the plane's end; what
+   * the stage sums by tensor is there after `gather`.
+   */
+  runRange(stage: number, from: number, to: number): void
+  gather(stage: number): void
+  /**
+   * `run` with gradients that lie elsewhere, where the engine can read them there and it is worth it;
    * false, and nothing is done, if they overlap the arena.
    */
-  readonly lent?: {
-    step(gradients: Lent): boolean
-    sumSquares(gradients: Lent): boolean
-  }
-  /** `step` and `sumSquares` off the main thread, where the engine can; the arena must be left alone meanwhile. */
-  readonly stepAsync?: () => Promise<void>
-  readonly sumSquaresAsync?: () => Promise<void>
+  readonly runLent?: (stage: number, gradients: Lent) => boolean
+  /** `run` off the main thread, where the engine can; the arena must be left alone meanwhile. */
+  readonly runAsync?: (stage: number) => Promise<void>
   /** On how many threads it runs. */
   readonly threads: number
 }
@@ -51,10 +51,9 @@ export interface Engine {
   readonly name: EngineName
   report(): EngineReport
   /**
-   * Makes a kernel ready for an arena; an arena may have several.
+   * Makes an arena ready.
    *
-   * @param kernel its number in the list of kernels
    * @throws Error where the engine cannot run this arena
    */
-  attach(arena: Arena, kernel: number, forced: Forced): Runner
+  attach(arena: Arena, forced: Forced): Runner
 }

@@ -68,7 +68,6 @@ export function requestedEngine(option: EngineName | undefined): { name: EngineN
  */
 export function choose(
   arena: Arena,
-  kernel: number,
   requested: { name: EngineName; by: string } | null,
   forced: Forced,
 ): Choice {
@@ -76,19 +75,19 @@ export function choose(
     const { name, by } = requested
     try {
       const engine = all[name]
-      return { engine, runner: engine.attach(arena, kernel, forced), reasons: [`${by} asked for it`] }
+      return { engine, runner: engine.attach(arena, forced), reasons: [`${by} asked for it`] }
     } catch (thrown) {
       throw new EngineError(name, [messageOf(thrown)])
     }
   }
-  const large = arena.planeLength >= NATIVE_FROM
+  const large = arena.length >= NATIVE_FROM
   const reasons = [`the optimizer has ${large ? 'at least' : 'fewer than'} ${NATIVE_FROM} parameters`]
   for (const engine of large ? [native, wasm] : [wasm, native]) {
     try {
-      return { engine, runner: engine.attach(arena, kernel, forced), reasons }
+      return { engine, runner: engine.attach(arena, forced), reasons }
     } catch (thrown) {
       reasons.push(`${engine.name}: ${messageOf(thrown)}`)
     }
   }
-  return { engine: typescript, runner: typescript.attach(arena, kernel, forced), reasons }
+  return { engine: typescript, runner: typescript.attach(arena, forced), reasons }
 }

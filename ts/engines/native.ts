@@ -1,24 +1,24 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
-import { kernelNames } from '../rules/kernels.js'
+import { HASH } from '../manifest.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
-/** Updates the arena that it was made for; with gradients that are lent, says whether it did. */
-interface Step {
-  (...gradients: Lent): boolean
+/** Runs a stage of the arena that it was made for; with gradients that are lent, says whether it did. */
+interface Run {
+  (stage?: number, ...gradients: Lent): boolean
   /** The arena, for the addon's other functions. */
   readonly handle: object
 }
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Step
-  sumSquares(handle: object, gradients?: Lent): boolean
-  stepAsync(handle: object): Promise<void>
-  sumSquaresAsync(handle: object): Promise<void>
+  attach(bytes: Uint8Array, threads: number, instructionSet?: string): Run
+  runRange(handle: object, stage: number, from: number, to: number): void
+  gather(handle: object, stage: number): void
+  runAsync(handle: object, stage: number): Promise<void>
   cores(): number
   instructionSets(): string[]
-  kernels(): string[]
+  hash(): number
 }
 
 /** The addon, or why there is none. */
@@ -32,11 +32,9 @@ let loaded: Loaded | undefined
 function load(): Loaded {
   if (loaded === undefined) {
     loaded = loadAddon()
-    if (loaded.addon !== null && loaded.addon.kernels().join() !== kernelNames.join()) {
-      loaded = {
-        addon: null,
-        reasons: [...loaded.reasons, 'the addon is of another version: its kernels differ'],
-      }
+    if (loaded.addon !== null && loaded.addon.hash?.() !== HASH) {
+      const reason = 'the addon is of another version: it was built from other kernels'
+      loaded = { addon: null, reasons: [...loaded.reasons, reason] }
     }
   }
   return loaded
@@ -63,29 +61,28 @@ export const native: Engine = {
       threads: addon?.cores() ?? 0,
     }
   },
-  attach(arena: Arena, kernel: number, forced: Forced) {
+  attach(arena: Arena, forced: Forced) {
     const { addon, reasons } = load()
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const step = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
-    const { handle } = step
-    const lent = {
-      step: (gradients: Lent) => step(...gradients),
-      sumSquares: (gradients: Lent) => addon.sumSquares(handle, gradients),
-    }
+    const run = addon.attach(arena.bytes(), threads, forced.instructionSet)
+    const { handle } = run
+    const count = arena.lengths.length
+    const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
     const runner: Runner = {
       threads,
-      step,
-      sumSquares: () => addon.sumSquares(handle),
-      ...(arena.planeLength >= LENT_FROM * arena.tensorCount && arena.tensorCount <= MOST_LENT && { lent }),
+      // A call without an argument is the cheapest.
+      run: (stage) => {
+        if (stage === 0) run()
+        else run(stage)
+      },
+      runRange: (stage, from, to) => addon.runRange(handle, stage, from, to),
+      gather: (stage) => addon.gather(handle, stage),
+      ...(isLendable && { runLent: (stage: number, gradients: Lent) => run(stage, ...gradients) }),
     }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory === null) return runner
-    return {
-      ...runner,
-      stepAsync: () => addon.stepAsync(handle),
-      sumSquaresAsync: () => addon.sumSquaresAsync(handle),
-    }
+    return { ...runner, runAsync: (stage) => addon.runAsync(handle, stage) }
   },
 }

@@ -1,48 +1,77 @@
-import { type Arena, type Dtype, SQUARES_BLOCK, smallestNormal } from '../arena.js'
-import { kernelNames, kernels } from '../rules/kernels.js'
-import type { FloatArray, Loop, Round } from '../rules/rule.js'
-import { kernels as kernels64 } from '../rules-float64/kernels.js'
+/** The readable reference, and the last resort where WebAssembly is forbidden. */
+
+import { type Arena, smallestNormal } from '../arena.js'
+import * as layout from '../manifest.js'
+import { type FloatArray, type Kernel, kernelOf, loopOf, type Round } from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
-/** Each dtype has a copy of the loops, which scripts/build-ts.mjs makes and explains. */
-const dtypes = {
-  float32: { f: Math.fround as Round, kernels },
-  float64: { f: ((x) => x) as Round, kernels: kernels64 },
+const rounding: Readonly<Record<Arena['dtype'], Round>> = { float32: Math.fround, float64: (x) => x }
+
+/** The kernel that is no pass, but sums the squares of gradients. */
+const squares: Kernel = { number: 1, name: '', state: [], row: {}, tensor: ['sum'], sums: ['gradients'] }
+
+type Named<T> = Record<string, T>
+
+/** A stage of a segment: what its loop is given, by name. */
+interface Job {
+  readonly kernel: Kernel
+  readonly array: number
+  readonly row: Named<number>
+  readonly state: Named<FloatArray>
+  readonly isFirst: boolean
+  readonly isLast: boolean
 }
 
-const loops = new Map<string, Loop>()
-
-/** The loop of a kernel for one dtype; made once, so that the compiler sees few functions. */
-function loopOf(kernel: number, dtype: Dtype): Loop {
-  const key = `${kernel} ${dtype}`
-  let loop = loops.get(key)
-  if (loop === undefined) {
-    const { f, kernels } = dtypes[dtype]
-    loop = kernels[kernelNames[kernel]](f)
-    loops.set(key, loop)
-  }
-  return loop
-}
-
-/** The readable reference, and the last resort where WebAssembly is forbidden. */
 export const typescript: Engine = {
   name: 'typescript',
   report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
-  attach(arena: Arena, kernel: number) {
-    const { f } = dtypes[arena.dtype]
-    const least = smallestNormal[arena.dtype]
-    const loop = loopOf(kernel, arena.dtype)
-    const theta = arena.plane(0)
-    const g = arena.plane(1)
-    const state = Array.from({ length: arena.planeCount - 2 }, (_, k) => arena.plane(2 + k))
-    const segments = Array.from({ length: arena.tensorCount }, (_, i) => arena.segment(i))
-    const row: number[] = []
-    let prepared: FloatArray | undefined
-    let held: FloatArray | undefined
+  attach(arena: Arena) {
+    const { words, dtype, offsets, lengths } = arena
+    const f = rounding[dtype]
+    const theta = arena.plane(layout.PARAMETERS)
+    const g = arena.plane(layout.GRADIENTS)
+    const rows = lengths.map((_, i) => arena.row(i))
+    // All that a step needs is made here: one that runs out of memory must not do so in the middle.
+    const [prepared, held] = [g.slice(), theta.slice()]
+    const jobs = new Map<number, Job>()
+    const firstSegment = words.length - lengths.length * layout.SEGMENT
 
-    /** g ← clamp(scale·g), then g ← g + λ·θ, into an array beside the arena. */
+    const jobOf = (stage: number, at: number): Job | undefined => {
+      const kernels = [words[at + 6] & 0xffff, words[at + 6] >>> 16, words[at + 7] & 0xffff, words[at + 7] >>> 16]
+      const number = stage === layout.NORM ? squares.number : kernels[stage]
+      if (number === 0) return undefined
+      const array = stage === layout.NORM ? layout.SQUARES : words[at + 2]
+      const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernels[stage + 1] === 0)
+      const key = ((array * 1024 + number) * 8 + stage) * 2 + (isLast ? 1 : 0)
+      let job = jobs.get(key)
+      if (job === undefined) {
+        const kernel = stage === layout.NORM ? squares : kernelOf(number)
+        const state = Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)]))
+        job = { kernel, array, row: { decay: 1 }, state, isFirst: stage === 0, isLast }
+        jobs.set(key, job)
+      }
+      return job
+    }
+
+    /** One stage of the elements from … to − 1, which are of one segment. */
+    const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>) => {
+      const { kernel, row, state } = job
+      const coefficients = rows[words[at + 3]]
+      const [scale, limit, l2, decay] = coefficients
+      row.decay = f(decay)
+      for (const name in kernel.row) row[name] = f(coefficients[kernel.row[name]])
+      const isPlain = !job.isFirst || (scale === 1 && limit === Infinity && l2 === 0)
+      const gradient = isPlain ? g : prepare(from, to, f(scale), f(limit), f(l2))
+      const flags = job.isLast ? words[at + 4] : 0
+      const holds = (flags & layout.HOLDS) !== 0
+      if (holds) held.set(theta.subarray(from, to), from)
+      loopOf(kernel.number, dtype)(holds ? held : theta, gradient, state, row, from, to, tensor, g)
+      if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
+      if (job.isLast && words[8] !== 0) g.fill(0, from, to)
+    }
+
+    /** prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
     const prepare = (from: number, to: number, scale: number, limit: number, l2: number) => {
-      prepared ??= g.slice()
       // Not −limit: both ends of a limit that is rounded to 0 are +0.
       const low = 0 - limit
       for (let i = from; i < to; i++) {
@@ -53,44 +82,95 @@ export const typescript: Engine = {
       return prepared
     }
 
+    /** Calls `visit` for each segment that lies in the range and has the stage. */
+    const each = (stage: number, from: number, to: number, visit: (job: Job, at: number, from: number, to: number) => void) => {
+      const count = Math.min(words[4], lengths.length)
+      for (let segment = 0; segment < count; segment++) {
+        const at = firstSegment + segment * layout.SEGMENT
+        const [start, end] = [words[at], words[at] + words[at + 1]]
+        if (end <= from || start >= to) continue
+        const job = jobOf(stage, at)
+        if (job !== undefined) visit(job, at, start, end)
+      }
+    }
+
+    const byTensor = ({ kernel, array }: Job) =>
+      kernel.tensor.map((_, k) => arena.numbers(array + kernel.state.length + k))
+
+    const runRange = (stage: number, from: number, to: number) => {
+      each(stage, from, to, (job, at, start, end) => {
+        const { kernel } = job
+        if (kernel.tensor.length === 0) {
+          pass(job, at, Math.max(start, from), Math.min(end, to), {})
+          return
+        }
+        const values = byTensor(job)
+        const sums = kernel.sums ?? []
+        const partials = arena.numbers(layout.PARTIALS)
+        let firstBlock = 0
+        for (let i = 0; i < lengths.length; i++) {
+          const [first, last] = [offsets[i], offsets[i] + lengths[i]]
+          const block = firstBlock
+          firstBlock += Math.ceil(lengths[i] / layout.BLOCK)
+          if (first < start || last > end) continue
+          const tensor: Named<number> = {}
+          kernel.tensor.forEach((name, k) => {
+            tensor[name] = f(values[k][i])
+          })
+          if (sums.length === 0) {
+            const [low, high] = [Math.max(first, from), Math.min(last, to)]
+            if (low < high) pass(job, at, low, high, tensor)
+            continue
+          }
+          for (let b = 0; first + b * layout.BLOCK < last; b++) {
+            const low = first + b * layout.BLOCK
+            if (low < from || low >= to) continue
+            const high = Math.min(low + layout.BLOCK, last)
+            if (kernel !== squares) pass(job, at, low, high, tensor)
+            sums.forEach((sum, k) => {
+              const source = sum === 'parameters' ? theta : g
+              partials[(block + b) * layout.PARTS + k] = sumOfSquares(source.subarray(low, high))
+            })
+          }
+        }
+      })
+    }
+
+    const gather = (stage: number) => {
+      each(stage, 0, arena.length, (job, _, start, end) => {
+        const values = byTensor(job)
+        const partials = arena.numbers(layout.PARTIALS)
+        let block = 0
+        for (let i = 0; i < lengths.length; i++) {
+          const blocks = Math.ceil(lengths[i] / layout.BLOCK)
+          if (offsets[i] >= start && offsets[i] + lengths[i] <= end) {
+            job.kernel.sums?.forEach((_, k) => {
+              let total = 0
+              for (let b = 0; b < blocks; b++) total += partials[(block + b) * layout.PARTS + k]
+              values[k][i] = total
+            })
+          }
+          block += blocks
+        }
+      })
+    }
+
     return {
       threads: 1,
-      step() {
-        const zeroes = arena.zeroesGradients
-        for (let number = 0; number < arena.segmentCount; number++) {
-          const segment = segments[number]
-          const from = segment.offset
-          const to = from + segment.length
-          const scale = f(segment.scale)
-          const limit = f(segment.limit)
-          const l2 = f(segment.l2)
-          for (let k = 0; k < segment.row.length; k++) row[k] = f(segment.row[k])
-          const plain = scale === 1 && limit === Infinity && l2 === 0
-          const gradient = plain ? g : prepare(from, to, scale, limit, l2)
-          let moving = theta
-          if (segment.holds) {
-            held ??= theta.slice()
-            held.set(theta.subarray(from, to), from)
-            moving = held
-          }
-          loop(moving, gradient, state, row, from, to)
-          if (segment.settles) settle(state, from, to, least)
-          if (zeroes) g.fill(0, from, to)
-        }
+      run(stage) {
+        runRange(stage, 0, arena.length)
+        gather(stage)
       },
-      sumSquares() {
-        for (let tensor = 0; tensor < arena.tensorCount; tensor++) {
-          const { offset, length } = arena.tensor(tensor)
-          arena.setSumOfSquares(tensor, sumOfSquares(g.subarray(offset, offset + length)))
-        }
-      },
+      runRange,
+      gather,
     }
   },
 }
 
-/** Sets subnormal numbers to +0; update.rs says why. */
-function settle(state: readonly FloatArray[], from: number, to: number, least: number): void {
-  for (const array of state) {
+/** Sets subnormal numbers to +0; pipeline.rs says why. */
+function flush(state: Named<FloatArray>, from: number, to: number, least: number): void {
+  for (const name in state) {
+    const array = state[name]
     for (let i = from; i < to; i++) {
       if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
     }
@@ -99,23 +179,17 @@ function settle(state: readonly FloatArray[], from: number, to: number, least: n
 
 const STRIPES = 16
 
-/** Σ x² in the one order that crates/kernels/src/reduce.rs states. */
+/** Σ x² of a block in the one order that crates/kernels/src/sums.rs states. */
 function sumOfSquares(values: FloatArray): number {
   const sums = new Float64Array(STRIPES)
-  let total = 0
-  for (let block = 0; block < values.length; block += SQUARES_BLOCK) {
-    const end = Math.min(block + SQUARES_BLOCK, values.length)
-    sums.fill(0)
-    for (let i = block; i < end; i++) {
-      const x = values[i]
-      sums[i % STRIPES] += x * x
-    }
-    for (let width = STRIPES / 2; width >= 1; width /= 2) {
-      for (let stripe = 0; stripe < width; stripe++) {
-        sums[stripe] += sums[stripe + width]
-      }
-    }
-    total += sums[0]
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i]
+    sums[i % STRIPES] += x * x
   }
-  return total
+  for (let width = STRIPES / 2; width >= 1; width /= 2) {
+    for (let stripe = 0; stripe < width; stripe++) {
+      sums[stripe] += sums[stripe + width]
+    }
+  }
+  return sums[0]
 }

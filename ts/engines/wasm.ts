@@ -1,14 +1,13 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
-import { kernelNames } from '../rules/kernels.js'
 import type { Engine } from './engine.js'
-import { wasmBase64 } from './wasm-bytes.js'
+import { wasmBytes } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  attach(address: number, bytes: number, kernel: number, handle: number): number
-  step(handle: number): number
-  sum_squares(handle: number): number
+  run(address: number, bytes: number, stage: number): number
+  run_range(address: number, bytes: number, stage: number, from: number, to: number): number
+  gather(address: number, bytes: number, stage: number): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -17,7 +16,7 @@ let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } 
 function compile(): { module: WebAssembly.Module | null; reasons: readonly string[] } {
   if (compiled === undefined) {
     try {
-      const bytes = Uint8Array.from(atob(wasmBase64), (char) => char.charCodeAt(0))
+      const bytes = Uint8Array.from(wasmBytes.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
       compiled = { module: new WebAssembly.Module(bytes), reasons: [] }
     } catch (thrown) {
       compiled = { module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
@@ -27,21 +26,29 @@ function compile(): { module: WebAssembly.Module | null; reasons: readonly strin
 }
 
 /** One instance a memory, for as long as the memory lives. */
-const instances = new WeakMap<WebAssembly.Memory, Exports>()
+interface Instance {
+  exports: Exports
+}
+
+const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
-  let exports = instances.get(memory)
-  if (exports === undefined) {
-    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
-    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-      imports[from] ??= {}
-      // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
-      imports[from][name] = kind === 'memory' ? memory : () => {}
-    }
-    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
-    instances.set(memory, exports)
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    imports[from] ??= {}
+    // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
+    imports[from][name] = kind === 'memory' ? memory : () => {}
   }
-  return exports
+  return new WebAssembly.Instance(module, imports).exports as unknown as Exports
+}
+
+function instanceOf(module: WebAssembly.Module, memory: WebAssembly.Memory): Instance {
+  let instance = instances.get(memory)
+  if (instance === undefined) {
+    instance = { exports: instantiate(module, memory) }
+    instances.set(memory, instance)
+  }
+  return instance
 }
 
 /** The same Rust as WebAssembly with 128-bit vectors. */
@@ -52,26 +59,45 @@ export const wasm: Engine = {
     const available = module !== null
     return { available, reasons, instructionSets: available ? ['simd128'] : [], threads: available ? 1 : 0 }
   },
-  attach(arena: Arena, kernel: number) {
+  attach(arena: Arena) {
     const { module, reasons } = compile()
     if (module === null) throw new Error(reasons.join('; '))
     const { memory, byteOffset, byteLength, reason } = arena.region
     if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
-    const exports = instantiate(module, memory)
-    const handle = arena.handle(isLookahead(kernel) ? 1 : 0)
-    if (!exports.attach(byteOffset, byteLength, kernel, handle)) throw new Error('this is no arena')
-    const overwritten = () => new Error('the arena was overwritten')
+    const instance = instanceOf(module, memory)
+    const check = (done: number) => {
+      if (!done) throw new Error('the arena was overwritten')
+    }
+    /** A call that did not return leaves the module's stack pointer where it was: such an instance is done for. */
+    const renewed = (thrown: unknown) => {
+      instance.exports = instantiate(module, memory)
+      return thrown
+    }
     return {
       threads: 1,
-      step() {
-        if (!exports.step(handle)) throw overwritten()
+      run(stage) {
+        let done: number
+        try {
+          done = instance.exports.run(byteOffset, byteLength, stage)
+        } catch (thrown) {
+          throw renewed(thrown)
+        }
+        check(done)
       },
-      sumSquares() {
-        if (!exports.sum_squares(handle)) throw overwritten()
+      runRange(stage, from, to) {
+        try {
+          check(instance.exports.run_range(byteOffset, byteLength, stage, from, to))
+        } catch (thrown) {
+          throw renewed(thrown)
+        }
+      },
+      gather(stage) {
+        try {
+          check(instance.exports.gather(byteOffset, byteLength, stage))
+        } catch (thrown) {
+          throw renewed(thrown)
+        }
       },
     }
   },
 }
-
-/** An arena has one other kernel at most. */
-const isLookahead = (kernel: number) => kernelNames[kernel] === 'Lookahead'

@@ -9,6 +9,7 @@ export interface Resolved {
   readonly definition: Definition
   /** For how many updates its start is delayed. */
   readonly delay: number
+  readonly isDelayed: boolean
 }
 
 /**
@@ -38,13 +39,13 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
     const known = `one of the rules that were imported (${names}; another needs import { ${name} } from 'antigrad')`
     throw new OptionError(what, known, name)
   }
-  return { rule: describe(definition, options), definition, delay: 0 }
+  return { rule: describe(definition, options), definition, delay: 0, isDelayed: false }
 }
 
 function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & object): Resolved {
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
-  return { ...resolveInner(rule), delay: checkUpdates(updates) }
+  return { ...resolveInner(rule), delay: checkUpdates(updates), isDelayed: true }
 }
 
 /** @throws OptionError where it is not a whole number ≥ 0 */

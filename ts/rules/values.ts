@@ -3,11 +3,11 @@
 import { OptionError } from '../errors.js'
 import { compile, constantFrom, type Scheduled } from '../schedules.js'
 import type { Definition } from './define.js'
-import type { Option } from './options.js'
+import type { NumbersOf, Option, OptionTable } from './options.js'
 import type { AnyRule } from './rule.js'
 
-/** A rule with numbers for schedules. */
-export type Numbers = { readonly name: string } & Readonly<Record<string, number>>
+/** A rule with numbers for schedules, as those see it who know nothing of it. */
+export type Numbers = NumbersOf<OptionTable>
 
 /** Apart from rules: so that numbers which change often lie in these objects, and not beside them. */
 class Values {

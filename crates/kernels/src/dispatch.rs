@@ -17,18 +17,18 @@ pub struct Entry {
     pub state: usize,
     pub row: usize,
     pub tensor: usize,
-    pub sums: &'static [(Sum, usize)],
+    pub sums: &'static [Sum],
 }
 
 impl Entry {
     const fn of<K: Kernel>(pass: Pass) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
-        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR);
+        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
         Self { pass: Some(pass), state, row, tensor, sums: K::SUMS }
     }
 
-    const fn sums(tensor: usize, sums: &'static [(Sum, usize)]) -> Self {
+    const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
         Self { pass: None, state: 0, row: 0, tensor, sums }
     }
 }
@@ -47,7 +47,7 @@ macro_rules! entries {
     (($vector:ty) $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {
         &[
             Entry::sums(0, &[]),
-            Entry::sums(1, &[(Sum::Gradients, 0)]),
+            Entry::sums(1, &[Sum::Gradients]),
             $($(#[$cfg])* Entry::of::<crate::rules::$module::$kernel>(
                 run::<$vector, crate::rules::$module::$kernel>,
             ),)*

@@ -44,8 +44,8 @@ pub trait Kernel {
     type Tensor: Lanes;
 
     const OUTPUT: Output;
-    /// Which sums go to which of the values by tensor.
-    const SUMS: &'static [(Sum, usize)] = &[];
+    /// What is summed into the first of the values by tensor.
+    const SUMS: &'static [Sum] = &[];
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

@@ -100,7 +100,7 @@ impl Arena {
                 self.part(job, number, first, last, gradient, scratch)?;
                 let streams = self.streams(job, first, last)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
-                for (k, (sum, _)) in job.entry.sums.iter().enumerate() {
+                for (k, sum) in job.entry.sums.iter().enumerate() {
                     let from = match sum {
                         Sum::Parameters => streams.theta.cast_const(),
                         Sum::Gradients => source.unwrap_or(streams.g),
@@ -136,8 +136,8 @@ impl Arena {
                 if tensor.block + blocks > self.tables.header.blocks {
                     return Err(Fault("a tensor has too many blocks"));
                 }
-                for (k, (_, field)) in job.entry.sums.iter().enumerate() {
-                    let by_tensor = self.by_tensor(&job, *field)?;
+                for k in 0..job.entry.sums.len() {
+                    let by_tensor = self.by_tensor(&job, k)?;
                     // SAFETY: just checked; `by_tensor` has a number for each tensor.
                     unsafe {
                         let part = |block: usize| partials.get((tensor.block + block) * MAX_TENSOR + k);

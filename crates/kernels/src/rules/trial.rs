@@ -20,7 +20,7 @@ impl Kernel for Measure {
     type State = Momentum;
     type Tensor = Norms;
     const OUTPUT: Output = Output::Gradients;
-    const SUMS: &'static [(Sum, usize)] = &[(Sum::Parameters, 0), (Sum::Gradients, 1)];
+    const SUMS: &'static [Sum] = &[Sum::Parameters, Sum::Gradients];
     const DIVIDES: bool = false;
 
     #[inline(always)]
