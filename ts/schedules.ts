@@ -35,7 +35,8 @@ export function warmup(value: Scheduled, options: { steps: number; from?: number
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('warmup: options', '{ steps, from }', options)
   }
-  const { steps, from = null, ...unknown } = options
+  // A copy, as in resolve.ts.
+  const { steps, from = null, ...unknown } = { ...options }
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
   if (!isCount(steps)) throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)

@@ -69,7 +69,6 @@ export interface Definition<
 const definitions = new Map<string, Definition>()
 
 /** Makes a rule known by its name, for as long as its function is imported. */
-/* @__NO_SIDE_EFFECTS__ */
 export function define<
   const N extends string,
   O extends OptionTable,

@@ -48,7 +48,6 @@ export interface Twins<K extends Kernel> {
  * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
  * second time, as `again`.
  */
-/* @__NO_SIDE_EFFECTS__ */
 export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = make): Twins<K> {
   return { float32: make, float64: again }
 }
@@ -58,7 +57,6 @@ const twins = new Map<number, Twins<Kernel>>()
 const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
-/* @__NO_SIDE_EFFECTS__ */
 export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
   kernels.set(description.number, description)
   twins.set(description.number, made as unknown as Twins<Kernel>)

@@ -29,36 +29,30 @@ const option = <T>(expected: string, value: T, accepts: (value: unknown) => bool
   ...{ expected, accepts, default: value, schedulable: false },
 })
 
-/* @__NO_SIDE_EFFECTS__ */
 export function nonNegative(value: number): Option<number> {
   return option('a finite number ≥ 0', value, (x) => typeof x === 'number' && x >= 0 && x < Infinity)
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function fraction(value: number): Option<number> {
   return option('a number in [0, 1)', value, (x) => typeof x === 'number' && x >= 0 && x < 1)
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function atLeast(least: number, value: number): Option<number> {
   const accepts = (x: unknown) => typeof x === 'number' && x >= least && x < Infinity
   return option(`a finite number ≥ ${least}`, value, accepts)
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function flag(value: boolean): Option<boolean> {
   return option('true or false', value, (x) => typeof x === 'boolean')
 }
 
 /** One of some words; the first by default. */
-/* @__NO_SIDE_EFFECTS__ */
 export function oneOf<const T extends string>(...values: readonly [T, ...T[]]): Option<T> {
   const expected = values.map((value) => `'${value}'`).join(' or ')
   return option<T>(expected, values[0], (x) => values.includes(x as T))
 }
 
 /** A number that may also be a schedule or a function of t. */
-/* @__NO_SIDE_EFFECTS__ */
 export function scheduled(kind: NumberOption, value: number): Option<Scheduled> {
   return { ...kind(value), schedulable: true }
 }

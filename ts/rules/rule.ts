@@ -58,7 +58,6 @@ export type StateOf<R, T> =
 export type AnyRule = { readonly name: string } & Readonly<Record<string, unknown>>
 
 /** The function that makes a rule's descriptions. */
-/* @__NO_SIDE_EFFECTS__ */
 export function rule<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
 ): (options?: Options<R>) => R {

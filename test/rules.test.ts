@@ -1,0 +1,228 @@
+/** Rules as values: read once, checked, frozen; and their schedules. */
+
+import { describe, expect, test } from 'vitest'
+import { OptionError } from '../dist/errors.js'
+import { adagrad } from '../dist/rules/adagrad.js'
+import { adam } from '../dist/rules/adam.js'
+import { delayedStart } from '../dist/rules/delayed-start.js'
+import { definitions, type Rule } from '../dist/rules/index.js'
+import { loopOf } from '../dist/rules/kernel.js'
+import { nesterov } from '../dist/rules/nesterov.js'
+import { radam } from '../dist/rules/radam.js'
+import { resolve } from '../dist/rules/resolve.js'
+import { changed } from '../dist/rules/rule.js'
+import { sgd } from '../dist/rules/sgd.js'
+import { scheduleOf } from '../dist/rules/values.js'
+import { constantFrom, type Scheduled, type Warmup, warmup } from '../dist/schedules.js'
+
+const scheduleFor = (rule: Rule) => {
+  const { definition, rule: checked } = resolve(rule)
+  const schedule = scheduleOf(definition, checked)
+  if (schedule === null) throw new Error('nothing is scheduled')
+  return schedule
+}
+
+/** An object with a property that is 1 the first time and NaN later. */
+function fickle(name: string): object {
+  let reads = 0
+  return Object.defineProperty({}, name, { enumerable: true, get: () => (reads++ === 0 ? 0.5 : NaN) })
+}
+
+describe('a description', () => {
+  test('has its options in the order of its declaration, and is frozen', () => {
+    const rule = adam({ maximize: true, lr: 1 })
+    expect(JSON.stringify(rule)).toBe(
+      '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"maximize":true}',
+    )
+    expect(Object.isFrozen(rule)).toBe(true)
+  })
+
+  test('reads each option once', () => {
+    expect(adam(fickle('lr')).lr).toBe(0.5)
+    expect(resolve({ name: 'adam', ...{}, __proto__: null, lr: 0.5 }).rule.lr).toBe(0.5)
+    const { definition, rule } = resolve(adam())
+    expect(changed(definition, rule, fickle('lr')).lr).toBe(0.5)
+  })
+
+  test('reads its name once', () => {
+    const names = ['adam', 'nothing']
+    const rule = Object.defineProperty({}, 'name', { enumerable: true, get: () => names.shift() })
+    expect(resolve(rule).rule).toEqual(adam())
+    expect(names).toEqual(['nothing'])
+  })
+
+  test('goes on where an object has more than its own properties', () => {
+    Object.defineProperty(Object.prototype, 'intruder', {
+      value: () => 0,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+    try {
+      expect(adam({ lr: 1 }).lr).toBe(1)
+      expect(scheduleOf(definitions.adam as never, resolve(adam()).rule)).toBe(null)
+    } finally {
+      delete (Object.prototype as { intruder?: unknown }).intruder
+    }
+  })
+
+  test('in the essay’s forms has ε = 0 unless it is given, from JSON too', () => {
+    expect(adagrad({ form: 'essay' }).eps).toBe(0)
+    expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
+    expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
+    const { definition, rule } = resolve(adagrad())
+    expect(changed(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
+  })
+
+  test('that changes keeps what is not given, and is a new object', () => {
+    const { definition, rule } = resolve(adam({ lr: 1 }))
+    const other = changed(definition, rule, { beta1: 0.5, lr: undefined })
+    expect(other).toEqual({ ...rule, beta1: 0.5 })
+    expect(other).not.toBe(rule)
+    expect(() => changed(definition, rule, { beta1: 1 })).toThrow(
+      'adam: beta1: expected a number in [0, 1), got 1',
+    )
+    expect(() => changed(definition, rule, { beta3: 1 })).toThrow(/one of lr, beta1, .*, got "beta3"/)
+  })
+})
+
+describe('a rule that is resolved', () => {
+  test.each([
+    ['null', null, /^rule: expected a rule such as adam\(\), got null$/],
+    ['a name that is no text', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
+    [
+      'another name',
+      { name: 'lion' },
+      /^rule: expected one of the rules that were imported \(.*adam.*import { lion } from 'antigrad'\), got "lion"$/,
+    ],
+    ['a name of Object.prototype', { name: 'toString' }, /^rule: expected one of the rules/],
+    [
+      'delayed twice',
+      { name: 'delayedStart', updates: 1, rule: delayedStart(1, adam()) },
+      /^delayedStart: rule: .*not delayed itself/,
+    ],
+    ['a delay that is none', { name: 'delayedStart', updates: -1, rule: adam() }, /^delayedStart: updates: /],
+    [
+      'an option of a delay',
+      { name: 'delayedStart', updates: 1, rule: adam(), lr: 1 },
+      /^delayedStart: options: /,
+    ],
+    [
+      'a misspelt form',
+      { name: 'radam', form: 'tourch' },
+      /^radam: form: expected 'torch' or 'optax', got "tourch"$/,
+    ],
+    ['an impossible combination', { name: 'sgd', nesterov: true }, /^sgd: nesterov: /],
+  ])('is an error: %s', (_, given, message) => {
+    expect(() => resolve(given)).toThrow(OptionError)
+    expect(() => resolve(given)).toThrow(message)
+  })
+
+  test('comes with its definition and its delay', () => {
+    const { rule, definition, delay } = resolve(JSON.parse(JSON.stringify(delayedStart(7, sgd({ lr: 1 })))))
+    expect(rule).toEqual(sgd({ lr: 1 }))
+    expect(definition).toBe(definitions.sgd)
+    expect(delay).toBe(7)
+  })
+})
+
+test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {
+  for (const { number } of kernels) {
+    expect(loopOf(number, 'float32')).toBeTypeOf('function')
+    expect(loopOf(number, 'float32')).not.toBe(loopOf(number, 'float64'))
+  }
+})
+
+test('the shifted form of Nesterov’s momentum has a point', () => {
+  const { definition, rule } = resolve(nesterov({ form: 'shifted' }))
+  expect(definition.stages(rule as never).map(({ name }) => name)).toEqual(['Momentum'])
+  expect(definition.point(rule as never)?.name).toBe('Point')
+})
+
+describe('a schedule', () => {
+  test('has its options read once', () => {
+    const given = Object.assign(fickle('from'), { steps: 2 }) as { steps: number }
+    expect(warmup(1, given)).toEqual({ schedule: 'warmup', value: 1, steps: 2, from: 0.5 })
+  })
+
+  test('is copied and frozen, each property read once', () => {
+    const inner = { schedule: 'warmup', value: 1, steps: 2, from: null }
+    const given = { schedule: 'warmup', value: inner, steps: 4, from: null } as Warmup
+    const rule = adam({ lr: given })
+    inner.value = NaN
+    expect(rule.lr).toEqual({ ...given, value: { ...inner, value: 1 } })
+    expect(Object.isFrozen(rule.lr) && Object.isFrozen((rule.lr as Warmup).value)).toBe(true)
+    const twice = Object.assign(fickle('value'), { schedule: 'warmup', steps: 1, from: null })
+    expect(adam({ lr: twice as Warmup }).lr).toEqual({ schedule: 'warmup', value: 0.5, steps: 1, from: null })
+  })
+
+  test('is refused where it is nested too deep, and where it holds itself', () => {
+    const nested = (depth: number) => {
+      let value: Scheduled = 1
+      for (let i = 0; i < depth; i++) value = { schedule: 'warmup', value, steps: 1, from: null }
+      return value
+    }
+    expect(() => adam({ lr: nested(100) })).not.toThrow()
+    expect(() => adam({ lr: nested(1e5) })).toThrow(OptionError)
+    expect(() => warmup(nested(1e5), { steps: 1 })).toThrow('nested up to 100 deep')
+    const circle = { schedule: 'warmup', value: 1, steps: 1, from: null } as { value: Scheduled }
+    circle.value = circle as Warmup
+    expect(() => adam({ lr: circle as Warmup })).toThrow(OptionError)
+  })
+
+  test('is refused where a number in it is out of the option’s range', () => {
+    expect(() => adam({ lr: warmup(1, { steps: 2, from: -1 }) })).toThrow(
+      'adam: lr: expected a finite number ≥ 0, a schedule or a function, got an object',
+    )
+    expect(() => adam({ beta1: warmup(0.9, { steps: 2 }) as never })).toThrow(
+      'adam: beta1: expected a number in',
+    )
+  })
+
+  test('gives the same values as its definition, and says from when on they stay', () => {
+    const schedule = scheduleFor(
+      adam({ lr: warmup(0.3, { steps: 7 }), weightDecay: warmup(2, { steps: 3, from: 1 }) }),
+    )
+    expect(schedule.constantFrom).toBe(6)
+    for (let t = 0; t < 9; t++) {
+      const { lr, weightDecay, beta1 } = schedule.at(t)
+      expect(lr).toBe(t < 6 ? 0.3 * ((t + 1) / 7) : 0.3)
+      expect(weightDecay).toBe(t < 3 ? 1 + t / 3 : 2)
+      expect(beta1).toBe(0.9)
+    }
+    expect(constantFrom(warmup((t) => t, { steps: 3 }))).toBe(Infinity)
+    expect(scheduleFor(sgd({ lr: (t) => t })).constantFrom).toBe(Infinity)
+    expect(scheduleOf(definitions.adam as never, resolve(adam()).rule)).toBe(null)
+  })
+
+  test('that is out of range at an update is an error, and changes no value', () => {
+    const schedule = scheduleFor(
+      adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
+    )
+    const values = schedule.at(2)
+    expect(() => schedule.at(3)).toThrow('adam: weightDecay at t = 3: expected a finite number ≥ 0, got NaN')
+    expect([values.lr, values.weightDecay]).toEqual([3, 2])
+    expect(() => scheduleFor(radam({ lr: () => -1 })).at(3)).toThrow(
+      'radam: lr at t = 3: expected a finite number ≥ 0, got -1',
+    )
+  })
+
+  test('whose function asks for another update is complete', () => {
+    let inside = false
+    const schedule = scheduleFor(
+      adam({
+        lr: (t) => t,
+        weightDecay: (t) => {
+          if (!inside) {
+            inside = true
+            schedule.at(100)
+            inside = false
+          }
+          return t
+        },
+      }),
+    )
+    const { lr, weightDecay } = schedule.at(5)
+    expect([lr, weightDecay]).toEqual([5, 5])
+  })
+})

@@ -1,0 +1,80 @@
+/** What TypeScript must accept, and refuse, of rules, their options and the names of their state. */
+
+import {
+  type Adam,
+  adam,
+  adamw,
+  delayedStart,
+  type gradientDescent,
+  nesterov,
+  type Rule,
+  type SimpleRule,
+  sgd,
+  warmup,
+} from '../../dist/index.js'
+import * as kernels from '../../dist/manifest.js'
+import type { LoopOf } from '../../dist/rules/kernel.js'
+import type { DelayedStart, OptionsOf, StateOf } from '../../dist/rules/rule.js'
+
+const rules = { adam: adam({ lr: 1e-3 }), adamw: adamw(), sgd: sgd(), nesterov: nesterov() }
+const delayed = delayedStart(3, adamw({ weightDecay: (t) => t }))
+type Rules = typeof rules
+type State<R> = StateOf<R, Float32Array>
+
+const array = Float32Array.of(1)
+export const beta1: number = rules.adam.beta1
+export const moments: State<Rules['adam']> = { m: array, v: array }
+export const largest: State<typeof delayed> = { m: array, v: array, largest: array }
+export const none: State<Rules['sgd']> = {}
+export const nothing: State<ReturnType<typeof gradientDescent>> = undefined
+export const options: OptionsOf<Rule> = { lr: 1 }
+export const wrapped: OptionsOf<typeof delayed> = { weightDecay: 1, amsgrad: undefined as never }
+export const simple: SimpleRule = rules.adam
+export const anyDelayed: Rule = delayedStart(3, simple)
+export const unnamed: DelayedStart = delayed
+export const literal: Adam = {
+  ...{ name: 'adam', lr: warmup(1, { steps: 3 }), beta1: 0, beta2: 0, eps: 0, weightDecay: 0 },
+  ...{ amsgrad: false, maximize: false },
+}
+export const loop: LoopOf<typeof kernels.AmsGrad> = (theta, _, { largest }, { decay }, from) => {
+  theta[from] = largest[from] * decay
+}
+export const states = (sgd: State<Rules['sgd']>, nesterov: State<Rules['nesterov']>, any: State<Rule>) => {
+  const b: Float32Array | undefined = sgd.b
+  const v: Float32Array = nesterov.v
+  const point: Float32Array | undefined = nesterov.point
+  // @ts-expect-error it need not be there
+  const always: Float32Array = sgd.b
+  // @ts-expect-error SGD has no v
+  sgd.v
+  // @ts-expect-error nobody knows of which rule
+  any.v
+  return [b, v, point, always]
+}
+
+export const refused = (row: Float64Array) => {
+  row[kernels.Adam.row.eps] = 1
+  // @ts-expect-error no such coefficient
+  row[kernels.Adam.row.c3] = 1
+  // @ts-expect-error no such array of state
+  const stateless: LoopOf<typeof kernels.Adam> = (_theta, _g, { largest }) => largest
+  // @ts-expect-error no such coefficient
+  const careless: LoopOf<typeof kernels.Adam> = (_theta, _g, _state, { mu }) => mu
+  // @ts-expect-error not a number
+  adam({ lr: '1' })
+  // @ts-expect-error no such option
+  adam({ momentum: 1 })
+  // @ts-expect-error the name is no option
+  adam({ name: 'adam' })
+  // @ts-expect-error betas cannot be scheduled
+  adam({ beta1: warmup(0.9, { steps: 1 }) })
+  // @ts-expect-error no such form
+  nesterov({ form: 'torch' })
+  // @ts-expect-error delayed twice
+  delayedStart(1, delayed)
+  // @ts-expect-error no rule has it
+  const unknown: OptionsOf<Rule> = { learningRate: 1 }
+  // @ts-expect-error descriptions are frozen
+  rules.adam.lr = 1
+  return [unknown, stateless, careless]
+}
