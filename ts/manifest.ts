@@ -148,3 +148,10 @@ export const RAdam = {
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
 } as const
+export const SignSgd = {
+  number: 14,
+  name: 'SignSgd',
+  state: [],
+  row: { lr: 4 },
+  tensor: [],
+} as const

@@ -10,10 +10,12 @@ import { type RAdam, definition as radam } from './radam.js'
 import { type RmsProp, definition as rmsprop } from './rmsprop.js'
 import type { DelayedStart } from './rule.js'
 import { type Sgd, definition as sgd } from './sgd.js'
+import { type SignSgd, definition as signSgd } from './sign-sgd.js'
 
 /** Every rule that is not a wrapper of another. */
 export type SimpleRule =
   | GradientDescent
+  | SignSgd
   | Momentum
   | Nesterov
   | Sgd
@@ -29,6 +31,7 @@ export type Rule = SimpleRule | DelayedStart<SimpleRule>
 /** All definitions, in order of growing complexity. */
 export const definitions = {
   gradientDescent,
+  signSgd,
   momentum,
   nesterov,
   sgd,

@@ -1,0 +1,38 @@
+import * as kernels from '../manifest.js'
+import { define } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** u = η·sign(g), where zeros and NaN are their own sign. */
+export const SignSgdLoop = twice<typeof kernels.SignSgd>((f) => (theta, g, _, { decay, lr }, from, to) => {
+  for (let i = from; i < to; i++) {
+    const sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : g[i]
+    theta[i] = f(f(theta[i] * decay) - f(lr * sign))
+  }
+})
+
+export const definition = define('signSgd', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(kernels.SignSgd, SignSgdLoop)],
+  stages: () => [kernels.SignSgd],
+  coefficients({ lr }, row) {
+    row[kernels.SignSgd.row.lr] = lr
+  },
+})
+
+/** The description of signSGD; see {@link signSgd}. */
+export interface SignSgd extends RuleOf<typeof definition> {}
+
+/**
+ * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). Where the
+ * gradient is 0 the parameter stays.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const signSgd = rule<SignSgd>(definition)
