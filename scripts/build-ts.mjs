@@ -22,13 +22,16 @@ for (const file of readdirSync('dist/rules')) {
 /** The same source, in which each `= twice(loop)` has become `= twice(loop, loop)`. */
 function withLoopsTwice(source) {
   const [head, ...calls] = source.split('= twice(')
-  return [head, ...calls.map((rest) => {
-    let depth = 1
-    let end = 0
-    for (; depth > 0; end++) depth += { '(': 1, ')': -1 }[rest[end]] ?? 0
-    const loop = rest.slice(0, end - 1)
-    return `${loop}, ${loop}${rest.slice(end - 1)}`
-  })].join('= twice(')
+  return [
+    head,
+    ...calls.map((rest) => {
+      let depth = 1
+      let end = 0
+      for (; depth > 0; end++) depth += { '(': 1, ')': -1 }[rest[end]] ?? 0
+      const loop = rest.slice(0, end - 1)
+      return `${loop}, ${loop}${rest.slice(end - 1)}`
+    }),
+  ].join('= twice(')
 }
 
 // In Node `import` and `require` get this one file, so that a program in which both happen has one

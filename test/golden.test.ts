@@ -139,9 +139,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
       }
       // Where it starts 1e-14 away, RMSProp's end is nearer to the minimum or farther by 4e-4.
-      const [ours, theirs] = [optimizer.point(), points[points.length - 1]].map((x) =>
-        distance(x, [1, 1]),
-      )
+      const [ours, theirs] = [optimizer.point(), points[points.length - 1]].map((x) => distance(x, [1, 1]))
       expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)
     }
   })

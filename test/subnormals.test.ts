@@ -93,6 +93,8 @@ describe.each(variants)('on $name', (variant) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state, params } = updated(variant, rule, dtype, PERIOD)
       for (const [name, moments] of Object.entries(before)) {
+        // It is no moment, and is written anew at each call.
+        if (name === 'point') continue
         expect(moments.some((x) => isSubnormal(x, dtype))).toBe(true)
         const expected = moments.map((x) => (isSubnormal(x, dtype) ? 0 : x))
         expect(firstDifference(expected, state[name]), name).toBe(-1)

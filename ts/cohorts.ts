@@ -187,6 +187,7 @@ export class Cohorts {
         cohort.segments = []
         cohort.tensors = []
         cohort.version = -1
+        cohort.flags = 0
         active.add(cohort)
       }
       const isNext = count > 0 && previous === i - 1 && cohort === cohortOf[previous]

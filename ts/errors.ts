@@ -1,4 +1,4 @@
-import type { FloatArray } from './rules/rule.js'
+import type { FloatArray } from './rules/kernel.js'
 import { lengthOf, typeOf } from './typed-arrays.js'
 
 /** Every error that antigrad throws on purpose. A call that throws one has changed nothing. */
@@ -45,12 +45,12 @@ export class EngineError extends AntigradError {
   }
 }
 
-/** The optimizer is in the middle of a `stepAsync`: wait for its promise. */
+/** The optimizer is in the middle of a step: wait for the promise of `stepAsync`. */
 export class BusyError extends AntigradError {
   override name = 'BusyError'
 
   constructor(call: string) {
-    super(`${call}: a stepAsync of this optimizer is under way; await its promise first`)
+    super(`${call}: a step of this optimizer is under way; await its promise first`)
   }
 }
 

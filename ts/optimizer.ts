@@ -248,28 +248,34 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   #begin(call: string, given: unknown): Present {
     this.#checkFree(call)
     let present = ALL
-    if (given !== undefined || this.#use.isScheduled) {
-      const found: unknown[] = given === undefined ? [] : new Array(this.#gradients.length).fill(undefined)
-      // Neither a getter nor a schedule may step, or change, what is being stepped.
-      this.#isBusy = true
-      try {
-        if (given !== undefined) read(this.#shape, given, found)
-        this.#use.evaluate(this.#updates)
-      } finally {
-        this.#isBusy = false
-      }
-      this.#arena.checkAttached()
+    // Neither a getter nor a schedule may step, or change, what is being stepped.
+    this.#isBusy = true
+    try {
       if (given !== undefined) {
-        check(found, this.#gradients, this.#names)
-        if (found.every((gradient) => gradient === undefined)) return NONE
-        present = found
+        present = this.#read(given)
+        if (present === NONE) return NONE
       }
+      if (this.#use.isScheduled) {
+        this.#use.evaluate(this.#updates)
+        // It may have run anything.
+        check(present, this.#gradients, this.#names)
+      }
+    } finally {
+      this.#isBusy = false
     }
+    this.#arena.checkAttached()
     const isAll = present === ALL || !present.includes(undefined)
     if (!isAll || !this.#cohorts.isComplete) {
       this.#cohorts.layOut((tensor) => isAll || present[tensor] !== undefined)
     }
     return present
+  }
+
+  #read(given: unknown): Present {
+    const found: unknown[] = new Array(this.#gradients.length).fill(undefined)
+    read(this.#shape, given, found)
+    check(found, this.#gradients, this.#names)
+    return found.every((gradient) => gradient === undefined) ? NONE : found
   }
 
   /**

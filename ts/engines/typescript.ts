@@ -37,7 +37,12 @@ export const typescript: Engine = {
     const firstSegment = words.length - lengths.length * layout.SEGMENT
 
     const jobOf = (stage: number, at: number): Job | undefined => {
-      const kernels = [words[at + 6] & 0xffff, words[at + 6] >>> 16, words[at + 7] & 0xffff, words[at + 7] >>> 16]
+      const kernels = [
+        words[at + 6] & 0xffff,
+        words[at + 6] >>> 16,
+        words[at + 7] & 0xffff,
+        words[at + 7] >>> 16,
+      ]
       const number = stage === layout.NORM ? squares.number : kernels[stage]
       if (number === 0) return undefined
       const array = stage === layout.NORM ? layout.SQUARES : words[at + 2]
@@ -83,7 +88,12 @@ export const typescript: Engine = {
     }
 
     /** Calls `visit` for each segment that lies in the range and has the stage. */
-    const each = (stage: number, from: number, to: number, visit: (job: Job, at: number, from: number, to: number) => void) => {
+    const each = (
+      stage: number,
+      from: number,
+      to: number,
+      visit: (job: Job, at: number, from: number, to: number) => void,
+    ) => {
       const count = Math.min(words[4], lengths.length)
       for (let segment = 0; segment < count; segment++) {
         const at = firstSegment + segment * layout.SEGMENT

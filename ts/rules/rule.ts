@@ -5,8 +5,6 @@ import type { Definition } from './define.js'
 import type { Kernel } from './kernel.js'
 import { accept, type ValuesOf } from './options.js'
 
-export type { FloatArray } from './kernel.js'
-
 /** Not there at run time: what a rule's type knows of its state. */
 declare const state: unique symbol
 
