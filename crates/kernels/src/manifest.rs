@@ -49,29 +49,52 @@ pub fn typescript() -> String {
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
     text += "\n// The kernels: number, names of the state's arrays, of the coefficients with their places, and\n\
              // of what there is by tensor.\n";
-    rules::for_each_kernel!(describe!(text));
+    let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    for Description { name, number, state, row, tensor, .. } in kernels().iter().filter(|k| k.is_shipped) {
+        let _ = write!(
+            text,
+            "\nexport const {name} = {{\n  number: {number},\n  name: '{name}',\n  state: [{}],\n  \
+             row: {},\n  tensor: [{}],\n}} as const\n",
+            list(state),
+            positions(row, PIPELINE.len()),
+            list(tensor),
+        );
+    }
     text
 }
 
-macro_rules! describe {
-    (($text:ident) $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {
-        let mut numbers = 2..;
-        $($(#[$cfg])*
-        kernel::<rules::$module::$kernel>(&mut $text, stringify!($kernel), numbers.next().unwrap_or(0));)*
-    };
+/// A kernel's number and names.
+pub struct Description {
+    pub name: &'static str,
+    pub number: u16,
+    pub state: &'static [&'static str],
+    /// Its coefficients, behind the pipeline's.
+    pub row: &'static [&'static str],
+    pub tensor: &'static [&'static str],
+    /// Whether every build has it, and not only one with some feature.
+    pub is_shipped: bool,
 }
-use describe;
 
-fn kernel<K: Kernel>(text: &mut String, name: &str, number: usize) {
-    let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    let _ = write!(
-        text,
-        "\nexport const {name} = {{\n  number: {number},\n  name: '{name}',\n  state: [{}],\n  row: {},\n  \
-         tensor: [{}],\n}} as const\n",
-        list(K::State::NAMES),
-        positions(K::Row::NAMES, PIPELINE.len()),
-        list(K::Tensor::NAMES),
-    );
+/// All kernels of this build, in the order of their numbers.
+pub fn kernels() -> Vec<Description> {
+    rules::for_each_kernel!(descriptions!())
+}
+
+macro_rules! descriptions {
+    (() $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {{
+        let mut numbers = 2..;
+        vec![$($(#[$cfg])* Description {
+            number: numbers.next().unwrap_or(0),
+            is_shipped: <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
+            ..describe::<rules::$module::$kernel>(stringify!($kernel))
+        }),*]
+    }};
+}
+use descriptions;
+
+fn describe<K: Kernel>(name: &'static str) -> Description {
+    let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
+    Description { name, number: 0, state, row, tensor, is_shipped: false }
 }
 
 /// Names with their places, the first of which is `first`.

@@ -47,13 +47,12 @@ impl Arena {
     pub unsafe fn run(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
         // SAFETY: passed on.
         unsafe {
-            self.run_range(stage, 0, self.length(), lent, scratch)?;
-            self.gather(stage)
+            if self.run_range(stage, 0, self.length(), lent, scratch)? { self.gather(stage) } else { Ok(()) }
         }
     }
 
     /// Runs a stage over the elements from `from` to `to` of the plane, both of which must be multiples
-    /// of [`crate::BLOCK`], or the plane's end. Sums by tensor are not there before [`Self::gather`].
+    /// of [`crate::BLOCK`], or the plane's end. Says whether sums by tensor are wanted, which [`Self::gather`] makes.
     ///
     /// # Safety
     /// As for `run`, but other threads may run the same stage on ranges that do not overlap.
@@ -64,14 +63,16 @@ impl Arena {
         to: usize,
         lent: Lent,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let mut tensor = None;
+        let mut sums = false;
         for number in self.tables.segment_from(from)?..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             if segment.offset >= to {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
+            sums |= !job.entry.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
@@ -84,7 +85,7 @@ impl Arena {
                 }
             }
         }
-        Ok(())
+        Ok(sums)
     }
 
     /// What the stage does to the segment; None if nothing.
@@ -166,7 +167,7 @@ impl Arena {
                 }
                 if job.holds {
                     let held = scratch.parameters();
-                    let padded = count.next_multiple_of(LINE / self.size());
+                    let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
                 }

@@ -178,8 +178,9 @@ impl Arena {
             return Ok(());
         };
         // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
-        let rest = length % (LINE / self.size());
-        let whole = length - rest;
+        let whole =
+            if length == self.padded(length) { length } else { self.padded(length) - LINE / self.size() };
+        let rest = length - whole;
         let mut line = [0_u64; LINE / 8];
         let line = line.as_mut_ptr().cast::<u8>();
         // SAFETY: passed on; what is copied is shorter than a line.

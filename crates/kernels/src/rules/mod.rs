@@ -21,6 +21,7 @@ macro_rules! for_each_kernel {
             adam::Adam,
             adam::AmsGrad,
             radam::RAdam,
+            sign_sgd::SignSgd,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -36,5 +37,6 @@ pub(crate) mod nesterov;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
 pub(crate) mod sgd;
+pub(crate) mod sign_sgd;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;
