@@ -155,8 +155,14 @@ impl Tables {
         let rows = header.row_length as u64 * 8;
         let end = (HEADER * 4) as u64 + wide(header.arrays, ARRAY) + wide(header.tensors, TENSOR + SEGMENT);
         let end = end.saturating_add((header.rows as u64).saturating_mul(rows));
-        let fits = end <= bytes as u64 && header.segments <= header.tensors;
-        if fits { Ok(Self { base, header }) } else { Err(Fault("its tables do not fit")) }
+        if end > bytes as u64 || header.segments > header.tensors {
+            return Err(Fault("its tables do not fit"));
+        }
+        // No sum or product of smaller counts overflows, not even in 32 bits.
+        if header.length as u64 * header.size as u64 > bytes as u64 || header.blocks > bytes / LINE {
+            return Err(Fault("its arrays do not fit"));
+        }
+        Ok(Self { base, header })
     }
 
     fn first_row(&self) -> usize {
@@ -171,6 +177,7 @@ impl Tables {
         std::array::from_fn(|k| unsafe { &*self.base.cast::<AtomicU32>().add(at + k) }.load(Relaxed))
     }
 
+    #[inline(always)]
     pub fn array(&self, number: usize) -> Result<Array, Fault> {
         if number >= self.header.arrays {
             return Err(Fault("there is no such array"));
@@ -190,9 +197,13 @@ impl Tables {
         let [offset, length, block, _] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let tensor = Tensor { offset: offset as usize, length: length as usize, block: block as usize };
         self.check(tensor.offset, tensor.length)?;
+        if tensor.block > self.header.blocks {
+            return Err(Fault("a tensor has too many blocks"));
+        }
         Ok(tensor)
     }
 
+    #[inline(always)]
     pub fn segment(&self, number: usize) -> Result<Segment, Fault> {
         if number >= self.header.segments {
             return Err(Fault("there is no such segment"));
@@ -212,6 +223,7 @@ impl Tables {
     }
 
     /// Row `number`, of which at least `count` numbers are there.
+    #[inline(always)]
     pub fn row(&self, number: usize, count: usize) -> Result<Numbers, Fault> {
         let Header { rows, row_length, .. } = self.header;
         if number >= rows || count > row_length {
@@ -227,6 +239,7 @@ impl Tables {
     }
 
     /// A stretch must start on a line and end within the plane.
+    #[inline(always)]
     fn check(&self, offset: usize, length: usize) -> Result<(), Fault> {
         let fits = offset <= self.header.length && length <= self.header.length - offset;
         if !fits || !(offset * self.header.size).is_multiple_of(LINE) {
@@ -243,6 +256,7 @@ impl Tables {
     }
 
     /// The first segment that ends behind the element at `at`; so are segments.
+    #[inline(always)]
     pub fn segment_from(&self, at: usize) -> Result<usize, Fault> {
         if at == 0 {
             return Ok(0);
