@@ -25,6 +25,7 @@ impl Arena {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used, and
     /// the instruction set available. JavaScript may write to the bytes meanwhile: what becomes of them
     /// is then unspecified, but nothing outside of them is touched.
+    #[inline(always)]
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
         // SAFETY: passed on.
         let tables = unsafe { Tables::new(base, bytes, manifest::HASH) }?;
@@ -72,42 +73,41 @@ impl Arena {
     /// Where the elements from `start` on are in each array of the job, which must have them up to `end`.
     #[inline(always)]
     pub(crate) fn streams(&self, job: &Job, start: usize, end: usize) -> Result<Streams, Fault> {
-        let g = self.elements(GRADIENTS, start, end)?;
-        let mut streams = Streams {
-            theta: self.elements(PARAMETERS, start, end)?,
-            g,
-            direction: g,
-            state: [std::ptr::null_mut(); MAX_STATE],
-        };
-        for (k, state) in streams.state.iter_mut().enumerate().take(job.entry.state) {
-            *state = self.elements(job.array + k, start, end)?;
+        let g = self.elements(GRADIENTS, start, end);
+        let theta = self.elements(PARAMETERS, start, end);
+        let mut streams = Streams { theta, g, direction: g, state: [std::ptr::null_mut(); MAX_STATE] };
+        let mut missing = theta.is_null() | g.is_null();
+        for (k, state) in streams.state[..job.entry.state].iter_mut().enumerate() {
+            *state = self.elements(job.array + k, start, end);
+            missing |= state.is_null();
         }
-        Ok(streams)
+        if missing { Err(Fault("an array does not have these elements")) } else { Ok(streams) }
     }
 
-    /// Where the element at `start` of an array is that has all up to `end`, rounded up to a line.
+    /// Where the element at `start` of an array is that has all up to `end`, rounded up to a line; null if
+    /// it has not.
     #[inline(always)]
-    fn elements(&self, number: usize, start: usize, end: usize) -> Result<*mut u8, Fault> {
-        let array = self.tables.array(number)?;
+    fn elements(&self, number: usize, start: usize, end: usize) -> *mut u8 {
+        let Ok(array) = self.tables.array(number) else { return std::ptr::null_mut() };
         let padded = self.padded(end);
         let is_there = array.extent == Extent::Elements as u32
             && start >= array.first
             && padded >= array.first
-            && padded - array.first <= array.length;
+            && padded - array.first <= array.length
+            && self.is_inside(&array, self.size());
         if !is_there {
-            return Err(Fault("an array does not have these elements"));
+            return std::ptr::null_mut();
         }
-        let at = self.place(&array, self.size())?;
-        Ok(at.wrapping_add((start - array.first) * self.size()))
+        self.base.wrapping_add(array.position * LINE + (start - array.first) * self.size())
     }
 
     /// An array of `count` float64 of that extent.
     pub(crate) fn whole(&self, number: usize, extent: Extent, count: usize) -> Result<Numbers, Fault> {
         let array = self.tables.array(number)?;
-        if array.extent != extent as u32 || array.length < count {
+        if array.extent != extent as u32 || array.length < count || !self.is_inside(&array, 8) {
             return Err(Fault("an array is too short"));
         }
-        Ok(Tables::numbers(self.place(&array, 8)?))
+        Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))
     }
 
     /// The values by tensor of that number.
@@ -115,13 +115,9 @@ impl Arena {
         self.whole(job.array + job.entry.state + field, Extent::Tensors, self.tables.header.tensors)
     }
 
-    /// Where an array begins, if all of it lies within the arena.
+    /// Whether all of an array lies within the arena. (64 bits hold these products.)
     #[inline(always)]
-    fn place(&self, array: &Array, size: usize) -> Result<*mut u8, Fault> {
-        let start = array.position as u64 * LINE as u64;
-        if start + array.length as u64 * size as u64 > self.bytes as u64 {
-            return Err(Fault("an array does not fit"));
-        }
-        Ok(self.base.wrapping_add(start as usize))
+    fn is_inside(&self, array: &Array, size: usize) -> bool {
+        array.position as u64 * LINE as u64 + array.length as u64 * size as u64 <= self.bytes as u64
     }
 }

@@ -122,9 +122,11 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     let decay = coefficient(DECAY);
     let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
     let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
+    // By value: what lies in memory would be loaded again after each store.
+    let streams = *streams;
     let lanes = |at: usize| {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe { lanes::<V, K>(streams, &row, &tensor, decay, at) }
+        unsafe { lanes::<V, K>(&streams, &row, &tensor, decay, at) }
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();

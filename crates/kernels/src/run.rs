@@ -7,6 +7,7 @@ use crate::arena::Arena;
 use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
 use crate::pipeline::{BLOCK, Preparation, Scratch};
+use crate::sums;
 use crate::table::*;
 
 /// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
@@ -44,6 +45,7 @@ impl Arena {
     ///
     /// # Safety
     /// Nothing else may run on this arena meanwhile; what is lent must be readable by its tensor's length.
+    #[inline(always)]
     pub unsafe fn run(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
         // SAFETY: passed on.
         unsafe {
@@ -56,6 +58,7 @@ impl Arena {
     ///
     /// # Safety
     /// As for `run`, but other threads may run the same stage on ranges that do not overlap.
+    #[inline(always)]
     pub unsafe fn run_range(
         &self,
         stage: usize,
@@ -64,6 +67,9 @@ impl Arena {
         lent: Lent,
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
+        if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
+            return Err(Fault("a range does not begin or end with a block"));
+        }
         let mut tensor = None;
         let mut sums = false;
         for number in self.tables.segment_from(from)?..self.tables.header.segments {

@@ -12,6 +12,9 @@ pub const LINE: usize = 64;
 /// Stages of a step, and behind them the pass that writes the point where a gradient is wanted.
 pub const STAGES: usize = 4;
 
+/// No row is longer.
+const MOST_COEFFICIENTS: usize = 1 << 16;
+
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
@@ -126,6 +129,7 @@ impl Tables {
     ///
     /// # Safety
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
+    #[inline(always)]
     pub unsafe fn new(base: *const u8, bytes: usize, layout: u32) -> Result<Self, Fault> {
         if !base.cast::<u64>().is_aligned() || bytes < HEADER * 4 {
             return Err(Fault("it is too short, or not aligned"));
@@ -150,12 +154,14 @@ impl Tables {
         if header.size != 4 && header.size != 8 {
             return Err(Fault("the dtype is unknown"));
         }
-        // 64 bits hold any product of two of these numbers.
+        // 64 bits hold all of these products.
         let wide = |count: usize, words: usize| count as u64 * words as u64 * 4;
-        let rows = header.row_length as u64 * 8;
-        let end = (HEADER * 4) as u64 + wide(header.arrays, ARRAY) + wide(header.tensors, TENSOR + SEGMENT);
-        let end = end.saturating_add((header.rows as u64).saturating_mul(rows));
-        if end > bytes as u64 || header.segments > header.tensors {
+        let tables =
+            (HEADER * 4) as u64 + wide(header.arrays, ARRAY) + wide(header.tensors, TENSOR + SEGMENT);
+        let fits = header.row_length <= MOST_COEFFICIENTS
+            && header.segments <= header.tensors
+            && tables + wide(header.rows, header.row_length * 2) <= bytes as u64;
+        if !fits {
             return Err(Fault("its tables do not fit"));
         }
         // No sum or product of smaller counts overflows, not even in 32 bits.
