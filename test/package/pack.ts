@@ -8,7 +8,8 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { home } from '../children.js'
 
-const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+/** What programs here see of the environment. */
+export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
 type Json = any
