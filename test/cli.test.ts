@@ -11,11 +11,11 @@ const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 
 /** Runs the command line, after some code of a test's own. */
-function antigrad(args: string[], { before = '', engine = '' } = {}) {
+function antigrad(args: string[], { before = '', engine = '', threads = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
     encoding: 'utf8',
-    env: { ...env, ANTIGRAD_ENGINE: engine },
+    env: { ...env, ANTIGRAD_ENGINE: engine, ANTIGRAD_THREADS: threads },
   })
   return { status, stdout, stderr }
 }
@@ -305,6 +305,15 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^wasm +available +simd128$/m)
     const { threads } = engines().native
     if (threads > 1) expect(stdout).toMatch(new RegExp(`^native +available +.*, ${threads} threads$`, 'm'))
+  })
+
+  test('runs under an environment in which no optimizer can be made, and says so', () => {
+    const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'fast', threads: 'many' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(
+      /^environment +ANTIGRAD_ENGINE=fast, ANTIGRAD_THREADS=many; .*ANTIGRAD_ENGINE: expected 'native' or .*, got "fast"; .*ANTIGRAD_THREADS: expected a whole number from 1 to 256, got "many"$/m,
+    )
+    expect(stdout).toContain('the same bits as TypeScript, in 21 rules × 2 dtypes')
   })
 
   test('says where bits differ, with status 1', () => {

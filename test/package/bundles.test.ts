@@ -35,21 +35,24 @@ const byRollup =
   }
 
 const byWebpack =
-  (module: boolean): Bundler =>
+  (options: webpack.Configuration = {}): Bundler =>
   (entry, path, filename) => {
-    const output: webpack.Configuration['output'] = module
-      ? { path, filename, module, chunkFormat: 'module', library: { type: 'module' } }
-      : { path, filename }
+    const output = { path, filename, ...options.output }
     return new Promise((resolve, reject) => {
-      webpack(
-        { mode: 'production', target: 'node20', entry, output, experiments: { outputModule: module } },
-        (error, stats) =>
-          error || stats?.hasErrors() || stats?.hasWarnings()
-            ? reject(error ?? new Error(stats?.toString()))
-            : resolve(stats),
+      webpack({ mode: 'production', target: 'node20', entry, ...options, output }, (error, stats) =>
+        error || stats?.hasErrors() || stats?.hasWarnings()
+          ? reject(error ?? new Error(stats?.toString()))
+          : resolve(stats),
       )
     })
   }
+
+/** By itself webpack puts the path on this machine in the place of `import.meta.url`. */
+const webpackModule: webpack.Configuration = {
+  output: { module: true, chunkFormat: 'module', library: { type: 'module' } },
+  module: { parser: { javascript: { importMeta: false } } },
+  experiments: { outputModule: true },
+}
 
 const byVite: Bundler = (entry, outDir, entryFileNames) =>
   vite({
@@ -76,7 +79,10 @@ const requireBanner = {
 /** From an ES module, but for the last two. */
 const bundlers: Record<string, [bundler: Bundler, name: string, entry?: string]> = {
   'esbuild to an ES module': [byEsbuild({ format: 'esm' }), 'app.mjs'],
-  'esbuild to an ES module that has require': [byEsbuild({ format: 'esm', banner: requireBanner }), 'app.mjs'],
+  'esbuild to an ES module that has require': [
+    byEsbuild({ format: 'esm', banner: requireBanner }),
+    'app.mjs',
+  ],
   'esbuild without the condition module': [
     byEsbuild({ format: 'esm', banner: requireBanner, conditions: ['other'] }),
     'app.mjs',
@@ -84,8 +90,8 @@ const bundlers: Record<string, [bundler: Bundler, name: string, entry?: string]>
   'esbuild to CommonJS': [byEsbuild({ format: 'cjs' }), 'app.cjs'],
   'Rollup to an ES module': [byRollup('es'), 'app.mjs'],
   'Rollup to CommonJS': [byRollup('cjs'), 'app.cjs'],
-  'webpack to an ES module': [byWebpack(true), 'app.mjs'],
-  'webpack to CommonJS': [byWebpack(false), 'app.cjs'],
+  'webpack to an ES module': [byWebpack(webpackModule), 'app.mjs'],
+  'webpack to CommonJS': [byWebpack(), 'app.cjs'],
   'Vite SSR': [byVite, 'app.mjs'],
   'ncc to an ES module': [byNcc, 'app.mjs'],
   'ncc to CommonJS': [byNcc, 'app.cjs', 'program.cjs'],
@@ -106,7 +112,10 @@ let addonName: string
 beforeAll(() => {
   source = project([release(tarballs)])
   writeFileSync(join(source, 'program.mjs'), `import { adam, engines, Optimizer } from 'antigrad'\n${body}`)
-  writeFileSync(join(source, 'program.cjs'), `const { adam, engines, Optimizer } = require('antigrad')\n${body}`)
+  writeFileSync(
+    join(source, 'program.cjs'),
+    `const { adam, engines, Optimizer } = require('antigrad')\n${body}`,
+  )
   const packages = readdirSync(join(source, 'node_modules'))
   addonPackage = packages.find((name) => name.startsWith('antigrad-')) as string
   addonFolder = join(source, 'node_modules', addonPackage)

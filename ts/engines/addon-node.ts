@@ -13,9 +13,12 @@ import type { Addon, Loaded } from './native.js'
 export function loadAddon(): Loaded {
   const reasons: string[] = []
   const none = (reason: string): Loaded => ({ addon: null, reasons: [...reasons, reason] })
-  // A bundler leaves the name that its format has; if neither, the program that was started is the bundle.
-  const here = typeof __filename === 'string' ? __filename : import.meta.url
-  const require = nodeModule.createRequire(here ?? process.argv[1] ?? process.execPath)
+  const { createRequire } = nodeModule
+  // This file or its bundle, by the name that its format has. What bundlers make of both may be no path at all.
+  const require =
+    found(() => createRequire(__filename)) ??
+    found(() => createRequire(import.meta.url)) ??
+    createRequire(process.argv[1] ?? process.execPath)
 
   /** Tries one file; null if that fails. */
   const load = (request: string, name: string): Addon | null => {
