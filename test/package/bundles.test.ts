@@ -1,6 +1,6 @@
 /** The package in bundles for Node, which run in folders where nothing else is, with the addon and without. */
 
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import commonjs from '@rollup/plugin-commonjs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
@@ -185,4 +185,56 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
     const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
     expect(result).toEqual({ engine: 'native', reasons: [] })
   })
+})
+
+/** The commands of docs/everywhere.md, for the platform that the tests run on. */
+const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
+const [, section] = /^## Bundles for Node\n(.*?)^## /ms.exec(text) as unknown as [string, string]
+const recipes = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands)
+
+test('there are recipes', () => {
+  expect(recipes.length).toBeGreaterThan(2)
+})
+
+test.each(recipes)('docs/everywhere.md: %s', (commands) => {
+  const folder = freshFolder()
+  const away = freshFolder()
+  try {
+    cpSync(join(source, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+    cpSync(join(source, 'program.mjs'), join(folder, 'app.js'))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const script = commands.replaceAll('linux-x64-gnu', addonPackage.replace('antigrad-', ''))
+    const path = `PATH=${join(home, 'node_modules/.bin')}:$PATH`
+    expect(run(folder, 'sh', '-ec', `${path}\n${script}`)).toMatchObject({ status: 0 })
+    cpSync(join(folder, 'dist'), away, { recursive: true })
+    const name = readdirSync(away).find((name) => name.startsWith('app.')) as string
+    expect(json(away, process.execPath, name)).toEqual({ engine: 'native', reasons: [] })
+  } finally {
+    for (const used of [folder, away]) remove(used)
+  }
+})
+
+test('a folder of NODE_PATH, as a layer of Lambda', async () => {
+  const make = (folder: string) =>
+    byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
+  const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })
+  expect(result).toEqual({ engine: 'native', reasons: [] })
+})
+
+test.each([
+  ['esbuild', byEsbuild({ format: 'cjs' })],
+  ['webpack', byWebpack()],
+])('%s: one copy for import and require', async (_, bundle) => {
+  writeFileSync(join(source, 'imports.mjs'), "export * from 'antigrad'")
+  writeFileSync(
+    join(source, 'both.cjs'),
+    `const required = require('antigrad')
+    const imported = require('./imports.mjs')
+    const names = Object.keys(required)
+    console.log(JSON.stringify({ names, same: names.filter((name) => required[name] === imported[name]) }))`,
+  )
+  const make = (folder: string) => bundle(join(source, 'both.cjs'), folder, 'app.cjs')
+  const { names, same } = await inApp(make, 'app.cjs')
+  expect(names).toContain('Optimizer')
+  expect(same).toEqual(names)
 })
