@@ -190,12 +190,15 @@ describe('without it', () => {
   const rest = ({ reasons }: { reasons: string[] }) => reasons.slice(1)
 
   test('absent', () => {
-    const folder = installed(undefined, '--omit=optional')
-    withoutNative(folder, /^antigrad-.* is not installed$/)
-    // Only of this C library: the other one's package would not help.
-    expect(report(folder).native.reasons.filter((reason: string) => /^antigrad-/.test(reason))).toHaveLength(
-      1,
-    )
+    withoutNative(installed(undefined, '--omit=optional'), /^antigrad-.* is not installed$/)
+  })
+
+  test("the reasons speak of this C library's package alone", () => {
+    const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
+    expect(reasons).toEqual([
+      expect.stringMatching(/^antigrad-.* is not installed$/),
+      expect.stringContaining('npm install --include=optional'),
+    ])
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])('%s of one in native/', (part) => {
