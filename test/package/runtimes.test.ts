@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
+import { functionDigests } from '../function-digests.js'
 import { digests, reference, variants } from '../support.js'
 import { addDigestScript, freshFolder, json, npm, project, release, remove } from './pack.js'
 
@@ -96,6 +97,7 @@ describe.each(chosen)('%s', (_, runtime) => {
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
     expect(report.digests).toEqual(expected)
+    expect(report.functions).toEqual(functionDigests())
   })
 
   test('the race runs', () => {
