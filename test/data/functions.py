@@ -83,6 +83,7 @@ pows = [
     *many(100, lambda: (abs(any_double()), of_any_size(-10, 2))),
     *((x, draw.uniform(-745, 709) / math.log(x)) for x in many(150, lambda: abs(any_double()))),
     *((x, draw.uniform(-745, 709) / math.log(x)) for x in many(100, lambda: 1 + of_any_size(-52, -1))),
+    *((x, draw.uniform(600, 709) / abs(math.log(x))) for x in many(100, lambda: draw.uniform(0.86, 1.74))),
     *((x, draw.uniform(-745, -708) / math.log(x)) for x in many(50, lambda: draw.uniform(0, 10))),
     *((-x, float(y)) for x, y in many(50, lambda: (draw.uniform(0, 10), draw.randrange(-60, 60)))),
     *((beta, float(t)) for beta in (0.9, 0.96, 0.99, 0.999) for t in (1, 2, 10, 100, 1000, 5000)),

@@ -13,8 +13,7 @@ export function exp(x: number): number {
 }
 
 /**
- * e^(x + tail) for |tail| ≪ 1: 2ᵏ·eʳ, where k·log 2 is taken away in two parts (Cody and Waite, 1980, chapter
- * 6).
+ * e^(x + tail) for |tail| ≪ 1: 2ᵏ·eʳ, where k·log 2 is taken away in two parts (Cody and Waite, 1980, ch. 6).
  */
 export function expOfSum(x: number, tail: number): number {
   // Beyond these the scaling gives ∞ and 0. A NaN passes.

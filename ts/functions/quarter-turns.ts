@@ -45,7 +45,7 @@ export function quarterTurns(x: number, r: Float64Array): number {
   return -turns
 }
 
-/** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, chapter 8). */
+/** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8). */
 function subtractTurns(x: number, r: Float64Array): number {
   const k = nearest(x * TWO_BY_PI)
   const first = x - k * PARTS[0]
