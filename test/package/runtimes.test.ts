@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
+import { functionDigests } from '../function-digests.js'
 import { digests, reference, variants } from '../support.js'
 import { addBothScript, addDigestScript, freshFolder, json, npm, project, release, remove } from './pack.js'
 
@@ -114,6 +115,7 @@ describe.each(chosen)('%s', (_, runtime) => {
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
     expect(report.digests).toEqual(expected)
+    expect(report.functions).toEqual(functionDigests())
   })
 
   test('require and import get the same classes', () => {
