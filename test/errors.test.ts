@@ -536,7 +536,7 @@ describe('minimize', () => {
   test('nothing is called before all arguments are checked', () => {
     let calls = 0
     const count = () => ++calls
-    const objective = { value: count, gradient: count }
+    const objective = { value: count, gradient: () => void count() }
     refusal(() => minimize(objective, [1], adam(), { maxIterations: -1 }), OptionError)
     refusal(() => minimize(objective, [1], { name: 'adam', lr: -1 } as Anything), OptionError)
     refusal(() => minimize(objective, [1], adam(), { engine: 'rust' as Anything }), OptionError)

@@ -272,7 +272,7 @@ describe('stopping', () => {
       calls++
     }
     const result = minimize(bowl(), x, gradientDescent(), { callback })
-    expect(result).toMatchObject({ reason: 'non-finite', iterations: 1 })
+    expect(result).toMatchObject({ reason: 'diverged', iterations: 1 })
     expect(calls).toBe(0)
   })
 
@@ -290,7 +290,7 @@ describe('one update at a time', () => {
   test.each([
     ['converged', adam({ lr: 0.1 }), {}],
     ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
-    ['non-finite', gradientDescent({ lr: 1 }), {}],
+    ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
   ] as const)('the points and the end of minimize: %s', (reason, rule, options) => {
     const visited: string[] = []
@@ -306,7 +306,7 @@ describe('one update at a time', () => {
     expect(minimization).toMatchObject({ iterations: 0, change: NaN, reason: null, value: 12.5 })
     const points: string[] = []
     while (minimization.step()) points.push(inBits(minimization.params))
-    if (reason !== 'non-finite') points.push(inBits(minimization.params))
+    if (reason !== 'diverged') points.push(inBits(minimization.params))
     expect(points).toEqual(visited)
     const { params, value, iterations, change, gradient, engine } = minimization
     expect(inBits({ x: params, value, iterations, reason, change, gradient, engine })).toBe(inBits(result))
