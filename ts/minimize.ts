@@ -1,5 +1,6 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
+import { centralDifferences, filling } from './gradients.js'
 import type { Objective } from './objectives/index.js'
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
 import { type Decay, isAtRest, largest } from './rest.js'
@@ -266,31 +267,6 @@ const PATIENCE = 100
 
 /** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
 const CHECKED = 32
-/** A NaN that no computation gives: two of these words in float64, one in float32. */
-const UNWRITTEN = 0x7ff8dead
-
-/** A gradient that throws an OptionError where it does not write all of `out`. */
-function filling(
-  gradient: Required<Objective>['gradient'],
-  out: FloatArray,
-): (x: FloatArray, out: FloatArray) => void {
-  const words = new Int32Array(out.buffer, out.byteOffset, out.byteLength / 4)
-  const size = words.length / out.length
-  return (x) => {
-    words.fill(UNWRITTEN)
-    const returned: unknown = gradient(x, out)
-    for (let i = 0; i < out.length; i++) {
-      if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
-      const instead =
-        typeof returned === 'object' && returned !== null ? ' and returned something instead' : ''
-      throw new OptionError(
-        'objective: gradient',
-        'all of out to be filled',
-        `a call that left out[${i}]${instead}`,
-      )
-    }
-  }
-}
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
 function moved(x: FloatArray, before: FloatArray): number {
@@ -314,25 +290,4 @@ function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): 
   }
   if (isFloat && dtype === undefined) return x
   return dtype === 'float32' ? Float32Array.from(x) : Float64Array.from(x)
-}
-
-/** ∛ε of float64, to which a central difference's errors are balanced; a constant, as engines differ in cbrt. */
-const STEP = 6.055454452393343e-6
-
-function centralDifferences(value: (x: ArrayLike<number>) => number, like: FloatArray) {
-  const point = new Float64Array(like.length)
-  return (x: ArrayLike<number>, out: { [i: number]: number }) => {
-    point.set(x)
-    for (let i = 0; i < point.length; i++) {
-      const center = point[i]
-      const step = STEP * Math.max(1, Math.abs(center))
-      point[i] = center + step
-      const above = value(point)
-      point[i] = center - step
-      const below = value(point)
-      point[i] = center
-      // What was really added: center ± step is rounded.
-      out[i] = (above - below) / (center + step - (center - step))
-    }
-  }
 }

@@ -1,8 +1,9 @@
 import { OptionError, TensorError } from '../errors.js'
 
 /**
- * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x. Neither
- * may keep or change x, which is the optimizer's own memory.
+ * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and
+ * returns nothing (`void` alone would let it return its array). Neither may keep or change x, which is
+ * the optimizer's own memory.
  */
 export interface Objective {
   value(x: ArrayLike<number>): number
