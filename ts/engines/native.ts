@@ -1,5 +1,6 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
+import { messageOf } from '../errors.js'
 import { HASH } from '../manifest.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
@@ -30,14 +31,19 @@ export interface Loaded {
 let loaded: Loaded | undefined
 
 function load(): Loaded {
-  if (loaded === undefined) {
-    loaded = loadAddon()
-    if (loaded.addon !== null && loaded.addon.hash?.() !== HASH) {
-      const reason = 'the addon is of another version: it was built from other kernels'
-      loaded = { addon: null, reasons: [...loaded.reasons, reason] }
-    }
-  }
+  loaded ??= loadUnlessItThrows()
   return loaded
+}
+
+/** A report of what is wrong must not be what goes wrong. */
+function loadUnlessItThrows(): Loaded {
+  try {
+    const { addon, reasons } = loadAddon()
+    if (addon === null || addon.hash?.() === HASH) return { addon, reasons }
+    return { addon: null, reasons: [...reasons, 'the addon is of another version: its kernels differ'] }
+  } catch (thrown) {
+    return { addon: null, reasons: [messageOf(thrown)] }
+  }
 }
 
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */

@@ -19,7 +19,9 @@ pub fn run(address: usize, bytes: usize, stage: usize) -> bool {
 #[wasm_bindgen]
 pub fn run_range(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
     // SAFETY: as above.
-    with(address, bytes, |arena| unsafe { arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH) })
+    with(address, bytes, |arena| unsafe {
+        arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH).map(|_| ())
+    })
 }
 
 /// Adds up the sums by tensor of a stage that ran by ranges.

@@ -82,7 +82,9 @@ impl Steps {
     pub fn run_range(&self, stage: usize, from: usize, to: usize) -> Result<()> {
         let arena = self.arena()?;
         // SAFETY: nothing else runs on the arena.
-        with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) }).map_err(reason)
+        with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) })
+            .map(|_| ())
+            .map_err(reason)
     }
 
     /// Adds up the sums of a stage that ran by ranges.

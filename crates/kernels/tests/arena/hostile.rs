@@ -1,0 +1,151 @@
+//! Tables that say anything: nothing outside of the arena is touched.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+use antigrad_kernels::layout::*;
+use antigrad_kernels::{Arena, BLOCK, Scratch};
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use crate::guarded::Guarded;
+use crate::memory::{Family, Memory, Segment, kernel, noise, sets};
+use crate::reference::{Job, PLAIN};
+
+const LENGTHS: [usize; 6] = [20, 0, BLOCK + 40, 5, 300, 64];
+
+/// Three segments: of one stage, of two (those of the trial rule, if it is there), and of all.
+fn memory(size: usize) -> Memory {
+    let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
+    let families = [
+        Family { lengths: &LENGTHS[..2], state: 2, by_tensor: 0 },
+        Family { lengths: &LENGTHS[2..4], state: 1, by_tensor: 3 },
+        Family { lengths: &LENGTHS[4..], state: 3, by_tensor: 0 },
+    ];
+    let job = Job { scale: 0.5, l2: 0.1, holds: true, flushes: true, zeroes: true, ..PLAIN };
+    let mut memory = Memory::new(size, &families, job.row().len());
+    memory.row(0, &job.row());
+    memory.row(1, &PLAIN.row());
+    let stages: [&[&str]; 3] = [&["Adam"], &two, &["AmsGrad", "RAdam", "GradientDescent", "Point"]];
+    for (number, names) in stages.into_iter().enumerate() {
+        let mut kernels = [0; STAGES];
+        names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
+        let (array, flags) = (memory.first_arrays[number], job.flags());
+        memory.segment(
+            number,
+            [2 * number, 2 * number + 1],
+            Segment { array, row: number % 2, flags, kernels },
+        );
+    }
+    memory.zeroes();
+    let mut next = noise(9);
+    for (tensor, i) in memory.elements(0..LENGTHS.len()) {
+        memory.set(GRADIENTS, tensor, i, next());
+    }
+    memory
+}
+
+/// Numbers that are likely to be taken for something.
+fn value() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        3 => 0_u32..40,
+        2 => (0_u32..200).prop_map(|x| x * 16),
+        2 => (0_u32..1200).prop_map(|x| x * 16 + 8),
+        1 => 17_000_u32..17_400,
+        1 => (0_u32..64).prop_map(|x| u32::MAX - x),
+        1 => (0_u32..32, 0_u32..3).prop_map(|(bit, x)| (1_u32 << bit).wrapping_add(x).wrapping_sub(1)),
+        1 => any::<u32>(),
+        1 => (any::<u16>(), 0_u32..20).prop_map(|(high, low)| u32::from(high) << 16 | low),
+    ]
+}
+
+/// What is written where: in the header half of the time.
+fn corruption() -> impl Strategy<Value = Vec<(usize, u32)>> {
+    let at = prop_oneof![1 => 1_usize..HEADER, 3 => 1_usize..400];
+    prop::collection::vec((at, value()), 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        rng_seed: RngSeed::Fixed(3),
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn corrupt_tables_lead_nowhere_outside_of_the_arena(
+        size in prop::sample::select(vec![4_usize, 8]),
+        writes in corruption(),
+        row in prop::option::weighted(0.1, any::<u32>()),
+    ) {
+        let mut memory = memory(size);
+        let tables = memory.tables();
+        for (at, value) in writes.iter().chain(row.map(|x| (tables - 3, x)).iter()) {
+            memory.set_word(at % tables, *value);
+        }
+        let gradients = LENGTHS.map(|n| Guarded::new(size, &vec![0.5; n]));
+        for set in sets() {
+            let mut memory = memory.clone();
+            let Ok(arena) = memory.arena(set) else { continue };
+            // As the addon does it: what is not its tensor's length is refused.
+            let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
+            let lent: Vec<*const u8> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
+            let length = arena.length();
+            for stage in (0..=NORM).chain([NORM + 1, usize::MAX]) {
+                // SAFETY: only this thread uses the arena, and what is lent has been checked.
+                unsafe {
+                    let mut scratch = Scratch::new();
+                    let _ = arena.run(stage, None, &mut scratch);
+                    let _ = arena.run_range(stage, BLOCK, length, None, &mut scratch);
+                    if takes {
+                        let _ = arena.run(stage, Some(&lent), &mut scratch);
+                    }
+                }
+            }
+            prop_assert!(memory.has_borders(), "{}", set.name());
+        }
+    }
+}
+
+#[test]
+fn tables_that_change_in_the_middle_lead_nowhere_either() {
+    for size in [4, 8] {
+        let mut memory = memory(size);
+        let clean = memory.clone();
+        let tables = memory.tables();
+        let (base, bytes) = memory.bytes();
+        let words = base as usize;
+        let done = AtomicBool::new(false);
+        let mut outcomes = [0; 2];
+        std::thread::scope(|scope| {
+            let (done, clean) = (&done, &clean);
+            scope.spawn(move || {
+                let mut next = noise(13);
+                let mut x = move || ((next() + 1.0) * f64::from(1 << 23)) as u32;
+                while !done.load(Relaxed) {
+                    // Not the hash and the dtype; each is put right soon, so that calls get far.
+                    let at = 2 + x() as usize % (tables - 2);
+                    // SAFETY: a word of the tables, which the kernels read as atomics as well.
+                    let word = unsafe { &*(words as *const AtomicU32).add(at) };
+                    let values = [x() % 64, x() << 8, u32::MAX - x() % 64, x() % 64 * 16];
+                    word.store(values[x() as usize % 4], Relaxed);
+                    (0..x() % 256).for_each(|_| std::hint::spin_loop());
+                    word.store(clean.word(at), Relaxed);
+                    (0..x() % 8192).for_each(|_| std::hint::spin_loop());
+                }
+            });
+            let stages = [NORM, 0, 1, 2, POINT];
+            for (round, set) in (0..500).flat_map(|round| sets().map(move |set| (round, set))) {
+                let stage = stages[round % stages.len()];
+                // SAFETY: the bytes are there as long as the thread that writes to the tables.
+                let run = unsafe {
+                    Arena::new(base, bytes, set).and_then(|arena| arena.run(stage, None, &mut Scratch::new()))
+                };
+                outcomes[usize::from(run.is_ok())] += 1;
+            }
+            done.store(true, Relaxed);
+        });
+        assert!(memory.has_borders(), "{size} bytes: {outcomes:?}");
+        assert!(outcomes.iter().all(|count| *count > 0), "{size} bytes: {outcomes:?}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Kernels on arenas that are made by hand.
+
+mod guarded;
+mod hostile;
+mod kernels;
+mod lent;
+mod manifest;
+mod memory;
+mod pipeline;
+mod ranges;
+mod reference;
+#[cfg(feature = "trial")]
+mod trial;

@@ -1,0 +1,275 @@
+//! An arena made by hand, with canaries before, between and behind its arrays.
+
+use antigrad_kernels::layout::*;
+use antigrad_kernels::manifest::{Description, HASH, kernels};
+use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Lent, Scratch};
+
+/// What lies where nothing may be written.
+const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
+/// Words of canaries before and behind the arena.
+const BORDER: usize = 64;
+/// Sums that a block has room for.
+pub const PARTS: usize = 4;
+
+/// Tensors that lie side by side, with arrays of their own.
+pub struct Family<'a> {
+    pub lengths: &'a [usize],
+    pub state: usize,
+    pub by_tensor: usize,
+}
+
+/// What is done to some tensors.
+#[derive(Clone, Copy)]
+pub struct Segment {
+    pub array: usize,
+    pub row: usize,
+    pub flags: u32,
+    pub kernels: [u16; STAGES],
+}
+
+#[derive(Clone)]
+struct Array {
+    extent: Extent,
+    byte: usize,
+    first: usize,
+    length: usize,
+}
+
+#[derive(Clone)]
+pub struct Memory {
+    words: Vec<u64>,
+    pub size: usize,
+    pub lengths: Vec<usize>,
+    pub offsets: Vec<usize>,
+    /// The first array of each family.
+    pub first_arrays: Vec<usize>,
+    arrays: Vec<Array>,
+    pub first_segment: usize,
+    first_row: usize,
+    row_length: usize,
+}
+
+impl Memory {
+    /// All zero, with as many rows as tensors, and without segments.
+    pub fn new(size: usize, families: &[Family], row_length: usize) -> Self {
+        let lengths: Vec<usize> = families.iter().flat_map(|family| family.lengths).copied().collect();
+        let padded = |lengths: &[usize]| lengths.iter().map(|n| n.next_multiple_of(LINE / size)).sum();
+        let length = padded(&lengths);
+        let offsets = (0..lengths.len()).map(|i| padded(&lengths[..i])).collect();
+        let blocks = |lengths: &[usize]| lengths.iter().map(|n| n.div_ceil(BLOCK)).sum::<usize>();
+        let count = lengths.len();
+        let mut plan = vec![
+            (Extent::Elements, 0, length),
+            (Extent::Elements, 0, length),
+            (Extent::Tensors, 0, count),
+            (Extent::Blocks, 0, blocks(&lengths) * PARTS),
+        ];
+        let (mut first_arrays, mut first) = (Vec::new(), 0);
+        for family in families {
+            first_arrays.push(plan.len());
+            plan.extend((0..family.state).map(|_| (Extent::Elements, first, padded(family.lengths))));
+            plan.extend((0..family.by_tensor).map(|_| (Extent::Tensors, 0, count)));
+            first += padded(family.lengths);
+        }
+        let first_segment = HEADER + plan.len() * ARRAY + count * TENSOR;
+        let first_row = first_segment + count * SEGMENT;
+        let mut end = (first_row + count * row_length * 2) * 4;
+        let mut arrays = Vec::new();
+        for (extent, first, length) in plan {
+            // A line apart at least.
+            let byte = (end + LINE).next_multiple_of(LINE);
+            end = byte + length * if extent == Extent::Elements { size } else { 8 };
+            arrays.push(Array { extent, byte, first, length });
+        }
+        let words = vec![CANARY; 2 * BORDER + end.next_multiple_of(LINE) / 8];
+        let mut memory = Self {
+            words,
+            size,
+            lengths,
+            offsets,
+            first_arrays,
+            arrays,
+            first_segment,
+            first_row,
+            row_length,
+        };
+        memory.words[BORDER..BORDER + (first_row + count * row_length * 2) / 2].fill(0);
+        let header = [
+            HASH as usize,
+            size,
+            memory.arrays.len(),
+            count,
+            0,
+            count,
+            row_length,
+            length,
+            0,
+            blocks(&memory.lengths),
+        ];
+        header.iter().enumerate().for_each(|(k, x)| memory.set_word(k, *x as u32));
+        for (number, Array { extent, byte, first, length }) in memory.arrays.clone().into_iter().enumerate() {
+            let entry = [extent as usize, byte / LINE, first, length];
+            (0..ARRAY).for_each(|k| memory.set_word(HEADER + number * ARRAY + k, entry[k] as u32));
+            let size = if extent == Extent::Elements { size } else { 8 };
+            memory.words[BORDER + byte / 8..BORDER + (byte + length * size) / 8].fill(0);
+        }
+        for number in 0..count {
+            let entry = [memory.offsets[number], memory.lengths[number], blocks(&memory.lengths[..number])];
+            let at = HEADER + memory.arrays.len() * ARRAY + number * TENSOR;
+            (0..3).for_each(|k| memory.set_word(at + k, entry[k] as u32));
+        }
+        memory
+    }
+
+    /// Words of the tables.
+    pub fn tables(&self) -> usize {
+        self.first_row + self.lengths.len() * self.row_length * 2
+    }
+
+    pub fn set_word(&mut self, at: usize, value: u32) {
+        let word = &mut self.words[BORDER + at / 2];
+        let shift = 32 * (at % 2);
+        *word = *word & !(0xFFFF_FFFF << shift) | u64::from(value) << shift;
+    }
+
+    pub fn word(&self, at: usize) -> u32 {
+        (self.words[BORDER + at / 2] >> (32 * (at % 2))) as u32
+    }
+
+    /// Makes segment `number` of the tensors from `first` to `last`.
+    pub fn segment(&mut self, number: usize, [first, last]: [usize; 2], segment: Segment) {
+        let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
+        let length = self.offsets[last] + self.lengths[last] - offset;
+        let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
+        let rest = [segment.flags, 0, k[0] | k[1] << 16, k[2] | k[3] << 16];
+        let at = self.first_segment + number * SEGMENT;
+        for (k, x) in entry.into_iter().chain(rest).enumerate() {
+            self.set_word(at + k, x);
+        }
+        self.set_word(4, number as u32 + 1);
+    }
+
+    pub fn zeroes(&mut self) {
+        self.set_word(8, 1);
+    }
+
+    pub fn row(&mut self, number: usize, row: &[f64]) {
+        let at = BORDER + self.first_row / 2 + number * self.row_length;
+        row.iter().enumerate().for_each(|(k, x)| self.words[at + k] = x.to_bits());
+    }
+
+    fn byte(&self, array: usize, tensor: usize, i: usize) -> usize {
+        let Array { byte, first, .. } = self.arrays[array];
+        BORDER * 8 + byte + (self.offsets[tensor] + i - first) * self.size
+    }
+
+    pub fn set(&mut self, array: usize, tensor: usize, i: usize, x: f64) {
+        let at = self.byte(array, tensor, i);
+        match self.size {
+            4 => self.set_word(at / 4 - BORDER * 2, (x as f32).to_bits()),
+            _ => self.words[at / 8] = x.to_bits(),
+        }
+    }
+
+    pub fn get(&self, array: usize, tensor: usize, i: usize) -> f64 {
+        let at = self.byte(array, tensor, i);
+        match self.size {
+            4 => f64::from(f32::from_bits(self.word(at / 4 - BORDER * 2))),
+            _ => f64::from_bits(self.words[at / 8]),
+        }
+    }
+
+    /// A number of an array that is not of elements.
+    pub fn number(&self, array: usize, k: usize) -> f64 {
+        f64::from_bits(self.words[BORDER + self.arrays[array].byte / 8 + k])
+    }
+
+    pub fn set_number(&mut self, array: usize, k: usize, x: f64) {
+        self.words[BORDER + self.arrays[array].byte / 8 + k] = x.to_bits();
+    }
+
+    /// The places of all elements of some tensors.
+    pub fn elements(&self, tensors: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+        tensors.flat_map(|tensor| (0..self.lengths[tensor]).map(move |i| (tensor, i))).collect()
+    }
+
+    /// All numbers of all tensors, as bits, with one pattern for all NaN; the sums by tensor too.
+    pub fn contents(&self) -> Vec<u64> {
+        let mut contents = Vec::new();
+        for (number, array) in self.arrays.iter().enumerate() {
+            for tensor in 0..self.lengths.len() {
+                let offset = self.offsets[tensor];
+                if array.extent == Extent::Tensors {
+                    contents.push(bits(self.number(number, tensor)));
+                } else if array.extent == Extent::Elements
+                    && (array.first..array.first + array.length).contains(&offset)
+                {
+                    contents.extend((0..self.lengths[tensor]).map(|i| bits(self.get(number, tensor, i))));
+                }
+            }
+        }
+        contents
+    }
+
+    /// The words that no kernel may write to: the tables, and what is not in an array.
+    pub fn outside(&self) -> Vec<u64> {
+        let mut words = self.words.clone();
+        for Array { extent, byte, length, .. } in &self.arrays {
+            let size = if *extent == Extent::Elements { self.size } else { 8 };
+            words[BORDER + byte / 8..BORDER + (byte + length * size) / 8].fill(0);
+        }
+        words
+    }
+
+    /// Whether nothing was written before and behind the arena.
+    pub fn has_borders(&self) -> bool {
+        let behind = &self.words[self.words.len() - BORDER..];
+        self.words[..BORDER].iter().chain(behind).all(|word| *word == CANARY)
+    }
+
+    /// The arena's bytes.
+    pub fn bytes(&mut self) -> (*mut u8, usize) {
+        let arena = &mut self.words[BORDER..];
+        (arena.as_mut_ptr().cast(), (arena.len() - BORDER) * 8)
+    }
+
+    pub fn arena(&mut self, set: InstructionSet) -> Result<Arena, Fault> {
+        let (base, bytes) = self.bytes();
+        // SAFETY: the words are there, aligned, and nothing else uses them during a call.
+        unsafe { Arena::new(base, bytes, set) }
+    }
+
+    pub fn run(&mut self, set: InstructionSet, stage: usize, lent: Lent) -> Result<(), Fault> {
+        // SAFETY: only this thread uses the arena; what tests lend is as long as its tensors.
+        unsafe { self.arena(set)?.run(stage, lent, &mut Scratch::new()) }
+    }
+}
+
+/// A number's bits; one pattern for all NaN.
+pub fn bits(x: f64) -> u64 {
+    if x.is_nan() { u64::MAX } else { x.to_bits() }
+}
+
+pub fn sets() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.iter().copied().filter(|set| set.is_available())
+}
+
+/// Both dtypes on every instruction set.
+pub fn places() -> impl Iterator<Item = (usize, InstructionSet)> {
+    [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set)))
+}
+
+pub fn kernel(name: &str) -> Description {
+    kernels().into_iter().find(|kernel| kernel.name == name).expect("a kernel's name")
+}
+
+/// Numbers of either dtype that look arbitrary: whole multiples of 2⁻²³ between −1 and 1.
+pub fn noise(seed: u32) -> impl FnMut() -> f64 {
+    let mut x = seed;
+    move || {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        f64::from(x >> 8) / f64::from(1 << 23) - 1.0
+    }
+}

@@ -1,0 +1,171 @@
+//! Every rule once more, for one element, as plainly as can be: in float64, rounded after each operation.
+
+use antigrad_kernels::manifest::Description;
+
+use crate::memory::{Family, Memory, Segment};
+use antigrad_kernels::layout::*;
+
+/// What is done to a segment, but for its kernel.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub scale: f64,
+    pub limit: f64,
+    pub l2: f64,
+    pub decay: f64,
+    pub holds: bool,
+    pub flushes: bool,
+    pub zeroes: bool,
+    /// The kernel's own coefficients.
+    pub own: [f64; 8],
+}
+
+pub const PLAIN: Job = Job {
+    scale: 1.0,
+    limit: f64::INFINITY,
+    l2: 0.0,
+    decay: 1.0,
+    holds: false,
+    flushes: false,
+    zeroes: false,
+    own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0],
+};
+
+impl Job {
+    pub fn flags(&self) -> u32 {
+        u32::from(self.holds) * HOLDS + u32::from(self.flushes) * FLUSHES
+    }
+
+    pub fn row(&self) -> Vec<f64> {
+        [&[self.scale, self.limit, self.l2, self.decay], &self.own[..]].concat()
+    }
+
+    /// An arena of one segment.
+    pub fn memory(&self, kernel: &Description, size: usize, lengths: &[usize]) -> Memory {
+        let family = Family { lengths, state: kernel.state.len(), by_tensor: 0 };
+        let row = self.row();
+        let mut memory = Memory::new(size, &[family], row.len());
+        memory.row(0, &row);
+        let array = memory.first_arrays[0];
+        let segment = Segment { array, row: 0, flags: self.flags(), kernels: [kernel.number, 0, 0, 0] };
+        memory.segment(0, [0, lengths.len() - 1], segment);
+        if self.zeroes {
+            memory.zeroes();
+        }
+        memory
+    }
+}
+
+pub fn round(size: usize) -> impl Fn(f64) -> f64 {
+    move |x| if size == 4 { f64::from(x as f32) } else { x }
+}
+
+/// The gradient as the rule sees it.
+pub fn prepared(f: &impl Fn(f64) -> f64, job: &Job, theta: f64, g: f64) -> f64 {
+    let (limit, l2) = (f(job.limit), f(job.l2));
+    let scaled = f(f(job.scale) * g);
+    let clamped = match scaled {
+        x if x < 0.0 - limit => 0.0 - limit,
+        x if x > limit => limit,
+        x => x,
+    };
+    if l2 == 0.0 { clamped } else { f(clamped + f(l2 * theta)) }
+}
+
+/// What becomes of a number of the state.
+pub fn settled(size: usize, job: &Job, x: f64) -> f64 {
+    let normal = if size == 4 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+    if job.flushes && x.abs() < normal && x != 0.0 { 0.0 } else { x }
+}
+
+/// One element's update: θ, g and the state before, which become those after.
+pub fn update(kernel: &Description, size: usize, job: &Job, theta: &mut f64, g: &mut f64, s: &mut [f64]) {
+    let f = round(size);
+    let next = rule(kernel, &f, job, *theta, prepared(&f, job, *theta, *g), s);
+    if !job.holds {
+        *theta = next;
+    }
+    s.iter_mut().for_each(|x| *x = settled(size, job, *x));
+    if job.zeroes {
+        *g = 0.0;
+    }
+}
+
+fn rule(kernel: &Description, f: &impl Fn(f64) -> f64, job: &Job, theta: f64, g: f64, s: &mut [f64]) -> f64 {
+    let c = |name: &str| {
+        let place = kernel.row.iter().position(|known| *known == name).expect("a coefficient");
+        f(job.own[place])
+    };
+    let down = |u: f64| f(f(theta * f(job.decay)) - u);
+    let mean = |old: f64, decay: &str, rest: &str, x: f64| f(f(c(decay) * old) + f(c(rest) * x));
+    let ratio = |x: f64, divisor: f64| if divisor == 0.0 { 0.0 } else { f(x / divisor) };
+    let root = |x: f64| f(x.sqrt());
+    match kernel.name {
+        "GradientDescent" => down(f(c("lr") * g)),
+        "SignSgd" => {
+            let sign = if g == 0.0 || g.is_nan() { g } else { g.signum() };
+            down(f(c("lr") * sign))
+        }
+        "Momentum" => {
+            s[0] = f(f(c("alpha") * s[0]) - f(c("lr") * g));
+            f(theta + s[0])
+        }
+        "Point" => {
+            s[1] = f(theta + f(c("alpha") * s[0]));
+            theta
+        }
+        "Nesterov" => {
+            let coasted = f(c("alpha") * s[0]);
+            s[0] = f(coasted - f(c("lr") * g));
+            f(f(theta - coasted) + f(c("ahead") * s[0]))
+        }
+        "SgdMomentum" => {
+            s[0] = mean(s[0], "mu", "undampened", g);
+            down(f(c("lr") * s[0]))
+        }
+        "SgdNesterov" => {
+            s[0] = mean(s[0], "mu", "undampened", g);
+            down(f(c("lr") * f(g + f(c("mu") * s[0]))))
+        }
+        "Adagrad" => {
+            s[0] = f(s[0] + f(g * g));
+            let sigma = f(root(f(c("c") * s[0])) + c("eps"));
+            down(f(c("lr") * ratio(g, sigma)))
+        }
+        "RmsProp" => {
+            s[0] = mean(s[0], "alpha", "rest", f(g * g));
+            down(f(c("lr") * ratio(g, f(root(s[0]) + c("eps")))))
+        }
+        "RmsPropMomentum" => {
+            s[0] = mean(s[0], "alpha", "rest", f(g * g));
+            s[1] = f(f(c("mu") * s[1]) + ratio(g, f(root(s[0]) + c("eps"))));
+            down(f(c("lr") * s[1]))
+        }
+        "Adam" | "AmsGrad" | "RAdam" => {
+            s[0] = mean(s[0], "beta1", "rest1", g);
+            s[1] = mean(s[1], "beta2", "rest2", f(g * g));
+            let mut v = s[1];
+            if kernel.name == "AmsGrad" {
+                s[2] = if s[2] > v { s[2] } else { v };
+                v = s[2];
+            }
+            let adapts = kernel.name != "RAdam" || c("unrectified") == 0.0;
+            let divisor = if adapts { f(f(root(v) * c("c2")) + c("eps")) } else { c("unrectified") };
+            down(ratio(f(c("c1") * s[0]), divisor))
+        }
+        name => panic!("{name} has no reference here yet"),
+    }
+}
+
+/// Σ x² in the order that `sums.rs` states, one element after the other.
+pub fn sum_of_squares(values: &[f64]) -> f64 {
+    let block = |block: &[f64]| {
+        let mut sums = [0.0; 16];
+        for (i, x) in block.iter().enumerate() {
+            sums[i % 16] += x * x;
+        }
+        let eight: [f64; 8] = std::array::from_fn(|i| sums[i] + sums[i + 8]);
+        let four: [f64; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    };
+    values.chunks(16384).map(block).fold(0.0, |total, sum| total + sum)
+}

@@ -1,0 +1,166 @@
+/**
+ * A rule of two stages that only tests have: sums by tensor, a scalar for each tensor in between, a second
+ * pass. crates/kernels/src/rules/trial.rs is its twin, and both have the bits of test/data/trial.json.
+ */
+
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { BLOCK } from '../dist/manifest.js'
+import { Optimizer } from '../dist/optimizer.js'
+import { define } from '../dist/rules/define.js'
+import { delayedStart } from '../dist/rules/delayed-start.js'
+import type { Rule } from '../dist/rules/index.js'
+import { type FloatArray, kernel, twice } from '../dist/rules/kernel.js'
+import { fraction, nonNegative, scheduled } from '../dist/rules/options.js'
+import { type RuleOf, rule } from '../dist/rules/rule.js'
+
+const row = { lr: 4, alpha: 5 } as const
+const tensor = ['parameters', 'direction', 'ratio'] as const
+const shared = { state: ['m'], row, tensor } as const
+// Numbers that no kernel has.
+const Measure = { ...shared, number: 900, name: 'Measure', sums: ['parameters', 'gradients'] } as const
+const Move = { ...shared, number: 901, name: 'Move' } as const
+
+/** m ← α·m + g and u = m, for the next stage. */
+const MeasureLoop = twice<typeof Measure>((f) => (_theta, g, { m }, { alpha }, from, to, _, direction) => {
+  for (let i = from; i < to; i++) {
+    m[i] = f(f(alpha * m[i]) + g[i])
+    direction[i] = m[i]
+  }
+})
+
+/** θ ← d·θ − (η·ratio)·u. */
+const MoveLoop = twice<typeof Move>((f) => (theta, u, _, { decay, lr }, from, to, { ratio }) => {
+  const rate = f(lr * ratio)
+  for (let i = from; i < to; i++) theta[i] = f(f(theta[i] * decay) - f(rate * u[i]))
+})
+
+const definition = define('trial', {
+  options: { lr: scheduled(nonNegative, 1), alpha: fraction(0.75), decay: nonNegative(0.875) },
+  kernels: [kernel(Measure, MeasureLoop), kernel(Move, MoveLoop)],
+  stages: () => [Measure, Move],
+  clock: { halved: 2 },
+  // ½, ½/2, ½/3, …: by a field of its own, which tensors of one cohort share.
+  advance(clock, _, next) {
+    next.halved = clock.t === 0 ? 2 : clock.halved + 2
+  },
+  coefficients({ alpha }, into) {
+    into[row.alpha] = alpha
+  },
+  corrections({ lr }, { t, halved }, into) {
+    expect(halved).toBe(2 * t)
+    into[row.lr] = (lr * 0.5) / t
+  },
+  between(_, { t }, { parameters, direction, ratio }, i, stage) {
+    expect([stage, t > 0]).toEqual([0, true])
+    ratio[i] = direction[i] === 0 ? 1 : Math.sqrt(parameters[i]) / Math.sqrt(direction[i])
+  },
+  decay: ({ decay }) => decay,
+})
+
+/** The optimizer's types know the rules that are shipped. */
+const trial = rule<RuleOf<typeof definition>>(definition) as unknown as (options?: object) => Rule
+
+const lengths = [3, 20_000, 0, 40, 2 * BLOCK, 1]
+const dtypes = { float32: Float32Array, float64: Float64Array }
+
+/** Whole multiples of 2⁻²³ between −1 and 1. */
+function noise(seed: number) {
+  let x = seed
+  return () => {
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    return (x >>> 8) / 2 ** 23 - 1
+  }
+}
+
+function data(dtype: keyof typeof dtypes) {
+  const next = noise(2_463_534_242)
+  const tensors = (): FloatArray[] => lengths.map((n) => new dtypes[dtype](n).map(next))
+  return { params: tensors(), gradients: [tensors(), tensors(), tensors()] }
+}
+
+/** A tensor's first bits, and FNV-1a of all of them. */
+function digest(values: FloatArray): string {
+  const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: size } = values
+  const view = new DataView(buffer, byteOffset, byteLength)
+  const hex = Array.from(values, (_, i) =>
+    size === 4
+      ? view
+          .getUint32(i * 4, true)
+          .toString(16)
+          .padStart(8, '0')
+      : view
+          .getBigUint64(i * 8, true)
+          .toString(16)
+          .padStart(16, '0'),
+  )
+  let hash = 0x811c9dc5
+  for (const digits of hex) {
+    for (let k = 0; k < digits.length; k++) hash = Math.imul(hash ^ digits.charCodeAt(k), 0x01000193)
+  }
+  return `${hex.slice(0, 3).join(' ')} … ${(hash >>> 0).toString(16).padStart(8, '0')}`
+}
+
+interface State {
+  readonly updates: number
+  readonly m: FloatArray
+}
+
+/** Three steps; at the second one tensor has no gradient, so that there are two cohorts at the third. */
+function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
+  const { params, gradients } = data(dtype)
+  const optimizer = new Optimizer(params, by, { engine: 'typescript', clip: { norm: 1 }, ...options })
+  const inPlace = optimizer.grads as unknown as readonly FloatArray[]
+  gradients.forEach((step, number) => {
+    if (number === 1) {
+      optimizer.step(step.map((gradient, i) => (i === 1 ? undefined : gradient)) as never)
+    } else if (number === 0) {
+      optimizer.step(step as never)
+    } else {
+      step.forEach((gradient, i) => {
+        inPlace[i].set(gradient)
+      })
+      optimizer.step()
+    }
+  })
+  const state = optimizer.state as unknown as readonly State[]
+  return { optimizer, params: optimizer.params as unknown as readonly FloatArray[], state, initial: params }
+}
+
+describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtype) => {
+  const expected = JSON.parse(readFileSync(new URL('data/trial.json', import.meta.url), 'utf8'))[dtype]
+
+  test('has the bits of its twin in Rust', () => {
+    const { params, state } = run(dtype)
+    expect(params.map(digest)).toEqual(expected.params)
+    expect(state.map(({ m }) => digest(m))).toEqual(expected.m)
+    expect(state.map(({ updates }) => updates)).toEqual([3, 2, 3, 3, 3, 3])
+  })
+
+  test('has the same bits off the main thread, in slices', async () => {
+    const { params, gradients } = data(dtype)
+    const optimizer = new Optimizer(params, trial(), { engine: 'typescript', clip: { norm: 1 } })
+    await optimizer.stepAsync(gradients[0] as never)
+    await optimizer.stepAsync(gradients[1].map((g, i) => (i === 1 ? null : g)) as never)
+    await optimizer.stepAsync(gradients[2] as never)
+    const after = optimizer.params as unknown as readonly FloatArray[]
+    expect(after.map(digest)).toEqual(expected.params)
+  })
+
+  test('has the same bits where the rate is scheduled, and gradients are zeroed by the last stage', () => {
+    const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
+    expect(params.map(digest)).toEqual(expected.params)
+    const grads = optimizer.grads as unknown as readonly FloatArray[]
+    expect(grads.every((gradient) => gradient.every((x) => x === 0))).toBe(true)
+  })
+
+  test('holds the parameters while its start is delayed, and collects', () => {
+    const delayed = run(dtype, delayedStart(trial() as never, { updates: 3 }))
+    expect(delayed.params).toEqual(delayed.initial)
+    const first = run(dtype).state[3]
+    // Moments depend on gradients and the norm alone.
+    expect(digest(delayed.state[3].m)).toBe(digest(first.m))
+  })
+})
