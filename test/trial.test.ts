@@ -157,7 +157,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
   })
 
   test('holds the parameters while its start is delayed, and collects', () => {
-    const delayed = run(dtype, delayedStart(trial() as never, { updates: 3 }))
+    const delayed = run(dtype, delayedStart(3, trial() as never))
     expect(delayed.params).toEqual(delayed.initial)
     const first = run(dtype).state[3]
     // Moments depend on gradients and the norm alone.

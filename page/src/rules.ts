@@ -15,11 +15,12 @@ import {
   rmsprop,
   type SimpleRule,
   sgd,
+  signSgd,
   warmup,
 } from 'antigrad'
 import { enter } from '../../dist/race.js'
 import { definitions } from '../../dist/rules/index.js'
-import type { Option } from '../../dist/rules/rule.js'
+import type { Option as RuleOption } from '../../dist/rules/options.js'
 
 export type RuleName = SimpleRule['name']
 export type OptionValue = number | boolean | string
@@ -38,6 +39,9 @@ export interface Field {
   readonly choices: readonly string[]
   readonly expected: string
 }
+
+/** What a control has to know of an option. */
+type Option = Pick<RuleOption, 'expected' | 'accepts'>
 
 /** What may stand around any rule, beside its own options; 0 is without. */
 const extras: Readonly<Record<string, Option>> = {
@@ -65,8 +69,7 @@ export function fields(rule: RuleName): Field[] {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
-    const expected = option.expected.replace(', a schedule or a function', '')
-    return { name, kind, choices, expected }
+    return { name, kind, choices, expected: option.expected }
   })
 }
 
@@ -99,7 +102,7 @@ export function build(entry: Entry): { rule: Rule; clip: Clip } {
 }
 
 const makers: Readonly<Record<RuleName, (options: object) => SimpleRule>> = {
-  ...{ gradientDescent, momentum, nesterov, sgd, adagrad, rmsprop, adam, adamw, radam },
+  ...{ gradientDescent, momentum, nesterov, sgd, adagrad, rmsprop, adam, adamw, radam, signSgd },
 }
 
 function make(rule: RuleName, options: object): SimpleRule {

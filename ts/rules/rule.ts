@@ -30,7 +30,9 @@ export type RuleOf<D> =
     : never
 
 /** A rule's options as the user may give them: all have defaults. */
-export type Options<R> = { readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] }
+export type Options<R> = {
+  readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] | undefined
+}
 
 /** A rule whose parameters move late; see `delayedStart`. */
 export interface DelayedStart<R = unknown> {
