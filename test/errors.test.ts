@@ -410,9 +410,9 @@ describe('rules', () => {
 
   test('set takes none of several where one is bad', () => {
     changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
-    changesNothing((o) => o.set({ lr: 5, nonsense: 1 }), OptionError, 'adam: options')
+    changesNothing((o) => o.set({ lr: 5, nonsense: 1 } as Anything), OptionError, 'adam: options')
     changesNothing(
-      (o) => o.set({ updates: 3 }),
+      (o) => o.set({ updates: 3 } as Anything),
       OptionError,
       'adam: options',
       () => underWay(delayedStart(1, adam())),

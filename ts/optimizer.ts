@@ -15,6 +15,7 @@ import {
   match,
   type Parameters,
   type Shape,
+  type Tree,
   unflatten,
   type Views,
 } from './tensors.js'
@@ -75,7 +76,14 @@ export type TensorState<R, T> = { readonly updates: number } & StateArrays<R, T>
 /** The state of each tensor, in the shape of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
-  : { readonly [K in keyof P]: States<P[K], R> }
+  : P extends readonly unknown[]
+    ? { readonly [K in keyof P]: States<P[K], R> }
+    : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
+
+/** The options of a rule, or of the one whose start is delayed; those that are undefined stay. */
+type Changes<R> = R extends { readonly name: 'delayedStart'; readonly rule: infer Inner }
+  ? Changes<Inner>
+  : { readonly [K in Exclude<keyof R, 'name'>]?: R[K] | undefined }
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 type Present = readonly (FloatArray | undefined)[]
@@ -169,7 +177,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options: OptimizerOptions = {}) {
+  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions)
+  constructor(params: unknown, rule: R, options: OptimizerOptions = {}) {
     const { clip, zeroGrads, engine, forced } = checkOptions(options)
     const { simple, delay } = unwrap(rule)
     const { shape, values, dtype } = flatten(params)
@@ -387,7 +397,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's form,
    * initialAccumulator); nothing has changed then
    */
-  set(options: { readonly [option: string]: unknown }): void {
+  set(options: Changes<R>): void {
     this.#checkFree('set')
     const changed = checked(this.#rule, options)
     this.#checkFree('set')

@@ -10,12 +10,36 @@ const DEEPEST = 100
 /** One typed array, or lists and records of them, nested up to 100 deep. */
 export type Parameters = FloatArray | readonly Parameters[] | { readonly [name: string]: Parameters }
 
-/** The same shape with `T` for each tensor of type `A`. */
+// TypeScript 5.7 made typed arrays generic. Before, this is Float32Array, and since then it is
+// Float32Array<ArrayBuffer>: so declarations need to name neither.
+type View32 = ReturnType<typeof Float32Array.of>
+type View64 = ReturnType<typeof Float64Array.of>
+
+/** Methods of a class are on its prototype, which is not looked at. */
+type Method = (...args: never) => unknown
+
+/**
+ * What `P` has to be so that it can be parameters. Interfaces and classes are no {@link Parameters},
+ * for which TypeScript wants an index signature.
+ */
+export type Tree<P> = P extends FloatArray
+  ? P
+  : P extends readonly unknown[]
+    ? { readonly [K in keyof P]: Tree<P[K]> }
+    : P extends object
+      ? P extends Method
+        ? never
+        : { readonly [K in keyof P as P[K] extends Method ? never : K]: Tree<P[K]> }
+      : never
+
+/** The same shape with a live view for each tensor. */
 export type Views<P> = P extends Float32Array
-  ? Float32Array<ArrayBuffer>
+  ? View32
   : P extends Float64Array
-    ? Float64Array<ArrayBuffer>
-    : { readonly [K in keyof P]: Views<P[K]> }
+    ? View64
+    : P extends readonly unknown[]
+      ? { readonly [K in keyof P]: Views<P[K]> }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]: Views<P[K]> }
 
 /**
  * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
@@ -27,7 +51,7 @@ export type Gradients<P> = P extends Float32Array
     ? Float64Array
     : P extends readonly unknown[]
       ? { readonly [K in keyof P]: Gradients<P[K]> | null | undefined }
-      : { readonly [K in keyof P]?: Gradients<P[K]> | null | undefined }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Gradients<P[K]> | null | undefined }
 
 /** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
 export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
@@ -45,7 +69,7 @@ export interface Flat {
  * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
  * detached, or dtypes are mixed; for a cycle, or one list or record twice
  */
-export function flatten(parameters: Parameters): Flat {
+export function flatten(parameters: unknown): Flat {
   const names: string[] = []
   const values: FloatArray[] = []
   const seen = new Set<object>()
