@@ -590,8 +590,8 @@ describe('types', () => {
 
   test('what cannot work does not compile', () => {
     const w = new Float32Array(1)
-    const optimizer = new Optimizer({ w, deep: { b: w } }, adam())
-    const list = new Optimizer([w, w], sgd())
+    const optimizer = new Optimizer({ w, deep: { b: w.slice() } }, adam())
+    const list = new Optimizer([w, w.slice()], sgd())
     const wrong = [
       // @ts-expect-error a misspelt name
       () => optimizer.step({ weight: w }),

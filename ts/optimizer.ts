@@ -181,7 +181,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions)
   constructor(params: unknown, rule: R, options: OptimizerOptions = {}) {
     const { clip, zeroGrads, engine, forced } = checkOptions(options)
-    const { simple, delay } = unwrap(rule)
+    const { simple, delay, isDelayed } = unwrap(rule)
     const { shape, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const definition = definitionOf(simple)
@@ -196,10 +196,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.engineReasons = choice.reasons
     this.threads = choice.runner.threads
     this.#shape = shape
-    this.#clipNorm = clip.norm ?? Infinity
-    this.#clipValue = clip.value ?? Infinity
+    this.#clipNorm = clip.norm
+    this.#clipValue = clip.value
     this.#delay = delay
-    const isDelayed = rule.name === 'delayedStart'
     this.#wrap = (changed) => (isDelayed ? delayedStart(delay, changed) : changed)
     this.#rule = simple
     this.#definition = definition
@@ -437,6 +436,16 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return this.#lookahead.point as Views<P>
   }
 
+  /**
+   * Not to be called: `JSON.stringify(optimizer)` would write something that cannot be read again.
+   *
+   * @throws OptionError, always: it says what to write instead
+   */
+  toJSON(): never {
+    const expected = 'plain data: the rule, the values in params (Array.from(view)) and those in state'
+    throw new OptionError('JSON.stringify', expected, 'a whole optimizer')
+  }
+
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
   #checkFree(call: string): void {
     if (this.#isBusy) throw new BusyError(call)
@@ -548,5 +557,10 @@ function checkOptions(options: OptimizerOptions) {
       throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
     }
   }
-  return { clip, zeroGrads, engine, forced: { instructionSet, threads: requestedThreads(threads) } }
+  return {
+    clip: { norm: norm ?? Infinity, value: value ?? Infinity },
+    zeroGrads,
+    engine,
+    forced: { instructionSet, threads: requestedThreads(threads) },
+  }
 }

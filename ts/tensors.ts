@@ -67,11 +67,14 @@ export interface Flat {
  * The tensors in the order of the list or of the record's keys.
  *
  * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
- * detached, or dtypes are mixed; for a cycle, or one list or record twice
+ * detached, dtypes are mixed, or two have one name, as 'a.b' and b in a; for a cycle, or one array,
+ * list or record twice: what was one would be two
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []
   const values: FloatArray[] = []
+  const numbers = new Map<FloatArray, number>()
+  const taken = new Set<string>()
   const seen = new Set<object>()
   const walk = (node: unknown, path: string, depth: number): Shape => {
     const name = path === '' ? 'params' : `params.${path}`
@@ -81,11 +84,20 @@ export function flatten(parameters: unknown): Flat {
       if (first !== undefined && typeOf(node) !== typeOf(first)) {
         throw new TensorError(name, `a ${typeOf(first)}, as ${names[0]}: one dtype an optimizer`, node)
       }
+      const twin = numbers.get(node)
+      if (twin !== undefined) {
+        throw new TensorError(name, 'an array of its own, or a copy', `a second use of ${names[twin]}`)
+      }
+      if (taken.has(path)) throw new TensorError(name, 'one tensor of that name', 'a second one')
+      taken.add(path)
+      numbers.set(node, values.length)
       names.push(path)
       return values.push(node) - 1
     }
-    if (typeof node !== 'object' || node === null || ArrayBuffer.isView(node) || isClosed(node)) {
-      throw new TensorError(name, 'a Float32Array or Float64Array, or a list or record of them', node)
+    const isOpen = typeof node === 'object' && node !== null && !ArrayBuffer.isView(node) && !isClosed(node)
+    if (!isOpen || holdsValues(node)) {
+      const expected = 'a Float32Array or Float64Array, or a list or record of them'
+      throw new TensorError(name, expected + hint(node), node)
     }
     if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
     seen.add(node)
@@ -171,12 +183,24 @@ function fits(gradient: unknown, tensor: FloatArray): gradient is FloatArray {
 function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
   if (fits(gradient, tensor)) return gradient
   const detached = isFloatArray(gradient) && isDetached(gradient)
-  const expected = `a ${typeOf(tensor)} of length ${tensor.length}`
+  const expected = `a ${typeOf(tensor)} of length ${tensor.length}${hint(gradient)}`
   throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
+}
+
+/** TensorFlow.js's tensors and their like: their numbers are elsewhere. */
+function holdsValues(node: unknown): boolean {
+  return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
+}
+
+/** How to make a typed array of what came. */
+function hint(value: unknown): string {
+  if (holdsValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
+  const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
+  return isNumber ? ' (Float32Array.from and Float64Array.from make one of plain numbers)' : ''
 }
 
 /** Maps, promises and their like: they look like records without names, and are mistakes. */
 function isClosed(node: object): boolean {
-  for (const _ in node) return false
+  for (const key in node) if (Object.hasOwn(node, key)) return false
   return !Array.isArray(node) && Object.prototype.toString.call(node) !== '[object Object]'
 }

@@ -20,6 +20,11 @@ class Model {
   }
 }
 
+class Sized {
+  readonly w = Float32Array.of(1)
+  readonly size = 1
+}
+
 export const network: Network = {
   first: { weight: Float32Array.of(1) },
   layers: [{ weight: Float32Array.of(2), bias: Float32Array.of(3) }],
@@ -72,13 +77,7 @@ export const refused = (never: false) => {
   // @ts-expect-error integers
   new Optimizer({ w: new Int32Array(1) }, adam())
   // @ts-expect-error a number in a class
-  new Optimizer(
-    new (class {
-      w = Float32Array.of(1)
-      size = 1
-    })(),
-    adam(),
-  )
+  new Optimizer(new Sized(), adam())
   // @ts-expect-error text
   new Optimizer('weights', adam())
   // @ts-expect-error a function
