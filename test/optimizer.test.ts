@@ -114,6 +114,13 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
+    test('a clone of one takes its whole buffer along, and slice() makes a copy alone', () => {
+      const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
+      expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
+      const copy = structuredClone(optimizer.params.slice())
+      expect([copy.buffer.byteLength, bits(copy)]).toEqual([128, bits(optimizer.params)])
+    })
+
     test('cannot be put in the place of others', () => {
       const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {

@@ -32,7 +32,7 @@ export type Tree<P> = P extends FloatArray
         : { readonly [K in keyof P as P[K] extends Method ? never : K]: Tree<P[K]> }
       : never
 
-/** The same shape with a live view for each tensor. */
+/** The same shape with a live view for each tensor; `view.slice()` is a copy with a buffer of its own. */
 export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
