@@ -5,16 +5,20 @@ import {
   adam,
   delayedStart,
   gradientDescent,
+  momentum,
+  nesterov,
   Optimizer,
   type OptimizerOptions,
   OptionError,
   type Rule,
   type Schedule,
   sgd,
+  TensorError,
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inChild } from './children.js'
+import { engineNames, inBits, noise, snapshot } from './helpers.js'
 
 /** An object whose property has one value when it is first read, and another one later. */
 function fickle<T extends object>(object: T, name: string, first: unknown, later: unknown): T {
@@ -129,4 +133,203 @@ test('a function that somebody has put on every object', () => {
     return { results, map: map.message, x: [...x] }`
   const polluted = `for (const name of ['polluted', 'momentum']) Object.prototype[name] = () => NaN`
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
+})
+
+describe.each(engineNames)('%s: gradients that change after they were checked', (engine) => {
+  const length = 300
+  const make = (rule: Rule = momentum({ lr: 1 })) => {
+    const params = { a: new Float32Array(length), b: new Float32Array(length) }
+    const optimizer = new Optimizer(params, rule, { engine })
+    optimizer.grads.a.fill(7)
+    optimizer.grads.b.fill(7)
+    return optimizer
+  }
+  const transfer = (array: Float32Array<ArrayBuffer>) =>
+    structuredClone(array.buffer, { transfer: [array.buffer] })
+
+  /** Node 20 has resizable buffers, of which TypeScript's ES2023 knows nothing. */
+  const Resizable = ArrayBuffer as unknown as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(length: number): void }
+
+  test.each([
+    ['transferred', () => new Float32Array(length), transfer],
+    [
+      'shrunk',
+      () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
+      ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
+    ],
+  ] as const)('%s by a getter, or by a schedule', (_, gradient, spoil) => {
+    const optimizer = make()
+    const before = snapshot(optimizer)
+    const a = gradient()
+    const gradients = {
+      a,
+      get b() {
+        spoil(a)
+        return new Float32Array(length)
+      },
+    }
+    expect(() => optimizer.step(gradients)).toThrow(TensorError)
+    expect(snapshot(optimizer)).toBe(before)
+    const given = { a: gradient(), b: gradient() }
+    const scheduled = make(
+      gradientDescent({
+        lr: () => {
+          spoil(given.b)
+          return 1
+        },
+      }),
+    )
+    const { params, state, updates } = scheduled
+    const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
+    expect(() => scheduled.step(given)).toThrow(TensorError)
+    expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
+  })
+
+  test('the same in stepAsync', async () => {
+    const optimizer = make()
+    const a = new Float32Array(length)
+    const gradients = {
+      a,
+      get b() {
+        transfer(a)
+        return new Float32Array(length)
+      },
+    }
+    await expect(optimizer.stepAsync(gradients)).rejects.toThrow(TensorError)
+    expect(optimizer.updates).toBe(0)
+  })
+})
+
+describe.each(engineNames)('%s: gradients that are views of the optimizer', (engine) => {
+  const lengths = [3, 300]
+  test.each(lengths)("in one another's place, %i each", async (length) => {
+    const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
+    const make = () => {
+      const params = { a: noise32(1), b: noise32(2) }
+      const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), { engine, clip: { norm: 1 } })
+      optimizer.grads.a.set(noise32(3))
+      optimizer.grads.b.set(noise32(4))
+      return optimizer
+    }
+    type Made = ReturnType<typeof make>
+    type Copy = (view: Float32Array) => Float32Array
+    const steps = [
+      ({ grads: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+      ({ params: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+    ]
+    for (const gradients of steps) {
+      const expected = make()
+      expected.step(gradients(expected, (view) => view.slice()))
+      const optimizer = make()
+      optimizer.step(gradients(optimizer, (view) => view))
+      expect(inBits(optimizer.params)).toBe(inBits(expected.params))
+      const later = make()
+      await later.stepAsync(gradients(later, (view) => view))
+      expect(inBits(later.params)).toBe(inBits(expected.params))
+    }
+  })
+})
+
+describe('lookahead', () => {
+  test.each(engineNames)('%s: a schedule that steps leaves no stale point', (engine) => {
+    const optimizer: Optimizer<Float32Array[]> = new Optimizer(
+      [Float32Array.of(1), Float32Array.of(2)],
+      nesterov({
+        lr: 0.1,
+        form: 'shifted',
+        momentum: () => {
+          steps()
+          return 0.5
+        },
+      }),
+      { engine },
+    )
+    let isStepping = false
+    const steps = () => {
+      if (!isStepping) return
+      isStepping = false
+      optimizer.step([Float32Array.of(1), null])
+      optimizer.step([Float32Array.of(1), null])
+    }
+    optimizer.step([Float32Array.of(1), Float32Array.of(1)])
+    isStepping = true
+    const point = optimizer.lookahead().map((view) => view[0])
+    const v = (optimizer.state as unknown as { v: Float32Array }[]).map((tensor) => tensor.v[0])
+    const expected = optimizer.params.map((view, i) => Math.fround(view[0] + Math.fround(0.5 * v[i])))
+    expect(point).toEqual(expected)
+  })
+
+  test('one that throws leaves zeroGrads on', () => {
+    const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
+      engine: 'wasm',
+      zeroGrads: true,
+    })
+    optimizer.lookahead()
+    // An arena of this size has a memory of its own, in which it begins here.
+    const header = new Uint32Array(optimizer.params.buffer, 65_536, 9)
+    const whole = header.slice()
+    header.fill(0xffffffff)
+    expect(() => optimizer.lookahead()).toThrow()
+    header.set(whole)
+    optimizer.grads[0] = 1
+    optimizer.step()
+    expect(optimizer.grads[0]).toBe(0)
+  })
+})
+
+describe('a step that throws counts nothing', () => {
+  test.fails('an allocation fails in the middle of it', () => {
+    const body = `
+      const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
+        { engine: 'typescript' })
+      const { slice } = Float32Array.prototype
+      Float32Array.prototype.slice = () => { throw new RangeError('Array buffer allocation failed') }
+      const error = thrownBy(() => optimizer.step(Float32Array.of(1, 1)))
+      Float32Array.prototype.slice = slice
+      return { message: error?.message ?? null, updates: optimizer.updates, ofTensor: optimizer.state.updates }`
+    expect(inChild(body)).toEqual({ message: 'Array buffer allocation failed', updates: 0, ofTensor: 0 })
+  })
+
+  test.fails("many gradients are too many arguments near the stack's end", () => {
+    const body = `
+      const tensors = Array.from({ length: 10000 }, () => new Float32Array(256))
+      const optimizer = new antigrad.Optimizer(tensors, antigrad.gradientDescent(), { engine: 'native' })
+      let done = 0
+      let thrown = 0
+      const dive = () => {
+        try {
+          dive()
+        } catch {}
+        if (done > 0) return
+        try {
+          optimizer.step(tensors)
+          done++
+        } catch {
+          thrown++
+        }
+      }
+      dive()
+      return { thrown: thrown > 0, done, updates: optimizer.updates, ofTensor: optimizer.state[0].updates }`
+    expect(inChild(body)).toEqual({ thrown: true, done: 1, updates: 1, ofTensor: 1 })
+  })
+})
+
+describe('many tensors', () => {
+  test.each(['wasm', 'typescript'] as const)(
+    'stepAsync in slices takes a time that grows as they do, %s',
+    async (engine) => {
+      const time = async (count: number) => {
+        const gradients = Array.from({ length: count }, () => Float32Array.of(1))
+        const optimizer = new Optimizer(gradients, gradientDescent(), { engine, clip: { norm: 1 } })
+        await optimizer.stepAsync(gradients)
+        const start = performance.now()
+        await optimizer.stepAsync(gradients)
+        return performance.now() - start
+      }
+      expect(await time(50_000)).toBeLessThan(1500)
+    },
+  )
 })

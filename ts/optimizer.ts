@@ -10,6 +10,7 @@ import { type At, at, type Clock, type Definition, type FloatArray } from './rul
 import { isSchedule } from './schedules.js'
 import { stepInSlices, sumSquaresInSlices } from './slices.js'
 import {
+  checkGradients,
   flatten,
   type Gradients,
   match,
@@ -19,7 +20,7 @@ import {
   unflatten,
   type Views,
 } from './tensors.js'
-import { lengthOf } from './typed-arrays.js'
+import { bufferOf, byteOffsetOf, lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -86,11 +87,12 @@ type Changes<R> = R extends { readonly name: 'delayedStart'; readonly rule: infe
   : { readonly [K in Exclude<keyof R, 'name'>]?: R[K] | undefined }
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
-type Present = readonly (FloatArray | undefined)[]
+type Found = (FloatArray | undefined)[]
+type Present = Readonly<Found>
 /** A step with the gradients of the arena. */
-const ALL: Present = []
+const ALL: Found = []
 /** A step without any gradient. */
-const NONE: Present = []
+const NONE: Found = []
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
@@ -154,6 +156,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly #attach: (kernel: string) => Runner
   readonly #runner: Runner
   readonly #shape: Shape
+  readonly #names: readonly string[]
   readonly #gradients: readonly FloatArray[]
   readonly #clipNorm: number
   readonly #clipValue: number
@@ -185,7 +188,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   constructor(params: unknown, rule: R, options: OptimizerOptions = {}) {
     const { clip, zeroGrads, engine, forced } = checkOptions(options)
     const { simple, delay, isDelayed } = unwrap(rule)
-    const { shape, values, dtype } = flatten(params)
+    const { shape, names, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const definition = definitionOf(simple)
     const lengths = values.map(lengthOf)
@@ -199,6 +202,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.engineReasons = choice.reasons
     this.threads = choice.runner.threads
     this.#shape = shape
+    this.#names = names
     this.#clipNorm = clip.norm
     this.#clipValue = clip.value
     this.#delay = delay
@@ -265,10 +269,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   step(gradients?: Gradients<P>): void {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
-    const now = this.#now('step')
+    const now = this.#now('step', tensors)
     this.#layOutFor(tensors)
     // What is left to be read from where it is.
-    let outside = tensors
+    let outside: Present = tensors
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
@@ -292,7 +296,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
-    const now = this.#now('stepAsync')
+    const now = this.#now('stepAsync', tensors)
     this.#layOutFor(tensors)
     this.#copy(tensors)
     const runner = this.#runner
@@ -311,14 +315,32 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   /** Checks that a step is possible, without any effect. */
-  #match(call: string, gradients: unknown): Present {
+  #match(call: string, gradients: unknown): Found {
     this.#checkFree(call)
     if (gradients === undefined) return ALL
-    const found: (FloatArray | undefined)[] = new Array(this.#gradients.length).fill(undefined)
-    match(this.#shape, gradients, this.#gradients, found)
+    const found: Found = new Array(this.#gradients.length).fill(undefined)
+    match(this.#shape, gradients, found)
+    checkGradients(found, this.#gradients, this.#names)
+    if (found.length > 1) this.#copyOwn(found)
     // A getter among them may have started a step.
     this.#checkFree(call)
     return found.some((gradient) => gradient !== undefined) ? found : NONE
+  }
+
+  /** Makes copies of gradients that lie in the arena, in the place of others: those are about to be written. */
+  #copyOwn(tensors: Found): void {
+    const { buffer } = this.#arena.region
+    for (let i = 0; i < tensors.length; i++) {
+      const gradient = tensors[i]
+      if (gradient === undefined) continue
+      const offset = byteOffsetOf(gradient)
+      const own = this.#gradients[i]
+      // The buffer last, as most arrays start theirs: to ask a small one for its buffer makes one.
+      if (offset === 0 || offset === own.byteOffset || bufferOf(gradient) !== buffer) continue
+      const copy = own.slice()
+      copy.set(gradient)
+      tensors[i] = copy
+    }
   }
 
   /**
@@ -425,8 +447,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.#checkFree('lookahead')
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
+    const { rule } = this.#now('lookahead', ALL)
     if (!this.#complete) this.#layOut(() => true)
-    const { rule } = this.#now('lookahead')
     const arena = this.#arena
     for (const cohort of this.#cohorts) {
       for (const segment of cohort.segments) {
@@ -437,8 +459,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     }
     const zeroes = arena.zeroesGradients
     arena.zeroesGradients = false
-    this.#lookahead.runner.step()
-    arena.zeroesGradients = zeroes
+    try {
+      this.#lookahead.runner.step()
+    } finally {
+      arena.zeroesGradients = zeroes
+    }
     return this.#lookahead.point as Views<P>
   }
 
@@ -462,12 +487,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return unflatten(this.#shape, (tensor) => this.#arena.view(plane, tensor)) as Views<P>
   }
 
-  /** The rule with its schedules evaluated. */
-  #now(call: string): Now {
+  /** The rule with its schedules evaluated, before a step with these gradients. */
+  #now(call: string, tensors: Present): Now {
     if (this.#constant !== null) return this.#constant
     const now = this.#at(at(this.#definition, this.#rule, this.#updates))
-    // A function may have started a step.
+    // A function may have started a step, or taken a gradient's memory away.
     this.#checkFree(call)
+    checkGradients(tensors, this.#gradients, this.#names)
     return now
   }
 

@@ -126,20 +126,15 @@ export function unflatten(shape: Shape, leaf: (number: number) => unknown): unkn
 }
 
 /**
- * Gradients in the flat list's order, undefined for those that are missing or null.
+ * Gradients in the flat list's order, undefined for those that are missing or null. What they are is
+ * not checked yet: to read the next one may run code of the user's.
  *
- * @throws TensorError where a name does not exist, or a gradient's type or length is not its tensor's
+ * @throws TensorError where a name does not exist, or a list has another length
  */
-export function match(
-  shape: Shape,
-  gradients: unknown,
-  tensors: readonly FloatArray[],
-  found: (FloatArray | undefined)[],
-  path = 'gradients',
-): void {
+export function match(shape: Shape, gradients: unknown, found: unknown[], path = 'gradients'): void {
   if (gradients === null || gradients === undefined) return
   if (typeof shape === 'number') {
-    found[shape] = checked(gradients, tensors[shape] as FloatArray, path)
+    found[shape] = gradients
     return
   }
   if (Array.isArray(shape)) {
@@ -148,13 +143,10 @@ export function match(
     }
     for (let i = 0; i < shape.length; i++) {
       const child = shape[i] as Shape
-      // A path is only made where it may be needed: there can be thousands of tensors.
       const gradient: unknown = gradients[i]
-      if (typeof child === 'number' && fits(gradient, tensors[child] as FloatArray)) {
-        found[child] = gradient
-      } else {
-        match(child, gradient, tensors, found, `${path}.${i}`)
-      }
+      // A path is only made where it may be needed: there can be thousands of tensors.
+      if (typeof child !== 'number') match(child, gradient, found, `${path}.${i}`)
+      else if (gradient !== null) found[child] = gradient
     }
     return
   }
@@ -169,7 +161,7 @@ export function match(
       const some = known.slice(0, 8).join(', ') + (known.length > 8 ? ', …' : '')
       throw new TensorError(path, `only the names of parameters: ${some}`, key)
     }
-    match(child, (gradients as Record<string, unknown>)[key], tensors, found, `${path}.${key}`)
+    match(child, (gradients as Record<string, unknown>)[key], found, `${path}.${key}`)
   }
 }
 
@@ -180,11 +172,25 @@ function fits(gradient: unknown, tensor: FloatArray): gradient is FloatArray {
   return length === tensor.length && (length > 0 || !isDetached(gradient as FloatArray))
 }
 
-function checked(gradient: unknown, tensor: FloatArray, path: string): FloatArray {
-  if (fits(gradient, tensor)) return gradient
-  const detached = isFloatArray(gradient) && isDetached(gradient)
-  const expected = `a ${typeOf(tensor)} of length ${tensor.length}${hint(gradient)}`
-  throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
+/**
+ * Checks that each gradient is as its tensor.
+ *
+ * @throws TensorError where a gradient's type or length is not its tensor's, or it is detached
+ */
+export function checkGradients(
+  found: readonly unknown[],
+  tensors: readonly FloatArray[],
+  names: readonly string[],
+): asserts found is readonly (FloatArray | undefined)[] {
+  for (let i = 0; i < found.length; i++) {
+    const gradient = found[i]
+    const tensor = tensors[i]
+    if (gradient === undefined || fits(gradient, tensor)) continue
+    const detached = isFloatArray(gradient) && isDetached(gradient)
+    const expected = `a ${typeOf(tensor)} of length ${tensor.length}${hint(gradient)}`
+    const path = names[i] === '' ? 'gradients' : `gradients.${names[i]}`
+    throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
+  }
 }
 
 /** TensorFlow.js's tensors and their like: their numbers are elsewhere. */
