@@ -32,6 +32,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { definitions } from '../dist/rules/index.js'
 import { home, inChild, noWasmMemory, withCopy } from './children.js'
 import { snapshot } from './helpers.js'
 
@@ -299,6 +300,10 @@ describe('rules', () => {
       { ...adamOptions, form, decoupledWeightDecay: flag, threshold: [...nonNegative, 0, 3.99] },
     ],
   } as const satisfies Record<string, readonly [Anything, Record<string, readonly unknown[]>]>
+
+  test('the table has every rule', () => {
+    expect(Object.keys(table).sort()).toEqual(Object.keys(definitions).sort())
+  })
 
   describe.each(Object.entries(table))('%s', (name, [make, options]) => {
     const rule = make as (options?: Anything) => Rule
