@@ -219,15 +219,24 @@ export function digests(variant: Variant): Record<string, string> {
   for (const dtype of dtypes) {
     const data = makeData(dtype, lengths, 3, true)
     for (const testCase of cases) {
-      const halves = Int32Array.of(1, 2)
-      for (const { arrays, updates } of run(variant, testCase, data)) {
-        for (const [, array] of arrays) mix(halves, withOneNaN(array))
-        mix(halves, Uint32Array.from(updates))
-      }
-      result[`${testCase.name}, ${dtype}`] = [...halves].map((half) => (half >>> 0).toString(16)).join('-')
+      result[`${testCase.name}, ${dtype}`] = digest(wordsOf(run(variant, testCase, data)))
     }
   }
   return result
+}
+
+function* wordsOf(snapshots: Iterable<Snapshot>): Generator<Uint32Array> {
+  for (const { arrays, updates } of snapshots) {
+    for (const [, array] of arrays) yield withOneNaN(array)
+    yield Uint32Array.from(updates)
+  }
+}
+
+/** A hash of words. */
+export function digest(list: Iterable<Uint32Array>): string {
+  const halves = Int32Array.of(1, 2)
+  for (const words of list) mix(halves, words)
+  return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
 }
 
 /** Adds words to a hash of two halves, each of which is MurmurHash3's. */
@@ -242,7 +251,8 @@ function mix(halves: Int32Array, words: Uint32Array): void {
   }
 }
 
-function withOneNaN(array: FloatArray): Uint32Array {
+/** An array's words, with one bit pattern for NaN. */
+export function withOneNaN(array: FloatArray): Uint32Array {
   const copy = array.slice()
   const bits = bitsOf(copy)
   for (let i = 0; i < copy.length; i++) {

@@ -218,7 +218,7 @@ function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
     reason: first.reason,
     x: [x, y],
     value: first.value,
-    distance: Math.hypot(x - x0, y - y0),
+    distance: Math.sqrt((x - x0) * (x - x0) + (y - y0) * (y - y0)),
     sameBits: laps.every(([, { differsAt }]) => differsAt === null),
     engines: Object.fromEntries(laps),
   }
