@@ -1,6 +1,16 @@
 /** What TypeScript must accept, and refuse, of the declarations that are published: oldest and newest. */
 
-import { adam, delayedStart, gradientDescent, Optimizer, type Parameters, type Rule, sgd } from 'antigrad'
+import {
+  type Adam,
+  adam,
+  delayedStart,
+  gradientDescent,
+  Optimizer,
+  type Parameters,
+  type Rule,
+  sgd,
+  type Tree,
+} from 'antigrad'
 
 interface Layer {
   weight: Float32Array
@@ -51,6 +61,8 @@ export function generic<P extends Parameters>(params: P): Optimizer<P, Rule> {
   return new Optimizer(params, adam() as Rule)
 }
 generic({ w: Float32Array.of(1) }).set({ lr: 0.1 })
+export const ofAny = <P>(params: P & Tree<P>) => new Optimizer<P, Adam>(params, adam())
+export const first: Float32Array = ofAny(network).params.first.weight
 const unions: Float32Array | Float64Array = Float32Array.of(1)
 new Optimizer(unions, adam())
 
