@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -143,4 +144,13 @@ describe("README's samples", () => {
       expect(complaint(folder, process.execPath, `sample${i}.mjs`), text).toBe('')
     }
   })
+})
+
+test('text in docs is wrapped at 110 columns, but for tables and code', () => {
+  const pages = readdirSync(join(home, 'docs')).filter((file) => file.endsWith('.md'))
+  const long = pages.flatMap((file) => {
+    const text = read(home, join('docs', file)).replace(/^ *```[\s\S]*?^ *```/gm, '')
+    return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
+  })
+  expect(long).toEqual([])
 })
