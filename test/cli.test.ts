@@ -180,10 +180,9 @@ describe('options', () => {
   test('what runs away is shown as it is', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
-    expect(rules[0]).toMatchObject({ reason: 'non-finite', iterations: 6, x: [null, null] })
-    expect(antigrad(['race', '--rule', 'gradient-descent', '--lr', '1']).stdout).toMatch(
-      /non-finite .* yes\n/,
-    )
+    expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
+    expect(rules[0]).toMatchObject({ reason: 'diverged', iterations: 6, x: [null, null] })
+    expect(antigrad(['race', '--rule', 'gradient-descent', '--lr', '1']).stdout).toMatch(/diverged .* yes\n/)
   })
 })
 
