@@ -65,7 +65,7 @@ export class Arena {
   /** For each family the number of its first array. */
   readonly firstArrays: readonly number[]
   /** The tables, as 32-bit words. */
-  readonly words: Uint32Array<ArrayBuffer>
+  readonly words: Uint32Array
   readonly #arrays: readonly Entry[]
   readonly #firstSegment: number
   readonly #firstRow: number
@@ -151,7 +151,7 @@ export class Arena {
   }
 
   /** All bytes of the arena. */
-  bytes(): Uint8Array<ArrayBuffer> {
+  bytes(): Uint8Array {
     return new Uint8Array(this.region.buffer, this.region.byteOffset, this.region.byteLength)
   }
 
@@ -175,13 +175,13 @@ export class Arena {
   }
 
   /** An array of float64 numbers: by tensor, or by block. */
-  numbers(array: number): Float64Array<ArrayBuffer> {
+  numbers(array: number): Float64Array {
     const { byteOffset, length } = this.#arrays[array]
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
   }
 
   /** Row `number` of coefficients, of which there are as many as tensors. */
-  row(number: number): Float64Array<ArrayBuffer> {
+  row(number: number): Float64Array {
     const at = (this.#firstRow + number * this.#rowLength * 2) * 4
     return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
   }

@@ -3,7 +3,7 @@
 import { TensorError } from './errors.js'
 import type { FloatArray } from './rules/kernel.js'
 import { hint, isClosed, type Shape } from './tensors.js'
-import { bufferOf, isDetached, isFloatArray, lengthOf, offsetOf, typeOf } from './typed-arrays.js'
+import { bufferOf, isDetached, isFloatArray, lengthOf, byteOffsetOf, typeOf } from './typed-arrays.js'
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]
@@ -81,7 +81,7 @@ function fits(gradient: unknown, own: FloatArray): gradient is FloatArray {
 export function copy(gradients: Present, own: readonly FloatArray[]): void {
   const apart = gradients.map((gradient, i) => {
     if (gradient === undefined || bufferOf(gradient) !== own[i].buffer) return gradient
-    return offsetOf(gradient) === own[i].byteOffset ? undefined : gradient.slice()
+    return byteOffsetOf(gradient) === own[i].byteOffset ? undefined : gradient.slice()
   })
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]

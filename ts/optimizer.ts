@@ -51,11 +51,14 @@ const NONE: Present = []
  * optimizer.params.weight // updated
  */
 export class Optimizer<const P = unknown, R extends Rule = Rule> {
-  /** Live views of the parameters, in the shape that was passed in. */
+  /**
+   * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
+   * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`.
+   */
   readonly params: Views<P>
   /**
-   * Live views of the gradients, for `step()` without an argument. After a step their values are
-   * unspecified, unless `zeroGrads` has set them to 0.
+   * Live views of the gradients, for `step()` without an argument, in the same buffer as `params`. After
+   * a step their values are unspecified, unless `zeroGrads` has set them to 0.
    */
   readonly grads: Views<P>
   /** What runs: 'native', 'wasm' or 'typescript'. The same bits in each. */
@@ -84,8 +87,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   #point: Views<P> | undefined
 
   /**
-   * @param params one Float32Array or Float64Array, or lists and records of them, nested as deep as
-   * one likes, of one dtype; copied
+   * @param params one Float32Array or Float64Array, or lists and records of them, nested up to 100
+   * deep, of one dtype, each array and each dotted name once; copied
    * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
    * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
@@ -155,7 +158,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return this.#updates
   }
 
-  /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
+  /**
+   * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
+   * count of updates.
+   */
   get state(): States<P, R> {
     this.#checkFree('state')
     if (this.#state === undefined) {

@@ -10,8 +10,8 @@ const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
-const getBuffer = getter('buffer')
-const getOffset = getter('byteOffset')
+const getBuffer = /* @__PURE__ */ getter('buffer')
+const getByteOffset = /* @__PURE__ */ getter('byteOffset')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
 export function typeOf(value: unknown): string | undefined {
@@ -26,8 +26,8 @@ export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
   return getBuffer.call(array) as ArrayBufferLike
 }
 
-export function offsetOf(array: ArrayBufferView): number {
-  return getOffset.call(array) as number
+export function byteOffsetOf(array: ArrayBufferView): number {
+  return getByteOffset.call(array) as number
 }
 
 export function isFloatArray(value: unknown): value is FloatArray {

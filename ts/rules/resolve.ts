@@ -35,9 +35,8 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name)
   if (definition === undefined) {
-    const names = importedNames().join(', ') || 'none yet'
-    const known = `one of the rules that were imported (${names}; another needs import { ${name} } from 'antigrad')`
-    throw new OptionError(what, known, name)
+    const names = [...importedNames(), 'delayedStart'].join(', ')
+    throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
   }
   return { rule: describe(definition, options), definition, delay: 0, isDelayed: false }
 }
