@@ -1,6 +1,7 @@
 //! Tables that say anything: nothing outside of the arena is touched.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, Scratch};
@@ -135,8 +136,13 @@ fn tables_that_change_in_the_middle_lead_nowhere_either() {
                 }
             });
             let stages = [NORM, 0, 1, 2, POINT];
-            for (round, set) in (0..500).flat_map(|round| sets().map(move |set| (round, set))) {
+            // On a machine that is busy one of the threads may wait for long.
+            let end = Instant::now() + Duration::from_secs(60);
+            for (round, set) in (0..).flat_map(|round| sets().map(move |set| (round, set))) {
                 let stage = stages[round % stages.len()];
+                if (round > 500 && outcomes.iter().all(|count| *count > 50)) || Instant::now() > end {
+                    break;
+                }
                 // SAFETY: the bytes are there as long as the thread that writes to the tables.
                 let run = unsafe {
                     Arena::new(base, bytes, set).and_then(|arena| arena.run(stage, None, &mut Scratch::new()))
