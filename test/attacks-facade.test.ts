@@ -124,7 +124,7 @@ test('a function that somebody has put on every object', () => {
       const optimizer = new antigrad.Optimizer(params, rule, { clip: { norm: 1 } })
       optimizer.step(params)
       optimizer.set({ lr: 0.1 })
-      optimizer.lookahead()
+      optimizer.point()
       optimizer.step(params)
       return [...optimizer.params.w, ...optimizer.params.list[0], ...Object.keys(optimizer.state.w)]
     })
@@ -256,7 +256,7 @@ describe('lookahead', () => {
     }
     optimizer.step([Float32Array.of(1), Float32Array.of(1)])
     isStepping = true
-    const point = optimizer.lookahead().map((view) => view[0])
+    const point = optimizer.point().map((view) => view[0])
     const v = (optimizer.state as unknown as { v: Float32Array }[]).map((tensor) => tensor.v[0])
     const expected = optimizer.params.map((view, i) => Math.fround(view[0] + Math.fround(0.5 * v[i])))
     expect(point).toEqual(expected)
@@ -267,12 +267,12 @@ describe('lookahead', () => {
       engine: 'wasm',
       zeroGrads: true,
     })
-    optimizer.lookahead()
+    optimizer.point()
     // An arena of this size has a memory of its own, in which it begins here.
     const header = new Uint32Array(optimizer.params.buffer, 65_536, 9)
     const whole = header.slice()
     header.fill(0xffffffff)
-    expect(() => optimizer.lookahead()).toThrow()
+    expect(() => optimizer.point()).toThrow()
     header.set(whole)
     optimizer.grads[0] = 1
     optimizer.step()

@@ -756,7 +756,7 @@ describe('engines that cannot load', () => {
 
   test('an addon of another version', () => {
     const error = withAddon(null, (folder) => {
-      const stub = `export const loadAddon = () => ({ addon: { kernels: () => ['Adam'] }, reasons: [] })`
+      const stub = `export const loadAddon = () => ({ addon: { hash: () => 7 }, reasons: [] })`
       writeFileSync(join(folder, 'dist/engines/addon-node.js'), stub)
       return inChild(force, { folder })
     })

@@ -118,23 +118,25 @@ function growing(bytes: number): ArrayBuffer {
 test('the addon refuses what does not fit, and has done nothing', async () => {
   const addon = addonOf()
   const { Arena } = await import(new URL('../dist/arena.js', import.meta.url).href)
-  const arena = new Arena('float32', [100, 50], 0)
-  arena.setSegment(0, 0, 1)
-  arena.segment(0).prepare(false, false, 1, Infinity, 0)
-  arena.segment(0).row[0] = 1
+  const { GradientDescent, NORM } = await import(new URL('../dist/manifest.js', import.meta.url).href)
+  const arena = new Arena('float32', [100, 50], [{ tensors: 2, state: [], byTensor: [], coefficients: 1 }])
+  arena.setSegment(0, 0, 1, arena.firstArrays[0], 0, [GradientDescent.number, 0, 0, 0])
+  // No scaling, no limit, no decay; and the learning rate.
+  arena.row(0).set([1, Infinity, 0, 1, 1])
   arena.segmentCount = 1
-  const step = addon.attach(arena.bytes(), 0, 1)
+  const { buffer, byteOffset, byteLength } = arena.region
+  const run = addon.attach(buffer, byteOffset, byteLength, true, 1)
   const fitting = [new Float32Array(100).fill(1), new Float32Array(50).fill(1)]
   for (const wrong of [
     [new Float32Array(99), fitting[1]],
     [fitting[0], new Float64Array(50)],
     [...fitting, new Float32Array(1)],
   ]) {
-    expect(() => step(...wrong)).toThrow('not of its tensor')
-    expect(() => addon.sumSquares(step.handle, wrong)).toThrow('not of its tensor')
+    expect(() => run(0, ...wrong)).toThrow('not of its tensor')
+    expect(() => run(NORM, ...wrong)).toThrow('not of its tensor')
   }
   expect(arena.plane(0).every((x: number) => x === 0)).toBe(true)
-  expect(step(...fitting)).toBe(true)
+  expect(run(0, ...fitting)).toBe(true)
   expect([arena.view(0, 0)[99], arena.view(0, 1)[49]]).toEqual([-1, -1])
 })
 

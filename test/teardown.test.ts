@@ -212,16 +212,18 @@ describe('garbage collection', () => {
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))
     const end = await run(
       `const { Arena } = await import(${built('arena.js')})
+      const { Adam, NORM } = await import(${built('manifest.js')})
       const addon = require(${JSON.stringify(addon)})
       let done = 0
       const drop = () => {
-        const arena = new Arena('float32', [3_000_000], 2)
-        arena.setSegment(0, 0, 0)
-        arena.segment(0).prepare(false, false, 1, Infinity, 0)
+        const family = { tensors: 1, state: ['m', 'v'], byTensor: [], coefficients: 7 }
+        const arena = new Arena('float32', [3_000_000], [family])
+        arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, [Adam.number, 0, 0, 0])
         arena.segmentCount = 1
-        const { handle } = addon.attach(arena.bytes(), 0, 2)
-        addon.stepAsync(handle).then(() => done++)
-        addon.sumSquaresAsync(handle).then(() => done++)
+        const { buffer, byteOffset, byteLength } = arena.region
+        const { handle } = addon.attach(buffer, byteOffset, byteLength, true, 2)
+        addon.runAsync(handle, 0).then((isDone) => isDone && done++)
+        addon.runAsync(handle, NORM).then((isDone) => isDone && done++)
       }
       for (let round = 0; round < 30; round++) {
         drop()

@@ -150,9 +150,10 @@ export class Arena {
     throw new TensorError('optimizer', 'an arena with its memory', received)
   }
 
-  /** All bytes of the arena. */
-  bytes(): Uint8Array {
-    return new Uint8Array(this.region.buffer, this.region.byteOffset, this.region.byteLength)
+  /** What is wrong where an engine has found tables that this class did not write. */
+  broken(): TensorError {
+    this.checkAttached()
+    return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
   }
 
   /** A whole array of elements, padding included. */

@@ -3,7 +3,7 @@
 import { TensorError } from './errors.js'
 import type { FloatArray } from './rules/kernel.js'
 import { hint, isClosed, type Shape } from './tensors.js'
-import { bufferOf, isDetached, isFloatArray, lengthOf, byteOffsetOf, typeOf } from './typed-arrays.js'
+import { bufferOf, byteOffsetOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]

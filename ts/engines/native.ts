@@ -13,10 +13,18 @@ interface Run {
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, threads: number, instructionSet?: string): Run
-  runRange(handle: object, stage: number, from: number, to: number): void
-  gather(handle: object, stage: number): void
-  runAsync(handle: object, stage: number): Promise<void>
+  attach(
+    buffer: ArrayBuffer,
+    byteOffset: number,
+    byteLength: number,
+    /** Whether it is a WebAssembly memory's, which nobody can transfer or resize. */
+    stays: boolean,
+    threads: number,
+    instructionSet?: string,
+  ): Run
+  runRange(handle: object, stage: number, from: number, to: number): boolean
+  gather(handle: object, stage: number): boolean
+  runAsync(handle: object, stage: number): Promise<boolean>
   cores(): number
   instructionSets(): string[]
   hash(): number
@@ -72,23 +80,26 @@ export const native: Engine = {
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const run = addon.attach(arena.bytes(), threads, forced.instructionSet)
+    // Not as a typed array: Node 20 has none above 4 GiB.
+    const { buffer, byteOffset, byteLength, memory } = arena.region
+    const stays = memory !== null
+    const run = addon.attach(buffer, byteOffset, byteLength, stays, threads, forced.instructionSet)
     const { handle } = run
+    const check = (isDone: boolean) => {
+      if (!isDone) throw arena.broken()
+    }
     const count = arena.lengths.length
     const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
     const runner: Runner = {
       threads,
       // A call without an argument is the cheapest.
-      run: (stage) => {
-        if (stage === 0) run()
-        else run(stage)
-      },
-      runRange: (stage, from, to) => addon.runRange(handle, stage, from, to),
-      gather: (stage) => addon.gather(handle, stage),
+      run: (stage) => check(stage === 0 ? run() : run(stage)),
+      runRange: (stage, from, to) => check(addon.runRange(handle, stage, from, to)),
+      gather: (stage) => check(addon.gather(handle, stage)),
       ...(isLendable && { runLent: (stage: number, gradients: Lent) => run(stage, ...gradients) }),
     }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
-    if (arena.region.memory === null) return runner
-    return { ...runner, runAsync: (stage) => addon.runAsync(handle, stage) }
+    if (!stays) return runner
+    return { ...runner, runAsync: (stage) => addon.runAsync(handle, stage).then(check) }
   },
 }

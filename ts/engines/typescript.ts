@@ -94,10 +94,12 @@ export const typescript: Engine = {
       to: number,
       visit: (job: Job, at: number, from: number, to: number) => void,
     ) => {
-      const count = Math.min(words[4], lengths.length)
+      const count = words[4]
+      if (count > lengths.length) throw arena.broken()
       for (let segment = 0; segment < count; segment++) {
         const at = firstSegment + segment * layout.SEGMENT
         const [start, end] = [words[at], words[at] + words[at + 1]]
+        if (end > arena.length) throw arena.broken()
         if (end <= from || start >= to) continue
         const job = jobOf(stage, at)
         if (job !== undefined) visit(job, at, start, end)

@@ -25,9 +25,12 @@ function compile(): { module: WebAssembly.Module | null; reasons: readonly strin
   return compiled
 }
 
-/** One instance a memory, for as long as the memory lives. */
+/**
+ * The instance of a memory, for as long as the memory lives. One whose call did not return (the stack
+ * overflowed, or it trapped) has lost its place on its own stack, and is replaced.
+ */
 interface Instance {
-  exports: Exports
+  exports: Exports | null
 }
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
@@ -65,39 +68,23 @@ export const wasm: Engine = {
     const { memory, byteOffset, byteLength, reason } = arena.region
     if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
     const instance = instanceOf(module, memory)
-    const check = (done: number) => {
-      if (!done) throw new Error('the arena was overwritten')
-    }
-    /** A call that did not return leaves the module's stack pointer where it was: such an instance is done for. */
-    const renewed = (thrown: unknown) => {
-      instance.exports = instantiate(module, memory)
-      return thrown
+    const call = (run: (exports: Exports) => number) => {
+      let isDone: number
+      instance.exports ??= instantiate(module, memory)
+      try {
+        isDone = run(instance.exports)
+      } catch (thrown) {
+        instance.exports = null
+        throw thrown
+      }
+      if (!isDone) throw arena.broken()
     }
     return {
       threads: 1,
-      run(stage) {
-        let done: number
-        try {
-          done = instance.exports.run(byteOffset, byteLength, stage)
-        } catch (thrown) {
-          throw renewed(thrown)
-        }
-        check(done)
-      },
-      runRange(stage, from, to) {
-        try {
-          check(instance.exports.run_range(byteOffset, byteLength, stage, from, to))
-        } catch (thrown) {
-          throw renewed(thrown)
-        }
-      },
-      gather(stage) {
-        try {
-          check(instance.exports.gather(byteOffset, byteLength, stage))
-        } catch (thrown) {
-          throw renewed(thrown)
-        }
-      },
+      run: (stage) => call((exports) => exports.run(byteOffset, byteLength, stage)),
+      runRange: (stage, from, to) =>
+        call((exports) => exports.run_range(byteOffset, byteLength, stage, from, to)),
+      gather: (stage) => call((exports) => exports.gather(byteOffset, byteLength, stage)),
     }
   },
 }

@@ -40,6 +40,11 @@ pub mod layout {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault(&'static str);
 
+impl Fault {
+    /// Where several threads have found something wrong.
+    pub const OVERWRITTEN: Self = Self("it was overwritten");
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "this is not an arena of this version: {}", self.0)

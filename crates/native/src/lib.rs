@@ -1,21 +1,21 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 
 mod bound;
+mod bytes;
 mod lent;
 mod steps;
-mod weak;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antigrad_kernels::{InstructionSet, manifest};
+use antigrad_kernels::{Arena, InstructionSet, manifest};
 use bound::Callable;
+use bytes::Bytes;
 use lent::Lent;
-use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint8ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Unknown};
 use napi::{Env, Error, Property, PropertyAttributes, Result, Task};
 use napi_derive::napi;
 use steps::{POOL, Steps};
-use weak::Weak;
 
 /// Environments (Node's main thread, its workers) that have loaded the addon and still live.
 static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
@@ -38,23 +38,22 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
 /// What JavaScript has of an arena; a call on another thread holds the same.
 pub struct Handle(Arc<Steps>);
 
-impl Handle {
-    /// The steps, if the arena's bytes are still there.
-    fn steps(&self) -> Result<&Arc<Steps>> {
-        if self.0.memory.is_alive() { Ok(&self.0) } else { Err(Error::from_reason("the arena is gone")) }
-    }
-}
-
-/// The arena in `bytes`; runs on the instruction set of that name, or on the best one, and on up to
-/// `threads` threads.
+/// The arena in `length` bytes of an `ArrayBuffer` from `offset` on, whose tables must be complete; runs on
+/// the instruction set of that name, or on the best one, and on up to `threads` threads. `stays` promises
+/// that the buffer is a `WebAssembly.Memory`'s that does not grow: it saves a look at it in each call, and
+/// nothing can check it.
 ///
 /// What comes back is a function `(stage = 0, ...gradients)` that runs a stage, with gradients that are lent
-/// by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in the arena.
-/// Its `handle` is for the functions below.
+/// by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in the arena,
+/// if the arena was overwritten, or if the buffer was transferred or resized. Its `handle` is for the
+/// functions below.
 #[napi]
 pub fn attach<'env>(
     env: &'env Env,
-    mut bytes: Uint8ArraySlice<'env>,
+    buffer: Unknown<'env>,
+    offset: f64,
+    length: f64,
+    stays: bool,
     threads: u32,
     instruction_set: Option<String>,
 ) -> Result<Object<'env>> {
@@ -65,45 +64,49 @@ pub fn attach<'env>(
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
     if !(1..=MOST_THREADS).contains(&threads) {
-        return Err(Error::from_reason(format!("{threads} threads are not 1 to {MOST_THREADS}")));
+        return Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}")));
     }
-    // SAFETY: the function keeps the bytes alive, and so does a call on another thread.
-    let memory = unsafe { bytes.as_mut() };
-    let steps = Arc::new(Steps {
-        base: memory.as_mut_ptr(),
-        bytes: memory.len(),
-        set,
-        threads: threads as usize,
-        memory: Weak::new(env, &bytes)?,
-    });
+    let memory = Bytes::new(env, &buffer)?;
+    let (base, bytes) =
+        memory.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
+    // SAFETY: the function keeps the buffer alive, and so does a call on another thread; a call by the
+    // handle looks whether it lives, and each call whether the bytes are there, unless they stay.
+    unsafe { Arena::new(base, bytes, set) }.map_err(|fault| Error::from_reason(fault.to_string()))?;
+    let steps = Arc::new(Steps { base, bytes, set, threads: threads as usize, memory, stays });
     // SAFETY: the function holds the handle, which owns the steps.
     let mut run = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
-    // Neither can be taken away again: they keep alive what the function works on.
-    let fixed = PropertyAttributes::Enumerable;
-    run.define_properties(&[
-        Property::new().with_utf8_name("handle")?.with_value(&handle).with_property_attributes(fixed),
-        Property::new().with_utf8_name("bytes")?.with_value(&bytes).with_property_attributes(fixed),
-    ])?;
+    // Nobody can take them away from the function again.
+    let fixed = |name, value| -> Result<Property> {
+        let property = Property::new().with_utf8_name(name)?.with_value(value);
+        Ok(property.with_property_attributes(PropertyAttributes::Default))
+    };
+    run.define_properties(&[fixed("handle", &handle)?, fixed("buffer", &buffer)?])?;
     Ok(run)
 }
 
-/// Runs a stage over the elements from `from` to `to` of the plane.
+/// Runs a stage over the elements from `from` to `to` of the plane; says whether it did.
 #[napi]
-pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> Result<()> {
-    handle.steps()?.run_range(stage as usize, from as usize, to as usize)
+pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> bool {
+    handle.0.run_range(stage as usize, from as usize, to as usize)
 }
 
-/// Adds up the sums by tensor of a stage that ran by ranges.
+/// Adds up the sums by tensor of a stage that ran by ranges; says whether it did.
 #[napi]
-pub fn gather(handle: &External<Handle>, stage: u32) -> Result<()> {
-    handle.steps()?.gather(stage as usize)
+pub fn gather(handle: &External<Handle>, stage: u32) -> bool {
+    handle.0.gather(stage as usize)
 }
 
-/// Runs a stage on another thread.
+/// Runs a stage on another thread; the buffer must be a `WebAssembly.Memory`'s.
 #[napi]
 pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call>> {
-    let steps = handle.steps()?.clone();
+    let steps = handle.0.clone();
+    if !steps.stays {
+        return Err(Error::from_reason("the arena's buffer may be transferred meanwhile"));
+    }
+    if !steps.memory.are_there() {
+        return Err(Error::from_reason("the arena is gone"));
+    }
     steps.memory.hold()?;
     Ok(AsyncTask::new(Call { steps, stage: stage as usize }))
 }
@@ -139,14 +142,14 @@ pub struct Call {
 }
 
 impl Task for Call {
-    type Output = ();
-    type JsValue = ();
+    type Output = bool;
+    type JsValue = bool;
 
-    fn compute(&mut self) -> Result<()> {
-        self.steps.run(self.stage, None).map(|_| ())
+    fn compute(&mut self) -> Result<bool> {
+        self.steps.run(self.stage, None)
     }
 
-    fn resolve(&mut self, _: Env, output: ()) -> Result<()> {
+    fn resolve(&mut self, _: Env, output: bool) -> Result<bool> {
         Ok(output)
     }
 

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Scratch};
 use antigrad_pool::Pool;
-use napi::{Error, Result};
 
+use crate::bytes::Bytes;
 use crate::lent::Lent;
-use crate::weak::Weak;
 
 pub static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 
@@ -26,10 +25,11 @@ pub struct Steps {
     pub bytes: usize,
     pub set: InstructionSet,
     pub threads: usize,
-    /// They stay where they are: a `WebAssembly.Memory` never moves and cannot be detached while it
-    /// cannot grow. An `ArrayBuffer` can be: the facade looks before each call, and makes none that
-    /// outlasts its turn of the event loop.
-    pub memory: Weak,
+    pub memory: Bytes,
+    /// Whether the bytes stay where they are as long as their buffer lives, as those of a
+    /// `WebAssembly.Memory`. Others may be transferred or resized: each call looks, and none is left to
+    /// another thread, under whose hands they would be freed.
+    pub stays: bool,
 }
 
 // SAFETY: the facade starts no second call while one is under way; see `run`.
@@ -38,32 +38,32 @@ unsafe impl Send for Steps {}
 unsafe impl Sync for Steps {}
 
 impl Steps {
-    fn arena(&self) -> Result<Arena> {
-        // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
-        unsafe { Arena::new(self.base, self.bytes, self.set) }.map_err(reason)
-    }
-
-    /// Runs a stage over all of the arena; false, and nothing is done, if what is lent lies in it.
-    pub fn run(&self, stage: usize, lent: Option<&Lent>) -> Result<bool> {
-        let arena = self.arena()?;
+    /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the
+    /// buffer was transferred or resized, or if the arena was overwritten.
+    pub fn run(&self, stage: usize, lent: Option<&Lent>) -> napi::Result<bool> {
+        if !self.stays && !self.memory.are_there() {
+            return Ok(false);
+        }
+        let Ok(arena) = self.arena() else { return Ok(false) };
         if let Some(lent) = lent
             && !lent.is_apart(&arena)?
         {
             return Ok(false);
         }
-        let lent = lent.map(|lent| lent.pointers.as_slice());
+        Ok(self.run_on(&arena, stage, lent.map(|lent| lent.pointers.as_slice())).is_ok())
+    }
+
+    fn run_on(&self, arena: &Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<(), Fault> {
         let length = arena.length();
         let pieces = length.div_ceil(PIECE);
         if self.threads == 1 || pieces < 2 {
             // SAFETY: nothing else runs on the arena, and what is lent has been checked.
-            with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) }).map_err(reason)?;
-            return Ok(true);
+            return with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) });
         }
         struct Shared<'a>(Option<&'a [*const u8]>);
         // SAFETY: what they point to is only read, and stays until the call returns.
         unsafe impl Sync for Shared<'_> {}
-        let shared = Shared(lent);
-        let shared = &shared;
+        let shared = &Shared(lent);
         let failed = AtomicBool::new(false);
         POOL.run(self.threads, pieces, &|number| {
             let (from, to) = (number * PIECE, length.min((number + 1) * PIECE));
@@ -73,32 +73,36 @@ impl Steps {
                 failed.store(true, Ordering::Relaxed);
             }
         });
+        if failed.into_inner() {
+            return Err(Fault::OVERWRITTEN);
+        }
         // SAFETY: as above; the threads are done.
-        unsafe { arena.gather(stage) }.map_err(reason)?;
-        if failed.into_inner() { Err(Error::from_reason("the arena was overwritten")) } else { Ok(true) }
+        unsafe { arena.gather(stage) }
     }
 
-    /// Runs a stage over a range of the plane.
-    pub fn run_range(&self, stage: usize, from: usize, to: usize) -> Result<()> {
-        let arena = self.arena()?;
+    /// Runs a stage over a range of the plane; false as for `run`.
+    pub fn run_range(&self, stage: usize, from: usize, to: usize) -> bool {
         // SAFETY: nothing else runs on the arena.
-        with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) })
-            .map(|_| ())
-            .map_err(reason)
+        self.with(|arena| with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) }))
     }
 
-    /// Adds up the sums of a stage that ran by ranges.
-    pub fn gather(&self, stage: usize) -> Result<()> {
+    /// Adds up the sums of a stage that ran by ranges; false as for `run`.
+    pub fn gather(&self, stage: usize) -> bool {
         // SAFETY: nothing else runs on the arena.
-        unsafe { self.arena()?.gather(stage) }.map_err(reason)
+        self.with(|arena| unsafe { arena.gather(stage) })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Arena) -> Result<T, Fault>) -> bool {
+        self.memory.are_there() && self.arena().and_then(|arena| work(&arena)).is_ok()
+    }
+
+    fn arena(&self) -> Result<Arena, Fault> {
+        // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
+        unsafe { Arena::new(self.base, self.bytes, self.set) }
     }
 }
 
 fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     // SAFETY: it is this thread's, and no kernel calls back.
     SCRATCH.with(|scratch| work(unsafe { &mut *scratch.get() }))
-}
-
-fn reason(fault: Fault) -> Error {
-    Error::from_reason(fault.to_string())
 }
