@@ -213,21 +213,40 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
 
 /** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
 export function digests(variant: Variant): Record<string, string> {
-  const result: Record<string, string> = {}
-  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
-  const lengths = [5003, 1, 0, 17, 65]
-  for (const dtype of dtypes) {
-    const data = makeData(dtype, lengths, 3, true)
-    for (const testCase of cases) {
+  return Object.fromEntries(
+    digested().map(({ name, testCase, data }) => {
       const halves = Int32Array.of(1, 2)
-      for (const { arrays, updates } of run(variant, testCase, data)) {
-        for (const [, array] of arrays) mix(halves, withOneNaN(array))
-        mix(halves, Uint32Array.from(updates))
-      }
-      result[`${testCase.name}, ${dtype}`] = [...halves].map((half) => (half >>> 0).toString(16)).join('-')
-    }
+      for (const snapshot of run(variant, testCase, data)) mixAll(halves, snapshot)
+      return [name, shownHash(halves)]
+    }),
+  )
+}
+
+/** The same of `stepAsync`. */
+export async function asyncDigests(variant: Variant): Promise<Record<string, string>> {
+  const result: Record<string, string> = {}
+  for (const { name, testCase, data } of digested()) {
+    const halves = Int32Array.of(1, 2)
+    for await (const snapshot of runAsync(variant, testCase, data)) mixAll(halves, snapshot)
+    result[name] = shownHash(halves)
   }
   return result
+}
+
+function digested() {
+  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
+  const lengths = [5003, 1, 0, 17, 65]
+  return dtypes.flatMap((dtype) => {
+    const data = makeData(dtype, lengths, 3, true)
+    return cases.map((testCase) => ({ name: `${testCase.name}, ${dtype}`, testCase, data }))
+  })
+}
+
+const shownHash = (halves: Int32Array) => [...halves].map((half) => (half >>> 0).toString(16)).join('-')
+
+function mixAll(halves: Int32Array, { arrays, updates }: Snapshot): void {
+  for (const [, array] of arrays) mix(halves, withOneNaN(array))
+  mix(halves, Uint32Array.from(updates))
 }
 
 /** Adds words to a hash of two halves, each of which is MurmurHash3's. */

@@ -1,5 +1,6 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
+import { allocate, type Region } from '../memory.js'
 import { kernelNames } from '../rules/kernels.js'
 import type { Engine } from './engine.js'
 import { wasmBase64 } from './wasm-bytes.js'
@@ -38,26 +39,39 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
       // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
       imports[from][name] = kind === 'memory' ? memory : () => {}
     }
-    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    try {
+      exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    } catch (thrown) {
+      throw new Error(`the module does not start: ${messageOf(thrown)}`)
+    }
     instances.set(memory, exports)
   }
   return exports
+}
+
+/** @throws Error where the module cannot run on this region */
+function exportsFor({ memory, reason }: Region): Exports {
+  const { module, reasons } = compile()
+  if (module === null) throw new Error(reasons.join('; '))
+  if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
+  return instantiate(module, memory)
 }
 
 /** The same Rust as WebAssembly with 128-bit vectors. */
 export const wasm: Engine = {
   name: 'wasm',
   report() {
-    const { module, reasons } = compile()
-    const available = module !== null
-    return { available, reasons, instructionSets: available ? ['simd128'] : [], threads: available ? 1 : 0 }
+    try {
+      // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
+      exportsFor(allocate(0, 0))
+      return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
+    } catch (thrown) {
+      return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }
+    }
   },
   attach(arena: Arena, kernel: number) {
-    const { module, reasons } = compile()
-    if (module === null) throw new Error(reasons.join('; '))
-    const { memory, byteOffset, byteLength, reason } = arena.region
-    if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
-    const exports = instantiate(module, memory)
+    const exports = exportsFor(arena.region)
+    const { byteOffset, byteLength } = arena.region
     const handle = arena.handle(isLookahead(kernel) ? 1 : 0)
     if (!exports.attach(byteOffset, byteLength, kernel, handle)) throw new Error('this is no arena')
     const overwritten = () => new Error('the arena was overwritten')
