@@ -2,7 +2,6 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
-import './style.css'
 import { Bench } from './bench.js'
 import { ContourPlot } from './contour.js'
 import { h, labelled, select } from './dom.js'
@@ -328,10 +327,14 @@ element('race').append(
 )
 element('bench').append(bench.element)
 optimizers.show(state.entries)
-const failure = await load(state)
-if (failure !== '') {
-  problems.push(failure)
-  await load({ ...state, objective: initial.objective, start: initial.start })
+
+/** The race of the address. */
+export async function start(): Promise<void> {
+  const failure = await load(state)
+  if (failure !== '') {
+    problems.push(failure)
+    await load({ ...state, objective: initial.objective, start: initial.start })
+  }
+  showProblems()
+  await addSurface()
 }
-showProblems()
-await addSurface()

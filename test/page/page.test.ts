@@ -4,21 +4,27 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { minimize } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { landscapeOf } from '../../page/src/functions.js'
-import { build, nameOf } from '../../page/src/rules.js'
-import { fromHash, initial } from '../../page/src/state.js'
-import { type PageOptions, type Site, serve, type Visit, visit, zipped } from './site.js'
+import { initial } from '../../page/src/state.js'
+import {
+  expectedPoints,
+  type PageOptions,
+  pointsIn,
+  type SiteInChromium,
+  serveToChromium,
+  type Visit,
+  visit,
+  zipped,
+} from './site.js'
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
-let site: Site
+let site: SiteInChromium
 let visits: Visit[] = []
 
 beforeAll(async () => {
-  site = await serve(folder)
+  site = await serveToChromium(folder)
 })
 
 afterEach(async () => {
@@ -59,37 +65,7 @@ async function points(page: Page): Promise<string[][]> {
     page.waitForEvent('download'),
     button(page, 'Save the points').click(),
   ])
-  const [, ...lines] = readFileSync(await download.path(), 'utf8')
-    .trim()
-    .split('\n')
-  const racers: string[][] = []
-  for (const line of lines) {
-    const number = Number(line.split(',')[0])
-    racers[number - 1] ??= []
-    racers[number - 1].push(line)
-  }
-  return racers
-}
-
-/** The same lines from `minimize` here in Node, for the race that an address describes. */
-async function expectedPoints(hash: string): Promise<string[][]> {
-  const { state, problems } = fromHash(hash)
-  expect(problems).toEqual([])
-  const { objective } = await landscapeOf(state)
-  const { start, tolerance, maxIterations } = state
-  return state.entries.map((entry, number) => {
-    const { rule, clip } = build(entry)
-    const line = (x: ArrayLike<number>, iteration: number) =>
-      [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
-    const lines = [line(start, 0)]
-    const { x, iterations, reason } = minimize(objective, start, rule, {
-      ...{ tolerance, maxIterations, clip },
-      callback: (x, iteration) => void lines.push(line(x, iteration)),
-    })
-    // A last point that is not finite is not shown to the callback.
-    if (reason === 'non-finite') lines.push(line(x, iterations))
-    return lines
-  })
+  return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
 async function drag(page: Page, from: string, dx: number, dy: number): Promise<void> {
