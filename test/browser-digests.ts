@@ -1,7 +1,7 @@
 /** Which engines a browser has, and what they compute by `step` and by `stepAsync`; in a page or in a worker. */
 
 import { engines } from 'antigrad'
-import { asyncDigests, digests, variants } from './support.js'
+import { asyncDigests, digests, rastriginAlongView, variants } from './support.js'
 
 async function report() {
   const steps: Record<string, unknown> = {}
@@ -13,6 +13,6 @@ async function report() {
   return { engines: engines(), steps, asyncSteps }
 }
 
-const scope = globalThis as unknown as { document?: object; report: unknown; postMessage(x: unknown): void }
-if (scope.document) scope.report = report
+const scope = globalThis as unknown as { document?: object; postMessage(x: unknown): void }
+if (scope.document) Object.assign(scope, { report, rastriginAlongView })
 else scope.postMessage(await report())

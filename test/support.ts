@@ -1,6 +1,6 @@
 /** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
 
-import { type EngineName, engines, Optimizer } from 'antigrad'
+import { type EngineName, engines, Optimizer, objectives } from 'antigrad'
 import { type Case, cases } from './cases.js'
 import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
@@ -268,4 +268,15 @@ function withOneNaN(array: FloatArray): Uint32Array {
     if (Number.isNaN(copy[i])) bits[i] = bits instanceof Uint32Array ? 0x7fc00000 : 0x7ff8000000000000n
   }
   return new Uint32Array(copy.buffer)
+}
+
+/** Values and derivatives of Rastrigin's function along its view. */
+export function rastriginAlongView(): number[] {
+  const { value, gradient, view } = objectives.rastrigin()
+  return Array.from({ length: 2000 }, (_, i) => {
+    const x = [view[0] + ((view[1] - view[0]) * i) / 2000]
+    const out = [NaN]
+    gradient(x, out)
+    return [value(x), out[0]]
+  }).flat()
 }

@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { type Driven, otherBrowsers } from '../driven.js'
-import { digests, reference } from '../support.js'
+import { digests, rastriginAlongView, reference } from '../support.js'
 
 let server: Server
 let origin: string
@@ -68,6 +68,14 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
   test.skipIf(!isThere)('in a worker', async () => {
     await tab.open(`${origin}/`)
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
+  })
+
+  // Its cosines are the browser's own.
+  test.skipIf(!isThere).fails("Rastrigin's function has the values and derivatives of Node", async () => {
+    await tab.open(`${origin}/`)
+    const found = await tab.evaluate<number[]>('rastriginAlongView()')
+    const different = rastriginAlongView().filter((value, i) => value !== found[i])
+    expect(different).toEqual([])
   })
 
   test.skipIf(!isThere)(

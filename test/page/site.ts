@@ -139,4 +139,22 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
   })
 }
 
+/** Counts frames, and pictures of the surface, for two seconds. */
+export const frames = `new Promise((resolve) => {
+  const { prototype } = WebGL2RenderingContext
+  const { clear } = prototype
+  const found = { frames: 0, pictures: 0 }
+  prototype.clear = function (mask) {
+    found.pictures++
+    clear.call(this, mask)
+  }
+  const end = performance.now() + 2000
+  requestAnimationFrame(function frame() {
+    found.frames++
+    if (performance.now() < end) return requestAnimationFrame(frame)
+    prototype.clear = clear
+    resolve(found)
+  })
+})`
+
 export const zipped = (file: string) => gzipSync(readFileSync(file)).length
