@@ -54,7 +54,8 @@ async function webkit(driver: string): Promise<Driven> {
     const screen = ['-displayfd', '3', '-screen', '0', '1280x1000x24', '-nolisten', 'tcp']
     const xvfb = spawn('Xvfb', screen, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     children.push(xvfb)
-    const [display] = await once(xvfb.stdio[3] as NodeJS.ReadableStream, 'data')
+    const told = xvfb.stdio[3] as NodeJS.ReadableStream
+    const [display] = await once(told, 'data', { signal: AbortSignal.timeout(20_000) })
     const port = await freePort()
     const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: `:${String(display).trim()}` }
     const locale = { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
@@ -85,8 +86,7 @@ async function webkit(driver: string): Promise<Driven> {
         return value
       },
       async close() {
-        await call('DELETE', session)
-        await close()
+        await call('DELETE', session).finally(close)
       },
     }
   } catch (thrown) {
