@@ -1,7 +1,7 @@
 // npm run build:npm: the addons in native/ as packages of their own, one a platform, in the folder npm/
 // or in another one. Without `--all`, which a release has, platforms whose addon is not there are left out.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -20,10 +20,6 @@ for (const target of readdirSync(folder)) {
     continue
   }
   cpSync(`native/${file}`, `${folder}/${target}/${file}`)
-  // The loader compares: half of an addon would end the process that loads it.
-  const manifest = JSON.parse(readFileSync(`${folder}/${target}/package.json`, 'utf8'))
-  manifest.bytes = statSync(`native/${file}`).size
-  writeFileSync(`${folder}/${target}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`)
 }
 if (process.argv.includes('--all') && missing.length > 0) {
   console.error(`native/ has no ${missing.join(', ')}`)

@@ -1,6 +1,7 @@
 /** Which engines a browser has, and what they compute by `step` and by `stepAsync`; in a page or in a worker. */
 
 import { engines } from 'antigrad'
+import { functionDigests } from './function-digests.js'
 import { asyncDigests, digests, rastriginAlongView, variants } from './support.js'
 
 async function report() {
@@ -10,7 +11,7 @@ async function report() {
     steps[variant.name] = digests(variant)
     asyncSteps[variant.name] = await asyncDigests(variant)
   }
-  return { engines: engines(), steps, asyncSteps }
+  return { engines: engines(), steps, asyncSteps, functions: functionDigests() }
 }
 
 const scope = globalThis as unknown as { document?: object; postMessage(x: unknown): void }

@@ -4,6 +4,7 @@
  */
 
 import { engines } from 'antigrad'
+import { functionDigests } from './function-digests.js'
 import { digests, variants } from './support.js'
 
 console.log(
@@ -11,5 +12,6 @@ console.log(
     versions: globalThis.process?.versions,
     engines: engines(),
     digests: Object.fromEntries(variants.map((variant) => [variant.name, digests(variant)])),
+    functions: functionDigests(),
   }),
 )

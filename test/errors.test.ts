@@ -526,6 +526,7 @@ describe('minimize', () => {
       () => minimize(f, [1], adam(), { callback: callback as Anything }),
     ]),
     ['options', () => minimize(f, [1], adam(), { iterations: 5 } as Anything)],
+    ['options', () => minimize(f, [1], adam(), { zeroGrads: true } as Anything)],
     ['options', () => minimize(f, [1], adam(), null as Anything)],
     ['clip: norm', () => minimize(f, [1], adam(), { clip: { norm: -1 } })],
   ]
@@ -533,10 +534,17 @@ describe('minimize', () => {
     refusal(call, OptionError, argument)
   })
 
+  test('its own options are among those that there are', () => {
+    const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
+    expect(expected).toBe(
+      'one of tolerance, maxIterations, dtype, callback, clip, engine, instructionSet, threads',
+    )
+  })
+
   test('nothing is called before all arguments are checked', () => {
     let calls = 0
     const count = () => ++calls
-    const objective = { value: count, gradient: count }
+    const objective = { value: count, gradient: () => void count() }
     refusal(() => minimize(objective, [1], adam(), { maxIterations: -1 }), OptionError)
     refusal(() => minimize(objective, [1], { name: 'adam', lr: -1 } as Anything), OptionError)
     refusal(() => minimize(objective, [1], adam(), { engine: 'rust' as Anything }), OptionError)
@@ -550,6 +558,14 @@ describe('minimize', () => {
     }
     for (const condition of [0.5, -1, NaN, Infinity, '2', null]) {
       refusal(() => antigrad.bowl({ condition: condition as number }), OptionError, 'bowl: condition')
+    }
+    for (const options of [null, 1, 'a', { A: 1 }, { condition: 2, a: 1 }]) {
+      refusal(() => rosenbrock(options as Anything), OptionError, 'rosenbrock: options')
+      refusal(() => antigrad.bowl(options as Anything), OptionError, 'bowl: options')
+    }
+    for (const x of [undefined, null, 1, [1], [1, 2, 3]]) {
+      refusal(() => antigrad.beale().value(x as Anything), TensorError, 'beale: x')
+      refusal(() => antigrad.beale().gradient(x as Anything, []), TensorError, 'beale: x')
     }
   })
 })

@@ -311,6 +311,10 @@ describe('runs that go wrong', () => {
     expect(all).toContain('still moving, out of view')
   })
 
+  test('one that gets nowhere is said to have stalled', () => {
+    expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
+  })
+
   test('points that are not finite end a part', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]

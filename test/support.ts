@@ -214,11 +214,7 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
 /** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
 export function digests(variant: Variant): Record<string, string> {
   return Object.fromEntries(
-    digested().map(({ name, testCase, data }) => {
-      const halves = Int32Array.of(1, 2)
-      for (const snapshot of run(variant, testCase, data)) mixAll(halves, snapshot)
-      return [name, shownHash(halves)]
-    }),
+    digested().map(({ name, testCase, data }) => [name, digest(wordsOf(run(variant, testCase, data)))]),
   )
 }
 
@@ -226,9 +222,9 @@ export function digests(variant: Variant): Record<string, string> {
 export async function asyncDigests(variant: Variant): Promise<Record<string, string>> {
   const result: Record<string, string> = {}
   for (const { name, testCase, data } of digested()) {
-    const halves = Int32Array.of(1, 2)
-    for await (const snapshot of runAsync(variant, testCase, data)) mixAll(halves, snapshot)
-    result[name] = shownHash(halves)
+    const words: Uint32Array[] = []
+    for await (const snapshot of runAsync(variant, testCase, data)) words.push(...wordsOf([snapshot]))
+    result[name] = digest(words)
   }
   return result
 }
@@ -242,11 +238,18 @@ function digested() {
   })
 }
 
-const shownHash = (halves: Int32Array) => [...halves].map((half) => (half >>> 0).toString(16)).join('-')
+function* wordsOf(snapshots: Iterable<Snapshot>): Generator<Uint32Array> {
+  for (const { arrays, updates } of snapshots) {
+    for (const [, array] of arrays) yield withOneNaN(array)
+    yield Uint32Array.from(updates)
+  }
+}
 
-function mixAll(halves: Int32Array, { arrays, updates }: Snapshot): void {
-  for (const [, array] of arrays) mix(halves, withOneNaN(array))
-  mix(halves, Uint32Array.from(updates))
+/** A hash of words. */
+export function digest(list: Iterable<Uint32Array>): string {
+  const halves = Int32Array.of(1, 2)
+  for (const words of list) mix(halves, words)
+  return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
 }
 
 /** Adds words to a hash of two halves, each of which is MurmurHash3's. */
@@ -261,7 +264,8 @@ function mix(halves: Int32Array, words: Uint32Array): void {
   }
 }
 
-function withOneNaN(array: FloatArray): Uint32Array {
+/** An array's words, with one bit pattern for NaN. */
+export function withOneNaN(array: FloatArray): Uint32Array {
   const copy = array.slice()
   const bits = bitsOf(copy)
   for (let i = 0; i < copy.length; i++) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { diagnose } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import { engineNames, engines, requestedEngine } from './engines/index.js'
 import { AntigradError, EngineError, OptionError } from './errors.js'
 import { bowl, type ObjectiveName, objectives, type Point, rosenbrock } from './objectives/index.js'
+import { version } from './package.js'
 import { obstacle, writer } from './plot/file.js'
 import { entrantNames, MAX_ITERATIONS, race, ruleOptions, type Settings } from './race.js'
 import { describeDiagnosis, describeEngines, describeOptions, describeRace } from './report.js'
@@ -18,8 +18,6 @@ const MISUSE = 2
 const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
 const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
-
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
 const program = new Command('antigrad')
   .description('First-order optimizers, with the same bits on every engine.')

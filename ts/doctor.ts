@@ -3,7 +3,8 @@
 import { arch, cpus, platform, release } from 'node:os'
 import { Arena, type Dtype } from './arena.js'
 import type { EngineName } from './engines/engine.js'
-import { engines } from './engines/index.js'
+import { engines, requestedEngine, requestedThreads } from './engines/index.js'
+import { messageOf } from './errors.js'
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
 import { enter } from './race.js'
 
@@ -21,6 +22,8 @@ export interface Diagnosis {
   readonly processor: string
   readonly memory: string
   readonly environment: string
+  /** What is wrong with it: an optimizer refuses to be made then. */
+  readonly problems: readonly string[]
   /** The rules of the self-test, and what they ran on beside TypeScript. */
   readonly rules: number
   readonly compared: readonly string[]
@@ -30,7 +33,7 @@ export interface Diagnosis {
 export function diagnose(): Diagnosis {
   const { versions, env } = process
   const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
-  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS'].filter((name) => env[name])
+  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS', 'ANTIGRAD_ADDON'].filter((name) => env[name])
   const { memory, reason } = new Arena('float32', [1], 0).region
   return {
     runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
@@ -38,7 +41,18 @@ export function diagnose(): Diagnosis {
     processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
     memory: memory === null ? `ArrayBuffer: ${reason}` : 'WebAssembly.Memory',
     environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
+    problems: [requestedEngine, requestedThreads].flatMap(problemOf),
     ...selfTest(),
+  }
+}
+
+/** What a reader of an environment variable, which has no option to go by, throws. */
+function problemOf(read: (option: undefined) => unknown): string[] {
+  try {
+    read(undefined)
+    return []
+  } catch (thrown) {
+    return [messageOf(thrown)]
   }
 }
 
@@ -49,6 +63,8 @@ const STEPS = 5
 /** Every rule of the race for a few steps, on every engine at every instruction set. */
 function selfTest() {
   const report = engines()
+  // A number that nobody can use must not keep the test from running.
+  const common = problemOf(requestedThreads).length > 0 ? { threads: 1 } : {}
   const others: OptimizerOptions[] = report.native.instructionSets.map((instructionSet) => ({
     engine: 'native',
     instructionSet,
@@ -63,7 +79,11 @@ function selfTest() {
       const run = (options: OptimizerOptions) => {
         const values = Array.from({ length: LENGTH }, (_, i) => ((i * 37) % 101) / 50 - 1)
         const start = dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
-        const optimizer = new Optimizer<typeof start, typeof rule>(start, rule, { ...options, clip })
+        const optimizer = new Optimizer<typeof start, typeof rule>(start, rule, {
+          ...common,
+          ...options,
+          clip,
+        })
         for (let step = 0; step < STEPS; step++) {
           optimizer.grads.set(optimizer.lookahead().map((x, i) => x * x + i / 64 - step / 3))
           optimizer.step()

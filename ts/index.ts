@@ -9,7 +9,13 @@ export {
   OptionError,
   TensorError,
 } from './errors.js'
-export { Minimization, type MinimizeOptions, type MinimizeResult, minimize } from './minimize.js'
+export {
+  Minimization,
+  type MinimizeOptions,
+  type MinimizeReason,
+  type MinimizeResult,
+  minimize,
+} from './minimize.js'
 export {
   beale,
   booth,

@@ -23,7 +23,7 @@ const LARGEST_OF_MANY = 1 << 26
 const LARGEST_MEMORY = 65535 * PAGE
 const ALIGNMENT = 64
 /** What the arena's header can count. */
-const LONGEST_PLANE = 2 ** 32 - 1
+const LONGEST_PLANE = 0xffffffff
 
 /** A stretch of a buffer that is an arena's alone. */
 export interface Region {

@@ -1,16 +1,18 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
+import { centralDifferences, filling } from './gradients.js'
 import type { Objective } from './objectives/index.js'
 import { Optimizer, type OptimizerOptions } from './optimizer.js'
+import { type Decay, isAtRest, largest } from './rest.js'
 import { unwrap } from './rules/delayed-start.js'
-import type { Rule } from './rules/index.js'
-import type { FloatArray } from './rules/rule.js'
+import { definitionOf, type Rule, type SimpleRule } from './rules/index.js'
+import { at, type FloatArray } from './rules/rule.js'
 import { warmupSteps } from './schedules.js'
 import { isFloatArray } from './typed-arrays.js'
 
-/** How long to minimise and from which dtype, beside all options of an `Optimizer`. */
-export interface MinimizeOptions extends OptimizerOptions {
-  /** Stop when the largest |θ_{t+1} − θ_t| is below this; 1e-9. With 0 it never is. */
+/** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
+export interface MinimizeOptions extends Omit<OptimizerOptions, 'zeroGrads'> {
+  /** Stop when the largest |θ_{t+1} − θ_t| is below this, at rest; 1e-9. With 0 it never is. */
   readonly tolerance?: number
   /** Stop after this many updates; 10,000. */
   readonly maxIterations?: number
@@ -23,19 +25,31 @@ export interface MinimizeOptions extends OptimizerOptions {
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
+/**
+ * Why a minimisation stopped:
+ * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
+ *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite.
+ * - 'stalled': no parameter changed by the tolerance, in 100 updates, and the gradient is not small:
+ *   the learning rate is (scheduled to be) too low, or the steps are lost in rounding, or a rule such
+ *   as Adam divides by the memory of steeper places
+ * - 'max-iterations': it was still moving after the last update
+ * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
+ * - 'callback': the callback said so
+ */
+export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
+
 /** Where a minimisation ended, and why. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
   readonly x: FloatArray
   /** The objective there. */
   readonly value: number
+  /** The largest |gᵢ| at the last update, before clipping and decay; NaN if there was none, or one is. */
+  readonly gradientNorm: number
   /** How many updates were made. */
   readonly iterations: number
-  /**
-   * Why it stopped: 'converged', a parameter's change below the tolerance; 'max-iterations';
-   * 'non-finite', a parameter became infinite or NaN; 'callback', it said so.
-   */
-  readonly reason: 'converged' | 'max-iterations' | 'non-finite' | 'callback'
+  /** Why it stopped; see {@link MinimizeReason}. */
+  readonly reason: MinimizeReason
   /** The largest |θ_{t+1} − θ_t| of the last update; NaN if there was none. */
   readonly change: number
   /** Whether the objective gave its gradient or differences stood in for it. */
@@ -48,13 +62,16 @@ export interface MinimizeResult {
  * Minimises a function from a starting point by a rule.
  *
  * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
- * below the tolerance. It is not tested while a delayed start or a warm-up lasts.
+ * below the tolerance. It is not tested while a delayed start or a warm-up lasts, and does not count
+ * where steps are short for another reason than a small gradient; to see that, the gradient is also
+ * taken at up to three points nearby.
  *
  * @param objective `{ value, gradient }`, or a function of x alone: then, and where `gradient` is
  * missing, central differences with step ∛ε·max(1, |xᵢ|) stand in (2n values an update)
  * @param x where to start, of any length ≥ 1; copied. A typed array keeps its dtype.
  * @param rule such as `adam({ lr: 1e-2 })`
- * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update
+ * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update;
+ * OptionError where the gradient does not fill all of `out`
  * @example
  * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
  */
@@ -66,9 +83,9 @@ export function minimize(
 ): MinimizeResult {
   const minimization = new Minimization(objective, x, rule, options)
   while (minimization.step());
-  const { params, value, iterations, change, gradient, engine } = minimization
-  const reason = minimization.reason as MinimizeResult['reason']
-  return { x: params.slice(), value, iterations, reason, change, gradient, engine }
+  const { params, value, gradientNorm, iterations, change, gradient, engine } = minimization
+  const reason = minimization.reason as MinimizeReason
+  return { x: params.slice(), value, gradientNorm, iterations, reason, change, gradient, engine }
 }
 
 /**
@@ -91,6 +108,7 @@ export class Minimization {
   readonly #optimizer: Optimizer<FloatArray>
   readonly #value: (x: ArrayLike<number>) => number
   readonly #gradient: Required<Objective>['gradient']
+  readonly #fillingGradient: Required<Objective>['gradient']
   readonly #callback: MinimizeOptions['callback']
   readonly #tolerance: number
   readonly #maxIterations: number
@@ -102,7 +120,11 @@ export class Minimization {
   readonly #before: FloatArray
   #iterations = 0
   #change = NaN
-  #reason: MinimizeResult['reason'] | null = null
+  #reason: MinimizeReason | null = null
+  /** The objective at the parameters, where it is known. */
+  #valueHere: number | undefined
+  /** Since when steps have been short although the gradient is not small; null where they are not. */
+  #shortSince: { iterations: number; change: number; gradientNorm: number } | null = null
 
   /** The arguments of {@link minimize}, whose errors it throws. */
   constructor(
@@ -114,6 +136,8 @@ export class Minimization {
     if (typeof options !== 'object' || options === null) {
       throw new OptionError('options', 'an object', options)
     }
+    const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
+    if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
     const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
     const whole = typeof objective === 'function' ? { value: objective } : objective
     if (typeof whole?.value !== 'function') {
@@ -131,8 +155,8 @@ export class Minimization {
     if (callback !== undefined && typeof callback !== 'function') {
       throw new OptionError('callback', 'a function', callback)
     }
-    const { simple, delay } = unwrap(rule)
     const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
+    const { simple, delay } = unwrap(optimizer.rule)
     const given = whole.gradient?.bind(whole)
 
     this.params = optimizer.params
@@ -141,6 +165,7 @@ export class Minimization {
     this.#optimizer = optimizer
     this.#value = whole.value.bind(whole)
     this.#gradient = given ?? centralDifferences(this.#value, this.params)
+    this.#fillingGradient = filling(this.#gradient, optimizer.grads)
     this.#callback = callback
     this.#tolerance = tolerance
     this.#maxIterations = maxIterations
@@ -151,9 +176,14 @@ export class Minimization {
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
 
-  /** The objective at `params`, computed at each call. */
+  /** The objective at `params`. */
   get value(): number {
-    return this.#value(this.params)
+    return this.#valueHere ?? this.#value(this.params)
+  }
+
+  /** The largest |gᵢ| at the last update, before clipping and decay; NaN before the first, or if one is. */
+  get gradientNorm(): number {
+    return this.#iterations === 0 ? NaN : largest(this.#grads)
   }
 
   /** How many updates were made. */
@@ -167,7 +197,7 @@ export class Minimization {
   }
 
   /** Why it has stopped; null while it has not. */
-  get reason(): MinimizeResult['reason'] | null {
+  get reason(): MinimizeReason | null {
     return this.#reason
   }
 
@@ -178,19 +208,65 @@ export class Minimization {
     const params = this.params
     const point = this.#point
     if (point !== params) optimizer.lookahead()
-    const gradient = this.#gradient
+    const gradient = this.#iterations % CHECKED === 0 ? this.#fillingGradient : this.#gradient
     gradient(point, this.#grads)
     optimizer.step()
+    this.#valueHere = undefined
     const iterations = ++this.#iterations
     const change = moved(params, this.#before)
     this.#change = change
-    if (!(change < Infinity)) this.#reason = 'non-finite'
+    if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(params, iterations) === true) this.#reason = 'callback'
-    else if (change < this.#tolerance && iterations > this.#settling) this.#reason = 'converged'
-    else if (iterations >= this.#maxIterations) this.#reason = 'max-iterations'
+    else if (change < this.#tolerance && iterations > this.#settling) this.#reason = this.#whenShort(change)
+    else if (iterations >= this.#maxIterations)
+      this.#reason = this.#isFinite() ? 'max-iterations' : 'diverged'
+    else this.#shortSince = null
     return this.#reason === null
   }
+
+  /** What a step below the tolerance means. */
+  #whenShort(change: number): MinimizeReason | null {
+    if (!this.#isFinite()) return 'diverged'
+    if (isAtRest(this.#gradient, this.params, this.#grads, this.#tolerance, this.#decay())) return 'converged'
+    const iterations = this.#iterations
+    if (iterations >= this.#maxIterations) return 'max-iterations'
+    const gradientNorm = this.gradientNorm
+    const since = this.#shortSince
+    const isGettingOn =
+      since === null || gradientNorm < 0.99 * since.gradientNorm || change > 1.01 * since.change
+    if (isGettingOn) this.#shortSince = { iterations, change, gradientNorm }
+    else if (iterations - since.iterations >= PATIENCE) return 'stalled'
+    return null
+  }
+
+  /** Whether value, gradient and state are; the parameters are known to be. */
+  #isFinite(): boolean {
+    this.#valueHere = this.#value(this.params)
+    const { updates: _, ...state } = this.#optimizer.state as unknown as Record<string, FloatArray>
+    return [this.#valueHere, this.gradientNorm, ...Object.values(state).map(largest)].every(Number.isFinite)
+  }
+
+  /** The decay at the last update. */
+  #decay(): Decay {
+    const { simple } = unwrap(this.#optimizer.rule)
+    const definition = definitionOf(simple)
+    const rule = at<SimpleRule>(definition, simple, this.#iterations - 1)
+    const l2 = definition.l2?.(rule) ?? 0
+    const weightDecay = 'weightDecay' in rule ? rule.weightDecay : 0
+    return { l2, decoupled: rule.lr * (weightDecay - l2), sign: rule.maximize ? -1 : 1 }
+  }
 }
+
+const optionNames = [
+  ...(['tolerance', 'maxIterations', 'dtype', 'callback'] as const),
+  ...(['clip', 'engine', 'instructionSet', 'threads'] as const),
+] satisfies (keyof MinimizeOptions)[]
+
+/** So many short steps in a row, on which nothing changes, are no accident. */
+const PATIENCE = 100
+
+/** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
+const CHECKED = 32
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
 function moved(x: FloatArray, before: FloatArray): number {
@@ -214,25 +290,4 @@ function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): 
   }
   if (isFloat && dtype === undefined) return x
   return dtype === 'float32' ? Float32Array.from(x) : Float64Array.from(x)
-}
-
-/** ∛ε of float64, to which a central difference's errors are balanced; a constant, as engines differ in cbrt. */
-const STEP = 6.055454452393343e-6
-
-function centralDifferences(value: (x: ArrayLike<number>) => number, like: FloatArray) {
-  const point = new Float64Array(like.length)
-  return (x: ArrayLike<number>, out: { [i: number]: number }) => {
-    point.set(x)
-    for (let i = 0; i < point.length; i++) {
-      const center = point[i]
-      const step = STEP * Math.max(1, Math.abs(center))
-      point[i] = center + step
-      const above = value(point)
-      point[i] = center - step
-      const below = value(point)
-      point[i] = center
-      // What was really added: center ± step is rounded.
-      out[i] = (above - below) / (center + step - (center - step))
-    }
-  }
 }

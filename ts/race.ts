@@ -5,7 +5,7 @@
 
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
-import { minimize } from './minimize.js'
+import { type MinimizeReason, minimize } from './minimize.js'
 import { rosenbrock } from './objectives/index.js'
 import { type Clip, Optimizer } from './optimizer.js'
 import { adagrad } from './rules/adagrad.js'
@@ -108,7 +108,7 @@ export interface Lap {
   /** One `lookahead()` and `step()` with the gradient in place; the objective is not in it. */
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
-  readonly reason: string
+  readonly reason: MinimizeReason
   /** The first update after which a parameter's bits were not the first engine's; null if none. */
   readonly differsAt: number | null
 }
@@ -132,7 +132,7 @@ export function profile({ name, rule, clip }: Entry): Profile {
 /** How a rule did, on the first engine where engines differ. */
 export interface Finish extends Profile {
   readonly iterations: number
-  readonly reason: string
+  readonly reason: MinimizeReason
   readonly x: readonly [number, number]
   readonly value: number
   /** From the minimum, (1, 1). */
@@ -218,7 +218,7 @@ function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
     reason: first.reason,
     x: [x, y],
     value: first.value,
-    distance: Math.hypot(x - x0, y - y0),
+    distance: Math.sqrt((x - x0) * (x - x0) + (y - y0) * (y - y0)),
     sameBits: laps.every(([, { differsAt }]) => differsAt === null),
     engines: Object.fromEntries(laps),
   }

@@ -63,7 +63,8 @@ export function describeDiagnosis(
   diagnosis: Diagnosis,
   report: Readonly<Record<EngineName, EngineReport>>,
 ): string {
-  const { runtime, platform, processor, memory, environment, rules, compared, differences } = diagnosis
+  const { runtime, platform, processor, memory, rules, compared, differences } = diagnosis
+  const environment = [diagnosis.environment, ...diagnosis.problems].join('; ')
   const verdict =
     compared.length === 0
       ? 'there is nothing to compare TypeScript to'

@@ -1,6 +1,6 @@
 /** The race: each racer is the library's own `Minimization`, and keeps every point that it has visited. */
 
-import { Minimization, type MinimizeResult, type Point } from 'antigrad'
+import { Minimization, type MinimizeReason, type Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
 import type { Landscape } from './functions.js'
 import { build, type Entry, nameOf } from './rules.js'
@@ -16,8 +16,10 @@ export class Racer {
   /** The first update after which it was within the distance; null while it never was. */
   arrivedAt: number | null = null
   /** Why it has stopped; null while it has not. */
-  reason: MinimizeResult['reason'] | 'error' | null = null
+  reason: MinimizeReason | 'error' | null = null
   error = ''
+  /** The largest component of the gradient where it last was. */
+  gradientNorm = NaN
   readonly engine: string
   readonly #run: Minimization
   readonly #landscape: Landscape
@@ -40,6 +42,7 @@ export class Racer {
       this.iterations = this.#run.iterations
       this.#keep()
       this.reason = this.#run.reason
+      if (this.reason !== null) this.gradientNorm = this.#run.gradientNorm
     } catch (thrown) {
       this.reason = 'error'
       this.error = messageOf(thrown)

@@ -69,11 +69,13 @@ function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
 }
 
 /** Why a racer has stopped, in words. */
-export function why({ reason, error, iterations }: Racer, { state }: Race): string {
+export function why({ reason, error, iterations, gradientNorm }: Racer, { state }: Race): string {
   if (reason === null) return iterations === 0 ? 'at the start' : 'on its way'
   if (reason === 'converged') return `at rest: moved less than ${shown(state.tolerance)}`
+  if (reason === 'stalled')
+    return `stalled: steps below ${shown(state.tolerance)}, though the slope is ${shown(gradientNorm, 3)}`
   if (reason === 'max-iterations')
     return `stopped at the limit of ${state.maxIterations.toLocaleString('en')}`
-  if (reason === 'non-finite') return 'diverged: no longer a finite number'
+  if (reason === 'diverged') return 'diverged: no longer a finite number'
   return `failed: ${error}`
 }

@@ -12,6 +12,7 @@ import { build as vite } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { home } from '../children.js'
+import { functionDigests } from '../function-digests.js'
 import { digests, reference } from '../support.js'
 import { addDigestScript, freshFolder, pack, project, remove } from './pack.js'
 
@@ -136,6 +137,7 @@ test.each(Object.keys(bundlers))('%s: one file, and the bits that TypeScript has
     wasm: { available: true, reasons: [] },
   })
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
+  expect(result.functions).toEqual(functionDigests())
 })
 
 test('under a strict content security policy TypeScript takes over, and the report says why', async () => {

@@ -8,10 +8,11 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { home } from '../children.js'
 
-const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+/** What programs here see of the environment. */
+export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-type Json = any
+export type Json = any
 
 /** A folder outside of the repository, so that nothing but what is installed there is found. */
 export function freshFolder(): string {
@@ -111,4 +112,18 @@ export async function addDigestScript(folder: string): Promise<string> {
     logLevel: 'warning',
   })
   return 'digests.js'
+}
+
+/** A program that prints which names `import` and `require` have, and which are the same in both. */
+export function addBothScript(folder: string): string {
+  writeFileSync(
+    join(folder, 'both.js'),
+    `import { createRequire } from 'node:module'
+    import * as imported from 'antigrad'
+    const required = createRequire(import.meta.url)('antigrad')
+    const names = Object.keys(required).sort()
+    const same = names.filter((name) => required[name] === imported[name])
+    console.log(JSON.stringify({ names, same, imported: Object.keys(imported).sort() }))`,
+  )
+  return 'both.js'
 }

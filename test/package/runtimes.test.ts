@@ -3,12 +3,14 @@
  * runs the oldest Node, the newest, Bun and Deno; with ANTIGRAD_ALL_RUNTIMES=1 those between, too.
  */
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
+import { functionDigests } from '../function-digests.js'
 import { digests, reference, variants } from '../support.js'
-import { addDigestScript, freshFolder, json, npm, project, release, remove } from './pack.js'
+import { addBothScript, addDigestScript, freshFolder, json, npm, project, release, remove } from './pack.js'
 
 const { platform, arch } = process
 const target = `${platform === 'win32' ? 'win' : platform}-${arch}`
@@ -73,6 +75,9 @@ function program({ source, program }: Runtime): string {
 }
 
 const tarballs = freshFolder()
+/** For bundles and the addon beside them. */
+const alone = freshFolder()
+const bundles = { 'app.mjs': 'esm', 'app.cjs': 'cjs' } as const
 let folder: string
 let script: string
 const expected = Object.fromEntries(variants.map(({ name }) => [name, digests(reference)]))
@@ -80,9 +85,23 @@ const expected = Object.fromEntries(variants.map(({ name }) => [name, digests(re
 beforeAll(async () => {
   folder = project([release(tarballs)])
   script = await addDigestScript(folder)
+  for (const [name, format] of Object.entries(bundles)) {
+    const contents = `import { engines, rosenbrock } from 'antigrad'
+      console.log(JSON.stringify({ native: engines().native, is: typeof rosenbrock }))`
+    await build({
+      stdin: { contents, resolveDir: folder },
+      outfile: join(alone, name),
+      bundle: true,
+      platform: 'node',
+      format,
+    })
+  }
+  const addons = readdirSync(join(folder, 'node_modules')).filter((name) => name.startsWith('antigrad-'))
+  const isAddon = (name: string) => !/\.(json|md)$/.test(name)
+  cpSync(join(folder, 'node_modules', addons[0]), alone, { recursive: true, filter: isAddon })
 }, 120_000)
 afterAll(() => {
-  for (const used of [tarballs, folder]) if (used) remove(used)
+  for (const used of [tarballs, alone, folder]) if (used) remove(used)
 })
 
 describe.each(chosen)('%s', (_, runtime) => {
@@ -96,6 +115,19 @@ describe.each(chosen)('%s', (_, runtime) => {
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
     expect(report.digests).toEqual(expected)
+    expect(report.functions).toEqual(functionDigests())
+  })
+
+  test('require and import get the same classes', () => {
+    const { names, same, imported } = json(folder, path, ...runtime.options, addBothScript(folder))
+    expect(names).toContain('Optimizer')
+    expect([same, imported]).toEqual([names, names])
+  })
+
+  test.each(Object.keys(bundles))('a bundle finds the addon beside it: %s', (name) => {
+    const { native, is } = json(alone, path, ...runtime.options, name)
+    expect(native).toMatchObject({ available: true, reasons: [] })
+    expect(is).toBe('function')
   })
 
   test('the race runs', () => {

@@ -141,13 +141,13 @@ describe('a race', () => {
   test('the table ranks by arrival and says why each stopped; what diverges breaks nothing', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
-        'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true',
+        'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
     )
     await race(page)
     const rows = await page
       .locator('.ranking tbody tr')
       .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent)))
-    expect(rows.map(([rank]) => rank)).toEqual(['1', '2', '–', '–', '–', '–'])
+    expect(rows.map(([rank]) => rank)).toEqual(['1', '2', '–', '–', '–', '–', '–'])
     expect(rows.slice(0, 2).map(([, name]) => name)).toEqual(['adam 0.1', 'adam 0.05'])
     const arrived = rows.slice(0, 2).map(([, , after]) => Number(after?.replace(',', '')))
     expect(arrived[0]).toBeLessThan(arrived[1])
@@ -157,6 +157,7 @@ describe('a race', () => {
       'sgd 0.001': 'stopped at the limit of 3,000',
       'gradientDescent 1e+300': 'diverged: no longer a finite number',
       'momentum 0.05': 'diverged: no longer a finite number',
+      'adagrad 1e-9': 'stalled: steps below 1e−7, though the slope is 155',
     })
     // The map shows the start, whatever has become of the rest.
     expect(await handle(page).isVisible()).toBe(true)

@@ -134,7 +134,7 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
     // A last point that is not finite is not shown to the callback.
-    if (reason === 'non-finite') lines.push(line(x, iterations))
+    if (reason === 'diverged') lines.push(line(x, iterations))
     return lines
   })
 }

@@ -1,69 +1,86 @@
-import { existsSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+// Not by the name `createRequire`: bundles often have one already, and webpack would look into its argument.
+import nodeModule from 'node:module'
+import { resolve } from 'node:path'
 import { messageOf } from '../errors.js'
+import { platforms, version } from '../package.js'
 import type { Addon, Loaded } from './native.js'
 
-/** What this file reads of package.json: the package's own, and that of an addon's package. */
-interface Manifest {
-  readonly version: string
-  readonly optionalDependencies?: Readonly<Record<string, string>>
-  /** The size of the addon. */
-  readonly bytes?: number
-}
-
-/** The addon that was built here, or else the one of the package for this platform. */
+/**
+ * The addon that ANTIGRAD_ADDON names; else the one that was built here, the one beside the bundle that this
+ * is a part of, or the package for this platform.
+ */
 export function loadAddon(): Loaded {
-  const { platform, arch } = process
-  const require = createRequire(import.meta.url)
-  const { version, optionalDependencies } = require('../../package.json') as Manifest
   const reasons: string[] = []
-  const abis = platform === 'linux' ? ['-gnu', '-musl'] : platform === 'win32' ? ['-msvc'] : ['']
-  const targets = abis.map((abi) => `${platform}-${arch}${abi}`)
+  const none = (reason: string): Loaded => ({ addon: null, reasons: [...reasons, reason] })
+  const { createRequire } = nodeModule
+  // This file or its bundle, by the name that its format has. What bundlers make of both may be no path at all.
+  const require =
+    found(() => createRequire(__filename)) ??
+    found(() => createRequire(import.meta.url)) ??
+    createRequire(process.argv[1] ?? process.execPath)
 
   /** Tries one file; null if that fails. */
-  const load = (file: string, name: string): Addon | null => {
+  const load = (request: string, name: string): Addon | null => {
     try {
-      return require(file) as Addon
+      const file = require.resolve(request)
+      const damage = damageOf(readFileSync(file))
+      if (damage === null) return require(file) as Addon
+      reasons.push(`${name} is damaged: ${damage}`)
     } catch (thrown) {
       reasons.push(`${name} does not load: ${messageOf(thrown)}`)
-      return null
     }
+    return null
   }
 
-  for (const target of targets) {
-    const file = `../../native/antigrad.${target}.node`
-    if (!existsSync(new URL(file, import.meta.url))) continue
-    const addon = load(file, `native/antigrad.${target}.node`)
-    if (addon !== null) return { addon, reasons }
+  const named = process.env.ANTIGRAD_ADDON
+  if (named) return { addon: load(resolve(named), `ANTIGRAD_ADDON=${named}`), reasons }
+
+  const target = thisPlatform()
+  const fileName = `antigrad.${target}.node`
+  for (const request of [`../../native/${fileName}`, `./${fileName}`]) {
+    const file = found(() => require.resolve(request))
+    const addon = file && load(file, file)
+    if (addon) return { addon, reasons }
   }
 
-  const names = targets.map((target) => `antigrad-${target}`)
-  const published = names.filter((name) => !optionalDependencies || name in optionalDependencies)
-  if (published.length === 0) reasons.push(`there is no addon for ${platform}-${arch}`)
-  for (const name of published) {
-    let manifest: Manifest
-    try {
-      manifest = require(`${name}/package.json`) as Manifest
-    } catch {
-      reasons.push(`${name} is not installed`)
-      continue
-    }
-    if (manifest.version !== version) {
-      reasons.push(`${name} is of version ${manifest.version}, but antigrad is of ${version}`)
-      continue
-    }
-    // A system that loads half a library ends the process.
-    const file = require.resolve(name)
-    const { size } = statSync(file)
-    if (size !== manifest.bytes) {
-      reasons.push(`${name} is damaged: its addon has ${size} bytes instead of ${manifest.bytes}`)
-      continue
-    }
-    const addon = load(file, name)
-    if (addon !== null) return { addon, reasons }
+  if (!platforms.includes(target)) return none(`there is no addon for ${target}`)
+  const name = `antigrad-${target}`
+  const manifest = found(() => require(`${name}/package.json`) as { readonly version: string })
+  if (manifest === null) reasons.push(`${name} is not installed`)
+  else if (manifest.version === version) {
+    const addon = load(name, name)
+    if (addon) return { addon, reasons }
+  } else reasons.push(`${name} is of version ${manifest.version}, but antigrad is of ${version}`)
+  return none(
+    `\`npm install --include=optional\` here brings the addon; a bundle needs ${fileName} beside it`,
+  )
+}
+
+/** What `find` gives, or null where it throws because there is nothing. */
+function found<T>(find: () => T): T | null {
+  try {
+    return find()
+  } catch {
+    return null
   }
-  if (published.length > 0) {
-    reasons.push('install antigrad again on this platform, with `npm install --include=optional`')
-  }
-  return { addon: null, reasons }
+}
+
+/** As the addon's package is named: system, processor and C library. */
+function thisPlatform(): string {
+  const { platform, arch } = process
+  if (platform === 'win32') return `${platform}-${arch}-msvc`
+  if (platform !== 'linux') return `${platform}-${arch}`
+  // What this process has in memory decides: a machine may have both libraries.
+  const maps = found(() => readFileSync('/proc/self/maps', 'utf8'))
+  return `${platform}-${arch}-${maps?.includes('/ld-musl-') ? 'musl' : 'gnu'}`
+}
+
+/** Why loading it would end the process (a system maps files that were cut short, and faults later), or null. */
+function damageOf(file: Buffer): string | null {
+  const isElf = file.length >= 64 && file.readUInt32BE(0) === 0x7f454c46
+  if (!isElf) return null
+  // The table of sections is what linkers write last: its offset, entries and their size.
+  const length = Number(file.readBigUInt64LE(40)) + file.readUInt16LE(60) * file.readUInt16LE(58)
+  return file.length < length ? `its addon has ${file.length} bytes instead of ${length}` : null
 }

@@ -1,5 +1,6 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
+import { messageOf } from '../errors.js'
 import { kernelNames } from '../rules/kernels.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
@@ -30,16 +31,19 @@ export interface Loaded {
 let loaded: Loaded | undefined
 
 function load(): Loaded {
-  if (loaded === undefined) {
-    loaded = loadAddon()
-    if (loaded.addon !== null && loaded.addon.kernels().join() !== kernelNames.join()) {
-      loaded = {
-        addon: null,
-        reasons: [...loaded.reasons, 'the addon is of another version: its kernels differ'],
-      }
-    }
-  }
+  loaded ??= loadUnlessItThrows()
   return loaded
+}
+
+/** A report of what is wrong must not be what goes wrong. */
+function loadUnlessItThrows(): Loaded {
+  try {
+    const { addon, reasons } = loadAddon()
+    if (addon === null || addon.kernels?.().join() === kernelNames.join()) return { addon, reasons }
+    return { addon: null, reasons: [...reasons, 'the addon is of another version: its kernels differ'] }
+  } catch (thrown) {
+    return { addon: null, reasons: [messageOf(thrown)] }
+  }
 }
 
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */

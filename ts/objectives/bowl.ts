@@ -1,13 +1,15 @@
 import { OptionError } from '../errors.js'
-import type { TestObjective } from './objective.js'
+import { checkOptions, type TestObjective } from './objective.js'
 
 /**
  * A quadratic bowl F(x) = ½·Σ cᵢ·xᵢ² whose curvatures rise evenly from 1 to `condition`, so that
  * its Hessian has this condition number. The minimum is 0 at 0.
  *
- * @throws OptionError where `condition` is not a finite number ≥ 1
+ * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
  */
-export function bowl({ condition = 100 }: { condition?: number } = {}): TestObjective {
+export function bowl(options: { condition?: number } = {}): TestObjective {
+  checkOptions('bowl', options, 'condition')
+  const { condition = 100 } = options
   if (!(Number.isFinite(condition) && condition >= 1)) {
     throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
   }

@@ -1,12 +1,13 @@
 import { OptionError, TensorError } from '../errors.js'
 
 /**
- * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x. Neither
- * may keep or change x, which is the optimizer's own memory.
+ * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and
+ * returns nothing (`void` alone would let it return its array). Neither may keep or change x, which is
+ * the optimizer's own memory.
  */
 export interface Objective {
   value(x: ArrayLike<number>): number
-  gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void
+  gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 
 /** An objective whose answer is known, and how to look at it in two dimensions. */
@@ -36,8 +37,9 @@ interface Planar {
 
 /** @throws TensorError (when called) where x has not two elements */
 export function planar({ name, value, gradient, minima, start, view }: Planar): TestObjective {
-  const check = ({ length }: ArrayLike<number>) => {
-    if (length !== 2) throw new TensorError(`${name}: x`, 'two numbers', `a point of length ${length}`)
+  const check = (x: ArrayLike<number>) => {
+    if (x?.length === 2) return
+    throw new TensorError(`${name}: x`, 'two numbers', x?.length >= 0 ? `a point of length ${x.length}` : x)
   }
   return {
     name,
@@ -53,6 +55,16 @@ export function planar({ name, value, gradient, minima, start, view }: Planar): 
     },
     minima: (dimensions) => (dimensions === 2 ? minima.map((point) => Float64Array.from(point)) : []),
   }
+}
+
+/** @throws OptionError where these are not options, or one has another name */
+export function checkOptions(objective: string, options: object, ...names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(`${objective}: options`, `{ ${names.join(', ')} }`, options)
+  }
+  const stranger = Object.keys(options).find((name) => !names.includes(name))
+  if (stranger !== undefined)
+    throw new OptionError(`${objective}: options`, `one of ${names.join(', ')}`, stranger)
 }
 
 /** @throws OptionError where the option is not a finite number */

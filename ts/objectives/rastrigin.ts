@@ -1,10 +1,10 @@
+import { cos, sin } from '../functions/index.js'
 import type { TestObjective } from './objective.js'
 
 /**
  * Rastrigin's function in n dimensions (Rastrigin, 1974; Mühlenbein, Schomisch and Born, 1991):
  * F(x) = Σᵢ 10 + xᵢ² − 10·cos(2π·xᵢ). A local minimum near every point of whole numbers; the
- * global one is 0 at 0. Cosines and sines may differ in the last bit between JavaScript engines, and
- * a path with them.
+ * global one is 0 at 0.
  */
 export function rastrigin(): TestObjective {
   return {
@@ -13,11 +13,11 @@ export function rastrigin(): TestObjective {
     view: [-5.12, 5.12, -5.12, 5.12],
     value(x) {
       let sum = 0
-      for (let i = 0; i < x.length; i++) sum += 10 + x[i] * x[i] - 10 * Math.cos(2 * Math.PI * x[i])
+      for (let i = 0; i < x.length; i++) sum += 10 + x[i] * x[i] - 10 * cos(2 * Math.PI * x[i])
       return sum
     },
     gradient(x, out) {
-      for (let i = 0; i < x.length; i++) out[i] = 2 * x[i] + 20 * Math.PI * Math.sin(2 * Math.PI * x[i])
+      for (let i = 0; i < x.length; i++) out[i] = 2 * x[i] + 20 * Math.PI * sin(2 * Math.PI * x[i])
     },
     minima: (dimensions) => [new Float64Array(dimensions)],
   }

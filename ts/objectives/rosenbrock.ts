@@ -1,4 +1,4 @@
-import { checkFinite, type TestObjective } from './objective.js'
+import { checkFinite, checkOptions, type TestObjective } from './objective.js'
 
 /**
  * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
@@ -6,9 +6,11 @@ import { checkFinite, type TestObjective } from './objective.js'
  * more, with a = 1, 0 at (1, …, 1).
  *
  * @param options `a`, 1, and `b`, 100: finite numbers; there is a minimum where b ≥ 0
- * @throws OptionError where one is not
+ * @throws OptionError where one is not, or has another name
  */
-export function rosenbrock({ a = 1, b = 100 }: { a?: number; b?: number } = {}): TestObjective {
+export function rosenbrock(options: { a?: number; b?: number } = {}): TestObjective {
+  checkOptions('rosenbrock', options, 'a', 'b')
+  const { a = 1, b = 100 } = options
   checkFinite('rosenbrock: a', a)
   checkFinite('rosenbrock: b', b)
   const size = Math.max(1, Math.abs(a))

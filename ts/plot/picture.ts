@@ -1,5 +1,6 @@
 /** Paths on an objective's contour and on its surface, as SVG. */
 
+import type { MinimizeReason } from '../minimize.js'
 import type { Point, TestObjective } from '../objectives/index.js'
 import { contour } from './contour.js'
 import { isInside, type Landscape, landscape } from './landscape.js'
@@ -13,7 +14,7 @@ export interface Run {
   /** The rule's options, for people. */
   readonly options: string
   readonly iterations: number
-  readonly reason: string
+  readonly reason: MinimizeReason
   /** F where it ended. */
   readonly value: number
   /** x and y in turn: the start, then where each update led. It is not kept. */
@@ -157,13 +158,21 @@ ${rows.join('\n')}
   }
 }
 
+/** Why a run ended, in the legend's words. */
+const endings = {
+  converged: 'converged',
+  stalled: 'stalled',
+  'max-iterations': 'still moving',
+  callback: 'stopped',
+} as const
+
 function ending({ iterations, reason, value, leaves }: Track): string {
-  if (reason === 'non-finite') return `diverged after ${iterations}`
+  if (reason === 'diverged') return `diverged after ${iterations}`
   const size = Math.abs(value)
   const short =
     size === 0 || (size >= 1e-3 && size < 1e5) ? label(Number(value.toPrecision(3))) : value.toExponential(1)
   const where = leaves ? 'out of view' : `F = ${short.replaceAll('-', '−')}`
-  return `${reason === 'converged' ? 'converged' : 'still moving'}, ${where}`
+  return `${endings[reason]}, ${where}`
 }
 
 /** Where paths start. */

@@ -1,0 +1,34 @@
+/** A hash of 100,000 values of each elementary function; runs in browsers too. */
+
+import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
+import { random } from './helpers.js'
+import { digest, withOneNaN } from './support.js'
+
+const COUNT = 100_000
+
+/** Numbers of all sizes, infinities and NaN among them, and as many small ones. */
+function argumentsOf(seed: number): Float64Array {
+  const next = random(seed)
+  const word = () => next() * 2 ** 32
+  const anything = new Float64Array(Uint32Array.from({ length: COUNT }, word).buffer)
+  const small = Float64Array.from({ length: COUNT / 2 }, () => 20 * next() - 10)
+  // Not by a call with all of them as arguments: a worker's stack is small.
+  const all = new Float64Array(COUNT)
+  all.set(anything)
+  all.set(small, COUNT / 2)
+  return all
+}
+
+export function functionDigests(): Record<string, string> {
+  const [x, y] = [argumentsOf(1), argumentsOf(2)]
+  const values = {
+    exp: x.map((xi) => exp(xi)),
+    log: x.map((xi) => log(Math.abs(xi))),
+    sin: x.map((xi) => sin(xi)),
+    cos: x.map((xi) => cos(xi)),
+    pow: x.map((xi, i) => pow(Math.abs(xi), y[i])),
+  }
+  return Object.fromEntries(
+    Object.entries(values).map(([name, array]) => [name, digest([withOneNaN(array)])]),
+  )
+}

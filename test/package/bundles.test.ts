@@ -1,0 +1,240 @@
+/** The package in bundles for Node, which run in folders where nothing else is, with the addon and without. */
+
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import commonjs from '@rollup/plugin-commonjs'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import * as esbuild from 'esbuild'
+import { type Plugin, rollup } from 'rollup'
+import { build as vite } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import webpack from 'webpack'
+import { home } from '../children.js'
+import { env, freshFolder, json, project, release, remove, run } from './pack.js'
+
+/** Writes a program with all that it imports into one file of this name in a folder. */
+type Bundler = (entry: string, folder: string, name: string) => Promise<unknown>
+
+const byEsbuild =
+  (options: esbuild.BuildOptions): Bundler =>
+  async (entry, folder, name) => {
+    const files = { entryPoints: [entry], outfile: join(folder, name) }
+    const { warnings } = await esbuild.build({ ...files, bundle: true, platform: 'node', ...options })
+    expect(warnings).toEqual([])
+  }
+
+const byRollup =
+  (format: 'es' | 'cjs'): Bundler =>
+  async (input, folder, name) => {
+    const plugins = [nodeResolve({ exportConditions: ['node'] }), (commonjs as unknown as () => Plugin)()]
+    const onwarn = ({ message }: { message: string }) => {
+      throw new Error(message)
+    }
+    const bundle = await rollup({ input, plugins, external: /^node:/, onwarn })
+    await bundle.write({ file: join(folder, name), format })
+  }
+
+const byWebpack =
+  (options: webpack.Configuration = {}): Bundler =>
+  (entry, path, filename) => {
+    const output = { path, filename, ...options.output }
+    return new Promise((resolve, reject) => {
+      webpack({ mode: 'production', target: 'node20', entry, ...options, output }, (error, stats) =>
+        error || stats?.hasErrors() || stats?.hasWarnings()
+          ? reject(error ?? new Error(stats?.toString()))
+          : resolve(stats),
+      )
+    })
+  }
+
+/** By itself webpack puts the path on this machine in the place of `import.meta.url`. */
+const webpackModule: webpack.Configuration = {
+  output: { module: true, chunkFormat: 'module', library: { type: 'module' } },
+  module: { parser: { javascript: { importMeta: false } } },
+  experiments: { outputModule: true },
+}
+
+const byVite: Bundler = (entry, outDir, entryFileNames) =>
+  vite({
+    root: dirname(entry),
+    logLevel: 'warn',
+    configFile: false,
+    ssr: { noExternal: true },
+    build: { ssr: entry, outDir, emptyOutDir: true, rolldownOptions: { output: { entryFileNames } } },
+  })
+
+const byNcc: Bundler = async (entry, folder, name) => {
+  const ncc = join(home, 'node_modules/@vercel/ncc/dist/ncc/cli.js')
+  const { status, stdout, stderr } = run(dirname(entry), process.execPath, ncc, 'build', entry, '-o', folder)
+  if (status !== 0) throw new Error(stdout + stderr)
+  const made = readdirSync(folder).filter((file) => file.startsWith('index.'))
+  expect(made).toHaveLength(1)
+  cpSync(join(folder, made[0]), join(folder, name))
+}
+
+const requireBanner = {
+  js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+}
+
+/** From an ES module, but for the last two. */
+const bundlers: Record<string, [bundler: Bundler, name: string, entry?: string]> = {
+  'esbuild to an ES module': [byEsbuild({ format: 'esm' }), 'app.mjs'],
+  'esbuild to an ES module that has require': [
+    byEsbuild({ format: 'esm', banner: requireBanner }),
+    'app.mjs',
+  ],
+  'esbuild without the condition module': [
+    byEsbuild({ format: 'esm', banner: requireBanner, conditions: ['other'] }),
+    'app.mjs',
+  ],
+  'esbuild to CommonJS': [byEsbuild({ format: 'cjs' }), 'app.cjs'],
+  'Rollup to an ES module': [byRollup('es'), 'app.mjs'],
+  'Rollup to CommonJS': [byRollup('cjs'), 'app.cjs'],
+  'webpack to an ES module': [byWebpack(webpackModule), 'app.mjs'],
+  'webpack to CommonJS': [byWebpack(), 'app.cjs'],
+  'Vite SSR': [byVite, 'app.mjs'],
+  'ncc to an ES module': [byNcc, 'app.mjs'],
+  'ncc to CommonJS': [byNcc, 'app.cjs', 'program.cjs'],
+  'esbuild from CommonJS': [byEsbuild({ format: 'esm' }), 'app.mjs', 'program.cjs'],
+}
+
+const body = `const optimizer = new Optimizer(new Float32Array(256), adam())
+optimizer.step(new Float32Array(256).fill(1))
+console.log(JSON.stringify({ engine: optimizer.engine, reasons: engines().native.reasons }))`
+
+const tarballs = freshFolder()
+let source: string
+/** The folder of the addon's package, its name, and that of the addon. */
+let addonFolder: string
+let addonPackage: string
+let addonName: string
+
+beforeAll(() => {
+  source = project([release(tarballs)])
+  writeFileSync(join(source, 'program.mjs'), `import { adam, engines, Optimizer } from 'antigrad'\n${body}`)
+  writeFileSync(
+    join(source, 'program.cjs'),
+    `const { adam, engines, Optimizer } = require('antigrad')\n${body}`,
+  )
+  const packages = readdirSync(join(source, 'node_modules'))
+  addonPackage = packages.find((name) => name.startsWith('antigrad-')) as string
+  addonFolder = join(source, 'node_modules', addonPackage)
+  addonName = readdirSync(addonFolder).find((name) => name.endsWith('.node')) as string
+})
+afterAll(() => {
+  for (const used of [tarballs, source]) if (used) remove(used)
+})
+
+/** Runs what `make` puts into a folder of an app that has a package.json of its own. */
+async function inApp(
+  make: (folder: string, app: string) => void | Promise<unknown>,
+  name: string,
+  variables = {},
+) {
+  const app = freshFolder()
+  try {
+    writeFileSync(join(app, 'package.json'), '{ "name": "app", "version": "3.2.1" }')
+    const folder = join(app, 'dist/server')
+    mkdirSync(folder, { recursive: true })
+    await make(folder, app)
+    Object.assign(env, variables)
+    return json(app, process.execPath, join(folder, name))
+  } finally {
+    for (const variable of Object.keys(variables)) delete env[variable]
+    remove(app)
+  }
+}
+
+describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'program.mjs']) => {
+  let built: string
+  beforeAll(async () => {
+    built = freshFolder()
+    await bundle(join(source, entry), built, name)
+  })
+  afterAll(() => remove(built))
+  const copy = (folder: string) => cpSync(join(built, name), join(folder, name))
+
+  test('without the addon', async () => {
+    const { engine, reasons } = await inApp(copy, name)
+    expect({ engine, reasons }).toEqual({
+      engine: 'wasm',
+      reasons: [
+        `${addonPackage} is not installed`,
+        `\`npm install --include=optional\` here brings the addon; a bundle needs ${addonName} beside it`,
+      ],
+    })
+  })
+
+  test('with the addon beside it', async () => {
+    const beside = (folder: string) => {
+      copy(folder)
+      cpSync(join(addonFolder, addonName), join(folder, addonName))
+    }
+    expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
+  })
+
+  test("with the addon's package above it", async () => {
+    const above = (folder: string, app: string) => {
+      copy(folder)
+      cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
+    }
+    expect(await inApp(above, name)).toEqual({ engine: 'native', reasons: [] })
+  })
+
+  test('with the addon in ANTIGRAD_ADDON', async () => {
+    const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
+    expect(result).toEqual({ engine: 'native', reasons: [] })
+  })
+})
+
+/** The commands of docs/everywhere.md, for the platform that the tests run on. */
+const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
+const [, section] = /^## Bundles for Node\n(.*?)^## /ms.exec(text) as unknown as [string, string]
+const recipes = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands)
+
+test('there are recipes', () => {
+  expect(recipes.length).toBeGreaterThan(2)
+})
+
+test.each(recipes)('docs/everywhere.md: %s', (commands) => {
+  const folder = freshFolder()
+  const away = freshFolder()
+  try {
+    cpSync(join(source, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+    cpSync(join(source, 'program.mjs'), join(folder, 'app.js'))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const script = commands.replaceAll('linux-x64-gnu', addonPackage.replace('antigrad-', ''))
+    const path = `PATH=${join(home, 'node_modules/.bin')}:$PATH`
+    expect(run(folder, 'sh', '-ec', `${path}\n${script}`)).toMatchObject({ status: 0 })
+    cpSync(join(folder, 'dist'), away, { recursive: true })
+    const name = readdirSync(away).find((name) => name.startsWith('app.')) as string
+    expect(json(away, process.execPath, name)).toEqual({ engine: 'native', reasons: [] })
+  } finally {
+    for (const used of [folder, away]) remove(used)
+  }
+})
+
+test('a folder of NODE_PATH, as a layer of Lambda', async () => {
+  const make = (folder: string) =>
+    byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
+  const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })
+  expect(result).toEqual({ engine: 'native', reasons: [] })
+})
+
+test.each([
+  ['esbuild', byEsbuild({ format: 'cjs' })],
+  ['webpack', byWebpack()],
+])('%s: one copy for import and require', async (_, bundle) => {
+  writeFileSync(join(source, 'imports.mjs'), "export * from 'antigrad'")
+  writeFileSync(
+    join(source, 'both.cjs'),
+    `const required = require('antigrad')
+    const imported = require('./imports.mjs')
+    const names = Object.keys(required)
+    console.log(JSON.stringify({ names, same: names.filter((name) => required[name] === imported[name]) }))`,
+  )
+  const make = (folder: string) => bundle(join(source, 'both.cjs'), folder, 'app.cjs')
+  const { names, same } = await inApp(make, 'app.cjs')
+  expect(names).toContain('Optimizer')
+  expect(same).toEqual(names)
+})

@@ -1,0 +1,314 @@
+/** What minimize() calls the end of a run, and whether that is so. */
+
+import {
+  adagrad,
+  adam,
+  adamw,
+  bowl,
+  delayedStart,
+  gradientDescent,
+  Minimization,
+  type MinimizeResult,
+  minimize,
+  momentum,
+  type Objective,
+  objectives,
+  type Rule,
+  radam,
+  rmsprop,
+  rosenbrock,
+  sgd,
+  warmup,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { dtypes, random, rules } from './helpers.js'
+
+/** A slope that never ends. */
+const ramp = (slope: number): Objective => ({
+  value: (x) => slope * x[0],
+  gradient: (_, out) => {
+    out[0] = slope
+  },
+})
+
+describe('what looked like rest, and was not', () => {
+  const cosine = (t: number) => (t < 1000 ? 5e-4 * (1 + Math.cos((Math.PI * t) / 1000)) : 0)
+  const lost: [string, MinimizeResult['reason'], () => MinimizeResult][] = [
+    ['RAdam far out', 'diverged', () => minimize(rosenbrock(), [-0.7, -1.1], radam({ lr: 0.02 }))],
+    ['RAdam from the usual start', 'diverged', () => minimize(rosenbrock(), [-1.5, 2], radam({ lr: 0.03 }))],
+    ['a steep step, float64', 'diverged', () => minimize(ramp(1e160), [1], adam())],
+    ['a steep step, float32', 'diverged', () => minimize(ramp(1e20), [1], adam(), { dtype: 'float32' })],
+    [
+      'far out, all of it finite',
+      'stalled',
+      () => minimize(objectives.styblinskiTang(), [0.5, 4.5], radam({ lr: 0.1 })),
+    ],
+    [
+      'a cosine that reaches 0',
+      'stalled',
+      () => minimize(rosenbrock(), [-1.2, 1], gradientDescent({ lr: cosine })),
+    ],
+    ['no learning rate', 'stalled', () => minimize(rosenbrock(), [-1.2, 1], adam({ lr: 0 }))],
+    ['hardly any', 'stalled', () => minimize(rosenbrock(), [-1.2, 1], gradientDescent({ lr: 1e-12 }))],
+    [
+      'below an ulp',
+      'stalled',
+      () =>
+        minimize(bowl({ condition: 1 }), [1000, 1000], gradientDescent({ lr: 1e-8 }), { dtype: 'float32' }),
+    ],
+    [
+      'below an ulp, by Adam',
+      'stalled',
+      () => minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-8 }), { dtype: 'float32' }),
+    ],
+    [
+      'below an ulp, with decay',
+      'stalled',
+      () => minimize(rosenbrock(), [-1.5, 2], adamw({ lr: 1e-8, weightDecay: 0.5 }), { dtype: 'float32' }),
+    ],
+    [
+      'clipped to nothing',
+      'stalled',
+      () => minimize(rosenbrock(), [-1.5, 2], sgd(), { clip: { norm: 1e-7 } }),
+    ],
+  ]
+  test.each(lost)('%s: %s', (_, reason, run) => {
+    const result = run()
+    expect(result.reason).toBe(reason)
+    expect(result.gradientNorm).toBeGreaterThan(1)
+  })
+
+  test('a warm-up from 0 as a function goes on', () => {
+    for (const steps of [100, 2000]) {
+      const lr = (t: number) => 0.1 * Math.min(1, t / steps)
+      const { reason, x } = minimize(rosenbrock(), [-1.2, 1], adam({ lr }))
+      expect(reason).toBe('converged')
+      for (const xi of x) expect(xi).toBeCloseTo(1, 6)
+    }
+  })
+
+  test('so does one that is slow, as its steps grow', () => {
+    const lr = (t: number) => 1e-14 * t ** 4
+    const { reason, iterations, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
+    expect(reason).toBe('converged')
+    expect(iterations).toBeGreaterThan(300)
+    for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
+  })
+
+  test('and so does a schedule that starts again', () => {
+    const lr = (t: number) => 0.005 * (1 + Math.cos((Math.PI * (t % 50)) / 49))
+    const { reason, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
+    expect(reason).toBe('converged')
+    for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
+  })
+
+  test('after a cliff Adam creeps for thousands of updates', () => {
+    let calls = 0
+    const cliff: Objective = {
+      value: (x) => x[0],
+      gradient: (_, out) => {
+        out[0] = calls++ === 3 ? 1e14 : 1
+      },
+    }
+    const { reason, change, gradientNorm } = minimize(cliff, [0], adam({ lr: 0.1 }), { maxIterations: 2000 })
+    expect(['stalled', 'max-iterations']).toContain(reason)
+    expect(gradientNorm).toBe(1)
+    expect(change).toBeLessThan(1e-9)
+  })
+})
+
+test('of many fits by RAdam those that have converged have no slope left', () => {
+  const next = random(11)
+  const times = Array.from({ length: 20 }, (_, i) => i / 4)
+  const reasons: Record<string, number> = {}
+  for (let fit = 0; fit < 400; fit++) {
+    const [a, b, c] = [1 + 4 * next(), 0.2 + 1.8 * next(), 2 * next() - 1]
+    const data = times.map((t) => a * Math.exp(-b * t) + c + 0.02 * (next() - next()))
+    const residual = (x: ArrayLike<number>, i: number) => x[0] * Math.exp(-x[1] * times[i]) + x[2] - data[i]
+    const squares: Objective = {
+      value: (x) => times.reduce((sum, _, i) => sum + residual(x, i) ** 2, 0),
+      gradient: (x, out) => {
+        for (const k of [0, 1, 2]) out[k] = 0
+        for (let i = 0; i < times.length; i++) {
+          const r = 2 * residual(x, i)
+          const decay = Math.exp(-x[1] * times[i])
+          out[0] += r * decay
+          out[1] -= r * x[0] * times[i] * decay
+          out[2] += r
+        }
+      },
+    }
+    const start = [4 * next() - 1, 2 * next() - 1, 2 * next() - 1]
+    const { reason, gradientNorm, value } = minimize(squares, start, radam({ lr: 0.1 }))
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+    if (reason !== 'converged') continue
+    expect(gradientNorm).toBeLessThan(1e-5)
+    expect(value).toBeLessThan(100)
+  }
+  expect(reasons.converged).toBeGreaterThan(100)
+  expect(reasons.stalled + (reasons.diverged ?? 0)).toBeGreaterThan(3)
+})
+
+describe('rest is called so', () => {
+  test.each(Object.entries(objectives))('%s: a run that has converged has no slope left', (name, make) => {
+    let converged = 0
+    for (const dtype of dtypes) {
+      for (const lr of [1e-3, 0.01, 0.1, 0.5]) {
+        for (const of of [gradientDescent, momentum, adagrad, rmsprop, adam, radam]) {
+          const run = minimize(make(), make().start, of({ lr }) as Rule, { dtype, maxIterations: 5000 })
+          if (run.reason !== 'converged') continue
+          converged++
+          expect(run.gradientNorm).toBeLessThan(dtype === 'float32' ? 0.05 : 2e-4)
+        }
+      }
+    }
+    if (name !== 'saddle') expect(converged).toBeGreaterThan(5)
+  })
+
+  test.each(dtypes)('of every rule, at a minimum, %s', (dtype) => {
+    for (const [title, rule] of rules) {
+      const { reason, change } = minimize(bowl(), [0, 0], rule, { dtype })
+      expect([title, reason, change]).toEqual([title, 'converged', 0])
+    }
+  })
+
+  test.each(dtypes)('decay and gradient hold each other, %s', (dtype) => {
+    const decayed: Rule[] = [
+      adam({ lr: 0.1, weightDecay: 0.01 }),
+      sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 }),
+      sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1, maximize: true }),
+    ]
+    for (const rule of decayed) {
+      const climbs = 'maximize' in rule && rule.maximize
+      const value = (x: ArrayLike<number>) => (climbs ? -1 : 1) * objectives.booth().value(x)
+      const { reason, gradientNorm } = minimize(value, [-7, -4], rule, { dtype, maxIterations: 50_000 })
+      expect(reason).toBe('converged')
+      expect(gradientNorm).toBeGreaterThan(0.01)
+    }
+    const options = { dtype, maxIterations: 50_000 }
+    const decoupled = minimize(objectives.himmelblau(), [-0.5, -1], adamw({ lr: 1e-3 }), options)
+    expect(decoupled.reason).toBe('converged')
+    expect(decoupled.gradientNorm).toBeGreaterThan(1e-4)
+  })
+
+  test('however the objective is scaled', () => {
+    for (const scale of [1e-6, 1e6]) {
+      const scaled: Objective = {
+        value: (x) => scale * rosenbrock().value(x),
+        gradient: (x, out) => {
+          rosenbrock().gradient(x, out)
+          for (let i = 0; i < 2; i++) out[i] *= scale
+        },
+      }
+      const rule = adam({ lr: 0.1, eps: 0 })
+      expect(minimize(scaled, [-1.5, 2], rule).reason).toBe('converged')
+      expect(minimize(scaled, [-1.5, 2], adam({ lr: 0 })).reason).toBe('stalled')
+    }
+  })
+
+  test('a short step by chance does not end a run', () => {
+    // At the second update the velocity is −0.75 + 0.75, where the slope is −1.
+    const rule = momentum({ lr: 0.75, momentum: 0.5 })
+    const parabola = (maxIterations: number) =>
+      minimize(bowl({ condition: 2 }), [1], rule, { maxIterations, engine: 'typescript' })
+    expect(parabola(2)).toMatchObject({ reason: 'max-iterations', change: 0, gradientNorm: 1 })
+    const { reason, x } = parabola(1000)
+    expect(reason).toBe('converged')
+    expect(x[0]).toBeCloseTo(0, 6)
+  })
+
+  test('settling comes first', () => {
+    const lr = warmup((t) => (t < 200 ? 0 : 0.01), { steps: 150 })
+    const run = minimize(bowl(), [1, 1], delayedStart(150, gradientDescent({ lr })))
+    expect(run.reason).toBe('converged')
+    for (const xi of run.x) expect(Math.abs(xi)).toBeLessThan(1e-4)
+  })
+})
+
+describe('value and gradientNorm', () => {
+  test('are those of the last point and of the last gradient', () => {
+    const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
+      clip: { value: 1 },
+    })
+    expect(minimization.gradientNorm).toBeNaN()
+    for (let update = 0; update < 40; update++) {
+      const out = [0, 0]
+      rosenbrock().gradient(minimization.params, out)
+      minimization.step()
+      expect(minimization.gradientNorm).toBe(Math.max(...out.map(Math.abs)))
+      expect(minimization.value).toBe(rosenbrock().value(minimization.params))
+    }
+    expect(minimize(bowl(), [1], adam(), { maxIterations: 0 }).gradientNorm).toBeNaN()
+  })
+
+  test.each([NaN, Infinity, -Infinity])('a value of %d is no rest', (value) => {
+    const flat: Objective = { ...ramp(0), value: () => value }
+    expect(minimize(flat, [1], adam())).toMatchObject({ reason: 'diverged', iterations: 1, value })
+    const options = { tolerance: 0, maxIterations: 5 }
+    expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
+  })
+
+  test('infinite state is no rest where steps are not looked at', () => {
+    const options = { tolerance: 0, maxIterations: 5 }
+    expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
+    expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
+  })
+
+  test('the value is taken once', () => {
+    let calls = 0
+    const counted: Objective = {
+      value: (x) => {
+        calls++
+        return bowl().value(x)
+      },
+      gradient: bowl().gradient,
+    }
+    expect(minimize(counted, [1, 1], gradientDescent({ lr: 0.01 })).reason).toBe('converged')
+    expect(calls).toBe(1)
+  })
+})
+
+describe('a gradient that does not fill out', () => {
+  const value = (x: ArrayLike<number>) => x[0] * x[0] + x[1] * x[1]
+  const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
+    minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
+
+  test.each(dtypes)('is an error, %s', (dtype) => {
+    const message = 'objective: gradient: expected all of out to be filled, got a call that left out'
+    expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
+    const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
+    expect(() => run(returns, dtype)).toThrow(`${message}[0] and returned something instead`)
+    const half = (x: ArrayLike<number>, out: Float64Array) => out.set([2 * x[0]])
+    expect(() => run(half, dtype)).toThrow(`${message}[1]`)
+    let calls = 0
+    const tires = (x: ArrayLike<number>, out: number[]) => {
+      if (calls++ < 50) for (let i = 0; i < x.length; i++) out[i] = 2 * x[i]
+    }
+    expect(() => run(tires, dtype, 1000)).toThrow(`${message}[0]`)
+    expect(calls).toBeLessThan(100)
+  })
+
+  test('nothing has changed then', () => {
+    const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
+    expect(() => minimization.step()).toThrow('left out[0]')
+    expect(minimization).toMatchObject({ iterations: 0, reason: null, change: NaN })
+    expect([...minimization.params]).toEqual([3, 3])
+  })
+
+  test.each(dtypes)('filling it and returning it is fine, and so is a NaN of its own, %s', (dtype) => {
+    const both = (x: ArrayLike<number>, out: number[]) => {
+      for (let i = 0; i < x.length; i++) out[i] = 2 * x[i]
+      return out
+    }
+    expect(run(both, dtype).reason).toBe('max-iterations')
+    const lost = (_: unknown, out: number[]) => void out.fill(NaN)
+    expect(run(lost, dtype)).toMatchObject({ reason: 'diverged', iterations: 1, gradientNorm: NaN })
+  })
+
+  test('one that returns an array does not compile', () => {
+    const returning = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
+    // @ts-expect-error It fills nothing.
+    const objective: Objective = { value, gradient: returning }
+    expect(() => minimize(objective, [1, 1], adam())).toThrow('returned something instead')
+  })
+})

@@ -1,0 +1,96 @@
+import { nearest, productError, scale, split, sumError } from './doubles.js'
+
+const TWO_BY_PI = 0.6366197723675814
+/** π/2 in four parts; the first three have 33 bits or fewer, so that a multiple up to 2²⁰ is exact. */
+const PARTS = [
+  1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32,
+] as const
+/** 2²⁰·π/2, rounded down. */
+const MEDIUM = 1647099
+
+/** π/2 in two parts. */
+const HALF_PI = Math.PI / 2
+const HALF_PI_LOW = 6.123233995736766e-17
+
+/** A digit is 24 bits. */
+const BASE = 16777216
+/** The first 50 digits of 2/π, after three zeros. */
+const TWO_BY_PI_DIGITS = [
+  0, 0, 0, 0xa2f983, 0x6e4e44, 0x1529fc, 0x2757d1, 0xf534dd, 0xc0db62, 0x95993c, 0x439041, 0xfe5163, 0xabdebb,
+  0xc561b7, 0x246e3a, 0x424dd2, 0xe00649, 0x2eea09, 0xd1921c, 0xfe1deb, 0x1cb129, 0xa73ee8, 0x8235f5,
+  0x2ebb44, 0x84e99c, 0x7026b4, 0x5f7e41, 0x3991d6, 0x398353, 0x39f49c, 0x845f8b, 0xbdf928, 0x3b1ff8,
+  0x97ffde, 0x05980f, 0xef2f11, 0x8b5a0a, 0x6d1f6d, 0x367ecf, 0x27cb09, 0xb74f46, 0x3f669e, 0x5fea2d,
+  0x7527ba, 0xc7ebe5, 0xf17b3d, 0x0739f7, 0x8a5292, 0xea6bfb, 0x5fb11f, 0x8d5d08, 0x560330, 0x46fc7b,
+]
+
+/** The high word of 1. */
+const ONE = 0x3ff00000
+
+const fraction = new Float64Array(1)
+const factor = new Float64Array(4)
+const product = new Float64Array(8)
+
+/**
+ * How many quarter turns are nearest to x, modulo 4, and what remains, |r| ≤ π/4, as a sum of two: r[0] to
+ * within 2⁻⁵³ and r[1].
+ */
+export function quarterTurns(x: number, r: Float64Array): number {
+  const size = Math.abs(x)
+  // Of an infinity this makes NaN.
+  if (!(size > MEDIUM && size < Infinity)) return subtractTurns(x, r)
+  const turns = multiplyByDigits(size, r)
+  if (x > 0) return turns
+  r[0] = -r[0]
+  r[1] = -r[1]
+  return -turns
+}
+
+/** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8). */
+function subtractTurns(x: number, r: Float64Array): number {
+  const k = nearest(x * TWO_BY_PI)
+  const first = x - k * PARTS[0]
+  const second = first - k * PARTS[1]
+  const third = second - k * PARTS[2]
+  const lost = sumError(first, -k * PARTS[1], second) + sumError(second, -k * PARTS[2], third)
+  const rest = lost - k * PARTS[3]
+  r[0] = third + rest
+  r[1] = rest - (r[0] - third)
+  return k
+}
+
+/**
+ * x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). It begins with the digits that
+ * matter modulo 4; of the fraction 144 bits are kept, as numbers come as close to a multiple of π/2 as 2⁻⁶¹.
+ */
+function multiplyByDigits(x: number, r: Float64Array): number {
+  // x = 2^(24·shift)·Σ factorₐ·BASEᵃ
+  const k = split(x, ONE, fraction)
+  const shift = Math.floor((k - 52) / 24)
+  let rest = scale(fraction[0], k - 24 * shift)
+  for (let a = 0; a < 4; a++) {
+    const upper = Math.floor(rest / BASE)
+    factor[a] = rest - upper * BASE
+    rest = upper
+  }
+  // product₀ + product₁/BASE + …
+  let carry = 0
+  for (let i = 7; i >= 0; i--) {
+    let sum = carry
+    for (let a = 0; a < 4; a++) sum += factor[a] * TWO_BY_PI_DIGITS[shift + 2 + i + a]
+    carry = Math.floor(sum / BASE)
+    product[i] = sum - carry * BASE
+  }
+  const isUpper = product[1] >= BASE / 2
+  if (isUpper) product[1] -= BASE
+
+  const first = (product[1] + product[2] / BASE) / BASE
+  const second = (product[3] + product[4] / BASE) / (BASE * BASE) / BASE
+  const third = (product[5] + product[6] / BASE) / (BASE * BASE) / (BASE * BASE) / BASE
+  const high = first + second
+  const low = second - (high - first) + third
+  const angle = high * HALF_PI
+  const tail = productError(high, HALF_PI, angle) + (high * HALF_PI_LOW + low * HALF_PI)
+  r[0] = angle + tail
+  r[1] = tail - (r[0] - angle)
+  return isUpper ? product[0] + 1 : product[0]
+}
