@@ -32,6 +32,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { definitions } from '../dist/rules/index.js'
 import { home, inChild, noWasmMemory, withCopy } from './children.js'
 import { snapshot } from './helpers.js'
 
@@ -144,6 +145,10 @@ describe('parameters', () => {
     ['a detached array', { w: f32, b: detached(Float32Array.of(1, 2)) }, 'params.b', 'a detached one'],
     ['a cycle', cycle, 'params.1'],
     ['one list twice', { a: shared, b: shared }, 'params.b'],
+    ['one array twice', { a: f32, b: [f32] }, 'params.b.0', 'a second use of a'],
+    ['a dotted name twice', { 'a.b': f32, a: { b: f32.slice() } }, 'params.a.b', 'a second one'],
+    ['a number for a name twice', { 'a.0': f32, a: [f32.slice()] }, 'params.a.0', 'a second one'],
+    ["TensorFlow's", { w: f32, b: { dataSync: () => f32, shape: [2] } }, 'params.b'],
     ['a list a hundred thousand deep', nest(100_000), `params${'.0'.repeat(100)}`],
     ['a proxy of an array', { w: new Proxy(f32, {}) }, 'params.w.0', '1'],
     ['integers that lie', { w: new LyingTag(2) }, 'params.w', 'an Int8Array of length 2'],
@@ -162,6 +167,22 @@ describe('parameters', () => {
     expect(error.message).toBe(
       'params.deep.b: expected a Float32Array, as w: one dtype an optimizer, got a Float64Array of length 1',
     )
+  })
+
+  test('a message says how to make an array of numbers, or of what holds them', () => {
+    const tensor = { dataSync: () => f32 }
+    const from = 'Float32Array.from and Float64Array.from make one of plain numbers'
+    const wanted = 'a Float32Array or Float64Array, or a list or record of them'
+    const expected = (params: unknown) =>
+      refusal(() => new Optimizer(params as Anything, adam()), TensorError).expected
+    expect(expected({ w: [1, 2] })).toBe(`${wanted} (${from})`)
+    expect(expected({ w: tensor })).toBe(`${wanted} (dataSync() gives the numbers of such a tensor)`)
+    expect(expected({ w: 'x' })).toBe(wanted)
+    const optimizer = new Optimizer({ w: f32 }, adam())
+    const step = (w: unknown) => refusal(() => optimizer.step({ w: w as Anything }), TensorError).expected
+    expect(step([1, 2])).toBe(`a Float32Array of length 2 (${from})`)
+    expect(step(tensor)).toContain('dataSync()')
+    expect(step(new Float32Array(3))).toBe('a Float32Array of length 2')
   })
 
   test('are not touched by a refusal', () => {
@@ -214,7 +235,7 @@ describe('gradients', () => {
   })
 
   test('a list for a list, of the wrong length or not a list', () => {
-    const optimizer = new Optimizer([g, g], gradientDescent())
+    const optimizer = new Optimizer([g, g.slice()], gradientDescent())
     for (const gradients of [[], [g], [g, g, g], { 0: g, 1: g }, { length: 2 }, g]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
     }
@@ -279,6 +300,10 @@ describe('rules', () => {
       { ...adamOptions, form, decoupledWeightDecay: flag, threshold: [...nonNegative, 0, 3.99] },
     ],
   } as const satisfies Record<string, readonly [Anything, Record<string, readonly unknown[]>]>
+
+  test('the table has every rule', () => {
+    expect(Object.keys(table).sort()).toEqual(Object.keys(definitions).sort())
+  })
 
   describe.each(Object.entries(table))('%s', (name, [make, options]) => {
     const rule = make as (options?: Anything) => Rule
@@ -351,6 +376,9 @@ describe('rules', () => {
       { name: Symbol('adam') },
       [],
     ]
+    expect(refusal(() => new Optimizer(shared, { name: 'Adam' } as Anything), OptionError).message).toBe(
+      `rule: expected a rule whose name is one of ${[...Object.keys(table), 'delayedStart'].join(', ')}, got "Adam"`,
+    )
     for (const rule of values) {
       refusal(() => new Optimizer(shared, rule as Anything), OptionError, 'rule')
       refusal(() => delayedStart(1, rule as Anything), OptionError, 'delayedStart: rule')
@@ -410,14 +438,21 @@ describe('rules', () => {
 
   test('set takes none of several where one is bad', () => {
     changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
-    changesNothing((o) => o.set({ lr: 5, nonsense: 1 }), OptionError, 'adam: options')
+    changesNothing((o) => o.set({ lr: 5, nonsense: 1 } as Anything), OptionError, 'adam: options')
     changesNothing(
-      (o) => o.set({ updates: 3 }),
+      (o) => o.set({ updates: 3 } as Anything),
       OptionError,
       'adam: options',
       () => underWay(delayedStart(1, adam())),
     )
   })
+})
+
+test('an optimizer is not written as JSON', () => {
+  const { message } = changesNothing((o) => JSON.stringify({ o }), OptionError, 'JSON.stringify')
+  expect(message).toBe(
+    'JSON.stringify: expected plain data: the rule, the values in params (Array.from(view)) and those in state, got a whole optimizer',
+  )
 })
 
 describe('warm-ups', () => {
@@ -575,7 +610,6 @@ describe('arrays that are odd, and fine', () => {
   const sharedMemory = new Float32Array(new SharedArrayBuffer(16), 4, 2)
   const otherRealm: Float32Array = runInNewContext('Float32Array.of(1, 2)')
   const window = new Float32Array(new ArrayBuffer(64), 8, 2)
-  // A tensor may be found more than once: it is copied each time.
   const odd: [string, Float32Array][] = [
     ['of a subclass', Tensor.of(1, 2)],
     ['over shared memory', sharedMemory],
@@ -585,10 +619,10 @@ describe('arrays that are odd, and fine', () => {
   ]
   test.each(odd)('%s', (_, array) => {
     array.set([1, 2])
-    const optimizer = new Optimizer({ w: array, same: array }, gradientDescent({ lr: 1 }))
+    const optimizer = new Optimizer({ w: array, other: array.slice() }, gradientDescent({ lr: 1 }))
     optimizer.step({ w: array })
     expect(optimizer.params.w).toEqual(Float32Array.of(0, 0))
-    expect(optimizer.params.same).toEqual(Float32Array.of(1, 2))
+    expect(optimizer.params.other).toEqual(Float32Array.of(1, 2))
     expect(Object.getPrototypeOf(optimizer.params.w)).toBe(Float32Array.prototype)
     expect([...array]).toEqual([1, 2])
   })

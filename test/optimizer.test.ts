@@ -114,6 +114,13 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
+    test('a clone of one takes its whole buffer along, and slice() makes a copy alone', () => {
+      const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
+      expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
+      const copy = structuredClone(optimizer.params.slice())
+      expect([copy.buffer.byteLength, bits(copy)]).toEqual([128, bits(optimizer.params)])
+    })
+
     test('cannot be put in the place of others', () => {
       const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -590,8 +597,8 @@ describe('types', () => {
 
   test('what cannot work does not compile', () => {
     const w = new Float32Array(1)
-    const optimizer = new Optimizer({ w, deep: { b: w } }, adam())
-    const list = new Optimizer([w, w], sgd())
+    const optimizer = new Optimizer({ w, deep: { b: w.slice() } }, adam())
+    const list = new Optimizer([w, w.slice()], sgd())
     const wrong = [
       // @ts-expect-error a misspelt name
       () => optimizer.step({ weight: w }),

@@ -163,7 +163,7 @@ describe.each(variants)('on $name', (variant) => {
   test('each tensor at its own 256th update', () => {
     const { name: _, ...engine } = variant
     const one = Float32Array.of(1)
-    const optimizer = new Optimizer({ a: one, b: one }, momentum(), engine)
+    const optimizer = new Optimizer({ a: one, b: one.slice() }, momentum(), engine)
     const zero = Float32Array.of(0)
     const { a, b } = optimizer.state
     optimizer.step({ a: zero })

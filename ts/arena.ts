@@ -49,7 +49,7 @@ export class Arena {
   /** Numbers in a plane, padding included. */
   readonly planeLength: number
   /** All that is before the planes, as float64 and as 32-bit whole numbers. */
-  readonly floats: Float64Array<ArrayBuffer>
+  readonly floats: Float64Array
   readonly #integers: Uint32Array<ArrayBuffer>
   readonly #firstPlane: number
   readonly #distance: number
@@ -101,7 +101,7 @@ export class Arena {
   }
 
   /** All bytes of the arena. */
-  bytes(): Uint8Array<ArrayBuffer> {
+  bytes(): Uint8Array {
     return new Uint8Array(this.region.buffer, this.region.byteOffset, this.region.byteLength)
   }
 

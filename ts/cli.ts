@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { closestMatch } from 'leven'
 import { diagnose } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import { engineNames, engines, requestedEngine } from './engines/index.js'
@@ -9,6 +10,7 @@ import { version } from './package.js'
 import { obstacle, writer } from './plot/file.js'
 import { entrantNames, MAX_ITERATIONS, race, ruleOptions, type Settings } from './race.js'
 import { describeDiagnosis, describeEngines, describeOptions, describeRace } from './report.js'
+import { SCHEDULES } from './rules/rule.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 const DISAGREEMENT = 1
@@ -49,8 +51,8 @@ const raceCommand = program
       'The parameters of all engines are compared, bit by bit, after every update.',
   )
   .option('--from <x,y>', 'where to start', parsePoint, [-1.5, 2])
-  .addOption(new Option('--rule <name...>', 'only these rules').choices(entrantNames))
-  .addOption(new Option('--engine <name...>', 'only these engines').choices(engineNames))
+  .addOption(choice('--rule <name...>', 'only these rules', entrantNames))
+  .addOption(choice('--engine <name...>', 'only these engines', engineNames))
   .option('--json', 'print JSON and nothing else')
   .option('--plot <file>', 'draw the paths too, into this .svg or .png', parseFile)
 addRunOptions(raceCommand)
@@ -72,13 +74,13 @@ const plotCommand = program
     parseFile,
   )
   .addOption(
-    new Option('--function <name>', 'what to minimise')
-      .choices(Object.keys(objectives).map(inKebabCase))
-      .default('rosenbrock'),
+    choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
+      'rosenbrock',
+    ),
   )
   .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
   .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
-  .addOption(new Option('--rule <name...>', 'these rules').choices(entrantNames).default(PLOTTED))
+  .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
 addRunOptions(plotCommand)
 plotCommand.addHelpText(
   'after',
@@ -90,6 +92,17 @@ have different widths. The rules' own options are those of \`antigrad race\`, wh
 
 Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
 )
+
+/** An option that is one of some names, or several; where a name is misspelt, the closest one is named. */
+function choice(flags: string, description: string, names: readonly string[]): Option {
+  const option = new Option(flags, description).choices(names)
+  const { parseArg } = option
+  return option.argParser((name, previous) => {
+    const closest = names.includes(name) ? undefined : closestMatch(name, names, { maxDistance: 3 })
+    if (closest === undefined) return parseArg?.(name, previous)
+    throw new InvalidArgumentError(`Did you mean ${closest}? Allowed choices are ${names.join(', ')}.`)
+  })
+}
 
 /** What `race` and `plot` have in common. */
 function addRunOptions(command: Command): void {
@@ -246,7 +259,7 @@ try {
   await program.parseAsync()
 } catch (thrown) {
   showProgress('')
-  if (thrown instanceof AntigradError) say(thrown.message)
+  if (thrown instanceof AntigradError) say(thrown.message.replace(SCHEDULES, ''))
   else if (!(thrown instanceof CommanderError)) throw thrown
   process.exitCode = thrown instanceof CommanderError && thrown.exitCode === 0 ? 0 : MISUSE
 }

@@ -10,15 +10,17 @@ import { type At, at, type Clock, type Definition, type FloatArray } from './rul
 import { isSchedule } from './schedules.js'
 import { stepInSlices, sumSquaresInSlices } from './slices.js'
 import {
+  checkGradients,
   flatten,
   type Gradients,
   match,
   type Parameters,
   type Shape,
+  type Tree,
   unflatten,
   type Views,
 } from './tensors.js'
-import { lengthOf } from './typed-arrays.js'
+import { bufferOf, byteOffsetOf, lengthOf } from './typed-arrays.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -75,14 +77,22 @@ export type TensorState<R, T> = { readonly updates: number } & StateArrays<R, T>
 /** The state of each tensor, in the shape of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
-  : { readonly [K in keyof P]: States<P[K], R> }
+  : P extends readonly unknown[]
+    ? { readonly [K in keyof P]: States<P[K], R> }
+    : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
+
+/** The options of a rule, or of the one whose start is delayed; those that are undefined stay. */
+type Changes<R> = R extends { readonly name: 'delayedStart'; readonly rule: infer Inner }
+  ? Changes<Inner>
+  : { readonly [K in Exclude<keyof R, 'name'>]?: R[K] | undefined }
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
-type Present = readonly (FloatArray | undefined)[]
+type Found = (FloatArray | undefined)[]
+type Present = Readonly<Found>
 /** A step with the gradients of the arena. */
-const ALL: Present = []
+const ALL: Found = []
 /** A step without any gradient. */
-const NONE: Present = []
+const NONE: Found = []
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
@@ -125,11 +135,14 @@ interface Cohort {
  * optimizer.params.weight // updated
  */
 export class Optimizer<const P = unknown, R extends Rule = Rule> {
-  /** Live views of the parameters, in the shape that was passed in. */
+  /**
+   * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
+   * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`.
+   */
   readonly params: Views<P>
   /**
-   * Live views of the gradients, for `step()` without an argument. After `step(gradients)` their
-   * values are unspecified.
+   * Live views of the gradients, for `step()` without an argument, in the same buffer as `params`.
+   * After `step(gradients)` their values are unspecified.
    */
   readonly grads: Views<P>
   /** What runs: 'native', 'wasm' or 'typescript'. The same bits in each. */
@@ -143,6 +156,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly #attach: (kernel: string) => Runner
   readonly #runner: Runner
   readonly #shape: Shape
+  readonly #names: readonly string[]
   readonly #gradients: readonly FloatArray[]
   readonly #clipNorm: number
   readonly #clipValue: number
@@ -163,16 +177,18 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   #lookahead: { readonly runner: Runner; readonly point: unknown } | undefined
 
   /**
-   * @param params one Float32Array or Float64Array, or lists and records of them, nested as deep as
-   * one likes, of one dtype; copied
+   * @param params one Float32Array or Float64Array, or lists and records of them, nested up to 100
+   * deep, of one dtype, each array and each dotted name once; copied
    * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
    * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options: OptimizerOptions = {}) {
+  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions)
+  constructor(params: unknown, rule: R, options: OptimizerOptions = {}) {
     const { clip, zeroGrads, engine, forced } = checkOptions(options)
-    const { simple, delay } = unwrap(rule)
-    const { shape, values, dtype } = flatten(params)
+    const { simple, delay, isDelayed } = unwrap(rule)
+    const { shape, names, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const definition = definitionOf(simple)
     const lengths = values.map(lengthOf)
@@ -186,10 +202,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.engineReasons = choice.reasons
     this.threads = choice.runner.threads
     this.#shape = shape
-    this.#clipNorm = clip.norm ?? Infinity
-    this.#clipValue = clip.value ?? Infinity
+    this.#names = names
+    this.#clipNorm = clip.norm
+    this.#clipValue = clip.value
     this.#delay = delay
-    const isDelayed = rule.name === 'delayedStart'
     this.#wrap = (changed) => (isDelayed ? delayedStart(delay, changed) : changed)
     this.#rule = simple
     this.#definition = definition
@@ -218,7 +234,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return this.#updates
   }
 
-  /** Live views of the state by tensor, in the shape of the parameters, and its count of updates. */
+  /**
+   * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
+   * count of updates.
+   */
   get state(): States<P, R> {
     this.#checkFree('state')
     const state =
@@ -250,10 +269,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   step(gradients?: Gradients<P>): void {
     const tensors = this.#match('step', gradients)
     if (tensors === NONE) return
-    const now = this.#now('step')
+    const now = this.#now('step', tensors)
     this.#layOutFor(tensors)
     // What is left to be read from where it is.
-    let outside = tensors
+    let outside: Present = tensors
     if (this.#clipNorm === Infinity) {
       this.#advance(now, 1)
     } else {
@@ -277,7 +296,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
     const tensors = this.#match('stepAsync', gradients)
     if (tensors === NONE) return
-    const now = this.#now('stepAsync')
+    const now = this.#now('stepAsync', tensors)
     this.#layOutFor(tensors)
     this.#copy(tensors)
     const runner = this.#runner
@@ -296,14 +315,32 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   /** Checks that a step is possible, without any effect. */
-  #match(call: string, gradients: unknown): Present {
+  #match(call: string, gradients: unknown): Found {
     this.#checkFree(call)
     if (gradients === undefined) return ALL
-    const found: (FloatArray | undefined)[] = new Array(this.#gradients.length).fill(undefined)
-    match(this.#shape, gradients, this.#gradients, found)
+    const found: Found = new Array(this.#gradients.length).fill(undefined)
+    match(this.#shape, gradients, found)
+    checkGradients(found, this.#gradients, this.#names)
+    if (found.length > 1) this.#copyOwn(found)
     // A getter among them may have started a step.
     this.#checkFree(call)
     return found.some((gradient) => gradient !== undefined) ? found : NONE
+  }
+
+  /** Makes copies of gradients that lie in the arena, in the place of others: those are about to be written. */
+  #copyOwn(tensors: Found): void {
+    const { buffer } = this.#arena.region
+    for (let i = 0; i < tensors.length; i++) {
+      const gradient = tensors[i]
+      if (gradient === undefined) continue
+      const offset = byteOffsetOf(gradient)
+      const own = this.#gradients[i]
+      // The buffer last, as most arrays start theirs: to ask a small one for its buffer makes one.
+      if (offset === 0 || offset === own.byteOffset || bufferOf(gradient) !== buffer) continue
+      const copy = own.slice()
+      copy.set(gradient)
+      tensors[i] = copy
+    }
   }
 
   /**
@@ -387,7 +424,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's form,
    * initialAccumulator); nothing has changed then
    */
-  set(options: { readonly [option: string]: unknown }): void {
+  set(options: Changes<R>): void {
     this.#checkFree('set')
     const changed = checked(this.#rule, options)
     this.#checkFree('set')
@@ -410,8 +447,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     this.#checkFree('lookahead')
     if (this.#rule.name !== 'nesterov' || this.#rule.form !== 'shifted') return this.params
     this.#lookahead ??= { runner: this.#attach('Lookahead'), point: this.#views(3) }
+    const { rule } = this.#now('lookahead', ALL)
     if (!this.#complete) this.#layOut(() => true)
-    const { rule } = this.#now('lookahead')
     const arena = this.#arena
     for (const cohort of this.#cohorts) {
       for (const segment of cohort.segments) {
@@ -422,9 +459,22 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     }
     const zeroes = arena.zeroesGradients
     arena.zeroesGradients = false
-    this.#lookahead.runner.step()
-    arena.zeroesGradients = zeroes
+    try {
+      this.#lookahead.runner.step()
+    } finally {
+      arena.zeroesGradients = zeroes
+    }
     return this.#lookahead.point as Views<P>
+  }
+
+  /**
+   * Not to be called: `JSON.stringify(optimizer)` would write something that cannot be read again.
+   *
+   * @throws OptionError, always: it says what to write instead
+   */
+  toJSON(): never {
+    const expected = 'plain data: the rule, the values in params (Array.from(view)) and those in state'
+    throw new OptionError('JSON.stringify', expected, 'a whole optimizer')
   }
 
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
@@ -437,12 +487,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     return unflatten(this.#shape, (tensor) => this.#arena.view(plane, tensor)) as Views<P>
   }
 
-  /** The rule with its schedules evaluated. */
-  #now(call: string): Now {
+  /** The rule with its schedules evaluated, before a step with these gradients. */
+  #now(call: string, tensors: Present): Now {
     if (this.#constant !== null) return this.#constant
     const now = this.#at(at(this.#definition, this.#rule, this.#updates))
-    // A function may have started a step.
+    // A function may have started a step, or taken a gradient's memory away.
     this.#checkFree(call)
+    checkGradients(tensors, this.#gradients, this.#names)
     return now
   }
 
@@ -538,5 +589,10 @@ function checkOptions(options: OptimizerOptions) {
       throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
     }
   }
-  return { clip, zeroGrads, engine, forced: { instructionSet, threads: requestedThreads(threads) } }
+  return {
+    clip: { norm: norm ?? Infinity, value: value ?? Infinity },
+    zeroGrads,
+    engine,
+    forced: { instructionSet, threads: requestedThreads(threads) },
+  }
 }

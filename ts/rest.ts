@@ -17,7 +17,7 @@ export interface Decay {
 const REACH = 100
 /** The curvature is sought in so many directions, each time in the one in which it answered most. */
 const PROBES = 3
-const epsilon = { 4: 2 ** -23, 8: 2 ** -52 } as Readonly<Record<number, number>>
+const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
  * Whether the gradient is as good as zero for steps of the tolerance: it changes by as much as there

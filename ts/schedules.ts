@@ -1,5 +1,8 @@
 import { OptionError } from './errors.js'
 
+/** How many schedules may lie in one another: no more than any stack holds. */
+const DEEPEST = 100
+
 /**
  * A linear warm-up.
  *
@@ -26,14 +29,16 @@ export type Scheduled = number | Schedule | ((t: number) => number)
  * updates. By default the first update has value/steps and update `steps` has all of it; with
  * `from: 0` the first update has 0, as in Optax. (Goyal et al., 2017, section 2.2.)
  *
- * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
+ * @param value what is reached: a number, a function of t or another schedule, up to 100 in one another
+ * @throws OptionError where `value` is none of these, `steps` is not a whole number ≥ 1 or `from` is not a finite number
  */
 export function warmup(value: Scheduled, options: { steps: number; from?: number }): Warmup {
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('warmup: options', '{ steps, from }', options)
   }
   const { steps, from = null, ...unknown } = options
-  if (!isScheduled(value)) throw new OptionError('warmup: value', 'a number or a schedule', value)
+  const reached = copied(value, 1)
+  if (reached === undefined) throw new OptionError('warmup: value', 'a number or a schedule', value)
   if (!isCount(steps)) {
     throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)
   }
@@ -42,7 +47,7 @@ export function warmup(value: Scheduled, options: { steps: number; from?: number
   }
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
-  return Object.freeze({ schedule: 'warmup', value, steps, from })
+  return Object.freeze({ schedule: 'warmup', value: reached, steps, from })
 }
 
 /** The value at update t, counted from 0. */
@@ -56,22 +61,25 @@ export function evaluate(scheduled: Scheduled, t: number): number {
 }
 
 /**
- * The numbers between which a schedule moves, a function's aside; null for what is not a schedule all
- * through, as one that comes from JSON may be.
+ * A frozen copy of a schedule, for which each property is read once; numbers and functions as they are.
+ * Undefined for what is not a schedule all through, as one that comes from JSON may be.
  */
-export function bounds(schedule: unknown): readonly number[] | null {
-  const found: number[] = []
-  const seen = new Set<unknown>()
-  let value = schedule
-  while (isSchedule(value)) {
-    const { steps, from } = value
-    if (seen.has(value) || !isCount(steps) || !(from === null || Number.isFinite(from))) return null
-    if (from !== null) found.push(from)
-    seen.add(value)
-    value = value.value
-  }
-  if (typeof value === 'function') return found
-  return typeof value === 'number' && Number.isFinite(value) ? [...found, value] : null
+export function copied(given: unknown, depth = 0): Scheduled | undefined {
+  if (typeof given === 'function') return given as (t: number) => number
+  if (typeof given === 'number') return Number.isFinite(given) ? given : undefined
+  if (typeof given !== 'object' || given === null || depth === DEEPEST) return undefined
+  const { schedule, value, steps, from } = given as Warmup
+  if (schedule !== 'warmup' || !isCount(steps) || !(from === null || Number.isFinite(from))) return undefined
+  const reached = copied(value, depth + 1)
+  return reached === undefined ? undefined : Object.freeze({ schedule, value: reached, steps, from })
+}
+
+/** The numbers between which a schedule moves, a function's aside. */
+export function bounds(scheduled: Scheduled): readonly number[] {
+  if (typeof scheduled === 'function') return []
+  if (typeof scheduled === 'number') return [scheduled]
+  const { value, from } = scheduled
+  return from === null ? bounds(value) : [from, ...bounds(value)]
 }
 
 /** How many updates a warm-up within the schedule takes; 0 without one. */
@@ -82,10 +90,6 @@ export function warmupSteps(scheduled: unknown): number {
 
 export function isSchedule(value: unknown): value is Schedule {
   return typeof value === 'object' && value !== null && 'schedule' in value && value.schedule === 'warmup'
-}
-
-export function isScheduled(value: unknown): value is Scheduled {
-  return bounds(value) !== null
 }
 
 const isCount = (steps: number): boolean => Number.isInteger(steps) && steps >= 1

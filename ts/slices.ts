@@ -44,9 +44,12 @@ export async function sumSquaresInSlices(arena: Arena, runner: Runner): Promise<
   const sums = tensors.map(() => 0)
   /** Whose the blocks are. */
   const owners: number[] = []
+  /** How many tensors of the arena are not empty. */
+  let filled = tensors.length
   let left = SLICE
   const addUp = () => {
-    for (let i = owners.length; i < tensors.length; i++) arena.setTensor(i, { offset: 0, length: 0 })
+    for (let i = owners.length; i < filled; i++) arena.setTensor(i, { offset: 0, length: 0 })
+    filled = owners.length
     runner.sumSquares()
     owners.forEach((owner, i) => {
       sums[owner] += arena.sumOfSquares(i)

@@ -10,6 +10,8 @@ const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
+const getBuffer = /* @__PURE__ */ getter('buffer')
+const getByteOffset = /* @__PURE__ */ getter('byteOffset')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
 export function typeOf(value: unknown): string | undefined {
@@ -18,6 +20,14 @@ export function typeOf(value: unknown): string | undefined {
 
 export function lengthOf(array: ArrayBufferView): number {
   return getLength.call(array) as number
+}
+
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return getBuffer.call(array) as ArrayBufferLike
+}
+
+export function byteOffsetOf(array: ArrayBufferView): number {
+  return getByteOffset.call(array) as number
 }
 
 export function isFloatArray(value: unknown): value is FloatArray {

@@ -65,8 +65,7 @@ export function fields(rule: RuleName): Field[] {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
-    const expected = option.expected.replace(', a schedule or a function', '')
-    return { name, kind, choices, expected }
+    return { name, kind, choices, expected: option.expected }
   })
 }
 

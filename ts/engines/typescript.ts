@@ -81,7 +81,8 @@ export const typescript: Engine = {
       sumSquares() {
         for (let tensor = 0; tensor < arena.tensorCount; tensor++) {
           const { offset, length } = arena.tensor(tensor)
-          arena.setSumOfSquares(tensor, sumOfSquares(g.subarray(offset, offset + length)))
+          const sum = length === 0 ? 0 : sumOfSquares(g.subarray(offset, offset + length))
+          arena.setSumOfSquares(tensor, sum)
         }
       },
     }

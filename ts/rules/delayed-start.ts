@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import { checked, isRule, type Rule, type SimpleRule } from './index.js'
+import { checked, type Rule, readRule, type SimpleRule } from './index.js'
 
 /** A rule whose parameters move late; see {@link delayedStart}. */
 export interface DelayedStart {
@@ -21,16 +21,18 @@ export function delayedStart(updates: number, rule: SimpleRule): DelayedStart {
   if (!Number.isInteger(updates) || updates < 0) {
     throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
   }
-  if (!isRule(rule) || (rule.name as string) === 'delayedStart') {
+  const inner = readRule('delayedStart: rule', rule)
+  if (inner.name === 'delayedStart') {
     throw new OptionError('delayedStart: rule', 'a rule such as adam(), not delayed itself', rule)
   }
-  return Object.freeze({ name: 'delayedStart', updates, rule: checked(rule, {}) })
+  return Object.freeze({ name: 'delayedStart', updates, rule: checked(inner, {}) })
 }
 
 /** A rule taken apart: the simple one, and for how many updates its start is delayed. */
 export interface Unwrapped {
   readonly simple: SimpleRule
   readonly delay: number
+  readonly isDelayed: boolean
 }
 
 /**
@@ -39,10 +41,10 @@ export interface Unwrapped {
  * @throws OptionError where it is not a rule, or has an option out of its range
  */
 export function unwrap(rule: Rule): Unwrapped {
-  if (!isRule(rule)) throw new OptionError('rule', 'a rule such as adam()', rule)
-  if (rule.name !== 'delayedStart') return { simple: checked(rule, {}), delay: 0 }
-  const { name: _, updates, rule: inner, ...unknown } = rule
+  const given = readRule('rule', rule)
+  if (given.name !== 'delayedStart') return { simple: checked(given, {}), delay: 0, isDelayed: false }
+  const { name: _, updates, rule: inner, ...unknown } = given
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
-  return { simple: delayedStart(updates, inner).rule, delay: updates }
+  return { simple: delayedStart(updates, inner).rule, delay: updates, isDelayed: true }
 }

@@ -43,10 +43,19 @@ export function definitionOf(rule: SimpleRule): Definition<SimpleRule> {
   return definitions[rule.name] as unknown as Definition<SimpleRule>
 }
 
-export function isRule(value: unknown): value is Rule {
-  if (typeof value !== 'object' || value === null || !('name' in value)) return false
-  const { name } = value
-  return typeof name === 'string' && (name === 'delayedStart' || Object.hasOwn(definitions, name))
+/**
+ * A copy of a rule, for which each property is read once; its options are not checked yet.
+ *
+ * @throws OptionError where it is not one
+ */
+export function readRule(argument: string, value: unknown): Rule {
+  if (typeof value !== 'object' || value === null)
+    throw new OptionError(argument, 'a rule such as adam()', value)
+  const rule = { ...value } as Rule
+  const names = [...Object.keys(definitions), 'delayedStart']
+  if (names.includes(rule.name)) return rule
+  if (typeof rule.name !== 'string') throw new OptionError(argument, 'a rule such as adam()', value)
+  throw new OptionError(argument, `a rule whose name is one of ${names.join(', ')}`, rule.name)
 }
 
 /** The rule with some options changed, all of them checked; those that are undefined stay. */

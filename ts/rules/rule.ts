@@ -1,7 +1,7 @@
 /** What a rule is made of, written once: its options and their checks, and its loops. */
 
 import { OptionError } from '../errors.js'
-import { bounds, evaluate, isSchedule, type Scheduled } from '../schedules.js'
+import { bounds, copied, evaluate, isSchedule, type Scheduled } from '../schedules.js'
 
 export type FloatArray = Float32Array | Float64Array
 
@@ -55,12 +55,16 @@ export interface Definition<R extends { readonly name: string }> {
   readonly l2?: (rule: At<R>) => number
 }
 
-/** What an option may be. */
+/** What an option may be at one update. */
 export interface Option {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
+  /** Whether it may change from update to update. */
   readonly schedulable?: boolean
 }
+
+/** What messages add for an option that is schedulable; the command line takes numbers alone. */
+export const SCHEDULES = ', a schedule or a function'
 
 const number = (expected: string, accepts: (x: number) => boolean): Option => ({
   expected,
@@ -80,11 +84,7 @@ export const oneOf = (...values: readonly string[]): Option => ({
 })
 
 /** An option that may also be a schedule or a function of t. */
-export const scheduled = (option: Option): Option => ({
-  expected: `${option.expected}, a schedule or a function`,
-  accepts: (value) => option.accepts(value) || (bounds(value)?.every(option.accepts) ?? false),
-  schedulable: true,
-})
+export const scheduled = (option: Option): Option => ({ ...option, schedulable: true })
 
 /** A rule's options as the user may give them: all have defaults. */
 export type Options<R> = { readonly [K in Exclude<keyof R, 'name'>]?: R[K] }
@@ -98,22 +98,25 @@ export function describe<R extends { readonly name: string }>(
   if (typeof given !== 'object' || given === null) {
     throw new OptionError(`${name}: options`, 'an object', given)
   }
-  for (const key of Object.keys(given)) {
+  const rule: Record<string, unknown> = { name, ...definition.defaults }
+  for (const [key, value] of Object.entries(given)) {
     if (!Object.hasOwn(options, key)) {
       throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
     }
+    if (value !== undefined)
+      rule[key] = accepted(`${name}: ${key}`, options[key as keyof typeof options], value)
   }
-  const rule = { name, ...definition.defaults } as R
-  for (const key of Object.keys(options) as (keyof typeof options)[]) {
-    const value = (given as Partial<R>)[key]
-    if (value === undefined) continue
-    if (!options[key].accepts(value)) {
-      throw new OptionError(`${name}: ${String(key)}`, options[key].expected, value)
-    }
-    rule[key] = value
-  }
-  definition.check?.(rule)
-  return Object.freeze(rule)
+  definition.check?.(rule as R)
+  return Object.freeze(rule as R)
+}
+
+/** The value, or a frozen copy of a schedule, where the option accepts it. */
+function accepted(argument: string, { expected, accepts, schedulable }: Option, value: unknown): unknown {
+  const taken = schedulable ? copied(value) : value
+  const isAccepted =
+    taken !== undefined && (accepts(taken) || (schedulable && bounds(taken as Scheduled).every(accepts)))
+  if (!isAccepted) throw new OptionError(argument, schedulable ? expected + SCHEDULES : expected, value)
+  return taken
 }
 
 /**
@@ -128,7 +131,7 @@ export function at<R extends { readonly name: string }>(
   t: number,
 ): At<R> {
   let evaluated: Record<string, unknown> | undefined
-  for (const key in definition.options) {
+  for (const key of Object.keys(definition.options)) {
     const value = (rule as Record<string, unknown>)[key]
     if (typeof value !== 'function' && !isSchedule(value)) continue
     evaluated ??= { ...rule }
@@ -144,5 +147,7 @@ export function at<R extends { readonly name: string }>(
 
 /** In the essay's forms ε is 0 unless it is given. */
 export function withoutEps<O extends { readonly form?: string; readonly eps?: number }>(options: O): O {
-  return options?.form === 'essay' && options.eps === undefined ? { ...options, eps: 0 } : options
+  if (typeof options !== 'object' || options === null) return options
+  const given = { ...options }
+  return given.form === 'essay' && given.eps === undefined ? { ...given, eps: 0 } : given
 }

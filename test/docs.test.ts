@@ -1,0 +1,156 @@
+/** Docs that run: CONTRIBUTING's worked rule, applied to a copy of the tree, and README's samples. */
+
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { transform } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home } from './children.js'
+
+const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
+
+/** What a program printed where it failed, and nothing where it did not. */
+function complaint(folder: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' })
+  return status === 0 ? '' : `${error ?? ''}${stdout}${stderr}`
+}
+
+interface Block {
+  readonly file: string
+  readonly language: string
+  readonly text: string
+}
+
+/** The blocks of code in a text, each with the path that was named last before it. */
+function blocksOf(markdown: string): Block[] {
+  let file = ''
+  return markdown.split(/^```/m).flatMap((part, i) => {
+    if (i % 2 === 0) {
+      file = [...part.matchAll(/`([\w./-]+\/[\w.-]+\.\w+)`/g)].at(-1)?.[1] ?? file
+      return []
+    }
+    const end = part.indexOf('\n') + 1
+    return [{ file, language: part.slice(0, end - 1), text: part.slice(end) }]
+  })
+}
+
+/** Writes a new file, or puts the lines of a diff in the place of what they replace, which is there once. */
+function apply(folder: string, { file, language, text }: Block): void {
+  if (language !== 'diff') {
+    if (existsSync(join(folder, file))) throw new Error(`${file} exists`)
+    writeFileSync(join(folder, file), text)
+    return
+  }
+  const lines = text.split('\n').filter(Boolean)
+  const side = (mark: string) =>
+    lines.flatMap((line) => (line[0] === ' ' || line[0] === mark ? [`${line.slice(1)}\n`] : [])).join('')
+  const parts = `\n${read(folder, file)}`.split(`\n${side('-')}`)
+  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} places for\n${text}`)
+  writeFileSync(join(folder, file), parts.join(`\n${side('+')}`).slice(1))
+}
+
+describe("CONTRIBUTING's worked rule", () => {
+  let folder: string
+  const node = (...args: string[]) => complaint(folder, process.execPath, ...args)
+  const tsc = (project: string) => node('node_modules/typescript/bin/tsc', '--noEmit', '--project', project)
+  const vitest = (...args: string[]) => node('node_modules/vitest/vitest.mjs', 'run', ...args)
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'antigrad-docs-'))
+    const left = ['.git', 'node_modules', 'target', 'dist', 'results']
+    cpSync(home, folder, {
+      recursive: true,
+      filter: (source) => !left.includes(source.split('/').at(-1) ?? ''),
+    })
+    symlinkSync(join(home, 'node_modules'), join(folder, 'node_modules'))
+    const section = read(home, 'CONTRIBUTING.md')
+      .split(/^## /m)
+      .find((text) => text.startsWith('A new rule'))
+    for (const block of blocksOf(section ?? '')) apply(folder, block)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('compiles as Rust', () => {
+    const target = ['--target-dir', join(home, 'target/docs')]
+    expect(complaint(folder, 'cargo', 'check', '--quiet', '-p', 'antigrad-kernels', ...target)).toBe('')
+  })
+
+  test('compiles as TypeScript, in the package, its tests and the page, and is formatted', () => {
+    expect(node('scripts/build-ts.mjs')).toBe('')
+    expect(tsc('tsconfig.test.json')).toBe('')
+    expect(tsc('page/tsconfig.json')).toBe('')
+    expect(
+      node('node_modules/@biomejs/biome/bin/biome', 'check', '--vcs-enabled=false', 'ts/rules/sign-sgd.ts'),
+    ).toBe('')
+  })
+
+  test('steps as it should', () => {
+    const script = `
+      import { Optimizer, signSgd } from './dist/index.js'
+      const optimizer = new Optimizer(new Float32Array(5), signSgd({ lr: 0.5 }), { engine: 'typescript' })
+      optimizer.step(Float32Array.of(3, -2, 0, -0, NaN))
+      const right = [-0.5, 0.5, 0, 0, NaN].every((x, i) => Object.is(x, optimizer.params[i]))
+      if (!right) throw new Error(optimizer.params.join())`
+    expect(node('--input-type=module', '-e', script)).toBe('')
+  })
+
+  test('is in every table, and the bench', () => {
+    const tables = 'the table|every kernel has its equation|signSgd (lr|maximize) out of range'
+    expect(
+      vitest('test/errors.test.ts', 'test/same-bits.test.ts', 'test/vectors.test.ts', '-t', tables),
+    ).toBe('')
+    const script = `
+      import { rules } from './bench/lib/subjects.mjs'
+      if (rules.signSgd.rule.name !== 'signSgd') throw new Error()`
+    expect(node('--input-type=module', '-e', script)).toBe('')
+  })
+})
+
+describe("README's samples", () => {
+  const folder = join(home, 'target/readme')
+  const samples = blocksOf(read(home, 'README.md')).filter(({ language }) => language === 'ts')
+
+  beforeAll(() => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    samples.forEach(({ text }, i) => {
+      writeFileSync(join(folder, `sample${i}.mts`), text)
+    })
+    const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
+  })
+
+  test('compile', () => {
+    expect(samples.length).toBeGreaterThanOrEqual(2)
+    const tsc = join(home, 'node_modules/typescript/bin/tsc')
+    expect(complaint(folder, process.execPath, tsc, '--project', folder)).toBe('')
+  })
+
+  test('run', async () => {
+    for (const [i, { text }] of samples.entries()) {
+      const { code } = await transform(text, { loader: 'ts' })
+      writeFileSync(join(folder, `sample${i}.mjs`), code)
+      expect(complaint(folder, process.execPath, `sample${i}.mjs`), text).toBe('')
+    }
+  })
+})
+
+test('text in docs is wrapped at 110 columns, but for tables and code', () => {
+  const pages = readdirSync(join(home, 'docs')).filter((file) => file.endsWith('.md'))
+  const long = pages.flatMap((file) => {
+    const text = read(home, join('docs', file)).replace(/^ *```[\s\S]*?^ *```/gm, '')
+    return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
+  })
+  expect(long).toEqual([])
+})

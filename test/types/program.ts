@@ -1,0 +1,107 @@
+/** What TypeScript must accept, and refuse, of the declarations that are published: oldest and newest. */
+
+import {
+  type Adam,
+  adam,
+  delayedStart,
+  gradientDescent,
+  Optimizer,
+  type Parameters,
+  type Rule,
+  sgd,
+  type Tree,
+} from 'antigrad'
+
+interface Layer {
+  weight: Float32Array
+  bias?: Float32Array
+}
+
+interface Network {
+  readonly first: Layer
+  layers: Layer[]
+}
+
+class Model {
+  readonly w = Float32Array.of(1, 2)
+  readonly inner = { b: Float32Array.of(3) }
+  forward(x: number): number {
+    return x * this.w[0] + this.inner.b[0]
+  }
+}
+
+class Sized {
+  readonly w = Float32Array.of(1)
+  readonly size = 1
+}
+
+export const network: Network = {
+  first: { weight: Float32Array.of(1) },
+  layers: [{ weight: Float32Array.of(2), bias: Float32Array.of(3) }],
+}
+export const ofNetwork = new Optimizer(network, gradientDescent({ lr: 1 }))
+ofNetwork.step(network)
+export const weight: Float32Array = ofNetwork.params.layers[0].weight
+
+export const model = new Model()
+export const ofModel = new Optimizer(model, gradientDescent({ lr: 1 }))
+ofModel.step(model)
+export const b: Float32Array = ofModel.params.inner.b
+// @ts-expect-error methods are no parameters
+ofModel.params.forward
+
+export const ofOne = new Optimizer(Float64Array.of(1), sgd({ lr: 1 }))
+ofOne.step(Float64Array.of(1))
+export const ofList = new Optimizer([{ deep: [Float32Array.of(1)] }, { deep: [Float32Array.of(2)] }], adam())
+ofList.step([null, { deep: [Float32Array.of(1)] }])
+export const deep: Float32Array = ofList.params[1].deep[0]
+export const buffer: ArrayBuffer = deep.buffer as ArrayBuffer
+
+export function generic<P extends Parameters>(params: P): Optimizer<P, Rule> {
+  return new Optimizer(params, adam() as Rule)
+}
+generic({ w: Float32Array.of(1) }).set({ lr: 0.1 })
+export const ofAny = <P>(params: P & Tree<P>) => new Optimizer<P, Adam>(params, adam())
+export const first: Float32Array = ofAny(network).params.first.weight
+const unions: Float32Array | Float64Array = Float32Array.of(1)
+new Optimizer(unions, adam())
+
+ofList.set({ lr: 0.1, beta1: 0.8 })
+export const delayed = new Optimizer(Float32Array.of(1), delayedStart(1, adam()))
+delayed.set({ lr: 0.1 })
+const anyRule: Rule = sgd()
+new Optimizer(Float32Array.of(1), anyRule).set({ lr: 0.1 })
+
+export const refused = (never: false) => {
+  if (!never) return
+  // @ts-expect-error no such option
+  ofList.set({ learningRate: 1 })
+  // @ts-expect-error not of gradient descent
+  ofModel.set({ beta1: 0.5 })
+  // @ts-expect-error not a number
+  delayed.set({ lr: '1' })
+  // @ts-expect-error no such option of any rule
+  new Optimizer(Float32Array.of(1), anyRule).set({ learningRate: 1 })
+  // @ts-expect-error plain numbers
+  new Optimizer([1, 2], adam())
+  // @ts-expect-error plain numbers
+  new Optimizer({ w: Float32Array.of(1), b: [1, 2] }, adam())
+  // @ts-expect-error integers
+  new Optimizer({ w: new Int32Array(1) }, adam())
+  // @ts-expect-error a number in a class
+  new Optimizer(new Sized(), adam())
+  // @ts-expect-error text
+  new Optimizer('weights', adam())
+  // @ts-expect-error a function
+  new Optimizer(() => Float32Array.of(1), adam())
+  // @ts-expect-error nothing
+  new Optimizer({ w: Float32Array.of(1), b: undefined }, adam())
+  // @ts-expect-error a map
+  new Optimizer(new Map([['w', Float32Array.of(1)]]), adam())
+  // @ts-expect-error a misspelt name
+  ofNetwork.step({ frist: { weight: Float32Array.of(1) } })
+  // @ts-expect-error the other dtype
+  ofOne.step(Float32Array.of(1))
+  // @ts-expect-error not a list
+  ofList.step(Float32Array.of(1))
+}
