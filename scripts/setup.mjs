@@ -23,10 +23,13 @@ const at = (path) => join(root, path)
 const read = (path) => readFileSync(at(path), 'utf8')
 
 /**
- * Does what is missing. `lint` adds rustfmt and clippy; `browser` adds Chromium and puts its path
- * into CHROME_PATH. Only the tests need these two.
+ * Does what is missing. `lint` adds rustfmt and clippy; `browser` adds Chromium, and `otherBrowsers`
+ * Firefox and WebKit; their paths are put into CHROME_PATH, FIREFOX_PATH and WEBKIT_DRIVER_PATH. Only the
+ * tests need these.
+ *
+ * @returns the names of optional steps that could not be done
  */
-export async function setup({ lint = false, browser = false } = {}) {
+export async function setup({ lint = false, browser = false, otherBrowsers = false } = {}) {
   const groups = [
     [tools],
     [npmPackages],
@@ -37,15 +40,27 @@ export async function setup({ lint = false, browser = false } = {}) {
     [typescript],
     lint ? [rustLinters] : [],
     browser ? [chromium] : [],
+    ...(otherBrowsers ? [[firefox], [webkit]] : []),
   ]
+  const missing = []
   const total = groups.flat().length
   let number = 0
   for (const group of groups) {
-    const steps = group.map((step) => doStep(step, `[${++number}/${total}] ${step.name}`))
+    const steps = group.map(async (step) => {
+      const label = `[${++number}/${total}] ${step.name}`
+      try {
+        await doStep(step, label)
+      } catch (thrown) {
+        if (!step.isOptional || !(thrown instanceof Failure)) throw thrown
+        missing.push(step.name)
+        say(`${label}: ${thrown.message}\n  Without it the tests in ${step.name} are NOT RUN.`)
+      }
+    })
     // Waits for all of them: one that fails must not leave the other one running unseen.
     const failed = (await Promise.allSettled(steps)).find(({ status }) => status === 'rejected')
     if (failed) throw failed.reason
   }
+  return missing
 }
 
 async function doStep({ name, doing, isDone, make, isThere = isDone }, label) {
@@ -287,18 +302,50 @@ const rustLinters = {
     }),
 }
 
-const chromium = {
+const macApp = (name) => `/Applications/${name}.app/Contents/MacOS`
+
+const chromium = installed({
   name: 'Chromium',
-  doing: 'apt-get install chromium',
-  isDone: () => {
-    const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-    const mac = '/Applications/Google Chrome.app/Contents/MacOS'
-    const files = [process.env.CHROME_PATH, ...names.map((name) => which(name)), which('Google Chrome', mac)]
-    const found = files.find((file) => file && existsSync(file))
-    if (found) process.env.CHROME_PATH = found
-    return found !== undefined
-  },
-  make: () => apt('Chromium', ['chromium']),
+  variable: 'CHROME_PATH',
+  programs: () => [
+    ...['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].map((name) => which(name)),
+    which('Google Chrome', macApp('Google Chrome')),
+  ],
+  packages: ['chromium'],
+})
+
+const firefox = installed({
+  name: 'Firefox',
+  variable: 'FIREFOX_PATH',
+  programs: () => [which('firefox-esr'), which('firefox'), which('firefox', macApp('Firefox'))],
+  packages: ['firefox-esr'],
+  isOptional: true,
+})
+
+const webkit = installed({
+  name: 'WebKit',
+  variable: 'WEBKIT_DRIVER_PATH',
+  // It has no headless mode.
+  programs: () => [which('Xvfb') && which('WebKitWebDriver')],
+  packages: ['webkit2gtk-driver', 'xvfb'],
+  isOptional: true,
+})
+
+/** Finds a browser, or its driver, and leaves the path in an environment variable; else asks apt for it. */
+function installed({ name, variable, programs, packages, isOptional = false }) {
+  return {
+    name,
+    isOptional,
+    doing: `apt-get install ${packages.join(' ')}`,
+    isDone: () => {
+      const found = [process.env[variable], ...programs()].find((file) => file && existsSync(file))
+      if (found) process.env[variable] = found
+      return found !== undefined
+    },
+    make: () => apt(name, packages),
+  }
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) script(setup)
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  script(async () => void (await setup()))
+}

@@ -62,13 +62,14 @@ async function runCheck({ name, command, count = () => [] }, label) {
 }
 
 script(async () => {
-  await setup({ lint: true, browser: true })
+  const missing = await setup({ lint: true, browser: true, otherBrowsers: true })
   try {
     for (const [index, check] of checks.entries()) {
       await runCheck(check, `${index + 1}/${checks.length}`)
     }
   } finally {
     rmSync(temporary, { recursive: true, force: true })
+    for (const name of missing) say(`NOT RUN: the tests in ${name}, which could not be installed.`)
     process.stdout.write(`${passed} passed, ${failed} failed\n`)
   }
 })

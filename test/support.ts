@@ -1,6 +1,6 @@
 /** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
 
-import { type EngineName, engines, Optimizer } from 'antigrad'
+import { type EngineName, engines, Optimizer, objectives } from 'antigrad'
 import { type Case, cases } from './cases.js'
 import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
@@ -213,16 +213,29 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
 
 /** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
 export function digests(variant: Variant): Record<string, string> {
+  return Object.fromEntries(
+    digested().map(({ name, testCase, data }) => [name, digest(wordsOf(run(variant, testCase, data)))]),
+  )
+}
+
+/** The same of `stepAsync`. */
+export async function asyncDigests(variant: Variant): Promise<Record<string, string>> {
   const result: Record<string, string> = {}
-  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
-  const lengths = [5003, 1, 0, 17, 65]
-  for (const dtype of dtypes) {
-    const data = makeData(dtype, lengths, 3, true)
-    for (const testCase of cases) {
-      result[`${testCase.name}, ${dtype}`] = digest(wordsOf(run(variant, testCase, data)))
-    }
+  for (const { name, testCase, data } of digested()) {
+    const words: Uint32Array[] = []
+    for await (const snapshot of runAsync(variant, testCase, data)) words.push(...wordsOf([snapshot]))
+    result[name] = digest(words)
   }
   return result
+}
+
+function digested() {
+  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
+  const lengths = [5003, 1, 0, 17, 65]
+  return dtypes.flatMap((dtype) => {
+    const data = makeData(dtype, lengths, 3, true)
+    return cases.map((testCase) => ({ name: `${testCase.name}, ${dtype}`, testCase, data }))
+  })
 }
 
 function* wordsOf(snapshots: Iterable<Snapshot>): Generator<Uint32Array> {
@@ -259,4 +272,15 @@ export function withOneNaN(array: FloatArray): Uint32Array {
     if (Number.isNaN(copy[i])) bits[i] = bits instanceof Uint32Array ? 0x7fc00000 : 0x7ff8000000000000n
   }
   return new Uint32Array(copy.buffer)
+}
+
+/** Values and derivatives of Rastrigin's function along its view. */
+export function rastriginAlongView(): number[] {
+  const { value, gradient, view } = objectives.rastrigin()
+  return Array.from({ length: 2000 }, (_, i) => {
+    const x = [view[0] + ((view[1] - view[0]) * i) / 2000]
+    const out = [NaN]
+    gradient(x, out)
+    return [value(x), out[0]]
+  }).flat()
 }

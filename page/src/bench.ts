@@ -146,7 +146,7 @@ export class Bench {
     this.#results.replaceChildren(
       names.length > 0
         ? h('table', {}, caption, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows))
-        : h('p', { className: 'hint' }, 'Nothing measured yet: it takes about three seconds.'),
+        : h('p', { className: 'hint' }, 'Nothing measured yet: it takes a few seconds.'),
     )
     this.#plot?.destroy()
     const series = names.map((name) => SIZES.map((size) => at(name, size)))

@@ -2,7 +2,6 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
-import './style.css'
 import { Bench } from './bench.js'
 import { ContourPlot } from './contour.js'
 import { h, labelled, select } from './dom.js'
@@ -19,8 +18,6 @@ import { isStill, onThemeChange } from './theme.js'
 
 /** Milliseconds of a frame that updates may take; the rest is for drawing. */
 const BUDGET = 6
-/** Between pictures of the surface where there is no graphics card: the rest must stay smooth. */
-const SLOW = 80
 /** How often the table and the chart follow: numbers that change faster cannot be read. */
 const CALM = 120
 
@@ -59,6 +56,8 @@ let owed = 0
 let lastFrame = 0
 let lastCalm = 0
 let lastPicture = 0
+/** Milliseconds of the longest wait for a frame since the last picture. */
+let longest = 0
 let isWaiting = false
 let wanted: Point | null = null
 let loads = 0
@@ -144,6 +143,7 @@ function refresh(): void {
 function frame(now: number): void {
   isWaiting = false
   const seconds = lastFrame === 0 ? 0 : Math.min(0.1, (now - lastFrame) / 1000)
+  longest = Math.max(longest, 1000 * seconds)
   lastFrame = now
   if (wanted) {
     state = { ...state, start: wanted }
@@ -162,8 +162,10 @@ function frame(now: number): void {
     refresh()
   }
   const isTurning = turning.checked && !element('race').hidden
-  if (surface && now - lastPicture >= (surface.isSlow ? SLOW : 0)) {
-    surface.render(isTurning && lastPicture > 0 ? Math.min(0.1, (now - lastPicture) / 1000) : 0)
+  if (surface && now - lastPicture >= surface.rest) {
+    if (lastPicture > 0) surface.waited(longest)
+    longest = 0
+    surface.render(isTurning && lastPicture > 0 ? Math.min(0.5, (now - lastPicture) / 1000) : 0)
     lastPicture = now
   }
   if (isPlaying || (surface && (isTurning || surface.isStale))) wake()
@@ -225,20 +227,17 @@ function open(tab: 'race' | 'bench'): void {
 }
 
 async function addSurface(): Promise<void> {
+  let failing = 'a part of the page could not be loaded'
   try {
     const { SurfacePlot } = await import('./surface.js')
+    failing = 'this browser gives the page no WebGL'
     surface = new SurfacePlot(canvas)
     surface.show(survey(race.landscape))
     surface.begin(race)
     wake()
   } catch (thrown) {
-    surfaceFrame.replaceChildren(
-      h(
-        'p',
-        { className: 'hint' },
-        `No surface: this browser gives the page no WebGL (${messageOf(thrown)}).`,
-      ),
-    )
+    const sentence = `No surface: ${failing} (${messageOf(thrown)}).`
+    surfaceFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
 
@@ -328,10 +327,14 @@ element('race').append(
 )
 element('bench').append(bench.element)
 optimizers.show(state.entries)
-const failure = await load(state)
-if (failure !== '') {
-  problems.push(failure)
-  await load({ ...state, objective: initial.objective, start: initial.start })
+
+/** The race of the address. */
+export async function start(): Promise<void> {
+  const failure = await load(state)
+  if (failure !== '') {
+    problems.push(failure)
+    await load({ ...state, objective: initial.objective, start: initial.start })
+  }
+  showProblems()
+  await addSurface()
 }
-showProblems()
-await addSurface()

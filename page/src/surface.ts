@@ -31,6 +31,16 @@ const PIECES = 2000
 const FINEST = 0.005
 /** The same where the processor draws, as pieces cost it most. */
 const FINEST_SLOW = 0.015
+/** Pictures from which it is told how long one takes. */
+const MEASURED = 4
+/** Milliseconds of a plain picture up to which there are finer ones, of four times the pixels. */
+const QUICK = 4
+/** Pixels for one of the screen, each way, which make edges smooth. */
+const FINER = 2
+/** Milliseconds after which the frame that follows a picture is late. */
+const LATE = 40
+/** Milliseconds between pictures at least, where they are slow. */
+const SLOW = 80
 const HEIGHT = 0.55
 /** The height that the camera looks at. */
 const MIDDLE = 0.22
@@ -54,8 +64,11 @@ interface Trail {
 }
 
 export class SurfacePlot {
-  /** Whether the processor draws, as there is no graphics card: then fewer pictures have to do. */
-  readonly isSlow: boolean
+  /** Whether the processor seems to draw: then fewer and plainer pictures have to do. */
+  #isSlow = true
+  #isMeasured = false
+  /** Milliseconds that the page waited for a frame after each of the last pictures. */
+  #waits: number[] = []
   readonly #canvas: HTMLCanvasElement
   readonly #renderer: WebGLRenderer
   readonly #scene = new Scene()
@@ -74,16 +87,11 @@ export class SurfacePlot {
   /** @throws Error where there is no WebGL */
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas
-    this.isSlow = isSoftware()
     // Chromium without a graphics card cuts off the wrong end of a canvas that is partly out of sight,
     // unless the buffer is kept.
-    const preserveDrawingBuffer = this.isSlow
-    this.#renderer = new WebGLRenderer({
-      canvas,
-      alpha: true,
-      antialias: !this.isSlow,
-      preserveDrawingBuffer,
-    })
+    const context = canvas.getContext('webgl2', { antialias: false, preserveDrawingBuffer: true })
+    if (!context) throw new Error('WebGL 2 is missing')
+    this.#renderer = new WebGLRenderer({ canvas, context })
     this.#sun.position.set(-1, 2, 1.2)
     this.#scene.add(this.#sun, new AmbientLight('#ffffff', 1.7))
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement)
@@ -91,10 +99,23 @@ export class SurfacePlot {
     this.#listen()
   }
 
+  /** Milliseconds to leave between pictures, so that the rest of the page stays smooth. */
+  get rest(): number {
+    return this.#isSlow ? Math.max(SLOW, 3 * median(this.#waits)) : 0
+  }
+
+  /** Is told the longest time between frames since the last picture. */
+  waited(milliseconds: number): void {
+    this.#waits = [...this.#waits.slice(-4), milliseconds]
+    if (this.#isSlow || this.#waits.length < 5 || median(this.#waits) < LATE) return
+    this.#isSlow = true
+    this.resize()
+  }
+
   resize(): void {
     const { clientWidth, clientHeight } = this.#canvas.parentElement as HTMLElement
     if (clientWidth === 0) return
-    this.#renderer.setPixelRatio(this.isSlow ? 1 : Math.min(devicePixelRatio, 2))
+    this.#renderer.setPixelRatio(this.#isSlow ? 1 : FINER * Math.min(devicePixelRatio, 2))
     this.#renderer.setSize(clientWidth, clientHeight, false)
     this.#camera.aspect = clientWidth / clientHeight
     this.#camera.updateProjectionMatrix()
@@ -156,6 +177,23 @@ export class SurfacePlot {
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
     this.#renderer.render(this.#scene, this.#camera)
+    if (!this.#isMeasured) this.#measure()
+  }
+
+  /** Times pictures, as browsers hide the name of what draws; the first one has waited for its compiler. */
+  #measure(): void {
+    const gl = this.#renderer.getContext()
+    const pixel = new Uint8Array(4)
+    const finish = () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel)
+    finish()
+    const start = performance.now()
+    for (let i = 0; i < MEASURED; i++) {
+      this.#renderer.render(this.#scene, this.#camera)
+      finish()
+    }
+    this.#isMeasured = true
+    this.#isSlow = performance.now() - start > MEASURED * QUICK
+    this.resize()
   }
 
   #extend(trail: Trail, racer: Racer): void {
@@ -167,7 +205,7 @@ export class SurfacePlot {
         trail.last = place
         continue
       }
-      if (distance(place, trail.last) < (this.isSlow ? FINEST_SLOW : FINEST)) continue
+      if (distance(place, trail.last) < (this.#isSlow ? FINEST_SLOW : FINEST)) continue
       trail.ends.set([...trail.last, ...place], 6 * trail.pieces++)
       trail.last = place
     }
@@ -179,7 +217,7 @@ export class SurfacePlot {
     }
     ;(geometry as LineGeometry).instanceCount = trail.pieces
     trail.line.visible = trail.pieces > 0
-    trail.hidden.visible = trail.pieces > 0 && !this.isSlow
+    trail.hidden.visible = trail.pieces > 0 && !this.#isSlow
     const head = this.#place(racer.pointAt(racer.iterations))
     trail.ball.visible = head !== null
     if (head) trail.ball.position.set(...head)
@@ -222,22 +260,12 @@ export class SurfacePlot {
   }
 }
 
-/**
- * Whether WebGL is drawn by the processor, which takes tens of milliseconds for a picture.
- *
- * @throws Error where there is no WebGL
- */
-function isSoftware(): boolean {
-  const gl = document.createElement('canvas').getContext('webgl2')
-  if (!gl) throw new Error('WebGL 2 is missing')
-  const name = gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER
-  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(name)))
-}
-
 interface Interleaved {
   needsUpdate: boolean
   addUpdateRange(start: number, count: number): void
 }
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 const distance = (a: Place, b: Place) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 

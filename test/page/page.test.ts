@@ -4,21 +4,28 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { minimize } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { landscapeOf } from '../../page/src/functions.js'
-import { build, nameOf } from '../../page/src/rules.js'
-import { fromHash, initial } from '../../page/src/state.js'
-import { type PageOptions, type Site, serve, type Visit, visit, zipped } from './site.js'
+import { initial } from '../../page/src/state.js'
+import {
+  expectedPoints,
+  frames,
+  type PageOptions,
+  pointsIn,
+  type SiteInChromium,
+  serveToChromium,
+  type Visit,
+  visit,
+  zipped,
+} from './site.js'
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
-let site: Site
+let site: SiteInChromium
 let visits: Visit[] = []
 
 beforeAll(async () => {
-  site = await serve(folder)
+  site = await serveToChromium(folder)
 })
 
 afterEach(async () => {
@@ -59,37 +66,7 @@ async function points(page: Page): Promise<string[][]> {
     page.waitForEvent('download'),
     button(page, 'Save the points').click(),
   ])
-  const [, ...lines] = readFileSync(await download.path(), 'utf8')
-    .trim()
-    .split('\n')
-  const racers: string[][] = []
-  for (const line of lines) {
-    const number = Number(line.split(',')[0])
-    racers[number - 1] ??= []
-    racers[number - 1].push(line)
-  }
-  return racers
-}
-
-/** The same lines from `minimize` here in Node, for the race that an address describes. */
-async function expectedPoints(hash: string): Promise<string[][]> {
-  const { state, problems } = fromHash(hash)
-  expect(problems).toEqual([])
-  const { objective } = await landscapeOf(state)
-  const { start, tolerance, maxIterations } = state
-  return state.entries.map((entry, number) => {
-    const { rule, clip } = build(entry)
-    const line = (x: ArrayLike<number>, iteration: number) =>
-      [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
-    const lines = [line(start, 0)]
-    const { x, iterations, reason } = minimize(objective, start, rule, {
-      ...{ tolerance, maxIterations, clip },
-      callback: (x, iteration) => void lines.push(line(x, iteration)),
-    })
-    // A last point that is not finite is not shown to the callback.
-    if (reason === 'diverged') lines.push(line(x, iterations))
-    return lines
-  })
+  return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
 async function drag(page: Page, from: string, dx: number, dy: number): Promise<void> {
@@ -345,14 +322,14 @@ describe('for everybody', () => {
     const turn = page.getByRole('checkbox', { name: 'turn' })
     expect(await turn.isChecked()).toBe(false)
     await page.locator('.surface canvas[data-engine]').waitFor()
-    const frames = () =>
+    const isStill = () =>
       page.evaluate(async () => {
         const shot = () => (document.querySelector('.surface canvas') as HTMLCanvasElement).toDataURL()
         const before = shot()
         await new Promise((resolve) => setTimeout(resolve, 300))
         return before === shot()
       })
-    expect(await frames()).toBe(true)
+    expect(await isStill()).toBe(true)
     const moving = await open('', { reducedMotion: 'no-preference' })
     expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
   })
@@ -372,6 +349,62 @@ describe('for everybody', () => {
     await page.reload()
     await page.getByText('No surface: this browser gives the page no WebGL').waitFor()
     await race(page)
+    await page.close()
+  })
+
+  test('a surface that the processor draws leaves most frames to the rest, whatever it is called', async () => {
+    const { page } = await visit(site, 'f=booth&adam=lr:0.1', { reducedMotion: 'no-preference' })
+    await page.addInitScript(() => {
+      const { prototype } = globalThis.WebGL2RenderingContext
+      const { getParameter } = prototype
+      prototype.getParameter = function (name: number) {
+        const value = getParameter.call(this, name)
+        return typeof value === 'string' && name !== this.VERSION ? 'masked' : value
+      }
+    })
+    await page.reload()
+    await page.locator('.surface canvas[data-engine]').waitFor()
+    await page.waitForTimeout(1000)
+    const found = await page.evaluate<{ frames: number; pictures: number }>(frames)
+    expect(found.pictures).toBeGreaterThan(0)
+    expect(found.frames, JSON.stringify(found)).toBeGreaterThan(2 * found.pictures)
+    await page.close()
+  })
+
+  test.each([
+    ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
+    ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
+  ])('%s is said', async (_, missing, sentence) => {
+    const page = await site.browser.newPage()
+    await page.route(missing, (route) => route.abort())
+    await page.addInitScript(() => {
+      Intl.NumberFormat = class {
+        constructor() {
+          throw new RangeError('no numbers')
+        }
+      } as unknown as typeof Intl.NumberFormat
+    })
+    await page.goto(site.address)
+    await page.getByText(sentence).waitFor({ timeout: 10_000 })
+    await page.close()
+  })
+
+  test('the surface that is missing is said, and the race goes on', async () => {
+    const { page } = await visit(site, '')
+    await page.route(/surface-.*\.js$/, (route) => route.abort())
+    await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)
+    await page.reload()
+    await page.getByText('No surface: a part of the page could not be loaded').waitFor()
+    await race(page)
+    await page.close()
+  })
+
+  test("in the language 'C', which is none, the page is there", async () => {
+    const { page, errors } = await visit(site, '')
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' }))
+    await page.reload()
+    await page.locator('tbody tr').first().waitFor()
+    expect(errors).toEqual([])
     await page.close()
   })
 

@@ -1,8 +1,10 @@
 /** Parts of the race page that need no browser. */
 
-import { describe, expect, test } from 'vitest'
+import { gradientDescent } from 'antigrad'
+import { afterEach, describe, expect, test } from 'vitest'
 import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
+import { measure } from '../../page/src/measure.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
 import { build, fields, ruleNames, suggested } from '../../page/src/rules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
@@ -234,3 +236,23 @@ function lab(rgb: readonly number[]): number[] {
     0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
   ]
 }
+
+describe('measuring', () => {
+  const { now } = performance
+
+  afterEach(() => void Object.assign(performance, { now }))
+
+  test.each([1, 50 / 3])('a clock that ticks at %f ms gives the times of a fine one', async (tick) => {
+    const rates = async () => {
+      const found = await measure(gradientDescent(), ['typescript'], () => {}, new AbortController().signal)
+      return found.map(({ nanosecondsPerStep }) => nanosecondsPerStep)
+    }
+    const fine = await rates()
+    performance.now = () => Math.floor(now.call(performance) / tick) * tick
+    const coarse = await rates()
+    for (const [i, time] of coarse.entries()) {
+      expect(time / fine[i], `${coarse} instead of ${fine}`).toBeGreaterThan(0.25)
+      expect(time / fine[i], `${coarse} instead of ${fine}`).toBeLessThan(4)
+    }
+  })
+})

@@ -1,12 +1,17 @@
-/** The race page as it would be served: built once, in a folder of some host, in real Chromium. */
+/** The race page as it would be served: built once, in a folder of some host. */
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { minimize } from 'antigrad'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
+import { expect } from 'vitest'
+import { landscapeOf } from '../../page/src/functions.js'
+import { nameOf, build as ruleOf } from '../../page/src/rules.js'
+import { fromHash } from '../../page/src/state.js'
 import { home } from '../children.js'
 
 const types: Readonly<Record<string, string>> = {
@@ -24,10 +29,14 @@ const FOLDER = '/some/folder/'
 
 export interface Site {
   readonly address: string
-  readonly browser: Browser
   close(): Promise<void>
 }
 
+export interface SiteInChromium extends Site {
+  readonly browser: Browser
+}
+
+/** Builds the page into a folder and serves it. */
 export async function serve(into: string): Promise<Site> {
   await build({
     configFile: join(home, 'page/vite.config.ts'),
@@ -46,16 +55,24 @@ export async function serve(into: string): Promise<Site> {
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
+    close: () => closed(server),
+  }
+}
+
+export async function serveToChromium(into: string): Promise<SiteInChromium> {
+  const site = await serve(into)
   const browser = await chromium.launch({
     executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
   })
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
+    address: site.address,
     browser,
     async close() {
       await browser.close()
-      await closed(server)
+      await site.close()
     },
   }
 }
@@ -74,7 +91,7 @@ export interface Visit {
   readonly errors: readonly string[]
 }
 
-export async function visit(site: Site, hash: string, options: PageOptions = {}): Promise<Visit> {
+export async function visit(site: SiteInChromium, hash: string, options: PageOptions = {}): Promise<Visit> {
   // Without a graphics card a surface that turns takes a processor of its own.
   const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
   const page = await site.browser.newPage({ ...still, ...options })
@@ -88,5 +105,56 @@ export async function visit(site: Site, hash: string, options: PageOptions = {})
   await page.locator('tbody tr').first().waitFor()
   return { page, requests, errors }
 }
+
+/** A saved file's lines by racer. */
+export function pointsIn(csv: string): string[][] {
+  const [, ...lines] = csv.trim().split('\n')
+  const racers: string[][] = []
+  for (const line of lines) {
+    const number = Number(line.split(',')[0])
+    racers[number - 1] ??= []
+    racers[number - 1].push(line)
+  }
+  return racers
+}
+
+/** The same lines from `minimize` here in Node, for the race that an address describes. */
+export async function expectedPoints(hash: string): Promise<string[][]> {
+  const { state, problems } = fromHash(hash)
+  expect(problems).toEqual([])
+  const { objective } = await landscapeOf(state)
+  const { start, tolerance, maxIterations } = state
+  return state.entries.map((entry, number) => {
+    const { rule, clip } = ruleOf(entry)
+    const line = (x: ArrayLike<number>, iteration: number) =>
+      [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
+    const lines = [line(start, 0)]
+    const { x, iterations, reason } = minimize(objective, start, rule, {
+      ...{ tolerance, maxIterations, clip },
+      callback: (x, iteration) => void lines.push(line(x, iteration)),
+    })
+    // A last point that is not finite is not shown to the callback.
+    if (reason === 'diverged') lines.push(line(x, iterations))
+    return lines
+  })
+}
+
+/** Counts frames, and pictures of the surface, for two seconds. */
+export const frames = `new Promise((resolve) => {
+  const { prototype } = WebGL2RenderingContext
+  const { clear } = prototype
+  const found = { frames: 0, pictures: 0 }
+  prototype.clear = function (mask) {
+    found.pictures++
+    clear.call(this, mask)
+  }
+  const end = performance.now() + 2000
+  requestAnimationFrame(function frame() {
+    found.frames++
+    if (performance.now() < end) return requestAnimationFrame(frame)
+    prototype.clear = clear
+    resolve(found)
+  })
+})`
 
 export const zipped = (file: string) => gzipSync(readFileSync(file)).length

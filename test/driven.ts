@@ -1,0 +1,132 @@
+/** Firefox and WebKit: Playwright drives neither as a distribution ships it. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { launch as launchFirefox } from 'puppeteer-core'
+
+/** One tab of a browser. */
+export interface Driven {
+  /** Opens an address and waits until it has loaded. */
+  open(address: string): Promise<void>
+  /** An expression's value in the page; a promise's once it is there. It has to be JSON. */
+  evaluate<T>(expression: string): Promise<T>
+  /** What the tab has reported as errors so far, where the browser tells. */
+  readonly errors: readonly string[]
+  close(): Promise<void>
+}
+
+export interface Browser {
+  readonly name: string
+  readonly isThere: boolean
+  launch(): Promise<Driven>
+}
+
+async function firefox(executablePath: string): Promise<Driven> {
+  const browser = await launchFirefox({ browser: 'firefox', executablePath })
+  // The first tab never has the focus.
+  const page = await browser.newPage()
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(String(error)))
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  return {
+    errors,
+    open: async (address) => void (await page.goto(address)),
+    evaluate: (expression) => page.evaluate(expression) as Promise<never>,
+    close: () => browser.close(),
+  }
+}
+
+/** MiniBrowser on a screen of its own, over WebDriver. The plain locale of containers makes its language 'C'. */
+async function webkit(driver: string): Promise<Driven> {
+  const home = mkdtempSync(join(tmpdir(), 'antigrad-webkit-'))
+  const children: ChildProcess[] = []
+  const close = async () => {
+    for (const child of children.reverse()) {
+      if (child.exitCode === null && child.kill()) await once(child, 'exit')
+    }
+    rmSync(home, { recursive: true, force: true })
+  }
+  try {
+    const screen = ['-displayfd', '3', '-screen', '0', '1280x1000x24', '-nolisten', 'tcp']
+    const xvfb = spawn('Xvfb', screen, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    children.push(xvfb)
+    const told = xvfb.stdio[3] as NodeJS.ReadableStream
+    const [display] = await once(told, 'data', { signal: AbortSignal.timeout(20_000) })
+    const port = await freePort()
+    const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: `:${String(display).trim()}` }
+    const locale = { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
+    const options = ['--host=127.0.0.1', `--port=${port}`]
+    children.push(spawn(driver, options, { env: { ...env, ...locale }, stdio: 'ignore' }))
+
+    const call = async (method: string, path: string, body?: object) => {
+      const address = `http://127.0.0.1:${port}${path}`
+      const response = await fetch(address, { method, ...(body && { body: JSON.stringify(body) }) })
+      const { value } = (await response.json()) as { value: { error?: string; message?: string } }
+      if (!response.ok) throw new Error(`${method} ${path}: ${value.error}: ${value.message}`)
+      return value
+    }
+    await listening(port)
+    const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
+    const session = `/session/${sessionId}`
+    await call('POST', `${session}/timeouts`, { script: 100_000 })
+    return {
+      errors: [],
+      open: async (url) => void (await call('POST', `${session}/url`, { url })),
+      async evaluate<T>(expression: string) {
+        const script = `const done = arguments[0]
+          Promise.resolve().then(() => (${expression}))
+            .then((value) => done({ value }), (thrown) => done({ thrown: String(thrown) }))`
+        const result = await call('POST', `${session}/execute/async`, { script, args: [] })
+        const { value, thrown } = result as { value: T; thrown?: string }
+        if (thrown !== undefined) throw new Error(thrown)
+        return value
+      },
+      async close() {
+        await call('DELETE', session).finally(close)
+      },
+    }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return (address as { port: number }).port
+}
+
+async function listening(port: number): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return void (await fetch(`http://127.0.0.1:${port}/status`))
+    } catch (thrown) {
+      if (tries === 200) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+const paths = {
+  Firefox: process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr',
+  WebKit: process.env.WEBKIT_DRIVER_PATH ?? '/usr/bin/WebKitWebDriver',
+}
+
+const hasXvfb = () => spawnSync('Xvfb', ['-help']).error === undefined
+
+/** The set-up installs both where it can; what is not there is skipped, and said. */
+export const otherBrowsers: readonly Browser[] = [
+  { name: 'Firefox', isThere: existsSync(paths.Firefox), launch: () => firefox(paths.Firefox) },
+  { name: 'WebKit', isThere: existsSync(paths.WebKit) && hasXvfb(), launch: () => webkit(paths.WebKit) },
+]
+
+for (const { name, isThere } of otherBrowsers) {
+  if (!isThere) console.warn(`NOT RUN: the tests in ${name}, which is not installed.`)
+}

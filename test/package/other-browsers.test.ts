@@ -1,0 +1,101 @@
+/** Every rule's bits in Firefox and in WebKit, on both engines: in a page, in a worker, and by `stepAsync`. */
+
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home } from '../children.js'
+import { type Driven, otherBrowsers } from '../driven.js'
+import { functionDigests } from '../function-digests.js'
+import { digests, rastriginAlongView, reference } from '../support.js'
+
+let server: Server
+let origin: string
+const expected = digests(reference)
+
+beforeAll(async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(home, 'test/browser-digests.ts')],
+    alias: { antigrad: join(home, 'dist/index.js') },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'warning',
+  })
+  server = createServer(({ url = '' }, response) => {
+    const { pathname, searchParams } = new URL(url, 'http://localhost')
+    const policy = searchParams.get('policy')
+    if (policy) response.setHeader('Content-Security-Policy', policy)
+    const isScript = pathname === '/app.js'
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
+    const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>'
+    response.end(isScript ? outputFiles[0].text : page)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+
+afterAll(() => server?.close())
+
+const inWorker = (address: string) => `new Promise((resolve, reject) => {
+  const worker = new Worker(${JSON.stringify(address)}, { type: 'module' })
+  worker.onmessage = ({ data }) => resolve(data)
+  worker.onerror = ({ message }) => reject(new Error(message))
+})`
+
+describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
+  let tab: Driven
+
+  beforeAll(async () => {
+    if (isThere) tab = await launch()
+  })
+
+  afterAll(() => tab?.close())
+
+  const bits = { typescript: expected, wasm: expected }
+
+  test.skipIf(!isThere)('in a page, by step and by stepAsync', async () => {
+    await tab.open(`${origin}/`)
+    const report = await tab.evaluate('report()')
+    expect(report).toMatchObject({
+      engines: { wasm: { available: true, reasons: [] } },
+      steps: bits,
+      asyncSteps: bits,
+      functions: functionDigests(),
+    })
+    expect(tab.errors).toEqual([])
+  })
+
+  test.skipIf(!isThere)('in a worker', async () => {
+    await tab.open(`${origin}/`)
+    expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
+  })
+
+  test.skipIf(!isThere)("Rastrigin's function has the values and derivatives of Node", async () => {
+    await tab.open(`${origin}/`)
+    const found = await tab.evaluate<number[]>('rastriginAlongView()')
+    const different = rastriginAlongView().filter((value, i) => value !== found[i])
+    expect(different).toEqual([])
+  })
+
+  test.skipIf(!isThere)(
+    'under a strict content security policy the report says that WebAssembly does not run',
+    async () => {
+      const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
+      await tab.open(`${origin}/?policy=${policy}`)
+      for (const expression of ['report()', inWorker(`/app.js?policy=${policy}`)]) {
+        expect(await tab.evaluate(expression)).toMatchObject({
+          engines: {
+            wasm: {
+              available: false,
+              reasons: [expect.stringMatching(/^the module does not (compile|start): /)],
+            },
+          },
+          steps: { typescript: expected },
+          asyncSteps: { typescript: expected },
+        })
+      }
+    },
+  )
+})

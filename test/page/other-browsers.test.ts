@@ -1,0 +1,93 @@
+/** The race page in Firefox and in WebKit, whose language is 'C' here. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Driven, otherBrowsers } from '../driven.js'
+import { expectedPoints, frames, pointsIn, type Site, serve } from './site.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
+let site: Site
+
+beforeAll(async () => {
+  site = await serve(folder)
+})
+
+afterAll(async () => {
+  await site?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
+  let tab: Driven
+
+  beforeAll(async () => {
+    if (isThere) tab = await launch()
+  })
+
+  afterAll(() => tab?.close())
+
+  const click = (label: string) =>
+    tab.evaluate(
+      `[...document.querySelectorAll('button')].find((it) => it.textContent === ${JSON.stringify(label)}).click()`,
+    )
+  const texts = (selector: string) =>
+    tab.evaluate<string[]>(
+      `[...document.querySelectorAll(${JSON.stringify(selector)})].map((it) => it.textContent)`,
+    )
+  const choose = (label: string, value: string) =>
+    tab.evaluate(`(() => {
+      const field = [...document.querySelectorAll('label')].find((it) => it.textContent.startsWith('${label}'))
+      const select = field.querySelector('select')
+      select.value = '${value}'
+      select.dispatchEvent(new Event('change', { bubbles: true }))
+    })()`)
+  const status = (panel: string) => async () => (await texts(`#${panel} .status`)).join()
+
+  const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
+
+  test.skipIf(!isThere)('a race runs, and every point is that of minimize in Node, bit for bit', async () => {
+    await tab.open(`${site.address}#${hash}`)
+    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
+    expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
+    await choose('speed', '3000')
+    await click('Play')
+    await expect.poll(status('race'), { timeout: 20_000 }).toContain('The race is over')
+    await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
+    await click('Save the points')
+    expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
+    expect(tab.errors).toEqual([])
+  })
+
+  test.skipIf(!isThere)(
+    'the surface leaves most frames to the rest, or a sentence is in its place',
+    async () => {
+      await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
+      const sentence = () => texts('.surface .hint')
+      const surface = () => texts('.surface canvas[data-engine]')
+      await expect.poll(async () => [...(await sentence()), ...(await surface())]).toHaveLength(1)
+      const [why] = await sentence()
+      // Firefox without a screen has no WebGL.
+      if (why) return expect(why).toContain('this browser gives the page no WebGL')
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
+      expect(found.pictures).toBeGreaterThan(0)
+      expect(found.frames, JSON.stringify(found)).toBeGreaterThan(2 * found.pictures)
+    },
+  )
+
+  test.skipIf(!isThere)('the engines are reported and measured', async () => {
+    await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
+    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
+    await click('Engines')
+    expect(await texts('.report tbody td:nth-child(2)')).toEqual(['does not run', 'runs', 'runs'])
+    await choose('Rule', 'gradientDescent')
+    await click('Measure')
+    await expect.poll(status('bench'), { timeout: 60_000 }).toContain('Done: gradientDescent on')
+    const cells = await texts('.bench .results td')
+    expect(cells).toHaveLength(12)
+    for (const cell of cells) expect(Number(cell), cells.join()).toBeGreaterThan(0)
+    expect(tab.errors).toEqual([])
+  })
+})
