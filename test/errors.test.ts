@@ -288,6 +288,7 @@ describe('rules', () => {
     momentum: [momentum, { lr: scheduled, momentum: scheduledFraction, maximize: flag }],
     nesterov: [nesterov, { lr: scheduled, momentum: scheduledFraction, form, maximize: flag }],
     sgd: [sgd, { ...decay, momentum: scheduled, dampening: nonNegative, nesterov: flag }],
+    signSgd: [signSgd, common],
     adagrad: [
       adagrad,
       { ...decay, form, lrDecay: nonNegative, initialAccumulator: nonNegative, eps: nonNegative },
@@ -377,7 +378,7 @@ describe('rules', () => {
       [],
     ]
     expect(refusal(() => new Optimizer(shared, { name: 'Adam' } as Anything), OptionError).message).toBe(
-      `rule: expected a rule whose name is one of ${[...Object.keys(table), 'delayedStart'].join(', ')}, got "Adam"`,
+      `rule: expected a rule whose name is one of ${[...Object.keys(table).sort(), 'delayedStart'].join(', ')}, or that is imported as well, got "Adam"`,
     )
     for (const rule of values) {
       refusal(() => new Optimizer(shared, rule as Anything), OptionError, 'rule')

@@ -10,7 +10,8 @@ use napi::{Error, Result, sys};
 /// call returns, as nothing of JavaScript runs before.
 pub struct Lent {
     pub pointers: Vec<*const u8>,
-    arrays: Vec<(i32, usize)>,
+    /// Their dtypes and lengths; none for a tensor that has no gradient.
+    arrays: Vec<Option<(i32, usize)>>,
 }
 
 impl Lent {
@@ -29,7 +30,7 @@ impl Lent {
             // What is no typed array is missing.
             let found = status == sys::Status::napi_ok;
             lent.pointers.push(if found { data.cast_const().cast() } else { ptr::null() });
-            lent.arrays.push((dtype, length));
+            lent.arrays.push(found.then_some((dtype, length)));
         }
         lent
     }
@@ -40,11 +41,8 @@ impl Lent {
     /// Where one is not as long as its tensor, or not of its dtype.
     pub fn is_apart(&self, arena: &Arena) -> Result<bool> {
         let mut apart = true;
-        for (number, &(dtype, length)) in self.arrays.iter().enumerate() {
-            let pointer = self.pointers[number];
-            if pointer.is_null() {
-                continue;
-            }
+        for (number, array) in self.arrays.iter().enumerate() {
+            let Some((dtype, length)) = *array else { continue };
             let size = match dtype {
                 dtype if dtype == TypedArrayType::Float32 as i32 => 4,
                 dtype if dtype == TypedArrayType::Float64 as i32 => 8,
@@ -53,7 +51,7 @@ impl Lent {
             if !arena.takes(number, size, length) {
                 return Err(Error::from_reason("a gradient is not of its tensor's length and dtype"));
             }
-            apart &= !arena.holds(pointer, size * length);
+            apart &= !arena.holds(self.pointers[number], size * length);
         }
         Ok(apart)
     }
