@@ -139,7 +139,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(state.map(({ updates }) => updates)).toEqual([3, 2, 3, 3, 3, 3])
   })
 
-  test('has the same bits off the main thread, in slices', async () => {
+  test('has the same bits in stepAsync', async () => {
     const { params, gradients } = data(dtype)
     const optimizer = new Optimizer(params, trial(), { engine: 'typescript', clip: { norm: 1 } })
     await optimizer.stepAsync(gradients[0] as never)
@@ -147,6 +147,19 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     await optimizer.stepAsync(gradients[2] as never)
     const after = optimizer.params as unknown as readonly FloatArray[]
     expect(after.map(digest)).toEqual(expected.params)
+  })
+
+  test('has the same bits where a block of a tensor lies in two slices', async () => {
+    const next = noise(7)
+    const tensors = () => [100, 9 * BLOCK, 5].map((n) => new dtypes[dtype](n).map(next))
+    const [params, gradients] = [tensors(), tensors()]
+    const [whole, sliced] = [1, 2].map(() => new Optimizer(params, trial(), { engine: 'typescript' }))
+    for (const _ of [1, 2]) {
+      whole.step(gradients as never)
+      await sliced.stepAsync(gradients as never)
+    }
+    const digests = ({ params }: Optimizer) => (params as readonly FloatArray[]).map(digest)
+    expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
   test('has the same bits where the rate is scheduled, and gradients are zeroed by the last stage', () => {

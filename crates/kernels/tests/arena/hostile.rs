@@ -14,12 +14,12 @@ use crate::reference::{Job, PLAIN};
 const LENGTHS: [usize; 6] = [20, 0, BLOCK + 40, 5, 300, 64];
 
 /// Three segments: of one stage, of two (those of the trial rule, if it is there), and of all.
-fn memory(size: usize) -> Memory {
+fn memory(size: usize, lengths: [usize; 6]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
-        Family { lengths: &LENGTHS[..2], state: 2, by_tensor: 0 },
-        Family { lengths: &LENGTHS[2..4], state: 1, by_tensor: 3 },
-        Family { lengths: &LENGTHS[4..], state: 3, by_tensor: 0 },
+        Family { lengths: &lengths[..2], state: 2, by_tensor: 0 },
+        Family { lengths: &lengths[2..4], state: 1, by_tensor: 3 },
+        Family { lengths: &lengths[4..], state: 3, by_tensor: 0 },
     ];
     let job = Job { scale: 0.5, l2: 0.1, holds: true, flushes: true, zeroes: true, ..PLAIN };
     let mut memory = Memory::new(size, &families, job.row().len());
@@ -38,7 +38,7 @@ fn memory(size: usize) -> Memory {
     }
     memory.zeroes();
     let mut next = noise(9);
-    for (tensor, i) in memory.elements(0..LENGTHS.len()) {
+    for (tensor, i) in memory.elements(0..lengths.len()) {
         memory.set(GRADIENTS, tensor, i, next());
     }
     memory
@@ -79,7 +79,7 @@ proptest! {
         writes in corruption(),
         row in prop::option::weighted(0.1, any::<u32>()),
     ) {
-        let mut memory = memory(size);
+        let mut memory = memory(size, LENGTHS);
         let tables = memory.tables();
         for (at, value) in writes.iter().chain(row.map(|x| (tables - 3, x)).iter()) {
             memory.set_word(at % tables, *value);
@@ -97,6 +97,7 @@ proptest! {
                 unsafe {
                     let mut scratch = Scratch::new();
                     let _ = arena.run(stage, None, &mut scratch);
+                    let _ = arena.gather(stage);
                     let _ = arena.run_range(stage, BLOCK, length, None, &mut scratch);
                     if takes {
                         let _ = arena.run(stage, Some(&lent), &mut scratch);
@@ -111,36 +112,43 @@ proptest! {
 #[test]
 fn tables_that_change_in_the_middle_lead_nowhere_either() {
     for size in [4, 8] {
-        let mut memory = memory(size);
+        // Small tensors, so that tables are read all the time.
+        let mut memory = memory(size, [20, 0, 40, 5, 300, 64]);
         let clean = memory.clone();
         let tables = memory.tables();
         let (base, bytes) = memory.bytes();
         let words = base as usize;
         let done = AtomicBool::new(false);
         let mut outcomes = [0; 2];
+        // On a machine that is busy one of the threads may wait for long.
+        let start = Instant::now();
+        let end = start + Duration::from_secs(60);
         std::thread::scope(|scope| {
             let (done, clean) = (&done, &clean);
             scope.spawn(move || {
                 let mut next = noise(13);
                 let mut x = move || ((next() + 1.0) * f64::from(1 << 23)) as u32;
-                while !done.load(Relaxed) {
-                    // Not the hash and the dtype; each is put right soon, so that calls get far.
+                while !done.load(Relaxed) && Instant::now() < end {
+                    // Not the hash and the dtype; each is put right soon, so that calls get far, and
+                    // written many times, so that it changes between any two reads.
                     let at = 2 + x() as usize % (tables - 2);
                     // SAFETY: a word of the tables, which the kernels read as atomics as well.
                     let word = unsafe { &*(words as *const AtomicU32).add(at) };
                     let values = [x() % 64, x() << 8, u32::MAX - x() % 64, x() % 64 * 16];
-                    word.store(values[x() as usize % 4], Relaxed);
-                    (0..x() % 256).for_each(|_| std::hint::spin_loop());
-                    word.store(clean.word(at), Relaxed);
-                    (0..x() % 8192).for_each(|_| std::hint::spin_loop());
+                    let value = values[x() as usize % 4];
+                    for pause in 0..2000 {
+                        word.store(value, Relaxed);
+                        (0..pause % 4).for_each(|_| std::hint::spin_loop());
+                        word.store(clean.word(at), Relaxed);
+                        (0..pause % 16).for_each(|_| std::hint::spin_loop());
+                    }
                 }
             });
             let stages = [NORM, 0, 1, 2, POINT];
-            // On a machine that is busy one of the threads may wait for long.
-            let end = Instant::now() + Duration::from_secs(60);
             for (round, set) in (0..).flat_map(|round| sets().map(move |set| (round, set))) {
                 let stage = stages[round % stages.len()];
-                if (round > 500 && outcomes.iter().all(|count| *count > 50)) || Instant::now() > end {
+                let is_enough = start.elapsed().as_secs() >= 2 && outcomes.iter().all(|count| *count > 50);
+                if is_enough || Instant::now() > end {
                     break;
                 }
                 // SAFETY: the bytes are there as long as the thread that writes to the tables.

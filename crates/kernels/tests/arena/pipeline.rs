@@ -54,15 +54,17 @@ fn flushing_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
 
 #[test]
 fn sums_of_squares_have_the_stated_order_at_every_instruction_set() {
-    let lengths: Vec<usize> = (0..=65).chain([BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7235]).collect();
+    let lengths: Vec<usize> = (0..=65)
+        .chain([BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 1, 4 * BLOCK, 5 * BLOCK + 9, 6 * BLOCK + 7235])
+        .collect();
     for (size, set) in places() {
         let mut memory = PLAIN.memory(&kernel("Adam"), size, &lengths);
         let mut next = noise(3);
         let mut expected = Vec::new();
         for (tensor, &length) in lengths.iter().enumerate() {
-            // Their squares are of very different sizes, so that the order shows in the last bits.
-            let values: Vec<f64> =
-                (0..length).map(|i| f64::from((next() * [1.0, 1e-3, 40.0][i % 3]) as f32)).collect();
+            // Squares, and blocks, are of very different sizes, so that the order shows in the last bits.
+            let size = |i: usize| [1.0, 1e-3, 40.0][i % 3] * [1.0, 30.0, 0.2][i / BLOCK % 3];
+            let values: Vec<f64> = (0..length).map(|i| f64::from((next() * size(i)) as f32)).collect();
             values.iter().enumerate().for_each(|(i, x)| memory.set(GRADIENTS, tensor, i, *x));
             expected.push(sum_of_squares(&values));
         }
@@ -166,6 +168,7 @@ fn what_does_not_fit_in_the_first_segment_changes_nothing() {
         (NORM, array(SQUARES) + 3, 1),      // no room for sums
         (NORM, array(PARTIALS) + 3, 7),     // or their parts
         (NORM, first - 2 * TENSOR, 1),      // a tensor's offset
+        (NORM, first + 1, 16),              // a segment that ends within a tensor
         (NORM, first - 2 * TENSOR + 1, 81), // its length
         (NORM, first - 2 * TENSOR + 2, 2),  // its first block
         (NORM, first - 2 * TENSOR + 2, u32::MAX),
@@ -177,6 +180,21 @@ fn what_does_not_fit_in_the_first_segment_changes_nothing() {
         assert!(memory.run(InstructionSet::best(), stage, None).is_err(), "{place}");
         assert!(memory.outside() == before.outside(), "{place}");
         assert!(memory.contents() == before.contents(), "{place}");
+    }
+}
+
+#[test]
+fn sums_are_not_gathered_from_blocks_that_are_not_there() {
+    let tensor = two().first_segment - 2 * TENSOR;
+    for (at, value) in [(tensor + 2, 2), (tensor + 2, u32::MAX), (tensor + 1, 81), (9, 1), (9, 0)] {
+        let mut memory = two();
+        memory.set_word(at, value);
+        let before = memory.outside();
+        let arena = memory.arena(InstructionSet::best()).expect("the tables fit");
+        // SAFETY: nothing else uses the arena.
+        let gathered = unsafe { arena.gather(NORM) };
+        assert!(gathered.is_err(), "{value} at {at}");
+        assert!(memory.outside() == before, "{value} at {at}");
     }
 }
 
