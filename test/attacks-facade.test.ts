@@ -3,6 +3,7 @@
 import {
   adagrad,
   adam,
+  BusyError,
   delayedStart,
   gradientDescent,
   momentum,

@@ -180,7 +180,7 @@ const addonInChild = `
   const { GradientDescent, NORM } = await import(new URL('manifest.js', antigradUrl))
   const made = () => {
     const arena = new Arena('float32', [100], [{ tensors: 1, state: [], byTensor: [], coefficients: 1 }])
-    arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, [GradientDescent.number, 0, 0, 0])
+    arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [GradientDescent.number, 0, 0, 0])
     arena.segmentCount = 1
     return arena
   }

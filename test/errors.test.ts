@@ -28,6 +28,7 @@ import {
   rmsprop,
   rosenbrock,
   sgd,
+  signSgd,
   TensorError,
   warmup,
 } from 'antigrad'
@@ -288,7 +289,7 @@ describe('rules', () => {
     momentum: [momentum, { lr: scheduled, momentum: scheduledFraction, maximize: flag }],
     nesterov: [nesterov, { lr: scheduled, momentum: scheduledFraction, form, maximize: flag }],
     sgd: [sgd, { ...decay, momentum: scheduled, dampening: nonNegative, nesterov: flag }],
-    signSgd: [signSgd, common],
+    signSgd: [signSgd, { lr: scheduled, maximize: flag }],
     adagrad: [
       adagrad,
       { ...decay, form, lrDecay: nonNegative, initialAccumulator: nonNegative, eps: nonNegative },

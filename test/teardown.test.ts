@@ -218,7 +218,7 @@ describe('garbage collection', () => {
       const drop = () => {
         const family = { tensors: 1, state: ['m', 'v'], byTensor: [], coefficients: 7 }
         const arena = new Arena('float32', [3_000_000], [family])
-        arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, [Adam.number, 0, 0, 0])
+        arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [Adam.number, 0, 0, 0])
         arena.segmentCount = 1
         const { buffer, byteOffset, byteLength } = arena.region
         const { handle } = addon.attach(buffer, byteOffset, byteLength, true, 2)

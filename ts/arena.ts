@@ -196,14 +196,15 @@ export class Arena {
   }
 
   /**
-   * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`;
-   * `kernels` has STAGES numbers.
+   * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`, and
+   * what they have by tensor with `byTensor`; `kernels` has STAGES numbers.
    */
   setSegment(
     number: number,
     first: number,
     last: number,
     array: number,
+    byTensor: number,
     row: number,
     kernels: readonly number[],
   ): void {
@@ -214,6 +215,7 @@ export class Arena {
     words[at + 2] = array
     words[at + 3] = row
     words[at + 4] = 0
+    words[at + 5] = byTensor
     for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
   }
 

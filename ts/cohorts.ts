@@ -28,6 +28,8 @@ export class RuleInUse {
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
   readonly state: readonly string[]
+  /** The names of what it has by tensor; stages may leave off the end of both lists. */
+  readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
   rule: AnyRule
   numbers!: Numbers
@@ -42,6 +44,7 @@ export class RuleInUse {
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
     this.state = stateNames(definition, rule as never)
+    this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule
     this.change(rule)
   }
@@ -196,7 +199,9 @@ export class Cohorts {
         cohort.segments.push(count++)
       }
       const row = this.#rows.indexOf(cohort.row)
-      this.#arena.setSegment(count - 1, first, i, this.#firstArrays[i], row, kernelsOf(cohort.use))
+      const array = this.#firstArrays[i]
+      const byTensor = array + cohort.use.state.length
+      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, kernelsOf(cohort.use))
       cohort.tensors.push(i)
       previous = i
     }
@@ -234,7 +239,7 @@ export class Cohorts {
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length) continue
-      const names = use.stages[stage].tensor
+      const names = use.byTensor
       for (const i of tensors) {
         const first = this.#firstArrays[i] + use.state.length
         const arrays = names.map((name, k) => [name, this.#arena.numbers(first + k)] as const)

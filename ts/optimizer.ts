@@ -101,9 +101,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const { shape, names, values, dtype } = flatten(params)
     const requested = requestedEngine(engine)
     const use = new RuleInUse(resolved)
-    const byTensor = use.stages[0].tensor
     const coefficients = coefficientsOf(use)
-    const families: Family[] = [{ tensors: values.length, state: use.state, byTensor, coefficients }]
+    const families: Family[] = [
+      { tensors: values.length, state: use.state, byTensor: use.byTensor, coefficients },
+    ]
     const arena = new Arena(dtype, values.map(lengthOf), families)
     const choice = choose(arena, requested, forced)
     const [firstArray] = arena.firstArrays

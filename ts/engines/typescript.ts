@@ -15,7 +15,7 @@ type Named<T> = Record<string, T>
 /** A stage of a segment: what its loop is given, by name. */
 interface Job {
   readonly kernel: Kernel
-  readonly array: number
+  readonly byTensor: number
   readonly row: Named<number>
   readonly state: Named<FloatArray>
   readonly isFirst: boolean
@@ -45,14 +45,15 @@ export const typescript: Engine = {
       ]
       const number = stage === layout.NORM ? squares.number : kernels[stage]
       if (number === 0) return undefined
-      const array = stage === layout.NORM ? layout.SQUARES : words[at + 2]
+      const array = words[at + 2]
+      const byTensor = stage === layout.NORM ? layout.SQUARES : words[at + 5]
       const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernels[stage + 1] === 0)
       const key = ((array * 1024 + number) * 8 + stage) * 2 + (isLast ? 1 : 0)
       let job = jobs.get(key)
       if (job === undefined) {
         const kernel = stage === layout.NORM ? squares : kernelOf(number)
         const state = Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)]))
-        job = { kernel, array, row: { decay: 1 }, state, isFirst: stage === 0, isLast }
+        job = { kernel, byTensor, row: { decay: 1 }, state, isFirst: stage === 0, isLast }
         jobs.set(key, job)
       }
       return job
@@ -106,8 +107,7 @@ export const typescript: Engine = {
       }
     }
 
-    const byTensor = ({ kernel, array }: Job) =>
-      kernel.tensor.map((_, k) => arena.numbers(array + kernel.state.length + k))
+    const byTensor = ({ kernel, byTensor }: Job) => kernel.tensor.map((_, k) => arena.numbers(byTensor + k))
 
     const runRange = (stage: number, from: number, to: number) => {
       each(stage, from, to, (job, at, start, end) => {

@@ -112,7 +112,7 @@ impl Arena {
 
     /// The values by tensor of that number.
     pub(crate) fn by_tensor(&self, job: &Job, field: usize) -> Result<Numbers, Fault> {
-        self.whole(job.array + job.entry.state + field, Extent::Tensors, self.tables.header.tensors)
+        self.whole(job.by_tensor + field, Extent::Tensors, self.tables.header.tensors)
     }
 
     /// Whether all of an array lies within the arena. (64 bits hold these products.)

@@ -25,6 +25,8 @@ pub struct Job {
     pub entry: &'static Entry,
     /// The first of its arrays of state.
     pub array: usize,
+    /// The first that has numbers by tensor.
+    pub by_tensor: usize,
     row: Numbers,
     preparation: Preparation,
     /// Gradients still have to be scaled, clipped and decayed.
@@ -97,9 +99,9 @@ impl Arena {
     /// What the stage does to the segment; None if nothing.
     #[inline(always)]
     pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
-        let (kernel, array) = match stage {
+        let (kernel, by_tensor) = match stage {
             NORM => (SUM_SQUARES, SQUARES),
-            _ => (segment.kernels.get(stage).map_or(0, |kernel| usize::from(*kernel)), segment.array),
+            _ => (segment.kernels.get(stage).map_or(0, |kernel| usize::from(*kernel)), segment.by_tensor),
         };
         if kernel == 0 {
             return Ok(None);
@@ -114,7 +116,8 @@ impl Arena {
         let flag = |flag| is_last && segment.flags & flag != 0;
         Ok(Some(Job {
             entry,
-            array,
+            array: segment.array,
+            by_tensor,
             row,
             prepares: stage == 0 && preparation.is_needed(),
             preparation,

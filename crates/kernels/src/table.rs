@@ -109,8 +109,9 @@ pub struct Tensor {
 pub struct Segment {
     pub offset: usize,
     pub length: usize,
-    /// The number of the first array of its state.
+    /// The number of the first array of its state, and of the first that has numbers by tensor.
     pub array: usize,
+    pub by_tensor: usize,
     pub row: usize,
     pub flags: u32,
     /// The kernel of each stage; 0 for none.
@@ -215,13 +216,14 @@ impl Tables {
             return Err(Fault("there is no such segment"));
         }
         let first = self.first_tensor() + self.header.tensors * TENSOR;
-        let [offset, length, array, row, flags, _, low, high] =
+        let [offset, length, array, row, flags, by_tensor, low, high] =
             self.words::<SEGMENT>(first + number * SEGMENT);
         self.check(offset as usize, length as usize)?;
         Ok(Segment {
             offset: offset as usize,
             length: length as usize,
             array: array as usize,
+            by_tensor: by_tensor as usize,
             row: row as usize,
             flags,
             kernels: [low as u16, (low >> 16) as u16, high as u16, (high >> 16) as u16],

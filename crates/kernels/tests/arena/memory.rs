@@ -141,7 +141,8 @@ impl Memory {
         let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
         let length = self.offsets[last] + self.lengths[last] - offset;
         let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
-        let rest = [segment.flags, 0, k[0] | k[1] << 16, k[2] | k[3] << 16];
+        // Only the trial rule has numbers by tensor, behind its one array of state.
+        let rest = [segment.flags, segment.array as u32 + 1, k[0] | k[1] << 16, k[2] | k[3] << 16];
         let at = self.first_segment + number * SEGMENT;
         for (k, x) in entry.into_iter().chain(rest).enumerate() {
             self.set_word(at + k, x);
