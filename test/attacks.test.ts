@@ -213,7 +213,7 @@ describe('the addon alone', () => {
       const buffer = ${change.startsWith('buffer') ? 'resizable' : 'arena.region.buffer'}
       const run = attached(arena, 1, buffer)
       const calls = [() => run(), () => run(NORM), () => run(0, new Float32Array(100)),
-        () => addon.runRange(run.handle, 0, 0, 100), () => addon.gather(run.handle, NORM)]
+        () => addon.runRange(run.handle, 0, 0, arena.length), () => addon.gather(run.handle, NORM)]
       const before = calls.map((call) => call())
       ${change}
       return [before, calls.map((call) => call()), await outcomeOf(() => addon.runAsync(run.handle, 0))]`

@@ -13,6 +13,7 @@ import {
   radam,
   rmsprop,
   sgd,
+  signSgd,
   warmup,
 } from 'antigrad'
 
@@ -45,6 +46,9 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['sgd momentum dampening', sgd({ lr: 0.05, momentum: 0.9, dampening: 0.1 })],
   ['sgd nesterov', sgd({ lr: 0.05, momentum: 0.9, nesterov: true })],
   ['sgd nesterov l2', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1 })],
+
+  ['signSgd', signSgd({ lr: 0.05 })],
+  ['signSgd maximize', signSgd({ lr: 0.05, maximize: true })],
 
   ['adagrad', adagrad({ lr: 0.1 })],
   ['adagrad eps 0', adagrad({ lr: 0.1, eps: 0 })],

@@ -42,9 +42,9 @@ test('WebAssembly and the addon are there to be compared', () => {
 
 test('the table of cases has every rule, and another value than the default for every option', () => {
   const simple = cases.map(({ rule }) => (rule.name === 'delayedStart' ? rule.rule : rule))
-  const missing = Object.values(definitions).flatMap(({ name, defaults }) =>
-    Object.entries(defaults)
-      .filter(([option, value]) =>
+  const missing = Object.values(definitions).flatMap(({ name, options }) =>
+    Object.entries(options)
+      .filter(([option, { default: value }]) =>
         simple.every(
           (rule) => rule.name !== name || (rule as unknown as Record<string, unknown>)[option] === value,
         ),
