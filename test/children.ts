@@ -31,6 +31,8 @@ interface ChildOptions {
   /** The package's folder. */
   folder?: string
   flags?: string[]
+  /** Milliseconds; it has none by default. */
+  timeout?: number
   env?: Record<string, string>
 }
 
@@ -39,7 +41,7 @@ interface ChildOptions {
  * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
-  const { before = '', folder = home, flags = [], env = {} } = options
+  const { before = '', folder = home, flags = [], env = {}, timeout } = options
   const script = `${before}
     const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
     const antigrad = await import(antigradUrl)
@@ -54,11 +56,11 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
     const result = await (async () => { ${body} })()
     process.stdout.write(JSON.stringify(result ?? null))`
   const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
-  const { status, stdout, stderr } = spawnSync(
+  const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     [...flags, '--input-type=module', '-e', script],
-    { env: { ...inherited, ...env }, encoding: 'utf8', maxBuffer: 1 << 26 },
+    { env: { ...inherited, ...env }, encoding: 'utf8', maxBuffer: 1 << 26, timeout },
   )
-  if (status !== 0) throw new Error(`the child ended with ${status}: ${stderr}`)
+  if (status !== 0) throw new Error(`the child ended with ${status ?? signal}: ${stderr}`)
   return JSON.parse(stdout)
 }

@@ -25,10 +25,8 @@ const COEFFICIENTS = 10
 const SEGMENT = 5 + COEFFICIENTS
 const HOLDS = 1
 const SETTLES = 2
-/** Engines may keep something of this size with an arena: for its rule, and for its lookahead. */
-const HANDLE = 8
-const HANDLES = 2
 const LINE = 64
+const DETACHED = 'a detached one: its buffer was transferred'
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 
@@ -74,7 +72,7 @@ export class Arena {
     this.#lengths = lengths
     this.#firstSegment = HEADER + lengths.length * TENSOR
     const tables = this.#firstSegment + lengths.length * SEGMENT
-    this.#firstPlane = roundUp((tables + HANDLES * HANDLE) * 8, LINE)
+    this.#firstPlane = roundUp(tables * 8, LINE)
     this.#distance = staggered(planeLength * size, this.planeCount)
     const bytes = this.#firstPlane + (this.planeCount - 1) * this.#distance + planeLength * size
     this.region = allocate(bytes, planeLength)
@@ -95,14 +93,13 @@ export class Arena {
 
   /** @throws TensorError where it is detached */
   checkAttached(): void {
-    if (!this.isDetached) return
-    const received = 'a detached one: its buffer was transferred'
-    throw new TensorError('optimizer', 'an arena with its memory', received)
+    if (this.isDetached) throw this.broken()
   }
 
-  /** All bytes of the arena. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.region.buffer, this.region.byteOffset, this.region.byteLength)
+  /** Why an engine did not do what it was asked to: somebody has transferred the arena, or written to it. */
+  broken(): TensorError {
+    if (this.isDetached) return new TensorError('optimizer', 'an arena with its memory', DETACHED)
+    return new TensorError('optimizer', 'an arena as the library has written it', 'an overwritten one')
   }
 
   /** A whole plane, padding included: 0 parameters, 1 gradients, then the state. */
@@ -146,8 +143,40 @@ export class Arena {
 
   /** Where tensor `number` lies in each plane. */
   tensor(number: number): Stretch {
+    return { offset: this.#offsets[number], length: this.#lengths[number] }
+  }
+
+  /** The same as it is in the table, which slices change. */
+  inTable(number: number): Stretch {
     const at = 2 * (HEADER + number * TENSOR)
     return { offset: this.#integers[at], length: this.#integers[at + 1] }
+  }
+
+  /**
+   * Anybody can write to the tables: they must be as arena.rs wants them before they are gone by.
+   *
+   * @throws TensorError where they are not
+   */
+  checkSegments(): void {
+    if (this.segmentCount > this.tensorCount) throw this.broken()
+    this.#checkStretches(this.#firstSegment, SEGMENT, this.segmentCount)
+  }
+
+  /** The same for the table of tensors. */
+  checkTensors(): void {
+    this.#checkStretches(HEADER, TENSOR, this.tensorCount)
+  }
+
+  #checkStretches(first: number, size: number, count: number): void {
+    let end = 0
+    for (let number = 0; number < count; number++) {
+      const at = 2 * (first + number * size)
+      const offset = this.#integers[at]
+      const length = this.#integers[at + 1]
+      if (length === 0) continue
+      if (offset < end || offset + length > this.planeLength) throw this.broken()
+      end = offset + length
+    }
   }
 
   setTensor(number: number, { offset, length }: Stretch): void {
@@ -163,11 +192,6 @@ export class Arena {
 
   setSumOfSquares(tensor: number, sum: number): void {
     this.floats[HEADER + tensor * TENSOR + 1] = sum
-  }
-
-  /** Where in the buffer an engine may keep its handle number 0 or 1, 64 bytes. */
-  handle(number: number): number {
-    return this.region.byteOffset + this.#firstPlane - (number + 1) * HANDLE * 8
   }
 
   #view(plane: number, offset: number, length: number): FloatArray {

@@ -10,6 +10,7 @@ const CALL = 1 << 8
 
 /** The same step with the same bits, but other tasks of the event loop get their turn in between. */
 export async function stepInSlices(arena: Arena, runner: Runner): Promise<void> {
+  arena.checkSegments()
   const count = arena.segmentCount
   const segments = Array.from({ length: count }, (_, i) => arena.segment(i).copy())
   const slice = arena.segment(0)

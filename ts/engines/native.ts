@@ -3,7 +3,7 @@ import type { Arena } from '../arena.js'
 import { kernelNames } from '../rules/kernels.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
-/** Updates the arena that it was made for; with gradients that are lent, says whether it did. */
+/** Updates the arena that it was made for, with gradients that are lent or its own; says whether it did. */
 interface Step {
   (...gradients: Lent): boolean
   /** The arena, for the addon's other functions. */
@@ -12,10 +12,17 @@ interface Step {
 
 /** What crates/native exports. */
 export interface Addon {
-  attach(bytes: Uint8Array, kernel: number, threads: number, instructionSet?: string): Step
+  attach(
+    buffer: ArrayBuffer,
+    byteOffset: number,
+    byteLength: number,
+    kernel: number,
+    threads: number,
+    instructionSet?: string,
+  ): Step
   sumSquares(handle: object, gradients?: Lent): boolean
-  stepAsync(handle: object): Promise<void>
-  sumSquaresAsync(handle: object): Promise<void>
+  stepAsync(handle: object): Promise<boolean>
+  sumSquaresAsync(handle: object): Promise<boolean>
   cores(): number
   instructionSets(): string[]
   kernels(): string[]
@@ -68,24 +75,29 @@ export const native: Engine = {
     if (addon === null) throw new Error(reasons.join('; '))
     const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    const step = addon.attach(arena.bytes(), kernel, threads, forced.instructionSet)
+    // Not as a typed array: Node 20 has none above 4 GiB.
+    const { buffer, byteOffset, byteLength, memory } = arena.region
+    const step = addon.attach(buffer, byteOffset, byteLength, kernel, threads, forced.instructionSet)
     const { handle } = step
+    const check = (isDone: boolean) => {
+      if (!isDone) throw arena.broken()
+    }
     const lent = {
       step: (gradients: Lent) => step(...gradients),
       sumSquares: (gradients: Lent) => addon.sumSquares(handle, gradients),
     }
     const runner: Runner = {
       threads,
-      step,
-      sumSquares: () => addon.sumSquares(handle),
+      step: () => check(step()),
+      sumSquares: () => check(addon.sumSquares(handle)),
       ...(arena.planeLength >= LENT_FROM * arena.tensorCount && arena.tensorCount <= MOST_LENT && { lent }),
     }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
-    if (arena.region.memory === null) return runner
+    if (memory === null) return runner
     return {
       ...runner,
-      stepAsync: () => addon.stepAsync(handle),
-      sumSquaresAsync: () => addon.sumSquaresAsync(handle),
+      stepAsync: () => addon.stepAsync(handle).then(check),
+      sumSquaresAsync: () => addon.sumSquaresAsync(handle).then(check),
     }
   },
 }

@@ -56,6 +56,7 @@ export const typescript: Engine = {
     return {
       threads: 1,
       step() {
+        arena.checkSegments()
         const zeroes = arena.zeroesGradients
         for (let number = 0; number < arena.segmentCount; number++) {
           const segment = segments[number]
@@ -79,8 +80,9 @@ export const typescript: Engine = {
         }
       },
       sumSquares() {
+        arena.checkTensors()
         for (let tensor = 0; tensor < arena.tensorCount; tensor++) {
-          const { offset, length } = arena.tensor(tensor)
+          const { offset, length } = arena.inTable(tensor)
           arena.setSumOfSquares(tensor, sumOfSquares(g.subarray(offset, offset + length)))
         }
       },

@@ -1,14 +1,12 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
-import { kernelNames } from '../rules/kernels.js'
 import type { Engine } from './engine.js'
 import { wasmBase64 } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  attach(address: number, bytes: number, kernel: number, handle: number): number
-  step(handle: number): number
-  sum_squares(handle: number): number
+  step(address: number, bytes: number, kernel: number): number
+  sum_squares(address: number, bytes: number, kernel: number): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -26,22 +24,20 @@ function compile(): { module: WebAssembly.Module | null; reasons: readonly strin
   return compiled
 }
 
-/** One instance a memory, for as long as the memory lives. */
-const instances = new WeakMap<WebAssembly.Memory, Exports>()
+/**
+ * The instance of each memory, for as long as the memory lives. One whose call did not return (the stack
+ * overflowed, or it trapped) has lost its place on its own stack, and is replaced.
+ */
+const instances = new WeakMap<WebAssembly.Memory, { exports: Exports | null }>()
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
-  let exports = instances.get(memory)
-  if (exports === undefined) {
-    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
-    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-      imports[from] ??= {}
-      // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
-      imports[from][name] = kind === 'memory' ? memory : () => {}
-    }
-    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
-    instances.set(memory, exports)
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    imports[from] ??= {}
+    // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
+    imports[from][name] = kind === 'memory' ? memory : () => {}
   }
-  return exports
+  return new WebAssembly.Instance(module, imports).exports as unknown as Exports
 }
 
 /** The same Rust as WebAssembly with 128-bit vectors. */
@@ -57,21 +53,19 @@ export const wasm: Engine = {
     if (module === null) throw new Error(reasons.join('; '))
     const { memory, byteOffset, byteLength, reason } = arena.region
     if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
-    const exports = instantiate(module, memory)
-    const handle = arena.handle(isLookahead(kernel) ? 1 : 0)
-    if (!exports.attach(byteOffset, byteLength, kernel, handle)) throw new Error('this is no arena')
-    const overwritten = () => new Error('the arena was overwritten')
-    return {
-      threads: 1,
-      step() {
-        if (!exports.step(handle)) throw overwritten()
-      },
-      sumSquares() {
-        if (!exports.sum_squares(handle)) throw overwritten()
-      },
+    let instance = instances.get(memory)
+    if (instance === undefined) {
+      instance = { exports: instantiate(module, memory) }
+      instances.set(memory, instance)
     }
+    const shared = instance
+    const call = (name: keyof Exports) => {
+      const exports = shared.exports ?? instantiate(module, memory)
+      shared.exports = null
+      const isDone = exports[name](byteOffset, byteLength, kernel)
+      shared.exports = exports
+      if (!isDone) throw arena.broken()
+    }
+    return { threads: 1, step: () => call('step'), sumSquares: () => call('sum_squares') }
   },
 }
-
-/** An arena has one other kernel at most. */
-const isLookahead = (kernel: number) => kernelNames[kernel] === 'Lookahead'

@@ -2,13 +2,15 @@
 //! then planes: the parameters, their gradients and each array of state, one behind the other.
 //!
 //! [`Header`], [`Tensor`] and [`Segment`] are what JavaScript writes; `ts/arena.ts` has the same layout.
+//! Anybody's JavaScript can write there, even while a step runs. So they are made of atomics, a value
+//! is read once, and what was read is what is checked and used.
 
 use std::fmt;
-use std::slice;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
 use crate::reduce;
-use crate::rules::{self, MAX_COEFFICIENTS};
+use crate::rules::{self, MAX_COEFFICIENTS, MAX_STATE};
 use crate::update::{Preparation, Streams};
 
 /// Planes and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
@@ -27,45 +29,66 @@ const SETTLES: u32 = 2;
 
 #[repr(C)]
 struct Header {
-    layout: u32,
-    _unused: u32,
+    layout: AtomicU32,
+    _unused: AtomicU32,
     /// Bytes of a number: 4 or 8.
-    size: u32,
+    size: AtomicU32,
     /// Where the first plane begins, in lines.
-    first_plane: u32,
+    first_plane: AtomicU32,
     /// The distance of planes in lines; a little more than their length, so that they do not collide
     /// in the processor's caches and buffers.
-    plane_distance: u32,
+    plane_distance: AtomicU32,
     /// Numbers in a plane, padding included.
-    plane_length: u32,
-    planes: u32,
-    tensors: u32,
-    segments: u32,
+    plane_length: AtomicU32,
+    planes: AtomicU32,
+    tensors: AtomicU32,
+    segments: AtomicU32,
     /// Not 0: gradients are set to 0 once they are used.
-    zeroes: u32,
+    zeroes: AtomicU32,
+}
+
+/// Some elements of each plane.
+#[repr(C)]
+struct Place {
+    offset: AtomicU32,
+    length: AtomicU32,
 }
 
 #[repr(C)]
 struct Tensor {
-    offset: u32,
-    length: u32,
-    /// A result: the sum of its gradient's squares.
-    sum_of_squares: f64,
+    place: Place,
+    /// A result: the sum of its gradient's squares, in bits.
+    sum_of_squares: AtomicU64,
 }
 
 /// A stretch of the planes that is updated with one row of coefficients.
 #[repr(C)]
 struct Segment {
-    offset: u32,
-    length: u32,
+    place: Place,
     /// [`HOLDS`], [`SETTLES`], both or none.
+    flags: AtomicU32,
+    _unused: AtomicU32,
+    /// Scale, limit and λ of [`Preparation`], in bits.
+    preparation: [AtomicU64; 3],
+    row: [AtomicU64; MAX_COEFFICIENTS],
+}
+
+/// What is done to a segment, as it was read.
+struct Work {
     flags: u32,
-    _unused: u32,
+    zeroes: bool,
     preparation: Preparation,
     row: [f64; MAX_COEFFICIENTS],
 }
 
-/// A stretch of a segment or of a tensor.
+/// A stretch of the planes, as it was read and checked: it lies within them.
+#[derive(Clone, Copy)]
+struct Stretch {
+    offset: usize,
+    length: usize,
+}
+
+/// Some elements of a segment or of a tensor.
 pub struct Piece {
     number: usize,
     offset: usize,
@@ -74,7 +97,7 @@ pub struct Piece {
     lent: Option<*const u8>,
 }
 
-// SAFETY: what lends a gradient says that threads may read it, see `step_pieces`.
+// SAFETY: the pointer is only read through, in unsafe functions whose callers vouch for it.
 unsafe impl Sync for Piece {}
 
 impl Piece {
@@ -90,8 +113,27 @@ impl Piece {
     }
 }
 
-/// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
-pub type Lent<'a> = Option<&'a [*const u8]>;
+/// A gradient that is not the arena's.
+#[derive(Clone, Copy)]
+pub struct Gradient {
+    pub start: *const u8,
+    /// In numbers; a step is refused where it is not the tensor's.
+    pub length: usize,
+}
+
+/// Gradients by tensor; `None` where there is none.
+pub type Lent<'a> = Option<&'a [Option<Gradient>]>;
+
+impl Gradient {
+    /// Where it starts, if it is as long as its tensor.
+    fn checked(self, length: usize) -> Result<*const u8, Fault> {
+        if self.length == length {
+            Ok(self.start)
+        } else {
+            Err(Fault("a gradient is not as long as its tensor"))
+        }
+    }
+}
 
 /// A buffer for a block of either dtype.
 #[repr(align(64))]
@@ -121,8 +163,8 @@ pub struct Arena {
     loops: Loops,
 }
 
-// SAFETY: the bytes are the arena's alone (see `new`), and what works on them from several threads
-// (`step_piece`, `square_piece`) works on stretches that do not overlap.
+// SAFETY: the tables are atomics, and what touches the planes is unsafe to call, but for `sum_squares`,
+// which only reads them.
 unsafe impl Send for Arena {}
 // SAFETY: as above.
 unsafe impl Sync for Arena {}
@@ -131,9 +173,13 @@ impl Arena {
     /// Reads the header at `base`, checks that all it speaks of lies within `bytes`, and finds the
     /// loops of the kernel of that number for an instruction set.
     ///
+    /// Whatever is written to the header and the tables later, and whenever, nothing is read or written
+    /// outside of the planes that were found here.
+    ///
     /// # Safety
-    /// `base` must be aligned to 8 and valid for reads and writes of `bytes` bytes for as long as
-    /// the arena is used, and nothing else may write to them during [`Self::step`].
+    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used.
+    /// Nothing but the arena may write to them during a call; the header and the tables are an
+    /// exception, if each of their values is written at once, as atomics are.
     pub unsafe fn new(
         base: *mut u8,
         bytes: usize,
@@ -143,45 +189,69 @@ impl Arena {
         if !base.cast::<f64>().is_aligned() || bytes < size_of::<Header>() {
             return Err(Fault("too short, or not aligned"));
         }
+        if !set.is_available() {
+            return Err(Fault("this processor lacks the instruction set"));
+        }
         // SAFETY: just checked, and any bits are a header.
         let header = unsafe { &*base.cast::<Header>() };
-        if header.layout != LAYOUT {
+        let [layout, size, first_plane, plane_distance, plane_length, planes, tensors] = [
+            &header.layout,
+            &header.size,
+            &header.first_plane,
+            &header.plane_distance,
+            &header.plane_length,
+            &header.planes,
+            &header.tensors,
+        ]
+        .map(|field| field.load(Relaxed) as usize);
+        if layout != LAYOUT as usize {
             return Err(Fault("its layout differs"));
         }
-        let dtype = match header.size {
+        let dtype = match size {
             4 => Dtype::Float32,
             8 => Dtype::Float64,
             _ => return Err(Fault("the dtype is unknown")),
         };
         let loops = rules::visit(kernel, Find { set, dtype }).ok_or(Fault("the kernel is unknown"))?;
-        let planes = header.planes as usize;
         if planes < 2 + loops.state {
             return Err(Fault("the kernel needs more state"));
         }
-        let arena = Self {
+        if planes > 2 + MAX_STATE {
+            return Err(Fault("no kernel has so much state"));
+        }
+        // As u64, none of these overflows.
+        let tables =
+            size_of::<Header>() as u64 + tensors as u64 * (size_of::<Tensor>() + size_of::<Segment>()) as u64;
+        let plane = plane_length as u64 * size as u64;
+        let distance = plane_distance as u64 * LINE as u64;
+        let first = first_plane as u64 * LINE as u64;
+        let end = first + distance * (planes as u64 - 1) + plane;
+        let fits =
+            plane.is_multiple_of(LINE as u64) && plane <= distance && tables <= first && end <= bytes as u64;
+        if !fits {
+            return Err(Fault("the planes do not fit"));
+        }
+        Ok(Self {
             base,
-            first_plane: header.first_plane as usize * LINE,
-            plane_distance: header.plane_distance as usize * LINE,
-            plane_length: header.plane_length as usize,
+            first_plane: first as usize,
+            plane_distance: distance as usize,
+            plane_length,
             planes,
-            tensors: header.tensors as usize,
-            size: header.size as usize,
+            tensors,
+            size,
             loops,
-        };
-        let plane = arena.plane_length * arena.size;
-        let tables = size_of::<Header>() + arena.tensors * (size_of::<Tensor>() + size_of::<Segment>());
-        let end = arena.plane_distance.checked_mul(planes - 1).and_then(|x| x.checked_add(plane));
-        let fits = plane.is_multiple_of(LINE)
-            && plane <= arena.plane_distance
-            && tables <= arena.first_plane
-            && arena.first_plane <= bytes
-            && end.is_some_and(|end| end <= bytes - arena.first_plane);
-        if fits { Ok(arena) } else { Err(Fault("the planes do not fit")) }
+        })
+    }
+
+    /// How many tensors there are.
+    pub fn tensors(&self) -> usize {
+        self.tensors
     }
 
     /// Whether a gradient of `length` numbers of `size` bytes is right for tensor `number`.
     pub fn takes(&self, number: usize, size: usize, length: usize) -> bool {
-        number < self.tensors && size == self.size && length == self.tensor(number).length as usize
+        let expected = |number| self.tensor(number).place.length.load(Relaxed) as usize;
+        number < self.tensors && size == self.size && length == expected(number)
     }
 
     /// Whether some of these bytes are the arena's.
@@ -191,41 +261,46 @@ impl Arena {
     }
 
     /// Updates every segment in place.
-    pub fn step(&self) -> Result<(), Fault> {
-        let segments = self.segments()?;
-        for segment in segments {
-            self.check(segment.offset, segment.length)?;
+    ///
+    /// # Safety
+    /// No other call on an arena of these bytes may be under way.
+    pub unsafe fn step(&self) -> Result<(), Fault> {
+        let count = self.segments()?;
+        let mut end = 0;
+        for number in 0..count {
+            self.stretch(&self.segment(number).place, &mut end)?;
         }
-        for segment in segments {
-            let (offset, length) = (segment.offset as usize, segment.length as usize);
-            // SAFETY: just checked.
-            unsafe { self.update(segment, offset, length, self.streams(offset).g) };
+        end = 0;
+        for number in 0..count {
+            // Again, as they may have been overwritten since.
+            let Stretch { offset, length } = self.stretch(&self.segment(number).place, &mut end)?;
+            // SAFETY: the stretch is within the planes, and the caller vouches for the rest.
+            unsafe { self.update(&self.work(number), offset, length, self.streams(offset).g) };
         }
         Ok(())
     }
 
-    /// The same step in pieces of about `most` elements, for [`Self::step_piece`].
+    /// The same step in pieces of about `most` elements, for [`Self::step_piece`]. They do not overlap.
     pub fn step_pieces(&self, most: usize, lent: Lent) -> Result<Vec<Piece>, Fault> {
         let most = most.next_multiple_of(LINE);
         let mut pieces = Vec::new();
-        let mut tensor = 0;
-        for (number, segment) in self.segments()?.iter().enumerate() {
-            self.check(segment.offset, segment.length)?;
-            let (offset, length) = (segment.offset as usize, segment.length as usize);
+        let mut end = 0;
+        let mut tensors = self.stretches().peekable();
+        for number in 0..self.segments()? {
+            let Stretch { offset, length } = self.stretch(&self.segment(number).place, &mut end)?;
             let Some(lent) = lent else {
                 pieces.extend(Piece { number, offset, length, lent: None }.split(most, self.size));
                 continue;
             };
             // Segments are in the tensors' order, and each is some tensors in a row.
-            while tensor < self.tensors && (self.tensor(tensor).offset as usize) < offset + length {
-                let Tensor { offset, length, .. } = *self.tensor(tensor);
-                self.check(offset, length)?;
-                let (offset, length) = (offset as usize, length as usize);
-                let gradient = lent.get(tensor).copied().filter(|gradient| !gradient.is_null());
-                if gradient.is_some() {
-                    pieces.extend(Piece { number, offset, length, lent: gradient }.split(most, self.size));
-                }
-                tensor += 1;
+            let is_within = |stretch: &Stretch| stretch.offset < offset + length;
+            while let Some((index, stretch)) =
+                tensors.next_if(|(_, stretch)| stretch.as_ref().map_or(true, is_within))
+            {
+                let Stretch { offset, length } = stretch?;
+                let Some(gradient) = lent.get(index).copied().flatten() else { continue };
+                let lent = Some(gradient.checked(length)?);
+                pieces.extend(Piece { number, offset, length, lent }.split(most, self.size));
             }
         }
         Ok(pieces)
@@ -234,16 +309,17 @@ impl Arena {
     /// Updates one piece in place. Any threads may do so with different ones: they do not overlap.
     ///
     /// # Safety
-    /// The piece must be of this arena's `step_pieces`, the header and what was lent unchanged since,
-    /// and no other thread may have the same.
+    /// The piece must be of this arena's `step_pieces`, of one call of it for all pieces that are under
+    /// way; what was lent for them must be valid; no other thread may have the same piece, and no other
+    /// call on an arena of these bytes may be under way.
     pub unsafe fn step_piece(&self, piece: &Piece) {
-        let segment = &self.segments().unwrap_or_default()[piece.number];
+        let work = self.work(piece.number);
         let &Piece { offset, length, .. } = piece;
         // SAFETY: `step_pieces` checked it.
         unsafe {
             match piece.lent {
-                None => self.update(segment, offset, length, self.streams(offset).g),
-                Some(gradient) => self.update_lent(segment, offset, length, gradient),
+                None => self.update(&work, offset, length, self.streams(offset).g),
+                Some(gradient) => self.update_lent(&work, offset, length, gradient),
             }
         }
     }
@@ -252,35 +328,34 @@ impl Arena {
     ///
     /// # Safety
     /// As for `update`, but `gradient` need only have `length` numbers.
-    unsafe fn update_lent(&self, segment: &Segment, offset: usize, length: usize, gradient: *const u8) {
+    unsafe fn update_lent(&self, work: &Work, offset: usize, length: usize, gradient: *const u8) {
         let rest = length % (LINE / self.size);
         let whole = length - rest;
         let mut last = [0_u64; LINE / 8];
         let last = last.as_mut_ptr().cast::<u8>();
         // SAFETY: passed on; what is copied is shorter than a line.
         unsafe {
-            self.update(segment, offset, whole, gradient);
+            self.update(work, offset, whole, gradient);
             if rest > 0 {
                 last.copy_from_nonoverlapping(gradient.add(whole * self.size), rest * self.size);
-                self.update(segment, offset + whole, rest, last);
+                self.update(work, offset + whole, rest, last);
             }
         }
     }
 
     /// # Safety
-    /// The stretch must be of the segment, which must have passed `check`, and `gradient` must be
+    /// The stretch must be one that passed `stretch`, which nothing else uses, and `gradient` must be
     /// readable for as many numbers, rounded up to a line.
-    unsafe fn update(&self, segment: &Segment, offset: usize, length: usize, gradient: *const u8) {
-        let zeroes = self.header().zeroes != 0;
-        if segment.flags != 0 || zeroes || segment.preparation.is_needed() {
+    unsafe fn update(&self, work: &Work, offset: usize, length: usize, gradient: *const u8) {
+        if work.flags != 0 || work.zeroes || work.preparation.is_needed() {
             // SAFETY: passed on.
-            unsafe { self.update_prepared(segment, offset, length, gradient, zeroes) }
+            unsafe { self.update_prepared(work, offset, length, gradient) }
         } else {
             // SAFETY: `new` vouches for the planes, the caller for the stretch, and the loops are of
             // an instruction set that this processor has.
             unsafe {
                 let streams = Streams { g: gradient, ..self.streams(offset) };
-                (self.loops.update)(&streams, &segment.row, length)
+                (self.loops.update)(&streams, &work.row, length)
             }
         }
     }
@@ -290,14 +365,7 @@ impl Arena {
     /// # Safety
     /// As for `update`.
     #[inline(never)]
-    unsafe fn update_prepared(
-        &self,
-        segment: &Segment,
-        offset: usize,
-        length: usize,
-        gradient: *const u8,
-        zeroes: bool,
-    ) {
+    unsafe fn update_prepared(&self, work: &Work, offset: usize, length: usize, gradient: *const u8) {
         let mut block = Scratch([0.0; BLOCK]);
         let mut parameters = Scratch([0.0; BLOCK]);
         for done in (0..length).step_by(BLOCK) {
@@ -308,20 +376,20 @@ impl Arena {
             // SAFETY: as in `update`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
                 streams.g = gradient.add(done * self.size);
-                (self.loops.prepare)(&streams, &segment.preparation, prepared, count);
+                (self.loops.prepare)(&streams, &work.preparation, prepared, count);
                 streams.g = prepared;
-                if segment.flags & HOLDS != 0 {
+                if work.flags & HOLDS != 0 {
                     let held = (&raw mut parameters.0).cast::<u8>();
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
-                (self.loops.update)(&streams, &segment.row, count);
-                if segment.flags & SETTLES != 0 {
+                (self.loops.update)(&streams, &work.row, count);
+                if work.flags & SETTLES != 0 {
                     for number in 2..self.planes {
                         (self.loops.settle)(self.plane(number, offset + done), count);
                     }
                 }
-                if zeroes {
+                if work.zeroes {
                     own.write_bytes(0, count * self.size);
                 }
             }
@@ -330,15 +398,13 @@ impl Arena {
 
     /// Writes the sum of the squares of each tensor's gradient into the table of tensors.
     pub fn sum_squares(&self) -> Result<(), Fault> {
-        for number in 0..self.tensors {
-            let Tensor { offset, length, .. } = *self.tensor(number);
-            self.check(offset, length)?;
+        for (_, stretch) in self.stretches() {
+            stretch?;
         }
-        for number in 0..self.tensors {
-            let Tensor { offset, length, .. } = *self.tensor(number);
-            // SAFETY: just checked; the instruction set is one that this processor has.
-            let sum =
-                unsafe { (self.loops.sum_of_squares)(self.streams(offset as usize).g, length as usize) };
+        for (number, stretch) in self.stretches() {
+            let Stretch { offset, length } = stretch?;
+            // SAFETY: it is within the planes, and no step is under way: see `step`.
+            let sum = unsafe { (self.loops.sum_of_squares)(self.streams(offset).g, length) };
             self.set_sum_of_squares(number, sum);
         }
         Ok(())
@@ -347,16 +413,16 @@ impl Arena {
     /// The same sums in pieces, for [`Self::square_piece`]: the blocks that are added in order.
     pub fn square_pieces(&self, lent: Lent) -> Result<Vec<Piece>, Fault> {
         let mut pieces = Vec::new();
-        for number in 0..self.tensors {
-            let Tensor { offset, length, .. } = *self.tensor(number);
-            self.check(offset, length)?;
-            let (offset, length) = (offset as usize, length as usize);
-            let gradient = lent.map(|lent| lent.get(number).copied().unwrap_or(std::ptr::null()));
+        for (number, stretch) in self.stretches() {
+            let Stretch { offset, length } = stretch?;
+            let gradient = lent.map(|lent| lent.get(number).copied().flatten());
             // What is missing has no part in the sum.
-            if gradient.is_none_or(|gradient| !gradient.is_null()) {
-                let tensor = Piece { number, offset, length, lent: gradient };
-                pieces.extend(tensor.split(reduce::BLOCK, self.size));
-            }
+            let lent = match gradient {
+                Some(None) => continue,
+                Some(Some(gradient)) => Some(gradient.checked(length)?),
+                None => None,
+            };
+            pieces.extend(Piece { number, offset, length, lent }.split(reduce::BLOCK, self.size));
         }
         Ok(pieces)
     }
@@ -364,7 +430,8 @@ impl Arena {
     /// The sum of the squares of one piece of the gradients.
     ///
     /// # Safety
-    /// The piece must be of this arena's `square_pieces`, and what was lent unchanged since.
+    /// The piece must be of this arena's `square_pieces`, what was lent for it must be valid, and no
+    /// step of an arena of these bytes may be under way.
     pub unsafe fn square_piece(&self, piece: &Piece) -> f64 {
         // SAFETY: `square_pieces` checked it.
         unsafe {
@@ -375,11 +442,12 @@ impl Arena {
 
     /// Adds up what `square_piece` gave for each of `pieces`, in their order, into the table.
     pub fn add_squares(&self, pieces: &[Piece], sums: &[f64]) {
-        for number in 0..self.tensors {
-            self.set_sum_of_squares(number, 0.0);
-        }
+        let mut totals = vec![0.0; self.tensors];
         for (piece, sum) in pieces.iter().zip(sums) {
-            self.set_sum_of_squares(piece.number, self.tensor(piece.number).sum_of_squares + sum);
+            totals[piece.number] += sum;
+        }
+        for (number, total) in totals.into_iter().enumerate() {
+            self.set_sum_of_squares(number, total);
         }
     }
 
@@ -396,42 +464,64 @@ impl Arena {
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: `new` checked that it fits; any bits are a header.
+        // SAFETY: `new` checked that it fits; any bits are a header, and atomics may be written.
         unsafe { &*self.base.cast() }
     }
 
-    fn tensor_at(&self, number: usize) -> *mut Tensor {
+    fn tensor(&self, number: usize) -> &Tensor {
         assert!(number < self.tensors);
-        // SAFETY: `new` found as many to fit.
-        unsafe { self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
+        // SAFETY: `new` found as many to fit; any bits are a tensor, and atomics may be written.
+        unsafe { &*self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
     }
 
-    fn tensor(&self, number: usize) -> &Tensor {
-        // SAFETY: it is in the arena, and any bits are a tensor.
-        unsafe { &*self.tensor_at(number) }
+    fn segment(&self, number: usize) -> &Segment {
+        assert!(number < self.tensors);
+        let at = size_of::<Header>() + self.tensors * size_of::<Tensor>();
+        // SAFETY: `new` found as many as there are tensors to fit; else as for a tensor.
+        unsafe { &*self.base.add(at).cast::<Segment>().add(number) }
     }
 
     fn set_sum_of_squares(&self, number: usize, sum: f64) {
-        // SAFETY: it is in the arena, which is writable, and no reference to it is held.
-        unsafe { (&raw mut (*self.tensor_at(number)).sum_of_squares).write(sum) };
+        self.tensor(number).sum_of_squares.store(sum.to_bits(), Relaxed);
     }
 
-    fn segments(&self) -> Result<&[Segment], Fault> {
-        let count = self.header().segments as usize;
-        if count > self.tensors {
-            return Err(Fault("more segments than tensors"));
-        }
-        let at = size_of::<Header>() + self.tensors * size_of::<Tensor>();
-        // SAFETY: `new` found as many as there are tensors to fit; any bits are a segment.
-        Ok(unsafe { slice::from_raw_parts(self.base.add(at).cast(), count) })
+    /// How many segments there are.
+    fn segments(&self) -> Result<usize, Fault> {
+        let count = self.header().segments.load(Relaxed) as usize;
+        if count <= self.tensors { Ok(count) } else { Err(Fault("more segments than tensors")) }
     }
 
-    /// A stretch must start on a line and end within the plane.
-    fn check(&self, offset: u32, length: u32) -> Result<(), Fault> {
-        let fits = offset as u64 + length as u64 <= self.plane_length as u64;
-        if !fits || !(offset as usize * self.size).is_multiple_of(LINE) {
-            return Err(Fault("a segment does not fit"));
+    /// What is done to segment `number`.
+    fn work(&self, number: usize) -> Work {
+        let float = |bits: &AtomicU64| f64::from_bits(bits.load(Relaxed));
+        let segment = self.segment(number);
+        let [scale, limit, l2] = &segment.preparation;
+        Work {
+            flags: segment.flags.load(Relaxed),
+            zeroes: self.header().zeroes.load(Relaxed) != 0,
+            preparation: Preparation { scale: float(scale), limit: float(limit), l2: float(l2) },
+            row: std::array::from_fn(|k| float(&segment.row[k])),
         }
-        Ok(())
+    }
+
+    /// Where each tensor is.
+    fn stretches(&self) -> impl Iterator<Item = (usize, Result<Stretch, Fault>)> {
+        let mut end = 0;
+        (0..self.tensors).map(move |number| (number, self.stretch(&self.tensor(number).place, &mut end)))
+    }
+
+    /// Reads a stretch. It must start on a line, and end within the plane; but for empty ones, it must
+    /// not start before the `end` of the one before, so that no two overlap.
+    fn stretch(&self, place: &Place, end: &mut usize) -> Result<Stretch, Fault> {
+        let (offset, length) = (place.offset.load(Relaxed) as usize, place.length.load(Relaxed) as usize);
+        let is_aligned = offset.is_multiple_of(LINE / self.size);
+        let fits = offset <= self.plane_length && length <= self.plane_length - offset;
+        if !is_aligned || !fits || (length > 0 && offset < *end) {
+            return Err(Fault("a segment or a tensor does not fit"));
+        }
+        if length > 0 {
+            *end = offset + length;
+        }
+        Ok(Stretch { offset, length })
     }
 }

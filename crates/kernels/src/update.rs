@@ -82,7 +82,6 @@ unsafe fn lanes<V: Vector, R: Rule>(
 }
 
 /// What is wanted of a gradient before the rule sees it.
-#[repr(C)]
 pub struct Preparation {
     /// Clipping by norm, and −1 to maximize.
     pub scale: f64,

@@ -1,7 +1,7 @@
 //! Kernels on arenas that are made by hand: the same bits at every instruction set, and no change
 //! by an arena that does not fit.
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, rules::NAMES};
+use antigrad_kernels::{Arena, Fault, InstructionSet, NAMES};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 const LINE: usize = 64;
@@ -128,6 +128,11 @@ impl Memory {
         // SAFETY: the words are there, aligned, and nothing else uses them during a call.
         unsafe { Arena::new(self.words.as_mut_ptr().cast(), bytes, kernel, set) }
     }
+
+    fn step(&mut self, kernel: usize, set: InstructionSet) -> Result<(), Fault> {
+        // SAFETY: it is this thread's alone.
+        self.arena(kernel, set).and_then(|arena| unsafe { arena.step() })
+    }
 }
 
 fn sets() -> impl Iterator<Item = InstructionSet> {
@@ -198,7 +203,7 @@ proptest! {
                 let mut expected: Option<Memory> = None;
                 for set in sets() {
                     let mut memory = start.clone();
-                    memory.arena(number, set).and_then(|arena| arena.step()).expect("it fits");
+                    memory.step(number, set).expect("it fits");
                     let place = format!("{name}, {size} bytes, {}, length {length}", set.name());
                     prop_assert!(memory.outside() == start.outside(), "written outside: {place}");
                     let Some(expected) = &mut expected else {
@@ -239,8 +244,7 @@ fn settling_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
                 places.iter().for_each(|&(plane, i)| memory.set(plane, 0, i, number(plane, i)));
                 let mut before = memory.clone();
                 // A rule that has no state, so that all of it is left to settling.
-                let arena = memory.arena(kernel("GradientDescent"), set).expect("it fits");
-                arena.step().expect("it fits");
+                memory.step(kernel("GradientDescent"), set).expect("it fits");
                 assert!(memory.outside() == before.outside(), "{size} bytes, {}, {length}", set.name());
                 for &(plane, i) in places.iter().filter(|(plane, _)| *plane > 0) {
                     let settles = plane > 1 && is_subnormal(plane, i);
@@ -343,8 +347,8 @@ fn a_step_that_does_not_fit_changes_nothing() {
         let mut memory = two();
         memory.integers()[at] = value;
         let before = memory.words.clone();
-        let arena = memory.arena(kernel("Adam"), InstructionSet::best()).expect("the planes fit");
-        assert!(arena.step().is_err(), "{value} at {at}");
+        memory.arena(kernel("Adam"), InstructionSet::best()).expect("the planes fit");
+        assert!(memory.step(kernel("Adam"), InstructionSet::best()).is_err(), "{value} at {at}");
         assert!(memory.words == before, "{value} at {at}");
     }
 }

@@ -1,21 +1,21 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 
 mod bound;
+mod bytes;
 mod lent;
 mod pool;
-mod weak;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, rules};
+use antigrad_kernels::{Arena, Fault, Gradient, InstructionSet, NAMES};
 use bound::Callable;
+use bytes::Bytes;
 use lent::Lent;
-use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint8ArraySlice};
-use napi::{Env, Error, Property, Result, Task};
+use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Unknown};
+use napi::{Env, Error, JsValue, Property, PropertyAttributes, Result, Task};
 use napi_derive::napi;
 use pool::Pool;
-use weak::Weak;
 
 static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 /// Environments (Node's main thread, its workers) that have loaded the addon and still live.
@@ -23,6 +23,7 @@ static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
 
 /// Elements that a thread claims at a time.
 const PIECE: usize = 1 << 15;
+const MOST_THREADS: u32 = 256;
 
 /// Ends the helpers with the last environment: Node may unload the addon then.
 #[napi(module_exports)]
@@ -40,42 +41,44 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
 struct Steps {
     arena: Arena,
     threads: usize,
-    /// They stay where they are: a `WebAssembly.Memory` never moves and cannot be detached while it
-    /// cannot grow. An `ArrayBuffer` can be: the facade looks before each call, and makes none that
-    /// outlasts its turn of the event loop.
-    bytes: Weak,
+    /// Looked at before each call: an `ArrayBuffer` may have been transferred or resized. One that is
+    /// transferred while another thread works on it would be freed under its hands: the facade leaves
+    /// only those of a `WebAssembly.Memory` to other threads, which stay where they are.
+    bytes: Bytes,
 }
 
 /// What is done with an arena, and with the gradients that are lent for it.
-type What = fn(&Steps, Option<&[*const u8]>) -> std::result::Result<(), Fault>;
+type What = fn(&Steps, Option<&[Option<Gradient>]>) -> std::result::Result<(), Fault>;
 
 /// What JavaScript has of an arena; a call on another thread holds the same.
 pub struct Handle(Arc<Steps>);
 
 impl Handle {
-    /// The steps, if the arena's bytes are still there.
-    fn steps(&self) -> Result<&Arc<Steps>> {
-        if self.0.bytes.is_alive() { Ok(&self.0) } else { Err(Error::from_reason("the arena is gone")) }
-    }
-
     /// Keeps the bytes alive until the call has run.
     fn call_async(&self, what: What) -> Result<AsyncTask<Call>> {
-        let steps = self.steps()?.clone();
+        let steps = self.0.clone();
+        if !steps.bytes.are_there() {
+            return Err(Error::from_reason("the arena is gone"));
+        }
         steps.bytes.hold()?;
         Ok(AsyncTask::new(Call { steps, what }))
     }
 }
 
-/// The arena in `bytes`, whose header must be complete, for the kernel of that number; runs on the
-/// instruction set of that name, or on the best one, and on up to `threads` threads.
+/// The arena in `length` bytes of an `ArrayBuffer` from `offset` on, whose header must be complete, for
+/// the kernel of that number; runs on the instruction set of that name, or on the best one, and on up to
+/// `threads` threads.
 ///
 /// What comes back is a function that updates every segment in place, with gradients that are lent as its
 /// arguments, by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in
-/// the arena. Its `handle` is for the functions below.
+/// the arena, if the arena was overwritten, or if the buffer was transferred or resized. Its `handle` is
+/// for the functions below.
 #[napi]
 pub fn attach<'env>(
     env: &'env Env,
-    mut bytes: Uint8ArraySlice<'env>,
+    buffer: Unknown<'env>,
+    offset: f64,
+    length: f64,
     kernel: u32,
     threads: u32,
     instruction_set: Option<String>,
@@ -86,42 +89,45 @@ pub fn attach<'env>(
             .find(|set| set.name() == name)
             .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
     };
-    // SAFETY: `step` keeps the bytes alive, the handle looks whether they are, and holds them during a
-    // call on another thread; see `Steps` for why they do not move; the facade starts no second call while a step is under way.
-    let arena = unsafe {
-        let memory = bytes.as_mut();
-        Arena::new(memory.as_mut_ptr(), memory.len(), kernel as usize, set)
-    };
-    let steps = Arc::new(Steps {
-        arena: arena.map_err(reason)?,
-        threads: threads.max(1) as usize,
-        bytes: Weak::new(env, &bytes)?,
-    });
+    if !(1..=MOST_THREADS).contains(&threads) {
+        return Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}")));
+    }
+    let bytes = Bytes::new(env, &buffer)?;
+    let (start, length) =
+        bytes.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
+    // SAFETY: the function keeps the buffer alive, a call on another thread does, and each call looks
+    // whether the bytes are there; the facade starts no second call while one is under way.
+    let arena = unsafe { Arena::new(start, length, kernel as usize, set) };
+    let steps = Arc::new(Steps { arena: arena.map_err(reason)?, threads: threads as usize, bytes });
     // SAFETY: the function holds the handle, which owns the steps.
     let mut step = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
-    // Neither can be taken away again.
-    step.define_properties(&[
-        Property::new().with_utf8_name("handle")?.with_value(&handle),
-        Property::new().with_utf8_name("bytes")?.with_value(&bytes),
-    ])?;
+    // Nobody can take them away from the function again.
+    let fixed = |name, value| -> Result<Property> {
+        let property = Property::new().with_utf8_name(name)?.with_value(value);
+        Ok(property.with_property_attributes(PropertyAttributes::Default))
+    };
+    step.define_properties(&[fixed("handle", &handle)?, fixed("buffer", &buffer)?])?;
     Ok(step)
 }
 
 /// Writes the sum of squares of each tensor's gradient into the arena; says whether it did, as `attach`'s
 /// function does.
 #[napi]
-pub fn sum_squares(handle: &External<Handle>, lent: Option<Lent>) -> Result<bool> {
-    handle.steps()?.run(Steps::sum_squares, lent)
+pub fn sum_squares(env: &Env, handle: &External<Handle>, lent: Option<Unknown>) -> Result<bool> {
+    let steps = &handle.0;
+    // SAFETY: it is of this call.
+    let lent = lent.map(|list| unsafe { Lent::from_list(env.raw(), list.raw(), steps.arena.tensors()) });
+    steps.run(Steps::sum_squares, lent.transpose()?)
 }
 
-/// `step` on another thread.
+/// `step` on another thread; the buffer must be a `WebAssembly.Memory`'s.
 #[napi]
 pub fn step_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
     handle.call_async(Steps::step)
 }
 
-/// `sumSquares` on another thread.
+/// `sumSquares` on another thread; the buffer must be a `WebAssembly.Memory`'s.
 #[napi]
 pub fn sum_squares_async(handle: &External<Handle>) -> Result<AsyncTask<Call>> {
     handle.call_async(Steps::sum_squares)
@@ -142,39 +148,42 @@ pub fn cores() -> u32 {
 /// The kernels in the order of their numbers: the facade refuses an addon that has others.
 #[napi]
 pub fn kernels() -> Vec<&'static str> {
-    rules::NAMES.to_vec()
+    NAMES.to_vec()
 }
 
 impl Steps {
-    /// Does it, unless what is lent is in the arena.
+    /// Does it, unless what is lent is in the arena, or the arena is not as it was.
     fn run(&self, what: What, lent: Option<Lent>) -> Result<bool> {
+        if !self.bytes.are_there() {
+            return Ok(false);
+        }
         if let Some(lent) = &lent
             && !lent.is_apart(&self.arena)?
         {
             return Ok(false);
         }
-        what(self, lent.as_ref().map(|lent| lent.pointers.as_slice())).map_err(reason)?;
-        Ok(true)
+        Ok(what(self, lent.as_ref().map(|lent| lent.gradients.as_slice())).is_ok())
     }
 
-    fn step(&self, lent: Option<&[*const u8]>) -> std::result::Result<(), Fault> {
+    fn step(&self, lent: Option<&[Option<Gradient>]>) -> std::result::Result<(), Fault> {
         if self.threads == 1 && lent.is_none() {
-            return self.arena.step();
+            // SAFETY: no other call is under way, see `attach`.
+            return unsafe { self.arena.step() };
         }
         let pieces = self.arena.step_pieces(PIECE, lent)?;
-        // SAFETY: the pool gives each piece to one thread.
+        // SAFETY: the pool gives each piece to one thread; what is lent is good during the call.
         POOL.run(self.threads, pieces.len(), &|number| unsafe { self.arena.step_piece(&pieces[number]) });
         Ok(())
     }
 
-    fn sum_squares(&self, lent: Option<&[*const u8]>) -> std::result::Result<(), Fault> {
+    fn sum_squares(&self, lent: Option<&[Option<Gradient>]>) -> std::result::Result<(), Fault> {
         if self.threads == 1 && lent.is_none() {
             return self.arena.sum_squares();
         }
         let pieces = self.arena.square_pieces(lent)?;
         let sums: Vec<AtomicU64> = pieces.iter().map(|_| AtomicU64::new(0)).collect();
         POOL.run(self.threads, pieces.len(), &|number| {
-            // SAFETY: the pieces are of this arena.
+            // SAFETY: the pieces are of this arena; what is lent is good during the call.
             let sum = unsafe { self.arena.square_piece(&pieces[number]) };
             sums[number].store(sum.to_bits(), Ordering::Relaxed);
         });
@@ -197,14 +206,14 @@ pub struct Call {
 }
 
 impl Task for Call {
-    type Output = ();
-    type JsValue = ();
+    type Output = bool;
+    type JsValue = bool;
 
-    fn compute(&mut self) -> Result<()> {
-        (self.what)(&self.steps, None).map_err(reason)
+    fn compute(&mut self) -> Result<bool> {
+        Ok((self.what)(&self.steps, None).is_ok())
     }
 
-    fn resolve(&mut self, _: Env, output: ()) -> Result<()> {
+    fn resolve(&mut self, _: Env, output: bool) -> Result<bool> {
         Ok(output)
     }
 

@@ -83,13 +83,15 @@ impl Pool {
         let Ok(helpers) = self.helpers.try_lock() else {
             return job.work();
         };
-        let helpers = self.enough(helpers, threads - 1);
+        // No more than there are pieces, one of which is the caller's.
+        let wanted = threads.min(count) - 1;
+        let helpers = self.enough(helpers, wanted);
         let shared = &*self.shared;
         shared.job.store((&raw const job).cast_mut().cast(), Relaxed);
-        shared.invited.store(threads - 1, Relaxed);
+        shared.invited.store(wanted, Relaxed);
         shared.gate.store(0, Release);
         shared.generation.fetch_add(1, Release);
-        for helper in helpers.iter().take(threads - 1) {
+        for helper in helpers.iter().take(wanted) {
             helper.thread().unpark();
         }
         job.work();

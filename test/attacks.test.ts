@@ -1,0 +1,292 @@
+/** What an enemy, or a mistake, can do from JavaScript: it may spoil numbers, but never leaves the arena. */
+
+import { adamw, Optimizer, sgd } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inChild, noWasmMemory } from './children.js'
+import { bits, engineNames, noise } from './helpers.js'
+
+describe('whatever is written to the arena', () => {
+  /** Bytes all over an optimizer's arena, while a step is under way; the child must end in peace. */
+  test.each([
+    ['zeros', 'words.fill(0)'],
+    ['ones', 'words.fill(0xffffffff)'],
+    ['large numbers', 'words.fill(0x3fffffc0)'],
+    ['noise', 'for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 0x9e3779b9)'],
+    ['a count', 'words[8] = 0xffffffff'],
+    ['a few zeros, again and again', 'for (let k = 0; k < 2000; k++) words.fill(0, 0, 64)'],
+    [
+      'lengths, again and again',
+      `const kept = words.slice(0, 64)
+       for (let k = 0; k < 100_000; k++) {
+         words[15] = words[11] = k & 1 ? 0xffffffc0 : kept[15]
+         words[14] = k & 2 ? 0x10000 : kept[14]
+       }`,
+    ],
+  ])('natively, during stepAsync: %s', (_, write) => {
+    const body = `
+      const ends = []
+      for (const clip of [{}, { norm: 1 }]) {
+        for (let round = 0; round < 3; round++) {
+          const rule = antigrad.adam()
+          const optimizer = new antigrad.Optimizer(new Float32Array(1e6), rule, { engine: 'native', threads: 3, clip })
+          const neighbour = new antigrad.Optimizer(new Float32Array(100).fill(7), rule)
+          const step = optimizer.stepAsync()
+          const { buffer, byteOffset } = optimizer.params
+          const words = new Uint32Array(buffer, 65536)
+          ${write}
+          ends.push(await step.then(() => 'done', ({ name }) => name))
+          ends.push(thrownBy(() => optimizer.step())?.is ?? 'done')
+          if (neighbour.params.some((x) => x !== 7)) ends.push('outside of the arena')
+        }
+      }
+      return [...new Set(ends)]`
+    for (const end of inChild(body) as string[]) expect(['done', 'TensorError']).toContain(end)
+  })
+
+  const made = (engine: string) => `
+    const rule = antigrad.gradientDescent({ lr: 1 })
+    const make = () => new antigrad.Optimizer(
+      [new Float32Array(500_000).fill(1), new Float32Array(40).fill(1)], rule, { engine: '${engine}', clip: { norm: 1e9 } })
+    // The arena has a memory of its own, at whose start are 64 KiB of the module's.
+    const field = ({ params }, at) => new Uint32Array(params[0].buffer, 65536 + 4 * at)
+    const isError = (end) => end?.is === 'TensorError' && /overwritten/.test(end.message)`
+
+  /** By words: the header has 10, a tensor 4, a segment 30; there are two tensors. */
+  const corruptions: [string, number, number][] = [
+    ['the count of segments', 8, 0xffffffff],
+    ['the count of segments, by one', 8, 3],
+    ['the length of a segment', 10 + 8 + 1, 0xffffffff],
+    ['the offset of a segment', 10 + 8, 0xfffffff0],
+  ]
+
+  describe.each(engineNames)('%s', (engine) => {
+    test.each(corruptions)('%s is an error of step and of stepAsync, and soon', (_, at, value) => {
+      const body = `${made(engine)}
+        const ends = []
+        for (const call of ['step', 'stepAsync']) {
+          const optimizer = make()
+          optimizer.step()
+          const before = optimizer.params.map((view) => view.slice())
+          field(optimizer, ${at})[0] = ${value}
+          let end = null
+          try { await optimizer[call]() } catch (error) { end = { is: error.name, message: error.message } }
+          ends.push(isError(end) ? 'refused' : end)
+          ends.push(optimizer.params.every((view, i) => view.every((x, k) => x === before[i][k])) ? 'unchanged' : 'changed')
+        }
+        return ends`
+      expect(inChild(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
+        'refused',
+        'unchanged',
+        'refused',
+        'unchanged',
+      ])
+    })
+
+    test.each([
+      ['the count of segments', 8, 0xffffffff],
+      ['the length of a tensor', 11, 0xffffffff],
+      ['the offset of a tensor', 10, 0xfffffff0],
+      ['everything', 0, 0xffffffff],
+    ])('%s may be overwritten in the middle of stepAsync', (_, at, value) => {
+      const body = `${made(engine)}
+        const optimizer = make()
+        const neighbour = make()
+        const words = field(optimizer, ${at})
+        const step = optimizer.stepAsync()
+        ${at === 0 ? 'words.fill' : 'words[0] = '}(${value})
+        const end = await step.then(() => 'done', ({ name }) => name)
+        return [end, neighbour.params.every((view) => view.every((x) => x === 1))]`
+      const [end, intact] = inChild(body, {
+        flags: ['--max-old-space-size=256'],
+        timeout: 20_000,
+      }) as [string, boolean]
+      expect(['done', 'TensorError']).toContain(end)
+      expect(intact).toBe(true)
+    })
+  })
+})
+
+test('in WebAssembly, what is written to an arena cannot lead into another one', () => {
+  const make = () => new Optimizer(new Float32Array(64).fill(1), sgd({ lr: 1 }), { engine: 'wasm' })
+  const [victim, attacker] = [make(), make()]
+  const { buffer, byteOffset } = attacker.params
+  expect(buffer).toBe(victim.params.buffer)
+  // Whatever the library keeps before the planes, made to speak of the other arena.
+  const own = new Uint32Array(buffer as ArrayBuffer, byteOffset - 256, 64)
+  const distance = byteOffset - victim.params.byteOffset
+  attacker.grads.fill(1)
+  for (let i = 0; i < own.length; i++) {
+    const kept = own[i]
+    for (const value of [kept - distance, kept - distance / 64, kept + distance, 0, 0xffffffff]) {
+      own[i] = value
+      try {
+        attacker.step()
+      } catch {}
+      own[i] = kept
+    }
+  }
+  expect(victim.params.every((x) => x === 1)).toBe(true)
+})
+
+describe('a stack that overflows in WebAssembly', () => {
+  const rule = adamw({ lr: 0.1 })
+  const make = (options = {}) => new Optimizer(noise(1, 600, 'float32'), rule, { engine: 'wasm', ...options })
+
+  test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
+    'ends no optimizer, of this memory or of another one: %j',
+    (options) => {
+      const [wanting, neighbour, expected] = [make(options), make(options), make(options)]
+      expect(wanting.params.buffer).toBe(neighbour.params.buffer)
+      const gradient = noise(2, 600, 'float32')
+      let overflows = 0
+      const dive = () => {
+        try {
+          dive()
+        } catch {}
+        // On the way up there is a little more of the stack each time.
+        if (overflows > 200) return
+        try {
+          wanting.step(gradient)
+        } catch {
+          overflows++
+        }
+      }
+      dive()
+      expect(overflows).toBeGreaterThan(20)
+      const fresh = make(options)
+      for (let t = 0; t < 3; t++) for (const one of [neighbour, fresh, expected]) one.step(gradient)
+      expect(bits(neighbour.params)).toBe(bits(expected.params))
+      expect(bits(fresh.params)).toBe(bits(expected.params))
+      wanting.step(gradient)
+    },
+  )
+})
+
+/** For a child: the addon as the package has loaded it, and arenas for it. */
+const addonInChild = `
+  antigrad.engines()
+  const { createRequire } = await import('node:module')
+  const require = createRequire(antigradUrl)
+  const addon = require(Object.keys(require.cache).find((file) => file.endsWith('.node')))
+  const { Arena } = await import(new URL('arena.js', antigradUrl))
+  const made = () => {
+    const arena = new Arena('float32', [100], 0)
+    arena.setSegment(0, 0, 0)
+    arena.segmentCount = 1
+    return arena
+  }
+  const attached = (arena, threads = 1, buffer = arena.region.buffer) =>
+    addon.attach(buffer, arena.region.byteOffset, arena.region.byteLength, 0, threads)
+  const outcomeOf = async (call) => {
+    try { return await call() } catch (error) { return error.message }
+  }`
+
+describe('the addon alone', () => {
+  test('its function keeps the arena, and cannot be made to lose it', () => {
+    const body = `${addonInChild}
+      const step = attached(made())
+      const lost = ['handle', 'buffer', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
+        Reflect.deleteProperty(step, name) || Reflect.set(step, name, 0) || Reflect.defineProperty(step, name, { value: 0 }))
+      return [typeof step.handle, lost]`
+    expect(inChild(body)).toEqual(['object', []])
+  })
+
+  test.each([
+    ['transferred', 'structuredClone(null, { transfer: [buffer] })'],
+    ['shrunk', 'buffer.resize(64)'],
+    ['shrunk by a byte', 'buffer.resize(buffer.byteLength - 1)'],
+    ['grown', 'buffer.resize(buffer.byteLength + 64)'],
+  ])('does nothing on an ArrayBuffer that was %s', (_, change) => {
+    const body = `${addonInChild}
+      const resizable = new ArrayBuffer(4096, { maxByteLength: 8192 })
+      Object.defineProperty(WebAssembly, 'Memory', { value: class { constructor() { throw new Error('none') } } })
+      const arena = made()
+      arena.region.buffer.constructor
+      new Uint8Array(resizable).set(arena.bytes?.() ?? new Uint8Array(arena.region.buffer))
+      const buffer = ${change.startsWith('buffer') ? 'resizable' : 'arena.region.buffer'}
+      const step = attached(arena, 1, buffer)
+      const before = [step(), addon.sumSquares(step.handle)]
+      ${change}
+      return [before, step(), step(new Float32Array(100)), addon.sumSquares(step.handle),
+        await outcomeOf(() => addon.stepAsync(step.handle)), await outcomeOf(() => addon.sumSquaresAsync(step.handle))]`
+    const gone = 'the arena is gone'
+    expect(inChild(body)).toEqual([[true, true], false, false, false, gone, gone])
+  })
+
+  test('refuses odd arguments, and allocates nothing by their leave', () => {
+    const body = `${addonInChild}
+      const { region } = made()
+      const { buffer, byteOffset, byteLength } = region
+      const step = attached(made())
+      const before = process.memoryUsage().rss
+      const calls = {
+        threads: [0, 257, 4294967295].map((threads) => () => attached(made(), threads)),
+        place: [[-1, 64], [0.5, 640], [NaN, 640], [0, Infinity], [0, buffer.byteLength + 1], [buffer.byteLength, 1], [4, 640]]
+          .map(([offset, length]) => () => addon.attach(buffer, offset, length, 0, 1)),
+        buffer: [null, {}, new SharedArrayBuffer(4096), new Uint8Array(buffer), 'buffer']
+          .map((buffer) => () => addon.attach(buffer, 0, 640, 0, 1)),
+        list: [new Array(4294967295), new Array(2), {}, { length: 4294967295 }, 7]
+          .map((list) => () => addon.sumSquares(step.handle, list)),
+        detached: [() => {
+          const gradient = new Float32Array(100)
+          structuredClone(null, { transfer: [gradient.buffer] })
+          return step(gradient)
+        }],
+      }
+      const refused = Object.fromEntries(
+        Object.entries(calls).map(([name, all]) => [name, all.map((call) => thrownBy(call)?.is ?? 'nothing')]))
+      return { refused, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 }`
+    const errors = (count: number) => Array(count).fill('Error')
+    const { refused, megabytes } = inChild(body) as { refused: object; megabytes: number }
+    expect(refused).toEqual({
+      threads: errors(3),
+      place: errors(7),
+      buffer: errors(5),
+      list: errors(5),
+      detached: errors(1),
+    })
+    expect(megabytes).toBeLessThan(64)
+  })
+})
+
+test('an ArrayBuffer that was transferred is an error, though built-ins tell otherwise', () => {
+  const body = `
+    const optimizer = new antigrad.Optimizer(new Float32Array(1e5), antigrad.adam(), { engine: 'native' })
+    optimizer.step()
+    const length = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Float32Array.prototype), 'length')
+    const transfer = [optimizer.params.buffer]
+    Object.defineProperty(Object.getPrototypeOf(Float32Array.prototype), 'length', { get: () => 100_000 })
+    structuredClone(null, { transfer })
+    const ends = [thrownBy(() => optimizer.step())?.is]
+    Object.defineProperty(Object.getPrototypeOf(Float32Array.prototype), 'length', length)
+    return ends`
+  expect(inChild(body, { before: noWasmMemory })).toEqual(['TensorError'])
+})
+
+describe.runIf(process.platform === 'linux')('threads without anything to do', () => {
+  test('are not started: with three pieces there are two helpers at most', () => {
+    const body = `
+      const { readdirSync, readFileSync } = await import('node:fs')
+      const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })
+      optimizer.step()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return readdirSync('/proc/self/task')
+        .filter((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8') === 'antigrad\\n').length`
+    expect(inChild(body)).toBeLessThanOrEqual(2)
+  })
+})
+
+/** Takes 7 GiB and half a minute. */
+test.runIf(process.env.ANTIGRAD_TEST_LARGE)('above 4 GiB there is the native engine', () => {
+  const body = `
+    const length = 2 ** 29 + 2 ** 20
+    const optimizer = new antigrad.Optimizer(new Float32Array(length), antigrad.gradientDescent({ lr: 1 }), { engine: 'native' })
+    const gigabytes = optimizer.params.buffer.byteLength / 2 ** 30
+    const { grads, params } = optimizer
+    const places = [0, 1, 2 ** 28, 2 ** 29 - 1, 2 ** 29, length - 1]
+    for (const place of places) grads[place] = place % 7 + 1
+    optimizer.step()
+    for (let i = 0; i < 3; i++) await optimizer.stepAsync()
+    return [optimizer.engine, gigabytes > 4, places.every((place) => params[place] === -4 * (place % 7 + 1)), params[2]]`
+  expect(inChild(body)).toEqual(['native', true, true, 0])
+})
