@@ -114,6 +114,7 @@ test('in WebAssembly, what is written to an arena cannot lead into another one',
   // Whatever the library keeps before the planes, made to speak of the other arena.
   const own = new Uint32Array(buffer as ArrayBuffer, byteOffset - 256, 64)
   const distance = byteOffset - victim.params.byteOffset
+  victim.grads.fill(1)
   attacker.grads.fill(1)
   for (let i = 0; i < own.length; i++) {
     const kept = own[i]
@@ -129,8 +130,8 @@ test('in WebAssembly, what is written to an arena cannot lead into another one',
 })
 
 describe('a stack that overflows in WebAssembly', () => {
-  const rule = adamw({ lr: 0.1 })
-  const make = (options = {}) => new Optimizer(noise(1, 600, 'float32'), rule, { engine: 'wasm', ...options })
+  const make = (options: object) =>
+    new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })
 
   test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
     'ends no optimizer, of this memory or of another one: %j',
@@ -138,26 +139,30 @@ describe('a stack that overflows in WebAssembly', () => {
       const [wanting, neighbour, expected] = [make(options), make(options), make(options)]
       expect(wanting.params.buffer).toBe(neighbour.params.buffer)
       const gradient = noise(2, 600, 'float32')
-      let overflows = 0
-      const dive = () => {
+      const step: (...all: unknown[]) => void = wanting.step
+      /** A step with so many words less of the stack, which arguments that nobody reads take. */
+      const fits = (words: number) => {
         try {
-          dive()
-        } catch {}
-        // On the way up there is a little more of the stack each time.
-        if (overflows > 200) return
-        try {
-          wanting.step(gradient)
+          step.apply(wanting, [gradient, ...Array(words)])
+          return true
         } catch {
-          overflows++
+          return false
         }
       }
-      dive()
-      expect(overflows).toBeGreaterThan(20)
+      for (let t = 0; t < 2000; t++) fits(0)
+      let [most, least] = [2 ** 10, 2 ** 18]
+      while (least - most > 1) {
+        const words = (most + least) >> 1
+        if (fits(words)) most = words
+        else least = words
+      }
+      // Somewhere here the stack is just enough for what is in JavaScript.
+      for (let words = most; words < most + 500; words++) fits(words)
       const fresh = make(options)
       for (let t = 0; t < 3; t++) for (const one of [neighbour, fresh, expected]) one.step(gradient)
       expect(bits(neighbour.params)).toBe(bits(expected.params))
       expect(bits(fresh.params)).toBe(bits(expected.params))
-      wanting.step(gradient)
+      expect(fits(0)).toBe(true)
     },
   )
 })
@@ -176,7 +181,7 @@ const addonInChild = `
     return arena
   }
   const attached = (arena, threads = 1, buffer = arena.region.buffer) =>
-    addon.attach(buffer, arena.region.byteOffset, arena.region.byteLength, 0, threads)
+    addon.attach(buffer, arena.region.byteOffset, arena.region.byteLength, arena.region.memory !== null, 0, threads)
   const outcomeOf = async (call) => {
     try { return await call() } catch (error) { return error.message }
   }`
@@ -201,16 +206,15 @@ describe('the addon alone', () => {
       const resizable = new ArrayBuffer(4096, { maxByteLength: 8192 })
       Object.defineProperty(WebAssembly, 'Memory', { value: class { constructor() { throw new Error('none') } } })
       const arena = made()
-      arena.region.buffer.constructor
-      new Uint8Array(resizable).set(arena.bytes?.() ?? new Uint8Array(arena.region.buffer))
+      new Uint8Array(resizable).set(new Uint8Array(arena.region.buffer))
       const buffer = ${change.startsWith('buffer') ? 'resizable' : 'arena.region.buffer'}
       const step = attached(arena, 1, buffer)
       const before = [step(), addon.sumSquares(step.handle)]
       ${change}
       return [before, step(), step(new Float32Array(100)), addon.sumSquares(step.handle),
         await outcomeOf(() => addon.stepAsync(step.handle)), await outcomeOf(() => addon.sumSquaresAsync(step.handle))]`
-    const gone = 'the arena is gone'
-    expect(inChild(body)).toEqual([[true, true], false, false, false, gone, gone])
+    const refused = "the arena's buffer may be transferred meanwhile"
+    expect(inChild(body)).toEqual([[true, true], false, false, false, refused, refused])
   })
 
   test('refuses odd arguments, and allocates nothing by their leave', () => {
@@ -222,9 +226,9 @@ describe('the addon alone', () => {
       const calls = {
         threads: [0, 257, 4294967295].map((threads) => () => attached(made(), threads)),
         place: [[-1, 64], [0.5, 640], [NaN, 640], [0, Infinity], [0, buffer.byteLength + 1], [buffer.byteLength, 1], [4, 640]]
-          .map(([offset, length]) => () => addon.attach(buffer, offset, length, 0, 1)),
+          .map(([offset, length]) => () => addon.attach(buffer, offset, length, false, 0, 1)),
         buffer: [null, {}, new SharedArrayBuffer(4096), new Uint8Array(buffer), 'buffer']
-          .map((buffer) => () => addon.attach(buffer, 0, 640, 0, 1)),
+          .map((buffer) => () => addon.attach(buffer, 0, 640, false, 0, 1)),
         list: [new Array(4294967295), new Array(2), {}, { length: 4294967295 }, 7]
           .map((list) => () => addon.sumSquares(step.handle, list)),
         detached: [() => {

@@ -124,7 +124,7 @@ test('the addon refuses what does not fit, and has done nothing', async () => {
   arena.segment(0).row[0] = 1
   arena.segmentCount = 1
   const { buffer, byteOffset, byteLength } = arena.region
-  const step = addon.attach(buffer, byteOffset, byteLength, 0, 1)
+  const step = addon.attach(buffer, byteOffset, byteLength, true, 0, 1)
   const fitting = [new Float32Array(100).fill(1), new Float32Array(50).fill(1)]
   for (const wrong of [
     [new Float32Array(99), fitting[1]],

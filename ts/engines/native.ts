@@ -16,6 +16,8 @@ export interface Addon {
     buffer: ArrayBuffer,
     byteOffset: number,
     byteLength: number,
+    /** Whether it is a WebAssembly memory's, which nobody can transfer or resize. */
+    stays: boolean,
     kernel: number,
     threads: number,
     instructionSet?: string,
@@ -77,7 +79,8 @@ export const native: Engine = {
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
-    const step = addon.attach(buffer, byteOffset, byteLength, kernel, threads, forced.instructionSet)
+    const stays = memory !== null
+    const step = addon.attach(buffer, byteOffset, byteLength, stays, kernel, threads, forced.instructionSet)
     const { handle } = step
     const check = (isDone: boolean) => {
       if (!isDone) throw arena.broken()
@@ -93,7 +96,7 @@ export const native: Engine = {
       ...(arena.planeLength >= LENT_FROM * arena.tensorCount && arena.tensorCount <= MOST_LENT && { lent }),
     }
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
-    if (memory === null) return runner
+    if (!stays) return runner
     return {
       ...runner,
       stepAsync: () => addon.stepAsync(handle).then(check),

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
 use crate::reduce;
-use crate::rules::{self, MAX_COEFFICIENTS, MAX_STATE};
-use crate::update::{Preparation, Streams};
+use crate::rules::{self, MAX_STATE};
+use crate::update::{Coefficients, Preparation, Streams};
 
 /// Planes and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
 const LINE: usize = 64;
@@ -70,15 +70,15 @@ struct Segment {
     _unused: AtomicU32,
     /// Scale, limit and λ of [`Preparation`], in bits.
     preparation: [AtomicU64; 3],
-    row: [AtomicU64; MAX_COEFFICIENTS],
+    row: Coefficients,
 }
 
-/// What is done to a segment, as it was read.
-struct Work {
+/// What is done to a segment, as it was read; but for the coefficients, which lead nowhere.
+struct Work<'a> {
     flags: u32,
     zeroes: bool,
     preparation: Preparation,
-    row: [f64; MAX_COEFFICIENTS],
+    row: &'a Coefficients,
 }
 
 /// A stretch of the planes, as it was read and checked: it lies within them.
@@ -180,6 +180,7 @@ impl Arena {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used.
     /// Nothing but the arena may write to them during a call; the header and the tables are an
     /// exception, if each of their values is written at once, as atomics are.
+    #[inline(always)]
     pub unsafe fn new(
         base: *mut u8,
         bytes: usize,
@@ -266,11 +267,14 @@ impl Arena {
     /// No other call on an arena of these bytes may be under way.
     pub unsafe fn step(&self) -> Result<(), Fault> {
         let count = self.segments()?;
-        let mut end = 0;
-        for number in 0..count {
-            self.stretch(&self.segment(number).place, &mut end)?;
+        // One alone is checked below, before it has any effect.
+        if count > 1 {
+            let mut end = 0;
+            for number in 0..count {
+                self.stretch(&self.segment(number).place, &mut end)?;
+            }
         }
-        end = 0;
+        let mut end = 0;
         for number in 0..count {
             // Again, as they may have been overwritten since.
             let Stretch { offset, length } = self.stretch(&self.segment(number).place, &mut end)?;
@@ -355,7 +359,7 @@ impl Arena {
             // an instruction set that this processor has.
             unsafe {
                 let streams = Streams { g: gradient, ..self.streams(offset) };
-                (self.loops.update)(&streams, &work.row, length)
+                (self.loops.update)(&streams, work.row, length)
             }
         }
     }
@@ -383,7 +387,7 @@ impl Arena {
                     held.copy_from_nonoverlapping(streams.theta, count * self.size);
                     streams.theta = held;
                 }
-                (self.loops.update)(&streams, &work.row, count);
+                (self.loops.update)(&streams, work.row, count);
                 if work.flags & SETTLES != 0 {
                     for number in 2..self.planes {
                         (self.loops.settle)(self.plane(number, offset + done), count);
@@ -492,7 +496,7 @@ impl Arena {
     }
 
     /// What is done to segment `number`.
-    fn work(&self, number: usize) -> Work {
+    fn work(&self, number: usize) -> Work<'_> {
         let float = |bits: &AtomicU64| f64::from_bits(bits.load(Relaxed));
         let segment = self.segment(number);
         let [scale, limit, l2] = &segment.preparation;
@@ -500,7 +504,7 @@ impl Arena {
             flags: segment.flags.load(Relaxed),
             zeroes: self.header().zeroes.load(Relaxed) != 0,
             preparation: Preparation { scale: float(scale), limit: float(limit), l2: float(l2) },
-            row: std::array::from_fn(|k| float(&segment.row[k])),
+            row: &segment.row,
         }
     }
 
@@ -514,9 +518,11 @@ impl Arena {
     /// not start before the `end` of the one before, so that no two overlap.
     fn stretch(&self, place: &Place, end: &mut usize) -> Result<Stretch, Fault> {
         let (offset, length) = (place.offset.load(Relaxed) as usize, place.length.load(Relaxed) as usize);
-        let is_aligned = offset.is_multiple_of(LINE / self.size);
-        let fits = offset <= self.plane_length && length <= self.plane_length - offset;
-        if !is_aligned || !fits || (length > 0 && offset < *end) {
+        let fits = offset <= self.plane_length
+            && length <= self.plane_length - offset
+            && (offset * self.size).is_multiple_of(LINE)
+            && (length == 0 || offset >= *end);
+        if !fits {
             return Err(Fault("a segment or a tensor does not fit"));
         }
         if length > 0 {

@@ -1,11 +1,11 @@
 //! From a rule's number to code for the instruction set at hand.
 
-use crate::rules::{MAX_COEFFICIENTS, Rule, Visitor};
-use crate::update::{Preparation, Streams};
+use crate::rules::{Rule, Visitor};
+use crate::update::{Coefficients, Preparation, Streams};
 use crate::vector::{self, Scalar};
 use crate::{reduce, update};
 
-pub type Update = unsafe fn(&Streams, &[f64; MAX_COEFFICIENTS], usize);
+pub type Update = unsafe fn(&Streams, &Coefficients, usize);
 pub type Prepare = unsafe fn(&Streams, &Preparation, *mut u8, usize);
 pub type SumOfSquares = unsafe fn(*const u8, usize) -> f64;
 pub type Settle = unsafe fn(*mut u8, usize);
@@ -40,7 +40,7 @@ macro_rules! loops {
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, R: Rule>(
                 streams: &Streams,
-                coefficients: &[f64; MAX_COEFFICIENTS],
+                coefficients: &Coefficients,
                 length: usize,
             ) {
                 unsafe { update::update::<V, R>(streams, coefficients, length) }

@@ -1,6 +1,8 @@
 //! The loops around a rule: over its elements, over what is wanted of a gradient before, and now and
 //! then over its state afterwards.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use crate::rules::{MAX_COEFFICIENTS, MAX_STATE, Rule, State};
 use crate::vector::{Scalar, Vector};
 
@@ -12,20 +14,19 @@ pub struct Streams {
     pub state: [*mut u8; MAX_STATE],
 }
 
+/// A row as it lies in the arena, in bits: it may be written at any time.
+pub type Coefficients = [AtomicU64; MAX_COEFFICIENTS];
+
 /// Updates `length` elements by rule `R`.
 ///
 /// # Safety
 /// The arrays must be valid for `length` numbers, rounded up to whole vectors: what pads a tensor
 /// is updated with it, and zeros stay zeros. Nothing else may write to them meanwhile.
 #[inline(always)]
-pub unsafe fn update<V: Vector, R: Rule>(
-    streams: &Streams,
-    coefficients: &[f64; MAX_COEFFICIENTS],
-    length: usize,
-) {
+pub unsafe fn update<V: Vector, R: Rule>(streams: &Streams, coefficients: &Coefficients, length: usize) {
     let mut row = [splat::<V>(0.0); MAX_COEFFICIENTS];
     for (lanes, coefficient) in row.iter_mut().zip(coefficients) {
-        *lanes = splat(*coefficient);
+        *lanes = splat(f64::from_bits(coefficient.load(Relaxed)));
     }
     let theta = streams.theta.cast::<V::Scalar>();
     let g = streams.g.cast::<V::Scalar>();

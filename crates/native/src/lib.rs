@@ -41,10 +41,11 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
 struct Steps {
     arena: Arena,
     threads: usize,
-    /// Looked at before each call: an `ArrayBuffer` may have been transferred or resized. One that is
-    /// transferred while another thread works on it would be freed under its hands: the facade leaves
-    /// only those of a `WebAssembly.Memory` to other threads, which stay where they are.
     bytes: Bytes,
+    /// Whether the bytes stay where they are as long as their buffer lives, as those of a
+    /// `WebAssembly.Memory`. Others may be transferred or resized: each call looks, and none is left to
+    /// another thread, under whose hands they would be freed.
+    stays: bool,
 }
 
 /// What is done with an arena, and with the gradients that are lent for it.
@@ -57,6 +58,9 @@ impl Handle {
     /// Keeps the bytes alive until the call has run.
     fn call_async(&self, what: What) -> Result<AsyncTask<Call>> {
         let steps = self.0.clone();
+        if !steps.stays {
+            return Err(Error::from_reason("the arena's buffer may be transferred meanwhile"));
+        }
         if !steps.bytes.are_there() {
             return Err(Error::from_reason("the arena is gone"));
         }
@@ -67,7 +71,8 @@ impl Handle {
 
 /// The arena in `length` bytes of an `ArrayBuffer` from `offset` on, whose header must be complete, for
 /// the kernel of that number; runs on the instruction set of that name, or on the best one, and on up to
-/// `threads` threads.
+/// `threads` threads. `stays` promises that the buffer is a `WebAssembly.Memory`'s that does not grow: it
+/// saves a look at it in each call, and nothing can check it.
 ///
 /// What comes back is a function that updates every segment in place, with gradients that are lent as its
 /// arguments, by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in
@@ -79,6 +84,7 @@ pub fn attach<'env>(
     buffer: Unknown<'env>,
     offset: f64,
     length: f64,
+    stays: bool,
     kernel: u32,
     threads: u32,
     instruction_set: Option<String>,
@@ -95,10 +101,11 @@ pub fn attach<'env>(
     let bytes = Bytes::new(env, &buffer)?;
     let (start, length) =
         bytes.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
-    // SAFETY: the function keeps the buffer alive, a call on another thread does, and each call looks
-    // whether the bytes are there; the facade starts no second call while one is under way.
+    // SAFETY: the function keeps the buffer alive, and so does a call on another thread; a call by the
+    // handle looks whether it lives, and each call whether the bytes are there, unless they stay. The facade
+    // starts no second call while one is under way.
     let arena = unsafe { Arena::new(start, length, kernel as usize, set) };
-    let steps = Arc::new(Steps { arena: arena.map_err(reason)?, threads: threads as usize, bytes });
+    let steps = Arc::new(Steps { arena: arena.map_err(reason)?, threads: threads as usize, bytes, stays });
     // SAFETY: the function holds the handle, which owns the steps.
     let mut step = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
@@ -118,7 +125,12 @@ pub fn sum_squares(env: &Env, handle: &External<Handle>, lent: Option<Unknown>) 
     let steps = &handle.0;
     // SAFETY: it is of this call.
     let lent = lent.map(|list| unsafe { Lent::from_list(env.raw(), list.raw(), steps.arena.tensors()) });
-    steps.run(Steps::sum_squares, lent.transpose()?)
+    let lent = lent.transpose()?;
+    // After the list, whose elements may be getters.
+    if !steps.bytes.are_there() {
+        return Ok(false);
+    }
+    steps.run(Steps::sum_squares, lent)
 }
 
 /// `step` on another thread; the buffer must be a `WebAssembly.Memory`'s.
@@ -152,11 +164,8 @@ pub fn kernels() -> Vec<&'static str> {
 }
 
 impl Steps {
-    /// Does it, unless what is lent is in the arena, or the arena is not as it was.
+    /// Does it, unless what is lent is in the arena, or the arena was overwritten.
     fn run(&self, what: What, lent: Option<Lent>) -> Result<bool> {
-        if !self.bytes.are_there() {
-            return Ok(false);
-        }
         if let Some(lent) = &lent
             && !lent.is_apart(&self.arena)?
         {
@@ -195,6 +204,9 @@ impl Steps {
 
 impl Callable for Steps {
     fn call(&self, lent: Option<Lent>) -> Result<bool> {
+        if !self.stays && !self.bytes.are_there() {
+            return Ok(false);
+        }
         self.run(Self::step, lent)
     }
 }
