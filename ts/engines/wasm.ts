@@ -5,8 +5,7 @@ import { wasmBase64 } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  step(address: number, bytes: number, kernel: number): number
-  sum_squares(address: number, bytes: number, kernel: number): number
+  run(squares: number, address: number, bytes: number, kernel: number): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -59,13 +58,18 @@ export const wasm: Engine = {
       instances.set(memory, instance)
     }
     const shared = instance
-    const call = (name: keyof Exports) => {
-      const exports = shared.exports ?? instantiate(module, memory)
-      shared.exports = null
-      const isDone = exports[name](byteOffset, byteLength, kernel)
-      shared.exports = exports
+    const call = (squares: 0 | 1) => {
+      shared.exports ??= instantiate(module, memory)
+      const { run } = shared.exports
+      let isDone: number
+      try {
+        isDone = run(squares, byteOffset, byteLength, kernel)
+      } catch (thrown) {
+        shared.exports = null
+        throw thrown
+      }
       if (!isDone) throw arena.broken()
     }
-    return { threads: 1, step: () => call('step'), sumSquares: () => call('sum_squares') }
+    return { threads: 1, step: () => call(0), sumSquares: () => call(1) }
   },
 }

@@ -6,6 +6,7 @@
 //! is read once, and what was read is what is checked and used.
 
 use std::fmt;
+use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::dispatch::{Dtype, Find, InstructionSet, Loops};
@@ -180,6 +181,7 @@ impl Arena {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used.
     /// Nothing but the arena may write to them during a call; the header and the tables are an
     /// exception, if each of their values is written at once, as atomics are.
+    // WebAssembly makes one in each call: what it returns through memory would take 15 ns of 30.
     #[inline(always)]
     pub unsafe fn new(
         base: *mut u8,
@@ -251,8 +253,8 @@ impl Arena {
 
     /// Whether a gradient of `length` numbers of `size` bytes is right for tensor `number`.
     pub fn takes(&self, number: usize, size: usize, length: usize) -> bool {
-        let expected = |number| self.tensor(number).place.length.load(Relaxed) as usize;
-        number < self.tensors && size == self.size && length == expected(number)
+        let Some(tensor) = self.tensor_table().get(number) else { return false };
+        size == self.size && length == tensor.place.length.load(Relaxed) as usize
     }
 
     /// Whether some of these bytes are the arena's.
@@ -266,20 +268,20 @@ impl Arena {
     /// # Safety
     /// No other call on an arena of these bytes may be under way.
     pub unsafe fn step(&self) -> Result<(), Fault> {
-        let count = self.segments()?;
+        let segments = self.segments()?;
         // One alone is checked below, before it has any effect.
-        if count > 1 {
+        if segments.len() > 1 {
             let mut end = 0;
-            for number in 0..count {
-                self.stretch(&self.segment(number).place, &mut end)?;
+            for segment in segments {
+                self.stretch(&segment.place, &mut end)?;
             }
         }
         let mut end = 0;
-        for number in 0..count {
+        for segment in segments {
             // Again, as they may have been overwritten since.
-            let Stretch { offset, length } = self.stretch(&self.segment(number).place, &mut end)?;
+            let Stretch { offset, length } = self.stretch(&segment.place, &mut end)?;
             // SAFETY: the stretch is within the planes, and the caller vouches for the rest.
-            unsafe { self.update(&self.work(number), offset, length, self.streams(offset).g) };
+            unsafe { self.update(&self.work(segment), offset, length, self.streams(offset).g) };
         }
         Ok(())
     }
@@ -289,9 +291,9 @@ impl Arena {
         let most = most.next_multiple_of(LINE);
         let mut pieces = Vec::new();
         let mut end = 0;
-        let mut tensors = self.stretches().peekable();
-        for number in 0..self.segments()? {
-            let Stretch { offset, length } = self.stretch(&self.segment(number).place, &mut end)?;
+        let mut tensors = self.stretches().enumerate().peekable();
+        for (number, segment) in self.segments()?.iter().enumerate() {
+            let Stretch { offset, length } = self.stretch(&segment.place, &mut end)?;
             let Some(lent) = lent else {
                 pieces.extend(Piece { number, offset, length, lent: None }.split(most, self.size));
                 continue;
@@ -317,7 +319,7 @@ impl Arena {
     /// way; what was lent for them must be valid; no other thread may have the same piece, and no other
     /// call on an arena of these bytes may be under way.
     pub unsafe fn step_piece(&self, piece: &Piece) {
-        let work = self.work(piece.number);
+        let work = self.work(&self.segment_table()[piece.number]);
         let &Piece { offset, length, .. } = piece;
         // SAFETY: `step_pieces` checked it.
         unsafe {
@@ -368,7 +370,8 @@ impl Arena {
     ///
     /// # Safety
     /// As for `update`.
-    #[inline(never)]
+    #[cfg_attr(target_family = "wasm", inline(always))]
+    #[cfg_attr(not(target_family = "wasm"), inline(never))]
     unsafe fn update_prepared(&self, work: &Work, offset: usize, length: usize, gradient: *const u8) {
         let mut block = Scratch([0.0; BLOCK]);
         let mut parameters = Scratch([0.0; BLOCK]);
@@ -402,14 +405,14 @@ impl Arena {
 
     /// Writes the sum of the squares of each tensor's gradient into the table of tensors.
     pub fn sum_squares(&self) -> Result<(), Fault> {
-        for (_, stretch) in self.stretches() {
+        for stretch in self.stretches() {
             stretch?;
         }
-        for (number, stretch) in self.stretches() {
+        for (tensor, stretch) in self.tensor_table().iter().zip(self.stretches()) {
             let Stretch { offset, length } = stretch?;
             // SAFETY: it is within the planes, and no step is under way: see `step`.
             let sum = unsafe { (self.loops.sum_of_squares)(self.streams(offset).g, length) };
-            self.set_sum_of_squares(number, sum);
+            tensor.sum_of_squares.store(sum.to_bits(), Relaxed);
         }
         Ok(())
     }
@@ -417,7 +420,7 @@ impl Arena {
     /// The same sums in pieces, for [`Self::square_piece`]: the blocks that are added in order.
     pub fn square_pieces(&self, lent: Lent) -> Result<Vec<Piece>, Fault> {
         let mut pieces = Vec::new();
-        for (number, stretch) in self.stretches() {
+        for (number, stretch) in self.stretches().enumerate() {
             let Stretch { offset, length } = stretch?;
             let gradient = lent.map(|lent| lent.get(number).copied().flatten());
             // What is missing has no part in the sum.
@@ -450,8 +453,8 @@ impl Arena {
         for (piece, sum) in pieces.iter().zip(sums) {
             totals[piece.number] += sum;
         }
-        for (number, total) in totals.into_iter().enumerate() {
-            self.set_sum_of_squares(number, total);
+        for (tensor, total) in self.tensor_table().iter().zip(totals) {
+            tensor.sum_of_squares.store(total.to_bits(), Relaxed);
         }
     }
 
@@ -472,33 +475,25 @@ impl Arena {
         unsafe { &*self.base.cast() }
     }
 
-    fn tensor(&self, number: usize) -> &Tensor {
-        assert!(number < self.tensors);
+    fn tensor_table(&self) -> &[Tensor] {
         // SAFETY: `new` found as many to fit; any bits are a tensor, and atomics may be written.
-        unsafe { &*self.base.add(size_of::<Header>()).cast::<Tensor>().add(number) }
+        unsafe { slice::from_raw_parts(self.base.add(size_of::<Header>()).cast(), self.tensors) }
     }
 
-    fn segment(&self, number: usize) -> &Segment {
-        assert!(number < self.tensors);
+    /// All that there is room for.
+    fn segment_table(&self) -> &[Segment] {
         let at = size_of::<Header>() + self.tensors * size_of::<Tensor>();
-        // SAFETY: `new` found as many as there are tensors to fit; else as for a tensor.
-        unsafe { &*self.base.add(at).cast::<Segment>().add(number) }
+        // SAFETY: as for tensors.
+        unsafe { slice::from_raw_parts(self.base.add(at).cast(), self.tensors) }
     }
 
-    fn set_sum_of_squares(&self, number: usize, sum: f64) {
-        self.tensor(number).sum_of_squares.store(sum.to_bits(), Relaxed);
-    }
-
-    /// How many segments there are.
-    fn segments(&self) -> Result<usize, Fault> {
+    fn segments(&self) -> Result<&[Segment], Fault> {
         let count = self.header().segments.load(Relaxed) as usize;
-        if count <= self.tensors { Ok(count) } else { Err(Fault("more segments than tensors")) }
+        self.segment_table().get(..count).ok_or(Fault("more segments than tensors"))
     }
 
-    /// What is done to segment `number`.
-    fn work(&self, number: usize) -> Work<'_> {
+    fn work<'a>(&self, segment: &'a Segment) -> Work<'a> {
         let float = |bits: &AtomicU64| f64::from_bits(bits.load(Relaxed));
-        let segment = self.segment(number);
         let [scale, limit, l2] = &segment.preparation;
         Work {
             flags: segment.flags.load(Relaxed),
@@ -509,9 +504,9 @@ impl Arena {
     }
 
     /// Where each tensor is.
-    fn stretches(&self) -> impl Iterator<Item = (usize, Result<Stretch, Fault>)> {
+    fn stretches(&self) -> impl Iterator<Item = Result<Stretch, Fault>> {
         let mut end = 0;
-        (0..self.tensors).map(move |number| (number, self.stretch(&self.tensor(number).place, &mut end)))
+        self.tensor_table().iter().map(move |tensor| self.stretch(&tensor.place, &mut end))
     }
 
     /// Reads a stretch. It must start on a line, and end within the plane; but for empty ones, it must

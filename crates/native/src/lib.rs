@@ -79,6 +79,7 @@ impl Handle {
 /// the arena, if the arena was overwritten, or if the buffer was transferred or resized. Its `handle` is
 /// for the functions below.
 #[napi]
+#[allow(clippy::too_many_arguments)] // JavaScript's, who has no cheaper way to bring them.
 pub fn attach<'env>(
     env: &'env Env,
     buffer: Unknown<'env>,
