@@ -46,11 +46,12 @@ export class Arena {
   readonly planeCount: number
   /** Numbers in a plane, padding included. */
   readonly planeLength: number
+  /** Where the first plane begins, and the distance of planes, in bytes. */
+  readonly firstPlane: number
+  readonly planeDistance: number
   /** All that is before the planes, as float64 and as 32-bit whole numbers. */
   readonly floats: Float64Array<ArrayBuffer>
   readonly #integers: Uint32Array<ArrayBuffer>
-  readonly #firstPlane: number
-  readonly #distance: number
   readonly #offsets: Uint32Array
   readonly #lengths: readonly number[]
   readonly #firstSegment: number
@@ -72,14 +73,14 @@ export class Arena {
     this.#lengths = lengths
     this.#firstSegment = HEADER + lengths.length * TENSOR
     const tables = this.#firstSegment + lengths.length * SEGMENT
-    this.#firstPlane = roundUp(tables * 8, LINE)
-    this.#distance = staggered(planeLength * size, this.planeCount)
-    const bytes = this.#firstPlane + (this.planeCount - 1) * this.#distance + planeLength * size
+    this.firstPlane = roundUp(tables * 8, LINE)
+    this.planeDistance = staggered(planeLength * size, this.planeCount)
+    const bytes = this.firstPlane + (this.planeCount - 1) * this.planeDistance + planeLength * size
     this.region = allocate(bytes, planeLength)
     const { buffer, byteOffset } = this.region
     this.floats = new Float64Array(buffer, byteOffset, tables)
     this.#integers = new Uint32Array(buffer, byteOffset, tables * 2)
-    const planes = [this.#firstPlane / LINE, this.#distance / LINE, planeLength, this.planeCount]
+    const planes = [this.firstPlane / LINE, this.planeDistance / LINE, planeLength, this.planeCount]
     this.#integers.set([LAYOUT, 0, size, ...planes, lengths.length])
     lengths.forEach((length, i) => {
       this.setTensor(i, { offset: offsets[i], length })
@@ -196,7 +197,7 @@ export class Arena {
 
   #view(plane: number, offset: number, length: number): FloatArray {
     const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
-    const first = this.region.byteOffset + this.#firstPlane + plane * this.#distance
+    const first = this.region.byteOffset + this.firstPlane + plane * this.planeDistance
     return new Typed(this.region.buffer, first + offset * Typed.BYTES_PER_ELEMENT, length)
   }
 }

@@ -5,7 +5,17 @@ import { wasmBase64 } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  run(squares: number, address: number, bytes: number, kernel: number): number
+  run(
+    squares: 0 | 1,
+    kernel: number,
+    address: number,
+    size: number,
+    firstPlane: number,
+    planeDistance: number,
+    planeLength: number,
+    planes: number,
+    tensors: number,
+  ): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -50,7 +60,7 @@ export const wasm: Engine = {
   attach(arena: Arena, kernel: number) {
     const { module, reasons } = compile()
     if (module === null) throw new Error(reasons.join('; '))
-    const { memory, byteOffset, byteLength, reason } = arena.region
+    const { memory, byteOffset, reason } = arena.region
     if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
     let instance = instances.get(memory)
     if (instance === undefined) {
@@ -58,12 +68,15 @@ export const wasm: Engine = {
       instances.set(memory, instance)
     }
     const shared = instance
+    const { firstPlane: first, planeDistance: distance, planeLength: length } = arena
+    const { planeCount: planes, tensorCount: tensors } = arena
+    const size = arena.dtype === 'float32' ? 4 : 8
     const call = (squares: 0 | 1) => {
       shared.exports ??= instantiate(module, memory)
       const { run } = shared.exports
       let isDone: number
       try {
-        isDone = run(squares, byteOffset, byteLength, kernel)
+        isDone = run(squares, kernel, byteOffset, size, first, distance, length, planes, tensors)
       } catch (thrown) {
         shared.exports = null
         throw thrown

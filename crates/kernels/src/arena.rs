@@ -152,6 +152,18 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// What a header says of where things are, but in bytes instead of lines.
+pub struct Layout {
+    /// Bytes of a number: 4 or 8.
+    pub size: usize,
+    pub first_plane: usize,
+    pub plane_distance: usize,
+    /// In numbers.
+    pub plane_length: usize,
+    pub planes: usize,
+    pub tensors: usize,
+}
+
 /// An arena together with the loops of one kernel.
 pub struct Arena {
     base: *mut u8,
@@ -181,8 +193,6 @@ impl Arena {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used.
     /// Nothing but the arena may write to them during a call; the header and the tables are an
     /// exception, if each of their values is written at once, as atomics are.
-    // WebAssembly makes one in each call: what it returns through memory would take 15 ns of 30.
-    #[inline(always)]
     pub unsafe fn new(
         base: *mut u8,
         bytes: usize,
@@ -191,9 +201,6 @@ impl Arena {
     ) -> Result<Self, Fault> {
         if !base.cast::<f64>().is_aligned() || bytes < size_of::<Header>() {
             return Err(Fault("too short, or not aligned"));
-        }
-        if !set.is_available() {
-            return Err(Fault("this processor lacks the instruction set"));
         }
         // SAFETY: just checked, and any bits are a header.
         let header = unsafe { &*base.cast::<Header>() };
@@ -210,15 +217,6 @@ impl Arena {
         if layout != LAYOUT as usize {
             return Err(Fault("its layout differs"));
         }
-        let dtype = match size {
-            4 => Dtype::Float32,
-            8 => Dtype::Float64,
-            _ => return Err(Fault("the dtype is unknown")),
-        };
-        let loops = rules::visit(kernel, Find { set, dtype }).ok_or(Fault("the kernel is unknown"))?;
-        if planes < 2 + loops.state {
-            return Err(Fault("the kernel needs more state"));
-        }
         if planes > 2 + MAX_STATE {
             return Err(Fault("no kernel has so much state"));
         }
@@ -228,22 +226,45 @@ impl Arena {
         let plane = plane_length as u64 * size as u64;
         let distance = plane_distance as u64 * LINE as u64;
         let first = first_plane as u64 * LINE as u64;
-        let end = first + distance * (planes as u64 - 1) + plane;
+        let end = first + distance * (planes.max(1) as u64 - 1) + plane;
         let fits =
             plane.is_multiple_of(LINE as u64) && plane <= distance && tables <= first && end <= bytes as u64;
         if !fits {
             return Err(Fault("the planes do not fit"));
         }
-        Ok(Self {
-            base,
-            first_plane: first as usize,
-            plane_distance: distance as usize,
-            plane_length,
-            planes,
-            tensors,
-            size,
-            loops,
-        })
+        let (first_plane, plane_distance) = (first as usize, distance as usize);
+        let layout = Layout { size, first_plane, plane_distance, plane_length, planes, tensors };
+        // SAFETY: it fits, and the caller vouches for the rest.
+        unsafe { Self::with_layout(base, layout, kernel, set) }
+    }
+
+    /// The same where the caller knows the layout, and no header is read for it.
+    ///
+    /// # Safety
+    /// As for [`Self::new`], with all that the layout speaks of in place of `bytes`: the tables before the
+    /// first plane, and planes that do not overlap, each of whole lines.
+    // WebAssembly makes one in each call: what it returned through memory would take 15 ns of 30.
+    #[inline(always)]
+    pub unsafe fn with_layout(
+        base: *mut u8,
+        layout: Layout,
+        kernel: usize,
+        set: InstructionSet,
+    ) -> Result<Self, Fault> {
+        let Layout { size, first_plane, plane_distance, plane_length, planes, tensors } = layout;
+        let dtype = match size {
+            4 => Dtype::Float32,
+            8 => Dtype::Float64,
+            _ => return Err(Fault("the dtype is unknown")),
+        };
+        if !set.is_available() {
+            return Err(Fault("this processor lacks the instruction set"));
+        }
+        let loops = rules::visit(kernel, Find { set, dtype }).ok_or(Fault("the kernel is unknown"))?;
+        if planes < 2 + loops.state {
+            return Err(Fault("the kernel needs more state"));
+        }
+        Ok(Self { base, first_plane, plane_distance, plane_length, planes, tensors, size, loops })
     }
 
     /// How many tensors there are.

@@ -68,6 +68,6 @@ mod rules;
 mod update;
 mod vector;
 
-pub use arena::{Arena, Fault, Gradient, Piece};
+pub use arena::{Arena, Fault, Gradient, Layout, Piece};
 pub use dispatch::InstructionSet;
 pub use rules::NAMES;
