@@ -2,6 +2,8 @@
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { wasmBase64 } from '../dist/engines/wasm-bytes.js'
+import { RESERVED } from '../dist/memory.js'
 import { inChild, noWasmMemory } from './children.js'
 import { bits, engineNames, noise } from './helpers.js'
 
@@ -167,6 +169,16 @@ describe('a stack that overflows in WebAssembly', () => {
   )
 })
 
+test('the module has room for its stack and its data in what is kept free for them', () => {
+  const module = new WebAssembly.Module(Buffer.from(wasmBase64, 'base64'))
+  const memory = new WebAssembly.Memory({ initial: RESERVED / 65536, maximum: RESERVED / 65536 })
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    imports[from] = { ...imports[from], [name]: kind === 'memory' ? memory : () => {} }
+  }
+  expect(() => new WebAssembly.Instance(module, imports)).not.toThrow()
+})
+
 /** For a child: the addon as the package has loaded it, and arenas for it. */
 const addonInChild = `
   antigrad.engines()
@@ -280,7 +292,7 @@ describe.runIf(process.platform === 'linux')('threads without anything to do', (
   })
 })
 
-/** Takes 7 GiB and half a minute. */
+/** Takes 7 GiB for some seconds. */
 test.runIf(process.env.ANTIGRAD_TEST_LARGE)('above 4 GiB there is the native engine', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20

@@ -1,7 +1,10 @@
 //! Kernels on arenas that are made by hand: the same bits at every instruction set, and no change
-//! by an arena that does not fit.
+//! by an arena that does not fit. Miri runs all of it too (`npm run test:miri`), with less of everything.
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, NAMES};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+use std::thread;
+
+use antigrad_kernels::{Arena, Fault, Gradient, InstructionSet, NAMES};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 const LINE: usize = 64;
@@ -179,11 +182,16 @@ fn job() -> impl Strategy<Value = Job> {
     })
 }
 
-const LONGEST: usize = 65;
+const LONGEST: usize = if cfg!(miri) { 17 } else { 65 };
+
+/// Some of the lengths, under Miri those that are short.
+fn lengths(all: &[usize]) -> impl Iterator<Item = usize> {
+    all.iter().copied().filter(|length| !cfg!(miri) || *length <= 65)
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 16,
+        cases: if cfg!(miri) { 1 } else { 16 },
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
         ..Default::default()
@@ -230,7 +238,7 @@ fn settling_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
         let kept = [&kept[..], &[normal, -normal, normal + smallest]].concat();
         // Past a block that is prepared at once; with numbers that are alone in their line, too.
         for (length, set) in
-            [0, 1, 63, 64, 65, 200, 513, 1100].iter().flat_map(|&n| sets().map(move |s| (n, s)))
+            lengths(&[0, 1, 63, 64, 65, 200, 513, 1100]).flat_map(|n| sets().map(move |s| (n, s)))
         {
             for every in [1, 3, 97] {
                 let mut memory = Memory::new(size, &[length], &Job { settles: true, ..PLAIN });
@@ -273,7 +281,7 @@ fn sum_of_squares(values: &[f64]) -> f64 {
 
 #[test]
 fn sums_of_squares_have_the_stated_order_at_every_instruction_set() {
-    let lengths: Vec<usize> = (0..=LONGEST).chain([16383, 16384, 16385, 40003]).collect();
+    let lengths: Vec<usize> = (0..=LONGEST).chain(lengths(&[16383, 16384, 16385, 40003])).collect();
     for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
         let mut memory = Memory::new(size, &lengths, &PLAIN);
         let mut expected = Vec::new();
@@ -343,6 +351,8 @@ fn a_step_that_does_not_fit_changes_nothing() {
         (second + 1, 49),        // a length from an offset
         (second + 1, u32::MAX),  // a sum that overflows
         (second, u32::MAX - 15), // another
+        (second, 0),             // two segments that overlap
+        (second, 16),            // a segment within the last line of another
     ] {
         let mut memory = two();
         memory.integers()[at] = value;
@@ -355,12 +365,128 @@ fn a_step_that_does_not_fit_changes_nothing() {
 
 #[test]
 fn sums_of_squares_that_do_not_fit_change_nothing() {
-    for (at, value) in [(0, 1), (1, 81), (TENSOR, 96), (TENSOR + 1, u32::MAX)] {
+    for (at, value) in [(0, 1), (1, 81), (TENSOR, 96), (TENSOR + 1, u32::MAX), (TENSOR, 0)] {
         let mut memory = two();
         memory.integers()[HEADER + at] = value;
         let before = memory.words.clone();
         let arena = memory.arena(kernel("Adam"), InstructionSet::best()).expect("the planes fit");
         assert!(arena.sum_squares().is_err(), "{value} at {at}");
         assert!(memory.words == before, "{value} at {at}");
+    }
+}
+
+/// A pointer that goes to another thread.
+#[derive(Clone, Copy)]
+struct Shared(*mut u32);
+// SAFETY: it is used for atomics alone.
+unsafe impl Send for Shared {}
+
+impl Shared {
+    fn atomic(&self, at: usize) -> &AtomicU32 {
+        // SAFETY: the words outlive the threads, and tables are only touched as atomics meanwhile.
+        unsafe { AtomicU32::from_ptr(self.0.add(at)) }
+    }
+}
+
+#[test]
+fn tables_that_are_overwritten_meanwhile_lead_nowhere() {
+    let lengths = [20, 40, if cfg!(miri) { 70 } else { 2000 }];
+    let job = Job { holds: true, settles: true, zeroes: true, scale: 0.5, ..PLAIN };
+    let mut memory = Memory::new(4, &lengths, &job);
+    let before = memory.outside();
+    let tables = HEADER + lengths.len() * (TENSOR + SEGMENT);
+    // The counts, and where tensors and segments are and what is done to them.
+    let fields: Vec<usize> = [8, 9]
+        .into_iter()
+        .chain((0..3).flat_map(|number| [0, 1].map(|k| HEADER + number * TENSOR + k)))
+        .chain((0..3).flat_map(|number| [0, 1, 2].map(|k| memory.segment(number) + k)))
+        .collect();
+    for set in sets() {
+        let arena = memory.arena(kernel("AmsGrad"), set).expect("it fits");
+        let shared = Shared(memory.words.as_mut_ptr().cast());
+        let original: Vec<u32> = fields.iter().map(|&at| shared.atomic(at).load(Relaxed)).collect();
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (is_done, fields, original) = (&is_done, &fields, &original);
+            scope.spawn(move || {
+                let mut seed = 1_u32;
+                let mut next = || {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (seed >> 16) as usize
+                };
+                while !is_done.load(Relaxed) {
+                    let k = next() % fields.len();
+                    let values =
+                        [original[k], original[k], original[k] ^ 16, original[k] * 2, 0, 3, u32::MAX];
+                    shared.atomic(fields[k]).store(values[next() % values.len()], Relaxed);
+                }
+            });
+            for _ in 0..if cfg!(miri) { 4 } else { 20_000 } {
+                // SAFETY: only this thread calls, but for two at once that do different pieces.
+                unsafe {
+                    let _ = arena.step();
+                    let _ = arena.sum_squares();
+                    if let Ok(pieces) = arena.square_pieces(None) {
+                        let sums: Vec<f64> = pieces.iter().map(|piece| arena.square_piece(piece)).collect();
+                        arena.add_squares(&pieces, &sums);
+                    }
+                    if let Ok(pieces) = arena.step_pieces(64, None) {
+                        pieces.iter().for_each(|piece| arena.step_piece(piece));
+                    }
+                }
+            }
+            is_done.store(true, Relaxed);
+        });
+        fields.iter().zip(&original).for_each(|(&at, x)| shared.atomic(at).store(*x, Relaxed));
+        let outside = memory.outside();
+        assert!(outside[tables / 2..] == before[tables / 2..], "written outside: {}", set.name());
+    }
+}
+
+#[test]
+fn threads_that_do_different_pieces_do_not_meet() {
+    let lengths = [20, 200, 70];
+    let mut memory = Memory::new(8, &lengths, &PLAIN);
+    let mut expected = memory.clone();
+    let numbers = |memory: &mut Memory| {
+        for (tensor, length) in lengths.into_iter().enumerate() {
+            (0..length).for_each(|i| memory.set(1, tensor, i, i as f64 - 20.0));
+        }
+    };
+    numbers(&mut memory);
+    numbers(&mut expected);
+    let adam = kernel("Adam");
+    (0..2).for_each(|_| expected.step(adam, InstructionSet::best()).expect("it fits"));
+    let arena = memory.arena(adam, InstructionSet::best()).expect("it fits");
+    let lent: Vec<Vec<f64>> =
+        lengths.iter().map(|&length| (0..length).map(|i| i as f64 - 20.0).collect()).collect();
+    let gradients: Vec<_> =
+        lent.iter().map(|all| Some(Gradient { start: all.as_ptr().cast(), length: all.len() })).collect();
+    for lent in [None, Some(&gradients[..])] {
+        let pieces = arena.step_pieces(64, lent).expect("it fits");
+        assert_eq!(pieces.len(), 7);
+        thread::scope(|scope| {
+            for first in 0..2 {
+                let (arena, pieces) = (&arena, &pieces);
+                let mine = pieces.iter().skip(first).step_by(2);
+                // SAFETY: each piece has one thread.
+                scope.spawn(move || mine.for_each(|piece| unsafe { arena.step_piece(piece) }));
+            }
+        });
+    }
+    assert!(memory.words == expected.words);
+}
+
+#[test]
+fn a_gradient_that_is_lent_must_be_as_long_as_its_tensor() {
+    let mut memory = two();
+    let arena = memory.arena(kernel("Adam"), InstructionSet::best()).expect("it fits");
+    let numbers = [1_f32; 20];
+    let lent = |length| [Some(Gradient { start: numbers.as_ptr().cast(), length }), None];
+    assert!(arena.step_pieces(64, Some(&lent(20))).is_ok());
+    assert!(arena.square_pieces(Some(&lent(20))).is_ok());
+    for length in [0, 19, 21, usize::MAX] {
+        assert!(arena.step_pieces(64, Some(&lent(length))).is_err());
+        assert!(arena.square_pieces(Some(&lent(length))).is_err());
     }
 }
