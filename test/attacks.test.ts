@@ -141,7 +141,7 @@ describe('a stack that overflows in WebAssembly', () => {
       const [wanting, neighbour, expected] = [make(options), make(options), make(options)]
       expect(wanting.params.buffer).toBe(neighbour.params.buffer)
       const gradient = noise(2, 600, 'float32')
-      const step: (...all: unknown[]) => void = wanting.step
+      const step = wanting.step as (...all: unknown[]) => void
       /** A step with so many words less of the stack, which arguments that nobody reads take. */
       const fits = (words: number) => {
         try {
@@ -206,6 +206,18 @@ describe('the addon alone', () => {
         Reflect.deleteProperty(step, name) || Reflect.set(step, name, 0) || Reflect.defineProperty(step, name, { value: 0 }))
       return [typeof step.handle, lost]`
     expect(inChild(body)).toEqual(['object', []])
+  })
+
+  test('a handle whose arena was collected does nothing', () => {
+    const body = `${addonInChild}
+      const make = () => attached(new Arena('float32', [3_000_000], 0)).handle
+      const handle = make()
+      for (let t = 0; t < 100 && addon.sumSquares(handle); t++) {
+        gc()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      return [addon.sumSquares(handle), await outcomeOf(() => addon.stepAsync(handle))]`
+    expect(inChild(body, { flags: ['--expose-gc'] })).toEqual([false, 'the arena is gone'])
   })
 
   test.each([

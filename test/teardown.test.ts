@@ -219,7 +219,8 @@ describe('garbage collection', () => {
         arena.setSegment(0, 0, 0)
         arena.segment(0).prepare(false, false, 1, Infinity, 0)
         arena.segmentCount = 1
-        const { handle } = addon.attach(arena.bytes(), 0, 2)
+        const { buffer, byteOffset, byteLength } = arena.region
+        const { handle } = addon.attach(buffer, byteOffset, byteLength, true, 0, 2)
         addon.stepAsync(handle).then(() => done++)
         addon.sumSquaresAsync(handle).then(() => done++)
       }
