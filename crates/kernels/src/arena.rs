@@ -312,7 +312,7 @@ impl Arena {
         let most = most.next_multiple_of(LINE);
         let mut pieces = Vec::new();
         let mut end = 0;
-        let mut tensors = self.stretches().enumerate().peekable();
+        let (mut tensor, mut tensors_end) = (0, 0);
         for (number, segment) in self.segments()?.iter().enumerate() {
             let Stretch { offset, length } = self.stretch(&segment.place, &mut end)?;
             let Some(lent) = lent else {
@@ -320,14 +320,19 @@ impl Arena {
                 continue;
             };
             // Segments are in the tensors' order, and each is some tensors in a row.
-            let is_within = |stretch: &Stretch| stretch.offset < offset + length;
-            while let Some((index, stretch)) =
-                tensors.next_if(|(_, stretch)| stretch.as_ref().map_or(true, is_within))
-            {
-                let Stretch { offset, length } = stretch?;
-                let Some(gradient) = lent.get(index).copied().flatten() else { continue };
-                let lent = Some(gradient.checked(length)?);
-                pieces.extend(Piece { number, offset, length, lent }.split(most, self.size));
+            while let Some(Tensor { place, .. }) = self.tensor_table().get(tensor) {
+                let mut after = tensors_end;
+                let stretch = self.stretch(place, &mut after)?;
+                if stretch.offset >= offset + length {
+                    break;
+                }
+                if let Some(gradient) = lent.get(tensor).copied().flatten() {
+                    let Stretch { offset, length } = stretch;
+                    let lent = Some(gradient.checked(length)?);
+                    pieces.extend(Piece { number, offset, length, lent }.split(most, self.size));
+                }
+                tensors_end = after;
+                tensor += 1;
             }
         }
         Ok(pieces)
