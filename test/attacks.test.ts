@@ -2,7 +2,9 @@
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { wasmBytes } from '../dist/engines/wasm-bytes.js'
 import { ARRAY, HEADER, TENSOR } from '../dist/manifest.js'
+import { RESERVED } from '../dist/memory.js'
 import { inChild, noWasmMemory } from './children.js'
 import { bits, engineNames, noise } from './helpers.js'
 
@@ -170,6 +172,16 @@ describe('a stack that overflows in WebAssembly', () => {
   )
 })
 
+test('the module has room for its stack and its data in what is kept free for them', () => {
+  const module = new WebAssembly.Module(Buffer.from(wasmBytes, 'hex'))
+  const memory = new WebAssembly.Memory({ initial: RESERVED / 65536, maximum: RESERVED / 65536 })
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    imports[from] = { ...imports[from], [name]: kind === 'memory' ? memory : () => {} }
+  }
+  expect(() => new WebAssembly.Instance(module, imports)).not.toThrow()
+})
+
 /** For a child: the addon as the package has loaded it, and arenas for it. */
 const addonInChild = `
   antigrad.engines()
@@ -198,6 +210,19 @@ describe('the addon alone', () => {
         Reflect.deleteProperty(step, name) || Reflect.set(step, name, 0) || Reflect.defineProperty(step, name, { value: 0 }))
       return [typeof step.handle, lost]`
     expect(inChild(body)).toEqual(['object', []])
+  })
+
+  test('a handle whose arena was collected does nothing', () => {
+    const body = `${addonInChild}
+      const family = { tensors: 1, state: [], byTensor: [], coefficients: 1 }
+      const make = () => attached(new Arena('float32', [3_000_000], [family])).handle
+      const handle = make()
+      for (let t = 0; t < 100 && addon.gather(handle, NORM); t++) {
+        gc()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      return [addon.gather(handle, NORM), await outcomeOf(() => addon.runAsync(handle, 0))]`
+    expect(inChild(body, { flags: ['--expose-gc'] })).toEqual([false, 'the arena is gone'])
   })
 
   test.each([
@@ -282,7 +307,7 @@ describe.runIf(process.platform === 'linux')('threads without anything to do', (
   })
 })
 
-/** Takes 7 GiB and half a minute. */
+/** Takes 7 GiB for some seconds. */
 test.runIf(process.env.ANTIGRAD_TEST_LARGE)('above 4 GiB there is the native engine', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20

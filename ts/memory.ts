@@ -10,7 +10,7 @@
 
 import { MemoryError, messageOf } from './errors.js'
 
-/** Bytes at the start of each memory that belong to the module: its stack and its data. */
+/** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
 export const RESERVED = 65536
 const PAGE = 65536
 const FIRST_SLAB = 1 << 16

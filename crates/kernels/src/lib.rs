@@ -5,6 +5,58 @@
 //!
 //! The same bits on every instruction set: each `+ − × ÷ √` is rounded on its own, in the order
 //! that the rule's file states, and a rule is written once for lanes of any width.
+//!
+//! # Sound
+//!
+//! A crate that forbids unsafe code cannot execute an instruction that the processor may lack, as vectors
+//! are private:
+//!
+//! ```compile_fail,E0603
+//! #![forbid(unsafe_code)]
+//! use antigrad_kernels::vector::Vector;
+//! ```
+//!
+//! It can neither make an arena of some address, nor run a stage, which another thread may run at once:
+//!
+//! ```compile_fail,E0133
+//! #![forbid(unsafe_code)]
+//! use antigrad_kernels::{Arena, InstructionSet};
+//! let arena = Arena::new(8 as *mut u8, 1 << 20, InstructionSet::best());
+//! ```
+//!
+//! ```compile_fail,E0133
+//! #![forbid(unsafe_code)]
+//! use antigrad_kernels::{Arena, Scratch};
+//! fn run(arena: &Arena, scratch: &mut Scratch) -> bool {
+//!     arena.run(0, None, scratch).is_ok()
+//! }
+//! ```
+//!
+//! ```compile_fail,E0133
+//! #![forbid(unsafe_code)]
+//! use antigrad_kernels::{Arena, Scratch};
+//! fn run(arena: &Arena, scratch: &mut Scratch) -> bool {
+//!     arena.run_range(0, 0, arena.length(), None, scratch).is_ok()
+//! }
+//! ```
+//!
+//! ```compile_fail,E0133
+//! #![forbid(unsafe_code)]
+//! fn gather(arena: &antigrad_kernels::Arena) -> bool {
+//!     arena.gather(0).is_ok()
+//! }
+//! ```
+//!
+//! Where unsafe code is allowed, the same lines compile:
+//!
+//! ```no_run
+//! use antigrad_kernels::{Arena, InstructionSet, Scratch};
+//! let arena = unsafe { Arena::new(8 as *mut u8, 1 << 20, InstructionSet::best()) }.unwrap();
+//! let mut scratch = Scratch::new();
+//! unsafe { arena.run(0, None, &mut scratch) }.unwrap();
+//! unsafe { arena.run_range(0, 0, arena.length(), None, &mut scratch) }.unwrap();
+//! unsafe { arena.gather(0) }.unwrap();
+//! ```
 
 mod arena;
 mod dispatch;
