@@ -212,13 +212,13 @@ describe('garbage collection', () => {
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))
     const end = await run(
       `const { Arena } = await import(${built('arena.js')})
-      const { Adam, NORM } = await import(${built('manifest.js')})
+      const { AdamKernel, NORM } = await import(${built('manifest.js')})
       const addon = require(${JSON.stringify(addon)})
       let done = 0
       const drop = () => {
         const family = { tensors: 1, state: ['m', 'v'], byTensor: [], coefficients: 7 }
         const arena = new Arena('float32', [3_000_000], [family])
-        arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [Adam.number, 0, 0, 0])
+        arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [AdamKernel.number, 0, 0, 0])
         arena.segmentCount = 1
         const { buffer, byteOffset, byteLength } = arena.region
         const { handle } = addon.attach(buffer, byteOffset, byteLength, true, 2)

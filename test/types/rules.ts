@@ -36,7 +36,7 @@ export const literal: Adam = {
   ...{ name: 'adam', lr: warmup(1, { steps: 3 }), beta1: 0, beta2: 0, eps: 0, weightDecay: 0 },
   ...{ amsgrad: false, maximize: false },
 }
-export const loop: LoopOf<typeof kernels.AmsGrad> = (theta, _, { largest }, { decay }, from) => {
+export const loop: LoopOf<typeof kernels.AmsGradKernel> = (theta, _, { largest }, { decay }, from) => {
   theta[from] = largest[from] * decay
 }
 export const states = (sgd: State<Rules['sgd']>, nesterov: State<Rules['nesterov']>, any: State<Rule>) => {
@@ -53,13 +53,13 @@ export const states = (sgd: State<Rules['sgd']>, nesterov: State<Rules['nesterov
 }
 
 export const refused = (row: Float64Array) => {
-  row[kernels.Adam.row.eps] = 1
+  row[kernels.AdamKernel.row.eps] = 1
   // @ts-expect-error no such coefficient
-  row[kernels.Adam.row.c3] = 1
+  row[kernels.AdamKernel.row.c3] = 1
   // @ts-expect-error no such array of state
-  const stateless: LoopOf<typeof kernels.Adam> = (_theta, _g, { largest }) => largest
+  const stateless: LoopOf<typeof kernels.AdamKernel> = (_theta, _g, { largest }) => largest
   // @ts-expect-error no such coefficient
-  const careless: LoopOf<typeof kernels.Adam> = (_theta, _g, _state, { mu }) => mu
+  const careless: LoopOf<typeof kernels.AdamKernel> = (_theta, _g, _state, { mu }) => mu
   // @ts-expect-error not a number
   adam({ lr: '1' })
   // @ts-expect-error no such option

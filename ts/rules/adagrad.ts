@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { AdagradKernel } from '../manifest.js'
 import { besideEps, define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
-export const AdagradLoop = twice<typeof kernels.Adagrad>(
+export const AdagradLoop = twice<typeof AdagradKernel>(
   (f) =>
     (theta, g, { s }, { decay, lr, c, eps }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -34,14 +34,14 @@ export const definition = define('adagrad', {
     maximize: flag(false),
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
-  kernels: [kernel(kernels.Adagrad, AdagradLoop)],
-  stages: () => [kernels.Adagrad],
+  kernels: [kernel(AdagradKernel, AdagradLoop)],
+  stages: () => [AdagradKernel],
   coefficients({ eps }, row) {
-    row[kernels.Adagrad.row.eps] = eps
+    row[AdagradKernel.row.eps] = eps
   },
   corrections({ form, lr, lrDecay }, { t }, row) {
-    row[kernels.Adagrad.row.lr] = lr / (1 + (t - 1) * lrDecay)
-    row[kernels.Adagrad.row.c] = form === 'essay' ? 1 / t : 1
+    row[AdagradKernel.row.lr] = lr / (1 + (t - 1) * lrDecay)
+    row[AdagradKernel.row.c] = form === 'essay' ? 1 / t : 1
   },
   l2: ({ weightDecay }) => weightDecay,
   starts: ({ initialAccumulator }) => ({ s: initialAccumulator }),

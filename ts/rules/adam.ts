@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { AdamKernel, AmsGradKernel } from '../manifest.js'
 import { besideEps, type ClockOf, define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
-export const AdamLoop = twice<typeof kernels.Adam>(
+export const AdamLoop = twice<typeof AdamKernel>(
   (f) =>
     (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -18,7 +18,7 @@ export const AdamLoop = twice<typeof kernels.Adam>(
 )
 
 /** The same with the largest v so far under the root. */
-export const AmsGradLoop = twice<typeof kernels.AmsGrad>(
+export const AmsGradLoop = twice<typeof AmsGradKernel>(
   (f) =>
     (theta, g, { m, v, largest }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -55,11 +55,11 @@ const traced = (product: number): number => (product < 1e-300 ? 0 : product)
 
 /** Writes those coefficients of Adam's kernels that stay. */
 export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number }, row: Float64Array): void {
-  row[kernels.Adam.row.eps] = eps
-  row[kernels.Adam.row.beta1] = beta1
-  row[kernels.Adam.row.rest1] = 1 - beta1
-  row[kernels.Adam.row.beta2] = beta2
-  row[kernels.Adam.row.rest2] = 1 - beta2
+  row[AdamKernel.row.eps] = eps
+  row[AdamKernel.row.beta1] = beta1
+  row[AdamKernel.row.rest1] = 1 - beta1
+  row[AdamKernel.row.beta2] = beta2
+  row[AdamKernel.row.rest2] = 1 - beta2
 }
 
 /** c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂). */
@@ -68,8 +68,8 @@ export function correctBias(
   clock: ClockOf<typeof products>,
   row: Float64Array,
 ): void {
-  row[kernels.Adam.row.c1] = lr / (1 - clock.product1)
-  row[kernels.Adam.row.c2] = 1 / Math.sqrt(1 - clock.product2)
+  row[AdamKernel.row.c1] = lr / (1 - clock.product1)
+  row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
 }
 
 export const definition = define('adam', {
@@ -89,8 +89,8 @@ export const definition = define('adam', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.Adam, AdamLoop), kernel(kernels.AmsGrad, AmsGradLoop)],
-  stages: ({ amsgrad }) => [amsgrad ? kernels.AmsGrad : kernels.Adam],
+  kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
+  stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,

@@ -1,4 +1,4 @@
-import * as kernels from '../manifest.js'
+import { AdamKernel, AmsGradKernel } from '../manifest.js'
 import { AdamLoop, AmsGradLoop, correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { besideEps, define } from './define.js'
 import { kernel } from './kernel.js'
@@ -22,8 +22,8 @@ export const definition = define('adamw', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.Adam, AdamLoop), kernel(kernels.AmsGrad, AmsGradLoop)],
-  stages: ({ amsgrad }) => [amsgrad ? kernels.AmsGrad : kernels.Adam],
+  kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
+  stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,

@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { GradientDescentKernel } from '../manifest.js'
 import { define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** u = η·g. */
-export const GradientDescentLoop = twice<typeof kernels.GradientDescent>(
+export const GradientDescentLoop = twice<typeof GradientDescentKernel>(
   (f) =>
     (theta, g, _, { decay, lr }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -21,10 +21,10 @@ export const definition = define('gradientDescent', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.GradientDescent, GradientDescentLoop)],
-  stages: () => [kernels.GradientDescent],
+  kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
+  stages: () => [GradientDescentKernel],
   coefficients({ lr }, row) {
-    row[kernels.GradientDescent.row.lr] = lr
+    row[GradientDescentKernel.row.lr] = lr
   },
 })
 

@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { MomentumKernel } from '../manifest.js'
 import { define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v ← α·v − η·g, θ ← θ + v. */
-export const MomentumLoop = twice<typeof kernels.Momentum>(
+export const MomentumLoop = twice<typeof MomentumKernel>(
   (f) =>
     (theta, g, { v }, { lr, alpha }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -24,11 +24,11 @@ export const definition = define('momentum', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.Momentum, MomentumLoop)],
-  stages: () => [kernels.Momentum],
+  kernels: [kernel(MomentumKernel, MomentumLoop)],
+  stages: () => [MomentumKernel],
   coefficients({ lr, momentum }, row) {
-    row[kernels.Momentum.row.lr] = lr
-    row[kernels.Momentum.row.alpha] = momentum
+    row[MomentumKernel.row.lr] = lr
+    row[MomentumKernel.row.alpha] = momentum
   },
 })
 

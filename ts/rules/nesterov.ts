@@ -1,4 +1,4 @@
-import * as kernels from '../manifest.js'
+import { MomentumKernel, NesterovKernel, PointKernel } from '../manifest.js'
 import { define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { MomentumLoop } from './momentum.js'
@@ -6,7 +6,7 @@ import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'. */
-export const NesterovLoop = twice<typeof kernels.Nesterov>(
+export const NesterovLoop = twice<typeof NesterovKernel>(
   (f) =>
     (theta, g, { v }, { lr, alpha, ahead }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -18,7 +18,7 @@ export const NesterovLoop = twice<typeof kernels.Nesterov>(
 )
 
 /** Not an update: writes the point θ + α·v, at which the shifted form wants the gradient. */
-export const PointLoop = twice<typeof kernels.Point>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
+export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
   }
@@ -41,16 +41,16 @@ export const definition = define('nesterov', {
     maximize: flag(false),
   },
   kernels: [
-    kernel(kernels.Nesterov, NesterovLoop),
-    kernel(kernels.Momentum, MomentumLoop),
-    kernel(kernels.Point, PointLoop),
+    kernel(NesterovKernel, NesterovLoop),
+    kernel(MomentumKernel, MomentumLoop),
+    kernel(PointKernel, PointLoop),
   ],
-  stages: ({ form }) => [form === 'shifted' ? kernels.Momentum : kernels.Nesterov],
-  point: ({ form }) => (form === 'shifted' ? kernels.Point : undefined),
+  stages: ({ form }) => [form === 'shifted' ? MomentumKernel : NesterovKernel],
+  point: ({ form }) => (form === 'shifted' ? PointKernel : undefined),
   coefficients({ lr, momentum }, row) {
-    row[kernels.Nesterov.row.lr] = lr
-    row[kernels.Nesterov.row.alpha] = momentum
-    row[kernels.Nesterov.row.ahead] = 1 + momentum
+    row[NesterovKernel.row.lr] = lr
+    row[NesterovKernel.row.alpha] = momentum
+    row[NesterovKernel.row.ahead] = 1 + momentum
   },
 })
 

@@ -1,4 +1,4 @@
-import * as kernels from '../manifest.js'
+import { RAdamKernel } from '../manifest.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { besideEps, define } from './define.js'
 import { kernel, twice } from './kernel.js'
@@ -6,7 +6,7 @@ import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './option
 import { type RuleOf, rule } from './rule.js'
 
 /** m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m unrectified. */
-export const RAdamLoop = twice<typeof kernels.RAdam>(
+export const RAdamLoop = twice<typeof RAdamKernel>(
   (f) =>
     (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, unrectified }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -39,8 +39,8 @@ export const definition = define('radam', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.RAdam, RAdamLoop)],
-  stages: () => [kernels.RAdam],
+  kernels: [kernel(RAdamKernel, RAdamLoop)],
+  stages: () => [RAdamKernel],
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
@@ -56,9 +56,9 @@ export const definition = define('radam', {
       : 1
     // Torch adds ε to √v as it is, Optax to √v̂.
     const uncorrected = rectified && form === 'torch'
-    row[kernels.RAdam.row.c1] = (lr * r * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
-    row[kernels.RAdam.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
-    row[kernels.RAdam.row.unrectified] = rectified ? 0 : 1
+    row[RAdamKernel.row.c1] = (lr * r * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
+    row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
+    row[RAdamKernel.row.unrectified] = rectified ? 0 : 1
   },
   decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),

@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { RmsPropKernel, RmsPropMomentumKernel } from '../manifest.js'
 import { besideEps, define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v ← α·v + (1−α)·(g·g), σ = √v + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
-export const RmsPropLoop = twice<typeof kernels.RmsProp>(
+export const RmsPropLoop = twice<typeof RmsPropKernel>(
   (f) =>
     (theta, g, { v }, { decay, lr, alpha, rest, eps }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -17,7 +17,7 @@ export const RmsPropLoop = twice<typeof kernels.RmsProp>(
 )
 
 /** v and σ as before, b ← μ·b + g/σ, u = η·b. */
-export const RmsPropMomentumLoop = twice<typeof kernels.RmsPropMomentum>(
+export const RmsPropMomentumLoop = twice<typeof RmsPropMomentumKernel>(
   (f) =>
     (theta, g, { v, b }, { decay, lr, alpha, rest, eps, mu }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -50,17 +50,17 @@ export const definition = define('rmsprop', {
     maximize: flag(false),
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
-  kernels: [kernel(kernels.RmsProp, RmsPropLoop), kernel(kernels.RmsPropMomentum, RmsPropMomentumLoop)],
-  stages: ({ momentum }) => [momentum === 0 ? kernels.RmsProp : kernels.RmsPropMomentum],
+  kernels: [kernel(RmsPropKernel, RmsPropLoop), kernel(RmsPropMomentumKernel, RmsPropMomentumLoop)],
+  stages: ({ momentum }) => [momentum === 0 ? RmsPropKernel : RmsPropMomentumKernel],
   coefficients({ lr, eps, momentum }, row) {
-    row[kernels.RmsPropMomentum.row.lr] = lr
-    row[kernels.RmsPropMomentum.row.eps] = eps
-    row[kernels.RmsPropMomentum.row.mu] = momentum
+    row[RmsPropMomentumKernel.row.lr] = lr
+    row[RmsPropMomentumKernel.row.eps] = eps
+    row[RmsPropMomentumKernel.row.mu] = momentum
   },
   corrections({ form, alpha }, { t }, row) {
     const kept = form === 'essay' && t === 1 ? 0 : alpha
-    row[kernels.RmsPropMomentum.row.alpha] = kept
-    row[kernels.RmsPropMomentum.row.rest] = 1 - kept
+    row[RmsPropMomentumKernel.row.alpha] = kept
+    row[RmsPropMomentumKernel.row.rest] = 1 - kept
   },
   l2: ({ weightDecay }) => weightDecay,
   settles: besideEps,

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import * as kernels from '../manifest.js'
+import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../manifest.js'
 import { define } from './define.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { kernel, twice } from './kernel.js'
@@ -7,7 +7,7 @@ import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** b ← μ·b + (1−τ)·g, u = η·b. */
-export const SgdMomentumLoop = twice<typeof kernels.SgdMomentum>(
+export const SgdMomentumLoop = twice<typeof SgdMomentumKernel>(
   (f) =>
     (theta, g, { b }, { decay, lr, mu, undampened }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -18,7 +18,7 @@ export const SgdMomentumLoop = twice<typeof kernels.SgdMomentum>(
 )
 
 /** b ← μ·b + (1−τ)·g, u = η·(g + μ·b). */
-export const SgdNesterovLoop = twice<typeof kernels.SgdNesterov>(
+export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
   (f) =>
     (theta, g, { b }, { decay, lr, mu, undampened }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -53,20 +53,20 @@ export const definition = define('sgd', {
     }
   },
   kernels: [
-    kernel(kernels.GradientDescent, GradientDescentLoop),
-    kernel(kernels.SgdMomentum, SgdMomentumLoop),
-    kernel(kernels.SgdNesterov, SgdNesterovLoop),
+    kernel(GradientDescentKernel, GradientDescentLoop),
+    kernel(SgdMomentumKernel, SgdMomentumLoop),
+    kernel(SgdNesterovKernel, SgdNesterovLoop),
   ],
   stages({ momentum, nesterov }) {
-    if (momentum === 0) return [kernels.GradientDescent]
-    return [nesterov ? kernels.SgdNesterov : kernels.SgdMomentum]
+    if (momentum === 0) return [GradientDescentKernel]
+    return [nesterov ? SgdNesterovKernel : SgdMomentumKernel]
   },
   coefficients({ lr, momentum }, row) {
-    row[kernels.SgdMomentum.row.lr] = lr
-    row[kernels.SgdMomentum.row.mu] = momentum
+    row[SgdMomentumKernel.row.lr] = lr
+    row[SgdMomentumKernel.row.mu] = momentum
   },
   corrections({ dampening }, { t }, row) {
-    row[kernels.SgdMomentum.row.undampened] = t === 1 ? 1 : 1 - dampening
+    row[SgdMomentumKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
   l2: ({ weightDecay }) => weightDecay,
 })

@@ -1,11 +1,11 @@
-import * as kernels from '../manifest.js'
+import { SignSgdKernel } from '../manifest.js'
 import { define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** u = η·sign(g), where zeros and NaN are their own sign. */
-export const SignSgdLoop = twice<typeof kernels.SignSgd>((f) => (theta, g, _, { decay, lr }, from, to) => {
+export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { decay, lr }, from, to) => {
   for (let i = from; i < to; i++) {
     const sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : g[i]
     theta[i] = f(f(theta[i] * decay) - f(lr * sign))
@@ -19,10 +19,10 @@ export const definition = define('signSgd', {
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(kernels.SignSgd, SignSgdLoop)],
-  stages: () => [kernels.SignSgd],
+  kernels: [kernel(SignSgdKernel, SignSgdLoop)],
+  stages: () => [SignSgdKernel],
   coefficients({ lr }, row) {
-    row[kernels.SignSgd.row.lr] = lr
+    row[SignSgdKernel.row.lr] = lr
   },
 })
 

@@ -53,7 +53,7 @@ pub fn typescript() -> String {
     for Description { name, number, state, row, tensor, .. } in kernels().iter().filter(|k| k.is_shipped) {
         let _ = write!(
             text,
-            "\nexport const {name} = {{\n  number: {number},\n  name: '{name}',\n  state: [{}],\n  \
+            "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  state: [{}],\n  \
              row: {},\n  tensor: [{}],\n}} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
