@@ -33,7 +33,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { definitions } from '../dist/rules/index.js'
+import { definitions } from '../dist/rules/definitions.js'
 import { home, inChild, noWasmMemory, withCopy } from './children.js'
 import { snapshot } from './helpers.js'
 

@@ -6,7 +6,7 @@
 import { adam, engines, gradientDescent, Optimizer } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { definitions } from '../dist/rules/index.js'
+import { definitions } from '../dist/rules/definitions.js'
 import { cases } from './cases.js'
 import { type Dtype, dtypes, type FloatArray } from './helpers.js'
 import {

@@ -45,12 +45,15 @@ export class EngineError extends AntigradError {
   }
 }
 
-/** The optimizer is in the middle of a step: wait for the promise of `stepAsync`. */
+/**
+ * The optimizer is in the middle of a step: wait for the promise of `stepAsync`, and do not call it from a
+ * getter or a schedule that a step reads.
+ */
 export class BusyError extends AntigradError {
   override name = 'BusyError'
 
   constructor(call: string) {
-    super(`${call}: a step of this optimizer is under way; await its promise first`)
+    super(`${call}: a step of this optimizer is under way; await the promise of stepAsync first`)
   }
 }
 
@@ -72,7 +75,7 @@ function describe(value: unknown): string {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return value.startsWith('a ') ? value : JSON.stringify(value)
+  if (typeof value === 'string') return /^(an?|one) /.test(value) ? value : JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value !== 'object' || value === null) return String(value)

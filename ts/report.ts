@@ -4,7 +4,7 @@ import Table from 'cli-table3'
 import type { Diagnosis } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import type { Finish, Profile } from './race.js'
-import { definitions } from './rules/index.js'
+import { definitions } from './rules/definitions.js'
 import { isSchedule } from './schedules.js'
 
 /** A table of columns and nothing else, for terminals, `less` and `grep`. */
@@ -45,7 +45,7 @@ export function describeRace(finishes: readonly Finish[], raced: readonly Engine
   return `${columns([head, ...rows], numbers)}
 
 ${verdict}
-Times are of one update, lookahead() and step() with the gradient in place, without the objective.`
+Times are of one update, point() and step() with the gradient in place, without the objective.`
 }
 
 /** The learning rate and what is not as the rule has it by default. */

@@ -1,25 +1,9 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
-import {
-  adagrad,
-  adam,
-  adamw,
-  type Clip,
-  delayedStart,
-  gradientDescent,
-  momentum,
-  nesterov,
-  OptionError,
-  type Rule,
-  radam,
-  rmsprop,
-  type SimpleRule,
-  sgd,
-  signSgd,
-  warmup,
-} from 'antigrad'
+import { type Clip, delayedStart, OptionError, type Rule, type SimpleRule, warmup } from 'antigrad'
 import { enter } from '../../dist/race.js'
-import { definitions } from '../../dist/rules/index.js'
+import { definitions } from '../../dist/rules/definitions.js'
+import * as rules from '../../dist/rules/index.js'
 import type { Option as RuleOption } from '../../dist/rules/options.js'
 
 export type RuleName = SimpleRule['name']
@@ -101,9 +85,7 @@ export function build(entry: Entry): { rule: Rule; clip: Clip } {
   }
 }
 
-const makers: Readonly<Record<RuleName, (options: object) => SimpleRule>> = {
-  ...{ gradientDescent, momentum, nesterov, sgd, adagrad, rmsprop, adam, adamw, radam, signSgd },
-}
+const makers = { ...rules } as Readonly<Record<RuleName, (options: object) => SimpleRule>>
 
 function make(rule: RuleName, options: object): SimpleRule {
   const own = Object.entries(options).filter(([name]) => !Object.hasOwn(extras, name))

@@ -1,5 +1,6 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
+import { HASH } from '../manifest.js'
 import { allocate, type Region } from '../memory.js'
 import type { Engine } from './engine.js'
 import { wasmBytes } from './wasm-bytes.js'
@@ -9,6 +10,7 @@ interface Exports {
   run(address: number, bytes: number, stage: number): number
   run_range(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
+  hash(): number
 }
 
 let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
@@ -43,11 +45,14 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
     // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
     imports[from][name] = kind === 'memory' ? memory : () => {}
   }
+  let exports: Exports
   try {
-    return new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
   } catch (thrown) {
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
+  if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
+  return exports
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { SimpleRule } from './index.js'
+import type { SimpleRule } from './definitions.js'
 import { checkUpdates, resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
 

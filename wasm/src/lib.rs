@@ -3,7 +3,7 @@
 //! Addresses are trusted: JavaScript hands out regions of the memory behind this module's own data,
 //! one a caller, and a wrong one could only reach the memory's other arenas, or trap.
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, Scratch};
+use antigrad_kernels::{Arena, Fault, InstructionSet, Scratch, manifest};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 static mut SCRATCH: Scratch = Scratch::new();
@@ -29,6 +29,12 @@ pub fn run_range(address: usize, bytes: usize, stage: usize, from: usize, to: us
 pub fn gather(address: usize, bytes: usize, stage: usize) -> bool {
     // SAFETY: as above.
     with(address, bytes, |arena| unsafe { arena.gather(stage) })
+}
+
+/// The hash of the kernels' sources.
+#[wasm_bindgen]
+pub fn hash() -> u32 {
+    manifest::HASH
 }
 
 fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), Fault>) -> bool {

@@ -17,7 +17,11 @@ pub fn typescript() -> String {
     let mut text = String::from(HEAD);
     let constants: &[(&str, &str, usize)] = &[
         ("LINE", "Arrays and tensors start at multiples of so many bytes.", table::LINE),
-        ("STAGES", "Kernels of a segment: a rule's stages, and the pass for the point.", table::STAGES),
+        (
+            "STAGES",
+            "Kernels of a segment: the stages of a step, and the pass for the point behind them.",
+            table::STAGES,
+        ),
         ("POINT", "The stage that writes the points where gradients are wanted.", run::POINT),
         ("NORM", "The stage that sums the squares of gradients.", run::NORM),
         ("HEADER", "Sizes in 32-bit words.", table::HEADER),

@@ -1,0 +1,20 @@
+/** All rules by name: for tools and tests. The core knows only those that a program imports. */
+
+import { type Definition, definitionNamed } from './define.js'
+import * as rules from './index.js'
+import type { DelayedStart } from './rule.js'
+
+type Functions = typeof rules
+
+/** Every rule that is not a wrapper of another. */
+export type SimpleRule = {
+  [K in keyof Functions]: Functions[K] extends (...options: never) => infer R ? R : never
+}[keyof Functions]
+
+/** A rule: a plain, frozen description, told apart by its `name`. */
+export type Rule = SimpleRule | DelayedStart<SimpleRule>
+
+/** What is declared of each rule. */
+export const definitions = Object.fromEntries(
+  Object.keys(rules).map((name) => [name, definitionNamed(name)]),
+) as Readonly<Record<SimpleRule['name'], Definition>>
