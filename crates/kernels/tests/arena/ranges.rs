@@ -66,7 +66,7 @@ fn job() -> Job {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 12,
+        cases: if cfg!(miri) { 1 } else { 12 },
         rng_seed: RngSeed::Fixed(2),
         failure_persistence: None,
         ..Default::default()
