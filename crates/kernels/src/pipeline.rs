@@ -16,12 +16,10 @@ impl Scratch {
         Self(std::mem::MaybeUninit::uninit())
     }
 
-    pub(crate) fn gradients(&mut self) -> *mut u8 {
-        (&raw mut self.0).cast()
-    }
-
-    pub(crate) fn parameters(&mut self) -> *mut u8 {
-        self.gradients().wrapping_add(size_of::<[f64; BLOCK]>())
+    /// A block for gradients, and one for parameters.
+    pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
+        let first = (&raw mut self.0).cast::<u8>();
+        [first, first.wrapping_add(size_of::<[f64; BLOCK]>())]
     }
 }
 

@@ -164,18 +164,17 @@ impl Arena {
         scratch: &mut Scratch,
     ) {
         let Some(pass) = job.entry.pass else { return };
+        let [prepared, held] = scratch.blocks();
         for done in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - done);
             let mut block = self.advanced(&streams, done);
             // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
                 if job.prepares {
-                    let prepared = scratch.gradients();
                     (self.code.prepare)(block.theta, block.g, &job.preparation, prepared, count);
                     block.g = prepared;
                 }
                 if job.holds {
-                    let held = scratch.parameters();
                     let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
