@@ -39,7 +39,7 @@ describe('the whole race', () => {
   test('every rule ran on every engine, with the same bits', () => {
     expect(available).toContain('wasm')
     expect(whole.sameBits).toBe(true)
-    expect(whole.rules.length).toBe(21)
+    expect(whole.rules.length).toBe(22)
     for (const { name, sameBits, engines: laps, iterations, reason } of whole.rules) {
       expect(sameBits, name).toBe(true)
       expect(Object.keys(laps), name).toEqual(available)
@@ -53,14 +53,15 @@ describe('the whole race', () => {
     expect(whole).toMatchObject({ from: [-1.5, 2], dtype: 'float64', tolerance: 1e-9, maxIterations: 50_000 })
   })
 
-  test('all that can settle do, near the minimum; RMSProp oscillates there', () => {
+  test('all that can settle do, near the minimum; RMSProp and signSGD oscillate', () => {
     for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
-      const oscillates = rule === 'rmsprop'
+      const oscillates = rule === 'rmsprop' || rule === 'signSgd'
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
       if (oscillates) expect(iterations).toBe(50_000)
       else expect(iterations, name).toBeLessThan(50_000)
       // A decay in the gradient moves the minimum.
-      expect(distance, name).toBeLessThan(oscillates || name === 'adam-l2' ? 2e-3 : 1e-5)
+      const about = oscillates || name === 'adam-l2' ? 2e-3 : 1e-5
+      expect(distance, name).toBeLessThan(rule === 'signSgd' ? 0.12 : about)
       expect(distance).toBe(Math.sqrt((x[0] - 1) * (x[0] - 1) + (x[1] - 1) * (x[1] - 1)))
       expect(value).toBe((1 - x[0]) * (1 - x[0]) + 100 * ((x[1] - x[0] * x[0]) * (x[1] - x[0] * x[0])))
     }
@@ -306,7 +307,7 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^environment +ANTIGRAD_ENGINE=wasm$/m)
     const compared = engines().native.instructionSets.map((set) => `native ${set}, `)
     expect(stdout).toContain(
-      `the same bits as TypeScript, in 21 rules × 2 dtypes, on ${compared.join('')}wasm\n`,
+      `the same bits as TypeScript, in 22 rules × 2 dtypes, on ${compared.join('')}wasm\n`,
     )
     expect(stdout).toMatch(/^wasm +available +simd128$/m)
     const { threads } = engines().native
@@ -319,7 +320,7 @@ describe('doctor', () => {
     expect(stdout).toMatch(
       /^environment +ANTIGRAD_ENGINE=fast, ANTIGRAD_THREADS=many; .*ANTIGRAD_ENGINE: expected 'native' or .*, got "fast"; .*ANTIGRAD_THREADS: expected a whole number from 1 to 256, got "many"$/m,
     )
-    expect(stdout).toContain('the same bits as TypeScript, in 21 rules × 2 dtypes')
+    expect(stdout).toContain('the same bits as TypeScript, in 22 rules × 2 dtypes')
   })
 
   test('says where bits differ, with status 1', () => {

@@ -18,17 +18,14 @@ import {
   engines,
   gradientDescent,
   minimize,
-  momentum,
   nesterov,
   Optimizer,
   type OptimizerOptions,
   OptionError,
   type Rule,
-  radam,
   rmsprop,
   rosenbrock,
   sgd,
-  signSgd,
   TensorError,
   warmup,
 } from 'antigrad'
@@ -265,7 +262,7 @@ describe('rules', () => {
   const nonNegative = [...noNumber, Infinity, -Infinity, -1, -Number.MIN_VALUE]
   const fraction = [...nonNegative, 1, 1.5]
   const flag = [...noNumber.filter((x) => x !== true), 0, 1, 'true']
-  const form = [...noNumber, 'Torch', '', 'constructor', ['torch']]
+  const word = [...noNumber, 'Torch', '', 'constructor', ['torch']]
   const badSchedules = [
     { schedule: 'warmup' },
     { schedule: 'cosine', value: 1, steps: 1, from: null },
@@ -275,50 +272,40 @@ describe('rules', () => {
     { schedule: 'warmup', value: 1, steps: 2 },
     { schedule: 'warmup', value: NaN, steps: 2, from: null },
     { schedule: 'warmup', value: { schedule: 'warmup' }, steps: 2, from: null },
-    warmup(-1, { steps: 2 }),
-    warmup(1, { steps: 2, from: -1 }),
+    warmup(0.5, { steps: 2, from: -1 }),
   ]
-  const scheduled = [...nonNegative, ...badSchedules]
-  const scheduledFraction = [...fraction, ...badSchedules, warmup(1, { steps: 2 })]
-  const decay = { lr: scheduled, weightDecay: scheduled, maximize: flag }
-  const adamOptions = { ...decay, beta1: fraction, beta2: fraction, eps: nonNegative }
 
-  /** Each rule with what each of its options must not be. */
-  const table = {
-    gradientDescent: [gradientDescent, { lr: scheduled, maximize: flag }],
-    momentum: [momentum, { lr: scheduled, momentum: scheduledFraction, maximize: flag }],
-    nesterov: [nesterov, { lr: scheduled, momentum: scheduledFraction, form, maximize: flag }],
-    sgd: [sgd, { ...decay, momentum: scheduled, dampening: nonNegative, nesterov: flag }],
-    signSgd: [signSgd, { lr: scheduled, maximize: flag }],
-    adagrad: [
-      adagrad,
-      { ...decay, form, lrDecay: nonNegative, initialAccumulator: nonNegative, eps: nonNegative },
-    ],
-    rmsprop: [rmsprop, { ...decay, form, alpha: fraction, eps: nonNegative, momentum: scheduled }],
-    adam: [adam, { ...adamOptions, amsgrad: flag }],
-    adamw: [adamw, { ...adamOptions, amsgrad: flag }],
-    radam: [
-      radam,
-      { ...adamOptions, form, decoupledWeightDecay: flag, threshold: [...nonNegative, 0, 3.99] },
-    ],
-  } as const satisfies Record<string, readonly [Anything, Record<string, readonly unknown[]>]>
+  /** What an option must not be, by what it expects. */
+  const refused: readonly [expected: RegExp, values: (least: number) => readonly unknown[]][] = [
+    [/^a finite number ≥ (\d+)$/, (least) => [...nonNegative, ...(least > 0 ? [0, least - 0.01] : [])]],
+    [/^a number in \[0, 1\)$/, () => fraction],
+    [/^true or false$/, () => flag],
+    [/^'\w+'( or '\w+')*$/, () => word],
+  ]
 
-  test('the table has every rule', () => {
-    expect(Object.keys(table).sort()).toEqual(Object.keys(definitions).sort())
-  })
+  function refusedBy({ expected, schedulable }: { expected: string; schedulable: boolean }): unknown[] {
+    const values = refused.flatMap(([pattern, values]) => {
+      const found = pattern.exec(expected)
+      return found === null ? [] : values(Number(found[1]))
+    })
+    if (values.length === 0) throw new Error(`\`refused\` has no values for what must be ${expected}`)
+    if (!schedulable) return values
+    const warmups = values.filter(Number.isFinite).map((x) => warmup(x as number, { steps: 2 }))
+    return [...values, ...badSchedules, ...warmups]
+  }
 
-  describe.each(Object.entries(table))('%s', (name, [make, options]) => {
-    const rule = make as (options?: Anything) => Rule
+  describe.each(Object.values(definitions))('$name', ({ name, options }) => {
+    const rule: (options?: Anything) => Rule = { ...antigrad }[name]
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
     const underRule = () => underWay(rule())
 
-    test('the table has every option', () => {
-      expect(['name', ...Object.keys(options)].sort()).toEqual(Object.keys(rule()).sort())
+    test('an option for each of its definition', () => {
+      expect(Object.keys(rule())).toEqual(['name', ...Object.keys(options)])
     })
 
-    for (const [option, values] of Object.entries(options)) {
+    for (const [option, definition] of Object.entries(options)) {
       test(`${option} out of range`, () => {
-        for (const value of values) {
+        for (const value of refusedBy(definition)) {
           const argument = `${name}: ${option}`
           refusal(() => rule({ [option]: value }), OptionError, argument)
           refusal(() => new Optimizer(shared, forged({ [option]: value })), OptionError, argument)
@@ -379,7 +366,7 @@ describe('rules', () => {
       [],
     ]
     expect(refusal(() => new Optimizer(shared, { name: 'Adam' } as Anything), OptionError).message).toBe(
-      `rule: expected a rule whose name is one of ${[...Object.keys(table).sort(), 'delayedStart'].join(', ')}, or that is imported as well, got "Adam"`,
+      `rule: expected a rule whose name is one of ${[...Object.keys(definitions).sort(), 'delayedStart'].join(', ')}, or that is imported as well, got "Adam"`,
     )
     for (const rule of values) {
       refusal(() => new Optimizer(shared, rule as Anything), OptionError, 'rule')

@@ -388,7 +388,7 @@ test('the same command gives the same bytes, on every engine', () => {
   }
 })
 
-test('the legend has a line a rule, and 21 rules have 21 styles', () => {
+test('the legend has a line a rule, and 22 rules have 22 styles', () => {
   const picture = new Picture('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -408,8 +408,8 @@ test('the legend has a line a rule, and 21 rules have 21 styles', () => {
   const styles = all(root, 'data-rule').map(
     ({ attributes }) => `${attributes.stroke} ${attributes['stroke-dasharray']}`,
   )
-  expect(styles).toHaveLength(2 * 21)
-  expect(new Set(styles).size).toBe(21)
+  expect(styles).toHaveLength(2 * 22)
+  expect(new Set(styles).size).toBe(22)
 })
 
 test('options of the bowl and of rules', () => {

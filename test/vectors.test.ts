@@ -9,38 +9,16 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { wasmBytes } from '../dist/engines/wasm-bytes.js'
 import * as manifest from '../dist/manifest.js'
+import '../dist/rules/index.js'
+import { loopOf } from '../dist/rules/kernel.js'
 import { home } from './children.js'
 
 const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
-type Counts = Record<(typeof operations)[number], number>
-
-const kernelNames = Object.values(manifest).flatMap((entry) =>
-  typeof entry === 'object' && 'number' in entry ? [entry.name as string] : [],
-)
-
-/** What each equation computes for one element; a direction has a product more, with the decay. */
-const equations: Record<string, Partial<Counts>> = {
-  GradientDescent: { mul: 2, sub: 1 },
-  Momentum: { mul: 2, sub: 1, add: 1 },
-  Nesterov: { mul: 3, sub: 2, add: 1 },
-  Point: { mul: 1, add: 1 },
-  SgdMomentum: { mul: 4, sub: 1, add: 1 },
-  SgdNesterov: { mul: 5, sub: 1, add: 2 },
-  Adagrad: { mul: 4, sub: 1, add: 2, div: 1, sqrt: 1 },
-  RmsProp: { mul: 5, sub: 1, add: 2, div: 1, sqrt: 1 },
-  RmsPropMomentum: { mul: 6, sub: 1, add: 3, div: 1, sqrt: 1 },
-  Adam: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
-  AmsGrad: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
-  RAdam: { mul: 8, sub: 1, add: 3, div: 1, sqrt: 1 },
-  SignSgd: { mul: 2, sub: 1 },
-}
-
-test('every kernel has its equation here', () => {
-  expect(Object.keys(equations).sort()).toEqual([...kernelNames].sort())
-})
+type Operation = (typeof operations)[number]
+type Counts = Record<Operation, number>
 
 /** Counts operations by a function from an operation to the pattern of its instruction. */
-function count(code: string, pattern: (operation: string) => RegExp): Counts {
+function count(code: string, pattern: (operation: Operation) => RegExp): Counts {
   return Object.fromEntries(
     operations.map((name) => [name, code.match(pattern(name))?.length ?? 0]),
   ) as Counts
@@ -48,14 +26,39 @@ function count(code: string, pattern: (operation: string) => RegExp): Counts {
 
 const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 
+/** In JavaScript; a sign or a `++` has no space behind it. */
+const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
+
+const kernels = Object.values(manifest).flatMap((entry) =>
+  typeof entry === 'object' && 'number' in entry ? [entry] : [],
+)
+const kernelNames = kernels.map(({ name }) => name)
+
+/**
+ * What each equation computes for one element, as the text of its loop in TypeScript has it. Both sides
+ * of a choice count, since a vector computes both.
+ */
+const equations = new Map(
+  kernels.map(({ name, number }): [string, Counts] => {
+    const text = loopOf(number, 'float64').toString()
+    const body = text.replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '').replace(/for \(.*?;.*?;.*?\)/, '')
+    return [name, count(body, (operation) => written[operation])]
+  }),
+)
+
+test.each([...equations])('%s has its equation in TypeScript', (_, { mul }) => {
+  expect(mul).toBeGreaterThan(0)
+})
+
 /**
  * Each vector of an unrolled loop, and of its tail, is one evaluation of the equation: all packed
  * counts must be the same multiple of the equation's.
  */
-function expectEvaluations(packed: Counts, equation: Partial<Counts>): void {
-  const evaluations = packed.mul / (equation.mul as number)
+function expectEvaluations(packed: Counts, kernel: string): void {
+  const equation = equations.get(kernel) as Counts
+  const evaluations = packed.mul / equation.mul
   expect(evaluations).toBeGreaterThanOrEqual(1)
-  const wanted = operations.map((name) => [name, (equation[name] ?? 0) * evaluations])
+  const wanted = operations.map((name) => [name, equation[name] * evaluations])
   expect(packed).toEqual(Object.fromEntries(wanted))
 }
 
@@ -119,7 +122,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       test.each(kernelNames)(`${set}, ${dtype}: %s`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}>`)
         const packed = packedIn(text)
-        expectEvaluations(packed, equations[kernel])
+        expectEvaluations(packed, kernel)
         expect(anyIn(text), 'of other widths, or scalar').toEqual(packed)
       })
 
@@ -176,7 +179,7 @@ describe('the module', () => {
 
     test.each(kernelNames)(`${dtype}: %s`, (kernel) => {
       const text = find(`simd128::run<${vector}, ${kernel}>`)
-      expectEvaluations(packedIn(text), equations[kernel])
+      expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })
 

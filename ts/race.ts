@@ -22,6 +22,7 @@ import { radam } from './rules/radam.js'
 import { resolve } from './rules/resolve.js'
 import { rmsprop } from './rules/rmsprop.js'
 import { sgd } from './rules/sgd.js'
+import { signSgd } from './rules/sign-sgd.js'
 import { isSchedule, warmup } from './schedules.js'
 
 /** A rule with the options that suit this function. */
@@ -35,6 +36,8 @@ interface Entrant {
 
 const entrants: readonly Entrant[] = [
   { name: 'gradient-descent', rule: gradientDescent, options: { lr: 1e-3 } },
+  // Its steps have one length: larger ones are stuck earlier, smaller ones are still on their way.
+  { name: 'sign-sgd', rule: signSgd, options: { lr: 1e-4 } },
   { name: 'momentum', rule: momentum, options: { lr: 1e-3 } },
   { name: 'nesterov', rule: nesterov, options: { lr: 1e-3 } },
   { name: 'nesterov-shifted', rule: nesterov, options: { lr: 1e-3, form: 'shifted' } },

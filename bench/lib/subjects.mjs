@@ -11,6 +11,7 @@ import {
   radam,
   rmsprop,
   sgd,
+  signSgd,
 } from '../../dist/index.js'
 
 /**
@@ -26,6 +27,7 @@ export const rules = {
   'rmsprop-momentum': { rule: rmsprop({ momentum: 0.9 }), reads: 4, writes: 3, divisions: 1, roots: 1 },
   adagrad: { rule: adagrad(), reads: 3, writes: 2, divisions: 1, roots: 1 },
   gradientDescent: { rule: gradientDescent(), reads: 2, writes: 1, divisions: 0, roots: 0 },
+  signSgd: { rule: signSgd(), reads: 2, writes: 1, divisions: 0, roots: 0 },
   momentum: { rule: momentum(), reads: 3, writes: 2, divisions: 0, roots: 0 },
   nesterov: { rule: nesterov(), reads: 3, writes: 2, divisions: 0, roots: 0 },
   'sgd-momentum': { rule: sgd({ momentum: 0.9 }), reads: 3, writes: 2, divisions: 0, roots: 0 },

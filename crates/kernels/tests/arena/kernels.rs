@@ -1,5 +1,6 @@
-//! Every kernel on every instruction set against its reference.
+//! Every kernel on every instruction set against its reference, or else the scalar set.
 
+use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -50,11 +51,15 @@ fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usiz
     for (k, &array) in arrays.iter().enumerate() {
         (0..length).for_each(|i| start.set(array, 0, i, number(k, i)));
     }
+    let scalar = scalar(&start);
     let mut expected = start.clone();
     for i in 0..length {
-        let mut x: Vec<f64> = arrays.iter().map(|&array| start.get(array, 0, i)).collect();
+        let element = |memory: &Memory| arrays.iter().map(|&array| memory.get(array, 0, i)).collect();
+        let mut x: Vec<f64> = element(&start);
         let [theta, g, state @ ..] = &mut x[..] else { unreachable!() };
-        update(&kernel, size, job, theta, g, state);
+        if update(&kernel, size, job, theta, g, state).is_none() {
+            x = element(&scalar);
+        }
         arrays.iter().zip(x).for_each(|(&array, x)| expected.set(array, 0, i, x));
     }
     for set in sets() {
@@ -67,6 +72,13 @@ fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usiz
             assert!(bits(ours) == bits(theirs), "{ours} and not {theirs}: {place}, array {array}, index {i}");
         }
     }
+}
+
+/// What the scalar set makes of an arena.
+fn scalar(start: &Memory) -> Memory {
+    let mut memory = start.clone();
+    memory.run(InstructionSet::Scalar, 0, None).expect("it fits");
+    memory
 }
 
 fn shipped() -> impl Iterator<Item = &'static str> {
@@ -138,18 +150,23 @@ fn every_kernel_has_its_segment_in_one_arena() {
             }
         }
         let start = memory.clone();
+        let scalar = scalar(&start);
         memory.run(set, 0, None).expect("it fits");
         assert!(memory.outside() == start.outside(), "{size} bytes, {}", set.name());
         let mut expected = start.clone();
         for (k, kernel) in all.iter().enumerate() {
             let array = start.first_arrays[k];
             for (tensor, i) in start.elements(2 * k..2 * k + 2) {
-                let (mut theta, mut g) = (start.get(PARAMETERS, tensor, i), start.get(GRADIENTS, tensor, i));
-                let mut state: Vec<f64> =
-                    (0..kernel.state.len()).map(|n| start.get(array + n, tensor, i)).collect();
-                update(kernel, size, &row(k), &mut theta, &mut g, &mut state);
-                expected.set(PARAMETERS, tensor, i, theta);
-                state.iter().enumerate().for_each(|(n, x)| expected.set(array + n, tensor, i, *x));
+                let arrays: Vec<usize> =
+                    [PARAMETERS, GRADIENTS].into_iter().chain(array..array + kernel.state.len()).collect();
+                let element =
+                    |memory: &Memory| arrays.iter().map(|&array| memory.get(array, tensor, i)).collect();
+                let mut x: Vec<f64> = element(&start);
+                let [theta, g, state @ ..] = &mut x[..] else { unreachable!() };
+                if update(kernel, size, &row(k), theta, g, state).is_none() {
+                    x = element(&scalar);
+                }
+                arrays.iter().zip(x).for_each(|(&array, x)| expected.set(array, tensor, i, x));
             }
         }
         assert!(memory.contents() == expected.contents(), "{size} bytes, {}", set.name());
