@@ -295,7 +295,7 @@ describe('rules', () => {
   }
 
   describe.each(Object.values(definitions))('$name', ({ name, options }) => {
-    const rule: (options?: Anything) => Rule = { ...antigrad }[name]
+    const rule = { ...antigrad }[name as keyof typeof antigrad] as unknown as (options?: Anything) => Rule
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
     const underRule = () => underWay(rule())
 

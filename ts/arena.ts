@@ -156,10 +156,13 @@ export class Arena {
     return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
   }
 
-  /** A whole array of elements, padding included. */
+  /**
+   * A whole array of elements, padding included, each at its place in the plane: where a family begins in
+   * the middle of it, what comes before is another array's.
+   */
   plane(array: number): FloatArray {
-    const { byteOffset, length } = this.#arrays[array]
-    return this.#elements(byteOffset, length)
+    const { byteOffset, first, length } = this.#arrays[array]
+    return this.#elements(byteOffset - first * (this.dtype === 'float32' ? 4 : 8), first + length)
   }
 
   /** A tensor's part of an array of elements. */

@@ -23,10 +23,15 @@ type Clock = ClockOf<Fields>
 /** A rule that tensors have, with its options at the update under way. */
 export class RuleInUse {
   readonly definition: Definition
+  /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
+  readonly advance: Definition['advance']
+  readonly corrections: Definition['corrections']
   readonly delay: number
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
+  /** The numbers of all of these, by stage; 0 for none. */
+  readonly kernels: number[]
   readonly state: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
@@ -40,9 +45,13 @@ export class RuleInUse {
 
   constructor({ rule, definition, delay }: Resolved) {
     this.definition = definition
+    this.advance = definition.advance
+    this.corrections = definition.corrections
     this.delay = delay
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
+    this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
+    this.kernels[POINT] = this.point?.number ?? 0
     this.state = stateNames(definition, rule as never)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule
@@ -114,7 +123,8 @@ interface Cohort {
   segments: number[]
   /** Its tensors that are updated, by number. */
   tensors: number[]
-  row: Float64Array
+  /** The number of its row. */
+  row: number
   /** What its row and segments have been told; they are told again only when it changes. */
   version: number
   scale: number
@@ -148,15 +158,18 @@ export class Cohorts {
     this.#cohortOf = uses.map((use) => {
       const known = cohorts.get(use)
       if (known !== undefined) return known
-      const cohort = this.#cohort(use, { t: 0, ...use.definition.clock })
+      const cohort = this.#cohort(use)
       cohorts.set(use, cohort)
       return cohort
     })
   }
 
-  #cohort(use: RuleInUse, clock: Clock): Cohort {
-    const started = { segments: [], tensors: [], row: this.#rows[0], version: -1, scale: 1, flags: 0 }
-    return { use, clock, next: { ...clock }, ...started }
+  /** A cohort with a clock of its own, which shows the time of another one or the beginning. */
+  #cohort(use: RuleInUse, time?: Clock): Cohort {
+    // Both are made in one place: for the compiler they are alike then.
+    const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock }, time)
+    const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: 0 }
+    return { use, clock: clock(), next: clock(), ...started }
   }
 
   /** How many updates a tensor has had. */
@@ -180,13 +193,13 @@ export class Cohorts {
       if (!isPresent(i)) continue
       let cohort = cohortOf[i]
       if (left.has(cohort)) {
-        const copy = copies.get(cohort) ?? this.#cohort(cohort.use, { ...cohort.clock })
+        const copy = copies.get(cohort) ?? this.#cohort(cohort.use, cohort.clock)
         copies.set(cohort, copy)
         cohort = copy
         cohortOf[i] = copy
       }
       if (!active.has(cohort)) {
-        cohort.row = this.#rows[active.size]
+        cohort.row = active.size
         cohort.segments = []
         cohort.tensors = []
         cohort.version = -1
@@ -198,10 +211,9 @@ export class Cohorts {
         first = i
         cohort.segments.push(count++)
       }
-      const row = this.#rows.indexOf(cohort.row)
       const array = this.#firstArrays[i]
       const byTensor = array + cohort.use.state.length
-      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, kernelsOf(cohort.use))
+      this.#arena.setSegment(count - 1, first, i, array, byTensor, cohort.row, cohort.use.kernels)
       cohort.tensors.push(i)
       previous = i
     }
@@ -215,23 +227,27 @@ export class Cohorts {
     const active = this.#active
     for (let c = 0; c < active.length; c++) {
       const cohort = active[c]
-      const { use, clock, next, row } = cohort
-      const { definition, numbers, delay } = use
+      const { use, clock, next } = cohort
+      const row = this.#rows[cohort.row]
+      const { advance, corrections, numbers, delay } = use
       next.t = clock.t + 1
-      definition.advance(clock, numbers as never, next)
+      advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
         use.write(row, scale, this.#limit)
         cohort.version = use.version
         cohort.scale = scale
       }
-      definition.corrections?.(numbers as never, next, row)
+      corrections?.(numbers as never, next, row)
       const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
       const flags = (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
-      if (flags !== cohort.flags) {
-        for (const segment of cohort.segments) this.#arena.setFlags(segment, flags)
-        cohort.flags = flags
-      }
+      if (flags !== cohort.flags) this.#flag(cohort, flags)
     }
+  }
+
+  /** Apart from `prepare`, which is faster without a loop in it. */
+  #flag(cohort: Cohort, flags: number): void {
+    for (const segment of cohort.segments) this.#arena.setFlags(segment, flags)
+    cohort.flags = flags
   }
 
   /** Makes what some tensors have by tensor ready for the stage after `stage`. */
@@ -263,18 +279,8 @@ export class Cohorts {
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
-      cohort.use.write(cohort.row, 1, Infinity)
+      cohort.use.write(this.#rows[cohort.row], 1, Infinity)
       cohort.version = -1
     }
   }
-}
-
-/** The numbers of a rule's kernels, by stage. */
-function kernelsOf({ stages, point }: RuleInUse): number[] {
-  const numbers = new Array<number>(STAGES).fill(0)
-  stages.forEach(({ number }, stage) => {
-    numbers[stage] = number
-  })
-  numbers[POINT] = point?.number ?? 0
-  return numbers
 }

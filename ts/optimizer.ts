@@ -248,12 +248,23 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     }
   }
 
-  /**
-   * All of a step in which code of the user's runs, and what may fail: gradients are read and checked,
-   * schedules evaluated, segments laid out.
-   */
+  /** All of a step that may fail: afterwards gradients are checked, schedules evaluated, segments laid out. */
   #begin(call: string, given: unknown): Present {
     this.#checkFree(call)
+    let present = ALL
+    if (given !== undefined || this.#use.isScheduled) {
+      present = this.#ask(given)
+      if (present === NONE) return NONE
+    }
+    const isAll = present === ALL || !present.includes(undefined)
+    if (!isAll || !this.#cohorts.isComplete) {
+      this.#cohorts.layOut((tensor) => isAll || present[tensor] !== undefined)
+    }
+    return present
+  }
+
+  /** All of a step in which code of the user's runs. */
+  #ask(given: unknown): Present {
     let present = ALL
     // Neither a getter nor a schedule may step, or change, what is being stepped.
     this.#isBusy = true
@@ -271,10 +282,6 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       this.#isBusy = false
     }
     this.#arena.checkAttached()
-    const isAll = present === ALL || !present.includes(undefined)
-    if (!isAll || !this.#cohorts.isComplete) {
-      this.#cohorts.layOut((tensor) => isAll || present[tensor] !== undefined)
-    }
     return present
   }
 

@@ -21,9 +21,9 @@ export interface Runner {
    * `run` with gradients that lie elsewhere, where the engine can read them there and it is worth it;
    * false, and nothing is done, if they overlap the arena.
    */
-  readonly runLent?: (stage: number, gradients: Lent) => boolean
+  readonly runLent?: ((stage: number, gradients: Lent) => boolean) | undefined
   /** `run` off the main thread, where the engine can; the arena must be left alone meanwhile. */
-  readonly runAsync?: (stage: number) => Promise<void>
+  readonly runAsync?: ((stage: number) => Promise<void>) | undefined
   /** On how many threads it runs. */
   readonly threads: number
 }

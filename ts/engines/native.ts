@@ -84,22 +84,47 @@ export const native: Engine = {
     const { buffer, byteOffset, byteLength, memory } = arena.region
     const stays = memory !== null
     const run = addon.attach(buffer, byteOffset, byteLength, stays, threads, forced.instructionSet)
-    const { handle } = run
-    const check = (isDone: boolean) => {
-      if (!isDone) throw arena.broken()
-    }
     const count = arena.lengths.length
     const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
-    const runner: Runner = {
-      threads,
-      // A call without an argument is the cheapest.
-      run: (stage) => check(stage === 0 ? run() : run(stage)),
-      runRange: (stage, from, to) => check(addon.runRange(handle, stage, from, to)),
-      gather: (stage) => check(addon.gather(handle, stage)),
-      ...(isLendable && { runLent: (stage: number, gradients: Lent) => run(stage, ...gradients) }),
-    }
-    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
-    if (!stays) return runner
-    return { ...runner, runAsync: (stage) => addon.runAsync(handle, stage).then(check) }
+    return new NativeRunner(arena, addon, run, threads, isLendable)
   },
+}
+
+class NativeRunner implements Runner {
+  readonly threads: number
+  readonly runAsync: Runner['runAsync']
+  readonly runLent: Runner['runLent']
+  readonly #arena: Arena
+  readonly #addon: Addon
+  readonly #run: Run
+
+  constructor(arena: Arena, addon: Addon, run: Run, threads: number, isLendable: boolean) {
+    this.threads = threads
+    this.#arena = arena
+    this.#addon = addon
+    this.#run = run
+    this.runLent = isLendable ? (stage, gradients) => run(stage, ...gradients) : undefined
+    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
+    if (arena.region.memory !== null) {
+      this.runAsync = async (stage) => this.#check(await addon.runAsync(run.handle, stage))
+    }
+  }
+
+  run(stage: number): void {
+    const run = this.#run
+    // A call without an argument is the cheapest.
+    this.#check(stage === 0 ? run() : run(stage))
+  }
+
+  runRange(stage: number, from: number, to: number): void {
+    this.#check(this.#addon.runRange(this.#run.handle, stage, from, to))
+  }
+
+  gather(stage: number): void {
+    this.#check(this.#addon.gather(this.#run.handle, stage))
+  }
+
+  #check(isDone: boolean): void {
+    if (!isDone) throw this.#arena.broken()
+  }
 }

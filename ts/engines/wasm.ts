@@ -2,7 +2,7 @@ import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
 import { HASH } from '../manifest.js'
 import { allocate, type Region } from '../memory.js'
-import type { Engine } from './engine.js'
+import type { Engine, Runner } from './engine.js'
 import { wasmBytes } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
@@ -28,15 +28,34 @@ function compile(): { module: WebAssembly.Module | null; reasons: readonly strin
   return compiled
 }
 
-/**
- * The instance of a memory, for as long as the memory lives; null where a call did not return (the stack
- * overflowed, or it trapped): it has lost its place on its own stack, and is replaced.
- */
-interface Instance {
-  exports: Exports | null
-}
-
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
+
+/** The module's instance of a memory, for as long as the memory lives. */
+class Instance {
+  #exports: Exports | undefined
+  readonly #module: WebAssembly.Module
+  readonly #memory: WebAssembly.Memory
+
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory) {
+    this.#module = module
+    this.#memory = memory
+    this.#exports = instantiate(module, memory)
+  }
+
+  /**
+   * Hands out the exports until they are given back. Where a call has not returned (the stack overflowed, or
+   * it trapped) they have lost their place on their own stack, and are replaced.
+   */
+  take(): Exports {
+    const exports = this.#exports ?? instantiate(this.#module, this.#memory)
+    this.#exports = undefined
+    return exports
+  }
+
+  giveBack(exports: Exports): void {
+    this.#exports = exports
+  }
+}
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
@@ -51,28 +70,58 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
   } catch (thrown) {
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
-  if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
-  return exports
+  // Properties of the instance's own object are slower to read than these.
+  const { run, run_range, gather, hash } = exports
+  if (hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
+  return { run, run_range, gather, hash }
 }
 
 /**
- * Calls the instance of a region's memory.
+ * The instance of a region's memory.
  *
  * @throws Error where the module cannot run on this region
  */
-function callerOf({ memory, reason }: Region): (run: (exports: Exports) => number) => number {
+function instanceOf({ memory, reason }: Region): Instance {
   const { module, reasons } = compile()
   if (module === null) throw new Error(reasons.join('; '))
   if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
-  const instance = instances.get(memory) ?? { exports: instantiate(module, memory) }
+  const instance = instances.get(memory) ?? new Instance(module, memory)
   instances.set(memory, instance)
-  return (run) => {
-    const exports = instance.exports ?? instantiate(module, memory)
-    // Until it has returned.
-    instance.exports = null
-    const result = run(exports)
-    instance.exports = exports
-    return result
+  return instance
+}
+
+class WasmRunner implements Runner {
+  readonly threads = 1
+  readonly #arena: Arena
+  readonly #instance: Instance
+  readonly #address: number
+  readonly #bytes: number
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+    this.#instance = instanceOf(arena.region)
+    this.#address = arena.region.byteOffset
+    this.#bytes = arena.region.byteLength
+  }
+
+  run(stage: number): void {
+    const exports = this.#instance.take()
+    this.#end(exports, exports.run(this.#address, this.#bytes, stage))
+  }
+
+  runRange(stage: number, from: number, to: number): void {
+    const exports = this.#instance.take()
+    this.#end(exports, exports.run_range(this.#address, this.#bytes, stage, from, to))
+  }
+
+  gather(stage: number): void {
+    const exports = this.#instance.take()
+    this.#end(exports, exports.gather(this.#address, this.#bytes, stage))
+  }
+
+  #end(exports: Exports, isDone: number): void {
+    this.#instance.giveBack(exports)
+    if (!isDone) throw this.#arena.broken()
   }
 }
 
@@ -82,24 +131,11 @@ export const wasm: Engine = {
   report() {
     try {
       // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
-      callerOf(allocate(0, 0))
+      instanceOf(allocate(0, 0))
       return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
     } catch (thrown) {
       return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }
     }
   },
-  attach(arena: Arena) {
-    const { byteOffset, byteLength } = arena.region
-    const caller = callerOf(arena.region)
-    const call = (run: (exports: Exports) => number) => {
-      if (!caller(run)) throw arena.broken()
-    }
-    return {
-      threads: 1,
-      run: (stage) => call((exports) => exports.run(byteOffset, byteLength, stage)),
-      runRange: (stage, from, to) =>
-        call((exports) => exports.run_range(byteOffset, byteLength, stage, from, to)),
-      gather: (stage) => call((exports) => exports.gather(byteOffset, byteLength, stage)),
-    }
-  },
+  attach: (arena) => new WasmRunner(arena),
 }

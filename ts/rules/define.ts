@@ -59,8 +59,8 @@ export interface Definition<
   O extends OptionTable = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, 'corrections' | 'between'>,
-    Pick<Declaration<O, K, C>, 'corrections' | 'between'> {
+> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between'>,
+    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between'> {
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
@@ -79,7 +79,6 @@ export function define<
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
     clock: {} as C,
-    advance: () => {},
     decay: () => 1,
     l2: () => 0,
     starts: () => ({}),

@@ -1,12 +1,13 @@
 //! A region of memory that describes itself: tables (see [`crate::table`]), and then arrays.
 
 use crate::dispatch::{Code, InstructionSet};
-use crate::kernel::{MAX_STATE, Streams};
+use crate::kernel::Streams;
 use crate::run::Job;
 use crate::table::*;
 use crate::{Fault, manifest};
 
 /// A view of an arena for one call, with the code that runs on it.
+#[derive(Clone, Copy)]
 pub struct Arena {
     base: *mut u8,
     bytes: usize,
@@ -70,41 +71,52 @@ impl Arena {
         }
     }
 
-    /// Where the elements from `start` on are in each array of the job, which must have them up to `end`.
+    /// Finds where the elements from `start` on are in each array of the job, which must have them up to `end`.
+    /// (What is returned would be copied, and wide reads of narrow writes stall.)
     #[inline(always)]
-    pub(crate) fn streams(&self, job: &Job, start: usize, end: usize) -> Result<Streams, Fault> {
-        let g = self.elements(GRADIENTS, start, end);
-        let theta = self.elements(PARAMETERS, start, end);
-        let mut streams = Streams { theta, g, direction: g, state: [std::ptr::null_mut(); MAX_STATE] };
-        let mut missing = theta.is_null() | g.is_null();
-        for (k, state) in streams.state[..job.entry.state].iter_mut().enumerate() {
-            *state = self.elements(job.array + k, start, end);
-            missing |= state.is_null();
+    pub(crate) fn find(
+        &self,
+        job: &Job,
+        start: usize,
+        end: usize,
+        streams: &mut Streams,
+    ) -> Result<(), Fault> {
+        let mut are_there = true;
+        let mut elements = |number| {
+            let (at, is_there) = self.elements(number, start, end)?;
+            are_there &= is_there;
+            Ok(at)
+        };
+        streams.theta = elements(PARAMETERS)?;
+        streams.direction = elements(GRADIENTS)?;
+        streams.g = streams.direction;
+        for (k, state) in streams.state.iter_mut().enumerate().take(job.entry.state) {
+            *state = elements(job.array + k)?;
         }
-        if missing { Err(Fault("an array does not have these elements")) } else { Ok(streams) }
+        if are_there { Ok(()) } else { Err(Fault("an array does not have these elements")) }
     }
 
-    /// Where the element at `start` of an array is that has all up to `end`, rounded up to a line; null if
-    /// it has not.
+    /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
     #[inline(always)]
-    fn elements(&self, number: usize, start: usize, end: usize) -> *mut u8 {
-        let Ok(array) = self.tables.array(number) else { return std::ptr::null_mut() };
-        let padded = self.padded(end);
-        let is_there = array.extent == Extent::Elements as u32
-            && start >= array.first
-            && padded >= array.first
-            && padded - array.first <= array.length
-            && self.is_inside(&array, self.size());
-        if !is_there {
-            return std::ptr::null_mut();
-        }
-        self.base.wrapping_add(array.position * LINE + (start - array.first) * self.size())
+    fn elements(&self, number: usize, start: usize, end: usize) -> Result<(*mut u8, bool), Fault> {
+        let array = self.tables.array(number)?;
+        let end = self.padded(end);
+        // What wraps around is not there.
+        let bytes = |elements: usize| (elements as u64).wrapping_mul(self.size() as u64);
+        let at = (array.position as u64 * LINE as u64).wrapping_add(bytes(start.wrapping_sub(array.first)));
+        let is_there = (array.extent == Extent::Elements as u32)
+            & (start >= array.first)
+            & (end as u64 <= array.first as u64 + array.length as u64)
+            & (at.wrapping_add(bytes(end - start)) <= self.bytes as u64);
+        Ok((self.base.wrapping_add(at as usize), is_there))
     }
 
     /// An array of `count` float64 of that extent.
     pub(crate) fn whole(&self, number: usize, extent: Extent, count: usize) -> Result<Numbers, Fault> {
         let array = self.tables.array(number)?;
-        if array.extent != extent as u32 || array.length < count || !self.is_inside(&array, 8) {
+        // 64 bits hold this product.
+        let end = array.position as u64 * LINE as u64 + array.length as u64 * 8;
+        if array.extent != extent as u32 || array.length < count || end > self.bytes as u64 {
             return Err(Fault("an array is too short"));
         }
         Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))
@@ -113,11 +125,5 @@ impl Arena {
     /// The values by tensor of that number.
     pub(crate) fn by_tensor(&self, job: &Job, field: usize) -> Result<Numbers, Fault> {
         self.whole(job.by_tensor + field, Extent::Tensors, self.tables.header.tensors)
-    }
-
-    /// Whether all of an array lies within the arena. (64 bits hold these products.)
-    #[inline(always)]
-    fn is_inside(&self, array: &Array, size: usize) -> bool {
-        array.position as u64 * LINE as u64 + array.length as u64 * size as u64 <= self.bytes as u64
     }
 }

@@ -140,10 +140,8 @@ macro_rules! instruction_sets {
 
             /// The code for numbers of four bytes, or of eight.
             pub(crate) fn code(self, size: usize) -> &'static Code {
-                match (self, size) {
-                    $((Self::$variant, 4) => &$module::FLOAT32,
-                    (Self::$variant, _) => &$module::FLOAT64,)*
-                }
+                const CODES: &[[&Code; 2]] = &[$([&$module::FLOAT32, &$module::FLOAT64]),*];
+                CODES[self as usize][usize::from(size == 8)]
             }
         }
     };

@@ -1,5 +1,7 @@
 //! What a rule is made of: kernels, each a pass over elements, and the loop that runs one.
 
+use std::ptr;
+
 use crate::lanes::{Lanes, Nothing};
 use crate::table::Numbers;
 use crate::vector::{Scalar, Vector};
@@ -90,7 +92,8 @@ impl<D: Direction> Kernel for D {
         g: V,
         state: &mut <Self::State as Lanes>::Of<V>,
     ) -> V {
-        theta * decay - D::direction(row, g, state)
+        let u = D::direction(row, g, state);
+        theta * decay - u
     }
 }
 
@@ -102,6 +105,15 @@ pub struct Streams {
     /// Where a direction is written to.
     pub direction: *mut u8,
     pub state: [*mut u8; MAX_STATE],
+}
+
+impl Streams {
+    pub const NOWHERE: Self = Self {
+        theta: ptr::null_mut(),
+        g: ptr::null(),
+        direction: ptr::null_mut(),
+        state: [ptr::null_mut(); MAX_STATE],
+    };
 }
 
 /// Runs kernel `K` over `length` elements.

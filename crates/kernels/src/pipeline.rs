@@ -1,6 +1,7 @@
 //! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
 
 use crate::kernel::splat;
+use crate::table::Numbers;
 use crate::vector::{Scalar, Vector};
 
 /// Elements that go through the pipeline at a time.
@@ -41,8 +42,20 @@ pub struct Preparation {
 }
 
 impl Preparation {
+    /// # Safety
+    /// The row must have the pipeline's coefficients.
+    #[inline(always)]
+    pub unsafe fn new(row: Numbers) -> Self {
+        // SAFETY: passed on.
+        unsafe { Self { scale: row.get(0), limit: row.get(1), l2: row.get(2) } }
+    }
+
+    /// By bits, in one comparison: this is a part of each step. (Twice −0 is 0.)
+    #[inline(always)]
     pub fn is_needed(&self) -> bool {
-        self.scale != 1.0 || self.limit != f64::INFINITY || self.l2 != 0.0
+        let scale = self.scale.to_bits() ^ 1_f64.to_bits();
+        let limit = self.limit.to_bits() ^ f64::INFINITY.to_bits();
+        scale | limit | self.l2.to_bits() << 1 != 0
     }
 }
 

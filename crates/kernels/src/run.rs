@@ -21,6 +21,7 @@ pub const POINT: usize = STAGES - 1;
 const SUM_SQUARES: usize = 1;
 
 /// What a stage does to one segment.
+#[derive(Clone, Copy)]
 pub struct Job {
     pub entry: &'static Entry,
     /// The first of its arrays of state.
@@ -28,19 +29,14 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     row: Numbers,
-    preparation: Preparation,
-    /// Gradients still have to be scaled, clipped and decayed.
-    prepares: bool,
-    holds: bool,
-    flushes: bool,
-    zeroes: bool,
+    /// What the pipeline does around the pass: `HOLDS` and `FLUSHES`, and the following.
+    around: u32,
 }
 
-impl Job {
-    fn is_plain(&self) -> bool {
-        !(self.prepares || self.holds || self.flushes || self.zeroes)
-    }
-}
+/// Gradients still have to be scaled, clipped and decayed.
+const PREPARES: u32 = 1 << 2;
+/// They are set to 0 afterwards.
+const ZEROES: u32 = 1 << 3;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -85,11 +81,12 @@ impl Arena {
             // SAFETY: passed on.
             unsafe {
                 if lent.is_some() || job.entry.tensor > 0 {
-                    let next = self.walk(&job, &segment, start, end, to, lent, scratch, tensor)?;
+                    let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
-                    let streams = self.streams(&job, start, end)?;
-                    self.stretch(&job, streams, end - start, &[0.0; MAX_TENSOR], scratch);
+                    let mut streams = Streams::NOWHERE;
+                    self.find(&job, start, end, &mut streams)?;
+                    self.stretch(&job, &streams, end - start, &[0.0; MAX_TENSOR], scratch);
                 }
             }
         }
@@ -99,32 +96,22 @@ impl Arena {
     /// What the stage does to the segment; None if nothing.
     #[inline(always)]
     pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
-        let (kernel, by_tensor) = match stage {
-            NORM => (SUM_SQUARES, SQUARES),
-            _ => (segment.kernels.get(stage).map_or(0, |kernel| usize::from(*kernel)), segment.by_tensor),
-        };
+        let (kernel, by_tensor) =
+            if stage == NORM { (SUM_SQUARES, SQUARES) } else { (segment.kernel(stage), segment.by_tensor) };
         if kernel == 0 {
             return Ok(None);
         }
         let entry = self.code.kernels.get(kernel).ok_or(Fault("there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
+        let mut around = 0;
+        if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
+            around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
+        }
         // SAFETY: just checked that they are there.
-        let [scale, limit, l2] = unsafe { [row.get(0), row.get(1), row.get(2)] };
-        let preparation = Preparation { scale, limit, l2 };
-        let is_step = stage < POINT;
-        let is_last = is_step && (stage + 1 == POINT || segment.kernels[stage + 1] == 0);
-        let flag = |flag| is_last && segment.flags & flag != 0;
-        Ok(Some(Job {
-            entry,
-            array: segment.array,
-            by_tensor,
-            row,
-            prepares: stage == 0 && preparation.is_needed(),
-            preparation,
-            holds: flag(HOLDS),
-            flushes: flag(FLUSHES),
-            zeroes: is_last && self.tables.header.zeroes,
-        }))
+        if stage == 0 && unsafe { Preparation::new(row) }.is_needed() {
+            around |= PREPARES;
+        }
+        Ok(Some(Job { entry, array: segment.array, by_tensor, row, around }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.
@@ -135,18 +122,18 @@ impl Arena {
     pub(crate) unsafe fn stretch(
         &self,
         job: &Job,
-        streams: Streams,
+        streams: &Streams,
         length: usize,
         values: &[f64; MAX_TENSOR],
         scratch: &mut Scratch,
     ) {
-        if !job.is_plain() {
+        if job.around != 0 {
             // SAFETY: passed on.
-            return unsafe { self.piped(job, streams, length, values, scratch) };
+            return unsafe { self.piped(*job, streams, length, values, scratch) };
         }
         if let Some(pass) = job.entry.pass {
             // SAFETY: passed on; the instruction set is available, and `job` has checked the row.
-            unsafe { pass(&streams, job.row, values, length) }
+            unsafe { pass(streams, job.row, values, length) }
         }
     }
 
@@ -156,36 +143,39 @@ impl Arena {
     /// As for `stretch`.
     #[inline(never)]
     unsafe fn piped(
-        &self,
-        job: &Job,
-        streams: Streams,
+        self,
+        job: Job,
+        streams: &Streams,
         length: usize,
         values: &[f64; MAX_TENSOR],
         scratch: &mut Scratch,
     ) {
         let Some(pass) = job.entry.pass else { return };
         let [prepared, held] = scratch.blocks();
+        let does = |what| job.around & what != 0;
+        // SAFETY: `job` has checked the row.
+        let preparation = unsafe { Preparation::new(job.row) };
         for done in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - done);
-            let mut block = self.advanced(&streams, done);
+            let mut block = self.advanced(streams, done);
             // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
-                if job.prepares {
-                    (self.code.prepare)(block.theta, block.g, &job.preparation, prepared, count);
+                if does(PREPARES) {
+                    (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
                     block.g = prepared;
                 }
-                if job.holds {
+                if does(HOLDS) {
                     let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
                 }
                 pass(&block, job.row, values, count);
-                if job.flushes {
+                if does(FLUSHES) {
                     for state in &block.state[..job.entry.state] {
                         (self.code.flush)(*state, count);
                     }
                 }
-                if job.zeroes {
+                if does(ZEROES) {
                     block.direction.write_bytes(0, count * self.size());
                 }
             }

@@ -114,8 +114,16 @@ pub struct Segment {
     pub by_tensor: usize,
     pub row: usize,
     pub flags: u32,
-    /// The kernel of each stage; 0 for none.
-    pub kernels: [u16; STAGES],
+    /// The kernel of each stage, 16 bits each from the lowest on.
+    kernels: u64,
+}
+
+impl Segment {
+    /// The number of a stage's kernel; 0 for none.
+    #[inline(always)]
+    pub fn kernel(&self, stage: usize) -> usize {
+        if stage < STAGES { (self.kernels >> (16 * stage)) as usize & 0xffff } else { 0 }
+    }
 }
 
 /// All tables of an arena.
@@ -226,7 +234,7 @@ impl Tables {
             by_tensor: by_tensor as usize,
             row: row as usize,
             flags,
-            kernels: [low as u16, (low >> 16) as u16, high as u16, (high >> 16) as u16],
+            kernels: u64::from(low) | u64::from(high) << 32,
         })
     }
 

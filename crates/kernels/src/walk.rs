@@ -15,10 +15,11 @@ impl Arena {
     /// # Safety
     /// As for `run_range`.
     #[allow(clippy::too_many_arguments)]
+    #[inline(never)] // By value: what lies in memory in one case would do so in each.
     pub(crate) unsafe fn walk(
-        &self,
-        job: &Job,
-        segment: &Segment,
+        self,
+        job: Job,
+        segment: Segment,
         start: usize,
         end: usize,
         to: usize,
@@ -58,7 +59,7 @@ impl Arena {
                         .map(|at| at.wrapping_add((first.max(tensor.offset) - tensor.offset) * self.size()));
                     self.part(job, number, first, last, gradient, scratch)?;
                 } else {
-                    self.summed(job, number, &tensor, start, to, gradient, scratch)?;
+                    self.summed(&job, number, &tensor, start, to, gradient, scratch)?;
                 }
             }
             number += 1;
@@ -98,7 +99,8 @@ impl Arena {
             // SAFETY: passed on; the block is one of those that the array has numbers for.
             unsafe {
                 self.part(job, number, first, last, gradient, scratch)?;
-                let streams = self.streams(job, first, last)?;
+                let mut streams = Streams::NOWHERE;
+                self.find(job, first, last, &mut streams)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
                 for (k, sum) in job.entry.sums.iter().enumerate() {
                     let from = match sum {
@@ -119,7 +121,8 @@ impl Arena {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn gather(&self, stage: usize) -> Result<(), Fault> {
+    #[inline(never)]
+    pub unsafe fn gather(self, stage: usize) -> Result<(), Fault> {
         for number in 0..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             let Some(job) = self.job(stage, &segment)? else { continue };
@@ -170,11 +173,12 @@ impl Arena {
             // SAFETY: it has a number for each tensor.
             *value = unsafe { self.by_tensor(job, k)?.get(number) };
         }
-        let streams = self.streams(job, first, last)?;
+        let mut streams = Streams::NOWHERE;
+        self.find(job, first, last, &mut streams)?;
         let length = last - first;
         let Some(g) = gradient else {
             // SAFETY: passed on.
-            unsafe { self.stretch(job, streams, length, &values, scratch) };
+            unsafe { self.stretch(job, &streams, length, &values, scratch) };
             return Ok(());
         };
         // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
@@ -185,11 +189,11 @@ impl Arena {
         let line = line.as_mut_ptr().cast::<u8>();
         // SAFETY: passed on; what is copied is shorter than a line.
         unsafe {
-            self.stretch(job, Streams { g, ..streams }, whole, &values, scratch);
+            self.stretch(job, &Streams { g, ..streams }, whole, &values, scratch);
             if rest > 0 {
                 line.copy_from_nonoverlapping(g.add(whole * self.size()), rest * self.size());
                 let streams = Streams { g: line, ..self.advanced(&streams, whole) };
-                self.stretch(job, streams, rest, &values, scratch);
+                self.stretch(job, &streams, rest, &values, scratch);
             }
         }
         Ok(())

@@ -53,19 +53,24 @@ impl Steps {
         Ok(self.run_on(&arena, stage, lent.map(|lent| lent.pointers.as_slice())).is_ok())
     }
 
+    #[inline(always)]
     fn run_on(&self, arena: &Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<(), Fault> {
-        let length = arena.length();
-        let pieces = length.div_ceil(PIECE);
-        if self.threads == 1 || pieces < 2 {
-            // SAFETY: nothing else runs on the arena, and what is lent has been checked.
-            return with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) });
+        if self.threads > 1 && arena.length() > PIECE {
+            return self.run_in_pieces(*arena, stage, lent);
         }
+        // SAFETY: nothing else runs on the arena, and what is lent has been checked.
+        with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) })
+    }
+
+    #[inline(never)]
+    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<(), Fault> {
         struct Shared<'a>(Option<&'a [*const u8]>);
         // SAFETY: what they point to is only read, and stays until the call returns.
         unsafe impl Sync for Shared<'_> {}
         let shared = &Shared(lent);
+        let length = arena.length();
         let failed = AtomicBool::new(false);
-        POOL.run(self.threads, pieces, &|number| {
+        POOL.run(self.threads, length.div_ceil(PIECE), &|number| {
             let (from, to) = (number * PIECE, length.min((number + 1) * PIECE));
             // SAFETY: as above, and ranges do not overlap.
             let done = with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, shared.0, scratch) });
@@ -96,6 +101,8 @@ impl Steps {
         self.memory.are_there() && self.arena().and_then(|arena| work(&arena)).is_ok()
     }
 
+    /// Inline: what is returned in memory costs as much as the rest of a small step.
+    #[inline(always)]
     fn arena(&self) -> Result<Arena, Fault> {
         // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
         unsafe { Arena::new(self.base, self.bytes, self.set) }
