@@ -57,7 +57,7 @@ impl Arena {
                     let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
                     let gradient = gradient
                         .map(|at| at.wrapping_add((first.max(tensor.offset) - tensor.offset) * self.size()));
-                    self.part(job, number, first, last, gradient, scratch)?;
+                    self.part(&job, number, first, last, gradient, scratch)?;
                 } else {
                     self.summed(&job, number, &tensor, start, to, gradient, scratch)?;
                 }
