@@ -218,7 +218,7 @@ test.each(dtypes)('an ε counts whose square is a normal number: %s', (dtype) =>
   }
 })
 
-test('a lookahead settles nothing', () => {
+test('a look at the point flushes nothing', () => {
   const { optimizer, state } = begin(reference, nesterov({ form: 'shifted' }), new Float32Array(3))
   for (let t = 1; t <= PERIOD; t++) optimizer.step()
   state.v.fill(4e-45)

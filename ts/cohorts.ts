@@ -41,7 +41,7 @@ export class RuleInUse {
   /** Counts changes of the numbers. */
   version = 0
   #schedule!: RuleSchedule | null
-  #isSettled = false
+  #isConstant = false
 
   constructor({ rule, definition, delay }: Resolved) {
     this.definition = definition
@@ -61,8 +61,8 @@ export class RuleInUse {
   change(rule: AnyRule): void {
     this.rule = rule
     this.#schedule = scheduleOf(this.definition, rule)
-    this.#isSettled = this.#schedule === null
-    if (this.#isSettled) this.numbers = rule as unknown as Numbers
+    this.#isConstant = this.#schedule === null
+    if (this.#isConstant) this.numbers = rule as unknown as Numbers
     this.version++
   }
 
@@ -81,7 +81,7 @@ export class RuleInUse {
 
   /** Whether `evaluate` has anything to do. */
   get isScheduled(): boolean {
-    return !this.#isSettled
+    return !this.#isConstant
   }
 
   /** Evaluates what is scheduled at update t, from 0. Functions of the user may run, and throw. */
@@ -89,13 +89,13 @@ export class RuleInUse {
     const schedule = this.#schedule
     if (schedule === null) return
     this.numbers = schedule.at(t)
-    this.#isSettled = t >= schedule.constantFrom
+    this.#isConstant = t >= schedule.constantFrom
     this.version++
   }
 
   /** Whether subnormal numbers of the state may be flushed. */
   flushes(dtype: Dtype): boolean {
-    return this.definition.settles(this.numbers as never, smallestNormal[dtype])
+    return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
   }
 
   /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */

@@ -45,7 +45,7 @@ export const definition = define('adagrad', {
   },
   l2: ({ weightDecay }) => weightDecay,
   starts: ({ initialAccumulator }) => ({ s: initialAccumulator }),
-  settles: besideEps,
+  flushes: besideEps,
 })
 
 /** Adagrad's description; see {@link adagrad}. */

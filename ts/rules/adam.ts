@@ -96,7 +96,7 @@ export const definition = define('adam', {
   coefficients: writeBetas,
   corrections: correctBias,
   l2: ({ weightDecay }) => weightDecay,
-  settles: besideEps,
+  flushes: besideEps,
 })
 
 /** Adam's description; see {@link adam}. */

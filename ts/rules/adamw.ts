@@ -29,7 +29,7 @@ export const definition = define('adamw', {
   coefficients: writeBetas,
   corrections: correctBias,
   decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
-  settles: besideEps,
+  flushes: besideEps,
 })
 
 /** AdamW's description; see {@link adamw}. */

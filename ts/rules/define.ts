@@ -43,7 +43,7 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   /** What arrays of state start from; 0 by default. */
   starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: Start }
   /** Whether subnormal numbers of its state may become 0; true by default. */
-  settles?(rule: NumbersOf<O>, smallestNormal: number): boolean
+  flushes?(rule: NumbersOf<O>, smallestNormal: number): boolean
   /** Defaults that depend on other options. */
   implied?(rule: ValuesOf<O>): Partial<ValuesOf<O>>
   /** What single options cannot show: throws an OptionError. */
@@ -82,7 +82,7 @@ export function define<
     decay: () => 1,
     l2: () => 0,
     starts: () => ({}),
-    settles: () => true,
+    flushes: () => true,
     implied: () => ({}),
     check: () => {},
     ...declaration,

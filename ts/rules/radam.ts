@@ -62,7 +62,7 @@ export const definition = define('radam', {
   },
   decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
-  settles: besideEps,
+  flushes: besideEps,
 })
 
 /** RAdam's description; see {@link radam}. */

@@ -63,7 +63,7 @@ export const definition = define('rmsprop', {
     row[RmsPropMomentumKernel.row.rest] = 1 - kept
   },
   l2: ({ weightDecay }) => weightDecay,
-  settles: besideEps,
+  flushes: besideEps,
 })
 
 /** RMSProp's description; see {@link rmsprop}. */
