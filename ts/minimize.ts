@@ -115,7 +115,7 @@ export class Minimization {
   readonly #tolerance: number
   readonly #maxIterations: number
   /** For how many updates standing still does not count. */
-  readonly #patience: number
+  readonly #exempt: number
   readonly #grads: FloatArray
   /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
@@ -171,7 +171,7 @@ export class Minimization {
     this.#callback = callback
     this.#tolerance = tolerance
     this.#maxIterations = maxIterations
-    this.#patience = Math.max(delay, ...Object.values(checked).map(warmupSteps))
+    this.#exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
     this.#grads = optimizer.grads
     this.#point = optimizer.point()
     this.#before = this.params.slice()
@@ -219,7 +219,7 @@ export class Minimization {
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(params, iterations) === true) this.#reason = 'callback'
-    else if (change < this.#tolerance && iterations > this.#patience) this.#reason = this.#whenShort(change)
+    else if (change < this.#tolerance && iterations > this.#exempt) this.#reason = this.#whenShort(change)
     else if (iterations >= this.#maxIterations)
       this.#reason = this.#isFinite() ? 'max-iterations' : 'diverged'
     else this.#shortSince = null

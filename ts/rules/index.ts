@@ -1,4 +1,4 @@
-/** The rules that users have, in order of growing complexity: what is exported here is one. */
+/** The rules that users have: what is exported here is one. */
 
 export { type Adagrad, adagrad } from './adagrad.js'
 export { type Adam, adam } from './adam.js'
