@@ -294,7 +294,7 @@ describe('rules', () => {
     return [...values, ...badSchedules, ...warmups]
   }
 
-  describe.each(Object.values(definitions))('$name', ({ name, options }) => {
+  describe.each(Object.entries(definitions))('%s', (_, { name, options }) => {
     const rule: (options?: Anything) => Rule = { ...antigrad }[name]
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
     const underRule = () => underWay(rule())
