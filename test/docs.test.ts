@@ -96,7 +96,7 @@ describe("CONTRIBUTING's worked rule", () => {
   afterAll(() => rmSync(folder, { recursive: true }))
 
   test(
-    'compiles as Rust, and does what its reference does',
+    'compiles as Rust, and does the same on every instruction set',
     () => {
       expect(run('cargo', 'fmt', '--check', '-p', 'antigrad-kernels')).toBe('')
       expect(run('cargo', 'test', '--quiet', '-p', 'antigrad-kernels')).toBe('')

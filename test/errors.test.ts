@@ -294,7 +294,7 @@ describe('rules', () => {
     return [...values, ...badSchedules, ...warmups]
   }
 
-  describe.each(Object.values(definitions))('$name', ({ name, options }) => {
+  describe.each(Object.entries(definitions))('%s', (_, { name, options }) => {
     const rule = { ...antigrad }[name as keyof typeof antigrad] as unknown as (options?: Anything) => Rule
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
     const underRule = () => underWay(rule())
