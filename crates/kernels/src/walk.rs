@@ -98,7 +98,7 @@ impl Arena {
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
             // SAFETY: passed on; the block is one of those that the array has numbers for.
             unsafe {
-                self.part(&job, number, first, last, gradient, scratch)?;
+                self.part(job, number, first, last, gradient, scratch)?;
                 let mut streams = Streams::NOWHERE;
                 self.find(job, first, last, &mut streams)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
