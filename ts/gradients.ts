@@ -60,9 +60,10 @@ export function check(
   own: readonly FloatArray[],
   names: readonly string[],
 ): asserts found is Present {
+  const type = typeOf(own[0])
   for (let i = 0; i < found.length; i++) {
     const gradient = found[i]
-    if (gradient === undefined || fits(gradient, own[i])) continue
+    if (gradient === undefined || fits(gradient, type, own[i].length)) continue
     const detached = isFloatArray(gradient) && isDetached(gradient)
     const expected = `a ${typeOf(own[i])} of length ${own[i].length}${hint(gradient)}`
     const path = names[i] === '' ? 'gradients' : `gradients.${names[i]}`
@@ -70,21 +71,23 @@ export function check(
   }
 }
 
-/** `own` is of the arena: it is what it says that it is. */
-function fits(gradient: unknown, own: FloatArray): gradient is FloatArray {
-  if (typeOf(gradient) !== own[Symbol.toStringTag]) return false
-  const length = lengthOf(gradient as FloatArray)
-  return length === own.length && (length > 0 || !isDetached(gradient as FloatArray))
+function fits(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
+  if (typeOf(gradient) !== type || lengthOf(gradient as FloatArray) !== length) return false
+  return length > 0 || !isDetached(gradient as FloatArray)
 }
 
 /** Copies gradients into the arena's own, also where they are some of these in another order. */
 export function copy(gradients: Present, own: readonly FloatArray[]): void {
-  const apart = gradients.map((gradient, i) => {
-    if (gradient === undefined || bufferOf(gradient) !== own[i].buffer) return gradient
-    return byteOffsetOf(gradient) === own[i].byteOffset ? undefined : gradient.slice()
-  })
+  // One alone may lie where it likes; to ask for a buffer is slow.
+  const apart = gradients.length === 1 ? gradients : gradients.map((gradient, i) => moved(gradient, own[i]))
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
     if (gradient !== undefined) own[i].set(gradient)
   }
+}
+
+/** The gradient, or a copy where it is in the arena; undefined where it is in its place. */
+function moved(gradient: FloatArray | undefined, own: FloatArray): FloatArray | undefined {
+  if (gradient === undefined || bufferOf(gradient) !== own.buffer) return gradient
+  return byteOffsetOf(gradient) === own.byteOffset ? undefined : gradient.slice()
 }

@@ -286,10 +286,12 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   }
 
   #read(given: unknown): Present {
-    const found: unknown[] = new Array(this.#gradients.length).fill(undefined)
+    const found: unknown[] = []
+    for (let i = 0; i < this.#gradients.length; i++) found.push(undefined)
     read(this.#shape, given, found)
     check(found, this.#gradients, this.#names)
-    return found.every((gradient) => gradient === undefined) ? NONE : found
+    for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found
+    return NONE
   }
 
   /**

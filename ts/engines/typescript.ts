@@ -2,32 +2,44 @@
 
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
-import { type FloatArray, type Kernel, kernelOf, loopOf, type Round } from '../rules/kernel.js'
+import {
+  type FloatArray,
+  type Kernel,
+  kernelOf,
+  type Loop,
+  loopOf,
+  type Round,
+  Row,
+} from '../rules/kernel.js'
 import type { Engine } from './engine.js'
-
-const rounding: Readonly<Record<Arena['dtype'], Round>> = { float32: Math.fround, float64: (x) => x }
 
 /** The kernel that is no pass, but sums the squares of gradients. */
 const squares: Kernel = { number: 1, name: '', state: [], row: {}, tensor: ['sum'], sums: ['gradients'] }
 
 type Named<T> = Record<string, T>
 
-/** A stage of a segment: what its loop is given, by name. */
+/** A stage of a segment: its loop, and what that is given by name. */
 interface Job {
+  /** The same key, the same job. */
+  readonly key: number
   readonly kernel: Kernel
+  readonly loop: Loop | undefined
   readonly byTensor: number
-  readonly row: Named<number>
+  readonly row: Row
   readonly state: Named<FloatArray>
   readonly isFirst: boolean
   readonly isLast: boolean
 }
+
+/** What there is by tensor where there is nothing. */
+const NOTHING: Named<number> = {}
 
 export const typescript: Engine = {
   name: 'typescript',
   report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
   attach(arena: Arena) {
     const { words, dtype, offsets, lengths } = arena
-    const f = rounding[dtype]
+    const f: Round = dtype === 'float32' ? Math.fround : (x) => x
     const theta = arena.plane(layout.PARAMETERS)
     const g = arena.plane(layout.GRADIENTS)
     const rows = lengths.map((_, i) => arena.row(i))
@@ -36,44 +48,60 @@ export const typescript: Engine = {
     const jobs = new Map<number, Job>()
     const firstSegment = words.length - lengths.length * layout.SEGMENT
 
+    /** A segment's kernel in a stage; 0 for none. */
+    const kernelAt = (at: number, stage: number): number =>
+      (words[at + 6 + (stage >> 1)] >>> (16 * (stage & 1))) & 0xffff
+
+    /** The job of most steps. */
+    let latest: Job | undefined
+
     const jobOf = (stage: number, at: number): Job | undefined => {
-      const kernels = [
-        words[at + 6] & 0xffff,
-        words[at + 6] >>> 16,
-        words[at + 7] & 0xffff,
-        words[at + 7] >>> 16,
-      ]
-      const number = stage === layout.NORM ? squares.number : kernels[stage]
+      const number = stage === layout.NORM ? squares.number : kernelAt(at, stage)
       if (number === 0) return undefined
       const array = words[at + 2]
-      const byTensor = stage === layout.NORM ? layout.SQUARES : words[at + 5]
-      const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernels[stage + 1] === 0)
+      const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
       const key = ((array * 1024 + number) * 8 + stage) * 2 + (isLast ? 1 : 0)
-      let job = jobs.get(key)
-      if (job === undefined) {
-        const kernel = stage === layout.NORM ? squares : kernelOf(number)
-        const state = Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)]))
-        job = { kernel, byTensor, row: { decay: 1 }, state, isFirst: stage === 0, isLast }
-        jobs.set(key, job)
+      if (latest === undefined || latest.key !== key) {
+        latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast)
       }
+      return latest
+    }
+
+    const makeJob = (key: number, stage: number, at: number, number: number, isLast: boolean): Job => {
+      const isNorm = stage === layout.NORM
+      const kernel = isNorm ? squares : kernelOf(number)
+      const array = words[at + 2]
+      const job = {
+        key,
+        kernel,
+        loop: isNorm ? undefined : loopOf(number, dtype),
+        byTensor: isNorm ? layout.SQUARES : words[at + 5],
+        row: Row.of(kernel, dtype),
+        state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
+        isFirst: stage === 0,
+        isLast,
+      }
+      jobs.set(key, job)
       return job
     }
 
     /** One stage of the elements from … to − 1, which are of one segment. */
     const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>) => {
-      const { kernel, row, state } = job
+      const { row, state, isLast } = job
       const coefficients = rows[words[at + 3]]
-      const [scale, limit, l2, decay] = coefficients
-      row.decay = f(decay)
-      for (const name in kernel.row) row[name] = f(coefficients[kernel.row[name]])
+      if (coefficients === undefined) throw arena.broken()
+      const scale = coefficients[layout.pipeline.scale]
+      const limit = coefficients[layout.pipeline.limit]
+      const l2 = coefficients[layout.pipeline.l2]
       const isPlain = !job.isFirst || (scale === 1 && limit === Infinity && l2 === 0)
       const gradient = isPlain ? g : prepare(from, to, f(scale), f(limit), f(l2))
-      const flags = job.isLast ? words[at + 4] : 0
+      const flags = isLast ? words[at + 4] : 0
       const holds = (flags & layout.HOLDS) !== 0
       if (holds) held.set(theta.subarray(from, to), from)
-      loopOf(kernel.number, dtype)(holds ? held : theta, gradient, state, row, from, to, tensor, g)
+      row.coefficients = coefficients
+      job.loop?.(holds ? held : theta, gradient, state, row.byName, from, to, tensor, g)
       if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
-      if (job.isLast && words[8] !== 0) g.fill(0, from, to)
+      if (isLast && words[8] !== 0) g.fill(0, from, to)
     }
 
     /** prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
@@ -99,7 +127,8 @@ export const typescript: Engine = {
       if (count > lengths.length) throw arena.broken()
       for (let segment = 0; segment < count; segment++) {
         const at = firstSegment + segment * layout.SEGMENT
-        const [start, end] = [words[at], words[at] + words[at + 1]]
+        const start = words[at]
+        const end = start + words[at + 1]
         if (end > arena.length) throw arena.broken()
         if (end <= from || start >= to) continue
         const job = jobOf(stage, at)
@@ -113,7 +142,7 @@ export const typescript: Engine = {
       each(stage, from, to, (job, at, start, end) => {
         const { kernel } = job
         if (kernel.tensor.length === 0) {
-          pass(job, at, Math.max(start, from), Math.min(end, to), {})
+          pass(job, at, Math.max(start, from), Math.min(end, to), NOTHING)
           return
         }
         const values = byTensor(job)
@@ -150,13 +179,14 @@ export const typescript: Engine = {
 
     const gather = (stage: number) => {
       each(stage, 0, arena.length, (job, _, start, end) => {
+        if (job.kernel.sums === undefined) return
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
         let block = 0
         for (let i = 0; i < lengths.length; i++) {
           const blocks = Math.ceil(lengths[i] / layout.BLOCK)
           if (offsets[i] >= start && offsets[i] + lengths[i] <= end) {
-            job.kernel.sums?.forEach((_, k) => {
+            job.kernel.sums.forEach((_, k) => {
               let total = 0
               for (let b = 0; b < blocks; b++) total += partials[(block + b) * layout.PARTS + k]
               values[k][i] = total

@@ -1,5 +1,7 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
+import { pipeline } from '../manifest.js'
+
 export type FloatArray = Float32Array | Float64Array
 
 /** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
@@ -76,4 +78,31 @@ export function loopOf(number: number, dtype: 'float32' | 'float64'): Loop {
     loops[dtype].set(number, loop)
   }
   return loop
+}
+
+/** A kernel's coefficients by name, rounded to the dtype, from where they lie at the moment. */
+export class Row {
+  coefficients!: Float64Array
+  readonly byName = this as unknown as Readonly<Record<string, number>>
+
+  private constructor() {}
+
+  static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
+
+  /** A class for each kernel: to write a property by a name that varies is slow, and getters become inline. */
+  static of(kernel: Kernel, dtype: 'float32' | 'float64'): Row {
+    let Named = Row.#made[dtype].get(kernel)
+    if (Named === undefined) {
+      Named = class extends Row {}
+      const f = dtype === 'float32' ? Math.fround : (x: number) => x
+      for (const [name, place] of Object.entries({ ...kernel.row, decay: pipeline.decay })) {
+        const get = function (this: Row) {
+          return f(this.coefficients[place])
+        }
+        Object.defineProperty(Named.prototype, name, { get })
+      }
+      Row.#made[dtype].set(kernel, Named)
+    }
+    return new Named()
+  }
 }
