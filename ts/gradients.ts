@@ -7,6 +7,10 @@ import { bufferOf, byteOffsetOf, isDetached, isFloatArray, lengthOf, typeOf } fr
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]
+/** A step with the gradients of the arena. */
+export const ALL: Present = []
+/** A step without any gradient. */
+export const NONE: Present = []
 
 /**
  * What was given for each tensor, in the shape's order. All code of the user's that is in the way, getters

@@ -1,16 +1,16 @@
 import { Arena, type Family } from './arena.js'
 import { Cohorts, coefficientsOf, RuleInUse } from './cohorts.js'
-import type { EngineName, Runner } from './engines/engine.js'
+import type { EngineName } from './engines/engine.js'
 import { choose, requestedEngine } from './engines/index.js'
 import { BusyError, OptionError } from './errors.js'
-import { check, copy, type Present, read } from './gradients.js'
-import { GRADIENTS, NORM, PARAMETERS, POINT, SQUARES } from './manifest.js'
+import { ALL, check, NONE, type Present, read } from './gradients.js'
+import { GRADIENTS, PARAMETERS } from './manifest.js'
 import { checkOptions, type OptimizerOptions } from './options.js'
 import type { Rule } from './rules/definitions.js'
 import type { FloatArray } from './rules/kernel.js'
 import { resolve } from './rules/resolve.js'
 import { changed, type OptionsOf, type StateOf } from './rules/rule.js'
-import { runInSlices } from './slices.js'
+import { Steps } from './steps.js'
 import {
   flatten,
   type Gradients,
@@ -32,11 +32,6 @@ export type States<P, R> = P extends FloatArray
   : P extends readonly unknown[]
     ? { readonly [K in keyof P]: States<P[K], R> }
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
-
-/** A step with the gradients of the arena. */
-const ALL: Present = []
-/** A step without any gradient. */
-const NONE: Present = []
 
 /**
  * Updates parameters by a rule, in place.
@@ -69,17 +64,12 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   readonly threads: number
 
   readonly #arena: Arena
-  readonly #runner: Runner
   readonly #shape: Shape
   readonly #names: readonly string[]
-  /** The tensors in the order in which their parts of a norm are added up. */
-  readonly #order: readonly number[]
-  readonly #gradients: readonly FloatArray[]
-  readonly #squares: Float64Array
-  readonly #clipNorm: number
   readonly #use: RuleInUse
   readonly #isDelayed: boolean
   readonly #cohorts: Cohorts
+  readonly #steps: Steps
   #updates = 0
   #isBusy = false
   #rule: R | undefined
@@ -110,22 +100,17 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const [firstArray] = arena.firstArrays
 
     this.#arena = arena
-    this.#runner = choice.runner
     this.engine = choice.engine.name
     this.engineReasons = choice.reasons
     this.threads = choice.runner.threads
     this.#shape = shape
     this.#names = names
-    this.#order = inOrderOfNames(shape)
-    this.#clipNorm = clip.norm
     this.#use = use
     this.#isDelayed = resolved.isDelayed
     arena.zeroesGradients = zeroGrads
 
     this.params = this.#views(() => PARAMETERS)
     this.grads = this.#views(() => GRADIENTS)
-    this.#gradients = values.map((_, i) => arena.view(GRADIENTS, i))
-    this.#squares = arena.numbers(SQUARES)
     const starts = Object.entries(use.definition.starts(use.rule as never))
     values.forEach((value, i) => {
       arena.view(PARAMETERS, i).set(value)
@@ -141,6 +126,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       values.map(() => firstArray),
       clip.value,
     )
+    this.#steps = new Steps(arena, choice.runner, this.#cohorts, inOrderOfNames(shape), clip.norm)
   }
 
   /** The rule, with what `set` has changed. */
@@ -194,21 +180,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   step(gradients?: Gradients<P>): void {
     const present = this.#begin('step', gradients)
     if (present === NONE) return
-    const cohorts = this.#cohorts
-    // What is left to be read from where it is.
-    let outside = present
-    let scale = 1
-    if (this.#clipNorm !== Infinity) {
-      outside = this.#run(NORM, outside)
-      scale = this.#clipScale(present)
-    }
-    cohorts.prepare(scale)
-    this.#run(0, outside)
-    for (let stage = 1; stage < cohorts.stages; stage++) {
-      cohorts.between(stage - 1)
-      this.#runner.run(stage)
-    }
-    cohorts.commit()
+    this.#steps.run(present)
     this.#updates++
   }
 
@@ -226,22 +198,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   async stepAsync(gradients?: Gradients<P>): Promise<void> {
     const present = this.#begin('stepAsync', gradients)
     if (present === NONE) return
-    const cohorts = this.#cohorts
-    copy(present, this.#gradients)
     this.#isBusy = true
     try {
-      let scale = 1
-      if (this.#clipNorm !== Infinity) {
-        await this.#runAsync(NORM)
-        scale = this.#clipScale(present)
-      }
-      cohorts.prepare(scale)
-      await this.#runAsync(0)
-      for (let stage = 1; stage < cohorts.stages; stage++) {
-        cohorts.between(stage - 1)
-        await this.#runAsync(stage)
-      }
-      cohorts.commit()
+      await this.#steps.runAsync(present)
       this.#updates++
     } finally {
       this.#isBusy = false
@@ -276,7 +235,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
       if (this.#use.isScheduled) {
         this.#use.evaluate(this.#updates)
         // It may have run anything.
-        check(present, this.#gradients, this.#names)
+        check(present, this.#steps.gradients, this.#names)
       }
     } finally {
       this.#isBusy = false
@@ -287,29 +246,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   #read(given: unknown): Present {
     const found: unknown[] = []
-    for (let i = 0; i < this.#gradients.length; i++) found.push(undefined)
+    for (let i = 0; i < this.#names.length; i++) found.push(undefined)
     read(this.#shape, given, found)
-    check(found, this.#gradients, this.#names)
+    check(found, this.#steps.gradients, this.#names)
     for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found
     return NONE
-  }
-
-  /**
-   * Runs a stage, with gradients where they are if the engine can read them there, and else in the arena:
-   * what comes back is where they are then.
-   */
-  #run(stage: number, gradients: Present): Present {
-    const runner = this.#runner
-    if (gradients !== ALL) {
-      if (runner.runLent?.(stage, gradients)) return gradients
-      copy(gradients, this.#gradients)
-    }
-    runner.run(stage)
-    return ALL
-  }
-
-  #runAsync(stage: number): Promise<void> {
-    return this.#runner.runAsync?.(stage) ?? runInSlices(this.#arena, this.#runner, stage)
   }
 
   /** Sets all gradients in `grads` to 0. */
@@ -348,8 +289,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
     const { point, state } = this.#use
     if (point === undefined) return this.params
     this.#begin('point', undefined)
-    this.#cohorts.preparePoint()
-    this.#runner.run(POINT)
+    this.#steps.writePoints()
     this.#point ??= this.#views(() => this.#arena.firstArrays[0] + state.indexOf('point'))
     return this.#point
   }
@@ -372,15 +312,5 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
 
   #views(arrayOf: (tensor: number) => number): Views<P> {
     return unflatten(this.#shape, (tensor) => this.#arena.view(arrayOf(tensor), tensor)) as Views<P>
-  }
-
-  /** min(1, norm/‖g‖), but NaN where a gradient is NaN, once the engine has written the sums. */
-  #clipScale(present: Present): number {
-    let sum = 0
-    for (const i of this.#order) {
-      if (present === ALL || present[i] !== undefined) sum += this.#squares[i]
-    }
-    const norm = Math.sqrt(sum)
-    return norm <= this.#clipNorm ? 1 : this.#clipNorm / norm
   }
 }
