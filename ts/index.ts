@@ -32,11 +32,12 @@ export {
   type TestObjective,
   type View,
 } from './objectives/index.js'
-export { Optimizer, type States, type TensorState } from './optimizer.js'
+export { Optimizer } from './optimizer.js'
 export type { Clip, OptimizerOptions } from './options.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'
 export * from './rules/index.js'
 export type { DelayedStart } from './rules/rule.js'
 export { type Schedule, type Scheduled, type Warmup, warmup } from './schedules.js'
+export type { States, TensorState } from './state.js'
 export type { Gradients, Parameters, Tree, Views } from './tensors.js'

@@ -7,9 +7,9 @@ import { ALL, check, NONE, type Present, read } from './gradients.js'
 import { GRADIENTS, PARAMETERS } from './manifest.js'
 import { checkOptions, type OptimizerOptions } from './options.js'
 import type { Rule } from './rules/definitions.js'
-import type { FloatArray } from './rules/kernel.js'
 import { resolve } from './rules/resolve.js'
-import { changed, type OptionsOf, type StateOf } from './rules/rule.js'
+import { changed, type OptionsOf } from './rules/rule.js'
+import { type States, statesOf } from './state.js'
 import { Steps } from './steps.js'
 import {
   flatten,
@@ -22,16 +22,6 @@ import {
   type Views,
 } from './tensors.js'
 import { lengthOf } from './typed-arrays.js'
-
-/** A tensor's state: live views, and how many updates it has had. */
-export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
-
-/** The state of each tensor, in the shape of the parameters. */
-export type States<P, R> = P extends FloatArray
-  ? TensorState<R, Views<P>>
-  : P extends readonly unknown[]
-    ? { readonly [K in keyof P]: States<P[K], R> }
-    : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
 /**
  * Updates parameters by a rule, in place.
@@ -151,19 +141,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    */
   get state(): States<P, R> {
     this.#checkFree('state')
-    if (this.#state === undefined) {
-      const [firstArray] = this.#arena.firstArrays
-      const cohorts = this.#cohorts
-      this.#state = unflatten(this.#shape, (tensor) => {
-        const views = this.#use.state.map((name, k) => [name, this.#arena.view(firstArray + k, tensor)])
-        return Object.freeze({
-          ...Object.fromEntries(views),
-          get updates() {
-            return cohorts.updatesOf(tensor)
-          },
-        })
-      }) as States<P, R>
-    }
+    this.#state ??= statesOf<P, R>(this.#shape, this.#arena, this.#use, this.#cohorts)
     return this.#state
   }
 
