@@ -6,8 +6,7 @@ import { wasmBytes } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  run(address: number, bytes: number, stage: number): number
-  run_range(address: number, bytes: number, stage: number, from: number, to: number): number
+  run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
 }
 
@@ -63,8 +62,8 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
     imports[from][name] = kind === 'memory' ? memory : () => {}
   }
   try {
-    const { run, run_range, gather } = new WebAssembly.Instance(module, imports).exports as unknown as Exports
-    return { run, run_range, gather }
+    const { run, gather } = new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    return { run, gather }
   } catch (thrown) {
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
@@ -99,13 +98,12 @@ class WasmRunner implements Runner {
   }
 
   run(stage: number): void {
-    const exports = this.#instance.take()
-    this.#end(exports, exports.run(this.#address, this.#bytes, stage))
+    this.runRange(stage, 0, this.#arena.length)
   }
 
   runRange(stage: number, from: number, to: number): void {
     const exports = this.#instance.take()
-    this.#end(exports, exports.run_range(this.#address, this.#bytes, stage, from, to))
+    this.#end(exports, exports.run(this.#address, this.#bytes, stage, from, to))
   }
 
   gather(stage: number): void {
