@@ -69,14 +69,13 @@ export class RuleInUse {
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition } = this
-    const same = (a: readonly unknown[], b: readonly unknown[]) =>
-      a.length === b.length && a.every((x, k) => x === b[k])
-    const starts = (of: AnyRule) => Object.entries(definition.starts(of as never)).flat()
-    return (
-      same(definition.stages(rule as never), this.stages) &&
-      definition.point(rule as never) === this.point &&
-      same(starts(rule), starts(this.rule))
-    )
+    const stages = definition.stages(rule as never)
+    if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
+    for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
+    const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
+    const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
+    for (const name of this.state) if (starts[name] !== before[name]) return false
+    return true
   }
 
   /** Whether `evaluate` has anything to do. */

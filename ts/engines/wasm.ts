@@ -7,8 +7,7 @@ import { wasmBytes } from './wasm-bytes.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
-  run(address: number, bytes: number, stage: number): number
-  run_range(address: number, bytes: number, stage: number, from: number, to: number): number
+  run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
   hash(): number
 }
@@ -71,9 +70,9 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
   // Properties of the instance's own object are slower to read than these.
-  const { run, run_range, gather, hash } = exports
+  const { run, gather, hash } = exports
   if (hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
-  return { run, run_range, gather, hash }
+  return { run, gather, hash }
 }
 
 /**
@@ -105,13 +104,12 @@ class WasmRunner implements Runner {
   }
 
   run(stage: number): void {
-    const exports = this.#instance.take()
-    this.#end(exports, exports.run(this.#address, this.#bytes, stage))
+    this.runRange(stage, 0, this.#arena.length)
   }
 
   runRange(stage: number, from: number, to: number): void {
     const exports = this.#instance.take()
-    this.#end(exports, exports.run_range(this.#address, this.#bytes, stage, from, to))
+    this.#end(exports, exports.run(this.#address, this.#bytes, stage, from, to))
   }
 
   gather(stage: number): void {

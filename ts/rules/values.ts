@@ -63,7 +63,8 @@ const isValue = (value: unknown): boolean => typeof value !== 'object' && typeof
 
 /** The schedules of a checked rule; null where it has none, and so is its own values. */
 export function scheduleOf({ options }: Definition, rule: AnyRule): RuleSchedule | null {
-  const keys = Object.keys(options).filter((key) => !isValue(rule[key]))
+  const keys: string[] = []
+  for (const key of Object.keys(options)) if (!isValue(rule[key])) keys.push(key)
   if (keys.length === 0) return null
   const entries = keys.map((key) => ({ key, option: options[key], at: compile(rule[key] as Scheduled) }))
   return new RuleSchedule(rule, entries)

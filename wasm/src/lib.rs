@@ -8,19 +8,14 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 static mut SCRATCH: Scratch = Scratch::new();
 
-/// Runs a stage over all of the arena of `bytes` bytes at `address`; false if it was overwritten.
+/// Runs a stage over the elements from `from` to `to` of the plane of the arena of `bytes` bytes at `address`,
+/// sums by tensor included where these are all; false if it was overwritten.
 #[wasm_bindgen]
-pub fn run(address: usize, bytes: usize, stage: usize) -> bool {
+pub fn run(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
     // SAFETY: see the top; the module's only thread is in here.
-    with(address, bytes, |arena| unsafe { arena.run(stage, None, &mut *&raw mut SCRATCH) })
-}
-
-/// The same for the elements from `from` to `to` of the plane.
-#[wasm_bindgen]
-pub fn run_range(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
-    // SAFETY: as above.
     with(address, bytes, |arena| unsafe {
-        arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH).map(|_| ())
+        let wants_sums = arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH)?;
+        if wants_sums && from == 0 && to == arena.length() { arena.gather(stage) } else { Ok(()) }
     })
 }
 

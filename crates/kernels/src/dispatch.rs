@@ -3,7 +3,7 @@
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::pipeline::{self, Preparation};
-use crate::sums::{self, Stripes};
+use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
 
@@ -39,7 +39,7 @@ pub struct Code {
     pub kernels: &'static [Entry],
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
-    pub add_squares: unsafe fn(&mut Stripes, *const u8, usize),
+    pub squares: unsafe fn(*const u8, usize) -> f64,
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -87,10 +87,8 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squares<T: Scalar>(stripes: &mut Stripes, from: *const u8, length: usize) {
-                if length > 0 {
-                    sums::add_squares(stripes, unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
-                }
+            unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
+                sums::of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -104,13 +102,13 @@ macro_rules! code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
                 flush: flush::<f32>,
-                add_squares: squares::<f32>,
+                squares: squares::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
                 flush: flush::<f64>,
-                add_squares: squares::<f64>,
+                squares: squares::<f64>,
             };
         }
     };

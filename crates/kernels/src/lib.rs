@@ -88,13 +88,13 @@ pub mod layout {
     };
 }
 
-/// What is wrong with an arena.
+/// What is wrong with an arena; as one word, which is returned in a register.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault(&'static str);
+pub struct Fault(&'static &'static str);
 
 impl Fault {
     /// Where several threads have found something wrong.
-    pub const OVERWRITTEN: Self = Self("it was overwritten");
+    pub const OVERWRITTEN: Self = Self(&"it was overwritten");
 }
 
 impl fmt::Display for Fault {

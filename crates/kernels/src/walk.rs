@@ -5,7 +5,7 @@ use crate::arena::Arena;
 use crate::kernel::{MAX_TENSOR, Streams, Sum};
 use crate::pipeline::Scratch;
 use crate::run::{Job, Lent};
-use crate::sums::{self, STRIPES};
+use crate::sums;
 use crate::table::*;
 
 impl Arena {
@@ -42,13 +42,13 @@ impl Arena {
                 break;
             }
             if tensor.offset + tensor.length > segment.offset + segment.length {
-                return Err(Fault("a tensor does not end with its segment"));
+                return Err(Fault(&"a tensor does not end with its segment"));
             }
             let gradient = match lent {
                 None => None,
                 Some(lent) => match lent.get(number) {
                     Some(gradient) if !gradient.is_null() || tensor.length == 0 => Some(*gradient),
-                    _ => return Err(Fault("a gradient is missing")),
+                    _ => return Err(Fault(&"a gradient is missing")),
                 },
             };
             // SAFETY: passed on.
@@ -92,7 +92,7 @@ impl Arena {
                 return Ok(());
             }
             if tensor.block + block >= self.tables.header.blocks {
-                return Err(Fault("a tensor has too many blocks"));
+                return Err(Fault(&"a tensor has too many blocks"));
             }
             let last = end.min(first + sums::BLOCK);
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
@@ -107,10 +107,8 @@ impl Arena {
                         Sum::Parameters => streams.theta.cast_const(),
                         Sum::Gradients => source.unwrap_or(streams.g),
                     };
-                    let mut stripes = [0.0; STRIPES];
-                    (self.code.add_squares)(&mut stripes, from, last - first);
-                    let at = (tensor.block + block) * MAX_TENSOR + k;
-                    partials.set(at, sums::combine(stripes));
+                    let sum = (self.code.squares)(from, last - first);
+                    partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
                 }
             }
         }
@@ -137,7 +135,7 @@ impl Arena {
                 }
                 let blocks = tensor.length.div_ceil(sums::BLOCK);
                 if tensor.block + blocks > self.tables.header.blocks {
-                    return Err(Fault("a tensor has too many blocks"));
+                    return Err(Fault(&"a tensor has too many blocks"));
                 }
                 for k in 0..job.entry.sums.len() {
                     let by_tensor = self.by_tensor(&job, k)?;
