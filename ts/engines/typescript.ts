@@ -45,7 +45,19 @@ export const typescript: Engine = {
     const rows = lengths.map((_, i) => arena.row(i))
     // All that a step needs is made here: one that runs out of memory must not do so in the middle.
     const [prepared, held] = [g.slice(), theta.slice()]
+    const segmentFrom = (count: number, element: number) =>
+      firstNot(count, (segment) => {
+        const at = firstSegment + segment * layout.SEGMENT
+        return words[at] + words[at + 1] <= element
+      })
     const jobs = new Map<number, Job>()
+    let blocks = 0
+    const firstBlocks = lengths.map((length) => {
+      const first = blocks
+      blocks += Math.ceil(length / layout.BLOCK)
+      return first
+    })
+    const tensorFrom = (at: number) => firstNot(lengths.length, (i) => offsets[i] + lengths[i] <= at)
     const firstSegment = words.length - lengths.length * layout.SEGMENT
 
     /** A segment's kernel in a stage; 0 for none. */
@@ -125,12 +137,12 @@ export const typescript: Engine = {
     ) => {
       const count = words[4]
       if (count > lengths.length) throw arena.broken()
-      for (let segment = 0; segment < count; segment++) {
+      for (let segment = from === 0 ? 0 : segmentFrom(count, from); segment < count; segment++) {
         const at = firstSegment + segment * layout.SEGMENT
         const start = words[at]
         const end = start + words[at + 1]
         if (end > arena.length) throw arena.broken()
-        if (end <= from || start >= to) continue
+        if (start >= to) return
         const job = jobOf(stage, at)
         if (job !== undefined) visit(job, at, start, end)
       }
@@ -148,11 +160,9 @@ export const typescript: Engine = {
         const values = byTensor(job)
         const sums = kernel.sums ?? []
         const partials = arena.numbers(layout.PARTIALS)
-        let firstBlock = 0
-        for (let i = 0; i < lengths.length; i++) {
+        for (let i = tensorFrom(Math.max(start, from)); i < lengths.length; i++) {
           const [first, last] = [offsets[i], offsets[i] + lengths[i]]
-          const block = firstBlock
-          firstBlock += Math.ceil(lengths[i] / layout.BLOCK)
+          if (first >= Math.min(end, to)) return
           if (first < start || last > end) continue
           const tensor: Named<number> = {}
           kernel.tensor.forEach((name, k) => {
@@ -170,7 +180,7 @@ export const typescript: Engine = {
             if (kernel !== squares) pass(job, at, low, high, tensor)
             sums.forEach((sum, k) => {
               const source = sum === 'parameters' ? theta : g
-              partials[(block + b) * layout.PARTS + k] = sumOfSquares(source.subarray(low, high))
+              partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOfSquares(source.subarray(low, high))
             })
           }
         }
@@ -182,17 +192,13 @@ export const typescript: Engine = {
         if (job.kernel.sums === undefined) return
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
-        let block = 0
-        for (let i = 0; i < lengths.length; i++) {
+        for (let i = tensorFrom(start); i < lengths.length && offsets[i] < end; i++) {
           const blocks = Math.ceil(lengths[i] / layout.BLOCK)
-          if (offsets[i] >= start && offsets[i] + lengths[i] <= end) {
-            job.kernel.sums.forEach((_, k) => {
-              let total = 0
-              for (let b = 0; b < blocks; b++) total += partials[(block + b) * layout.PARTS + k]
-              values[k][i] = total
-            })
-          }
-          block += blocks
+          job.kernel.sums.forEach((_, k) => {
+            let total = 0
+            for (let b = 0; b < blocks; b++) total += partials[(firstBlocks[i] + b) * layout.PARTS + k]
+            values[k][i] = total
+          })
         }
       })
     }
@@ -207,6 +213,17 @@ export const typescript: Engine = {
       gather,
     }
   },
+}
+
+/** The first number for which `isBefore` is false. */
+function firstNot(count: number, isBefore: (number: number) => boolean): number {
+  let [low, high] = [0, count]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (isBefore(middle)) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Sets subnormal numbers to +0; pipeline.rs says why. */
