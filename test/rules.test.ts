@@ -6,6 +6,7 @@ import { adagrad } from '../dist/rules/adagrad.js'
 import { adam } from '../dist/rules/adam.js'
 import { definitions, type Rule } from '../dist/rules/definitions.js'
 import { delayedStart } from '../dist/rules/delayed-start.js'
+import { documentation } from '../dist/rules/documentation.js'
 import { loopOf } from '../dist/rules/kernel.js'
 import { nesterov } from '../dist/rules/nesterov.js'
 import { radam } from '../dist/rules/radam.js'
@@ -92,8 +93,8 @@ describe('a rule that is resolved', () => {
     ['a name that is no text', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
     [
       'another name',
-      { name: 'lion' },
-      /^rule: expected a rule whose name is one of .*adam.*, or that is imported as well, got "lion"$/,
+      { name: 'nobody' },
+      /^rule: expected a rule whose name is one of .*adam.*, or that is imported as well, got "nobody"$/,
     ],
     ['a name of Object.prototype', { name: 'toString' }, /^rule: expected a rule whose name is one of /],
     [
@@ -124,6 +125,10 @@ describe('a rule that is resolved', () => {
     expect(definition).toBe(definitions.sgd)
     expect(delay).toBe(7)
   })
+})
+
+test.each(Object.values(definitions))('$name has words for each of its options', ({ name, options }) => {
+  for (const option of Object.keys(options)) expect(documentation[name][option]).toMatch(/\S/)
 })
 
 test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {

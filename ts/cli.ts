@@ -10,6 +10,7 @@ import { version } from './package.js'
 import { obstacle, writer } from './plot/file.js'
 import { entrantNames, MAX_ITERATIONS, race, ruleOptions, type Settings } from './race.js'
 import { describeDiagnosis, describeEngines, describeOptions, describeRace } from './report.js'
+import { documentation } from './rules/documentation.js'
 import { SCHEDULES } from './rules/options.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
@@ -104,6 +105,16 @@ function choice(flags: string, description: string, names: readonly string[]): O
   })
 }
 
+/** What the option is in each rule; those in which it is the same are named together. */
+function documentationOf(name: string, rules: readonly string[]): string {
+  const byText = new Map<string, string[]>()
+  for (const rule of rules) {
+    const text = (documentation[rule]?.[name] ?? '').replaceAll('`', '')
+    byText.set(text, [...(byText.get(text) ?? []), rule])
+  }
+  return [...byText].map(([text, same]) => `${same.join(', ')}: ${text}`).join('; ')
+}
+
 /** What `race` and `plot` have in common. */
 function addRunOptions(command: Command): void {
   command
@@ -117,7 +128,7 @@ function addRunOptions(command: Command): void {
     const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
     const option = new Option(
       `--${inKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
-      [...rules.keys()].join(', '),
+      documentationOf(name, [...rules.keys()]),
     )
     command.addOption(option.argParser(parseValue))
   }

@@ -72,7 +72,7 @@ export class Optimizers {
   }
 
   #control(number: number, field: Field, message: HTMLElement): HTMLLabelElement {
-    const { name, kind, choices, expected } = field
+    const { name, kind, choices, help } = field
     const value = optionOf(this.#entries[number], name)
     const control =
       kind === 'choice'
@@ -83,7 +83,7 @@ export class Optimizers {
       else control.value = String(value)
       control.autocomplete = 'off'
     }
-    control.title = expected
+    control.title = help
     control.dataset.option = name
     control.setAttribute('aria-describedby', message.id)
     control.addEventListener('change', () => {

@@ -3,6 +3,7 @@
 import { type Clip, delayedStart, OptionError, type Rule, type SimpleRule, warmup } from 'antigrad'
 import { enter } from '../../dist/race.js'
 import { definitions } from '../../dist/rules/definitions.js'
+import { documentation } from '../../dist/rules/documentation.js'
 import * as rules from '../../dist/rules/index.js'
 import type { Option as RuleOption } from '../../dist/rules/options.js'
 
@@ -21,7 +22,8 @@ export interface Field {
   readonly name: string
   readonly kind: 'number' | 'flag' | 'choice'
   readonly choices: readonly string[]
-  readonly expected: string
+  /** What its comment says, or else what is expected. */
+  readonly help: string
 }
 
 /** What a control has to know of an option. */
@@ -53,7 +55,7 @@ export function fields(rule: RuleName): Field[] {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
-    return { name, kind, choices, expected: option.expected }
+    return { name, kind, choices, help: documentation[rule][name] ?? option.expected }
   })
 }
 
