@@ -317,6 +317,21 @@ describe('a step that throws counts nothing', () => {
   })
 })
 
+test.each(engineNames)('%s: options cannot be set, nor a step made, while options are read', (engine) => {
+  const optimizer = new Optimizer(new Float32Array(3), momentum({ lr: 0.1 }), { engine })
+  const options = {
+    get lr() {
+      expect(() => optimizer.set({ momentum: 0.5 })).toThrow(BusyError)
+      expect(() => optimizer.step()).toThrow(BusyError)
+      return 0.2
+    },
+  }
+  optimizer.set(options)
+  expect(optimizer.rule).toMatchObject({ lr: 0.2, momentum: 0.9 })
+  optimizer.set({ momentum: 0.5 })
+  expect(optimizer.rule).toMatchObject({ lr: 0.2, momentum: 0.5 })
+})
+
 describe('many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
     'stepAsync in slices takes a time that grows as they do, %s',

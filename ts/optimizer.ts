@@ -8,7 +8,7 @@ import { GRADIENTS, PARAMETERS } from './manifest.js'
 import { checkOptions, type OptimizerOptions } from './options.js'
 import type { Rule } from './rules/definitions.js'
 import { resolve } from './rules/resolve.js'
-import { changed, type OptionsOf } from './rules/rule.js'
+import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { type States, statesOf } from './state.js'
 import { Steps } from './steps.js'
 import {
@@ -242,13 +242,19 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    *
    * @throws OptionError where an option is unknown, out of its range, or would change which arrays
    * of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's form,
-   * initialAccumulator); nothing has changed then
+   * initialAccumulator); BusyError in the middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void {
     this.#checkFree('set')
     const use = this.#use
-    const rule = changed(use.definition, use.rule, options)
-    this.#checkFree('set')
+    let rule: AnyRule
+    // A getter among the options may not change what is being changed.
+    this.#isBusy = true
+    try {
+      rule = changed(use.definition, use.rule, options)
+    } finally {
+      this.#isBusy = false
+    }
     if (!use.keepsState(rule)) {
       const expected = `options under which ${rule.name} keeps the same arrays of state`
       throw new OptionError('set: options', expected, options)
