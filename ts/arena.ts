@@ -66,6 +66,8 @@ export class Arena {
   readonly firstArrays: readonly number[]
   /** The tables, as 32-bit words. */
   readonly words: Uint32Array
+  /** Bytes of an element. */
+  readonly #size: number
   readonly #arrays: readonly Entry[]
   readonly #firstSegment: number
   readonly #firstRow: number
@@ -121,6 +123,7 @@ export class Arena {
     }
 
     this.dtype = dtype
+    this.#size = size
     this.lengths = lengths
     this.offsets = offsets
     this.length = length
@@ -162,14 +165,13 @@ export class Arena {
    */
   plane(array: number): FloatArray {
     const { byteOffset, first, length } = this.#arrays[array]
-    return this.#elements(byteOffset - first * (this.dtype === 'float32' ? 4 : 8), first + length)
+    return this.#elements(byteOffset - first * this.#size, first + length)
   }
 
   /** A tensor's part of an array of elements. */
   view(array: number, tensor: number): FloatArray {
     const { byteOffset, first } = this.#arrays[array]
-    const size = this.dtype === 'float32' ? 4 : 8
-    return this.#elements(byteOffset + (this.offsets[tensor] - first) * size, this.lengths[tensor])
+    return this.#elements(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
   }
 
   #elements(byteOffset: number, length: number): FloatArray {

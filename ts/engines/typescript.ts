@@ -2,15 +2,7 @@
 
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
-import {
-  type FloatArray,
-  type Kernel,
-  kernelOf,
-  type Loop,
-  loopOf,
-  type Round,
-  Row,
-} from '../rules/kernel.js'
+import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
@@ -39,7 +31,7 @@ export const typescript: Engine = {
   report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
   attach(arena: Arena) {
     const { words, dtype, offsets, lengths } = arena
-    const f: Round = dtype === 'float32' ? Math.fround : (x) => x
+    const f = rounding[dtype]
     const theta = arena.plane(layout.PARAMETERS)
     const g = arena.plane(layout.GRADIENTS)
     const rows = lengths.map((_, i) => arena.row(i))

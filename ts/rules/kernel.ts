@@ -7,6 +7,11 @@ export type FloatArray = Float32Array | Float64Array
 /** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
 export type Round = (x: number) => number
 
+export const rounding: Readonly<Record<'float32' | 'float64', Round>> = {
+  float32: Math.fround,
+  float64: (x) => x,
+}
+
 /** A kernel as the manifest describes it. */
 export interface Kernel {
   readonly number: number
@@ -54,27 +59,27 @@ export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = m
   return { float32: make, float64: again }
 }
 
-const kernels = new Map<number, Kernel>()
-const twins = new Map<number, Twins<Kernel>>()
+const kernels = new Map<number, { readonly description: Kernel; readonly made: Twins<Kernel> }>()
 const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
 export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
-  kernels.set(description.number, description)
-  twins.set(description.number, made as unknown as Twins<Kernel>)
+  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel> })
   return description
 }
 
+const known = (number: number) => kernels.get(number) as NonNullable<ReturnType<typeof kernels.get>>
+
 /** A kernel whose rule was imported. */
 export function kernelOf(number: number): Kernel {
-  return kernels.get(number) as Kernel
+  return known(number).description
 }
 
 /** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
 export function loopOf(number: number, dtype: 'float32' | 'float64'): Loop {
   let loop = loops[dtype].get(number)
   if (loop === undefined) {
-    loop = (twins.get(number) as Twins<Kernel>)[dtype](dtype === 'float32' ? Math.fround : (x) => x)
+    loop = known(number).made[dtype](rounding[dtype])
     loops[dtype].set(number, loop)
   }
   return loop
@@ -94,7 +99,7 @@ export class Row {
     let Named = Row.#made[dtype].get(kernel)
     if (Named === undefined) {
       Named = class extends Row {}
-      const f = dtype === 'float32' ? Math.fround : (x: number) => x
+      const f = rounding[dtype]
       for (const [name, place] of Object.entries({ ...kernel.row, decay: pipeline.decay })) {
         const get = function (this: Row) {
           return f(this.coefficients[place])

@@ -36,12 +36,13 @@ impl Arena {
             Some(number) => number,
             None => self.tables.tensor_from(start)?,
         };
+        let segment_end = segment.offset + segment.length;
         while number < self.tables.header.tensors {
             let tensor = self.tables.tensor(number)?;
-            if tensor.offset >= end.max(segment.offset + segment.length) || tensor.offset >= to {
+            if tensor.offset >= segment_end || tensor.offset >= to {
                 break;
             }
-            if tensor.offset + tensor.length > segment.offset + segment.length {
+            if tensor.offset + tensor.length > segment_end {
                 return Err(Fault(&"a tensor does not end with its segment"));
             }
             let gradient = match lent {
@@ -55,8 +56,7 @@ impl Arena {
             unsafe {
                 if job.entry.sums.is_empty() {
                     let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
-                    let gradient = gradient
-                        .map(|at| at.wrapping_add((first.max(tensor.offset) - tensor.offset) * self.size()));
+                    let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
                     self.part(&job, number, first, last, gradient, scratch)?;
                 } else {
                     self.summed(&job, number, &tensor, start, to, gradient, scratch)?;
