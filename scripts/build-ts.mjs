@@ -29,11 +29,9 @@ const { status } = spawnSync('node_modules/.bin/tsc', ['-p', 'tsconfig.json'], {
 if (status !== 0) process.exit(status ?? 1)
 
 // A loop for each dtype: see `twice` in ts/rules/kernel.ts.
-for (const file of readdirSync('dist/rules')) {
-  if (file.endsWith('.js')) {
-    const path = `dist/rules/${file}`
-    writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8')))
-  }
+const rules = readdirSync('dist/rules').filter((file) => file.endsWith('.js'))
+for (const path of [...rules.map((file) => `dist/rules/${file}`), 'dist/plane.js']) {
+  writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8')))
 }
 
 /** What the comment on each option of each rule says. */

@@ -6,11 +6,12 @@
 import { adam, nesterov, Optimizer, type Rule } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { Arena } from '../dist/arena.js'
-import { Cohorts, coefficientsOf, RuleInUse } from '../dist/cohorts.js'
+import { Cohorts } from '../dist/cohorts.js'
 import { native } from '../dist/engines/native.js'
 import { typescript } from '../dist/engines/typescript.js'
 import { wasm } from '../dist/engines/wasm.js'
 import { GRADIENTS, NORM, PARAMETERS, POINT, SQUARES } from '../dist/manifest.js'
+import { RuleInUse } from '../dist/rules/in-use.js'
 import { resolve } from '../dist/rules/resolve.js'
 import { dtypes, type FloatArray, inBits, noise } from './helpers.js'
 
@@ -28,7 +29,7 @@ describe.each([native, wasm, typescript])('$name', (engine) => {
       tensors: lengths[k].length,
       state: use.state,
       byTensor: use.byTensor,
-      coefficients: coefficientsOf(use),
+      coefficients: use.coefficients,
     }))
     const owners = lengths.flatMap((own, k) => own.map(() => k))
     const all = lengths.flat()
@@ -37,7 +38,7 @@ describe.each([native, wasm, typescript])('$name', (engine) => {
     const firstArrays = owners.map((k) => arena.firstArrays[k])
     const tensors = owners.map((k) => uses[k])
     const cohorts = new Cohorts(arena, tensors, firstArrays, Infinity)
-    cohorts.layOut(() => true)
+    cohorts.layOut(null)
     all.forEach((length, i) => {
       arena.view(PARAMETERS, i).set(noise(i, length, dtype))
     })

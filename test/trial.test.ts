@@ -16,7 +16,7 @@ import { type RuleOf, rule } from '../dist/rules/rule.js'
 
 const row = { lr: 4, alpha: 5 } as const
 const tensor = ['parameters', 'direction', 'ratio'] as const
-const shared = { state: ['m'], row, tensor } as const
+const shared = { source: 0, state: ['m'], row, tensor } as const
 // Numbers that no kernel has.
 const Measure = { ...shared, number: 900, name: 'Measure', sums: ['parameters', 'gradients'] } as const
 const Move = { ...shared, number: 901, name: 'Move' } as const

@@ -6,6 +6,7 @@
 
 import { TensorError } from './errors.js'
 import {
+  ACCUMULATED,
   ARRAY,
   BLOCK,
   BLOCKS,
@@ -16,7 +17,9 @@ import {
   PARTS,
   PIPELINE,
   SEGMENT,
+  SLOW,
   STAGES,
+  STAYS,
   TENSOR,
   TENSORS,
 } from './manifest.js'
@@ -34,7 +37,9 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = 4
+const COMMON = SLOW + 1
+/** Coefficients that the plane's row has, the pipeline's aside. */
+const PLANE_COEFFICIENTS = 1
 
 /** Tensors that lie side by side and have the same arrays. */
 export interface Family {
@@ -69,12 +74,22 @@ export class Arena {
   /** Bytes of an element. */
   readonly #size: number
   readonly #arrays: readonly Entry[]
+  readonly #firstTensor: number
   readonly #firstSegment: number
   readonly #firstRow: number
   readonly #rowLength: number
 
-  /** An arena, all zero, for tensors of these lengths, of which the families come one after the other. */
-  constructor(dtype: Dtype, lengths: readonly number[], families: readonly Family[]) {
+  /**
+   * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
+   *
+   * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
+   */
+  constructor(
+    dtype: Dtype,
+    lengths: readonly number[],
+    families: readonly Family[],
+    planes: readonly number[] = [],
+  ) {
     const size = dtype === 'float32' ? 4 : 8
     const offsets: number[] = []
     const blocks: number[] = []
@@ -89,19 +104,22 @@ export class Arena {
     const count = lengths.length
     const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
     const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
-    this.#firstSegment = HEADER + arrayCount * ARRAY + count * TENSOR
+    this.#firstTensor = HEADER + arrayCount * ARRAY
+    this.#firstSegment = this.#firstTensor + count * TENSOR
     this.#firstRow = this.#firstSegment + count * SEGMENT
-    this.#rowLength = PIPELINE + Math.max(...families.map(({ coefficients }) => coefficients))
-    let end = (this.#firstRow + count * this.#rowLength * 2) * 4
+    const coefficients = families.map(({ coefficients }) => coefficients)
+    this.#rowLength = PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
+    const rows = count + 1
+    let end = (this.#firstRow + rows * this.#rowLength * 2) * 4
 
-    const planes = 2 + families.reduce((most, { state }) => Math.max(most, state.length), 0)
-    const stagger = staggered(length * size, planes)
+    const mostState = families.reduce((most, { state }) => Math.max(most, state.length), 0)
+    const stagger = staggered(length * size, 2 + planes.length + mostState)
     const arrays: Entry[] = []
     const start = roundUp(end, LINE)
     let plane = 0
     const place = (extent: number, first: number, elements: number) => {
       let byteOffset = roundUp(end, LINE)
-      if (extent === ELEMENTS && stagger > 0) {
+      if (extent === ELEMENTS && elements > 0 && stagger > 0) {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
       }
       arrays.push({ extent, byteOffset, first, length: elements })
@@ -111,6 +129,9 @@ export class Arena {
     place(ELEMENTS, 0, length)
     place(TENSORS, 0, count)
     place(BLOCKS, 0, blockCount * PARTS)
+    for (let array = ACCUMULATED; array <= SLOW; array++) {
+      place(ELEMENTS, 0, planes.includes(array) ? length : 0)
+    }
     const firstArrays: number[] = []
     let tensor = 0
     for (const { tensors, state, byTensor } of families) {
@@ -131,13 +152,12 @@ export class Arena {
     this.#arrays = arrays
     this.region = allocate(roundUp(end, LINE), length)
     this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
-    this.words.set([HASH, size, arrayCount, count, 0, count, this.#rowLength, length, 0, blockCount])
+    this.words.set([HASH, size, arrayCount, count, 0, rows, this.#rowLength, length, 0, blockCount])
     arrays.forEach(({ extent, byteOffset, first, length }, k) => {
       this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
     })
     lengths.forEach((elements, i) => {
-      const at = HEADER + arrayCount * ARRAY + i * TENSOR
-      this.words.set([offsets[i], elements, blocks[i]], at)
+      this.words.set([offsets[i], elements, blocks[i]], this.#firstTensor + i * TENSOR)
     })
   }
 
@@ -186,10 +206,15 @@ export class Arena {
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
   }
 
-  /** Row `number` of coefficients, of which there are as many as tensors. */
+  /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
   row(number: number): Float64Array {
     const at = (this.#firstRow + number * this.#rowLength * 2) * 4
     return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
+  }
+
+  /** Says whether passes over the plane leave a tensor out; none stays by default. */
+  setStays(tensor: number, stays: boolean): void {
+    this.words[this.#firstTensor + tensor * TENSOR + 3] = stays ? STAYS : 0
   }
 
   set segmentCount(count: number) {

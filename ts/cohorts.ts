@@ -3,13 +3,10 @@
  * cohort, with one clock and one row of coefficients.
  */
 
-import { type Arena, type Dtype, smallestNormal } from './arena.js'
-import { FLUSHES, HOLDS, PIPELINE, POINT, pipeline, STAGES } from './manifest.js'
-import { type ClockOf, type Definition, type Fields, stateNames } from './rules/define.js'
-import type { Kernel } from './rules/kernel.js'
-import type { Resolved } from './rules/resolve.js'
-import type { AnyRule } from './rules/rule.js'
-import { type Numbers, type RuleSchedule, scheduleOf } from './rules/values.js'
+import type { Arena } from './arena.js'
+import { FLUSHES, HOLDS } from './manifest.js'
+import type { ClockOf, Fields } from './rules/define.js'
+import type { RuleInUse } from './rules/in-use.js'
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
@@ -18,101 +15,8 @@ import { type Numbers, type RuleSchedule, scheduleOf } from './rules/values.js'
  */
 const FLUSHING = 256
 
-type Clock = ClockOf<Fields>
-
-/** A rule that tensors have, with its options at the update under way. */
-export class RuleInUse {
-  readonly definition: Definition
-  /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
-  readonly advance: Definition['advance']
-  readonly corrections: Definition['corrections']
-  readonly delay: number
-  /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
-  readonly stages: readonly Kernel[]
-  readonly point: Kernel | undefined
-  /** The numbers of all of these, by stage; 0 for none. */
-  readonly kernels: number[]
-  readonly state: readonly string[]
-  /** The names of what it has by tensor; stages may leave off the end of both lists. */
-  readonly byTensor: readonly string[]
-  /** The options, schedules among them; another one after `set`. */
-  rule: AnyRule
-  numbers!: Numbers
-  /** Counts changes of the numbers. */
-  version = 0
-  #schedule!: RuleSchedule | null
-  #isConstant = false
-
-  constructor({ rule, definition, delay }: Resolved) {
-    this.definition = definition
-    this.advance = definition.advance
-    this.corrections = definition.corrections
-    this.delay = delay
-    this.stages = definition.stages(rule as never)
-    this.point = definition.point(rule as never)
-    this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
-    this.kernels[POINT] = this.point?.number ?? 0
-    this.state = stateNames(definition, rule as never)
-    this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
-    this.rule = rule
-    this.change(rule)
-  }
-
-  change(rule: AnyRule): void {
-    this.rule = rule
-    this.#schedule = scheduleOf(this.definition, rule)
-    this.#isConstant = this.#schedule === null
-    if (this.#isConstant) this.numbers = rule as unknown as Numbers
-    this.version++
-  }
-
-  /** Whether state that there is goes on to be right under other options. */
-  keepsState(rule: AnyRule): boolean {
-    const { definition } = this
-    const stages = definition.stages(rule as never)
-    if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
-    for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
-    const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
-    const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
-    for (const name of this.state) if (starts[name] !== before[name]) return false
-    return true
-  }
-
-  /** Whether `evaluate` has anything to do. */
-  get isScheduled(): boolean {
-    return !this.#isConstant
-  }
-
-  /** Evaluates what is scheduled at update t, from 0. Functions of the user may run, and throw. */
-  evaluate(t: number): void {
-    const schedule = this.#schedule
-    if (schedule === null) return
-    this.numbers = schedule.at(t)
-    this.#isConstant = t >= schedule.constantFrom
-    this.version++
-  }
-
-  /** Whether subnormal numbers of the state may be flushed. */
-  flushes(dtype: Dtype): boolean {
-    return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
-  }
-
-  /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
-  write(row: Float64Array, scale: number, limit: number): void {
-    const { definition, numbers } = this
-    row[pipeline.scale] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
-    row[pipeline.limit] = limit
-    row[pipeline.l2] = definition.l2(numbers as never)
-    row[pipeline.decay] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row)
-  }
-}
-
-/** The most coefficients that a row of some rule has. */
-export function coefficientsOf({ definition }: RuleInUse): number {
-  const places = definition.kernels.flatMap(({ row }) => Object.values(row))
-  return Math.max(...places, PIPELINE - 1) + 1 - PIPELINE
-}
+/** What has been counted of a tensor's updates. */
+export type Clock = ClockOf<Fields>
 
 interface Cohort {
   readonly use: RuleInUse
@@ -132,34 +36,37 @@ interface Cohort {
 
 export class Cohorts {
   /** How many stages a step has. */
-  readonly stages: number
-  /** Whether the cohorts at hand cover every tensor, as they do in most runs for good. */
-  isComplete = false
+  stages = 0
   readonly #arena: Arena
   readonly #rows: readonly Float64Array[]
   readonly #limit: number
   readonly #firstArrays: readonly number[]
-  readonly #cohortOf: Cohort[]
+  /** By tensor; null for one that is never updated. */
+  readonly #cohortOf: (Cohort | null)[]
+  /** Which tensors the segments at hand are of; null where they have to be made anew. */
+  #laidOut: readonly boolean[] | null = null
+  /** Whether they are of all that are updated, as they are in most runs for good. */
+  #isComplete = false
   #active: Cohort[] = []
 
   /**
-   * @param uses the rule of each tensor, in the arena's order
+   * @param uses the rule of each tensor, in the arena's order; null for one that is never updated
    * @param firstArrays the number of each tensor's first array of state
    * @param limit the largest absolute value of an element of a gradient
    */
-  constructor(arena: Arena, uses: readonly RuleInUse[], firstArrays: readonly number[], limit: number) {
+  constructor(
+    arena: Arena,
+    uses: readonly (RuleInUse | null)[],
+    firstArrays: readonly number[],
+    limit: number,
+  ) {
     this.#arena = arena
     this.#rows = uses.map((_, i) => arena.row(i))
     this.#limit = limit
     this.#firstArrays = firstArrays
-    this.stages = Math.max(...uses.map(({ stages }) => stages.length))
-    const cohorts = new Map<RuleInUse, Cohort>()
-    this.#cohortOf = uses.map((use) => {
-      const known = cohorts.get(use)
-      if (known !== undefined) return known
-      const cohort = this.#cohort(use)
-      cohorts.set(use, cohort)
-      return cohort
+    this.#cohortOf = uses.map(() => null)
+    uses.forEach((use, i) => {
+      if (use !== null) this.assign(i, use)
     })
   }
 
@@ -171,28 +78,64 @@ export class Cohorts {
     return { use, clock: clock(), next: clock(), ...started }
   }
 
+  /**
+   * Puts a tensor among those of a rule and a time, by default the beginning; with null it is updated no
+   * more.
+   */
+  assign(tensor: number, use: RuleInUse | null, time?: Readonly<Clock>): void {
+    this.#laidOut = null
+    this.#isComplete = false
+    if (use === null) {
+      this.#cohortOf[tensor] = null
+      return
+    }
+    const made = this.#cohort(use, time)
+    const isLike = (cohort: Cohort | null) =>
+      cohort !== null && cohort.use === use && isSameTime(cohort.clock, made.clock)
+    // Most often it is a neighbour's.
+    const neighbour = this.#cohortOf[tensor - 1] ?? null
+    const known = isLike(neighbour) ? neighbour : this.#cohortOf.find(isLike)
+    this.#cohortOf[tensor] = known ?? made
+    this.stages = Math.max(this.stages, use.stages.length)
+  }
+
   /** How many updates a tensor has had. */
   updatesOf(tensor: number): number {
-    return this.#cohortOf[tensor].clock.t
+    return this.#cohortOf[tensor]?.clock.t ?? 0
+  }
+
+  /** A copy of a tensor's clock; undefined for one that is never updated. */
+  clockOf(tensor: number): Clock | undefined {
+    const cohort = this.#cohortOf[tensor]
+    return cohort === null ? undefined : { ...cohort.clock }
+  }
+
+  /** Whether no segment is at hand. */
+  get isEmpty(): boolean {
+    return this.#active.length === 0
   }
 
   /**
-   * Makes the segments of the tensors that are present: neighbours of one cohort are one. Those that are
-   * left out keep their clock, and the others of their cohort get a copy of it.
+   * Makes the segments of the tensors that are present, unless they are at hand: neighbours of one cohort are
+   * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
    */
-  layOut(isPresent: (tensor: number) => boolean): void {
+  layOut(isPresent: ((tensor: number) => boolean) | null): void {
+    if (isPresent === null && this.#isComplete) return
     const cohortOf = this.#cohortOf
-    const left = new Set(cohortOf.filter((_, i) => !isPresent(i)))
+    const wanted = (i: number) => cohortOf[i] !== null && (isPresent === null || isPresent(i))
+    if (this.#laidOut?.every((was, i) => was === wanted(i))) return
+    const laidOut = cohortOf.map((_, i) => wanted(i))
+    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && !laidOut[i]))
     const copies = new Map<Cohort, Cohort>()
     const active = new Set<Cohort>()
     let count = 0
     let first = 0
     let previous = -1
     for (let i = 0; i < cohortOf.length; i++) {
-      if (!isPresent(i)) continue
       let cohort = cohortOf[i]
+      if (cohort === null || !laidOut[i]) continue
       if (left.has(cohort)) {
-        const copy = copies.get(cohort) ?? this.#cohort(cohort.use, cohort.clock)
+        const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, cohort.clock)
         copies.set(cohort, copy)
         cohort = copy
         cohortOf[i] = copy
@@ -205,7 +148,11 @@ export class Cohorts {
         cohort.flags = 0
         active.add(cohort)
       }
-      const isNext = count > 0 && previous === i - 1 && cohort === cohortOf[previous]
+      const isNext =
+        count > 0 &&
+        previous === i - 1 &&
+        cohort === cohortOf[previous] &&
+        this.#firstArrays[i] === this.#firstArrays[previous]
       if (!isNext) {
         first = i
         cohort.segments.push(count++)
@@ -218,7 +165,8 @@ export class Cohorts {
     }
     this.#arena.segmentCount = count
     this.#active = [...active]
-    this.isComplete = left.size === 0
+    this.#laidOut = laidOut
+    this.#isComplete = left.size === 0
   }
 
   /** Writes the coefficients of the next update; `scale` is the gradients' factor. No clock has moved yet. */
@@ -282,4 +230,10 @@ export class Cohorts {
       cohort.version = -1
     }
   }
+}
+
+function isSameTime(a: Clock, b: Clock): boolean {
+  for (const name in a)
+    if (!Object.is((a as Record<string, number>)[name], (b as Record<string, number>)[name])) return false
+  return true
 }

@@ -57,6 +57,42 @@ export class BusyError extends AntigradError {
   }
 }
 
+/** Gradients are infinite or NaN, and `onNonFinite` or `maxSkips` wanted an error then. */
+export class NonFiniteError extends AntigradError {
+  override name = 'NonFiniteError'
+  /** The names of the tensors whose gradients are. */
+  readonly tensors: readonly string[]
+
+  constructor(tensors: readonly string[], skips: number) {
+    const some = tensors.slice(0, 8).map((name) => name || 'the parameters')
+    const names = some.join(', ') + (tensors.length > 8 ? ', …' : '')
+    super(`gradients of ${names} are not finite${skips > 0 ? `, after ${skips} skipped steps in a row` : ''}`)
+    this.tensors = tensors
+  }
+}
+
+/** What a saved run has that an optimizer has otherwise. */
+export interface Difference {
+  /** The tensor's name; null for what is the whole optimizer's. */
+  readonly tensor: string | null
+  readonly expected: string
+  readonly received: string
+}
+
+/** A saved run that does not fit an optimizer: says all of the differences. */
+export class CheckpointError extends AntigradError {
+  override name = 'CheckpointError'
+  readonly differences: readonly Difference[]
+
+  constructor(differences: readonly Difference[]) {
+    const lines = differences.map(
+      ({ tensor, expected, received }) => `${tensor ?? 'optimizer'}: expected ${expected}, got ${received}`,
+    )
+    super(`what was saved does not fit:\n${lines.join('\n')}`)
+    this.differences = differences
+  }
+}
+
 /** This runtime cannot hold an arena of that size. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'

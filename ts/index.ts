@@ -1,14 +1,20 @@
+export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export {
   AntigradError,
   ArgumentError,
   BusyError,
+  CheckpointError,
+  type Difference,
   EngineError,
   MemoryError,
+  NonFiniteError,
   OptionError,
   TensorError,
 } from './errors.js'
+export { type Group, layerwise, noDecay } from './groups.js'
+export type { Last, OptimizerReport, TensorReport } from './last.js'
 export {
   Minimization,
   type MinimizeOptions,
@@ -32,12 +38,15 @@ export {
   type TestObjective,
   type View,
 } from './objectives/index.js'
-export { Optimizer } from './optimizer.js'
-export type { Clip, OptimizerOptions } from './options.js'
+export { type LoadOptions, Optimizer } from './optimizer.js'
+export type { Accumulation, Clip, OptimizerOptions } from './options.js'
+export type { Described, Match } from './patterns.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'
 export * from './rules/index.js'
 export type { DelayedStart } from './rules/rule.js'
+export type { Saved, SavedTensor, Structure } from './saved.js'
 export { type Schedule, type Scheduled, type Warmup, warmup } from './schedules.js'
 export type { States, TensorState } from './state.js'
-export type { Gradients, Parameters, Tree, Views } from './tensors.js'
+export type { Reason } from './steps.js'
+export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './tensors.js'

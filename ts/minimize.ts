@@ -13,7 +13,8 @@ import { warmupSteps } from './schedules.js'
 import { isFloatArray } from './typed-arrays.js'
 
 /** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
-export interface MinimizeOptions extends Omit<OptimizerOptions, 'zeroGrads'> {
+export interface MinimizeOptions
+  extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /** Stop when the largest |θ_{t+1} − θ_t| is below this, at rest; 1e-9. With 0 it never is. */
   readonly tolerance?: number
   /** Stop after this many updates; 10,000. */

@@ -1,148 +1,171 @@
-import { Arena, type Family } from './arena.js'
-import { Cohorts, coefficientsOf, RuleInUse } from './cohorts.js'
+import { admit } from './admit.js'
+import { growTensor, pick, setOptions } from './changes.js'
 import type { EngineName } from './engines/engine.js'
-import { choose, requestedEngine } from './engines/index.js'
-import { BusyError, OptionError } from './errors.js'
+import { requestedEngine } from './engines/index.js'
+import { BusyError, CheckpointError, type Difference, OptionError } from './errors.js'
 import { ALL, check, NONE, type Present, read } from './gradients.js'
-import { GRADIENTS, PARAMETERS } from './manifest.js'
-import { checkOptions, type OptimizerOptions } from './options.js'
+import { Groups } from './groups.js'
+import { Last, type OptimizerReport, reportOf } from './last.js'
+import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './manifest.js'
+import { Model } from './model.js'
+import { type Around, Checked, checkOptions, type OptimizerOptions } from './options.js'
+import type { Match } from './patterns.js'
+import { apply, compare, parametersOf, readSaved } from './restore.js'
 import type { Rule } from './rules/definitions.js'
+import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
-import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
+import type { OptionsOf } from './rules/rule.js'
+import { type Saved, save } from './saved.js'
 import { type States, statesOf } from './state.js'
 import { Steps } from './steps.js'
-import {
-  flatten,
-  type Gradients,
-  inOrderOfNames,
-  type Parameters,
-  type Shape,
-  type Tree,
-  unflatten,
-  type Views,
-} from './tensors.js'
-import { lengthOf } from './typed-arrays.js'
+import { flatten, type Gradients, type Merged, type Parameters, type Tree, type Views } from './tensors.js'
+
+/** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */
+type Given<T> = [T][T extends unknown ? 0 : never]
+
+type Made = 'params' | 'grads' | 'state' | 'average' | 'point'
+
+/** Where a saved run goes on, and what is said of it. */
+export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {
+  /** Is told where equations have changed since; console.warn by default. */
+  readonly onWarning?: (message: string) => void
+}
 
 /**
  * Updates parameters by a rule, in place.
  *
  * The values that are passed in are **copied**: read and write the live views `params`, not your own
- * array. Parameters, gradients and state lie in one arena that the garbage collector frees with the
+ * array. Parameters, gradients and state lie in memory that the garbage collector frees with the
  * optimizer and its views.
  *
  * @example
- * const optimizer = new Optimizer({ weight, bias }, adamw({ lr: 1e-3 }))
+ * const optimizer = new Optimizer({ weight, bias }, adamw({ lr: 1e-3 }), { groups: [noDecay()], shapes })
  * optimizer.step({ weight: dWeight, bias: dBias })
  * optimizer.params.weight // updated
  */
-export class Optimizer<const P = unknown, R extends Rule = Rule> {
-  /**
-   * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
-   * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`.
-   */
-  readonly params: Views<P>
-  /**
-   * Live views of the gradients, for `step()` without an argument, in the same buffer as `params`. After
-   * a step their values are unspecified, unless `zeroGrads` has set them to 0.
-   */
-  readonly grads: Views<P>
-  /** What runs: 'native', 'wasm' or 'typescript'. The same bits in each. */
-  readonly engine: EngineName
-  /** Why this engine, and why not another. */
-  readonly engineReasons: readonly string[]
-  /** On how many threads a step runs. */
-  readonly threads: number
-
-  readonly #arena: Arena
-  readonly #shape: Shape
-  readonly #names: readonly string[]
-  readonly #use: RuleInUse
-  readonly #isDelayed: boolean
-  readonly #cohorts: Cohorts
+export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule = never> {
+  readonly #model: Model
   readonly #steps: Steps
-  #updates = 0
+  readonly #around: Around
+  /** Null where some could not be saved. */
+  #groups: Groups | null
   #isBusy = false
-  #rule: R | undefined
-  #state: States<P, R> | undefined
-  #point: Views<P> | undefined
+  readonly #last: Last
+  /** What was made of the model, and of which version of it. */
+  #made: Partial<Record<Made, unknown>> = {}
+  #madeOf = -1
 
   /**
    * @param params one Float32Array or Float64Array, or lists and records of them, nested up to 100
    * deep, of one dtype, each array and each dotted name once; copied
    * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
-   * @throws TensorError for parameters, OptionError for options or the rule, EngineError where an
+   * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions)
-  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions)
-  constructor(params: unknown, rule: R, options: OptimizerOptions = {}) {
-    const { clip, zeroGrads, engine, forced } = checkOptions(options)
-    const resolved = resolve(rule)
-    const { shape, names, values, dtype } = flatten(params)
-    const requested = requestedEngine(engine)
-    const use = new RuleInUse(resolved)
-    const coefficients = coefficientsOf(use)
-    const families: Family[] = [
-      { tensors: values.length, state: use.state, byTensor: use.byTensor, coefficients },
+  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
+  constructor(params: unknown, rule: R, options: unknown = {}) {
+    const checked = options instanceof Checked ? options : checkOptions(options)
+    const { around, groups, shapes, restored } = checked
+    const base = new RuleInUse(resolve(rule))
+    const flat = flatten(params)
+    const planes = [
+      ...(around.accumulate.batches > 1 ? [ACCUMULATED] : []),
+      ...(around.average === null ? [] : [AVERAGE]),
+      ...(around.lookahead === null ? [] : [SLOW]),
     ]
-    const arena = new Arena(dtype, values.map(lengthOf), families)
-    const choice = choose(arena, requested, forced)
-    const [firstArray] = arena.firstArrays
-
-    this.#arena = arena
-    this.engine = choice.engine.name
-    this.engineReasons = choice.reasons
-    this.threads = choice.runner.threads
-    this.#shape = shape
-    this.#names = names
-    this.#use = use
-    this.#isDelayed = resolved.isDelayed
-    arena.zeroesGradients = zeroGrads
-
-    this.params = this.#views(() => PARAMETERS)
-    this.grads = this.#views(() => GRADIENTS)
-    const starts = Object.entries(use.definition.starts(use.rule as never))
-    values.forEach((value, i) => {
-      arena.view(PARAMETERS, i).set(value)
-      for (const [name, start] of starts) {
-        const state = arena.view(firstArray + use.state.indexOf(name), i)
-        if (start === 'parameters') state.set(value)
-        else if (start !== 0) state.fill(start as number)
-      }
+    const model = new Model(base, {
+      dtype: flat.dtype,
+      limit: around.clip.value,
+      zeroGrads: around.zeroGrads,
+      planes,
+      requested: requestedEngine(checked.engine),
+      forced: checked.forced,
     })
-    this.#cohorts = new Cohorts(
-      arena,
-      values.map(() => use),
-      values.map(() => firstArray),
-      clip.value,
-    )
-    this.#steps = new Steps(arena, choice.runner, this.#cohorts, inOrderOfNames(shape), clip.norm)
+    admit(model, flat, shapes, groups ?? Groups.none, restored)()
+    this.#model = model
+    this.#around = around
+    this.#groups = groups
+    this.#steps = new Steps(model, around)
+    this.#last = new Last(model, this.#steps)
   }
 
-  /** The rule, with what `set` has changed. */
-  get rule(): R {
-    if (this.#rule === undefined) {
-      const rule = Object.freeze({ ...this.#use.rule })
-      const { delay } = this.#use
-      const whole = this.#isDelayed ? Object.freeze({ name: 'delayedStart', updates: delay, rule }) : rule
-      this.#rule = whole as unknown as R
-    }
-    return this.#rule
+  /**
+   * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
+   * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`. Views
+   * stay good for life, but those of a tensor that `grow` or `thaw` has moved: NaN is in them then, and
+   * the new ones are here.
+   */
+  get params(): Views<P> {
+    return this.#make('params', () => this.#model.views((tensor) => tensor.view(PARAMETERS))) as Views<P>
   }
 
-  /** How many steps have updated something: the t that schedules see at the next one. */
-  get updates(): number {
-    return this.#updates
+  /**
+   * Live views of the gradients, for `step()` without an argument, in the same buffer as `params`. After
+   * a step their values are unspecified, unless `zeroGrads` has set them to 0.
+   */
+  get grads(): Views<P> {
+    return this.#make('grads', () => this.#model.views((tensor) => tensor.view(GRADIENTS))) as Views<P>
   }
 
   /**
    * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
-   * count of updates.
+   * count of updates. A frozen tensor has none.
    */
-  get state(): States<P, R> {
+  get state(): States<P, R | O> {
     this.#checkFree('state')
-    this.#state ??= statesOf<P, R>(this.#shape, this.#arena, this.#use, this.#cohorts)
-    return this.#state
+    return this.#make('state', () => statesOf(this.#model)) as States<P, R | O>
+  }
+
+  /**
+   * Live views of the averages that the option `average` keeps, in the shape of the parameters.
+   *
+   * @throws OptionError without that option
+   */
+  get average(): Views<P> {
+    if (this.#around.average === null)
+      throw new OptionError('average', 'the option average: ema() or swa()', undefined)
+    return this.#make('average', () => this.#model.views((tensor) => tensor.view(AVERAGE))) as Views<P>
+  }
+
+  /** What is known of the last step: the norm before clipping, what was skipped and why. Live. */
+  get last(): Last {
+    return this.#last
+  }
+
+  /** The rule of tensors that no group gives another one, with what `set` has changed. */
+  get rule(): R {
+    return this.#model.base.value as R
+  }
+
+  /** How many steps have updated something: the t that schedules see at the next one. */
+  get updates(): number {
+    return this.#steps.updates
+  }
+
+  /** What runs: 'native', 'wasm' or 'typescript', of tensors that came first. The same bits in each. */
+  get engine(): EngineName {
+    return this.#model.parts[0].choice.engine.name
+  }
+
+  /** Why this engine, and why not another. */
+  get engineReasons(): readonly string[] {
+    return this.#model.parts[0].choice.reasons
+  }
+
+  /** On how many threads a step runs. */
+  get threads(): number {
+    return Math.max(...this.#model.parts.map(({ runner }) => runner.threads))
+  }
+
+  /** How many bytes parameters, gradients and state take, with tables and padding. */
+  get bytes(): number {
+    return this.#model.parts.reduce((sum, { arena }) => sum + arena.region.byteLength, 0)
+  }
+
+  /** For each tensor its rule, its count of updates and the groups it matched; and what matched nothing. */
+  report(): OptimizerReport {
+    return reportOf(this.#model, this.#groups)
   }
 
   /**
@@ -151,15 +174,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
    * gradient is missing or null is skipped, and its count of updates stands still. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
+   * @returns whether it has updated something: not without any gradient, not before the last of the batches
+   * of `accumulate`, and not where `onNonFinite` skipped it; `last.reason` says why
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
-   * where a schedule gives a value out of its option's range; BusyError where a getter or a schedule
-   * of yours calls this optimizer meanwhile. Nothing has changed then.
+   * where a schedule gives a value out of its option's range; NonFiniteError as `onNonFinite` says;
+   * BusyError where a getter or a schedule of yours calls this optimizer meanwhile. Nothing has changed then.
    */
-  step(gradients?: Gradients<P>): void {
+  step(gradients?: Gradients<P>): boolean {
     const present = this.#begin('step', gradients)
-    if (present === NONE) return
-    this.#steps.run(present)
-    this.#updates++
+    return present === NONE ? this.#steps.pass() : this.#steps.run(present)
   }
 
   /**
@@ -170,38 +193,27 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * updated) but not written. Without the addon, or where the arena is not in a WebAssembly memory, it
    * runs in slices on the main thread.
    *
+   * @returns as `step`
    * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
-   * so do `step`, `set`, `state`, `zeroGrad` and `point` meanwhile
+   * so do `step`, `set`, `state`, `save` and all others that change something meanwhile
    */
-  async stepAsync(gradients?: Gradients<P>): Promise<void> {
+  async stepAsync(gradients?: Gradients<P>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
-    if (present === NONE) return
+    if (present === NONE) return this.#steps.pass()
     this.#isBusy = true
     try {
-      await this.#steps.runAsync(present)
-      this.#updates++
+      return await this.#steps.runAsync(present)
     } finally {
       this.#isBusy = false
     }
   }
 
-  /** All of a step that may fail: afterwards gradients are checked, schedules evaluated, segments laid out. */
+  /** All of a step in which code of the user's runs: afterwards gradients are checked, schedules evaluated. */
   #begin(call: string, given: unknown): Present {
     this.#checkFree(call)
-    let present = ALL
-    if (given !== undefined || this.#use.isScheduled) {
-      present = this.#ask(given)
-      if (present === NONE) return NONE
-    }
-    const isAll = present === ALL || !present.includes(undefined)
-    if (!isAll || !this.#cohorts.isComplete) {
-      this.#cohorts.layOut((tensor) => isAll || present[tensor] !== undefined)
-    }
-    return present
-  }
-
-  /** All of a step in which code of the user's runs. */
-  #ask(given: unknown): Present {
+    const { scheduled, live } = this.#model
+    if (live.length === 0) return NONE
+    if (given === undefined && scheduled.length === 0) return ALL
     let present = ALL
     // Neither a getter nor a schedule may step, or change, what is being stepped.
     this.#isBusy = true
@@ -210,23 +222,36 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
         present = this.#read(given)
         if (present === NONE) return NONE
       }
-      if (this.#use.isScheduled) {
-        this.#use.evaluate(this.#updates)
+      if (scheduled.length > 0) {
+        this.#evaluate(scheduled)
         // It may have run anything.
-        check(present, this.#steps.gradients, this.#names)
+        check(present, this.#model.gradients, this.#model.names)
       }
     } finally {
       this.#isBusy = false
     }
-    this.#arena.checkAttached()
+    this.#checkAttached()
     return present
   }
 
+  #evaluate(scheduled: readonly RuleInUse[]): void {
+    let isOver = false
+    for (let k = 0; k < scheduled.length; k++) {
+      scheduled[k].evaluate(this.#steps.updates)
+      isOver ||= !scheduled[k].isScheduled
+    }
+    if (isOver) this.#model.reschedule()
+  }
+
   #read(given: unknown): Present {
+    const { shape, names, gradients, live, tensors } = this.#model
     const found: unknown[] = []
-    for (let i = 0; i < this.#names.length; i++) found.push(undefined)
-    read(this.#shape, given, found)
-    check(found, this.#steps.gradients, this.#names)
+    for (let i = 0; i < names.length; i++) found.push(undefined)
+    read(shape, given, found)
+    check(found, gradients, names)
+    if (live.length < found.length) {
+      for (let i = 0; i < found.length; i++) if (tensors[i]?.isFrozen !== false) found[i] = undefined
+    }
     for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found
     return NONE
   }
@@ -234,48 +259,182 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
   /** Sets all gradients in `grads` to 0. */
   zeroGrad(): void {
     this.#checkFree('zeroGrad')
-    this.#arena.plane(GRADIENTS).fill(0)
+    this.#steps.zeroGradients()
   }
 
   /**
-   * Changes options of the rule for the steps to come, for instance `set({ lr: 1e-4 })`.
+   * Changes options of rules for the steps to come, for instance `set({ lr: 1e-4 })`: of all tensors and those
+   * that are to come, or with a match of some, as in `set('**.bias', { lr: 1e-5 })`.
    *
-   * @throws OptionError where an option is unknown, out of its range, or would change which arrays
-   * of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's form,
-   * initialAccumulator); BusyError in the middle of a step. Nothing has changed then.
+   * @throws OptionError where an option is unknown to one of these rules, out of its range, or would change
+   * which arrays of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's
+   * form, initialAccumulator); TensorError where the match picks no tensor; BusyError in the middle of
+   * a step. Nothing has changed then.
    */
-  set(options: OptionsOf<R>): void {
+  set(options: OptionsOf<R>): void
+  set(match: Match, options: OptionsOf<R | O>): void
+  set(...given: [unknown] | [match: unknown, options: unknown]): void {
     this.#checkFree('set')
-    const use = this.#use
-    let rule: AnyRule
-    // A getter among the options may not change what is being changed.
-    this.#isBusy = true
-    try {
-      rule = changed(use.definition, use.rule, options)
-    } finally {
-      this.#isBusy = false
-    }
-    if (!use.keepsState(rule)) {
-      const expected = `options under which ${rule.name} keeps the same arrays of state`
-      throw new OptionError('set: options', expected, options)
-    }
-    use.change(rule)
-    this.#rule = undefined
+    const model = this.#model
+    this.#guarded(() => {
+      if (given.length === 1) return setOptions(model, null, given[0] as object)
+      return setOptions(model, pick('set', given[0], model), given[1] as object)
+    })()
   }
 
   /**
-   * The points at which the rule wants the next gradient, in the shape of the parameters: for
+   * Freezes tensors: they are not updated and have no part in norms, and their state is dropped. (To
+   * pause one and keep its state, leave out its gradient.)
+   *
+   * @throws TensorError where the match picks none; BusyError in the middle of a step
+   */
+  freeze(match: Match): void {
+    this.#checkFree('freeze')
+    for (const tensor of this.#guarded(() => pick('freeze', match, this.#model))) {
+      if (!tensor.isFrozen) this.#model.freeze(tensor)
+    }
+  }
+
+  /**
+   * Updates tensors again, with the state of new ones. Those that were never updated are moved, as
+   * there is room for their state then: take their views from `params` again.
+   *
+   * @throws TensorError where the match picks none; MemoryError; BusyError in the middle of a step
+   */
+  thaw(match: Match): void {
+    this.#checkFree('thaw')
+    for (const tensor of this.#guarded(() => pick('thaw', match, this.#model))) {
+      if (tensor.isFrozen) this.#model.thaw(tensor)
+    }
+  }
+
+  /**
+   * Adds tensors: records are merged with those of the parameters, and lists go on. All views stay good.
+   * They get the rule as `set` has left it and what groups say, and begin at update 0; schedules go on.
+   *
+   * @param options their `shapes`, and `groups` behind those that there are, for these and later ones
+   * @returns this optimizer, typed with them
+   * @throws as the constructor; TensorError where a name is taken; BusyError in the middle of a step.
+   * Nothing has changed then.
+   */
+  add<const Q>(
+    params: Q & Parameters,
+    options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
+  ): Optimizer<Merged<P, Q>, R, O>
+  add<const Q>(
+    params: Q & Tree<Q>,
+    options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
+  ): Optimizer<Merged<P, Q>, R, O>
+  add(params: unknown, options: unknown = {}): unknown {
+    this.#checkFree('add')
+    const { groups, admission } = this.#guarded(() => {
+      const checked = checkOptions(options, ['groups', 'shapes'])
+      if (this.#groups === null && checked.groups === Groups.none) {
+        const expected = 'those of the saved run again, or [], as one matched by a function and was not saved'
+        throw new OptionError('add: groups', expected, undefined)
+      }
+      const groups = (this.#groups ?? Groups.none).and(checked.groups as Groups)
+      return { groups, admission: admit(this.#model, flatten(params), checked.shapes, groups) }
+    })
+    admission()
+    this.#groups = groups
+    return this
+  }
+
+  /**
+   * Puts rows behind those of a tensor whose shape is known, for instance of an embedding. What was there
+   * stays, with its state and count of updates; the state of new rows is a new tensor's. The tensor
+   * moves: take its views from `params` again, as old ones have NaN in them.
+   *
+   * @param name the tensor's dotted name
+   * @param rows the new rows one after the other, of the optimizer's dtype
+   * @throws TensorError where there is no such tensor or its shape or the rows do not fit; MemoryError;
+   * BusyError in the middle of a step
+   */
+  grow(name: string, rows: Float32Array | Float64Array): void {
+    this.#checkFree('grow')
+    this.#guarded(() => growTensor(this.#model, name, rows))()
+  }
+
+  /**
+   * The points at which the rules want the next gradients, in the shape of the parameters: for
    * Nesterov's shifted form θ + α·v, computed at each call into views that stay the same; for any
-   * other rule `params` itself.
+   * other rule those of `params`.
    */
   point(): Views<P> {
     this.#checkFree('point')
-    const { point, state } = this.#use
-    if (point === undefined) return this.params
-    this.#begin('point', undefined)
-    this.#steps.writePoints()
-    this.#point ??= this.#views(() => this.#arena.firstArrays[0] + state.indexOf('point'))
-    return this.#point
+    const model = this.#model
+    if (!model.uses.some(({ point }) => point !== undefined)) return this.params
+    if (this.#begin('point', undefined) === ALL) this.#steps.writePoints()
+    return this.#make('point', () =>
+      model.views((tensor) => tensor.state.point ?? tensor.view(PARAMETERS)),
+    ) as Views<P>
+  }
+
+  /**
+   * All of a run that it takes to go on to the same bits, on any engine: one plain object of typed arrays and
+   * what JSON knows, all copied, which structuredClone, postMessage and IndexedDB take, and v8.serialize for a
+   * file. Gradients in `grads` are not part of it, and neither are the engine and the number of threads.
+   *
+   * @throws OptionError where a rule has a function for a schedule: it names the option; BusyError in the
+   * middle of a step
+   */
+  save(): Saved {
+    this.#checkFree('save')
+    return save(this.#model, this.#steps, this.#around, this.#groups)
+  }
+
+  /**
+   * An optimizer that goes on where {@link save} was called, with the options that it had.
+   *
+   * @throws CheckpointError where it is not what `save` returns; else as the constructor
+   * @example
+   * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
+   */
+  static load<P = unknown, R extends Rule = Rule>(saved: Saved, options: LoadOptions = {}): Optimizer<P, R> {
+    if (typeof options !== 'object' || options === null)
+      throw new OptionError('options', 'an object', options)
+    const { onWarning = console.warn, ...rest } = options
+    const { engine, forced } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
+    const restored = readSaved(saved)
+    const { around, groups, tensors } = restored
+    const checked = new Checked({ around, groups, shapes: undefined, engine, forced, restored: tensors })
+    const optimizer = new Optimizer(
+      parametersOf(restored) as Parameters,
+      restored.rule as Rule,
+      checked as never,
+    )
+    apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
+    for (const warning of restored.warnings) onWarning(warning)
+    return optimizer as unknown as Optimizer<P, R>
+  }
+
+  /**
+   * Goes back, or on, to a saved run of these tensors: parameters, state, counts, averages, options of rules,
+   * and what is frozen. What the optimizer does around its rules (clip, onNonFinite) stays as it is.
+   *
+   * @param options `partial: true` takes what fits where something does not; `onWarning` as for `load`
+   * @returns the differences that were left out; none unless partial
+   * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError in the middle of
+   * a step. Nothing has changed then.
+   */
+  restore(
+    saved: Saved,
+    options: { readonly partial?: boolean } & Pick<LoadOptions, 'onWarning'> = {},
+  ): readonly Difference[] {
+    this.#checkFree('restore')
+    const { restored, partial, onWarning } = this.#guarded(() => {
+      const { partial = false, onWarning = console.warn, ...unknown } = { ...options }
+      const [stranger] = Object.keys(unknown)
+      if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
+      return { restored: readSaved(saved), partial, onWarning }
+    })
+    const comparison = compare(restored, this.#model, this.#around)
+    const { differences } = comparison
+    if (differences.length > 0 && !partial) throw new CheckpointError(differences)
+    apply(restored, this.#model, this.#steps, comparison)
+    for (const warning of restored.warnings) onWarning(warning)
+    return differences
   }
 
   /**
@@ -284,17 +443,42 @@ export class Optimizer<const P = unknown, R extends Rule = Rule> {
    * @throws OptionError, always: it says what to write instead
    */
   toJSON(): never {
-    const expected = 'plain data: the rule, the values in params (Array.from(view)) and those in state'
-    throw new OptionError('JSON.stringify', expected, 'a whole optimizer')
+    throw new OptionError(
+      'JSON.stringify',
+      'what save() returns, by structuredClone or v8.serialize',
+      'a whole optimizer',
+    )
   }
 
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
   #checkFree(call: string): void {
     if (this.#isBusy) throw new BusyError(call)
-    this.#arena.checkAttached()
+    this.#checkAttached()
   }
 
-  #views(arrayOf: (tensor: number) => number): Views<P> {
-    return unflatten(this.#shape, (tensor) => this.#arena.view(arrayOf(tensor), tensor)) as Views<P>
+  #checkAttached(): void {
+    const { parts } = this.#model
+    for (let p = 0; p < parts.length; p++) parts[p].arena.checkAttached()
+  }
+
+  /** Runs what may run code of the user's, which must not change what is looked at. */
+  #guarded<T>(work: () => T): T {
+    this.#isBusy = true
+    try {
+      return work()
+    } finally {
+      this.#isBusy = false
+      this.#checkAttached()
+    }
+  }
+
+  /** The same as before unless the model has changed. */
+  #make(name: Made, make: () => unknown): unknown {
+    if (this.#madeOf !== this.#model.version) {
+      this.#made = {}
+      this.#madeOf = this.#model.version
+    }
+    this.#made[name] ??= make()
+    return this.#made[name]
   }
 }

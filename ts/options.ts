@@ -1,9 +1,14 @@
 /** What an optimizer does around its rule, and where. */
 
+import { type Average, isCount, type Lookahead, readAverage, readLookahead } from './averages.js'
 import type { EngineName, Forced } from './engines/engine.js'
 import { requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
 import { OptionError } from './errors.js'
+import { type Group, Groups } from './groups.js'
+import type { RestoredTensor } from './restore.js'
+import type { Rule } from './rules/definitions.js'
+import type { Shapes } from './tensors.js'
 
 /** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
 export interface Clip {
@@ -16,12 +21,46 @@ export interface Clip {
   readonly value?: number
 }
 
+/** Gradients of several batches as one. */
+export interface Accumulation {
+  /** How many calls of `step` make one update, ≥ 1. */
+  readonly batches: number
+  /** What the rule gets of their gradients: the mean by default. */
+  readonly reduce?: 'mean' | 'sum'
+}
+
 /** What an optimizer does around its rule, and where. */
-export interface OptimizerOptions {
+export interface OptimizerOptions<P = unknown, R = Rule, O extends Rule = never> {
+  /** Which tensors have other options, another rule, or are frozen; later groups win. */
+  readonly groups?: readonly Group<R, O>[]
+  /** Dimensions of tensors, in the shape of the parameters, such as `{ body: { weight: [512, 256] } }`. */
+  readonly shapes?: Shapes<P>
   /** Clips gradients; not by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
+  /**
+   * So many calls of `step` make one update, of the mean of their gradients; the others return false. A
+   * tensor without a gradient in one of them counts as having 0 there, and without one in any is skipped.
+   */
+  readonly accumulate?: number | Accumulation
+  /** Keeps an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
+  readonly average?: Average
+  /**
+   * After every `steps` updates: slow ← slow + α·(θ − slow), θ ← slow. The slow weights begin as the
+   * parameters; the rule's state runs on. (Zhang, Lucas, Ba and Hinton, 2019)
+   */
+  readonly lookahead?: Lookahead
+  /**
+   * What becomes of a step whose gradients are not all finite: 'propagate' (nobody looks, as looking
+   * costs a pass over the gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (a
+   * NonFiniteError). With `accumulate` it is each batch that is looked at.
+   */
+  readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
+  /** After so many skipped steps in a row the next is a NonFiniteError; ≥ 0, no limit by default. */
+  readonly maxSkips?: number
+  /** Measures the norm of each tensor's gradient for `optimizer.last`; false by default, as it costs a pass. */
+  readonly norms?: boolean
   /** Forces an engine. By default the size decides; ANTIGRAD_ENGINE in the environment forces too. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
@@ -33,44 +72,126 @@ export interface OptimizerOptions {
   readonly threads?: number
 }
 
-/** The options with their defaults. */
-export interface Checked {
+/** What is done around the rule at each step. */
+export interface Around {
   readonly clip: Required<Clip>
   readonly zeroGrads: boolean
+  readonly accumulate: Required<Accumulation>
+  readonly average: Average | null
+  readonly lookahead: Required<Lookahead> | null
+  readonly onNonFinite: 'propagate' | 'skip' | 'throw'
+  readonly maxSkips: number
+  readonly norms: boolean
+}
+
+/** The options with their defaults; a class, so that what a user gives is not taken for checked. */
+export class Checked {
+  readonly around: Around
+  /** Null where those of a saved run are not known. */
+  readonly groups: Groups | null
+  readonly shapes: unknown
   readonly engine: EngineName | undefined
   readonly forced: Forced
+  /** What a saved run says of its tensors. */
+  readonly restored: ReadonlyMap<string, RestoredTensor> | undefined
+
+  constructor(options: Omit<Checked, 'restored'> & Partial<Pick<Checked, 'restored'>>) {
+    this.around = options.around
+    this.groups = options.groups
+    this.shapes = options.shapes
+    this.engine = options.engine
+    this.forced = options.forced
+    this.restored = options.restored
+  }
 }
 
 /** @throws OptionError where one is unknown, or not what it has to be */
-export function checkOptions(options: OptimizerOptions): Checked {
+export function checkOptions(options: unknown, names = optionNames): Checked {
   if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
-  const { clip = {}, zeroGrads = false, engine, instructionSet, threads, ...unknown } = options
-  if (typeof clip !== 'object' || clip === null) throw new OptionError('clip', '{ norm, value }', clip)
-  const { norm, value, ...unknownClip } = clip
-  const positive = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) {
-    throw new OptionError('options', 'one of clip, zeroGrads, engine, instructionSet, threads', stranger)
-  }
-  const [strangerClip] = Object.keys(unknownClip)
-  if (strangerClip !== undefined) throw new OptionError('clip', 'one of norm, value', strangerClip)
-  if (!positive(norm)) throw new OptionError('clip: norm', 'a finite number > 0', norm)
-  if (!positive(value)) throw new OptionError('clip: value', 'a finite number > 0', value)
-  if (typeof zeroGrads !== 'boolean') throw new OptionError('zeroGrads', 'true or false', zeroGrads)
+  // Each is read once.
+  const given: Record<string, unknown> = { ...options }
+  const stranger = Object.keys(given).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw new OptionError('options', `one of ${names.join(', ')}`, stranger)
+  const { groups, shapes, engine, instructionSet, threads, ...around } = given
   if (instructionSet !== undefined) {
     if (engine !== 'native') {
       throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
     }
     const { available, instructionSets } = native.report()
     // Where there is no addon, that is what is wrong, and said when it is asked for.
-    if (available && !instructionSets.includes(instructionSet)) {
+    if (available && !instructionSets.includes(instructionSet as string)) {
       throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
     }
   }
-  return {
-    clip: { norm: norm ?? Infinity, value: value ?? Infinity },
-    zeroGrads,
-    engine,
-    forced: { instructionSet, threads: requestedThreads(threads) },
+  return new Checked({
+    around: checkAround(around),
+    groups: groups === undefined ? Groups.none : Groups.read(groups),
+    shapes,
+    engine: engine as EngineName | undefined,
+    forced: {
+      instructionSet: instructionSet as string | undefined,
+      threads: requestedThreads(threads as number | undefined),
+    },
+  })
+}
+
+const aroundNames = [
+  ...(['clip', 'zeroGrads', 'accumulate', 'average', 'lookahead', 'onNonFinite', 'maxSkips'] as const),
+  'norms' as const,
+]
+const optionNames: readonly string[] = [
+  ...(['groups', 'shapes'] as const),
+  ...aroundNames,
+  ...(['engine', 'instructionSet', 'threads'] as const),
+] satisfies (keyof OptimizerOptions)[]
+
+/** @throws OptionError where one is not what it has to be */
+export function checkAround(given: Readonly<Record<string, unknown>>): Around {
+  const { zeroGrads = false, average, lookahead, onNonFinite = 'propagate', maxSkips, norms = false } = given
+  if (typeof zeroGrads !== 'boolean') throw new OptionError('zeroGrads', 'true or false', zeroGrads)
+  if (typeof norms !== 'boolean') throw new OptionError('norms', 'true or false', norms)
+  if (!['propagate', 'skip', 'throw'].includes(onNonFinite as string)) {
+    throw new OptionError('onNonFinite', "'propagate', 'skip' or 'throw'", onNonFinite)
   }
+  if (maxSkips !== undefined && (onNonFinite !== 'skip' || !isCount(maxSkips, 0))) {
+    throw new OptionError('maxSkips', "a whole number ≥ 0, beside onNonFinite: 'skip'", maxSkips)
+  }
+  return {
+    clip: checkClip(given.clip),
+    zeroGrads,
+    accumulate: checkAccumulation(given.accumulate),
+    average: average === undefined || average === null ? null : readAverage(average),
+    lookahead: lookahead === undefined || lookahead === null ? null : readLookahead(lookahead),
+    onNonFinite: onNonFinite as Around['onNonFinite'],
+    maxSkips: (maxSkips as number | undefined) ?? Infinity,
+    norms,
+  }
+}
+
+function checkClip(given: unknown): Required<Clip> {
+  if (given === undefined) return { norm: Infinity, value: Infinity }
+  if (typeof given !== 'object' || given === null) throw new OptionError('clip', '{ norm, value }', given)
+  const { norm, value, ...unknown }: Clip = { ...given }
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('clip', 'one of norm, value', stranger)
+  const isLimit = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
+  if (!isLimit(norm)) throw new OptionError('clip: norm', 'a finite number > 0', norm)
+  if (!isLimit(value)) throw new OptionError('clip: value', 'a finite number > 0', value)
+  return { norm: norm ?? Infinity, value: value ?? Infinity }
+}
+
+function checkAccumulation(given: unknown): Required<Accumulation> {
+  if (given === undefined) return { batches: 1, reduce: 'mean' }
+  const whole = typeof given === 'number' ? { batches: given } : given
+  if (typeof whole !== 'object' || whole === null) {
+    throw new OptionError('accumulate', 'a whole number ≥ 1 or { batches, reduce }', given)
+  }
+  const { batches, reduce = 'mean', ...unknown }: Partial<Accumulation> = { ...whole }
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError('accumulate', 'one of batches, reduce', stranger)
+  if (!isCount(batches, 1)) throw new OptionError('accumulate: batches', 'a whole number ≥ 1', batches)
+  if (reduce !== 'mean' && reduce !== 'sum') {
+    throw new OptionError('accumulate: reduce', "'mean' or 'sum'", reduce)
+  }
+  return { batches, reduce }
 }

@@ -84,6 +84,23 @@ export function compile(scheduled: Scheduled): (t: number) => number {
   return (t) => rising(value, steps, from, t)
 }
 
+/** What a schedule gives, times a factor. */
+export function scaled(scheduled: Scheduled, factor: number): Scheduled {
+  if (typeof scheduled === 'number') return scheduled * factor
+  if (typeof scheduled === 'function') {
+    return (t) => {
+      const x: unknown = scheduled(t)
+      return typeof x === 'number' ? x * factor : NaN
+    }
+  }
+  const { value, from } = scheduled
+  return Object.freeze({
+    ...scheduled,
+    value: scaled(value, factor),
+    from: from === null ? null : from * factor,
+  })
+}
+
 function rising(reached: number, steps: number, from: number | null, t: number): number {
   if (from === null) return t + 1 < steps ? reached * ((t + 1) / steps) : reached
   return t < steps ? from + (reached - from) * (t / steps) : reached

@@ -1,8 +1,7 @@
-import type { Arena } from './arena.js'
-import type { Cohorts, RuleInUse } from './cohorts.js'
+import type { Model } from './model.js'
 import type { FloatArray } from './rules/kernel.js'
 import type { StateOf } from './rules/rule.js'
-import { type Shape, unflatten, type Views } from './tensors.js'
+import type { Views } from './tensors.js'
 
 /** A tensor's state: live views, and how many updates it has had. */
 export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
@@ -14,16 +13,14 @@ export type States<P, R> = P extends FloatArray
     ? { readonly [K in keyof P]: States<P[K], R> }
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
-/** Live views of the state of each tensor. */
-export function statesOf<P, R>(shape: Shape, arena: Arena, use: RuleInUse, cohorts: Cohorts): States<P, R> {
-  const [firstArray] = arena.firstArrays
-  return unflatten(shape, (tensor) => {
-    const views = use.state.map((name, k) => [name, arena.view(firstArray + k, tensor)])
-    return Object.freeze({
-      ...Object.fromEntries(views),
+/** Live views of the state of each tensor; a frozen one has none. */
+export function statesOf(model: Model): unknown {
+  return model.views((tensor) =>
+    Object.freeze({
+      ...tensor.state,
       get updates() {
-        return cohorts.updatesOf(tensor)
+        return tensor.updates
       },
-    })
-  }) as States<P, R>
+    }),
+  )
 }

@@ -1,78 +1,147 @@
-/** What a step runs on the engine, stage by stage, and the scalars in between. */
+/** What a step runs on the engines, stage by stage, and the scalars in between. */
 
-import type { Arena } from './arena.js'
-import type { Cohorts } from './cohorts.js'
-import type { Runner } from './engines/engine.js'
-import { ALL, copy, type Present } from './gradients.js'
-import { GRADIENTS, NORM, POINT, SQUARES } from './manifest.js'
-import type { FloatArray } from './rules/kernel.js'
+import { weightOf } from './averages.js'
+import { NonFiniteError } from './errors.js'
+import { ALL, copy, NONE, type Present } from './gradients.js'
+import { ACCUMULATE, AVERAGE, AVERAGING, NORM, PIPELINE, POINT, RELEASE, SYNCHRONIZE } from './manifest.js'
+import type { Model } from './model.js'
+import { normOf } from './norms.js'
+import type { Around } from './options.js'
+import type { Part, Tensor } from './part.js'
+import { largest } from './rest.js'
 import { runInSlices } from './slices.js'
 
-export class Steps {
-  /** The arena's own gradients, by tensor. */
-  readonly gradients: readonly FloatArray[]
-  readonly #arena: Arena
-  readonly #runner: Runner
-  readonly #cohorts: Cohorts
-  readonly #squares: Float64Array
-  readonly #order: readonly number[]
-  readonly #clipNorm: number
+/** Why a step has updated nothing. */
+export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
 
-  /**
-   * @param order of the tensors in which their parts of a norm are added up
-   * @param clipNorm the largest norm of all gradients; Infinity for any
-   */
-  constructor(arena: Arena, runner: Runner, cohorts: Cohorts, order: readonly number[], clipNorm: number) {
-    this.gradients = arena.lengths.map((_, i) => arena.view(GRADIENTS, i))
-    this.#arena = arena
-    this.#runner = runner
-    this.#cohorts = cohorts
-    this.#squares = arena.numbers(SQUARES)
-    this.#order = order
-    this.#clipNorm = clipNorm
+export class Steps {
+  /** How many updates there were. */
+  updates = 0
+  /** Batches that have been accumulated for the next one. */
+  batches = 0
+  /** Steps that were skipped in a row. */
+  skips = 0
+  /** Of the last step: the norm of its gradients before clipping, NaN where nobody wanted it. */
+  norm = NaN
+  /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
+  isMeasured = false
+  scale = 1
+  /** Why it updated nothing; null where it did. */
+  reason: Reason | null = null
+  /** The names of tensors whose gradients were not finite. */
+  nonFinite: readonly string[] = []
+  /** Which tensors had gradients. */
+  present: Present = NONE
+  readonly #model: Model
+  readonly #around: Around
+  readonly #measures: boolean
+  readonly #guards: boolean
+  readonly #keeps: boolean
+
+  constructor(model: Model, around: Around) {
+    this.#model = model
+    this.#around = around
+    this.#guards = around.onNonFinite !== 'propagate'
+    this.#measures = around.clip.norm !== Infinity || around.norms || this.#guards
+    this.#keeps = around.average !== null || around.lookahead !== null
   }
 
-  /** One update. Where it throws, no clock has moved. */
-  run(present: Present): void {
-    const cohorts = this.#cohorts
-    // What is left to be read from where it is.
-    let outside = present
+  /** One update, unless it says why not. Where it throws, no clock has moved. */
+  run(given: Present): boolean {
+    let [present, outside] = [given, given]
     let scale = 1
-    if (this.#clipNorm !== Infinity) {
+    if (this.#around.accumulate.batches > 1) {
+      if (this.#guards && !this.#measure(given)) return false
+      const stage = this.#gather(given)
+      for (const part of this.#model.parts) part.runner.run(stage)
+      if (!this.#isReleased(stage)) return false
+      ;[present, outside, scale] = this.#released()
+    }
+    this.#layOut(present)
+    if (this.#measures) {
       outside = this.#runStage(NORM, outside)
-      scale = this.#clipScale(present)
+      scale = this.#judge(present, scale)
+      if (this.reason !== null) return false
     }
-    cohorts.prepare(scale)
+    const { parts } = this.#model
+    for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
     this.#runStage(0, outside)
-    for (let stage = 1; stage < cohorts.stages; stage++) {
-      cohorts.between(stage - 1)
-      this.#runner.run(stage)
+    for (let stage = 1, stages = this.#stages(); stage < stages; stage++) {
+      this.#between(stage - 1)
+      this.#runStage(stage, ALL)
     }
-    cohorts.commit()
+    this.#commit(present)
+    if (this.#keeps) for (const [part, stage] of this.#passes()) part.runner.run(stage)
+    return true
   }
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
-  async runAsync(present: Present): Promise<void> {
-    copy(present, this.gradients)
-    const cohorts = this.#cohorts
+  async runAsync(given: Present): Promise<boolean> {
+    copy(given, this.#model.gradients)
+    let present = given
     let scale = 1
-    if (this.#clipNorm !== Infinity) {
-      await this.#runStageAsync(NORM)
-      scale = this.#clipScale(present)
+    if (this.#around.accumulate.batches > 1) {
+      if (this.#guards && !this.#measure(given)) return false
+      const stage = this.#gather(given)
+      for (const part of this.#model.parts) await runAsync(part, stage)
+      if (!this.#isReleased(stage)) return false
+      ;[present, , scale] = this.#released()
     }
-    cohorts.prepare(scale)
+    this.#layOut(present)
+    if (this.#measures) {
+      await this.#runStageAsync(NORM)
+      scale = this.#judge(present, scale)
+      if (this.reason !== null) return false
+    }
+    for (const { cohorts } of this.#model.parts) cohorts.prepare(scale)
     await this.#runStageAsync(0)
-    for (let stage = 1; stage < cohorts.stages; stage++) {
-      cohorts.between(stage - 1)
+    for (let stage = 1, stages = this.#stages(); stage < stages; stage++) {
+      this.#between(stage - 1)
       await this.#runStageAsync(stage)
     }
-    cohorts.commit()
+    this.#commit(present)
+    if (this.#keeps) for (const [part, stage] of this.#passes()) await runAsync(part, stage)
+    return true
   }
 
   /** Writes the points where rules want the next gradients into their state. */
   writePoints(): void {
-    this.#cohorts.preparePoint()
-    this.#runner.run(POINT)
+    this.#layOut(ALL)
+    for (const { cohorts, runner } of this.#model.parts) {
+      cohorts.preparePoint()
+      runner.run(POINT)
+    }
+  }
+
+  /** Nothing has a gradient. */
+  pass(): false {
+    this.#begin(NONE)
+    this.reason = 'no gradient'
+    return false
+  }
+
+  #begin(present: Present): void {
+    this.present = present
+    this.norm = NaN
+    this.isMeasured = false
+    this.scale = 1
+    this.reason = null
+    this.nonFinite = []
+  }
+
+  #layOut(present: Present): void {
+    this.#begin(present)
+    const { parts } = this.#model
+    for (let p = 0; p < parts.length; p++) {
+      const { cohorts, first } = parts[p]
+      cohorts.layOut(present === ALL ? null : (place) => present[first + place] !== undefined)
+    }
+  }
+
+  #stages(): number {
+    let stages = 0
+    for (const { cohorts } of this.#model.parts) stages = Math.max(stages, cohorts.stages)
+    return stages
   }
 
   /**
@@ -80,26 +149,160 @@ export class Steps {
    * what comes back is where they are then.
    */
   #runStage(stage: number, gradients: Present): Present {
-    const runner = this.#runner
+    const { parts, gradients: own } = this.#model
     if (gradients !== ALL) {
-      if (runner.runLent?.(stage, gradients)) return gradients
-      copy(gradients, this.gradients)
+      const [part] = parts
+      if (parts.length === 1 && part.runner.runLent?.(stage, gradients)) return gradients
+      copy(gradients, own)
     }
-    runner.run(stage)
+    for (let p = 0; p < parts.length; p++) if (!parts[p].cohorts.isEmpty) parts[p].runner.run(stage)
     return ALL
   }
 
-  #runStageAsync(stage: number): Promise<void> {
-    return this.#runner.runAsync?.(stage) ?? runInSlices(this.#arena, this.#runner, stage)
+  async #runStageAsync(stage: number): Promise<void> {
+    for (const part of this.#model.parts) if (!part.cohorts.isEmpty) await runAsync(part, stage)
   }
 
-  /** min(1, norm/‖g‖), but NaN where a gradient is NaN, once the engine has written the sums. */
-  #clipScale(present: Present): number {
-    let sum = 0
-    for (const i of this.#order) {
-      if (present === ALL || present[i] !== undefined) sum += this.#squares[i]
-    }
-    const norm = Math.sqrt(sum)
-    return norm <= this.#clipNorm ? 1 : this.#clipNorm / norm
+  #between(stage: number): void {
+    for (const { cohorts } of this.#model.parts) cohorts.between(stage)
   }
+
+  #commit(present: Present): void {
+    const { parts } = this.#model
+    for (let p = 0; p < parts.length; p++) parts[p].cohorts.commit()
+    this.updates++
+    this.skips = 0
+    this.present = present
+  }
+
+  /** The tensors that a step updates. */
+  #presentTensors(present: Present): readonly Tensor[] {
+    const { live } = this.#model
+    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
+  }
+
+  /** The norm of gradients whose squares have been summed, before `scale`. */
+  #normOf(present: Present): number {
+    let sum = 0
+    const { live } = this.#model
+    for (let k = 0; k < live.length; k++) {
+      const { part, place, number } = live[k]
+      if (present === ALL || present[number] !== undefined) sum += part.squares[place]
+    }
+    // A square may overflow where its number is finite.
+    return sum === Infinity ? normOf(this.#gradientsOf(present)) : Math.sqrt(sum)
+  }
+
+  #gradientsOf(present: Present) {
+    const { gradients } = this.#model
+    return this.#presentTensors(present).map(({ number }) => present[number] ?? gradients[number])
+  }
+
+  /** The factor of the gradients, once the engine has written the sums; or a reason for no update. */
+  #judge(present: Present, scale: number): number {
+    const norm = this.#normOf(present) * scale
+    this.norm = norm
+    this.scale = scale
+    this.isMeasured = true
+    if (this.#guards && !this.#isFinite(present, norm)) return NaN
+    const most = this.#around.clip.norm
+    return norm <= most || most === Infinity ? scale : scale * (most / norm)
+  }
+
+  /** Whether all gradients are finite; otherwise what was asked for is done about it. */
+  #isFinite(present: Present, norm: number): boolean {
+    if (norm < Infinity) return true
+    const gradients = this.#gradientsOf(present)
+    const tensors = this.#presentTensors(present).filter((_, k) => !(largest(gradients[k]) < Infinity))
+    if (tensors.length === 0) return true
+    const names = tensors.map(({ name }) => name)
+    const { onNonFinite, maxSkips } = this.#around
+    if (onNonFinite === 'throw') throw new NonFiniteError(names, 0)
+    if (this.skips >= maxSkips) throw new NonFiniteError(names, this.skips)
+    this.skips++
+    this.nonFinite = names
+    this.reason = 'non-finite'
+    if (this.#around.zeroGrads) this.zeroGradients()
+    return false
+  }
+
+  zeroGradients(): void {
+    for (const gradient of this.#model.gradients) gradient.fill(0)
+  }
+
+  /** Whether a batch may be accumulated. */
+  #measure(present: Present): boolean {
+    this.#layOut(present)
+    this.#runStage(NORM, present)
+    this.norm = this.#normOf(present)
+    return this.#isFinite(present, this.norm)
+  }
+
+  /** Makes a batch ready in the arenas: the stage that takes it up. */
+  #gather(present: Present): number {
+    const { live, gradients } = this.#model
+    this.#begin(present)
+    copy(present, gradients)
+    for (const tensor of live) {
+      if (present === ALL || present[tensor.number] !== undefined) tensor.isGathered = true
+      else gradients[tensor.number].fill(0)
+    }
+    return this.batches + 1 < this.#around.accumulate.batches ? ACCUMULATE : RELEASE
+  }
+
+  /** Counts a batch that was taken up; whether it was the last one. */
+  #isReleased(stage: number): boolean {
+    if (stage === RELEASE) {
+      this.batches = 0
+      return true
+    }
+    this.batches++
+    this.reason = 'accumulating'
+    if (this.#around.zeroGrads) this.zeroGradients()
+    return false
+  }
+
+  /** Which tensors have gradients of some batch, where these are, and their factor. */
+  #released(): [present: Present, outside: Present, scale: number] {
+    const { live, tensors, gradients } = this.#model
+    const isAll = live.every(({ isGathered }) => isGathered)
+    const present = isAll
+      ? ALL
+      : tensors.map((tensor, number) => (tensor?.isGathered ? gradients[number] : undefined))
+    for (const tensor of live) tensor.isGathered = false
+    const { batches, reduce } = this.#around.accumulate
+    return [present, ALL, reduce === 'mean' ? 1 / batches : 1]
+  }
+
+  /** The passes over the parameters after an update, with their coefficients written. */
+  *#passes(): Generator<readonly [part: Part, stage: number]> {
+    const { average, lookahead } = this.#around
+    const { parts, averages } = this.#model
+    // Lookahead first: what is averaged is what the user sees.
+    if (lookahead !== null && this.updates % lookahead.steps === 0) {
+      for (const part of parts) {
+        part.planeRow[PIPELINE] = lookahead.alpha
+        yield [part, SYNCHRONIZE]
+      }
+    }
+    if (average === null) return
+    for (const [part, averaged, tensors] of averages) {
+      const next = weightOf(average, this.updates, averaged)
+      if (next === null) continue
+      Object.assign(averaged, next.averaged)
+      if (next.weight === 1) {
+        // e + (θ − e) is not θ to the last bit.
+        for (const tensor of tensors ?? part.tensors) if (tensor?.isFrozen === false) tensor.follow(AVERAGE)
+        continue
+      }
+      if (tensors !== null) part.only(tensors)
+      part.planeRow[PIPELINE] = next.weight
+      yield [part, AVERAGING]
+      if (tensors !== null) part.only(null)
+    }
+  }
+}
+
+function runAsync({ runner, arena }: Part, stage: number): Promise<void> {
+  return runner.runAsync?.(stage) ?? runInSlices(arena, runner, stage)
 }

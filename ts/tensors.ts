@@ -53,6 +53,33 @@ export type Gradients<P> = P extends Float32Array
       ? { readonly [K in keyof P]: Gradients<P[K]> | null | undefined }
       : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Gradients<P[K]> | null | undefined }
 
+/** Parameters beside others that were added: records are merged, and lists go on. */
+export type Merged<P, Q> = P extends FloatArray
+  ? P
+  : P extends readonly unknown[]
+    ? Q extends readonly unknown[]
+      ? readonly [...P, ...Q]
+      : P
+    : {
+        readonly [K in keyof P | keyof Q]: K extends keyof P
+          ? K extends keyof Q
+            ? Merged<P[K], Q[K]>
+            : P[K]
+          : K extends keyof Q
+            ? Q[K]
+            : never
+      }
+
+/** The dimensions of tensors, in the shape of the parameters; what is left out has none that are known. */
+export type Shapes<P> = unknown extends P
+  ? // biome-ignore lint/suspicious/noExplicitAny: whose shape nobody knows must fit what has one
+    any
+  : P extends FloatArray
+    ? readonly number[]
+    : P extends readonly unknown[]
+      ? { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Shapes<P[K]> | undefined }
+
 /** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
 export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
 
@@ -113,16 +140,99 @@ export function flatten(parameters: unknown): Flat {
   return { shape, names, values, dtype: typeOf(first) === 'Float32Array' ? 'float32' : 'float64' }
 }
 
+/**
+ * A shape with others beside it, whose numbers become −1, −2, …: records are merged, and lists go on.
+ *
+ * @throws TensorError where something of that name is there
+ */
+export function merged(old: Shape, added: Shape, path = 'params'): Shape {
+  if (typeof old === 'number' || typeof added === 'number' || Array.isArray(old) !== Array.isArray(added)) {
+    const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
+    throw new TensorError(path, expected, typeof added === 'number' ? 'a tensor' : 'a list or record')
+  }
+  const negative = (shape: Shape) => renumbered(shape, (number) => -1 - number)
+  if (Array.isArray(old)) return [...old, ...(added as readonly Shape[]).map(negative)]
+  const record = new Map(old as ReadonlyMap<string, Shape>)
+  for (const [key, child] of added as ReadonlyMap<string, Shape>) {
+    const before = record.get(key)
+    record.set(key, before === undefined ? negative(child) : merged(before, child, `${path}.${key}`))
+  }
+  return record
+}
+
+/** The dotted names of tensors by number. */
+export function namesOf(shape: Shape, path = ''): [number: number, name: string][] {
+  if (typeof shape === 'number') return [[shape, path]]
+  const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
+  if (Array.isArray(shape)) return shape.flatMap((child, i) => namesOf(child, inner(i)))
+  return [...(shape as ReadonlyMap<string, Shape>)].flatMap(([key, child]) => namesOf(child, inner(key)))
+}
+
+/** The same shape with other numbers. */
+export function renumbered(shape: Shape, numberOf: (number: number) => number): Shape {
+  if (typeof shape === 'number') return numberOf(shape)
+  if (Array.isArray(shape)) return shape.map((child) => renumbered(child, numberOf))
+  const record = shape as ReadonlyMap<string, Shape>
+  return new Map([...record].map(([key, child]) => [key, renumbered(child, numberOf)]))
+}
+
+/**
+ * The dimensions of tensors as the user says them, in the shape of the parameters, each read once; undefined
+ * for those of which nothing is said.
+ *
+ * @throws TensorError where a name does not exist, or dimensions do not make the tensor's length
+ */
+export function readShapes(
+  shape: Shape,
+  given: unknown,
+  lengthOf: (number: number) => number,
+  path = 'shapes',
+): Map<number, readonly number[]> {
+  const found = new Map<number, readonly number[]>()
+  if (given === undefined || given === null) return found
+  if (typeof shape === 'number') {
+    const length = lengthOf(shape)
+    const dimensions: unknown[] = Array.isArray(given) ? Array.from(given) : []
+    const product = dimensions.reduce<number>((product, n) => product * (isDimension(n) ? n : NaN), 1)
+    if (!Array.isArray(given) || product !== length) {
+      throw new TensorError(path, `a list of whole numbers whose product is ${length}`, show(given))
+    }
+    return found.set(shape, Object.freeze(dimensions as number[]))
+  }
+  const isOpen = typeof given === 'object' && !ArrayBuffer.isView(given) && !isClosed(given as object)
+  if (!isOpen || Array.isArray(shape) !== Array.isArray(given)) {
+    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, given)
+  }
+  const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
+  for (const [key, child] of Object.entries(given as object)) {
+    const place = (children as ReadonlyMap<string, Shape>).get(key)
+    if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
+    for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
+  }
+  return found
+}
+
+const isDimension = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0
+
+/** Dimensions as they are written. */
+function show(given: unknown): unknown {
+  if (!Array.isArray(given)) return given
+  const some = given.slice(0, 8).map((n) => (typeof n === 'number' ? n : typeof n))
+  return `a list: [${some.join(', ')}${given.length > 8 ? ', …' : ''}]`
+}
+
 /** The shape with `leaf(number)` for each tensor. */
 export function unflatten(shape: Shape, leaf: (number: number) => unknown): unknown {
   if (typeof shape === 'number') return leaf(shape)
   if (Array.isArray(shape)) return Object.freeze(shape.map((child) => unflatten(child, leaf)))
   const record: Record<string, unknown> = {}
-  for (const [key, child] of shape as ReadonlyMap<string, Shape>) {
-    // Not by assignment: a key may be called __proto__.
-    Object.defineProperty(record, key, { value: unflatten(child, leaf), enumerable: true })
-  }
+  for (const [key, child] of shape as ReadonlyMap<string, Shape>) setOwn(record, key, unflatten(child, leaf))
   return Object.freeze(record)
+}
+
+/** Not by assignment: a key may be called __proto__. */
+export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
+  Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /**

@@ -3,14 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+/// What every kernel's result depends on.
+const SHARED: [&str; 3] = ["src/kernel.rs", "src/pipeline.rs", "src/sums.rs"];
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=src");
     let mut files = Vec::new();
     collect(Path::new("src"), &mut files)?;
     files.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("hash.rs"), format!("0x{:08x}", hash(&files)?))?;
+    let mut sources = String::new();
+    for file in files.iter().filter(|file| file.starts_with("src/rules") || file.ends_with("plane.rs")) {
+        let module = file.file_stem().unwrap_or_default().display();
+        let own: Vec<_> = [file.clone()].into_iter().chain(SHARED.map(PathBuf::from)).collect();
+        sources += &format!("(\"{module}\", 0x{:08x}), ", hash(&own)?);
+    }
+    fs::write(out.join("sources.rs"), format!("&[{sources}]"))
+}
+
+/// FNV-1a of the files' lines.
+fn hash(files: &[PathBuf]) -> io::Result<u32> {
     let mut hash = 0x811c_9dc5_u32;
     for file in files {
-        for line in fs::read_to_string(&file)?.lines().map(str::trim) {
+        for line in fs::read_to_string(file)?.lines().map(str::trim) {
             // Words about the code are not the code.
             if !line.starts_with("//") && !line.is_empty() {
                 hash =
@@ -18,8 +34,7 @@ fn main() -> io::Result<()> {
             }
         }
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("hash.rs");
-    fs::write(out, format!("0x{hash:08x}"))
+    Ok(hash)
 }
 
 /// All files in a folder and below.

@@ -49,8 +49,14 @@ export function requestedThreads(option: number | undefined): number | undefined
   return threads
 }
 
+/** An engine that was asked for, and by what. */
+export interface Requested {
+  readonly name: EngineName
+  readonly by: string
+}
+
 /** The engine that was asked for, by option or else by the environment variable. */
-export function requestedEngine(option: EngineName | undefined): { name: EngineName; by: string } | null {
+export function requestedEngine(option: EngineName | undefined): Requested | null {
   const variable = globalThis.process?.env?.ANTIGRAD_ENGINE || undefined
   const name = option === undefined ? (variable as EngineName | undefined) : option
   if (name === undefined) return null
@@ -66,11 +72,7 @@ export function requestedEngine(option: EngineName | undefined): { name: EngineN
  *
  * @throws EngineError where an engine was asked for and cannot run here
  */
-export function choose(
-  arena: Arena,
-  requested: { name: EngineName; by: string } | null,
-  forced: Forced,
-): Choice {
+export function choose(arena: Arena, requested: Requested | null, forced: Forced): Choice {
   if (requested !== null) {
     const { name, by } = requested
     try {

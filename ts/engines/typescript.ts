@@ -2,11 +2,20 @@
 
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
+import { overPlane } from '../plane.js'
 import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
-const squares: Kernel = { number: 1, name: '', state: [], row: {}, tensor: ['sum'], sums: ['gradients'] }
+const squares: Kernel = {
+  number: 1,
+  name: '',
+  source: 0,
+  state: [],
+  row: {},
+  tensor: ['sum'],
+  sums: ['gradients'],
+}
 
 type Named<T> = Record<string, T>
 
@@ -42,6 +51,7 @@ export const typescript: Engine = {
         const at = firstSegment + segment * layout.SEGMENT
         return words[at] + words[at + 1] <= element
       })
+    const passOverPlane = overPlane(arena)
     const jobs = new Map<number, Job>()
     let blocks = 0
     const firstBlocks = lengths.map((length) => {
@@ -143,6 +153,10 @@ export const typescript: Engine = {
     const byTensor = ({ kernel, byTensor }: Job) => kernel.tensor.map((_, k) => arena.numbers(byTensor + k))
 
     const runRange = (stage: number, from: number, to: number) => {
+      if (stage > layout.NORM) {
+        passOverPlane(stage, from, to)
+        return
+      }
       each(stage, from, to, (job, at, start, end) => {
         const { kernel } = job
         if (kernel.tensor.length === 0) {
@@ -180,6 +194,7 @@ export const typescript: Engine = {
     }
 
     const gather = (stage: number) => {
+      if (stage > layout.NORM) return
       each(stage, 0, arena.length, (job, _, start, end) => {
         if (job.kernel.sums === undefined) return
         const values = byTensor(job)

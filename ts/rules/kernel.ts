@@ -16,6 +16,8 @@ export const rounding: Readonly<Record<'float32' | 'float64', Round>> = {
 export interface Kernel {
   readonly number: number
   readonly name: string
+  /** A hash of its equations in Rust, and of what all rules share: another one may compute other bits. */
+  readonly source: number
   /** The names of its arrays of state. */
   readonly state: readonly string[]
   /** Where in a row each of its coefficients stands. */

@@ -17,8 +17,8 @@ export interface Resolved {
  *
  * @throws OptionError where it is not a rule, or one that was not imported, or has an option out of its range
  */
-export function resolve(given: unknown): Resolved {
-  return resolveRule('rule', given, true)
+export function resolve(given: unknown, what = 'rule'): Resolved {
+  return resolveRule(what, given, true)
 }
 
 /** A rule that is not a delayed start itself. */
@@ -45,6 +45,16 @@ function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & o
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
   return { ...resolveInner(rule), delay: checkUpdates(updates), isDelayed: true }
+}
+
+/** The frozen description of a rule with its delay. */
+export function wholeRule({
+  rule,
+  delay,
+  isDelayed,
+}: Pick<Resolved, 'rule' | 'delay' | 'isDelayed'>): object {
+  const inner = Object.freeze({ ...rule })
+  return isDelayed ? Object.freeze({ name: 'delayedStart', updates: delay, rule: inner }) : inner
 }
 
 /** @throws OptionError where it is not a whole number ≥ 0 */

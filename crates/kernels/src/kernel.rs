@@ -20,7 +20,6 @@ pub enum Output {
     /// The new θ.
     Parameters,
     /// A direction for the next stage, where the gradient was.
-    #[cfg_attr(not(feature = "trial"), expect(dead_code))]
     Gradients,
     /// Nothing but state.
     State,

@@ -64,6 +64,7 @@ mod kernel;
 mod lanes;
 pub mod manifest;
 mod pipeline;
+mod plane;
 mod rules;
 mod run;
 mod sums;
@@ -81,10 +82,11 @@ pub use sums::BLOCK;
 
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
+    pub use crate::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
     pub use crate::run::{NORM, POINT};
     pub use crate::table::{
-        ARRAY, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, PARAMETERS, PARTIALS, SEGMENT, SQUARES,
-        STAGES, TENSOR,
+        ACCUMULATED, ARRAY, AVERAGE, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, PARAMETERS, PARTIALS,
+        SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
     };
 }
 

@@ -28,9 +28,9 @@ pub struct Job {
     pub array: usize,
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
-    row: Numbers,
+    pub row: Numbers,
     /// What the pipeline does around the pass: `HOLDS` and `FLUSHES`, and the following.
-    around: u32,
+    pub around: u32,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
@@ -67,6 +67,10 @@ impl Arena {
     ) -> Result<bool, Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
+        }
+        if stage > NORM {
+            // SAFETY: passed on.
+            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| false);
         }
         let mut tensor = None;
         let mut sums = false;

@@ -26,6 +26,9 @@ pub const HOLDS: u32 = 1;
 /// Afterwards, subnormal numbers of the state become +0.
 pub const FLUSHES: u32 = 2;
 
+/// A flag of a tensor: passes over the plane leave it out.
+pub const STAYS: u32 = 1;
+
 /// The arrays that every arena has, by number; those of the state follow.
 pub const PARAMETERS: usize = 0;
 pub const GRADIENTS: usize = 1;
@@ -33,6 +36,11 @@ pub const GRADIENTS: usize = 1;
 pub const SQUARES: usize = 2;
 /// What sums by tensor are made of: some numbers for each block of each tensor.
 pub const PARTIALS: usize = 3;
+
+/// Sums of gradients, averages and slow copies of the parameters; of length 0 unless they were asked for.
+pub const ACCUMULATED: usize = 4;
+pub const AVERAGE: usize = 5;
+pub const SLOW: usize = 6;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +83,7 @@ pub struct Header {
     pub arrays: usize,
     pub tensors: usize,
     pub segments: usize,
+    /// One for each tensor, and the plane's behind them.
     pub rows: usize,
     /// Numbers in a row.
     pub row_length: usize,
@@ -102,6 +111,8 @@ pub struct Tensor {
     pub length: usize,
     /// The number of its first block.
     pub block: usize,
+    /// Whether passes over the plane leave it out.
+    pub stays: bool,
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -209,8 +220,9 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, _] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
-        let tensor = Tensor { offset: offset as usize, length: length as usize, block: block as usize };
+        let [offset, length, block, flags] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
+        let (offset, length, block) = (offset as usize, length as usize, block as usize);
+        let tensor = Tensor { offset, length, block, stays: flags & STAYS != 0 };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {
             return Err(Fault(&"a tensor has too many blocks"));

@@ -45,13 +45,7 @@ impl Arena {
             if tensor.offset + tensor.length > segment_end {
                 return Err(Fault(&"a tensor does not end with its segment"));
             }
-            let gradient = match lent {
-                None => None,
-                Some(lent) => match lent.get(number) {
-                    Some(gradient) if !gradient.is_null() || tensor.length == 0 => Some(*gradient),
-                    _ => return Err(Fault(&"a gradient is missing")),
-                },
-            };
+            let gradient = lent.map(|lent| lent_to(&tensor, lent.get(number))).transpose()?;
             // SAFETY: passed on.
             unsafe {
                 if job.entry.sums.is_empty() {
@@ -154,7 +148,7 @@ impl Arena {
     ///
     /// # Safety
     /// As for `run_range`; the part must be of that tensor.
-    unsafe fn part(
+    pub(crate) unsafe fn part(
         &self,
         job: &Job,
         number: usize,
@@ -195,5 +189,13 @@ impl Arena {
             }
         }
         Ok(())
+    }
+}
+
+/// The gradient that is lent to a tensor.
+pub fn lent_to(tensor: &Tensor, gradient: Option<&*const u8>) -> Result<*const u8, Fault> {
+    match gradient {
+        Some(gradient) if !gradient.is_null() || tensor.length == 0 => Ok(*gradient),
+        _ => Err(Fault(&"a gradient is missing")),
     }
 }

@@ -5,10 +5,15 @@
 //! same equations in the same order.
 
 /// The one list of kernels; its order numbers them, from 2 on: 0 is none, 1 sums the gradients' squares.
+/// Passes over the plane come first, in the order of their stages.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
         $then! {
             ($($arguments)*)
+            plane::Accumulate,
+            plane::Release,
+            plane::Average,
+            plane::Synchronize,
             gradient_descent::GradientDescent,
             momentum::Momentum,
             nesterov::Point,
@@ -28,6 +33,8 @@ macro_rules! for_each_kernel {
     };
 }
 pub(crate) use for_each_kernel;
+
+pub(crate) use crate::plane;
 
 pub(crate) mod adagrad;
 pub(crate) mod adam;

@@ -22,7 +22,10 @@ fn memory(size: usize, lengths: [usize; 6]) -> Memory {
         Family { lengths: &lengths[4..], state: 3, by_tensor: 0 },
     ];
     let job = Job { scale: 0.5, l2: 0.1, holds: true, flushes: true, zeroes: true, ..PLAIN };
-    let mut memory = Memory::new(size, &families, job.row().len());
+    let planes = [ACCUMULATED, AVERAGE, SLOW];
+    let mut memory = Memory::with_planes(size, &families, job.row().len(), &planes);
+    memory.stays(3);
+    memory.row(lengths.len(), &PLAIN.row());
     memory.row(0, &job.row());
     memory.row(1, &PLAIN.row());
     let stages: [&[&str]; 3] = [&["Adam"], &two, &["AmsGrad", "RAdam", "GradientDescent", "Point"]];
@@ -92,7 +95,7 @@ proptest! {
             let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
             let lent: Vec<*const u8> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let length = arena.length();
-            for stage in (0..=NORM).chain([NORM + 1, usize::MAX]) {
+            for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
                 // SAFETY: only this thread uses the arena, and what is lent has been checked.
                 unsafe {
                     let mut scratch = Scratch::new();
@@ -144,7 +147,7 @@ fn tables_that_change_in_the_middle_lead_nowhere_either() {
                     }
                 }
             });
-            let stages = [NORM, 0, 1, 2, POINT];
+            let stages = [NORM, 0, 1, 2, POINT, ACCUMULATE, SYNCHRONIZE];
             for (round, set) in (0..).flat_map(|round| sets().map(move |set| (round, set))) {
                 let stage = stages[round % stages.len()];
                 let is_enough = start.elapsed().as_secs() >= 2 && outcomes.iter().all(|count| *count > 50);

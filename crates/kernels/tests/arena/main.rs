@@ -7,6 +7,7 @@ mod lent;
 mod manifest;
 mod memory;
 mod pipeline;
+mod plane;
 mod ranges;
 mod reference;
 #[cfg(feature = "trial")]

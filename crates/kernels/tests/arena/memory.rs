@@ -50,8 +50,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero, with as many rows as tensors, and without segments.
+    /// All zero, with a row for each tensor and one for the plane, and without segments.
     pub fn new(size: usize, families: &[Family], row_length: usize) -> Self {
+        Self::with_planes(size, families, row_length, &[])
+    }
+
+    /// The same with some of the arrays that passes over the plane have.
+    pub fn with_planes(size: usize, families: &[Family], row_length: usize, planes: &[usize]) -> Self {
         let lengths: Vec<usize> = families.iter().flat_map(|family| family.lengths).copied().collect();
         let padded = |lengths: &[usize]| lengths.iter().map(|n| n.next_multiple_of(LINE / size)).sum();
         let length = padded(&lengths);
@@ -64,6 +69,10 @@ impl Memory {
             (Extent::Tensors, 0, count),
             (Extent::Blocks, 0, blocks(&lengths) * PARTS),
         ];
+        plan.extend(
+            (ACCUMULATED..=SLOW)
+                .map(|array| (Extent::Elements, 0, if planes.contains(&array) { length } else { 0 })),
+        );
         let (mut first_arrays, mut first) = (Vec::new(), 0);
         for family in families {
             first_arrays.push(plan.len());
@@ -73,7 +82,8 @@ impl Memory {
         }
         let first_segment = HEADER + plan.len() * ARRAY + count * TENSOR;
         let first_row = first_segment + count * SEGMENT;
-        let mut end = (first_row + count * row_length * 2) * 4;
+        let rows = count + 1;
+        let mut end = (first_row + rows * row_length * 2) * 4;
         let mut arrays = Vec::new();
         for (extent, first, length) in plan {
             // A line apart at least.
@@ -93,14 +103,14 @@ impl Memory {
             first_row,
             row_length,
         };
-        memory.words[BORDER..BORDER + (first_row + count * row_length * 2) / 2].fill(0);
+        memory.words[BORDER..BORDER + (first_row + rows * row_length * 2) / 2].fill(0);
         let header = [
             HASH as usize,
             size,
             memory.arrays.len(),
             count,
             0,
-            count,
+            rows,
             row_length,
             length,
             0,
@@ -123,7 +133,7 @@ impl Memory {
 
     /// Words of the tables.
     pub fn tables(&self) -> usize {
-        self.first_row + self.lengths.len() * self.row_length * 2
+        self.first_row + (self.lengths.len() + 1) * self.row_length * 2
     }
 
     pub fn set_word(&mut self, at: usize, value: u32) {
@@ -148,6 +158,11 @@ impl Memory {
             self.set_word(at + k, x);
         }
         self.set_word(4, number as u32 + 1);
+    }
+
+    /// Passes over the plane leave the tensor out.
+    pub fn stays(&mut self, tensor: usize) {
+        self.set_word(self.first_segment - (self.lengths.len() - tensor) * TENSOR + 3, STAYS);
     }
 
     pub fn zeroes(&mut self) {

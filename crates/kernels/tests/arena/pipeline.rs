@@ -156,7 +156,7 @@ fn what_does_not_fit_in_the_first_segment_changes_nothing() {
         (0, first + 2, m as u32 + 1),       // arrays of state that end too early
         (0, first + 2, u32::MAX),           // none at all
         (0, first + 2, SQUARES as u32),     // arrays that are not of elements
-        (0, first + 3, 2),                  // a row
+        (0, first + 3, 3),                  // a row
         (0, first + 6, 1000),               // a kernel
         (0, array(m), 1),                   // an extent
         (0, array(m) + 1, u32::MAX),        // a place

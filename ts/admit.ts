@@ -1,0 +1,57 @@
+/** How tensors come to an optimizer: what they are given, and which rule each gets. */
+
+import { TensorError } from './errors.js'
+import type { Groups } from './groups.js'
+import type { Model } from './model.js'
+import { Tensor } from './part.js'
+import type { RestoredTensor } from './restore.js'
+import { inUse } from './rules/in-use.js'
+import { type Flat, merged, namesOf, readShapes, renumbered } from './tensors.js'
+import { isDetached, lengthOf } from './typed-arrays.js'
+
+/**
+ * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of
+ * shapes, functions that match.
+ *
+ * @param flat the new tensors by themselves
+ * @param restored what a saved run says of each, instead of shapes and groups
+ * @throws TensorError for names and shapes, OptionError for groups
+ */
+export function admit(
+  model: Model,
+  flat: Flat,
+  shapes: unknown,
+  groups: Groups,
+  restored?: ReadonlyMap<string, RestoredTensor>,
+): () => void {
+  const { values, dtype } = flat
+  const isFirst = model.tensors.length === 0
+  if (dtype !== model.settings.dtype) {
+    throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
+  }
+  const dimensions = readShapes(flat.shape, shapes, (number) => lengthOf(values[number]))
+  const isNew = (number: number) => -1 - number
+  const shape = isFirst ? renumbered(flat.shape, isNew) : merged(model.shape, flat.shape)
+  const taken = new Set<string>()
+  const names: string[] = []
+  for (const [number, name] of namesOf(shape)) {
+    if (taken.has(name)) throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
+    taken.add(name)
+    if (number < 0) names[isNew(number)] = name
+  }
+  const base = model.base.resolved
+  const uses = [...model.uses]
+  const tensors = values.map((value, number) => {
+    const name = names[number]
+    const saved = restored?.get(name)
+    const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: lengthOf(value) }
+    const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
+    return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
+  })
+  tensors.forEach(({ name, length }, number) => {
+    // What matched may have run anything.
+    const isThere = lengthOf(values[number]) === length && !isDetached(values[number])
+    if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
+  })
+  return () => model.add(tensors, new Map(tensors.map((tensor, i) => [tensor, values[i]])), shape)
+}

@@ -1,0 +1,88 @@
+/** Changes of what there is: options, what is frozen, how many rows a tensor has. */
+
+import { OptionError, TensorError } from './errors.js'
+import type { Model } from './model.js'
+import type { Tensor } from './part.js'
+import { matches, readMatch } from './patterns.js'
+import { inUse, type RuleInUse } from './rules/in-use.js'
+import { type AnyRule, changed } from './rules/rule.js'
+import { bufferOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
+
+/**
+ * The tensors that are picked. Functions of the user may run.
+ *
+ * @throws OptionError where it is no match, TensorError where it picks none
+ */
+export function pick(call: string, given: unknown, model: Model): Tensor[] {
+  const match = readMatch(`${call}: match`, given)
+  const tensors = model.all()
+  const picked = tensors.filter((tensor) => matches(match, tensor))
+  if (picked.length > 0) return picked
+  const names = tensors.slice(0, 8).map(({ name }) => name)
+  const expected = `what picks some of ${names.join(', ')}${tensors.length > 8 ? ', …' : ''}`
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
+}
+
+/**
+ * Changes options: of some tensors, or with null of all, and of those that are to come. What comes back does
+ * it.
+ *
+ * @throws OptionError where one is unknown, out of its range, or would change which state there is
+ */
+export function setOptions(model: Model, picked: readonly Tensor[] | null, given: object): () => void {
+  const all = picked === null ? model.uses : [...new Set(picked.map(({ use }) => use))]
+  // Each getter runs once.
+  const options = all.length === 1 ? given : typeof given === 'object' ? { ...given } : given
+  const rules = new Map<RuleInUse, AnyRule>()
+  for (const use of all) {
+    const rule = changed(use.definition, use.rule, options)
+    if (!use.keepsState(rule)) {
+      const expected = `options under which ${rule.name} keeps the same arrays of state`
+      throw new OptionError('set: options', expected, options)
+    }
+    rules.set(use, rule)
+  }
+  return () => {
+    if (picked === null) {
+      for (const [use, rule] of rules) use.change(rule)
+      model.reschedule()
+      return
+    }
+    const uses = [...model.uses]
+    for (const tensor of picked) {
+      const rule = rules.get(tensor.use) as AnyRule
+      tensor.part.assign(tensor, inUse({ ...tensor.use.resolved, rule }, uses))
+    }
+    model.update()
+  }
+}
+
+/**
+ * Puts rows behind those of a tensor; what comes back does it.
+ *
+ * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it
+ */
+export function growTensor(model: Model, name: unknown, rows: unknown): () => void {
+  const tensor = typeof name === 'string' ? model.named(name) : undefined
+  if (tensor === undefined) throw new TensorError('grow: name', "a tensor's name", name)
+  const { shape } = tensor
+  if (shape === undefined || shape.length === 0) {
+    throw new TensorError(
+      'grow: name',
+      `a tensor whose shape says what a row is (${tensor.name} has none)`,
+      name,
+    )
+  }
+  const [count, ...inner] = shape
+  const size = inner.reduce((product, n) => product * n, 1)
+  const type = model.settings.dtype === 'float32' ? 'Float32Array' : 'Float64Array'
+  const isRows = isFloatArray(rows) && typeOf(rows) === type && !isDetached(rows)
+  const length = isRows ? lengthOf(rows) : 0
+  if (!isRows || length === 0 || length % size !== 0) {
+    throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
+  }
+  const apart = bufferOf(rows) === tensor.part.arena.region.buffer ? rows.slice() : rows
+  return () => {
+    model.move(tensor, Object.freeze([count + length / size, ...inner]), tensor.isFrozen, apart)
+  }
+}

@@ -1,0 +1,189 @@
+/** Groups: which tensors have another rule, other options, or are frozen. */
+
+import { OptionError } from './errors.js'
+import { type Described, type Match, matches, readMatch } from './patterns.js'
+import { definitionNamed, importedNames } from './rules/define.js'
+import type { Rule } from './rules/definitions.js'
+import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
+import { readSchedule, type Scheduled, scaled } from './schedules.js'
+
+/**
+ * What some tensors have of their own: options of their rule, another rule, a factor of their learning
+ * rate, or that they are frozen. Where groups contradict one another, later ones win.
+ */
+export type Group<R = Rule, O extends Rule = Rule> = {
+  /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
+  readonly match: Match
+  /** They are not updated, have no state and no part in norms, until they are thawed. */
+  readonly frozen?: boolean | undefined
+  /** Multiplies the rule's lr, whatever it is. > 0 */
+  readonly lrScale?: number | undefined
+} & (({ readonly rule?: undefined } & OptionsOf<R | O>) | { readonly rule: O })
+
+/** A group, each property read once. */
+interface Checked {
+  readonly match: Match
+  readonly frozen: boolean | undefined
+  readonly lrScale: number | undefined
+  readonly resolved: Resolved | undefined
+  readonly options: Readonly<Record<string, unknown>>
+  /** The group as it can be saved. */
+  readonly plain: object
+}
+
+/** What a tensor gets. */
+export interface Assignment {
+  readonly resolved: Resolved
+  readonly isFrozen: boolean
+  /** The numbers of the groups that it matches. */
+  readonly groups: readonly number[]
+}
+
+export class Groups {
+  readonly #list: readonly Checked[]
+  /** By the numbers of groups, as most tensors match the same; for one base. */
+  readonly #resolved = new Map<string, Resolved>()
+  #base: Resolved | undefined
+
+  private constructor(list: readonly Checked[]) {
+    this.#list = list
+  }
+
+  /** @throws OptionError where a group is none */
+  static read(given: unknown): Groups {
+    if (!Array.isArray(given)) throw new OptionError('groups', 'a list of groups', given)
+    return new Groups(Array.from(given, (group, k) => read(group, `groups[${k}]`)))
+  }
+
+  static readonly none = new Groups([])
+
+  /** These, and then others. */
+  and(others: Groups): Groups {
+    return others.#list.length === 0 ? this : new Groups([...this.#list, ...others.#list])
+  }
+
+  get matches(): readonly Match[] {
+    return this.#list.map(({ match }) => match)
+  }
+
+  /** As they can be saved. */
+  get plain(): readonly object[] {
+    return this.#list.map(({ plain }) => plain)
+  }
+
+  /**
+   * What a tensor gets. Functions of the user may run.
+   *
+   * @throws OptionError where a rule does not have an option, TensorError where a rank is unknown
+   */
+  assign(base: Resolved, tensor: Described): Assignment {
+    let isFrozen = false
+    const groups: number[] = []
+    this.#list.forEach(({ match, frozen }, k) => {
+      if (!matches(match, tensor)) return
+      groups.push(k)
+      isFrozen = frozen ?? isFrozen
+    })
+    if (this.#base !== base) this.#resolved.clear()
+    this.#base = base
+    const key = groups.join()
+    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups)
+    this.#resolved.set(key, resolved)
+    return { resolved, isFrozen, groups }
+  }
+
+  #resolve(base: Resolved, groups: readonly number[]): Resolved {
+    let resolved = base
+    let lrScale = 1
+    for (const k of groups) {
+      const group = this.#list[k]
+      resolved = group.resolved ?? resolved
+      lrScale = group.lrScale ?? lrScale
+      if (Object.keys(group.options).length > 0) resolved = overlaid(resolved, group.options)
+    }
+    if (lrScale === 1) return resolved
+    if (!Object.hasOwn(resolved.definition.options, 'lr')) {
+      throw new OptionError('groups: lrScale', 'nothing where the rule has no lr', lrScale)
+    }
+    return overlaid(resolved, { lr: scaled(resolved.rule.lr as Scheduled, lrScale) })
+  }
+}
+
+const overlaid = (resolved: Resolved, options: object): Resolved => ({
+  ...resolved,
+  rule: Object.freeze(changed(resolved.definition, resolved.rule, options)) as AnyRule,
+})
+
+function read(given: unknown, what: string): Checked {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new OptionError(what, '{ match, rule, frozen, lrScale, … }', given)
+  }
+  const { match, rule, frozen, lrScale, ...rest }: Record<string, unknown> = { ...given }
+  const checked = readMatch(`${what}: match`, match)
+  if (frozen !== undefined && typeof frozen !== 'boolean') {
+    throw new OptionError(`${what}: frozen`, 'true or false', frozen)
+  }
+  if (lrScale !== undefined && !(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
+    throw new OptionError(`${what}: lrScale`, 'a finite number > 0', lrScale)
+  }
+  const resolved = rule === undefined ? undefined : resolve(rule, `${what}: rule`)
+  const options: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(rest)) {
+    // A rule that the group does not match yet may have it; what no rule has is a mistake.
+    if (!importedNames().some((name) => Object.hasOwn(definitionNamed(name)?.options ?? {}, key))) {
+      throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
+    }
+    const isObject = typeof value === 'object' && value !== null
+    const option = isObject ? readSchedule(value, Number.isFinite) : value
+    if (isObject && option === null) throw new OptionError(`${what}: ${key}`, 'a number or a schedule', value)
+    if (option !== undefined) options[key] = option
+  }
+  const whole = {
+    match: checked,
+    ...(resolved && { rule: wholeRule(resolved) }),
+    frozen,
+    lrScale,
+    ...options,
+  }
+  return { match: checked, frozen, lrScale, resolved, options, plain: whole }
+}
+
+/**
+ * The habit of timm: no weight decay for biases and for tensors of one dimension (norms' scales, too); and
+ * for what is named besides, as Keras' exclude_from_weight_decay. `shapes` must say how many
+ * dimensions those have that are not called bias.
+ *
+ * @example
+ * new Optimizer(params, adamw({ lr: 1e-3 }), { shapes, groups: [noDecay('embed')] })
+ */
+export function noDecay(...also: readonly Match[]): { readonly match: Match; readonly weightDecay: 0 } {
+  return { match: ['**.bias', { maxRank: 1 }, ...also], weightDecay: 0 }
+}
+
+/**
+ * Learning rates that fall from the last layer to the first, as timm's layer_decay: the last one has the
+ * rule's, and each one before it `decay` times that of the next. (Clark et al., 2020; Bao et al., 2021)
+ *
+ * @param layers what matches each layer, from the input to the output
+ * @param decay in (0, 1], for instance 0.75
+ * @throws OptionError where decay is out of its range or a layer is no match
+ * @example
+ * groups: [...layerwise(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.75), noDecay()]
+ */
+export function layerwise(
+  layers: readonly Match[],
+  decay: number,
+): { readonly match: Match; readonly lrScale: number }[] {
+  if (!Array.isArray(layers)) throw new OptionError('layerwise: layers', 'a list of matches', layers)
+  if (!(typeof decay === 'number' && decay > 0 && decay <= 1)) {
+    throw new OptionError('layerwise: decay', 'a number in (0, 1]', decay)
+  }
+  let lrScale = 1
+  const groups: { match: Match; lrScale: number }[] = []
+  for (const layer of [...layers].reverse()) {
+    groups.unshift({ match: readMatch('layerwise: layers', layer), lrScale })
+    lrScale *= decay
+  }
+  return groups
+}

@@ -1,0 +1,109 @@
+/** What can be asked of the last step, and of each tensor. */
+
+import type { EngineName } from './engines/engine.js'
+import { ALL } from './gradients.js'
+import type { Groups } from './groups.js'
+import type { Model } from './model.js'
+import type { Rule } from './rules/definitions.js'
+import type { Reason, Steps } from './steps.js'
+
+/** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
+export class Last {
+  readonly #model: Model
+  readonly #steps: Steps
+
+  constructor(model: Model, steps: Steps) {
+    this.#model = model
+    this.#steps = steps
+  }
+
+  /**
+   * The norm of all gradients before clipping; NaN where nothing needed it: it is there with `clip: { norm }`,
+   * `norms` or `onNonFinite`.
+   */
+  get norm(): number {
+    return this.#steps.norm
+  }
+
+  /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
+  get norms(): Readonly<Record<string, number>> {
+    if (!this.#steps.isMeasured) return {}
+    const scale = this.#steps.scale
+    const entries = this.#presentTensors().map(({ name, part, place }) => {
+      return [name, Math.sqrt(part.squares[place]) * scale]
+    })
+    return Object.fromEntries(entries)
+  }
+
+  /** Why nothing was updated; null where something was, or before the first step. */
+  get reason(): Reason | null {
+    return this.#steps.reason
+  }
+
+  /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
+  get skipped(): readonly string[] {
+    const updated = this.#steps.reason === null ? this.#presentTensors() : []
+    return this.#model.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
+  }
+
+  /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */
+  get nonFinite(): readonly string[] {
+    return this.#steps.nonFinite
+  }
+
+  /** How many steps have been skipped in a row because of that. */
+  get skips(): number {
+    return this.#steps.skips
+  }
+
+  /** The learning rate of the rule that the optimizer was made with, as it was in force. */
+  get lr(): number {
+    return Number((this.#model.base.numbers as { lr?: unknown } | undefined)?.lr ?? NaN)
+  }
+
+  #presentTensors() {
+    const { present } = this.#steps
+    const { live } = this.#model
+    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
+  }
+}
+
+/** What an optimizer does with a tensor. */
+export interface TensorReport {
+  readonly name: string
+  /** As `shapes` said it; null where it did not. */
+  readonly shape: readonly number[] | null
+  readonly length: number
+  readonly rule: Rule
+  /** How many updates it has had. */
+  readonly updates: number
+  readonly frozen: boolean
+  /** The numbers of the groups that it matched when it came. */
+  readonly groups: readonly number[]
+  readonly engine: EngineName
+}
+
+/** What an optimizer does with which tensors. */
+export interface OptimizerReport {
+  readonly tensors: readonly TensorReport[]
+  /** The names of tensors that no group matched. */
+  readonly unmatched: readonly string[]
+  /** The numbers of groups that matched no tensor. */
+  readonly unused: readonly number[]
+}
+
+export function reportOf(model: Model, groups: Groups | null): OptimizerReport {
+  const tensors: TensorReport[] = []
+  model.views((tensor) => {
+    const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
+    const { name: engine } = part.choice.engine
+    const rule = use.value as Rule
+    tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine })
+  })
+  const used = new Set(tensors.flatMap(({ groups }) => groups))
+  return {
+    tensors,
+    unmatched: tensors.filter(({ groups }) => groups.length === 0).map(({ name }) => name),
+    unused: (groups?.matches ?? []).map((_, k) => k).filter((k) => !used.has(k)),
+  }
+}

@@ -1,0 +1,18 @@
+/** Norms where sums of squares overflow. They are rare: here, in one language, and in plain loops. */
+
+import { largest } from './rest.js'
+import type { FloatArray } from './rules/kernel.js'
+
+/** The 2-norm of all together, though squares overflow; NaN if an element is, else infinite if one is. */
+export function normOf(arrays: readonly FloatArray[]): number {
+  const most = Math.max(0, ...arrays.map(largest))
+  if (!(most > 0 && most < Infinity)) return most
+  let sum = 0
+  for (const array of arrays) {
+    for (let i = 0; i < array.length; i++) {
+      const x = array[i] / most
+      sum += x * x
+    }
+  }
+  return most * Math.sqrt(sum)
+}

@@ -1,0 +1,230 @@
+/** Tensors that came together: they lie in one arena, and stay there. */
+
+import { Arena, type Dtype } from './arena.js'
+import { type Clock, Cohorts } from './cohorts.js'
+import type { Forced, Runner } from './engines/engine.js'
+import { type Choice, choose, type Requested } from './engines/index.js'
+import { AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
+import type { Described } from './patterns.js'
+import type { RuleInUse } from './rules/in-use.js'
+import type { FloatArray } from './rules/kernel.js'
+
+/** A tensor of an optimizer. */
+export class Tensor implements Described {
+  readonly name: string
+  readonly shape: readonly number[] | undefined
+  readonly length: number
+  use: RuleInUse
+  isFrozen: boolean
+  /** The numbers of the groups that it matches. */
+  readonly groups: readonly number[]
+  /** Whether the batches that are being accumulated had a gradient for it. */
+  isGathered = false
+  /** Where it is: in which part, at which place there, and at which in the optimizer. */
+  part!: Part
+  place = 0
+  number = 0
+  /** What its average has been told, with those that came with it. */
+  averaged: Averaged = { count: 0, product: 1 }
+
+  constructor(described: Described, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
+    this.name = described.name
+    this.shape = described.shape
+    this.length = described.length
+    this.use = use
+    this.isFrozen = isFrozen
+    this.groups = groups
+  }
+
+  view(array: number): FloatArray {
+    return this.part.arena.view(array, this.place)
+  }
+
+  /** Its state by name; nothing where it is frozen. */
+  get state(): Readonly<Record<string, FloatArray>> {
+    if (this.isFrozen) return {}
+    const first = this.part.firstArrays[this.place]
+    return Object.fromEntries(this.use.state.map((name, k) => [name, this.view(first + k)]))
+  }
+
+  /** What its rule has by tensor, by name: arrays in which `place` is its own. */
+  get byTensor(): Readonly<Record<string, Float64Array>> {
+    if (this.isFrozen) return {}
+    const first = this.part.firstArrays[this.place] + this.use.state.length
+    const { arena } = this.part
+    return Object.fromEntries(this.use.byTensor.map((name, k) => [name, arena.numbers(first + k)]))
+  }
+
+  get updates(): number {
+    return this.part.cohorts.updatesOf(this.place)
+  }
+
+  /** Makes another array of the parameters' kind equal to them. */
+  follow(array: number): void {
+    this.view(array).set(this.view(PARAMETERS))
+  }
+}
+
+/** What all parts of an optimizer have in common. */
+export interface Settings {
+  readonly dtype: Dtype
+  /** The largest absolute value of an element of a gradient. */
+  readonly limit: number
+  readonly zeroGrads: boolean
+  /** The arrays beside the parameters that are wanted, by number. */
+  readonly planes: readonly number[]
+  readonly requested: Requested | null
+  readonly forced: Forced
+}
+
+/** How often an average has been told of parameters, and what of it that has left. */
+export interface Averaged {
+  count: number
+  /** ∏β so far. */
+  product: number
+}
+
+export class Part {
+  readonly arena: Arena
+  readonly choice: Choice
+  readonly runner: Runner
+  readonly cohorts: Cohorts
+  /** In the arena's order; null where one has moved away. */
+  readonly tensors: (Tensor | null)[]
+  /** The number of each one's first array of state. */
+  readonly firstArrays: readonly number[]
+  /** Which arrays of state there is room for. */
+  readonly #room: readonly (readonly string[])[]
+  readonly squares: Float64Array
+  /** The coefficients of passes over the plane. */
+  readonly planeRow: Float64Array
+  readonly #planes: readonly number[]
+  /** The number of its first tensor; the others follow. */
+  first = 0
+
+  /** @throws EngineError or MemoryError as a new optimizer does */
+  constructor(
+    tensors: readonly Tensor[],
+    values: ReadonlyMap<Tensor, FloatArray>,
+    { dtype, limit, zeroGrads, planes, requested, forced }: Settings,
+  ) {
+    const sorted = inFamilies(tensors)
+    const families: { tensors: number; state: readonly string[]; byTensor: readonly string[] }[] = []
+    const familyOf = sorted.map(({ use, isFrozen }) => {
+      const state = isFrozen ? [] : use.state
+      const byTensor = isFrozen ? [] : use.byTensor
+      const last = families.at(-1)
+      const isNew = last === undefined || `${last.state} ${last.byTensor}` !== `${state} ${byTensor}`
+      if (isNew) families.push({ tensors: 0, state, byTensor })
+      const number = families.length - 1
+      families[number].tensors++
+      return number
+    })
+    const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.coefficients), 0)
+    const lengths = sorted.map(({ length }) => length)
+    this.arena = new Arena(
+      dtype,
+      lengths,
+      families.map((family) => ({ ...family, coefficients })),
+      planes,
+    )
+    this.choice = choose(this.arena, requested, forced)
+    this.runner = this.choice.runner
+    this.tensors = [...sorted]
+    this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])
+    this.#room = familyOf.map((family) => families[family].state)
+    this.squares = this.arena.numbers(SQUARES)
+    this.planeRow = this.arena.row(lengths.length)
+    this.#planes = planes
+    this.arena.zeroesGradients = zeroGrads
+    const uses = sorted.map(({ use, isFrozen }) => (isFrozen ? null : use))
+    this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit)
+    const averaged = { count: 0, product: 1 }
+    sorted.forEach((tensor, place) => {
+      const value = values.get(tensor) as FloatArray
+      tensor.part = this
+      tensor.place = place
+      tensor.averaged = averaged
+      this.arena.setStays(place, tensor.isFrozen)
+      tensor.view(PARAMETERS).set(value)
+      for (const plane of [AVERAGE, SLOW]) if (planes.includes(plane)) tensor.follow(plane)
+      if (!tensor.isFrozen) begin(tensor, true)
+    })
+  }
+
+  /** Whether a tensor that is frozen has room for its state here. */
+  hasRoom({ place, use }: Tensor): boolean {
+    return `${this.#room[place]}` === `${use.state}`
+  }
+
+  freeze(tensor: Tensor): void {
+    tensor.isFrozen = true
+    this.arena.setStays(tensor.place, true)
+    this.cohorts.assign(tensor.place, null)
+  }
+
+  /** Its state is as a new tensor's then. */
+  thaw(tensor: Tensor): void {
+    tensor.isFrozen = false
+    this.arena.setStays(tensor.place, false)
+    this.cohorts.assign(tensor.place, tensor.use)
+    begin(tensor, false)
+  }
+
+  /** Gives it another rule with the same state. */
+  assign(tensor: Tensor, use: RuleInUse): void {
+    if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))
+    tensor.use = use
+  }
+
+  setClock({ place, use }: Tensor, clock: Readonly<Clock>): void {
+    this.cohorts.assign(place, use, clock)
+  }
+
+  /** Leaves all tensors but these out of passes over the plane; without any, all that are frozen. */
+  only(tensors: ReadonlySet<Tensor> | null): void {
+    this.tensors.forEach((tensor, place) => {
+      this.arena.setStays(place, tensor === null || tensor.isFrozen || tensors?.has(tensor) === false)
+    })
+  }
+
+  /** What is left where a tensor was is NaN, for whoever goes on to read it. */
+  leave(place: number): void {
+    for (const array of [PARAMETERS, GRADIENTS, ...this.#planes]) this.arena.view(array, place).fill(NaN)
+    this.arena.setStays(place, true)
+    this.cohorts.assign(place, null)
+    this.tensors[place] = null
+  }
+}
+
+/** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */
+function inFamilies(tensors: readonly Tensor[]): Tensor[] {
+  const ranks = new Map<unknown, number>()
+  const rank = (key: unknown) => {
+    const known = ranks.get(key) ?? ranks.size
+    ranks.set(key, known)
+    return known
+  }
+  const keys = tensors.map(({ use, isFrozen }) => ({
+    frozen: isFrozen ? 1 : 0,
+    family: rank(`${use.state} ${use.byTensor}`),
+    use: rank(use),
+  }))
+  const order = tensors.map((_, i) => i)
+  const by = (key: 'frozen' | 'family' | 'use') => (a: number, b: number) => keys[a][key] - keys[b][key]
+  order.sort((a, b) => by('frozen')(a, b) || by('family')(a, b) || by('use')(a, b))
+  return order.map((i) => tensors[i])
+}
+
+/** Writes the state that a new tensor has. */
+function begin(tensor: Tensor, isZero: boolean): void {
+  const { definition, rule } = tensor.use
+  const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
+  for (const [name, state] of Object.entries(tensor.state)) {
+    const start = starts[name] ?? 0
+    if (start === 'parameters') state.set(tensor.view(PARAMETERS))
+    // Memory that nobody has touched costs nothing.
+    else if (start !== 0 || !isZero) state.fill(start as number)
+  }
+  for (const numbers of Object.values(tensor.byTensor)) numbers[tensor.place] = 0
+}

@@ -1,0 +1,141 @@
+/** A rule that tensors have, with its options at the update under way. */
+
+import { type Dtype, smallestNormal } from '../arena.js'
+import { PIPELINE, POINT, pipeline, STAGES } from '../manifest.js'
+import { type Definition, stateNames } from './define.js'
+import type { Kernel } from './kernel.js'
+import { type Resolved, wholeRule } from './resolve.js'
+import type { AnyRule } from './rule.js'
+import { type Numbers, type RuleSchedule, scheduleOf } from './values.js'
+
+export class RuleInUse {
+  readonly definition: Definition
+  /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
+  readonly advance: Definition['advance']
+  readonly corrections: Definition['corrections']
+  readonly delay: number
+  readonly isDelayed: boolean
+  /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
+  readonly stages: readonly Kernel[]
+  readonly point: Kernel | undefined
+  /** The numbers of all of these, by stage; 0 for none. */
+  readonly kernels: number[]
+  readonly state: readonly string[]
+  /** The names of what it has by tensor; stages may leave off the end of both lists. */
+  readonly byTensor: readonly string[]
+  /** The options, schedules among them; another one after `set`. */
+  rule: AnyRule
+  numbers!: Numbers
+  /** Counts changes of the numbers. */
+  version = 0
+  #value: unknown
+  #schedule!: RuleSchedule | null
+  #isConstant = false
+
+  constructor({ rule, definition, delay, isDelayed }: Resolved) {
+    this.definition = definition
+    this.advance = definition.advance
+    this.corrections = definition.corrections
+    this.delay = delay
+    this.isDelayed = isDelayed
+    this.stages = definition.stages(rule as never)
+    this.point = definition.point(rule as never)
+    this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
+    this.kernels[POINT] = this.point?.number ?? 0
+    this.state = stateNames(definition, rule as never)
+    this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
+    this.rule = rule
+    this.change(rule)
+  }
+
+  /** The rule as the user sees it: frozen. */
+  get value(): unknown {
+    this.#value ??= wholeRule(this)
+    return this.#value
+  }
+
+  get resolved(): Resolved {
+    const { rule, definition, delay, isDelayed } = this
+    return { rule, definition, delay, isDelayed }
+  }
+
+  change(rule: AnyRule): void {
+    this.rule = rule
+    this.#value = undefined
+    this.#schedule = scheduleOf(this.definition, rule)
+    this.#isConstant = this.#schedule === null
+    if (this.#isConstant) this.numbers = rule as unknown as Numbers
+    this.version++
+  }
+
+  /** Whether it is the same rule with the same options. */
+  isLike({ rule, definition, delay, isDelayed }: Resolved): boolean {
+    if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
+    for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
+    return true
+  }
+
+  /** Whether state that there is goes on to be right under other options. */
+  keepsState(rule: AnyRule): boolean {
+    const { definition } = this
+    const stages = definition.stages(rule as never)
+    if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
+    for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
+    const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
+    const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
+    for (const name of this.state) if (starts[name] !== before[name]) return false
+    return true
+  }
+
+  /** Whether `evaluate` has anything to do. */
+  get isScheduled(): boolean {
+    return !this.#isConstant
+  }
+
+  /** Evaluates what is scheduled at update t, from 0. Functions of the user may run, and throw. */
+  evaluate(t: number): void {
+    const schedule = this.#schedule
+    if (schedule === null) return
+    this.numbers = schedule.at(t)
+    this.#isConstant = t >= schedule.constantFrom
+    this.version++
+  }
+
+  /** Whether subnormal numbers of the state may be flushed. */
+  flushes(dtype: Dtype): boolean {
+    return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
+  }
+
+  /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
+  write(row: Float64Array, scale: number, limit: number): void {
+    const { definition, numbers } = this
+    row[pipeline.scale] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
+    row[pipeline.limit] = limit
+    row[pipeline.l2] = definition.l2(numbers as never)
+    row[pipeline.decay] = definition.decay(numbers as never)
+    definition.coefficients(numbers as never, row)
+  }
+
+  /** The most coefficients that its rows have, whatever its options are. */
+  get coefficients(): number {
+    const places = this.definition.kernels.flatMap(({ row }) => Object.values(row))
+    return Math.max(...places, PIPELINE - 1) + 1 - PIPELINE
+  }
+}
+
+/** Schedules are compared by what they say, functions by what they are, and 0 is not −0. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+}
+
+/** Finds a rule that is in use already, or takes one into use. */
+export function inUse(resolved: Resolved, uses: RuleInUse[]): RuleInUse {
+  const known = uses.find((use) => use.isLike(resolved))
+  if (known !== undefined) return known
+  const use = new RuleInUse(resolved)
+  uses.push(use)
+  return use
+}
