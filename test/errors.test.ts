@@ -440,7 +440,7 @@ describe('rules', () => {
 test('an optimizer is not written as JSON', () => {
   const { message } = changesNothing((o) => JSON.stringify({ o }), OptionError, 'JSON.stringify')
   expect(message).toBe(
-    'JSON.stringify: expected plain data: the rule, the values in params (Array.from(view)) and those in state, got a whole optimizer',
+    'JSON.stringify: expected what save() returns, by structuredClone or v8.serialize, got a whole optimizer',
   )
 })
 

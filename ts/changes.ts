@@ -32,7 +32,7 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
 export function setOptions(model: Model, picked: readonly Tensor[] | null, given: object): () => void {
   const all = picked === null ? model.uses : [...new Set(picked.map(({ use }) => use))]
   // Each getter runs once.
-  const options = all.length === 1 ? given : typeof given === 'object' ? { ...given } : given
+  const options = all.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
   const rules = new Map<RuleInUse, AnyRule>()
   for (const use of all) {
     const rule = changed(use.definition, use.rule, options)

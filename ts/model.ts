@@ -29,6 +29,7 @@ export class Model {
 
   constructor(base: RuleInUse, settings: Settings) {
     this.base = base
+    this.uses = [base]
     this.settings = settings
   }
 
