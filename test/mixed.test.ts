@@ -29,7 +29,7 @@ describe.each([native, wasm, typescript])('$name', (engine) => {
       tensors: lengths[k].length,
       state: use.state,
       byTensor: use.byTensor,
-      coefficients: use.coefficients,
+      coefficients: use.definition.coefficientCount,
     }))
     const owners = lengths.flatMap((own, k) => own.map(() => k))
     const all = lengths.flat()

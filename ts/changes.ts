@@ -30,18 +30,18 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
  * @throws OptionError where one is unknown, out of its range, or would change which state there is
  */
 export function setOptions(model: Model, picked: readonly Tensor[] | null, given: object): () => void {
+  if (picked === null && model.uses.length === 1) {
+    const [use] = model.uses
+    const rule = changedRule(use, given)
+    return () => {
+      use.change(rule)
+      model.reschedule()
+    }
+  }
   const all = picked === null ? model.uses : [...new Set(picked.map(({ use }) => use))]
   // Each getter runs once.
-  const options = all.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
-  const rules = new Map<RuleInUse, AnyRule>()
-  for (const use of all) {
-    const rule = changed(use.definition, use.rule, options)
-    if (!use.keepsState(rule)) {
-      const expected = `options under which ${rule.name} keeps the same arrays of state`
-      throw new OptionError('set: options', expected, options)
-    }
-    rules.set(use, rule)
-  }
+  const options = typeof given === 'object' && given !== null ? { ...given } : given
+  const rules = new Map(all.map((use) => [use, changedRule(use, options)]))
   return () => {
     if (picked === null) {
       for (const [use, rule] of rules) use.change(rule)
@@ -55,6 +55,13 @@ export function setOptions(model: Model, picked: readonly Tensor[] | null, given
     }
     model.update()
   }
+}
+
+function changedRule(use: RuleInUse, options: object): AnyRule {
+  const rule = changed(use.definition, use.rule, options)
+  if (use.keepsState(rule)) return rule
+  const expected = `options under which ${rule.name} keeps the same arrays of state`
+  throw new OptionError('set: options', expected, options)
 }
 
 /**

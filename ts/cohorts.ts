@@ -120,7 +120,11 @@ export class Cohorts {
    * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
    */
   layOut(isPresent: ((tensor: number) => boolean) | null): void {
-    if (isPresent === null && this.#isComplete) return
+    // Functions that remember variables are apart, as they make every call slower.
+    if (isPresent !== null || !this.#isComplete) this.#layOut(isPresent)
+  }
+
+  #layOut(isPresent: ((tensor: number) => boolean) | null): void {
     const cohortOf = this.#cohortOf
     const wanted = (i: number) => cohortOf[i] !== null && (isPresent === null || isPresent(i))
     if (this.#laidOut?.every((was, i) => was === wanted(i))) return

@@ -24,6 +24,8 @@ export class Model {
   scheduled: RuleInUse[] = []
   /** For each part, the tensors whose averages have been told the same. */
   averages: readonly (readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null])[] = []
+  /** How many stages the longest of the rules has. */
+  stages = 0
   /** Counts changes of what lies where. */
   version = 0
 
@@ -105,6 +107,7 @@ export class Model {
       return tensor.isFrozen ? [] : [tensor]
     })
     this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
+    this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
     this.reschedule()
     this.averages = this.parts.flatMap((part) => {
       const tensors = part.tensors.filter((tensor) => tensor !== null)
@@ -119,8 +122,9 @@ export class Model {
 
   /** Finds out which rules have schedules. */
   reschedule(): void {
-    const uses = this.uses.length === 1 && this.live.length > 0 ? this.uses : this.live.map(({ use }) => use)
-    this.scheduled = [...new Set(uses)].filter(({ isScheduled }) => isScheduled)
+    if (this.scheduled.length === 0 && !this.uses.some(({ isScheduled }) => isScheduled)) return
+    const uses = new Set(this.live.map(({ use }) => use))
+    this.scheduled = [...uses].filter(({ isScheduled }) => isScheduled)
   }
 
   named(name: string): Tensor | undefined {

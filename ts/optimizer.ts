@@ -213,7 +213,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     this.#checkFree(call)
     const { scheduled, live } = this.#model
     if (live.length === 0) return NONE
-    if (given === undefined && scheduled.length === 0) return ALL
+    // Apart, so that the compiler has room for the rest of a step.
+    return given === undefined && scheduled.length === 0 ? ALL : this.#ask(given, scheduled)
+  }
+
+  #ask(given: unknown, scheduled: readonly RuleInUse[]): Present {
     let present = ALL
     // Neither a getter nor a schedule may step, or change, what is being stepped.
     this.#isBusy = true

@@ -120,7 +120,7 @@ export class Part {
       families[number].tensors++
       return number
     })
-    const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.coefficients), 0)
+    const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
     this.arena = new Arena(
       dtype,

@@ -34,6 +34,9 @@ export class Steps {
   present: Present = NONE
   readonly #model: Model
   readonly #around: Around
+  readonly #accumulates: boolean
+  /** The factor of what has been accumulated. */
+  readonly #share: number
   readonly #measures: boolean
   readonly #guards: boolean
   readonly #keeps: boolean
@@ -41,6 +44,9 @@ export class Steps {
   constructor(model: Model, around: Around) {
     this.#model = model
     this.#around = around
+    const { batches, reduce } = around.accumulate
+    this.#accumulates = batches > 1
+    this.#share = reduce === 'mean' ? 1 / batches : 1
     this.#guards = around.onNonFinite !== 'propagate'
     this.#measures = around.clip.norm !== Infinity || around.norms || this.#guards
     this.#keeps = around.average !== null || around.lookahead !== null
@@ -48,31 +54,40 @@ export class Steps {
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
   run(given: Present): boolean {
-    let [present, outside] = [given, given]
-    let scale = 1
-    if (this.#around.accumulate.batches > 1) {
-      if (this.#guards && !this.#measure(given)) return false
-      const stage = this.#gather(given)
-      for (const part of this.#model.parts) part.runner.run(stage)
-      if (!this.#isReleased(stage)) return false
-      ;[present, outside, scale] = this.#released()
-    }
+    return this.#accumulates ? this.#runBatch(given) : this.#update(given, given, 1)
+  }
+
+  #runBatch(given: Present): boolean {
+    if (this.#guards && !this.#measure(given)) return false
+    const stage = this.#gather(given)
+    for (const part of this.#model.parts) part.runner.run(stage)
+    return this.#isReleased(stage) && this.#update(this.#released(), ALL, this.#share)
+  }
+
+  /** Updates by gradients that lie outside of the arenas, or ALL for those in them. */
+  #update(present: Present, outside: Present, share: number): boolean {
+    let gradients = outside
+    let scale = share
     this.#layOut(present)
     if (this.#measures) {
-      outside = this.#runStage(NORM, outside)
+      gradients = this.#runStage(NORM, gradients)
       scale = this.#judge(present, scale)
       if (this.reason !== null) return false
     }
     const { parts } = this.#model
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
-    this.#runStage(0, outside)
-    for (let stage = 1, stages = this.#stages(); stage < stages; stage++) {
+    this.#runStage(0, gradients)
+    for (let stage = 1; stage < this.#model.stages; stage++) {
       this.#between(stage - 1)
       this.#runStage(stage, ALL)
     }
     this.#commit(present)
-    if (this.#keeps) for (const [part, stage] of this.#passes()) part.runner.run(stage)
+    if (this.#keeps) this.#keep()
     return true
+  }
+
+  #keep(): void {
+    for (const [part, stage] of this.#passes()) part.runner.run(stage)
   }
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
@@ -80,12 +95,13 @@ export class Steps {
     copy(given, this.#model.gradients)
     let present = given
     let scale = 1
-    if (this.#around.accumulate.batches > 1) {
+    if (this.#accumulates) {
       if (this.#guards && !this.#measure(given)) return false
       const stage = this.#gather(given)
       for (const part of this.#model.parts) await runAsync(part, stage)
       if (!this.#isReleased(stage)) return false
-      ;[present, , scale] = this.#released()
+      present = this.#released()
+      scale = this.#share
     }
     this.#layOut(present)
     if (this.#measures) {
@@ -95,7 +111,7 @@ export class Steps {
     }
     for (const { cohorts } of this.#model.parts) cohorts.prepare(scale)
     await this.#runStageAsync(0)
-    for (let stage = 1, stages = this.#stages(); stage < stages; stage++) {
+    for (let stage = 1; stage < this.#model.stages; stage++) {
       this.#between(stage - 1)
       await this.#runStageAsync(stage)
     }
@@ -122,6 +138,8 @@ export class Steps {
 
   #begin(present: Present): void {
     this.present = present
+    // Most steps leave nothing behind.
+    if (!this.isMeasured && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
@@ -131,17 +149,25 @@ export class Steps {
 
   #layOut(present: Present): void {
     this.#begin(present)
-    const { parts } = this.#model
-    for (let p = 0; p < parts.length; p++) {
-      const { cohorts, first } = parts[p]
-      cohorts.layOut(present === ALL ? null : (place) => present[first + place] !== undefined)
+    if (present !== ALL && !this.#hasAll(present)) {
+      this.#layOutSome(present)
+      return
     }
+    const { parts } = this.#model
+    for (let p = 0; p < parts.length; p++) parts[p].cohorts.layOut(null)
   }
 
-  #stages(): number {
-    let stages = 0
-    for (const { cohorts } of this.#model.parts) stages = Math.max(stages, cohorts.stages)
-    return stages
+  #hasAll(present: Present): boolean {
+    const { live } = this.#model
+    for (let k = 0; k < live.length; k++) if (present[live[k].number] === undefined) return false
+    return true
+  }
+
+  /** Apart, as functions that remember variables make every call slower. */
+  #layOutSome(present: Present): void {
+    for (const { cohorts, first } of this.#model.parts) {
+      cohorts.layOut((place) => present[first + place] !== undefined)
+    }
   }
 
   /**
@@ -262,16 +288,15 @@ export class Steps {
     return false
   }
 
-  /** Which tensors have gradients of some batch, where these are, and their factor. */
-  #released(): [present: Present, outside: Present, scale: number] {
+  /** Which tensors have gradients of some batch, in the arenas. */
+  #released(): Present {
     const { live, tensors, gradients } = this.#model
     const isAll = live.every(({ isGathered }) => isGathered)
     const present = isAll
       ? ALL
       : tensors.map((tensor, number) => (tensor?.isGathered ? gradients[number] : undefined))
     for (const tensor of live) tensor.isGathered = false
-    const { batches, reduce } = this.#around.accumulate
-    return [present, ALL, reduce === 'mean' ? 1 / batches : 1]
+    return present
   }
 
   /** The passes over the parameters after an update, with their coefficients written. */

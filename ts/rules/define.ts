@@ -1,5 +1,6 @@
 /** What a rule is made of: one declaration, from which all else derives. */
 
+import { PIPELINE } from '../manifest.js'
 import type { Kernel } from './kernel.js'
 import type { NumbersOf, OptionTable, ValuesOf } from './options.js'
 
@@ -64,6 +65,8 @@ export interface Definition<
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
+  /** The most coefficients that its rows have beside the pipeline's, whatever its options are. */
+  readonly coefficientCount: number
 }
 
 const definitions = new Map<string, Definition>()
@@ -75,6 +78,7 @@ export function define<
   const K extends readonly Kernel[],
   C extends Fields = Fields,
 >(name: N, declaration: Declaration<O, K, C>): Definition<N, O, K, C> {
+  const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
   const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
@@ -88,6 +92,7 @@ export function define<
     ...declaration,
     name,
     defaults: Object.freeze({ name, ...Object.fromEntries(values) }),
+    coefficientCount: Math.max(PIPELINE - 1, ...places) + 1 - PIPELINE,
   }
   definitions.set(name, definition as unknown as Definition)
   return definition

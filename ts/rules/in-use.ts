@@ -1,7 +1,7 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import { type Dtype, smallestNormal } from '../arena.js'
-import { PIPELINE, POINT, pipeline, STAGES } from '../manifest.js'
+import { POINT, pipeline, STAGES } from '../manifest.js'
 import { type Definition, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { type Resolved, wholeRule } from './resolve.js'
@@ -114,12 +114,6 @@ export class RuleInUse {
     row[pipeline.l2] = definition.l2(numbers as never)
     row[pipeline.decay] = definition.decay(numbers as never)
     definition.coefficients(numbers as never, row)
-  }
-
-  /** The most coefficients that its rows have, whatever its options are. */
-  get coefficients(): number {
-    const places = this.definition.kernels.flatMap(({ row }) => Object.values(row))
-    return Math.max(...places, PIPELINE - 1) + 1 - PIPELINE
   }
 }
 
