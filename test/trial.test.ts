@@ -19,7 +19,7 @@ const tensor = ['parameters', 'direction', 'ratio'] as const
 const shared = { source: 0, state: ['m'], row, tensor } as const
 // Numbers that no kernel has.
 const Measure = { ...shared, number: 900, name: 'Measure', sums: ['parameters', 'gradients'] } as const
-const Move = { ...shared, number: 901, name: 'Move' } as const
+const Move = { ...shared, number: 901, name: 'Move', sums: [] } as const
 
 /** m ← α·m + g and u = m, for the next stage. */
 const MeasureLoop = twice<typeof Measure>((f) => (_theta, g, { m }, { alpha }, from, to, _, direction) => {

@@ -164,7 +164,7 @@ export const typescript: Engine = {
           return
         }
         const values = byTensor(job)
-        const sums = kernel.sums ?? []
+        const { sums } = kernel
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(Math.max(start, from)); i < lengths.length; i++) {
           const [first, last] = [offsets[i], offsets[i] + lengths[i]]
@@ -196,7 +196,7 @@ export const typescript: Engine = {
     const gather = (stage: number) => {
       if (stage > layout.NORM) return
       each(stage, 0, arena.length, (job, _, start, end) => {
-        if (job.kernel.sums === undefined) return
+        if (job.kernel.sums.length === 0) return
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(start); i < lengths.length && offsets[i] < end; i++) {

@@ -28,7 +28,8 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   /** Writes those that it does, after `advance`. */
   corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
   /**
-   * Between two stages: makes what tensor number `i` has by tensor, from what was summed, in arrays by name.
+   * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
+   * summed, in arrays by name.
    */
   between?(
     rule: NumbersOf<O>,
@@ -36,6 +37,7 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
     tensor: Readonly<Record<string, Float64Array>>,
     i: number,
     stage: number,
+    length: number,
   ): void
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number

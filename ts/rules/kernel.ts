@@ -25,7 +25,7 @@ export interface Kernel {
   /** The names of what it has by tensor. */
   readonly tensor: readonly string[]
   /** What is summed by tensor after a pass, into the first of these. */
-  readonly sums?: readonly ('parameters' | 'gradients')[]
+  readonly sums: readonly ('parameters' | 'gradients')[]
 }
 
 /**

@@ -64,13 +64,21 @@ export function rule<R extends { readonly name: string }>(
   return (options = {}) => describe(definition as Definition, options) as unknown as R
 }
 
+/** The function that makes them as another system does: with other values where none are given. */
+export function preset<R extends { readonly name: string }>(
+  definition: Pick<Definition<R['name']>, 'name'>,
+  values: Options<R>,
+): (options?: Options<R>) => R {
+  return (options = {}) => describe(definition as Definition, options, values) as unknown as R
+}
+
 /**
  * The frozen description of a rule with all of its options.
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function describe(definition: Definition, given: object): AnyRule {
-  const values: Record<string, unknown> = {}
+export function describe(definition: Definition, given: object, preset?: object): AnyRule {
+  const values: Record<string, unknown> = { ...preset }
   overlay(values, definition, given)
   const { defaults } = definition
   const rule = { ...defaults, ...definition.implied({ ...defaults, ...values }), ...values }

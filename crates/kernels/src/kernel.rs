@@ -29,10 +29,19 @@ pub enum Output {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sum {
     /// Σ θ².
-    #[cfg_attr(not(feature = "trial"), expect(dead_code))]
     Parameters,
     /// Σ g², of what the pass has written there.
     Gradients,
+}
+
+impl Sum {
+    /// As the manifest names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parameters => "parameters",
+            Self::Gradients => "gradients",
+        }
+    }
 }
 
 /// One pass over elements: a rule's only stage, or one of several.

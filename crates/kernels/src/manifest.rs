@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE};
+use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
 use crate::lanes::Lanes;
 use crate::table::{self, Extent};
 use crate::{plane, rules, run, sums};
@@ -66,18 +66,21 @@ pub fn typescript() -> String {
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
-             // with their places, and of what there is by tensor.\n";
+             // with their places, of what there is by tensor, and what is summed into the first of these.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, .. } in
+    for Description { name, number, source, state, row, tensor, sums, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
+        let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
         let _ = write!(
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
-             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n}} as const\n",
+             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n\
+             }} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
             list(tensor),
+            list(&sums),
         );
     }
     text
@@ -93,6 +96,7 @@ pub struct Description {
     /// Its coefficients, behind the pipeline's.
     pub row: &'static [&'static str],
     pub tensor: &'static [&'static str],
+    pub sums: &'static [Sum],
     /// Whether every build has it, and not only one with some feature.
     pub is_shipped: bool,
 }
@@ -117,7 +121,7 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    Description { name, number: 0, source: 0, state, row, tensor, is_shipped: false }
+    Description { name, number: 0, source: 0, state, row, tensor, sums: K::SUMS, is_shipped: false }
 }
 
 fn source(module: &str) -> u32 {

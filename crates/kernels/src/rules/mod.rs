@@ -27,6 +27,15 @@ macro_rules! for_each_kernel {
             adam::AmsGrad,
             radam::RAdam,
             sign_sgd::SignSgd,
+            norms::BothNorms,
+            norms::GradientNorm,
+            norms::Scaled,
+            lamb::Lamb,
+            lars::Lars,
+            lars::LarsNesterov,
+            novograd::NovoGrad,
+            stable_adamw::StableMoments,
+            stable_adamw::StableAdamW,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -39,11 +48,16 @@ pub(crate) use crate::plane;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod gradient_descent;
+pub(crate) mod lamb;
+pub(crate) mod lars;
 pub(crate) mod momentum;
 pub(crate) mod nesterov;
+pub(crate) mod norms;
+pub(crate) mod novograd;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;
+pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;

@@ -1,0 +1,34 @@
+//! LAMB (You et al., 2020, algorithm 2): m and v as Adam's, u = (c₁·m) / (√v·c₂ + ε) + λ·θ. The second
+//! pass is `norms::Scaled`: θ ← d·θ − (η·‖θ‖/‖u‖)·u.
+//!
+//! c₁ = 1/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections.
+
+use crate::kernel::{Kernel, Output, Sum};
+use crate::lanes::lanes;
+use crate::rules::adam::Moments;
+use crate::rules::norms::Norms;
+use crate::vector::Vector;
+
+lanes! {
+    /// `rest1` is 1 − β₁, or 1 without averaging, and `rest2` 1 − β₂.
+    Row { c1, c2, eps, beta1, rest1, beta2, rest2, lambda }
+}
+
+/// u, where the gradient was.
+pub struct Lamb;
+
+impl Kernel for Lamb {
+    type Row = Row;
+    type State = Moments;
+    type Tensor = Norms;
+    const OUTPUT: Output = Output::Gradients;
+    const SUMS: &'static [Sum] = &[Sum::Parameters, Sum::Gradients];
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Norms<V>, _: V, theta: V, g: V, s: &mut Moments<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps) + row.lambda * theta
+    }
+}

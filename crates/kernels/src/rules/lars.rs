@@ -1,0 +1,50 @@
+//! LARS (You, Gitman and Ginsburg, 2017), after a pass that has summed θ² and g² (`norms::BothNorms`):
+//! u = rate·(g + λ·θ), b ← μ·b + (1−τ)·u, θ ← θ − η·b; with Nesterov's momentum θ ← θ − η·(u + μ·b).
+//!
+//! TypeScript makes the tensor's rate of its norms. Where η stands inside of b it is part of the rate, and
+//! where λ·θ has been added to g before the norm was taken, λ is 0 here.
+
+use crate::kernel::{Kernel, Output};
+use crate::lanes::lanes;
+use crate::rules::norms::Norms;
+use crate::rules::sgd::Buffer;
+use crate::vector::Vector;
+
+lanes! {
+    /// `undampened` is 1 − τ, or 1 at the first update.
+    Row { lr, mu, undampened, lambda }
+}
+
+pub struct Lars;
+
+impl Kernel for Lars {
+    type Row = Row;
+    type State = Buffer;
+    type Tensor = Norms;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Norms<V>, _: V, theta: V, g: V, s: &mut Buffer<V>) -> V {
+        let u = by.rate * (g + row.lambda * theta);
+        s.b = row.mu * s.b + row.undampened * u;
+        theta - row.lr * s.b
+    }
+}
+
+pub struct LarsNesterov;
+
+impl Kernel for LarsNesterov {
+    type Row = Row;
+    type State = Buffer;
+    type Tensor = Norms;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Norms<V>, _: V, theta: V, g: V, s: &mut Buffer<V>) -> V {
+        let u = by.rate * (g + row.lambda * theta);
+        s.b = row.mu * s.b + row.undampened * u;
+        theta - row.lr * (u + row.mu * s.b)
+    }
+}

@@ -1,0 +1,32 @@
+//! NovoGrad (Ginsburg et al., 2019), after a pass that has summed g² (`norms::GradientNorm`):
+//! a = rate·g + λ·θ, m ← β₁·m + a, θ ← θ − η·m.
+//!
+//! The tensor's rate is 1/(√v + ε), in which v ← β₂·v + (1−β₂)·‖g‖² is one number; TypeScript makes it.
+
+use crate::kernel::{Kernel, Output};
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `rest1` is 1, or 1 − β₁ where gradients are averaged.
+    Row { lr, beta1, rest1, lambda }
+    Moment { m }
+    /// Σ g², what is made of it, and v.
+    Layer { gradients, rate, v }
+}
+
+pub struct NovoGrad;
+
+impl Kernel for NovoGrad {
+    type Row = Row;
+    type State = Moment;
+    type Tensor = Layer;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Layer<V>, _: V, theta: V, g: V, s: &mut Moment<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * (by.rate * g + row.lambda * theta);
+        theta - row.lr * s.m
+    }
+}

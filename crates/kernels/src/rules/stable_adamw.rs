@@ -1,0 +1,53 @@
+//! StableAdamW (Wortsman et al., 2023, algorithm 2): m ← β̂₁·m + (1−β̂₁)·g, v ← β̂₂·v + (1−β̂₂)·(g·g),
+//! in which the β̂ correct the bias, and then θ ← d·θ − rate·m/(√v + ε), both for each tensor.
+//!
+//! The rate is η / max(1, RMS(g / max(√v, ε))): the first pass leaves what is in the RMS where the
+//! gradient was, and sums its squares.
+
+use crate::kernel::{Kernel, Output, Sum};
+use crate::lanes::lanes;
+use crate::rules::adam::Moments;
+use crate::vector::Vector;
+
+lanes! {
+    /// `rest1` is 1 − β̂₁, and `rest2` 1 − β̂₂.
+    Row { eps, beta1, rest1, beta2, rest2 }
+    /// Σ of what is in the RMS, the tensor's rate and its decay d.
+    Steady { ratios, rate, decay }
+}
+
+/// m, v, and g / max(√v, ε) where the gradient was.
+pub struct StableMoments;
+
+impl Kernel for StableMoments {
+    type Row = Row;
+    type State = Moments;
+    type Tensor = Steady;
+    const OUTPUT: Output = Output::Gradients;
+    const SUMS: &'static [Sum] = &[Sum::Gradients];
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Steady<V>, _: V, _: V, g: V, s: &mut Moments<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        let root = s.v.sqrt();
+        // A NaN in v is taken over.
+        g.div_or_zero(row.eps.if_greater(root, row.eps, root))
+    }
+}
+
+pub struct StableAdamW;
+
+impl Kernel for StableAdamW {
+    type Row = Row;
+    type State = Moments;
+    type Tensor = Steady;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Steady<V>, _: V, theta: V, _: V, s: &mut Moments<V>) -> V {
+        theta * by.decay - by.rate * s.m.div_or_zero(s.v.sqrt() + row.eps)
+    }
+}

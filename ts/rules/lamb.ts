@@ -1,0 +1,87 @@
+import { LambKernel, ScaledKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { besideEps, define } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { Scaled } from './norms.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε) + λ·θ. */
+const LambLoop = twice<typeof LambKernel>(
+  (f) =>
+    (theta, g, { m, v }, { c1, c2, eps, beta1, rest1, beta2, rest2, lambda }, from, to, _, direction) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        direction[i] = f((divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)) + f(lambda * theta[i]))
+      }
+    },
+)
+
+export const definition = define('lamb', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
+    eps: nonNegative(1e-6),
+    /** λ ≥ 0, λ·θ is part of the direction; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** takes the decay from the parameters before they are measured, as η·λ·θ, and not into the direction */
+    decoupled: flag(false),
+    /** the ratio of norms also where there is no decay; else it is 1 there */
+    alwaysAdapt: flag(true),
+    /** no ratio above 1 */
+    trustClip: flag(false),
+    /** m takes (1−β₁)·g, and not g */
+    gradAveraging: flag(true),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(LambKernel, LambLoop), Scaled],
+  stages: () => [LambKernel, ScaledKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients({ beta1, beta2, eps, weightDecay, decoupled, gradAveraging }, row) {
+    row[LambKernel.row.eps] = eps
+    row[LambKernel.row.beta1] = beta1
+    row[LambKernel.row.rest1] = gradAveraging ? 1 - beta1 : 1
+    row[LambKernel.row.beta2] = beta2
+    row[LambKernel.row.rest2] = 1 - beta2
+    row[LambKernel.row.lambda] = decoupled ? 0 : weightDecay
+  },
+  corrections(_, { product1, product2 }, row) {
+    row[LambKernel.row.c1] = 1 / (1 - product1)
+    row[LambKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+  },
+  between({ lr, weightDecay, decoupled, alwaysAdapt, trustClip }, _, { parameters, direction, rate }, i) {
+    // Decay that comes before shrinks the norm with the parameters.
+    const norm = Math.sqrt(parameters[i]) * (decoupled ? Math.abs(1 - lr * weightDecay) : 1)
+    const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && direction[i] > 0
+    const ratio = adapts ? norm / Math.sqrt(direction[i]) : 1
+    rate[i] = lr * (trustClip && ratio > 1 ? 1 : ratio)
+  },
+  decay: ({ lr, weightDecay, decoupled }) => (decoupled ? 1 - lr * weightDecay : 1),
+  flushes: besideEps,
+})
+
+/** LAMB's description; see {@link lamb}. */
+export interface Lamb extends RuleOf<typeof definition> {}
+
+/**
+ * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, each tensor's times the ratio
+ * of norms ‖θ‖/‖u‖, which is 1 where one of them is 0: θ ← θ − η·(‖θ‖/‖u‖)·u.
+ *
+ * Defaults are Optax's. `lamb.timm` has timm's: a λ of 0.01, no ratio where λ is 0; it clips the global norm
+ * to 1 first, which is the optimizer's `clip: { norm: 1 }` here.
+ *
+ * State: m, v.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const lamb = Object.assign(rule<Lamb>(definition), {
+  timm: preset<Lamb>(definition, { weightDecay: 0.01, alwaysAdapt: false }),
+})

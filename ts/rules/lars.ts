@@ -1,0 +1,103 @@
+import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../manifest.js'
+import { define } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { BothNorms } from './norms.js'
+import { flag, nonNegative, oneOf, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** u = rate·(g + λ·θ), b ← μ·b + (1−τ)·u, θ ← θ − η·b. */
+const LarsLoop = twice<typeof LarsKernel>(
+  (f) =>
+    (theta, g, { b }, { lr, mu, undampened, lambda }, from, to, { rate }) => {
+      for (let i = from; i < to; i++) {
+        const u = f(rate * f(g[i] + f(lambda * theta[i])))
+        b[i] = f(f(mu * b[i]) + f(undampened * u))
+        theta[i] = f(theta[i] - f(lr * b[i]))
+      }
+    },
+)
+
+/** The same, but θ ← θ − η·(u + μ·b). */
+const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
+  (f) =>
+    (theta, g, { b }, { lr, mu, undampened, lambda }, from, to, { rate }) => {
+      for (let i = from; i < to; i++) {
+        const u = f(rate * f(g[i] + f(lambda * theta[i])))
+        b[i] = f(f(mu * b[i]) + f(undampened * u))
+        theta[i] = f(theta[i] - f(lr * f(u + f(mu * b[i]))))
+      }
+    },
+)
+
+export const definition = define('lars', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** μ ≥ 0; may be scheduled */
+    momentum: scheduled(nonNegative, 0.9),
+    /** τ ≥ 0 of the momentum */
+    dampening: nonNegative(0),
+    /** θ ← θ − η·(u + μ·b) */
+    nesterov: flag(false),
+    /** λ ≥ 0, added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** the factor of the ratio of norms, ≥ 0 */
+    trustCoefficient: nonNegative(1e-3),
+    /** ε ≥ 0, added to the norm below */
+    eps: nonNegative(0),
+    /** what the norm of θ is divided by: 'update' has ‖g + λ·θ‖, 'sum' has ‖g‖ + λ·‖θ‖, as the paper */
+    denominator: oneOf('update', 'sum'),
+    /** whether η is in what the momentum remembers: it is 'inside' with Optax, as in the paper, or 'outside' */
+    lrPlace: oneOf('inside', 'outside'),
+    /** the ratio of norms also where there is no decay; else it is 1 there */
+    alwaysAdapt: flag(true),
+    /** no rate above η (LARC) */
+    trustClip: flag(false),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [BothNorms, kernel(LarsKernel, LarsLoop), kernel(LarsNesterovKernel, LarsNesterovLoop)],
+  stages: ({ nesterov }) => [BothNormsKernel, nesterov ? LarsNesterovKernel : LarsKernel],
+  coefficients({ lr, momentum, weightDecay, denominator, lrPlace }, row) {
+    row[LarsKernel.row.lr] = lrPlace === 'inside' ? 1 : lr
+    row[LarsKernel.row.mu] = momentum
+    row[LarsKernel.row.lambda] = denominator === 'update' ? 0 : weightDecay
+  },
+  corrections({ dampening }, { t }, row) {
+    row[LarsKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
+  },
+  between(
+    { lr, weightDecay, trustCoefficient, eps, denominator, lrPlace, alwaysAdapt, trustClip },
+    _,
+    { parameters, direction, rate },
+    i,
+  ) {
+    const [norm, gradient] = [Math.sqrt(parameters[i]), Math.sqrt(direction[i])]
+    const below = denominator === 'update' ? gradient : gradient + weightDecay * norm
+    const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && gradient > 0
+    let ratio = adapts ? (trustCoefficient * norm) / (below + eps) : 1
+    if (trustClip && adapts) ratio = ratio < lr ? ratio / lr : 1
+    rate[i] = lrPlace === 'inside' ? lr * ratio : ratio
+  },
+  l2: ({ weightDecay, denominator }) => (denominator === 'update' ? weightDecay : 0),
+})
+
+/** LARS' description; see {@link lars}. */
+export interface Lars extends RuleOf<typeof definition> {}
+
+/**
+ * LARS (You, Gitman and Ginsburg, 2017): momentum, in which each tensor's gradient g + λ·θ is scaled by
+ * τ·‖θ‖/‖g + λ·θ‖, or by 1 where one of the norms is 0. Biases and norms' scales are customarily left out of
+ * decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
+ *
+ * Defaults are Optax's. `lars.timm` has timm's: the paper's sum of norms below, η outside of the momentum,
+ * which is 0, and no ratio where λ is 0.
+ *
+ * State: b.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const lars = Object.assign(rule<Lars>(definition), {
+  timm: preset<Lars>(definition, {
+    ...{ momentum: 0, eps: 1e-8, denominator: 'sum', lrPlace: 'outside', alwaysAdapt: false },
+  }),
+})

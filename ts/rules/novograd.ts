@@ -1,0 +1,65 @@
+import { GradientNormKernel, NovoGradKernel } from '../manifest.js'
+import { define } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { GradientNorm } from './norms.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** m ← β₁·m + (rate·g + λ·θ), θ ← θ − η·m. */
+const NovoGradLoop = twice<typeof NovoGradKernel>(
+  (f) =>
+    (theta, g, { m }, { lr, beta1, rest1, lambda }, from, to, { rate }) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(f(rate * g[i]) + f(lambda * theta[i]))))
+        theta[i] = f(theta[i] - f(lr * m[i]))
+      }
+    },
+)
+
+export const definition = define('novograd', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.25),
+    /** ε ≥ 0 */
+    eps: nonNegative(1e-6),
+    /** λ ≥ 0, λ·θ is part of what the momentum takes up; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** the momentum takes up (1−β₁) of it, and not all */
+    gradAveraging: flag(false),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [GradientNorm, kernel(NovoGradKernel, NovoGradLoop)],
+  stages: () => [GradientNormKernel, NovoGradKernel],
+  coefficients({ lr, beta1, weightDecay, gradAveraging }, row) {
+    row[NovoGradKernel.row.lr] = lr
+    row[NovoGradKernel.row.beta1] = beta1
+    row[NovoGradKernel.row.rest1] = gradAveraging ? 1 - beta1 : 1
+    row[NovoGradKernel.row.lambda] = weightDecay
+  },
+  between({ beta2, eps }, _, { gradients, rate, v }, i) {
+    v[i] = v[i] === 0 ? gradients[i] : beta2 * v[i] + (1 - beta2) * gradients[i]
+    const divisor = Math.sqrt(v[i]) + eps
+    rate[i] = divisor === 0 ? 0 : 1 / divisor
+  },
+})
+
+/** NovoGrad's description; see {@link novograd}. */
+export interface NovoGrad extends RuleOf<typeof definition> {}
+
+/**
+ * NovoGrad (Ginsburg et al., 2019): v ← β₂·v + (1−β₂)·‖g‖² is one number a tensor, which begins with the first
+ * ‖g‖² that is not 0, and m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
+ *
+ * Defaults are Optax's; `novograd.timm` has timm's.
+ *
+ * State: m.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const novograd = Object.assign(rule<NovoGrad>(definition), {
+  timm: preset<NovoGrad>(definition, { beta1: 0.95, beta2: 0.98, eps: 1e-8 }),
+})
