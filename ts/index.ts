@@ -1,4 +1,5 @@
 export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
+export { type CheckGradientOptions, checkGradient, type GradientCheck } from './check-gradient.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export {
