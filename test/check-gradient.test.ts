@@ -106,6 +106,33 @@ describe('a wrong gradient', () => {
     expect(checkGradient(off, Float32Array.of(0.3, 0.3)).ok).toBe(true)
   })
 
+  test('is told from a right one at atol + rtol·max(|analytic|, |numeric|)', () => {
+    // Differences of this value are exact.
+    const sloping = single(
+      (x) => x,
+      () => 1.5,
+    )
+    for (const [rtol, atol] of [
+      [0, 0.5],
+      [1 / 3, 0],
+      [0.1, 0.35],
+    ]) {
+      const at = (factor: number) =>
+        checkGradient(sloping, [0], { rtol: factor * rtol, atol: factor * atol, step: 1 }).ok
+      expect([at(1.01), at(0.99)]).toEqual([true, false])
+    }
+  })
+
+  test('is shown where it is furthest off, at the first of equals', () => {
+    const linear = (...slopes: number[]): Whole => ({
+      value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
+      gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
+    })
+    expect(checkGradient(linear(1, 1.1, 1.3, 1.2), [0, 0, 0, 0])).toMatchObject({ index: 2, failures: 3 })
+    expect(checkGradient(linear(1, 3, 3), [0, 0, 0], { step: 1 })).toMatchObject({ index: 1, failures: 2 })
+    expect(checkGradient(linear(1, NaN, Infinity), [0, 0, 0])).toMatchObject({ index: 1, failures: 2 })
+  })
+
   test('counts all elements that are off', () => {
     const forgotten = changed(waves, (out) => {
       out[1] = 0
@@ -160,6 +187,14 @@ describe('values are taken', () => {
     expect(near[0][0] / step).toBeCloseTo(1, 6)
     expect((near[2][1] - 100) / (100 * step)).toBeCloseTo(1, 4)
     expect(points(Float64Array.of(0)).others[0][0] / Math.cbrt(2 ** -52)).toBeCloseTo(1, 12)
+  })
+
+  test('and their distance is that between the rounded points', () => {
+    const straight = single(
+      (x) => x,
+      () => 1,
+    )
+    expect(checkGradient(straight, Float32Array.of(0.7))).toMatchObject({ numeric: 1, absoluteError: 0 })
   })
 
   test('and the gradient in memory of that dtype', () => {
