@@ -20,13 +20,11 @@ const { values } = parseArgs({
 })
 const file = values.checkpoint
 const epochs = Number(values.epochs)
-const train = mnist('train', Number(values.train))
-const test = mnist('t10k', Number(values.test))
+const [train, test] = [mnist('train', Number(values.train)), mnist('t10k', Number(values.test))]
 const trained = train.labels.length
 assert(epochs > 0 && trained > 0 && test.labels.length > 0, '--epochs, --train and --test are numbers > 0')
 
-const MICRO_BATCH = 50
-const BATCHES = 2 // in one update
+const [MICRO_BATCH, BATCHES] = [50, 2] // so many images a call of step, and calls an update
 const updates = (epochs * trained) / (MICRO_BATCH * BATCHES)
 
 // A function in the rule could not be saved, so the rate is set before each step.
@@ -76,7 +74,6 @@ while (epoch < epochs) {
   console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, ${accuracy} % of test images right by the average`)
 }
 
-const { hidden, output } = optimizer.params
 const hash = createHash('sha256')
-for (const values of [hidden.weight, hidden.bias, output.weight, output.bias]) hash.update(values)
+for (const { weight, bias } of Object.values(optimizer.params)) hash.update(weight).update(bias)
 console.log(`hash of the parameters: ${hash.digest('hex')}`)

@@ -26,9 +26,9 @@ describe('train.mjs', () => {
   }
 
   /** Trains on an engine, and is killed after an epoch if one is given. */
-  function train(name: string, engine: string, killedAfter?: number, epochs = 8): Promise<Run> {
+  function train(name: string, engine: string, killedAfter?: number, epochs = 10): Promise<Run> {
     const checkpoint = join(folder, name)
-    const flags = [`--epochs=${epochs}`, '--train=2000', '--test=500', `--checkpoint=${checkpoint}`]
+    const flags = [`--epochs=${epochs}`, '--train=1000', '--test=300', `--checkpoint=${checkpoint}`]
     const child = spawn(process.execPath, [join(home, 'examples/train.mjs'), ...flags], {
       env: { ...process.env, ANTIGRAD_ENGINE: engine },
     })
@@ -52,9 +52,9 @@ describe('train.mjs', () => {
   test('killed twice, and gone on from its checkpoint on other engines, has the bits of one run', async () => {
     const whole = await train('whole', 'native')
     expect(whole).toMatchObject({ status: 0, errors: '' })
-    expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(whole.lines.at(-1)).toMatch(/^hash of the parameters: [\da-f]{64}$/)
-    expect(Number(/ ([\d.]+) %/.exec(whole.lines[7])?.[1])).toBeGreaterThan(80)
+    expect(Number(/ ([\d.]+) %/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
 
     const first = await train('killed', 'wasm', 2)
     expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])
@@ -64,7 +64,7 @@ describe('train.mjs', () => {
     expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
     expect(second.lines[0]).toMatch(/^goes on after epoch \d of /)
     const last = await train('killed', 'native')
-    expect(epochs(last).at(-1)).toBe(8)
+    expect(epochs(last).at(-1)).toBe(10)
     expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
   })
 
