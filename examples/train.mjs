@@ -28,7 +28,7 @@ const [MICRO_BATCH, BATCHES] = [50, 2] // so many images a call of step, and cal
 const updates = (epochs * trained) / (MICRO_BATCH * BATCHES)
 
 // A function in the rule could not be saved, so the rate is set before each step.
-const cosine = (/** @type {number} */ t) => 2e-3 * (1 + Math.cos((Math.PI * t) / updates))
+const cosine = (/** @type {number} */ t) => 3e-3 * (1 + Math.cos((Math.PI * t) / updates))
 const rate = warmup(cosine, { steps: Math.ceil(updates / 10) })
 
 const settings = { epochs, trained }
@@ -37,12 +37,12 @@ const generator = new Generator(1)
 
 function start() {
   const params = network.init(() => generator.next())
-  return new Optimizer(params, adamw({ weightDecay: 0.05 }), {
+  return new Optimizer(params, adamw({ weightDecay: 0.1 }), {
     shapes: network.shapes,
     groups: [noDecay()],
     clip: { norm: 1 },
     accumulate: BATCHES,
-    average: ema(0.995),
+    average: ema(0.99),
   })
 }
 
