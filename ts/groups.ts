@@ -139,14 +139,14 @@ function read(given: unknown, what: string): Checked {
     if (isObject && option === null) throw new OptionError(`${what}: ${key}`, 'a number or a schedule', value)
     if (option !== undefined) options[key] = option
   }
-  const whole = {
+  const plain = {
     match: checked,
     ...(resolved && { rule: wholeRule(resolved) }),
-    frozen,
-    lrScale,
+    ...(frozen !== undefined && { frozen }),
+    ...(lrScale !== undefined && { lrScale }),
     ...options,
   }
-  return { match: checked, frozen, lrScale, resolved, options, plain: whole }
+  return { match: checked, frozen, lrScale, resolved, options, plain }
 }
 
 /**
