@@ -391,7 +391,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
    */
-  static load<P = unknown, R extends Rule = Rule>(saved: Saved, options: LoadOptions = {}): Optimizer<P, R> {
+  static load<P = unknown, R extends Rule = Rule, O extends Rule = never>(
+    saved: Saved,
+    options: LoadOptions = {},
+  ): Optimizer<P, R, O> {
     if (typeof options !== 'object' || options === null)
       throw new OptionError('options', 'an object', options)
     const { onWarning = console.warn, ...rest } = options
@@ -406,7 +409,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     )
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     for (const warning of restored.warnings) onWarning(warning)
-    return optimizer as unknown as Optimizer<P, R>
+    return optimizer as unknown as Optimizer<P, R, O>
   }
 
   /**
