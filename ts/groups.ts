@@ -15,9 +15,9 @@ import { readSchedule, type Scheduled, scaled } from './schedules.js'
 export type Group<R = Rule, O extends Rule = Rule> = {
   /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
   readonly match: Match
-  /** They are not updated, have no state and no part in norms, until they are thawed. */
+  /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
   readonly frozen?: boolean | undefined
-  /** Multiplies the rule's lr, whatever it is. > 0 */
+  /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
 } & (({ readonly rule?: undefined } & OptionsOf<R | O>) | { readonly rule: O })
 
@@ -139,14 +139,14 @@ function read(given: unknown, what: string): Checked {
     if (isObject && option === null) throw new OptionError(`${what}: ${key}`, 'a number or a schedule', value)
     if (option !== undefined) options[key] = option
   }
-  const whole = {
+  const plain = {
     match: checked,
     ...(resolved && { rule: wholeRule(resolved) }),
-    frozen,
-    lrScale,
+    ...(frozen !== undefined && { frozen }),
+    ...(lrScale !== undefined && { lrScale }),
     ...options,
   }
-  return { match: checked, frozen, lrScale, resolved, options, plain: whole }
+  return { match: checked, frozen, lrScale, resolved, options, plain }
 }
 
 /**
