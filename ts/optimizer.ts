@@ -1,5 +1,5 @@
 import { admit } from './admit.js'
-import { growTensor, pick, setOptions } from './changes.js'
+import { growTensor, pick, setAll, setSome } from './changes.js'
 import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './errors.js'
@@ -267,9 +267,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   }
 
   /**
-   * Changes options of rules for the steps to come, for instance `set({ lr: 1e-4 })`: of all tensors and those
-   * that are to come, or with a match of some, as in `set('**.bias', { lr: 1e-5 })`. What groups gave is
-   * written over, a rate that `lrScale` has scaled too.
+   * Changes options for the steps to come. `set({ lr: 1e-4 })` is of the optimizer's rule: of all tensors and
+   * those that are to come, but what groups gave them stays, a rule or options of their own, and an
+   * `lrScale` goes on to multiply. With a match it is of some tensors that there are, whatever groups
+   * say, as in `set('**.bias', { lr: 1e-5 })`. What is said last wins.
    *
    * @throws OptionError where an option is unknown to one of these rules, out of its range, or would change
    * which arrays of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's
@@ -282,8 +283,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     this.#checkFree('set')
     const model = this.#model
     this.#guarded(() => {
-      if (given.length === 1) return setOptions(model, null, given[0] as object)
-      return setOptions(model, pick('set', given[0], model), given[1] as object)
+      if (given.length === 1) return setAll(model, given[0] as object)
+      return setSome(model, pick('set', given[0], model), given[1] as object)
     })()
   }
 

@@ -21,6 +21,9 @@ export const VERSION = 1
 export interface SavedTensor {
   readonly shape: readonly number[] | null
   readonly rule: Rule
+  /** The options that groups gave it; null where they gave the rule. */
+  readonly own: readonly string[] | null
+  readonly lrScale: number
   readonly frozen: boolean
   /** The numbers of the groups that it matched. */
   readonly groups: readonly number[]
@@ -96,6 +99,8 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   return {
     shape: shape ?? null,
     rule: use.value as Rule,
+    own: use.own,
+    lrScale: use.lrScale,
     frozen: isFrozen,
     groups,
     clock: part.cohorts.clockOf(place) ?? null,
