@@ -1,4 +1,4 @@
-/** Docs that run: CONTRIBUTING's worked rule, applied to a copy of the tree, and README's samples. */
+/** Docs that run: CONTRIBUTING's worked rule, applied to a copy of the tree, and samples of other pages. */
 
 import { type SpawnOptions, spawnSync } from 'node:child_process'
 import {
@@ -135,9 +135,9 @@ describe("CONTRIBUTING's worked rule", () => {
   })
 })
 
-describe("README's samples", () => {
-  const folder = join(home, 'target/readme')
-  const samples = blocksOf(read(home, 'README.md')).filter(({ language }) => language === 'ts')
+describe.each(['README.md', 'docs/models.md'])('samples of %s', (page) => {
+  const folder = join(home, 'target/samples', page)
+  const samples = blocksOf(read(home, page)).filter(({ language }) => language === 'ts')
 
   beforeAll(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -150,7 +150,7 @@ describe("README's samples", () => {
   })
 
   test('compile', () => {
-    expect(samples.length).toBeGreaterThanOrEqual(2)
+    expect(samples.length).toBeGreaterThanOrEqual(4)
     const tsc = join(home, 'node_modules/typescript/bin/tsc')
     expect(complaint({}, process.execPath, tsc, '--project', folder)).toBe('')
   })

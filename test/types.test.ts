@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { home } from './children.js'
+import * as model from './types/model.js'
 import * as program from './types/program.js'
 
 const compilers = [
@@ -15,12 +16,13 @@ describe.each(compilers)('%s TypeScript', (_, folder) => {
   test.each(['false', 'true'])('compiles a program that uses them, skipLibCheck %s', (skipLibCheck) => {
     const tsc = join(home, folder, 'bin/tsc')
     const project = join(home, 'test/types')
-    const { stdout } = spawnSync(
+    const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
       { encoding: 'utf8' },
     )
-    expect(stdout).toBe('')
+    expect(stdout + stderr).toBe('')
+    expect(status).toBe(0)
   })
 })
 
@@ -30,4 +32,15 @@ test('interfaces and classes are parameters: methods are left where they are', (
   expect(Object.keys(ofModel.params)).toEqual(['w', 'inner'])
   expect(ofModel.params.w).toEqual(Float32Array.of(0, 0))
   expect(model.forward(2)).toBe(5)
+})
+
+test('what their types say of groups, tensors that came and a saved run is so', () => {
+  expect(model.m).toBe(null)
+  expect([model.wasUpdated, model.was, model.count]).toEqual([false, true, 1])
+  expect(Object.keys(model.more.params)).toEqual(['embed', 'body', 'head'])
+  expect(Object.keys(model.more.params.body)).toEqual(['weight', 'bias', 'gain'])
+  expect(model.list.params).toEqual([Float64Array.of(1), Float64Array.of(2)])
+  expect(model.why).toBe('accumulating')
+  expect(model.loaded.params.embed).toEqual(Float32Array.of(1, 2, 3, 4, 7, 8))
+  expect(model.left).toEqual([])
 })

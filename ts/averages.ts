@@ -6,20 +6,25 @@ import type { Averaged } from './part.js'
 /** An exponential moving average; see {@link ema}. */
 export interface Ema {
   readonly average: 'ema'
+  /** β in [0, 1). */
   readonly decay: number
+  /** Whether the first parameters have no part in it. */
   readonly corrected: boolean
 }
 
 /** A plain mean; see {@link swa}. */
 export interface Swa {
   readonly average: 'swa'
+  /** The optimizer's updates before the first that may count, ≥ 0. */
   readonly start: number
+  /** From one update that counts to the next, ≥ 1. */
   readonly every: number
 }
 
+/** What the option `average` keeps: what `ema` or `swa` returns. */
 export type Average = Ema | Swa
 
-/** See {@link OptimizerOptions.lookahead}. */
+/** Slow weights beside the parameters; see the option `lookahead`. */
 export interface Lookahead {
   /** Fast updates between two synchronizations, ≥ 1; 6. */
   readonly steps?: number
@@ -34,6 +39,7 @@ export interface Lookahead {
  * (Polyak and Juditsky, 1992)
  *
  * @param decay β in [0, 1); 0.999
+ * @param options `corrected`, false by default
  * @throws OptionError where an option is unknown or out of its range
  */
 export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {}): Ema {
@@ -44,6 +50,7 @@ export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {
  * The mean of the parameters after updates start + every, start + 2·every, …, for `average`. Until the
  * first of them it holds the first parameters. (Izmailov et al., 2018)
  *
+ * @param options `start` ≥ 0, by default 0, and `every` ≥ 1, by default 1: both count the optimizer's updates
  * @throws OptionError where an option is unknown or out of its range
  */
 export function swa(options: { readonly start?: number; readonly every?: number } = {}): Swa {

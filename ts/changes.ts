@@ -6,6 +6,7 @@ import type { Tensor } from './part.js'
 import { matches, readMatch } from './patterns.js'
 import { inUse, type RuleInUse } from './rules/in-use.js'
 import { type AnyRule, changed } from './rules/rule.js'
+import { type Scheduled, scaled } from './schedules.js'
 import { bufferOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /**
@@ -24,30 +25,37 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
 }
 
 /**
- * Changes options: of some tensors, or with null of all, and of those that are to come. What comes back does
- * it.
+ * Changes options of the optimizer's rule, and so of all tensors but where groups gave options of their own; what
+ * comes back does it.
  *
  * @throws OptionError where one is unknown, out of its range, or would change which state there is
  */
-export function setOptions(model: Model, picked: readonly Tensor[] | null, given: object): () => void {
-  if (picked === null && model.uses.length === 1) {
-    const [use] = model.uses
-    const rule = changedRule(use, given)
-    return () => {
-      use.change(rule)
-      model.reschedule()
-    }
-  }
-  const all = picked === null ? model.uses : [...new Set(picked.map(({ use }) => use))]
+export function setAll(model: Model, given: object): () => void {
+  const { base, uses } = model
   // Each getter runs once.
-  const options = typeof given === 'object' && given !== null ? { ...given } : given
-  const rules = new Map(all.map((use) => [use, changedRule(use, options)]))
+  const options = uses.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const after = changedRule(base, options)
+  const rules = new Map([[base, after]])
+  for (const use of uses) {
+    const { own, lrScale } = use
+    if (use === base || own === null) continue
+    const names = Object.keys(options).filter((name) => !own.includes(name))
+    const left = Object.fromEntries(names.map((name) => [name, after[name]]))
+    if (lrScale !== 1 && 'lr' in left) left.lr = scaled(left.lr as Scheduled, lrScale)
+    rules.set(use, changedRule(use, left))
+  }
   return () => {
-    if (picked === null) {
-      for (const [use, rule] of rules) use.change(rule)
-      model.reschedule()
-      return
-    }
+    for (const [use, rule] of rules) use.change(rule)
+    model.reschedule()
+  }
+}
+
+/** Changes options of some tensors, whatever groups say; otherwise as above. */
+export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
+  const before = [...new Set(picked.map(({ use }) => use))]
+  const options = before.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
+  return () => {
     const uses = [...model.uses]
     for (const tensor of picked) {
       const rule = rules.get(tensor.use) as AnyRule

@@ -15,9 +15,9 @@ import { readSchedule, type Scheduled, scaled } from './schedules.js'
 export type Group<R = Rule, O extends Rule = Rule> = {
   /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
   readonly match: Match
-  /** They are not updated, have no state and no part in norms, until they are thawed. */
+  /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
   readonly frozen?: boolean | undefined
-  /** Multiplies the rule's lr, whatever it is. > 0 */
+  /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
 } & (({ readonly rule?: undefined } & OptionsOf<R | O>) | { readonly rule: O })
 
@@ -88,32 +88,53 @@ export class Groups {
     if (this.#base !== base) this.#resolved.clear()
     this.#base = base
     const key = groups.join()
-    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups)
+    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor.name)
     this.#resolved.set(key, resolved)
     return { resolved, isFrozen, groups }
   }
 
-  #resolve(base: Resolved, groups: readonly number[]): Resolved {
+  #resolve(base: Resolved, groups: readonly number[], name: string): Resolved {
     let resolved = base
-    let lrScale = 1
     for (const k of groups) {
       const group = this.#list[k]
-      resolved = group.resolved ?? resolved
-      lrScale = group.lrScale ?? lrScale
-      if (Object.keys(group.options).length > 0) resolved = overlaid(resolved, group.options)
+      if (group.resolved !== undefined) resolved = { ...group.resolved, own: null }
+      if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
+      resolved = overlaid(resolved, group.options, `groups[${k}]`, name)
     }
+    const { lrScale, rule } = resolved
     if (lrScale === 1) return resolved
-    if (!Object.hasOwn(resolved.definition.options, 'lr')) {
-      throw new OptionError('groups: lrScale', 'nothing where the rule has no lr', lrScale)
-    }
-    return overlaid(resolved, { lr: scaled(resolved.rule.lr as Scheduled, lrScale) })
+    const scales = { lr: scaled(rule.lr as Scheduled, lrScale) }
+    return { ...overlaid(resolved, scales, 'groups: lrScale', name), own: resolved.own }
   }
 }
 
-const overlaid = (resolved: Resolved, options: object): Resolved => ({
-  ...resolved,
-  rule: Object.freeze(changed(resolved.definition, resolved.rule, options)) as AnyRule,
-})
+/**
+ * A rule with options that a group gives.
+ *
+ * @throws OptionError where the rule does not have one; a decay of 0 is what those have that do not decay
+ */
+function overlaid(resolved: Resolved, options: object, what: string, tensor: string): Resolved {
+  const { definition, rule, own } = resolved
+  const has = (name: string) => Object.hasOwn(definition.options, name)
+  const given = Object.entries(options).filter(
+    ([name, value]) => has(name) || name !== 'weightDecay' || value !== 0,
+  )
+  if (given.length === 0) return resolved
+  const stranger = given.find(([name]) => !has(name))
+  if (stranger !== undefined) {
+    const known = Object.keys(definition.options).join(', ')
+    throw new OptionError(
+      what,
+      `options of ${definition.name}, the rule of ${tensor || 'the parameters'}: ${known}`,
+      stranger[0],
+    )
+  }
+  return {
+    ...resolved,
+    rule: Object.freeze(changed(definition, rule, Object.fromEntries(given))) as AnyRule,
+    own: own && [...new Set([...own, ...given.map(([name]) => name)])].sort(),
+  }
+}
 
 function read(given: unknown, what: string): Checked {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -139,14 +160,14 @@ function read(given: unknown, what: string): Checked {
     if (isObject && option === null) throw new OptionError(`${what}: ${key}`, 'a number or a schedule', value)
     if (option !== undefined) options[key] = option
   }
-  const whole = {
+  const plain = {
     match: checked,
     ...(resolved && { rule: wholeRule(resolved) }),
-    frozen,
-    lrScale,
+    ...(frozen !== undefined && { frozen }),
+    ...(lrScale !== undefined && { lrScale }),
     ...options,
   }
-  return { match: checked, frozen, lrScale, resolved, options, plain: whole }
+  return { match: checked, frozen, lrScale, resolved, options, plain }
 }
 
 /**

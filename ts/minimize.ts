@@ -1,5 +1,6 @@
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
+import { readObjective, readStart } from './objectives/arguments.js'
 import { centralDifferences, filling } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
 import { Optimizer } from './optimizer.js'
@@ -10,7 +11,6 @@ import type { FloatArray } from './rules/kernel.js'
 import { resolve } from './rules/resolve.js'
 import { scheduleOf } from './rules/values.js'
 import { warmupSteps } from './schedules.js'
-import { isFloatArray } from './typed-arrays.js'
 
 /** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions
@@ -142,13 +142,7 @@ export class Minimization {
     const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
     if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
     const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
-    const whole = typeof objective === 'function' ? { value: objective } : objective
-    if (typeof whole?.value !== 'function') {
-      throw new OptionError('objective', 'a function or { value, gradient }', objective)
-    }
-    if (whole.gradient !== undefined && typeof whole.gradient !== 'function') {
-      throw new OptionError('objective: gradient', 'a function', whole.gradient)
-    }
+    const { value, gradient: given } = readObjective(objective)
     if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
       throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
     }
@@ -160,14 +154,13 @@ export class Minimization {
     }
     const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
     const { rule: checked, delay } = resolve(optimizer.rule)
-    const given = whole.gradient?.bind(whole)
 
     this.params = optimizer.params
     this.gradient = given ? 'given' : 'central-differences'
     this.engine = optimizer.engine
     this.#optimizer = optimizer
-    this.#value = whole.value.bind(whole)
-    this.#gradient = given ?? centralDifferences(this.#value, this.params)
+    this.#value = value
+    this.#gradient = given ?? centralDifferences(value, new Float64Array(this.params.length))
     this.#fillingGradient = filling(this.#gradient, optimizer.grads)
     this.#callback = callback
     this.#tolerance = tolerance
@@ -284,11 +277,6 @@ function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): 
   if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
-  const isFloat = isFloatArray(x)
-  const numbers = isFloat || (Array.isArray(x) && Array.from(x).every((xi) => typeof xi === 'number'))
-  if (!numbers || x.length === 0) {
-    throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
-  }
-  if (isFloat && dtype === undefined) return x
-  return dtype === 'float32' ? Float32Array.from(x) : Float64Array.from(x)
+  const read = readStart(x)
+  return dtype === undefined ? read : dtype === 'float32' ? Float32Array.from(read) : Float64Array.from(read)
 }

@@ -1,5 +1,5 @@
 import { admit } from './admit.js'
-import { growTensor, pick, setOptions } from './changes.js'
+import { growTensor, pick, setAll, setSome } from './changes.js'
 import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './errors.js'
@@ -267,13 +267,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   }
 
   /**
-   * Changes options of rules for the steps to come, for instance `set({ lr: 1e-4 })`: of all tensors and those
-   * that are to come, or with a match of some, as in `set('**.bias', { lr: 1e-5 })`.
+   * Changes options for the steps to come. `set({ lr: 1e-4 })` is of the optimizer's rule: of all tensors and
+   * those that are to come, but what groups gave them stays, a rule or options of their own, and an
+   * `lrScale` goes on to multiply. With a match it is of some tensors that there are, whatever groups
+   * say, as in `set('**.bias', { lr: 1e-5 })`. What is said last wins.
    *
    * @throws OptionError where an option is unknown to one of these rules, out of its range, or would change
    * which arrays of state there are or what they start from (amsgrad, momentum from or to 0, Nesterov's
-   * form, initialAccumulator); TensorError where the match picks no tensor; BusyError in the middle of
-   * a step. Nothing has changed then.
+   * form, initialAccumulator), or the match is none; TensorError where it picks no tensor; BusyError in the
+   * middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | O>): void
@@ -281,8 +283,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     this.#checkFree('set')
     const model = this.#model
     this.#guarded(() => {
-      if (given.length === 1) return setOptions(model, null, given[0] as object)
-      return setOptions(model, pick('set', given[0], model), given[1] as object)
+      if (given.length === 1) return setAll(model, given[0] as object)
+      return setSome(model, pick('set', given[0], model), given[1] as object)
     })()
   }
 
@@ -290,7 +292,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * Freezes tensors: they are not updated and have no part in norms, and their state is dropped. (To
    * pause one and keep its state, leave out its gradient.)
    *
-   * @throws TensorError where the match picks none; BusyError in the middle of a step
+   * @throws OptionError where it is no match; TensorError where it picks none; BusyError in the middle
+   * of a step
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
@@ -303,7 +306,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * Updates tensors again, with the state of new ones. Those that were never updated are moved, as
    * there is room for their state then: take their views from `params` again.
    *
-   * @throws TensorError where the match picks none; MemoryError; BusyError in the middle of a step
+   * @throws OptionError where it is no match; TensorError where it picks none; MemoryError; BusyError in
+   * the middle of a step
    */
   thaw(match: Match): void {
     this.#checkFree('thaw')
@@ -389,13 +393,19 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   }
 
   /**
-   * An optimizer that goes on where {@link save} was called, with the options that it had.
+   * An optimizer that goes on where {@link save} was called, with the options that it had. Whoever knows what
+   * was saved says so by its types: of the parameters, of the rule, and of other rules in groups.
    *
+   * @param saved what `save` returned, or a structured clone of it; copied
+   * @param options where it runs, which is not saved
    * @throws CheckpointError where it is not what `save` returns; else as the constructor
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
    */
-  static load<P = unknown, R extends Rule = Rule>(saved: Saved, options: LoadOptions = {}): Optimizer<P, R> {
+  static load<P = unknown, R extends Rule = Rule, O extends Rule = never>(
+    saved: Saved,
+    options: LoadOptions = {},
+  ): Optimizer<P, R, O> {
     if (typeof options !== 'object' || options === null)
       throw new OptionError('options', 'an object', options)
     const { onWarning = console.warn, ...rest } = options
@@ -410,7 +420,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     )
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     for (const warning of restored.warnings) onWarning(warning)
-    return optimizer as unknown as Optimizer<P, R>
+    return optimizer as unknown as Optimizer<P, R, O>
   }
 
   /**

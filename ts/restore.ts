@@ -108,7 +108,7 @@ const show = (value: unknown): string =>
 
 function readTensor(name: string, given: unknown, dtype: Dtype, around: Around): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
-  const resolved = resolve(saved.rule, `saved: ${name}: rule`)
+  const resolved = { ...resolve(saved.rule, `saved: ${name}: rule`), ...readOwn(saved, name) }
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
   const array = (value: unknown, what: string, length?: number): FloatArray => {
     if (isFloatArray(value) && typeOf(value) === type && !isDetached(value)) {
@@ -165,6 +165,18 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     accumulated: accumulated && array(accumulated.values, 'accumulated: values', length),
     isGathered: accumulated?.present === true,
   }
+}
+
+/** What groups gave its rule. */
+function readOwn({ own, lrScale }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale'> {
+  if (!(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
+    fail(name, 'lrScale: a finite number > 0', show(lrScale))
+  }
+  const names: unknown[] | null = Array.isArray(own) ? Array.from(own) : null
+  if (own === null || names?.every((name) => typeof name === 'string')) {
+    return { own: names as readonly string[] | null, lrScale }
+  }
+  return fail(name, 'own: a list of names, or null', show(own))
 }
 
 function fraction(given: unknown, name: string): number {

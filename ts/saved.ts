@@ -21,6 +21,9 @@ export const VERSION = 1
 export interface SavedTensor {
   readonly shape: readonly number[] | null
   readonly rule: Rule
+  /** The options that groups gave it; null where they gave the rule. */
+  readonly own: readonly string[] | null
+  readonly lrScale: number
   readonly frozen: boolean
   /** The numbers of the groups that it matched. */
   readonly groups: readonly number[]
@@ -29,7 +32,9 @@ export interface SavedTensor {
   readonly params: FloatArray
   /** By the symbols of its rule's equations. */
   readonly state: Readonly<Record<string, FloatArray>>
+  /** What its rule keeps of it as a whole, by name. */
   readonly byTensor: Readonly<Record<string, number>>
+  /** Null without the option; `count` and `product` say what was averaged so far. */
   readonly average: ({ readonly values: FloatArray } & Readonly<Averaged>) | null
   /** The slow weights of lookahead. */
   readonly slow: FloatArray | null
@@ -40,18 +45,22 @@ export interface SavedTensor {
 /** The names of tensors in the shape of the parameters. */
 export type Structure = string | readonly Structure[] | { readonly [key: string]: Structure }
 
-/** A run that can go on; see `Optimizer.save`. */
+/** A run that can go on; see `Optimizer.save`. All arrays in it are copies. */
 export interface Saved {
   readonly format: 'antigrad'
+  /** Of the format: later versions of the package read it as well. */
   readonly version: 1
   /** Hashes of the kernels' equations by kernel. */
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
   readonly structure: Structure
+  /** The rule of tensors that no group gives another one. */
   readonly rule: Rule
-  /** Null where one matched by a function. */
+  /** For tensors to come. Null where one matched by a function. */
   readonly groups: readonly object[] | null
+  /** What the optimizer does around its rules. */
   readonly options: Readonly<Record<string, unknown>>
+  /** The t of schedules at the next step. */
   readonly updates: number
   /** Batches accumulated for the next update. */
   readonly batches: number
@@ -90,6 +99,8 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   return {
     shape: shape ?? null,
     rule: use.value as Rule,
+    own: use.own,
+    lrScale: use.lrScale,
     frozen: isFrozen,
     groups,
     clock: part.cohorts.clockOf(place) ?? null,

@@ -67,6 +67,28 @@ export function readSchedule(
   return reached === null ? null : Object.freeze({ schedule: 'warmup', value: reached, steps, from })
 }
 
+/**
+ * The number that a schedule has at update t; a number is itself at each t. For loops that set an option
+ * before each step, as a rule that has a function for a schedule cannot be saved.
+ *
+ * @param t the update, from 0: `optimizer.updates` before its step
+ * @throws OptionError where `schedule` is none, t is not a whole number ≥ 0, or what a function returned makes
+ * no finite number
+ * @example
+ * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
+ */
+export function evaluate(schedule: Scheduled, t: number): number {
+  const read = readSchedule(schedule, Number.isFinite)
+  if (read === null) {
+    const expected = `a finite number, a schedule, nested up to ${DEEPEST} deep, or a function`
+    throw new OptionError('evaluate: schedule', expected, schedule)
+  }
+  if (!(Number.isInteger(t) && t >= 0)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
+  const x = compile(read)(t)
+  if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
+  return x
+}
+
 /** A schedule as a function of t, for the many updates of a run. */
 export function compile(scheduled: Scheduled): (t: number) => number {
   if (typeof scheduled === 'number') return () => scheduled

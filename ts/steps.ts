@@ -11,7 +11,10 @@ import type { Part, Tensor } from './part.js'
 import { largest } from './rest.js'
 import { runInSlices } from './slices.js'
 
-/** Why a step has updated nothing. */
+/**
+ * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
+ * the last, or gradients were not finite with `onNonFinite: 'skip'`.
+ */
 export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
 
 export class Steps {

@@ -10,8 +10,8 @@ const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
-const getBuffer = /* @__PURE__ */ getter('buffer')
-const getByteOffset = /* @__PURE__ */ getter('byteOffset')
+const getBuffer = getter('buffer')
+const getByteOffset = getter('byteOffset')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
 export function typeOf(value: unknown): string | undefined {

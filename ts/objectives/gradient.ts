@@ -30,24 +30,32 @@ export function filling(
   }
 }
 
-/** ∛ε of float64, to which a central difference's errors are balanced; a constant, as engines differ in cbrt. */
-const STEP = 6.055454452393343e-6
+/**
+ * ∛ε by bytes of an element, to which a central difference's errors are balanced; constants, as engines differ
+ * in cbrt.
+ */
+const STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
 
-/** The gradient by central differences; `like` is as long as x. */
-export function centralDifferences(value: (x: ArrayLike<number>) => number, like: FloatArray) {
-  const point = new Float64Array(like.length)
+/** The gradient by central differences; `point`, as long as x, is overwritten: it is where values are taken. */
+export function centralDifferences(
+  value: (x: ArrayLike<number>) => number,
+  point: FloatArray,
+  factor = STEP[point.BYTES_PER_ELEMENT],
+) {
   return (x: ArrayLike<number>, out: { [i: number]: number }) => {
     point.set(x)
     for (let i = 0; i < point.length; i++) {
       const center = point[i]
-      const step = STEP * Math.max(1, Math.abs(center))
+      const step = factor * Math.max(1, Math.abs(center))
+      // What is really added or taken away is rounded.
       point[i] = center + step
+      const right = point[i]
       const above = value(point)
       point[i] = center - step
+      const left = point[i]
       const below = value(point)
       point[i] = center
-      // What was really added: center ± step is rounded.
-      out[i] = (above - below) / (center + step - (center - step))
+      out[i] = (above - below) / (right - left)
     }
   }
 }

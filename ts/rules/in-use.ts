@@ -15,6 +15,8 @@ export class RuleInUse {
   readonly corrections: Definition['corrections']
   readonly delay: number
   readonly isDelayed: boolean
+  readonly own: readonly string[] | null
+  readonly lrScale: number
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
@@ -32,12 +34,14 @@ export class RuleInUse {
   #schedule!: RuleSchedule | null
   #isConstant = false
 
-  constructor({ rule, definition, delay, isDelayed }: Resolved) {
+  constructor({ rule, definition, delay, isDelayed, own, lrScale }: Resolved) {
     this.definition = definition
     this.advance = definition.advance
     this.corrections = definition.corrections
     this.delay = delay
     this.isDelayed = isDelayed
+    this.own = own
+    this.lrScale = lrScale
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
     this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
@@ -55,8 +59,8 @@ export class RuleInUse {
   }
 
   get resolved(): Resolved {
-    const { rule, definition, delay, isDelayed } = this
-    return { rule, definition, delay, isDelayed }
+    const { rule, definition, delay, isDelayed, own, lrScale } = this
+    return { rule, definition, delay, isDelayed, own, lrScale }
   }
 
   change(rule: AnyRule): void {
@@ -69,7 +73,8 @@ export class RuleInUse {
   }
 
   /** Whether it is the same rule with the same options. */
-  isLike({ rule, definition, delay, isDelayed }: Resolved): boolean {
+  isLike({ rule, definition, delay, isDelayed, own, lrScale }: Resolved): boolean {
+    if (`${own}` !== `${this.own}` || lrScale !== this.lrScale) return false
     if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
     for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
     return true

@@ -10,6 +10,10 @@ export interface Resolved {
   /** For how many updates its start is delayed. */
   readonly delay: number
   readonly isDelayed: boolean
+  /** The options that groups gave, which the optimizer's do not replace; null where the rule itself is one's. */
+  readonly own: readonly string[] | null
+  /** By which they multiplied its lr. */
+  readonly lrScale: number
 }
 
 /**
@@ -38,7 +42,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
     const names = [...importedNames(), 'delayedStart'].join(', ')
     throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
   }
-  return { rule: describe(definition, options), definition, delay: 0, isDelayed: false }
+  return { rule: describe(definition, options), definition, delay: 0, isDelayed: false, own: [], lrScale: 1 }
 }
 
 function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & object): Resolved {

@@ -1,0 +1,79 @@
+// @ts-check
+// npm run example:mnist: trains a small network on MNIST. Kill it, and run it again: it goes on.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { deserialize, serialize } from 'node:v8'
+import { adamw, ema, evaluate, noDecay, Optimizer, warmup } from 'antigrad'
+import { Generator, mnist, shuffled } from './data.mjs'
+import { Network } from './network.mjs'
+
+const { values } = parseArgs({
+  options: {
+    epochs: { type: 'string', default: '5' },
+    train: { type: 'string', default: '60000' },
+    test: { type: 'string', default: '10000' },
+    checkpoint: { type: 'string', default: fileURLToPath(new URL('mnist.checkpoint', import.meta.url)) },
+  },
+})
+const file = values.checkpoint
+const epochs = Number(values.epochs)
+const [train, test] = [mnist('train', Number(values.train)), mnist('t10k', Number(values.test))]
+const trained = train.labels.length
+assert(epochs > 0 && trained > 0 && test.labels.length > 0, '--epochs, --train and --test are numbers > 0')
+
+const [MICRO_BATCH, BATCHES] = [50, 2] // so many images a call of step, and calls an update
+const updates = (epochs * trained) / (MICRO_BATCH * BATCHES)
+
+// A function in the rule could not be saved, so the rate is set before each step.
+const cosine = (/** @type {number} */ t) => 3e-3 * (1 + Math.cos((Math.PI * t) / updates))
+const rate = warmup(cosine, { steps: Math.ceil(updates / 10) })
+
+const settings = { epochs, trained }
+const network = new Network(784, 128, 10)
+const generator = new Generator(1)
+
+function start() {
+  const params = network.init(() => generator.next())
+  return new Optimizer(params, adamw({ weightDecay: 0.1 }), {
+    shapes: network.shapes,
+    groups: [noDecay()],
+    clip: { norm: 1 },
+    accumulate: BATCHES,
+    average: ema(0.99),
+  })
+}
+
+/** @returns {{ epoch: number, optimizer: ReturnType<typeof start> }} */
+function resume() {
+  const { settings: theirs, epoch, state, saved } = deserialize(readFileSync(file))
+  assert.deepEqual(theirs, settings, `${file} is another run's: remove it`)
+  generator.state = state
+  console.log(`goes on after epoch ${epoch} of ${file}`)
+  return { epoch, optimizer: Optimizer.load(saved) }
+}
+
+let { epoch, optimizer } = existsSync(file) ? resume() : { epoch: 0, optimizer: start() }
+while (epoch < epochs) {
+  const order = shuffled(trained, generator)
+  let loss = 0
+  for (let at = 0; at < trained; at += MICRO_BATCH) {
+    const batch = order.subarray(at, at + MICRO_BATCH)
+    loss += (network.loss(optimizer.params, optimizer.grads, train, batch) * batch.length) / trained
+    optimizer.set({ lr: evaluate(rate, optimizer.updates) })
+    optimizer.step()
+  }
+  epoch++
+  const checkpoint = { settings, epoch, state: generator.state, saved: optimizer.save() }
+  // Whoever kills this finds the old file or the new one, and never half of one.
+  writeFileSync(`${file}.new`, serialize(checkpoint), { flush: true })
+  renameSync(`${file}.new`, file)
+  const accuracy = (100 * network.accuracy(optimizer.average, test)).toFixed(2)
+  console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, ${accuracy} % of test images right by the average`)
+}
+
+const hash = createHash('sha256')
+for (const { weight, bias } of Object.values(optimizer.params)) hash.update(weight).update(bias)
+console.log(`hash of the parameters: ${hash.digest('hex')}`)

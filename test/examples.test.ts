@@ -1,0 +1,98 @@
+/** examples/: a training that is killed and goes on ends with the same bits, and the network's gradient is right. */
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { checkGradient } from 'antigrad'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Generator } from '../examples/data.mjs'
+import { Network } from '../examples/network.mjs'
+import { home } from './children.js'
+
+describe('train.mjs', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'antigrad-examples-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  interface Run {
+    readonly signal: string | null
+    readonly status: number | null
+    readonly lines: readonly string[]
+    readonly errors: string
+  }
+
+  /** Trains on an engine, and is killed after an epoch if one is given. */
+  function train(name: string, engine: string, killedAfter?: number, epochs = 10): Promise<Run> {
+    const checkpoint = join(folder, name)
+    const flags = [`--epochs=${epochs}`, '--train=1000', '--test=300', `--checkpoint=${checkpoint}`]
+    const child = spawn(process.execPath, [join(home, 'examples/train.mjs'), ...flags], {
+      env: { ...process.env, ANTIGRAD_ENGINE: engine },
+    })
+    const lines: string[] = []
+    let errors = ''
+    child.stderr.on('data', (text) => {
+      errors += text
+    })
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(line)
+      if (line.startsWith(`epoch ${killedAfter}:`)) child.kill('SIGKILL')
+    })
+    return new Promise((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (status, signal) => resolve({ status, signal, lines, errors }))
+    })
+  }
+
+  const epochs = ({ lines }: Run) => lines.flatMap((line) => /^epoch (\d+)/.exec(line)?.[1] ?? []).map(Number)
+
+  test('killed twice, and gone on from its checkpoint on other engines, has the bits of one run', async () => {
+    const whole = await train('whole', 'native')
+    expect(whole).toMatchObject({ status: 0, errors: '' })
+    expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(whole.lines.at(-1)).toMatch(/^hash of the parameters: [\da-f]{64}$/)
+    expect(Number(/ ([\d.]+) %/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
+
+    const first = await train('killed', 'wasm', 2)
+    expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])
+    // As a kill in the middle of writing leaves it.
+    writeFileSync(join(folder, 'killed.new'), 'half of')
+    const second = await train('killed', 'typescript', 5)
+    expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
+    expect(second.lines[0]).toMatch(/^goes on after epoch \d of /)
+    const last = await train('killed', 'native')
+    expect(epochs(last).at(-1)).toBe(10)
+    expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
+  })
+
+  test('does not go on with other settings', async () => {
+    expect(await train('short', 'native', undefined, 1)).toMatchObject({ status: 0 })
+    const { status, errors } = await train('short', 'native', undefined, 2)
+    expect([status, errors]).toEqual([1, expect.stringContaining('is another run')])
+  })
+})
+
+test('network.mjs: the gradient is that of the loss', () => {
+  const generator = new Generator(2)
+  const network = new Network(6, 5, 3)
+  const data = {
+    images: Uint8Array.from({ length: 4 * 6 }, () => 255 * generator.next()),
+    labels: Uint8Array.of(0, 2, 1, 2),
+  }
+  // What lies at one place in one array, as checkGradient has it.
+  const views = (x: Float64Array) => ({
+    hidden: { weight: x.subarray(0, 30), bias: x.subarray(30, 35) },
+    output: { weight: x.subarray(35, 50), bias: x.subarray(50) },
+  })
+  const loss = (x: ArrayLike<number>, grads: Float64Array) =>
+    network.loss(views(Float64Array.from(x)), views(grads), data, [0, 1, 3])
+  const objective = {
+    value: (x: ArrayLike<number>) => loss(x, new Float64Array(53)),
+    gradient: (x: ArrayLike<number>, out: { [i: number]: number }) => void loss(x, out as Float64Array),
+  }
+  const x = Float64Array.from({ length: 53 }, () => 2 * generator.next() - 1)
+  expect(checkGradient(objective, x)).toMatchObject({ ok: true, failures: 0 })
+})

@@ -1,0 +1,156 @@
+/** What TypeScript must accept, and refuse, of groups, shapes, tensors that come and runs that are saved. */
+
+import {
+  type Adam,
+  type AdamW,
+  adam,
+  adamw,
+  type CheckpointError,
+  type Described,
+  type Difference,
+  ema,
+  type GradientDescent,
+  type Group,
+  gradientDescent,
+  layerwise,
+  type Match,
+  type Momentum,
+  momentum,
+  noDecay,
+  Optimizer,
+  type OptimizerOptions,
+  type Reason,
+  type Rule,
+  type Saved,
+  swa,
+  warmup,
+} from 'antigrad'
+
+const parameters = () => ({
+  embed: Float32Array.of(1, 2, 3, 4),
+  body: { weight: Float32Array.of(1, 2), bias: Float32Array.of(3) },
+})
+type Model = ReturnType<typeof parameters>
+
+/** A program's own list of groups, and matches. */
+const own: readonly Group<AdamW>[] = [noDecay('embed'), { match: { maxRank: 1 }, lr: 1e-4 }]
+const isLarge: Match = ({ length, shape, name }: Described) =>
+  length > 100 || (shape?.length ?? 0) > 1 || name === ''
+
+export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
+  shapes: { embed: [2, 2], body: { weight: [2, 1], bias: [1] } },
+  groups: [
+    ...layerwise(['embed', ['body.*', isLarge]], 0.75),
+    noDecay(),
+    { match: '**.bias', lr: warmup(1e-4, { steps: 10 }), lrScale: 2 },
+    { match: 'body.weight', rule: momentum({ lr: 0.02 }) },
+    { match: ['embed', { maxRank: 0 }], frozen: true },
+  ],
+  accumulate: { batches: 2, reduce: 'sum' },
+  average: ema(0.99, { corrected: true }),
+  lookahead: { steps: 5 },
+  onNonFinite: 'skip',
+  maxSkips: 3,
+  norms: true,
+})
+/** Inferred from the rules in groups, so that options and state may be theirs. */
+export const typed: Optimizer<Model, AdamW, Momentum> = mixed
+export const alike: OptimizerOptions<Model, AdamW, Rule> = { groups: own, average: swa({ start: 10 }) }
+
+export const wasUpdated: boolean = mixed.step({ body: { bias: Float32Array.of(1) } })
+export const willBe: Promise<boolean> = mixed.stepAsync()
+export const was: boolean = await willBe
+export const weightAverage: Float32Array = mixed.average.body.weight
+const ofWeight = mixed.state.body.weight
+export const v: Float32Array = ofWeight.v
+export const m: Float32Array | null = 'm' in ofWeight ? ofWeight.m : null
+export const count: number = ofWeight.updates
+mixed.set({ lr: 5e-4 })
+mixed.set('embed', { beta1: 0.8 })
+mixed.set('body.weight', { momentum: 0.8 })
+mixed.set(isLarge, { lr: 1e-4 })
+mixed.freeze(['embed', '**.bias'])
+mixed.thaw({ maxRank: 2 })
+
+export const more = mixed.add(
+  { head: Float32Array.of(5, 6), body: { gain: Float32Array.of(7) } },
+  {
+    shapes: { head: [2], body: { gain: [1] } },
+    groups: [{ match: 'head', lr: 1e-4 }],
+  },
+)
+export const added: Float32Array = more.params.body.gain
+export const before: Float32Array = more.params.body.weight
+more.step({ head: Float32Array.of(1, 2), body: { weight: null, gain: Float32Array.of(1) } })
+more.grow('embed', Float32Array.of(7, 8))
+export const list = new Optimizer([Float64Array.of(1)], gradientDescent()).add([Float64Array.of(2)])
+export const second: Float64Array = list.params[1]
+
+export const { norm, norms, reason, skipped, nonFinite, skips, lr } = mixed.last
+export const why: Reason | null = reason
+export const ruleOfFirst: Rule = mixed.report().tensors[0].rule
+
+export const saved: Saved = structuredClone(mixed.save())
+export const loaded = Optimizer.load<Model, AdamW, Momentum>(saved, { engine: 'typescript', onWarning() {} })
+loaded.set('body.weight', { momentum: 0.9 })
+loaded.set('**.bias', { beta2: 0.99 })
+export const weight: Float32Array = loaded.params.body.weight
+export const left: readonly Difference[] = loaded.restore(saved, { partial: true })
+export const unknown = Optimizer.load(saved)
+unknown.set({ lr: 1 })
+export const tensors = (error: CheckpointError) => error.differences.map(({ tensor }) => tensor)
+export const savedState = saved.tensors.embed.state.m
+
+export const refused = (never: false) => {
+  if (!never) return
+  const params = parameters()
+  // @ts-expect-error no such option of any rule
+  new Optimizer(params, adamw(), { groups: [{ match: 'embed', learningRate: 1 }] })
+  // @ts-expect-error gradient descent has no beta1, and no other rule is here
+  new Optimizer(params, gradientDescent(), { groups: [{ match: 'embed', beta1: 0.5 }] })
+  // @ts-expect-error nothing is matched
+  new Optimizer(params, adamw(), { groups: [{ frozen: true }] })
+  // @ts-expect-error not a rule
+  new Optimizer(params, adamw(), { groups: [{ match: 'embed', rule: { name: 'adams' } }] })
+  // @ts-expect-error a regular expression is no match
+  new Optimizer(params, adamw(), { groups: [{ match: /embed/, frozen: true }] })
+  // @ts-expect-error a factor is no schedule
+  new Optimizer(params, adamw(), { groups: [{ match: 'embed', lrScale: warmup(1, { steps: 2 }) }] })
+  // @ts-expect-error no tensor of that name
+  new Optimizer(params, adamw(), { shapes: { head: [2] } })
+  // @ts-expect-error dimensions are a list
+  new Optimizer(params, adamw(), { shapes: { embed: 4 } })
+  // @ts-expect-error no average
+  new Optimizer(params, adamw(), { average: 0.99 })
+  // @ts-expect-error no such answer
+  new Optimizer(params, adamw(), { onNonFinite: 'ignore' })
+  // @ts-expect-error neither a mean nor a sum
+  new Optimizer(params, adamw(), { accumulate: { batches: 2, reduce: 'max' } })
+  // @ts-expect-error momentum has no m
+  ofWeight.m
+  // @ts-expect-error not of AdamW
+  mixed.set({ momentum: 0.5 })
+  // @ts-expect-error of neither AdamW nor momentum
+  mixed.set('embed', { dampening: 0.5 })
+  // @ts-expect-error nobody says of what
+  mixed.freeze()
+  // @ts-expect-error no gradient of that name yet
+  mixed.step({ head: Float32Array.of(1) })
+  // @ts-expect-error shapes of what is added
+  mixed.add({ head: Float32Array.of(1) }, { shapes: { embed: [2, 2] } })
+  // @ts-expect-error plain numbers
+  mixed.add({ head: [1] })
+  // @ts-expect-error plain numbers
+  mixed.grow('embed', [1, 2])
+  // @ts-expect-error an optimizer is no saved run
+  Optimizer.load(mixed)
+  // @ts-expect-error only where it runs
+  Optimizer.load(saved, { clip: { norm: 1 } })
+  // @ts-expect-error what is saved is not to be written to
+  saved.updates = 1
+  // @ts-expect-error not of Adam
+  Optimizer.load<Model, Adam>(saved).set({ momentum: 1 })
+  // @ts-expect-error AdamW is not gradient descent
+  const other: Optimizer<Model, GradientDescent> = Optimizer.load<Model, AdamW>(saved)
+  return [other, adam]
+}

@@ -1,0 +1,41 @@
+/** What `minimize` and `checkGradient` are given. */
+
+import { OptionError } from '../errors.js'
+import type { FloatArray } from '../rules/kernel.js'
+import { isFloatArray } from '../typed-arrays.js'
+import type { Objective } from './objective.js'
+
+/**
+ * An objective's functions, each read once and bound to it.
+ *
+ * @throws OptionError where it is none
+ */
+export function readObjective(objective: unknown): {
+  readonly value: Objective['value']
+  readonly gradient: Objective['gradient'] | undefined
+} {
+  const whole = (typeof objective === 'function' ? { value: objective } : objective) as Objective | null
+  const value = whole?.value
+  if (typeof value !== 'function') {
+    throw new OptionError('objective', 'a function or { value, gradient }', objective)
+  }
+  const gradient = whole?.gradient
+  if (gradient !== undefined && typeof gradient !== 'function') {
+    throw new OptionError('objective: gradient', 'a function', gradient)
+  }
+  return { value: value.bind(whole), gradient: gradient?.bind(whole) }
+}
+
+/**
+ * A point as a typed array: the same one, or a list's numbers in float64.
+ *
+ * @throws OptionError where it is none
+ */
+export function readStart(x: unknown): FloatArray {
+  const isFloat = isFloatArray(x)
+  const isList = Array.isArray(x) && Array.from(x).every((xi) => typeof xi === 'number')
+  if (!(isFloat || isList) || x.length === 0) {
+    throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
+  }
+  return isFloat ? x : Float64Array.from(x)
+}
