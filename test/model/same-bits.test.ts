@@ -1,0 +1,86 @@
+/**
+ * Whatever is done to a model, every engine has the same bits after each call, and so has a run that was saved
+ * and went on elsewhere. ANTIGRAD_TEST_RUNS says how many random models are tried, ANTIGRAD_TEST_SEED which.
+ */
+
+import { availableParallelism } from 'node:os'
+import { AntigradError } from 'antigrad'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { reference, type Variant, variants } from '../support.js'
+import { type Command, type Scenario, scenario } from './scenarios.js'
+import { follow, planOf, World } from './worlds.js'
+
+const runs = Number(process.env.ANTIGRAD_TEST_RUNS ?? 60)
+const seed = Number(process.env.ANTIGRAD_TEST_SEED ?? 1)
+
+const threaded: Variant = { name: 'native, 3 threads', engine: 'native', threads: 3 }
+const own = variants.filter(({ name }) => /^(wasm|native (scalar|avx2|neon))$/.test(name))
+/** The first world stays in TypeScript; the others move among these. */
+const places = [reference, ...own, threaded]
+
+/** What came of commands, to know that the sequences reach what they are for. */
+const counts = new Map<string, number>()
+const count = (what: string) => void counts.set(what, (counts.get(what) ?? 0) + 1)
+
+test('every engine is among the places', () => {
+  expect(new Set(places.map(({ engine }) => engine))).toEqual(new Set(['typescript', 'wasm', 'native']))
+  expect(availableParallelism()).toBeGreaterThan(0)
+})
+
+test(`the same bits after every call, in ${runs} random models`, async () => {
+  await fc.assert(fc.asyncProperty(scenario, agree), { numRuns: runs, seed, endOnFailure: false })
+}, 600_000)
+
+async function agree(scenario: Scenario): Promise<void> {
+  const plan = planOf(scenario)
+  const made = await Promise.all(
+    [reference, ...places].map((_, k) =>
+      outcomeOf(async () => new World(scenario, plan, places, Math.max(0, k - 1), k === 0)),
+    ),
+  )
+  const [first] = made
+  for (const { error } of made) expect(error).toBe(first.error)
+  if (first.error !== null) return count('no optimizer')
+  const worlds = made.map(({ value }) => value as World)
+  sameIn(worlds, null, 'at first')
+  for (const [k, command] of scenario.commands.entries()) {
+    const before = worlds[0].seen(null)
+    const place = `command ${k}, ${command.call}`
+    const [expected, ...others] = await Promise.all(
+      worlds.map((world) => outcomeOf(() => world.obey(command, plan))),
+    )
+    others.forEach((other, i) => {
+      expect(other, `${place}, ${worlds[i + 1].variant.name}`).toEqual(expected)
+    })
+  count(
+      `${command.call} ${expected.error === null ? `gave ${typeof expected.value === 'boolean' ? expected.value : 'something'}` : 'threw'}`,
+    )
+    if (expected.error === null) follow(plan, command)
+    else expect(worlds[0].seen(null), `${place} threw`).toBe(before)
+    sameIn(worlds, expected.error === null ? command : null, place)
+  }
+}
+
+function sameIn([steady, ...worlds]: readonly World[], command: Command | null, place: string): void {
+  const expected = steady.seen(command)
+  for (const world of worlds) expect(world.seen(command), `${place}, ${world.variant.name}`).toBe(expected)
+}
+
+async function outcomeOf<T>(call: () => Promise<T>): Promise<{ value: T | null; error: string | null }> {
+  try {
+    return { value: (await call()) ?? null, error: null }
+  } catch (error) {
+    if (!(error instanceof AntigradError)) throw error
+    return { value: null, error: `${error.name}: ${error.message}` }
+  }
+}
+
+test('the sequences reach every outcome', () => {
+  console.log(
+    [...counts]
+      .sort()
+      .map(([what, n]) => `${what}: ${n}`)
+      .join('\n'),
+  )
+})
