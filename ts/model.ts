@@ -87,7 +87,6 @@ export class Model {
 
   freeze(tensor: Tensor): void {
     tensor.part.freeze(tensor)
-    tensor.isGathered = false
     this.update()
   }
 
