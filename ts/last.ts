@@ -28,9 +28,10 @@ export class Last {
   /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
   get norms(): Readonly<Record<string, number>> {
     if (!this.#steps.isMeasured) return {}
-    const scale = this.#steps.scale
-    const entries = this.#presentTensors().map(({ name, part, place }) => {
-      return [name, Math.sqrt(part.squares[place]) * scale]
+    const { scale, large } = this.#steps
+    const entries = this.#presentTensors().map((tensor) => {
+      const { name, part, place } = tensor
+      return [name, (large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale]
     })
     return Object.fromEntries(entries)
   }
