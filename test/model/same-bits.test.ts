@@ -53,7 +53,7 @@ async function agree(scenario: Scenario): Promise<void> {
     others.forEach((other, i) => {
       expect(other, `${place}, ${worlds[i + 1].variant.name}`).toEqual(expected)
     })
-  count(
+    count(
       `${command.call} ${expected.error === null ? `gave ${typeof expected.value === 'boolean' ? expected.value : 'something'}` : 'threw'}`,
     )
     if (expected.error === null) follow(plan, command)

@@ -220,13 +220,14 @@ export class World {
     if (engine !== this.variant.engine) throw new Error(`${engine} instead of ${this.variant.name}`)
     const { zeroGrads, average } = this.#scenario.around
     const isStep = command?.call === 'step' || command?.call === 'stepAsync'
-    const { norm, norms, reason, skipped, nonFinite, skips, lr } = optimizer.last
+    // Not lr: where no tensor of the base rule is updated it is what it was, or NaN after loading.
+    const { norm, norms, reason, skipped, nonFinite, skips } = optimizer.last
     return inText({
       ...{ updates, rule, params, state },
       average: average && optimizer.average,
       tensors: optimizer.report().tensors.map(({ engine: _, ...tensor }) => tensor),
       unmatched: optimizer.report().unmatched,
-      last: isStep && { norm, norms, reason, skipped, nonFinite, skips, lr },
+      last: isStep && { norm, norms, reason, skipped, nonFinite, skips },
       grads: isStep && zeroGrads && (command as { inPlace: boolean }).inPlace && optimizer.grads,
     })
   }
