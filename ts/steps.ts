@@ -32,8 +32,10 @@ export class Steps {
   reason: Reason | null = null
   /** The names of tensors whose gradients were not finite. */
   nonFinite: readonly string[] = []
-  /** Which tensors had gradients. */
+  /** Which tensors had gradients; and what tensors there were, as numbers and what is frozen may change. */
   present: Present = NONE
+  tensors: readonly (Tensor | null)[] = []
+  live: readonly Tensor[] = []
   readonly #model: Model
   readonly #around: Around
   readonly #measures: boolean
@@ -124,6 +126,8 @@ export class Steps {
 
   #begin(present: Present): void {
     this.present = present
+    this.tensors = this.#model.tensors
+    this.live = this.#model.live
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1

@@ -222,6 +222,30 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(optimizer.updates).toBe(2)
   })
 
+  test('last goes on to say what was, whatever has changed since', () => {
+    const params = { a: Float64Array.of(0, 0), c: Float64Array.of(0) }
+    const optimizer = new Optimizer({ b: Float64Array.of(0) }, gradientDescent(), {
+      ...{ shapes: { b: [1] }, norms: true, ...engine },
+    }).add(params, { shapes: { a: [2] } })
+    expect(optimizer.last.skipped).toEqual([])
+    optimizer.step({ a: Float64Array.of(3, 4), c: Float64Array.of(12) })
+    const said = () => ({
+      norm: optimizer.last.norm,
+      norms: optimizer.last.norms,
+      skipped: optimizer.last.skipped,
+    })
+    const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
+    expect(said()).toEqual(expected)
+    // b was alone in its part of memory: the others are numbered anew.
+    optimizer.grow('b', Float64Array.of(1))
+    expect(said()).toEqual(expected)
+    optimizer.freeze(['a', 'b'])
+    optimizer.grow('a', Float64Array.of(1))
+    expect(said()).toEqual(expected)
+    optimizer.step({ c: Float64Array.of(1) })
+    expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
+  })
+
   test('without clip, norms or onNonFinite nothing is measured', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
