@@ -216,10 +216,11 @@ export class World {
   /** All that must be the same in all worlds. */
   seen(command: Command | null): string {
     const { optimizer } = this
-    const { updates, rule, params, state, engine } = optimizer
+    const { updates, rule, params, state, engine, threads } = optimizer
     if (engine !== this.variant.engine) throw new Error(`${engine} instead of ${this.variant.name}`)
+    if (threads !== (this.variant.threads ?? threads)) throw new Error(`${threads} threads`)
     const { zeroGrads, average } = this.#scenario.around
-    const isStep = command?.call === 'step' || command?.call === 'stepAsync'
+    const step = command?.call === 'step' || command?.call === 'stepAsync' ? command : null
     // Not lr: where no tensor of the base rule is updated it is what it was, or NaN after loading.
     const { norm, norms, reason, skipped, nonFinite, skips } = optimizer.last
     return inText({
@@ -227,8 +228,8 @@ export class World {
       average: average && optimizer.average,
       tensors: optimizer.report().tensors.map(({ engine: _, ...tensor }) => tensor),
       unmatched: optimizer.report().unmatched,
-      last: isStep && { norm, norms, reason, skipped, nonFinite, skips },
-      grads: isStep && zeroGrads && (command as { inPlace: boolean }).inPlace && optimizer.grads,
+      last: step && { norm, norms, reason, skipped, nonFinite, skips },
+      grads: zeroGrads && step?.inPlace && optimizer.grads,
     })
   }
 }
