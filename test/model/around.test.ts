@@ -56,6 +56,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       for (const g of [9, 0, -3]) optimizer.step(array(dtype, [g, 2 * g]))
       expect([...optimizer.params].map((x) => Math.fround(x))).toEqual([0, 0])
       expect(optimizer.last.norm).toBeCloseTo(Math.hypot(2, 4), 6)
+      expect(optimizer.last.norms['']).toBeCloseTo(Math.hypot(2, 4), 6)
     })
 
     test('what was accumulated for a tensor goes with freezing it', () => {
