@@ -176,7 +176,7 @@ const several = new Optimizer({ a: one(), b: one(), c: one() }, adamw(), {
 const { b } = several.state
 export const buffer = 'b' in b && (b.b satisfies Float32Array | undefined | false)
 several.set('a', { momentum: 0.5 })
-export const unknown = () => {
+export const wrong = () => {
   // @ts-expect-error: none of these rules has it
   several.set('a', { alpha: 0.5 })
 }
