@@ -101,6 +101,7 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
     max_delta: value,
+    eps_root: _,
     ...rest
   } = options
   const renamed = Object.fromEntries(Object.entries(rest).map(([key, x]) => [newNames[key] ?? key, x]))
