@@ -142,7 +142,7 @@ export class Model {
     const numbered: (Tensor | null)[] = []
     for (const part of this.parts) {
       part.first = numbered.length
-      numbered.push(...part.tensors)
+      for (const tensor of part.tensors) numbered.push(tensor)
     }
     numbered.forEach((tensor, number) => {
       if (tensor !== null) tensor.number = number

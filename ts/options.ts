@@ -193,5 +193,5 @@ function checkAccumulation(given: unknown): Required<Accumulation> {
   if (reduce !== 'mean' && reduce !== 'sum') {
     throw new OptionError('accumulate: reduce', "'mean' or 'sum'", reduce)
   }
-  return { batches, reduce }
+  return Object.freeze({ batches, reduce })
 }

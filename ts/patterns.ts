@@ -94,8 +94,9 @@ export function matchesPattern(pattern: string, name: string): boolean {
         }
       }
     } else if (token === '**' || token === '**.') {
-      const first = Math.min(...ends)
-      for (let at = first; ends.size > 0 && at <= name.length; at++) {
+      let first = name.length + 1
+      for (const end of ends) first = Math.min(first, end)
+      for (let at = first; at <= name.length; at++) {
         if (token === '**' || (at > first && name[at - 1] === '.')) next.add(at)
       }
       if (isWholePart) for (const end of ends) next.add(end)
