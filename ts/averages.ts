@@ -1,6 +1,7 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
 import { OptionError } from './errors.js'
+import { own } from './own.js'
 import type { Averaged } from './part.js'
 
 /** An exponential moving average; see {@link ema}. */
@@ -54,8 +55,9 @@ export function swa(options: { readonly start?: number; readonly every?: number 
 
 /** Each read once. */
 function readOptions(what: string, given: unknown, names: readonly string[]): Record<string, unknown> {
-  if (typeof given !== 'object' || given === null) throw new OptionError(`${what}: options`, 'an object', given)
-  const options: Record<string, unknown> = { ...given }
+  if (typeof given !== 'object' || given === null)
+    throw new OptionError(`${what}: options`, 'an object', given)
+  const options = own(given)
   const stranger = Object.keys(options).find((name) => !names.includes(name))
   if (stranger === undefined) return options
   throw new OptionError(`${what}: options`, `one of ${names.join(', ')}`, stranger)
@@ -65,11 +67,11 @@ function readOptions(what: string, given: unknown, names: readonly string[]): Re
 export function readAverage(given: unknown, what = 'average'): Average {
   const expected = 'ema(), swa(), or what they return'
   if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
-  const { average, ...rest }: Record<string, unknown> = { ...given }
+  const { average, ...rest } = own(given)
   const names = average === 'ema' ? ['decay', 'corrected'] : ['start', 'every']
   const stranger = Object.keys(rest).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError(what, expected, stranger)
-  const { decay, corrected, start, every } = rest
+  const { decay, corrected, start, every } = own(rest)
   if (average === 'ema') {
     if (!(typeof decay === 'number' && decay >= 0 && decay < 1)) {
       throw new OptionError(`${what}: decay`, 'a number in [0, 1)', decay)
@@ -90,7 +92,7 @@ export function readLookahead(given: unknown): Required<Lookahead> {
   if (typeof given !== 'object' || given === null) {
     throw new OptionError('lookahead', '{ steps, alpha }', given)
   }
-  const { steps = 6, alpha = 0.5, ...unknown }: Lookahead = { ...given }
+  const { steps = 6, alpha = 0.5, ...unknown }: Lookahead = own(given)
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('lookahead', 'one of steps, alpha', stranger)
   if (!isCount(steps, 1)) throw new OptionError('lookahead: steps', 'a whole number ≥ 1', steps)

@@ -1,6 +1,7 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
 import { OptionError } from './errors.js'
+import { own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
 import type { Rule } from './rules/definitions.js'
@@ -120,7 +121,7 @@ function read(given: unknown, what: string): Checked {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, … }', given)
   }
-  const { match, rule, frozen, lrScale, ...rest }: Record<string, unknown> = { ...given }
+  const { match, rule, frozen, lrScale, ...rest } = own(given)
   const checked = readMatch(`${what}: match`, match)
   if (frozen !== undefined && typeof frozen !== 'boolean') {
     throw new OptionError(`${what}: frozen`, 'true or false', frozen)
@@ -148,7 +149,8 @@ function read(given: unknown, what: string): Checked {
 function readOption(what: string, key: string, given: unknown): unknown {
   const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
   const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
-  if (known.length === 0) throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
+  if (known.length === 0)
+    throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
   if (given === undefined) return undefined
   const isSchedule = typeof given === 'object' || typeof given === 'function'
   // Read once; which of its numbers are accepted, each rule says.

@@ -1,6 +1,7 @@
 /** Which tensors are meant. */
 
 import { OptionError, TensorError } from './errors.js'
+import { own } from './own.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface Described {
@@ -40,7 +41,7 @@ export function readMatch(what: string, given: unknown, depth = 0): Match {
     return Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1)))
   }
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    const { maxRank, ...unknown }: { maxRank?: unknown } = { ...given }
+    const { maxRank, ...unknown } = own(given)
     const isRank = Number.isInteger(maxRank) && (maxRank as number) >= 0
     if (isRank && Object.keys(unknown).length === 0) return Object.freeze({ maxRank: maxRank as number })
   }
