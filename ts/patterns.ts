@@ -27,6 +27,9 @@ export type Match =
   | ((tensor: Described) => boolean)
   | readonly Match[]
 
+/** Picks no tensor. */
+const NOTHING: Match = Object.freeze([])
+
 /** How deep lists may be nested. */
 const DEEPEST = 10
 
@@ -35,10 +38,14 @@ const DEEPEST = 10
  *
  * @throws OptionError where it is none
  */
-export function readMatch(what: string, given: unknown, depth = 0): Match {
+export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
+  // A list that has been looked at picks no more the second time: it would take forever, many in one another.
+  if (lists.has(given)) return NOTHING
   if (Array.isArray(given) && depth < DEEPEST) {
-    return Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1)))
+    const list = Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1, lists)))
+    lists.add(given)
+    return list
   }
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
     const { maxRank, ...unknown } = own(given)
