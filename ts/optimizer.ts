@@ -58,7 +58,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   #isBusy = false
   readonly #last: Last
   /** What was made of the model, and of which version of it. */
-  #made: Partial<Record<Made, unknown>> = {}
+  #made: Partial<Record<Made, unknown>> = own({})
   #madeOf = -1
 
   /**
@@ -426,7 +426,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     this.#checkFree('restore')
     const { restored, comparison } = this.#guarded(() => {
       const { onWarning, rest } = readWarned(options, 'restore: options')
-      const { partial = false, ...unknown } = rest
+      const { partial = false, ...unknown } = own(rest)
       const [stranger] = Object.keys(unknown)
       if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
       if (typeof partial !== 'boolean') throw new OptionError('restore: partial', 'true or false', partial)
@@ -482,7 +482,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   /** The same as before unless the model has changed. */
   #make(name: Made, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
-      this.#made = {}
+      this.#made = own({})
       this.#madeOf = this.#model.version
     }
     this.#made[name] ??= make()
