@@ -146,7 +146,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   }
   const average = wanted(saved.average, 'average', around.average !== null)
   const accumulated = wanted(saved.accumulated, 'accumulated', around.accumulate.batches > 1)
-  const isGathered = accumulated?.present ?? false
+  const isGathered = accumulated === null ? false : accumulated.present
   if (typeof isGathered !== 'boolean') {
     fail(name, 'accumulated: present: true or false', show(isGathered))
   }
