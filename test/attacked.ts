@@ -87,3 +87,24 @@ export function changesNothing(call: (optimizer: UnderWay) => unknown, argument?
   expect(later(optimizer)).toBe(later(untouched))
   return error
 }
+
+export const load = (saved: Anything): UnderWay => Optimizer.load(saved) as unknown as UnderWay
+
+/** A save that something was done to. */
+export function changed(change: (saved: Anything) => unknown): Anything {
+  const saved = underWay().save()
+  change(saved)
+  return saved
+}
+
+/** Neither `load` nor `restore` takes it, both name what is wrong, and the true one is taken then. */
+export function refused(saved: Anything, argument?: string): void {
+  const error = refusal(() => load(saved), argument)
+  expect(changesNothing((optimizer) => optimizer.restore(saved), argument).message).toBe(error.message)
+  changesNothing((optimizer) => optimizer.restore(saved, { partial: true }), argument)
+  const optimizer = underWay()
+  const saved2 = optimizer.save()
+  refusal(() => optimizer.restore(saved))
+  optimizer.restore(saved2)
+  expect(later(optimizer)).toBe(later(load(saved2)))
+}
