@@ -53,8 +53,11 @@ export class Steps {
     let [present, outside] = [given, given]
     let scale = 1
     if (this.#around.accumulate.batches > 1) {
-      if (this.#guards && !this.#measure(given)) return false
-      const stage = this.#gather(given)
+      if (this.#guards) {
+        outside = this.#measure(given, outside)
+        if (this.reason !== null) return false
+      }
+      const stage = this.#gather(given, outside)
       for (const part of this.#model.parts) part.runner.run(stage)
       if (!this.#isReleased(stage)) return false
       ;[present, outside, scale] = this.#released()
@@ -62,7 +65,7 @@ export class Steps {
     this.#layOut(present)
     if (this.#measures) {
       outside = this.#runStage(NORM, outside)
-      scale = this.#judge(present, scale)
+      scale = this.#judge(present, outside, scale)
       if (this.reason !== null) return false
     }
     const { parts } = this.#model
@@ -84,8 +87,11 @@ export class Steps {
     let present = given
     let scale = 1
     if (this.#around.accumulate.batches > 1) {
-      if (this.#guards && !this.#measure(given)) return false
-      const stage = this.#gather(given)
+      if (this.#guards) {
+        this.#measure(given, ALL)
+        if (this.reason !== null) return false
+      }
+      const stage = this.#gather(given, ALL)
       for (const part of this.#model.parts) await runAsync(part, stage)
       if (!this.#isReleased(stage)) return false
       ;[present, , scale] = this.#released()
@@ -93,7 +99,7 @@ export class Steps {
     this.#layOut(present)
     if (this.#measures) {
       await this.#runStageAsync(NORM)
-      scale = this.#judge(present, scale)
+      scale = this.#judge(present, ALL, scale)
       if (this.reason !== null) return false
     }
     for (const { cohorts } of this.#model.parts) cohorts.prepare(scale)
@@ -184,8 +190,13 @@ export class Steps {
     return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
-  /** The norm of gradients whose squares have been summed, before `scale`. */
-  #normOf(present: Present): number {
+  /**
+   * The norm of gradients whose squares have been summed, before `scale`.
+   *
+   * @param outside those that are not in the arena but where they were; others of the user's may have been
+   * written to since they were copied
+   */
+  #normOf(present: Present, outside: Present): number {
     let sum = 0
     const { live } = this.#model
     for (let k = 0; k < live.length; k++) {
@@ -193,29 +204,29 @@ export class Steps {
       if (present === ALL || present[number] !== undefined) sum += part.squares[place]
     }
     // A square may overflow where its number is finite.
-    return sum === Infinity ? normOf(this.#gradientsOf(present)) : Math.sqrt(sum)
+    return sum === Infinity ? normOf(this.#gradientsOf(present, outside)) : Math.sqrt(sum)
   }
 
-  #gradientsOf(present: Present) {
+  #gradientsOf(present: Present, outside: Present) {
     const { gradients } = this.#model
-    return this.#presentTensors(present).map(({ number }) => present[number] ?? gradients[number])
+    return this.#presentTensors(present).map(({ number }) => outside[number] ?? gradients[number])
   }
 
   /** The factor of the gradients, once the engine has written the sums; or a reason for no update. */
-  #judge(present: Present, scale: number): number {
-    const norm = this.#normOf(present) * scale
+  #judge(present: Present, outside: Present, scale: number): number {
+    const norm = this.#normOf(present, outside) * scale
     this.norm = norm
     this.scale = scale
     this.isMeasured = true
-    if (this.#guards && !this.#isFinite(present, norm)) return NaN
+    if (this.#guards && !this.#isFinite(present, outside, norm)) return NaN
     const most = this.#around.clip.norm
     return norm <= most || most === Infinity ? scale : scale * (most / norm)
   }
 
   /** Whether all gradients are finite; otherwise what was asked for is done about it. */
-  #isFinite(present: Present, norm: number): boolean {
+  #isFinite(present: Present, outside: Present, norm: number): boolean {
     if (norm < Infinity) return true
-    const gradients = this.#gradientsOf(present)
+    const gradients = this.#gradientsOf(present, outside)
     const tensors = this.#presentTensors(present).filter((_, k) => !(largest(gradients[k]) < Infinity))
     if (tensors.length === 0) return true
     const names = tensors.map(({ name }) => name)
@@ -233,19 +244,20 @@ export class Steps {
     for (const gradient of this.#model.gradients) gradient.fill(0)
   }
 
-  /** Whether a batch may be accumulated. */
-  #measure(present: Present): boolean {
+  /** Looks at a batch, which `reason` says not to accumulate; returns where its gradients are then. */
+  #measure(present: Present, given: Present): Present {
     this.#layOut(present)
-    this.#runStage(NORM, present)
-    this.norm = this.#normOf(present)
-    return this.#isFinite(present, this.norm)
+    const outside = this.#runStage(NORM, given)
+    this.norm = this.#normOf(present, outside)
+    this.#isFinite(present, outside, this.norm)
+    return outside
   }
 
   /** Makes a batch ready in the arenas: the stage that takes it up. */
-  #gather(present: Present): number {
+  #gather(present: Present, outside: Present): number {
     const { live, gradients } = this.#model
     this.#begin(present)
-    copy(present, gradients)
+    copy(outside, gradients)
     for (const tensor of live) {
       if (present === ALL || present[tensor.number] !== undefined) tensor.isGathered = true
       else gradients[tensor.number].fill(0)
