@@ -18,7 +18,6 @@ import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
 import { type Saved, save } from './saved.js'
-import { checkStack } from './stack.js'
 import { type States, statesOf } from './state.js'
 import { Steps } from './steps.js'
 import { flatten, type Gradients, type Merged, type Parameters, type Tree, type Views } from './tensors.js'
@@ -470,9 +469,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   #guarded<T>(work: () => T): T {
     this.#isBusy = true
     try {
-      const done = work()
-      checkStack()
-      return done
+      return work()
     } finally {
       this.#isBusy = false
       this.#checkAttached()

@@ -10,7 +10,7 @@ import type { Around } from './options.js'
 import type { Part, Tensor } from './part.js'
 import { largest } from './rest.js'
 import { runInSlices } from './slices.js'
-import { checkStackOfStep } from './stack.js'
+import { checkStack } from './stack.js'
 
 /** Why a step has updated nothing. */
 export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
@@ -49,7 +49,7 @@ export class Steps {
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
   run(given: Present): boolean {
-    if (this.#keeps || this.#around.accumulate.batches > 1) checkStackOfStep()
+    if (this.#keeps || this.#around.accumulate.batches > 1) checkStack()
     let [present, outside] = [given, given]
     let scale = 1
     if (this.#around.accumulate.batches > 1) {
@@ -82,7 +82,7 @@ export class Steps {
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
   async runAsync(given: Present): Promise<boolean> {
-    if (this.#keeps || this.#around.accumulate.batches > 1) checkStackOfStep()
+    if (this.#keeps || this.#around.accumulate.batches > 1) checkStack()
     copy(given, this.#model.gradients)
     let present = given
     let scale = 1
