@@ -44,19 +44,21 @@ describe.each(engineNames)('%s: no memory', (engine) => {
         restore: (optimizer) => optimizer.restore(saved),
         load: () => antigrad.Optimizer.load(saved, { engine: '${engine}' }),
       }
-      return Object.entries(calls).map(([name, call]) => {
+      const results = Object.entries(calls).flatMap(([name, call]) => [0, 1, 2].map((allowed) => {
         const [optimizer, untouched] = [make(), make()]
         const [before, view] = [seen(optimizer), optimizer.params.w]
-        left = 0
+        left = allowed
         const error = thrownBy(() => call(optimizer))
         left = Infinity
+        if (error === null) return null
         const isUnchanged = seen(optimizer) === before && optimizer.params.w === view && view[0] < 1
         for (const each of [optimizer, untouched]) call(each)
         if (name !== 'grow') for (const each of [optimizer, untouched]) each.step(params)
-        return [name, error?.is, isUnchanged, seen(optimizer) === seen(untouched)]
-      })`
+        return [name, error.is, isUnchanged, seen(optimizer) === seen(untouched)]
+      }))
+      return [...new Set(results.filter((result) => result !== null).map((result) => result.join(' ')))]`
     const names = ['add', 'grow', 'thaw', 'restore', 'load']
-    expect(inChild(body, { before })).toEqual(names.map((name) => [name, 'MemoryError', true, true]))
+    expect(inChild(body, { before })).toEqual(names.map((name) => `${name} MemoryError true true`))
   })
 })
 
