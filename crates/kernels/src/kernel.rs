@@ -152,7 +152,7 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    let is_long = !(cfg!(target_arch = "wasm32") && K::DIVIDES);
+    let is_long = !(cfg!(target_arch = "wasm32") && (K::DIVIDES || !K::Tensor::NAMES.is_empty()));
     let line = if is_long { (64 / scalar).max(2 * V::LANES) } else { V::LANES };
     let mut at = 0;
     while at + line <= length {
