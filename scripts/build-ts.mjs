@@ -80,6 +80,7 @@ await build({
   entryPoints: ['dist/index.js'],
   outfile: 'dist/node/index.js',
   format: 'cjs',
+  minifyWhitespace: true,
   define: { 'import.meta.url': 'undefined' },
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
