@@ -336,6 +336,7 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   steps.updates = restored.updates
   steps.batches = isWhole ? restored.batches : 0
   steps.skips = restored.skips
+  steps.hasLooked = false
   model.update()
 }
 

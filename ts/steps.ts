@@ -22,6 +22,8 @@ export class Steps {
   updates = 0
   /** Batches that have been accumulated for the next one. */
   batches = 0
+  /** Whether the points were written since the last update. */
+  hasLooked = false
   /** Steps that were skipped in a row. */
   skips = 0
   /** Of the last step: the norm of its gradients before clipping, NaN where nobody wanted it. */
@@ -130,6 +132,7 @@ export class Steps {
       cohorts.preparePoint()
       runner.run(POINT)
     }
+    this.hasLooked = true
   }
 
   /** Nothing has a gradient. */
@@ -200,6 +203,7 @@ export class Steps {
     const { parts } = this.#model
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.commit()
     this.updates++
+    this.hasLooked = false
     this.skips = 0
     this.present = present
   }

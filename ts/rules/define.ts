@@ -19,6 +19,11 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   stages(rule: ValuesOf<O>): readonly K[number][]
   /** The kernel that writes the point at which the next gradient is wanted, unless that is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
+  /**
+   * Whether a step without a look at that point is an error. Such a rule has a second sequence beside the
+   * parameters: so it cannot be delayed, nor looked ahead from.
+   */
+  readonly wantsPoint?: boolean
   /** What the fields of its clock start from; t is always there. */
   readonly clock?: C
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
@@ -84,6 +89,7 @@ export function define<
   const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
+    wantsPoint: false,
     clock: {} as C,
     decay: () => 1,
     l2: () => 0,

@@ -36,6 +36,10 @@ macro_rules! for_each_kernel {
             novograd::NovoGrad,
             stable_adamw::StableMoments,
             stable_adamw::StableAdamW,
+            schedule_free::ScheduleFreeSgd,
+            schedule_free::ScheduleFreeAdam,
+            schedule_free::ScheduleFreePoint,
+            schedule_free::ScheduleFreeAdamPoint,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -56,6 +60,7 @@ pub(crate) mod norms;
 pub(crate) mod novograd;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
+pub(crate) mod schedule_free;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;
 pub(crate) mod stable_adamw;
