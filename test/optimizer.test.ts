@@ -156,10 +156,12 @@ describe.each(engineNames)('%s', (engine) => {
       const odd = new Optimizer(params, rule, { engine })
       const even = new Optimizer(params, rule, { engine })
       for (let t = 0; t < 3; t++) {
+        even.point()
         even.step(gradients)
         gradients.forEach((g) => {
           g[g.length - 1] = NaN
         })
+        odd.point()
         odd.step(gradients)
         gradients.forEach((g) => {
           g[g.length - 1] = 0.5
@@ -213,6 +215,7 @@ describe.each(engineNames)('%s', (engine) => {
           const apart = params.map((tensor) => new Optimizer(tensor, rule as Rule, { engine }))
           const next = random(7)
           for (let t = 0; t < 25; t++) {
+            for (const optimizer of [together, ...apart]) optimizer.point()
             // Complete ones among them, and the gradients in place.
             const isComplete = t % 5 === 0
             const gradients = lengths.map((length, i) =>
@@ -419,6 +422,8 @@ describe.each(engineNames)('%s', (engine) => {
       const down = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: false } as Rule, { engine })
       for (let t = 0; t < 4; t++) {
         const g = noise(t, 20, dtype)
+        up.point()
+        down.point()
         up.step(g)
         down.step(g.map((x) => -x))
       }
@@ -478,7 +483,10 @@ describe('rules are values', () => {
     expect(copy).toEqual(rule)
     const runs = [rule, copy].map((each: Rule) => {
       const optimizer = new Optimizer(noise(1, 30, 'float32'), each)
-      for (let t = 0; t < 6; t++) optimizer.step(noise(t, 30, 'float32'))
+      for (let t = 0; t < 6; t++) {
+        optimizer.point()
+        optimizer.step(noise(t, 30, 'float32'))
+      }
       expect(optimizer.rule).toEqual(rule)
       return inBits([optimizer.params, optimizer.state])
     })

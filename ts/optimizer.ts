@@ -222,8 +222,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   /** Why there is no step of a gradient that was taken elsewhere. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `gradients at optimizer.point(), where ${name} wants them`
-    return new OptionError(call, expected, 'no call of point() since the last update')
+    const expected = `a call of optimizer.point() since the last update, where ${name} wants its gradients`
+    return new OptionError(call, expected, 'a gradient from elsewhere')
   }
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): Present {

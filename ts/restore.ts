@@ -325,6 +325,8 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     write(tensor, other, hasState, isWhole)
+    // State that began as other parameters says nothing of these.
+    if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
     if (isWhole && other.averaged !== null) {
       const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
       const averaged = averages.get(key) ?? { ...other.averaged }
@@ -338,6 +340,10 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   steps.skips = restored.skips
   steps.hasLooked = false
   model.update()
+}
+
+function followsParameters({ use: { definition, rule } }: Tensor): boolean {
+  return Object.values(definition.starts(rule as never)).includes('parameters' as never)
 }
 
 function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
