@@ -115,8 +115,9 @@ describe('a step without a look at point()', () => {
     const optimizer = new Optimizer({ free: ones(), other: ones() }, adam(), { groups })
     expectBlind(() => optimizer.step({ other: ones() }))
     const point = optimizer.point()
-    expect(point.other).toBe(optimizer.params.other)
-    expect(point.free).not.toBe(optimizer.params.free)
+    const { params } = optimizer
+    expect(point.other.byteOffset).toBe(params.other.byteOffset)
+    expect(point.free.byteOffset).not.toBe(params.free.byteOffset)
     expect(optimizer.step({ other: ones() })).toBe(true)
     optimizer.freeze('free')
     expect(optimizer.step({ other: ones() })).toBe(true)
@@ -236,4 +237,15 @@ test('minimize takes gradients at the point, and ends where the average is at re
   const { x, reason } = minimize(booth(), [3, 3], scheduleFreeAdamW({ lr: 0.2 }))
   expect(Math.hypot(x[0] - 1, x[1] - 3)).toBeLessThan(1e-6)
   expect(reason).toBe('converged')
+})
+
+test('minimize is not at rest where only the gradient at the point vanishes', () => {
+  const lr = 2 ** -40
+  // z is −2·lr after two updates, x −1.5·lr and y −1.55·lr.
+  const gradient = (x: ArrayLike<number>, out: { [i: number]: number }) => {
+    out[0] = Math.abs(x[0] / lr + 1.55) < 0.01 ? 0 : 1
+  }
+  const objective = { value: (x: ArrayLike<number>) => x[0], gradient }
+  const { reason, gradientNorm } = minimize(objective, [0], scheduleFreeSgd({ lr }), { maxIterations: 3 })
+  expect([reason, gradientNorm]).toEqual(['max-iterations', 0])
 })
