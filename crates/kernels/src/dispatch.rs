@@ -18,6 +18,8 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    /// Whether its output is the gradient as it is.
+    pub copies: bool,
 }
 
 impl Entry {
@@ -25,11 +27,11 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS }
+        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false }
     }
 }
 
