@@ -32,6 +32,10 @@ pub enum Sum {
     Parameters,
     /// Σ g², of what the pass has written there.
     Gradients,
+    /// Σ g, of the same.
+    Values,
+    /// Σ |s| of the last array of state.
+    Sizes,
 }
 
 impl Sum {
@@ -40,6 +44,8 @@ impl Sum {
         match self {
             Self::Parameters => "parameters",
             Self::Gradients => "gradients",
+            Self::Values => "values",
+            Self::Sizes => "sizes",
         }
     }
 }

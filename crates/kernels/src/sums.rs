@@ -10,15 +10,32 @@ pub const BLOCK: usize = 1 << 14;
 /// Σ x² over a block.
 #[inline(always)]
 pub fn of_squares<T: Scalar>(values: &[T]) -> f64 {
+    of(values, |x| x * x)
+}
+
+/// Σ x over a block.
+#[inline(always)]
+pub fn of_values<T: Scalar>(values: &[T]) -> f64 {
+    of(values, |x| x)
+}
+
+/// Σ |x| over a block.
+#[inline(always)]
+pub fn of_sizes<T: Scalar>(values: &[T]) -> f64 {
+    of(values, f64::abs)
+}
+
+#[inline(always)]
+fn of<T: Scalar>(values: &[T], part: impl Fn(f64) -> f64) -> f64 {
     let mut sums = [0.0; STRIPES];
     let (lines, rest) = values.as_chunks::<STRIPES>();
     for line in lines {
         for (sum, x) in sums.iter_mut().zip(line) {
-            *sum += x.to_f64() * x.to_f64();
+            *sum += part(x.to_f64());
         }
     }
     for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += x.to_f64() * x.to_f64();
+        *sum += part(x.to_f64());
     }
     combine(sums)
 }

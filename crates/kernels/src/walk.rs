@@ -97,11 +97,15 @@ impl Arena {
                 self.find(job, first, last, &mut streams)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
                 for (k, sum) in job.entry.sums.iter().enumerate() {
-                    let from = match sum {
-                        Sum::Parameters => streams.theta.cast_const(),
-                        Sum::Gradients => source.unwrap_or(streams.g),
+                    let (take, from): (unsafe fn(*const u8, usize) -> f64, _) = match sum {
+                        Sum::Parameters => (self.code.squares, streams.theta.cast_const()),
+                        Sum::Gradients => (self.code.squares, source.unwrap_or(streams.g)),
+                        Sum::Values => (self.code.values, streams.g),
+                        Sum::Sizes => {
+                            (self.code.sizes, streams.state[job.entry.state.saturating_sub(1)].cast_const())
+                        }
                     };
-                    let sum = (self.code.squares)(from, last - first);
+                    let sum = take(from, last - first);
                     partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
                 }
             }

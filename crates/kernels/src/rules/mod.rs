@@ -40,6 +40,8 @@ macro_rules! for_each_kernel {
             schedule_free::ScheduleFreeAdam,
             schedule_free::ScheduleFreePoint,
             schedule_free::ScheduleFreeAdamPoint,
+            prodigy::ProdigyMoments,
+            prodigy::Prodigy,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -58,6 +60,7 @@ pub(crate) mod momentum;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;
+pub(crate) mod prodigy;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
 pub(crate) mod schedule_free;
