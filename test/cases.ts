@@ -12,6 +12,7 @@ import {
   nesterov,
   novograd,
   type OptimizerOptions,
+  prodigy,
   type Rule,
   radam,
   rmsprop,
@@ -116,6 +117,13 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
   ['delayedStart lamb', delayedStart(2, lamb({ lr: 0.01 })), { clip: { norm: 1 }, zeroGrads: true }],
+
+  ['prodigy', prodigy()],
+  [
+    'prodigy optax decay',
+    prodigy.optax({ lr: 0.5, weightDecay: 0.1, d0: 1e-3, dCoef: 2, growthRate: 1.1, safeguardWarmup: true }),
+  ],
+  ['prodigy betas maximize', prodigy({ beta1: 0, beta2: 0.9, beta3: 0.8, eps: 0, d0: 0.01, maximize: true })],
 
   ['scheduleFreeSgd', scheduleFreeSgd({ lr: 0.05 })],
   [
