@@ -123,7 +123,10 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'prodigy optax decay',
     prodigy.optax({ lr: 0.5, weightDecay: 0.1, d0: 1e-3, dCoef: 2, growthRate: 1.1, safeguardWarmup: true }),
   ],
-  ['prodigy betas maximize', prodigy({ beta1: 0, beta2: 0.9, beta3: 0.8, eps: 0, d0: 0.01, maximize: true })],
+  [
+    'prodigy betas maximize',
+    prodigy({ beta1: 0, beta2: 0.9, beta3: 0.8, eps: 0, growthRate: 1.01, maximize: true }),
+  ],
 
   ['scheduleFreeSgd', scheduleFreeSgd({ lr: 0.05 })],
   [

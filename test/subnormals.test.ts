@@ -27,9 +27,12 @@ const isSubnormal = (x: number, dtype: Dtype) => x !== 0 && Math.abs(x) < smalle
 
 /** Rules whose ε does not keep their state from being settled, or that have none. */
 const settles = (rule: Rule) => rule.name === 'lars' || !('eps' in rule) || rule.eps > 0
-/** LAMB divides by the norm of what its moments give, however small they are. */
+/**
+ * LAMB divides by the norm of what its moments give, however small they are. Prodigy counts no updates as long as
+ * gradients are 0; test/prodigy.test.ts has its own.
+ */
 const measures = (rule: Rule): boolean =>
-  rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb'
+  rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb' || rule.name === 'prodigy'
 const settling = rules.filter(([, rule]) => settles(rule) && !measures(rule))
 const keeping = rules.filter(([, rule]) => !settles(rule) || measures(rule))
 /** StableAdamW's moments do depend on t. */

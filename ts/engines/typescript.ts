@@ -185,8 +185,7 @@ export const typescript: Engine = {
             const high = Math.min(low + layout.BLOCK, last)
             if (kernel !== squares) pass(job, at, low, high, tensor)
             sums.forEach((sum, k) => {
-              const last = kernel.state[kernel.state.length - 1]
-              const source = sum === 'parameters' ? theta : sum === 'sizes' ? job.state[last] : g
+              const source = sum === 'parameters' ? theta : sum === 'sizes' ? job.state[kernel.state[0]] : g
               partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOf(sum, source.subarray(low, high))
             })
           }

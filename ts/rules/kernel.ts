@@ -26,7 +26,7 @@ export interface Kernel {
   readonly tensor: readonly string[]
   /**
    * What is summed by tensor after a pass, into the first of these: Σ θ², Σ u² or Σ u of the direction u, or Σ |s| of
-   * the last array of state.
+   * the first array of state.
    */
   readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
 }

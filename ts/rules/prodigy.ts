@@ -8,7 +8,7 @@ import { preset, type RuleOf, rule } from './rule.js'
 /** m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g; g·(θ₀−θ) is summed, and |s|. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
-    (theta, g, { m, v, start, s }, { beta1, rest1, beta2, rest2, beta3, pull }, from, to, _, direction) => {
+    (theta, g, { s, m, v, start }, { beta1, rest1, beta2, rest2, beta3, pull }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
         m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
         v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
@@ -87,7 +87,7 @@ export const definition = define('prodigy', {
     /** β₂ in [0, 1) */
     beta2: fraction(0.999),
     /** β₃ in [0, 1), of the estimate of d; √β₂ by default */
-    beta3: fraction(Math.sqrt(0.999)),
+    beta3: fraction(0.999499874937461),
     /** ε ≥ 0, times d; where the divisor is exactly 0 the parameter only decays */
     eps: nonNegative(1e-8),
     /** λ ≥ 0, taken from the parameters as γ·λ·θ; may be scheduled */

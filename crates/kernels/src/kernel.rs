@@ -34,7 +34,7 @@ pub enum Sum {
     Gradients,
     /// Σ g, of the same.
     Values,
-    /// Σ |s| of the last array of state.
+    /// Σ |s| of the first array of state.
     Sizes,
 }
 

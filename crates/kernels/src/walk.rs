@@ -101,9 +101,7 @@ impl Arena {
                         Sum::Parameters => (self.code.squares, streams.theta.cast_const()),
                         Sum::Gradients => (self.code.squares, source.unwrap_or(streams.g)),
                         Sum::Values => (self.code.values, streams.g),
-                        Sum::Sizes => {
-                            (self.code.sizes, streams.state[job.entry.state.saturating_sub(1)].cast_const())
-                        }
+                        Sum::Sizes => (self.code.sizes, streams.state[0].cast_const()),
                     };
                     let sum = take(from, last - first);
                     partials.set((tensor.block + block) * MAX_TENSOR + k, sum);

@@ -5,14 +5,15 @@
 
 use crate::kernel::{Kernel, Output, Sum};
 use crate::lanes::{Nothing, lanes};
-use crate::rules::adam::Moments;
 use crate::vector::Vector;
 
 lanes! {
     /// `rest1` is (1 − β₁)·d, `rest2` (1 − β₂)·d², `pull` w, `rate` γ and `eps` d·ε, `keep` k.
     Row { beta1, rest1, beta2, rest2, beta3, pull, rate, eps, keep }
     /// `start` is θ₀.
-    Distances { m, v, start, s }
+    Distances { s, m, v, start }
+    /// s too, since the last stage settles what is subnormal.
+    Moments { s, m, v }
     /// Σ g·(θ₀ − θ) and Σ |s|.
     Progress { progress, path }
 }
