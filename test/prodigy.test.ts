@@ -243,6 +243,7 @@ describe('a group', () => {
     const wild = make(start)
     wild.step({ a: Float64Array.of(NaN, 1, 1), b: ones(5) } as never)
     expect([...wild.params.a, ...wild.params.b].every(Number.isNaN)).toBe(true)
+    expect(distances(Optimizer.load(wild.save()) as never)).toEqual([NaN, NaN])
   })
 })
 

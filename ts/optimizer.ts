@@ -1,4 +1,5 @@
 import { admit } from './admit.js'
+import { apply, compare } from './apply.js'
 import { growTensor, pick, setAll, setSome } from './changes.js'
 import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
@@ -9,8 +10,9 @@ import { Last, type OptimizerReport, reportOf } from './last.js'
 import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './manifest.js'
 import { Model } from './model.js'
 import { type Around, Checked, checkOptions, type OptimizerOptions } from './options.js'
+import { own } from './own.js'
 import type { Match } from './patterns.js'
-import { apply, compare, parametersOf, readSaved } from './restore.js'
+import { checkArrays, parametersOf, readSaved } from './restore.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
@@ -27,7 +29,10 @@ type Made = 'params' | 'grads' | 'state' | 'average' | 'point'
 
 /** Where a saved run goes on, and what is said of it. */
 export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {
-  /** Is told where equations have changed since; console.warn by default. */
+  /**
+   * Is told where equations have changed since, before anything else has; console.warn by default. What it
+   * throws ends the call.
+   */
   readonly onWarning?: (message: string) => void
 }
 
@@ -52,7 +57,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   #isBusy = false
   readonly #last: Last
   /** What was made of the model, and of which version of it. */
-  #made: Partial<Record<Made, unknown>> = {}
+  #made: Partial<Record<Made, unknown>> = own({})
   #madeOf = -1
 
   /**
@@ -306,9 +311,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
-    for (const tensor of this.#guarded(() => pick('freeze', match, this.#model))) {
-      if (!tensor.isFrozen) this.#model.freeze(tensor)
-    }
+    this.#model.freeze(this.#guarded(() => pick('freeze', match, this.#model)))
   }
 
   /**
@@ -320,9 +323,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   thaw(match: Match): void {
     this.#checkFree('thaw')
-    for (const tensor of this.#guarded(() => pick('thaw', match, this.#model))) {
-      if (tensor.isFrozen) this.#model.thaw(tensor)
-    }
+    this.#guarded(() => this.#model.thaw(pick('thaw', match, this.#model)))()
   }
 
   /**
@@ -415,11 +416,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     saved: Saved,
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {
-    if (typeof options !== 'object' || options === null)
-      throw new OptionError('options', 'an object', options)
-    const { onWarning = console.warn, ...rest } = options
+    const { onWarning, rest } = readWarned(options, 'options')
     const { engine, forced } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
     const restored = readSaved(saved)
+    for (const warning of restored.warnings) onWarning(warning)
+    checkArrays(restored)
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, engine, forced, restored: tensors })
     const optimizer = new Optimizer(
@@ -428,7 +429,6 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       checked as never,
     )
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
-    for (const warning of restored.warnings) onWarning(warning)
     return optimizer as unknown as Optimizer<P, R, N>
   }
 
@@ -446,18 +446,22 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     options: { readonly partial?: boolean } & Pick<LoadOptions, 'onWarning'> = {},
   ): readonly Difference[] {
     this.#checkFree('restore')
-    const { restored, partial, onWarning } = this.#guarded(() => {
-      const { partial = false, onWarning = console.warn, ...unknown } = { ...options }
+    const { restored, comparison } = this.#guarded(() => {
+      const { onWarning, rest } = readWarned(options, 'restore: options')
+      const { partial = false, ...unknown } = own(rest)
       const [stranger] = Object.keys(unknown)
       if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
-      return { restored: readSaved(saved), partial, onWarning }
+      if (typeof partial !== 'boolean') throw new OptionError('restore: partial', 'true or false', partial)
+      const restored = readSaved(saved)
+      const comparison = compare(restored, this.#model, this.#around)
+      const { differences } = comparison
+      if (differences.length > 0 && !partial) throw new CheckpointError(differences)
+      for (const warning of restored.warnings) onWarning(warning)
+      checkArrays(restored)
+      return { restored, comparison }
     })
-    const comparison = compare(restored, this.#model, this.#around)
-    const { differences } = comparison
-    if (differences.length > 0 && !partial) throw new CheckpointError(differences)
     apply(restored, this.#model, this.#steps, comparison)
-    for (const warning of restored.warnings) onWarning(warning)
-    return differences
+    return comparison.differences
   }
 
   /**
@@ -498,10 +502,18 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   /** The same as before unless the model has changed. */
   #make(name: Made, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
-      this.#made = {}
+      this.#made = own({})
       this.#madeOf = this.#model.version
     }
     this.#made[name] ??= make()
     return this.#made[name]
   }
+}
+
+/** @throws OptionError where it is no object, or `onWarning` no function */
+function readWarned(given: unknown, what: string) {
+  if (typeof given !== 'object' || given === null) throw new OptionError(what, 'an object', given)
+  const { onWarning = console.warn, ...rest } = own(given)
+  if (typeof onWarning !== 'function') throw new OptionError('onWarning', 'a function', onWarning)
+  return { onWarning: onWarning as (message: string) => void, rest }
 }

@@ -8,6 +8,7 @@ import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './ma
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
+import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
 export class Tensor implements Described {
@@ -108,10 +109,13 @@ export class Part {
   /** The number of its first tensor; the others follow. */
   first = 0
 
-  /** @throws EngineError or MemoryError as a new optimizer does */
+  /**
+   * @param values what each begins with, in pieces
+   * @throws EngineError or MemoryError as a new optimizer does
+   */
   constructor(
     tensors: readonly Tensor[],
-    values: ReadonlyMap<Tensor, FloatArray>,
+    values: ReadonlyMap<Tensor, readonly FloatArray[]>,
     { dtype, limit, zeroGrads, planes, requested, forced }: Settings,
   ) {
     const sorted = inFamilies(tensors)
@@ -147,12 +151,15 @@ export class Part {
     this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit)
     const averaged = { count: 0, product: 1 }
     sorted.forEach((tensor, place) => {
-      const value = values.get(tensor) as FloatArray
       tensor.part = this
       tensor.place = place
       tensor.averaged = averaged
       this.arena.setStays(place, tensor.isFrozen)
-      tensor.view(PARAMETERS).set(value)
+      let at = 0
+      for (const piece of values.get(tensor) as readonly FloatArray[]) {
+        tensor.view(PARAMETERS).set(piece, at)
+        at += lengthOf(piece)
+      }
       for (const plane of [AVERAGE, SLOW]) if (planes.includes(plane)) tensor.follow(plane)
       if (!tensor.isFrozen) begin(tensor, true)
     })

@@ -36,7 +36,7 @@ fn memory(size: usize, lengths: [usize; 6]) -> Memory {
         memory.segment(
             number,
             [2 * number, 2 * number + 1],
-            Segment { array, row: number % 2, flags, kernels },
+            Segment { array, by_tensor: array + 1, row: number % 2, flags, kernels },
         );
     }
     memory.zeroes();

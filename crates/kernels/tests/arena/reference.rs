@@ -20,7 +20,7 @@ pub struct Job {
     pub flushes: bool,
     pub zeroes: bool,
     /// The kernel's own coefficients.
-    pub own: [f64; 8],
+    pub own: [f64; 9],
 }
 
 pub const PLAIN: Job = Job {
@@ -31,7 +31,7 @@ pub const PLAIN: Job = Job {
     holds: false,
     flushes: false,
     zeroes: false,
-    own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0],
+    own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0, 0.3],
 };
 
 impl Job {
@@ -45,13 +45,16 @@ impl Job {
 
     /// An arena of one segment.
     pub fn memory(&self, kernel: &Description, size: usize, lengths: &[usize]) -> Memory {
-        let family = Family { lengths, state: kernel.state.len(), by_tensor: 0 };
+        let family = Family { lengths, state: kernel.state.len(), by_tensor: kernel.tensor.len() };
         let row = self.row();
         let mut memory = Memory::new(size, &[family], row.len());
         memory.row(0, &row);
         let array = memory.first_arrays[0];
-        let segment = Segment { array, row: 0, flags: self.flags(), kernels: [kernel.number, 0, 0, 0] };
+        let by_tensor = array + kernel.state.len();
+        let segment =
+            Segment { array, by_tensor, row: 0, flags: self.flags(), kernels: [kernel.number, 0, 0, 0] };
         memory.segment(0, [0, lengths.len() - 1], segment);
+        memory.set_by_tensor(by_tensor, kernel.tensor.len(), lengths.len());
         if self.zeroes {
             memory.zeroes();
         }
