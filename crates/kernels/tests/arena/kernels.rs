@@ -38,7 +38,7 @@ fn job() -> impl Strategy<Value = Job> {
 
 const LONGEST: usize = 65;
 /// θ, g and the most state.
-const ARRAYS: usize = 5;
+const ARRAYS: usize = 6;
 
 /// Runs kernel `name` on every instruction set, with `number(array, i)` in its arrays, and compares.
 fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usize, usize) -> f64) {
