@@ -42,8 +42,7 @@ pub struct Code {
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
-    pub values: unsafe fn(*const u8, usize) -> f64,
-    pub sizes: unsafe fn(*const u8, usize) -> f64,
+    pub values: unsafe fn(*const u8, usize, u64) -> f64,
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -96,13 +95,8 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn values<T: Scalar>(from: *const u8, length: usize) -> f64 {
-                sums::of_values(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn sizes<T: Scalar>(from: *const u8, length: usize) -> f64 {
-                sums::of_sizes(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
+            unsafe fn values<T: Scalar>(from: *const u8, length: usize, mask: u64) -> f64 {
+                sums::of_values(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) }, mask)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -118,7 +112,6 @@ macro_rules! code {
                 flush: flush::<f32>,
                 squares: squares::<f32>,
                 values: values::<f32>,
-                sizes: sizes::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
@@ -126,7 +119,6 @@ macro_rules! code {
                 flush: flush::<f64>,
                 squares: squares::<f64>,
                 values: values::<f64>,
-                sizes: sizes::<f64>,
             };
         }
     };

@@ -13,17 +13,15 @@ pub fn of_squares<T: Scalar>(values: &[T]) -> f64 {
     of(values, |x| x * x)
 }
 
-/// Σ x over a block.
+/// Σ x over a block with the bits of a mask, or Σ |x|: one function, as each is some code.
 #[inline(always)]
-pub fn of_values<T: Scalar>(values: &[T]) -> f64 {
-    of(values, |x| x)
+pub fn of_values<T: Scalar>(values: &[T], mask: u64) -> f64 {
+    of(values, |x| f64::from_bits(x.to_bits() & mask))
 }
 
-/// Σ |x| over a block.
-#[inline(always)]
-pub fn of_sizes<T: Scalar>(values: &[T]) -> f64 {
-    of(values, f64::abs)
-}
+/// Masks: all of a number, or all but its sign.
+pub const VALUE: u64 = u64::MAX;
+pub const SIZE: u64 = u64::MAX >> 1;
 
 #[inline(always)]
 fn of<T: Scalar>(values: &[T], part: impl Fn(f64) -> f64) -> f64 {
