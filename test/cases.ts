@@ -12,9 +12,13 @@ import {
   nesterov,
   novograd,
   type OptimizerOptions,
+  prodigy,
   type Rule,
   radam,
   rmsprop,
+  scheduleFreeAdamW,
+  scheduleFreeRAdam,
+  scheduleFreeSgd,
   sgd,
   signSgd,
   stableAdamW,
@@ -114,6 +118,41 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ],
   ['delayedStart lamb', delayedStart(2, lamb({ lr: 0.01 })), { clip: { norm: 1 }, zeroGrads: true }],
 
+  ['prodigy', prodigy()],
+  [
+    'prodigy optax decay',
+    prodigy.optax({ lr: 0.5, weightDecay: 0.1, d0: 1e-3, dCoef: 2, growthRate: 1.1, safeguardWarmup: true }),
+  ],
+  [
+    'prodigy betas maximize',
+    prodigy({ beta1: 0, beta2: 0.9, beta3: 0.8, eps: 0, growthRate: 1.01, maximize: true }),
+  ],
+
+  ['scheduleFreeSgd', scheduleFreeSgd({ lr: 0.05 })],
+  [
+    'scheduleFreeSgd weights',
+    scheduleFreeSgd({ lr: 0.05, momentum: 0.5, weightDecay: 0.1, warmupSteps: 3, r: 1, weightLrPower: 1.5 }),
+  ],
+  ['scheduleFreeSgd maximize', scheduleFreeSgd({ lr: 0.05, momentum: 0, maximize: true })],
+  ['scheduleFreeAdamW', scheduleFreeAdamW()],
+  [
+    'scheduleFreeAdamW eps 0',
+    scheduleFreeAdamW({ lr: 0.01, eps: 0, beta1: 0.8, beta2: 0.9, maximize: true }),
+  ],
+  [
+    'scheduleFreeAdamW weights',
+    scheduleFreeAdamW({ lr: 0.01, weightDecay: 0.1, warmupSteps: 4, r: 0.5, weightLrPower: 1 }),
+  ],
+  ['scheduleFreeRAdam', scheduleFreeRAdam({ lr: 0.01 })],
+  [
+    'scheduleFreeRAdam loud',
+    scheduleFreeRAdam({ lr: 0.01, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, silentSgdPhase: false }),
+  ],
+  [
+    'scheduleFreeRAdam weights maximize',
+    scheduleFreeRAdam({ lr: 0.01, eps: 0, r: 2, weightLrPower: 0, maximize: true }),
+  ],
+
   ['delayedStart gradientDescent', delayedStart(3, gradientDescent({ lr: 0.05 }))],
   ['delayedStart nesterov', delayedStart(4, nesterov({ lr: 0.05 }))],
   ['delayedStart adam amsgrad', delayedStart(2, adam({ lr: 0.01, amsgrad: true }))],
@@ -136,6 +175,11 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
   ['zeroGrads gradientDescent', gradientDescent({ lr: 0.05 }), { zeroGrads: true }],
   ['zeroGrads adam', adam({ lr: 0.01 }), { zeroGrads: true }],
+  [
+    'function scheduleFreeSgd',
+    scheduleFreeSgd({ lr: sawtooth, weightDecay: sawtooth }),
+    { clip: { norm: 1 } },
+  ],
   ['zeroGrads shifted', nesterov({ lr: 0.05, form: 'shifted' }), { zeroGrads: true }],
   [
     'clip both zeroGrads sgd nesterov l2 maximize',

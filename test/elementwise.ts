@@ -9,4 +9,7 @@ export function isElementwise(rule: Rule): boolean {
   return definitions[rule.name].kernels.every(({ sums }) => sums.length === 0)
 }
 
+/** Rules whose tensors go on as if each had an optimizer of its own. */
+export const separateRules = rules.filter(([, rule]) => definitions[rule.name].across === undefined)
+
 export const elementwiseRules = rules.filter(([, rule]) => isElementwise(rule))

@@ -62,8 +62,11 @@ function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { 
     rule,
     options,
   )
+  optimizer.point()
   optimizer.step({ w: Float32Array.of(1, 2, 3), nested: { list: [Float32Array.of(4, 5)] } })
+  optimizer.point()
   optimizer.step({ w: Float32Array.of(3, 2, 1) })
+  optimizer.point()
   return optimizer
 }
 
@@ -83,6 +86,7 @@ function changesNothing(
   const untouched = make()
   for (const each of [optimizer, untouched]) {
     each.step({ w: Float32Array.of(-1, 0, 1), nested: { list: [null] } })
+    each.point()
     each.step({ w: Float32Array.of(1, 1, 1), nested: { list: [Float32Array.of(2, 2)] } })
   }
   expect(snapshot(optimizer)).toBe(snapshot(untouched))
@@ -278,6 +282,7 @@ describe('rules', () => {
   /** What an option must not be, by what it expects. */
   const refused: readonly [expected: RegExp, values: (least: number) => readonly unknown[]][] = [
     [/^a finite number ≥ (\d+)$/, (least) => [...nonNegative, ...(least > 0 ? [0, least - 0.01] : [])]],
+    [/^a finite number > 0$/, () => [...nonNegative, 0, -0]],
     [/^a number in \[0, 1\)$/, () => fraction],
     [/^true or false$/, () => flag],
     [/^'\w+'( or '\w+')*$/, () => word],

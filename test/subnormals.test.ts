@@ -27,9 +27,12 @@ const isSubnormal = (x: number, dtype: Dtype) => x !== 0 && Math.abs(x) < smalle
 
 /** Rules whose ε does not keep their state from being settled, or that have none. */
 const settles = (rule: Rule) => rule.name === 'lars' || !('eps' in rule) || rule.eps > 0
-/** LAMB divides by the norm of what its moments give, however small they are. */
+/**
+ * LAMB divides by the norm of what its moments give, however small they are. Prodigy counts no updates as long as
+ * gradients are 0; test/prodigy.test.ts has its own.
+ */
 const measures = (rule: Rule): boolean =>
-  rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb'
+  rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb' || rule.name === 'prodigy'
 const settling = rules.filter(([, rule]) => settles(rule) && !measures(rule))
 const keeping = rules.filter(([, rule]) => !settles(rule) || measures(rule))
 /** StableAdamW's moments do depend on t. */
@@ -67,7 +70,10 @@ const LENGTH = 1109
 /** Any parameters and state before an update, and its gradients: many are 0 or small. */
 function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
   const { optimizer, state } = begin(variant, rule, array(dtype, LENGTH))
-  for (let t = 1; t < update; t++) optimizer.step()
+  for (let t = 1; t < update; t++) {
+    optimizer.point()
+    optimizer.step()
+  }
   const filled = numbers(dtype, LENGTH)
   Object.values(state).forEach((own, k) => {
     own.set(filled.map((_, i) => filled[(i + 7 * k) % LENGTH]))
@@ -78,9 +84,13 @@ function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
     optimizer.params[i] = i % 2
     optimizer.grads[i] = small[i % small.length]
   })
+  optimizer.point()
   optimizer.step()
   return { params: optimizer.params, state }
 }
+
+/** Schedule-Free's z depends on t as θ does: its step has a bias correction. */
+const isIterate = (name: string, rule: Rule) => name === 'z' && 'eps' in rule
 
 const known = new Map<string, ReturnType<typeof updated>>()
 
@@ -100,7 +110,7 @@ describe.each(variants)('on $name', (variant) => {
       const { state, params } = updated(variant, rule, dtype, PERIOD)
       for (const [name, moments] of Object.entries(before)) {
         // It is no moment, and is written anew at each call.
-        if (name === 'point') continue
+        if (name === 'point' || isIterate(name, rule)) continue
         expect(moments.some((x) => isSubnormal(x, dtype))).toBe(true)
         const expected = moments.map((x) => (isSubnormal(x, dtype) ? 0 : x))
         expect(firstDifference(expected, state[name]), name).toBe(-1)
@@ -119,7 +129,10 @@ describe.each(variants)('on $name', (variant) => {
       (_, rule) => {
         const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
         const { state } = updated(variant, rule, dtype, PERIOD)
-        for (const name in before) expect(firstDifference(before[name], state[name]), name).toBe(-1)
+        for (const name in before) {
+          if (isIterate(name, rule)) continue
+          expect(firstDifference(before[name], state[name]), name).toBe(-1)
+        }
       },
     )
 

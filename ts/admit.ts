@@ -1,7 +1,8 @@
 /** How tensors come to an optimizer: what they are given, and which rule each gets. */
 
-import { TensorError } from './errors.js'
+import { OptionError, TensorError } from './errors.js'
 import type { Groups } from './groups.js'
+import { SLOW } from './manifest.js'
 import type { Model } from './model.js'
 import { Tensor } from './part.js'
 import type { RestoredTensor } from './restore.js'
@@ -48,6 +49,11 @@ export function admit(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
   })
+  if (model.settings.planes.includes(SLOW)) {
+    const free = uses.find(({ definition }) => definition.wantsPoint)
+    const expected = 'not to be beside a rule whose parameters are an average already'
+    if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
+  }
   tensors.forEach(({ name, length }, number) => {
     // What matched may have run anything.
     const isThere = lengthOf(values[number]) === length && !isDetached(values[number])

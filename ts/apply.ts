@@ -86,6 +86,8 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     write(tensor, other, hasState, isWhole)
+    // State that began as other parameters says nothing of these.
+    if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
     if (isWhole && other.averaged !== null) {
       const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
       const averaged = averages.get(key) ?? { ...other.averaged }
@@ -97,6 +99,7 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   steps.updates = restored.updates
   steps.batches = isWhole ? restored.batches : 0
   steps.skips = restored.skips
+  steps.hasLooked = false
   model.update()
 }
 
@@ -114,6 +117,10 @@ function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
     slow: copy(slow),
     accumulated: copy(accumulated),
   }
+}
+
+function followsParameters({ use: { definition, rule } }: Tensor): boolean {
+  return Object.values(definition.starts(rule as never)).includes('parameters' as never)
 }
 
 function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {

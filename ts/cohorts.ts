@@ -5,7 +5,7 @@
 
 import type { Arena } from './arena.js'
 import { FLUSHES, HOLDS } from './manifest.js'
-import type { ClockOf, Fields } from './rules/define.js'
+import type { ClockOf, Fields, Member } from './rules/define.js'
 import type { RuleInUse } from './rules/in-use.js'
 
 /**
@@ -73,7 +73,7 @@ export class Cohorts {
   /** A cohort with a clock of its own, which shows the time of another one or the beginning. */
   #cohort(use: RuleInUse, time?: Clock): Cohort {
     // Both are made in one place: for the compiler they are alike then.
-    const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock }, time)
+    const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
     const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: 0 }
     return { use, clock: clock(), next: clock(), ...started }
   }
@@ -89,6 +89,7 @@ export class Cohorts {
       this.#cohortOf[tensor] = null
       return
     }
+    if (time !== undefined) use.share(time)
     const made = this.#cohort(use, time)
     const isLike = (cohort: Cohort | null) =>
       cohort !== null && cohort.use === use && isSameTime(cohort.clock, made.clock)
@@ -211,6 +212,24 @@ export class Cohorts {
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
       for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i])
+    }
+  }
+
+  /** A tensor as rules see it that measure all of theirs together. */
+  member(tensor: number): Member {
+    const cohort = this.#cohortOf[tensor] as Cohort
+    const { use, clock, next, row } = cohort
+    const isActive = this.#active.includes(cohort)
+    const first = this.#firstArrays[tensor] + use.state.length
+    const sums = use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)[tensor]])
+    return {
+      clock: isActive ? next : clock,
+      row: isActive ? this.#rows[row] : null,
+      sums: Object.fromEntries(sums),
+      hold: () => {
+        Object.assign(next, clock)
+        this.#flag(cohort, cohort.flags | HOLDS)
+      },
     }
   }
 

@@ -223,7 +223,8 @@ export class Minimization {
   /** What a step below the tolerance means. */
   #whenShort(change: number): MinimizeReason | null {
     if (!this.#isFinite()) return 'diverged'
-    if (isAtRest(this.#gradient, this.params, this.#grads, this.#tolerance, this.#decay())) return 'converged'
+    if (isAtRest(this.#gradient, this.params, this.#gradsHere(), this.#tolerance, this.#decay()))
+      return 'converged'
     const iterations = this.#iterations
     if (iterations >= this.#maxIterations) return 'max-iterations'
     const gradientNorm = this.gradientNorm
@@ -233,6 +234,14 @@ export class Minimization {
     if (isGettingOn) this.#shortSince = { iterations, change, gradientNorm }
     else if (iterations - since.iterations >= PATIENCE) return 'stalled'
     return null
+  }
+
+  /** The gradient at the parameters, or no more than a step away. */
+  #gradsHere(): FloatArray {
+    if (this.#point === this.params) return this.#grads
+    const grads = this.#grads.slice()
+    this.#gradient(this.params, grads)
+    return grads
   }
 
   /** Whether value, gradient and state are; the parameters are known to be. */

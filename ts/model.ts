@@ -25,6 +25,8 @@ export class Model {
   scheduled: RuleInUse[] = []
   /** For each part, the tensors whose averages have been told the same. */
   averages: readonly (readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null])[] = []
+  /** Whether a step without a look at the points is an error. */
+  wantsPoint = false
   /** How many stages the longest of the rules has. */
   stages = 0
   /** Counts changes of what lies where. */
@@ -121,6 +123,7 @@ export class Model {
     })
     this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
+    this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)
     this.reschedule()
     this.averages = this.parts.flatMap((part) => {
       const tensors = part.tensors.filter((tensor) => tensor !== null)

@@ -182,7 +182,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * @returns whether it has updated something: not without any gradient, not before the last of the batches
    * of `accumulate`, and not where `onNonFinite` skipped it; `last.reason` says why
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
-   * where a schedule gives a value out of its option's range; NonFiniteError as `onNonFinite` says;
+   * where a schedule gives a value out of its option's range, and where a rule wants its gradient elsewhere
+   * than at `params` and nobody has called `point()` since the last update; NonFiniteError as `onNonFinite` says;
    * BusyError where a getter or a schedule of yours calls this optimizer meanwhile. Nothing has changed then.
    */
   step(gradients?: Gradients<P>): boolean {
@@ -218,8 +219,16 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     this.#checkFree(call)
     const { scheduled, live } = this.#model
     if (live.length === 0) return NONE
+    if (this.#model.wantsPoint && !this.#steps.hasLooked && call !== 'point') throw this.#blind(call)
     // Apart, so that the compiler has room for the rest of a step.
     return given === undefined && scheduled.length === 0 ? ALL : this.#ask(given, scheduled)
+  }
+
+  /** Why there is no step of a gradient that was taken elsewhere. */
+  #blind(call: string): OptionError {
+    const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
+    const expected = `a call of optimizer.point() since the last update, where ${name} wants its gradients`
+    return new OptionError(call, expected, 'a gradient from elsewhere')
   }
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): Present {
@@ -367,8 +376,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /**
    * The points at which the rules want the next gradients, in the shape of the parameters: for
-   * Nesterov's shifted form θ + α·v, computed at each call into views that stay the same; for any
-   * other rule those of `params`.
+   * Nesterov's shifted form θ + α·v and for Schedule-Free rules y, computed at each call into views that
+   * stay the same; for any other rule those of `params`.
    */
   point(): Views<P> {
     this.#checkFree('point')

@@ -137,6 +137,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) => {
     if (what === 'clock: t') return count(value, `${name}: ${what}`)
+    // What is shared was made of gradients, which may be anything.
+    const isShared = Object.keys(use.shared).some((field) => what === `clock: ${field}`)
+    if (isShared && typeof value === 'number') return value
     const isInRange = typeof value === 'number' && value >= 0 && value < Infinity
     return isInRange ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
   })

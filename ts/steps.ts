@@ -23,6 +23,8 @@ export class Steps {
   updates = 0
   /** Batches that have been accumulated for the next one. */
   batches = 0
+  /** Whether the points were written since the last update. */
+  hasLooked = false
   /** Steps that were skipped in a row. */
   skips = 0
   /** Of the last step: the norm of its gradients before clipping, NaN where nobody wanted it. */
@@ -144,6 +146,7 @@ export class Steps {
       cohorts.preparePoint()
       runner.run(POINT)
     }
+    this.hasLooked = true
   }
 
   /** Nothing has a gradient. */
@@ -210,13 +213,28 @@ export class Steps {
   }
 
   #between(stage: number): void {
+    if (stage === 0) this.#measureAcross()
     for (const { cohorts } of this.#model.parts) cohorts.between(stage)
+  }
+
+  #measureAcross(): void {
+    const { uses, live } = this.#model
+    for (const use of uses) {
+      const { across } = use.definition
+      if (across === undefined) continue
+      const members = live.filter((tensor) => tensor.use === use)
+      if (members.length === 0) continue
+      const seen = members.map(({ part, place }) => part.cohorts.member(place))
+      across(use.numbers as never, seen)
+      use.share(seen[0].clock)
+    }
   }
 
   #commit(present: Present): void {
     const { parts } = this.#model
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.commit()
     this.updates++
+    this.hasLooked = false
     this.skips = 0
     this.present = present
   }

@@ -185,8 +185,8 @@ export const typescript: Engine = {
             const high = Math.min(low + layout.BLOCK, last)
             if (kernel !== squares) pass(job, at, low, high, tensor)
             sums.forEach((sum, k) => {
-              const source = sum === 'parameters' ? theta : g
-              partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOfSquares(source.subarray(low, high))
+              const source = sum === 'parameters' ? theta : sum === 'sizes' ? job.state[kernel.state[0]] : g
+              partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOf(sum, source.subarray(low, high))
             })
           }
         }
@@ -245,12 +245,12 @@ function flush(state: Named<FloatArray>, from: number, to: number, least: number
 
 const STRIPES = 16
 
-/** Σ x² of a block in the one order that crates/kernels/src/sums.rs states. */
-function sumOfSquares(values: FloatArray): number {
+/** Σ x², Σ x or Σ |x| of a block in the one order that crates/kernels/src/sums.rs states. */
+function sumOf(kind: Kernel['sums'][number], values: FloatArray): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {
     const x = values[i]
-    sums[i % STRIPES] += x * x
+    sums[i % STRIPES] += kind === 'values' ? x : kind === 'sizes' ? Math.abs(x) : x * x
   }
   for (let width = STRIPES / 2; width >= 1; width /= 2) {
     for (let stripe = 0; stripe < width; stripe++) {

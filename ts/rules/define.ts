@@ -19,8 +19,15 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   stages(rule: ValuesOf<O>): readonly K[number][]
   /** The kernel that writes the point at which the next gradient is wanted, unless that is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
+  /**
+   * Whether a step without a look at that point is an error. Such a rule has a second sequence beside the
+   * parameters: so it cannot be delayed, nor looked ahead from.
+   */
+  readonly wantsPoint?: boolean
   /** What the fields of its clock start from; t is always there. */
   readonly clock?: C
+  /** Those of these that all tensors of the rule have in common, also where they have had other updates. */
+  readonly shared?: Fields
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
   advance?(clock: ClockOf<C>, rule: NumbersOf<O>, next: ClockOf<C>): void
   /** Writes the coefficients that the clock does not change. */
@@ -39,6 +46,11 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
     stage: number,
     length: number,
   ): void
+  /**
+   * After the first stage: makes what they share of what was summed of all tensors of the rule, in the order
+   * of names.
+   */
+  across?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
   /** λ of a decay that is added to the gradient; 0 by default. */
@@ -53,6 +65,18 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   check?(rule: ValuesOf<O>): void
 }
 
+/** A tensor of a rule that measures all of its tensors together. */
+export interface Member<C extends Fields = Fields> {
+  /** Of the update under way; where it is left out, of its last one. */
+  readonly clock: ClockOf<C>
+  /** The coefficients of the stages to come; null where it is left out. */
+  readonly row: Float64Array | null
+  /** What it has by tensor. */
+  readonly sums: Readonly<Record<string, number>>
+  /** Its parameters and its clock stay as they are. */
+  hold(): void
+}
+
 /** What an array of state starts from: a number everywhere, or the parameters. */
 export type Start = number | 'parameters'
 
@@ -62,8 +86,8 @@ export interface Definition<
   O extends OptionTable = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between'>,
-    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between'> {
+> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between' | 'across'>,
+    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between' | 'across'> {
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
@@ -84,7 +108,9 @@ export function define<
   const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
+    wantsPoint: false,
     clock: {} as C,
+    shared: {},
     decay: () => 1,
     l2: () => 0,
     starts: () => ({}),

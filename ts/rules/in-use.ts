@@ -2,7 +2,7 @@
 
 import { type Dtype, smallestNormal } from '../arena.js'
 import { POINT, pipeline, STAGES } from '../manifest.js'
-import { type Definition, stateNames } from './define.js'
+import { type Definition, type Fields, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { type Resolved, wholeRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
@@ -28,6 +28,8 @@ export class RuleInUse {
   /** The options, schedules among them; another one after `set`. */
   rule: AnyRule
   numbers!: Numbers
+  /** What clocks of all its tensors have in common, where they show anything yet. */
+  shared: Fields
   /** Counts changes of the numbers. */
   version = 0
   #value: unknown
@@ -38,6 +40,7 @@ export class RuleInUse {
     this.definition = definition
     this.advance = definition.advance
     this.corrections = definition.corrections
+    this.shared = definition.shared
     this.delay = delay
     this.isDelayed = isDelayed
     this.own = own
@@ -104,6 +107,11 @@ export class RuleInUse {
     this.numbers = schedule.at(t)
     this.#isConstant = t >= schedule.constantFrom
     this.version++
+  }
+
+  /** Takes over from a clock what all have in common. */
+  share(clock: Fields): void {
+    this.shared = Object.fromEntries(Object.keys(this.shared).map((name) => [name, clock[name]]))
   }
 
   /** Whether subnormal numbers of the state may be flushed. */

@@ -24,8 +24,11 @@ export interface Kernel {
   readonly row: Readonly<Record<string, number>>
   /** The names of what it has by tensor. */
   readonly tensor: readonly string[]
-  /** What is summed by tensor after a pass, into the first of these. */
-  readonly sums: readonly ('parameters' | 'gradients')[]
+  /**
+   * What is summed by tensor after a pass, into the first of these: Σ θ², Σ u² or Σ u of the direction u, or Σ |s| of
+   * the first array of state.
+   */
+  readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
 }
 
 /**

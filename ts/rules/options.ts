@@ -33,6 +33,10 @@ export function nonNegative(value: number): Option<number> {
   return option('a finite number ≥ 0', value, (x) => typeof x === 'number' && x >= 0 && x < Infinity)
 }
 
+export function positive(value: number): Option<number> {
+  return option('a finite number > 0', value, (x) => typeof x === 'number' && x > 0 && x < Infinity)
+}
+
 export function fraction(value: number): Option<number> {
   return option('a number in [0, 1)', value, (x) => typeof x === 'number' && x >= 0 && x < 1)
 }

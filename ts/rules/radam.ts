@@ -1,6 +1,6 @@
 import { RAdamKernel } from '../manifest.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
-import { besideEps, define } from './define.js'
+import { besideEps, type ClockOf, define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -17,6 +17,24 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
       }
     },
 )
+
+/**
+ * rₜ, the rectification; null where ρₜ is not above the threshold. `reaches` says that there is enough of it at the
+ * threshold.
+ */
+export function rectification(
+  { t, product2 }: ClockOf<typeof products>,
+  beta2: number,
+  threshold = 4,
+  reaches = false,
+): number | null {
+  const rhoInf = 2 / (1 - beta2) - 1
+  const rho = rhoInf - (2 * t * product2) / (1 - product2)
+  // At 4 r would be 0, or with β₂ = 0.6, where ρ ends there, 0/0.
+  const isRectified = rho > 4 && (reaches ? rho >= threshold : rho > threshold)
+  if (!isRectified) return null
+  return Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
+}
 
 export const definition = define('radam', {
   options: {
@@ -47,18 +65,12 @@ export const definition = define('radam', {
   corrections({ form, lr, beta2, threshold }, clock, row) {
     const bias1 = 1 - clock.product1
     const bias2 = 1 - clock.product2
-    const rhoInf = 2 / (1 - beta2) - 1
-    const rho = rhoInf - (2 * clock.t * clock.product2) / bias2
-    // At 4 r would be 0, or with β₂ = 0.6, where ρ ends there, 0/0.
-    const rectified = rho > 4 && (form === 'optax' ? rho >= threshold : rho > threshold)
-    const r = rectified
-      ? Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
-      : 1
+    const r = rectification(clock, beta2, threshold, form === 'optax')
     // Torch adds ε to √v as it is, Optax to √v̂.
-    const uncorrected = rectified && form === 'torch'
-    row[RAdamKernel.row.c1] = (lr * r * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
+    const uncorrected = r !== null && form === 'torch'
+    row[RAdamKernel.row.c1] = (lr * (r ?? 1) * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
-    row[RAdamKernel.row.unrectified] = rectified ? 0 : 1
+    row[RAdamKernel.row.unrectified] = r === null ? 1 : 0
   },
   decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),

@@ -27,7 +27,13 @@ export function resolve(given: unknown, what = 'rule'): Resolved {
 
 /** A rule that is not a delayed start itself. */
 export function resolveInner(given: unknown): Resolved {
-  return resolveRule('delayedStart: rule', given, false)
+  const resolved = resolveRule('delayedStart: rule', given, false)
+  const { name, wantsPoint } = resolved.definition
+  if (wantsPoint) {
+    const expected = 'a rule in which the parameters alone can wait: the average would not be one'
+    throw new OptionError('delayedStart: rule', expected, name)
+  }
+  return resolved
 }
 
 function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resolved {

@@ -42,6 +42,7 @@ pub struct Code {
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
+    pub values: unsafe fn(*const u8, usize, u64) -> f64,
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -65,7 +66,7 @@ macro_rules! code {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (all four): called only after `InstructionSet::is_available` said yes, and
+            // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `pass`, `prepare` and `sums` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
@@ -94,6 +95,11 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn values<T: Scalar>(from: *const u8, length: usize, mask: u64) -> f64 {
+                sums::of_values(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) }, mask)
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn flush<T: Scalar>(state: *mut u8, length: usize) {
                 if length > 0 {
                     pipeline::flush(unsafe { std::slice::from_raw_parts_mut(state.cast::<T>(), length) })
@@ -105,12 +111,14 @@ macro_rules! code {
                 prepare: prepare::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
+                values: values::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<f64>,
+                values: values::<f64>,
             };
         }
     };

@@ -32,6 +32,10 @@ pub enum Sum {
     Parameters,
     /// Σ g², of what the pass has written there.
     Gradients,
+    /// Σ g, of the same.
+    Values,
+    /// Σ |s| of the first array of state.
+    Sizes,
 }
 
 impl Sum {
@@ -40,6 +44,8 @@ impl Sum {
         match self {
             Self::Parameters => "parameters",
             Self::Gradients => "gradients",
+            Self::Values => "values",
+            Self::Sizes => "sizes",
         }
     }
 }
@@ -152,7 +158,8 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    let is_long = !(cfg!(target_arch = "wasm32") && (K::DIVIDES || !K::Tensor::NAMES.is_empty()));
+    let is_long = !(cfg!(target_arch = "wasm32")
+        && (K::DIVIDES || !K::Tensor::NAMES.is_empty() || K::Row::NAMES.len() > 3));
     let line = (64 / scalar).max(2 * V::LANES);
     let mut at = 0;
     while is_long && at + line <= length {

@@ -10,15 +10,30 @@ pub const BLOCK: usize = 1 << 14;
 /// Σ x² over a block.
 #[inline(always)]
 pub fn of_squares<T: Scalar>(values: &[T]) -> f64 {
+    of(values, |x| x * x)
+}
+
+/// Σ x over a block with the bits of a mask, or Σ |x|: one function, as each is some code.
+#[inline(always)]
+pub fn of_values<T: Scalar>(values: &[T], mask: u64) -> f64 {
+    of(values, |x| f64::from_bits(x.to_bits() & mask))
+}
+
+/// Masks: all of a number, or all but its sign.
+pub const VALUE: u64 = u64::MAX;
+pub const SIZE: u64 = u64::MAX >> 1;
+
+#[inline(always)]
+fn of<T: Scalar>(values: &[T], part: impl Fn(f64) -> f64) -> f64 {
     let mut sums = [0.0; STRIPES];
     let (lines, rest) = values.as_chunks::<STRIPES>();
     for line in lines {
         for (sum, x) in sums.iter_mut().zip(line) {
-            *sum += x.to_f64() * x.to_f64();
+            *sum += part(x.to_f64());
         }
     }
     for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += x.to_f64() * x.to_f64();
+        *sum += part(x.to_f64());
     }
     combine(sums)
 }

@@ -97,11 +97,14 @@ impl Arena {
                 self.find(job, first, last, &mut streams)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
                 for (k, sum) in job.entry.sums.iter().enumerate() {
-                    let from = match sum {
-                        Sum::Parameters => streams.theta.cast_const(),
-                        Sum::Gradients => source.unwrap_or(streams.g),
+                    let [theta, s] = [streams.theta, streams.state[0]].map(<*mut u8>::cast_const);
+                    let count = last - first;
+                    let sum = match sum {
+                        Sum::Parameters => (self.code.squares)(theta, count),
+                        Sum::Gradients => (self.code.squares)(source.unwrap_or(streams.g), count),
+                        Sum::Values => (self.code.values)(streams.g, count, sums::VALUE),
+                        Sum::Sizes => (self.code.values)(s, count, sums::SIZE),
                     };
-                    let sum = (self.code.squares)(from, last - first);
                     partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
                 }
             }

@@ -36,6 +36,12 @@ macro_rules! for_each_kernel {
             novograd::NovoGrad,
             stable_adamw::StableMoments,
             stable_adamw::StableAdamW,
+            schedule_free::ScheduleFreeSgd,
+            schedule_free::ScheduleFreeAdam,
+            schedule_free::ScheduleFreePoint,
+            schedule_free::ScheduleFreeAdamPoint,
+            prodigy::ProdigyMoments,
+            prodigy::Prodigy,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -54,8 +60,10 @@ pub(crate) mod momentum;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;
+pub(crate) mod prodigy;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
+pub(crate) mod schedule_free;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;
 pub(crate) mod stable_adamw;

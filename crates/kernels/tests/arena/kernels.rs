@@ -23,7 +23,7 @@ fn number() -> impl Strategy<Value = f64> {
 fn job() -> impl Strategy<Value = Job> {
     use prop::sample::select;
     let coefficient = || prop_oneof![6 => 0.0..1.0, 1 => Just(0.0), 1 => Just(1.0)];
-    let own = prop::array::uniform8(coefficient());
+    let own = prop::array::uniform9(coefficient());
     let scale = select(vec![1.0, -1.0, 0.3, f64::NAN]);
     let limit = select(vec![f64::INFINITY, 0.5, 1e-60]);
     let l2 = select(vec![0.0, 0.1, 1e-60]);
@@ -38,7 +38,7 @@ fn job() -> impl Strategy<Value = Job> {
 
 const LONGEST: usize = 65;
 /// θ, g and the most state.
-const ARRAYS: usize = 5;
+const ARRAYS: usize = 6;
 
 /// Runs kernel `name` on every instruction set, with `number(array, i)` in its arrays, and compares.
 fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usize, usize) -> f64) {

@@ -20,7 +20,7 @@ pub struct Job {
     pub flushes: bool,
     pub zeroes: bool,
     /// The kernel's own coefficients.
-    pub own: [f64; 8],
+    pub own: [f64; 9],
 }
 
 pub const PLAIN: Job = Job {
@@ -31,7 +31,7 @@ pub const PLAIN: Job = Job {
     holds: false,
     flushes: false,
     zeroes: false,
-    own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0],
+    own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0, 0.3],
 };
 
 impl Job {

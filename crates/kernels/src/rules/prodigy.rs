@@ -1,0 +1,54 @@
+//! Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam, whose rate is a distance d that it estimates.
+//!
+//! m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g. TypeScript makes the next d of
+//! Σ g·(θ₀ − θ) and Σ |s| over all tensors, and then θ ← k·θ − γ·m / (√v + d·ε).
+
+use crate::kernel::{Kernel, Output, Sum};
+use crate::lanes::{Nothing, lanes};
+use crate::vector::Vector;
+
+lanes! {
+    /// `rest1` is (1 − β₁)·d, `rest2` (1 − β₂)·d², `pull` w, `rate` γ and `eps` d·ε, `keep` k.
+    Row { beta1, rest1, beta2, rest2, beta3, pull, rate, eps, keep }
+    /// `start` is θ₀.
+    Distances { s, m, v, start }
+    /// s too, since the last stage settles what is subnormal.
+    Moments { s, m, v }
+    /// Σ g·(θ₀ − θ) and Σ |s|.
+    Progress { progress, path }
+}
+
+/// m, v, s, and g·(θ₀ − θ) where the gradient was.
+pub struct ProdigyMoments;
+
+impl Kernel for ProdigyMoments {
+    type Row = Row;
+    type State = Distances;
+    type Tensor = Progress;
+    const OUTPUT: Output = Output::Gradients;
+    const SUMS: &'static [Sum] = &[Sum::Values, Sum::Sizes];
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Progress<V>, _: V, theta: V, g: V, s: &mut Distances<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.s = row.beta3 * s.s + row.pull * g;
+        g * (s.start - theta)
+    }
+}
+
+pub struct Prodigy;
+
+impl Kernel for Prodigy {
+    type Row = Row;
+    type State = Moments;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Nothing, _: V, theta: V, _: V, s: &mut Moments<V>) -> V {
+        theta * row.keep - row.rate * s.m.div_or_zero(s.v.sqrt() + row.eps)
+    }
+}

@@ -1,0 +1,98 @@
+//! Schedule-Free (Defazio et al., 2024): the parameters are x, an average of the iterates z, and the
+//! gradient g is taken between them, at y = x + (1−β)·(z − x).
+//!
+//! z ← z − γ·(ĝ + λ·y), x ← x + c·(z − x). For SGD ĝ is g; otherwise v ← β₂·v + (1−β₂)·(g·g) and
+//! ĝ = g / (√v·c₂ + ε), or g where RAdam does not rectify.
+
+use crate::kernel::{Kernel, Output};
+use crate::lanes::{Nothing, lanes};
+use crate::vector::Vector;
+
+lanes! {
+    /// `lr` is γ, `rest` 1 − β, and `lambda` λ.
+    Free { lr, c, rest, lambda }
+    /// The same, and what v takes; `unrectified` is 1 or 0.
+    FreeAdam { lr, c, rest, lambda, c2, eps, beta2, rest2, unrectified }
+    Iterate { z }
+    IteratePoint { z, point }
+    Adaptive { z, v }
+    AdaptivePoint { z, v, point }
+}
+
+/// a + w·(b − a).
+#[inline(always)]
+fn towards<V: Vector>(a: V, b: V, w: V) -> V {
+    a + w * (b - a)
+}
+
+pub struct ScheduleFreeSgd;
+
+impl Kernel for ScheduleFreeSgd {
+    type Row = Free;
+    type State = Iterate;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Iterate<V>) -> V {
+        let y = towards(x, s.z, row.rest);
+        s.z = s.z - row.lr * (g + row.lambda * y);
+        towards(x, s.z, row.c)
+    }
+}
+
+pub struct ScheduleFreeAdam;
+
+impl Kernel for ScheduleFreeAdam {
+    type Row = FreeAdam;
+    type State = Adaptive;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Adaptive<V>) -> V {
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
+        let one = row.unrectified;
+        let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
+        let y = towards(x, s.z, row.rest);
+        s.z = s.z - row.lr * (g.div_or_zero(divisor) + row.lambda * y);
+        towards(x, s.z, row.c)
+    }
+}
+
+/// Not an update: the point y.
+pub struct ScheduleFreePoint;
+
+impl Kernel for ScheduleFreePoint {
+    type Row = Free;
+    type State = IteratePoint;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::State;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, _: V, s: &mut IteratePoint<V>) -> V {
+        s.point = towards(x, s.z, row.rest);
+        x
+    }
+}
+
+/// The same beside v.
+pub struct ScheduleFreeAdamPoint;
+
+impl Kernel for ScheduleFreeAdamPoint {
+    type Row = FreeAdam;
+    type State = AdaptivePoint;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::State;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, _: V, s: &mut AdaptivePoint<V>) -> V {
+        s.point = towards(x, s.z, row.rest);
+        x
+    }
+}

@@ -1,0 +1,306 @@
+/**
+ * Prodigy is its authors' (the package prodigyopt) and Optax's: trajectories, with d after each update. What is its
+ * alone: tensors share a d.
+ */
+
+import { readFileSync } from 'node:fs'
+import { adam, Optimizer, type Prodigy, prodigy } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray, noise } from './helpers.js'
+import { array, firstDifference, reference, variants } from './support.js'
+
+interface Entry {
+  readonly system: string
+  readonly name: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly dtype: Dtype
+  readonly initial: readonly number[]
+  readonly gradients: readonly (readonly number[])[]
+  readonly parameters: readonly (readonly number[])[]
+  readonly d: readonly number[]
+}
+
+const golden: Entry[] = JSON.parse(readFileSync(new URL('data/prodigy.json', import.meta.url), 'utf8'))
+
+const newNames: Readonly<Record<string, string>> = {
+  weight_decay: 'weightDecay',
+  d_coef: 'dCoef',
+  growth_rate: 'growthRate',
+  use_bias_correction: 'useBiasCorrection',
+  safeguard_warmup: 'safeguardWarmup',
+}
+
+function translated({ system, options }: Entry): Prodigy {
+  const renamed = Object.fromEntries(Object.entries(options).map(([key, x]) => [newNames[key] ?? key, x]))
+  return (system === 'optax' ? prodigy.optax : prodigy)(renamed)
+}
+
+/** What clocks say of d, by tensor. */
+const distances = (optimizer: Pick<Optimizer, 'save'>) =>
+  Object.values(optimizer.save().tensors).map(({ clock }) => clock?.d)
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  test.each(golden)('$system $name $dtype', (entry) => {
+    const { dtype, initial, gradients, parameters, d } = entry
+    const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
+    const largest = initial.map(Math.abs)
+    gradients.forEach((gradient, step) => {
+      optimizer.step(array(dtype, gradient))
+      parameters[step].forEach((x, i) => {
+        largest[i] = Math.max(largest[i], Math.abs(x))
+        const unit = 2 ** (Math.floor(Math.log2(largest[i])) - 23)
+        // d enlarges what is rounded: these runs in float64 are elsewhere by up to a thousand units.
+        const tolerance = dtype === 'float32' ? 8 * unit : 1e-12 * largest[i]
+        const off = Math.abs(optimizer.params[i] - x)
+        expect(off, `step ${step}, index ${i}`).toBeLessThanOrEqual(tolerance)
+      })
+      const [ours] = distances(optimizer as never) as number[]
+      const off = Math.abs(ours / d[step] - 1)
+      expect(off, `d, step ${step}`).toBeLessThanOrEqual(dtype === 'float32' ? 1e-5 : 1e-12)
+    })
+  })
+})
+
+interface Plain {
+  readonly lr: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly weightDecay: number
+  readonly d0: number
+}
+
+/** The equations as the authors write them, over tensors of which some have no gradient. */
+function* equations(
+  initial: readonly number[][],
+  { lr, beta1, beta2, weightDecay, d0 }: Plain,
+  gradients: Iterable<readonly (readonly number[] | null)[]>,
+) {
+  const beta3 = Math.sqrt(beta2)
+  const zeros = () => initial.map((x) => x.map(() => 0))
+  const [theta, m, v, s] = [initial.map((x) => [...x]), zeros(), zeros(), zeros()]
+  let [d, numerator] = [d0, 0]
+  for (const step of gradients) {
+    let [delta, denominator] = [0, 0]
+    const gamma = d * lr
+    step.forEach((g, k) => {
+      g?.forEach((gi, i) => {
+        delta += (d / d0) * gamma * gi * (initial[k][i] - theta[k][i])
+        m[k][i] = beta1 * m[k][i] + (1 - beta1) * d * gi
+        v[k][i] = beta2 * v[k][i] + (1 - beta2) * d * d * gi * gi
+        s[k][i] = beta3 * s[k][i] + (d / d0) * gamma * gi
+        denominator += Math.abs(s[k][i])
+      })
+    })
+    numerator = beta3 * numerator + delta
+    const old = d
+    d = Math.max(d, numerator / denominator)
+    step.forEach((g, k) => {
+      g?.forEach((gi, i) => {
+        const towards = beta1 > 0 ? m[k][i] : d * gi
+        theta[k][i] -= weightDecay * old * lr * theta[k][i]
+        theta[k][i] -= (gamma * towards) / (Math.sqrt(v[k][i]) + d * 1e-8)
+      })
+    })
+    yield { d, theta }
+  }
+}
+
+describe('tensors share a d', () => {
+  const lengths = [3, 1, 20]
+  const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
+  const gradients = Array.from({ length: 16 }, (_, t) =>
+    lengths.map((length, i) =>
+      t % 3 === 1 && i === 1 ? null : [...noise(50 * t + i, length, 'float64').map((x) => x + 0.7)],
+    ),
+  )
+
+  test.each([
+    { lr: 1, beta1: 0.9, beta2: 0.999, weightDecay: 0, d0: 1e-3 },
+    { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
+    { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
+  ])('by the equations, some without a gradient: $lr $beta1 $beta2 $weightDecay', (options) => {
+    const optimizer = new Optimizer(
+      initial.map((x) => Float64Array.from(x)),
+      prodigy(options),
+    )
+    let step = 0
+    for (const { d, theta } of equations(initial, options, gradients)) {
+      optimizer.step(gradients[step++].map((g) => g && Float64Array.from(g)) as never)
+      for (const ours of distances(optimizer as never)) expect((ours as number) / d).toBeCloseTo(1, 12)
+      theta.forEach((tensor, k) => {
+        tensor.forEach((x, i) => {
+          expect((optimizer.params[k][i] - x) / Math.max(d, Math.abs(x))).toBeCloseTo(0, 11)
+        })
+      })
+    }
+    expect(distances(optimizer as never)[0]).toBeGreaterThan(2 * options.d0)
+  })
+})
+
+type Named = Optimizer<{ a: FloatArray; b: FloatArray; c?: FloatArray }>
+const ones = (length = 3) => new Float64Array(length).fill(1)
+
+/** Gradients of ½·Σ(θ − target)², for some tensors. */
+function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 'b']): Named {
+  const it = optimizer as Named
+  const params = it.params as Readonly<Record<string, FloatArray>>
+  for (let t = 0; t < steps; t++) {
+    it.step(Object.fromEntries(names.map((name) => [name, params[name].map((x, i) => x - i - 3)])) as never)
+  }
+  return it
+}
+
+const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones(5) }, rule, options as never)
+const start = prodigy({ d0: 1e-3 })
+
+describe('a group', () => {
+  test('is all tensors with the same rule: others have a d of their own', () => {
+    const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
+    const both = go(make(start, { groups }), 20)
+    const [a, b] = distances(both as never) as number[]
+    expect(a).not.toBe(b)
+    const alone = new Optimizer({ a: ones() }, start)
+    go(alone, 20, ['a'])
+    expect(both.params.a).toEqual(alone.params.a)
+    expect(distances(alone as never)).toEqual([a])
+  })
+
+  test('stands beside other rules, also where it stands still itself', () => {
+    const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
+    const alone = new Optimizer({ b: ones(5) }, adam())
+    const zero = { a: ones().fill(0), b: ones(5) }
+    beside.step(zero as never)
+    alone.step({ b: ones(5) })
+    expect(beside.params.a).toEqual(ones())
+    expect(beside.params.b).toEqual(alone.params.b)
+    expect([beside.state.a.updates, beside.state.b.updates]).toEqual([0, 1])
+  })
+
+  test('changes nothing as long as all gradients are 0', () => {
+    const rule = prodigy({ d0: 1e-3, weightDecay: 0.5, useBiasCorrection: true })
+    const late = make(rule)
+    for (let t = 0; t < 3; t++) late.step({ a: ones().fill(0), b: ones(5).fill(0) } as never)
+    expect([late.params, late.state.a.updates]).toEqual([{ a: ones(), b: ones(5) }, 0])
+    const punctual = make(rule)
+    expect(go(late, 20).params).toEqual(go(punctual, 20).params)
+    expect(late.save().tensors).toEqual(punctual.save().tensors)
+  })
+
+  test('goes on to the same bits where it was saved, with holes and a new tensor', () => {
+    const run = (half: (optimizer: Named) => Named) => {
+      const optimizer = half(go(go(make(start), 6), 3, ['a']))
+      go(optimizer, 4)
+      go((optimizer as Optimizer).add({ c: ones(2) } as never), 5, ['a', 'b', 'c'])
+      return optimizer.save()
+    }
+    const whole = run((optimizer) => optimizer)
+    const again = run((optimizer) => Optimizer.load(structuredClone(optimizer.save())) as never)
+    expect(again.tensors).toEqual(whole.tensors)
+    const all = Object.values(whole.tensors).map(({ clock }) => clock as Readonly<Record<string, number>>)
+    expect(all.map(({ t }) => t)).toEqual([18, 15, 5])
+    for (const { d, dMax, numerator } of all) {
+      expect([d, dMax, numerator]).toEqual([all[0].d, all[0].dMax, all[0].numerator])
+    }
+  })
+
+  test('gives a new tensor and a thawed one its d from the first update on', () => {
+    const optimizer = go(make(start), 10)
+    const [d] = distances(optimizer as never) as number[]
+    expect(d).toBeGreaterThan(1e-2)
+    optimizer.freeze('b')
+    optimizer.thaw('b')
+    expect(distances(optimizer as never)).toEqual([d, d])
+    expect((optimizer as never as { state: { b: { start: FloatArray } } }).state.b.start).toEqual(
+      optimizer.params.b,
+    )
+    ;(optimizer as Optimizer).add({ c: ones(2) } as never)
+    expect(distances(optimizer as never)).toEqual([d, d, d])
+    expect(distances(Optimizer.load(optimizer.save()).add({ e: ones() } as never) as never)).toEqual(
+      Array(4).fill(d),
+    )
+  })
+
+  test('keeps apart what has come by different ways, though its options are the same again', () => {
+    const optimizer = go(make(start), 3)
+    ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
+    go(optimizer, 5)
+    ;(optimizer as Optimizer).set('b', { lr: 1 } as never)
+    const [a, b] = distances(optimizer as never) as number[]
+    expect(a).not.toBe(b)
+    const again = go(Optimizer.load(optimizer.save()), 3)
+    go(optimizer, 3)
+    expect(new Set(distances(optimizer as never)).size).toBe(2)
+    expect(again.save().tensors).toEqual(optimizer.save().tensors)
+  })
+
+  test('leaves out what is frozen, and is all NaN where one gradient is', () => {
+    const frozen = make(start)
+    frozen.freeze('b')
+    const alone = new Optimizer({ a: ones() }, start)
+    go(frozen, 10)
+    go(alone, 10, ['a'])
+    expect(frozen.params.a).toEqual(alone.params.a)
+    const wild = make(start)
+    wild.step({ a: Float64Array.of(NaN, 1, 1), b: ones(5) } as never)
+    expect([...wild.params.a, ...wild.params.b].every(Number.isNaN)).toBe(true)
+    expect(distances(Optimizer.load(wild.save()) as never)).toEqual([NaN, NaN])
+  })
+})
+
+test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
+  const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
+  const optimizer = new Optimizer(array(dtype, [1, 1]), start)
+  for (let t = 1; t <= 256; t++) {
+    for (const name of ['m', 'v', 's'] as const) (optimizer.state[name] as FloatArray)[1] = least
+    expect(optimizer.state.m[1]).toBe(least)
+    optimizer.step(array(dtype, [1, 0]))
+    expect([optimizer.state.updates, optimizer.state.m[1]]).toEqual([t, t === 256 ? 0 : least])
+  }
+  expect([optimizer.state.v[1], optimizer.state.s?.[1]]).toEqual([0, 0])
+})
+
+describe('the same bits as in TypeScript', () => {
+  // Past borders of blocks, in each of which sums are taken by themselves.
+  const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
+
+  function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {
+    const params = lengths.map((length, i) => noise(i + 1, length, dtype, 2))
+    const optimizer = new Optimizer(params, rule, { ...engine, clip: { value: 0.9 } })
+    for (let t = 0; t < 6; t++) {
+      const all = optimizer.params.map((theta, i) => {
+        const g = noise(100 + lengths.length * t + i, theta.length, dtype)
+        return g.map((x, k) => theta[k] - 1 + x)
+      })
+      const gradients = all.map((g, i) => (t % 3 === 1 && i === 4 ? null : g)) as never
+      yield isAsync ? optimizer.stepAsync(gradients) : optimizer.step(gradients)
+      yield optimizer
+    }
+  }
+
+  const forms = { plain: prodigy({ d0: 1e-2 }), optax: prodigy.optax({ d0: 1e-2, weightDecay: 0.1 }) }
+  const rest = [
+    ...variants.filter((variant) => variant !== reference),
+    ...[1, 2, 3].map((threads) => ({ name: `${threads} threads`, engine: 'native' as const, threads })),
+  ]
+
+  describe.each(Object.entries(forms))('%s', (_, rule) => {
+    test.each(dtypes)('%s', async (dtype) => {
+      const { name: _, ...engine } = reference
+      const expected = [...runs(engine, dtype, rule)].at(-1) as Optimizer<FloatArray[]>
+      const saved = expected.save().tensors
+      expect(distances(expected as never)[0]).toBeGreaterThan(2e-2)
+      for (const { name, ...forced } of rest) {
+        for (const isAsync of [false, true]) {
+          let last: unknown
+          for (const each of runs(forced, dtype, rule, isAsync)) last = await each
+          const actual = (last as Optimizer<FloatArray[]>).save().tensors
+          for (const [key, { params, clock, state }] of Object.entries(saved)) {
+            expect(actual[key].clock, `${name}, ${key}`).toEqual(clock)
+            expect(firstDifference(params, actual[key].params), `${name}, ${key}`).toBe(-1)
+            for (const s in state) expect(firstDifference(state[s], actual[key].state[s]), s).toBe(-1)
+          }
+        }
+      }
+    })
+  })
+})

@@ -1,0 +1,60 @@
+import { ScheduleFreeAdamKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { besideEps, define } from './define.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRate } from './schedule-free.js'
+
+export const definition = define('scheduleFreeAdamW', {
+  options: {
+    /** η ≥ 0; may be scheduled, though it need not be */
+    lr: scheduled(nonNegative, 0.0025),
+    /** β₁ in [0, 1): how near to x, and not to z, the gradient is taken */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, taken from z as γ·λ·y; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
+    warmupSteps: nonNegative(0),
+    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    r: nonNegative(0),
+    /** p ≥ 0 of these weights */
+    weightLrPower: nonNegative(2),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [Adam, AdamPoint],
+  stages: () => [Adam],
+  point: () => AdamPoint,
+  wantsPoint: true,
+  clock: { ...products, ...weighted },
+  advance(clock, rule, next) {
+    multiplyBetas(clock, rule, next)
+    addWeight(clock, rule, warmedUp(next.t, rule), next)
+  },
+  coefficients: writeAdaptive,
+  corrections(rule, clock, row) {
+    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+    row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
+    row[ScheduleFreeAdamKernel.row.unrectified] = 0
+  },
+  starts: () => ({ z: 'parameters' }),
+  flushes: besideEps,
+})
+
+/** Schedule-Free AdamW's description; see {@link scheduleFreeAdamW}. */
+export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
+
+/**
+ * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and
+ * x ← (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are x, the average, to be
+ * evaluated and saved; **the gradient is taken at `optimizer.point()`**, which is y, and a step without a look
+ * at it is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
+ *
+ * State: z, which starts from the parameters, v, and the last `point`.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const scheduleFreeAdamW = rule<ScheduleFreeAdamW>(definition)

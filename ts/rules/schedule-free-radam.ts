@@ -1,0 +1,74 @@
+import { ScheduleFreeAdamKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { besideEps, type ClockOf, define } from './define.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { rectification } from './radam.js'
+import { type RuleOf, rule } from './rule.js'
+import { Adam, AdamPoint, addWeight, weighted, writeAdaptive, writeRate } from './schedule-free.js'
+
+interface Rates {
+  readonly lr: number
+  readonly beta2: number
+  readonly silentSgdPhase: boolean
+}
+
+/** γ; with what is rectified, or null. */
+function rateOf(clock: ClockOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
+  const r = rectification(clock, beta2)
+  return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
+}
+
+export const definition = define('scheduleFreeRAdam', {
+  options: {
+    /** η ≥ 0; may be scheduled, though it need not be */
+    lr: scheduled(nonNegative, 0.0025),
+    /** β₁ in [0, 1): how near to x, and not to z, the gradient is taken */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1); with 0.6 or less it never rectifies */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, taken from z as γ·λ·y; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    r: nonNegative(0),
+    /** p ≥ 0 of these weights */
+    weightLrPower: nonNegative(2),
+    /** stands still where it is not rectified, the first updates; else these are SGD's */
+    silentSgdPhase: flag(true),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [Adam, AdamPoint],
+  stages: () => [Adam],
+  point: () => AdamPoint,
+  wantsPoint: true,
+  clock: { ...products, ...weighted },
+  advance(clock, rule, next) {
+    multiplyBetas(clock, rule, next)
+    addWeight(clock, rule, rateOf(next, rule).gamma, next)
+  },
+  coefficients: writeAdaptive,
+  corrections(rule, clock, row) {
+    const { r, gamma } = rateOf(clock, rule)
+    writeRate(clock, rule, gamma, row)
+    row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
+    row[ScheduleFreeAdamKernel.row.unrectified] = r === null ? 1 : 0
+  },
+  starts: () => ({ z: 'parameters' }),
+  flushes: besideEps,
+})
+
+/** Schedule-Free RAdam's description; see {@link scheduleFreeRAdam}. */
+export interface ScheduleFreeRAdam extends RuleOf<typeof definition> {}
+
+/**
+ * Schedule-Free RAdam, of the authors' package: {@link scheduleFreeAdamW} with RAdam's rectification for a
+ * warm-up. Where ρₜ > 4, γ = η·rₜ (see {@link radam}); otherwise the parameters stand still, or g itself is the
+ * step, by `silentSgdPhase`. **The gradient is taken at `optimizer.point()`**, and a step without a look at it is
+ * an error.
+ *
+ * State: z, which starts from the parameters, v, and the last `point`.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const scheduleFreeRAdam = rule<ScheduleFreeRAdam>(definition)

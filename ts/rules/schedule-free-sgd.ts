@@ -1,0 +1,52 @@
+import { define } from './define.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'
+
+export const definition = define('scheduleFreeSgd', {
+  options: {
+    /** η ≥ 0; may be scheduled, though it need not be */
+    lr: scheduled(nonNegative, 1),
+    /** β in [0, 1): how near to x, and not to z, the gradient is taken */
+    momentum: fraction(0.9),
+    /** λ ≥ 0, λ·y is added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
+    warmupSteps: nonNegative(0),
+    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    r: nonNegative(0),
+    /** p ≥ 0 of these weights */
+    weightLrPower: nonNegative(2),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [Sgd, Point],
+  stages: () => [Sgd],
+  point: () => Point,
+  wantsPoint: true,
+  clock: weighted,
+  advance(clock, rule, next) {
+    addWeight(clock, rule, warmedUp(next.t, rule), next)
+  },
+  coefficients({ momentum, weightDecay }, row) {
+    writeRest(momentum, weightDecay, row)
+  },
+  corrections(rule, clock, row) {
+    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+  },
+  starts: () => ({ z: 'parameters' }),
+})
+
+/** Schedule-Free SGD's description; see {@link scheduleFreeSgd}. */
+export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
+
+/**
+ * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at
+ * y = (1−β)·z + β·x. The parameters are x, the average, to be evaluated and saved; **the gradient is taken at
+ * `optimizer.point()`**, which is y, and a step without a look at it is an error. No schedule, no end of
+ * the run need be known: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
+ *
+ * State: z, which starts from the parameters, and the last `point`.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const scheduleFreeSgd = rule<ScheduleFreeSgd>(definition)

@@ -1,0 +1,126 @@
+/** What the Schedule-Free rules share; crates/kernels/src/rules/schedule_free.rs states the equations. */
+
+import { pow } from '../functions/pow.js'
+import {
+  ScheduleFreeAdamKernel,
+  ScheduleFreeAdamPointKernel,
+  ScheduleFreePointKernel,
+  ScheduleFreeSgdKernel,
+} from '../manifest.js'
+import type { ClockOf } from './define.js'
+import { kernel, twice } from './kernel.js'
+
+/** y = x + (1−β)·(z − x), z ← z − γ·(g + λ·y), x ← x + c·(z − x). */
+const SgdLoop = twice<typeof ScheduleFreeSgdKernel>(
+  (f) =>
+    (theta, g, { z }, { lr, c, rest, lambda }, from, to) => {
+      for (let i = from; i < to; i++) {
+        const x = theta[i]
+        const y = f(x + f(rest * f(z[i] - x)))
+        z[i] = f(z[i] - f(lr * f(g[i] + f(lambda * y))))
+        theta[i] = f(x + f(c * f(z[i] - x)))
+      }
+    },
+)
+
+/** v ← β₂·v + (1−β₂)·(g·g), and the same with g / (√v·c₂ + ε) for g, or with g unrectified. */
+const AdamLoop = twice<typeof ScheduleFreeAdamKernel>(
+  (f) =>
+    (theta, g, { z, v }, { lr, c, rest, lambda, c2, eps, beta2, rest2, unrectified }, from, to) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const divisor = unrectified === 0 ? f(f(f(Math.sqrt(v[i])) * c2) + eps) : 1
+        const x = theta[i]
+        const y = f(x + f(rest * f(z[i] - x)))
+        z[i] = f(z[i] - f(lr * f((divisor === 0 ? 0 : f(g[i] / divisor)) + f(lambda * y))))
+        theta[i] = f(x + f(c * f(z[i] - x)))
+      }
+    },
+)
+
+/** Not an update: writes y, where the gradient is wanted. */
+const PointLoop = twice<typeof ScheduleFreePointKernel>(
+  (f) =>
+    (theta, _, { z, point }, { rest }, from, to) => {
+      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(rest * f(z[i] - theta[i])))
+    },
+)
+
+/** The same beside v. */
+const AdamPointLoop = twice<typeof ScheduleFreeAdamPointKernel>(
+  (f) =>
+    (theta, _, { z, point }, { rest }, from, to) => {
+      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(rest * f(z[i] - theta[i])))
+    },
+)
+
+export const Sgd = kernel(ScheduleFreeSgdKernel, SgdLoop)
+export const Adam = kernel(ScheduleFreeAdamKernel, AdamLoop)
+export const Point = kernel(ScheduleFreePointKernel, PointLoop)
+export const AdamPoint = kernel(ScheduleFreeAdamPointKernel, AdamPointLoop)
+
+/** The largest γ so far, and the sum of the weights that x has given to z. */
+export const weighted = { lrMax: 0, weightSum: 0 }
+
+interface Powers {
+  readonly r: number
+  readonly weightLrPower: number
+}
+
+/** w = tʳ·γₘₐₓᵖ. */
+function weightOf({ t, lrMax }: ClockOf<typeof weighted>, { r, weightLrPower }: Powers): number {
+  return power(t, r) * power(lrMax, weightLrPower)
+}
+
+const power = (x: number, y: number): number => (y === 0 ? 1 : y === 1 ? x : y === 2 ? x * x : pow(x, y))
+
+/** Tells the clock of an update whose rate is γ. */
+export function addWeight(
+  clock: ClockOf<typeof weighted>,
+  powers: Powers,
+  gamma: number,
+  next: ClockOf<typeof weighted>,
+): void {
+  next.lrMax = Math.max(clock.lrMax, gamma)
+  next.weightSum = clock.weightSum + weightOf(next, powers)
+}
+
+/** Writes γ and c = w/Σw, which is 0 where no weight was. */
+export function writeRate(
+  clock: ClockOf<typeof weighted>,
+  powers: Powers,
+  gamma: number,
+  row: Float64Array,
+): void {
+  row[ScheduleFreeSgdKernel.row.lr] = gamma
+  row[ScheduleFreeSgdKernel.row.c] = clock.weightSum === 0 ? 0 : weightOf(clock, powers) / clock.weightSum
+}
+
+/** Writes 1 − β and λ. */
+export function writeRest(beta: number, weightDecay: number, row: Float64Array): void {
+  row[ScheduleFreeSgdKernel.row.rest] = 1 - beta
+  row[ScheduleFreeSgdKernel.row.lambda] = weightDecay
+}
+
+/** γ of an update: η, and a part of it while it warms up. */
+export function warmedUp(
+  t: number,
+  { lr, warmupSteps }: { readonly lr: number; readonly warmupSteps: number },
+): number {
+  return t < warmupSteps ? lr * (t / warmupSteps) : lr
+}
+
+interface Adaptive {
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+}
+
+/** Writes the coefficients that stay of a rule with v. */
+export function writeAdaptive({ beta1, beta2, eps, weightDecay }: Adaptive, row: Float64Array): void {
+  writeRest(beta1, weightDecay, row)
+  row[ScheduleFreeAdamKernel.row.eps] = eps
+  row[ScheduleFreeAdamKernel.row.beta2] = beta2
+  row[ScheduleFreeAdamKernel.row.rest2] = 1 - beta2
+}
