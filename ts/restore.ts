@@ -10,7 +10,7 @@ import { type Around, checkAround } from './options.js'
 import type { Averaged, Tensor } from './part.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
-import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './saved.js'
 import type { Steps } from './steps.js'
 import { setOwn } from './tensors.js'
@@ -123,6 +123,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   }
   const params = array(saved.params, 'params')
   const length = lengthOf(params)
+  const shape = readShape(saved.shape, name, length)
+  if (fitting(resolved, shape) !== resolved)
+    fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
   const isFrozen = saved.frozen
   if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
   const use = new RuleInUse(resolved)
@@ -146,7 +149,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   if (!hasSlow && saved.slow !== null)
     fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
   return {
-    shape: readShape(saved.shape, name, length),
+    shape,
     resolved,
     isFrozen,
     groups: Array.isArray(saved.groups)
@@ -204,7 +207,7 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
   if (given === null) return undefined
   const dimensions: unknown[] = Array.isArray(given) ? Array.from(given) : [NaN]
   const product = dimensions.reduce<number>(
-    (product, n) => product * (Number.isInteger(n) ? (n as number) : NaN),
+    (product, n) => product * (Number.isInteger(n) && (n as number) >= 0 ? (n as number) : NaN),
     1,
   )
   if (product !== length) fail(name, `shape: whole numbers whose product is ${length}`, show(given))

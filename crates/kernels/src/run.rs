@@ -6,6 +6,7 @@ use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
+use crate::matrices::Alone;
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
@@ -65,21 +66,48 @@ impl Arena {
         lent: Lent,
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            let [sums, matrices] = self.run_passes(stage, from, to, lent, scratch)?;
+            if matrices {
+                self.run_matrices(stage, from, to, &mut Alone(scratch))?;
+            }
+            Ok(sums)
+        }
+    }
+
+    /// The same without what [`Self::run_matrices`] does. Says whether sums are wanted, and whether that is.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    pub unsafe fn run_passes(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<[bool; 2], Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
         }
         if stage > NORM {
             // SAFETY: passed on.
-            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| false);
+            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| [false; 2]);
         }
         let mut tensor = None;
-        let mut sums = false;
+        let [mut sums, mut matrices] = [false; 2];
         for number in self.tables.segment_from(from)?..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             if segment.offset >= to {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
+            if job.entry.is_matrix {
+                matrices = true;
+                continue;
+            }
             sums |= !job.entry.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
@@ -94,7 +122,7 @@ impl Arena {
                 }
             }
         }
-        Ok(sums)
+        Ok([sums, matrices])
     }
 
     /// What the stage does to the segment; None if nothing.

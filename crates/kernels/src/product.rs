@@ -1,0 +1,218 @@
+//! Products of matrices, each element of which is one sum with k ascending: a product and a sum of the
+//! dtype at a time. So they have the same bits whatever the width of vectors and of blocks is.
+
+use std::array;
+use std::ptr;
+
+use crate::vector::{Scalar, Vector};
+
+/// Rows and columns that are computed as one piece of work.
+const BLOCK: usize = 64;
+/// Terms that are added at a time; the sums are kept in the result meanwhile.
+const TERMS: usize = 256;
+/// Rows whose sums are in registers at once.
+const ROWS: usize = 4;
+/// Bytes of a panel: terms for as many columns, of which no instruction set takes more at once.
+pub const PANEL: usize = TERMS * MOST_COLUMNS * 4;
+const MOST_COLUMNS: usize = 64;
+
+/// C ← α·A·B + β·D, or A·B where there is no D. All are of one dtype, and C overlaps nothing.
+#[derive(Clone, Copy)]
+pub struct Product {
+    /// `rows` × `depth`, row by row.
+    pub a: *const u8,
+    /// Its element in row k and column j is number k·`b_step` + j·`b_column`.
+    pub b: *const u8,
+    pub b_step: usize,
+    pub b_column: usize,
+    /// `rows` × `columns`, row by row.
+    pub c: *mut u8,
+    /// The same; or null.
+    pub d: *const u8,
+    pub alpha: f64,
+    pub beta: f64,
+    pub rows: usize,
+    pub columns: usize,
+    pub depth: usize,
+    /// Whether C is symmetric: half of it is computed, and mirrored.
+    pub is_symmetric: bool,
+    /// Whether its elements are rounded to bfloat16.
+    pub is_rounded: bool,
+}
+
+// SAFETY: blocks of C do not overlap, and what is read stays; see `block`.
+unsafe impl Sync for Product {}
+
+impl Product {
+    /// How many blocks it has.
+    pub fn blocks(&self) -> usize {
+        self.rows.div_ceil(BLOCK) * self.columns.div_ceil(BLOCK)
+    }
+}
+
+/// Computes block `number`, through a panel.
+///
+/// # Safety
+/// The matrices must be there, and the panel have `PANEL` bytes, aligned for the dtype. Other threads may
+/// compute other blocks.
+#[inline(always)]
+pub unsafe fn block<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+    let panel = panel.cast();
+    // As many sums as registers hold.
+    // SAFETY: passed on.
+    unsafe {
+        if size_of::<V>() == 64 {
+            block_by::<V, 4>(product, number, panel)
+        } else {
+            block_by::<V, 2>(product, number, panel)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn block_by<V: Vector, const N: usize>(product: &Product, number: usize, panel: *mut V::Scalar) {
+    let Product { rows, columns, depth, is_symmetric, .. } = *product;
+    let across = columns.div_ceil(BLOCK);
+    let (top, left) = (number / across * BLOCK, number % across * BLOCK);
+    if is_symmetric && top > left {
+        return;
+    }
+    let (bottom, right) = (rows.min(top + BLOCK), columns.min(left + BLOCK));
+    let width = N * V::LANES;
+    let mut from = 0;
+    while from < depth {
+        let terms = TERMS.min(depth - from);
+        let mut column = left;
+        while column < right {
+            let count = width.min(right - column);
+            // SAFETY: the panel has room for so many terms of a whole width; rows and columns are there.
+            unsafe {
+                pack(product, from, terms, column, count, width, panel);
+                let mut row = top;
+                while row < bottom {
+                    let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
+                    tile::<V, N>(product, &place, from, terms, panel);
+                    row += ROWS;
+                }
+            }
+            column += width;
+        }
+        from += TERMS;
+    }
+}
+
+/// Where some elements of C are.
+struct Place {
+    row: usize,
+    rows: usize,
+    column: usize,
+    columns: usize,
+}
+
+/// Writes some terms of B for the columns of a tile side by side; what is missing is 0.
+#[inline(always)]
+unsafe fn pack<S: Scalar>(
+    product: &Product,
+    from: usize,
+    terms: usize,
+    column: usize,
+    columns: usize,
+    width: usize,
+    panel: *mut S,
+) {
+    let Product { b, b_step, b_column, .. } = *product;
+    let b = b.cast::<S>().wrapping_add(from * b_step + column * b_column);
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        if columns < width {
+            (0..terms * width).for_each(|i| panel.add(i).write(S::from_f64(0.0)));
+        }
+        if b_column == 1 {
+            for k in 0..terms {
+                ptr::copy(b.add(k * b_step), panel.add(k * width), columns);
+            }
+        } else {
+            for j in 0..columns {
+                let column = b.add(j * b_column);
+                for k in 0..terms {
+                    panel.add(k * width + j).write(column.add(k * b_step).read());
+                }
+            }
+        }
+    }
+}
+
+/// Adds some terms to a tile of C, and finishes it once these are the last.
+#[inline(always)]
+unsafe fn tile<V: Vector, const N: usize>(
+    product: &Product,
+    place: &Place,
+    from: usize,
+    terms: usize,
+    panel: *const V::Scalar,
+) {
+    let Product { a, c, columns, depth, .. } = *product;
+    let zero = V::Scalar::from_f64(0.0);
+    let mut sums = [[zero; MOST_COLUMNS]; ROWS];
+    let c = c.cast::<V::Scalar>();
+    let start = |row: usize| (place.row + row) * columns + place.column;
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        if from > 0 {
+            for (row, sums) in sums.iter_mut().enumerate().take(place.rows) {
+                ptr::copy(c.add(start(row)), sums.as_mut_ptr(), place.columns);
+            }
+        }
+        // Rows that are missing repeat the last one.
+        let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
+            a.cast::<V::Scalar>().add((place.row + row.min(place.rows - 1)) * depth + from)
+        });
+        let mut lanes: [[V; N]; ROWS] =
+            array::from_fn(|row| array::from_fn(|v| V::load(sums[row].as_ptr().add(v * V::LANES))));
+        for k in 0..terms {
+            let b: [V; N] = array::from_fn(|v| V::load(panel.add((k * N + v) * V::LANES)));
+            for row in 0..ROWS {
+                let x = V::splat(rows[row].add(k).read());
+                for v in 0..N {
+                    lanes[row][v] = lanes[row][v] + x * b[v];
+                }
+            }
+        }
+        for row in 0..ROWS {
+            for v in 0..N {
+                lanes[row][v].store(sums[row].as_mut_ptr().add(v * V::LANES));
+            }
+        }
+        let is_last = from + terms == depth;
+        for (row, sums) in sums.iter_mut().enumerate().take(place.rows) {
+            if is_last {
+                finish(product, start(row), &mut sums[..place.columns]);
+            }
+            ptr::copy(sums.as_ptr(), c.add(start(row)), place.columns);
+            // A block on the diagonal is computed whole.
+            if is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK {
+                for (j, sum) in sums.iter().enumerate().take(place.columns) {
+                    c.add((place.column + j) * columns + place.row + row).write(*sum);
+                }
+            }
+        }
+    }
+}
+
+/// α·sum + β·d, or the sum, for elements from number `start` on.
+#[inline(always)]
+unsafe fn finish<S: Scalar>(product: &Product, start: usize, sums: &mut [S]) {
+    let Product { d, alpha, beta, is_rounded, .. } = *product;
+    if !d.is_null() {
+        let (alpha, beta) = (S::from_f64(alpha), S::from_f64(beta));
+        for (j, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for D.
+            *sum = beta * unsafe { d.cast::<S>().add(start + j).read() } + alpha * *sum;
+        }
+    }
+    if is_rounded {
+        for sum in sums {
+            *sum = sum.to_bfloat16();
+        }
+    }
+}
