@@ -166,7 +166,10 @@ export class Arena {
       this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
     })
     lengths.forEach((elements, i) => {
-      this.words.set([offsets[i], elements, blocks[i], 0, rows[i] ?? 0], this.#firstTensor + i * TENSOR)
+      this.words.set(
+        [offsets[i], elements, blocks[i], 0, ...matrix(rows[i], elements)],
+        this.#firstTensor + i * TENSOR,
+      )
     })
   }
 
@@ -264,6 +267,9 @@ export class Arena {
 }
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
+
+/** Rows and columns. */
+const matrix = (rows = 0, elements: number) => [rows, rows === 0 ? 0 : elements / rows]
 
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 

@@ -62,11 +62,10 @@ impl Arena {
     }
 
     fn matrix(&self, tensor: &Tensor) -> Result<Matrix, Fault> {
-        let Tensor { offset, length, rows, .. } = *tensor;
-        if rows == 0 || !length.is_multiple_of(rows) {
+        let Tensor { offset, length, rows, columns, .. } = *tensor;
+        if rows as u64 * columns as u64 != length as u64 {
             return Err(Fault(&"a tensor is no matrix"));
         }
-        let columns = length / rows;
         let least = rows.min(columns);
         // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
         let needed = 2 * least * least + length;
