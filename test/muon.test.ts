@@ -4,15 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import {
-  adamw,
-  CheckpointError,
-  delayedStart,
-  muon,
-  Optimizer,
-  OptionError,
-  sgd,
-} from 'antigrad'
+import { adamw, CheckpointError, delayedStart, muon, Optimizer, OptionError, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Muon } from '../dist/rules/muon.js'
 import type { Options } from '../dist/rules/rule.js'

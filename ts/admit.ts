@@ -53,5 +53,5 @@ export function admit(
     const isThere = lengthOf(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
   })
-  return () => model.add(tensors, new Map(tensors.map((tensor, i) => [tensor, values[i]])), shape)
+  return () => model.add(tensors, new Map(tensors.map((tensor, i) => [tensor, [values[i]]])), shape)
 }

@@ -1,6 +1,7 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
 import { OptionError } from './errors.js'
+import { own } from './own.js'
 import type { Averaged } from './part.js'
 
 /** An exponential moving average; see {@link ema}. */
@@ -43,7 +44,8 @@ export interface Lookahead {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {}): Ema {
-  return readAverage({ average: 'ema', decay, corrected: false, ...options }, 'ema') as Ema
+  const { corrected = false } = readOptions('ema', options, ['corrected'])
+  return readAverage({ average: 'ema', decay, corrected }, 'ema') as Ema
 }
 
 /**
@@ -54,16 +56,29 @@ export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function swa(options: { readonly start?: number; readonly every?: number } = {}): Swa {
-  return readAverage({ average: 'swa', start: 0, every: 1, ...options }, 'swa') as Swa
+  const { start = 0, every = 1 } = readOptions('swa', options, ['start', 'every'])
+  return readAverage({ average: 'swa', start, every }, 'swa') as Swa
+}
+
+/** Each read once. */
+function readOptions(what: string, given: unknown, names: readonly string[]): Record<string, unknown> {
+  if (typeof given !== 'object' || given === null)
+    throw new OptionError(`${what}: options`, 'an object', given)
+  const options = own(given)
+  const stranger = Object.keys(options).find((name) => !names.includes(name))
+  if (stranger === undefined) return options
+  throw new OptionError(`${what}: options`, `one of ${names.join(', ')}`, stranger)
 }
 
 /** @throws OptionError where it is none */
 export function readAverage(given: unknown, what = 'average'): Average {
   const expected = 'ema(), swa(), or what they return'
   if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
-  const { average, decay, corrected, start, every, ...unknown }: Record<string, unknown> = { ...given }
-  const [stranger] = Object.keys(unknown)
+  const { average, ...rest } = own(given)
+  const names = average === 'ema' ? ['decay', 'corrected'] : ['start', 'every']
+  const stranger = Object.keys(rest).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError(what, expected, stranger)
+  const { decay, corrected, start, every } = own(rest)
   if (average === 'ema') {
     if (!(typeof decay === 'number' && decay >= 0 && decay < 1)) {
       throw new OptionError(`${what}: decay`, 'a number in [0, 1)', decay)
@@ -84,7 +99,7 @@ export function readLookahead(given: unknown): Required<Lookahead> {
   if (typeof given !== 'object' || given === null) {
     throw new OptionError('lookahead', '{ steps, alpha }', given)
   }
-  const { steps = 6, alpha = 0.5, ...unknown }: Lookahead = { ...given }
+  const { steps = 6, alpha = 0.5, ...unknown }: Lookahead = own(given)
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('lookahead', 'one of steps, alpha', stranger)
   if (!isCount(steps, 1)) throw new OptionError('lookahead: steps', 'a whole number ≥ 1', steps)

@@ -7,7 +7,7 @@ import { matches, readMatch } from './patterns.js'
 import { inUse, type RuleInUse } from './rules/in-use.js'
 import { type AnyRule, changed } from './rules/rule.js'
 import { type Scheduled, scaled } from './schedules.js'
-import { bufferOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /**
  * The tensors that are picked. Functions of the user may run.
@@ -75,7 +75,7 @@ function changedRule(use: RuleInUse, options: object): AnyRule {
 /**
  * Puts rows behind those of a tensor; what comes back does it.
  *
- * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it
+ * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it; MemoryError
  */
 export function growTensor(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined
@@ -96,8 +96,5 @@ export function growTensor(model: Model, name: unknown, rows: unknown): () => vo
   if (!isRows || length === 0 || length % size !== 0) {
     throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
   }
-  const apart = bufferOf(rows) === tensor.part.arena.region.buffer ? rows.slice() : rows
-  return () => {
-    model.move(tensor, Object.freeze([count + length / size, ...inner]), tensor.isFrozen, apart)
-  }
+  return model.grow(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

@@ -79,15 +79,22 @@ export interface Difference {
   readonly received: string
 }
 
-/** A saved run that does not fit an optimizer: says all of the differences. */
+/** How many differences a message says. */
+const SHOWN = 50
+
+/** A saved run that does not fit an optimizer: `differences` are all of them. */
 export class CheckpointError extends AntigradError {
   override name = 'CheckpointError'
   readonly differences: readonly Difference[]
 
   constructor(differences: readonly Difference[]) {
-    const lines = differences.map(
-      ({ tensor, expected, received }) => `${tensor ?? 'optimizer'}: expected ${expected}, got ${received}`,
-    )
+    const lines = differences
+      .slice(0, SHOWN)
+      .map(
+        ({ tensor, expected, received }) => `${tensor ?? 'optimizer'}: expected ${expected}, got ${received}`,
+      )
+    const others = differences.length - lines.length
+    if (others > 0) lines.push(`and ${others} others, which are in differences`)
     super(`what was saved does not fit:\n${lines.join('\n')}`)
     this.differences = differences
   }

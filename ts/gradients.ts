@@ -3,7 +3,7 @@
 import { TensorError } from './errors.js'
 import type { FloatArray } from './rules/kernel.js'
 import { hint, isClosed, type Shape } from './tensors.js'
-import { bufferOf, byteOffsetOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
+import { bufferOf, byteOffsetOf, copyOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]
@@ -93,5 +93,5 @@ export function copy(gradients: Present, own: readonly FloatArray[]): void {
 /** The gradient, or a copy where it is in the arena; undefined where it is in its place. */
 function moved(gradient: FloatArray | undefined, own: FloatArray): FloatArray | undefined {
   if (gradient === undefined || bufferOf(gradient) !== own.buffer) return gradient
-  return byteOffsetOf(gradient) === own.byteOffset ? undefined : gradient.slice()
+  return byteOffsetOf(gradient) === own.byteOffset ? undefined : copyOf(gradient)
 }

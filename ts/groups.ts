@@ -1,9 +1,11 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
 import { OptionError } from './errors.js'
+import { own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
-import type { Rule } from './rules/definitions.js'
+import type { Rule, RuleNamed } from './rules/definitions.js'
+import { type Option, SCHEDULES } from './rules/options.js'
 import { fitting, isMatrix, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
@@ -12,14 +14,17 @@ import { readSchedule, type Scheduled, scaled } from './schedules.js'
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
  * rate, or that they are frozen. Where groups contradict one another, later ones win.
  */
-export type Group<R = Rule, O extends Rule = Rule> = {
+export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
   readonly match: Match
   /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
   readonly frozen?: boolean | undefined
   /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
-} & (({ readonly rule?: undefined } & OptionsOf<R | O>) | { readonly rule: O })
+} & (
+  | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
+  | { readonly rule: Rule & { readonly name: N } }
+)
 
 /** A group, each property read once. */
 interface Checked {
@@ -90,7 +95,7 @@ export class Groups {
     const key = `${groups} ${isMatrix(tensor.shape)}`
     const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor)
     this.#resolved.set(key, resolved)
-    return { resolved, isFrozen, groups }
+    return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
   #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
@@ -140,7 +145,7 @@ function read(given: unknown, what: string): Checked {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, … }', given)
   }
-  const { match, rule, frozen, lrScale, ...rest }: Record<string, unknown> = { ...given }
+  const { match, rule, frozen, lrScale, ...rest } = own(given)
   const checked = readMatch(`${what}: match`, match)
   if (frozen !== undefined && typeof frozen !== 'boolean') {
     throw new OptionError(`${what}: frozen`, 'true or false', frozen)
@@ -151,23 +156,33 @@ function read(given: unknown, what: string): Checked {
   const resolved = rule === undefined ? undefined : resolve(rule, `${what}: rule`)
   const options: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
-    // A rule that the group does not match yet may have it; what no rule has is a mistake.
-    if (!importedNames().some((name) => Object.hasOwn(definitionNamed(name)?.options ?? {}, key))) {
-      throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
-    }
-    const isObject = typeof value === 'object' && value !== null
-    const option = isObject ? readSchedule(value, Number.isFinite) : value
-    if (isObject && option === null) throw new OptionError(`${what}: ${key}`, 'a number or a schedule', value)
-    if (option !== undefined) options[key] = option
+    const accepted = readOption(what, key, value)
+    if (accepted !== undefined) options[key] = accepted
   }
-  const plain = {
+  const plain = Object.freeze({
     match: checked,
     ...(resolved && { rule: wholeRule(resolved) }),
     ...(frozen !== undefined && { frozen }),
     ...(lrScale !== undefined && { lrScale }),
     ...options,
-  }
+  })
   return { match: checked, frozen, lrScale, resolved, options, plain }
+}
+
+/** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
+function readOption(what: string, key: string, given: unknown): unknown {
+  const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
+  const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
+  if (known.length === 0)
+    throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
+  if (given === undefined) return undefined
+  const isSchedule = typeof given === 'object' || typeof given === 'function'
+  // Read once; which of its numbers are accepted, each rule says.
+  const value = isSchedule ? readSchedule(given, Number.isFinite) : given
+  const accepts = ({ accepts, schedulable }: Option) => accepts(value) || (schedulable && isSchedule)
+  if (value !== null && known.some(accepts)) return value
+  const { expected, schedulable } = known[0]
+  throw new OptionError(`${what}: ${key}`, schedulable ? expected + SCHEDULES : expected, given)
 }
 
 /**

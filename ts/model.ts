@@ -1,10 +1,11 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
-import { AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './manifest.js'
+import { GRADIENTS, PARAMETERS } from './manifest.js'
 import { type Averaged, Part, type Settings, Tensor } from './part.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import { inOrderOfNames, renumbered, type Shape, unflatten } from './tensors.js'
+import { lengthOf } from './typed-arrays.js'
 
 export class Model {
   readonly settings: Settings
@@ -41,7 +42,7 @@ export class Model {
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  add(tensors: readonly Tensor[], values: ReadonlyMap<Tensor, FloatArray>, shape: Shape): void {
+  add(tensors: readonly Tensor[], values: ReadonlyMap<Tensor, readonly FloatArray[]>, shape: Shape): void {
     const part = new Part(tensors, values, this.settings)
     const old = this.tensors
     this.parts.push(part)
@@ -49,55 +50,67 @@ export class Model {
   }
 
   /**
-   * Moves a tensor to a part of its own, with more rows behind its own or none: its views are other ones
-   * then, and the old ones NaN.
+   * Gives a tensor rows behind its own; what comes back does it. Its views are other ones then, and the old
+   * ones NaN.
    *
-   * @throws EngineError or MemoryError; nothing has changed then
+   * @throws EngineError or MemoryError
    */
-  move(tensor: Tensor, shape: readonly number[] | undefined, isFrozen: boolean, rows: FloatArray): void {
-    const { part: from, place, use, groups, name, length } = tensor
-    const moved = new Tensor({ name, shape, length: length + rows.length }, use, isFrozen, groups)
-    const joined = (array: number): FloatArray => {
-      const whole =
-        this.settings.dtype === 'float32'
-          ? new Float32Array(length + rows.length)
-          : new Float64Array(length + rows.length)
-      whole.set(from.arena.view(array, place))
-      whole.set(rows, length)
-      return whole
-    }
-    const { planes } = this.settings
-    const part = new Part([moved], new Map([[moved, joined(PARAMETERS)]]), this.settings)
-    if (!isFrozen && !tensor.isFrozen) {
-      const before = { state: tensor.state, byTensor: tensor.byTensor }
-      for (const [name, state] of Object.entries(moved.state)) state.set(before.state[name])
-      for (const [name, numbers] of Object.entries(moved.byTensor)) numbers[0] = before.byTensor[name][place]
-      part.setClock(moved, from.cohorts.clockOf(place) ?? { t: 0 })
-    }
-    for (const plane of planes) {
-      if (plane === AVERAGE || plane === SLOW) moved.view(plane).set(joined(plane))
-      else moved.view(plane).set(from.arena.view(plane, place))
-    }
-    moved.view(GRADIENTS).set(tensor.view(GRADIENTS))
-    moved.isGathered = tensor.isGathered
-    moved.averaged = { ...tensor.averaged }
-    const old = this.tensors
-    from.leave(place)
-    this.parts.push(part)
-    this.#arrange((number) => (old[number] === tensor ? moved : (old[number] as Tensor)), this.shape)
+  grow(tensor: Tensor, shape: readonly number[], rows: FloatArray): () => void {
+    const { name, length, use, isFrozen, groups } = tensor
+    const grown = { name, shape, length: length + lengthOf(rows) }
+    return this.#move(new Map([[tensor, new Tensor(grown, use, isFrozen, groups)]]), [rows])
   }
 
-  freeze(tensor: Tensor): void {
-    tensor.part.freeze(tensor)
-    tensor.isGathered = false
+  freeze(tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) if (!tensor.isFrozen) tensor.part.freeze(tensor)
     this.update()
   }
 
-  /** Where it was never updated it moves, as there is no room for its state. */
-  thaw(tensor: Tensor): void {
-    if (tensor.part.hasRoom(tensor)) tensor.part.thaw(tensor)
-    else this.move(tensor, tensor.shape, false, tensor.view(PARAMETERS).slice(0, 0))
-    this.update()
+  /**
+   * Thaws those that are frozen; what comes back does it. What was never updated moves, as there is no room
+   * for its state.
+   *
+   * @throws EngineError or MemoryError
+   */
+  thaw(tensors: readonly Tensor[]): () => void {
+    const frozen = tensors.filter(({ isFrozen }) => isFrozen)
+    const staying = frozen.filter((tensor) => tensor.part.hasRoom(tensor))
+    const moving = frozen
+      .filter((tensor) => !tensor.part.hasRoom(tensor))
+      .map((tensor) => [tensor, new Tensor(tensor, tensor.use, false, tensor.groups)] as const)
+    const move = moving.length === 0 ? () => this.update() : this.#move(new Map(moving), [])
+    return () => {
+      for (const tensor of staying) tensor.part.thaw(tensor)
+      move()
+    }
+  }
+
+  /** Makes a part for tensors that move, with rows behind those that they have. */
+  #move(moves: ReadonlyMap<Tensor, Tensor>, rows: readonly FloatArray[]): () => void {
+    const pairs = [...moves]
+    const values = pairs.map(([from, to]) => [to, [from.view(PARAMETERS), ...rows]] as const)
+    const part = new Part([...moves.values()], new Map(values), this.settings)
+    const averages = new Map<Averaged, Averaged>()
+    for (const [from, to] of pairs) {
+      if (!from.isFrozen) {
+        const { state, byTensor } = from
+        for (const [name, array] of Object.entries(to.state)) array.set(state[name])
+        for (const [name, numbers] of Object.entries(to.byTensor))
+          numbers[to.place] = byTensor[name][from.place]
+        part.setClock(to, from.part.cohorts.clockOf(from.place) ?? { t: 0 })
+      }
+      for (const array of [GRADIENTS, ...this.settings.planes]) to.view(array).set(from.view(array))
+      to.isGathered = from.isGathered
+      to.averaged = averages.get(from.averaged) ?? { ...from.averaged }
+      averages.set(from.averaged, to.averaged)
+    }
+    return () => {
+      const old = this.tensors
+      for (const [{ part, place }] of pairs) part.leave(place)
+      this.parts.push(part)
+      const now = (tensor: Tensor) => moves.get(tensor) ?? tensor
+      this.#arrange((number) => now(old[number] as Tensor), this.shape)
+    }
   }
 
   /** What follows from the tensors' rules and from which of them are frozen. */
@@ -131,8 +144,11 @@ export class Model {
     return this.tensors[this.names.indexOf(name)] ?? undefined
   }
 
+  /** In the order of the user's shape, which a saved run keeps; that of places it may not. */
   all(): Tensor[] {
-    return this.tensors.filter((tensor) => tensor !== null)
+    const found: Tensor[] = []
+    this.views((tensor) => found.push(tensor))
+    return found
   }
 
   /** In the user's shape. */
@@ -146,7 +162,7 @@ export class Model {
     const numbered: (Tensor | null)[] = []
     for (const part of this.parts) {
       part.first = numbered.length
-      numbered.push(...part.tensors)
+      for (const tensor of part.tensors) numbered.push(tensor)
     }
     numbered.forEach((tensor, number) => {
       if (tensor !== null) tensor.number = number

@@ -5,7 +5,9 @@ import type { FloatArray } from './rules/kernel.js'
 
 /** The 2-norm of all together, though squares overflow; NaN if an element is, else infinite if one is. */
 export function normOf(arrays: readonly FloatArray[]): number {
-  const most = Math.max(0, ...arrays.map(largest))
+  let most = 0
+  // Not with `...`: there may be more than a stack holds.
+  for (const array of arrays) most = Math.max(most, largest(array))
   if (!(most > 0 && most < Infinity)) return most
   let sum = 0
   for (const array of arrays) {

@@ -1,4 +1,5 @@
 import { admit } from './admit.js'
+import { apply, compare } from './apply.js'
 import { growTensor, pick, setAll, setSome } from './changes.js'
 import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
@@ -9,9 +10,10 @@ import { Last, type OptimizerReport, reportOf } from './last.js'
 import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './manifest.js'
 import { Model } from './model.js'
 import { type Around, Checked, checkOptions, type OptimizerOptions } from './options.js'
+import { own } from './own.js'
 import type { Match } from './patterns.js'
-import { apply, compare, parametersOf, readSaved } from './restore.js'
-import type { Rule } from './rules/definitions.js'
+import { checkArrays, parametersOf, readSaved } from './restore.js'
+import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
@@ -27,7 +29,10 @@ type Made = 'params' | 'grads' | 'state' | 'average' | 'point'
 
 /** Where a saved run goes on, and what is said of it. */
 export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {
-  /** Is told where equations have changed since; console.warn by default. */
+  /**
+   * Is told where equations have changed since, before anything else has; console.warn by default. What it
+   * throws ends the call.
+   */
   readonly onWarning?: (message: string) => void
 }
 
@@ -43,7 +48,7 @@ export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instruct
  * optimizer.step({ weight: dWeight, bias: dBias })
  * optimizer.params.weight // updated
  */
-export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule = never> {
+export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule['name'] = never> {
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: Around
@@ -52,7 +57,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   #isBusy = false
   readonly #last: Last
   /** What was made of the model, and of which version of it. */
-  #made: Partial<Record<Made, unknown>> = {}
+  #made: Partial<Record<Made, unknown>> = own({})
   #madeOf = -1
 
   /**
@@ -62,8 +67,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
-  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
+  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
   constructor(params: unknown, rule: R, options: unknown = {}) {
     const checked = options instanceof Checked ? options : checkOptions(options)
     const { around, groups, shapes, restored } = checked
@@ -112,9 +117,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
    * count of updates. A frozen tensor has none.
    */
-  get state(): States<P, R | O> {
+  get state(): States<P, R | RuleNamed<N>> {
     this.#checkFree('state')
-    return this.#make('state', () => statesOf(this.#model)) as States<P, R | O>
+    return this.#make('state', () => statesOf(this.#model)) as States<P, R | RuleNamed<N>>
   }
 
   /**
@@ -278,7 +283,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void
-  set(match: Match, options: OptionsOf<R | O>): void
+  set(match: Match, options: OptionsOf<R | RuleNamed<N>>): void
   set(...given: [unknown] | [match: unknown, options: unknown]): void {
     this.#checkFree('set')
     const model = this.#model
@@ -297,9 +302,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
-    for (const tensor of this.#guarded(() => pick('freeze', match, this.#model))) {
-      if (!tensor.isFrozen) this.#model.freeze(tensor)
-    }
+    this.#model.freeze(this.#guarded(() => pick('freeze', match, this.#model)))
   }
 
   /**
@@ -311,9 +314,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    */
   thaw(match: Match): void {
     this.#checkFree('thaw')
-    for (const tensor of this.#guarded(() => pick('thaw', match, this.#model))) {
-      if (tensor.isFrozen) this.#model.thaw(tensor)
-    }
+    this.#guarded(() => this.#model.thaw(pick('thaw', match, this.#model)))()
   }
 
   /**
@@ -328,11 +329,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   add<const Q>(
     params: Q & Parameters,
     options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, O>
+  ): Optimizer<Merged<P, Q>, R, N>
   add<const Q>(
     params: Q & Tree<Q>,
     options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, O>
+  ): Optimizer<Merged<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
     const { groups, admission } = this.#guarded(() => {
@@ -402,15 +403,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
    */
-  static load<P = unknown, R extends Rule = Rule, O extends Rule = never>(
+  static load<P = unknown, R extends Rule = Rule, N extends Rule['name'] = never>(
     saved: Saved,
     options: LoadOptions = {},
-  ): Optimizer<P, R, O> {
-    if (typeof options !== 'object' || options === null)
-      throw new OptionError('options', 'an object', options)
-    const { onWarning = console.warn, ...rest } = options
+  ): Optimizer<P, R, N> {
+    const { onWarning, rest } = readWarned(options, 'options')
     const { engine, forced } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
     const restored = readSaved(saved)
+    for (const warning of restored.warnings) onWarning(warning)
+    checkArrays(restored)
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, engine, forced, restored: tensors })
     const optimizer = new Optimizer(
@@ -419,8 +420,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
       checked as never,
     )
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
-    for (const warning of restored.warnings) onWarning(warning)
-    return optimizer as unknown as Optimizer<P, R, O>
+    return optimizer as unknown as Optimizer<P, R, N>
   }
 
   /**
@@ -437,18 +437,22 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     options: { readonly partial?: boolean } & Pick<LoadOptions, 'onWarning'> = {},
   ): readonly Difference[] {
     this.#checkFree('restore')
-    const { restored, partial, onWarning } = this.#guarded(() => {
-      const { partial = false, onWarning = console.warn, ...unknown } = { ...options }
+    const { restored, comparison } = this.#guarded(() => {
+      const { onWarning, rest } = readWarned(options, 'restore: options')
+      const { partial = false, ...unknown } = own(rest)
       const [stranger] = Object.keys(unknown)
       if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
-      return { restored: readSaved(saved), partial, onWarning }
+      if (typeof partial !== 'boolean') throw new OptionError('restore: partial', 'true or false', partial)
+      const restored = readSaved(saved)
+      const comparison = compare(restored, this.#model, this.#around)
+      const { differences } = comparison
+      if (differences.length > 0 && !partial) throw new CheckpointError(differences)
+      for (const warning of restored.warnings) onWarning(warning)
+      checkArrays(restored)
+      return { restored, comparison }
     })
-    const comparison = compare(restored, this.#model, this.#around)
-    const { differences } = comparison
-    if (differences.length > 0 && !partial) throw new CheckpointError(differences)
     apply(restored, this.#model, this.#steps, comparison)
-    for (const warning of restored.warnings) onWarning(warning)
-    return differences
+    return comparison.differences
   }
 
   /**
@@ -489,10 +493,18 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   /** The same as before unless the model has changed. */
   #make(name: Made, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
-      this.#made = {}
+      this.#made = own({})
       this.#madeOf = this.#model.version
     }
     this.#made[name] ??= make()
     return this.#made[name]
   }
+}
+
+/** @throws OptionError where it is no object, or `onWarning` no function */
+function readWarned(given: unknown, what: string) {
+  if (typeof given !== 'object' || given === null) throw new OptionError(what, 'an object', given)
+  const { onWarning = console.warn, ...rest } = own(given)
+  if (typeof onWarning !== 'function') throw new OptionError('onWarning', 'a function', onWarning)
+  return { onWarning: onWarning as (message: string) => void, rest }
 }

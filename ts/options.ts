@@ -6,6 +6,7 @@ import { requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
 import { OptionError } from './errors.js'
 import { type Group, Groups } from './groups.js'
+import { own } from './own.js'
 import type { RestoredTensor } from './restore.js'
 import type { Rule } from './rules/definitions.js'
 import type { Shapes } from './tensors.js'
@@ -30,9 +31,9 @@ export interface Accumulation {
 }
 
 /** What an optimizer does around its rule, and where. */
-export interface OptimizerOptions<P = unknown, R = Rule, O extends Rule = never> {
+export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
   /** Which tensors have other options, another rule, or are frozen; later groups win. */
-  readonly groups?: readonly Group<R, O>[]
+  readonly groups?: readonly Group<R, N>[]
   /** Dimensions of tensors, in the shape of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
   /** Clips gradients; not by default. */
@@ -109,10 +110,10 @@ export class Checked {
 export function checkOptions(options: unknown, names = optionNames): Checked {
   if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
   // Each is read once.
-  const given: Record<string, unknown> = { ...options }
+  const given = own(options)
   const stranger = Object.keys(given).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError('options', `one of ${names.join(', ')}`, stranger)
-  const { groups, shapes, engine, instructionSet, threads, ...around } = given
+  const { groups, shapes, engine, instructionSet, threads } = given
   if (instructionSet !== undefined) {
     if (engine !== 'native') {
       throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
@@ -124,7 +125,7 @@ export function checkOptions(options: unknown, names = optionNames): Checked {
     }
   }
   return new Checked({
-    around: checkAround(around),
+    around: checkAround(given),
     groups: groups === undefined ? Groups.none : Groups.read(groups),
     shapes,
     engine: engine as EngineName | undefined,
@@ -171,7 +172,7 @@ export function checkAround(given: Readonly<Record<string, unknown>>): Around {
 function checkClip(given: unknown): Required<Clip> {
   if (given === undefined) return { norm: Infinity, value: Infinity }
   if (typeof given !== 'object' || given === null) throw new OptionError('clip', '{ norm, value }', given)
-  const { norm, value, ...unknown }: Clip = { ...given }
+  const { norm, value, ...unknown }: Clip = own(given)
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('clip', 'one of norm, value', stranger)
   const isLimit = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
@@ -186,12 +187,12 @@ function checkAccumulation(given: unknown): Required<Accumulation> {
   if (typeof whole !== 'object' || whole === null) {
     throw new OptionError('accumulate', 'a whole number ≥ 1 or { batches, reduce }', given)
   }
-  const { batches, reduce = 'mean', ...unknown }: Partial<Accumulation> = { ...whole }
+  const { batches, reduce = 'mean', ...unknown }: Partial<Accumulation> = own(whole)
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError('accumulate', 'one of batches, reduce', stranger)
   if (!isCount(batches, 1)) throw new OptionError('accumulate: batches', 'a whole number ≥ 1', batches)
   if (reduce !== 'mean' && reduce !== 'sum') {
     throw new OptionError('accumulate: reduce', "'mean' or 'sum'", reduce)
   }
-  return { batches, reduce }
+  return Object.freeze({ batches, reduce })
 }

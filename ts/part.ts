@@ -4,11 +4,12 @@ import { Arena, type Dtype } from './arena.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Forced, Runner } from './engines/engine.js'
 import { type Choice, choose, type Requested } from './engines/index.js'
-import { AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
+import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import { isMatrix } from './rules/resolve.js'
+import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
 export class Tensor implements Described {
@@ -60,6 +61,12 @@ export class Tensor implements Described {
     return this.part.cohorts.updatesOf(this.place)
   }
 
+  /** Drops the gradients of batches so far: nothing else would, before they are part of an update. */
+  forgetBatches(): void {
+    this.isGathered = false
+    if (this.part.has(ACCUMULATED)) this.view(ACCUMULATED).fill(0)
+  }
+
   /** Makes another array of the parameters' kind equal to them. */
   follow(array: number): void {
     this.view(array).set(this.view(PARAMETERS))
@@ -103,10 +110,13 @@ export class Part {
   /** The number of its first tensor; the others follow. */
   first = 0
 
-  /** @throws EngineError or MemoryError as a new optimizer does */
+  /**
+   * @param values what each begins with, in pieces
+   * @throws EngineError or MemoryError as a new optimizer does
+   */
   constructor(
     tensors: readonly Tensor[],
-    values: ReadonlyMap<Tensor, FloatArray>,
+    values: ReadonlyMap<Tensor, readonly FloatArray[]>,
     { dtype, limit, zeroGrads, planes, requested, forced }: Settings,
   ) {
     const sorted = inFamilies(tensors)
@@ -146,12 +156,15 @@ export class Part {
     this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit)
     const averaged = { count: 0, product: 1 }
     sorted.forEach((tensor, place) => {
-      const value = values.get(tensor) as FloatArray
       tensor.part = this
       tensor.place = place
       tensor.averaged = averaged
       this.arena.setStays(place, tensor.isFrozen)
-      tensor.view(PARAMETERS).set(value)
+      let at = 0
+      for (const piece of values.get(tensor) as readonly FloatArray[]) {
+        tensor.view(PARAMETERS).set(piece, at)
+        at += lengthOf(piece)
+      }
       for (const plane of [AVERAGE, SLOW]) if (planes.includes(plane)) tensor.follow(plane)
       if (!tensor.isFrozen) begin(tensor, true)
     })
@@ -162,8 +175,14 @@ export class Part {
     return `${this.#room[place]}` === `${use.state}`
   }
 
+  /** Whether it has an array beside the parameters. */
+  has(plane: number): boolean {
+    return this.#planes.includes(plane)
+  }
+
   freeze(tensor: Tensor): void {
     tensor.isFrozen = true
+    tensor.forgetBatches()
     this.arena.setStays(tensor.place, true)
     this.cohorts.assign(tensor.place, null)
   }

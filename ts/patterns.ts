@@ -1,6 +1,7 @@
 /** Which tensors are meant. */
 
 import { OptionError, TensorError } from './errors.js'
+import { own } from './own.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface Described {
@@ -26,6 +27,9 @@ export type Match =
   | ((tensor: Described) => boolean)
   | readonly Match[]
 
+/** Picks no tensor. */
+const NOTHING: Match = Object.freeze([])
+
 /** How deep lists may be nested. */
 const DEEPEST = 10
 
@@ -34,13 +38,17 @@ const DEEPEST = 10
  *
  * @throws OptionError where it is none
  */
-export function readMatch(what: string, given: unknown, depth = 0): Match {
+export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
+  // A list that has been looked at picks no more the second time: it would take forever, many in one another.
+  if (lists.has(given)) return NOTHING
   if (Array.isArray(given) && depth < DEEPEST) {
-    return Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1)))
+    const list = Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1, lists)))
+    lists.add(given)
+    return list
   }
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    const { maxRank, ...unknown }: { maxRank?: unknown } = { ...given }
+    const { maxRank, ...unknown } = own(given)
     const isRank = Number.isInteger(maxRank) && (maxRank as number) >= 0
     if (isRank && Object.keys(unknown).length === 0) return Object.freeze({ maxRank: maxRank as number })
   }
@@ -94,8 +102,9 @@ export function matchesPattern(pattern: string, name: string): boolean {
         }
       }
     } else if (token === '**' || token === '**.') {
-      const first = Math.min(...ends)
-      for (let at = first; ends.size > 0 && at <= name.length; at++) {
+      let first = name.length + 1
+      for (const end of ends) first = Math.min(first, end)
+      for (let at = first; at <= name.length; at++) {
         if (token === '**' || (at > first && name[at - 1] === '.')) next.add(at)
       }
       if (isWholePart) for (const end of ends) next.add(end)

@@ -1,24 +1,24 @@
-/** Saved runs as they come back: read once, checked, compared, and only then used. */
+/** Saved runs as they come back: read once, and checked. */
 
 import type { Dtype } from './arena.js'
+import { isCount } from './averages.js'
 import type { Clock } from './cohorts.js'
-import { CheckpointError, type Difference } from './errors.js'
+import { CheckpointError } from './errors.js'
 import { type Assignment, Groups } from './groups.js'
-import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from './manifest.js'
-import type { Model } from './model.js'
 import { type Around, checkAround } from './options.js'
-import type { Averaged, Tensor } from './part.js'
+import { own } from './own.js'
+import type { Averaged } from './part.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './saved.js'
-import type { Steps } from './steps.js'
 import { setOwn } from './tensors.js'
-import { bufferOf, isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /** A tensor of a saved run, checked. */
 export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
+  readonly length: number
   readonly clock: Clock | null
   readonly params: FloatArray
   readonly state: Readonly<Record<string, FloatArray>>
@@ -52,16 +52,16 @@ function fail(tensor: string | null, expected: string, received: string): never 
   throw new CheckpointError([{ tensor, expected, received }])
 }
 
-/** Each property read once. */
 function open(given: unknown, tensor: string | null, what: string): Bag {
   if (typeof given !== 'object' || given === null || Array.isArray(given) || ArrayBuffer.isView(given)) {
     fail(tensor, what, Array.isArray(given) ? 'a list' : typeof given)
   }
-  return { ...given }
+  return own(given)
 }
 
 /**
- * Reads a saved run. Code of the user's may run here, and nowhere later.
+ * Reads a saved run. Code of the user's may run here: afterwards `checkArrays` says whether arrays are still
+ * as they were.
  *
  * @throws CheckpointError where it is none, or one of another version; OptionError where a rule or option in
  * it is none
@@ -95,8 +95,11 @@ export function readSaved(given: unknown): Restored {
 }
 
 function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): number {
-  const isCount = Number.isSafeInteger(given) && (given as number) >= 0 && (given as number) <= most
-  return isCount ? (given as number) : fail(null, `${what}: a whole number from 0 to ${most}`, show(given))
+  const isRight = Number.isSafeInteger(given) && (given as number) >= 0 && (given as number) <= most
+  // Not −0.
+  return isRight
+    ? (given as number) + 0
+    : fail(null, `${what}: a whole number from 0 to ${most}`, show(given))
 }
 
 const show = (value: unknown): string =>
@@ -135,25 +138,31 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
   )
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
-  const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) =>
-    typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
-  )
-  if (!isFrozen) count(clock.t, `${name}: clock: t`)
+  const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) => {
+    if (what === 'clock: t') return count(value, `${name}: ${what}`)
+    const isInRange = typeof value === 'number' && value >= 0 && value < Infinity
+    return isInRange ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
+  })
   const wanted = (value: unknown, what: string, isWanted: boolean): Bag | null => {
     if (isWanted === (value !== null)) return isWanted ? open(value, name, what) : null
     return fail(name, isWanted ? what : `no ${what}, as the options do not ask for it`, show(value))
   }
   const average = wanted(saved.average, 'average', around.average !== null)
   const accumulated = wanted(saved.accumulated, 'accumulated', around.accumulate.batches > 1)
+  const isGathered = accumulated === null ? false : accumulated.present
+  if (typeof isGathered !== 'boolean') {
+    fail(name, 'accumulated: present: true or false', show(isGathered))
+  }
   const hasSlow = around.lookahead !== null
   if (!hasSlow && saved.slow !== null)
     fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
   return {
     shape,
+    length,
     resolved,
     isFrozen,
     groups: Array.isArray(saved.groups)
-      ? saved.groups.map((k) => count(k, `${name}: groups`))
+      ? Object.freeze(Array.from(saved.groups, (k) => count(k, `${name}: groups`)))
       : fail(name, 'groups: a list', show(saved.groups)),
     clock: isFrozen ? null : (clock as Clock),
     params,
@@ -166,7 +175,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     },
     slow: hasSlow ? array(saved.slow, 'slow', length) : null,
     accumulated: accumulated && array(accumulated.values, 'accumulated: values', length),
-    isGathered: accumulated?.present === true,
+    isGathered,
   }
 }
 
@@ -206,35 +215,63 @@ function exactly<T>(
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
   if (given === null) return undefined
   const dimensions: unknown[] = Array.isArray(given) ? Array.from(given) : [NaN]
-  const product = dimensions.reduce<number>(
-    (product, n) => product * (Number.isInteger(n) && (n as number) >= 0 ? (n as number) : NaN),
-    1,
-  )
+  const product = dimensions.reduce<number>((product, n) => product * (isCount(n, 0) ? n : NaN), 1)
   if (product !== length) fail(name, `shape: whole numbers whose product is ${length}`, show(given))
   return Object.freeze(dimensions as number[])
 }
 
 /** The names in their shape; each is there once. */
-function readStructure(given: unknown, names: Set<string>, path = '', depth = 0): Structure {
+function readStructure(
+  given: unknown,
+  names: Set<string>,
+  seen = new Set<unknown>(),
+  path = '',
+  depth = 0,
+): Structure {
   if (typeof given === 'string') {
     if (given !== path || !names.delete(given)) fail(null, `a structure with ${path}`, show(given))
   } else if (depth > 100 || typeof given !== 'object' || given === null) {
     fail(null, 'a structure of names', show(given))
   }
+  // Lists that are in one another twice each would take forever.
+  if (typeof given === 'object' && seen.has(given))
+    fail(null, 'a tree', 'a structure in which a part is twice')
+  seen.add(given)
   const inner = (key: string) => (path === '' ? key : `${path}.${key}`)
+  const read = (child: unknown, key: string) => readStructure(child, names, seen, inner(key), depth + 1)
   let structure: Structure = given as string
   if (Array.isArray(given)) {
-    structure = Array.from(given, (child, i) => readStructure(child, names, inner(`${i}`), depth + 1))
+    structure = Array.from(given, (child, i) => read(child, `${i}`))
   } else if (typeof given === 'object') {
     const record: Record<string, Structure> = {}
     for (const [key, child] of Object.entries(given as object)) {
-      setOwn(record, key, readStructure(child, names, inner(key), depth + 1))
+      setOwn(record, key, read(child, key))
     }
     structure = record
   }
   if (depth === 0 && names.size > 0)
     fail(null, 'a structure with all tensors', `one without ${[...names][0]}`)
   return structure
+}
+
+/**
+ * Nothing of the user's may run from here on.
+ *
+ * @throws CheckpointError where an array was transferred, or has shrunk, since it was read
+ */
+export function checkArrays({ tensors }: Restored): void {
+  for (const [name, tensor] of tensors) {
+    for (const array of arraysOf(tensor)) {
+      const isWhole = lengthOf(array) === tensor.length && !isDetached(array)
+      if (!isWhole) fail(name, `arrays of length ${tensor.length}`, `one of length ${lengthOf(array)} by now`)
+    }
+  }
+}
+
+/** All that there are. */
+export function arraysOf({ params, state, average, slow, accumulated }: RestoredTensor): FloatArray[] {
+  const all = [params, ...Object.values(state), average, slow, accumulated]
+  return all.filter((array) => array !== null)
 }
 
 function warningsOf(equations: Bag, resolved: readonly Resolved[]): string[] {
@@ -258,104 +295,4 @@ export function parametersOf({ structure, tensors }: Restored): unknown {
     return record
   }
   return of(structure)
-}
-
-/** What of a saved run does not fit a model, and which tensors do, with their state or without. */
-export interface Comparison {
-  readonly differences: readonly Difference[]
-  readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
-}
-
-export function compare(restored: Restored, model: Model, around: Around): Comparison {
-  const found: Difference[] = []
-  const fitting: [Tensor, RestoredTensor, boolean][] = []
-  const differ = (tensor: string | null, expected: unknown, received: unknown) => {
-    if (`${expected}` !== `${received}`)
-      found.push({ tensor, expected: `${expected}`, received: `${received}` })
-  }
-  differ(null, model.settings.dtype, restored.dtype)
-  differ(null, `the rule ${nameOf(model.base)}`, `the rule ${nameOf(new RuleInUse(restored.base))}`)
-  for (const plane of ['average', 'lookahead'] as const) {
-    const shown = ({ [plane]: kept }: Around) =>
-      kept === null ? `no ${plane}` : `${plane} ${JSON.stringify(kept)}`
-    differ(null, shown(around), shown(restored.around))
-  }
-  const batches = ({ accumulate }: Around) => `${accumulate.batches} batches a step, ${accumulate.reduce}`
-  differ(null, batches(around), batches(restored.around))
-  const names = new Set(restored.tensors.keys())
-  for (const tensor of model.all()) {
-    const other = restored.tensors.get(tensor.name)
-    names.delete(tensor.name)
-    if (other === undefined) {
-      differ(tensor.name, 'a tensor of that name', 'none')
-      continue
-    }
-    const shape = (shape: readonly number[] | undefined, length: number) => `shape [${shape ?? length}]`
-    const before = found.length
-    differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, lengthOf(other.params)))
-    const isOfShape = found.length === before
-    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved))}`)
-    const isOfDtype = restored.dtype === model.settings.dtype
-    if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
-  }
-  for (const name of names) differ(name, 'no tensor of that name', 'one')
-  return { differences: found, fitting }
-}
-
-/** A rule as far as its state goes. */
-function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
-  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${definition.name} with ${state.join(', ') || 'no'} state`
-}
-
-/** Writes what was saved over a model: all of it, or where there are differences what fits. */
-export function apply(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
-  const { differences, fitting } = comparison
-  const isWhole = differences.every(({ tensor }) => tensor !== null)
-  // What needs memory comes first.
-  for (const [tensor, { isFrozen }, hasState] of fitting) {
-    if (hasState && tensor.isFrozen && !isFrozen) model.thaw(tensor)
-  }
-  const uses: RuleInUse[] = []
-  if (isWhole) model.base = inUse(restored.base, uses)
-  const averages = new Map<string, Averaged>()
-  for (const [{ name }, other, hasState] of fitting) {
-    // It may have moved.
-    const tensor = model.named(name) as Tensor
-    const { part } = tensor
-    if (hasState) {
-      if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
-      part.assign(tensor, inUse(other.resolved, uses))
-      if (other.clock !== null) part.setClock(tensor, other.clock)
-    }
-    write(tensor, other, hasState, isWhole)
-    if (isWhole && other.averaged !== null) {
-      const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
-      const averaged = averages.get(key) ?? { ...other.averaged }
-      averages.set(key, averaged)
-      tensor.averaged = averaged
-    }
-    tensor.isGathered = isWhole && other.isGathered
-  }
-  steps.updates = restored.updates
-  steps.batches = isWhole ? restored.batches : 0
-  steps.skips = restored.skips
-  model.update()
-}
-
-function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
-  const { buffer } = tensor.part.arena.region
-  const pairs: [to: FloatArray, from: FloatArray][] = [[tensor.view(PARAMETERS), other.params]]
-  if (hasState) {
-    for (const [name, state] of Object.entries(tensor.state)) pairs.push([state, other.state[name]])
-    for (const [name, numbers] of Object.entries(tensor.byTensor))
-      numbers[tensor.place] = other.byTensor[name]
-  }
-  if (isWhole) {
-    if (other.average !== null) pairs.push([tensor.view(AVERAGE), other.average])
-    if (other.slow !== null) pairs.push([tensor.view(SLOW), other.slow])
-    if (other.accumulated !== null) pairs.push([tensor.view(ACCUMULATED), other.accumulated])
-  }
-  // What lies in the same memory might be written before it is read.
-  const apart = pairs.map(([to, from]) => [to, bufferOf(from) === buffer ? from.slice() : from] as const)
-  for (const [to, from] of apart) to.set(from)
 }

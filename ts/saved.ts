@@ -99,7 +99,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   return {
     shape: shape ?? null,
     rule: use.value as Rule,
-    own: use.own,
+    own: use.own && [...use.own],
     lrScale: use.lrScale,
     frozen: isFrozen,
     groups,

@@ -10,6 +10,7 @@ import type { Around } from './options.js'
 import type { Part, Tensor } from './part.js'
 import { largest } from './rest.js'
 import { runInSlices } from './slices.js'
+import { checkStack } from './stack.js'
 
 /**
  * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
@@ -29,12 +30,16 @@ export class Steps {
   /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
   isMeasured = false
   scale = 1
+  /** Norms by tensor where squares are too large for sums. */
+  large: ReadonlyMap<Tensor, number> | null = null
   /** Why it updated nothing; null where it did. */
   reason: Reason | null = null
   /** The names of tensors whose gradients were not finite. */
   nonFinite: readonly string[] = []
-  /** Which tensors had gradients. */
+  /** Which tensors had gradients; and what tensors there were, as numbers and what is frozen may change. */
   present: Present = NONE
+  tensors: readonly (Tensor | null)[] = []
+  live: readonly Tensor[] = []
   readonly #model: Model
   readonly #around: Around
   readonly #accumulates: boolean
@@ -57,12 +62,17 @@ export class Steps {
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
   run(given: Present): boolean {
+    if (this.#keeps || this.#accumulates) checkStack()
     return this.#accumulates ? this.#runBatch(given) : this.#update(given, given, 1)
   }
 
   #runBatch(given: Present): boolean {
-    if (this.#guards && !this.#measure(given)) return false
-    const stage = this.#gather(given)
+    let outside = given
+    if (this.#guards) {
+      outside = this.#measure(given, outside)
+      if (this.reason !== null) return false
+    }
+    const stage = this.#gather(given, outside)
     for (const part of this.#model.parts) part.runner.run(stage)
     return this.#isReleased(stage) && this.#update(this.#released(), ALL, this.#share)
   }
@@ -74,7 +84,7 @@ export class Steps {
     this.#layOut(present)
     if (this.#measures) {
       gradients = this.#runStage(NORM, gradients)
-      scale = this.#judge(present, scale)
+      scale = this.#judge(present, gradients, scale)
       if (this.reason !== null) return false
     }
     const { parts } = this.#model
@@ -95,12 +105,16 @@ export class Steps {
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
   async runAsync(given: Present): Promise<boolean> {
+    if (this.#keeps || this.#around.accumulate.batches > 1) checkStack()
     copy(given, this.#model.gradients)
     let present = given
     let scale = 1
     if (this.#accumulates) {
-      if (this.#guards && !this.#measure(given)) return false
-      const stage = this.#gather(given)
+      if (this.#guards) {
+        this.#measure(given, ALL)
+        if (this.reason !== null) return false
+      }
+      const stage = this.#gather(given, ALL)
       for (const part of this.#model.parts) await runAsync(part, stage)
       if (!this.#isReleased(stage)) return false
       present = this.#released()
@@ -109,7 +123,7 @@ export class Steps {
     this.#layOut(present)
     if (this.#measures) {
       await this.#runStageAsync(NORM)
-      scale = this.#judge(present, scale)
+      scale = this.#judge(present, ALL, scale)
       if (this.reason !== null) return false
     }
     for (const { cohorts } of this.#model.parts) cohorts.prepare(scale)
@@ -141,11 +155,14 @@ export class Steps {
 
   #begin(present: Present): void {
     this.present = present
+    this.tensors = this.#model.tensors
+    this.live = this.#model.live
     // Most steps leave nothing behind.
-    if (!this.isMeasured && this.reason === null) return
+    if (!this.#measures && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
+    this.large = null
     this.reason = null
     this.nonFinite = []
   }
@@ -210,38 +227,46 @@ export class Steps {
     return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
-  /** The norm of gradients whose squares have been summed, before `scale`. */
-  #normOf(present: Present): number {
+  /**
+   * The norm of gradients whose squares have been summed, before `scale`.
+   *
+   * @param outside those that are not in the arena but where they were; others of the user's may have been
+   * written to since they were copied
+   */
+  #normOf(present: Present, outside: Present): number {
     let sum = 0
     const { live } = this.#model
     for (let k = 0; k < live.length; k++) {
       const { part, place, number } = live[k]
       if (present === ALL || present[number] !== undefined) sum += part.squares[place]
     }
-    // A square may overflow where its number is finite.
-    return sum === Infinity ? normOf(this.#gradientsOf(present)) : Math.sqrt(sum)
+    if (sum < Infinity) return Math.sqrt(sum)
+    // A square may overflow where its number is finite. By now they are here, and later they may not be.
+    const gradients = this.#gradientsOf(present, outside)
+    this.large = new Map(this.#presentTensors(present).map((tensor, k) => [tensor, normOf([gradients[k]])]))
+    return normOf(gradients)
   }
 
-  #gradientsOf(present: Present) {
+  #gradientsOf(present: Present, outside: Present) {
     const { gradients } = this.#model
-    return this.#presentTensors(present).map(({ number }) => present[number] ?? gradients[number])
+    return this.#presentTensors(present).map(({ number }) => outside[number] ?? gradients[number])
   }
 
   /** The factor of the gradients, once the engine has written the sums; or a reason for no update. */
-  #judge(present: Present, scale: number): number {
-    const norm = this.#normOf(present) * scale
+  #judge(present: Present, outside: Present, scale: number): number {
+    const norm = this.#normOf(present, outside) * scale
     this.norm = norm
     this.scale = scale
     this.isMeasured = true
-    if (this.#guards && !this.#isFinite(present, norm)) return NaN
+    if (this.#guards && !this.#isFinite(present, outside, norm)) return NaN
     const most = this.#around.clip.norm
     return norm <= most || most === Infinity ? scale : scale * (most / norm)
   }
 
   /** Whether all gradients are finite; otherwise what was asked for is done about it. */
-  #isFinite(present: Present, norm: number): boolean {
+  #isFinite(present: Present, outside: Present, norm: number): boolean {
     if (norm < Infinity) return true
-    const gradients = this.#gradientsOf(present)
+    const gradients = this.#gradientsOf(present, outside)
     const tensors = this.#presentTensors(present).filter((_, k) => !(largest(gradients[k]) < Infinity))
     if (tensors.length === 0) return true
     const names = tensors.map(({ name }) => name)
@@ -259,19 +284,20 @@ export class Steps {
     for (const gradient of this.#model.gradients) gradient.fill(0)
   }
 
-  /** Whether a batch may be accumulated. */
-  #measure(present: Present): boolean {
+  /** Looks at a batch, which `reason` says not to accumulate; returns where its gradients are then. */
+  #measure(present: Present, given: Present): Present {
     this.#layOut(present)
-    this.#runStage(NORM, present)
-    this.norm = this.#normOf(present)
-    return this.#isFinite(present, this.norm)
+    const outside = this.#runStage(NORM, given)
+    this.norm = this.#normOf(present, outside)
+    if (this.#isFinite(present, outside, this.norm)) this.skips = 0
+    return outside
   }
 
   /** Makes a batch ready in the arenas: the stage that takes it up. */
-  #gather(present: Present): number {
+  #gather(present: Present, outside: Present): number {
     const { live, gradients } = this.#model
     this.#begin(present)
-    copy(present, gradients)
+    copy(outside, gradients)
     for (const tensor of live) {
       if (present === ALL || present[tensor.number] !== undefined) tensor.isGathered = true
       else gradients[tensor.number].fill(0)

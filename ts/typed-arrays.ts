@@ -35,6 +35,11 @@ export function isFloatArray(value: unknown): value is FloatArray {
   return type === 'Float32Array' || type === 'Float64Array'
 }
 
+/** Not by `slice`, which a subclass may have replaced. */
+export function copyOf(array: FloatArray): FloatArray {
+  return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
+}
+
 /**
  * Whether the memory was transferred away or has shrunk below the array. (`ArrayBuffer.detached` is
  * missing in Node 20.)

@@ -21,6 +21,8 @@ pub struct Entry {
     pub sums: &'static [Sum],
     /// Whether it makes matrices of whole tensors, without a pass.
     pub is_matrix: bool,
+    /// Whether its output is the gradient as it is.
+    pub copies: bool,
 }
 
 impl Entry {
@@ -29,11 +31,19 @@ impl Entry {
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
         let is_matrix = matches!(K::OUTPUT, Output::Matrix);
-        Self { pass: if is_matrix { None } else { Some(pass) }, state, row, tensor, sums: K::SUMS, is_matrix }
+        Self {
+            pass: if is_matrix { None } else { Some(pass) },
+            state,
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            is_matrix,
+        }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, is_matrix: false }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, is_matrix: false }
     }
 }
 

@@ -59,6 +59,8 @@ pub trait Kernel {
     const OUTPUT: Output;
     /// What is summed into the first of the values by tensor.
     const SUMS: &'static [Sum] = &[];
+    /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
+    const COPIES: bool = false;
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

@@ -1,0 +1,112 @@
+/** An optimizer with all that it can have around its rule, and what a call may not change in it. */
+
+import { AntigradError, ArgumentError, adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
+import { expect } from 'vitest'
+import { type engineNames, inBits } from './helpers.js'
+
+/** Calls may get anything here. */
+// biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
+export type Anything = any
+
+export const gradients = () => ({
+  w: Float32Array.of(1, -2, 3, -4, 5, -6),
+  body: { b: Float32Array.of(0.5, 0.25), list: [Float32Array.of(2)] },
+  cold: Float32Array.of(1, 1),
+})
+
+export const shapes = { w: [3, 2], body: { b: [2], list: [[1]] }, cold: [2] }
+
+/** In the middle of a run: one batch is accumulated for the third update, tensors have different clocks. */
+export function underWay(engine?: (typeof engineNames)[number], options: OptimizerOptions = {}) {
+  const params = {
+    w: Float32Array.of(1, -0, 3, 4, 5, 6),
+    body: { b: Float32Array.of(7, 8), list: [Float32Array.of(9)] },
+    cold: Float32Array.of(10, 11),
+  }
+  const optimizer = new Optimizer(params, adam({ lr: 0.1 }), {
+    shapes,
+    groups: [
+      { match: 'cold', frozen: true },
+      { match: ['**.b', { maxRank: 0 }], lrScale: 0.5 },
+    ],
+    clip: { norm: 4 },
+    accumulate: 2,
+    average: ema(0.5),
+    lookahead: { steps: 2, alpha: 0.5 },
+    onNonFinite: 'skip',
+    maxSkips: 3,
+    norms: true,
+    ...(engine && { engine }),
+    ...(options as object),
+  })
+  const { w } = gradients()
+  for (let k = 0; k < 3; k++) optimizer.step(gradients())
+  for (let k = 0; k < 2; k++) optimizer.step({ w })
+  return optimizer
+}
+
+export type UnderWay = ReturnType<typeof underWay>
+
+type Seen = 'last' | 'params' | 'average' | 'grads' | 'save' | 'report'
+
+/** All that is in an optimizer, to the bit. */
+export function everything(optimizer: Pick<Optimizer, Seen>): string {
+  const { norm, norms, reason, skipped, skips, lr } = optimizer.last
+  const { params, average, grads } = optimizer
+  const last = { norm, norms, reason, skipped, skips, lr }
+  return inBits({ saved: optimizer.save(), report: optimizer.report(), last, params, average, grads })
+}
+
+/** The next steps of an optimizer under way, and what becomes of them. */
+export function later(optimizer: UnderWay): string {
+  for (let k = 0; k < 4; k++) optimizer.step(gradients())
+  return everything(optimizer)
+}
+
+/** What was thrown, once it is known to be one of ours and complete. */
+export function refusal(call: () => unknown, argument?: string): AntigradError {
+  try {
+    call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(AntigradError)
+    const { message } = error as AntigradError
+    expect(message.length).toBeLessThan(5000)
+    if (error instanceof ArgumentError) {
+      expect(message).toBe(`${error.argument}: expected ${error.expected}, got ${error.received}`)
+      if (argument !== undefined) expect(error.argument).toBe(argument)
+    } else if (argument !== undefined) expect(message).toContain(argument)
+    return error as AntigradError
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** The call throws one of our errors and changes nothing: not now, and not what later steps do. */
+export function changesNothing(call: (optimizer: UnderWay) => unknown, argument?: string): AntigradError {
+  const [optimizer, untouched] = [underWay(), underWay()]
+  const before = everything(optimizer)
+  const error = refusal(() => call(optimizer), argument)
+  expect(everything(optimizer)).toBe(before)
+  expect(later(optimizer)).toBe(later(untouched))
+  return error
+}
+
+export const load = (saved: Anything): UnderWay => Optimizer.load(saved) as unknown as UnderWay
+
+/** A save that something was done to. */
+export function changed(change: (saved: Anything) => unknown): Anything {
+  const saved = underWay().save()
+  change(saved)
+  return saved
+}
+
+/** Neither `load` nor `restore` takes it, both name what is wrong, and the true one is taken then. */
+export function refused(saved: Anything, argument?: string): void {
+  const error = refusal(() => load(saved), argument)
+  expect(changesNothing((optimizer) => optimizer.restore(saved), argument).message).toBe(error.message)
+  changesNothing((optimizer) => optimizer.restore(saved, { partial: true }), argument)
+  const optimizer = underWay()
+  const saved2 = optimizer.save()
+  refusal(() => optimizer.restore(saved))
+  optimizer.restore(saved2)
+  expect(later(optimizer)).toBe(later(load(saved2)))
+}

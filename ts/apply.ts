@@ -1,0 +1,131 @@
+/** Saved runs over models: what differs, and what is written. */
+
+import type { Difference } from './errors.js'
+import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from './manifest.js'
+import type { Model } from './model.js'
+import type { Around } from './options.js'
+import type { Averaged, Tensor } from './part.js'
+import { arraysOf, type Restored, type RestoredTensor } from './restore.js'
+import { inUse, RuleInUse } from './rules/in-use.js'
+import type { FloatArray } from './rules/kernel.js'
+import type { Steps } from './steps.js'
+import { bufferOf, copyOf } from './typed-arrays.js'
+
+/** What of a saved run does not fit a model, and which tensors do, with their state or without. */
+export interface Comparison {
+  readonly differences: readonly Difference[]
+  readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
+}
+
+export function compare(restored: Restored, model: Model, around: Around): Comparison {
+  const found: Difference[] = []
+  const fitting: [Tensor, RestoredTensor, boolean][] = []
+  const differ = (tensor: string | null, expected: unknown, received: unknown) => {
+    if (`${expected}` !== `${received}`)
+      found.push({ tensor, expected: `${expected}`, received: `${received}` })
+  }
+  differ(null, model.settings.dtype, restored.dtype)
+  differ(null, `the rule ${nameOf(model.base)}`, `the rule ${nameOf(new RuleInUse(restored.base))}`)
+  for (const plane of ['average', 'lookahead'] as const) {
+    const shown = ({ [plane]: kept }: Around) =>
+      kept === null ? `no ${plane}` : `${plane} ${JSON.stringify(kept)}`
+    differ(null, shown(around), shown(restored.around))
+  }
+  const batches = ({ accumulate }: Around) => `${accumulate.batches} batches a step, ${accumulate.reduce}`
+  differ(null, batches(around), batches(restored.around))
+  const names = new Set(restored.tensors.keys())
+  for (const tensor of model.all()) {
+    const other = restored.tensors.get(tensor.name)
+    names.delete(tensor.name)
+    if (other === undefined) {
+      differ(tensor.name, 'a tensor of that name', 'none')
+      continue
+    }
+    const shape = (shape: readonly number[] | undefined, length: number) => `shape [${shape ?? length}]`
+    const before = found.length
+    differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, other.length))
+    const isOfShape = found.length === before
+    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved))}`)
+    const isOfDtype = restored.dtype === model.settings.dtype
+    if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
+  }
+  for (const name of names) differ(name, 'no tensor of that name', 'one')
+  return { differences: found, fitting }
+}
+
+/** A rule as far as its state goes. */
+function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
+  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${definition.name} with ${state.join(', ') || 'no'} state`
+}
+
+/**
+ * Writes what was saved over a model: all of it, or where there are differences what fits.
+ *
+ * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
+ */
+export function apply(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
+  const { differences } = comparison
+  const isWhole = differences.every(({ tensor }) => tensor !== null)
+  const fitting = comparison.fitting.map(
+    ([{ name }, other, hasState]) => [name, apart(other, model), hasState] as const,
+  )
+  const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
+  model.thaw(thawing.map(([tensor]) => tensor))()
+  const tensors = new Map(model.all().map((tensor) => [tensor.name, tensor]))
+  const uses: RuleInUse[] = []
+  if (isWhole) model.base = inUse(restored.base, uses)
+  const averages = new Map<string, Averaged>()
+  // Batches are counted anew, and so must not be left where nothing is restored.
+  for (const tensor of tensors.values()) tensor.forgetBatches()
+  for (const [name, other, hasState] of fitting) {
+    const tensor = tensors.get(name) as Tensor
+    const { part } = tensor
+    if (hasState) {
+      if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
+      part.assign(tensor, inUse(other.resolved, uses))
+      if (other.clock !== null) part.setClock(tensor, other.clock)
+    }
+    write(tensor, other, hasState, isWhole)
+    if (isWhole && other.averaged !== null) {
+      const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
+      const averaged = averages.get(key) ?? { ...other.averaged }
+      averages.set(key, averaged)
+      tensor.averaged = averaged
+    }
+    tensor.isGathered = isWhole && other.isGathered
+  }
+  steps.updates = restored.updates
+  steps.batches = isWhole ? restored.batches : 0
+  steps.skips = restored.skips
+  model.update()
+}
+
+/** Copies of what lies in the model's own memory: it might be written before it is read. */
+function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
+  const isOwn = (array: FloatArray) => parts.some(({ arena }) => arena.region.buffer === bufferOf(array))
+  if (!arraysOf(saved).some(isOwn)) return saved
+  const copy = <T extends FloatArray | null>(array: T) => (array === null ? array : (copyOf(array) as T))
+  const { params, state, average, slow, accumulated } = saved
+  return {
+    ...saved,
+    params: copy(params),
+    state: Object.fromEntries(Object.entries(state).map(([name, array]) => [name, copy(array)])),
+    average: copy(average),
+    slow: copy(slow),
+    accumulated: copy(accumulated),
+  }
+}
+
+function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
+  tensor.view(PARAMETERS).set(other.params)
+  if (hasState) {
+    for (const [name, state] of Object.entries(tensor.state)) state.set(other.state[name])
+    for (const [name, numbers] of Object.entries(tensor.byTensor)) {
+      numbers[tensor.place] = other.byTensor[name]
+    }
+  }
+  if (!isWhole) return
+  if (other.average !== null) tensor.view(AVERAGE).set(other.average)
+  if (other.slow !== null) tensor.view(SLOW).set(other.slow)
+  if (other.accumulated !== null) tensor.view(ACCUMULATED).set(other.accumulated)
+}
