@@ -97,13 +97,13 @@ const NewtonSchulzLoop = twice<typeof NewtonSchulzKernel>(
       for (let i = 0; i < count; i++) given[i] = round(given[i])
       for (let at = 0; at < count; at += BLOCK) squares += sumOfSquares(given.subarray(at, at + BLOCK))
       const norm = Math.sqrt(squares)
-      // A norm that is NaN is taken over.
-      const divisor = round(f(row.eps > norm ? row.eps : norm))
-      const divide = (x: number) => (divisor === 0 ? divisor : round(f(x / divisor)))
+      // A norm that is NaN is taken over, and divided by nothing all is 0.
+      const larger = row.eps > norm ? row.eps : norm
+      const divisor = larger === 0 ? Infinity : round(f(larger))
       let [x, next] = isWide ? [given, other] : [other, given]
       for (let i = 0; i < rows; i++) {
         for (let j = 0; j < columns; j++) {
-          x[isWide ? i * columns + j : j * rows + i] = divide(given[i * columns + j])
+          x[isWide ? i * columns + j : j * rows + i] = round(f(given[i * columns + j] / divisor))
         }
       }
       for (let step = 0; step < row.steps; step++) {

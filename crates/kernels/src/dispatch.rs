@@ -4,6 +4,7 @@ use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Output, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::pipeline::{self, Preparation};
 use crate::product::{self, Product};
+use crate::rules::muon::{self, Transfer};
 use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
@@ -56,6 +57,8 @@ pub struct Code {
     pub squares: unsafe fn(*const u8, usize) -> f64,
     /// One block of a product of matrices.
     pub product: unsafe fn(&Product, usize, *mut u8),
+    /// Copies of a matrix.
+    pub transfer: unsafe fn(&Transfer),
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -79,8 +82,8 @@ macro_rules! code {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (all five): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `sums` and `product` want them.
+            // SAFETY (all six): called only after `InstructionSet::is_available` said yes, and
+            // with arrays as `pass`, `prepare`, `sums`, `product` and `transfer` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -119,12 +122,18 @@ macro_rules! code {
                 unsafe { product::block::<V>(product, number, panel) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn transfer<T: Scalar>(transfer: &Transfer) {
+                unsafe { muon::transfer::<T>(transfer) }
+            }
+
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
                 product: product::<$f32>,
+                transfer: transfer::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
@@ -132,6 +141,7 @@ macro_rules! code {
                 flush: flush::<f64>,
                 squares: squares::<f64>,
                 product: product::<$f64>,
+                transfer: transfer::<f64>,
             };
         }
     };

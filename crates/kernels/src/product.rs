@@ -184,35 +184,30 @@ unsafe fn tile<V: Vector, const N: usize>(
             }
         }
         let is_last = from + terms == depth;
-        for (row, sums) in sums.iter_mut().enumerate().take(place.rows) {
-            if is_last {
-                finish(product, start(row), &mut sums[..place.columns]);
-            }
-            ptr::copy(sums.as_ptr(), c.add(start(row)), place.columns);
-            // A block on the diagonal is computed whole.
-            if is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK {
-                for (j, sum) in sums.iter().enumerate().take(place.columns) {
-                    c.add((place.column + j) * columns + place.row + row).write(*sum);
+        // A block on the diagonal is computed whole.
+        let is_mirrored = is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK;
+        for (row, sums) in sums.iter().enumerate().take(place.rows) {
+            for (j, &sum) in sums.iter().enumerate().take(place.columns) {
+                let at = start(row) + j;
+                let x = if is_last { finished(product, at, sum) } else { sum };
+                c.add(at).write(x);
+                if is_mirrored {
+                    c.add((place.column + j) * columns + place.row + row).write(x);
                 }
             }
         }
     }
 }
 
-/// α·sum + β·d, or the sum, for elements from number `start` on.
+/// α·sum + β·d, or the sum, for element number `at`.
 #[inline(always)]
-unsafe fn finish<S: Scalar>(product: &Product, start: usize, sums: &mut [S]) {
+unsafe fn finished<S: Scalar>(product: &Product, at: usize, sum: S) -> S {
     let Product { d, alpha, beta, is_rounded, .. } = *product;
+    let mut x = sum;
     if !d.is_null() {
-        let (alpha, beta) = (S::from_f64(alpha), S::from_f64(beta));
-        for (j, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: the caller vouches for D.
-            *sum = beta * unsafe { d.cast::<S>().add(start + j).read() } + alpha * *sum;
-        }
+        // SAFETY: the caller vouches for D.
+        let d = unsafe { d.cast::<S>().add(at).read() };
+        x = S::from_f64(beta) * d + S::from_f64(alpha) * sum;
     }
-    if is_rounded {
-        for sum in sums {
-            *sum = sum.to_bfloat16();
-        }
-    }
+    if is_rounded { x.to_bfloat16() } else { x }
 }

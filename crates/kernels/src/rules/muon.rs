@@ -76,58 +76,36 @@ pub unsafe fn newton_schulz(
     first: usize,
     workers: &mut dyn Workers,
 ) -> Result<(), Fault> {
-    // SAFETY: passed on.
-    unsafe {
-        match matrix.size {
-            4 => orthogonalize::<f32>(code, matrix, row, first, workers),
-            _ => orthogonalize::<f64>(code, matrix, row, first, workers),
-        }
-    }
-}
-
-unsafe fn orthogonalize<S: Scalar>(
-    code: &Code,
-    matrix: &Matrix,
-    row: Numbers,
-    first: usize,
-    workers: &mut dyn Workers,
-) -> Result<(), Fault> {
-    let Matrix { rows, columns, .. } = *matrix;
+    let Matrix { at: given, rows, columns, size, .. } = *matrix;
     let (least, most) = (rows.min(columns), rows.max(columns));
-    let given = matrix.at.cast::<S>();
-    let p = matrix.scratch.cast::<S>();
-    let q = p.wrapping_add(least * least);
-    let other = q.wrapping_add(least * least);
+    let p = matrix.scratch;
+    let q = p.wrapping_add(least * least * size);
+    let other = q.wrapping_add(least * least * size);
     // SAFETY: the caller vouches for the row and for room for all of these; each product writes to another
     // one than it reads.
     unsafe {
         let coefficient = |k: usize| row.get(first + k);
-        let [steps, eps, bfloat16] = array(|k| coefficient(2 + k));
+        let [steps, eps, bfloat16] = std::array::from_fn(|k| coefficient(2 + k));
         if !(steps <= MOST_STEPS) {
             return Err(Fault(&"a row of coefficients has too many steps"));
         }
         let is_rounded = bfloat16 != 0.0;
-        let round = |x: S| if is_rounded { x.to_bfloat16() } else { x };
-        let count = rows * columns;
-        (0..count).for_each(|i| given.add(i).write(round(given.add(i).read())));
-        let norm = norm(code, given, count);
-        // A norm that is NaN is taken over.
-        let larger = if eps > norm { eps } else { norm };
-        let divisor = round(S::from_f64(larger));
-        let divide = |x: S| if divisor.to_f64() == 0.0 { divisor } else { round(x / divisor) };
         let is_wide = rows <= columns;
+        let start =
+            Transfer { from: given, to: given, rows, columns, divisor: 1.0, transposes: false, is_rounded };
+        (code.transfer)(&start);
+        let norm = norm(code, given, rows * columns, size);
+        // A norm that is NaN is taken over, and divided by nothing all is 0.
+        let larger = if eps > norm { eps } else { norm };
+        let divisor = if larger == 0.0 { f64::INFINITY } else { larger };
         let [mut x, mut next] = if is_wide { [given, other] } else { [other, given] };
-        if is_wide {
-            (0..count).for_each(|i| x.add(i).write(divide(x.add(i).read())));
-        } else {
-            transpose(given, x, rows, columns, divide);
-        }
+        (code.transfer)(&Transfer { to: x, divisor, transposes: !is_wide, ..start });
         let square = Product {
-            a: x.cast(),
-            b: x.cast(),
+            a: x,
+            b: x,
             b_step: 1,
             b_column: most,
-            c: p.cast(),
+            c: p,
             d: ptr::null(),
             alpha: 1.0,
             beta: 0.0,
@@ -139,72 +117,84 @@ unsafe fn orthogonalize<S: Scalar>(
         };
         for step in 0..steps as usize {
             let triple = FIRST + step.min(TRIPLES - 1) * 3;
-            let [a, b, c] = array(|k| coefficient(triple + k));
-            let mut multiply = |product: Product| {
+            let [a, b, c] = std::array::from_fn(|k| coefficient(triple + k));
+            let along = Product { b_step: least, b_column: 1, depth: least, ..square };
+            let products = [
+                Product { a: x, b: x, ..square },
+                Product { a: p, b: p, c: q, d: p, alpha: c, beta: b, ..along },
+                Product {
+                    a: q,
+                    b: x,
+                    b_step: most,
+                    c: next,
+                    d: x,
+                    beta: a,
+                    columns: most,
+                    is_symmetric: false,
+                    ..along
+                },
+            ];
+            for product in products {
                 workers.run(product.blocks(), &|number, scratch| {
                     // SAFETY: the matrices are there, and blocks do not overlap.
                     (code.product)(&product, number, scratch.panel())
                 });
-            };
-            multiply(Product { a: x.cast(), b: x.cast(), ..square });
-            let polynomial = Product {
-                a: p.cast(),
-                b: p.cast(),
-                b_step: least,
-                b_column: 1,
-                c: q.cast(),
-                d: p.cast(),
-                alpha: c,
-                beta: b,
-                depth: least,
-                ..square
-            };
-            multiply(polynomial);
-            multiply(Product {
-                a: q.cast(),
-                b: x.cast(),
-                b_step: most,
-                c: next.cast(),
-                d: x.cast(),
-                alpha: 1.0,
-                beta: a,
-                columns: most,
-                is_symmetric: false,
-                ..polynomial
-            });
+            }
             (x, next) = (next, x);
         }
-        if !is_wide && x == given {
-            ptr::copy(x, other, count);
-            x = other;
-        }
-        if !is_wide {
-            transpose(x, given, columns, rows, |x| x);
-        } else if x != given {
-            ptr::copy(x, given, count);
+        let end = Transfer { from: x, to: if is_wide { given } else { other }, divisor: 1.0, ..start };
+        if is_wide {
+            (code.transfer)(&end);
+        } else {
+            (code.transfer)(&Transfer { rows: columns, columns: rows, ..end });
+            (code.transfer)(&Transfer {
+                from: other,
+                to: given,
+                rows: columns,
+                columns: rows,
+                transposes: true,
+                ..end
+            });
         }
     }
     Ok(())
 }
 
-fn array<const N: usize>(of: impl FnMut(usize) -> f64) -> [f64; N] {
-    std::array::from_fn(of)
-}
-
 /// ‖m‖, from the same sums as those of a stage.
-unsafe fn norm<S: Scalar>(code: &Code, from: *const S, count: usize) -> f64 {
+unsafe fn norm(code: &Code, from: *const u8, count: usize, size: usize) -> f64 {
     let blocks = (0..count).step_by(sums::BLOCK);
     // SAFETY: the caller vouches for the numbers.
-    let of_block = |at: usize| unsafe { (code.squares)(from.add(at).cast(), sums::BLOCK.min(count - at)) };
+    let of_block = |at: usize| unsafe { (code.squares)(from.add(at * size), sums::BLOCK.min(count - at)) };
     blocks.fold(0.0, |total, at| total + of_block(at)).sqrt()
 }
 
-/// `to` ← the transposed of `from`, of so many rows and columns, each element by way of `of`.
-unsafe fn transpose<S: Scalar>(from: *const S, to: *mut S, rows: usize, columns: usize, of: impl Fn(S) -> S) {
+/// A matrix that becomes another one, or its transposed, each element divided and rounded.
+#[derive(Clone, Copy)]
+pub struct Transfer {
+    pub from: *const u8,
+    /// The same matrix, or one that does not overlap it.
+    pub to: *mut u8,
+    pub rows: usize,
+    pub columns: usize,
+    pub divisor: f64,
+    pub transposes: bool,
+    /// To bfloat16, the divisor too.
+    pub is_rounded: bool,
+}
+
+/// # Safety
+/// Both matrices must be there.
+#[inline(always)]
+pub unsafe fn transfer<S: Scalar>(transfer: &Transfer) {
+    let Transfer { rows, columns, transposes, is_rounded, .. } = *transfer;
+    let (from, to) = (transfer.from.cast::<S>(), transfer.to.cast::<S>());
+    let round = |x: S| if is_rounded { x.to_bfloat16() } else { x };
+    let divisor = round(S::from_f64(transfer.divisor));
+    let (row, column) = if transposes { (1, rows) } else { (columns, 1) };
     for i in 0..rows {
         for j in 0..columns {
             // SAFETY: the caller vouches for both.
-            unsafe { to.add(j * rows + i).write(of(from.add(i * columns + j).read())) };
+            unsafe { to.add(i * row + j * column).write(round(from.add(i * columns + j).read() / divisor)) };
         }
     }
 }
