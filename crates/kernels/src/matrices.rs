@@ -6,6 +6,7 @@ use crate::arena::Arena;
 use crate::kernel::PIPELINE;
 use crate::pipeline::Scratch;
 use crate::rules::muon;
+use crate::run::Job;
 use crate::table::*;
 
 /// Who does pieces of work.
@@ -28,9 +29,8 @@ impl Arena {
     ///
     /// # Safety
     /// Nothing else may run on this arena meanwhile.
-    #[inline(never)] // By value, as `walk`.
     pub unsafe fn run_matrices(
-        self,
+        &self,
         stage: usize,
         from: usize,
         to: usize,
@@ -42,20 +42,37 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
-            if !job.entry.is_matrix {
-                continue;
+            if job.entry.is_matrix {
+                // SAFETY: passed on.
+                unsafe { self.matrices(job, segment, from, to, workers) }?;
             }
-            let end = to.min(segment.offset + segment.length);
-            for number in self.tables.tensor_from(from.max(segment.offset))?..self.tables.header.tensors {
-                let tensor = self.tables.tensor(number)?;
-                if tensor.offset >= end {
-                    break;
-                }
-                if tensor.offset >= from && tensor.length > 0 {
-                    let matrix = self.matrix(&tensor)?;
-                    // SAFETY: `job` has checked the row, and `matrix` found all of it.
-                    unsafe { muon::newton_schulz(self.code, &matrix, job.row, PIPELINE.len(), workers) }?;
-                }
+        }
+        Ok(())
+    }
+
+    /// Those of one segment.
+    ///
+    /// # Safety
+    /// As for `run_matrices`.
+    #[inline(never)] // By value, as `walk`.
+    pub(crate) unsafe fn matrices(
+        self,
+        job: Job,
+        segment: Segment,
+        from: usize,
+        to: usize,
+        workers: &mut dyn Workers,
+    ) -> Result<(), Fault> {
+        let end = to.min(segment.offset + segment.length);
+        for number in self.tables.tensor_from(from.max(segment.offset))?..self.tables.header.tensors {
+            let tensor = self.tables.tensor(number)?;
+            if tensor.offset >= end {
+                break;
+            }
+            if tensor.offset >= from && tensor.length > 0 {
+                let matrix = self.matrix(&tensor)?;
+                // SAFETY: `job` has checked the row, and `matrix` found all of it.
+                unsafe { muon::newton_schulz(self.code, &matrix, job.row, PIPELINE.len(), workers) }?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 use std::array;
 use std::ptr;
 
+use crate::kernel::splat;
 use crate::vector::{Scalar, Vector};
 
 /// Rows and columns that are computed as one piece of work.
@@ -125,7 +126,7 @@ unsafe fn pack<S: Scalar>(
     // SAFETY: the caller vouches for both.
     unsafe {
         if columns < width {
-            (0..terms * width).for_each(|i| panel.add(i).write(S::from_f64(0.0)));
+            panel.write_bytes(0, terms * width);
         }
         if b_column == 1 {
             for k in 0..terms {
@@ -152,43 +153,42 @@ unsafe fn tile<V: Vector, const N: usize>(
     panel: *const V::Scalar,
 ) {
     let Product { a, c, columns, depth, .. } = *product;
-    let zero = V::Scalar::from_f64(0.0);
-    let mut sums = [[zero; MOST_COLUMNS]; ROWS];
     let c = c.cast::<V::Scalar>();
     let start = |row: usize| (place.row + row) * columns + place.column;
+    let mut sums = [[splat::<V>(0.0); N]; ROWS];
+    let sum = |sums: *mut [[V; N]; ROWS], row: usize, j: usize| {
+        sums.cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j)
+    };
     // SAFETY: the caller vouches for all of them.
     unsafe {
         if from > 0 {
-            for (row, sums) in sums.iter_mut().enumerate().take(place.rows) {
-                ptr::copy(c.add(start(row)), sums.as_mut_ptr(), place.columns);
+            for row in 0..place.rows {
+                ptr::copy(c.add(start(row)), sum(&raw mut sums, row, 0), place.columns);
             }
         }
         // Rows that are missing repeat the last one.
         let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
             a.cast::<V::Scalar>().add((place.row + row.min(place.rows - 1)) * depth + from)
         });
-        let mut lanes: [[V; N]; ROWS] =
-            array::from_fn(|row| array::from_fn(|v| V::load(sums[row].as_ptr().add(v * V::LANES))));
+        // A copy, whose address nobody has: it stays in registers.
+        let mut lanes = sums;
         for k in 0..terms {
             let b: [V; N] = array::from_fn(|v| V::load(panel.add((k * N + v) * V::LANES)));
-            for row in 0..ROWS {
-                let x = V::splat(rows[row].add(k).read());
-                for v in 0..N {
-                    lanes[row][v] = lanes[row][v] + x * b[v];
+            for (sums, row) in lanes.iter_mut().zip(rows) {
+                let x = V::splat(row.add(k).read());
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = *sum + x * b;
                 }
             }
         }
-        for row in 0..ROWS {
-            for v in 0..N {
-                lanes[row][v].store(sums[row].as_mut_ptr().add(v * V::LANES));
-            }
-        }
+        sums = lanes;
         let is_last = from + terms == depth;
         // A block on the diagonal is computed whole.
         let is_mirrored = is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK;
-        for (row, sums) in sums.iter().enumerate().take(place.rows) {
-            for (j, &sum) in sums.iter().enumerate().take(place.columns) {
+        for row in 0..place.rows {
+            for j in 0..place.columns {
                 let at = start(row) + j;
+                let sum = sum(&raw mut sums, row, j).read();
                 let x = if is_last { finished(product, at, sum) } else { sum };
                 c.add(at).write(x);
                 if is_mirrored {

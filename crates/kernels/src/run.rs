@@ -69,16 +69,10 @@ impl Arena {
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
         // SAFETY: passed on.
-        unsafe {
-            let [sums, matrices] = self.run_passes(stage, from, to, lent, scratch)?;
-            if matrices {
-                self.run_matrices(stage, from, to, &mut Alone(scratch))?;
-            }
-            Ok(sums)
-        }
+        unsafe { self.run_stage::<true>(stage, from, to, lent, scratch) }
     }
 
-    /// The same without what [`Self::run_matrices`] does. Says whether sums are wanted, and whether that is.
+    /// The same without what [`Self::run_matrices`] does.
     ///
     /// # Safety
     /// As for `run_range`.
@@ -90,16 +84,31 @@ impl Arena {
         to: usize,
         lent: Lent,
         scratch: &mut Scratch,
-    ) -> Result<[bool; 2], Fault> {
+    ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_stage::<false>(stage, from, to, lent, scratch) }
+    }
+
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    unsafe fn run_stage<const MATRICES: bool>(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
         }
         if stage > NORM {
             // SAFETY: passed on.
-            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| [false; 2]);
+            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| false);
         }
         let mut tensor = None;
-        let [mut sums, mut matrices] = [false; 2];
+        let mut sums = false;
         for number in self.tables.segment_from(from)?..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             if segment.offset >= to {
@@ -107,7 +116,10 @@ impl Arena {
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
             if job.entry.is_matrix {
-                matrices = true;
+                if MATRICES {
+                    // SAFETY: passed on.
+                    unsafe { self.matrices(job, segment, from, to, &mut Alone(scratch)) }?;
+                }
                 continue;
             }
             sums |= !job.entry.sums.is_empty();
@@ -124,7 +136,7 @@ impl Arena {
                 }
             }
         }
-        Ok([sums, matrices])
+        Ok(sums)
     }
 
     /// What the stage does to the segment; None if nothing.

@@ -86,7 +86,7 @@ pub unsafe fn newton_schulz(
     unsafe {
         let coefficient = |k: usize| row.get(first + k);
         let [steps, eps, bfloat16] = std::array::from_fn(|k| coefficient(2 + k));
-        if !(steps <= MOST_STEPS) {
+        if steps.is_nan() || steps > MOST_STEPS {
             return Err(Fault(&"a row of coefficients has too many steps"));
         }
         let is_rounded = bfloat16 != 0.0;
