@@ -57,8 +57,8 @@ pub struct Code {
     pub squares: unsafe fn(*const u8, usize) -> f64,
     /// One block of a product of matrices.
     pub product: unsafe fn(&Product, usize, *mut u8),
-    /// Copies of a matrix.
-    pub transfer: unsafe fn(&Transfer),
+    /// A piece of a copy of a matrix.
+    pub transfer: unsafe fn(&Transfer, usize),
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -123,8 +123,8 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn transfer<T: Scalar>(transfer: &Transfer) {
-                unsafe { muon::transfer::<T>(transfer) }
+            unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
+                unsafe { muon::transfer::<T>(transfer, number) }
             }
 
             pub static FLOAT32: Code = Code {

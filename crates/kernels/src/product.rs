@@ -22,10 +22,8 @@ const MOST_COLUMNS: usize = 64;
 pub struct Product {
     /// `rows` × `depth`, row by row.
     pub a: *const u8,
-    /// Its element in row k and column j is number k·`b_step` + j·`b_column`.
+    /// `depth` × `columns`, row by row.
     pub b: *const u8,
-    pub b_step: usize,
-    pub b_column: usize,
     /// `rows` × `columns`, row by row.
     pub c: *mut u8,
     /// The same; or null.
@@ -121,24 +119,14 @@ unsafe fn pack<S: Scalar>(
     width: usize,
     panel: *mut S,
 ) {
-    let Product { b, b_step, b_column, .. } = *product;
-    let b = b.cast::<S>().wrapping_add(from * b_step + column * b_column);
+    let b = product.b.cast::<S>().wrapping_add(from * product.columns + column);
     // SAFETY: the caller vouches for both.
     unsafe {
         if columns < width {
             panel.write_bytes(0, terms * width);
         }
-        if b_column == 1 {
-            for k in 0..terms {
-                ptr::copy(b.add(k * b_step), panel.add(k * width), columns);
-            }
-        } else {
-            for j in 0..columns {
-                let column = b.add(j * b_column);
-                for k in 0..terms {
-                    panel.add(k * width + j).write(column.add(k * b_step).read());
-                }
-            }
+        for k in 0..terms {
+            ptr::copy(b.add(k * product.columns), panel.add(k * width), columns);
         }
     }
 }

@@ -93,71 +93,66 @@ pub unsafe fn newton_schulz(
         let is_wide = rows <= columns;
         let start =
             Transfer { from: given, to: given, rows, columns, divisor: 1.0, transposes: false, is_rounded };
-        (code.transfer)(&start);
+        move_by(code, workers, &start);
         let norm = norm(code, given, rows * columns, size);
         // A norm that is NaN is taken over, and divided by nothing all is 0.
         let larger = if eps > norm { eps } else { norm };
         let divisor = if larger == 0.0 { f64::INFINITY } else { larger };
         let [mut x, mut next] = if is_wide { [given, other] } else { [other, given] };
-        (code.transfer)(&Transfer { to: x, divisor, transposes: !is_wide, ..start });
-        let square = Product {
-            a: x,
-            b: x,
-            b_step: 1,
-            b_column: most,
-            c: p,
-            d: ptr::null(),
-            alpha: 1.0,
-            beta: 0.0,
-            rows: least,
-            columns: least,
-            depth: most,
-            is_symmetric: true,
-            is_rounded,
-        };
+        move_by(code, workers, &Transfer { to: x, divisor, transposes: !is_wide, ..start });
+        let wide = Transfer { rows: least, columns: most, ..start };
         for step in 0..steps as usize {
             let triple = FIRST + step.min(TRIPLES - 1) * 3;
             let [a, b, c] = std::array::from_fn(|k| coefficient(triple + k));
-            let along = Product { b_step: least, b_column: 1, depth: least, ..square };
-            let products = [
-                Product { a: x, b: x, ..square },
-                Product { a: p, b: p, c: q, d: p, alpha: c, beta: b, ..along },
-                Product {
-                    a: q,
-                    b: x,
-                    b_step: most,
-                    c: next,
-                    d: x,
-                    beta: a,
-                    columns: most,
-                    is_symmetric: false,
-                    ..along
-                },
-            ];
-            for product in products {
-                workers.run(product.blocks(), &|number, scratch| {
-                    // SAFETY: the matrices are there, and blocks do not overlap.
-                    (code.product)(&product, number, scratch.panel())
-                });
+            // Until X is made anew there, `next` is its transposed.
+            move_by(code, workers, &Transfer { from: x, to: next, transposes: true, ..wide });
+            let square = Product {
+                a: x,
+                b: next,
+                c: p,
+                d: ptr::null(),
+                alpha: 1.0,
+                beta: 0.0,
+                rows: least,
+                columns: least,
+                depth: most,
+                is_symmetric: true,
+                is_rounded,
+            };
+            let polynomial = Product { a: p, b: p, c: q, d: p, alpha: c, beta: b, depth: least, ..square };
+            let last =
+                Product { a: q, b: x, c: next, d: x, alpha: 1.0, beta: a, columns: most, ..polynomial };
+            for product in [square, polynomial, Product { is_symmetric: false, ..last }] {
+                multiply(code, workers, &product);
             }
             (x, next) = (next, x);
         }
-        let end = Transfer { from: x, to: if is_wide { given } else { other }, divisor: 1.0, ..start };
         if is_wide {
-            (code.transfer)(&end);
+            move_by(code, workers, &Transfer { from: x, ..wide });
         } else {
-            (code.transfer)(&Transfer { rows: columns, columns: rows, ..end });
-            (code.transfer)(&Transfer {
-                from: other,
-                to: given,
-                rows: columns,
-                columns: rows,
-                transposes: true,
-                ..end
-            });
+            move_by(code, workers, &Transfer { from: x, to: other, ..wide });
+            move_by(code, workers, &Transfer { from: other, transposes: true, ..wide });
         }
     }
     Ok(())
+}
+
+/// # Safety
+/// All of the matrices must be there.
+#[inline(never)]
+unsafe fn multiply(code: &Code, workers: &mut dyn Workers, product: &Product) {
+    // SAFETY: passed on, and blocks do not overlap.
+    workers.run(product.blocks(), &|number, scratch| unsafe {
+        (code.product)(product, number, scratch.panel())
+    });
+}
+
+/// # Safety
+/// As for `multiply`.
+#[inline(never)]
+unsafe fn move_by(code: &Code, workers: &mut dyn Workers, transfer: &Transfer) {
+    // SAFETY: as in `multiply`.
+    workers.run(transfer.rows.div_ceil(ROWS), &|number, _| unsafe { (code.transfer)(transfer, number) });
 }
 
 /// ‖m‖, from the same sums as those of a stage.
@@ -182,19 +177,33 @@ pub struct Transfer {
     pub is_rounded: bool,
 }
 
+// SAFETY: pieces do not overlap, and what is read stays; see `transfer`.
+unsafe impl Sync for Transfer {}
+
+/// Rows of a transfer that are one piece of work.
+const ROWS: usize = 64;
+/// Columns that are moved at a time, so that what they become in a transposed matrix stays in the cache.
+const COLUMNS: usize = 16;
+
+/// Moves the rows of piece `number`.
+///
 /// # Safety
-/// Both matrices must be there.
+/// Both matrices must be there; other threads may move other pieces.
 #[inline(always)]
-pub unsafe fn transfer<S: Scalar>(transfer: &Transfer) {
+pub unsafe fn transfer<S: Scalar>(transfer: &Transfer, number: usize) {
     let Transfer { rows, columns, transposes, is_rounded, .. } = *transfer;
     let (from, to) = (transfer.from.cast::<S>(), transfer.to.cast::<S>());
     let round = |x: S| if is_rounded { x.to_bfloat16() } else { x };
     let divisor = round(S::from_f64(transfer.divisor));
     let (row, column) = if transposes { (1, rows) } else { (columns, 1) };
-    for i in 0..rows {
-        for j in 0..columns {
-            // SAFETY: the caller vouches for both.
-            unsafe { to.add(i * row + j * column).write(round(from.add(i * columns + j).read() / divisor)) };
+    for first in (0..columns).step_by(COLUMNS) {
+        for i in number * ROWS..rows.min((number + 1) * ROWS) {
+            for j in first..columns.min(first + COLUMNS) {
+                // SAFETY: the caller vouches for both.
+                unsafe {
+                    to.add(i * row + j * column).write(round(from.add(i * columns + j).read() / divisor))
+                };
+            }
         }
     }
 }
