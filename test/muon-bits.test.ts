@@ -1,6 +1,6 @@
 /** Muon on matrices of all kinds: the same bits on every engine, instruction set and number of threads. */
 
-import { adamw, lamb, muon, Optimizer } from 'antigrad'
+import { adamw, engines, lamb, muon, Optimizer, type Rule } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 import { firstDifference, reference, type Variant, variants } from './support.js'
@@ -110,6 +110,15 @@ const settings: readonly Setting[] = [small, large].flatMap((shapes) =>
 const named = settings.map((setting) => {
   const { shapes, dtype, precision } = setting
   return [`${shapes === small ? 'small' : 'large'}, ${dtype}, in ${precision}`, setting] as const
+})
+
+test('large matrices are worth all threads', () => {
+  const threads = (n: number, rule: Rule) => {
+    const shapes = { w: [n, n] }
+    return new Optimizer({ w: new Float32Array(n * n) }, rule, { shapes, engine: 'native' }).threads
+  }
+  expect(threads(200, muon())).toBe(engines().native.threads)
+  for (const one of [threads(60, muon()), threads(200, adamw())]) expect(one).toBe(1)
 })
 
 describe.each(named)('%s', (_, setting) => {
