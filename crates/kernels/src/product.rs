@@ -13,9 +13,8 @@ const BLOCK: usize = 64;
 const TERMS: usize = 256;
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 4;
-/// Bytes of a panel: terms for as many columns, of which no instruction set takes more at once.
-pub const PANEL: usize = TERMS * MOST_COLUMNS * 4;
-const MOST_COLUMNS: usize = 64;
+/// Bytes of a panel: of each term as many as four of the widest vectors take.
+pub const PANEL: usize = TERMS * 4 * if cfg!(target_arch = "x86_64") { 64 } else { 16 };
 
 /// C ← α·A·B + β·D, or A·B where there is no D. All are of one dtype, and C overlaps nothing.
 #[derive(Clone, Copy)]
@@ -78,6 +77,7 @@ unsafe fn block_by<V: Vector, const N: usize>(product: &Product, number: usize, 
     }
     let (bottom, right) = (rows.min(top + BLOCK), columns.min(left + BLOCK));
     let width = N * V::LANES;
+    const { assert!(TERMS * N * size_of::<V>() <= PANEL) };
     let mut from = 0;
     while from < depth {
         let terms = TERMS.min(depth - from);
