@@ -155,10 +155,10 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    let is_long = !(cfg!(target_arch = "wasm32") && K::DIVIDES);
-    let line = if is_long { (64 / scalar).max(2 * V::LANES) } else { V::LANES };
+    let is_long = !(cfg!(target_arch = "wasm32") && (K::DIVIDES || !K::Tensor::NAMES.is_empty()));
+    let line = (64 / scalar).max(2 * V::LANES);
     let mut at = 0;
-    while at + line <= length {
+    while is_long && at + line <= length {
         for vector in 0..line / V::LANES {
             lanes(at + vector * V::LANES);
         }

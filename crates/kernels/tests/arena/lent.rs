@@ -19,7 +19,7 @@ fn mixed(size: usize, job: &Job) -> Memory {
     memory.row(0, &job.row());
     for (number, name, tensors) in [(0, "Adam", [0, 11]), (1, "Momentum", [12, 15])] {
         let (array, kernels) = (memory.first_arrays[number], [kernel(name).number, 0, 0, 0]);
-        memory.segment(number, tensors, Segment { array, row: 0, flags: job.flags(), kernels });
+        memory.segment(number, tensors, Segment { array, by_tensor: 0, row: 0, flags: job.flags(), kernels });
     }
     memory
 }

@@ -22,6 +22,7 @@ pub struct Family<'a> {
 #[derive(Clone, Copy)]
 pub struct Segment {
     pub array: usize,
+    pub by_tensor: usize,
     pub row: usize,
     pub flags: u32,
     pub kernels: [u16; STAGES],
@@ -166,9 +167,14 @@ impl Memory {
         let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
         let length = self.offsets[last] + self.lengths[last] - offset;
         let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
+<<<<<<< HEAD
         let family = self.first_arrays.iter().position(|first| *first == segment.array);
         let by_tensor = segment.array + family.map_or(1, |family| self.states[family]);
         let rest = [segment.flags, by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
+=======
+        // Only the trial rule has numbers by tensor, behind its one array of state.
+        let rest = [segment.flags, segment.by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
+>>>>>>> measure
         let at = self.first_segment + number * SEGMENT;
         for (k, x) in entry.into_iter().chain(rest).enumerate() {
             self.set_word(at + k, x);
@@ -232,6 +238,13 @@ impl Memory {
     }
 
     /// The places of all elements of some tensors.
+    /// Other numbers for each tensor in each of such arrays.
+    pub fn set_by_tensor(&mut self, first: usize, arrays: usize, tensors: usize) {
+        for (k, tensor) in (0..arrays).flat_map(|k| (0..tensors).map(move |tensor| (k, tensor))) {
+            self.set_number(first + k, tensor, 0.1 + (k + tensor) as f64 / 7.0);
+        }
+    }
+
     pub fn elements(&self, tensors: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
         tensors.flat_map(|tensor| (0..self.lengths[tensor]).map(move |i| (tensor, i))).collect()
     }

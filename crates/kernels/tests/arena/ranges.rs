@@ -29,7 +29,11 @@ fn mixed(size: usize, job: &Job) -> Memory {
     ];
     for (number, (family, name, tensors)) in segments.into_iter().enumerate() {
         let (array, kernels) = (memory.first_arrays[family], [kernel(name).number, 0, 0, 0]);
-        memory.segment(number, tensors, Segment { array, row: number % 2, flags: job.flags(), kernels });
+        memory.segment(
+            number,
+            tensors,
+            Segment { array, by_tensor: 0, row: number % 2, flags: job.flags(), kernels },
+        );
     }
     let mut next = noise(5);
     for (tensor, i) in memory.elements(0..memory.lengths.len()) {

@@ -54,8 +54,11 @@ impl Job {
         let mut memory = Memory::new(size, &[family], row.len());
         memory.row(0, &row);
         let array = memory.first_arrays[0];
-        let segment = Segment { array, row: 0, flags: self.flags(), kernels: [kernel.number, 0, 0, 0] };
+        let by_tensor = array + kernel.state.len();
+        let segment =
+            Segment { array, by_tensor, row: 0, flags: self.flags(), kernels: [kernel.number, 0, 0, 0] };
         memory.segment(0, [0, lengths.len() - 1], segment);
+        memory.set_by_tensor(by_tensor, kernel.tensor.len(), lengths.len());
         if self.zeroes {
             memory.zeroes();
         }

@@ -165,7 +165,8 @@ fn lay_out(memory: &mut Memory, step: usize, flags: u32, updates: &[usize]) {
     let joined = |a: &usize, b: &usize| a + 1 == *b && updates[*a] == updates[*b];
     for (number, tensors) in present.chunk_by(joined).enumerate() {
         let row = step - updates[tensors[0]];
-        let segment = Segment { array: memory.first_arrays[0], row, flags, kernels };
+        let array = memory.first_arrays[0];
+        let segment = Segment { array, by_tensor: array + 1, row, flags, kernels };
         memory.segment(number, [tensors[0], tensors[tensors.len() - 1]], segment);
     }
 }
