@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { adamw, CheckpointError, delayedStart, muon, Optimizer, OptionError, sgd } from 'antigrad'
+import { adamw, CheckpointError, delayedStart, muon, Optimizer, OptionError, sgd, swa } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Muon } from '../dist/rules/muon.js'
 import type { Options } from '../dist/rules/rule.js'
@@ -233,6 +233,49 @@ describe('what is no matrix', () => {
     const other = new Optimizer({ v: values(20) }, muon({ lr: 0.1 }), { shapes: { v: [5, 4] } })
     other.step({ v: gradient.v })
     expect(distance(optimizer.params.v, other.params.v)).toBeLessThan(1e-5)
+  })
+})
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
+
+  test('a matrix that grows, or that thaws where it came frozen, has room', () => {
+    const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
+    const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
+    optimizer.grow('w', filled(24))
+    optimizer.thaw('f')
+    optimizer.step({ w: filled(30), f: filled(30) })
+    const fresh = { shapes: { w: [10, 3], f: [6, 5] }, ...engine }
+    const other = new Optimizer(
+      { w: Float32Array.of(...filled(6), ...filled(24)), f: filled(30) },
+      muon(),
+      fresh,
+    )
+    other.step({ w: filled(30), f: filled(30) })
+    expect(optimizer.params).toEqual(other.params)
+  })
+
+  test('zeroGrads, clipping, a delayed start and the average are as with any rule', () => {
+    const options = { shapes: { w: [4, 5] }, zeroGrads: true, clip: { value: 0.5 }, ...engine }
+    const optimizer = new Optimizer({ w: filled(20) }, delayedStart(1, muon()), {
+      ...options,
+      average: swa(),
+    })
+    const plain = new Optimizer({ w: filled(20) }, muon(), { shapes: { w: [4, 5] }, ...engine })
+    const gradient = Float32Array.from(filled(20), (x) => Math.max(-0.5, Math.min(0.5, x)))
+    for (let t = 0; t < 3; t++) {
+      optimizer.grads.w.set(filled(20))
+      optimizer.step()
+      expect(optimizer.grads.w).toEqual(new Float32Array(20))
+      plain.step({ w: gradient })
+      // Its parameters stay at first, but its momentum does not.
+      if (t === 0) {
+        expect(optimizer.params.w).toEqual(filled(20))
+        plain.params.w.set(filled(20))
+      }
+      expect(optimizer.params.w).toEqual(plain.params.w)
+    }
+    expect(optimizer.average?.w).not.toEqual(optimizer.params.w)
   })
 })
 

@@ -44,16 +44,12 @@ fn memory(size: usize, lengths: [usize; 8]) -> Memory {
         let mut kernels = [0; STAGES];
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
         let (array, flags) = (memory.first_arrays[number], job.flags());
-<<<<<<< HEAD
         let row = if number == 3 { 2 } else { number % 2 };
-        memory.segment(number, [2 * number, 2 * number + 1], Segment { array, row, flags, kernels });
-=======
         memory.segment(
             number,
             [2 * number, 2 * number + 1],
-            Segment { array, by_tensor: array + 1, row: number % 2, flags, kernels },
+            Segment { array, by_tensor: array + 1, row, flags, kernels },
         );
->>>>>>> measure
     }
     memory.zeroes();
     let mut next = noise(9);

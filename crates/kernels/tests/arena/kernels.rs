@@ -127,14 +127,9 @@ fn blocks_of_the_pipeline_are_joined_without_a_seam() {
 
 #[test]
 fn every_kernel_has_its_segment_in_one_arena() {
-<<<<<<< HEAD
-    let is_pass = |kernel: &Description| kernel.sums.is_empty() && !kernel.is_matrix;
-    let all: Vec<_> = kernels().into_iter().filter(|kernel| kernel.is_shipped && is_pass(kernel)).collect();
-=======
     // Sums, and what they are made of, would be in the memory too.
-    let wanted = |kernel: &Description| kernel.is_shipped && kernel.sums.is_empty();
+    let wanted = |kernel: &Description| kernel.is_shipped && kernel.sums.is_empty() && !kernel.is_matrix;
     let all: Vec<_> = kernels().into_iter().filter(wanted).collect();
->>>>>>> measure
     for (size, set) in places() {
         let lengths = [[3, 40], [0, 17]];
         let families: Vec<Family> = (0..all.len())

@@ -22,7 +22,7 @@ fn memory(size: usize, [rows, columns]: [usize; 2]) -> Memory {
     memory.matrix(0, [rows as u32, columns as u32]);
     memory.row(0, &row);
     let kernels = [kernel("NewtonSchulz").number, 0, 0, 0];
-    memory.segment(0, [0, 0], Segment { array: 8, row: 0, flags: 0, kernels });
+    memory.segment(0, [0, 0], Segment { array: 8, by_tensor: 8, row: 0, flags: 0, kernels });
     let mut next = noise(5);
     (0..rows * columns).for_each(|i| memory.set(GRADIENTS, 0, i, next()));
     memory

@@ -44,8 +44,6 @@ pub struct Memory {
     pub offsets: Vec<usize>,
     /// The first array of each family.
     pub first_arrays: Vec<usize>,
-    /// How many arrays of state each has, which those by tensor follow.
-    states: Vec<usize>,
     arrays: Vec<Array>,
     pub first_segment: usize,
     first_row: usize,
@@ -113,7 +111,6 @@ impl Memory {
             lengths,
             offsets,
             first_arrays,
-            states: families.iter().map(|family| family.state).collect(),
             arrays,
             first_segment,
             first_row,
@@ -167,14 +164,8 @@ impl Memory {
         let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
         let length = self.offsets[last] + self.lengths[last] - offset;
         let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
-<<<<<<< HEAD
-        let family = self.first_arrays.iter().position(|first| *first == segment.array);
-        let by_tensor = segment.array + family.map_or(1, |family| self.states[family]);
-        let rest = [segment.flags, by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
-=======
         // Only the trial rule has numbers by tensor, behind its one array of state.
         let rest = [segment.flags, segment.by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
->>>>>>> measure
         let at = self.first_segment + number * SEGMENT;
         for (k, x) in entry.into_iter().chain(rest).enumerate() {
             self.set_word(at + k, x);
