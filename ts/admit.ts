@@ -46,7 +46,7 @@ export function admit(
     const saved = restored?.get(name)
     const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: lengthOf(value) }
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
-    return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
+    return new Tensor(described, inUse(resolved, uses, described.shape), isFrozen, numbers)
   })
   tensors.forEach(({ name, length }, number) => {
     // What matched may have run anything.

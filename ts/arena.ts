@@ -10,10 +10,14 @@ import {
   ARRAY,
   BLOCK,
   BLOCKS,
+  BY_LINE,
   ELEMENTS,
   HASH,
   HEADER,
   LINE,
+  LINES,
+  MATRIX,
+  OWN,
   PARTS,
   PIPELINE,
   SEGMENT,
@@ -23,6 +27,7 @@ import {
   TENSOR,
   TENSORS,
 } from './manifest.js'
+import type { Matrices } from './matrices.js'
 import { allocate, type Region } from './memory.js'
 import type { FloatArray } from './rules/kernel.js'
 
@@ -37,7 +42,7 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = SLOW + 1
+const COMMON = LINES + 1
 /** Coefficients that the plane's row has, the pipeline's aside. */
 const PLANE_COEFFICIENTS = 1
 
@@ -47,6 +52,8 @@ export interface Family {
   /** The names of its arrays of state, and of what it has by tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
+  /** How many of its last arrays of state have numbers by row and by column, by turns. */
+  readonly lines: number
   /** The most coefficients of its kernels, the pipeline's aside. */
   readonly coefficients: number
 }
@@ -57,6 +64,25 @@ interface Entry {
   readonly byteOffset: number
   readonly first: number
   readonly length: number
+  /** Where each tensor's own part is, where these are not of the plane. */
+  readonly own: readonly Stretch[] | undefined
+}
+
+/** A tensor's part of an array. */
+interface Stretch {
+  readonly first: number
+  readonly length: number
+}
+
+/** Sums and factors by row and by column of a tensor. */
+export interface LineNumbers {
+  readonly matrices: Matrices
+  /** A number for each row. */
+  readonly rows: Float64Array
+  /** For each piece of each matrix a number for each column. */
+  readonly pieces: Float64Array
+  /** In the same place, of the arena's dtype. */
+  readonly factors: FloatArray
 }
 
 export class Arena {
@@ -64,6 +90,8 @@ export class Arena {
   readonly dtype: Dtype
   /** How many elements each tensor has, and where it lies in the plane. */
   readonly lengths: readonly number[]
+  /** For those that are updated as matrices, how. */
+  readonly matrices: readonly (Matrices | null)[]
   readonly offsets: readonly number[]
   /** Elements of a plane, padding included. */
   readonly length: number
@@ -82,6 +110,7 @@ export class Arena {
   /**
    * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
    *
+   * @param matrices of tensors that are updated as such; null for others
    * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
    */
   constructor(
@@ -89,6 +118,7 @@ export class Arena {
     lengths: readonly number[],
     families: readonly Family[],
     planes: readonly number[] = [],
+    matrices: readonly (Matrices | null)[] = [],
   ) {
     const size = dtype === 'float32' ? 4 : 8
     const offsets: number[] = []
@@ -117,35 +147,48 @@ export class Arena {
     const arrays: Entry[] = []
     const start = roundUp(end, LINE)
     let plane = 0
-    const place = (extent: number, first: number, elements: number) => {
+    const place = (extent: number, first: number, elements: number, own?: readonly Stretch[]) => {
       let byteOffset = roundUp(end, LINE)
       if (extent === ELEMENTS && elements > 0 && stagger > 0) {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
       }
-      arrays.push({ extent, byteOffset, first, length: elements })
-      end = byteOffset + elements * (extent === ELEMENTS ? size : 8)
+      arrays.push({ extent, byteOffset, first, length: elements, own })
+      end = byteOffset + elements * (extent === ELEMENTS || extent === OWN ? size : 8)
     }
     place(ELEMENTS, 0, length)
     place(ELEMENTS, 0, length)
     place(TENSORS, 0, count)
     place(BLOCKS, 0, blockCount * PARTS)
+    const lines = stretches(lengths.map((_, i) => matrices[i]?.numbers ?? 0))
     for (let array = ACCUMULATED; array <= SLOW; array++) {
       place(ELEMENTS, 0, planes.includes(array) ? length : 0)
     }
+    place(BY_LINE, 0, lines.total, lines.own)
     const firstArrays: number[] = []
     let tensor = 0
-    for (const { tensors, state, byTensor } of families) {
+    for (const { tensors, state, byTensor, lines } of families) {
       firstArrays.push(arrays.length)
+      const from = tensor
       const first = tensor < count ? offsets[tensor] : length
       tensor += tensors
       const last = tensor < count ? offsets[tensor] : length
-      for (const _ of state) place(ELEMENTS, first, last - first)
+      for (let k = 0; k < state.length - lines; k++) place(ELEMENTS, first, last - first)
+      for (let k = 0; k < lines; k++) {
+        // By row, and then by column.
+        const sizes = lengths.map((n, i) => {
+          const matrix = i >= from && i < tensor ? matrices[i] : null
+          return matrix ? (k % 2 === 0 ? matrix.rows : n / matrix.height) : 0
+        })
+        const { total, own } = stretches(sizes)
+        place(OWN, 0, total, own)
+      }
       for (const _ of byTensor) place(TENSORS, 0, count)
     }
 
     this.dtype = dtype
     this.#size = size
     this.lengths = lengths
+    this.matrices = lengths.map((_, i) => matrices[i] ?? null)
     this.offsets = offsets
     this.length = length
     this.firstArrays = firstArrays
@@ -157,7 +200,10 @@ export class Arena {
       this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
     })
     lengths.forEach((elements, i) => {
-      this.words.set([offsets[i], elements, blocks[i]], this.#firstTensor + i * TENSOR)
+      const at = this.#firstTensor + i * TENSOR
+      this.words.set([offsets[i], elements, blocks[i]], at)
+      const matrix = matrices[i]
+      if (matrix) this.words.set([matrix.columns, matrix.height, lines.own[i].first], at + MATRIX)
     })
   }
 
@@ -188,9 +234,10 @@ export class Arena {
     return this.#elements(byteOffset - first * this.#size, first + length)
   }
 
-  /** A tensor's part of an array of elements. */
+  /** A tensor's part of an array of elements, or of what it has by row or by column. */
   view(array: number, tensor: number): FloatArray {
-    const { byteOffset, first } = this.#arrays[array]
+    const { byteOffset, first, own } = this.#arrays[array]
+    if (own) return this.#elements(byteOffset + own[tensor].first * this.#size, own[tensor].length)
     return this.#elements(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
   }
 
@@ -204,6 +251,22 @@ export class Arena {
   numbers(array: number): Float64Array {
     const { byteOffset, length } = this.#arrays[array]
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
+  }
+
+  /** The numbers of rows and columns of a tensor that is updated as matrices. */
+  lines(tensor: number): LineNumbers {
+    const { byteOffset, own } = this.#arrays[LINES]
+    const matrices = this.matrices[tensor] as Matrices
+    const { rows, numbers } = matrices
+    const { first } = (own as readonly Stretch[])[tensor]
+    const all = new Float64Array(
+      this.region.buffer,
+      this.region.byteOffset + byteOffset + first * 8,
+      numbers,
+    )
+    const pieces = all.subarray(rows)
+    const factors = this.#elements(byteOffset + (first + rows) * 8, (pieces.length * 8) / this.#size)
+    return { matrices, rows: all.subarray(0, rows), pieces, factors }
   }
 
   /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
@@ -252,6 +315,16 @@ export class Arena {
   setFlags(segment: number, flags: number): void {
     this.words[this.#firstSegment + segment * SEGMENT + 4] = flags
   }
+}
+
+/** Stretches of these lengths, one after the other. */
+function stretches(lengths: readonly number[]): { own: Stretch[]; total: number } {
+  let total = 0
+  const own = lengths.map((length) => {
+    total += length
+    return { first: total - length, length }
+  })
+  return { own, total }
 }
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple

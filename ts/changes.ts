@@ -59,7 +59,7 @@ export function setSome(model: Model, picked: readonly Tensor[], given: object):
     const uses = [...model.uses]
     for (const tensor of picked) {
       const rule = rules.get(tensor.use) as AnyRule
-      tensor.part.assign(tensor, inUse({ ...tensor.use.resolved, rule }, uses))
+      tensor.part.assign(tensor, inUse({ ...tensor.use.resolved, rule }, uses, tensor.shape))
     }
     model.update()
   }
@@ -96,8 +96,13 @@ export function growTensor(model: Model, name: unknown, rows: unknown): () => vo
   if (!isRows || length === 0 || length % size !== 0) {
     throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
   }
+  const grown = Object.freeze([count + length / size, ...inner])
+  if (!tensor.use.takes(grown)) {
+    const expected = `rows with which ${tensor.use.definition.name} keeps the same arrays of state`
+    throw new TensorError('grow: rows', expected, `shape [${grown.join(', ')}]`)
+  }
   const apart = bufferOf(rows) === tensor.part.arena.region.buffer ? rows.slice() : rows
   return () => {
-    model.move(tensor, Object.freeze([count + length / size, ...inner]), tensor.isFrozen, apart)
+    model.move(tensor, grown, tensor.isFrozen, apart)
   }
 }

@@ -184,7 +184,7 @@ export class Cohorts {
       next.t = clock.t + 1
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
-        use.write(row, scale, this.#limit)
+        use.write(row, scale, this.#limit, this.#arena.dtype)
         cohort.version = use.version
         cohort.scale = scale
       }
@@ -210,7 +210,10 @@ export class Cohorts {
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
-      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i])
+      const lines = first - use.lines
+      for (const i of tensors) {
+        between(use.numbers as never, next, arrays, i, stage, lengths[i], this.#arena, lines)
+      }
     }
   }
 
@@ -229,7 +232,7 @@ export class Cohorts {
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
-      cohort.use.write(this.#rows[cohort.row], 1, Infinity)
+      cohort.use.write(this.#rows[cohort.row], 1, Infinity, this.#arena.dtype)
       cohort.version = -1
     }
   }

@@ -1,6 +1,6 @@
 /** Tensors that came together: they lie in one arena, and stay there. */
 
-import { Arena, type Dtype } from './arena.js'
+import { Arena, type Dtype, type Family } from './arena.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Forced, Runner } from './engines/engine.js'
 import { type Choice, choose, type Requested } from './engines/index.js'
@@ -109,15 +109,16 @@ export class Part {
     { dtype, limit, zeroGrads, planes, requested, forced }: Settings,
   ) {
     const sorted = inFamilies(tensors)
-    const families: { tensors: number; state: readonly string[]; byTensor: readonly string[] }[] = []
+    const families: Omit<Family, 'coefficients'>[] = []
+    const counts: number[] = []
     const familyOf = sorted.map(({ use, isFrozen }) => {
       const state = isFrozen ? [] : use.state
       const byTensor = isFrozen ? [] : use.byTensor
       const last = families.at(-1)
       const isNew = last === undefined || `${last.state} ${last.byTensor}` !== `${state} ${byTensor}`
-      if (isNew) families.push({ tensors: 0, state, byTensor })
+      if (isNew) families.push({ tensors: 0, state, byTensor, lines: isFrozen ? 0 : use.lines })
       const number = families.length - 1
-      families[number].tensors++
+      counts[number] = (counts[number] ?? 0) + 1
       return number
     })
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
@@ -125,8 +126,9 @@ export class Part {
     this.arena = new Arena(
       dtype,
       lengths,
-      families.map((family) => ({ ...family, coefficients })),
+      families.map((family, number) => ({ ...family, tensors: counts[number], coefficients })),
       planes,
+      sorted.map(({ use, isFrozen, shape, length }) => (isFrozen ? null : use.matricesOf(shape, length))),
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner

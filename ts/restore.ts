@@ -125,9 +125,12 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   const length = lengthOf(params)
   const isFrozen = saved.frozen
   if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
-  const use = new RuleInUse(resolved)
+  const shape = readShape(saved.shape, name, length)
+  const use = new RuleInUse(resolved, shape)
   const names = isFrozen ? [] : use.state
-  const state = exactly(saved.state, name, 'state', names, (value, what) => array(value, what, length))
+  const state = exactly(saved.state, name, 'state', names, (value, what, key) =>
+    array(value, what, use.lengthOf(key, shape, length)),
+  )
   const byTensor = exactly(saved.byTensor, name, 'byTensor', isFrozen ? [] : use.byTensor, (value, what) =>
     typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
   )
@@ -146,7 +149,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   if (!hasSlow && saved.slow !== null)
     fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
   return {
-    shape: readShape(saved.shape, name, length),
+    shape,
     resolved,
     isFrozen,
     groups: Array.isArray(saved.groups)
@@ -190,14 +193,14 @@ function exactly<T>(
   tensor: string,
   what: string,
   names: readonly string[],
-  read: (value: unknown, what: string) => T,
+  read: (value: unknown, what: string, name: string) => T,
 ): Record<string, T> {
   const bag = open(given, tensor, what)
   const found = Object.keys(bag)
   if (found.length !== names.length || !names.every((name) => Object.hasOwn(bag, name))) {
     fail(tensor, `${what}: ${names.join(', ') || 'nothing'}`, found.slice(0, 8).join(', ') || 'nothing')
   }
-  return Object.fromEntries(names.map((name) => [name, read(bag[name], `${what}: ${name}`)]))
+  return Object.fromEntries(names.map((name) => [name, read(bag[name], `${what}: ${name}`, name)]))
 }
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
@@ -291,7 +294,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
     const before = found.length
     differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, lengthOf(other.params)))
     const isOfShape = found.length === before
-    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved))}`)
+    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved, other.shape))}`)
     const isOfDtype = restored.dtype === model.settings.dtype
     if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
   }
@@ -321,7 +324,7 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
     const { part } = tensor
     if (hasState) {
       if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
-      part.assign(tensor, inUse(other.resolved, uses))
+      part.assign(tensor, inUse(other.resolved, uses, tensor.shape))
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     write(tensor, other, hasState, isWhole)

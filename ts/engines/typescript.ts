@@ -3,7 +3,7 @@
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
-import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
+import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding, type Walk, walkOf } from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
@@ -25,6 +25,7 @@ interface Job {
   readonly key: number
   readonly kernel: Kernel
   readonly loop: Loop | undefined
+  readonly walk: Walk | undefined
   readonly byTensor: number
   readonly row: Row
   readonly state: Named<FloatArray>
@@ -89,6 +90,7 @@ export const typescript: Engine = {
         key,
         kernel,
         loop: isNorm ? undefined : loopOf(number, dtype),
+        walk: walkOf(number),
         byTensor: isNorm ? layout.SQUARES : words[at + 5],
         row: Row.of(kernel, dtype),
         state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
@@ -174,6 +176,18 @@ export const typescript: Engine = {
           kernel.tensor.forEach((name, k) => {
             tensor[name] = f(values[k][i])
           })
+          if (job.walk !== undefined) {
+            if (rows[words[at + 3]] === undefined) throw arena.broken()
+            job.row.coefficients = rows[words[at + 3]]
+            job.walk({
+              ...{ arena, tensor: i, from, to, theta, g, loop: job.loop as Loop, row: job.row.byName, sumOfSquares },
+              pass: (low, high) => pass(job, at, low, high, tensor),
+              summed: (unit, k, sum) => {
+                partials[(firstBlocks[i] + unit) * layout.PARTS + k] = sum
+              },
+            })
+            continue
+          }
           if (sums.length === 0) {
             const [low, high] = [Math.max(first, from), Math.min(last, to)]
             if (low < high) pass(job, at, low, high, tensor)
@@ -200,7 +214,8 @@ export const typescript: Engine = {
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(start); i < lengths.length && offsets[i] < end; i++) {
-          const blocks = Math.ceil(lengths[i] / layout.BLOCK)
+          const ownBlocks = Math.ceil(lengths[i] / layout.BLOCK)
+          const blocks = job.walk ? (arena.matrices[i]?.units ?? 0) : ownBlocks
           job.kernel.sums.forEach((_, k) => {
             let total = 0
             for (let b = 0; b < blocks; b++) total += partials[(firstBlocks[i] + b) * layout.PARTS + k]

@@ -1,5 +1,6 @@
 /** What a rule is made of: one declaration, from which all else derives. */
 
+import type { Arena, Dtype } from '../arena.js'
 import { PIPELINE } from '../manifest.js'
 import type { Kernel } from './kernel.js'
 import type { NumbersOf, OptionTable, ValuesOf } from './options.js'
@@ -15,8 +16,10 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   readonly options: O
   /** All kernels that it may use. */
   readonly kernels: K
-  /** The kernels of one step, in order. */
-  stages(rule: ValuesOf<O>): readonly K[number][]
+  /** The kernels of one step, in order; of a tensor of some shape, where that is known. */
+  stages(rule: ValuesOf<O>, shape?: readonly number[]): readonly K[number][]
+  /** Options that no `set` may change, as the shape of state depends on them. */
+  readonly fixed?: readonly string[]
   /** The kernel that writes the point at which the next gradient is wanted, unless that is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
   /** What the fields of its clock start from; t is always there. */
@@ -24,12 +27,13 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
   advance?(clock: ClockOf<C>, rule: NumbersOf<O>, next: ClockOf<C>): void
   /** Writes the coefficients that the clock does not change. */
-  coefficients(rule: NumbersOf<O>, row: Float64Array): void
+  coefficients(rule: NumbersOf<O>, row: Float64Array, dtype: Dtype): void
   /** Writes those that it does, after `advance`. */
   corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
   /**
    * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
-   * summed, in arrays by name.
+   * summed, in arrays by name. What it keeps by row and by column are arrays of the arena from number
+   * `lines` on.
    */
   between?(
     rule: NumbersOf<O>,
@@ -38,6 +42,8 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
     i: number,
     stage: number,
     length: number,
+    arena: Arena,
+    lines: number,
   ): void
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
@@ -88,6 +94,7 @@ export function define<
     decay: () => 1,
     l2: () => 0,
     starts: () => ({}),
+    fixed: [],
     flushes: () => true,
     implied: () => ({}),
     check: () => {},
@@ -114,10 +121,12 @@ export function importedNames(): string[] {
 export function stateNames<O extends OptionTable>(
   definition: Definition<string, O>,
   rule: ValuesOf<O>,
+  shape?: readonly number[],
 ): string[] {
   const point = definition.point(rule)
-  const kernels = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
-  return [...new Set(kernels.flatMap(({ state }) => state))]
+  const kernels: readonly Kernel[] = [...definition.stages(rule, shape), ...(point === undefined ? [] : [point])]
+  const elementwise = kernels.flatMap(({ state }) => state)
+  return [...new Set([...elementwise, ...kernels.flatMap(({ lines = [] }) => lines)])]
 }
 
 /**

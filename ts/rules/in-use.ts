@@ -2,6 +2,7 @@
 
 import { type Dtype, smallestNormal } from '../arena.js'
 import { POINT, pipeline, STAGES } from '../manifest.js'
+import { Matrices } from '../matrices.js'
 import { type Definition, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { type Resolved, wholeRule } from './resolve.js'
@@ -23,6 +24,8 @@ export class RuleInUse {
   /** The numbers of all of these, by stage; 0 for none. */
   readonly kernels: number[]
   readonly state: readonly string[]
+  /** How many of these, at the end, have numbers by row and by column. */
+  readonly lines: number
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
@@ -33,8 +36,11 @@ export class RuleInUse {
   #value: unknown
   #schedule!: RuleSchedule | null
   #isConstant = false
+  readonly #shape: readonly number[] | undefined
 
-  constructor({ rule, definition, delay, isDelayed, own, lrScale }: Resolved) {
+  /** @param shape of a tensor that has it, if that is known: others have another form of it */
+  constructor({ rule, definition, delay, isDelayed, own, lrScale }: Resolved, shape?: readonly number[]) {
+    this.#shape = shape
     this.definition = definition
     this.advance = definition.advance
     this.corrections = definition.corrections
@@ -42,11 +48,12 @@ export class RuleInUse {
     this.isDelayed = isDelayed
     this.own = own
     this.lrScale = lrScale
-    this.stages = definition.stages(rule as never)
+    this.stages = definition.stages(rule as never, shape)
     this.point = definition.point(rule as never)
     this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
     this.kernels[POINT] = this.point?.number ?? 0
-    this.state = stateNames(definition, rule as never)
+    this.state = stateNames(definition, rule as never, shape)
+    this.lines = new Set(this.stages.flatMap(({ lines = [] }) => lines)).size
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule
     this.change(rule)
@@ -73,23 +80,46 @@ export class RuleInUse {
   }
 
   /** Whether it is the same rule with the same options. */
-  isLike({ rule, definition, delay, isDelayed, own, lrScale }: Resolved): boolean {
+  isLike({ rule, definition, delay, isDelayed, own, lrScale }: Resolved, shape?: readonly number[]): boolean {
     if (`${own}` !== `${this.own}` || lrScale !== this.lrScale) return false
     if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
     for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
-    return true
+    return this.takes(shape)
   }
 
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition } = this
-    const stages = definition.stages(rule as never)
-    if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
-    for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
+    if (definition.point(rule as never) !== this.point || !this.#hasStages(rule, this.#shape)) return false
+    for (const name of definition.fixed) if (rule[name] !== this.rule[name]) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
     for (const name of this.state) if (starts[name] !== before[name]) return false
     return true
+  }
+
+  #hasStages(rule: AnyRule, shape: readonly number[] | undefined): boolean {
+    const stages = this.definition.stages(rule as never, shape)
+    return stages.length === this.stages.length && stages.every((kernel, k) => kernel === this.stages[k])
+  }
+
+  /** Whether it is the form of the rule that tensors of this shape have. */
+  takes(shape: readonly number[] | undefined): boolean {
+    return this.#hasStages(this.rule, shape)
+  }
+
+  /** A tensor as matrices, if it is updated so. */
+  matricesOf(shape: readonly number[] | undefined, length: number): Matrices | null {
+    const [height, columns] = shape?.slice(-2) ?? []
+    return this.lines > 0 && length > 0 ? new Matrices(length, height, columns) : null
+  }
+
+  /** How long an array of state is of a tensor of this shape. */
+  lengthOf(name: string, shape: readonly number[] | undefined, length: number): number {
+    const line = this.state.indexOf(name) - (this.state.length - this.lines)
+    if (line < 0) return length
+    const matrices = this.matricesOf(shape, length)
+    return matrices === null ? 0 : line % 2 === 0 ? matrices.rows : length / matrices.height
   }
 
   /** Whether `evaluate` has anything to do. */
@@ -112,13 +142,13 @@ export class RuleInUse {
   }
 
   /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
-  write(row: Float64Array, scale: number, limit: number): void {
+  write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
     row[pipeline.scale] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
     row[pipeline.limit] = limit
     row[pipeline.l2] = definition.l2(numbers as never)
     row[pipeline.decay] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row)
+    definition.coefficients(numbers as never, row, dtype)
   }
 }
 
@@ -131,10 +161,10 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 /** Finds a rule that is in use already, or takes one into use. */
-export function inUse(resolved: Resolved, uses: RuleInUse[]): RuleInUse {
-  const known = uses.find((use) => use.isLike(resolved))
+export function inUse(resolved: Resolved, uses: RuleInUse[], shape?: readonly number[]): RuleInUse {
+  const known = uses.find((use) => use.isLike(resolved, shape))
   if (known !== undefined) return known
-  const use = new RuleInUse(resolved)
+  const use = new RuleInUse(resolved, shape)
   uses.push(use)
   return use
 }

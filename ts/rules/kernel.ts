@@ -1,5 +1,6 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
+import type { Arena } from '../arena.js'
 import { pipeline } from '../manifest.js'
 
 export type FloatArray = Float32Array | Float64Array
@@ -26,6 +27,8 @@ export interface Kernel {
   readonly tensor: readonly string[]
   /** What is summed by tensor after a pass, into the first of these. */
   readonly sums: readonly ('parameters' | 'gradients')[]
+  /** The names of what is kept by row and by column, of tensors that it takes as matrices. */
+  readonly lines?: readonly string[]
 }
 
 /**
@@ -61,20 +64,52 @@ export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = m
   return { float32: make, float64: again }
 }
 
-const kernels = new Map<number, { readonly description: Kernel; readonly made: Twins<Kernel> }>()
+/** What the engine in TypeScript gives a kernel that goes through a tensor in its own way. */
+export interface Walked {
+  readonly arena: Arena
+  /** The tensor's number, and which elements of the plane have to begin what is done. */
+  readonly tensor: number
+  readonly from: number
+  readonly to: number
+  readonly theta: FloatArray
+  readonly g: FloatArray
+  readonly loop: Loop
+  readonly row: Readonly<Record<string, number>>
+  /** Runs the kernel over elements of the plane, whose gradients are prepared before. */
+  pass(from: number, to: number): void
+  /** Σ x² in the engines' order. */
+  sumOfSquares(values: FloatArray): number
+  /** Takes the sum number `k` of a unit. */
+  summed(unit: number, k: number, sum: number): void
+}
+
+export type Walk = (walked: Walked) => void
+
+interface Registered {
+  readonly description: Kernel
+  readonly made: Twins<Kernel>
+  readonly walk: Walk | undefined
+}
+
+const kernels = new Map<number, Registered>()
 const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
-export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
-  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel> })
+export function kernel<const K extends Kernel>(description: K, made: Twins<K>, walk?: Walk): K {
+  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel>, walk })
   return description
 }
 
-const known = (number: number) => kernels.get(number) as NonNullable<ReturnType<typeof kernels.get>>
+const known = (number: number) => kernels.get(number) as Registered
 
 /** A kernel whose rule was imported. */
 export function kernelOf(number: number): Kernel {
   return known(number).description
+}
+
+/** How it goes through a tensor, unless that is element by element. */
+export function walkOf(number: number): Walk | undefined {
+  return kernels.get(number)?.walk
 }
 
 /** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */

@@ -96,6 +96,18 @@ impl Arena {
         if are_there { Ok(()) } else { Err(Fault(&"an array does not have these elements")) }
     }
 
+    /// The same without any state.
+    pub(crate) fn find_plain(&self, start: usize, end: usize, streams: &mut Streams) -> Result<(), Fault> {
+        let (theta, has_parameters) = self.elements(PARAMETERS, start, end)?;
+        let (direction, has_gradients) = self.elements(GRADIENTS, start, end)?;
+        *streams = Streams { theta, g: direction, direction, ..*streams };
+        if has_parameters && has_gradients {
+            Ok(())
+        } else {
+            Err(Fault(&"an array does not have these elements"))
+        }
+    }
+
     /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
     #[inline(always)]
     fn elements(&self, number: usize, start: usize, end: usize) -> Result<(*mut u8, bool), Fault> {
@@ -113,13 +125,18 @@ impl Arena {
 
     /// An array of `count` float64 of that extent.
     pub(crate) fn whole(&self, number: usize, extent: Extent, count: usize) -> Result<Numbers, Fault> {
+        self.start_of(number, extent, count).map(Tables::numbers)
+    }
+
+    /// Where it begins.
+    pub(crate) fn start_of(&self, number: usize, extent: Extent, count: usize) -> Result<*mut u8, Fault> {
         let array = self.tables.array(number)?;
         // 64 bits hold this product.
         let end = array.position as u64 * LINE as u64 + array.length as u64 * 8;
         if array.extent != extent as u32 || array.length < count || end > self.bytes as u64 {
             return Err(Fault(&"an array is too short"));
         }
-        Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))
+        Ok(self.base.wrapping_add(array.position * LINE))
     }
 
     /// The values by tensor of that number.

@@ -1,6 +1,7 @@
 //! From a kernel's number to code for the instruction set at hand.
 
-use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::kernel::{self, Kernel, Lines, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::lines;
 use crate::lanes::Lanes;
 use crate::pipeline::{self, Preparation};
 use crate::sums;
@@ -18,6 +19,7 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    pub lines: Option<Lines>,
 }
 
 impl Entry {
@@ -25,11 +27,11 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS }
+        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, lines: K::LINES }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums }
+        Self { pass: None, state: 0, row: 0, tensor, sums, lines: None }
     }
 }
 
@@ -40,6 +42,7 @@ pub struct Code {
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
+    pub line: unsafe fn(*const u8, *mut f64, usize, bool) -> f64,
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -63,7 +66,7 @@ macro_rules! code {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (all four): called only after `InstructionSet::is_available` said yes, and
+            // SAFETY (all five): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `pass`, `prepare` and `sums` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
@@ -92,6 +95,11 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn line<T: Scalar>(from: *const u8, columns: *mut f64, length: usize, begins: bool) -> f64 {
+                unsafe { lines::sum_line(from.cast::<T>(), columns, length, begins) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn flush<T: Scalar>(state: *mut u8, length: usize) {
                 if length > 0 {
                     pipeline::flush(unsafe { std::slice::from_raw_parts_mut(state.cast::<T>(), length) })
@@ -103,12 +111,14 @@ macro_rules! code {
                 prepare: prepare::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
+                line: line::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<f64>,
+                line: line::<f64>,
             };
         }
     };

@@ -44,6 +44,15 @@ impl Sum {
     }
 }
 
+/// What a pass has to do with the rows and columns of tensors that are matrices; see [`crate::lines`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lines {
+    /// Squares of what it has written are summed by row and by column.
+    Summed,
+    /// It runs row by row, with a factor of the row and one of each column.
+    Scaled,
+}
+
 /// One pass over elements: a rule's only stage, or one of several.
 pub trait Kernel {
     /// Its coefficients, behind the pipeline's.
@@ -56,6 +65,10 @@ pub trait Kernel {
     const OUTPUT: Output;
     /// What is summed into the first of the values by tensor.
     const SUMS: &'static [Sum] = &[];
+    /// Only for tensors that are matrices.
+    const LINES: Option<Lines> = None;
+    /// The names of the state that TypeScript keeps by row and by column.
+    const LINE_STATE: &'static [&'static str] = &[];
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

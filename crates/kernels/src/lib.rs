@@ -62,6 +62,7 @@ mod arena;
 mod dispatch;
 mod kernel;
 mod lanes;
+mod lines;
 pub mod manifest;
 mod pipeline;
 mod plane;
@@ -85,8 +86,8 @@ pub mod layout {
     pub use crate::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
     pub use crate::run::{NORM, POINT};
     pub use crate::table::{
-        ACCUMULATED, ARRAY, AVERAGE, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, PARAMETERS, PARTIALS,
-        SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
+        ACCUMULATED, ARRAY, AVERAGE, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, LINES, MATRIX,
+        PARAMETERS, PARTIALS, SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
     };
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
 use crate::lanes::Lanes;
 use crate::table::{self, Extent};
-use crate::{plane, rules, run, sums};
+use crate::{lines, plane, rules, run, sums};
 
 /// FNV-1a of the sources' lines.
 pub const HASH: u32 = include!(concat!(env!("OUT_DIR"), "/hash.rs"));
@@ -34,6 +34,7 @@ pub fn typescript() -> String {
         ("ARRAY", "", table::ARRAY),
         ("TENSOR", "", table::TENSOR),
         ("SEGMENT", "", table::SEGMENT),
+        ("MATRIX", "Where in a tensor's words its matrices are said.", table::MATRIX),
         ("HOLDS", "Flags of a segment: its parameters stay.", table::HOLDS as usize),
         ("FLUSHES", "Afterwards, subnormal numbers of its state become +0.", table::FLUSHES as usize),
         ("STAYS", "A flag of a tensor: stages over the plane leave it out.", table::STAYS as usize),
@@ -48,11 +49,16 @@ pub fn typescript() -> String {
         ),
         ("AVERAGE", "", table::AVERAGE),
         ("SLOW", "", table::SLOW),
+        ("LINES", "", table::LINES),
         ("ELEMENTS", "Extents of arrays.", Extent::Elements as usize),
         ("TENSORS", "", Extent::Tensors as usize),
         ("BLOCKS", "", Extent::Blocks as usize),
+        ("BY_LINE", "", Extent::Lines as usize),
+        ("OWN", "", Extent::Own as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
+        ("ROWS", "The least rows of a piece of a matrix, which are summed by column.", lines::ROWS),
+        ("GROUP", "Elements of whole rows that are gone through at a time.", lines::GROUP),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
     let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
@@ -68,19 +74,22 @@ pub fn typescript() -> String {
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, and what is summed into the first of these.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, sums, .. } in
+    for Description { name, number, source, state, row, tensor, sums, line_state, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
         let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
+        let lines =
+            if line_state.is_empty() { String::new() } else { format!("  lines: [{}],\n", list(line_state)) };
         let _ = write!(
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
-             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n\
+             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}\
              }} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
             list(tensor),
             list(&sums),
+            lines,
         );
     }
     text
@@ -97,6 +106,8 @@ pub struct Description {
     pub row: &'static [&'static str],
     pub tensor: &'static [&'static str],
     pub sums: &'static [Sum],
+    /// What TypeScript keeps by row and by column.
+    pub line_state: &'static [&'static str],
     /// Whether every build has it, and not only one with some feature.
     pub is_shipped: bool,
 }
@@ -121,7 +132,8 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    Description { name, number: 0, source: 0, state, row, tensor, sums: K::SUMS, is_shipped: false }
+    let (sums, line_state) = (K::SUMS, K::LINE_STATE);
+    Description { name, number: 0, source: 0, state, row, tensor, sums, line_state, is_shipped: false }
 }
 
 fn source(module: &str) -> u32 {

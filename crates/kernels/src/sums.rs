@@ -25,7 +25,7 @@ pub fn of_squares<T: Scalar>(values: &[T]) -> f64 {
 
 /// The sum of all stripes, by a fixed tree.
 #[inline(always)]
-fn combine(mut sums: [f64; STRIPES]) -> f64 {
+pub(crate) fn combine(mut sums: [f64; STRIPES]) -> f64 {
     let mut width = STRIPES / 2;
     while width > 0 {
         for stripe in 0..width {

@@ -18,8 +18,10 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
-pub const TENSOR: usize = 4;
+pub const TENSOR: usize = 8;
 pub const SEGMENT: usize = 8;
+/// Where in a tensor's words its matrices are said.
+pub const MATRIX: usize = 4;
 
 /// The parameters are collected, but stay (a delayed start).
 pub const HOLDS: u32 = 1;
@@ -41,6 +43,8 @@ pub const PARTIALS: usize = 3;
 pub const ACCUMULATED: usize = 4;
 pub const AVERAGE: usize = 5;
 pub const SLOW: usize = 6;
+/// Sums and factors by row and column, of tensors that are matrices.
+pub const LINES: usize = 7;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +55,10 @@ pub enum Extent {
     Tensors = 1,
     /// Some float64 for each block of each tensor.
     Blocks = 2,
+    /// Float64 for rows and columns of tensors.
+    Lines = 3,
+    /// What only TypeScript reads.
+    Own = 4,
 }
 
 /// Where float64 numbers lie that JavaScript may write.
@@ -220,7 +228,7 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, flags] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
+        let [offset, length, block, flags] = self.words(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
         let tensor = Tensor { offset, length, block, stays: flags & STAYS != 0 };
         self.check(tensor.offset, tensor.length)?;
@@ -228,6 +236,15 @@ impl Tables {
             return Err(Fault(&"a tensor has too many blocks"));
         }
         Ok(tensor)
+    }
+
+    /// How many columns the matrices of a tensor have, how many rows each, and where its numbers in LINES begin;
+    /// 0 where it is none.
+    pub fn matrix(&self, number: usize) -> Result<[u32; 3], Fault> {
+        if number >= self.header.tensors {
+            return Err(Fault(&"there is no such tensor"));
+        }
+        Ok(self.words(self.first_tensor() + number * TENSOR + MATRIX))
     }
 
     #[inline(always)]

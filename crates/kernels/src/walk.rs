@@ -48,7 +48,9 @@ impl Arena {
             let gradient = lent.map(|lent| lent_to(&tensor, lent.get(number))).transpose()?;
             // SAFETY: passed on.
             unsafe {
-                if job.entry.sums.is_empty() {
+                if job.entry.lines.is_some() {
+                    self.by_lines(&job, number, &tensor, start, to, gradient, scratch)?;
+                } else if job.entry.sums.is_empty() {
                     let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
                     let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
                     self.part(&job, number, first, last, gradient, scratch)?;
@@ -127,8 +129,11 @@ impl Arena {
                 if tensor.offset >= segment.offset + segment.length {
                     break;
                 }
-                let blocks = tensor.length.div_ceil(sums::BLOCK);
-                if tensor.block + blocks > self.tables.header.blocks {
+                let blocks = match job.entry.lines {
+                    Some(_) if tensor.length > 0 => self.cuts(number, &tensor)?.units(),
+                    _ => tensor.length.div_ceil(sums::BLOCK) as u64,
+                };
+                if tensor.block as u64 + blocks > self.tables.header.blocks as u64 {
                     return Err(Fault(&"a tensor has too many blocks"));
                 }
                 for k in 0..job.entry.sums.len() {
@@ -136,7 +141,8 @@ impl Arena {
                     // SAFETY: just checked; `by_tensor` has a number for each tensor.
                     unsafe {
                         let part = |block: usize| partials.get((tensor.block + block) * MAX_TENSOR + k);
-                        by_tensor.set(number, (0..blocks).fold(0.0, |total, block| total + part(block)));
+                        let total = (0..blocks as usize).fold(0.0, |total, block| total + part(block));
+                        by_tensor.set(number, total);
                     }
                 }
             }

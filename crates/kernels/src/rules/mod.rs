@@ -36,6 +36,12 @@ macro_rules! for_each_kernel {
             novograd::NovoGrad,
             stable_adamw::StableMoments,
             stable_adamw::StableAdamW,
+            adafactor::LineSums,
+            adafactor::Factored,
+            adafactor::Unfactored,
+            adafactor::AdafactorStep,
+            adafactor::FactoredMomentum,
+            adafactor::UnfactoredMomentum,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -45,6 +51,7 @@ pub(crate) use for_each_kernel;
 
 pub(crate) use crate::plane;
 
+pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod gradient_descent;
