@@ -52,8 +52,8 @@ export interface Family {
   /** The names of its arrays of state, and of what it has by tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
-  /** How many of its last arrays of state have numbers by row and by column, by turns. */
-  readonly lines: number
+  /** How many of its last arrays of state have numbers by row and by column, by turns; none by default. */
+  readonly lines?: number
   /** The most coefficients of its kernels, the pipeline's aside. */
   readonly coefficients: number
 }
@@ -166,14 +166,14 @@ export class Arena {
     place(BY_LINE, 0, lines.total, lines.own)
     const firstArrays: number[] = []
     let tensor = 0
-    for (const { tensors, state, byTensor, lines } of families) {
+    for (const { tensors, state, byTensor, lines: byLine = 0 } of families) {
       firstArrays.push(arrays.length)
       const from = tensor
       const first = tensor < count ? offsets[tensor] : length
       tensor += tensors
       const last = tensor < count ? offsets[tensor] : length
-      for (let k = 0; k < state.length - lines; k++) place(ELEMENTS, first, last - first)
-      for (let k = 0; k < lines; k++) {
+      for (let k = 0; k < state.length - byLine; k++) place(ELEMENTS, first, last - first)
+      for (let k = 0; k < byLine; k++) {
         // By row, and then by column.
         const sizes = lengths.map((n, i) => {
           const matrix = i >= from && i < tensor ? matrices[i] : null
@@ -259,11 +259,7 @@ export class Arena {
     const matrices = this.matrices[tensor] as Matrices
     const { rows, numbers } = matrices
     const { first } = (own as readonly Stretch[])[tensor]
-    const all = new Float64Array(
-      this.region.buffer,
-      this.region.byteOffset + byteOffset + first * 8,
-      numbers,
-    )
+    const all = new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset + first * 8, numbers)
     const pieces = all.subarray(rows)
     const factors = this.#elements(byteOffset + (first + rows) * 8, (pieces.length * 8) / this.#size)
     return { matrices, rows: all.subarray(0, rows), pieces, factors }

@@ -294,7 +294,11 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
     const before = found.length
     differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, lengthOf(other.params)))
     const isOfShape = found.length === before
-    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved, other.shape))}`)
+    differ(
+      tensor.name,
+      `the rule ${nameOf(tensor.use)}`,
+      `the rule ${nameOf(new RuleInUse(other.resolved, other.shape))}`,
+    )
     const isOfDtype = restored.dtype === model.settings.dtype
     if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
   }

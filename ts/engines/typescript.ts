@@ -3,7 +3,17 @@
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
-import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding, type Walk, walkOf } from '../rules/kernel.js'
+import {
+  type FloatArray,
+  type Kernel,
+  kernelOf,
+  type Loop,
+  loopOf,
+  Row,
+  rounding,
+  type Walk,
+  walkOf,
+} from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
@@ -180,7 +190,17 @@ export const typescript: Engine = {
             if (rows[words[at + 3]] === undefined) throw arena.broken()
             job.row.coefficients = rows[words[at + 3]]
             job.walk({
-              ...{ arena, tensor: i, from, to, theta, g, loop: job.loop as Loop, row: job.row.byName, sumOfSquares },
+              ...{
+                arena,
+                tensor: i,
+                from,
+                to,
+                theta,
+                g,
+                loop: job.loop as Loop,
+                row: job.row.byName,
+                sumOfSquares,
+              },
               pass: (low, high) => pass(job, at, low, high, tensor),
               summed: (unit, k, sum) => {
                 partials[(firstBlocks[i] + unit) * layout.PARTS + k] = sum

@@ -147,7 +147,8 @@ export const definition = define('adafactor', {
   },
 })
 
-const epsilon = (eps: number | null, dtype: Dtype): number => eps ?? (dtype === 'float32' ? 2 ** -23 : 2 ** -52)
+const epsilon = (eps: number | null, dtype: Dtype): number =>
+  eps ?? (dtype === 'float32' ? 2 ** -23 : 2 ** -52)
 
 /** r and c, and of them the factors of rows and columns whose product is 1/√V̂; `rest` is 1 − β̂₂. */
 function factor(arena: Arena, tensor: number, lines: number, rest: number, eps: number, isAdded: boolean) {

@@ -124,7 +124,10 @@ export function stateNames<O extends OptionTable>(
   shape?: readonly number[],
 ): string[] {
   const point = definition.point(rule)
-  const kernels: readonly Kernel[] = [...definition.stages(rule, shape), ...(point === undefined ? [] : [point])]
+  const kernels: readonly Kernel[] = [
+    ...definition.stages(rule, shape),
+    ...(point === undefined ? [] : [point]),
+  ]
   const elementwise = kernels.flatMap(({ state }) => state)
   return [...new Set([...elementwise, ...kernels.flatMap(({ lines = [] }) => lines)])]
 }
