@@ -6,14 +6,18 @@ import {
   adamw,
   delayedStart,
   gradientDescent,
+  lamb,
+  lars,
   momentum,
   nesterov,
+  novograd,
   type OptimizerOptions,
   type Rule,
   radam,
   rmsprop,
   sgd,
   signSgd,
+  stableAdamW,
   warmup,
 } from 'antigrad'
 
@@ -87,6 +91,28 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam eps 0', radam({ lr: 0.01, eps: 0 })],
   ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
+
+  ['lamb', lamb({ lr: 0.01, weightDecay: 0.1 })],
+  ['lamb timm', lamb.timm({ lr: 0.01, trustClip: true, gradAveraging: false })],
+  ['lamb timm without decay', lamb.timm({ lr: 0.01, weightDecay: 0 })],
+  [
+    'lamb decoupled maximize',
+    lamb({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, eps: 1e-4, decoupled: true, maximize: true }),
+  ],
+  ['lars', lars({ lr: 0.5, momentum: 0.8, weightDecay: 0.1 })],
+  ['lars timm', lars.timm({ lr: 0.5, momentum: 0.9, weightDecay: 0.1, dampening: 0.1 })],
+  [
+    'lars nesterov clip maximize',
+    lars({ lr: 0.5, nesterov: true, trustClip: true, trustCoefficient: 0.1, maximize: true }),
+  ],
+  ['novograd', novograd({ lr: 0.01, weightDecay: 0.1 })],
+  ['novograd timm averaging maximize', novograd.timm({ lr: 0.01, gradAveraging: true, maximize: true })],
+  ['stableAdamW', stableAdamW({ lr: 0.01 })],
+  [
+    'stableAdamW betas maximize',
+    stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
+  ],
+  ['delayedStart lamb', delayedStart(2, lamb({ lr: 0.01 })), { clip: { norm: 1 }, zeroGrads: true }],
 
   ['delayedStart gradientDescent', delayedStart(3, gradientDescent({ lr: 0.05 }))],
   ['delayedStart nesterov', delayedStart(4, nesterov({ lr: 0.05 }))],

@@ -11,8 +11,11 @@ import {
   adamw,
   type Clip,
   gradientDescent,
+  lamb,
+  lars,
   momentum,
   nesterov,
+  novograd,
   Optimizer,
   type Rule,
   radam,
@@ -60,6 +63,11 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax radam': (options: object) => radam({ form: 'optax', ...options }),
   'optax adam+clipByGlobalNorm': adam,
   'optax sgd+clipByValue': sgd,
+  'optax lamb': lamb,
+  'timm lamb+globalClip': lamb.timm,
+  'optax lars': lars,
+  'timm lars': lars.timm,
+  'optax novograd': novograd,
 }
 
 /**
@@ -83,11 +91,19 @@ const newNames: Readonly<Record<string, string>> = {
   decoupled_weight_decay: 'decoupledWeightDecay',
   lr_decay: 'lrDecay',
   initial_accumulator_value: 'initialAccumulator',
+  trust_coefficient: 'trustCoefficient',
 }
 
 /** Our rules for an entry, and how it clips. */
 function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
-  const { betas, max_norm: norm, max_delta: value, ...rest } = options
+  // timm's LAMB clips by itself; here the optimizer does. eps_root is always 0.
+  const {
+    betas,
+    max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
+    max_delta: value,
+    eps_root: _,
+    ...rest
+  } = options
   const renamed = Object.fromEntries(Object.entries(rest).map(([key, x]) => [newNames[key] ?? key, x]))
   if (Array.isArray(betas)) Object.assign(renamed, { beta1: betas[0], beta2: betas[1] })
   const essay = dtype === 'float32' ? undefined : essayRules[name]

@@ -19,6 +19,7 @@ import {
 } from 'antigrad'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { inChild } from './children.js'
+import { elementwiseRules } from './elementwise.js'
 import {
   arrayOf,
   bits,
@@ -150,7 +151,20 @@ describe.each(engineNames)('%s', (engine) => {
       })
     })
 
-    test.each(rules)('%s: what is not finite stays in its tensor and element', (_, rule) => {
+    test.each(rules)('%s: what is not finite stays in its tensor', (_, rule) => {
+      const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
+      const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
+      const odd = new Optimizer(params, rule, { engine })
+      const even = new Optimizer(params, rule, { engine })
+      for (let t = 0; t < 3; t++) {
+        even.step(gradients)
+        odd.step(gradients.map((g, i) => (i === 2 ? g.map((x, k) => (k === 1 ? NaN : x)) : g)))
+      }
+      expect(odd.params[2][1]).toBeNaN()
+      for (const i of [0, 1, 3]) expect(bits(odd.params[i])).toBe(bits(even.params[i]))
+    })
+
+    test.each(elementwiseRules)('%s: and in its element', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })

@@ -3,7 +3,7 @@
 import { OptionError } from './errors.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
-import type { Rule } from './rules/definitions.js'
+import type { Rule, RuleNamed } from './rules/definitions.js'
 import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
@@ -12,14 +12,17 @@ import { readSchedule, type Scheduled, scaled } from './schedules.js'
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
  * rate, or that they are frozen. Where groups contradict one another, later ones win.
  */
-export type Group<R = Rule, O extends Rule = Rule> = {
+export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
   readonly match: Match
   /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
   readonly frozen?: boolean | undefined
   /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
-} & (({ readonly rule?: undefined } & OptionsOf<R | O>) | { readonly rule: O })
+} & (
+  | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
+  | { readonly rule: Rule & { readonly name: N } }
+)
 
 /** A group, each property read once. */
 interface Checked {

@@ -4,6 +4,7 @@ import type { EngineName } from './engines/engine.js'
 import { ALL } from './gradients.js'
 import type { Groups } from './groups.js'
 import type { Model } from './model.js'
+import type { Tensor } from './part.js'
 import type { Rule } from './rules/definitions.js'
 import type { Reason, Steps } from './steps.js'
 
@@ -28,9 +29,10 @@ export class Last {
   /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
   get norms(): Readonly<Record<string, number>> {
     if (!this.#steps.isMeasured) return {}
-    const scale = this.#steps.scale
-    const entries = this.#presentTensors().map(({ name, part, place }) => {
-      return [name, Math.sqrt(part.squares[place]) * scale]
+    const { scale, large } = this.#steps
+    const entries = this.#presentTensors().map((tensor) => {
+      const { name, part, place } = tensor
+      return [name, (large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale]
     })
     return Object.fromEntries(entries)
   }
@@ -43,7 +45,7 @@ export class Last {
   /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
   get skipped(): readonly string[] {
     const updated = this.#steps.reason === null ? this.#presentTensors() : []
-    return this.#model.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
+    return this.#steps.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
   }
 
   /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */
@@ -61,10 +63,11 @@ export class Last {
     return Number((this.#model.base.numbers as { lr?: unknown } | undefined)?.lr ?? NaN)
   }
 
-  #presentTensors() {
-    const { present } = this.#steps
-    const { live } = this.#model
-    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
+  #presentTensors(): readonly Tensor[] {
+    const { present, tensors, live } = this.#steps
+    if (present === ALL) return live
+    const given = new Set(tensors.filter((_, number) => present[number] !== undefined))
+    return live.filter((tensor) => given.has(tensor))
   }
 }
 

@@ -89,7 +89,6 @@ export class Model {
 
   freeze(tensor: Tensor): void {
     tensor.part.freeze(tensor)
-    tensor.isGathered = false
     this.update()
   }
 
@@ -131,8 +130,11 @@ export class Model {
     return this.tensors[this.names.indexOf(name)] ?? undefined
   }
 
+  /** In the order of the user's shape, which a saved run keeps; that of places it may not. */
   all(): Tensor[] {
-    return this.tensors.filter((tensor) => tensor !== null)
+    const found: Tensor[] = []
+    this.views((tensor) => found.push(tensor))
+    return found
   }
 
   /** In the user's shape. */

@@ -11,7 +11,7 @@ import { Model } from './model.js'
 import { type Around, Checked, checkOptions, type OptimizerOptions } from './options.js'
 import type { Match } from './patterns.js'
 import { apply, compare, parametersOf, readSaved } from './restore.js'
-import type { Rule } from './rules/definitions.js'
+import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
@@ -43,7 +43,7 @@ export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instruct
  * optimizer.step({ weight: dWeight, bias: dBias })
  * optimizer.params.weight // updated
  */
-export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule = never> {
+export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule['name'] = never> {
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: Around
@@ -62,8 +62,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
-  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, O>)
+  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
   constructor(params: unknown, rule: R, options: unknown = {}) {
     const checked = options instanceof Checked ? options : checkOptions(options)
     const { around, groups, shapes, restored } = checked
@@ -112,9 +112,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
    * count of updates. A frozen tensor has none.
    */
-  get state(): States<P, R | O> {
+  get state(): States<P, R | RuleNamed<N>> {
     this.#checkFree('state')
-    return this.#make('state', () => statesOf(this.#model)) as States<P, R | O>
+    return this.#make('state', () => statesOf(this.#model)) as States<P, R | RuleNamed<N>>
   }
 
   /**
@@ -278,7 +278,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void
-  set(match: Match, options: OptionsOf<R | O>): void
+  set(match: Match, options: OptionsOf<R | RuleNamed<N>>): void
   set(...given: [unknown] | [match: unknown, options: unknown]): void {
     this.#checkFree('set')
     const model = this.#model
@@ -328,11 +328,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
   add<const Q>(
     params: Q & Parameters,
     options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, O>
+  ): Optimizer<Merged<P, Q>, R, N>
   add<const Q>(
     params: Q & Tree<Q>,
     options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, O>
+  ): Optimizer<Merged<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
     const { groups, admission } = this.#guarded(() => {
@@ -402,10 +402,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
    */
-  static load<P = unknown, R extends Rule = Rule, O extends Rule = never>(
+  static load<P = unknown, R extends Rule = Rule, N extends Rule['name'] = never>(
     saved: Saved,
     options: LoadOptions = {},
-  ): Optimizer<P, R, O> {
+  ): Optimizer<P, R, N> {
     if (typeof options !== 'object' || options === null)
       throw new OptionError('options', 'an object', options)
     const { onWarning = console.warn, ...rest } = options
@@ -420,7 +420,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, O extends Rule 
     )
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     for (const warning of restored.warnings) onWarning(warning)
-    return optimizer as unknown as Optimizer<P, R, O>
+    return optimizer as unknown as Optimizer<P, R, N>
   }
 
   /**

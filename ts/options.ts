@@ -30,9 +30,9 @@ export interface Accumulation {
 }
 
 /** What an optimizer does around its rule, and where. */
-export interface OptimizerOptions<P = unknown, R = Rule, O extends Rule = never> {
+export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
   /** Which tensors have other options, another rule, or are frozen; later groups win. */
-  readonly groups?: readonly Group<R, O>[]
+  readonly groups?: readonly Group<R, N>[]
   /** Dimensions of tensors, in the shape of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
   /** Clips gradients; not by default. */

@@ -4,7 +4,7 @@ import { Arena, type Dtype, type Family } from './arena.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Forced, Runner } from './engines/engine.js'
 import { type Choice, choose, type Requested } from './engines/index.js'
-import { AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
+import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
@@ -57,6 +57,12 @@ export class Tensor implements Described {
 
   get updates(): number {
     return this.part.cohorts.updatesOf(this.place)
+  }
+
+  /** Drops the gradients of batches so far: nothing else would, before they are part of an update. */
+  forgetBatches(): void {
+    this.isGathered = false
+    if (this.part.has(ACCUMULATED)) this.view(ACCUMULATED).fill(0)
   }
 
   /** Makes another array of the parameters' kind equal to them. */
@@ -159,8 +165,14 @@ export class Part {
     return `${this.#room[place]}` === `${use.state}`
   }
 
+  /** Whether it has an array beside the parameters. */
+  has(plane: number): boolean {
+    return this.#planes.includes(plane)
+  }
+
   freeze(tensor: Tensor): void {
     tensor.isFrozen = true
+    tensor.forgetBatches()
     this.arena.setStays(tensor.place, true)
     this.cohorts.assign(tensor.place, null)
   }

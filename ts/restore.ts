@@ -322,6 +322,8 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   const uses: RuleInUse[] = []
   if (isWhole) model.base = inUse(restored.base, uses)
   const averages = new Map<string, Averaged>()
+  // Batches are counted anew, and so must not be left where nothing is restored.
+  for (const tensor of model.all()) tensor.forgetBatches()
   for (const [{ name }, other, hasState] of fitting) {
     // It may have moved.
     const tensor = model.named(name) as Tensor

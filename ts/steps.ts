@@ -29,12 +29,16 @@ export class Steps {
   /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
   isMeasured = false
   scale = 1
+  /** Norms by tensor where squares are too large for sums. */
+  large: ReadonlyMap<Tensor, number> | null = null
   /** Why it updated nothing; null where it did. */
   reason: Reason | null = null
   /** The names of tensors whose gradients were not finite. */
   nonFinite: readonly string[] = []
-  /** Which tensors had gradients. */
+  /** Which tensors had gradients; and what tensors there were, as numbers and what is frozen may change. */
   present: Present = NONE
+  tensors: readonly (Tensor | null)[] = []
+  live: readonly Tensor[] = []
   readonly #model: Model
   readonly #around: Around
   readonly #accumulates: boolean
@@ -141,11 +145,14 @@ export class Steps {
 
   #begin(present: Present): void {
     this.present = present
+    this.tensors = this.#model.tensors
+    this.live = this.#model.live
     // Most steps leave nothing behind.
     if (!this.isMeasured && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
+    this.large = null
     this.reason = null
     this.nonFinite = []
   }
@@ -218,8 +225,11 @@ export class Steps {
       const { part, place, number } = live[k]
       if (present === ALL || present[number] !== undefined) sum += part.squares[place]
     }
-    // A square may overflow where its number is finite.
-    return sum === Infinity ? normOf(this.#gradientsOf(present)) : Math.sqrt(sum)
+    if (sum < Infinity) return Math.sqrt(sum)
+    // A square may overflow where its number is finite. By now they are here, and later they may not be.
+    const gradients = this.#gradientsOf(present)
+    this.large = new Map(this.#presentTensors(present).map((tensor, k) => [tensor, normOf([gradients[k]])]))
+    return normOf(gradients)
   }
 
   #gradientsOf(present: Present) {
@@ -264,7 +274,9 @@ export class Steps {
     this.#layOut(present)
     this.#runStage(NORM, present)
     this.norm = this.#normOf(present)
-    return this.#isFinite(present, this.norm)
+    const mayGoOn = this.#isFinite(present, this.norm)
+    if (mayGoOn) this.skips = 0
+    return mayGoOn
   }
 
   /** Makes a batch ready in the arenas: the stage that takes it up. */

@@ -1,78 +1,19 @@
 /**
- * The package in other runtimes, which npm's packages bring into target/runtimes, where they stay. `npm test`
- * runs the oldest Node, the newest, Bun and Deno; with ANTIGRAD_ALL_RUNTIMES=1 those between, too.
+ * The package in other runtimes: the oldest Node, the newest, Bun and Deno; with ANTIGRAD_ALL_RUNTIMES=1 those
+ * between, too.
  */
 
-import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
 import { digests, reference, variants } from '../support.js'
-import { addBothScript, addDigestScript, freshFolder, json, npm, project, release, remove } from './pack.js'
-
-const { platform, arch } = process
-const target = `${platform === 'win32' ? 'win' : platform}-${arch}`
-const exe = platform === 'win32' ? '.exe' : ''
-const deno = platform === 'linux' ? `${platform}-${arch}-glibc` : `${platform}-${arch}`
-
-const bun = platform === 'win32' ? `windows-${arch}` : target.replace('arm64', 'aarch64')
-
-interface Runtime {
-  /** What npm installs. */
-  readonly source: string
-  readonly program: string
-  readonly options: readonly string[]
-  /** What `process.versions` has. */
-  readonly versions: Readonly<Record<string, string>>
-  /** Whether every `npm test` runs it. */
-  readonly always: boolean
-}
-
-const node = (version: string, always: boolean): Runtime => ({
-  source: `node-${target}@${version}`,
-  program: `node-${target}/bin/node${exe}`,
-  options: [],
-  versions: { node: version },
-  always,
-})
-
-const runtimes: Readonly<Record<string, Runtime>> = {
-  'Node 20.0': node('20.0.0', true),
-  'Node 22': node('22.23.3', false),
-  'Node 24': node('24.21.0', false),
-  'Node 26': node('26.10.0', true),
-  Bun: {
-    source: `@oven/bun-${bun}@1.4.5`,
-    program: `@oven/bun-${bun}/bin/bun${exe}`,
-    options: [],
-    versions: { bun: '1.4.5' },
-    always: true,
-  },
-  Deno: {
-    source: `@deno/${deno}@2.9.6`,
-    program: `@deno/${deno}/deno${exe}`,
-    options: ['run', '--allow-all', '--no-lock'],
-    versions: { deno: '2.9.6' },
-    always: true,
-  },
-}
+import { addBothScript, addDigestScript, freshFolder, json, project, release, remove } from './pack.js'
+import { program, runtimes } from './runtimes.js'
 
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)
-
-/** The path of a runtime's program, which is installed if it is not there. */
-function program({ source, program }: Runtime): string {
-  const folder = join(home, 'target/runtimes', source.replaceAll('/', '-'))
-  const path = join(folder, 'node_modules', program)
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{}')
-    npm(folder, 'install', '--ignore-scripts', source)
-  }
-  return path
-}
 
 const tarballs = freshFolder()
 /** For bundles and the addon beside them. */

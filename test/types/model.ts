@@ -14,14 +14,15 @@ import {
   gradientDescent,
   layerwise,
   type Match,
-  type Momentum,
   momentum,
+  nesterov,
   noDecay,
   Optimizer,
   type OptimizerOptions,
   type Reason,
   type Rule,
   type Saved,
+  sgd,
   swa,
   warmup,
 } from 'antigrad'
@@ -54,8 +55,11 @@ export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
   norms: true,
 })
 /** Inferred from the rules in groups, so that options and state may be theirs. */
-export const typed: Optimizer<Model, AdamW, Momentum> = mixed
-export const alike: OptimizerOptions<Model, AdamW, Rule> = { groups: own, average: swa({ start: 10 }) }
+export const typed: Optimizer<Model, AdamW, 'momentum'> = mixed
+export const alike: OptimizerOptions<Model, AdamW, Rule['name']> = {
+  groups: own,
+  average: swa({ start: 10 }),
+}
 
 export const wasUpdated: boolean = mixed.step({ body: { bias: Float32Array.of(1) } })
 export const willBe: Promise<boolean> = mixed.stepAsync()
@@ -91,7 +95,10 @@ export const why: Reason | null = reason
 export const ruleOfFirst: Rule = mixed.report().tensors[0].rule
 
 export const saved: Saved = structuredClone(mixed.save())
-export const loaded = Optimizer.load<Model, AdamW, Momentum>(saved, { engine: 'typescript', onWarning() {} })
+export const loaded = Optimizer.load<Model, AdamW, 'momentum'>(saved, {
+  engine: 'typescript',
+  onWarning() {},
+})
 loaded.set('body.weight', { momentum: 0.9 })
 loaded.set('**.bias', { beta2: 0.99 })
 export const weight: Float32Array = loaded.params.body.weight
@@ -153,4 +160,23 @@ export const refused = (never: false) => {
   // @ts-expect-error AdamW is not gradient descent
   const other: Optimizer<Model, GradientDescent> = Optimizer.load<Model, AdamW>(saved)
   return [other, adam]
+}
+
+const one = () => Float32Array.of(1)
+
+/** Rules of several groups in one list. */
+const several = new Optimizer({ a: one(), b: one(), c: one() }, adamw(), {
+  groups: [
+    { match: 'a', rule: momentum() },
+    { match: 'c', lr: 1 },
+    { match: 'b', rule: sgd({ momentum: 0.9 }) },
+    { match: 'c', rule: nesterov() },
+  ],
+})
+const { b } = several.state
+export const buffer = 'b' in b && (b.b satisfies Float32Array | undefined | false)
+several.set('a', { momentum: 0.5 })
+export const wrong = () => {
+  // @ts-expect-error: none of these rules has it
+  several.set('a', { alpha: 0.5 })
 }

@@ -14,6 +14,9 @@ export type SimpleRule = {
 /** A rule: a plain, frozen description, told apart by its `name`. */
 export type Rule = SimpleRule | DelayedStart<SimpleRule>
 
+/** The rules of some names: these are what TypeScript infers of several rules in one list. */
+export type RuleNamed<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
+
 /** What is declared of each rule. */
 export const definitions = Object.fromEntries(
   Object.keys(rules).map((name) => [name, definitionNamed(name)]),

@@ -1,6 +1,6 @@
 import { LambKernel, ScaledKernel } from '../manifest.js'
 import { multiplyBetas, products } from './adam.js'
-import { besideEps, define } from './define.js'
+import { define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { Scaled } from './norms.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
@@ -66,7 +66,8 @@ export const definition = define('lamb', {
     rate[i] = lr * (trustClip && ratio > 1 ? 1 : ratio)
   },
   decay: ({ lr, weightDecay, decoupled }) => (decoupled ? 1 - lr * weightDecay : 1),
-  flushes: besideEps,
+  // However small u is, the ratio of norms makes it count.
+  flushes: () => false,
 })
 
 /** LAMB's description; see {@link lamb}. */

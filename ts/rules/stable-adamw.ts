@@ -1,6 +1,6 @@
 import { StableAdamWKernel, StableMomentsKernel } from '../manifest.js'
 import { multiplyBetas, products } from './adam.js'
-import { define } from './define.js'
+import { besideEps, define } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -66,7 +66,7 @@ export const definition = define('stableAdamW', {
     rate[i] = rms > 1 ? lr / rms : lr
     decay[i] = 1 - rate[i] * weightDecay
   },
-  flushes: () => false,
+  flushes: besideEps,
 })
 
 /** StableAdamW's description; see {@link stableAdamW}. */

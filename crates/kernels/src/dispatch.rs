@@ -1,8 +1,8 @@
 //! From a kernel's number to code for the instruction set at hand.
 
 use crate::kernel::{self, Kernel, Lines, MAX_STATE, MAX_TENSOR, Streams, Sum};
-use crate::lines;
 use crate::lanes::Lanes;
+use crate::lines;
 use crate::pipeline::{self, Preparation};
 use crate::sums;
 use crate::table::Numbers;
@@ -19,6 +19,8 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    /// Whether its output is the gradient as it is.
+    pub copies: bool,
     pub lines: Option<Lines>,
 }
 
@@ -27,11 +29,11 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, lines: K::LINES }
+        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES, lines: K::LINES }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, lines: None }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, lines: None }
     }
 }
 

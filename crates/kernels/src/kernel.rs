@@ -65,6 +65,8 @@ pub trait Kernel {
     const OUTPUT: Output;
     /// What is summed into the first of the values by tensor.
     const SUMS: &'static [Sum] = &[];
+    /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
+    const COPIES: bool = false;
     /// Only for tensors that are matrices.
     const LINES: Option<Lines> = None;
     /// The names of the state that TypeScript keeps by row and by column.

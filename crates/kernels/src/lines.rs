@@ -175,14 +175,11 @@ impl Arena {
         let piece = if cuts.pieces > 1 { unit % cuts.pieces } else { 0 };
         for (row, end) in Self::groups(cuts, (first, last)) {
             let streams = self.rows(tensor, cuts, row, end)?;
-            // What is where it belongs, and as it should be, stays.
-            if job.around != 0 || gradient.is_some() {
-                let before = row as usize * columns * self.size();
-                let g = gradient.map_or(streams.g, |at| at.wrapping_add(before));
-                let length = (end - row) as usize * columns;
-                // SAFETY: passed on.
-                unsafe { self.exactly(job, &Streams { g, ..streams }, length, &[0.0; MAX_TENSOR], scratch) }
-            }
+            let before = row as usize * columns * self.size();
+            let g = gradient.map_or(streams.g, |at| at.wrapping_add(before));
+            let length = (end - row) as usize * columns;
+            // SAFETY: passed on.
+            unsafe { self.exactly(job, &Streams { g, ..streams }, length, &[0.0; MAX_TENSOR], scratch) }
             for at in row..end {
                 let begins = at == first || at % cuts.height == 0;
                 let place = cuts.rows + (at / cuts.height * cuts.pieces + piece) * cuts.columns;

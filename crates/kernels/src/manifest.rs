@@ -108,6 +108,7 @@ pub struct Description {
     pub sums: &'static [Sum],
     /// What TypeScript keeps by row and by column.
     pub line_state: &'static [&'static str],
+    pub takes_lines: bool,
     /// Whether every build has it, and not only one with some feature.
     pub is_shipped: bool,
 }
@@ -132,8 +133,19 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    let (sums, line_state) = (K::SUMS, K::LINE_STATE);
-    Description { name, number: 0, source: 0, state, row, tensor, sums, line_state, is_shipped: false }
+    let (sums, line_state, takes_lines) = (K::SUMS, K::LINE_STATE, K::LINES.is_some());
+    Description {
+        name,
+        number: 0,
+        source: 0,
+        state,
+        row,
+        tensor,
+        sums,
+        line_state,
+        takes_lines,
+        is_shipped: false,
+    }
 }
 
 fn source(module: &str) -> u32 {

@@ -2,6 +2,8 @@
 //!
 //! What runs on a thread is a range of the plane: it finds the segments that lie in it, and walks them.
 
+use std::ptr;
+
 use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
@@ -135,7 +137,8 @@ impl Arena {
             // SAFETY: passed on.
             return unsafe { self.piped(*job, streams, length, values, scratch) };
         }
-        if let Some(pass) = job.entry.pass {
+        let is_there = job.entry.copies && ptr::eq(streams.g, streams.direction);
+        if let Some(pass) = job.entry.pass.filter(|_| !is_there) {
             // SAFETY: passed on; the instruction set is available, and `job` has checked the row.
             unsafe { pass(streams, job.row, values, length) }
         }

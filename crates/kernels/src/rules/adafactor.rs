@@ -29,6 +29,7 @@ impl Kernel for LineSums {
     const OUTPUT: Output = Output::Gradients;
     const LINES: Option<Lines> = Some(Lines::Summed);
     const LINE_STATE: &'static [&'static str] = &["r", "c"];
+    const COPIES: bool = true;
     const DIVIDES: bool = false;
 
     #[inline(always)]

@@ -21,6 +21,7 @@ impl Kernel for BothNorms {
     type Tensor = Norms;
     const OUTPUT: Output = Output::Gradients;
     const SUMS: &'static [Sum] = &[Sum::Parameters, Sum::Gradients];
+    const COPIES: bool = true;
     const DIVIDES: bool = false;
 
     #[inline(always)]
@@ -38,6 +39,7 @@ impl Kernel for GradientNorm {
     type Tensor = Squares;
     const OUTPUT: Output = Output::Gradients;
     const SUMS: &'static [Sum] = &[Sum::Gradients];
+    const COPIES: bool = true;
     const DIVIDES: bool = false;
 
     #[inline(always)]

@@ -11,24 +11,32 @@ use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, sets};
 use crate::reference::{Job, PLAIN};
 
-const LENGTHS: [usize; 6] = [20, 0, BLOCK + 40, 5, 300, 64];
+const LENGTHS: [usize; 8] = [20, 0, BLOCK + 40, 5, 300, 64, 30, 20_000];
 
-/// Three segments: of one stage, of two (those of the trial rule, if it is there), and of all.
-fn memory(size: usize, lengths: [usize; 6]) -> Memory {
+/// Segments of one stage, of two (those of the trial rule, if it is there), of all, and of matrices.
+fn memory(size: usize, lengths: [usize; 8]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
         Family { lengths: &lengths[..2], state: 2, by_tensor: 0 },
         Family { lengths: &lengths[2..4], state: 1, by_tensor: 3 },
-        Family { lengths: &lengths[4..], state: 3, by_tensor: 0 },
+        Family { lengths: &lengths[4..6], state: 3, by_tensor: 0 },
+        Family { lengths: &lengths[6..], state: 0, by_tensor: 4 },
     ];
     let job = Job { scale: 0.5, l2: 0.1, holds: true, flushes: true, zeroes: true, ..PLAIN };
     let planes = [ACCUMULATED, AVERAGE, SLOW];
-    let mut memory = Memory::with_planes(size, &families, job.row().len(), &planes);
+    let mut memory = Memory::with_lines(size, &families, job.row().len(), &planes, 30 + lengths[7] * 2);
+    memory.matrices(6, [3, 5], 0);
+    memory.matrices(7, [lengths[7] / 10, 10], 30);
     memory.stays(3);
     memory.row(lengths.len(), &PLAIN.row());
     memory.row(0, &job.row());
     memory.row(1, &PLAIN.row());
-    let stages: [&[&str]; 3] = [&["Adam"], &two, &["AmsGrad", "RAdam", "GradientDescent", "Point"]];
+    let stages: [&[&str]; 4] = [
+        &["Adam"],
+        &two,
+        &["AmsGrad", "RAdam", "GradientDescent", "Point"],
+        &["LineSums", "Factored", "AdafactorStep"],
+    ];
     for (number, names) in stages.into_iter().enumerate() {
         let mut kernels = [0; STAGES];
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
@@ -116,7 +124,7 @@ proptest! {
 fn tables_that_change_in_the_middle_lead_nowhere_either() {
     for size in [4, 8] {
         // Small tensors, so that tables are read all the time.
-        let mut memory = memory(size, [20, 0, 40, 5, 300, 64]);
+        let mut memory = memory(size, [20, 0, 40, 5, 300, 64, 30, 100]);
         let clean = memory.clone();
         let tables = memory.tables();
         let (base, bytes) = memory.bytes();

@@ -2,7 +2,7 @@
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::*;
-use antigrad_kernels::manifest::kernels;
+use antigrad_kernels::manifest::{Description, kernels};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places, sets};
@@ -81,8 +81,13 @@ fn scalar(start: &Memory) -> Memory {
     memory
 }
 
+/// Those that take no tensor as a matrix; `lines.rs` has the others.
+fn elementwise() -> impl Iterator<Item = Description> {
+    kernels().into_iter().filter(|kernel| kernel.is_shipped && !kernel.takes_lines)
+}
+
 fn shipped() -> impl Iterator<Item = &'static str> {
-    kernels().into_iter().filter(|kernel| kernel.is_shipped).map(|kernel| kernel.name)
+    elementwise().map(|kernel| kernel.name)
 }
 
 proptest! {
@@ -127,11 +132,15 @@ fn blocks_of_the_pipeline_are_joined_without_a_seam() {
 
 #[test]
 fn every_kernel_has_its_segment_in_one_arena() {
-    let all: Vec<_> = kernels().into_iter().filter(|kernel| kernel.is_shipped).collect();
+    let all: Vec<_> = elementwise().collect();
     for (size, set) in places() {
         let lengths = [[3, 40], [0, 17]];
         let families: Vec<Family> = (0..all.len())
-            .map(|k| Family { lengths: &lengths[k % 2], state: all[k].state.len(), by_tensor: 0 })
+            .map(|k| Family {
+                lengths: &lengths[k % 2],
+                state: all[k].state.len(),
+                by_tensor: all[k].tensor.len(),
+            })
             .collect();
         let job = Job { l2: 0.1, decay: 0.9, ..PLAIN };
         // Each kernel has a row of its own, which the others would notice.
@@ -156,6 +165,10 @@ fn every_kernel_has_its_segment_in_one_arena() {
         let mut expected = start.clone();
         for (k, kernel) in all.iter().enumerate() {
             let array = start.first_arrays[k];
+            for (sum, tensor) in (0..kernel.tensor.len()).flat_map(|sum| [(sum, 2 * k), (sum, 2 * k + 1)]) {
+                let by_tensor = array + kernel.state.len() + sum;
+                expected.set_number(by_tensor, tensor, scalar.number(by_tensor, tensor));
+            }
             for (tensor, i) in start.elements(2 * k..2 * k + 2) {
                 let arrays: Vec<usize> =
                     [PARAMETERS, GRADIENTS].into_iter().chain(array..array + kernel.state.len()).collect();

@@ -4,6 +4,7 @@ mod guarded;
 mod hostile;
 mod kernels;
 mod lent;
+mod lines;
 mod manifest;
 mod memory;
 mod pipeline;

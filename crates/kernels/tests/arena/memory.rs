@@ -57,6 +57,17 @@ impl Memory {
 
     /// The same with some of the arrays that passes over the plane have.
     pub fn with_planes(size: usize, families: &[Family], row_length: usize, planes: &[usize]) -> Self {
+        Self::with_lines(size, families, row_length, planes, 0)
+    }
+
+    /// The same with so many numbers of rows and columns.
+    pub fn with_lines(
+        size: usize,
+        families: &[Family],
+        row_length: usize,
+        planes: &[usize],
+        lines: usize,
+    ) -> Self {
         let lengths: Vec<usize> = families.iter().flat_map(|family| family.lengths).copied().collect();
         let padded = |lengths: &[usize]| lengths.iter().map(|n| n.next_multiple_of(LINE / size)).sum();
         let length = padded(&lengths);
@@ -73,6 +84,7 @@ impl Memory {
             (ACCUMULATED..=SLOW)
                 .map(|array| (Extent::Elements, 0, if planes.contains(&array) { length } else { 0 })),
         );
+        plan.push((Extent::Lines, 0, lines));
         let (mut first_arrays, mut first) = (Vec::new(), 0);
         for family in families {
             first_arrays.push(plan.len());
@@ -151,13 +163,23 @@ impl Memory {
         let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
         let length = self.offsets[last] + self.lengths[last] - offset;
         let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
-        // Only the trial rule has numbers by tensor, behind its one array of state.
-        let rest = [segment.flags, segment.array as u32 + 1, k[0] | k[1] << 16, k[2] | k[3] << 16];
+        // What there is by tensor is behind the state.
+        let is_by_tensor = |array: &Array| array.extent == Extent::Tensors;
+        let state = self.arrays.get(segment.array..).and_then(|own| own.iter().position(is_by_tensor));
+        let by_tensor = segment.array + state.unwrap_or(0);
+        let rest = [segment.flags, by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
         let at = self.first_segment + number * SEGMENT;
         for (k, x) in entry.into_iter().chain(rest).enumerate() {
             self.set_word(at + k, x);
         }
         self.set_word(4, number as u32 + 1);
+    }
+
+    /// Makes a tensor matrices of so many rows and columns, whose numbers begin at `first` of LINES.
+    pub fn matrices(&mut self, tensor: usize, [height, columns]: [usize; 2], first: usize) {
+        let at = self.first_segment - (self.lengths.len() - tensor) * TENSOR + MATRIX;
+        let entry = [columns, height, first];
+        (0..3).for_each(|k| self.set_word(at + k, entry[k] as u32));
     }
 
     /// Passes over the plane leave the tensor out.
@@ -198,6 +220,15 @@ impl Memory {
     /// A number of an array that is not of elements.
     pub fn number(&self, array: usize, k: usize) -> f64 {
         f64::from_bits(self.words[BORDER + self.arrays[array].byte / 8 + k])
+    }
+
+    /// Number `k`, in the arena's dtype, of those that begin in the place of a number.
+    pub fn set_in(&mut self, array: usize, first: usize, k: usize, x: f64) {
+        let at = self.arrays[array].byte + first * 8 + k * self.size;
+        match self.size {
+            4 => self.set_word(at / 4, (x as f32).to_bits()),
+            _ => self.words[BORDER + at / 8] = x.to_bits(),
+        }
     }
 
     pub fn set_number(&mut self, array: usize, k: usize, x: f64) {
