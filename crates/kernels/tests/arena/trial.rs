@@ -26,7 +26,8 @@ struct Case {
 
 /// η = ½, divided by the number of the tensor's update, and α = ¾.
 fn case() -> Case {
-    let own = [0.5, 0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let mut own = PLAIN.own;
+    own[..2].copy_from_slice(&[0.5, 0.75]);
     Case { job: Job { decay: 0.875, own, ..PLAIN }, clip: 1.0, factor: 1.0 }
 }
 
