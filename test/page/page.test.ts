@@ -447,6 +447,6 @@ test('it is light', () => {
   expect(assets.filter(isLater)).toHaveLength(2)
   // At first; with the surface, which follows; and with an expression, which few need.
   expect(size(assets.filter((name) => !isLater(name)))).toBeLessThan(95_000)
-  expect(size(assets.filter((name) => !name.startsWith('expression-')))).toBeLessThan(230_000)
-  expect(size(assets)).toBeLessThan(280_000)
+  expect(size(assets.filter((name) => !name.startsWith('expression-')))).toBeLessThan(236_000)
+  expect(size(assets)).toBeLessThan(286_000)
 })
