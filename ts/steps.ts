@@ -107,7 +107,7 @@ export class Steps {
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
   async runAsync(given: Present): Promise<boolean> {
-    if (this.#keeps || this.#around.accumulate.batches > 1) checkStack()
+    if (this.#keeps || this.#accumulates) checkStack()
     copy(given, this.#model.gradients)
     let present = given
     let scale = 1
