@@ -1,5 +1,6 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
+import type { WasmModule } from '../engines/wasm-module.js'
 import { pipeline } from '../manifest.js'
 
 export type FloatArray = Float32Array | Float64Array
@@ -29,6 +30,8 @@ export interface Kernel {
    * the first array of state.
    */
   readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
+  /** The WebAssembly module that has it; left out where the core's has. */
+  readonly module?: WasmModule
 }
 
 /**
