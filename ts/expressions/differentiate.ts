@@ -3,10 +3,7 @@
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
-/**
- * What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is
- * none.
- */
+/** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
 type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
 
 const rules: Readonly<Record<Operation, Rule>> = {
@@ -26,18 +23,28 @@ const rules: Readonly<Record<Operation, Rule>> = {
   log: (b, d, [x]) => [b.divide(d, x)],
   sin: (b, d, [x]) => [b.multiply(d, b.apply('cos', x))],
   cos: (b, d, [x]) => [b.negate(b.multiply(d, b.apply('sin', x)))],
-  // The logarithm only where the exponent moves, and not where the power is 0: there it has no slope.
+  // Where the power is 0, its exponent has no slope.
   pow: (b, d, [x, y], power) => [
     b.multiply(d, b.multiply(y, b.apply('pow', x, b.apply('subtract', y, b.one)))),
     b.select(power, b.multiply(d, b.multiply(power, b.apply('log', x))), b.zero),
   ],
-  min: (b, d, [x, y]) => b.chosen(b.apply('less', x, y), d),
-  max: (b, d, [x, y]) => b.chosen(b.apply('less', y, x), d),
+  min: (_, d) => [d, d],
+  max: (_, d) => [d, d],
+  select: (_, d) => [null, d, d],
   less: () => [null, null],
   lessOrEqual: () => [null, null],
   equal: () => [null, null],
-  select: (b, d, [condition]) => [null, ...b.chosen(condition, d)],
 }
+
+/** When each operand counts, for operations that choose one of them. */
+const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {
+  min: (b, [x, y]) => b.eitherWay(b.apply('less', x, y)),
+  max: (b, [x, y]) => b.eitherWay(b.apply('less', y, x)),
+  select: (b, [condition]) => [condition, ...b.eitherWay(condition)],
+}
+
+/** A derivative of 0 stays 0 there, whatever the operands are. */
+const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
 
 /** Makes nodes. Factors of 1 are left out and signs moved outwards, neither of which changes a bit. */
 class Builder {
@@ -88,9 +95,9 @@ class Builder {
     return this.apply('select', condition, yes, no)
   }
 
-  /** d for the one that a condition chooses, and 0 for the other. */
-  chosen(condition: number, d: number): readonly number[] {
-    return [this.select(condition, d, this.zero), this.select(condition, this.zero, d)]
+  /** A condition, and that it is not so. */
+  eitherWay(condition: number): number[] {
+    return [condition, this.apply('subtract', this.one, condition)]
   }
 }
 
@@ -124,24 +131,41 @@ export function differentiate(
   // From users that are by row, and from others.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
-  const add = (to: Map<number, number>, number: number, d: number) => {
+  // When a node counts: null for always. What is not chosen may be infinite or NaN, and changes nothing.
+  const guards = new Map<number, number | null>()
+  const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
+    const to = isFromRow ? byRow : whole
     const before = to.get(number)
     to.set(number, before === undefined ? d : builder.add(before, d))
+    const other = guards.get(number)
+    const either =
+      guard === null || other === null
+        ? null
+        : other === undefined
+          ? guard
+          : builder.apply('max', guard, other)
+    guards.set(number, isFromRow && !isByRow(number) ? null : either)
   }
-  add(isByRow(root) ? byRow : whole, root, builder.one)
+  add(root, builder.one, isByRow(root), null)
   for (let number = root; number >= 0; number--) {
-    if (!moves[number]) continue
     const node = graph.nodes[number]
-    let d = byRow.get(number)
-    if (!isByRow(number)) {
-      if (d !== undefined) add(whole, number, graph.sum(d))
-      d = whole.get(number)
-    }
-    if (d === undefined || node.kind !== 'operation') continue
-    const shares = rules[node.operation](builder, d, node.operands, number)
-    for (const [k, operand] of node.operands.entries()) {
+    if (!moves[number] || !guards.has(number)) continue
+    const fromRows = byRow.get(number)
+    const isRow = isByRow(number)
+    if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
+    if (node.kind !== 'operation') continue
+    const { operation, operands } = node
+    const guard = guards.get(number) ?? null
+    const shares = rules[operation](builder, (isRow ? byRow : whole).get(number) as number, operands, number)
+    const chosen = choices[operation]?.(builder, operands)
+    for (const [k, operand] of operands.entries()) {
       const share = shares[k]
-      if (share !== null && moves[operand]) add(isByRow(number) ? byRow : whole, operand, share)
+      if (share === null || !moves[operand]) continue
+      const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
+      const counts = condition === null ? share : builder.select(condition, share, builder.zero)
+      const inner =
+        chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
+      add(operand, counts, isRow, inner)
     }
   }
   return {

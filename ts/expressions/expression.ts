@@ -25,13 +25,13 @@ export class Expression {
   readonly names: readonly string[]
   readonly #parsed: Parsed
   readonly #programs = new Map<string, Programs>()
-  readonly #bound: Bound
+  readonly #bound: BoundExpression
 
   constructor(text: string) {
     this.#parsed = parse(text)
     this.text = text
     this.names = Object.freeze([...this.#parsed.names])
-    this.#bound = new Bound(this, {})
+    this.#bound = new BoundExpression(this, {})
   }
 
   /** The value at a point, all names being parameters in the order of `names`; in float32 if x is a Float32Array. */
@@ -51,8 +51,8 @@ export class Expression {
    * @param data columns of equal length; copied
    * @throws OptionError where a column is none, has another length than the first, or is not in the expression
    */
-  with(data: Data): Bound {
-    return new Bound(this, data)
+  with(data: Data): BoundExpression {
+    return new BoundExpression(this, data)
   }
 
   /** @internal */
@@ -85,7 +85,7 @@ export class Expression {
 }
 
 /** An expression with its data: an objective of its parameters. */
-export class Bound {
+export class BoundExpression {
   /** The names that are parameters, in the order in which x has them. */
   readonly parameters: readonly string[]
   readonly #programs: Programs
