@@ -2,6 +2,8 @@
 
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
+use crate::many::advance::{self, Movement};
+use crate::many::operations::{self, Operand, Operate, Operation, for_each_operation};
 use crate::pipeline::{self, Preparation};
 use crate::sums;
 use crate::table::Numbers;
@@ -45,6 +47,13 @@ pub struct Code {
     pub values: unsafe fn(*const u8, usize, u64) -> f64,
 }
 
+/// The code for many runs at once.
+pub struct ManyCode {
+    /// By number.
+    pub operations: &'static [Operate],
+    pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
+}
+
 /// Makes the table of kernels for one type of vectors from the list of rules.
 macro_rules! entries {
     (($vector:ty) [$($core:ident::$kernel:ident,)*] [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]) => {
@@ -57,6 +66,11 @@ macro_rules! entries {
             ),)*
         ]
     };
+}
+
+/// The same of operations.
+macro_rules! operate {
+    (($vector:ty) $($operation:ident,)*) => { &[$(operate::<$vector, operations::$operation>,)*] };
 }
 
 /// Makes the code of one instruction set: generic functions, compiled for that set alone.
@@ -107,6 +121,21 @@ macro_rules! code {
                 }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand; 3], length: usize) {
+                unsafe { operations::operate::<V, O>(to, operands, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
+                unsafe { advance::moved::<V>(movement, largest, sum) }
+            }
+
+            pub static MANY32: ManyCode =
+                ManyCode { operations: for_each_operation!(operate!(($f32))), moved: moved::<$f32> };
+            pub static MANY64: ManyCode =
+                ManyCode { operations: for_each_operation!(operate!(($f64))), moved: moved::<$f64> };
+
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
@@ -151,6 +180,12 @@ macro_rules! instruction_sets {
             pub(crate) fn code(self, size: usize) -> &'static Code {
                 const CODES: &[[&Code; 2]] = &[$([&$module::FLOAT32, &$module::FLOAT64]),*];
                 CODES[self as usize][usize::from(size == 8)]
+            }
+
+            /// The code for many runs. (Apart: most builds have none.)
+            pub(crate) fn many(self, size: usize) -> &'static ManyCode {
+                const ALL: &[[&ManyCode; 2]] = &[$([&$module::MANY32, &$module::MANY64]),*];
+                ALL[self as usize][usize::from(size == 8)]
             }
         }
     };

@@ -63,6 +63,7 @@ mod dispatch;
 mod kernel;
 mod lanes;
 pub mod manifest;
+pub mod many;
 mod pipeline;
 mod plane;
 mod rules;

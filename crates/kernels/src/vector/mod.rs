@@ -18,16 +18,20 @@ pub mod simd128;
 pub mod sse2;
 
 /// A floating-point type that parameters can have.
-pub trait Scalar: Copy + Send + Sync + 'static {
+pub trait Scalar: Copy + Sub<Output = Self> + Send + Sync + 'static {
     /// `x` rounded to the nearest value, ties to even.
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
+    /// From 1 to the next number.
+    const EPSILON: f64;
 
     /// Whether it is so small, but not 0, that it has fewer bits than other numbers.
     fn is_subnormal(self) -> bool;
 }
 
 impl Scalar for f32 {
+    const EPSILON: f64 = f32::EPSILON as f64;
+
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x as f32
@@ -43,6 +47,8 @@ impl Scalar for f32 {
 }
 
 impl Scalar for f64 {
+    const EPSILON: f64 = f64::EPSILON;
+
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
         x

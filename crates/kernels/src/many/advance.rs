@@ -1,0 +1,336 @@
+//! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
+
+use super::batch::{BLOCK, Batch, Header, LINE};
+use super::program::Slots;
+use super::results::Run;
+use crate::Fault;
+use crate::kernel::{MAX_TENSOR, Streams, splat};
+use crate::many::operations::abs;
+use crate::pipeline::Preparation;
+use crate::vector::{Scalar, Vector};
+
+/// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/cohorts.ts`.
+const FLUSHING: usize = 256;
+
+/// Where a thread computes: blocks, and then slots of one vector.
+#[derive(Clone, Copy)]
+pub struct Scratch {
+    /// What programs compute.
+    pub computed: *mut u8,
+    /// The parameters before a step.
+    pub before: *mut u8,
+    /// Each lane's largest change of a parameter, and the sum of its changes.
+    pub largest: *mut u8,
+    pub sum: *mut u8,
+    /// A gradient that is scaled, clipped and decayed.
+    pub prepared: *mut u8,
+    /// Columns, and the slots of a single run.
+    pub columns: *mut u8,
+    pub single: *mut u8,
+    /// In which a single run looks around, as float64.
+    pub directions: *mut u8,
+}
+
+/// What has become of a block's parameters, for [`moved`].
+pub struct Movement {
+    pub theta: *const u8,
+    pub stride: usize,
+    pub before: *const u8,
+    pub parameters: usize,
+    pub count: usize,
+    pub tolerance: f64,
+}
+
+/// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below
+/// the tolerance or not finite. (Rounded, the tolerance may be a bit too large: who asks looks again.)
+///
+/// # Safety
+/// The arrays must be there for `count` lanes, rounded up to whole vectors.
+#[inline(always)]
+pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
+    let Movement { theta, stride, before, parameters, count, tolerance } = *movement;
+    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let (infinity, tolerance) = (splat::<V>(f64::INFINITY), splat::<V>(tolerance * (1.0 + 1e-6)));
+    let mut found = zero;
+    let mut at = 0;
+    while at < count {
+        let (mut most, mut total) = (zero, zero);
+        for p in 0..parameters {
+            let now = theta.wrapping_add(p * stride).cast::<V::Scalar>().wrapping_add(at);
+            let then = before.cast::<V::Scalar>().wrapping_add(p * BLOCK + at);
+            // SAFETY: the caller vouches for these lanes.
+            let change = abs(unsafe { V::load(now) - V::load(then) });
+            most = change.if_greater(most, change, most);
+            total = total + change;
+        }
+        found = found + infinity.if_greater(total, tolerance.if_greater(most, one, zero), one);
+        // SAFETY: as above.
+        unsafe {
+            most.store(largest.cast::<V::Scalar>().add(at));
+            total.store(sum.cast::<V::Scalar>().add(at));
+        }
+        at += V::LANES;
+    }
+    // What pads the last vector may be found too: who asks looks at each lane.
+    let mut lanes = [0_u64; 8];
+    // SAFETY: no vector has more bytes.
+    unsafe { found.store(lanes.as_mut_ptr().cast()) };
+    lanes.iter().any(|lane| *lane != 0)
+}
+
+impl Batch {
+    /// Makes the updates at hand of all runs of a cohort that live.
+    ///
+    /// # Safety
+    /// Nobody else may use this cohort or this scratch meanwhile.
+    pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
+        if cohort >= self.header.cohorts || scratch >= self.header.scratches {
+            return Err(Fault(&"there is no such cohort or scratch"));
+        }
+        // SAFETY: passed on.
+        unsafe {
+            if self.header.size == 4 {
+                self.advance_as::<f32>(cohort, scratch)
+            } else {
+                self.advance_as::<f64>(cohort, scratch)
+            }
+        }
+    }
+
+    unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
+        let cohort = self.cohort(cohort);
+        let scratch = self.scratch(scratch);
+        for update in 0..self.header.updates {
+            let live = cohort.live();
+            if live > self.header.lanes {
+                return Err(Fault(&"a cohort has too many runs"));
+            }
+            // From the last block on: what fills the place of a run that stops has had this update.
+            for block in (0..live.div_ceil(BLOCK)).rev() {
+                let first = block * BLOCK;
+                // SAFETY: passed on.
+                unsafe { self.block::<T>(&cohort, &scratch, update, first, BLOCK.min(live - first))? };
+            }
+        }
+        Ok(())
+    }
+
+    /// One update of a block's runs.
+    unsafe fn block<T: Scalar>(
+        &self,
+        cohort: &Cohort,
+        scratch: &Scratch,
+        update: usize,
+        first: usize,
+        count: usize,
+    ) -> Result<(), Fault> {
+        let Header { parameters, done, most_updates, exempt, .. } = self.header;
+        let slots = self.block_slots(cohort, scratch, first, count);
+        let t = done + update + 1;
+        // SAFETY: passed on.
+        unsafe {
+            self.execute::<T>(&self.gradient, &slots)?;
+            self.step::<T>(cohort, scratch, &slots, update, first)?;
+            let movement = Movement {
+                theta: slots.parameters,
+                stride: slots.stride,
+                before: scratch.before,
+                parameters,
+                count,
+                tolerance: if t > exempt { self.tolerance() } else { 0.0 },
+            };
+            let found = (self.many.moved)(&movement, scratch.largest, scratch.sum);
+            if !found && t < most_updates && cohort.short() == 0 {
+                return Ok(());
+            }
+            for lane in (0..count).rev() {
+                let largest = scratch.largest.cast::<T>().add(lane).read().to_f64();
+                let sum = scratch.sum.cast::<T>().add(lane).read().to_f64();
+                let is_short = largest <= movement.tolerance * (1.0 + 1e-6);
+                if !is_short && sum < f64::INFINITY && t < most_updates && cohort.short() == 0 {
+                    continue;
+                }
+                let run = Run { batch: self, cohort, scratch, update, lane: first + lane, in_block: lane };
+                if let Some(reason) = run.judge::<T>()? {
+                    run.write::<T>(reason)?;
+                    cohort.remove(first + lane);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rule, a parameter after the other; what was before is kept.
+    unsafe fn step<T: Scalar>(
+        &self,
+        cohort: &Cohort,
+        scratch: &Scratch,
+        slots: &Slots,
+        update: usize,
+        first: usize,
+    ) -> Result<(), Fault> {
+        let Header { parameters, done, delay, flushes, .. } = self.header;
+        let (row, count, t) = (self.row(update), slots.count, done + update + 1);
+        let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
+        let pass = self.entry.pass.ok_or(Fault(&"there is no such kernel"))?;
+        // SAFETY: passed on; `Batch::new` found the rows.
+        unsafe {
+            let preparation = Preparation::new(row);
+            for p in 0..parameters {
+                let theta = cohort.theta(p, first);
+                let before = scratch.before.wrapping_add(p * BLOCK * size_of::<T>());
+                before.copy_from_nonoverlapping(theta, bytes);
+                let mut g = self.target(slots, self.gradient.output(p))?;
+                if preparation.is_needed() {
+                    (self.code.prepare)(theta, g, &preparation, scratch.prepared, count);
+                    g = scratch.prepared;
+                }
+                let mut streams = Streams { theta, g, ..Streams::NOWHERE };
+                for k in 0..self.entry.state {
+                    streams.state[k] = cohort.state(p, k, first);
+                }
+                pass(&streams, row, &[0.0; MAX_TENSOR], count);
+                if t <= delay {
+                    theta.copy_from_nonoverlapping(before, bytes);
+                }
+                if flushes != 0 && t.is_multiple_of(FLUSHING) {
+                    streams.state[..self.entry.state]
+                        .iter()
+                        .for_each(|state| (self.code.flush)(*state, count));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn block_slots(&self, cohort: &Cohort, scratch: &Scratch, first: usize, count: usize) -> Slots {
+        let Header { size, lanes, .. } = self.header;
+        Slots {
+            parameters: cohort.theta(0, first),
+            stride: lanes * size,
+            computed: scratch.computed,
+            step: BLOCK * size,
+            columns: scratch.columns,
+            count,
+        }
+    }
+
+    pub fn tolerance(&self) -> f64 {
+        // SAFETY: `new` found the settings.
+        unsafe { self.place(self.header.settings).cast::<f64>().read() }
+    }
+
+    fn scratch(&self, number: usize) -> Scratch {
+        let Header { parameters, slots, size, .. } = self.header;
+        let mut next = self.place(self.header.scratch).wrapping_add(number * self.scratch_bytes() as usize);
+        let mut take = |bytes: usize| {
+            let at = next;
+            next = next.wrapping_add(bytes);
+            at
+        };
+        let block = BLOCK * size;
+        Scratch {
+            computed: take(slots * block),
+            before: take(parameters * block),
+            largest: take(block),
+            sum: take(block),
+            prepared: take(block),
+            columns: take(slots * LINE),
+            single: take(slots * LINE),
+            directions: take(parameters * LINE),
+        }
+    }
+
+    fn cohort(&self, number: usize) -> Cohort<'_> {
+        let at = self.place(self.header.planes).wrapping_add(number * self.cohort_bytes() as usize);
+        Cohort {
+            batch: self,
+            at,
+            counts: self.place(self.header.live).cast::<u32>().wrapping_add(2 * number),
+        }
+    }
+}
+
+/// Runs that have had the same updates, a lane each.
+#[derive(Clone, Copy)]
+pub struct Cohort<'a> {
+    batch: &'a Batch,
+    at: *mut u8,
+    /// How many live, and of how many steps are short.
+    counts: *mut u32,
+}
+
+impl Cohort<'_> {
+    fn live(&self) -> usize {
+        // SAFETY: `Batch::new` found the counts.
+        unsafe { self.counts.read() as usize }
+    }
+
+    fn short(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { self.counts.add(1).read() }
+    }
+
+    pub fn add_short(&self, more: i32) {
+        // SAFETY: as above.
+        unsafe { self.counts.add(1).write(self.short().wrapping_add_signed(more)) }
+    }
+
+    fn plane(&self, number: usize, lane: usize) -> *mut u8 {
+        let Header { lanes, size, .. } = self.batch.header;
+        self.at.wrapping_add((number * lanes + lane) * size)
+    }
+
+    pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {
+        self.plane(p, lane)
+    }
+
+    pub fn state(&self, p: usize, k: usize, lane: usize) -> *mut u8 {
+        self.plane(self.batch.header.parameters + p * self.batch.entry.state + k, lane)
+    }
+
+    fn planes(&self) -> usize {
+        self.batch.header.parameters * (1 + self.batch.entry.state)
+    }
+
+    /// The change and the gradient's norm when its steps became short.
+    pub fn short_values(&self, lane: usize) -> *mut [f64; 2] {
+        self.plane(self.planes(), 0).cast::<[f64; 2]>().wrapping_add(lane)
+    }
+
+    fn words(&self) -> *mut u32 {
+        self.short_values(self.batch.header.lanes).cast()
+    }
+
+    /// The update since when its steps are short, 0 if they are not.
+    pub fn short_since(&self, lane: usize) -> *mut u32 {
+        self.words().wrapping_add(lane)
+    }
+
+    /// The number of its run.
+    pub fn run(&self, lane: usize) -> *mut u32 {
+        self.words().wrapping_add(self.batch.header.lanes + lane)
+    }
+
+    /// The last one takes its place.
+    ///
+    /// # Safety
+    /// The lane must be one that lives.
+    unsafe fn remove(&self, lane: usize) {
+        let last = self.live() - 1;
+        let size = self.batch.header.size;
+        // SAFETY: passed on; both lanes are there.
+        unsafe {
+            if *self.short_since(lane) != 0 {
+                self.add_short(-1);
+            }
+            for k in 0..self.planes() {
+                self.plane(k, lane).copy_from(self.plane(k, last), size);
+            }
+            *self.short_values(lane) = *self.short_values(last);
+            *self.short_since(lane) = *self.short_since(last);
+            *self.run(lane) = *self.run(last);
+            self.counts.write(last as u32);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A batch of runs in a region of memory that describes itself: `ts/many/batch.ts` writes it.
+//!
+//! Nobody else holds that memory. What is in it is checked all the same, when a call begins and where slots
+//! are used, so that no mistake reads or writes outside of it.
+
+use super::program::Program;
+use crate::Fault;
+use crate::dispatch::{Entry, InstructionSet, ManyCode};
+use crate::table::Numbers;
+use crate::{dispatch, manifest};
+
+/// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
+pub const BLOCK: usize = 256;
+/// Sections begin at multiples of so many bytes, of which a vector has no more.
+pub const LINE: usize = 64;
+
+/// Numbers that the header has, in order, as 32-bit words; what is a place counts lines from the beginning.
+macro_rules! header {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        #[derive(Clone, Copy)]
+        pub struct Header { $($(#[$doc])* pub $name: usize),* }
+
+        impl Header {
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+            fn new(mut next: impl FnMut() -> usize) -> Self {
+                Self { $($name: next()),* }
+            }
+        }
+    };
+}
+
+header! {
+    /// The hash of the kernels' sources.
+    hash,
+    /// Bytes of a number: 4 or 8.
+    size,
+    parameters,
+    columns,
+    constants,
+    /// Of both programs: parameters, columns, constants and what they compute.
+    slots,
+    /// Of data.
+    rows,
+    kernel,
+    /// Cohorts, and lanes of each, a multiple of the block.
+    cohorts,
+    lanes,
+    /// Updates that all runs have had, and how many are to be made now.
+    done,
+    updates,
+    row_length,
+    most_updates,
+    /// For so many updates a short step does not count, and for so many the parameters stay.
+    exempt,
+    delay,
+    /// Whether subnormal numbers of the state become 0 at each 256th update.
+    flushes,
+    /// How many scratches there are, one for each thread.
+    scratches,
+    /// Places: two programs, float64 settings, constants and data in the dtype, rows of coefficients.
+    value,
+    gradient,
+    settings,
+    constant_values,
+    data,
+    coefficients,
+    /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
+    live,
+    planes,
+    results,
+    scratch,
+}
+
+/// Float64 numbers that are no counts.
+pub const SETTINGS: &[&str] = &["tolerance"];
+
+/// A view of a batch for one call, with the code that runs on it.
+pub struct Batch {
+    pub base: *mut u8,
+    pub header: Header,
+    pub entry: &'static Entry,
+    pub code: &'static dispatch::Code,
+    pub many: &'static ManyCode,
+    pub value: Program,
+    pub gradient: Program,
+}
+
+// SAFETY: whoever makes one vouches for the bytes on any thread, and several threads only ever advance other
+// cohorts, with other scratches.
+unsafe impl Sync for Batch {}
+
+impl Batch {
+    /// Reads and checks the header.
+    ///
+    /// # Safety
+    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
+    /// instruction set available.
+    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+        if !base.cast::<u64>().is_aligned() || bytes < Header::NAMES.len() * 4 {
+            return Err(Fault(&"it is too short, or not aligned"));
+        }
+        let mut k = 0;
+        let header = Header::new(|| {
+            k += 1;
+            // SAFETY: just checked.
+            unsafe { base.cast::<u32>().add(k - 1).read() as usize }
+        });
+        let Header { parameters, columns, constants, slots, lanes, .. } = header;
+        let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
+        let code = set.code(if header.size == 8 { 8 } else { 4 });
+        let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
+        let entry = entry.ok_or(Fault(&"there is no such kernel"))?;
+        let inputs = parameters as u64 + columns as u64 + constants as u64;
+        if !is_known || parameters == 0 || inputs > slots as u64 || !lanes.is_multiple_of(BLOCK) || lanes == 0
+        {
+            return Err(Fault(&"its counts are wrong"));
+        }
+        if entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row {
+            return Err(Fault(&"the kernel does not fit"));
+        }
+        // SAFETY: passed on.
+        let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
+        let (value, gradient) = (program(header.value, 1)?, program(header.gradient, parameters)?);
+        let many = set.many(header.size);
+        let batch = Self { base, header, entry, code, many, value, gradient };
+        for (line, length) in [
+            (header.settings, SETTINGS.len() as u64 * 8),
+            (header.constant_values, constants as u64 * LINE as u64),
+            (header.data, (columns as u64).saturating_mul(header.rows as u64 * header.size as u64)),
+            (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
+            (header.live, header.cohorts as u64 * 8),
+            (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
+            (header.results, (header.cohorts as u64 * lanes as u64).saturating_mul(batch.result_bytes())),
+            (header.scratch, (header.scratches as u64).saturating_mul(batch.scratch_bytes())),
+        ] {
+            if (line as u64 * LINE as u64).saturating_add(length) > bytes as u64 {
+                return Err(Fault(&"its arrays do not fit"));
+            }
+        }
+        Ok(batch)
+    }
+
+    pub fn place(&self, line: usize) -> *mut u8 {
+        self.base.wrapping_add(line * LINE)
+    }
+
+    /// Parameters and state, then for each lane the run's number, and since when its steps are short.
+    pub fn cohort_bytes(&self) -> u64 {
+        let Header { parameters, size, lanes, .. } = self.header;
+        let planes = parameters as u64 * (1 + self.entry.state) as u64;
+        (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64)
+    }
+
+    /// A point, and the rest of a result.
+    fn result_bytes(&self) -> u64 {
+        self.header.parameters as u64 * self.header.size as u64 + RESULT as u64
+    }
+
+    /// Slots of blocks, what was before a step, its largest change and its sum, a prepared gradient; and slots
+    /// of one vector, of a single run and of columns, and directions.
+    pub fn scratch_bytes(&self) -> u64 {
+        let Header { parameters, slots, size, .. } = self.header;
+        let blocks = slots as u64 + parameters as u64 + 3;
+        blocks * (BLOCK * size) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
+    }
+
+    /// The coefficients of one of the updates at hand.
+    pub fn row(&self, update: usize) -> Numbers {
+        let at = self.place(self.header.coefficients).wrapping_add(update * self.header.row_length * 8);
+        crate::table::Tables::numbers(at)
+    }
+}
+
+/// Bytes a lane: the update since when steps are short, or 0; the change and the gradient's norm then.
+pub const SHORT: usize = 4 + 8 + 8;
+/// Bytes of a result beside the point: value, gradient's norm and change, updates, and why it stopped.
+pub const RESULT: usize = 8 + 8 + 8 + 4 + 4;

@@ -1,0 +1,11 @@
+//! Many small runs at once, each from its own start: a program gives their gradients, and a rule moves them.
+
+pub(crate) mod advance;
+mod batch;
+pub(crate) mod operations;
+mod program;
+mod results;
+
+pub use batch::{BLOCK, Batch, Header, LINE, SETTINGS};
+pub use operations::NAMES as OPERATIONS;
+pub use results::Reason;

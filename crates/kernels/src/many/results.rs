@@ -1,0 +1,259 @@
+//! Whether a run has stopped, and why: what `ts/minimize.ts` and `ts/rest.ts` do, with the same bits.
+
+use super::advance::{Cohort, Scratch};
+use super::batch::{BLOCK, Batch, Header, LINE};
+use super::program::{Program, Slots};
+use crate::Fault;
+use crate::vector::Scalar;
+
+/// Why a run has stopped; the numbers are TypeScript's too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    Converged = 1,
+    Stalled = 2,
+    MaxIterations = 3,
+    Diverged = 4,
+}
+
+/// How far the gradient may be from vanishing, in tolerances; and in how many directions that is sought.
+const REACH: f64 = 100.0;
+const PROBES: usize = 3;
+/// So many short steps in a row, on which nothing changes, are no accident.
+const PATIENCE: usize = 100;
+
+/// A run after an update, whose gradient is still in the slots of its block.
+pub struct Run<'a> {
+    pub batch: &'a Batch,
+    pub cohort: &'a Cohort<'a>,
+    pub scratch: &'a Scratch,
+    pub update: usize,
+    /// In its cohort, and in its block.
+    pub lane: usize,
+    pub in_block: usize,
+}
+
+impl Run<'_> {
+    /// Why it has stopped, if it has.
+    ///
+    /// # Safety
+    /// As for `Batch::advance`.
+    pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, Fault> {
+        let Header { most_updates, exempt, .. } = self.batch.header;
+        let t = self.t();
+        // SAFETY: passed on.
+        unsafe {
+            let change = self.change::<T>();
+            if change.is_nan() || change == f64::INFINITY {
+                return Ok(Some(Reason::Diverged));
+            }
+            if change < self.batch.tolerance() && t > exempt {
+                return self.when_short::<T>(change);
+            }
+            if t >= most_updates {
+                let is_finite = self.is_finite::<T>()?;
+                return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
+            }
+            if std::mem::take(&mut *self.cohort.short_since(self.lane)) != 0 {
+                self.cohort.add_short(-1);
+            }
+        }
+        Ok(None)
+    }
+
+    unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, Fault> {
+        let t = self.t();
+        // SAFETY: passed on.
+        unsafe {
+            if !self.is_finite::<T>()? {
+                return Ok(Some(Reason::Diverged));
+            }
+            if self.is_at_rest::<T>()? {
+                return Ok(Some(Reason::Converged));
+            }
+            if t >= self.batch.header.most_updates {
+                return Ok(Some(Reason::MaxIterations));
+            }
+            let norm = self.gradient_norm::<T>()?;
+            let (since, values) = (self.cohort.short_since(self.lane), self.cohort.short_values(self.lane));
+            if *since == 0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
+                if *since == 0 {
+                    self.cohort.add_short(1);
+                }
+                *since = t as u32;
+                *values = [change, norm];
+            } else if t - *since as usize >= PATIENCE {
+                return Ok(Some(Reason::Stalled));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes its result.
+    ///
+    /// # Safety
+    /// As for `judge`.
+    pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), Fault> {
+        let Header { parameters, cohorts, lanes, .. } = self.batch.header;
+        let runs = cohorts * lanes;
+        // SAFETY: passed on; the number is checked.
+        unsafe {
+            let run = *self.cohort.run(self.lane) as usize;
+            if run >= runs {
+                return Err(Fault(&"there is no such run"));
+            }
+            let mut at = self.batch.place(self.batch.header.results);
+            let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
+            let values = [self.value::<T>()?, self.gradient_norm::<T>()?, self.change::<T>()];
+            for p in 0..parameters {
+                at.cast::<T>().add(run).write(self.theta::<T>(p));
+                at = at.wrapping_add(runs * size_of::<T>());
+            }
+            for (k, value) in values.into_iter().enumerate() {
+                numbers.add(k * runs + run).write(value);
+            }
+            let words = numbers.add(3 * runs).cast::<u32>();
+            words.add(run).write(self.t() as u32);
+            words.add(runs + run).write(reason as u32);
+        }
+        Ok(())
+    }
+
+    fn t(&self) -> usize {
+        self.batch.header.done + self.update + 1
+    }
+
+    unsafe fn theta<T: Scalar>(&self, p: usize) -> T {
+        // SAFETY: passed on.
+        unsafe { self.cohort.theta(p, self.lane).cast::<T>().read() }
+    }
+
+    /// A derivative at the last update, before clipping and decay.
+    unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, Fault> {
+        let Header { parameters, columns, constants, .. } = self.batch.header;
+        let computed = self.batch.gradient.output(p).checked_sub(parameters + columns + constants);
+        let at = computed.ok_or(Fault(&"a slot is not for results"))? * BLOCK + self.in_block;
+        // SAFETY: `step` has checked the slot.
+        Ok(unsafe { self.scratch.computed.cast::<T>().add(at).read() }.to_f64())
+    }
+
+    unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, Fault> {
+        let parameters = 0..self.batch.header.parameters;
+        // SAFETY: passed on.
+        largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
+    }
+
+    /// The largest change of a parameter, which is taken in the dtype.
+    unsafe fn change<T: Scalar>(&self) -> f64 {
+        let changes = (0..self.batch.header.parameters).map(|p| {
+            let before = self.scratch.before.cast::<T>().wrapping_add(p * BLOCK + self.in_block);
+            // SAFETY: passed on.
+            Ok(unsafe { (self.theta::<T>(p) - before.read()).to_f64() })
+        });
+        largest(changes).unwrap_or(f64::NAN)
+    }
+
+    /// The parameters are known to be finite.
+    unsafe fn is_finite<T: Scalar>(&self) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            let state = |k: usize| {
+                let at = |p: usize| self.cohort.state(p, k, self.lane).cast::<T>().read().to_f64();
+                (0..self.batch.header.parameters).all(|p| at(p).is_finite())
+            };
+            Ok(self.value::<T>()?.is_finite()
+                && self.gradient_norm::<T>()?.is_finite()
+                && (0..self.batch.entry.state).all(state))
+        }
+    }
+
+    unsafe fn value<T: Scalar>(&self) -> Result<f64, Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            (0..self.batch.header.parameters).for_each(|p| self.near::<T>(p).write(self.theta::<T>(p)));
+            self.output::<T>(&self.batch.value, 0)
+        }
+    }
+
+    /// Where the parameter of a single run is.
+    fn near<T>(&self, p: usize) -> *mut T {
+        self.scratch.single.wrapping_add(p * LINE).cast()
+    }
+
+    /// Runs a program at that point, and gives one of its outputs.
+    unsafe fn output<T: Scalar>(&self, program: &Program, output: usize) -> Result<f64, Fault> {
+        let slots = self.single_slots();
+        // SAFETY: passed on.
+        unsafe {
+            self.batch.execute::<T>(program, &slots)?;
+            Ok(self.batch.slot(&slots, program.output(output))?.at.cast::<T>().read().to_f64())
+        }
+    }
+
+    fn single_slots(&self) -> Slots {
+        let Header { parameters, columns, constants, .. } = self.batch.header;
+        let Scratch { single, columns: column_slots, .. } = *self.scratch;
+        let computed = single.wrapping_add((parameters + columns + constants) * LINE);
+        Slots { parameters: single, stride: LINE, computed, step: LINE, columns: column_slots, count: 1 }
+    }
+
+    /// Whether the gradient is as good as zero: see `isAtRest` in `ts/rest.ts`.
+    unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, Fault> {
+        let parameters = self.batch.header.parameters;
+        let tolerance = self.batch.tolerance();
+        let row = self.batch.row(self.update);
+        // SAFETY: passed on; each row begins with the pipeline's coefficients.
+        unsafe {
+            let (l2, decoupled) = (row.get(2), 1.0 - row.get(3));
+            let sign = if row.get(0) < 0.0 { -1.0 } else { 1.0 };
+            let x = |p: usize| self.theta::<T>(p).to_f64();
+            let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
+            let pull = |p: usize, at: f64, g: f64| {
+                if decoupled * x(p).abs() >= finest(p) { 0.0 } else { sign * g + l2 * at }
+            };
+            let here = |p: usize| Ok(pull(p, x(p), self.gradient::<T>(p)?));
+            let size = largest((0..parameters).map(here))?;
+            if size == 0.0 {
+                return Ok(true);
+            }
+            let direction = |p: usize| self.scratch.directions.cast::<f64>().wrapping_add(p);
+            for p in 0..parameters {
+                direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 });
+            }
+            for _ in 0..PROBES {
+                for p in 0..parameters {
+                    let near = x(p) + direction(p).read() * REACH * finest(p);
+                    self.near::<T>(p).write(T::from_f64(near));
+                }
+                let slots = self.single_slots();
+                self.batch.execute::<T>(&self.batch.gradient, &slots)?;
+                let answer = |p: usize| {
+                    let g = self.batch.slot(&slots, self.batch.gradient.output(p))?;
+                    let near = self.near::<T>(p).read().to_f64();
+                    Ok(pull(p, near, g.at.cast::<T>().read().to_f64()) - here(p)?)
+                };
+                if largest((0..parameters).map(answer))? >= size {
+                    return Ok(true);
+                }
+                for p in 0..parameters {
+                    direction(p).write(if answer(p)? < 0.0 { -1.0 } else { 1.0 });
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The largest absolute value, NaN if one is.
+fn largest(values: impl Iterator<Item = Result<f64, Fault>>) -> Result<f64, Fault> {
+    let mut most = 0.0_f64;
+    for value in values {
+        let size = value?.abs();
+        if size > most || size.is_nan() {
+            most = size;
+        }
+        if most.is_nan() {
+            break;
+        }
+    }
+    Ok(most)
+}
