@@ -13,7 +13,7 @@ import type { RuleInUse } from './rules/in-use.js'
  * state costs as much as a part of an update; so rarely, it costs next to nothing. A power of 2, for &:
  * % was a tenth of a step of two parameters.
  */
-const FLUSHING = 256
+export const FLUSHING = 256
 
 /** What has been counted of a tensor's updates. */
 export type Clock = ClockOf<Fields>

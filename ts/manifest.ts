@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x509875e7
+export const HASH = 0xe96dd51d
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -66,11 +66,46 @@ export const BLOCK = 16384
 /** Sums that a block has room for. */
 export const PARTS = 4
 
+/** Runs that are computed together. */
+export const BLOCK_OF_RUNS = 256
+
 /** Where a kernel's own coefficients begin in a row. */
 export const PIPELINE = 4
 
 /** Where the coefficients of the pipeline are in each row. */
 export const pipeline = { scale: 0, limit: 1, l2: 2, decay: 3 } as const
+
+/** Where the numbers of a batch's header are. */
+export const BATCH = {
+  hash: 0,
+  size: 1,
+  parameters: 2,
+  columns: 3,
+  constants: 4,
+  slots: 5,
+  rows: 6,
+  kernel: 7,
+  cohorts: 8,
+  lanes: 9,
+  done: 10,
+  updates: 11,
+  row_length: 12,
+  most_updates: 13,
+  exempt: 14,
+  delay: 15,
+  flushes: 16,
+  scratches: 17,
+  value: 18,
+  gradient: 19,
+  settings: 20,
+  constant_values: 21,
+  data: 22,
+  coefficients: 23,
+  live: 24,
+  planes: 25,
+  results: 26,
+  scratch: 27,
+} as const
 
 // The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients
 // with their places, of what there is by tensor, what is summed into the first of these, and the

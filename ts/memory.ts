@@ -78,6 +78,19 @@ export function allocate(byteLength: number, planeLength: number): Region {
   }
 }
 
+/** A zeroed region in a memory that nobody else has; see {@link allocate}. */
+export function allocateAlone(byteLength: number): Region {
+  if (typeof WebAssembly === 'undefined' || RESERVED + byteLength > LARGEST_MEMORY) {
+    throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB, where there is one')
+  }
+  try {
+    const memory = fixedMemory(RESERVED + byteLength)
+    return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
+  } catch (thrown) {
+    throw new MemoryError(byteLength, messageOf(thrown))
+  }
+}
+
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
   const pages = Math.ceil(bytes / PAGE)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })

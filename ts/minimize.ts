@@ -5,9 +5,9 @@ import { centralDifferences, filling } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
 import { Optimizer } from './optimizer.js'
 import type { OptimizerOptions } from './options.js'
-import { type Decay, isAtRest, largest } from './rest.js'
+import { type Decay, isAtRest, largest, PATIENCE } from './rest.js'
 import type { Rule } from './rules/definitions.js'
-import type { FloatArray } from './rules/kernel.js'
+import { type FloatArray, rounding } from './rules/kernel.js'
 import { resolve } from './rules/resolve.js'
 import { scheduleOf } from './rules/values.js'
 import { warmupSteps } from './schedules.js'
@@ -265,18 +265,17 @@ const optionNames = [
   ...(['clip', 'engine', 'instructionSet', 'threads'] as const),
 ] satisfies (keyof MinimizeOptions)[]
 
-/** So many short steps in a row, on which nothing changes, are no accident. */
-const PATIENCE = 100
-
 /** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
 const CHECKED = 32
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
 function moved(x: FloatArray, before: FloatArray): number {
+  // In the dtype, as many runs at once do it.
+  const f = rounding[x instanceof Float32Array ? 'float32' : 'float64']
   let largest = 0
   for (let i = 0; i < x.length; i++) {
     const now = x[i]
-    largest = Math.max(largest, Math.abs(now - before[i]))
+    largest = Math.max(largest, Math.abs(f(now - before[i])))
     before[i] = now
   }
   return largest

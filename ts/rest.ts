@@ -17,6 +17,8 @@ export interface Decay {
 const REACH = 100
 /** The curvature is sought in so many directions, each time in the one in which it answered most. */
 const PROBES = 3
+/** So many short steps in a row, on which nothing changes, are no accident. */
+export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**

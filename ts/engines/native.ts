@@ -27,6 +27,14 @@ export interface Addon {
   runAsync(handle: object, stage: number): Promise<boolean>
   cores(): number
   instructionSets(): string[]
+  advanceMany(buffer: ArrayBuffer, offset: number, length: number, threads: number, set?: string): boolean
+  advanceManyAsync(
+    buffer: ArrayBuffer,
+    offset: number,
+    length: number,
+    threads: number,
+    set?: string,
+  ): Promise<boolean>
   hash(): number
 }
 
@@ -38,7 +46,8 @@ export interface Loaded {
 
 let loaded: Loaded | undefined
 
-function load(): Loaded {
+/** The addon, or why there is none. */
+export function load(): Loaded {
   loaded ??= loadUnlessItThrows()
   return loaded
 }

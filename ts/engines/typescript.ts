@@ -234,7 +234,7 @@ function firstNot(count: number, isBefore: (number: number) => boolean): number 
 }
 
 /** Sets subnormal numbers to +0; pipeline.rs says why. */
-function flush(state: Named<FloatArray>, from: number, to: number, least: number): void {
+export function flush(state: Named<FloatArray>, from: number, to: number, least: number): void {
   for (const name in state) {
     const array = state[name]
     for (let i = from; i < to; i++) {

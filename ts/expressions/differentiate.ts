@@ -6,7 +6,7 @@ import type { Operation } from './operations.js'
 /** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
 type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
 
-const rules: Readonly<Record<Operation, Rule>> = {
+const rules: Readonly<Record<Exclude<Operation, 'multiplyAdd' | 'copy'>, Rule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
   multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
@@ -156,7 +156,12 @@ export function differentiate(
     if (node.kind !== 'operation') continue
     const { operation, operands } = node
     const guard = guards.get(number) ?? null
-    const shares = rules[operation](builder, (isRow ? byRow : whole).get(number) as number, operands, number)
+    const shares = rules[operation as keyof typeof rules](
+      builder,
+      (isRow ? byRow : whole).get(number) as number,
+      operands,
+      number,
+    )
     const chosen = choices[operation]?.(builder, operands)
     for (const [k, operand] of operands.entries()) {
       const share = shares[k]

@@ -131,7 +131,7 @@ export class BoundExpression {
 }
 
 /** Copies of the columns, in the order of the expression's names. */
-function readData(expression: Expression, data: Data): Map<string, Float64Array> {
+export function readData(expression: Expression, data: Data): Map<string, Float64Array> {
   if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
   const given = new Map(Object.entries(data))
   const columns = new Map<string, Float64Array>()

@@ -12,11 +12,6 @@ export const operations = {
   negate: [1, () => (a) => -a],
   abs: [1, () => (a) => Math.abs(a)],
   sqrt: [1, (f) => (a) => f(Math.sqrt(a))],
-  exp: [1, (f) => (a) => f(exp(a))],
-  log: [1, (f) => (a) => f(log(a))],
-  sin: [1, (f) => (a) => f(sin(a))],
-  cos: [1, (f) => (a) => f(cos(a))],
-  pow: [2, (f) => (a, b) => f(pow(a, b))],
   /** The second where they are equal; NaN where one is. */
   min: [2, () => (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   max: [2, () => (a, b) => (a > b || Number.isNaN(a) ? a : b)],
@@ -26,6 +21,15 @@ export const operations = {
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
   /** b where a is not 0, else c. */
   select: [3, () => (a, b, c) => (a !== 0 ? b : c)],
+  /** a·b + c, rounded twice: only programs have it. */
+  multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
+  /** What is wanted and not computed. */
+  copy: [1, () => (a) => a],
+  exp: [1, (f) => (a) => f(exp(a))],
+  log: [1, (f) => (a) => f(log(a))],
+  sin: [1, (f) => (a) => f(sin(a))],
+  cos: [1, (f) => (a) => f(cos(a))],
+  pow: [2, (f) => (a, b) => f(pow(a, b))],
 } as const satisfies Record<string, readonly [number, (f: Round) => (...operands: number[]) => number]>
 
 export type Operation = keyof typeof operations

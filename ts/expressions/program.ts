@@ -3,9 +3,8 @@
 import type { Graph } from './graph.js'
 import { type Operation, operations } from './operations.js'
 
-/** The numbers of instructions. The last is a·b + c, rounded twice: a product that only one sum uses. */
-export const codes = [...(Object.keys(operations) as Operation[]), 'multiplyAdd'] as const
-export type Code = (typeof codes)[number]
+/** The numbers of operations. */
+export const codes = Object.keys(operations) as Operation[]
 
 /** What is done with slots: operation, where to, and three operands, of which as many count as it has. */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number]
@@ -25,7 +24,7 @@ export interface Program {
   readonly tail: readonly Instruction[]
   /** Slots that are 0 at first, and to which another one is added after each row. */
   readonly sums: readonly (readonly [to: number, from: number])[]
-  /** The slots of what was wanted. */
+  /** The slots of what was wanted: all are computed, none is a parameter's. */
   readonly outputs: readonly number[]
 }
 
@@ -48,10 +47,10 @@ export function compile(
     if (uses[number] > 0) for (const operand of graph.operandsOf(number)) uses[operand]++
   }
 
+  // All that the graph has, so that its programs have the same.
   const constants: number[] = []
   const places = new Map<number, number>()
   for (const [number, node] of nodes.entries()) {
-    if (uses[number] === 0) continue
     if (node.kind === 'name') {
       const at = parameters.indexOf(node.name)
       places.set(number, at >= 0 ? at : parameters.length + columns.indexOf(node.name))
@@ -71,10 +70,10 @@ export function compile(
     if (uses[number] === 0 || node.kind !== 'operation') return []
     const { operation, operands } = node
     const product = operation === 'add' ? operands.find((operand) => isFusible(operand, number)) : undefined
-    if (product === undefined) return [{ number, code: operation as Code, operands }]
+    if (product === undefined) return [{ number, code: operation, operands }]
     fused.add(product)
     const rest = operands[0] === product ? operands[1] : operands[0]
-    return [{ number, code: 'multiplyAdd' as Code, operands: [...graph.operandsOf(product), rest] }]
+    return [{ number, code: 'multiplyAdd' as Operation, operands: [...graph.operandsOf(product), rest] }]
   })
   const order = steps
     .filter(({ number }) => !fused.has(number))
@@ -98,6 +97,14 @@ export function compile(
     instructions[sections[number]].push([codes.indexOf(code), to, a, b, c])
   }
   const place = (number: number) => places.get(number) as number
+  const computed = (number: number): number => {
+    const { kind } = nodes[number]
+    if (kind === 'operation' || kind === 'sum') return place(number)
+    const to = slots.take()
+    instructions[2].push([codes.indexOf('copy'), to, place(number), 0, 0])
+    return to
+  }
+  const results = outputs.map(computed)
   const [head, body, tail] = instructions
   return {
     parameters,
@@ -108,7 +115,7 @@ export function compile(
     body,
     tail,
     sums: sums.map(([sum, of]) => [place(sum), place(of)]),
-    outputs: outputs.map(place),
+    outputs: results,
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { FloatArray } from '../rules/kernel.js'
 import { rounding } from '../rules/kernel.js'
-import { type Operation, operations } from './operations.js'
+import { operations } from './operations.js'
 import { codes, type Instruction, type Program } from './program.js'
 
 type Scalar = (a: number, b: number, c: number) => number
@@ -21,9 +21,7 @@ export class Machine {
     this.#f = f
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
-    this.#scalars = codes.map((code) =>
-      code === 'multiplyAdd' ? (a, b, c) => f(f(a * b) + c) : (operations[code as Operation][1](f) as Scalar),
-    )
+    this.#scalars = codes.map((code) => operations[code][1](f) as Scalar)
   }
 
   /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */

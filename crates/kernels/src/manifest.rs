@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
 use crate::lanes::Lanes;
 use crate::table::{self, Extent};
-use crate::{plane, rules, run, sums};
+use crate::{many, plane, rules, run, sums};
 
 /// FNV-1a of the sources' lines.
 pub const HASH: u32 = include!(concat!(env!("OUT_DIR"), "/hash.rs"));
@@ -53,6 +53,7 @@ pub fn typescript() -> String {
         ("BLOCKS", "", Extent::Blocks as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
+        ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
     text += "\nimport { wasmModule as catalogue } from './engines/wasm-catalogue.js'\n";
@@ -66,6 +67,8 @@ pub fn typescript() -> String {
     }
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
+    let _ = write!(text, "\n/** Where the numbers of a batch's header are. */\n");
+    let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, what is summed into the first of these, and the\n\
              // WebAssembly module that has it where the core's does not.\n";

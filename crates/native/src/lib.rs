@@ -3,6 +3,7 @@
 mod bound;
 mod bytes;
 mod lent;
+mod many;
 mod steps;
 
 use std::sync::Arc;
@@ -57,12 +58,7 @@ pub fn attach<'env>(
     threads: u32,
     instruction_set: Option<String>,
 ) -> Result<Object<'env>> {
-    let set = match instruction_set {
-        None => InstructionSet::best(),
-        Some(name) => available()
-            .find(|set| set.name() == name)
-            .ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))?,
-    };
+    let set = set_named(instruction_set)?;
     if !(1..=MOST_THREADS).contains(&threads) {
         return Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}")));
     }
@@ -156,6 +152,12 @@ impl Task for Call {
     fn finally(self, _: Env) -> Result<()> {
         self.steps.memory.release()
     }
+}
+
+fn set_named(name: Option<String>) -> Result<InstructionSet> {
+    let Some(name) = name else { return Ok(InstructionSet::best()) };
+    let found = available().find(|set| set.name() == name);
+    found.ok_or_else(|| Error::from_reason(format!("this processor does not run {name}")))
 }
 
 fn available() -> impl Iterator<Item = InstructionSet> {

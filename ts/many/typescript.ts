@@ -1,0 +1,108 @@
+/** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
+
+import { smallestNormal } from '../arena.js'
+import { FLUSHING } from '../cohorts.js'
+import { flush } from '../engines/typescript.js'
+import { Machine } from '../expressions/run.js'
+import { pipeline } from '../manifest.js'
+import { isAtRest, largest, PATIENCE } from '../rest.js'
+import { type FloatArray, loopOf, Row, rounding } from '../rules/kernel.js'
+import type { Batch } from './batch.js'
+
+/** Why a run has stopped, as Rust numbers it; 0 while it has not. */
+type Reason = 0 | 1 | 2 | 3 | 4
+const [CONVERGED, STALLED, MOST, DIVERGED] = [1, 2, 3, 4] as const
+
+export function advanceInTypeScript(batch: Batch): void {
+  const { shape, done, updates } = batch
+  const { dtype, kernel, data, rows, tolerance, mostUpdates, exempt, delay } = shape
+  const f = rounding[dtype]
+  const gradient = new Machine(shape.gradient, dtype)
+  const value = new Machine(shape.value, dtype)
+  const loop = loopOf(kernel.number, dtype)
+  const row = Row.of(kernel, dtype)
+  const parameters = shape.value.parameters.length
+  const make = () => (dtype === 'float32' ? new Float32Array(parameters) : new Float64Array(parameters))
+  const [theta, before, g, prepared] = [make(), make(), make(), make()]
+  const state = Object.fromEntries(kernel.state.map((name) => [name, make()]))
+  const states = Object.values(state)
+  const valueAt = (x: FloatArray) => {
+    value.run(x, data, rows)
+    return value.slots[value.program.outputs[0]]
+  }
+  const gradientAt = (x: FloatArray, out: FloatArray) => {
+    gradient.run(x, data, rows)
+    for (const [p, slot] of gradient.program.outputs.entries()) out[p] = gradient.slots[slot]
+  }
+
+  const step = (t: number, coefficients: Float64Array) => {
+    gradientAt(theta, g)
+    before.set(theta)
+    row.coefficients = coefficients
+    const [scale, limit, l2] = [pipeline.scale, pipeline.limit, pipeline.l2].map((at) => f(coefficients[at]))
+    const low = 0 - limit
+    for (let p = 0; p < parameters; p++) {
+      const scaled = f(scale * g[p])
+      const clamped = scaled < low ? low : scaled > limit ? limit : scaled
+      prepared[p] = l2 === 0 ? clamped : f(clamped + f(l2 * theta[p]))
+    }
+    loop(theta, prepared, state, row.byName, 0, parameters, {}, prepared)
+    if (t <= delay) theta.set(before)
+    if (batch.flushes && t % FLUSHING === 0) flush(state, 0, parameters, smallestNormal[dtype])
+  }
+
+  /** The steps of a run since they became short: the update, the change and the gradient's norm then. */
+  const judge = (t: number, change: number, coefficients: Float64Array, since: Float64Array): Reason => {
+    const isFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
+    if (!(change < Infinity)) return DIVERGED
+    if (!(change < tolerance && t > exempt)) {
+      if (t >= mostUpdates) return isFinite() ? MOST : DIVERGED
+      since[0] = 0
+      return 0
+    }
+    if (!isFinite()) return DIVERGED
+    const decay = {
+      l2: coefficients[pipeline.l2],
+      decoupled: 1 - coefficients[pipeline.decay],
+      sign: coefficients[pipeline.scale] < 0 ? -1 : 1,
+    }
+    if (isAtRest(gradientAt as never, theta, g, tolerance, decay)) return CONVERGED
+    if (t >= mostUpdates) return MOST
+    const norm = largest(g)
+    if (since[0] === 0 || norm < 0.99 * since[2] || change > 1.01 * since[1]) since.set([t, change, norm])
+    else if (t - since[0] >= PATIENCE) return STALLED
+    return 0
+  }
+
+  const rowsOf = Array.from({ length: updates }, (_, k) =>
+    batch.coefficients.subarray(k * batch.rowLength, (k + 1) * batch.rowLength),
+  )
+  const results = batch.results()
+  for (const cohort of batch.cohorts()) {
+    for (let lane = cohort.live - 1; lane >= 0; lane--) {
+      const since = cohort.read(lane, theta, states)
+      let reason: Reason = 0
+      let change = 0
+      let t = done
+      for (let k = 0; k < updates && reason === 0; k++) {
+        t = done + k + 1
+        step(t, rowsOf[k])
+        change = 0
+        for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
+        reason = judge(t, change, rowsOf[k], since)
+      }
+      if (reason === 0) {
+        cohort.write(lane, theta, states, since)
+        continue
+      }
+      const run = cohort.runs[lane]
+      for (const [p, column] of results.x.entries()) column[run] = theta[p]
+      results.value[run] = valueAt(theta)
+      results.gradientNorm[run] = largest(g)
+      results.change[run] = change
+      results.iterations[run] = t
+      results.reason[run] = reason
+      cohort.remove(lane)
+    }
+  }
+}
