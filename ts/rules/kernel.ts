@@ -26,6 +26,8 @@ export interface Kernel {
   readonly tensor: readonly string[]
   /** What is summed by tensor after a pass, into the first of these. */
   readonly sums: readonly ('parameters' | 'gradients')[]
+  /** Whether it takes each tensor whole, as a matrix; its loop is told of how many rows, and where to compute. */
+  readonly isMatrix?: true
 }
 
 /**
@@ -41,6 +43,8 @@ export type LoopOf<K extends Kernel> = (
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
   direction: FloatArray,
+  rows?: number,
+  scratch?: FloatArray,
 ) => void
 
 /** The loop of any kernel. */

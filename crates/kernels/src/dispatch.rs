@@ -1,8 +1,10 @@
 //! From a kernel's number to code for the instruction set at hand.
 
-use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Output, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::pipeline::{self, Preparation};
+use crate::product::{self, Product};
+use crate::rules::muon::{self, Transfer};
 use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
@@ -18,6 +20,8 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    /// Whether it makes matrices of whole tensors, without a pass.
+    pub is_matrix: bool,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
 }
@@ -27,11 +31,20 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES }
+        let is_matrix = matches!(K::OUTPUT, Output::Matrix);
+        Self {
+            pass: if is_matrix { None } else { Some(pass) },
+            state,
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            is_matrix,
+        }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, is_matrix: false }
     }
 }
 
@@ -42,6 +55,10 @@ pub struct Code {
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
+    /// One block of a product of matrices.
+    pub product: unsafe fn(&Product, usize, *mut u8),
+    /// A piece of a copy of a matrix.
+    pub transfer: unsafe fn(&Transfer, usize),
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -65,8 +82,8 @@ macro_rules! code {
             use super::*;
             use crate::vector::Vector;
 
-            // SAFETY (all four): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare` and `sums` want them.
+            // SAFETY (all six): called only after `InstructionSet::is_available` said yes, and
+            // with arrays as `pass`, `prepare`, `sums`, `product` and `transfer` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -100,17 +117,31 @@ macro_rules! code {
                 }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn product<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+                unsafe { product::block::<V>(product, number, panel) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
+                unsafe { muon::transfer::<T>(transfer, number) }
+            }
+
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
+                product: product::<$f32>,
+                transfer: transfer::<f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<f64>,
+                product: product::<$f64>,
+                transfer: transfer::<f64>,
             };
         }
     };

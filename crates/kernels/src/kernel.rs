@@ -23,6 +23,9 @@ pub enum Output {
     Gradients,
     /// Nothing but state.
     State,
+    /// No pass at all: each tensor is a matrix, and becomes another one where the gradient was; see
+    /// [`crate::matrices`].
+    Matrix,
 }
 
 /// A sum over each tensor that is taken after a pass.
@@ -195,7 +198,7 @@ unsafe fn lanes<V: Vector, K: Kernel>(
         match K::OUTPUT {
             Output::Parameters => output.store(theta),
             Output::Gradients => output.store(direction.cast::<V::Scalar>().wrapping_add(at)),
-            Output::State => {}
+            Output::State | Output::Matrix => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
+use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Sum};
 use crate::lanes::Lanes;
 use crate::table::{self, Extent};
 use crate::{plane, rules, run, sums};
@@ -48,6 +48,7 @@ pub fn typescript() -> String {
         ),
         ("AVERAGE", "", table::AVERAGE),
         ("SLOW", "", table::SLOW),
+        ("SCRATCH", "What rules compute with that take tensors as matrices.", table::SCRATCH),
         ("ELEMENTS", "Extents of arrays.", Extent::Elements as usize),
         ("TENSORS", "", Extent::Tensors as usize),
         ("BLOCKS", "", Extent::Blocks as usize),
@@ -66,9 +67,9 @@ pub fn typescript() -> String {
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
-             // with their places, of what there is by tensor, and what is summed into the first of these.\n";
+             // with their places, of what there is by tensor, what is summed into the first of these,\n// and whether it takes each tensor whole, as a matrix.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, sums, .. } in
+    for Description { name, number, source, state, row, tensor, sums, is_matrix, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
         let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
@@ -76,11 +77,12 @@ pub fn typescript() -> String {
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
              source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n\
-             }} as const\n",
+             {}}} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
             list(tensor),
             list(&sums),
+            if *is_matrix { "  isMatrix: true,\n" } else { "" },
         );
     }
     text
@@ -97,6 +99,7 @@ pub struct Description {
     pub row: &'static [&'static str],
     pub tensor: &'static [&'static str],
     pub sums: &'static [Sum],
+    pub is_matrix: bool,
     /// Whether every build has it, and not only one with some feature.
     pub is_shipped: bool,
 }
@@ -121,7 +124,18 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    Description { name, number: 0, source: 0, state, row, tensor, sums: K::SUMS, is_shipped: false }
+    let is_matrix = matches!(K::OUTPUT, Output::Matrix);
+    Description {
+        name,
+        number: 0,
+        source: 0,
+        state,
+        row,
+        tensor,
+        sums: K::SUMS,
+        is_matrix,
+        is_shipped: false,
+    }
 }
 
 fn source(module: &str) -> u32 {

@@ -36,6 +36,8 @@ macro_rules! for_each_kernel {
             novograd::NovoGrad,
             stable_adamw::StableMoments,
             stable_adamw::StableAdamW,
+            muon::MuonMomentum,
+            muon::NewtonSchulz,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -51,6 +53,7 @@ pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
 pub(crate) mod lars;
 pub(crate) mod momentum;
+pub(crate) mod muon;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;

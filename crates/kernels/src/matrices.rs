@@ -1,0 +1,106 @@
+//! Stages that take each tensor as a matrix, whole: they run tensor by tensor, and each in pieces that
+//! threads may share.
+
+use crate::Fault;
+use crate::arena::Arena;
+use crate::kernel::PIPELINE;
+use crate::pipeline::Scratch;
+use crate::rules::muon;
+use crate::run::Job;
+use crate::table::*;
+
+/// Who does pieces of work.
+pub trait Workers {
+    /// Calls `piece` once for each number below `count`, and returns when all are done.
+    fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync));
+}
+
+/// The thread that asks for it.
+pub struct Alone<'a>(pub &'a mut Scratch);
+
+impl Workers for Alone<'_> {
+    fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
+        (0..count).for_each(|number| piece(number, self.0));
+    }
+}
+
+impl Arena {
+    /// Runs a stage over the tensors that begin in the range and are matrices in it.
+    ///
+    /// # Safety
+    /// Nothing else may run on this arena meanwhile.
+    pub unsafe fn run_matrices(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        workers: &mut dyn Workers,
+    ) -> Result<(), Fault> {
+        for number in self.tables.segment_from(from)?..self.tables.header.segments {
+            let segment = self.tables.segment(number)?;
+            if segment.offset >= to {
+                break;
+            }
+            let Some(job) = self.job(stage, &segment)? else { continue };
+            if job.entry.is_matrix {
+                // SAFETY: passed on.
+                unsafe { self.matrices(job, segment, from, to, workers) }?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of one segment.
+    ///
+    /// # Safety
+    /// As for `run_matrices`.
+    #[inline(never)] // By value, as `walk`.
+    pub(crate) unsafe fn matrices(
+        self,
+        job: Job,
+        segment: Segment,
+        from: usize,
+        to: usize,
+        workers: &mut dyn Workers,
+    ) -> Result<(), Fault> {
+        let end = to.min(segment.offset + segment.length);
+        for number in self.tables.tensor_from(from.max(segment.offset))?..self.tables.header.tensors {
+            let tensor = self.tables.tensor(number)?;
+            if tensor.offset >= end {
+                break;
+            }
+            if tensor.offset >= from && tensor.length > 0 {
+                let matrix = self.matrix(&tensor)?;
+                // SAFETY: `job` has checked the row, and `matrix` found all of it.
+                unsafe { muon::newton_schulz(self.code, &matrix, job.row, PIPELINE.len(), workers) }?;
+            }
+        }
+        Ok(())
+    }
+
+    fn matrix(&self, tensor: &Tensor) -> Result<Matrix, Fault> {
+        let Tensor { offset, length, rows, columns, .. } = *tensor;
+        if rows as u64 * columns as u64 != length as u64 {
+            return Err(Fault(&"a tensor is no matrix"));
+        }
+        let least = rows.min(columns);
+        // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
+        let needed = 2 * least * least + length;
+        let (at, is_there) = self.elements(GRADIENTS, offset, offset + length)?;
+        let (scratch, has_room) = self.elements(SCRATCH, 0, needed)?;
+        if !is_there || !has_room {
+            return Err(Fault(&"an array does not have room for a matrix"));
+        }
+        Ok(Matrix { at, scratch, rows, columns, size: self.size() })
+    }
+}
+
+/// A tensor as a matrix, row by row, and room for two squares of its smaller side and another one like it.
+pub struct Matrix {
+    pub at: *mut u8,
+    pub scratch: *mut u8,
+    pub rows: usize,
+    pub columns: usize,
+    /// Bytes of an element.
+    pub size: usize,
+}
