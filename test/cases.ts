@@ -9,6 +9,7 @@ import {
   lamb,
   lars,
   momentum,
+  muon,
   nesterov,
   novograd,
   type OptimizerOptions,
@@ -116,6 +117,22 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
+  // Without shapes there is no matrix: test/muon-bits.test.ts has those.
+  ['muon', muon()],
+  [
+    'muon all options',
+    muon({
+      ...{ lr: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0, nsSteps: 3, coefficients: 'quintic' },
+      ...{
+        scale: 'matchRmsAdamW',
+        eps: 0,
+        precision: 'bfloat16',
+        fallback: sgd({ lr: 0.1 }),
+        maximize: true,
+      },
+    }),
+  ],
+
   ['delayedStart lamb', delayedStart(2, lamb({ lr: 0.01 })), { clip: { norm: 1 }, zeroGrads: true }],
 
   ['prodigy', prodigy()],

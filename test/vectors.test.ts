@@ -38,7 +38,8 @@ const copying = ['BothNorms', 'GradientNorm']
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],
 )
-const kernelNames = kernels.map(({ name }) => name)
+/** Those that are a pass over elements. */
+const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
 
 /**
  * What each equation computes for one element, as the text of its loop in TypeScript has it. Both sides
@@ -140,6 +141,13 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(anyIn(text)).toEqual(packed)
       })
 
+      test(`${set}, ${dtype}: products of matrices`, () => {
+        // Four rows of sums, of as many vectors as registers hold; the end of a tile may be of any width.
+        const packed = packedIn(find(`${set}::product<${vector}>`))
+        expect(packed.mul).toBeGreaterThanOrEqual(set === 'avx512' ? 16 : 8)
+        expect(packed.add).toBeGreaterThanOrEqual(set === 'avx512' ? 16 : 8)
+      })
+
       test(`${set}, ${dtype}: sums of squares`, () => {
         // In float64 whatever the dtype; the rest of a line and the last tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${dtype === 'float32' ? 'f32' : 'f64'}>`), 'd')
@@ -193,6 +201,12 @@ describe('the module', () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
+    })
+
+    test(`${dtype}: products of matrices`, () => {
+      const packed = packedIn(find(`simd128::product<${vector}>`))
+      expect(packed.mul).toBeGreaterThanOrEqual(8)
+      expect(packed.add).toBeGreaterThanOrEqual(8)
     })
 
     test(`${dtype}: sums of squares`, () => {

@@ -204,14 +204,14 @@ export class Cohorts {
 
   /** Makes what some tensors have by tensor ready for the stage after `stage`. */
   between(stage: number): void {
-    const { lengths } = this.#arena
+    const { lengths, rows } = this.#arena
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
-      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i])
+      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i], rows[i])
     }
   }
 

@@ -6,7 +6,7 @@ import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { type Option, SCHEDULES } from './rules/options.js'
-import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, isMatrix, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
 
@@ -92,17 +92,17 @@ export class Groups {
     })
     if (this.#base !== base) this.#resolved.clear()
     this.#base = base
-    const key = groups.join()
-    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor.name)
+    const key = `${groups} ${isMatrix(tensor.shape)}`
+    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor)
     this.#resolved.set(key, resolved)
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
-  #resolve(base: Resolved, groups: readonly number[], name: string): Resolved {
-    let resolved = base
+  #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
+    let resolved = fitting(base, shape)
     for (const k of groups) {
       const group = this.#list[k]
-      if (group.resolved !== undefined) resolved = { ...group.resolved, own: null }
+      if (group.resolved !== undefined) resolved = fitting({ ...group.resolved, own: null }, shape)
       if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
       resolved = overlaid(resolved, group.options, `groups[${k}]`, name)
     }

@@ -8,6 +8,7 @@ import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './ma
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
+import { isMatrix } from './rules/resolve.js'
 import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
@@ -132,11 +133,15 @@ export class Part {
     })
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
+    const rows = sorted.map(({ shape }) => (isMatrix(shape) ? shape[0] : 0))
+    const scratch = sorted.reduce((most, tensor) => Math.max(most, scratchOf(tensor)), 0)
     this.arena = new Arena(
       dtype,
       lengths,
       families.map((family) => ({ ...family, coefficients })),
       planes,
+      rows,
+      scratch,
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner
@@ -214,6 +219,14 @@ export class Part {
     this.cohorts.assign(place, null)
     this.tensors[place] = null
   }
+}
+
+/** How many numbers rules need that take a tensor as a matrix: two squares of its smaller side and one like it. */
+function scratchOf({ use, isFrozen, shape, length }: Tensor): number {
+  const isNeeded = !isFrozen && isMatrix(shape) && use.stages.some((stage) => stage.isMatrix)
+  if (!isNeeded || length === 0) return 0
+  const least = Math.min(shape[0], length / shape[0])
+  return 2 * least * least + length
 }
 
 /** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */

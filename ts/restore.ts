@@ -10,7 +10,7 @@ import { own } from './own.js'
 import type { Averaged } from './part.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
-import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './saved.js'
 import { setOwn } from './tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
@@ -126,6 +126,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   }
   const params = array(saved.params, 'params')
   const length = lengthOf(params)
+  const shape = readShape(saved.shape, name, length)
+  if (fitting(resolved, shape) !== resolved)
+    fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
   const isFrozen = saved.frozen
   if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
   const use = new RuleInUse(resolved)
@@ -157,7 +160,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   if (!hasSlow && saved.slow !== null)
     fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
   return {
-    shape: readShape(saved.shape, name, length),
+    shape,
     length,
     resolved,
     isFrozen,

@@ -4,6 +4,7 @@ import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
 import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
+import { sumOf } from '../sums.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
@@ -43,6 +44,7 @@ export const typescript: Engine = {
     const f = rounding[dtype]
     const theta = arena.plane(layout.PARAMETERS)
     const g = arena.plane(layout.GRADIENTS)
+    const scratch = arena.plane(layout.SCRATCH)
     const rows = lengths.map((_, i) => arena.row(i))
     // All that a step needs is made here: one that runs out of memory must not do so in the middle.
     const [prepared, held] = [g.slice(), theta.slice()]
@@ -118,6 +120,18 @@ export const typescript: Engine = {
       if (isLast && words[8] !== 0) g.fill(0, from, to)
     }
 
+    /** Such a stage of the tensors that begin among the elements from … to − 1. */
+    const matrices = ({ row, state, loop }: Job, at: number, from: number, to: number) => {
+      const coefficients = rows[words[at + 3]]
+      if (coefficients === undefined) throw arena.broken()
+      row.coefficients = coefficients
+      for (let i = tensorFrom(from); i < lengths.length && offsets[i] < to; i++) {
+        if (offsets[i] < from || lengths[i] === 0) continue
+        const end = offsets[i] + lengths[i]
+        loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, arena.rows[i], scratch)
+      }
+    }
+
     /** prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
     const prepare = (from: number, to: number, scale: number, limit: number, l2: number) => {
       // Not −limit: both ends of a limit that is rounded to 0 are +0.
@@ -159,6 +173,10 @@ export const typescript: Engine = {
       }
       each(stage, from, to, (job, at, start, end) => {
         const { kernel } = job
+        if (kernel.isMatrix) {
+          matrices(job, at, Math.max(start, from), Math.min(end, to))
+          return
+        }
         if (kernel.tensor.length === 0) {
           pass(job, at, Math.max(start, from), Math.min(end, to), NOTHING)
           return
@@ -241,21 +259,4 @@ function flush(state: Named<FloatArray>, from: number, to: number, least: number
       if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
     }
   }
-}
-
-const STRIPES = 16
-
-/** Σ x², Σ x or Σ |x| of a block in the one order that crates/kernels/src/sums.rs states. */
-function sumOf(kind: Kernel['sums'][number], values: FloatArray): number {
-  const sums = new Float64Array(STRIPES)
-  for (let i = 0; i < values.length; i++) {
-    const x = values[i]
-    sums[i % STRIPES] += kind === 'values' ? x : kind === 'sizes' ? Math.abs(x) : x * x
-  }
-  for (let width = STRIPES / 2; width >= 1; width /= 2) {
-    for (let stripe = 0; stripe < width; stripe++) {
-      sums[stripe] += sums[stripe + width]
-    }
-  }
-  return sums[0]
 }

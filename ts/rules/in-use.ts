@@ -89,6 +89,8 @@ export class RuleInUse {
     const stages = definition.stages(rule as never)
     if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
     for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
+    // Those that it is for have got it already.
+    if (!isSame(definition.fallback?.(rule as never), definition.fallback?.(this.rule as never))) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
     for (const name of this.state) if (starts[name] !== before[name]) return false

@@ -29,6 +29,8 @@ export interface Kernel {
    * the first array of state.
    */
   readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
+  /** Whether it takes each tensor whole, as a matrix; its loop is told of how many rows, and where to compute. */
+  readonly isMatrix?: true
 }
 
 /**
@@ -44,6 +46,8 @@ export type LoopOf<K extends Kernel> = (
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
   direction: FloatArray,
+  rows?: number,
+  scratch?: FloatArray,
 ) => void
 
 /** The loop of any kernel. */

@@ -25,6 +25,20 @@ export function resolve(given: unknown, what = 'rule'): Resolved {
   return resolveRule(what, given, true)
 }
 
+/** Whether a tensor of this shape is taken as a matrix, its first dimension by all others. */
+export function isMatrix(shape: readonly number[] | undefined): shape is readonly number[] {
+  return shape !== undefined && shape.length >= 2
+}
+
+/** What a tensor of this shape gets for a rule: its fallback where the rule is for matrices alone. */
+export function fitting(resolved: Resolved, shape: readonly number[] | undefined): Resolved {
+  const fallback = isMatrix(shape) ? undefined : resolved.definition.fallback?.(resolved.rule as never)
+  if (fallback === undefined) return resolved
+  const { delay, isDelayed } = resolved
+  const other = resolve(fallback)
+  return { ...other, ...(!other.isDelayed && { delay, isDelayed }), own: null }
+}
+
 /** A rule that is not a delayed start itself. */
 export function resolveInner(given: unknown): Resolved {
   const resolved = resolveRule('delayedStart: rule', given, false)

@@ -2,7 +2,10 @@
 
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
+use crate::matrices::{Tools, Whole};
 use crate::pipeline::{self, Preparation};
+use crate::product::{self, Product};
+use crate::rules::muon::{self, Transfer};
 use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
@@ -18,20 +21,35 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    /// How it makes matrices of whole tensors, without a pass.
+    pub whole: Option<Whole>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
 }
 
 impl Entry {
-    const fn of<K: Kernel>(pass: Pass) -> Self {
+    const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES }
+        // Only from here is the code of matrices reached: a build without such kernels has none of it.
+        let whole = match K::WHOLE {
+            Some(compute) => Some(Whole::new(compute, tools)),
+            None => None,
+        };
+        Self {
+            pass: if whole.is_some() { None } else { Some(pass) },
+            state,
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            whole,
+        }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, whole: None }
     }
 }
 
@@ -53,6 +71,7 @@ macro_rules! entries {
             Entry::sums(1, &[Sum::Gradients]),
             $($(#[$cfg])* Entry::of::<crate::rules::$module::$kernel>(
                 run::<$vector, crate::rules::$module::$kernel>,
+                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
             ),)*
         ]
     };
@@ -67,7 +86,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare` and `sums` want them.
+            // with arrays as `pass`, `prepare`, `sums`, `product` and `transfer` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -104,6 +123,16 @@ macro_rules! code {
                 if length > 0 {
                     pipeline::flush(unsafe { std::slice::from_raw_parts_mut(state.cast::<T>(), length) })
                 }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn product<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+                unsafe { product::block::<V>(product, number, panel) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
+                unsafe { muon::transfer::<T>(transfer, number) }
             }
 
             pub static FLOAT32: Code = Code {

@@ -63,8 +63,10 @@ mod dispatch;
 mod kernel;
 mod lanes;
 pub mod manifest;
+mod matrices;
 mod pipeline;
 mod plane;
+mod product;
 mod rules;
 mod run;
 mod sums;
@@ -76,6 +78,7 @@ use std::fmt;
 
 pub use arena::Arena;
 pub use dispatch::InstructionSet;
+pub use matrices::{Alone, Workers};
 pub use pipeline::Scratch;
 pub use run::Lent;
 pub use sums::BLOCK;
@@ -86,7 +89,7 @@ pub mod layout {
     pub use crate::run::{NORM, POINT};
     pub use crate::table::{
         ACCUMULATED, ARRAY, AVERAGE, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, PARAMETERS, PARTIALS,
-        SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
+        SCRATCH, SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
     };
 }
 

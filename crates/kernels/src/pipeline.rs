@@ -1,26 +1,36 @@
 //! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
 
+use std::mem::MaybeUninit;
+
 use crate::kernel::splat;
+use crate::product::PANEL;
 use crate::table::Numbers;
 use crate::vector::{Scalar, Vector};
 
 /// Elements that go through the pipeline at a time.
 pub const BLOCK: usize = 256;
 
-/// Room for a block of gradients and one of parameters that stay. It is the caller's, and not on the
-/// stack: a stack that runs out must not do so in the middle of a step.
+/// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
+/// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step.
 #[repr(align(64))]
-pub struct Scratch(std::mem::MaybeUninit<[[f64; BLOCK]; 2]>);
+pub struct Scratch(MaybeUninit<[u8; PANEL]>);
+
+const _: () = assert!(PANEL >= size_of::<[[f64; BLOCK]; 2]>());
 
 impl Scratch {
     pub const fn new() -> Self {
-        Self(std::mem::MaybeUninit::uninit())
+        Self(MaybeUninit::uninit())
     }
 
     /// A block for gradients, and one for parameters.
     pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
-        let first = (&raw mut self.0).cast::<u8>();
+        let first = self.panel();
         [first, first.wrapping_add(size_of::<[f64; BLOCK]>())]
+    }
+
+    /// All of it.
+    pub(crate) fn panel(&mut self) -> *mut u8 {
+        (&raw mut self.0).cast()
     }
 }
 

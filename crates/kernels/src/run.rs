@@ -8,6 +8,7 @@ use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
+use crate::matrices::Alone;
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
@@ -67,6 +68,38 @@ impl Arena {
         lent: Lent,
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_stage::<true>(stage, from, to, lent, scratch) }
+    }
+
+    /// The same without what [`Self::run_matrices`] does.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    pub unsafe fn run_passes(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_stage::<false>(stage, from, to, lent, scratch) }
+    }
+
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    unsafe fn run_stage<const MATRICES: bool>(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
         }
@@ -82,6 +115,13 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
+            if let Some(whole) = &job.entry.whole {
+                if MATRICES {
+                    // SAFETY: passed on.
+                    unsafe { (whole.run)(*self, whole, job, segment, from, to, &mut Alone(scratch)) }?;
+                }
+                continue;
+            }
             sums |= !job.entry.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.

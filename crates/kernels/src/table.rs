@@ -18,7 +18,7 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
-pub const TENSOR: usize = 4;
+pub const TENSOR: usize = 6;
 pub const SEGMENT: usize = 8;
 
 /// The parameters are collected, but stay (a delayed start).
@@ -41,6 +41,8 @@ pub const PARTIALS: usize = 3;
 pub const ACCUMULATED: usize = 4;
 pub const AVERAGE: usize = 5;
 pub const SLOW: usize = 6;
+/// What rules compute with that take tensors as matrices; of length 0 unless there is one.
+pub const SCRATCH: usize = 7;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +66,15 @@ impl Numbers {
     pub unsafe fn get(self, k: usize) -> f64 {
         // SAFETY: the caller vouches for it; all that reads or writes it here is atomic.
         f64::from_bits(unsafe { &*self.0.add(k) }.load(Relaxed))
+    }
+
+    /// Those from number `count` on.
+    ///
+    /// # Safety
+    /// So many must be there.
+    pub unsafe fn skip(self, count: usize) -> Self {
+        // SAFETY: passed on.
+        Self(unsafe { self.0.add(count) })
     }
 
     /// # Safety
@@ -113,6 +124,9 @@ pub struct Tensor {
     pub block: usize,
     /// Whether passes over the plane leave it out.
     pub stays: bool,
+    /// Rows and columns of the matrix that it is, or 0.
+    pub rows: usize,
+    pub columns: usize,
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -220,9 +234,17 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, flags] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
+        let [offset, length, block, flags, rows, columns] =
+            self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
-        let tensor = Tensor { offset, length, block, stays: flags & STAYS != 0 };
+        let tensor = Tensor {
+            offset,
+            length,
+            block,
+            stays: flags & STAYS != 0,
+            rows: rows as usize,
+            columns: columns as usize,
+        };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {
             return Err(Fault(&"a tensor has too many blocks"));

@@ -42,6 +42,8 @@ macro_rules! for_each_kernel {
             schedule_free::ScheduleFreeAdamPoint,
             prodigy::ProdigyMoments,
             prodigy::Prodigy,
+            muon::MuonMomentum,
+            muon::NewtonSchulz,
             #[cfg(feature = "trial")] trial::Measure,
             #[cfg(feature = "trial")] trial::Move,
         }
@@ -57,6 +59,7 @@ pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
 pub(crate) mod lars;
 pub(crate) mod momentum;
+pub(crate) mod muon;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;

@@ -5,6 +5,7 @@ mod hostile;
 mod kernels;
 mod lent;
 mod manifest;
+mod matrices;
 mod memory;
 mod pipeline;
 mod plane;
