@@ -82,6 +82,16 @@ await build({
   format: 'cjs',
   minifyWhitespace: true,
   define: { 'import.meta.url': 'undefined' },
+  plugins: [
+    {
+      // It has all rules, and with them the catalogue's module, which serves for the core's.
+      name: 'one module',
+      setup: ({ onResolve, resolve }) =>
+        onResolve({ filter: /\/wasm-core\.js$/ }, ({ kind, resolveDir }) =>
+          resolve('./wasm-catalogue.js', { kind, resolveDir }),
+        ),
+    },
+  ],
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
 const names = Object.keys(createRequire(import.meta.url)('../dist/node/index.js'))

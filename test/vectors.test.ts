@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { wasmBytes } from '../dist/engines/wasm-bytes.js'
+import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
+import { wasmModule as core } from '../dist/engines/wasm-core.js'
 import * as manifest from '../dist/manifest.js'
 import '../dist/plane.js'
 import '../dist/rules/index.js'
@@ -40,6 +41,7 @@ const kernels = Object.values(manifest).flatMap((entry) =>
 )
 /** Those that are a pass over elements. */
 const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
+const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
  * What each equation computes for one element, as the text of its loop in TypeScript has it. Both sides
@@ -158,17 +160,19 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
   }
 })
 
-describe('the module', () => {
+describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { digits }) => {
+  const file = join(home, `wasm/pkg/${name}/named.wasm`)
+  const isCore = name === 'core'
   const code = new Map<string, string>()
 
   beforeAll(() => {
     // The set-up writes the same code once more, with names.
-    const named = readFileSync(join(home, 'wasm/pkg/named.wasm'))
-    const shipped = Buffer.from(wasmBytes, 'hex')
+    const named = readFileSync(file)
+    const shipped = Buffer.from(digits, 'hex')
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
     const wasmDis = join(home, 'node_modules/.bin/wasm-dis')
     expect(existsSync(wasmDis)).toBe(true)
-    const { stdout } = spawnSync(wasmDis, [join(home, 'wasm/pkg/named.wasm'), '--enable-simd'], {
+    const { stdout } = spawnSync(wasmDis, [file, '--enable-simd'], {
       encoding: 'utf8',
       maxBuffer: 1 << 28,
     })
@@ -191,22 +195,30 @@ describe('the module', () => {
     const scalarIn = (text: string) => count(text, (name) => new RegExp(`\\(f(32|64)\\.${name}\\b`, 'g'))
     const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
 
-    test.each(kernelNames)(`${dtype}: %s`, (kernel) => {
+    test.each(isCore ? coreNames : kernelNames)(`${dtype}: %s`, (kernel) => {
       const text = find(`simd128::run<${vector}, ${kernel}>`)
       expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })
 
+    if (isCore) {
+      test(`${dtype}: no kernel of the catalogue`, () => {
+        const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
+        expect(ran.length).toBe(coreNames.length)
+        expect([...code.keys()].filter((key) => /matrices|product|transfer/.test(key))).toEqual([])
+      })
+    } else {
+      test(`${dtype}: products of matrices`, () => {
+        const packed = packedIn(find(`simd128::product<${vector}>`))
+        expect(packed.mul).toBeGreaterThanOrEqual(8)
+        expect(packed.add).toBeGreaterThanOrEqual(8)
+      })
+    }
+
     test(`${dtype}: what prepares a gradient`, () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
-    })
-
-    test(`${dtype}: products of matrices`, () => {
-      const packed = packedIn(find(`simd128::product<${vector}>`))
-      expect(packed.mul).toBeGreaterThanOrEqual(8)
-      expect(packed.add).toBeGreaterThanOrEqual(8)
     })
 
     test(`${dtype}: sums of squares`, () => {

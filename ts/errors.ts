@@ -32,6 +32,18 @@ export class TensorError extends ArgumentError {
   override name = 'TensorError'
 }
 
+/** A text that is no expression; `position` counts its characters from 0. */
+export class ExpressionError extends AntigradError {
+  override name = 'ExpressionError'
+  readonly position: number
+
+  constructor(text: string, position: number, expected: string, received: string) {
+    const before = text.slice(Math.max(0, position - 30), position)
+    super(`expression: expected ${expected} at character ${position + 1}, got ${received}: ${before}⟨here⟩`)
+    this.position = position
+  }
+}
+
 /** The engine that was asked for cannot run here; `reasons` says why. */
 export class EngineError extends AntigradError {
   override name = 'EngineError'

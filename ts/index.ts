@@ -9,11 +9,13 @@ export {
   CheckpointError,
   type Difference,
   EngineError,
+  ExpressionError,
   MemoryError,
   NonFiniteError,
   OptionError,
   TensorError,
 } from './errors.js'
+export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
 export {

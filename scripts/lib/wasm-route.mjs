@@ -14,7 +14,7 @@ const packages = ['rustc-web', 'cargo-web', 'rust-web-src']
  */
 export function wasmRoute() {
   const { libraries, compiler, linker } = rustup()
-  if (existsSync(join(libraries, target, 'lib'))) return { path: [], env: {}, args: [], compiler }
+  if (existsSync(join(libraries, target, 'lib'))) return { path: [], env: {}, args: ['--'], compiler }
   const source = '/usr/lib/rustlib/src/rust/library/Cargo.lock'
   if (!existsSync(source) || !which('cargo', '/usr/bin') || !existsSync(linker)) return undefined
   return {

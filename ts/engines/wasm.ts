@@ -1,9 +1,10 @@
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
 import { HASH } from '../manifest.js'
-import { allocate, type Region } from '../memory.js'
+import { allocate, RESERVED, type Region } from '../memory.js'
 import type { Engine, Runner } from './engine.js'
-import { wasmBytes } from './wasm-bytes.js'
+import { wasmModule as core } from './wasm-core.js'
+import { broughtModule, type WasmModule } from './wasm-module.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
@@ -12,16 +13,22 @@ interface Exports {
   hash(): number
 }
 
-let compiled: { module: WebAssembly.Module | null; reasons: readonly string[] } | undefined
+/** The core's, or the catalogue's once a rule has brought it. */
+const current = () => broughtModule() ?? core
+
+let compiled:
+  | { source: WasmModule; module: WebAssembly.Module | null; reasons: readonly string[] }
+  | undefined
 
 /** Compiles synchronously: the module is small, and so the whole API can be synchronous. */
-function compile(): { module: WebAssembly.Module | null; reasons: readonly string[] } {
-  if (compiled === undefined) {
+function compile(): NonNullable<typeof compiled> {
+  const source = current()
+  if (compiled?.source !== source) {
     try {
-      const bytes = Uint8Array.from(wasmBytes.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
-      compiled = { module: new WebAssembly.Module(bytes), reasons: [] }
+      const bytes = Uint8Array.from(source.digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+      compiled = { source, module: new WebAssembly.Module(bytes), reasons: [] }
     } catch (thrown) {
-      compiled = { module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
+      compiled = { source, module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
     }
   }
   return compiled
@@ -32,27 +39,38 @@ const instances = new WeakMap<WebAssembly.Memory, Instance>()
 /** The module's instance of a memory, for as long as the memory lives. */
 class Instance {
   #exports: Exports | undefined
-  readonly #module: WebAssembly.Module
+  #source: WasmModule | undefined
   readonly #memory: WebAssembly.Memory
 
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory) {
-    this.#module = module
+  constructor(memory: WebAssembly.Memory) {
     this.#memory = memory
-    this.#exports = instantiate(module, memory)
+    this.giveBack(this.take())
   }
 
   /**
    * Hands out the exports until they are given back. Where a call has not returned (the stack overflowed, or
-   * it trapped) they have lost their place on their own stack, and are replaced.
+   * it trapped) they have lost their place on their own stack, and are replaced; and so they are where a rule
+   * has brought a module of more kernels meanwhile.
    */
   take(): Exports {
-    const exports = this.#exports ?? instantiate(this.#module, this.#memory)
+    const isCurrent = this.#source === current()
+    const exports = (isCurrent && this.#exports) || this.#instantiate()
     this.#exports = undefined
     return exports
   }
 
   giveBack(exports: Exports): void {
     this.#exports = exports
+  }
+
+  #instantiate(): Exports {
+    const { source, module, reasons } = compile()
+    if (module === null) throw new Error(reasons.join('; '))
+    // What another instance has left: a module takes what it does not initialise for zeros.
+    if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
+    const exports = instantiate(module, this.#memory)
+    this.#source = source
+    return exports
   }
 }
 
@@ -81,10 +99,8 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ex
  * @throws Error where the module cannot run on this region
  */
 function instanceOf({ memory, reason }: Region): Instance {
-  const { module, reasons } = compile()
-  if (module === null) throw new Error(reasons.join('; '))
   if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
-  const instance = instances.get(memory) ?? new Instance(module, memory)
+  const instance = instances.get(memory) ?? new Instance(memory)
   instances.set(memory, instance)
   return instance
 }

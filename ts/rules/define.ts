@@ -1,5 +1,6 @@
 /** What a rule is made of: one declaration, from which all else derives. */
 
+import { bring } from '../engines/wasm-module.js'
 import { PIPELINE } from '../manifest.js'
 import type { Kernel } from './kernel.js'
 import type { NumbersOf, OptionTable, ValuesOf } from './options.js'
@@ -107,6 +108,7 @@ export function define<
   const K extends readonly Kernel[],
   C extends Fields = Fields,
 >(name: N, declaration: Declaration<O, K, C>): Definition<N, O, K, C> {
+  for (const { module } of declaration.kernels) if (module !== undefined) bring(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
   const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
   const definition: Definition<N, O, K, C> = {

@@ -1,5 +1,6 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
+import type { WasmModule } from '../engines/wasm-module.js'
 import { pipeline } from '../manifest.js'
 
 export type FloatArray = Float32Array | Float64Array
@@ -31,6 +32,8 @@ export interface Kernel {
   readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
   /** Whether it takes each tensor whole, as a matrix; its loop is told of how many rows, and where to compute. */
   readonly isMatrix?: true
+  /** The WebAssembly module that has it; left out where the core's has. */
+  readonly module?: WasmModule
 }
 
 /**

@@ -65,12 +65,16 @@ pub struct Code {
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
 macro_rules! entries {
-    (($vector:ty) $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {
+    (($vector:ty) [$($core:ident::$kernel:ident,)*] [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]) => {
         &[
             Entry::sums(0, &[]),
             Entry::sums(1, &[Sum::Gradients]),
-            $($(#[$cfg])* Entry::of::<crate::rules::$module::$kernel>(
-                run::<$vector, crate::rules::$module::$kernel>,
+            $(Entry::of::<crate::rules::$core::$kernel>(
+                run::<$vector, crate::rules::$core::$kernel>,
+                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
+            ),)*
+            $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
+                run::<$vector, crate::rules::$module::$further>,
                 Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
             ),)*
         ]

@@ -59,6 +59,7 @@ pub fn typescript() -> String {
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
+    text += "\nimport { wasmModule as catalogue } from './engines/wasm-catalogue.js'\n";
     let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
     let _ = writeln!(text, "export const HASH = 0x{HASH:08x}");
     for (name, doc, value) in constants {
@@ -70,22 +71,23 @@ pub fn typescript() -> String {
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
-             // with their places, of what there is by tensor, what is summed into the first of these,\n// and whether it takes each tensor whole, as a matrix.\n";
+             // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
+             // it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, sums, is_matrix, .. } in
+    for Description { name, number, source, state, row, tensor, sums, is_matrix, is_core, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
         let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
         let _ = write!(
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
-             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n\
-             {}}} as const\n",
+             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}}} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
             list(tensor),
             list(&sums),
             if *is_matrix { "  isMatrix: true,\n" } else { "" },
+            if *is_core { "" } else { "  module: catalogue,\n" },
         );
     }
     text
@@ -103,7 +105,9 @@ pub struct Description {
     pub tensor: &'static [&'static str],
     pub sums: &'static [Sum],
     pub is_matrix: bool,
-    /// Whether every build has it, and not only one with some feature.
+    /// Whether every build has it, and not only one with the catalogue.
+    pub is_core: bool,
+    /// Whether it is not for tests alone.
     pub is_shipped: bool,
 }
 
@@ -113,31 +117,28 @@ pub fn kernels() -> Vec<Description> {
 }
 
 macro_rules! descriptions {
-    (() $($(#[$cfg:meta])* $module:ident::$kernel:ident,)*) => {{
+    (() [$($core:ident::$kernel:ident,)*] [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]) => {{
         let mut numbers = 2..;
-        vec![$($(#[$cfg])* Description {
-            number: numbers.next().unwrap_or(0),
-            source: source(stringify!($module)),
-            is_shipped: <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
-            ..describe::<rules::$module::$kernel>(stringify!($kernel))
-        }),*]
+        let mut numbered = |described: Description| Description { number: numbers.next().unwrap_or(0), ..described };
+        vec![
+            $(numbered(Description {
+                is_core: true,
+                ..describe::<rules::$core::$kernel>(stringify!($kernel), stringify!($core), true)
+            }),)*
+            $(#[cfg(feature = "catalogue")] $(#[$cfg])* numbered(describe::<rules::$module::$further>(
+                stringify!($further),
+                stringify!($module),
+                <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
+            )),)*
+        ]
     }};
 }
 use descriptions;
 
-fn describe<K: Kernel>(name: &'static str) -> Description {
+fn describe<K: Kernel>(name: &'static str, module: &str, is_shipped: bool) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    Description {
-        name,
-        number: 0,
-        source: 0,
-        state,
-        row,
-        tensor,
-        sums: K::SUMS,
-        is_matrix: K::WHOLE.is_some(),
-        is_shipped: false,
-    }
+    let (source, sums, is_matrix) = (source(module), K::SUMS, K::WHOLE.is_some());
+    Description { name, number: 0, source, state, row, tensor, sums, is_matrix, is_core: false, is_shipped }
 }
 
 fn source(module: &str) -> u32 {

@@ -23,20 +23,20 @@ pub struct Tools {
 /// What a kernel does with a matrix, given the kernel's own coefficients.
 pub type Compute = unsafe fn(&Code, &Tools, &Matrix, Numbers, &mut dyn Workers) -> Result<(), Fault>;
 
-type Run = unsafe fn(Arena, &Whole, Job, Segment, usize, usize, &mut dyn Workers) -> Result<(), Fault>;
+type Run = unsafe fn(Arena, &Whole, Job, Segment, usize, usize, &mut Scratch) -> Result<(), Fault>;
 
 /// A stage of this kind.
 #[derive(Clone, Copy)]
 pub struct Whole {
     compute: Compute,
     tools: Tools,
-    /// By a pointer, as [`Entry`](crate::dispatch::Entry) wants it.
+    /// On one thread. By a pointer, so that what has no such kernel has no such code.
     pub run: Run,
 }
 
 impl Whole {
     pub const fn new(compute: Compute, tools: Tools) -> Self {
-        Self { compute, tools, run: Arena::matrices }
+        Self { compute, tools, run: Arena::matrices_alone }
     }
 }
 
@@ -75,18 +75,33 @@ impl Arena {
             let Some(job) = self.job(stage, &segment)? else { continue };
             if let Some(whole) = &job.entry.whole {
                 // SAFETY: passed on.
-                unsafe { (whole.run)(*self, whole, job, segment, from, to, workers) }?;
+                unsafe { self.matrices(whole, job, segment, from, to, workers) }?;
             }
         }
         Ok(())
     }
 
-    /// Those of one segment.
+    /// Those of one segment, on one thread.
     ///
     /// # Safety
     /// As for `run_matrices`.
-    unsafe fn matrices(
+    unsafe fn matrices_alone(
         self,
+        whole: &Whole,
+        job: Job,
+        segment: Segment,
+        from: usize,
+        to: usize,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { self.matrices(whole, job, segment, from, to, &mut Alone(scratch)) }
+    }
+
+    /// # Safety
+    /// As for `run_matrices`.
+    unsafe fn matrices(
+        &self,
         whole: &Whole,
         job: Job,
         segment: Segment,

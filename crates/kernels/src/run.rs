@@ -8,7 +8,6 @@ use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
-use crate::matrices::Alone;
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
@@ -118,7 +117,7 @@ impl Arena {
             if let Some(whole) = &job.entry.whole {
                 if MATRICES {
                     // SAFETY: passed on.
-                    unsafe { (whole.run)(*self, whole, job, segment, from, to, &mut Alone(scratch)) }?;
+                    unsafe { (whole.run)(*self, whole, job, segment, from, to, scratch) }?;
                 }
                 continue;
             }

@@ -4,48 +4,55 @@
 //! alone arrives as finished coefficients, by name. `ts/rules/<rule>.ts` computes them and states the
 //! same equations in the same order.
 
+#![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
+
 /// The one list of kernels; its order numbers them, from 2 on: 0 is none, 1 sums the gradients' squares.
-/// Passes over the plane come first, in the order of their stages.
+/// First the core, which every build has, then the catalogue. Passes over the plane come first of all, in the
+/// order of their stages.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
         $then! {
             ($($arguments)*)
-            plane::Accumulate,
-            plane::Release,
-            plane::Average,
-            plane::Synchronize,
-            gradient_descent::GradientDescent,
-            momentum::Momentum,
-            nesterov::Point,
-            nesterov::Nesterov,
-            sgd::SgdMomentum,
-            sgd::SgdNesterov,
-            adagrad::Adagrad,
-            rmsprop::RmsProp,
-            rmsprop::RmsPropMomentum,
-            adam::Adam,
-            adam::AmsGrad,
-            radam::RAdam,
-            sign_sgd::SignSgd,
-            norms::BothNorms,
-            norms::GradientNorm,
-            norms::Scaled,
-            lamb::Lamb,
-            lars::Lars,
-            lars::LarsNesterov,
-            novograd::NovoGrad,
-            stable_adamw::StableMoments,
-            stable_adamw::StableAdamW,
-            schedule_free::ScheduleFreeSgd,
-            schedule_free::ScheduleFreeAdam,
-            schedule_free::ScheduleFreePoint,
-            schedule_free::ScheduleFreeAdamPoint,
-            prodigy::ProdigyMoments,
-            prodigy::Prodigy,
-            muon::MuonMomentum,
-            muon::NewtonSchulz,
-            #[cfg(feature = "trial")] trial::Measure,
-            #[cfg(feature = "trial")] trial::Move,
+            [
+                plane::Accumulate,
+                plane::Release,
+                plane::Average,
+                plane::Synchronize,
+                gradient_descent::GradientDescent,
+                momentum::Momentum,
+                nesterov::Point,
+                nesterov::Nesterov,
+                sgd::SgdMomentum,
+                sgd::SgdNesterov,
+                adagrad::Adagrad,
+                rmsprop::RmsProp,
+                rmsprop::RmsPropMomentum,
+                adam::Adam,
+                adam::AmsGrad,
+                radam::RAdam,
+                sign_sgd::SignSgd,
+            ]
+            [
+                norms::BothNorms,
+                norms::GradientNorm,
+                norms::Scaled,
+                lamb::Lamb,
+                lars::Lars,
+                lars::LarsNesterov,
+                novograd::NovoGrad,
+                stable_adamw::StableMoments,
+                stable_adamw::StableAdamW,
+                schedule_free::ScheduleFreeSgd,
+                schedule_free::ScheduleFreeAdam,
+                schedule_free::ScheduleFreePoint,
+                schedule_free::ScheduleFreeAdamPoint,
+                prodigy::ProdigyMoments,
+                prodigy::Prodigy,
+                muon::MuonMomentum,
+                muon::NewtonSchulz,
+                #[cfg(feature = "trial")] trial::Measure,
+                #[cfg(feature = "trial")] trial::Move,
+            ]
         }
     };
 }

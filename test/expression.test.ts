@@ -1,0 +1,290 @@
+/** Expressions: what texts mean, their derivatives, sums over rows of data, and texts that are meant to harm. */
+
+import { adam, checkGradient, ExpressionError, expression, minimize, OptionError, rosenbrock } from 'antigrad'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import * as functions from '../dist/functions/index.js'
+
+const at = (text: string, ...x: number[]) => expression(text).value(x)
+
+describe('what a text means', () => {
+  test.each([
+    ['1 + 2*3', 7],
+    ['(1 + 2)*3', 9],
+    ['7 - 2 - 1', 4],
+    ['8/4/2', 1],
+    ['-2^2', -4],
+    ['(-2)^2', 4],
+    ['2^3^2', 512],
+    ['2**3', 8],
+    ['2^-2', 0.25],
+    ['2*-3', -6],
+    ['- -3', 3],
+    ['1e3 + .5 + 2.', 1002.5],
+    ['4^0.5', functions.pow(4, 0.5)],
+    ['pow(2, 10)', 1024],
+    ['pi', Math.PI],
+    ['min(3, 2) + max(3, 2)', 5],
+    ['sqrt(16) + abs(-3)', 7],
+    ['exp(1)', functions.exp(1)],
+    ['log(2)', functions.log(2)],
+    ['sin(1) + cos(2)', functions.sin(1) + functions.cos(2)],
+    ['1 < 2 ? 3 : 4', 3],
+    ['1 > 2 ? 3 : 1 >= 1 ? 5 : 6', 5],
+    ['1 == 1 && 2 != 2 ? 1 : 0', 0],
+    ['1 == 1 || 2 != 2 ? 1 : 0', 1],
+    ['!(1 <= 2) ? 1 : 0', 0],
+  ])('%s', (text, value) => {
+    expect(at(text)).toBe(value)
+  })
+
+  test('names are parameters, in the order in which they first appear, of any alphabet', () => {
+    const f = expression('b*θ_1 - a + b')
+    expect(f.names).toEqual(['b', 'θ_1', 'a'])
+    expect(f.value([2, 3, 5])).toBe(3)
+  })
+
+  test('whole powers are products, others are not', () => {
+    expect(at('x^3', 0.1)).toBe(0.1 * 0.1 * 0.1)
+    expect(at('x^-2', 3)).toBe(1 / 9)
+    expect(at('x^0', Number.NaN)).toBe(1)
+    expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
+  })
+
+  test('a NaN passes through min and max from either side, and no comparison but != is true of it', () => {
+    for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
+      expect(at(text, Number.NaN), text).toBeNaN()
+    }
+    for (const sign of ['<', '<=', '>', '>=', '==']) expect(at(`x ${sign} 1 ? 1 : 0`, Number.NaN)).toBe(0)
+    expect(at('x != 1 ? 1 : 0', Number.NaN)).toBe(1)
+  })
+
+  test.each([
+    ['', 0],
+    ['(', 1],
+    ['1 +', 3],
+    ['1..2', 2],
+    ['a b', 2],
+    ['a < b < c', 6],
+    ['x < 0', 0],
+    ['x ? 1 : 2', 0],
+    ['1 + (x < 0)', 5],
+    ['!x ? 1 : 0', 1],
+    ['f(x)', 0],
+    ['exp', 3],
+    ['exp()', 4],
+    ['exp(1, 2)', 5],
+    ['min(1)', 5],
+    ['1 $ 2', 2],
+    ['x ? 1', 0],
+    ['constructor(1)', 0],
+    ['x = 1', 2],
+  ])('%j is refused, with the place', (text, position) => {
+    expect(() => expression(text)).toThrow(ExpressionError)
+    expect(() => expression(text)).toThrow(expect.objectContaining({ position }))
+  })
+
+  test('names of what all objects have are names', () => {
+    expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
+  })
+
+  test.each([
+    ['characters', 'x+'.repeat(50_000)],
+    ['names', Array.from({ length: 1_500 }, (_, i) => `x${i}`).join('+')],
+    ['brackets', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
+    ['signs', `${'-'.repeat(10_000)}x`],
+    ['powers', Array(5_000).fill('x').join('^')],
+    ['conditionals', 'x<1?1:'.repeat(3_000)],
+  ])('too many %s', (_, text) => {
+    const start = performance.now()
+    expect(() => expression(text)).toThrow(ExpressionError)
+    expect(performance.now() - start).toBeLessThan(1_000)
+  })
+
+  test('what is as long as it may be is fast', () => {
+    const start = performance.now()
+    const f = expression(Array(9_999).fill('x').join('*'))
+    expect(f.value([1])).toBe(1)
+    f.gradient([1], new Float64Array(1))
+    expect(performance.now() - start).toBeLessThan(2_000)
+  })
+
+  test.each([[3], [null], [['x']]])('%j is no text', (given) => {
+    expect(() => expression(given as never)).toThrow(OptionError)
+  })
+})
+
+/** A tree that knows its text, and its value without any of what is tested. */
+interface Plain {
+  text: string
+  at(x: readonly number[]): number
+}
+
+const names = ['x', 'y', 'z']
+const leaf: fc.Arbitrary<Plain> = fc.oneof(
+  fc.nat(2).map((i) => ({ text: names[i], at: (x: readonly number[]) => x[i] })),
+  fc.integer({ min: 1, max: 9 }).map((n) => ({ text: `${n}`, at: () => n })),
+)
+const { tree } = fc.letrec<{ tree: Plain }>((tie) => {
+  const inner = tie('tree')
+  const binary = (sign: string, compute: (a: number, b: number) => number) =>
+    fc.tuple(inner, inner).map(([a, b]) => ({
+      text: `(${a.text} ${sign} ${b.text})`,
+      at: (x: readonly number[]) => compute(a.at(x), b.at(x)),
+    }))
+  const unary = (name: string, compute: (a: number) => number) =>
+    inner.map((a) => ({ text: `${name}(${a.text})`, at: (x: readonly number[]) => compute(a.at(x)) }))
+  return {
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      binary('+', (a, b) => a + b),
+      binary('-', (a, b) => a - b),
+      binary('*', (a, b) => a * b),
+      binary('/', (a, b) => a / b),
+      unary('-', (a) => -a),
+      unary('sqrt', Math.sqrt),
+      unary('abs', Math.abs),
+      unary('exp', functions.exp),
+      unary('log', functions.log),
+      unary('sin', functions.sin),
+      unary('cos', functions.cos),
+      fc.tuple(inner, inner).map(([a, b]) => ({
+        text: `(${a.text} < ${b.text} ? ${b.text} : ${a.text})`,
+        at: (x: readonly number[]) => (a.at(x) < b.at(x) ? b.at(x) : a.at(x)),
+      })),
+    ),
+  }
+})
+const point = fc.array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
+/** All three names in their order, without a change of the value. */
+const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
+
+describe('random expressions', () => {
+  test('have the value of a plain evaluation', () => {
+    fc.assert(
+      fc.property(tree, point, (plain, x) => {
+        const f = expression(`x*0 + y*0 + z*0 < 1 ? ${plain.text} : 0`)
+        expect(f.value(x)).toBe(plain.at(x))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('have the derivatives of their tangents', () => {
+    let compared = 0
+    fc.assert(
+      fc.property(tree, point, (plain, x) => {
+        const f = expression(`${withAll(plain.text)} + 0*(x + y + z)`)
+        const at = f.names.map((name) => x[names.indexOf(name)])
+        const plus = (i: number, h: number) => at.map((xi, k) => (k === i ? xi + h : xi))
+        const gradient = new Float64Array(at.length)
+        f.gradient(at, gradient)
+        for (const [i, g] of gradient.entries()) {
+          const slope = (h: number) => (f.value(plus(i, h)) - f.value(plus(i, -h))) / (2 * h)
+          const [coarse, fine] = [slope(1e-4), slope(1e-5)]
+          const bend = (f.value(plus(i, 1e-5)) + f.value(plus(i, -1e-5)) - 2 * f.value(at)) / 1e-5
+          // Not where it is broken, or too bent for differences; nor beside a pole that cancels: √(z − z).
+          const scale = 1 + Math.abs(fine)
+          const isSmooth =
+            Math.abs(coarse - fine) < 1e-6 * scale && Math.abs(bend) < 0.1 * scale && scale < 1e6
+          if (!isSmooth || !Number.isFinite(g) || Math.abs(f.value(at)) > 1e6) continue
+          compared++
+          expect(Math.abs(g - fine)).toBeLessThan(1e-4 * (1 + Math.abs(fine)))
+        }
+      }),
+      { numRuns: 500 },
+    )
+    expect(compared).toBeGreaterThan(500)
+  })
+})
+
+test.each([
+  ['x^2 + x*y', [1.5, 2]],
+  ['min(x, y)*max(x, y)', [1.5, 2]],
+  ['abs(x - y)', [1.5, 2]],
+  ['pow(x, y)', [1.5, 2]],
+  ['x/y - y/x', [1.5, 2]],
+  ['sqrt(x*x + y*y)', [1.5, 2]],
+  ['x < y ? sin(x)*y : cos(y)', [1.5, 2]],
+  ['log(exp(x) + exp(y))', [1.5, 2]],
+])('the gradient of %s is that of central differences', (text, x) => {
+  expect(checkGradient(expression(text), x)).toMatchObject({ ok: true })
+})
+
+test.each([
+  ['x > 0 ? log(x) : 2*x', 0, 2],
+  ['x > 0 ? log(x) : 2*x', -1, 2],
+  ['x > 0 ? (x < 9 ? sqrt(x) : sqrt(9 - x)) : x', 4, 0.25],
+  ['min(x, 1/(x - 2))', 2, 1],
+  ['(x > 0 ? sqrt(x) : 0) + (x > 1 ? sqrt(x) : x)', 0, 1],
+])('what is not chosen in %s changes no derivative at %d', (text, x, slope) => {
+  const out = new Float64Array(1)
+  expression(text).gradient([x], out)
+  expect(out[0]).toBe(slope)
+})
+
+test('where a power is 0, its exponent has no slope', () => {
+  const out = new Float64Array(2)
+  expression('x^y').gradient([0, 2], out)
+  expect([...out]).toEqual([0, 0])
+})
+
+describe('rows of data', () => {
+  const t = [0, 1, 2, 3]
+  const y = [1, 0.6, 0.3, 0.2]
+  const f = expression('(a*exp(-b*t) + c - y)^2')
+
+  test('are summed from the first to the last, and what they have in common is done once', () => {
+    const fit = f.with({ y, t })
+    expect(fit.parameters).toEqual(['a', 'b', 'c'])
+    const [a, b, c] = [1, 0.5, 0.1]
+    let sum = 0
+    for (const [i, ti] of t.entries()) {
+      const r = a * functions.exp(-b * ti) + c - y[i]
+      sum += r * r
+    }
+    expect(fit.value([a, b, c])).toBe(sum)
+    expect(checkGradient(fit, [a, b, c])).toMatchObject({ ok: true })
+  })
+
+  test('in float32 each operation is rounded', () => {
+    const h = Math.fround
+    const sum = expression('a*t + b').with({ t: [0.1, 0.2, 0.3] })
+    const [a, b] = Float32Array.of(1.1, 0.7)
+    const rows = [0.1, 0.2, 0.3].map((ti) => h(h(a * h(ti)) + b))
+    expect(sum.value(Float32Array.of(a, b))).toBe(h(h(rows[0] + rows[1]) + rows[2]))
+  })
+
+  test('are copied', () => {
+    const column = Float64Array.from(t)
+    const fit = f.with({ t: column, y })
+    const before = fit.value([1, 1, 0])
+    column.fill(7)
+    expect(fit.value([1, 1, 0])).toBe(before)
+  })
+
+  test.each([
+    [{ t, y: [1] }, /data: y: expected 4 rows/],
+    [{ t, q: y }, /data: expected columns among a, b, t, c, y, got "q"/],
+    [{ t: 'text' }, /data: t: expected a list of numbers/],
+    [{ t: [1, '2'] }, /data: t: expected a list of numbers/],
+    [null, /data: expected an object/],
+  ])('%j is refused', (data, message) => {
+    expect(() => f.with(data as never)).toThrow(message)
+  })
+})
+
+test('minimize takes one, and finds what it finds with the gradient by hand', () => {
+  const rule = adam({ lr: 1e-2 })
+  const options = { maxIterations: 50_000 }
+  const found = minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], rule, options)
+  const byHand = minimize(rosenbrock(), [-1.5, 2], rule, options)
+  expect(found.reason).toBe('converged')
+  expect(Math.abs(found.x[0] - 1)).toBeLessThan(1e-6)
+  expect(Math.abs(found.iterations - byHand.iterations)).toBeLessThan(0.01 * byHand.iterations)
+})
+
+test('a point of another length is an error that names the parameters', () => {
+  expect(() => expression('x + y').value([1])).toThrow(/x: expected 2 numbers: x, y, got "1 numbers"/)
+})

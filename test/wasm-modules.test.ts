@@ -1,0 +1,88 @@
+/** Two WebAssembly modules: an optimizer begins with the core's, and a rule of the catalogue brings the other. */
+
+import { expect, test } from 'vitest'
+import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
+import { wasmModule as core } from '../dist/engines/wasm-core.js'
+import { bring, broughtModule } from '../dist/engines/wasm-module.js'
+import * as manifest from '../dist/manifest.js'
+import { Optimizer } from '../dist/optimizer.js'
+import { adamw } from '../dist/rules/adamw.js'
+
+const LENGTH = 101
+
+// Of its own: the other tests' import everything, and with it the catalogue.
+const noise = (length: number, seed: number) =>
+  Float32Array.from({ length }, (_, i) => Math.sin(seed * 1e3 + i))
+const bits = (array: Float32Array) => [...new Uint32Array(array.slice().buffer)]
+
+function twins(rule: never) {
+  const make = (engine: 'wasm' | 'typescript') =>
+    new Optimizer({ a: noise(LENGTH, 1), b: noise(3, 2) }, rule, { engine })
+  const both = [make('wasm'), make('typescript')] as const
+  return {
+    step(seed: number) {
+      for (const optimizer of both) {
+        optimizer.step({ a: noise(LENGTH, seed), b: noise(3, seed + 1) })
+      }
+      const [one, other] = both.map(({ params, state }) => [
+        params.a,
+        params.b,
+        ...Object.values(state.a).filter(ArrayBuffer.isView),
+      ])
+      expect(one.map((array) => bits(array as Float32Array))).toEqual(
+        other.map((array) => bits(array as Float32Array)),
+      )
+    },
+  }
+}
+
+test('a rule that is imported later brings its module, and optimizers that are there go on with it', async () => {
+  const compiled: number[] = []
+  let instances = 0
+  WebAssembly.Module = new Proxy(WebAssembly.Module, {
+    construct: (target, [bytes]) => {
+      compiled.push(bytes.byteLength)
+      return new target(bytes)
+    },
+  })
+  WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+    construct: (target, [module, imports]) => {
+      instances++
+      return new target(module, imports)
+    },
+  })
+  expect(broughtModule()).toBeUndefined()
+  const [early, other] = [twins(adamw({ lr: 0.1 }) as never), twins(adamw({ lr: 0.2 }) as never)]
+  early.step(1)
+  expect(compiled).toEqual([core.digits.length / 2])
+
+  const { lamb } = await import('../dist/rules/lamb.js')
+  expect(broughtModule()).toBe(catalogue)
+  // In the same slab: the memory is now the other module's.
+  const late = twins(lamb({ lr: 0.1 }) as never)
+  for (let seed = 2; seed < 6; seed++) {
+    for (const pair of [late, early, other]) pair.step(seed)
+  }
+  expect(compiled).toEqual([core.digits.length / 2, catalogue.digits.length / 2])
+  expect(instances).toBe(2)
+})
+
+test('a module that does not compile changes nothing, and says so', () => {
+  const optimizer = new Optimizer({ x: noise(2, 1) }, adamw({ lr: 0.1 }), { engine: 'wasm' })
+  const before = bits(optimizer.params.x)
+  bring({ digits: '00' })
+  expect(() => optimizer.step({ x: noise(2, 2) })).toThrow(/the module does not compile/)
+  expect(bits(optimizer.params.x)).toEqual(before)
+  bring(catalogue)
+  optimizer.step({ x: noise(2, 2) })
+  expect(bits(optimizer.params.x)).not.toEqual(before)
+})
+
+test('the catalogue has the kernels of the core under the same numbers, before its own', () => {
+  const kernels = Object.values(manifest).flatMap((entry) =>
+    typeof entry === 'object' && 'number' in entry ? [entry] : [],
+  )
+  const isCore = kernels.map((kernel) => !('module' in kernel))
+  expect(isCore).toEqual(isCore.toSorted((a, b) => Number(b) - Number(a)))
+  expect(new Set(isCore).size).toBe(2)
+})

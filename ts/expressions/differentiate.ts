@@ -1,0 +1,175 @@
+/** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
+
+import type { Graph } from './graph.js'
+import type { Operation } from './operations.js'
+
+/** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
+type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
+
+const rules: Readonly<Record<Operation, Rule>> = {
+  add: (_, d) => [d, d],
+  subtract: (b, d) => [d, b.negate(d)],
+  multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
+  divide: (b, d, [, y], quotient) => {
+    const share = b.divide(d, y)
+    return [share, b.negate(b.multiply(share, quotient))]
+  },
+  negate: (b, d) => [b.negate(d)],
+  abs: (b, d, [x]) => [
+    b.select(b.apply('less', x, b.zero), b.negate(d), b.select(b.apply('less', b.zero, x), d, b.zero)),
+  ],
+  sqrt: (b, d, _, y) => [b.divide(d, b.add(y, y))],
+  exp: (b, d, _, y) => [b.multiply(d, y)],
+  log: (b, d, [x]) => [b.divide(d, x)],
+  sin: (b, d, [x]) => [b.multiply(d, b.apply('cos', x))],
+  cos: (b, d, [x]) => [b.negate(b.multiply(d, b.apply('sin', x)))],
+  // Where the power is 0, its exponent has no slope.
+  pow: (b, d, [x, y], power) => [
+    b.multiply(d, b.multiply(y, b.apply('pow', x, b.apply('subtract', y, b.one)))),
+    b.select(power, b.multiply(d, b.multiply(power, b.apply('log', x))), b.zero),
+  ],
+  min: (_, d) => [d, d],
+  max: (_, d) => [d, d],
+  select: (_, d) => [null, d, d],
+  less: () => [null, null],
+  lessOrEqual: () => [null, null],
+  equal: () => [null, null],
+}
+
+/** When each operand counts, for operations that choose one of them. */
+const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {
+  min: (b, [x, y]) => b.eitherWay(b.apply('less', x, y)),
+  max: (b, [x, y]) => b.eitherWay(b.apply('less', y, x)),
+  select: (b, [condition]) => [condition, ...b.eitherWay(condition)],
+}
+
+/** A derivative of 0 stays 0 there, whatever the operands are. */
+const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
+
+/** Makes nodes. Factors of 1 are left out and signs moved outwards, neither of which changes a bit. */
+class Builder {
+  readonly zero: number
+  readonly one: number
+  readonly #graph: Graph
+
+  constructor(graph: Graph) {
+    this.#graph = graph
+    this.zero = graph.constant(0)
+    this.one = graph.constant(1)
+  }
+
+  apply(operation: Operation, ...operands: number[]): number {
+    return this.#graph.apply(operation, ...operands)
+  }
+
+  add(a: number, b: number): number {
+    const [less, lessToo] = [this.#negated(a), this.#negated(b)]
+    if (lessToo !== undefined) return this.apply('subtract', a, lessToo)
+    return less !== undefined ? this.apply('subtract', b, less) : this.apply('add', a, b)
+  }
+
+  multiply(a: number, b: number): number {
+    if (this.#graph.constantAt(a) === 1) return b
+    if (this.#graph.constantAt(b) === 1) return a
+    const [of, ofToo] = [this.#negated(a), this.#negated(b)]
+    const product = this.apply('multiply', of ?? a, ofToo ?? b)
+    return (of === undefined) === (ofToo === undefined) ? product : this.negate(product)
+  }
+
+  divide(a: number, b: number): number {
+    const of = this.#negated(a)
+    return of === undefined ? this.apply('divide', a, b) : this.negate(this.apply('divide', of, b))
+  }
+
+  negate(a: number): number {
+    return this.#negated(a) ?? this.apply('negate', a)
+  }
+
+  /** What a node is the negative of, if that is what it is. */
+  #negated(number: number): number | undefined {
+    const node = this.#graph.nodes[number]
+    return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
+  }
+
+  select(condition: number, yes: number, no: number): number {
+    return this.apply('select', condition, yes, no)
+  }
+
+  /** A condition, and that it is not so. */
+  eitherWay(condition: number): number[] {
+    return [condition, this.apply('subtract', this.one, condition)]
+  }
+}
+
+export interface Derivatives {
+  /** The node of the value: the root, or its sum over rows. */
+  readonly value: number
+  /** Those of its derivatives, by parameter. */
+  readonly gradient: readonly number[]
+}
+
+/**
+ * The derivatives of the root by parameters. Where rows of data are summed, so are they: what rows have in common
+ * is not done by row.
+ *
+ * The order is part of the result: nodes are visited from the last to the first, and what reaches one from its
+ * users is added up in that order, within a row and then over rows.
+ */
+export function differentiate(
+  graph: Graph,
+  root: number,
+  parameters: readonly string[],
+  isByRow: (node: number) => boolean,
+): Derivatives {
+  const builder = new Builder(graph)
+  const moves = graph.nodes.map(() => false)
+  for (const [number, node] of graph.nodes.entries()) {
+    moves[number] =
+      (node.kind === 'name' && parameters.includes(node.name)) ||
+      graph.operandsOf(number).some((operand) => moves[operand])
+  }
+  // From users that are by row, and from others.
+  const byRow = new Map<number, number>()
+  const whole = new Map<number, number>()
+  // When a node counts: null for always. What is not chosen may be infinite or NaN, and changes nothing.
+  const guards = new Map<number, number | null>()
+  const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
+    const to = isFromRow ? byRow : whole
+    const before = to.get(number)
+    to.set(number, before === undefined ? d : builder.add(before, d))
+    const other = guards.get(number)
+    const either =
+      guard === null || other === null
+        ? null
+        : other === undefined
+          ? guard
+          : builder.apply('max', guard, other)
+    guards.set(number, isFromRow && !isByRow(number) ? null : either)
+  }
+  add(root, builder.one, isByRow(root), null)
+  for (let number = root; number >= 0; number--) {
+    const node = graph.nodes[number]
+    if (!moves[number] || !guards.has(number)) continue
+    const fromRows = byRow.get(number)
+    const isRow = isByRow(number)
+    if (fromRows !== undefined && !isRow) add(number, graph.sum(fromRows), false, null)
+    if (node.kind !== 'operation') continue
+    const { operation, operands } = node
+    const guard = guards.get(number) ?? null
+    const shares = rules[operation](builder, (isRow ? byRow : whole).get(number) as number, operands, number)
+    const chosen = choices[operation]?.(builder, operands)
+    for (const [k, operand] of operands.entries()) {
+      const share = shares[k]
+      if (share === null || !moves[operand]) continue
+      const condition = chosen?.[k] ?? (keepsZero.includes(operation) ? null : guard)
+      const counts = condition === null ? share : builder.select(condition, share, builder.zero)
+      const inner =
+        chosen === undefined || guard === null ? (chosen?.[k] ?? guard) : builder.multiply(guard, chosen[k])
+      add(operand, counts, isRow, inner)
+    }
+  }
+  return {
+    value: isByRow(root) ? graph.sum(root) : root,
+    gradient: parameters.map((name) => whole.get(graph.name(name)) ?? builder.zero),
+  }
+}

@@ -1,0 +1,171 @@
+import { ArgumentError, OptionError } from '../errors.js'
+import type { FloatArray } from '../rules/kernel.js'
+import { isFloatArray } from '../typed-arrays.js'
+import { differentiate } from './differentiate.js'
+import { type Parsed, parse } from './parse.js'
+import { compile, type Program } from './program.js'
+import { Machine } from './run.js'
+
+/** Columns of numbers by name, all of one length. */
+export type Data = Readonly<Record<string, ArrayLike<number>>>
+
+/** The programs of an expression with some of its names as columns. */
+export interface Programs {
+  readonly parameters: readonly string[]
+  readonly value: Program
+  /** Its outputs are the derivatives, by parameter. */
+  readonly gradient: Program
+}
+
+/** A function of named numbers, with its exact gradient: see {@link expression}. */
+export class Expression {
+  /** As it was given. */
+  readonly text: string
+  /** All names, in the order in which they first appear. */
+  readonly names: readonly string[]
+  readonly #parsed: Parsed
+  readonly #programs = new Map<string, Programs>()
+  readonly #bound: BoundExpression
+
+  constructor(text: string) {
+    this.#parsed = parse(text)
+    this.text = text
+    this.names = Object.freeze([...this.#parsed.names])
+    this.#bound = new BoundExpression(this, {})
+  }
+
+  /** The value at a point, all names being parameters in the order of `names`; in float32 if x is a Float32Array. */
+  value(x: ArrayLike<number>): number {
+    return this.#bound.value(x)
+  }
+
+  /** Writes the gradient at a point, as `value` takes it, to `out`. */
+  gradient(x: ArrayLike<number>, out: FloatArray): void {
+    this.#bound.gradient(x, out)
+  }
+
+  /**
+   * An objective for `minimize`: the expression summed over rows of data. Names that data have are columns, the
+   * others are parameters.
+   *
+   * @param data columns of equal length; copied
+   * @throws OptionError where a column is none, has another length than the first, or is not in the expression
+   */
+  with(data: Data): BoundExpression {
+    return new BoundExpression(this, data)
+  }
+
+  /** @internal */
+  programs(columns: readonly string[]): Programs {
+    const key = columns.join(' ')
+    let programs = this.#programs.get(key)
+    if (programs === undefined) {
+      programs = this.#compile(columns)
+      this.#programs.set(key, programs)
+    }
+    return programs
+  }
+
+  #compile(columns: readonly string[]): Programs {
+    const parameters = this.names.filter((name) => !columns.includes(name))
+    const { graph, root } = this.#parsed
+    const byRow: boolean[] = []
+    for (const [number, node] of graph.nodes.entries()) {
+      const isColumn = node.kind === 'name' && columns.includes(node.name)
+      const operands = node.kind === 'sum' ? [] : graph.operandsOf(number)
+      byRow.push(isColumn || operands.some((operand) => byRow[operand]))
+    }
+    const { value, gradient } = differentiate(graph, root, parameters, (number) => byRow[number])
+    return {
+      parameters,
+      value: compile(graph, [value], parameters, columns),
+      gradient: compile(graph, gradient, parameters, columns),
+    }
+  }
+}
+
+/** An expression with its data: an objective of its parameters. */
+export class BoundExpression {
+  /** The names that are parameters, in the order in which x has them. */
+  readonly parameters: readonly string[]
+  readonly #programs: Programs
+  readonly #data: readonly Float64Array[]
+  readonly #rows: number
+  readonly #machines = new Map<string, Machine>()
+
+  constructor(expression: Expression, data: Data) {
+    const columns = readData(expression, data)
+    this.#data = [...columns.values()]
+    this.#rows = this.#data[0]?.length ?? 0
+    this.#programs = expression.programs([...columns.keys()])
+    this.parameters = this.#programs.parameters
+  }
+
+  /** The value at a point, a number for each of `parameters`; in float32 if x is a Float32Array. */
+  value(x: ArrayLike<number>): number {
+    const machine = this.#run('value', x)
+    return machine.slots[machine.program.outputs[0]]
+  }
+
+  /** Writes the gradient at a point, as `value` takes it, to `out`. */
+  gradient(x: ArrayLike<number>, out: FloatArray): void {
+    const machine = this.#run('gradient', x)
+    for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
+  }
+
+  #run(what: 'value' | 'gradient', x: ArrayLike<number>): Machine {
+    const { length } = this.parameters
+    if (x.length !== length) {
+      throw new ArgumentError('x', `${length} numbers: ${this.parameters.join(', ')}`, `${x.length} numbers`)
+    }
+    const dtype = x instanceof Float32Array ? 'float32' : 'float64'
+    const key = `${what} ${dtype}`
+    let machine = this.#machines.get(key)
+    if (machine === undefined) {
+      machine = new Machine(this.#programs[what], dtype)
+      this.#machines.set(key, machine)
+    }
+    machine.run(x, this.#data, this.#rows)
+    return machine
+  }
+}
+
+/** Copies of the columns, in the order of the expression's names. */
+function readData(expression: Expression, data: Data): Map<string, Float64Array> {
+  if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
+  const given = new Map(Object.entries(data))
+  const columns = new Map<string, Float64Array>()
+  for (const name of expression.names) {
+    const column = given.get(name)
+    if (!given.delete(name)) continue
+    if (!isFloatArray(column) && !(Array.isArray(column) && column.every((x) => typeof x === 'number'))) {
+      throw new OptionError(`data: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
+    }
+    const [first] = columns.values()
+    if (first !== undefined && column.length !== first.length) {
+      throw new OptionError(`data: ${name}`, `${first.length} rows, as before`, `${column.length} rows`)
+    }
+    columns.set(name, Float64Array.from(column))
+  }
+  const [stranger] = given.keys()
+  if (stranger !== undefined) {
+    throw new OptionError('data', `columns among ${expression.names.join(', ')}`, stranger)
+  }
+  return columns
+}
+
+/**
+ * A function of named numbers from its text: `+ − * / ^`, brackets, comparisons, `&& || !`, `condition ? a : b`,
+ * `pi` and the functions `sqrt exp log sin cos abs min max pow`. −x^2 is −(x²), and 2^3^2 is 2⁹; whole
+ * powers up to 64 are products. What is no name of a function is a parameter, or a column of data.
+ *
+ * @throws ExpressionError where the text is none, with the place
+ * @example
+ * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
+ * @example
+ * minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
+ */
+export function expression(text: string): Expression {
+  if (typeof text !== 'string') throw new OptionError('expression', 'a text', text)
+  return new Expression(text)
+}

@@ -1,0 +1,64 @@
+/** An expression as a graph in which equal subexpressions are one node; operands come before what uses them. */
+
+import { type Operation, operations } from './operations.js'
+
+export type Node =
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'name'; readonly name: string }
+  /** The sum over the rows of the data. */
+  | { readonly kind: 'sum'; readonly of: number }
+  | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
+
+/** Whose operands may change places without a change of bits. */
+const symmetric: readonly Operation[] = ['add', 'multiply', 'equal']
+
+const float64 = (x: number) => x
+
+export class Graph {
+  readonly nodes: Node[] = []
+  readonly #numbers = new Map<string, number>()
+
+  /** As it is written; −0 is not 0. */
+  constant(value: number): number {
+    return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
+  }
+
+  name(name: string): number {
+    return this.#number(`name ${name}`, { kind: 'name', name })
+  }
+
+  sum(of: number): number {
+    return this.#number(`sum ${of}`, { kind: 'sum', of })
+  }
+
+  /** A node for an operation; a constant where all operands are, computed in float64. */
+  apply(operation: Operation, ...operands: number[]): number {
+    const constants = operands.map((number) => this.constantAt(number))
+    if (constants.every((value) => value !== undefined)) {
+      const compute = operations[operation][1](float64) as (...operands: number[]) => number
+      return this.constant(compute(...constants))
+    }
+    if (symmetric.includes(operation)) operands.sort((a, b) => a - b)
+    return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
+  }
+
+  /** A constant's value; undefined for other nodes. */
+  constantAt(number: number): number | undefined {
+    const node = this.nodes[number]
+    return node.kind === 'constant' ? node.value : undefined
+  }
+
+  /** The numbers of the nodes that a node is made of. */
+  operandsOf(number: number): readonly number[] {
+    const node = this.nodes[number]
+    if (node.kind === 'operation') return node.operands
+    return node.kind === 'sum' ? [node.of] : []
+  }
+
+  #number(key: string, node: Node): number {
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    this.#numbers.set(key, this.nodes.length)
+    return this.nodes.push(node) - 1
+  }
+}

@@ -1,0 +1,269 @@
+/** From text to a graph. */
+
+import { ExpressionError } from '../errors.js'
+import { Graph } from './graph.js'
+import { type Operation, operations } from './operations.js'
+
+/** Beyond these an expression is refused, so that what is hostile costs no time. */
+const LONGEST_TEXT = 20_000
+const MOST_NAMES = 1000
+const DEEPEST = 200
+/** Whole powers up to this one are products. */
+const LARGEST_PRODUCT = 64
+
+const TOKEN =
+  /\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|(\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,])|$)/uy
+
+/** Of operators between two operands: how strongly they bind, and what they do. */
+const infix: Readonly<Record<string, readonly [binding: number, takes: Kind, gives: Kind]>> = {
+  '||': [2, 'condition', 'condition'],
+  '&&': [3, 'condition', 'condition'],
+  '<': [4, 'number', 'condition'],
+  '<=': [4, 'number', 'condition'],
+  '>': [4, 'number', 'condition'],
+  '>=': [4, 'number', 'condition'],
+  '==': [4, 'number', 'condition'],
+  '!=': [4, 'number', 'condition'],
+  '+': [5, 'number', 'number'],
+  '-': [5, 'number', 'number'],
+  '*': [6, 'number', 'number'],
+  '/': [6, 'number', 'number'],
+}
+const CONDITIONAL = 1
+const COMPARISON = 4
+/** A sign binds more strongly than a product, and less than a power: −x² is −(x²). */
+const SIGN = 7
+
+/** What can be called, by name. */
+const callable: Readonly<Record<string, Operation>> = Object.fromEntries(
+  (['sqrt', 'exp', 'log', 'sin', 'cos', 'abs', 'min', 'max', 'pow'] as const).map((name) => [name, name]),
+)
+
+type Kind = 'number' | 'condition'
+
+/** A node, and where its text began. */
+interface Part {
+  readonly node: number
+  readonly kind: Kind
+  readonly at: number
+}
+
+interface Token {
+  readonly type: 'number' | 'name' | 'sign' | 'end'
+  readonly text: string
+  readonly at: number
+}
+
+export interface Parsed {
+  readonly graph: Graph
+  readonly root: number
+  /** In the order in which they first appear. */
+  readonly names: readonly string[]
+}
+
+/** @throws ExpressionError where the text is no expression, or too large a one */
+export function parse(text: string): Parsed {
+  if (text.length > LONGEST_TEXT) {
+    throw new ExpressionError(text, LONGEST_TEXT, `at most ${LONGEST_TEXT} characters`, `${text.length}`)
+  }
+  const parser = new Parser(text)
+  const root = parser.whole()
+  return { graph: parser.graph, root, names: [...parser.names] }
+}
+
+/** Operator precedence by recursion (Pratt, 1973). */
+class Parser {
+  readonly graph = new Graph()
+  readonly names = new Set<string>()
+  readonly #text: string
+  #token: Token
+  #depth = 0
+
+  constructor(text: string) {
+    this.#text = text
+    this.#token = this.#read(0)
+  }
+
+  whole(): number {
+    const part = this.#part(0)
+    if (this.#token.type !== 'end') throw this.#error('an operator or the end')
+    return this.#as('number', part)
+  }
+
+  /** What binds more strongly than the operator before it. */
+  #part(binding: number): Part {
+    if (++this.#depth > DEEPEST) throw this.#error(`at most ${DEEPEST} levels of brackets and signs`)
+    let left = this.#operand()
+    for (;;) {
+      const { text } = this.#token
+      if (text === '?' && binding < CONDITIONAL) {
+        left = this.#conditional(left)
+      } else if (text in infix && infix[text][0] > binding) {
+        left = this.#infix(left)
+      } else {
+        this.#depth--
+        return left
+      }
+    }
+  }
+
+  #infix(left: Part): Part {
+    const operator = this.#next()
+    const [binding, takes, gives] = infix[operator.text]
+    const a = this.#as(takes, left)
+    const b = this.#as(takes, this.#part(binding))
+    if (binding === COMPARISON && (infix[this.#token.text]?.[0] ?? 0) === COMPARISON) {
+      throw this.#error('&& or || between comparisons')
+    }
+    return { node: this.#apply(operator.text, a, b), kind: gives, at: left.at }
+  }
+
+  #apply(operator: string, a: number, b: number): number {
+    const { graph } = this
+    switch (operator) {
+      case '+':
+        return graph.apply('add', a, b)
+      case '-':
+        return graph.apply('subtract', a, b)
+      case '*':
+      case '&&':
+        return graph.apply('multiply', a, b)
+      case '/':
+        return graph.apply('divide', a, b)
+      case '||':
+        return graph.apply('max', a, b)
+      case '<':
+        return graph.apply('less', a, b)
+      case '<=':
+        return graph.apply('lessOrEqual', a, b)
+      case '>':
+        return graph.apply('less', b, a)
+      case '>=':
+        return graph.apply('lessOrEqual', b, a)
+      case '==':
+        return graph.apply('equal', a, b)
+      default:
+        return this.#not(graph.apply('equal', a, b))
+    }
+  }
+
+  #not(condition: number): number {
+    return this.graph.apply('subtract', this.graph.constant(1), condition)
+  }
+
+  #conditional(left: Part): Part {
+    this.#next()
+    const condition = this.#as('condition', left)
+    const yes = this.#as('number', this.#part(0))
+    this.#expect(':')
+    const no = this.#as('number', this.#part(CONDITIONAL - 1))
+    return { node: this.graph.apply('select', condition, yes, no), kind: 'number', at: left.at }
+  }
+
+  /** A number, a name, a call, brackets or a sign, and the power that it is raised to. */
+  #operand(): Part {
+    const token = this.#next()
+    const { at, text } = token
+    if (text === '-' || text === '+' || text === '!') {
+      const kind = text === '!' ? 'condition' : 'number'
+      const of = this.#as(kind, this.#part(SIGN - 1))
+      const node = text === '-' ? this.graph.apply('negate', of) : text === '!' ? this.#not(of) : of
+      return { node, kind, at }
+    }
+    const base = this.#atom(token)
+    if (this.#token.text !== '^' && this.#token.text !== '**') return base
+    this.#next()
+    // To the right first: 2^3^2 is 2^9.
+    const exponent = this.#as('number', this.#part(SIGN - 1))
+    return { node: this.#power(this.#as('number', base), exponent), kind: 'number', at }
+  }
+
+  #atom({ type, text, at }: Token): Part {
+    if (type === 'number') return { node: this.graph.constant(Number(text)), kind: 'number', at }
+    if (text === '(') {
+      const inside = this.#part(0)
+      this.#expect(')')
+      return inside
+    }
+    if (type !== 'name') throw this.#error('a number, a name or (', { type, text, at })
+    if (this.#token.text === '(') return this.#call(text, at)
+    if (Object.hasOwn(callable, text)) throw this.#error(`( after ${text}, which is a function`)
+    if (text === 'pi') return { node: this.graph.constant(Math.PI), kind: 'number', at }
+    this.names.add(text)
+    if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })
+    return { node: this.graph.name(text), kind: 'number', at }
+  }
+
+  #call(name: string, at: number): Part {
+    if (!Object.hasOwn(callable, name)) {
+      throw this.#error(`a function: ${Object.keys(callable).join(', ')}`, { type: 'name', text: name, at })
+    }
+    const operation = callable[name]
+    const [count] = operations[operation]
+    this.#expect('(')
+    const operands = [this.#as('number', this.#part(0))]
+    while (operands.length < count) {
+      this.#expect(',')
+      operands.push(this.#as('number', this.#part(0)))
+    }
+    this.#expect(')')
+    const [a, b] = operands
+    const node = operation === 'pow' ? this.#power(a, b) : this.graph.apply(operation, ...operands)
+    return { node, kind: 'number', at }
+  }
+
+  /** Whole powers are products: by squaring, from the lowest binary digit of the exponent on. */
+  #power(base: number, exponent: number): number {
+    const { graph } = this
+    const n = graph.constantAt(exponent)
+    if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > LARGEST_PRODUCT) {
+      return graph.apply('pow', base, exponent)
+    }
+    let product: number | undefined
+    let square = base
+    for (let rest = Math.abs(n); rest > 0; rest >>= 1) {
+      if (rest & 1) product = product === undefined ? square : graph.apply('multiply', product, square)
+      if (rest > 1) square = graph.apply('multiply', square, square)
+    }
+    return n > 0 ? (product as number) : graph.apply('divide', graph.constant(1), product as number)
+  }
+
+  #as(kind: Kind, part: Part): number {
+    if (part.kind === kind) return part.node
+    const expected = kind === 'number' ? 'a number' : 'a condition such as x < 0'
+    throw new ExpressionError(
+      this.#text,
+      part.at,
+      expected,
+      part.kind === 'number' ? 'a number' : 'a condition',
+    )
+  }
+
+  #expect(text: string): void {
+    if (this.#token.text !== text) throw this.#error(text)
+    this.#next()
+  }
+
+  #next(): Token {
+    const token = this.#token
+    this.#token = this.#read(token.at + token.text.length)
+    return token
+  }
+
+  #read(from: number): Token {
+    TOKEN.lastIndex = from
+    const found = TOKEN.exec(this.#text)
+    if (found === null) {
+      const at = from + (/^\s*/.exec(this.#text.slice(from))?.[0].length ?? 0)
+      throw new ExpressionError(this.#text, at, 'a number, a name or an operator', this.#text[at])
+    }
+    const [, number, name, sign] = found
+    const text = number ?? name ?? sign ?? ''
+    const type = number !== undefined ? 'number' : name !== undefined ? 'name' : text === '' ? 'end' : 'sign'
+    return { type, text, at: TOKEN.lastIndex - text.length }
+  }
+
+  #error(expected: string, { text, at }: Token = this.#token): ExpressionError {
+    return new ExpressionError(this.#text, at, expected, text === '' ? 'the end' : text)
+  }
+}

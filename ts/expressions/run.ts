@@ -1,0 +1,50 @@
+/** Programs in TypeScript: the readable reference of what engines do with them. */
+
+import type { FloatArray } from '../rules/kernel.js'
+import { rounding } from '../rules/kernel.js'
+import { type Operation, operations } from './operations.js'
+import { codes, type Instruction, type Program } from './program.js'
+
+type Scalar = (a: number, b: number, c: number) => number
+
+/** A program for numbers of one dtype, and the slots that it runs on. */
+export class Machine {
+  readonly program: Program
+  readonly slots: FloatArray
+  readonly #scalars: readonly Scalar[]
+  readonly #f: (x: number) => number
+
+  constructor(program: Program, dtype: 'float32' | 'float64') {
+    const f = rounding[dtype]
+    const { parameters, columns, constants } = program
+    this.program = program
+    this.#f = f
+    this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
+    this.slots.set(constants, parameters.length + columns.length)
+    this.#scalars = codes.map((code) =>
+      code === 'multiplyAdd' ? (a, b, c) => f(f(a * b) + c) : (operations[code as Operation][1](f) as Scalar),
+    )
+  }
+
+  /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */
+  run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
+    const { slots, program } = this
+    const first = program.parameters.length
+    for (let i = 0; i < first; i++) slots[i] = x[i]
+    for (const [to] of program.sums) slots[to] = 0
+    this.#execute(program.head)
+    for (let row = 0; row < rows; row++) {
+      for (let k = 0; k < data.length; k++) slots[first + k] = data[k][row]
+      this.#execute(program.body)
+      for (const [to, from] of program.sums) slots[to] = this.#f(slots[to] + slots[from])
+    }
+    this.#execute(program.tail)
+  }
+
+  #execute(instructions: readonly Instruction[]): void {
+    const { slots } = this
+    for (const [code, to, a, b, c] of instructions) {
+      slots[to] = this.#scalars[code](slots[a], slots[b], slots[c])
+    }
+  }
+}
