@@ -4,6 +4,7 @@ import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
 import { wasmModule as core } from '../dist/engines/wasm-core.js'
+import { bytesOf } from '../dist/engines/wasm-module.js'
 import { ARRAY, HEADER, TENSOR } from '../dist/manifest.js'
 import { RESERVED } from '../dist/memory.js'
 import { inChild, noWasmMemory } from './children.js'
@@ -175,8 +176,8 @@ describe('a stack that overflows in WebAssembly', () => {
 
 test.each(Object.entries({ core, catalogue }))(
   'the module %s has room for its stack and data in what is kept free',
-  (_, { digits }) => {
-    const module = new WebAssembly.Module(Buffer.from(digits, 'hex'))
+  (_, source) => {
+    const module = new WebAssembly.Module(bytesOf(source))
     const memory = new WebAssembly.Memory({ initial: RESERVED / 65536, maximum: RESERVED / 65536 })
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
     for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {

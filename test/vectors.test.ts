@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
 import { wasmModule as core } from '../dist/engines/wasm-core.js'
+import { bytesOf } from '../dist/engines/wasm-module.js'
 import * as manifest from '../dist/manifest.js'
 import '../dist/plane.js'
 import '../dist/rules/index.js'
@@ -160,7 +161,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
   }
 })
 
-describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { digits }) => {
+describe.each(Object.entries({ core, catalogue }))('the module %s', (name, source) => {
   const file = join(home, `wasm/pkg/${name}/named.wasm`)
   const isCore = name === 'core'
   const code = new Map<string, string>()
@@ -168,7 +169,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { dig
   beforeAll(() => {
     // The set-up writes the same code once more, with names.
     const named = readFileSync(file)
-    const shipped = Buffer.from(digits, 'hex')
+    const shipped = Buffer.from(bytesOf(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
     const wasmDis = join(home, 'node_modules/.bin/wasm-dis')
     expect(existsSync(wasmDis)).toBe(true)

@@ -4,7 +4,7 @@ import { HASH } from '../manifest.js'
 import { allocate, RESERVED, type Region } from '../memory.js'
 import type { Engine, Runner } from './engine.js'
 import { wasmModule as core } from './wasm-core.js'
-import { broughtModule, type WasmModule } from './wasm-module.js'
+import { broughtModule, bytesOf, type WasmModule } from './wasm-module.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
@@ -25,8 +25,7 @@ function compile(): NonNullable<typeof compiled> {
   const source = current()
   if (compiled?.source !== source) {
     try {
-      const bytes = Uint8Array.from(source.digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
-      compiled = { source, module: new WebAssembly.Module(bytes), reasons: [] }
+      compiled = { source, module: new WebAssembly.Module(bytesOf(source)), reasons: [] }
     } catch (thrown) {
       compiled = { source, module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
     }
