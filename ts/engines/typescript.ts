@@ -3,7 +3,17 @@
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
-import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
+import {
+  type FloatArray,
+  type Kernel,
+  kernelOf,
+  type Loop,
+  loopOf,
+  type Round,
+  Row,
+  rounding,
+  type Sum,
+} from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
 /** The kernel that is no pass, but sums the squares of gradients. */
@@ -28,8 +38,13 @@ interface Job {
   readonly byTensor: number
   readonly row: Row
   readonly state: Named<FloatArray>
+  /** What there is by tensor, by name, and what is summed into the first of these. */
+  readonly tensor: readonly string[]
+  readonly sums: readonly Sum[]
   readonly isFirst: boolean
   readonly isLast: boolean
+  /** The direction is masked for the next stage; θ stays. */
+  readonly masks: boolean
 }
 
 /** What there is by tensor where there is nothing. */
@@ -73,27 +88,39 @@ export const typescript: Engine = {
       const number = stage === layout.NORM ? squares.number : kernelAt(at, stage)
       if (number === 0) return undefined
       const array = words[at + 2]
-      const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
-      const key = ((array * 1024 + number) * 8 + stage) * 2 + (isLast ? 1 : 0)
+      const next = stage + 1 < layout.POINT ? kernelAt(at, stage + 1) : 0
+      const isLast = stage < layout.POINT && next === 0
+      const masks = next === layout.CautiousKernel.number
+      const key = ((array * 1024 + number) * 8 + stage) * 3 + (masks ? 2 : isLast ? 1 : 0)
       if (latest === undefined || latest.key !== key) {
-        latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast)
+        latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast, masks)
       }
       return latest
     }
 
-    const makeJob = (key: number, stage: number, at: number, number: number, isLast: boolean): Job => {
+    const makeJob = (
+      key: number,
+      stage: number,
+      at: number,
+      number: number,
+      isLast: boolean,
+      masks: boolean,
+    ): Job => {
       const isNorm = stage === layout.NORM
       const kernel = isNorm ? squares : kernelOf(number)
       const array = words[at + 2]
-      const job = {
+      const job: Job = {
         key,
         kernel,
         loop: isNorm ? undefined : loopOf(number, dtype),
         byTensor: isNorm ? layout.SQUARES : words[at + 5],
         row: Row.of(kernel, dtype),
         state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
+        tensor: masks ? layout.CautiousKernel.tensor : kernel.tensor,
+        sums: masks ? ['nonzero'] : kernel.sums,
         isFirst: stage === 0,
         isLast,
+        masks,
       }
       jobs.set(key, job)
       return job
@@ -101,7 +128,7 @@ export const typescript: Engine = {
 
     /** One stage of the elements from … to − 1, which are of one segment. */
     const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>) => {
-      const { row, state, isLast } = job
+      const { row, state, isLast, masks } = job
       const coefficients = rows[words[at + 3]]
       if (coefficients === undefined) throw arena.broken()
       const scale = coefficients[layout.pipeline.scale]
@@ -109,11 +136,14 @@ export const typescript: Engine = {
       const l2 = coefficients[layout.pipeline.l2]
       const isPlain = !job.isFirst || (scale === 1 && limit === Infinity && l2 === 0)
       const gradient = isPlain ? g : prepare(from, to, f(scale), f(limit), f(l2))
-      const flags = isLast ? words[at + 4] : 0
+      const flags = isLast ? words[at + 4] : masks ? words[at + 4] & layout.FLUSHES : 0
       const holds = (flags & layout.HOLDS) !== 0
       if (holds) held.set(theta.subarray(from, to), from)
+      if (masks) held.fill(0, from, to)
       row.coefficients = coefficients
-      job.loop?.(holds ? held : theta, gradient, state, row.byName, from, to, tensor, g)
+      job.loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
+      // d·0 − u is −u.
+      if (masks) mask(held, gradient, g, from, to, f)
       if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
       if (isLast && words[8] !== 0) g.fill(0, from, to)
     }
@@ -150,7 +180,7 @@ export const typescript: Engine = {
       }
     }
 
-    const byTensor = ({ kernel, byTensor }: Job) => kernel.tensor.map((_, k) => arena.numbers(byTensor + k))
+    const byTensor = ({ tensor, byTensor }: Job) => tensor.map((_, k) => arena.numbers(byTensor + k))
 
     const runRange = (stage: number, from: number, to: number) => {
       if (stage > layout.NORM) {
@@ -158,20 +188,19 @@ export const typescript: Engine = {
         return
       }
       each(stage, from, to, (job, at, start, end) => {
-        const { kernel } = job
-        if (kernel.tensor.length === 0) {
+        const { kernel, sums } = job
+        if (job.tensor.length === 0) {
           pass(job, at, Math.max(start, from), Math.min(end, to), NOTHING)
           return
         }
         const values = byTensor(job)
-        const { sums } = kernel
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(Math.max(start, from)); i < lengths.length; i++) {
           const [first, last] = [offsets[i], offsets[i] + lengths[i]]
           if (first >= Math.min(end, to)) return
           if (first < start || last > end) continue
           const tensor: Named<number> = {}
-          kernel.tensor.forEach((name, k) => {
+          job.tensor.forEach((name, k) => {
             tensor[name] = f(values[k][i])
           })
           if (sums.length === 0) {
@@ -196,12 +225,12 @@ export const typescript: Engine = {
     const gather = (stage: number) => {
       if (stage > layout.NORM) return
       each(stage, 0, arena.length, (job, _, start, end) => {
-        if (job.kernel.sums.length === 0) return
+        if (job.sums.length === 0) return
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(start); i < lengths.length && offsets[i] < end; i++) {
           const blocks = Math.ceil(lengths[i] / layout.BLOCK)
-          job.kernel.sums.forEach((_, k) => {
+          job.sums.forEach((_, k) => {
             let total = 0
             for (let b = 0; b < blocks; b++) total += partials[(firstBlocks[i] + b) * layout.PARTS + k]
             values[k][i] = total
@@ -233,6 +262,21 @@ function firstNot(count: number, isBefore: (number: number) => boolean): number 
   return low
 }
 
+/** masked ← u·k, k = [u·g > 0], of 0 − u; pipeline.rs says what becomes of NaN. */
+function mask(
+  negated: FloatArray,
+  g: FloatArray,
+  masked: FloatArray,
+  from: number,
+  to: number,
+  f: Round,
+): void {
+  for (let i = from; i < to; i++) {
+    const u = 0 - negated[i]
+    masked[i] = u * (f(u * g[i]) > 0 ? 1 : 0)
+  }
+}
+
 /** Sets subnormal numbers to +0; pipeline.rs says why. */
 function flush(state: Named<FloatArray>, from: number, to: number, least: number): void {
   for (const name in state) {
@@ -245,12 +289,19 @@ function flush(state: Named<FloatArray>, from: number, to: number, least: number
 
 const STRIPES = 16
 
-/** Σ x², Σ x or Σ |x| of a block in the one order that crates/kernels/src/sums.rs states. */
-function sumOf(kind: Kernel['sums'][number], values: FloatArray): number {
+/** What a number adds to a sum. */
+function partOf(kind: Sum, x: number): number {
+  if (kind === 'values') return x
+  if (kind === 'sizes') return Math.abs(x)
+  if (kind === 'nonzero') return Math.abs(x) > 0 ? 1 : 0
+  return x * x
+}
+
+/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block in the one order that crates/kernels/src/sums.rs states. */
+function sumOf(kind: Sum, values: FloatArray): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {
-    const x = values[i]
-    sums[i % STRIPES] += kind === 'values' ? x : kind === 'sizes' ? Math.abs(x) : x * x
+    sums[i % STRIPES] += partOf(kind, values[i])
   }
   for (let width = STRIPES / 2; width >= 1; width /= 2) {
     for (let stripe = 0; stripe < width; stripe++) {

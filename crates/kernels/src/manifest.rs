@@ -36,6 +36,11 @@ pub fn typescript() -> String {
         ("SEGMENT", "", table::SEGMENT),
         ("HOLDS", "Flags of a segment: its parameters stay.", table::HOLDS as usize),
         ("FLUSHES", "Afterwards, subnormal numbers of its state become +0.", table::FLUSHES as usize),
+        (
+            "MASKS",
+            "The first stage leaves its direction where that agrees with the gradient, and counts those.",
+            table::MASKS as usize,
+        ),
         ("STAYS", "A flag of a tensor: stages over the plane leave it out.", table::STAYS as usize),
         ("PARAMETERS", "The arrays that every arena has.", table::PARAMETERS),
         ("GRADIENTS", "", table::GRADIENTS),

@@ -7,7 +7,7 @@ use std::ptr;
 use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
-use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
+use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
@@ -31,14 +31,16 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     pub row: Numbers,
-    /// What the pipeline does around the pass: `HOLDS` and `FLUSHES`, and the following.
+    /// What is summed by tensor after the pass.
+    pub sums: &'static [Sum],
+    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES` and `MASKS`, and the following.
     pub around: u32,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 2;
+const PREPARES: u32 = 1 << 3;
 /// They are set to 0 afterwards.
-const ZEROES: u32 = 1 << 3;
+const ZEROES: u32 = 1 << 4;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -82,11 +84,11 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
-            sums |= !job.entry.sums.is_empty();
+            sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
-                if lent.is_some() || job.entry.tensor > 0 {
+                if lent.is_some() || job.entry.tensor > 0 || job.around & MASKS != 0 {
                     let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
@@ -110,14 +112,19 @@ impl Arena {
         let entry = self.code.kernels.get(kernel).ok_or(Fault(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
-        if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
+        let mut sums = entry.sums;
+        if stage == 0 && segment.flags & MASKS != 0 {
+            // No other stage has the state.
+            around = segment.flags & (MASKS | FLUSHES);
+            sums = &[Sum::Nonzero];
+        } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
             around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
         }
         // SAFETY: just checked that they are there.
         if stage == 0 && unsafe { Preparation::new(row) }.is_needed() {
             around |= PREPARES;
         }
-        Ok(Some(Job { entry, array: segment.array, by_tensor, row, around }))
+        Ok(Some(Job { entry, array: segment.array, by_tensor, row, sums, around }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.
@@ -171,12 +178,19 @@ impl Arena {
                     (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
                     block.g = prepared;
                 }
-                if does(HOLDS) {
+                if does(MASKS) {
+                    // d·0 − u is −u.
+                    held.write_bytes(0, self.padded(count) * self.size());
+                    block.theta = held;
+                } else if does(HOLDS) {
                     let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
                 }
                 pass(&block, job.row, values, count);
+                if does(MASKS) {
+                    (self.code.mask)(held, block.g, block.direction, count);
+                }
                 if does(FLUSHES) {
                     for state in &block.state[..job.entry.state] {
                         (self.code.flush)(*state, count);

@@ -26,6 +26,10 @@ pub const HOLDS: u32 = 1;
 /// Afterwards, subnormal numbers of the state become +0.
 pub const FLUSHES: u32 = 2;
 
+/// The first stage, of a direction u, does not move θ: it leaves u·k, k = [u·g > 0], where the gradient
+/// was, and Σ k as the first number by tensor.
+pub const MASKS: u32 = 4;
+
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
 
