@@ -65,6 +65,7 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax sgd+clipByValue': sgd,
   'optax lamb': lamb,
   'timm lamb+globalClip': lamb.timm,
+  'timm adamw+cautious': (options: object) => adamw({ cautious: true, ...options }),
   'optax lars': lars,
   'timm lars': lars.timm,
   'optax novograd': novograd,

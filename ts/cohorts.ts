@@ -191,7 +191,7 @@ export class Cohorts {
       }
       corrections?.(numbers as never, next, row)
       const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
-      const flags = (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
+      const flags = use.flags | (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
       if (flags !== cohort.flags) this.#flag(cohort, flags)
     }
   }

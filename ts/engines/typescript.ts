@@ -88,9 +88,8 @@ export const typescript: Engine = {
       const number = stage === layout.NORM ? squares.number : kernelAt(at, stage)
       if (number === 0) return undefined
       const array = words[at + 2]
-      const next = stage + 1 < layout.POINT ? kernelAt(at, stage + 1) : 0
-      const isLast = stage < layout.POINT && next === 0
-      const masks = next === layout.CautiousKernel.number
+      const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
+      const masks = stage === 0 && (words[at + 4] & layout.MASKS) !== 0
       const key = ((array * 1024 + number) * 8 + stage) * 3 + (masks ? 2 : isLast ? 1 : 0)
       if (latest === undefined || latest.key !== key) {
         latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast, masks)

@@ -1,7 +1,7 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import { type Dtype, smallestNormal } from '../arena.js'
-import { POINT, pipeline, STAGES } from '../manifest.js'
+import { CautiousKernel, MASKS, POINT, pipeline, STAGES } from '../manifest.js'
 import { type Definition, type Fields, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { type Resolved, wholeRule } from './resolve.js'
@@ -22,6 +22,8 @@ export class RuleInUse {
   readonly point: Kernel | undefined
   /** The numbers of all of these, by stage; 0 for none. */
   readonly kernels: number[]
+  /** Those that its segments have at every update. */
+  readonly flags: number
   readonly state: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
@@ -49,6 +51,7 @@ export class RuleInUse {
     this.point = definition.point(rule as never)
     this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
     this.kernels[POINT] = this.point?.number ?? 0
+    this.flags = this.stages.some(({ number }) => number === CautiousKernel.number) ? MASKS : 0
     this.state = stateNames(definition, rule as never)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule

@@ -31,7 +31,8 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     pub row: Numbers,
-    /// What is summed by tensor after the pass.
+    /// How many numbers it has by tensor, and what is summed into the first of them after the pass.
+    pub tensor: usize,
     pub sums: &'static [Sum],
     /// What the pipeline does around the pass: `HOLDS`, `FLUSHES` and `MASKS`, and the following.
     pub around: u32,
@@ -88,7 +89,7 @@ impl Arena {
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
-                if lent.is_some() || job.entry.tensor > 0 || job.around & MASKS != 0 {
+                if lent.is_some() || job.tensor > 0 {
                     let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
@@ -112,11 +113,11 @@ impl Arena {
         let entry = self.code.kernels.get(kernel).ok_or(Fault(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
-        let mut sums = entry.sums;
+        let (mut tensor, mut sums) = (entry.tensor, entry.sums);
         if stage == 0 && segment.flags & MASKS != 0 {
             // No other stage has the state.
             around = segment.flags & (MASKS | FLUSHES);
-            sums = &[Sum::Nonzero];
+            (tensor, sums) = (1, &[Sum::Nonzero]);
         } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
             around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
         }
@@ -124,7 +125,7 @@ impl Arena {
         if stage == 0 && unsafe { Preparation::new(row) }.is_needed() {
             around |= PREPARES;
         }
-        Ok(Some(Job { entry, array: segment.array, by_tensor, row, sums, around }))
+        Ok(Some(Job { entry, array: segment.array, by_tensor, row, tensor, sums, around }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.

@@ -165,7 +165,7 @@ impl Arena {
             return Ok(());
         }
         let mut values = [0.0; MAX_TENSOR];
-        for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
+        for (k, value) in values.iter_mut().enumerate().take(job.tensor) {
             // SAFETY: it has a number for each tensor.
             *value = unsafe { self.by_tensor(job, k)?.get(number) };
         }

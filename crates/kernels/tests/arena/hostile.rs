@@ -13,11 +13,11 @@ use crate::reference::{Job, PLAIN};
 
 const LENGTHS: [usize; 6] = [20, 0, BLOCK + 40, 5, 300, 64];
 
-/// Three segments: of one stage, of two (those of the trial rule, if it is there), and of all.
+/// Three segments: with a mask, of two stages (those of the trial rule, if it is there), and of all.
 fn memory(size: usize, lengths: [usize; 6]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
-        Family { lengths: &lengths[..2], state: 2, by_tensor: 0 },
+        Family { lengths: &lengths[..2], state: 2, by_tensor: 2 },
         Family { lengths: &lengths[2..4], state: 1, by_tensor: 3 },
         Family { lengths: &lengths[4..], state: 3, by_tensor: 0 },
     ];
@@ -28,15 +28,18 @@ fn memory(size: usize, lengths: [usize; 6]) -> Memory {
     memory.row(lengths.len(), &PLAIN.row());
     memory.row(0, &job.row());
     memory.row(1, &PLAIN.row());
-    let stages: [&[&str]; 3] = [&["Adam"], &two, &["AmsGrad", "RAdam", "GradientDescent", "Point"]];
+    let stages: [&[&str]; 3] =
+        [&["Adam", "Cautious"], &two, &["AmsGrad", "RAdam", "GradientDescent", "Point"]];
     for (number, names) in stages.into_iter().enumerate() {
         let mut kernels = [0; STAGES];
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
-        let (array, flags) = (memory.first_arrays[number], job.flags());
+        let (array, by_tensor) =
+            (memory.first_arrays[number], memory.first_arrays[number] + [2, 1, 0][number]);
+        let flags = if number == 0 { job.flags() | MASKS } else { job.flags() };
         memory.segment(
             number,
             [2 * number, 2 * number + 1],
-            Segment { array, by_tensor: array + 1, row: number % 2, flags, kernels },
+            Segment { array, by_tensor, row: number % 2, flags, kernels },
         );
     }
     memory.zeroes();

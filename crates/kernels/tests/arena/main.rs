@@ -5,6 +5,7 @@ mod hostile;
 mod kernels;
 mod lent;
 mod manifest;
+mod masks;
 mod memory;
 mod pipeline;
 mod plane;
