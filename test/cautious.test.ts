@@ -60,7 +60,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
         gradients.forEach((gradient, i) => {
           const sign = 'maximize' in rule && rule.maximize ? -1 : 1
           const u = twin.params[i].map((x) => -x)
-          const k = gradient.map((g, j) => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
+          const k = Array.from(gradient, (g, j): number => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
           const mean = k.reduce((a, b) => a + b, 0) / k.length
           masked += k.filter((one) => one === 0).length
           const rate = f(1 / Math.max(mean, 1e-3))

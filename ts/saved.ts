@@ -113,11 +113,10 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   }
 }
 
-/** The hashes of all equations that some rules may use. */
+/** The hashes of all equations that some rules use. */
 export function equationsOf(uses: readonly RuleInUse[]): Record<string, number> {
-  return Object.fromEntries(
-    uses.flatMap(({ definition }) => definition.kernels.map(({ name, source }) => [name, source])),
-  )
+  const kernels = uses.flatMap(({ stages, point }) => (point === undefined ? stages : [...stages, point]))
+  return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
 /** Options that say no more than what the user has to say. */

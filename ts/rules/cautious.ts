@@ -20,17 +20,15 @@ type Modified = { readonly cautious: Option<boolean> }
 
 /**
  * Makes a rule known that gives a direction u: its one stage is θ ← d·θ − u. With the option, u is masked
- * by k = [u·g > 0] instead, and the next stage is θ ← d·θ − (u·k) / max(mean(k), 10⁻³).
+ * by k = [u·g > 0] instead, and the next stage is θ ← d·θ − (u·k) / max(mean(k), 10⁻³). (That stage has
+ * no state, so that types of state are those of K.)
  */
 export function defineDirection<
   const N extends string,
   O extends OptionTable,
   const K extends readonly Kernel[],
   C extends Fields = Fields,
->(
-  name: N,
-  declaration: Declaration<O, K, C>,
-): Definition<N, O & Modified, readonly [...K, typeof Cautious], C> {
+>(name: N, declaration: Declaration<O, K, C>): Definition<N, O & Modified, K, C> {
   const options = {
     ...declaration.options,
     /** moves only where the direction agrees with the gradient, and farther (Liang et al., 2024) */

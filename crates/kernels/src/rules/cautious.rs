@@ -1,4 +1,4 @@
-//! The cautious modifier (Liang et al., 2024), of any direction u: only what agrees with the gradient,
+//! The cautious modifier (Liang et al., 2024), of any direction u (θ ← d·θ − u): only what agrees with the gradient,
 //! k = [u·g > 0], and that enlarged: θ ← d·θ − (u·k) / max(mean(k), 10⁻³).
 //!
 //! The stage before it masks the direction, as the flag `MASKS` says; `pipeline::mask` has how.

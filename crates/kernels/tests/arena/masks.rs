@@ -57,7 +57,7 @@ fn expected(name: &str, job: &Job, start: &Memory) -> Memory {
             masked.push((u * if f(u * g) > 0.0 { 1.0 } else { 0.0 }, theta));
             state.iter().enumerate().for_each(|(k, &x)| memory.set(array + k, tensor, i, x));
         }
-        let count = masked.iter().filter(|(w, _)| *w > 0.0 || *w < 0.0).count() as f64;
+        let count = masked.iter().filter(|(w, _)| w.abs() > 0.0).count() as f64;
         memory.set_number(by_tensor, tensor, count);
         memory.set_number(by_tensor + 1, tensor, 1.0 / count);
         for ((w, theta), &(_, i)) in masked.into_iter().zip(&elements) {
