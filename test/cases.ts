@@ -189,6 +189,16 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['clip value radam', radam({ lr: 0.01 }), { clip: { value: 0.5 } }],
   // In float32 this limit is rounded to 0.
   ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
+  ['clip tensorNorm adam', adam({ lr: 0.01 }), { clip: { tensorNorm: 1 } }],
+  ['clip rms nesterov shifted', nesterov({ lr: 0.05, form: 'shifted' }), { clip: { rms: 0.5 } }],
+  ['clip adaptive adamw', adamw({ lr: 0.01 }), { clip: { adaptive: 0.1 }, zeroGrads: true }],
+  ['clip adaptive lamb', lamb({ lr: 0.01 }), { clip: { adaptive: { factor: 0.1, eps: 0.1 } } }],
+  ['clip tensorNorm prodigy', prodigy(), { clip: { tensorNorm: 1 } }],
+  [
+    'clip all sgd l2 cautious maximize',
+    sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, cautious: true, maximize: true }),
+    { clip: { tensorNorm: 4, rms: 0.7, adaptive: 0.5, norm: 1, value: 0.5 }, zeroGrads: true },
+  ],
   ['zeroGrads gradientDescent', gradientDescent({ lr: 0.05 }), { zeroGrads: true }],
   ['zeroGrads adam', adam({ lr: 0.01 }), { zeroGrads: true }],
   [

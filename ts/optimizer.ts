@@ -82,6 +82,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     const model = new Model(base, {
       dtype: flat.dtype,
       limit: around.clip.value,
+      clip: around.clip.byTensor,
       zeroGrads: around.zeroGrads,
       planes,
       requested: requestedEngine(checked.engine),

@@ -1,6 +1,7 @@
 /** What a step runs on the engines, stage by stage, and the scalars in between. */
 
 import { weightOf } from './averages.js'
+import { limitOf } from './clip.js'
 import { NonFiniteError } from './errors.js'
 import { ALL, copy, NONE, type Present } from './gradients.js'
 import { ACCUMULATE, AVERAGE, AVERAGING, NORM, PIPELINE, POINT, RELEASE, SYNCHRONIZE } from './manifest.js'
@@ -47,7 +48,7 @@ export class Steps {
   readonly #accumulates: boolean
   /** The factor of what has been accumulated. */
   readonly #share: number
-  readonly #measures: boolean
+  readonly #reports: boolean
   readonly #guards: boolean
   readonly #keeps: boolean
 
@@ -58,8 +59,13 @@ export class Steps {
     this.#accumulates = batches > 1
     this.#share = reduce === 'mean' ? 1 / batches : 1
     this.#guards = around.onNonFinite !== 'propagate'
-    this.#measures = around.clip.norm !== Infinity || around.norms || this.#guards
+    this.#reports = around.clip.norm !== Infinity || around.norms || this.#guards
     this.#keeps = around.average !== null || around.lookahead !== null
+  }
+
+  /** Whether the norm is wanted. */
+  get #measures(): boolean {
+    return this.#reports || this.#model.clips
   }
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
@@ -278,7 +284,24 @@ export class Steps {
     this.isMeasured = true
     if (this.#guards && !this.#isFinite(present, outside, norm)) return NaN
     const most = this.#around.clip.norm
-    return norm <= most || most === Infinity ? scale : scale * (most / norm)
+    const clipped = this.#model.clips ? this.#clipByTensor(present, scale) : norm
+    return clipped <= most || most === Infinity ? scale : scale * (most / clipped)
+  }
+
+  /** Writes the factors of tensors that are clipped by themselves; the norm of all gradients, times those. */
+  #clipByTensor(present: Present, scale: number): number {
+    let sum = 0
+    const norms = this.#presentTensors(present).map((tensor) => {
+      const { part, place, use, length } = tensor
+      const norm = (this.large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale
+      const limit = limitOf(use.clip ?? this.#model.settings.clip, length, part.parameterSquares[place])
+      const isWithin = norm <= limit
+      part.scales[place] = isWithin ? 1 : limit / norm
+      const left = isWithin ? norm : limit
+      sum += left * left
+      return left
+    })
+    return sum < Infinity ? Math.sqrt(sum) : normOf([Float64Array.from(norms)])
   }
 
   /** Whether all gradients are finite; otherwise what was asked for is done about it. */

@@ -16,15 +16,20 @@ import {
 } from '../rules/kernel.js'
 import type { Engine } from './engine.js'
 
-/** The kernel that is no pass, but sums the squares of gradients. */
+/** The kernels that are no passes, but sum the squares of gradients, and of parameters too. */
 const squares: Kernel = {
   number: 1,
   name: '',
   source: 0,
   state: [],
   row: {},
-  tensor: ['sum'],
+  tensor: ['gradients'],
   sums: ['gradients'],
+}
+const bothSquares: Kernel = {
+  ...squares,
+  tensor: ['gradients', 'parameters'],
+  sums: ['gradients', 'parameters'],
 }
 
 type Named<T> = Record<string, T>
@@ -66,6 +71,7 @@ export const typescript: Engine = {
         const at = firstSegment + segment * layout.SEGMENT
         return words[at] + words[at + 1] <= element
       })
+    const scales = arena.numbers(layout.SCALES)
     const passOverPlane = overPlane(arena)
     const jobs = new Map<number, Job>()
     let blocks = 0
@@ -90,7 +96,8 @@ export const typescript: Engine = {
       const array = words[at + 2]
       const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
       const masks = stage === 0 && (words[at + 4] & layout.MASKS) !== 0
-      const key = ((array * 1024 + number) * 8 + stage) * 3 + (masks ? 2 : isLast ? 1 : 0)
+      const weighs = stage === layout.NORM && (words[at + 4] & layout.WEIGHS) !== 0
+      const key = ((array * 1024 + number) * 8 + stage) * 4 + (weighs ? 3 : masks ? 2 : isLast ? 1 : 0)
       if (latest === undefined || latest.key !== key) {
         latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast, masks)
       }
@@ -106,7 +113,8 @@ export const typescript: Engine = {
       masks: boolean,
     ): Job => {
       const isNorm = stage === layout.NORM
-      const kernel = isNorm ? squares : kernelOf(number)
+      const weighs = (words[at + 4] & layout.WEIGHS) !== 0
+      const kernel = !isNorm ? kernelOf(number) : weighs ? bothSquares : squares
       const array = words[at + 2]
       const job: Job = {
         key,
@@ -126,11 +134,11 @@ export const typescript: Engine = {
     }
 
     /** One stage of the elements from … to − 1, which are of one segment. */
-    const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>) => {
+    const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>, own = 1) => {
       const { row, state, isLast, masks } = job
       const coefficients = rows[words[at + 3]]
       if (coefficients === undefined) throw arena.broken()
-      const scale = coefficients[layout.pipeline.scale]
+      const scale = coefficients[layout.pipeline.scale] * own
       const limit = coefficients[layout.pipeline.limit]
       const l2 = coefficients[layout.pipeline.l2]
       const isPlain = !job.isFirst || (scale === 1 && limit === Infinity && l2 === 0)
@@ -188,7 +196,8 @@ export const typescript: Engine = {
       }
       each(stage, from, to, (job, at, start, end) => {
         const { kernel, sums } = job
-        if (job.tensor.length === 0) {
+        const clips = job.isFirst && (words[at + 4] & layout.CLIPS) !== 0
+        if (job.tensor.length === 0 && !clips) {
           pass(job, at, Math.max(start, from), Math.min(end, to), NOTHING)
           return
         }
@@ -198,20 +207,21 @@ export const typescript: Engine = {
           const [first, last] = [offsets[i], offsets[i] + lengths[i]]
           if (first >= Math.min(end, to)) return
           if (first < start || last > end) continue
+          const own = clips ? scales[i] : 1
           const tensor: Named<number> = {}
           job.tensor.forEach((name, k) => {
             tensor[name] = f(values[k][i])
           })
           if (sums.length === 0) {
             const [low, high] = [Math.max(first, from), Math.min(last, to)]
-            if (low < high) pass(job, at, low, high, tensor)
+            if (low < high) pass(job, at, low, high, tensor, own)
             continue
           }
           for (let b = 0; first + b * layout.BLOCK < last; b++) {
             const low = first + b * layout.BLOCK
             if (low < from || low >= to) continue
             const high = Math.min(low + layout.BLOCK, last)
-            if (kernel !== squares) pass(job, at, low, high, tensor)
+            if (job.loop !== undefined) pass(job, at, low, high, tensor, own)
             sums.forEach((sum, k) => {
               const source = sum === 'parameters' ? theta : sum === 'sizes' ? job.state[kernel.state[0]] : g
               partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOf(sum, source.subarray(low, high))

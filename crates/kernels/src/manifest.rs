@@ -41,10 +41,18 @@ pub fn typescript() -> String {
             "The first stage leaves its direction where that agrees with the gradient, and counts those.",
             table::MASKS as usize,
         ),
+        ("CLIPS", "Gradients are scaled by a number of their tensor's, too.", table::CLIPS as usize),
+        (
+            "WEIGHS",
+            "The norm of the parameters is wanted beside that of the gradients.",
+            table::WEIGHS as usize,
+        ),
         ("STAYS", "A flag of a tensor: stages over the plane leave it out.", table::STAYS as usize),
         ("PARAMETERS", "The arrays that every arena has.", table::PARAMETERS),
         ("GRADIENTS", "", table::GRADIENTS),
         ("SQUARES", "", table::SQUARES),
+        ("PARAMETER_SQUARES", "", table::PARAMETER_SQUARES),
+        ("SCALES", "", table::SCALES),
         ("PARTIALS", "", table::PARTIALS),
         (
             "ACCUMULATED",

@@ -31,17 +31,20 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     pub row: Numbers,
-    /// How many numbers it has by tensor, and what is summed into the first of them after the pass.
-    pub tensor: usize,
+    /// What is summed by tensor after the pass.
     pub sums: &'static [Sum],
-    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES` and `MASKS`, and the following.
+    /// Whether each tensor is by itself, as it has numbers of its own.
+    pub walks: bool,
+    /// The gradients' factor, beside the row's.
+    pub scale: f64,
+    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `MASKS` and `CLIPS`, and the following.
     pub around: u32,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 3;
+const PREPARES: u32 = 1 << 5;
 /// They are set to 0 afterwards.
-const ZEROES: u32 = 1 << 4;
+const ZEROES: u32 = 1 << 6;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -89,7 +92,7 @@ impl Arena {
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
-                if lent.is_some() || job.tensor > 0 {
+                if lent.is_some() || job.walks {
                     let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
@@ -113,19 +116,24 @@ impl Arena {
         let entry = self.code.kernels.get(kernel).ok_or(Fault(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
-        let (mut tensor, mut sums) = (entry.tensor, entry.sums);
+        let mut sums = entry.sums;
         if stage == 0 && segment.flags & MASKS != 0 {
             // No other stage has the state.
             around = segment.flags & (MASKS | FLUSHES);
-            (tensor, sums) = (1, &[Sum::Nonzero]);
+            sums = &[Sum::Nonzero];
         } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
             around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
         }
-        // SAFETY: just checked that they are there.
-        if stage == 0 && unsafe { Preparation::new(row) }.is_needed() {
-            around |= PREPARES;
+        if stage == NORM && segment.flags & WEIGHS != 0 {
+            sums = &[Sum::Gradients, Sum::Parameters];
         }
-        Ok(Some(Job { entry, array: segment.array, by_tensor, row, tensor, sums, around }))
+        let clips = if stage == 0 { segment.flags & CLIPS } else { 0 };
+        // SAFETY: just checked that they are there.
+        if stage == 0 && (clips != 0 || unsafe { Preparation::new(row) }.is_needed()) {
+            around |= clips | PREPARES;
+        }
+        let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0;
+        Ok(Some(Job { entry, array: segment.array, by_tensor, row, sums, walks, scale: 1.0, around }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.
@@ -169,7 +177,8 @@ impl Arena {
         let [prepared, held] = scratch.blocks();
         let does = |what| job.around & what != 0;
         // SAFETY: `job` has checked the row.
-        let preparation = unsafe { Preparation::new(job.row) };
+        let mut preparation = unsafe { Preparation::new(job.row) };
+        preparation.scale *= job.scale;
         for done in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - done);
             let mut block = self.advanced(streams, done);

@@ -164,8 +164,15 @@ impl Arena {
         if first >= last || job.entry.pass.is_none() {
             return Ok(());
         }
+        let mut job = *job;
+        if job.around & CLIPS != 0 {
+            // SAFETY: it has a number for each tensor.
+            job.scale =
+                unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
+        }
+        let job = &job;
         let mut values = [0.0; MAX_TENSOR];
-        for (k, value) in values.iter_mut().enumerate().take(job.tensor) {
+        for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
             // SAFETY: it has a number for each tensor.
             *value = unsafe { self.by_tensor(job, k)?.get(number) };
         }
