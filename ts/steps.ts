@@ -167,7 +167,7 @@ export class Steps {
     this.tensors = this.#model.tensors
     this.live = this.#model.live
     // Most steps leave nothing behind.
-    if (!this.#measures && this.reason === null) return
+    if (!this.#measures && !this.isMeasured && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
@@ -295,9 +295,9 @@ export class Steps {
       const { part, place, use, length } = tensor
       const norm = (this.large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale
       const limit = limitOf(use.clip ?? this.#model.settings.clip, length, part.parameterSquares[place])
-      const isWithin = norm <= limit
-      part.scales[place] = isWithin ? 1 : limit / norm
-      const left = isWithin ? norm : limit
+      const factor = norm <= limit ? 1 : limit / norm
+      part.scales[place] = factor
+      const left = norm * factor
       sum += left * left
       return left
     })

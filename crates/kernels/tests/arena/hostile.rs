@@ -35,7 +35,7 @@ fn memory(size: usize, lengths: [usize; 6]) -> Memory {
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
         let (array, by_tensor) =
             (memory.first_arrays[number], memory.first_arrays[number] + [2, 1, 0][number]);
-        let flags = if number == 0 { job.flags() | MASKS } else { job.flags() };
+        let flags = job.flags() | [MASKS, WEIGHS, CLIPS][number];
         memory.segment(
             number,
             [2 * number, 2 * number + 1],

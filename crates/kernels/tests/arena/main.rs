@@ -1,5 +1,6 @@
 //! Kernels on arenas that are made by hand.
 
+mod clips;
 mod guarded;
 mod hostile;
 mod kernels;
