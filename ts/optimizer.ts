@@ -84,6 +84,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       limit: around.clip.value,
       clip: around.clip.byTensor,
       zeroGrads: around.zeroGrads,
+      measures: around.clip.norm !== Infinity || around.norms || around.onNonFinite !== 'propagate',
       planes,
       requested: requestedEngine(checked.engine),
       forced: checked.forced,

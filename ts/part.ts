@@ -90,6 +90,8 @@ export interface Settings {
   /** How each tensor is clipped by itself, where groups do not say. */
   readonly clip: TensorLimits
   readonly zeroGrads: boolean
+  /** Whether the norm of the gradients is wanted. */
+  readonly measures: boolean
   /** The arrays beside the parameters that are wanted, by number. */
   readonly planes: readonly number[]
   readonly requested: Requested | null

@@ -48,7 +48,6 @@ export class Steps {
   readonly #accumulates: boolean
   /** The factor of what has been accumulated. */
   readonly #share: number
-  readonly #reports: boolean
   readonly #guards: boolean
   readonly #keeps: boolean
 
@@ -59,13 +58,7 @@ export class Steps {
     this.#accumulates = batches > 1
     this.#share = reduce === 'mean' ? 1 / batches : 1
     this.#guards = around.onNonFinite !== 'propagate'
-    this.#reports = around.clip.norm !== Infinity || around.norms || this.#guards
     this.#keeps = around.average !== null || around.lookahead !== null
-  }
-
-  /** Whether the norm is wanted. */
-  get #measures(): boolean {
-    return this.#reports || this.#model.clips
   }
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
@@ -90,7 +83,7 @@ export class Steps {
     let gradients = outside
     let scale = share
     this.#layOut(present)
-    if (this.#measures) {
+    if (this.#model.measures) {
       gradients = this.#runStage(NORM, gradients)
       scale = this.#judge(present, gradients, scale)
       if (this.reason !== null) return false
@@ -129,7 +122,7 @@ export class Steps {
       scale = this.#share
     }
     this.#layOut(present)
-    if (this.#measures) {
+    if (this.#model.measures) {
       await this.#runStageAsync(NORM)
       scale = this.#judge(present, ALL, scale)
       if (this.reason !== null) return false
@@ -167,7 +160,7 @@ export class Steps {
     this.tensors = this.#model.tensors
     this.live = this.#model.live
     // Most steps leave nothing behind.
-    if (!this.#measures && !this.isMeasured && this.reason === null) return
+    if (!this.#model.measures && !this.isMeasured && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
