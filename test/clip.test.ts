@@ -57,6 +57,7 @@ const clips: Record<string, Clip> = {
   adaptive: { adaptive: 0.25 },
   'adaptive with an ε': { adaptive: { factor: 0.5, eps: 8 } },
   all: { tensorNorm: 30, rms: 0.5, adaptive: 0.9 },
+  'within the norm by then': { tensorNorm: 1.5, norm: 50 },
   'before the norm and the value': { tensorNorm: 1.5, norm: 2, value: 0.25 },
 }
 
