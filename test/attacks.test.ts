@@ -56,8 +56,8 @@ describe('whatever is written to the arena', () => {
     const field = ({ params }, at) => new Uint32Array(params[0].buffer, 65536 + 4 * at)
     const isError = (end) => end?.is === 'TensorError' && /overwritten/.test(end.message)`
 
-  /** By words: behind the header come eight arrays, two tensors and two segments. */
-  const TENSOR_AT = HEADER + 8 * ARRAY
+  /** By words: behind the header come ten arrays, two tensors and two segments. */
+  const TENSOR_AT = HEADER + 10 * ARRAY
   const SEGMENT_AT = TENSOR_AT + 2 * TENSOR
   const corruptions: [string, number, number][] = [
     ['the count of segments', 4, 0xffffffff],

@@ -14,11 +14,14 @@ import {
   HASH,
   HEADER,
   LINE,
+  PARAMETER_SQUARES,
   PARTS,
   PIPELINE,
+  SCALES,
   SCRATCH,
   SEGMENT,
   SLOW,
+  SQUARES,
   STAGES,
   STAYS,
   TENSOR,
@@ -134,7 +137,7 @@ export class Arena {
     }
     place(ELEMENTS, 0, length)
     place(ELEMENTS, 0, length)
-    place(TENSORS, 0, count)
+    for (const _ of [SQUARES, PARAMETER_SQUARES, SCALES]) place(TENSORS, 0, count)
     place(BLOCKS, 0, blockCount * PARTS)
     for (let array = ACCUMULATED; array <= SLOW; array++) {
       place(ELEMENTS, 0, planes.includes(array) ? length : 0)
@@ -249,6 +252,7 @@ export class Arena {
     byTensor: number,
     row: number,
     kernels: readonly number[],
+    flags: number,
   ): void {
     const at = this.#firstSegment + number * SEGMENT
     const [words, offset] = [this.words, this.offsets[first]]
@@ -256,7 +260,7 @@ export class Arena {
     words[at + 1] = this.offsets[last] + this.lengths[last] - offset
     words[at + 2] = array
     words[at + 3] = row
-    words[at + 4] = 0
+    words[at + 4] = flags
     words[at + 5] = byTensor
     for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
   }

@@ -2,6 +2,7 @@
 
 import type { Dtype } from './arena.js'
 import { isCount } from './averages.js'
+import { readTensorClip } from './clip.js'
 import type { Clock } from './cohorts.js'
 import { CheckpointError } from './errors.js'
 import { type Assignment, Groups } from './groups.js'
@@ -183,13 +184,14 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
 }
 
 /** What groups gave its rule. */
-function readOwn({ own, lrScale }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale'> {
+function readOwn({ own, lrScale, clip }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
   if (!(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
     fail(name, 'lrScale: a finite number > 0', show(lrScale))
   }
   const names: unknown[] | null = Array.isArray(own) ? Array.from(own) : null
   if (own === null || names?.every((name) => typeof name === 'string')) {
-    return { own: names as readonly string[] | null, lrScale }
+    const limits = clip === undefined ? null : readTensorClip(`saved: ${name}: clip`, clip)
+    return { own: names as readonly string[] | null, lrScale, clip: limits }
   }
   return fail(name, 'own: a list of names, or null', show(own))
 }

@@ -58,9 +58,11 @@ pub struct Code {
     /// By number; see [`crate::rules`].
     pub kernels: &'static [Entry],
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
+    pub mask: unsafe fn(*const u8, *const u8, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
     pub values: unsafe fn(*const u8, usize, u64) -> f64,
+    pub nonzero: unsafe fn(*const u8, usize) -> f64,
 }
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
@@ -90,7 +92,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `sums`, `product` and `transfer` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product` and `transfer` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -113,6 +115,11 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
+                unsafe { pipeline::mask::<V>(negated, g, masked, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
                 sums::of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
             }
@@ -120,6 +127,11 @@ macro_rules! code {
             $(#[target_feature(enable = $feature)])?
             unsafe fn values<T: Scalar>(from: *const u8, length: usize, mask: u64) -> f64 {
                 sums::of_values(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) }, mask)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
+                unsafe { sums::of_nonzero::<V>(from, length) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -142,16 +154,20 @@ macro_rules! code {
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
+                mask: mask::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
                 values: values::<f32>,
+                nonzero: nonzero::<$f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
+                mask: mask::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<f64>,
                 values: values::<f64>,
+                nonzero: nonzero::<$f64>,
             };
         }
     };

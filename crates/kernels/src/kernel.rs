@@ -37,6 +37,8 @@ pub enum Sum {
     Values,
     /// Σ |s| of the first array of state.
     Sizes,
+    /// Σ [g > 0 or g < 0] of what the pass has written there: NaN does not count.
+    Nonzero,
 }
 
 impl Sum {
@@ -47,6 +49,7 @@ impl Sum {
             Self::Gradients => "gradients",
             Self::Values => "values",
             Self::Sizes => "sizes",
+            Self::Nonzero => "nonzero",
         }
     }
 }

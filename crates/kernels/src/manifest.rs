@@ -39,10 +39,23 @@ pub fn typescript() -> String {
         ("SEGMENT", "", table::SEGMENT),
         ("HOLDS", "Flags of a segment: its parameters stay.", table::HOLDS as usize),
         ("FLUSHES", "Afterwards, subnormal numbers of its state become +0.", table::FLUSHES as usize),
+        (
+            "MASKS",
+            "The first stage leaves its direction where that agrees with the gradient, and counts those.",
+            table::MASKS as usize,
+        ),
+        ("CLIPS", "Gradients are scaled by a number of their tensor's, too.", table::CLIPS as usize),
+        (
+            "WEIGHS",
+            "The norm of the parameters is wanted beside that of the gradients.",
+            table::WEIGHS as usize,
+        ),
         ("STAYS", "A flag of a tensor: stages over the plane leave it out.", table::STAYS as usize),
         ("PARAMETERS", "The arrays that every arena has.", table::PARAMETERS),
         ("GRADIENTS", "", table::GRADIENTS),
         ("SQUARES", "", table::SQUARES),
+        ("PARAMETER_SQUARES", "", table::PARAMETER_SQUARES),
+        ("SCALES", "", table::SCALES),
         ("PARTIALS", "", table::PARTIALS),
         (
             "ACCUMULATED",

@@ -98,6 +98,28 @@ pub unsafe fn prepare<V: Vector>(
     }
 }
 
+/// masked ← u·k, k = [u·g > 0], of 0 − u. (u·g may be rounded to 0. NaN is not > 0, and NaN·0 stays NaN.)
+///
+/// # Safety
+/// `negated` and `g` must be readable, and `masked` writable, for `length` numbers, rounded up to whole
+/// vectors.
+#[inline(always)]
+pub unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
+    let (negated, g) = (negated.cast::<V::Scalar>(), g.cast::<V::Scalar>());
+    let masked = masked.cast::<V::Scalar>();
+    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let mut at = 0;
+    while at < length {
+        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+        unsafe {
+            let u = zero - V::load(negated.add(at));
+            let agrees = (u * V::load(g.add(at))).if_greater(zero, one, zero);
+            (u * agrees).store(masked.add(at));
+        }
+        at += V::LANES;
+    }
+}
+
 /// Sets subnormal numbers to +0. Moments whose gradient stays 0 would decay to a subnormal number
 /// that rounds back to itself and stand there, and many processors compute with those slowly.
 #[inline(always)]

@@ -26,6 +26,14 @@ pub const HOLDS: u32 = 1;
 /// Afterwards, subnormal numbers of the state become +0.
 pub const FLUSHES: u32 = 2;
 
+/// The first stage, of a direction u, does not move θ: it leaves u·k, k = [u·g > 0], where the gradient
+/// was, and Σ k as the first number by tensor.
+pub const MASKS: u32 = 4;
+/// Gradients are scaled by a number of their tensor's in SCALES, too.
+pub const CLIPS: u32 = 8;
+/// The norm of the parameters is wanted beside that of the gradients.
+pub const WEIGHS: u32 = 16;
+
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
 
@@ -34,15 +42,19 @@ pub const PARAMETERS: usize = 0;
 pub const GRADIENTS: usize = 1;
 /// Σ g² by tensor.
 pub const SQUARES: usize = 2;
+/// Σ θ² by tensor, where that is wanted.
+pub const PARAMETER_SQUARES: usize = 3;
+/// Factors of the gradients by tensor.
+pub const SCALES: usize = 4;
 /// What sums by tensor are made of: some numbers for each block of each tensor.
-pub const PARTIALS: usize = 3;
+pub const PARTIALS: usize = 5;
 
 /// Sums of gradients, averages and slow copies of the parameters; of length 0 unless they were asked for.
-pub const ACCUMULATED: usize = 4;
-pub const AVERAGE: usize = 5;
-pub const SLOW: usize = 6;
+pub const ACCUMULATED: usize = 6;
+pub const AVERAGE: usize = 7;
+pub const SLOW: usize = 8;
 /// What rules compute with that take tensors as matrices; of length 0 unless there is one.
-pub const SCRATCH: usize = 7;
+pub const SCRATCH: usize = 9;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

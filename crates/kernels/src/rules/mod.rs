@@ -30,6 +30,7 @@ macro_rules! for_each_kernel {
                 adam::Adam,
                 adam::AmsGrad,
                 radam::RAdam,
+                cautious::Cautious,
                 sign_sgd::SignSgd,
             ]
             [
@@ -62,6 +63,7 @@ pub(crate) use crate::plane;
 
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
 pub(crate) mod lars;

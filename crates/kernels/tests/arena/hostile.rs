@@ -13,11 +13,11 @@ use crate::reference::{Job, PLAIN};
 
 const LENGTHS: [usize; 8] = [20, 0, BLOCK + 40, 5, 300, 64, 60, 77];
 
-/// Four segments: of one stage, of two (those of the trial rule, if it is there), of all, and of matrices.
+/// Four segments: with a mask, of two stages (those of the trial rule, if it is there), of all, and of matrices.
 fn memory(size: usize, lengths: [usize; 8]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
-        Family { lengths: &lengths[..2], state: 2, by_tensor: 0 },
+        Family { lengths: &lengths[..2], state: 2, by_tensor: 2 },
         Family { lengths: &lengths[2..4], state: 1, by_tensor: 3 },
         Family { lengths: &lengths[4..6], state: 3, by_tensor: 0 },
         Family { lengths: &lengths[6..], state: 1, by_tensor: 3 },
@@ -35,7 +35,7 @@ fn memory(size: usize, lengths: [usize; 8]) -> Memory {
     // Twice Newton and Schulz's iteration, in bfloat16.
     memory.row(2, &Job { own: [0.5, 0.5, 2.0, 1e-7, 1.0, 3.0, -4.0, 2.0, 0.0], ..job.clone() }.row());
     let stages: [&[&str]; 4] = [
-        &["Adam"],
+        &["Adam", "Cautious"],
         &two,
         &["AmsGrad", "RAdam", "GradientDescent", "Point"],
         &["MuonMomentum", "NewtonSchulz", "Scaled"],
@@ -43,12 +43,14 @@ fn memory(size: usize, lengths: [usize; 8]) -> Memory {
     for (number, names) in stages.into_iter().enumerate() {
         let mut kernels = [0; STAGES];
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
-        let (array, flags) = (memory.first_arrays[number], job.flags());
+        let array = memory.first_arrays[number];
+        let by_tensor = array + [2, 1, 0, 1][number];
+        let flags = job.flags() | [MASKS, WEIGHS, CLIPS, 0][number];
         let row = if number == 3 { 2 } else { number % 2 };
         memory.segment(
             number,
             [2 * number, 2 * number + 1],
-            Segment { array, by_tensor: array + 1, row, flags, kernels },
+            Segment { array, by_tensor, row, flags, kernels },
         );
     }
     memory.zeroes();

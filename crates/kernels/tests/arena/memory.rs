@@ -79,6 +79,8 @@ impl Memory {
             (Extent::Elements, 0, length),
             (Extent::Elements, 0, length),
             (Extent::Tensors, 0, count),
+            (Extent::Tensors, 0, count),
+            (Extent::Tensors, 0, count),
             (Extent::Blocks, 0, blocks(&lengths) * PARTS),
         ];
         plan.extend(
