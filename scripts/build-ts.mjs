@@ -45,13 +45,17 @@ for (const path of [...rules.map((file) => `dist/rules/${file}`), 'dist/plane.js
 
 /** What the comment on each option of each rule says. */
 function documentation() {
+  const modifiers = readFileSync('ts/rules/cautious.ts', 'utf8').match(
+    /const options = [\s\S]*?\n {2}\}/,
+  )?.[0]
   const rules = readdirSync('ts/rules').flatMap((file) => {
     const source = readFileSync(`ts/rules/${file}`, 'utf8')
-    const found = /= define\('(\w+)', \{\n {2}options: \{\n([\s\S]*?)\n {2}\},/.exec(source)
+    const found = /= define(Direction)?\('(\w+)', \{\n {2}options: \{\n([\s\S]*?)\n {2}\},/.exec(source)
     if (found === null) return []
-    const options = found[2].matchAll(/\/\*\*([\s\S]*?)\*\/\s+(\w+):/g)
+    const [, isDirection, name, own] = found
+    const options = `${own}${isDirection ? modifiers : ''}`.matchAll(/\/\*\*([\s\S]*?)\*\/\s+(\w+):/g)
     const words = (text) => text.replaceAll(/\s+(\* ?)?/g, ' ').trim()
-    return [[found[1], Object.fromEntries([...options].map(([, text, name]) => [name, words(text)]))]]
+    return [[name, Object.fromEntries([...options].map(([, text, name]) => [name, words(text)]))]]
   })
   return Object.fromEntries(rules)
 }

@@ -9,6 +9,7 @@ import {
   lamb,
   lars,
   momentum,
+  muon,
   nesterov,
   novograd,
   type OptimizerOptions,
@@ -37,9 +38,11 @@ const sawtooth = (t: number) => 0.05 / (1 + (t % 4))
 const table: readonly (readonly [name: string, rule: Rule, options?: Case['options']])[] = [
   ['gradientDescent', gradientDescent({ lr: 0.05 })],
   ['gradientDescent maximize', gradientDescent({ lr: 0.05, maximize: true })],
+  ['gradientDescent cautious', gradientDescent({ lr: 0.05, cautious: true })],
 
   ['momentum', momentum({ lr: 0.05 })],
   ['momentum .5 maximize', momentum({ lr: 0.05, momentum: 0.5, maximize: true })],
+  ['momentum cautious', momentum({ lr: 0.05, cautious: true })],
 
   ['nesterov', nesterov({ lr: 0.05 })],
   ['nesterov .8 maximize', nesterov({ lr: 0.05, momentum: 0.8, maximize: true })],
@@ -54,15 +57,19 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['sgd momentum dampening', sgd({ lr: 0.05, momentum: 0.9, dampening: 0.1 })],
   ['sgd nesterov', sgd({ lr: 0.05, momentum: 0.9, nesterov: true })],
   ['sgd nesterov l2', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1 })],
+  ['sgd momentum l2 cautious', sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, cautious: true })],
+  ['sgd nesterov cautious', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, cautious: true })],
 
   ['signSgd', signSgd({ lr: 0.05 })],
   ['signSgd maximize', signSgd({ lr: 0.05, maximize: true })],
+  ['signSgd cautious', signSgd({ lr: 0.05, cautious: true })],
 
   ['adagrad', adagrad({ lr: 0.1 })],
   ['adagrad eps 0', adagrad({ lr: 0.1, eps: 0 })],
   ['adagrad essay', adagrad({ form: 'essay', lr: 0.1 })],
   ['adagrad lrDecay initial', adagrad({ lr: 0.1, lrDecay: 0.01, initialAccumulator: 0.1 })],
   ['adagrad l2 maximize', adagrad({ lr: 0.1, weightDecay: 0.1, maximize: true })],
+  ['adagrad l2 cautious', adagrad({ lr: 0.1, weightDecay: 0.1, cautious: true })],
 
   ['rmsprop', rmsprop({ lr: 0.01 })],
   ['rmsprop .9', rmsprop({ lr: 0.01, alpha: 0.9, eps: 1e-6 })],
@@ -71,6 +78,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['rmsprop essay momentum', rmsprop({ form: 'essay', lr: 0.01, momentum: 0.9 })],
   ['rmsprop l2 maximize', rmsprop({ lr: 0.01, weightDecay: 0.1, maximize: true })],
   ['rmsprop momentum l2', rmsprop({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 })],
+  ['rmsprop momentum cautious', rmsprop({ lr: 0.01, momentum: 0.9, cautious: true })],
 
   ['adam', adam({ lr: 0.01 })],
   ['adam eps 0', adam({ lr: 0.01, eps: 0 })],
@@ -80,11 +88,13 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adam amsgrad eps 0', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, eps: 0 })],
   ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],
   ['adam maximize', adam({ lr: 0.01, maximize: true })],
+  ['adam amsgrad cautious maximize', adam({ lr: 0.01, amsgrad: true, cautious: true, maximize: true })],
 
   ['adamw', adamw({ lr: 0.01 })],
   ['adamw betas maximize', adamw({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, maximize: true })],
   ['adamw amsgrad', adamw({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adamw eps 0', adamw({ lr: 0.01, eps: 0 })],
+  ['adamw cautious', adamw({ lr: 0.01, weightDecay: 0.1, cautious: true })],
 
   // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
   ['radam', radam({ lr: 0.01 })],
@@ -94,6 +104,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam beta2 .5', radam({ lr: 0.01, beta2: 0.5 })],
   ['radam eps 0', radam({ lr: 0.01, eps: 0 })],
   ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
+  ['radam cautious', radam({ lr: 0.01, cautious: true })],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
 
   ['lamb', lamb({ lr: 0.01, weightDecay: 0.1 })],
@@ -116,6 +127,22 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
+  // Without shapes there is no matrix: test/muon-bits.test.ts has those.
+  ['muon', muon()],
+  [
+    'muon all options',
+    muon({
+      ...{ lr: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0, nsSteps: 3, coefficients: 'quintic' },
+      ...{
+        scale: 'matchRmsAdamW',
+        eps: 0,
+        precision: 'bfloat16',
+        fallback: sgd({ lr: 0.1 }),
+        maximize: true,
+      },
+    }),
+  ],
+
   ['delayedStart lamb', delayedStart(2, lamb({ lr: 0.01 })), { clip: { norm: 1 }, zeroGrads: true }],
 
   ['prodigy', prodigy()],
@@ -156,6 +183,12 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['delayedStart gradientDescent', delayedStart(3, gradientDescent({ lr: 0.05 }))],
   ['delayedStart nesterov', delayedStart(4, nesterov({ lr: 0.05 }))],
   ['delayedStart adam amsgrad', delayedStart(2, adam({ lr: 0.01, amsgrad: true }))],
+  ['delayedStart cautious', delayedStart(2, adamw({ lr: 0.01, cautious: true }))],
+  [
+    'clip both zeroGrads delayedStart cautious',
+    delayedStart(2, adamw({ lr: 0.01, cautious: true, maximize: true })),
+    { clip: { norm: 5, value: 0.1 }, zeroGrads: true },
+  ],
   ['delayedStart radam', delayedStart(3, radam({ lr: 0.01 }))],
   ['delayedStart adagrad essay', delayedStart(5, adagrad({ form: 'essay', lr: 0.1 })), { zeroGrads: true }],
 
@@ -173,6 +206,16 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['clip value radam', radam({ lr: 0.01 }), { clip: { value: 0.5 } }],
   // In float32 this limit is rounded to 0.
   ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
+  ['clip tensorNorm adam', adam({ lr: 0.01 }), { clip: { tensorNorm: 1 } }],
+  ['clip rms nesterov shifted', nesterov({ lr: 0.05, form: 'shifted' }), { clip: { rms: 0.5 } }],
+  ['clip adaptive adamw', adamw({ lr: 0.01 }), { clip: { adaptive: 0.1 }, zeroGrads: true }],
+  ['clip adaptive lamb', lamb({ lr: 0.01 }), { clip: { adaptive: { factor: 0.1, eps: 0.1 } } }],
+  ['clip tensorNorm prodigy', prodigy(), { clip: { tensorNorm: 1 } }],
+  [
+    'clip all sgd l2 cautious maximize',
+    sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, cautious: true, maximize: true }),
+    { clip: { tensorNorm: 4, rms: 0.7, adaptive: 0.5, norm: 1, value: 0.5 }, zeroGrads: true },
+  ],
   ['zeroGrads gradientDescent', gradientDescent({ lr: 0.05 }), { zeroGrads: true }],
   ['zeroGrads adam', adam({ lr: 0.01 }), { zeroGrads: true }],
   [

@@ -285,7 +285,9 @@ describe('rules', () => {
     [/^a finite number > 0$/, () => [...nonNegative, 0, -0]],
     [/^a number in \[0, 1\)$/, () => fraction],
     [/^true or false$/, () => flag],
-    [/^'\w+'( or '\w+')*$/, () => word],
+    [/^'\w+'( or '\w+')*( or a list of .*)?$/, () => word],
+    [/^a whole number from 1 to (\d+)$/, (most) => [...nonNegative, 0, 1.5, most + 1]],
+    [/^a rule such as/, () => [...noNumber, 'adamw', { name: 'muon' }]],
   ]
 
   function refusedBy({ expected, schedulable }: { expected: string; schedulable: boolean }): unknown[] {
@@ -351,7 +353,9 @@ describe('rules', () => {
             lr = 1e-3
           }
         }
-        changesNothing(step, OptionError, `${name}: lr at t = 2`, () => underWay(rule({ lr: () => lr })))
+        // As a matrix: some rules are for these alone.
+        const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
+        changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
       }
     })
   })

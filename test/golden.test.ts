@@ -36,6 +36,7 @@ interface Entry {
 
 interface OpenLoop extends Entry {
   readonly dtype: Dtype
+  readonly shape?: readonly number[]
   readonly initial: readonly number[]
   readonly gradients: readonly (readonly number[])[]
   readonly parameters: readonly (readonly number[])[]
@@ -65,9 +66,12 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax sgd+clipByValue': sgd,
   'optax lamb': lamb,
   'timm lamb+globalClip': lamb.timm,
+  'timm adamw+cautious': (options: object) => adamw({ cautious: true, ...options }),
   'optax lars': lars,
   'timm lars': lars.timm,
   'optax novograd': novograd,
+  'optax sgd+clipByBlockRms': sgd,
+  'optax adamw+agc': adamw,
 }
 
 /**
@@ -101,22 +105,28 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
     max_delta: value,
+    agc: adaptive,
     eps_root: _,
     ...rest
   } = options
-  const renamed = Object.fromEntries(Object.entries(rest).map(([key, x]) => [newNames[key] ?? key, x]))
+  const rms = name === 'sgd+clipByBlockRms' ? options.threshold : undefined
+  const left = Object.entries(rest).filter(([key]) => key !== 'threshold' || rms === undefined)
+  const renamed = Object.fromEntries(left.map(([key, x]) => [newNames[key] ?? key, x]))
   if (Array.isArray(betas)) Object.assign(renamed, { beta1: betas[0], beta2: betas[1] })
   const essay = dtype === 'float32' ? undefined : essayRules[name]
   const makers = [rules[system] ?? rules[`${system} ${name}`], ...(essay ?? [])]
   return {
     ours: makers.map((make) => make(renamed as never)),
-    clip: Object.fromEntries(Object.entries({ norm, value }).filter(([, x]) => x !== undefined)),
+    clip: Object.fromEntries(
+      Object.entries({ norm, value, rms, adaptive }).filter(([, x]) => x !== undefined),
+    ),
   }
 }
 
 /** What valid implementations may differ by, given the largest |θᵢ| so far. */
 function tolerance({ dtype, name }: { dtype: Dtype; name: string }, largest: number): number {
-  if (dtype === 'float32') return 4 * 2 ** (Math.floor(Math.log2(largest)) - 23)
+  // Optax has the norms of an adaptive clip in float32.
+  if (dtype === 'float32') return (name === 'adamw+agc' ? 8 : 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
   // RAdam's ρ is a small difference of large numbers.
   return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)
 }
@@ -126,15 +136,25 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   test.each(golden.openLoop)('open loop: $system $name $dtype', (entry) => {
     const { ours, clip } = translated(entry)
     for (const rule of ours) {
-      const optimizer = new Optimizer(array(entry.dtype, entry.initial), rule, { clip, ...engine })
+      // Optax's units of a matrix are its columns, which are tensors here.
+      const columns = clip.adaptive === undefined ? 1 : (entry.shape?.at(-1) as number)
+      const units = (values: readonly number[]) =>
+        Array.from({ length: columns }, (_, c) =>
+          array(
+            entry.dtype,
+            values.filter((_, i) => i % columns === c),
+          ),
+        )
+      const optimizer = new Optimizer(units(entry.initial), rule, { clip, ...engine })
       const largest = entry.initial.map(Math.abs)
       entry.gradients.forEach((gradient, step) => {
-        optimizer.step(array(entry.dtype, gradient))
+        optimizer.step(units(gradient))
         const point = optimizer.point()
         entry.parameters[step].forEach((expected, i) => {
           largest[i] = Math.max(largest[i], Math.abs(expected))
           const place = `${rule.name}, step ${step}, index ${i}`
-          expect(Math.abs(point[i] - expected), place).toBeLessThanOrEqual(tolerance(entry, largest[i]))
+          const actual = point[i % columns][Math.floor(i / columns)]
+          expect(Math.abs(actual - expected), place).toBeLessThanOrEqual(tolerance(entry, largest[i]))
         })
       })
     }

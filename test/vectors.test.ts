@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
 import { wasmModule as core } from '../dist/engines/wasm-core.js'
+import { bytesOf } from '../dist/engines/wasm-module.js'
 import * as manifest from '../dist/manifest.js'
 import '../dist/plane.js'
 import '../dist/rules/index.js'
@@ -39,7 +40,8 @@ const copying = ['BothNorms', 'GradientNorm']
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],
 )
-const kernelNames = kernels.map(({ name }) => name)
+/** Those that are a pass over elements. */
+const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
 const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
@@ -142,6 +144,13 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(anyIn(text)).toEqual(packed)
       })
 
+      test(`${set}, ${dtype}: products of matrices`, () => {
+        // Four rows of sums, of as many vectors as registers hold; the end of a tile may be of any width.
+        const packed = packedIn(find(`${set}::product<${vector}>`))
+        expect(packed.mul).toBeGreaterThanOrEqual(set === 'avx512' ? 16 : 8)
+        expect(packed.add).toBeGreaterThanOrEqual(set === 'avx512' ? 16 : 8)
+      })
+
       test(`${set}, ${dtype}: sums of squares`, () => {
         // In float64 whatever the dtype; the rest of a line and the last tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${dtype === 'float32' ? 'f32' : 'f64'}>`), 'd')
@@ -152,7 +161,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
   }
 })
 
-describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { digits }) => {
+describe.each(Object.entries({ core, catalogue }))('the module %s', (name, source) => {
   const file = join(home, `wasm/pkg/${name}/named.wasm`)
   const isCore = name === 'core'
   const code = new Map<string, string>()
@@ -160,7 +169,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { dig
   beforeAll(() => {
     // The set-up writes the same code once more, with names.
     const named = readFileSync(file)
-    const shipped = Buffer.from(digits, 'hex')
+    const shipped = Buffer.from(bytesOf(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
     const wasmDis = join(home, 'node_modules/.bin/wasm-dis')
     expect(existsSync(wasmDis)).toBe(true)
@@ -197,6 +206,13 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, { dig
       test(`${dtype}: no kernel of the catalogue`, () => {
         const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
         expect(ran.length).toBe(coreNames.length)
+        expect([...code.keys()].filter((key) => /matrices|product|transfer/.test(key))).toEqual([])
+      })
+    } else {
+      test(`${dtype}: products of matrices`, () => {
+        const packed = packedIn(find(`simd128::product<${vector}>`))
+        expect(packed.mul).toBeGreaterThanOrEqual(8)
+        expect(packed.add).toBeGreaterThanOrEqual(8)
       })
     }
 

@@ -14,10 +14,14 @@ import {
   HASH,
   HEADER,
   LINE,
+  PARAMETER_SQUARES,
   PARTS,
   PIPELINE,
+  SCALES,
+  SCRATCH,
   SEGMENT,
   SLOW,
+  SQUARES,
   STAGES,
   STAYS,
   TENSOR,
@@ -37,7 +41,7 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = SLOW + 1
+const COMMON = SCRATCH + 1
 /** Coefficients that the plane's row has, the pipeline's aside. */
 const PLANE_COEFFICIENTS = 1
 
@@ -65,6 +69,8 @@ export class Arena {
   /** How many elements each tensor has, and where it lies in the plane. */
   readonly lengths: readonly number[]
   readonly offsets: readonly number[]
+  /** Rows of those that are matrices; 0 for others. */
+  readonly rows: readonly number[]
   /** Elements of a plane, padding included. */
   readonly length: number
   /** For each family the number of its first array. */
@@ -83,12 +89,16 @@ export class Arena {
    * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
    *
    * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
+   * @param rows how many rows each tensor has that is a matrix, and 0 for others
+   * @param scratch how many numbers SCRATCH has
    */
   constructor(
     dtype: Dtype,
     lengths: readonly number[],
     families: readonly Family[],
     planes: readonly number[] = [],
+    rows: readonly number[] = [],
+    scratch = 0,
   ) {
     const size = dtype === 'float32' ? 4 : 8
     const offsets: number[] = []
@@ -109,8 +119,8 @@ export class Arena {
     this.#firstRow = this.#firstSegment + count * SEGMENT
     const coefficients = families.map(({ coefficients }) => coefficients)
     this.#rowLength = PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
-    const rows = count + 1
-    let end = (this.#firstRow + rows * this.#rowLength * 2) * 4
+    const rowCount = count + 1
+    let end = (this.#firstRow + rowCount * this.#rowLength * 2) * 4
 
     const mostState = families.reduce((most, { state }) => Math.max(most, state.length), 0)
     const stagger = staggered(length * size, 2 + planes.length + mostState)
@@ -127,11 +137,12 @@ export class Arena {
     }
     place(ELEMENTS, 0, length)
     place(ELEMENTS, 0, length)
-    place(TENSORS, 0, count)
+    for (const _ of [SQUARES, PARAMETER_SQUARES, SCALES]) place(TENSORS, 0, count)
     place(BLOCKS, 0, blockCount * PARTS)
     for (let array = ACCUMULATED; array <= SLOW; array++) {
       place(ELEMENTS, 0, planes.includes(array) ? length : 0)
     }
+    place(ELEMENTS, 0, roundUp(scratch, LINE / size))
     const firstArrays: number[] = []
     let tensor = 0
     for (const { tensors, state, byTensor } of families) {
@@ -147,17 +158,21 @@ export class Arena {
     this.#size = size
     this.lengths = lengths
     this.offsets = offsets
+    this.rows = rows
     this.length = length
     this.firstArrays = firstArrays
     this.#arrays = arrays
     this.region = allocate(roundUp(end, LINE), length)
     this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
-    this.words.set([HASH, size, arrayCount, count, 0, rows, this.#rowLength, length, 0, blockCount])
+    this.words.set([HASH, size, arrayCount, count, 0, rowCount, this.#rowLength, length, 0, blockCount])
     arrays.forEach(({ extent, byteOffset, first, length }, k) => {
       this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
     })
     lengths.forEach((elements, i) => {
-      this.words.set([offsets[i], elements, blocks[i]], this.#firstTensor + i * TENSOR)
+      this.words.set(
+        [offsets[i], elements, blocks[i], 0, ...matrix(rows[i], elements)],
+        this.#firstTensor + i * TENSOR,
+      )
     })
   }
 
@@ -237,6 +252,7 @@ export class Arena {
     byTensor: number,
     row: number,
     kernels: readonly number[],
+    flags: number,
   ): void {
     const at = this.#firstSegment + number * SEGMENT
     const [words, offset] = [this.words, this.offsets[first]]
@@ -244,7 +260,7 @@ export class Arena {
     words[at + 1] = this.offsets[last] + this.lengths[last] - offset
     words[at + 2] = array
     words[at + 3] = row
-    words[at + 4] = 0
+    words[at + 4] = flags
     words[at + 5] = byTensor
     for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
   }
@@ -255,6 +271,9 @@ export class Arena {
 }
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
+
+/** Rows and columns. */
+const matrix = (rows = 0, elements: number) => [rows, rows === 0 ? 0 : elements / rows]
 
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 

@@ -4,6 +4,7 @@
  */
 
 import type { Arena } from './arena.js'
+import { flagsOf, type TensorLimits } from './clip.js'
 import { FLUSHES, HOLDS } from './manifest.js'
 import type { ClockOf, Fields, Member } from './rules/define.js'
 import type { RuleInUse } from './rules/in-use.js'
@@ -32,6 +33,8 @@ interface Cohort {
   version: number
   scale: number
   flags: number
+  /** The flags that its segments have at every update. */
+  readonly always: number
 }
 
 export class Cohorts {
@@ -40,6 +43,7 @@ export class Cohorts {
   readonly #arena: Arena
   readonly #rows: readonly Float64Array[]
   readonly #limit: number
+  readonly #clip: TensorLimits
   readonly #firstArrays: readonly number[]
   /** By tensor; null for one that is never updated. */
   readonly #cohortOf: (Cohort | null)[]
@@ -53,16 +57,19 @@ export class Cohorts {
    * @param uses the rule of each tensor, in the arena's order; null for one that is never updated
    * @param firstArrays the number of each tensor's first array of state
    * @param limit the largest absolute value of an element of a gradient
+   * @param clip how each tensor is clipped by itself, where groups do not say
    */
   constructor(
     arena: Arena,
     uses: readonly (RuleInUse | null)[],
     firstArrays: readonly number[],
     limit: number,
+    clip: TensorLimits = {},
   ) {
     this.#arena = arena
     this.#rows = uses.map((_, i) => arena.row(i))
     this.#limit = limit
+    this.#clip = clip
     this.#firstArrays = firstArrays
     this.#cohortOf = uses.map(() => null)
     uses.forEach((use, i) => {
@@ -74,7 +81,8 @@ export class Cohorts {
   #cohort(use: RuleInUse, time?: Clock): Cohort {
     // Both are made in one place: for the compiler they are alike then.
     const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
-    const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: 0 }
+    const always = use.flags | flagsOf(use.clip ?? this.#clip)
+    const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: always, always }
     return { use, clock: clock(), next: clock(), ...started }
   }
 
@@ -150,7 +158,7 @@ export class Cohorts {
         cohort.segments = []
         cohort.tensors = []
         cohort.version = -1
-        cohort.flags = 0
+        cohort.flags = cohort.always
         active.add(cohort)
       }
       const isNext =
@@ -163,8 +171,9 @@ export class Cohorts {
         cohort.segments.push(count++)
       }
       const array = this.#firstArrays[i]
-      const byTensor = array + cohort.use.state.length
-      this.#arena.setSegment(count - 1, first, i, array, byTensor, cohort.row, cohort.use.kernels)
+      const { use, row, always } = cohort
+      const byTensor = array + use.state.length
+      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, use.kernels, always)
       cohort.tensors.push(i)
       previous = i
     }
@@ -191,7 +200,7 @@ export class Cohorts {
       }
       corrections?.(numbers as never, next, row)
       const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
-      const flags = (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
+      const flags = cohort.always | (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
       if (flags !== cohort.flags) this.#flag(cohort, flags)
     }
   }
@@ -204,14 +213,14 @@ export class Cohorts {
 
   /** Makes what some tensors have by tensor ready for the stage after `stage`. */
   between(stage: number): void {
-    const { lengths } = this.#arena
+    const { lengths, rows } = this.#arena
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
-      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i])
+      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i], rows[i])
     }
   }
 

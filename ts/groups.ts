@@ -1,12 +1,13 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
+import { readTensorClip, type TensorClip, type TensorLimits } from './clip.js'
 import { OptionError } from './errors.js'
 import { own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { type Option, SCHEDULES } from './rules/options.js'
-import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, isMatrix, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
 
@@ -21,6 +22,8 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   readonly frozen?: boolean | undefined
   /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
+  /** Clips each of them by itself so, instead of as the optimizer's `clip` says; `{}` does not. */
+  readonly clip?: TensorClip | undefined
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
   | { readonly rule: Rule & { readonly name: N } }
@@ -31,6 +34,7 @@ interface Checked {
   readonly match: Match
   readonly frozen: boolean | undefined
   readonly lrScale: number | undefined
+  readonly clip: TensorLimits | undefined
   readonly resolved: Resolved | undefined
   readonly options: Readonly<Record<string, unknown>>
   /** The group as it can be saved. */
@@ -92,17 +96,20 @@ export class Groups {
     })
     if (this.#base !== base) this.#resolved.clear()
     this.#base = base
-    const key = groups.join()
-    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor.name)
+    const key = `${groups} ${isMatrix(tensor.shape)}`
+    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor)
     this.#resolved.set(key, resolved)
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
-  #resolve(base: Resolved, groups: readonly number[], name: string): Resolved {
-    let resolved = base
+  #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
+    let resolved = fitting(base, shape)
     for (const k of groups) {
       const group = this.#list[k]
-      if (group.resolved !== undefined) resolved = { ...group.resolved, own: null }
+      if (group.resolved !== undefined) {
+        resolved = fitting({ ...group.resolved, own: null, clip: resolved.clip }, shape)
+      }
+      if (group.clip !== undefined) resolved = { ...resolved, clip: group.clip }
       if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
       resolved = overlaid(resolved, group.options, `groups[${k}]`, name)
     }
@@ -143,9 +150,9 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
 
 function read(given: unknown, what: string): Checked {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new OptionError(what, '{ match, rule, frozen, lrScale, … }', given)
+    throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
   }
-  const { match, rule, frozen, lrScale, ...rest } = own(given)
+  const { match, rule, frozen, lrScale, clip: limits, ...rest } = own(given)
   const checked = readMatch(`${what}: match`, match)
   if (frozen !== undefined && typeof frozen !== 'boolean') {
     throw new OptionError(`${what}: frozen`, 'true or false', frozen)
@@ -153,6 +160,7 @@ function read(given: unknown, what: string): Checked {
   if (lrScale !== undefined && !(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
     throw new OptionError(`${what}: lrScale`, 'a finite number > 0', lrScale)
   }
+  const clip = limits === undefined ? undefined : readTensorClip(`${what}: clip`, limits)
   const resolved = rule === undefined ? undefined : resolve(rule, `${what}: rule`)
   const options: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(rest)) {
@@ -164,9 +172,10 @@ function read(given: unknown, what: string): Checked {
     ...(resolved && { rule: wholeRule(resolved) }),
     ...(frozen !== undefined && { frozen }),
     ...(lrScale !== undefined && { lrScale }),
+    ...(clip !== undefined && { clip }),
     ...options,
   })
-  return { match: checked, frozen, lrScale, resolved, options, plain }
+  return { match: checked, frozen, lrScale, clip, resolved, options, plain }
 }
 
 /** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
@@ -174,7 +183,7 @@ function readOption(what: string, key: string, given: unknown): unknown {
   const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
   const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
   if (known.length === 0)
-    throw new OptionError(what, 'match, rule, frozen, lrScale, or options of rules', key)
+    throw new OptionError(what, 'match, rule, frozen, lrScale, clip, or options of rules', key)
   if (given === undefined) return undefined
   const isSchedule = typeof given === 'object' || typeof given === 'function'
   // Read once; which of its numbers are accepted, each rule says.

@@ -1,5 +1,6 @@
 export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
 export { type CheckGradientOptions, checkGradient, type GradientCheck } from './check-gradient.js'
+export type { Clip, TensorClip } from './clip.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export {
@@ -42,7 +43,7 @@ export {
   type View,
 } from './objectives/index.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
-export type { Accumulation, Clip, OptimizerOptions } from './options.js'
+export type { Accumulation, OptimizerOptions } from './options.js'
 export type { Described, Match } from './patterns.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'

@@ -19,7 +19,7 @@ export class Last {
   }
 
   /**
-   * The norm of all gradients before clipping; NaN where nothing needed it: it is there with `clip: { norm }`,
+   * The norm of all gradients before clipping; NaN where nothing needed it: it is there with any `clip` but `value`,
    * `norms` or `onNonFinite`.
    */
   get norm(): number {

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xe96dd51d
+export const HASH = 0xbc5bcc8b
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -32,7 +32,7 @@ export const SYNCHRONIZE = 8
 /** Sizes in 32-bit words. */
 export const HEADER = 10
 export const ARRAY = 4
-export const TENSOR = 4
+export const TENSOR = 6
 export const SEGMENT = 8
 
 /** Flags of a segment: its parameters stay. */
@@ -41,6 +41,15 @@ export const HOLDS = 1
 /** Afterwards, subnormal numbers of its state become +0. */
 export const FLUSHES = 2
 
+/** The first stage leaves its direction where that agrees with the gradient, and counts those. */
+export const MASKS = 4
+
+/** Gradients are scaled by a number of their tensor's, too. */
+export const CLIPS = 8
+
+/** The norm of the parameters is wanted beside that of the gradients. */
+export const WEIGHS = 16
+
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
 
@@ -48,12 +57,17 @@ export const STAYS = 1
 export const PARAMETERS = 0
 export const GRADIENTS = 1
 export const SQUARES = 2
-export const PARTIALS = 3
+export const PARAMETER_SQUARES = 3
+export const SCALES = 4
+export const PARTIALS = 5
 
 /** Those of stages over the plane, of length 0 unless they were asked for. */
-export const ACCUMULATED = 4
-export const AVERAGE = 5
-export const SLOW = 6
+export const ACCUMULATED = 6
+export const AVERAGE = 7
+export const SLOW = 8
+
+/** What rules compute with that take tensors as matrices. */
+export const SCRATCH = 9
 
 /** Extents of arrays. */
 export const ELEMENTS = 0
@@ -108,13 +122,13 @@ export const BATCH = {
 } as const
 
 // The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients
-// with their places, of what there is by tensor, what is summed into the first of these, and the
-// WebAssembly module that has it where the core's does not.
+// with their places, of what there is by tensor, what is summed into the first of these, whether
+// it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.
 
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x63adc59c,
+  source: 0xbb20ff05,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -124,7 +138,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x63adc59c,
+  source: 0xbb20ff05,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -134,7 +148,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x63adc59c,
+  source: 0xbb20ff05,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -144,7 +158,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x63adc59c,
+  source: 0xbb20ff05,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -154,7 +168,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xbd5b1809,
+  source: 0xe8ac26e6,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -164,7 +178,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xedffb9ff,
+  source: 0x86514a9c,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -174,7 +188,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0xfbf52c3b,
+  source: 0x7f44b5b0,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -184,7 +198,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0xfbf52c3b,
+  source: 0x7f44b5b0,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -194,7 +208,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x54289d77,
+  source: 0x73ec7b74,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -204,7 +218,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x54289d77,
+  source: 0x73ec7b74,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -214,7 +228,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0xefca0a8b,
+  source: 0x81bbab20,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -224,7 +238,7 @@ export const AdagradKernel = {
 export const RmsPropKernel = {
   number: 13,
   name: 'RmsProp',
-  source: 0x7753fcc0,
+  source: 0x9b656325,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -234,7 +248,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 14,
   name: 'RmsPropMomentum',
-  source: 0x7753fcc0,
+  source: 0x9b656325,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
   tensor: [],
@@ -244,7 +258,7 @@ export const RmsPropMomentumKernel = {
 export const AdamKernel = {
   number: 15,
   name: 'Adam',
-  source: 0x59f6fe41,
+  source: 0x37cfe5de,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -254,7 +268,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 16,
   name: 'AmsGrad',
-  source: 0x59f6fe41,
+  source: 0x37cfe5de,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -264,17 +278,27 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 17,
   name: 'RAdam',
-  source: 0xc9eae5b8,
+  source: 0x4ca3931d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
   sums: [],
 } as const
 
-export const SignSgdKernel = {
+export const CautiousKernel = {
   number: 18,
+  name: 'Cautious',
+  source: 0xdd40aaad,
+  state: [],
+  row: {},
+  tensor: ['agreeing', 'rate'],
+  sums: [],
+} as const
+
+export const SignSgdKernel = {
+  number: 19,
   name: 'SignSgd',
-  source: 0x2ff81a7a,
+  source: 0x97977467,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -282,9 +306,9 @@ export const SignSgdKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 19,
+  number: 20,
   name: 'BothNorms',
-  source: 0x6bb9f3ed,
+  source: 0xa0b5ec42,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -293,9 +317,9 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 20,
+  number: 21,
   name: 'GradientNorm',
-  source: 0x6bb9f3ed,
+  source: 0xa0b5ec42,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -304,9 +328,9 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 21,
+  number: 22,
   name: 'Scaled',
-  source: 0x6bb9f3ed,
+  source: 0xa0b5ec42,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -315,9 +339,9 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 22,
+  number: 23,
   name: 'Lamb',
-  source: 0xaf899fff,
+  source: 0x73868c9c,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -326,9 +350,9 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 23,
+  number: 24,
   name: 'Lars',
-  source: 0xddc69209,
+  source: 0xdbf804e6,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -337,9 +361,9 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 24,
+  number: 25,
   name: 'LarsNesterov',
-  source: 0xddc69209,
+  source: 0xdbf804e6,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -348,9 +372,9 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 25,
+  number: 26,
   name: 'NovoGrad',
-  source: 0x37e6b6d5,
+  source: 0x432aed8a,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -359,9 +383,9 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 26,
+  number: 27,
   name: 'StableMoments',
-  source: 0xffd219db,
+  source: 0x0b25e650,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -370,9 +394,9 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 27,
+  number: 28,
   name: 'StableAdamW',
-  source: 0xffd219db,
+  source: 0x0b25e650,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -381,9 +405,9 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 28,
+  number: 29,
   name: 'ScheduleFreeSgd',
-  source: 0x4064fff3,
+  source: 0x6a71fc88,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -392,9 +416,9 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 29,
+  number: 30,
   name: 'ScheduleFreeAdam',
-  source: 0x4064fff3,
+  source: 0x6a71fc88,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -403,9 +427,9 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 30,
+  number: 31,
   name: 'ScheduleFreePoint',
-  source: 0x4064fff3,
+  source: 0x6a71fc88,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -414,9 +438,9 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 31,
+  number: 32,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x4064fff3,
+  source: 0x6a71fc88,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -425,9 +449,9 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 32,
+  number: 33,
   name: 'ProdigyMoments',
-  source: 0x7143954c,
+  source: 0x09a9e869,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: ['progress', 'path'],
@@ -436,12 +460,95 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 33,
+  number: 34,
   name: 'Prodigy',
-  source: 0x7143954c,
+  source: 0x09a9e869,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: [],
   sums: [],
+  module: catalogue,
+} as const
+
+export const MuonMomentumKernel = {
+  number: 35,
+  name: 'MuonMomentum',
+  source: 0x6c5a9a95,
+  state: ['b'],
+  row: {
+    rest: 4,
+    nesterov: 5,
+    steps: 6,
+    eps: 7,
+    bfloat16: 8,
+    a0: 9,
+    b0: 10,
+    c0: 11,
+    a1: 12,
+    b1: 13,
+    c1: 14,
+    a2: 15,
+    b2: 16,
+    c2: 17,
+    a3: 18,
+    b3: 19,
+    c3: 20,
+    a4: 21,
+    b4: 22,
+    c4: 23,
+    a5: 24,
+    b5: 25,
+    c5: 26,
+    a6: 27,
+    b6: 28,
+    c6: 29,
+    a7: 30,
+    b7: 31,
+    c7: 32,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NewtonSchulzKernel = {
+  number: 36,
+  name: 'NewtonSchulz',
+  source: 0x6c5a9a95,
+  state: [],
+  row: {
+    rest: 4,
+    nesterov: 5,
+    steps: 6,
+    eps: 7,
+    bfloat16: 8,
+    a0: 9,
+    b0: 10,
+    c0: 11,
+    a1: 12,
+    b1: 13,
+    c1: 14,
+    a2: 15,
+    b2: 16,
+    c2: 17,
+    a3: 18,
+    b3: 19,
+    c3: 20,
+    a4: 21,
+    b4: 22,
+    c4: 23,
+    a5: 24,
+    b5: 25,
+    c5: 26,
+    a6: 27,
+    b6: 28,
+    c6: 29,
+    a7: 30,
+    b7: 31,
+    c7: 32,
+  },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
   module: catalogue,
 } as const

@@ -1,5 +1,6 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
+import { flagsOf } from './clip.js'
 import { GRADIENTS, PARAMETERS } from './manifest.js'
 import { type Averaged, Part, type Settings, Tensor } from './part.js'
 import type { RuleInUse } from './rules/in-use.js'
@@ -27,6 +28,9 @@ export class Model {
   averages: readonly (readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null])[] = []
   /** Whether a step without a look at the points is an error. */
   wantsPoint = false
+  /** Whether some tensor is clipped by itself, and whether the norm is wanted, for that or anything else. */
+  clips = false
+  measures = false
   /** How many stages the longest of the rules has. */
   stages = 0
   /** Counts changes of what lies where. */
@@ -123,6 +127,8 @@ export class Model {
     })
     this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
+    this.clips = this.live.some(({ use }) => flagsOf(use.clip ?? this.settings.clip) !== 0)
+    this.measures = this.settings.measures || this.clips
     this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)
     this.reschedule()
     this.averages = this.parts.flatMap((part) => {

@@ -1,6 +1,7 @@
 /** What an optimizer does around its rule, and where. */
 
 import { type Average, isCount, type Lookahead, readAverage, readLookahead } from './averages.js'
+import { type Clip, checkClip, type Limits } from './clip.js'
 import type { EngineName, Forced } from './engines/engine.js'
 import { requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
@@ -10,17 +11,6 @@ import { own } from './own.js'
 import type { RestoredTensor } from './restore.js'
 import type { Rule } from './rules/definitions.js'
 import type { Shapes } from './tensors.js'
-
-/** What is done to gradients before the rule sees them, and before decay; norm first, then value. */
-export interface Clip {
-  /**
-   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
-   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
-   */
-  readonly norm?: number
-  /** The largest absolute value of an element, > 0; none by default. */
-  readonly value?: number
-}
 
 /** Gradients of several batches as one. */
 export interface Accumulation {
@@ -36,7 +26,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   readonly groups?: readonly Group<R, N>[]
   /** Dimensions of tensors, in the shape of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
-  /** Clips gradients; not by default. */
+  /** Clips gradients, by tensor, by their common norm and by value; not by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
@@ -75,7 +65,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
 
 /** What is done around the rule at each step. */
 export interface Around {
-  readonly clip: Required<Clip>
+  readonly clip: Limits
   readonly zeroGrads: boolean
   readonly accumulate: Required<Accumulation>
   readonly average: Average | null
@@ -167,18 +157,6 @@ export function checkAround(given: Readonly<Record<string, unknown>>): Around {
     maxSkips: (maxSkips as number | undefined) ?? Infinity,
     norms,
   }
-}
-
-function checkClip(given: unknown): Required<Clip> {
-  if (given === undefined) return { norm: Infinity, value: Infinity }
-  if (typeof given !== 'object' || given === null) throw new OptionError('clip', '{ norm, value }', given)
-  const { norm, value, ...unknown }: Clip = own(given)
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('clip', 'one of norm, value', stranger)
-  const isLimit = (x: unknown) => x === undefined || (typeof x === 'number' && x > 0 && x < Infinity)
-  if (!isLimit(norm)) throw new OptionError('clip: norm', 'a finite number > 0', norm)
-  if (!isLimit(value)) throw new OptionError('clip: value', 'a finite number > 0', value)
-  return { norm: norm ?? Infinity, value: value ?? Infinity }
 }
 
 function checkAccumulation(given: unknown): Required<Accumulation> {

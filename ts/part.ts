@@ -1,13 +1,24 @@
 /** Tensors that came together: they lie in one arena, and stay there. */
 
 import { Arena, type Dtype } from './arena.js'
+import type { TensorLimits } from './clip.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Forced, Runner } from './engines/engine.js'
 import { type Choice, choose, type Requested } from './engines/index.js'
-import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW, SQUARES } from './manifest.js'
+import {
+  ACCUMULATED,
+  AVERAGE,
+  GRADIENTS,
+  PARAMETER_SQUARES,
+  PARAMETERS,
+  SCALES,
+  SLOW,
+  SQUARES,
+} from './manifest.js'
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
+import { isMatrix } from './rules/resolve.js'
 import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
@@ -77,7 +88,11 @@ export interface Settings {
   readonly dtype: Dtype
   /** The largest absolute value of an element of a gradient. */
   readonly limit: number
+  /** How each tensor is clipped by itself, where groups do not say. */
+  readonly clip: TensorLimits
   readonly zeroGrads: boolean
+  /** Whether the norm of the gradients is wanted. */
+  readonly measures: boolean
   /** The arrays beside the parameters that are wanted, by number. */
   readonly planes: readonly number[]
   readonly requested: Requested | null
@@ -102,7 +117,10 @@ export class Part {
   readonly firstArrays: readonly number[]
   /** Which arrays of state there is room for. */
   readonly #room: readonly (readonly string[])[]
+  /** Σ g², Σ θ² and factors of the gradients by tensor. */
   readonly squares: Float64Array
+  readonly parameterSquares: Float64Array
+  readonly scales: Float64Array
   /** The coefficients of passes over the plane. */
   readonly planeRow: Float64Array
   readonly #planes: readonly number[]
@@ -116,7 +134,7 @@ export class Part {
   constructor(
     tensors: readonly Tensor[],
     values: ReadonlyMap<Tensor, readonly FloatArray[]>,
-    { dtype, limit, zeroGrads, planes, requested, forced }: Settings,
+    { dtype, limit, clip, zeroGrads, planes, requested, forced }: Settings,
   ) {
     const sorted = inFamilies(tensors)
     const families: { tensors: number; state: readonly string[]; byTensor: readonly string[] }[] = []
@@ -132,11 +150,15 @@ export class Part {
     })
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
+    const rows = sorted.map(({ shape }) => (isMatrix(shape) ? shape[0] : 0))
+    const scratch = sorted.reduce((most, tensor) => Math.max(most, scratchOf(tensor)), 0)
     this.arena = new Arena(
       dtype,
       lengths,
       families.map((family) => ({ ...family, coefficients })),
       planes,
+      rows,
+      scratch,
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner
@@ -144,11 +166,13 @@ export class Part {
     this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])
     this.#room = familyOf.map((family) => families[family].state)
     this.squares = this.arena.numbers(SQUARES)
+    this.parameterSquares = this.arena.numbers(PARAMETER_SQUARES)
+    this.scales = this.arena.numbers(SCALES)
     this.planeRow = this.arena.row(lengths.length)
     this.#planes = planes
     this.arena.zeroesGradients = zeroGrads
     const uses = sorted.map(({ use, isFrozen }) => (isFrozen ? null : use))
-    this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit)
+    this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit, clip)
     const averaged = { count: 0, product: 1 }
     sorted.forEach((tensor, place) => {
       tensor.part = this
@@ -214,6 +238,14 @@ export class Part {
     this.cohorts.assign(place, null)
     this.tensors[place] = null
   }
+}
+
+/** How many numbers rules need that take a tensor as a matrix: two squares of its smaller side and one like it. */
+function scratchOf({ use, isFrozen, shape, length }: Tensor): number {
+  const isNeeded = !isFrozen && isMatrix(shape) && use.stages.some((stage) => stage.isMatrix)
+  if (!isNeeded || length === 0) return 0
+  const least = Math.min(shape[0], length / shape[0])
+  return 2 * least * least + length
 }
 
 /** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */

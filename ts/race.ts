@@ -3,12 +3,12 @@
  * every engine must visit the very same points.
  */
 
+import type { Clip } from './clip.js'
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
 import { type MinimizeReason, minimize } from './minimize.js'
 import { rosenbrock } from './objectives/index.js'
 import { Optimizer } from './optimizer.js'
-import type { Clip } from './options.js'
 import { adagrad } from './rules/adagrad.js'
 import { adam } from './rules/adam.js'
 import { adamw } from './rules/adamw.js'

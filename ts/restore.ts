@@ -2,6 +2,7 @@
 
 import type { Dtype } from './arena.js'
 import { isCount } from './averages.js'
+import { readTensorClip } from './clip.js'
 import type { Clock } from './cohorts.js'
 import { CheckpointError } from './errors.js'
 import { type Assignment, Groups } from './groups.js'
@@ -10,7 +11,7 @@ import { own } from './own.js'
 import type { Averaged } from './part.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
-import { type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './saved.js'
 import { setOwn } from './tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
@@ -126,6 +127,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   }
   const params = array(saved.params, 'params')
   const length = lengthOf(params)
+  const shape = readShape(saved.shape, name, length)
+  if (fitting(resolved, shape) !== resolved)
+    fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
   const isFrozen = saved.frozen
   if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
   const use = new RuleInUse(resolved)
@@ -157,7 +161,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   if (!hasSlow && saved.slow !== null)
     fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
   return {
-    shape: readShape(saved.shape, name, length),
+    shape,
     length,
     resolved,
     isFrozen,
@@ -180,13 +184,14 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
 }
 
 /** What groups gave its rule. */
-function readOwn({ own, lrScale }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale'> {
+function readOwn({ own, lrScale, clip }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
   if (!(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
     fail(name, 'lrScale: a finite number > 0', show(lrScale))
   }
   const names: unknown[] | null = Array.isArray(own) ? Array.from(own) : null
   if (own === null || names?.every((name) => typeof name === 'string')) {
-    return { own: names as readonly string[] | null, lrScale }
+    const limits = clip === undefined ? null : readTensorClip(`saved: ${name}: clip`, clip)
+    return { own: names as readonly string[] | null, lrScale, clip: limits }
   }
   return fail(name, 'own: a list of names, or null', show(own))
 }

@@ -1,6 +1,7 @@
 /** A run as one plain object: typed arrays and what JSON knows, so that structuredClone takes it. */
 
 import type { Dtype } from './arena.js'
+import type { TensorLimits } from './clip.js'
 import { OptionError } from './errors.js'
 import type { Groups } from './groups.js'
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from './manifest.js'
@@ -24,6 +25,8 @@ export interface SavedTensor {
   /** The options that groups gave it; null where they gave the rule. */
   readonly own: readonly string[] | null
   readonly lrScale: number
+  /** How groups clip it, where that is not left to the optimizer. */
+  readonly clip?: TensorLimits
   readonly frozen: boolean
   /** The numbers of the groups that it matched. */
   readonly groups: readonly number[]
@@ -101,6 +104,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     rule: use.value as Rule,
     own: use.own && [...use.own],
     lrScale: use.lrScale,
+    ...(use.clip !== null && { clip: use.clip }),
     frozen: isFrozen,
     groups,
     clock: part.cohorts.clockOf(place) ?? null,
@@ -113,11 +117,10 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   }
 }
 
-/** The hashes of all equations that some rules may use. */
+/** The hashes of all equations that some rules use. */
 export function equationsOf(uses: readonly RuleInUse[]): Record<string, number> {
-  return Object.fromEntries(
-    uses.flatMap(({ definition }) => definition.kernels.map(({ name, source }) => [name, source])),
-  )
+  const kernels = uses.flatMap(({ stages, point }) => (point === undefined ? stages : [...stages, point]))
+  return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
 /** Options that say no more than what the user has to say. */
@@ -125,7 +128,7 @@ function plainOptions({ clip, maxSkips, average, lookahead, ...rest }: Around): 
   const finite = (x: number) => (x === Infinity ? undefined : x)
   const given = {
     ...rest,
-    clip: withoutUndefined({ norm: finite(clip.norm), value: finite(clip.value) }),
+    clip: withoutUndefined({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
     maxSkips: finite(maxSkips),
     average: average ?? undefined,
     lookahead: lookahead ?? undefined,

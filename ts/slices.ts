@@ -3,6 +3,7 @@
 import type { Arena } from './arena.js'
 import type { Runner } from './engines/engine.js'
 import { BLOCK } from './manifest.js'
+import { turn } from './turn.js'
 
 /** Elements a slice: a fraction of a millisecond in WebAssembly. */
 const SLICE = 8 * BLOCK
@@ -14,26 +15,11 @@ const SLICE = 8 * BLOCK
  */
 export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
   for (let from = 0; from < arena.length; from += SLICE) {
-    if (from > 0) await turn(arena)
+    if (from > 0) {
+      await turn()
+      arena.checkAttached()
+    }
     runner.runRange(stage, from, Math.min(from + SLICE, arena.length))
   }
   runner.gather(stage)
-}
-
-/** Resolves when the event loop has been round. */
-async function turn(arena: Arena): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve)
-    } else {
-      // Not setTimeout: browsers stretch it to 4 ms when it is nested.
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => {
-        port1.close()
-        resolve()
-      }
-      port2.postMessage(null)
-    }
-  })
-  arena.checkAttached()
 }

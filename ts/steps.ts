@@ -1,6 +1,7 @@
 /** What a step runs on the engines, stage by stage, and the scalars in between. */
 
 import { weightOf } from './averages.js'
+import { limitOf } from './clip.js'
 import { NonFiniteError } from './errors.js'
 import { ALL, copy, NONE, type Present } from './gradients.js'
 import { ACCUMULATE, AVERAGE, AVERAGING, NORM, PIPELINE, POINT, RELEASE, SYNCHRONIZE } from './manifest.js'
@@ -47,7 +48,6 @@ export class Steps {
   readonly #accumulates: boolean
   /** The factor of what has been accumulated. */
   readonly #share: number
-  readonly #measures: boolean
   readonly #guards: boolean
   readonly #keeps: boolean
 
@@ -58,7 +58,6 @@ export class Steps {
     this.#accumulates = batches > 1
     this.#share = reduce === 'mean' ? 1 / batches : 1
     this.#guards = around.onNonFinite !== 'propagate'
-    this.#measures = around.clip.norm !== Infinity || around.norms || this.#guards
     this.#keeps = around.average !== null || around.lookahead !== null
   }
 
@@ -84,7 +83,7 @@ export class Steps {
     let gradients = outside
     let scale = share
     this.#layOut(present)
-    if (this.#measures) {
+    if (this.#model.measures) {
       gradients = this.#runStage(NORM, gradients)
       scale = this.#judge(present, gradients, scale)
       if (this.reason !== null) return false
@@ -123,7 +122,7 @@ export class Steps {
       scale = this.#share
     }
     this.#layOut(present)
-    if (this.#measures) {
+    if (this.#model.measures) {
       await this.#runStageAsync(NORM)
       scale = this.#judge(present, ALL, scale)
       if (this.reason !== null) return false
@@ -161,7 +160,7 @@ export class Steps {
     this.tensors = this.#model.tensors
     this.live = this.#model.live
     // Most steps leave nothing behind.
-    if (!this.#measures && this.reason === null) return
+    if (!this.#model.measures && !this.isMeasured && this.reason === null) return
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
@@ -278,7 +277,24 @@ export class Steps {
     this.isMeasured = true
     if (this.#guards && !this.#isFinite(present, outside, norm)) return NaN
     const most = this.#around.clip.norm
-    return norm <= most || most === Infinity ? scale : scale * (most / norm)
+    const clipped = this.#model.clips ? this.#clipByTensor(present, scale) : norm
+    return clipped <= most || most === Infinity ? scale : scale * (most / clipped)
+  }
+
+  /** Writes the factors of tensors that are clipped by themselves; the norm of all gradients, times those. */
+  #clipByTensor(present: Present, scale: number): number {
+    let sum = 0
+    const norms = this.#presentTensors(present).map((tensor) => {
+      const { part, place, use, length } = tensor
+      const norm = (this.large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale
+      const limit = limitOf(use.clip ?? this.#model.settings.clip, length, part.parameterSquares[place])
+      const factor = norm <= limit ? 1 : limit / norm
+      part.scales[place] = factor
+      const left = norm * factor
+      sum += left * left
+      return left
+    })
+    return sum < Infinity ? Math.sqrt(sum) : normOf([Float64Array.from(norms)])
   }
 
   /** Whether all gradients are finite; otherwise what was asked for is done about it. */

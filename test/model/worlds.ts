@@ -168,6 +168,7 @@ export class World {
           this.#moveOn(command.shift)
           // Of an optimizer that has gone elsewhere nothing must be left.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
+          other.point()
           other.step(build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i)) as never)
           other.restore(saved, { onWarning: refuse })
           this.optimizer = other

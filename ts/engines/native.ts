@@ -1,7 +1,7 @@
 import { loadAddon } from '#addon'
 import type { Arena } from '../arena.js'
 import { messageOf } from '../errors.js'
-import { HASH } from '../manifest.js'
+import { HASH, SCRATCH } from '../manifest.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
 /** Runs a stage of the arena that it was made for; with gradients that are lent, says whether it did. */
@@ -66,6 +66,9 @@ function loadUnlessItThrows(): Loaded {
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
 const BYTES_A_THREAD = 1 << 22
 
+/** Numbers for what takes tensors as matrices, from which on a step takes so long that all threads are worth it. */
+const MATRICES_FROM = 3 * 128 * 128
+
 /** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
 const LENT_FROM = 256
 
@@ -87,7 +90,8 @@ export const native: Engine = {
   attach(arena: Arena, forced: Forced) {
     const { addon, reasons } = load()
     if (addon === null) throw new Error(reasons.join('; '))
-    const worthwhile = Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
+    const isLong = arena.plane(SCRATCH).length >= MATRICES_FROM
+    const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region

@@ -3,18 +3,34 @@
 import { type Arena, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
-import { type FloatArray, type Kernel, kernelOf, type Loop, loopOf, Row, rounding } from '../rules/kernel.js'
+import {
+  type FloatArray,
+  type Kernel,
+  kernelOf,
+  type Loop,
+  loopOf,
+  type Round,
+  Row,
+  rounding,
+  type Sum,
+} from '../rules/kernel.js'
+import { sumOf } from '../sums.js'
 import type { Engine } from './engine.js'
 
-/** The kernel that is no pass, but sums the squares of gradients. */
+/** The kernels that are no passes, but sum the squares of gradients, and of parameters too. */
 const squares: Kernel = {
   number: 1,
   name: '',
   source: 0,
   state: [],
   row: {},
-  tensor: ['sum'],
+  tensor: ['gradients'],
   sums: ['gradients'],
+}
+const bothSquares: Kernel = {
+  ...squares,
+  tensor: ['gradients', 'parameters'],
+  sums: ['gradients', 'parameters'],
 }
 
 type Named<T> = Record<string, T>
@@ -28,8 +44,13 @@ interface Job {
   readonly byTensor: number
   readonly row: Row
   readonly state: Named<FloatArray>
+  /** What there is by tensor, by name, and what is summed into the first of these. */
+  readonly tensor: readonly string[]
+  readonly sums: readonly Sum[]
   readonly isFirst: boolean
   readonly isLast: boolean
+  /** The direction is masked for the next stage; θ stays. */
+  readonly masks: boolean
 }
 
 /** What there is by tensor where there is nothing. */
@@ -43,6 +64,7 @@ export const typescript: Engine = {
     const f = rounding[dtype]
     const theta = arena.plane(layout.PARAMETERS)
     const g = arena.plane(layout.GRADIENTS)
+    const scratch = arena.plane(layout.SCRATCH)
     const rows = lengths.map((_, i) => arena.row(i))
     // All that a step needs is made here: one that runs out of memory must not do so in the middle.
     const [prepared, held] = [g.slice(), theta.slice()]
@@ -51,6 +73,7 @@ export const typescript: Engine = {
         const at = firstSegment + segment * layout.SEGMENT
         return words[at] + words[at + 1] <= element
       })
+    const scales = arena.numbers(layout.SCALES)
     const passOverPlane = overPlane(arena)
     const jobs = new Map<number, Job>()
     let blocks = 0
@@ -74,48 +97,76 @@ export const typescript: Engine = {
       if (number === 0) return undefined
       const array = words[at + 2]
       const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
-      const key = ((array * 1024 + number) * 8 + stage) * 2 + (isLast ? 1 : 0)
+      const masks = stage === 0 && (words[at + 4] & layout.MASKS) !== 0
+      const weighs = stage === layout.NORM && (words[at + 4] & layout.WEIGHS) !== 0
+      const key = ((array * 1024 + number) * 8 + stage) * 4 + (weighs ? 3 : masks ? 2 : isLast ? 1 : 0)
       if (latest === undefined || latest.key !== key) {
-        latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast)
+        latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast, masks)
       }
       return latest
     }
 
-    const makeJob = (key: number, stage: number, at: number, number: number, isLast: boolean): Job => {
+    const makeJob = (
+      key: number,
+      stage: number,
+      at: number,
+      number: number,
+      isLast: boolean,
+      masks: boolean,
+    ): Job => {
       const isNorm = stage === layout.NORM
-      const kernel = isNorm ? squares : kernelOf(number)
+      const weighs = (words[at + 4] & layout.WEIGHS) !== 0
+      const kernel = !isNorm ? kernelOf(number) : weighs ? bothSquares : squares
       const array = words[at + 2]
-      const job = {
+      const job: Job = {
         key,
         kernel,
         loop: isNorm ? undefined : loopOf(number, dtype),
         byTensor: isNorm ? layout.SQUARES : words[at + 5],
         row: Row.of(kernel, dtype),
         state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
+        tensor: masks ? layout.CautiousKernel.tensor : kernel.tensor,
+        sums: masks ? ['nonzero'] : kernel.sums,
         isFirst: stage === 0,
         isLast,
+        masks,
       }
       jobs.set(key, job)
       return job
     }
 
     /** One stage of the elements from … to − 1, which are of one segment. */
-    const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>) => {
-      const { row, state, isLast } = job
+    const pass = (job: Job, at: number, from: number, to: number, tensor: Named<number>, own = 1) => {
+      const { row, state, isLast, masks } = job
       const coefficients = rows[words[at + 3]]
       if (coefficients === undefined) throw arena.broken()
-      const scale = coefficients[layout.pipeline.scale]
+      const scale = coefficients[layout.pipeline.scale] * own
       const limit = coefficients[layout.pipeline.limit]
       const l2 = coefficients[layout.pipeline.l2]
       const isPlain = !job.isFirst || (scale === 1 && limit === Infinity && l2 === 0)
       const gradient = isPlain ? g : prepare(from, to, f(scale), f(limit), f(l2))
-      const flags = isLast ? words[at + 4] : 0
+      const flags = isLast ? words[at + 4] : masks ? words[at + 4] & layout.FLUSHES : 0
       const holds = (flags & layout.HOLDS) !== 0
       if (holds) held.set(theta.subarray(from, to), from)
+      if (masks) held.fill(0, from, to)
       row.coefficients = coefficients
-      job.loop?.(holds ? held : theta, gradient, state, row.byName, from, to, tensor, g)
+      job.loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
+      // d·0 − u is −u.
+      if (masks) mask(held, gradient, g, from, to, f)
       if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
       if (isLast && words[8] !== 0) g.fill(0, from, to)
+    }
+
+    /** Such a stage of the tensors that begin among the elements from … to − 1. */
+    const matrices = ({ row, state, loop }: Job, at: number, from: number, to: number) => {
+      const coefficients = rows[words[at + 3]]
+      if (coefficients === undefined) throw arena.broken()
+      row.coefficients = coefficients
+      for (let i = tensorFrom(from); i < lengths.length && offsets[i] < to; i++) {
+        if (offsets[i] < from || lengths[i] === 0) continue
+        const end = offsets[i] + lengths[i]
+        loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, arena.rows[i], scratch)
+      }
     }
 
     /** prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
@@ -150,7 +201,7 @@ export const typescript: Engine = {
       }
     }
 
-    const byTensor = ({ kernel, byTensor }: Job) => kernel.tensor.map((_, k) => arena.numbers(byTensor + k))
+    const byTensor = ({ tensor, byTensor }: Job) => tensor.map((_, k) => arena.numbers(byTensor + k))
 
     const runRange = (stage: number, from: number, to: number) => {
       if (stage > layout.NORM) {
@@ -158,32 +209,37 @@ export const typescript: Engine = {
         return
       }
       each(stage, from, to, (job, at, start, end) => {
-        const { kernel } = job
-        if (kernel.tensor.length === 0) {
+        const { kernel, sums } = job
+        if (kernel.isMatrix) {
+          matrices(job, at, Math.max(start, from), Math.min(end, to))
+          return
+        }
+        const clips = job.isFirst && (words[at + 4] & layout.CLIPS) !== 0
+        if (job.tensor.length === 0 && !clips) {
           pass(job, at, Math.max(start, from), Math.min(end, to), NOTHING)
           return
         }
         const values = byTensor(job)
-        const { sums } = kernel
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(Math.max(start, from)); i < lengths.length; i++) {
           const [first, last] = [offsets[i], offsets[i] + lengths[i]]
           if (first >= Math.min(end, to)) return
           if (first < start || last > end) continue
+          const own = clips ? scales[i] : 1
           const tensor: Named<number> = {}
-          kernel.tensor.forEach((name, k) => {
+          job.tensor.forEach((name, k) => {
             tensor[name] = f(values[k][i])
           })
           if (sums.length === 0) {
             const [low, high] = [Math.max(first, from), Math.min(last, to)]
-            if (low < high) pass(job, at, low, high, tensor)
+            if (low < high) pass(job, at, low, high, tensor, own)
             continue
           }
           for (let b = 0; first + b * layout.BLOCK < last; b++) {
             const low = first + b * layout.BLOCK
             if (low < from || low >= to) continue
             const high = Math.min(low + layout.BLOCK, last)
-            if (kernel !== squares) pass(job, at, low, high, tensor)
+            if (job.loop !== undefined) pass(job, at, low, high, tensor, own)
             sums.forEach((sum, k) => {
               const source = sum === 'parameters' ? theta : sum === 'sizes' ? job.state[kernel.state[0]] : g
               partials[(firstBlocks[i] + b) * layout.PARTS + k] = sumOf(sum, source.subarray(low, high))
@@ -196,12 +252,12 @@ export const typescript: Engine = {
     const gather = (stage: number) => {
       if (stage > layout.NORM) return
       each(stage, 0, arena.length, (job, _, start, end) => {
-        if (job.kernel.sums.length === 0) return
+        if (job.sums.length === 0) return
         const values = byTensor(job)
         const partials = arena.numbers(layout.PARTIALS)
         for (let i = tensorFrom(start); i < lengths.length && offsets[i] < end; i++) {
           const blocks = Math.ceil(lengths[i] / layout.BLOCK)
-          job.kernel.sums.forEach((_, k) => {
+          job.sums.forEach((_, k) => {
             let total = 0
             for (let b = 0; b < blocks; b++) total += partials[(firstBlocks[i] + b) * layout.PARTS + k]
             values[k][i] = total
@@ -233,6 +289,21 @@ function firstNot(count: number, isBefore: (number: number) => boolean): number 
   return low
 }
 
+/** masked ← u·k, k = [u·g > 0], of 0 − u; pipeline.rs says what becomes of NaN. */
+function mask(
+  negated: FloatArray,
+  g: FloatArray,
+  masked: FloatArray,
+  from: number,
+  to: number,
+  f: Round,
+): void {
+  for (let i = from; i < to; i++) {
+    const u = 0 - negated[i]
+    masked[i] = u * (f(u * g[i]) > 0 ? 1 : 0)
+  }
+}
+
 /** Sets subnormal numbers to +0; pipeline.rs says why. */
 export function flush(state: Named<FloatArray>, from: number, to: number, least: number): void {
   for (const name in state) {
@@ -241,21 +312,4 @@ export function flush(state: Named<FloatArray>, from: number, to: number, least:
       if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
     }
   }
-}
-
-const STRIPES = 16
-
-/** Σ x², Σ x or Σ |x| of a block in the one order that crates/kernels/src/sums.rs states. */
-function sumOf(kind: Kernel['sums'][number], values: FloatArray): number {
-  const sums = new Float64Array(STRIPES)
-  for (let i = 0; i < values.length; i++) {
-    const x = values[i]
-    sums[i % STRIPES] += kind === 'values' ? x : kind === 'sizes' ? Math.abs(x) : x * x
-  }
-  for (let width = STRIPES / 2; width >= 1; width /= 2) {
-    for (let stripe = 0; stripe < width; stripe++) {
-      sums[stripe] += sums[stripe + width]
-    }
-  }
-  return sums[0]
 }

@@ -4,7 +4,7 @@ import { HASH } from '../manifest.js'
 import { allocate, RESERVED, type Region } from '../memory.js'
 import type { Engine, Runner } from './engine.js'
 import { wasmModule as core } from './wasm-core.js'
-import { broughtModule, type WasmModule } from './wasm-module.js'
+import { broughtModule, bytesOf, type WasmModule } from './wasm-module.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
@@ -25,8 +25,7 @@ function compile(): NonNullable<typeof compiled> {
   const source = current()
   if (compiled?.source !== source) {
     try {
-      const bytes = Uint8Array.from(source.digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
-      compiled = { source, module: new WebAssembly.Module(bytes), reasons: [] }
+      compiled = { source, module: new WebAssembly.Module(bytesOf(source)), reasons: [] }
     } catch (thrown) {
       compiled = { source, module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
     }
@@ -68,29 +67,38 @@ class Instance {
     if (module === null) throw new Error(reasons.join('; '))
     // What another instance has left: a module takes what it does not initialise for zeros.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
-    const exports = instantiate(module, this.#memory)
+    // Properties of the instance's own object are slower to read than these.
+    const { run, gather, hash } = start<Exports>(module, this.#memory)
     this.#source = source
-    return exports
+    return { run, gather, hash }
   }
 }
 
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
+/** What every module exports. */
+interface Hashed {
+  hash(): number
+}
+
+/**
+ * A module's exports on a memory.
+ *
+ * @throws Error where it does not start, or was built from other sources
+ */
+export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     imports[from] ??= {}
     // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
     imports[from][name] = kind === 'memory' ? memory : () => {}
   }
-  let exports: Exports
+  let exports: E
   try {
-    exports = new WebAssembly.Instance(module, imports).exports as unknown as Exports
+    exports = new WebAssembly.Instance(module, imports).exports as unknown as E
   } catch (thrown) {
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
-  // Properties of the instance's own object are slower to read than these.
-  const { run, gather, hash } = exports
-  if (hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
-  return { run, gather, hash }
+  if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
+  return exports
 }
 
 /**

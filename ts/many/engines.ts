@@ -2,7 +2,11 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { load } from '../engines/native.js'
-import { EngineError, MemoryError } from '../errors.js'
+import { start } from '../engines/wasm.js'
+import { wasmModule } from '../engines/wasm-many.js'
+import { bytesOf } from '../engines/wasm-module.js'
+import { EngineError, MemoryError, messageOf } from '../errors.js'
+import { turn } from '../turn.js'
 import type { Batch } from './batch.js'
 import { advanceInTypeScript } from './typescript.js'
 
@@ -12,6 +16,31 @@ export interface Chosen {
   readonly threads: number
 }
 
+/** What the module of many runs exports. */
+interface Exports {
+  advance(address: number, bytes: number): number
+  hash(): number
+}
+
+let compiled: WebAssembly.Module | undefined
+
+/** @throws Error where it does not compile */
+function compile(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(bytesOf(wasmModule))
+  return compiled
+}
+
+/** Why WebAssembly cannot run here; null if it can. */
+function fault(): string | null {
+  try {
+    // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
+    start<Exports>(compile(), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+    return null
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
 /** @throws EngineError where one was asked for that cannot run here */
 export function choose(
   name: EngineName | undefined,
@@ -19,27 +48,47 @@ export function choose(
   threads: number | undefined,
 ): Chosen {
   const { addon, reasons } = load()
-  if (name === 'native' && addon === null) throw new EngineError(name, reasons)
-  const engine = name ?? (addon === null ? 'typescript' : 'native')
-  return { engine, instructionSet, threads: threads ?? addon?.cores() ?? 1 }
+  if (name === 'native' || (name === undefined && addon !== null)) {
+    if (addon === null) throw new EngineError('native', reasons)
+    if (instructionSet !== undefined && !addon.instructionSets().includes(instructionSet)) {
+      throw new EngineError('native', [`this processor does not run ${instructionSet}`])
+    }
+    return { engine: 'native', instructionSet, threads: threads ?? addon.cores() }
+  }
+  const why = name === 'typescript' ? 'not asked for' : fault()
+  if (name === 'wasm' && why !== null) throw new EngineError(name, [why])
+  return { engine: why === null ? 'wasm' : 'typescript', instructionSet: undefined, threads: 1 }
 }
 
+const instances = new WeakMap<Batch, Exports>()
+
+/** Makes the updates at hand of a batch. */
 export function advance(batch: Batch, { engine, instructionSet, threads }: Chosen): void {
-  if (engine !== 'native') return advanceInTypeScript(batch)
-  const { buffer, byteOffset, byteLength } = batch.region
-  check(load().addon?.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
-}
-
-export async function advanceAsync(batch: Batch, chosen: Chosen): Promise<void> {
-  const { engine, instructionSet, threads } = chosen
-  if (engine === 'native') {
-    const { buffer, byteOffset, byteLength } = batch.region
-    const done = load().addon?.advanceManyAsync(buffer, byteOffset, byteLength, threads, instructionSet)
-    check(await done, byteLength)
+  if (engine === 'typescript') {
+    advanceInTypeScript(batch)
     return
   }
-  await new Promise((resolve) => setTimeout(resolve))
-  advance(batch, chosen)
+  const { buffer, byteOffset, byteLength, memory } = batch.region
+  if (engine === 'native') {
+    check(load().addon?.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
+    return
+  }
+  const exports = instances.get(batch) ?? start<Exports>(compile(), memory as WebAssembly.Memory)
+  instances.set(batch, exports)
+  check(exports.advance(byteOffset, byteLength) !== 0, byteLength)
+}
+
+/** The same, while the event loop goes on: on other threads, or else in turn with it. */
+export async function advanceAsync(batch: Batch, chosen: Chosen): Promise<void> {
+  const { engine, instructionSet, threads } = chosen
+  if (engine !== 'native') {
+    await turn()
+    advance(batch, chosen)
+    return
+  }
+  const { buffer, byteOffset, byteLength } = batch.region
+  const done = load().addon?.advanceManyAsync(buffer, byteOffset, byteLength, threads, instructionSet)
+  check(await done, byteLength)
 }
 
 function check(isDone: boolean | undefined, byteLength: number): void {

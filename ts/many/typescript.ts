@@ -53,14 +53,14 @@ export function advanceInTypeScript(batch: Batch): void {
 
   /** The steps of a run since they became short: the update, the change and the gradient's norm then. */
   const judge = (t: number, change: number, coefficients: Float64Array, since: Float64Array): Reason => {
-    const isFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
+    const isAllFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
     if (!(change < Infinity)) return DIVERGED
     if (!(change < tolerance && t > exempt)) {
-      if (t >= mostUpdates) return isFinite() ? MOST : DIVERGED
+      if (t >= mostUpdates) return isAllFinite() ? MOST : DIVERGED
       since[0] = 0
       return 0
     }
-    if (!isFinite()) return DIVERGED
+    if (!isAllFinite()) return DIVERGED
     const decay = {
       l2: coefficients[pipeline.l2],
       decoupled: 1 - coefficients[pipeline.decay],

@@ -1,5 +1,6 @@
 import { AdagradKernel } from '../manifest.js'
-import { besideEps, define } from './define.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -16,7 +17,7 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
     },
 )
 
-export const definition = define('adagrad', {
+export const definition = defineDirection('adagrad', {
   options: {
     /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */
     form: oneOf('torch', 'essay'),

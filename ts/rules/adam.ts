@@ -1,5 +1,6 @@
 import { AdamKernel, AmsGradKernel } from '../manifest.js'
-import { besideEps, type ClockOf, define } from './define.js'
+import { defineDirection } from './cautious.js'
+import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -72,7 +73,7 @@ export function correctBias(
   row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
 }
 
-export const definition = define('adam', {
+export const definition = defineDirection('adam', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

@@ -1,11 +1,12 @@
 import { AdamKernel, AmsGradKernel } from '../manifest.js'
 import { AdamLoop, AmsGradLoop, correctBias, multiplyBetas, products, writeBetas } from './adam.js'
-import { besideEps, define } from './define.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
 import { kernel } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
-export const definition = define('adamw', {
+export const definition = defineDirection('adamw', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

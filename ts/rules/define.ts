@@ -37,7 +37,7 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
   /**
    * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
-   * summed, in arrays by name.
+   * summed, in arrays by name. A matrix has `rows`, and other tensors 0.
    */
   between?(
     rule: NumbersOf<O>,
@@ -46,12 +46,15 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
     i: number,
     stage: number,
     length: number,
+    rows: number,
   ): void
   /**
    * After the first stage: makes what they share of what was summed of all tensors of the rule, in the order
    * of names.
    */
   across?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
+  /** The rule of tensors that are no matrices, where it is for matrices alone. */
+  fallback?(rule: ValuesOf<O>): object
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
   /** λ of a decay that is added to the gradient; 0 by default. */
@@ -87,8 +90,8 @@ export interface Definition<
   O extends OptionTable = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between' | 'across'>,
-    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between' | 'across'> {
+> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between' | 'across' | 'fallback'>,
+    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between' | 'across' | 'fallback'> {
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>

@@ -1,5 +1,5 @@
 import { GradientDescentKernel } from '../manifest.js'
-import { define } from './define.js'
+import { defineDirection } from './cautious.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -14,7 +14,7 @@ export const GradientDescentLoop = twice<typeof GradientDescentKernel>(
     },
 )
 
-export const definition = define('gradientDescent', {
+export const definition = defineDirection('gradientDescent', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

@@ -1,7 +1,8 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import { type Dtype, smallestNormal } from '../arena.js'
-import { POINT, pipeline, STAGES } from '../manifest.js'
+import type { TensorLimits } from '../clip.js'
+import { CautiousKernel, MASKS, POINT, pipeline, STAGES } from '../manifest.js'
 import { type Definition, type Fields, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { type Resolved, wholeRule } from './resolve.js'
@@ -17,11 +18,14 @@ export class RuleInUse {
   readonly isDelayed: boolean
   readonly own: readonly string[] | null
   readonly lrScale: number
+  readonly clip: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
   /** The numbers of all of these, by stage; 0 for none. */
   readonly kernels: number[]
+  /** Those that its segments have at every update. */
+  readonly flags: number
   readonly state: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
@@ -36,7 +40,7 @@ export class RuleInUse {
   #schedule!: RuleSchedule | null
   #isConstant = false
 
-  constructor({ rule, definition, delay, isDelayed, own, lrScale }: Resolved) {
+  constructor({ rule, definition, delay, isDelayed, own, lrScale, clip }: Resolved) {
     this.definition = definition
     this.advance = definition.advance
     this.corrections = definition.corrections
@@ -45,10 +49,12 @@ export class RuleInUse {
     this.isDelayed = isDelayed
     this.own = own
     this.lrScale = lrScale
+    this.clip = clip
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
     this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
     this.kernels[POINT] = this.point?.number ?? 0
+    this.flags = this.stages.some(({ number }) => number === CautiousKernel.number) ? MASKS : 0
     this.state = stateNames(definition, rule as never)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule
@@ -62,8 +68,8 @@ export class RuleInUse {
   }
 
   get resolved(): Resolved {
-    const { rule, definition, delay, isDelayed, own, lrScale } = this
-    return { rule, definition, delay, isDelayed, own, lrScale }
+    const { rule, definition, delay, isDelayed, own, lrScale, clip } = this
+    return { rule, definition, delay, isDelayed, own, lrScale, clip }
   }
 
   change(rule: AnyRule): void {
@@ -76,8 +82,8 @@ export class RuleInUse {
   }
 
   /** Whether it is the same rule with the same options. */
-  isLike({ rule, definition, delay, isDelayed, own, lrScale }: Resolved): boolean {
-    if (`${own}` !== `${this.own}` || lrScale !== this.lrScale) return false
+  isLike({ rule, definition, delay, isDelayed, own, lrScale, clip }: Resolved): boolean {
+    if (`${own}` !== `${this.own}` || lrScale !== this.lrScale || !isSame(clip, this.clip)) return false
     if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
     for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
     return true
@@ -89,6 +95,8 @@ export class RuleInUse {
     const stages = definition.stages(rule as never)
     if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
     for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
+    // Those that it is for have got it already.
+    if (!isSame(definition.fallback?.(rule as never), definition.fallback?.(this.rule as never))) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
     for (const name of this.state) if (starts[name] !== before[name]) return false

@@ -25,14 +25,19 @@ export interface Kernel {
   readonly row: Readonly<Record<string, number>>
   /** The names of what it has by tensor. */
   readonly tensor: readonly string[]
-  /**
-   * What is summed by tensor after a pass, into the first of these: Σ θ², Σ u² or Σ u of the direction u, or Σ |s| of
-   * the first array of state.
-   */
-  readonly sums: readonly ('parameters' | 'gradients' | 'values' | 'sizes')[]
+  /** What is summed by tensor after a pass, into the first of these. */
+  readonly sums: readonly Sum[]
+  /** Whether it takes each tensor whole, as a matrix; its loop is told of how many rows, and where to compute. */
+  readonly isMatrix?: true
   /** The WebAssembly module that has it; left out where the core's has. */
   readonly module?: WasmModule
 }
+
+/**
+ * Σ θ², Σ u² or Σ u of the direction u, Σ |s| of the first array of state, or how many elements of u are
+ * above 0 or below.
+ */
+export type Sum = 'parameters' | 'gradients' | 'values' | 'sizes' | 'nonzero'
 
 /**
  * A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name;
@@ -47,6 +52,8 @@ export type LoopOf<K extends Kernel> = (
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
   direction: FloatArray,
+  rows?: number,
+  scratch?: FloatArray,
 ) => void
 
 /** The loop of any kernel. */

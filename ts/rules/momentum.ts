@@ -1,5 +1,5 @@
 import { MomentumKernel } from '../manifest.js'
-import { define } from './define.js'
+import { defineDirection } from './cautious.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -15,7 +15,7 @@ export const MomentumLoop = twice<typeof MomentumKernel>(
     },
 )
 
-export const definition = define('momentum', {
+export const definition = defineDirection('momentum', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

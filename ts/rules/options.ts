@@ -10,6 +10,8 @@ export interface Option<T = unknown> {
   readonly default: T
   /** Whether it may also be a schedule or a function of t, whose numbers are accepted one by one. */
   readonly schedulable: boolean
+  /** Reads a value that is an object, once, and gives a copy; undefined where it is not accepted. */
+  readonly read?: (value: unknown, what: string) => T | undefined
 }
 
 /** Options by name, in the order in which messages list them. */
@@ -25,7 +27,7 @@ export type NumbersOf<O> = {
 
 type NumberOption = (value: number) => Option<number>
 
-const option = <T>(expected: string, value: T, accepts: (value: unknown) => boolean): Option<T> => ({
+export const option = <T>(expected: string, value: T, accepts: (value: unknown) => boolean): Option<T> => ({
   ...{ expected, accepts, default: value, schedulable: false },
 })
 
@@ -67,6 +69,8 @@ export const SCHEDULES = ', a schedule or a function'
 /** A value for a rule's option as it is kept: what is a schedule is read once, and copied. */
 export function accept(rule: string, name: string, option: Option, value: unknown): unknown {
   if (option.accepts(value)) return value
+  const copy = option.read?.(value, `${rule}: ${name}`)
+  if (copy !== undefined) return copy
   const schedule = option.schedulable ? readSchedule(value, option.accepts) : null
   if (schedule !== null) return schedule
   const expected = option.schedulable ? option.expected + SCHEDULES : option.expected

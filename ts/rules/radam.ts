@@ -1,6 +1,7 @@
 import { RAdamKernel } from '../manifest.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
-import { besideEps, type ClockOf, define } from './define.js'
+import { defineDirection } from './cautious.js'
+import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -36,7 +37,7 @@ export function rectification(
   return Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
 }
 
-export const definition = define('radam', {
+export const definition = defineDirection('radam', {
   options: {
     /** `'torch'`, the default: ε is added to √v before its bias correction; `'optax'`: after it */
     form: oneOf('torch', 'optax'),

@@ -1,3 +1,4 @@
+import type { TensorLimits } from '../clip.js'
 import { OptionError } from '../errors.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
 import { type AnyRule, type DelayedStart, describe } from './rule.js'
@@ -14,6 +15,8 @@ export interface Resolved {
   readonly own: readonly string[] | null
   /** By which they multiplied its lr. */
   readonly lrScale: number
+  /** How they clip each tensor by itself; null where they leave that to the optimizer. */
+  readonly clip: TensorLimits | null
 }
 
 /**
@@ -23,6 +26,20 @@ export interface Resolved {
  */
 export function resolve(given: unknown, what = 'rule'): Resolved {
   return resolveRule(what, given, true)
+}
+
+/** Whether a tensor of this shape is taken as a matrix, its first dimension by all others. */
+export function isMatrix(shape: readonly number[] | undefined): shape is readonly number[] {
+  return shape !== undefined && shape.length >= 2
+}
+
+/** What a tensor of this shape gets for a rule: its fallback where the rule is for matrices alone. */
+export function fitting(resolved: Resolved, shape: readonly number[] | undefined): Resolved {
+  const fallback = isMatrix(shape) ? undefined : resolved.definition.fallback?.(resolved.rule as never)
+  if (fallback === undefined) return resolved
+  const { delay, isDelayed } = resolved
+  const other = resolve(fallback)
+  return { ...other, ...(!other.isDelayed && { delay, isDelayed }), own: null }
 }
 
 /** A rule that is not a delayed start itself. */
@@ -48,7 +65,8 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
     const names = [...importedNames(), 'delayedStart'].join(', ')
     throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
   }
-  return { rule: describe(definition, options), definition, delay: 0, isDelayed: false, own: [], lrScale: 1 }
+  const rule = describe(definition, options)
+  return { rule, definition, delay: 0, isDelayed: false, own: [], lrScale: 1, clip: null }
 }
 
 function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & object): Resolved {

@@ -1,5 +1,6 @@
 import { RmsPropKernel, RmsPropMomentumKernel } from '../manifest.js'
-import { besideEps, define } from './define.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -29,7 +30,7 @@ export const RmsPropMomentumLoop = twice<typeof RmsPropMomentumKernel>(
     },
 )
 
-export const definition = define('rmsprop', {
+export const definition = defineDirection('rmsprop', {
   options: {
     /**
      * `'torch'`, the default: v starts from 0; `'essay'`: from the first gradient's square, and ε = 0

@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js'
 import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../manifest.js'
-import { define } from './define.js'
+import { defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
@@ -28,7 +28,7 @@ export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
     },
 )
 
-export const definition = define('sgd', {
+export const definition = defineDirection('sgd', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

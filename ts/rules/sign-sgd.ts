@@ -1,5 +1,5 @@
 import { SignSgdKernel } from '../manifest.js'
-import { define } from './define.js'
+import { defineDirection } from './cautious.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
@@ -12,7 +12,7 @@ export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { de
   }
 })
 
-export const definition = define('signSgd', {
+export const definition = defineDirection('signSgd', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),

@@ -34,7 +34,8 @@ export class RuleSchedule {
     this.#name = rule.name
     this.#entries = entries
     this.#values = new Values()
-    for (const key of Object.keys(rule)) this.#values[key] = isValue(rule[key]) ? rule[key] : NaN
+    for (const key of Object.keys(rule)) this.#values[key] = rule[key]
+    for (const { key } of entries) this.#values[key] = NaN
   }
 
   /**
@@ -64,7 +65,9 @@ const isValue = (value: unknown): boolean => typeof value !== 'object' && typeof
 /** The schedules of a checked rule; null where it has none, and so is its own values. */
 export function scheduleOf({ options }: Definition, rule: AnyRule): RuleSchedule | null {
   const keys: string[] = []
-  for (const key of Object.keys(options)) if (!isValue(rule[key])) keys.push(key)
+  for (const key of Object.keys(options)) {
+    if (options[key].schedulable && !isValue(rule[key])) keys.push(key)
+  }
   if (keys.length === 0) return null
   const entries = keys.map((key) => ({ key, option: options[key], at: compile(rule[key] as Scheduled) }))
   return new RuleSchedule(rule, entries)

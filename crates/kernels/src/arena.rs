@@ -98,7 +98,7 @@ impl Arena {
 
     /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
     #[inline(always)]
-    fn elements(&self, number: usize, start: usize, end: usize) -> Result<(*mut u8, bool), Fault> {
+    pub(crate) fn elements(&self, number: usize, start: usize, end: usize) -> Result<(*mut u8, bool), Fault> {
         let array = self.tables.array(number)?;
         let end = self.padded(end);
         // What wraps around is not there.

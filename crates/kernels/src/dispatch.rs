@@ -4,7 +4,10 @@ use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::many::advance::{self, Movement};
 use crate::many::operations::{self, Operand, Operate, Operation, for_each_operation};
+use crate::matrices::{Tools, Whole};
 use crate::pipeline::{self, Preparation};
+use crate::product::{self, Product};
+use crate::rules::muon::{self, Transfer};
 use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
@@ -20,20 +23,35 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
+    /// How it makes matrices of whole tensors, without a pass.
+    pub whole: Option<Whole>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
 }
 
 impl Entry {
-    const fn of<K: Kernel>(pass: Pass) -> Self {
+    const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES }
+        // Only from here is the code of matrices reached: a build without such kernels has none of it.
+        let whole = match K::WHOLE {
+            Some(compute) => Some(Whole::new(compute, tools)),
+            None => None,
+        };
+        Self {
+            pass: if whole.is_some() { None } else { Some(pass) },
+            state,
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            whole,
+        }
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false }
+        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, whole: None }
     }
 }
 
@@ -42,9 +60,11 @@ pub struct Code {
     /// By number; see [`crate::rules`].
     pub kernels: &'static [Entry],
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
+    pub mask: unsafe fn(*const u8, *const u8, *mut u8, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
     pub values: unsafe fn(*const u8, usize, u64) -> f64,
+    pub nonzero: unsafe fn(*const u8, usize) -> f64,
 }
 
 /// The code for many runs at once.
@@ -60,9 +80,13 @@ macro_rules! entries {
         &[
             Entry::sums(0, &[]),
             Entry::sums(1, &[Sum::Gradients]),
-            $(Entry::of::<crate::rules::$core::$kernel>(run::<$vector, crate::rules::$core::$kernel>),)*
+            $(Entry::of::<crate::rules::$core::$kernel>(
+                run::<$vector, crate::rules::$core::$kernel>,
+                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
+            ),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
                 run::<$vector, crate::rules::$module::$further>,
+                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
             ),)*
         ]
     };
@@ -82,7 +106,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare` and `sums` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product` and `transfer` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -105,6 +129,11 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
+                unsafe { pipeline::mask::<V>(negated, g, masked, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
                 sums::of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
             }
@@ -115,10 +144,25 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
+                unsafe { sums::of_nonzero::<V>(from, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn flush<T: Scalar>(state: *mut u8, length: usize) {
                 if length > 0 {
                     pipeline::flush(unsafe { std::slice::from_raw_parts_mut(state.cast::<T>(), length) })
                 }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn product<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+                unsafe { product::block::<V>(product, number, panel) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
+                unsafe { muon::transfer::<T>(transfer, number) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -139,16 +183,20 @@ macro_rules! code {
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
+                mask: mask::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<f32>,
                 values: values::<f32>,
+                nonzero: nonzero::<$f32>,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
                 prepare: prepare::<$f64>,
+                mask: mask::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<f64>,
                 values: values::<f64>,
+                nonzero: nonzero::<$f64>,
             };
         }
     };

@@ -3,6 +3,7 @@
 use std::ptr;
 
 use crate::lanes::{Lanes, Nothing};
+use crate::matrices::Compute;
 use crate::table::Numbers;
 use crate::vector::{Scalar, Vector};
 
@@ -36,6 +37,8 @@ pub enum Sum {
     Values,
     /// Σ |s| of the first array of state.
     Sizes,
+    /// Σ [g > 0 or g < 0] of what the pass has written there: NaN does not count.
+    Nonzero,
 }
 
 impl Sum {
@@ -46,6 +49,7 @@ impl Sum {
             Self::Gradients => "gradients",
             Self::Values => "values",
             Self::Sizes => "sizes",
+            Self::Nonzero => "nonzero",
         }
     }
 }
@@ -64,6 +68,8 @@ pub trait Kernel {
     const SUMS: &'static [Sum] = &[];
     /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
     const COPIES: bool = false;
+    /// Instead of a pass: each tensor is a matrix, and becomes another one where the gradient was.
+    const WHOLE: Option<Compute> = None;
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

@@ -64,8 +64,10 @@ mod kernel;
 mod lanes;
 pub mod manifest;
 pub mod many;
+mod matrices;
 mod pipeline;
 mod plane;
+mod product;
 mod rules;
 mod run;
 mod sums;
@@ -77,6 +79,7 @@ use std::fmt;
 
 pub use arena::Arena;
 pub use dispatch::InstructionSet;
+pub use matrices::{Alone, Workers};
 pub use pipeline::Scratch;
 pub use run::Lent;
 pub use sums::BLOCK;
@@ -86,8 +89,9 @@ pub mod layout {
     pub use crate::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
     pub use crate::run::{NORM, POINT};
     pub use crate::table::{
-        ACCUMULATED, ARRAY, AVERAGE, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, PARAMETERS, PARTIALS,
-        SEGMENT, SLOW, SQUARES, STAGES, STAYS, TENSOR,
+        ACCUMULATED, ARRAY, AVERAGE, CLIPS, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, MASKS,
+        PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SEGMENT, SLOW, SQUARES, STAGES, STAYS,
+        TENSOR, WEIGHS,
     };
 }
 

@@ -1,26 +1,36 @@
 //! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
 
+use std::mem::MaybeUninit;
+
 use crate::kernel::splat;
+use crate::product::PANEL;
 use crate::table::Numbers;
 use crate::vector::{Scalar, Vector};
 
 /// Elements that go through the pipeline at a time.
 pub const BLOCK: usize = 256;
 
-/// Room for a block of gradients and one of parameters that stay. It is the caller's, and not on the
-/// stack: a stack that runs out must not do so in the middle of a step.
+/// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
+/// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step.
 #[repr(align(64))]
-pub struct Scratch(std::mem::MaybeUninit<[[f64; BLOCK]; 2]>);
+pub struct Scratch(MaybeUninit<[u8; PANEL]>);
+
+const _: () = assert!(PANEL >= size_of::<[[f64; BLOCK]; 2]>());
 
 impl Scratch {
     pub const fn new() -> Self {
-        Self(std::mem::MaybeUninit::uninit())
+        Self(MaybeUninit::uninit())
     }
 
     /// A block for gradients, and one for parameters.
     pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
-        let first = (&raw mut self.0).cast::<u8>();
+        let first = self.panel();
         [first, first.wrapping_add(size_of::<[f64; BLOCK]>())]
+    }
+
+    /// All of it.
+    pub(crate) fn panel(&mut self) -> *mut u8 {
+        (&raw mut self.0).cast()
     }
 }
 
@@ -83,6 +93,28 @@ pub unsafe fn prepare<V: Vector>(
             let clipped = (scale * V::load(g.add(at))).clamp(limit);
             let decayed = clipped + l2 * V::load(theta.add(at));
             l2.if_zero(clipped, decayed).store(prepared.add(at));
+        }
+        at += V::LANES;
+    }
+}
+
+/// masked ← u·k, k = [u·g > 0], of 0 − u. (u·g may be rounded to 0. NaN is not > 0, and NaN·0 stays NaN.)
+///
+/// # Safety
+/// `negated` and `g` must be readable, and `masked` writable, for `length` numbers, rounded up to whole
+/// vectors.
+#[inline(always)]
+pub unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
+    let (negated, g) = (negated.cast::<V::Scalar>(), g.cast::<V::Scalar>());
+    let masked = masked.cast::<V::Scalar>();
+    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let mut at = 0;
+    while at < length {
+        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+        unsafe {
+            let u = zero - V::load(negated.add(at));
+            let agrees = (u * V::load(g.add(at))).if_greater(zero, one, zero);
+            (u * agrees).store(masked.add(at));
         }
         at += V::LANES;
     }

@@ -7,7 +7,7 @@ use std::ptr;
 use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
-use crate::kernel::{MAX_TENSOR, PIPELINE, Streams};
+use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
@@ -31,14 +31,20 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     pub row: Numbers,
-    /// What the pipeline does around the pass: `HOLDS` and `FLUSHES`, and the following.
+    /// What is summed by tensor after the pass.
+    pub sums: &'static [Sum],
+    /// Whether each tensor is by itself, as it has numbers of its own.
+    pub walks: bool,
+    /// The gradients' factor, beside the row's.
+    pub scale: f64,
+    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `MASKS` and `CLIPS`, and the following.
     pub around: u32,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 2;
+const PREPARES: u32 = 1 << 5;
 /// They are set to 0 afterwards.
-const ZEROES: u32 = 1 << 3;
+const ZEROES: u32 = 1 << 6;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -67,6 +73,38 @@ impl Arena {
         lent: Lent,
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_stage::<true>(stage, from, to, lent, scratch) }
+    }
+
+    /// The same without what [`Self::run_matrices`] does.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    pub unsafe fn run_passes(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_stage::<false>(stage, from, to, lent, scratch) }
+    }
+
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(always)]
+    unsafe fn run_stage<const MATRICES: bool>(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        lent: Lent,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
         }
@@ -82,11 +120,18 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
-            sums |= !job.entry.sums.is_empty();
+            if let Some(whole) = &job.entry.whole {
+                if MATRICES {
+                    // SAFETY: passed on.
+                    unsafe { (whole.run)(*self, whole, job, segment, from, to, scratch) }?;
+                }
+                continue;
+            }
+            sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
-                if lent.is_some() || job.entry.tensor > 0 {
+                if lent.is_some() || job.walks {
                     let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
@@ -110,14 +155,24 @@ impl Arena {
         let entry = self.code.kernels.get(kernel).ok_or(Fault(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
-        if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
+        let mut sums = entry.sums;
+        if stage == 0 && segment.flags & MASKS != 0 {
+            // No other stage has the state.
+            around = segment.flags & (MASKS | FLUSHES);
+            sums = &[Sum::Nonzero];
+        } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
             around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
         }
-        // SAFETY: just checked that they are there.
-        if stage == 0 && unsafe { Preparation::new(row) }.is_needed() {
-            around |= PREPARES;
+        if stage == NORM && segment.flags & WEIGHS != 0 {
+            sums = &[Sum::Gradients, Sum::Parameters];
         }
-        Ok(Some(Job { entry, array: segment.array, by_tensor, row, around }))
+        let clips = if stage == 0 { segment.flags & CLIPS } else { 0 };
+        // SAFETY: just checked that they are there.
+        if stage == 0 && (clips != 0 || unsafe { Preparation::new(row) }.is_needed()) {
+            around |= clips | PREPARES;
+        }
+        let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0;
+        Ok(Some(Job { entry, array: segment.array, by_tensor, row, sums, walks, scale: 1.0, around }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.
@@ -161,7 +216,8 @@ impl Arena {
         let [prepared, held] = scratch.blocks();
         let does = |what| job.around & what != 0;
         // SAFETY: `job` has checked the row.
-        let preparation = unsafe { Preparation::new(job.row) };
+        let mut preparation = unsafe { Preparation::new(job.row) };
+        preparation.scale *= job.scale;
         for done in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - done);
             let mut block = self.advanced(streams, done);
@@ -171,12 +227,19 @@ impl Arena {
                     (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
                     block.g = prepared;
                 }
-                if does(HOLDS) {
+                if does(MASKS) {
+                    // d·0 − u is −u.
+                    held.write_bytes(0, self.padded(count) * self.size());
+                    block.theta = held;
+                } else if does(HOLDS) {
                     let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
                 }
                 pass(&block, job.row, values, count);
+                if does(MASKS) {
+                    (self.code.mask)(held, block.g, block.direction, count);
+                }
                 if does(FLUSHES) {
                     for state in &block.state[..job.entry.state] {
                         (self.code.flush)(*state, count);

@@ -1,7 +1,8 @@
 //! Sums in one fixed order, whatever the width of the vectors or the number of threads: by block
 //! sixteen striped sums in float64 that a fixed tree combines, and the blocks of a tensor in order.
 
-use crate::vector::Scalar;
+use crate::kernel::splat;
+use crate::vector::{Scalar, Vector};
 
 pub const STRIPES: usize = 16;
 /// Elements of a tensor that are summed on their own; threads may split here.
@@ -36,6 +37,27 @@ fn of<T: Scalar>(values: &[T], part: impl Fn(f64) -> f64) -> f64 {
         *sum += part(x.to_f64());
     }
     combine(sums)
+}
+
+/// How many numbers are above 0 or below. A count has no order, and a lane's is exact in float32 too.
+///
+/// # Safety
+/// `from` must be readable for `length` numbers, rounded up to whole vectors; behind them are zeros.
+#[inline(always)]
+pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
+    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let mut counts = zero;
+    let mut at = 0;
+    while at < length {
+        // SAFETY: the caller vouches for the array up to the end of the last vector.
+        let x = unsafe { V::load(from.cast::<V::Scalar>().add(at)) };
+        counts = counts + x.if_greater(zero, one, zero.if_greater(x, one, zero));
+        at += V::LANES;
+    }
+    let mut lanes = [V::Scalar::from_f64(0.0); STRIPES];
+    // SAFETY: no vector is longer.
+    unsafe { counts.store(lanes.as_mut_ptr()) };
+    lanes.iter().map(|lane| lane.to_f64()).sum()
 }
 
 /// The sum of all stripes, by a fixed tree.

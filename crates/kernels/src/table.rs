@@ -18,13 +18,21 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
-pub const TENSOR: usize = 4;
+pub const TENSOR: usize = 6;
 pub const SEGMENT: usize = 8;
 
 /// The parameters are collected, but stay (a delayed start).
 pub const HOLDS: u32 = 1;
 /// Afterwards, subnormal numbers of the state become +0.
 pub const FLUSHES: u32 = 2;
+
+/// The first stage, of a direction u, does not move θ: it leaves u·k, k = [u·g > 0], where the gradient
+/// was, and Σ k as the first number by tensor.
+pub const MASKS: u32 = 4;
+/// Gradients are scaled by a number of their tensor's in SCALES, too.
+pub const CLIPS: u32 = 8;
+/// The norm of the parameters is wanted beside that of the gradients.
+pub const WEIGHS: u32 = 16;
 
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
@@ -34,13 +42,19 @@ pub const PARAMETERS: usize = 0;
 pub const GRADIENTS: usize = 1;
 /// Σ g² by tensor.
 pub const SQUARES: usize = 2;
+/// Σ θ² by tensor, where that is wanted.
+pub const PARAMETER_SQUARES: usize = 3;
+/// Factors of the gradients by tensor.
+pub const SCALES: usize = 4;
 /// What sums by tensor are made of: some numbers for each block of each tensor.
-pub const PARTIALS: usize = 3;
+pub const PARTIALS: usize = 5;
 
 /// Sums of gradients, averages and slow copies of the parameters; of length 0 unless they were asked for.
-pub const ACCUMULATED: usize = 4;
-pub const AVERAGE: usize = 5;
-pub const SLOW: usize = 6;
+pub const ACCUMULATED: usize = 6;
+pub const AVERAGE: usize = 7;
+pub const SLOW: usize = 8;
+/// What rules compute with that take tensors as matrices; of length 0 unless there is one.
+pub const SCRATCH: usize = 9;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +78,15 @@ impl Numbers {
     pub unsafe fn get(self, k: usize) -> f64 {
         // SAFETY: the caller vouches for it; all that reads or writes it here is atomic.
         f64::from_bits(unsafe { &*self.0.add(k) }.load(Relaxed))
+    }
+
+    /// Those from number `count` on.
+    ///
+    /// # Safety
+    /// So many must be there.
+    pub unsafe fn skip(self, count: usize) -> Self {
+        // SAFETY: passed on.
+        Self(unsafe { self.0.add(count) })
     }
 
     /// # Safety
@@ -113,6 +136,9 @@ pub struct Tensor {
     pub block: usize,
     /// Whether passes over the plane leave it out.
     pub stays: bool,
+    /// Rows and columns of the matrix that it is, or 0.
+    pub rows: usize,
+    pub columns: usize,
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -220,9 +246,17 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, flags] = self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
+        let [offset, length, block, flags, rows, columns] =
+            self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
-        let tensor = Tensor { offset, length, block, stays: flags & STAYS != 0 };
+        let tensor = Tensor {
+            offset,
+            length,
+            block,
+            stays: flags & STAYS != 0,
+            rows: rows as usize,
+            columns: columns as usize,
+        };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {
             return Err(Fault(&"a tensor has too many blocks"));

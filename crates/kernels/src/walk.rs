@@ -48,7 +48,7 @@ impl Arena {
             let gradient = lent.map(|lent| lent_to(&tensor, lent.get(number))).transpose()?;
             // SAFETY: passed on.
             unsafe {
-                if job.entry.sums.is_empty() {
+                if job.sums.is_empty() {
                     let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
                     let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
                     self.part(&job, number, first, last, gradient, scratch)?;
@@ -96,7 +96,7 @@ impl Arena {
                 let mut streams = Streams::NOWHERE;
                 self.find(job, first, last, &mut streams)?;
                 let source = if job.entry.pass.is_none() { gradient } else { None };
-                for (k, sum) in job.entry.sums.iter().enumerate() {
+                for (k, sum) in job.sums.iter().enumerate() {
                     let [theta, s] = [streams.theta, streams.state[0]].map(<*mut u8>::cast_const);
                     let count = last - first;
                     let sum = match sum {
@@ -104,6 +104,7 @@ impl Arena {
                         Sum::Gradients => (self.code.squares)(source.unwrap_or(streams.g), count),
                         Sum::Values => (self.code.values)(streams.g, count, sums::VALUE),
                         Sum::Sizes => (self.code.values)(s, count, sums::SIZE),
+                        Sum::Nonzero => (self.code.nonzero)(streams.g, count),
                     };
                     partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
                 }
@@ -121,7 +122,7 @@ impl Arena {
         for number in 0..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             let Some(job) = self.job(stage, &segment)? else { continue };
-            if job.entry.sums.is_empty() {
+            if job.sums.is_empty() {
                 continue;
             }
             let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;
@@ -134,7 +135,7 @@ impl Arena {
                 if tensor.block + blocks > self.tables.header.blocks {
                     return Err(Fault(&"a tensor has too many blocks"));
                 }
-                for k in 0..job.entry.sums.len() {
+                for k in 0..job.sums.len() {
                     let by_tensor = self.by_tensor(&job, k)?;
                     // SAFETY: just checked; `by_tensor` has a number for each tensor.
                     unsafe {
@@ -163,6 +164,13 @@ impl Arena {
         if first >= last || job.entry.pass.is_none() {
             return Ok(());
         }
+        let mut job = *job;
+        if job.around & CLIPS != 0 {
+            // SAFETY: it has a number for each tensor.
+            job.scale =
+                unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
+        }
+        let job = &job;
         let mut values = [0.0; MAX_TENSOR];
         for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
             // SAFETY: it has a number for each tensor.

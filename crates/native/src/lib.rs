@@ -3,7 +3,7 @@
 mod bound;
 mod bytes;
 mod lent;
-mod many;
+pub mod many;
 mod steps;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Scratch};
+use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Scratch, Workers};
 use antigrad_pool::Pool;
 
 use crate::bytes::Bytes;
@@ -73,7 +73,8 @@ impl Steps {
         POOL.run(self.threads, length.div_ceil(PIECE), &|number| {
             let (from, to) = (number * PIECE, length.min((number + 1) * PIECE));
             // SAFETY: as above, and ranges do not overlap.
-            let done = with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, shared.0, scratch) });
+            let done =
+                with_scratch(|scratch| unsafe { arena.run_passes(stage, from, to, shared.0, scratch) });
             if done.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
@@ -82,7 +83,10 @@ impl Steps {
             return Err(Fault::OVERWRITTEN);
         }
         // SAFETY: as above; the threads are done.
-        unsafe { arena.gather(stage) }
+        unsafe {
+            arena.run_matrices(stage, 0, length, &mut Pooled(self.threads))?;
+            arena.gather(stage)
+        }
     }
 
     /// Runs a stage over a range of the plane; false as for `run`.
@@ -106,6 +110,15 @@ impl Steps {
     fn arena(&self) -> Result<Arena, Fault> {
         // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
         unsafe { Arena::new(self.base, self.bytes, self.set) }
+    }
+}
+
+/// So many threads of the pool, each with a scratch of its own.
+struct Pooled(usize);
+
+impl Workers for Pooled {
+    fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
+        POOL.run(self.0, count, &|number| with_scratch(|scratch| piece(number, scratch)));
     }
 }
 

@@ -30,6 +30,7 @@ macro_rules! for_each_kernel {
                 adam::Adam,
                 adam::AmsGrad,
                 radam::RAdam,
+                cautious::Cautious,
                 sign_sgd::SignSgd,
             ]
             [
@@ -48,6 +49,8 @@ macro_rules! for_each_kernel {
                 schedule_free::ScheduleFreeAdamPoint,
                 prodigy::ProdigyMoments,
                 prodigy::Prodigy,
+                muon::MuonMomentum,
+                muon::NewtonSchulz,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -60,10 +63,12 @@ pub(crate) use crate::plane;
 
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
 pub(crate) mod lars;
 pub(crate) mod momentum;
+pub(crate) mod muon;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;

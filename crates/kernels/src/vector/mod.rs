@@ -18,7 +18,16 @@ pub mod simd128;
 pub mod sse2;
 
 /// A floating-point type that parameters can have.
-pub trait Scalar: Copy + Sub<Output = Self> + Send + Sync + 'static {
+pub trait Scalar:
+    Copy
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + 'static
+{
     /// `x` rounded to the nearest value, ties to even.
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -27,6 +36,9 @@ pub trait Scalar: Copy + Sub<Output = Self> + Send + Sync + 'static {
 
     /// Whether it is so small, but not 0, that it has fewer bits than other numbers.
     fn is_subnormal(self) -> bool;
+
+    /// Rounded to the nearest bfloat16, ties to even; from float64 by way of float32.
+    fn to_bfloat16(self) -> Self;
 }
 
 impl Scalar for f32 {
@@ -44,6 +56,12 @@ impl Scalar for f32 {
     fn is_subnormal(self) -> bool {
         (self != 0.0) & (self.abs() < Self::MIN_POSITIVE)
     }
+    #[inline(always)]
+    fn to_bfloat16(self) -> Self {
+        let bits = self.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;
+        if self.is_nan() { self } else { Self::from_bits(rounded) }
+    }
 }
 
 impl Scalar for f64 {
@@ -60,6 +78,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn is_subnormal(self) -> bool {
         (self != 0.0) & (self.abs() < Self::MIN_POSITIVE)
+    }
+    #[inline(always)]
+    fn to_bfloat16(self) -> Self {
+        Self::from((self as f32).to_bfloat16())
     }
 }
 

@@ -1,10 +1,13 @@
 //! Kernels on arenas that are made by hand.
 
+mod clips;
 mod guarded;
 mod hostile;
 mod kernels;
 mod lent;
 mod manifest;
+mod masks;
+mod matrices;
 mod memory;
 mod pipeline;
 mod plane;

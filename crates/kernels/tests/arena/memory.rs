@@ -58,6 +58,17 @@ impl Memory {
 
     /// The same with some of the arrays that passes over the plane have.
     pub fn with_planes(size: usize, families: &[Family], row_length: usize, planes: &[usize]) -> Self {
+        Self::with_scratch(size, families, row_length, planes, 0)
+    }
+
+    /// The same with so many numbers for what takes tensors as matrices.
+    pub fn with_scratch(
+        size: usize,
+        families: &[Family],
+        row_length: usize,
+        planes: &[usize],
+        scratch: usize,
+    ) -> Self {
         let lengths: Vec<usize> = families.iter().flat_map(|family| family.lengths).copied().collect();
         let padded = |lengths: &[usize]| lengths.iter().map(|n| n.next_multiple_of(LINE / size)).sum();
         let length = padded(&lengths);
@@ -68,12 +79,15 @@ impl Memory {
             (Extent::Elements, 0, length),
             (Extent::Elements, 0, length),
             (Extent::Tensors, 0, count),
+            (Extent::Tensors, 0, count),
+            (Extent::Tensors, 0, count),
             (Extent::Blocks, 0, blocks(&lengths) * PARTS),
         ];
         plan.extend(
             (ACCUMULATED..=SLOW)
                 .map(|array| (Extent::Elements, 0, if planes.contains(&array) { length } else { 0 })),
         );
+        plan.push((Extent::Elements, 0, scratch));
         let (mut first_arrays, mut first) = (Vec::new(), 0);
         for family in families {
             first_arrays.push(plan.len());
@@ -163,7 +177,18 @@ impl Memory {
 
     /// Passes over the plane leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
-        self.set_word(self.first_segment - (self.lengths.len() - tensor) * TENSOR + 3, STAYS);
+        self.set_word(self.tensor(tensor) + 3, STAYS);
+    }
+
+    /// It is a matrix of so many rows and columns.
+    pub fn matrix(&mut self, tensor: usize, [rows, columns]: [u32; 2]) {
+        self.set_word(self.tensor(tensor) + 4, rows);
+        self.set_word(self.tensor(tensor) + 5, columns);
+    }
+
+    /// Where a tensor's entry begins.
+    fn tensor(&self, tensor: usize) -> usize {
+        self.first_segment - (self.lengths.len() - tensor) * TENSOR
     }
 
     pub fn zeroes(&mut self) {

@@ -23,6 +23,9 @@ pub struct Job {
     pub own: [f64; 9],
 }
 
+/// Coefficients of a kernel at most; those behind `own` are 0.
+const LONGEST_ROW: usize = 32;
+
 pub const PLAIN: Job = Job {
     scale: 1.0,
     limit: f64::INFINITY,
@@ -40,7 +43,8 @@ impl Job {
     }
 
     pub fn row(&self) -> Vec<f64> {
-        [&[self.scale, self.limit, self.l2, self.decay], &self.own[..]].concat()
+        let own: Vec<f64> = self.own.iter().copied().chain([0.0; LONGEST_ROW]).take(LONGEST_ROW).collect();
+        [&[self.scale, self.limit, self.l2, self.decay], &own[..]].concat()
     }
 
     /// An arena of one segment.

@@ -1,0 +1,201 @@
+//! Products of matrices, each element of which is one sum with k ascending: a product and a sum of the
+//! dtype at a time. So they have the same bits whatever the width of vectors and of blocks is.
+
+use std::array;
+use std::ptr;
+
+use crate::kernel::splat;
+use crate::vector::{Scalar, Vector};
+
+/// Rows and columns that are computed as one piece of work.
+const BLOCK: usize = 64;
+/// Terms that are added at a time; the sums are kept in the result meanwhile.
+const TERMS: usize = 256;
+/// Rows whose sums are in registers at once.
+const ROWS: usize = 4;
+/// Bytes of a panel: of each term as many as four of the widest vectors take.
+pub const PANEL: usize = TERMS * 4 * if cfg!(target_arch = "x86_64") { 64 } else { 16 };
+
+/// C ← α·A·B + β·D, or A·B where there is no D. All are of one dtype, and C overlaps nothing.
+#[derive(Clone, Copy)]
+pub struct Product {
+    /// `rows` × `depth`, row by row.
+    pub a: *const u8,
+    /// `depth` × `columns`, row by row.
+    pub b: *const u8,
+    /// `rows` × `columns`, row by row.
+    pub c: *mut u8,
+    /// The same; or null.
+    pub d: *const u8,
+    pub alpha: f64,
+    pub beta: f64,
+    pub rows: usize,
+    pub columns: usize,
+    pub depth: usize,
+    /// Whether C is symmetric: half of it is computed, and mirrored.
+    pub is_symmetric: bool,
+    /// Whether its elements are rounded to bfloat16.
+    pub is_rounded: bool,
+}
+
+// SAFETY: blocks of C do not overlap, and what is read stays; see `block`.
+unsafe impl Sync for Product {}
+
+impl Product {
+    /// How many blocks it has.
+    pub fn blocks(&self) -> usize {
+        self.rows.div_ceil(BLOCK) * self.columns.div_ceil(BLOCK)
+    }
+}
+
+/// Computes block `number`, through a panel.
+///
+/// # Safety
+/// The matrices must be there, and the panel have `PANEL` bytes, aligned for the dtype. Other threads may
+/// compute other blocks.
+#[inline(always)]
+pub unsafe fn block<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+    let panel = panel.cast();
+    // As many sums as registers hold.
+    // SAFETY: passed on.
+    unsafe {
+        if size_of::<V>() == 64 {
+            block_by::<V, 4>(product, number, panel)
+        } else {
+            block_by::<V, 2>(product, number, panel)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn block_by<V: Vector, const N: usize>(product: &Product, number: usize, panel: *mut V::Scalar) {
+    let Product { rows, columns, depth, is_symmetric, .. } = *product;
+    let across = columns.div_ceil(BLOCK);
+    let (top, left) = (number / across * BLOCK, number % across * BLOCK);
+    if is_symmetric && top > left {
+        return;
+    }
+    let (bottom, right) = (rows.min(top + BLOCK), columns.min(left + BLOCK));
+    let width = N * V::LANES;
+    const { assert!(TERMS * N * size_of::<V>() <= PANEL) };
+    let mut from = 0;
+    while from < depth {
+        let terms = TERMS.min(depth - from);
+        let mut column = left;
+        while column < right {
+            let count = width.min(right - column);
+            // SAFETY: the panel has room for so many terms of a whole width; rows and columns are there.
+            unsafe {
+                pack(product, from, terms, column, count, width, panel);
+                let mut row = top;
+                while row < bottom {
+                    let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
+                    tile::<V, N>(product, &place, from, terms, panel);
+                    row += ROWS;
+                }
+            }
+            column += width;
+        }
+        from += TERMS;
+    }
+}
+
+/// Where some elements of C are.
+struct Place {
+    row: usize,
+    rows: usize,
+    column: usize,
+    columns: usize,
+}
+
+/// Writes some terms of B for the columns of a tile side by side; what is missing is 0.
+#[inline(always)]
+unsafe fn pack<S: Scalar>(
+    product: &Product,
+    from: usize,
+    terms: usize,
+    column: usize,
+    columns: usize,
+    width: usize,
+    panel: *mut S,
+) {
+    let b = product.b.cast::<S>().wrapping_add(from * product.columns + column);
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        if columns < width {
+            panel.write_bytes(0, terms * width);
+        }
+        for k in 0..terms {
+            ptr::copy(b.add(k * product.columns), panel.add(k * width), columns);
+        }
+    }
+}
+
+/// Adds some terms to a tile of C, and finishes it once these are the last.
+#[inline(always)]
+unsafe fn tile<V: Vector, const N: usize>(
+    product: &Product,
+    place: &Place,
+    from: usize,
+    terms: usize,
+    panel: *const V::Scalar,
+) {
+    let Product { a, c, columns, depth, .. } = *product;
+    let c = c.cast::<V::Scalar>();
+    let start = |row: usize| (place.row + row) * columns + place.column;
+    let mut sums = [[splat::<V>(0.0); N]; ROWS];
+    let sum = |sums: *mut [[V; N]; ROWS], row: usize, j: usize| {
+        sums.cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j)
+    };
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        if from > 0 {
+            for row in 0..place.rows {
+                ptr::copy(c.add(start(row)), sum(&raw mut sums, row, 0), place.columns);
+            }
+        }
+        // Rows that are missing repeat the last one.
+        let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
+            a.cast::<V::Scalar>().add((place.row + row.min(place.rows - 1)) * depth + from)
+        });
+        // A copy, whose address nobody has: it stays in registers.
+        let mut lanes = sums;
+        for k in 0..terms {
+            let b: [V; N] = array::from_fn(|v| V::load(panel.add((k * N + v) * V::LANES)));
+            for (sums, row) in lanes.iter_mut().zip(rows) {
+                let x = V::splat(row.add(k).read());
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = *sum + x * b;
+                }
+            }
+        }
+        sums = lanes;
+        let is_last = from + terms == depth;
+        // A block on the diagonal is computed whole.
+        let is_mirrored = is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK;
+        for row in 0..place.rows {
+            for j in 0..place.columns {
+                let at = start(row) + j;
+                let sum = sum(&raw mut sums, row, j).read();
+                let x = if is_last { finished(product, at, sum) } else { sum };
+                c.add(at).write(x);
+                if is_mirrored {
+                    c.add((place.column + j) * columns + place.row + row).write(x);
+                }
+            }
+        }
+    }
+}
+
+/// α·sum + β·d, or the sum, for element number `at`.
+#[inline(always)]
+unsafe fn finished<S: Scalar>(product: &Product, at: usize, sum: S) -> S {
+    let Product { d, alpha, beta, is_rounded, .. } = *product;
+    let mut x = sum;
+    if !d.is_null() {
+        // SAFETY: the caller vouches for D.
+        let d = unsafe { d.cast::<S>().add(at).read() };
+        x = S::from_f64(beta) * d + S::from_f64(alpha) * sum;
+    }
+    if is_rounded { x.to_bfloat16() } else { x }
+}

@@ -1,0 +1,194 @@
+//! Stages that take tensors as matrices: against plain loops, in pieces in any order, with wrong tables.
+
+use antigrad_kernels::layout::*;
+use antigrad_kernels::manifest::kernels;
+use antigrad_kernels::{Alone, InstructionSet, Scratch, Workers};
+
+use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
+use crate::reference::{Job, PLAIN, round};
+
+/// Where in a row the steps are, and a, b, c at the first time; behind the pipeline's.
+const STEPS: usize = 2;
+const FIRST: usize = 5;
+
+/// One matrix, in a stage by itself: twice a·X + (b·P + c·P·P)·X.
+fn memory(size: usize, [rows, columns]: [usize; 2]) -> Memory {
+    let least = rows.min(columns);
+    let room = (2 * least * least + rows * columns).next_multiple_of(LINE / size);
+    let row = row(2.0);
+    let lengths = [rows * columns];
+    let family = Family { lengths: &lengths, state: 0, by_tensor: 0 };
+    let mut memory = Memory::with_scratch(size, &[family], row.len(), &[], room);
+    memory.matrix(0, [rows as u32, columns as u32]);
+    memory.row(0, &row);
+    let kernels = [kernel("NewtonSchulz").number, 0, 0, 0];
+    memory.segment(0, [0, 0], Segment { array: 8, by_tensor: 8, row: 0, flags: 0, kernels });
+    let mut next = noise(5);
+    (0..rows * columns).for_each(|i| memory.set(GRADIENTS, 0, i, next()));
+    memory
+}
+
+fn row(steps: f64) -> Vec<f64> {
+    let mut row = Job { own: [0.0; 9], ..PLAIN }.row();
+    row[4 + STEPS] = steps;
+    row[4 + STEPS + 1] = 1e-7;
+    row[4 + FIRST..][..6].copy_from_slice(&[3.0, -4.0, 1.5, 2.5, -3.5, 1.25]);
+    row
+}
+
+/// The same in plain loops, each sum with k ascending.
+fn plain(f: &impl Fn(f64) -> f64, memory: &Memory, [rows, columns]: [usize; 2]) -> Vec<f64> {
+    let given: Vec<f64> = (0..rows * columns).map(|i| memory.get(GRADIENTS, 0, i)).collect();
+    // One block of sixteen striped sums.
+    let mut sums = [0.0; 16];
+    given.iter().enumerate().for_each(|(i, x)| sums[i % 16] += x * x);
+    for width in [8, 4, 2, 1] {
+        (0..width).for_each(|k| sums[k] += sums[k + width]);
+    }
+    let norm = f(sums[0].sqrt());
+    let (least, most) = (rows.min(columns), rows.max(columns));
+    let at = |i: usize, j: usize| if rows <= columns { i * columns + j } else { j * columns + i };
+    let mut x: Vec<f64> = (0..least * most).map(|k| f(given[at(k / most, k % most)] / norm)).collect();
+    let dot = |of: &dyn Fn(usize) -> (f64, f64), depth: usize| {
+        (0..depth).fold(0.0, |sum, k| f(sum + f(of(k).0 * of(k).1)))
+    };
+    for [a, b, c] in [[3.0, -4.0, 1.5], [2.5, -3.5, 1.25]] {
+        let of = |k: usize| (k / least, k % least);
+        let p: Vec<f64> = (0..least * least)
+            .map(|n| dot(&|k| (x[of(n).0 * most + k], x[of(n).1 * most + k]), most))
+            .collect();
+        let q: Vec<f64> = (0..least * least)
+            .map(|n| {
+                let square = dot(&|k| (p[of(n).0 * least + k], p[k * least + of(n).1]), least);
+                f(f(b * p[n]) + f(c * square))
+            })
+            .collect();
+        let next = |n: usize| {
+            let product = dot(&|k| (q[n / most * least + k], x[k * most + n % most]), least);
+            f(f(a * x[n]) + product)
+        };
+        x = (0..least * most).map(next).collect();
+    }
+    let mut result = vec![0.0; rows * columns];
+    (0..least * most).for_each(|k| result[at(k / most, k % most)] = x[k]);
+    result
+}
+
+#[test]
+fn products_are_those_of_plain_loops_on_every_instruction_set() {
+    let shapes: &[[usize; 2]] = if cfg!(miri) {
+        &[[3, 5], [7, 4]]
+    } else {
+        &[
+            [1, 1],
+            [1, 9],
+            [9, 1],
+            [3, 5],
+            [17, 33],
+            [33, 17],
+            [64, 64],
+            [65, 40],
+            [70, 130],
+            [5, 600],
+            [300, 20],
+        ]
+    };
+    for (size, set) in places() {
+        for &shape in shapes {
+            let start = memory(size, shape);
+            let expected = plain(&round(size), &start, shape);
+            let mut memory = start.clone();
+            memory.run(set, 0, None).expect("it fits");
+            let place = format!("{shape:?}, {size} bytes, {}", set.name());
+            assert!(memory.outside() == start.outside(), "written outside: {place}");
+            for (i, &x) in expected.iter().enumerate() {
+                let ours = memory.get(GRADIENTS, 0, i);
+                assert!(bits(ours) == bits(x), "{ours} and not {x}: {place}, index {i}");
+            }
+        }
+    }
+}
+
+/// Pieces from the last to the first, two at a time.
+struct Backwards;
+
+impl Workers for Backwards {
+    fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
+        std::thread::scope(|scope| {
+            for half in [0, 1] {
+                scope.spawn(move || {
+                    let mut scratch = Box::new(Scratch::new());
+                    (0..count).rev().filter(|number| number % 2 == half).for_each(|k| piece(k, &mut scratch));
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn pieces_may_be_done_in_any_order_and_at_once() {
+    let shape = if cfg!(miri) { [66, 67] } else { [200, 150] };
+    for (size, set) in places() {
+        let mut expected = memory(size, shape);
+        let mut memory = expected.clone();
+        expected.run(set, 0, None).expect("it fits");
+        let arena = memory.arena(set).expect("it fits");
+        // SAFETY: nothing else uses the arena.
+        unsafe { arena.run_matrices(0, 0, arena.length(), &mut Backwards) }.expect("it fits");
+        assert!(memory.contents() == expected.contents(), "{size} bytes, {}", set.name());
+    }
+}
+
+#[test]
+fn a_tensor_is_done_where_the_range_has_its_beginning() {
+    let start = memory(4, [20, 30]);
+    let mut memory = start.clone();
+    let arena = memory.arena(InstructionSet::best()).expect("it fits");
+    let length = arena.length();
+    let mut scratch = Scratch::new();
+    for (from, to) in [(1, length), (0, 0), (length, length)] {
+        // SAFETY: nothing else uses the arena.
+        unsafe { arena.run_matrices(0, from, to, &mut Alone(&mut scratch)) }.expect("it fits");
+    }
+    assert!(memory.contents() == start.contents());
+}
+
+#[test]
+fn what_does_not_fit_is_a_fault_and_changes_nothing() {
+    let shape = [12, 5];
+    let clean = memory(4, shape);
+    let tensor = clean.first_segment - TENSOR;
+    let scratch = HEADER + SCRATCH * ARRAY;
+    type Wrong<'a> = (&'a str, &'a dyn Fn(&mut Memory));
+    let wrong: &[Wrong] = &[
+        ("no rows", &|memory| memory.matrix(0, [0, 0])),
+        ("rows without columns", &|memory| memory.matrix(0, [60, 0])),
+        ("too many rows", &|memory| memory.matrix(0, [13, 5])),
+        ("too few columns", &|memory| memory.matrix(0, [12, 4])),
+        ("a product that wraps around", &|memory| memory.matrix(0, [u32::MAX - 59, u32::MAX])),
+        // Their squares are larger than what there is room for.
+        ("another matrix of that length", &|memory| memory.matrix(0, [6, 10])),
+        ("no scratch", &|memory| memory.set_word(scratch + 3, 0)),
+        ("a short scratch", &|memory| memory.set_word(scratch + 3, 96)),
+        ("a scratch of tensors", &|memory| memory.set_word(scratch, Extent::Tensors as u32)),
+        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + 1, 1 << 24)),
+        ("a scratch that begins late", &|memory| memory.set_word(scratch + 2, 16)),
+        ("a longer tensor", &|memory| memory.set_word(tensor + 1, 61)),
+        ("many steps", &|memory| memory.row(0, &row(1e9))),
+        ("NaN steps", &|memory| memory.row(0, &row(f64::NAN))),
+    ];
+    for (what, spoil) in wrong {
+        let mut memory = clean.clone();
+        spoil(&mut memory);
+        let before = memory.contents();
+        assert!(memory.run(InstructionSet::best(), 0, None).is_err(), "{what}");
+        assert!(memory.contents() == before && memory.has_borders(), "{what}");
+    }
+    assert_eq!(clean.clone().run(InstructionSet::best(), 0, None), Ok(()));
+}
+
+#[test]
+fn no_kernel_but_newton_schulz_is_one_of_matrices() {
+    let names: Vec<_> = kernels().into_iter().filter(|kernel| kernel.is_matrix).map(|k| k.name).collect();
+    assert_eq!(names, ["NewtonSchulz"]);
+}

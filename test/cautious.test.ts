@@ -1,0 +1,150 @@
+/**
+ * The cautious modifier (Liang et al., 2024), on every engine: u ← u·k / max(mean(k), 10⁻³) with k = [u·g > 0],
+ * by tensor. (timm's trajectories are in test/golden.test.ts, and all rules in test/same-bits.test.ts.)
+ */
+
+import {
+  adam,
+  adamw,
+  delayedStart,
+  momentum,
+  Optimizer,
+  OptionError,
+  type Rule,
+  radam,
+  rmsprop,
+  sgd,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray, inBits, noise, roundOf } from './helpers.js'
+import { array, firstDifference, variants } from './support.js'
+
+const threads = [1, 2, 3].map((threads) => ({
+  name: `${threads} threads`,
+  engine: 'native' as const,
+  threads,
+}))
+const options = { lr: 0.05, cautious: true }
+
+/** Their directions depend on the gradient alone; with what each takes from the parameters. */
+const rules: Record<string, readonly [rule: Rule, decay: number]> = {
+  adamw: [adamw({ ...options, weightDecay: 0.5 }), 1 - 0.05 * 0.5],
+  'adam amsgrad maximize': [adam({ ...options, amsgrad: true, maximize: true }), 1],
+  'sgd nesterov': [sgd({ ...options, momentum: 0.9, nesterov: true }), 1],
+  momentum: [momentum(options), 1],
+  'rmsprop momentum': [rmsprop({ ...options, momentum: 0.9 }), 1],
+  radam: [radam({ ...options, beta2: 0.9 }), 1],
+}
+
+/** The awkward ones, and past two borders of blocks. */
+const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
+
+const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100 * t + i, n, dtype))
+
+describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
+  describe.each(Object.entries(rules))('%s', (_, [rule, decay]) => {
+    test.each(dtypes)('moves each element as the equation says, in %s', (dtype) => {
+      const f = roundOf[dtype]
+      const plain = { ...rule, cautious: false, ...('weightDecay' in rule && { weightDecay: 0 }) } as Rule
+      const start = lengths.map((length, i) => noise(i, length, dtype))
+      const optimizer = new Optimizer(start, rule, engine)
+      const twin = new Optimizer(start, plain, { engine: 'typescript' })
+      const theta = start.map((values) => values.slice())
+      let masked = 0
+      for (let t = 0; t < 5; t++) {
+        const gradients = gradientsAt(t, dtype)
+        optimizer.step(gradients)
+        // From 0 its parameters become −u.
+        for (const params of twin.params) params.fill(0)
+        twin.step(gradients)
+        gradients.forEach((gradient, i) => {
+          const sign = 'maximize' in rule && rule.maximize ? -1 : 1
+          const u = twin.params[i].map((x) => -x)
+          const k = Array.from(gradient, (g, j): number => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
+          const mean = k.reduce((a, b) => a + b, 0) / k.length
+          masked += k.filter((one) => one === 0).length
+          const rate = f(1 / Math.max(mean, 1e-3))
+          const expected = theta[i].map((x, j) => f(f(x * f(decay)) - f(rate * (u[j] * k[j]))))
+          expect(firstDifference(expected, optimizer.params[i]), `step ${t}, tensor ${i}`).toBe(-1)
+          theta[i] = expected
+        })
+      }
+      expect(masked).toBeGreaterThan(1e4)
+      // The state is what it would be without.
+      const states = [optimizer, twin].map((one) => inBits(Object.values(one.state)))
+      expect(states[0] === states[1]).toBe(true)
+    })
+  })
+
+  test.each(dtypes)('what is stated of NaN, 0 and a mean of 0, in %s', (dtype) => {
+    const rule = sgd({ lr: 0.5, momentum: 1, cautious: true })
+    const optimizer = new Optimizer([array(dtype, 8).fill(1), array(dtype, 8).fill(1)], rule, engine)
+    const [first, second] = optimizer.state as unknown as { readonly b: FloatArray }[]
+    optimizer.step([array(dtype, 8), array(dtype, 8)])
+    first.b.set([1, -1, 1, -1, 0, NaN, 1, -Infinity])
+    second.b.fill(4)
+    optimizer.step([array(dtype, [1, -1, 0, -0, 0, 1, NaN, 1]), array(dtype, 8).fill(-1)])
+    // b = 2, −2, 1, −1, 0, NaN, NaN, −∞, of which two agree: 8/2 = 4 times ½·b. −∞·0 is NaN.
+    expect([...optimizer.params[0]]).toEqual([-3, 5, 1, 1, 1, NaN, NaN, NaN])
+    // b = 3, and none agrees.
+    expect([...optimizer.params[1]]).toEqual(Array(8).fill(1))
+    // One in two thousand counts as one in a thousand.
+    const long = new Optimizer(array(dtype, 2000), rule, engine)
+    long.step(array(dtype, 2000).fill(1, 0, 1))
+    expect(long.params[0]).toBe(-500)
+  })
+
+  test.each(dtypes)(
+    'beside other rules, in batches, async, saved and loaded: the same bits, in %s',
+    async (dtype) => {
+      const make = (forced: object) =>
+        new Optimizer(
+          lengths.map((length, i) => noise(i, length, dtype)),
+          delayedStart(1, adamw({ lr: 0.01, weightDecay: 0.1 })),
+          {
+            groups: [
+              { match: ['2', '7', '11'], cautious: true },
+              { match: '10', rule: sgd({ lr: 0.1, momentum: 0.5, cautious: true }) },
+            ],
+            clip: { norm: 3 },
+            accumulate: 2,
+            ...forced,
+          },
+        )
+      const expected = make({ engine: 'typescript' })
+      let actual = make(engine)
+      for (let t = 0; t < 8; t++) {
+        const gradients = gradientsAt(t, dtype).map((gradient, i) => (t > 3 && i === 7 ? null : gradient))
+        const isLast = expected.step(gradients as never)
+        expect(
+          await (t % 2 === 0 ? actual.step(gradients as never) : actual.stepAsync(gradients as never)),
+        ).toBe(isLast)
+        if (t === 4) actual = Optimizer.load(structuredClone(actual.save()), engine) as never
+      }
+      const tensors = [expected, actual].map((optimizer) => inBits(optimizer.save().tensors))
+      expect(tensors[0] === tensors[1]).toBe(true)
+      expect(
+        expected.report().tensors.map(({ rule }) => JSON.stringify(rule).includes('"cautious":true')),
+      ).toEqual(lengths.map((_, i) => [2, 7, 10, 11].includes(i)))
+    },
+  )
+})
+
+test('is no other optimizer where all agree', () => {
+  const step = (rule: Rule) => {
+    const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
+    for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))
+    return optimizer.params
+  }
+  expect(step(adam(options))).toEqual(step(adam({ lr: 0.05 })))
+})
+
+test('is decided when a rule is made: to set it later would be another step', () => {
+  const optimizer = new Optimizer(new Float32Array(3), adamw())
+  const before = inBits(optimizer.save())
+  expect(() => optimizer.set({ cautious: true })).toThrow(OptionError)
+  expect(() => optimizer.set({ cautious: true })).toThrow(/set/)
+  expect(() => adamw({ cautious: 1 as never })).toThrow('adamw: cautious: expected true or false, got 1')
+  expect(inBits(optimizer.save())).toBe(before)
+  optimizer.set({ cautious: false })
+})

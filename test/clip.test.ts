@@ -1,0 +1,293 @@
+/**
+ * Clips of each tensor by itself, on every engine: by norm, by root mean square, and by the norm of its parameters
+ * (AGC; Brock et al., 2021). Optax's trajectories are in test/golden.test.ts, all rules in test/same-bits.test.ts.
+ */
+
+import {
+  adam,
+  adamw,
+  type Clip,
+  gradientDescent,
+  lamb,
+  Optimizer,
+  OptionError,
+  type Saved,
+  sgd,
+  type TensorClip,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray, inBits, noise, roundOf } from './helpers.js'
+import { array, firstDifference, variants } from './support.js'
+
+const threads = [1, 2, 3].map((threads) => ({
+  name: `${threads} threads`,
+  engine: 'native' as const,
+  threads,
+}))
+
+/** The awkward ones, and past two borders of blocks. */
+const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
+
+/** Numbers whose squares have sums without an error, in any order. */
+const exact = (seed: number, length: number, dtype: Dtype) =>
+  noise(seed, length, dtype).map((x) => Math.round(x * 64) / 64)
+
+const squares = (values: FloatArray) => [...values].reduce((sum, x) => sum + x * x, 0)
+
+/** What gradients are multiplied by, from their definitions. */
+function factorsOf(gradients: readonly FloatArray[], params: readonly FloatArray[], clip: Clip, share = 1) {
+  const norms = gradients.map((g) => Math.sqrt(squares(g)) * share)
+  const limits = gradients.map((g, i) => {
+    const { tensorNorm = Infinity, rms = Infinity, adaptive } = clip
+    const { factor, eps = 1e-3 } = typeof adaptive === 'object' ? adaptive : { factor: adaptive ?? Infinity }
+    const mean = rms === Infinity ? Infinity : rms * Math.sqrt(g.length)
+    return Math.min(tensorNorm, mean, factor * Math.max(Math.sqrt(squares(params[i])), eps))
+  })
+  const own = norms.map((norm, i) => (norm > limits[i] ? limits[i] / norm : 1))
+  const left = norms.map((norm, i) => norm * own[i])
+  const total = Math.sqrt(left.reduce((sum, x) => sum + x * x, 0))
+  const { norm: most = Infinity } = clip
+  const all = total > most ? share * (most / total) : share
+  return own.map((factor) => all * factor)
+}
+
+const clips: Record<string, Clip> = {
+  tensorNorm: { tensorNorm: 1.5 },
+  rms: { rms: 0.5 },
+  adaptive: { adaptive: 0.25 },
+  'adaptive with an ε': { adaptive: { factor: 0.5, eps: 8 } },
+  all: { tensorNorm: 30, rms: 0.5, adaptive: 0.9 },
+  'within the norm by then': { tensorNorm: 1.5, norm: 50 },
+  'before the norm and the value': { tensorNorm: 1.5, norm: 2, value: 0.25 },
+}
+
+describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
+  describe.each(Object.entries(clips))('%s', (_, clip) => {
+    test.each(dtypes)('is what its definition says, in %s', (dtype) => {
+      const f = roundOf[dtype]
+      const start = lengths.map((length, i) => exact(i, length, dtype))
+      const value = clip.value === undefined ? {} : { clip: { value: clip.value } }
+      let clipped = 0
+      for (let t = 0; t < 4; t++) {
+        const rule = adam({ lr: 0.1, weightDecay: 0.1 })
+        const optimizer = new Optimizer(start, rule, { clip, ...engine })
+        const twin = new Optimizer(start, rule, { ...value, engine: 'typescript' })
+        const gradients = lengths.map((length, i) => exact(50 + 100 * t + i, length, dtype))
+        const factors = factorsOf(gradients, start, clip)
+        clipped += factors.filter((factor) => factor !== 1).length
+        if (t % 2 === 0) optimizer.step(gradients)
+        else {
+          optimizer.grads.forEach((grads, i) => {
+            grads.set(gradients[i])
+          })
+          optimizer.step()
+        }
+        twin.step(gradients.map((g, i) => g.map((x) => f(f(factors[i]) * x))))
+        for (const [i, params] of optimizer.params.entries()) {
+          expect(firstDifference(twin.params[i], params), `step ${t}, tensor ${i}`).toBe(-1)
+        }
+        const norm = Math.sqrt(gradients.reduce((sum, g) => sum + squares(g), 0))
+        expect(optimizer.last.norm).toBeCloseTo(norm, 10)
+      }
+      expect(clipped).toBeGreaterThan(8)
+    })
+  })
+
+  test.each(dtypes)('what is stated of 0, NaN and infinity, in %s', (dtype) => {
+    const step = (clip: Clip, gradients: number[][], start = gradients.map((g) => g.map(() => 1))) => {
+      const [params, given] = [start, gradients].map((all) => all.map((values) => array(dtype, values)))
+      const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip, ...engine })
+      optimizer.step(given)
+      return optimizer.params.map((values) => [...values])
+    }
+    const gradients = [
+      [0, 0],
+      [NaN, 1],
+      [Infinity, 1],
+      [3, 4],
+    ]
+    for (const clip of [{ tensorNorm: 2.5 }, { rms: 2.5 * Math.SQRT1_2 }]) {
+      const [zero, nan, infinite, finite] = step(clip, gradients)
+      expect([zero, nan, infinite]).toEqual([
+        [1, 1],
+        [NaN, NaN],
+        [NaN, 1],
+      ])
+      expect(finite[0]).toBeCloseTo(-0.5, 6)
+      expect(finite[1]).toBeCloseTo(-1, 6)
+    }
+    // Parameters of 0 count as ε; where they are NaN the step is, and where infinite nothing is clipped.
+    const start = [
+      [0, 0],
+      [NaN, 1],
+      [Infinity, 0],
+    ]
+    const moved = step(
+      { adaptive: { factor: 0.5, eps: 5 } },
+      [
+        [3, 4],
+        [3, 4],
+        [3, 4],
+      ],
+      start,
+    )
+    expect(moved).toEqual([
+      [-1.5, -2],
+      [NaN, NaN],
+      [Infinity, -4],
+    ])
+    // A NaN in one tensor is none in another, but through the global norm.
+    expect(step({ tensorNorm: 1, norm: 1 }, [[NaN], [3]])).toEqual([[NaN], [NaN]])
+  })
+
+  test('squares that overflow are no norm of infinity', () => {
+    const start = [Float64Array.of(0, 0), Float64Array.of(0)]
+    const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip: { tensorNorm: 1 }, ...engine })
+    optimizer.step([Float64Array.of(3e200, 4e200), Float64Array.of(0.5)])
+    expect(optimizer.params[0][0]).toBeCloseTo(-0.6, 12)
+    expect(optimizer.params[0][1]).toBeCloseTo(-0.8, 12)
+    expect([...optimizer.params[1]]).toEqual([-0.5])
+  })
+
+  test.each(dtypes)('by groups, in batches, async, saved and loaded: the same bits, in %s', async (dtype) => {
+    const make = (forced: object) =>
+      new Optimizer(
+        lengths.map((length, i) => noise(i, length, dtype)),
+        adamw({ lr: 0.01 }),
+        {
+          groups: [
+            { match: ['2', '11'], clip: { rms: 0.25 } },
+            { match: '10', rule: lamb({ lr: 0.01 }) },
+            { match: '9', rule: sgd({ lr: 0.1, cautious: true }), clip: {} },
+          ],
+          clip: { adaptive: 0.01, norm: 3 },
+          accumulate: 2,
+          ...forced,
+        },
+      )
+    const expected = make({ engine: 'typescript' })
+    let actual = make(engine)
+    for (let t = 0; t < 8; t++) {
+      const gradients = lengths.map((n, i) =>
+        t > 3 && i === 7 ? null : noise(100 * t + i, n, dtype),
+      ) as never
+      const isLast = expected.step(gradients)
+      expect(await (t % 4 < 2 ? actual.step(gradients) : actual.stepAsync(gradients))).toBe(isLast)
+      if (t === 4) actual = Optimizer.load(structuredClone(actual.save()), engine) as never
+    }
+    const tensors = [expected, actual].map((optimizer) => inBits(optimizer.save().tensors))
+    expect(tensors[0] === tensors[1]).toBe(true)
+  })
+})
+
+describe('groups', () => {
+  const ones = (length: number) => new Float64Array(length).fill(1)
+  const start = { body: ones(4), head: ones(4), extra: ones(4) }
+  const gradients = { body: ones(4), head: ones(4), extra: ones(4) }
+  const rule = gradientDescent({ lr: 1 })
+  const moved = (optimizer: { readonly params: object }) =>
+    Object.fromEntries(Object.entries(optimizer.params).map(([name, values]) => [name, 1 - values[0]]))
+  const make = (clip: Clip, head: TensorClip) =>
+    new Optimizer(start, rule, { clip, groups: [{ match: 'head', clip: head }] })
+
+  test('have a clip of their own, or none', () => {
+    const none = make({ tensorNorm: 1 }, {})
+    none.step(gradients)
+    expect(moved(none)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
+    const other = make({ tensorNorm: 1 }, { tensorNorm: 0.5 })
+    other.step(gradients)
+    expect(moved(other)).toEqual({ body: 0.5, head: 0.25, extra: 0.5 })
+    const alone = make({}, { rms: 0.5 })
+    alone.step(gradients)
+    expect(moved(alone)).toEqual({ body: 1, head: 0.5, extra: 1 })
+  })
+
+  test('are saved: loaded runs, tensors that come and a restored optimizer go on with them', () => {
+    const optimizer = make({ tensorNorm: 1 }, {})
+    const saved: Saved = structuredClone(optimizer.save())
+    expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
+    expect(saved.groups).toEqual([{ match: 'head', clip: {} }])
+    expect(Object.values(saved.tensors).map(({ clip }) => clip)).toEqual([undefined, {}, undefined])
+    const loaded = Optimizer.load<typeof start>(saved)
+    loaded.step(gradients)
+    expect(moved(loaded)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
+    // The optimizer's own clip stays as it is.
+    const restored = new Optimizer(start, rule, { clip: { tensorNorm: 0.5 } })
+    restored.restore(saved)
+    restored.step(gradients)
+    expect(moved(restored)).toEqual({ body: 0.25, head: 1, extra: 0.25 })
+    // A setting of options does not undo it.
+    loaded.set({ lr: 2 })
+    loaded.set('head', { lr: 4 })
+    for (const params of Object.values(loaded.params)) params.fill(1)
+    loaded.step(gradients)
+    expect(moved(loaded)).toEqual({ body: 1, head: 4, extra: 1 })
+  })
+
+  test('of tensors that come later are minded, and what is frozen has no part', () => {
+    const optimizer = new Optimizer({ body: ones(4) }, rule, {})
+    const more = optimizer.add({ head: ones(4) }, { groups: [{ match: 'head', clip: { tensorNorm: 1 } }] })
+    more.step({ body: ones(4), head: ones(4) })
+    expect(moved(more)).toEqual({ body: 1, head: 0.5 })
+    more.freeze('head')
+    more.step({ body: ones(4) })
+    expect(more.last.norm).toBeNaN()
+    more.thaw('head')
+    more.step({ body: ones(4), head: ones(4) })
+    expect(moved(more)).toEqual({ body: 3, head: 1 })
+  })
+})
+
+describe('is refused', () => {
+  const limit = 'a finite number > 0'
+  test.each([
+    [
+      'an unknown kind',
+      { block: 1 },
+      'clip: expected one of norm, value, tensorNorm, rms, adaptive, got "block"',
+    ],
+    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive }, got 3'],
+    ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
+    ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
+    ['infinity', { adaptive: Infinity }, `clip: adaptive: expected ${limit}, got Infinity`],
+    ['null', { adaptive: null }, `clip: adaptive: expected ${limit}, got null`],
+    ['a factor that is none', { adaptive: { factor: '1' } }, `clip: adaptive: expected ${limit}, got "1"`],
+    ['an ε of 0', { adaptive: { factor: 1, eps: 0 } }, `clip: adaptive: eps: expected ${limit}, got 0`],
+    [
+      'more',
+      { adaptive: { factor: 1, unit: 1 } },
+      'clip: adaptive: expected factor or { factor, eps }, got "unit"',
+    ],
+  ])('%s', (_, clip, message) => {
+    expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)
+    expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
+  })
+
+  test.each([
+    [
+      'the global norm',
+      { norm: 1 },
+      'groups[0]: clip: expected one of tensorNorm, rms, adaptive, got "norm"',
+    ],
+    ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive }, got null'],
+  ])('%s of a group', (_, clip, message) => {
+    const groups = [{ match: '**', clip: clip as never }]
+    expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)
+  })
+
+  test('a saved one that is none', () => {
+    const saved = structuredClone(new Optimizer({ a: new Float32Array(3) }, adam()).save()) as never as {
+      tensors: { a: object }
+    }
+    const broken = { ...saved, tensors: { a: { ...saved.tensors.a, clip: { rms: -1 } } } }
+    expect(() => Optimizer.load(broken as never)).toThrow(`saved: a: clip: rms: expected ${limit}, got -1`)
+  })
+})
+
+test('each getter of a clip is read once', () => {
+  let reads = 0
+  const clip = Object.defineProperty({}, 'rms', { enumerable: true, get: () => (reads++ === 0 ? 1 : NaN) })
+  expect(new Optimizer(new Float32Array(3), adam(), { clip }).save().options).toMatchObject({
+    clip: { rms: 1 },
+  })
+})

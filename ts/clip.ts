@@ -1,0 +1,105 @@
+/** How gradients are clipped, before the rule sees them and before decay. */
+
+import { OptionError } from './errors.js'
+import { CLIPS, WEIGHS } from './manifest.js'
+import { own } from './own.js'
+
+/** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
+export interface TensorClip {
+  /** The largest norm of a tensor's gradient, > 0: where ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
+  readonly tensorNorm?: number
+  /** The largest root mean square of its elements, > 0: g ← g/max(1, RMS(g)/rms), Optax's clip_by_block_rms. */
+  readonly rms?: number
+  /**
+   * The largest ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units):
+   * where ‖g‖ is larger than κ·max(‖θ‖, ε), it is made that; `{ factor: κ, eps: ε }` with ε > 0, 1e-3 by default.
+   */
+  readonly adaptive?: number | { readonly factor: number; readonly eps?: number }
+}
+
+/** Tensor by tensor first, then by the global norm of what is left, then by value. */
+export interface Clip extends TensorClip {
+  /**
+   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
+   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   */
+  readonly norm?: number
+  /** The largest absolute value of an element, > 0; none by default. */
+  readonly value?: number
+}
+
+/** The limits that there are. */
+export interface TensorLimits {
+  readonly tensorNorm?: number
+  readonly rms?: number
+  readonly adaptive?: { readonly factor: number; readonly eps: number }
+}
+
+/** Infinite where there are none. */
+export interface Limits {
+  readonly norm: number
+  readonly value: number
+  readonly byTensor: TensorLimits
+}
+
+const tensorNames = ['tensorNorm', 'rms', 'adaptive']
+
+/** @throws OptionError where it is none */
+export function checkClip(given: unknown = {}): Limits {
+  const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
+  return { norm, value, byTensor }
+}
+
+/** What a group has of its own. @throws OptionError where it is none */
+export function readTensorClip(what: string, given: unknown): TensorLimits {
+  return readLimits(what, given, [])
+}
+
+function readLimits(
+  what: string,
+  given: unknown,
+  others: readonly string[],
+): TensorLimits & { readonly norm?: number; readonly value?: number } {
+  const names = [...others, ...tensorNames]
+  if (typeof given !== 'object' || given === null)
+    throw new OptionError(what, `{ ${names.join(', ')} }`, given)
+  const limits: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(own(given))) {
+    if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
+    if (value === undefined) continue
+    limits[name] =
+      name === 'adaptive' ? readAdaptive(`${what}: adaptive`, value) : limit(`${what}: ${name}`, value)
+  }
+  return Object.freeze(limits)
+}
+
+function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
+  const whole = typeof given === 'object' && given !== null ? own(given) : { factor: given }
+  const { factor, eps = 1e-3, ...unknown } = whole as Record<string, unknown>
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
+  return Object.freeze({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
+}
+
+function limit(what: string, given: unknown): number {
+  if (typeof given === 'number' && given > 0 && given < Infinity) return given
+  throw new OptionError(what, 'a finite number > 0', given)
+}
+
+/** The flags of segments that are clipped tensor by tensor. */
+export function flagsOf({ tensorNorm, rms, adaptive }: TensorLimits): number {
+  if (adaptive !== undefined) return CLIPS | WEIGHS
+  return tensorNorm === undefined && rms === undefined ? 0 : CLIPS
+}
+
+/** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */
+export function limitOf(
+  { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
+  length: number,
+  squares: number,
+) {
+  const ofMean = rms === undefined ? Infinity : rms * Math.sqrt(length)
+  const ofParameters =
+    adaptive === undefined ? Infinity : adaptive.factor * Math.max(Math.sqrt(squares), adaptive.eps)
+  return Math.min(tensorNorm, ofMean, ofParameters)
+}

@@ -1,0 +1,246 @@
+import { BLOCK, MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel } from '../manifest.js'
+import { sumOf } from '../sums.js'
+import { adamw } from './adamw.js'
+import { besideEps, define } from './define.js'
+import { type FloatArray, kernel, twice } from './kernel.js'
+import { Scaled } from './norms.js'
+import { flag, fraction, nonNegative, type Option, oneOf, option, scheduled } from './options.js'
+import { resolve, wholeRule } from './resolve.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** a, b and c of X ← a·X + (b·P + c·P·P)·X, at each time. */
+type Triples = readonly (readonly [a: number, b: number, c: number])[]
+
+/** Triples that a row has room for; the last one is for all times that follow. */
+const TRIPLES = 8
+
+const named = {
+  original: [[3.4445, -4.775, 2.0315]],
+  quintic: [
+    [4.0848, -6.8946, 2.927],
+    [3.9505, -6.3029, 2.6377],
+    [3.7418, -5.5913, 2.3037],
+    [2.8769, -3.1427, 1.2046],
+    [2.8366, -3.0525, 1.2012],
+  ],
+  polarExpress: [
+    [8.237312490495555, -23.157747414558198, 16.680568411445915],
+    [4.082441999064835, -2.893047735332586, 0.5252849256975648],
+    [3.9263479922546582, -2.8547468034765298, 0.5318022422894988],
+    [3.2982187133085143, -2.424541981026706, 0.48632008358844075],
+    [2.2970369434552573, -1.63662558125903, 0.4002628455953627],
+    [1.8763805351440397, -1.2347896577722228, 0.35891887501668385],
+    [1.8564423485617974, -1.2132449880935525, 0.3568003487825883],
+    [1.8749994008682747, -1.2499988017729169, 0.3749994008546422],
+  ],
+} as const satisfies Readonly<Record<string, Triples>>
+
+/** b ← b + (1−μ)·(g − b), m = b − (1−μ)·(b − g). */
+const MuonMomentumLoop = twice<typeof MuonMomentumKernel>(
+  (f) =>
+    (_theta, g, { b }, { rest, nesterov }, from, to, _, direction) => {
+      for (let i = from; i < to; i++) {
+        b[i] = f(b[i] + f(rest * f(g[i] - b[i])))
+        direction[i] = f(b[i] - f(nesterov * f(b[i] - g[i])))
+      }
+    },
+)
+
+const number = new Float32Array(1)
+const bits = new Uint32Array(number.buffer)
+
+/** Rounded to the nearest bfloat16, ties to even; from float64 by way of float32. */
+function toBfloat16(x: number): number {
+  number[0] = x
+  bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000
+  return Number.isNaN(x) ? x : number[0]
+}
+
+/** NS(m) where m was; crates/kernels/src/rules/muon.rs states it. */
+const NewtonSchulzLoop = twice<typeof NewtonSchulzKernel>(
+  (f) =>
+    (_theta, _g, _state, row, from, to, _tensor, direction, rows = 0, scratch = direction) => {
+      const count = to - from
+      const columns = count / rows
+      const [least, most] = rows < columns ? [rows, columns] : [columns, rows]
+      const isWide = rows <= columns
+      const isRounded = row.bfloat16 !== 0
+      const round = (x: number) => (isRounded ? toBfloat16(x) : x)
+
+      /** C ← α·A·B + β·D, or A·B without D: one sum an element, k ascending. */
+      const multiply = (
+        a: FloatArray,
+        b: FloatArray,
+        [bStep, bColumn]: readonly [number, number],
+        c: FloatArray,
+        d: FloatArray | null,
+        [alpha, beta]: readonly [number, number],
+        [columns, depth]: readonly [number, number],
+      ) => {
+        for (let i = 0; i < least; i++) {
+          for (let j = 0; j < columns; j++) {
+            let sum = 0
+            for (let k = 0; k < depth; k++) {
+              sum = f(sum + f(a[i * depth + k] * b[k * bStep + j * bColumn]))
+            }
+            const at = i * columns + j
+            c[at] = round(d === null ? sum : f(f(beta * d[at]) + f(alpha * sum)))
+          }
+        }
+      }
+
+      const given = direction.subarray(from, to)
+      const p = scratch.subarray(0, least * least)
+      const q = scratch.subarray(least * least, 2 * least * least)
+      const other = scratch.subarray(2 * least * least, 2 * least * least + count)
+      let squares = 0
+      for (let i = 0; i < count; i++) given[i] = round(given[i])
+      for (let at = 0; at < count; at += BLOCK) squares += sumOf('gradients', given.subarray(at, at + BLOCK))
+      const norm = Math.sqrt(squares)
+      // A norm that is NaN is taken over, and divided by nothing all is 0.
+      const larger = row.eps > norm ? row.eps : norm
+      const divisor = larger === 0 ? Infinity : round(f(larger))
+      let [x, next] = isWide ? [given, other] : [other, given]
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) {
+          x[isWide ? i * columns + j : j * rows + i] = round(f(given[i * columns + j] / divisor))
+        }
+      }
+      for (let step = 0; step < row.steps; step++) {
+        const triple = step < TRIPLES ? step : TRIPLES - 1
+        const [a, b, c] = ['a', 'b', 'c'].map((name) => row[`${name}${triple}` as 'a0'])
+        multiply(x, x, [1, most], p, null, [1, 0], [least, most])
+        multiply(p, p, [least, 1], q, p, [c, b], [least, least])
+        multiply(q, x, [most, 1], next, x, [1, a], [most, least])
+        ;[x, next] = [next, x]
+      }
+      if (x !== given && isWide) given.set(x)
+      if (isWide) return
+      if (x === given) other.set(given)
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++) given[i * columns + j] = other[j * rows + i]
+    },
+)
+
+/** A whole number from 1 to 100. */
+function times(value: number): Option<number> {
+  const accepts = (x: unknown) => Number.isInteger(x) && (x as number) >= 1 && (x as number) <= 100
+  return option('a whole number from 1 to 100', value, accepts)
+}
+
+function coefficients(): Option<keyof typeof named | Triples> {
+  const expected = `${Object.keys(named)
+    .map((name) => `'${name}'`)
+    .join(' or ')} or a list of 1 to ${TRIPLES} triples of finite numbers`
+  const read = (value: unknown): Triples | undefined => {
+    if (!Array.isArray(value)) return undefined
+    const triples = Array.from(value, (triple) => (Array.isArray(triple) ? Array.from(triple) : []))
+    const isRight = triples.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
+    if (!isRight || triples.length < 1 || triples.length > TRIPLES) return undefined
+    return Object.freeze(triples.map((triple) => Object.freeze(triple))) as unknown as Triples
+  }
+  const accepts = (x: unknown) => typeof x === 'string' && Object.hasOwn(named, x)
+  return { ...option<keyof typeof named | Triples>(expected, 'original', accepts), read }
+}
+
+/** A rule for what is no matrix. */
+function otherRule(value: object): Option<object> {
+  const read = (given: unknown, what: string): object | undefined => {
+    const resolved = resolve(given, what)
+    return resolved.definition.fallback === undefined ? wholeRule(resolved) : undefined
+  }
+  return { ...option('a rule such as adamw(), for any tensor', value, () => false), read }
+}
+
+export const definition = define('muon', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** μ in [0, 1); may be scheduled */
+    momentum: scheduled(fraction, 0.95),
+    /** m = μ·b + (1−μ)·g, and not b */
+    nesterov: flag(true),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0.1),
+    /** how often X is made anew; from 1 to 100 */
+    nsSteps: times(5),
+    /**
+     * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five),
+     * `'polarExpress'` (Amsel et al., 2025), or a list of up to eight, the last of which is for all that follow
+     */
+    coefficients: coefficients(),
+    /**
+     * what O is scaled by, for A rows and B columns: `'original'` has √max(1, A/B), `'matchRmsAdamW'`
+     * 0.2·√max(A, B), `'spectralUnclamped'` √(A/B)
+     */
+    scale: oneOf('original', 'matchRmsAdamW', 'spectralUnclamped'),
+    /** ε ≥ 0, the least that the matrix is divided by; where that is 0 so is the quotient */
+    eps: nonNegative(1e-7),
+    /** in which X is computed: `'bfloat16'` rounds where PyTorch does, and takes longer */
+    precision: oneOf('parameters', 'bfloat16'),
+    /** the rule of tensors that are no matrices: without a shape, or with less than two dimensions */
+    fallback: otherRule(adamw()),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [
+    kernel(MuonMomentumKernel, MuonMomentumLoop),
+    kernel(NewtonSchulzKernel, NewtonSchulzLoop),
+    Scaled,
+  ],
+  stages: () => [MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel],
+  coefficients({ momentum, nesterov, nsSteps, coefficients, eps, precision }, row) {
+    const places = MuonMomentumKernel.row
+    row[places.rest] = 1 - momentum
+    row[places.nesterov] = nesterov ? 1 - momentum : 0
+    row[places.steps] = nsSteps
+    row[places.eps] = eps
+    row[places.bfloat16] = precision === 'bfloat16' ? 1 : 0
+    const triples: Triples = typeof coefficients === 'string' ? named[coefficients] : coefficients
+    for (let k = 0; k < TRIPLES; k++) {
+      row.set(triples[Math.min(k, triples.length - 1)], places.a0 + 3 * k)
+    }
+  },
+  between({ lr, scale }, _, { rate }, i, _stage, length, rows) {
+    const columns = length / rows
+    const ratio = rows / columns
+    const factor =
+      scale === 'original'
+        ? Math.sqrt(ratio > 1 ? ratio : 1)
+        : scale === 'matchRmsAdamW'
+          ? 0.2 * Math.sqrt(rows > columns ? rows : columns)
+          : Math.sqrt(ratio)
+    // An empty one has no ratio.
+    rate[i] = length === 0 ? 0 : lr * factor
+  },
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  flushes: besideEps,
+  fallback: ({ fallback }) => fallback,
+})
+
+/** Muon's description; see {@link muon}. */
+export interface Muon extends RuleOf<typeof definition> {}
+
+/**
+ * Muon (Jordan, 2024): momentum, of which each matrix is made orthogonal by Newton and Schulz's iteration before
+ * it is a step, θ ← (1 − η·λ)·θ − η·s·O.
+ *
+ * A tensor is a matrix where `shapes` says that it has two dimensions or more: its first one by all others. All
+ * that are none get the rule `fallback`, whose options `set(match, …)` changes. Customarily embeddings and the
+ * last layer get another rule too: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ *
+ * Defaults are PyTorch's but for the precision, which `muon.torch` has as well. `muon.kellerJordan`,
+ * `muon.timm` and `muon.keras` have the values of those.
+ *
+ * State: b.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const muon = Object.assign(rule<Muon>(definition), {
+  torch: preset<Muon>(definition, { precision: 'bfloat16' }),
+  kellerJordan: preset<Muon>(definition, { lr: 0.02, weightDecay: 0, precision: 'bfloat16' }),
+  timm: preset<Muon>(definition, {
+    ...{ lr: 0.02, weightDecay: 0, nesterov: false, precision: 'bfloat16' },
+    ...{ coefficients: 'quintic', scale: 'matchRmsAdamW' },
+  }),
+  keras: preset<Muon>(definition, { weightDecay: 0.004, scale: 'matchRmsAdamW' }),
+})

@@ -1,0 +1,27 @@
+/** Sums in the one order that crates/kernels/src/sums.rs states. */
+
+import type { FloatArray, Sum } from './rules/kernel.js'
+
+const STRIPES = 16
+
+/** What a number adds to a sum. */
+function partOf(kind: Sum, x: number): number {
+  if (kind === 'values') return x
+  if (kind === 'sizes') return Math.abs(x)
+  if (kind === 'nonzero') return Math.abs(x) > 0 ? 1 : 0
+  return x * x
+}
+
+/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. */
+export function sumOf(kind: Sum, values: FloatArray): number {
+  const sums = new Float64Array(STRIPES)
+  for (let i = 0; i < values.length; i++) {
+    sums[i % STRIPES] += partOf(kind, values[i])
+  }
+  for (let width = STRIPES / 2; width >= 1; width /= 2) {
+    for (let stripe = 0; stripe < width; stripe++) {
+      sums[stripe] += sums[stripe + width]
+    }
+  }
+  return sums[0]
+}
