@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use antigrad_kernels::InstructionSet;
-use antigrad_kernels::functions::{Function, Scalar, apply};
+use antigrad_kernels::functions::{Function, apply};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -142,16 +142,16 @@ fn speed() {
     for &function in Function::ALL {
         print!("{:6}", format!("{function:?}"));
         for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
-            let narrow = nanoseconds::<f32>(set, function, |x| x as f32);
-            let wide = nanoseconds::<f64>(set, function, |x| x);
+            let narrow = nanoseconds(|x| x as f32, |x, y| apply(set, function, x, y));
+            let wide = nanoseconds(|x| x, |x, y| apply(set, function, x, y));
             print!("  {} {narrow:.2} {wide:.2}", set.name());
         }
         println!();
     }
 }
 
-/// For an element, in float32 or float64: the least of many runs.
-fn nanoseconds<T: Scalar>(set: InstructionSet, function: Function, round: impl Fn(f64) -> T) -> f64 {
+/// For an element: the least of many runs.
+fn nanoseconds<T: Copy>(round: impl Fn(f64) -> T, apply: impl Fn(&mut [T], &[T])) -> f64 {
     let mut next = noise();
     let mut numbers =
         || -> Vec<T> { (0..1024).map(|_| round((next() >> 40) as f64 / 2f64.powi(22))).collect() };
@@ -159,7 +159,7 @@ fn nanoseconds<T: Scalar>(set: InstructionSet, function: Function, round: impl F
     let run = || {
         let mut x = x.clone();
         let start = Instant::now();
-        apply(set, function, black_box(&mut x), &y);
+        apply(black_box(&mut x), &y);
         start.elapsed().as_nanos() as f64 / x.len() as f64
     };
     (0..3000).map(|_| run()).fold(f64::INFINITY, f64::min)

@@ -20,8 +20,7 @@ pub use tanh::tanh;
 pub use trigonometric::{cos, sin, tan};
 
 use crate::dispatch::InstructionSet;
-pub use crate::vector::Scalar;
-use crate::vector::Vector;
+use crate::vector::{Scalar, Vector};
 
 /// Numbers the functions, and picks one by its number.
 macro_rules! functions {
