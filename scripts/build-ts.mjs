@@ -37,9 +37,11 @@ for (const emitted of [
   if (status !== 0) process.exit(status ?? 1)
 }
 
-// A loop for each dtype: see `twice` in ts/rules/kernel.ts.
-const rules = readdirSync('dist/rules').filter((file) => file.endsWith('.js'))
-for (const path of [...rules.map((file) => `dist/rules/${file}`), 'dist/plane.js']) {
+// A loop or a function for each dtype: see `twice` in ts/rules/kernel.ts and ts/functions/twice.ts.
+const modules = ['rules', 'functions'].flatMap((folder) =>
+  readdirSync(`dist/${folder}`).map((file) => `dist/${folder}/${file}`),
+)
+for (const path of [...modules.filter((file) => file.endsWith('.js')), 'dist/plane.js']) {
   writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8')))
 }
 

@@ -5,7 +5,9 @@ z ≥ 0 is multiplied by z, the nodes are those roots of the next Chebyshev poly
 least one lies at 0: so z times the error has equal peaks.
 """
 
-from mpmath import cos, exp, floor, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt
+import struct
+
+from mpmath import atan, cos, exp, floor, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tanh
 
 mp.prec = 1300  # the digits of 2/π take 1200
 
@@ -45,7 +47,18 @@ def show(name, values):
     print(f"{name}:", ", ".join(repr(float(x)) for x in values))
 
 
-def parts(name, x, *grids):
+def float32(x):
+    (rounded,) = struct.unpack("<f", struct.pack("<f", float(x)))
+    return rounded
+
+
+def show32(name, values):
+    """The shortest digits that a float32 is told by."""
+    short = (next(f"{float32(x):.{n}g}" for n in range(1, 18) if float32(f"{float32(x):.{n}g}") == float32(x)) for x in values)
+    print(f"{name}, float32:", ", ".join(short))
+
+
+def parts(name, x, *grids, show=show):
     """x as multiples of 2^−grid, and what remains."""
     values = []
     for grid in grids:
@@ -57,19 +70,38 @@ def parts(name, x, *grids):
 
 WIDER = 1 + mpf(2) ** -20  # k is rounded from a rounded quotient
 
-show("1/log 2, √½, √¾, √1.5", [1 / log(2), sqrt(0.5), sqrt(0.75), sqrt(1.5)])
+show("1/log 2, √1.5", [1 / log(2), sqrt(1.5)])
 parts("log 2", log(mpf(2)), 42)
+parts("log 2", log(mpf(2)), 16, show=show32)
 parts("log 1.5", log(mpf(1.5)), 42)
+parts("log 1.5", log(mpf(1.5)), 16, show=show32)
 show("2/3", [mpf(2) / 3, mpf(2) / 3 - float(mpf(2) / 3)])
-show("exp", between(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, 11))
-show("log", upto(square_of_s(sqrt(2) * WIDER), lambda z: (atanh2(z) - 2) / z, 7))
-show("pow", upto(square_of_s(sqrt(1.5) * WIDER), lambda z: (atanh2(z) - 2 - 2 * z / 3) / z**2, 6))
+show32("2/3", [mpf(2) / 3, mpf(2) / 3 - float32(mpf(2) / 3)])
+
+
+def both(name, approximate, count, count32):
+    show(name, approximate(count))
+    show32(name, approximate(count32))
+
+
+both("exp", lambda n: between(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, n), 11, 5)
+z = square_of_s(sqrt(2) * WIDER)
+both("log", lambda n: upto(z, lambda z: (atanh2(z) - 2) / z, n), 7, 3)
+z = square_of_s(sqrt(1.5) * WIDER)
+both("pow", lambda n: upto(z, lambda z: (atanh2(z) - 2 - 2 * z / 3) / z**2, n), 6, 2)
 
 z = (pi / 4 * WIDER) ** 2
 show("2/π", [2 / pi])
 parts("π/2", pi / 2, 32, 66, 100)
+parts("π/2", pi / 2, 12, 25, 38, show=show32)
 show("π/2 in two", [pi / 2, pi / 2 - float(pi / 2)])
-show("sin", upto(z, lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, 6))
-show("cos", upto(z, lambda z: (cos(sqrt(z)) - 1 + z / 2) / z**2, 6))
+both("sin", lambda n: upto(z, lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, n), 6, 3)
+both("cos", lambda n: upto(z, lambda z: (cos(sqrt(z)) - 1 + z / 2) / z**2, n), 6, 3)
 digits = (int(floor(2 / pi * mpf(2) ** (24 * i))) % 2**24 for i in range(1, 51))
 print("2/π in digits:", " ".join(f"{digit:06x}" for digit in digits))
+
+both("tanh", lambda n: upto(mpf(0.625) ** 2, lambda z: (tanh(sqrt(z)) / sqrt(z) - 1) / z, n), 11, 5)
+both("atan", lambda n: upto(mpf(0.4375) ** 2, lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z, n), 11, 5)
+for c in (mpf(0.5), mpf(1), mpf(1.5), mpf("inf")):
+    show("atan in two", [atan(c), atan(c) - float(atan(c))])
+    show32("atan in two", [atan(c), atan(c) - float32(atan(c))])

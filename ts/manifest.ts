@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xbc5bcc8b
+export const HASH = 0x0b0f9b60
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -120,6 +120,33 @@ export const BATCH = {
   results: 26,
   scratch: 27,
 } as const
+
+/** What programs are made of, by number. */
+export const OPERATIONS = [
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'negate',
+  'abs',
+  'sqrt',
+  'min',
+  'max',
+  'less',
+  'lessOrEqual',
+  'equal',
+  'select',
+  'multiplyAdd',
+  'copy',
+  'exp',
+  'log',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'atan',
+  'pow',
+] as const
 
 // The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients
 // with their places, of what there is by tensor, what is summed into the first of these, whether

@@ -23,6 +23,9 @@ const rules: Readonly<Record<Exclude<Operation, 'multiplyAdd' | 'copy'>, Rule>> 
   log: (b, d, [x]) => [b.divide(d, x)],
   sin: (b, d, [x]) => [b.multiply(d, b.apply('cos', x))],
   cos: (b, d, [x]) => [b.negate(b.multiply(d, b.apply('sin', x)))],
+  tan: (b, d, _, y) => [b.multiply(d, b.add(b.one, b.multiply(y, y)))],
+  tanh: (b, d, _, y) => [b.multiply(d, b.apply('subtract', b.one, b.multiply(y, y)))],
+  atan: (b, d, [x]) => [b.divide(d, b.add(b.one, b.multiply(x, x)))],
   // Where the power is 0, its exponent has no slope.
   pow: (b, d, [x, y], power) => [
     b.multiply(d, b.multiply(y, b.apply('pow', x, b.apply('subtract', y, b.one)))),

@@ -156,7 +156,7 @@ export function readData(expression: Expression, data: Data): Map<string, Float6
 
 /**
  * A function of named numbers from its text: `+ − * / ^`, brackets, comparisons, `&& || !`, `condition ? a : b`,
- * `pi` and the functions `sqrt exp log sin cos abs min max pow`. −x^2 is −(x²), and 2^3^2 is 2⁹; whole
+ * `pi` and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`. −x^2 is −(x²), and 2^3^2 is 2⁹; whole
  * powers up to 64 are products. What is no name of a function is a parameter, or a column of data.
  *
  * @throws ExpressionError where the text is none, with the place

@@ -1,6 +1,6 @@
 /** An expression as a graph in which equal subexpressions are one node; operands come before what uses them. */
 
-import { type Operation, operations } from './operations.js'
+import { type Operation, scalarOf } from './operations.js'
 
 export type Node =
   | { readonly kind: 'constant'; readonly value: number }
@@ -11,8 +11,6 @@ export type Node =
 
 /** Whose operands may change places without a change of bits. */
 const symmetric: readonly Operation[] = ['add', 'multiply', 'equal']
-
-const float64 = (x: number) => x
 
 export class Graph {
   readonly nodes: Node[] = []
@@ -35,8 +33,7 @@ export class Graph {
   apply(operation: Operation, ...operands: number[]): number {
     const constants = operands.map((number) => this.constantAt(number))
     if (constants.every((value) => value !== undefined)) {
-      const compute = operations[operation][1](float64) as (...operands: number[]) => number
-      return this.constant(compute(...constants))
+      return this.constant(scalarOf(operation, 'float64')(...constants))
     }
     if (symmetric.includes(operation)) operands.sort((a, b) => a - b)
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })

@@ -1,9 +1,11 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
-import { cos, exp, log, pow, sin } from '../functions/index.js'
-import type { Round } from '../rules/kernel.js'
+import { elementary } from '../functions/index.js'
+import { type Round, rounding } from '../rules/kernel.js'
 
-/** Operands and a scalar of each; f rounds to the dtype. The order numbers them for the engines. */
+type Elementary = ReturnType<typeof elementary>
+
+/** How many operands each has, and what it computes; f rounds to the dtype. The order numbers them for the engines. */
 export const operations = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
@@ -25,11 +27,26 @@ export const operations = {
   multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
   /** What is wanted and not computed. */
   copy: [1, () => (a) => a],
-  exp: [1, (f) => (a) => f(exp(a))],
-  log: [1, (f) => (a) => f(log(a))],
-  sin: [1, (f) => (a) => f(sin(a))],
-  cos: [1, (f) => (a) => f(cos(a))],
-  pow: [2, (f) => (a, b) => f(pow(a, b))],
-} as const satisfies Record<string, readonly [number, (f: Round) => (...operands: number[]) => number]>
+  exp: [1, (_, { exp }) => exp],
+  log: [1, (_, { log }) => log],
+  sin: [1, (_, { sin }) => sin],
+  cos: [1, (_, { cos }) => cos],
+  tan: [1, (_, { tan }) => tan],
+  tanh: [1, (_, { tanh }) => tanh],
+  atan: [1, (_, { atan }) => atan],
+  pow: [2, (_, { pow }) => pow],
+} as const satisfies Record<
+  string,
+  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number]
+>
 
 export type Operation = keyof typeof operations
+
+type Dtype = 'float32' | 'float64'
+const elementaries = { float32: elementary('float32'), float64: elementary('float64') }
+
+/** What an operation computes, each result rounded to the dtype. */
+export function scalarOf(operation: Operation, dtype: Dtype): (...operands: number[]) => number {
+  const [, make] = operations[operation]
+  return make(rounding[dtype], elementaries[dtype]) as (...operands: number[]) => number
+}

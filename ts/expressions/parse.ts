@@ -36,7 +36,9 @@ const SIGN = 7
 
 /** What can be called, by name. */
 const callable: Readonly<Record<string, Operation>> = Object.fromEntries(
-  (['sqrt', 'exp', 'log', 'sin', 'cos', 'abs', 'min', 'max', 'pow'] as const).map((name) => [name, name]),
+  (['sqrt', 'exp', 'log', 'sin', 'cos', 'tan', 'tanh', 'atan', 'abs', 'min', 'max', 'pow'] as const).map(
+    (name) => [name, name],
+  ),
 )
 
 type Kind = 'number' | 'condition'

@@ -1,10 +1,8 @@
 /** A graph as a straight line of instructions on numbered slots, which an engine runs for many points at once. */
 
+import { OPERATIONS } from '../manifest.js'
 import type { Graph } from './graph.js'
-import { type Operation, operations } from './operations.js'
-
-/** The numbers of operations. */
-export const codes = Object.keys(operations) as Operation[]
+import type { Operation } from './operations.js'
 
 /** What is done with slots: operation, where to, and three operands, of which as many count as it has. */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number]
@@ -94,14 +92,14 @@ export function compile(
     }
     const to = slots.take()
     places.set(number, to)
-    instructions[sections[number]].push([codes.indexOf(code), to, a, b, c])
+    instructions[sections[number]].push([OPERATIONS.indexOf(code), to, a, b, c])
   }
   const place = (number: number) => places.get(number) as number
   const computed = (number: number): number => {
     const { kind } = nodes[number]
     if (kind === 'operation' || kind === 'sum') return place(number)
     const to = slots.take()
-    instructions[2].push([codes.indexOf('copy'), to, place(number), 0, 0])
+    instructions[2].push([OPERATIONS.indexOf('copy'), to, place(number), 0, 0])
     return to
   }
   const results = outputs.map(computed)

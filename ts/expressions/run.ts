@@ -1,9 +1,10 @@
 /** Programs in TypeScript: the readable reference of what engines do with them. */
 
+import { OPERATIONS } from '../manifest.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { rounding } from '../rules/kernel.js'
-import { operations } from './operations.js'
-import { codes, type Instruction, type Program } from './program.js'
+import { scalarOf } from './operations.js'
+import type { Instruction, Program } from './program.js'
 
 type Scalar = (a: number, b: number, c: number) => number
 
@@ -21,7 +22,7 @@ export class Machine {
     this.#f = f
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
-    this.#scalars = codes.map((code) => operations[code][1](f) as Scalar)
+    this.#scalars = OPERATIONS.map((code) => scalarOf(code, dtype))
   }
 
   /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */

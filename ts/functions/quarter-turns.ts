@@ -1,12 +1,14 @@
-import { nearest, productError, scale, split, sumError } from './doubles.js'
+import { numbers, split } from './numbers.js'
+import { type Of, single, twice } from './twice.js'
 
 const TWO_BY_PI = 0.6366197723675814
-/** π/2 in four parts; the first three have 33 bits or fewer, so that a multiple up to 2²⁰ is exact. */
-const PARTS = [
-  1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32,
-] as const
-/** 2²⁰·π/2, rounded down. */
-const MEDIUM = 1647099
+/** π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact. */
+const PARTS: Of<readonly number[]> = {
+  float32: single(1.5705566, 0.00023967028, 1.5890691e-8, 2.563344e-12),
+  float64: [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32],
+}
+/** These times π/2, rounded down. */
+const MEDIUM: Of<number> = { float32: 3216, float64: 1647099 }
 
 /** π/2 in two parts. */
 const HALF_PI = Math.PI / 2
@@ -30,33 +32,43 @@ const fraction = new Float64Array(1)
 const factor = new Float64Array(4)
 const product = new Float64Array(8)
 
+const { productError, scale } = numbers.float64
+
 /**
  * How many quarter turns are nearest to x, modulo 4, and what remains, |r| ≤ π/4, as a sum of two: r[0] to
- * within 2⁻⁵³ and r[1].
+ * within half an ulp and r[1].
  */
-export function quarterTurns(x: number, r: Float64Array): number {
-  const size = Math.abs(x)
-  // Of an infinity this makes NaN.
-  if (!(size > MEDIUM && size < Infinity)) return subtractTurns(x, r)
-  const turns = multiplyByDigits(size, r)
-  if (x > 0) return turns
-  r[0] = -r[0]
-  r[1] = -r[1]
-  return -turns
-}
+export const quarterTurns = twice((f, dtype) => {
+  const { nearest, sumError } = numbers[dtype]
+  const [first, second, third, fourth] = PARTS[dtype]
+  const medium = MEDIUM[dtype]
+  const twoByPi = f(TWO_BY_PI)
 
-/** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8). */
-function subtractTurns(x: number, r: Float64Array): number {
-  const k = nearest(x * TWO_BY_PI)
-  const first = x - k * PARTS[0]
-  const second = first - k * PARTS[1]
-  const third = second - k * PARTS[2]
-  const lost = sumError(first, -k * PARTS[1], second) + sumError(second, -k * PARTS[2], third)
-  const rest = lost - k * PARTS[3]
-  r[0] = third + rest
-  r[1] = rest - (r[0] - third)
-  return k
-}
+  /** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8). */
+  function subtractTurns(x: number, r: Float64Array): number {
+    const k = nearest(f(x * twoByPi))
+    const one = f(x - f(k * first))
+    const two = f(one - f(k * second))
+    const three = f(two - f(k * third))
+    const lost = f(sumError(one, -f(k * second), two) + sumError(two, -f(k * third), three))
+    const rest = f(lost - f(k * fourth))
+    r[0] = f(three + rest)
+    r[1] = f(rest - f(r[0] - three))
+    return k
+  }
+
+  return (x: number, r: Float64Array): number => {
+    const size = Math.abs(x)
+    // Of an infinity this makes NaN.
+    if (!(size > medium && size < Infinity)) return subtractTurns(x, r)
+    const turns = multiplyByDigits(size, r)
+    const sign = x > 0 ? 1 : -1
+    const [high, low] = [sign * r[0], sign * r[1]]
+    r[0] = f(high)
+    r[1] = f(high - r[0] + low)
+    return sign * turns
+  }
+})
 
 /**
  * x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). It begins with the digits that

@@ -1,45 +1,110 @@
-import { polynomial } from './doubles.js'
+import { numbers } from './numbers.js'
 import { quarterTurns } from './quarter-turns.js'
+import { type Of, single, twice } from './twice.js'
 
 /** (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ by powers of r², where |r| ≤ π/4. */
-const SIN = [
-  -0.16666666666666632, 0.008333333333322418, -0.0001984126982981198, 2.755731369360487e-6,
-  -2.5050758413136127e-8, 1.5896814699884636e-10,
-]
-const COS = [
-  0.041666666666666644, -0.0013888888888882061, 2.4801587294420176e-5, -2.755731576477891e-7,
-  2.087591266164037e-9, -1.1369298653885801e-11,
-]
+const SIN: Of<readonly number[]> = {
+  float32: single(-0.16666655, 0.008332177, -0.0001951719),
+  float64: [
+    -0.16666666666666632, 0.008333333333322418, -0.0001984126982981198, 2.755731369360487e-6,
+    -2.5050758413136127e-8, 1.5896814699884636e-10,
+  ],
+}
+const COS: Of<readonly number[]> = {
+  float32: single(0.041666657, -0.0013887731, 2.4477102e-5),
+  float64: [
+    0.041666666666666644, -0.0013888888888882061, 2.4801587294420176e-5, -2.755731576477891e-7,
+    2.087591266164037e-9, -1.1369298653885801e-11,
+  ],
+}
 
-/** x less a multiple of π/2, as a sum of two. */
+/** x less a multiple of π/2, its sine and its cosine, each as a sum of two. */
 const r = new Float64Array(2)
+const s = new Float64Array(2)
+const c = new Float64Array(2)
+
+export const trigonometric = twice((f, dtype) => {
+  const { polynomial, productError } = numbers[dtype]
+  const turnsOf = quarterTurns[dtype]
+  const [sines, cosines] = [SIN[dtype], COS[dtype]]
+
+  /** The sine of any finite x in radians. */
+  function sin(x: number): number {
+    // For −0, which the reduction does not keep.
+    return x === 0 ? x : sinOfTurns(turnsOf(x, r))
+  }
+
+  /** The cosine of any finite x in radians. */
+  function cos(x: number): number {
+    return sinOfTurns(turnsOf(x, r) + 1)
+  }
+
+  /**
+   * The tangent of any finite x in radians: the sine and the cosine of r are sums of two numbers, and so is their
+   * quotient.
+   */
+  function tan(x: number): number {
+    if (x === 0) return x
+    const turns = turnsOf(x, r)
+    sinOfR(r[0], r[1])
+    cosOfR(r[0], r[1])
+    const zLow = productError(r[0], r[0], f(r[0] * r[0]))
+    c[1] = f(c[1] - f(0.5 * zLow))
+    normalize(s)
+    normalize(c)
+    // sin/cos, or −cos/sin.
+    const [n, d] = turns & 1 ? [c, s] : [s, c]
+    const inverse = f(1 / d[0])
+    const q = f(n[0] * inverse)
+    const product = f(q * d[0])
+    const whole = f(f(n[0] - product) - productError(q, d[0], product))
+    const missing = f(f(whole + n[1]) - f(q * d[1]))
+    const size = f(q + f(missing * inverse))
+    return turns & 1 ? -size : size
+  }
+
+  /** sin(r + turns·π/2). */
+  function sinOfTurns(turns: number): number {
+    let size: number
+    if (turns & 1) {
+      cosOfR(r[0], r[1])
+      size = f(c[0] + c[1])
+    } else {
+      sinOfR(r[0], r[1])
+      size = f(s[0] + s[1])
+    }
+    return turns & 2 ? -size : size
+  }
+
+  function sinOfR(high: number, low: number): void {
+    const z = f(high * high)
+    s[0] = high
+    s[1] = f(f(f(high * z) * polynomial(z, sines)) + f(low * f(1 - f(0.5 * z))))
+  }
+
+  /** 1 − z/2 leads; what its rounding takes is given back. */
+  function cosOfR(high: number, low: number): void {
+    const z = f(high * high)
+    const half = f(0.5 * z)
+    c[0] = f(1 - half)
+    c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * low)))
+  }
+
+  /** The same sum, the first as close to it as can be. */
+  function normalize(pair: Float64Array): void {
+    const sum = f(pair[0] + pair[1])
+    pair[1] = f(pair[1] - f(sum - pair[0]))
+    pair[0] = sum
+  }
+
+  return { sin, cos, tan }
+})
 
 /** The sine of any finite x in radians, to 0.79 ulp. */
-export function sin(x: number): number {
-  // For −0, which the reduction does not keep.
-  return x === 0 ? x : sinOfTurns(quarterTurns(x, r))
-}
+export const sin = trigonometric.float64.sin
 
 /** The cosine of any finite x in radians, to 0.81 ulp. */
-export function cos(x: number): number {
-  return sinOfTurns(quarterTurns(x, r) + 1)
-}
+export const cos = trigonometric.float64.cos
 
-/** sin(r + turns·π/2). */
-function sinOfTurns(turns: number): number {
-  const size = turns & 1 ? cosOfR(r[0], r[1]) : sinOfR(r[0], r[1])
-  return turns & 2 ? -size : size
-}
-
-function sinOfR(high: number, low: number): number {
-  const z = high * high
-  return high + (high * z * polynomial(z, SIN) + low * (1 - 0.5 * z))
-}
-
-/** 1 − z/2 leads; what its rounding takes is given back. */
-function cosOfR(high: number, low: number): number {
-  const z = high * high
-  const half = 0.5 * z
-  const sum = 1 - half
-  return sum + (1 - sum - half + (z * z * polynomial(z, COS) - high * low))
-}
+/** The tangent of any finite x in radians. */
+export const tan = trigonometric.float64.tan

@@ -1,5 +1,6 @@
 //! From a kernel's number to code for the instruction set at hand.
 
+use crate::functions::{self, Function};
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::many::advance::{self, Movement};
@@ -13,6 +14,8 @@ use crate::table::Numbers;
 use crate::vector::{self, Scalar};
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
+
+pub type Elementwise = unsafe fn(Function, *mut u8, *const u8, usize);
 
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
@@ -180,6 +183,13 @@ macro_rules! code {
             pub static MANY64: ManyCode =
                 ManyCode { operations: for_each_operation!(operate!(($f64))), moved: moved::<$f64> };
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn over<V: Vector>(function: Function, x: *mut u8, y: *const u8, length: usize) {
+                unsafe { functions::over::<V>(function, x, y, length) }
+            }
+
+            pub const FUNCTIONS: [Elementwise; 2] = [over::<$f32>, over::<$f64>];
+
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
@@ -234,6 +244,12 @@ macro_rules! instruction_sets {
             pub(crate) fn many(self, size: usize) -> &'static ManyCode {
                 const ALL: &[[&ManyCode; 2]] = &[$([&$module::MANY32, &$module::MANY64]),*];
                 ALL[self as usize][usize::from(size == 8)]
+            }
+
+            /// Elementary functions of numbers of four bytes, or of eight.
+            pub(crate) fn functions(self, size: usize) -> Elementwise {
+                let functions = match self { $(Self::$variant => $module::FUNCTIONS),* };
+                functions[usize::from(size == 8)]
             }
         }
     };

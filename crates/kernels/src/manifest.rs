@@ -86,6 +86,10 @@ pub fn typescript() -> String {
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
     let _ = write!(text, "\n/** Where the numbers of a batch's header are. */\n");
     let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0));
+    let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
+    let _ = write!(text, "\n/** What programs are made of, by number. */\n");
+    let _ =
+        writeln!(text, "export const OPERATIONS = [{}] as const", operations.collect::<Vec<_>>().join(", "));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
              // it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.\n";
@@ -160,6 +164,11 @@ fn describe<K: Kernel>(name: &'static str, module: &str, is_shipped: bool) -> De
 fn source(module: &str) -> u32 {
     let found = SOURCES.iter().find(|(name, _)| *name == module);
     found.map(|(_, hash)| *hash).expect("build.rs has hashed each module")
+}
+
+/// A type's name as a value's.
+fn camel(name: &str) -> String {
+    name.chars().enumerate().map(|(k, c)| if k == 0 { c.to_ascii_lowercase() } else { c }).collect()
 }
 
 /// Names with their places, the first of which is `first`.

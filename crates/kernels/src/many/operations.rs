@@ -1,5 +1,6 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
+use crate::functions;
 use crate::kernel::splat;
 use crate::vector::Vector;
 
@@ -75,6 +76,14 @@ operations! {
     Select(a, b, c): a.if_zero(c, b);
     MultiplyAdd(a, b, c): a * b + c;
     Copy(a, _b, _c): a;
+    Exp(a, _b, _c): functions::exp(a);
+    Log(a, _b, _c): functions::log(a);
+    Sin(a, _b, _c): functions::sin(a);
+    Cos(a, _b, _c): functions::cos(a);
+    Tan(a, _b, _c): functions::tan(a);
+    Tanh(a, _b, _c): functions::tanh(a);
+    Atan(a, _b, _c): functions::atan(a);
+    Pow(a, b, _c): functions::pow(a, b);
 }
 
 /// −0 becomes 0.

@@ -10,6 +10,11 @@ vector! {
     greater(a, b, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
     zero(a, yes, no): _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, _mm256_setzero_ps())),
     unless(q, d): _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(d, _mm256_setzero_ps()), q),
+    any(a, b): _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) != 0,
+    bits: _mm256_castps_si256, _mm256_castsi256_ps,
+    and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi32, sub_bits: _mm256_sub_epi32,
+    shl(a, n): _mm256_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
+    shr(a, n): _mm256_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
 }
 
 vector! {
@@ -19,4 +24,9 @@ vector! {
     greater(a, b, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
     zero(a, yes, no): _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, _mm256_setzero_pd())),
     unless(q, d): _mm256_andnot_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(d, _mm256_setzero_pd()), q),
+    any(a, b): _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(a, b)) != 0,
+    bits: _mm256_castpd_si256, _mm256_castsi256_pd,
+    and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi64, sub_bits: _mm256_sub_epi64,
+    shl(a, n): _mm256_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
+    shr(a, n): _mm256_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),
 }

@@ -113,6 +113,27 @@ pub trait Vector:
     /// `divisor == 0 ? +0 : self`: 0 for zeros of both signs, `self` for NaN.
     fn zero_unless(self, divisor: Self) -> Self;
 
+    /// Whether any lane is greater than the other's; one with a NaN is not.
+    fn any_greater(self, other: Self) -> bool;
+
+    /// The bits that both have.
+    fn and(self, other: Self) -> Self;
+
+    /// The bits that only one has.
+    fn xor(self, other: Self) -> Self;
+
+    /// The sum of their bits as whole numbers, without a carry out of the lane.
+    fn add_bits(self, other: Self) -> Self;
+
+    /// The difference of their bits as whole numbers, without a borrow from outside of the lane.
+    fn sub_bits(self, other: Self) -> Self;
+
+    /// Its bits moved up; zeros come in.
+    fn shl(self, count: u32) -> Self;
+
+    /// Its bits moved down; zeros come in.
+    fn shr(self, count: u32) -> Self;
+
     /// `self / divisor`, but +0 where the divisor is exactly 0, whatever `self` is.
     #[inline(always)]
     fn div_or_zero(self, divisor: Self) -> Self {
@@ -125,6 +146,17 @@ pub trait Vector:
         let low = Self::splat(Self::Scalar::from_f64(0.0)) - limit;
         low.if_greater(self, low, self.if_greater(limit, limit, self))
     }
+
+    /// Its sign bit alone.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        self.and(Self::splat(Self::Scalar::from_f64(-0.0)))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.xor(self.sign())
+    }
 }
 
 /// Implements [`Vector`] for a register type from its intrinsics.
@@ -135,7 +167,11 @@ macro_rules! vector {
         add: $add:path, sub: $sub:path, mul: $mul:path, div: $div:path, sqrt: $sqrt:path,
         greater($a:ident, $b:ident, $yes:ident, $no:ident): $greater:expr,
         zero($z:ident, $zyes:ident, $zno:ident): $zero:expr,
-        unless($q:ident, $d:ident): $unless:expr $(,)?
+        unless($q:ident, $d:ident): $unless:expr,
+        any($g:ident, $than:ident): $any:expr,
+        bits: $to_bits:path, $from_bits:path,
+        and: $and:path, xor: $xor:path, add_bits: $add_bits:path, sub_bits: $sub_bits:path,
+        shl($sl:ident, $ln:ident): $shl:expr, shr($sr:ident, $rn:ident): $shr:expr $(,)?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -184,6 +220,31 @@ macro_rules! vector {
                 let ($q, $d) = (self.0, divisor.0);
                 Self(unsafe { $unless })
             }
+            #[inline(always)]
+            fn any_greater(self, other: Self) -> bool {
+                let ($g, $than) = (self.0, other.0);
+                unsafe { $any }
+            }
+            vector!(@bits and, $and, $to_bits, $from_bits);
+            vector!(@bits xor, $xor, $to_bits, $from_bits);
+            vector!(@bits add_bits, $add_bits, $to_bits, $from_bits);
+            vector!(@bits sub_bits, $sub_bits, $to_bits, $from_bits);
+            #[inline(always)]
+            fn shl(self, $ln: u32) -> Self {
+                let $sl = unsafe { $to_bits(self.0) };
+                Self(unsafe { $from_bits($shl) })
+            }
+            #[inline(always)]
+            fn shr(self, $rn: u32) -> Self {
+                let $sr = unsafe { $to_bits(self.0) };
+                Self(unsafe { $from_bits($shr) })
+            }
+        }
+    };
+    (@bits $method:ident, $intrinsic:path, $to_bits:path, $from_bits:path) => {
+        #[inline(always)]
+        fn $method(self, other: Self) -> Self {
+            Self(unsafe { $from_bits($intrinsic($to_bits(self.0), $to_bits(other.0))) })
         }
     };
     (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:path) => {

@@ -10,6 +10,10 @@ vector! {
     greater(a, b, yes, no): vbslq_f32(vcgtq_f32(a, b), yes, no),
     zero(a, yes, no): vbslq_f32(vceqzq_f32(a), yes, no),
     unless(q, d): vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(q), vceqzq_f32(d))),
+    any(a, b): vmaxvq_u32(vcgtq_f32(a, b)) != 0,
+    bits: vreinterpretq_u32_f32, vreinterpretq_f32_u32,
+    and: vandq_u32, xor: veorq_u32, add_bits: vaddq_u32, sub_bits: vsubq_u32,
+    shl(a, n): vshlq_u32(a, vdupq_n_s32(n as i32)), shr(a, n): vshlq_u32(a, vdupq_n_s32(-(n as i32))),
 }
 
 vector! {
@@ -19,4 +23,8 @@ vector! {
     greater(a, b, yes, no): vbslq_f64(vcgtq_f64(a, b), yes, no),
     zero(a, yes, no): vbslq_f64(vceqzq_f64(a), yes, no),
     unless(q, d): vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(q), vceqzq_f64(d))),
+    any(a, b): vmaxvq_u32(vreinterpretq_u32_u64(vcgtq_f64(a, b))) != 0,
+    bits: vreinterpretq_u64_f64, vreinterpretq_f64_u64,
+    and: vandq_u64, xor: veorq_u64, add_bits: vaddq_u64, sub_bits: vsubq_u64,
+    shl(a, n): vshlq_u64(a, vdupq_n_s64(n as i64)), shr(a, n): vshlq_u64(a, vdupq_n_s64(-(n as i64))),
 }

@@ -37,6 +37,34 @@ macro_rules! scalar {
             fn zero_unless(self, divisor: Self) -> Self {
                 if divisor == 0.0 { 0.0 } else { self }
             }
+            #[inline(always)]
+            fn any_greater(self, other: Self) -> bool {
+                self > other
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                Self::from_bits(self.to_bits() & other.to_bits())
+            }
+            #[inline(always)]
+            fn xor(self, other: Self) -> Self {
+                Self::from_bits(self.to_bits() ^ other.to_bits())
+            }
+            #[inline(always)]
+            fn add_bits(self, other: Self) -> Self {
+                Self::from_bits(self.to_bits().wrapping_add(other.to_bits()))
+            }
+            #[inline(always)]
+            fn sub_bits(self, other: Self) -> Self {
+                Self::from_bits(self.to_bits().wrapping_sub(other.to_bits()))
+            }
+            #[inline(always)]
+            fn shl(self, count: u32) -> Self {
+                Self::from_bits(self.to_bits() << count)
+            }
+            #[inline(always)]
+            fn shr(self, count: u32) -> Self {
+                Self::from_bits(self.to_bits() >> count)
+            }
         }
     };
 }

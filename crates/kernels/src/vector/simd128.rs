@@ -2,6 +2,7 @@
 
 use super::vector;
 use std::arch::wasm32::*;
+use std::convert::identity;
 
 vector! {
     F32x4(v128), f32, 4;
@@ -10,6 +11,10 @@ vector! {
     greater(a, b, yes, no): v128_bitselect(yes, no, f32x4_gt(a, b)),
     zero(a, yes, no): v128_bitselect(yes, no, f32x4_eq(a, f32x4_splat(0.0))),
     unless(q, d): v128_andnot(q, f32x4_eq(d, f32x4_splat(0.0))),
+    any(a, b): v128_any_true(f32x4_gt(a, b)),
+    bits: identity, identity,
+    and: v128_and, xor: v128_xor, add_bits: i32x4_add, sub_bits: i32x4_sub,
+    shl(a, n): i32x4_shl(a, n), shr(a, n): u32x4_shr(a, n),
 }
 
 vector! {
@@ -19,4 +24,8 @@ vector! {
     greater(a, b, yes, no): v128_bitselect(yes, no, f64x2_gt(a, b)),
     zero(a, yes, no): v128_bitselect(yes, no, f64x2_eq(a, f64x2_splat(0.0))),
     unless(q, d): v128_andnot(q, f64x2_eq(d, f64x2_splat(0.0))),
+    any(a, b): v128_any_true(f64x2_gt(a, b)),
+    bits: identity, identity,
+    and: v128_and, xor: v128_xor, add_bits: i64x2_add, sub_bits: i64x2_sub,
+    shl(a, n): i64x2_shl(a, n), shr(a, n): u64x2_shr(a, n),
 }

@@ -10,6 +10,11 @@ vector! {
     greater(a, b, yes, no): select_ps(_mm_cmpgt_ps(a, b), yes, no),
     zero(a, yes, no): select_ps(_mm_cmpeq_ps(a, _mm_setzero_ps()), yes, no),
     unless(q, d): _mm_andnot_ps(_mm_cmpeq_ps(d, _mm_setzero_ps()), q),
+    any(a, b): _mm_movemask_ps(_mm_cmpgt_ps(a, b)) != 0,
+    bits: _mm_castps_si128, _mm_castsi128_ps,
+    and: _mm_and_si128, xor: _mm_xor_si128, add_bits: _mm_add_epi32, sub_bits: _mm_sub_epi32,
+    shl(a, n): _mm_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
+    shr(a, n): _mm_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
 }
 
 vector! {
@@ -19,6 +24,11 @@ vector! {
     greater(a, b, yes, no): select_pd(_mm_cmpgt_pd(a, b), yes, no),
     zero(a, yes, no): select_pd(_mm_cmpeq_pd(a, _mm_setzero_pd()), yes, no),
     unless(q, d): _mm_andnot_pd(_mm_cmpeq_pd(d, _mm_setzero_pd()), q),
+    any(a, b): _mm_movemask_pd(_mm_cmpgt_pd(a, b)) != 0,
+    bits: _mm_castpd_si128, _mm_castsi128_pd,
+    and: _mm_and_si128, xor: _mm_xor_si128, add_bits: _mm_add_epi64, sub_bits: _mm_sub_epi64,
+    shl(a, n): _mm_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
+    shr(a, n): _mm_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),
 }
 
 #[inline(always)]

@@ -1,0 +1,83 @@
+/** What the functions share: exponents, exact errors of sums and products, polynomials, log 2. */
+
+import { type Of, twice } from './twice.js'
+
+const floats = new Float64Array(1)
+const words = new Int32Array(floats.buffer)
+floats[0] = 1
+/** Where sign and exponent are; the order of bytes is the machine's. */
+const HIGH = words[1] === 0 ? 0 : 1
+
+/** So few bits that its product with an exponent is exact; the rest is LN2_LOW. */
+export const LN2_HIGH: Of<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
+export const LN2_LOW: Of<number> = { float32: Math.fround(1.4286068e-6), float64: 5.497923018708371e-14 }
+
+/**
+ * x = 2ᵏ·m for finite x > 0, with c ≤ m < 2·c, where of c the high word is given. Exact, so that it serves float32
+ * as well.
+ *
+ * @param m gets m
+ * @returns k
+ */
+export function split(x: number, highOfC: number, m: Float64Array): number {
+  const isSubnormal = x < 2.2250738585072014e-308
+  floats[0] = isSubnormal ? x * 18014398509481984 : x
+  const high = words[HIGH]
+  const k = (high - highOfC) >> 20
+  words[HIGH] = high - (k << 20)
+  m[0] = floats[0]
+  return isSubnormal ? k - 54 : k
+}
+
+/** 2ᵏ for −1022 ≤ k ≤ 1023. */
+export function powerOfTwo(k: number): number {
+  words[1 - HIGH] = 0
+  words[HIGH] = (k + 1023) << 20
+  return floats[0]
+}
+
+export const numbers = twice((f, dtype) => {
+  const TO_WHOLE = 1.5 * { float32: 8388608, float64: 4503599627370496 }[dtype]
+  const UPPER = { float32: 4097, float64: 134217729 }[dtype]
+
+  /** x·2ᵏ for |k| ≤ 2044, or 252 in float32, rounded where it is subnormal: the first product is exact. */
+  function scale(x: number, k: number): number {
+    const half = k >> 1
+    return f(x * powerOfTwo(half) * powerOfTwo(k - half))
+  }
+
+  /** The nearest whole number, halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
+  function nearest(x: number): number {
+    return f(f(x + TO_WHOLE) - TO_WHOLE)
+  }
+
+  /** What rounding took from sum = a + b (Knuth, 1969, section 4.2.2). */
+  function sumError(a: number, b: number, sum: number): number {
+    const ofB = f(sum - a)
+    return f(f(a - f(sum - ofB)) + f(b - ofB))
+  }
+
+  /** What rounding took from product = a·b (Dekker, 1971); |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32. */
+  function productError(a: number, b: number, product: number): number {
+    const aHigh = upperHalf(a)
+    const bHigh = upperHalf(b)
+    const aLow = f(a - aHigh)
+    const bLow = f(b - bHigh)
+    return f(f(f(f(f(aHigh * bHigh) - product) + f(aHigh * bLow)) + f(aLow * bHigh)) + f(aLow * bLow))
+  }
+
+  /** The upper 26 bits, or 12 in float32 (Veltkamp, 1968). */
+  function upperHalf(x: number): number {
+    const wide = f(x * UPPER)
+    return f(wide - f(wide - x))
+  }
+
+  /** Σᵢ cᵢ·xⁱ by Horner's rule. */
+  function polynomial(x: number, c: readonly number[]): number {
+    let sum = c[c.length - 1]
+    for (let i = c.length - 2; i >= 0; i--) sum = f(f(sum * x) + c[i])
+    return sum
+  }
+
+  return { scale, nearest, sumError, productError, polynomial }
+})

@@ -1,0 +1,54 @@
+import { exps } from './exp.js'
+import { numbers, powerOfTwo } from './numbers.js'
+import { type Of, single, twice } from './twice.js'
+
+/** (tanh x/x − 1)/x² by powers of x², where |x| ≤ ⅝. */
+const REST: Of<readonly number[]> = {
+  float32: single(-0.3333328, 0.13331431, -0.053738844, 0.020636441, -0.005702218),
+  float64: [
+    -0.3333333333333285, 0.13333333333261432, -0.05396825393098553, 0.02186948757009802,
+    -0.008863220929377974, 0.0035919886202172256, -0.0014549562031012802, 0.000586308261061158,
+    -0.00022854832869347264, 7.712717122152766e-5, -1.6064537856418258e-5,
+  ],
+}
+
+/** From here on it is 1. */
+const ONE: Of<number> = { float32: 10, float64: 20 }
+
+/** The hyperbolic tangent: a polynomial near 0, else 1 − 2/(e^(2·|x|) + 1), as Cody and Waite (1980, ch. 13). */
+export const tanhs = twice((f, dtype) => {
+  const { polynomial } = numbers[dtype]
+  const { expInParts } = exps[dtype]
+  const rest = REST[dtype]
+  const most = ONE[dtype]
+  const parts = new Float64Array(2)
+
+  function near(size: number): number {
+    const z = f(size * size)
+    return f(size + f(f(size * z) * polynomial(z, rest)))
+  }
+
+  function far(size: number): number {
+    const bounded = size > most ? most : size
+    const factor = powerOfTwo(expInParts(f(bounded + bounded), 0, parts))
+    const high = f(parts[0] + parts[1])
+    const low = f(parts[1] - f(high - parts[0]))
+    const power = f(high * factor)
+    const d = f(power + 1)
+    const t = f(2 / d)
+    // What rounding took from d, which 1/d = t/2 turns into what t has too much; and from the difference.
+    const lost = f(f(1 - f(d - power)) + f(low * factor))
+    const excess = f(f(t * t) * f(0.5 * lost))
+    const difference = f(1 - t)
+    return f(difference + f(f(f(1 - difference) - t) + excess))
+  }
+
+  return (x: number): number => {
+    const size = Math.abs(x)
+    const value = size > 0.625 ? far(size) : near(size)
+    return x < 0 || Object.is(x, -0) ? -value : value
+  }
+})
+
+/** The hyperbolic tangent. */
+export const tanh = tanhs.float64
