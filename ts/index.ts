@@ -20,6 +20,14 @@ export { type BoundExpression, type Data, type Expression, expression } from './
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
 export {
+  type ManyResult,
+  type MinimizeManyOptions,
+  minimizeMany,
+  minimizeManySync,
+  reasons,
+  type Starts,
+} from './many/minimize-many.js'
+export {
   Minimization,
   type MinimizeOptions,
   type MinimizeReason,

@@ -143,12 +143,7 @@ export class Minimization {
     if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
     const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
     const { value, gradient: given } = readObjective(objective)
-    if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
-      throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
-    }
-    if (!Number.isInteger(maxIterations) || maxIterations < 0) {
-      throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
-    }
+    checkStopping({ tolerance, maxIterations })
     if (callback !== undefined && typeof callback !== 'function') {
       throw new OptionError('callback', 'a function', callback)
     }
@@ -257,6 +252,19 @@ export class Minimization {
     const numbers = (scheduleOf(definition, rule)?.at(this.#iterations - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
     return { l2: definition.l2(numbers), decoupled: 1 - definition.decay(numbers), sign }
+  }
+}
+
+/** @throws OptionError where one of them is not what it has to be */
+export function checkStopping({
+  tolerance = 0,
+  maxIterations = 0,
+}: Pick<MinimizeOptions, 'tolerance' | 'maxIterations'>): void {
+  if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
+    throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
+  }
+  if (!Number.isInteger(maxIterations) || maxIterations < 0) {
+    throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
   }
 }
 

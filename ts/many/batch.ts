@@ -1,7 +1,7 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
 import type { Program } from '../expressions/program.js'
-import { BATCH, BLOCK_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
+import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 
@@ -44,6 +44,8 @@ export class Batch {
     const rowLength = PIPELINE + Object.keys(kernel.row).length
     const runs = cohorts * lanes
     const constants = value.constants.length
+    const planes = parameters * (1 + kernel.state.length)
+    const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
     const words = { value: wordsOf(value), gradient: wordsOf(gradient) }
     const lengths: Record<string, number> = {
       value: words.value.length * 4,
@@ -53,10 +55,11 @@ export class Batch {
       data: data.length * rows * size,
       coefficients: updates * rowLength * 8,
       live: cohorts * 8,
-      planes: runs * (parameters * (1 + kernel.state.length) * size + LANE),
+      planes: cohorts * cohortBytes,
       results: runs * (parameters * size + RESULT),
       scratch:
-        scratches * ((slots + parameters + 3) * BLOCK_OF_RUNS * size + (2 * slots + parameters) * LINE),
+        scratches *
+        ((slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
     }
     const places: Record<string, number> = {}
     let line = Math.ceil((Object.keys(BATCH).length * 4) / LINE)
@@ -146,11 +149,11 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     return Array.from({ length: cohorts }, (_, number) => {
-      const at = this.#at('planes') + number * lanes * (planes * size + LANE)
-      const rest = at + planes * lanes * size
+      const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
+      const rest = at + planes * (lanes * size + GAP_OF_RUNS)
       return new Cohort(
         this.#live.subarray(2 * number, 2 * number + 2),
-        Array.from({ length: planes }, (_, k) => this.#numbers(at + k * lanes * size, lanes)),
+        Array.from({ length: planes }, (_, k) => this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes)),
         new Float64Array(buffer, rest, 2 * lanes),
         new Uint32Array(buffer, rest + 16 * lanes, lanes),
         new Uint32Array(buffer, rest + 20 * lanes, lanes),

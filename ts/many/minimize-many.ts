@@ -1,10 +1,11 @@
 import type { EngineName } from '../engines/engine.js'
-import { requestedThreads } from '../engines/index.js'
+import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { type Data, Expression, type Programs, readData } from '../expressions/expression.js'
+import { Machine } from '../expressions/run.js'
 import { BLOCK_OF_RUNS } from '../manifest.js'
-import type { MinimizeReason } from '../minimize.js'
-import type { SimpleRule } from '../rules/definitions.js'
+import { checkStopping, type MinimizeReason } from '../minimize.js'
+import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
@@ -41,13 +42,14 @@ export interface MinimizeManyOptions {
   readonly onProgress?: (done: number, total: number) => void
 }
 
-/** Why runs have stopped, by the numbers in `reason`. */
+/** Why runs have stopped, by the numbers in `reason`; the first is of none. */
 export const reasons = [
+  null,
   'converged',
   'stalled',
   'max-iterations',
   'diverged',
-] as const satisfies readonly MinimizeReason[]
+] as const satisfies readonly (MinimizeReason | null)[]
 
 /** Where runs ended, a column each, by run. */
 export interface ManyResult {
@@ -86,11 +88,11 @@ const WORK = 4e8
 export async function minimizeMany(
   objective: Expression,
   starts: Starts,
-  rule: SimpleRule,
+  rule: Rule,
   options: MinimizeManyOptions = {},
 ): Promise<ManyResult> {
   const many = new Many(objective, starts, rule, options)
-  const { signal } = options
+  const { signal } = many.options
   signal?.throwIfAborted()
   for (const call of many.calls()) {
     await advanceAsync(call, many.engine)
@@ -103,12 +105,17 @@ export async function minimizeMany(
 export function minimizeManySync(
   objective: Expression,
   starts: Starts,
-  rule: SimpleRule,
+  rule: Rule,
   options: MinimizeManyOptions = {},
 ): ManyResult {
   const many = new Many(objective, starts, rule, options)
   for (const call of many.calls()) advance(call, many.engine)
   return many.result()
+}
+
+interface OptionSet {
+  readonly resolved: Resolved
+  readonly runs: Uint32Array
 }
 
 class Many {
@@ -118,23 +125,34 @@ class Many {
   readonly #x: readonly FloatArray[]
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
-  readonly #sets: readonly { readonly resolved: Resolved; readonly runs: Uint32Array }[]
-  readonly #options: MinimizeManyOptions
+  readonly #sets: readonly OptionSet[]
+  readonly options: MinimizeManyOptions
   readonly #dtype: 'float32' | 'float64'
   readonly #result: Omit<ManyResult, 'engine' | 'x'> & { readonly x: readonly FloatArray[] }
 
-  constructor(objective: Expression, starts: Starts, rule: SimpleRule, options: MinimizeManyOptions) {
+  constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
+    const options = readOptions(given)
     const data = readData(objective, options.data ?? {})
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
-    this.#options = options
+    this.options = options
+    if (this.#data[0]?.length === 0) {
+      throw new OptionError(`data: ${[...data.keys()][0]}`, 'at least one row', 'none')
+    }
+    if (this.#programs.parameters.length === 0) {
+      throw new OptionError('objective', 'an expression with parameters', objective.text)
+    }
     const { columns, dtype } = readStarts(starts, this.#programs.parameters)
     this.#dtype = options.dtype ?? dtype
     this.#count = columns[0].length
     this.#x = columns.map((column) => this.#numbers(column))
     this.#sets = readSets(rule, options.each, this.#count)
-    this.engine = choose(options.engine, options.instructionSet, requestedThreads(options.threads))
+    this.engine = choose(
+      requestedEngine(options.engine)?.name,
+      options.instructionSet,
+      requestedThreads(options.threads),
+    )
     const count = this.#count
     this.#result = {
       x: columns.map(() => this.#numbers(count)),
@@ -159,13 +177,13 @@ class Many {
         const part = runs.subarray(from, from + RUNS)
         yield* this.#batch(resolved, part)
         done += part.length
-        this.#options.onProgress?.(done, this.#count)
+        this.options.onProgress?.(done, this.#count)
       }
     }
   }
 
   *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
-    const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.#options
+    const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
     const { value, gradient } = this.#programs
     const rows = this.#data[0]?.length ?? 0
     const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY)
@@ -184,11 +202,12 @@ class Many {
     const starts: Readonly<Record<string, number | 'parameters' | undefined>> = use.definition.starts(
       use.rule as never,
     )
-    const points = this.#x.map((column) => Float64Array.from(runs, (run) => column[run]))
+    const points = this.#x.map((column) => pick(column, runs))
     batch.fill(
       points,
       kernel.state.map((name) => starts[name] ?? 0),
     )
+    if (maxIterations === 0) this.#leave(runs, points)
     for (let done = 0; done < maxIterations && batch.live > 0; done += updates) {
       const now = Math.min(updates, maxIterations - done)
       rowsOfRule.write(batch.coefficients, now, batch.rowLength)
@@ -197,16 +216,45 @@ class Many {
       batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
       yield batch
     }
-    const found = batch.results()
+    if (maxIterations > 0) this.#take(runs, batch.results())
+  }
+
+  /** Takes over what runs have come to. */
+  #take(
+    runs: Uint32Array,
+    found: Omit<ManyResult, 'engine' | 'x' | 'reason'> & {
+      readonly x: readonly FloatArray[]
+      readonly reason: Numbers
+    },
+  ): void {
     const to = this.#result
-    for (const [k, run] of runs.entries()) {
-      for (const [p, column] of to.x.entries()) column[run] = found.x[p][k]
-      to.value[run] = found.value[k]
-      to.gradientNorm[run] = found.gradientNorm[k]
-      to.change[run] = found.change[k]
-      to.iterations[run] = found.iterations[k]
-      to.reason[run] = found.reason[k] - 1
-    }
+    for (const [p, column] of to.x.entries()) put(column, runs, found.x[p])
+    put(to.value, runs, found.value)
+    put(to.gradientNorm, runs, found.gradientNorm)
+    put(to.change, runs, found.change)
+    put(to.iterations, runs, found.iterations)
+    put(to.reason, runs, found.reason)
+  }
+
+  /** Without an update they end where they start. */
+  #leave(runs: Uint32Array, points: readonly FloatArray[]): void {
+    const value = new Machine(this.#programs.value, this.#dtype)
+    const nothing = new Float64Array(runs.length).fill(NaN)
+    this.#take(runs, {
+      x: points,
+      value: Float64Array.from(runs, (_, k) => {
+        value.run(
+          points.map((column) => column[k]),
+          this.#data,
+          this.#data[0]?.length ?? 0,
+        )
+        return value.slots[value.program.outputs[0]]
+      }),
+      gradientNorm: nothing,
+      change: nothing,
+      iterations: new Uint32Array(runs.length),
+      reason: new Uint8Array(runs.length).fill(reasons.indexOf('max-iterations')),
+    })
   }
 
   result(): ManyResult {
@@ -214,6 +262,47 @@ class Many {
     const named = Object.fromEntries(this.#programs.parameters.map((name, p) => [name, x[p]]))
     return { x: named, ...rest, engine: this.engine.engine }
   }
+}
+
+const optionNames = [
+  ...(['data', 'each', 'tolerance', 'maxIterations', 'dtype', 'clip'] as const),
+  ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
+] satisfies (keyof MinimizeManyOptions)[]
+
+/** A copy, so that each is read once. */
+function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
+  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
+  const options: MinimizeManyOptions = { ...given }
+  const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
+  if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
+  checkStopping(options)
+  const { dtype, clip, engine, onProgress } = options
+  if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
+    throw new OptionError('dtype', "'float32' or 'float64'", dtype)
+  }
+  const value = clip?.value
+  if (value !== undefined && !(typeof value === 'number' && value > 0)) {
+    throw new OptionError('clip: value', 'a number > 0', value)
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new OptionError('onProgress', 'a function', onProgress)
+  }
+  requestedEngine(engine)
+  return options
+}
+
+type Numbers = FloatArray | Uint8Array | Uint32Array
+
+/** Of some runs, in their order. */
+function pick(column: FloatArray, runs: Uint32Array): FloatArray {
+  const picked = column.slice(0, runs.length)
+  for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
+  return picked
+}
+
+/** Puts numbers to where runs have theirs. */
+function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
+  for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }
 
 function readStarts(starts: Starts, parameters: readonly string[]) {
@@ -257,28 +346,32 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
   return { columns, dtype: isFloat32 ? ('float32' as const) : ('float64' as const) }
 }
 
-/** Runs by their options. */
-function readSets(rule: SimpleRule, each: MinimizeManyOptions['each'], count: number) {
-  const names = Object.keys(each ?? {})
-  const sets = new Map<string, { resolved: Resolved; runs: number[] }>()
-  for (const name of names) {
-    const { length } = (each as Record<string, ArrayLike<number>>)[name]
+/** Runs by their options, in order. */
+function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
+  const columns = Object.entries(each ?? {})
+  for (const [name, { length }] of columns) {
     if (length !== count)
-      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, `${length}`)
+      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, length)
   }
+  const sets: OptionSet[] = []
+  const resolved = (run: number) => {
+    const own = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
+    const found = resolve({ ...rule, ...own })
+    checkElementwise(found)
+    return found
+  }
+  if (columns.length === 0)
+    return [{ resolved: resolved(0), runs: Uint32Array.from({ length: count }, (_, k) => k) }]
+  const numbers = new Map<string, number[]>()
   for (let run = 0; run < count; run++) {
-    const own = names.map((name) => [name, (each as Record<string, ArrayLike<number>>)[name][run]] as const)
-    const key = own.map(([, number]) => number).join(' ')
-    let set = sets.get(key)
-    if (set === undefined) {
-      const resolved = resolve({ ...rule, ...Object.fromEntries(own) })
-      checkElementwise(resolved)
-      set = { resolved, runs: [] }
-      sets.set(key, set)
-    }
-    set.runs.push(run)
+    const key = columns.map(([, column]) => column[run]).join(' ')
+    const runs = numbers.get(key)
+    if (runs === undefined) numbers.set(key, [run])
+    else runs.push(run)
   }
-  return [...sets.values()].map(({ resolved, runs }) => ({ resolved, runs: Uint32Array.from(runs) }))
+  for (const runs of numbers.values())
+    sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
+  return sets
 }
 
 function checkElementwise({ rule, definition }: Resolved): void {

@@ -71,6 +71,7 @@ pub fn typescript() -> String {
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
+        ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
     text += "\nimport { wasmModule as catalogue } from './engines/wasm-catalogue.js'\n";

@@ -1,6 +1,6 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
-use super::batch::{BLOCK, Batch, Header, LINE};
+use super::batch::{BLOCK, Batch, GAP, Header, LINE};
 use super::program::Slots;
 use super::results::Run;
 use crate::Fault;
@@ -31,6 +31,11 @@ pub struct Scratch {
     pub directions: *mut u8,
 }
 
+/// Numbers from a block's slot to the next one.
+pub const fn width<T>() -> usize {
+    BLOCK + GAP / size_of::<T>()
+}
+
 /// What has become of a block's parameters, for [`moved`].
 pub struct Movement {
     pub theta: *const u8,
@@ -57,7 +62,7 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
         let (mut most, mut total) = (zero, zero);
         for p in 0..parameters {
             let now = theta.wrapping_add(p * stride).cast::<V::Scalar>().wrapping_add(at);
-            let then = before.cast::<V::Scalar>().wrapping_add(p * BLOCK + at);
+            let then = before.cast::<V::Scalar>().wrapping_add(p * width::<V::Scalar>() + at);
             // SAFETY: the caller vouches for these lanes.
             let change = abs(unsafe { V::load(now) - V::load(then) });
             most = change.if_greater(most, change, most);
@@ -178,7 +183,7 @@ impl Batch {
             let preparation = Preparation::new(row);
             for p in 0..parameters {
                 let theta = cohort.theta(p, first);
-                let before = scratch.before.wrapping_add(p * BLOCK * size_of::<T>());
+                let before = scratch.before.cast::<T>().wrapping_add(p * width::<T>()).cast::<u8>();
                 before.copy_from_nonoverlapping(theta, bytes);
                 let mut g = self.target(slots, self.gradient.output(p))?;
                 if preparation.is_needed() {
@@ -207,9 +212,9 @@ impl Batch {
         let Header { size, lanes, .. } = self.header;
         Slots {
             parameters: cohort.theta(0, first),
-            stride: lanes * size,
+            stride: lanes * size + GAP,
             computed: scratch.computed,
-            step: BLOCK * size,
+            step: BLOCK * size + GAP,
             columns: scratch.columns,
             count,
         }
@@ -228,7 +233,7 @@ impl Batch {
             next = next.wrapping_add(bytes);
             at
         };
-        let block = BLOCK * size;
+        let block = BLOCK * size + GAP;
         Scratch {
             computed: take(slots * block),
             before: take(parameters * block),
@@ -278,7 +283,7 @@ impl Cohort<'_> {
 
     fn plane(&self, number: usize, lane: usize) -> *mut u8 {
         let Header { lanes, size, .. } = self.batch.header;
-        self.at.wrapping_add((number * lanes + lane) * size)
+        self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
     }
 
     pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {

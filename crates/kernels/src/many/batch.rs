@@ -14,6 +14,10 @@ pub const BLOCK: usize = 256;
 /// Sections begin at multiples of so many bytes, of which a vector has no more.
 pub const LINE: usize = 64;
 
+/// Bytes between planes, and between slots: what lies at one place of each must not look alike to a
+/// processor's load and store units, which compare the last 12 bits.
+pub const GAP: usize = 5 * LINE;
+
 /// Numbers that the header has, in order, as 32-bit words; what is a place counts lines from the beginning.
 macro_rules! header {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -149,7 +153,7 @@ impl Batch {
     pub fn cohort_bytes(&self) -> u64 {
         let Header { parameters, size, lanes, .. } = self.header;
         let planes = parameters as u64 * (1 + self.entry.state) as u64;
-        (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64)
+        (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
     }
 
     /// A point, and the rest of a result.
@@ -162,7 +166,7 @@ impl Batch {
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
         let blocks = slots as u64 + parameters as u64 + 3;
-        blocks * (BLOCK * size) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
+        blocks * (BLOCK * size + GAP) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
     }
 
     /// The coefficients of one of the updates at hand.

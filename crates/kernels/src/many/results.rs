@@ -1,7 +1,7 @@
 //! Whether a run has stopped, and why: what `ts/minimize.ts` and `ts/rest.ts` do, with the same bits.
 
-use super::advance::{Cohort, Scratch};
-use super::batch::{BLOCK, Batch, Header, LINE};
+use super::advance::{Cohort, Scratch, width};
+use super::batch::{Batch, Header, LINE};
 use super::program::{Program, Slots};
 use crate::Fault;
 use crate::vector::Scalar;
@@ -131,7 +131,7 @@ impl Run<'_> {
     unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, Fault> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let computed = self.batch.gradient.output(p).checked_sub(parameters + columns + constants);
-        let at = computed.ok_or(Fault(&"a slot is not for results"))? * BLOCK + self.in_block;
+        let at = computed.ok_or(Fault(&"a slot is not for results"))? * width::<T>() + self.in_block;
         // SAFETY: `step` has checked the slot.
         Ok(unsafe { self.scratch.computed.cast::<T>().add(at).read() }.to_f64())
     }
@@ -145,7 +145,7 @@ impl Run<'_> {
     /// The largest change of a parameter, which is taken in the dtype.
     unsafe fn change<T: Scalar>(&self) -> f64 {
         let changes = (0..self.batch.header.parameters).map(|p| {
-            let before = self.scratch.before.cast::<T>().wrapping_add(p * BLOCK + self.in_block);
+            let before = self.scratch.before.cast::<T>().wrapping_add(p * width::<T>() + self.in_block);
             // SAFETY: passed on.
             Ok(unsafe { (self.theta::<T>(p) - before.read()).to_f64() })
         });

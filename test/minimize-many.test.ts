@@ -1,0 +1,287 @@
+/** Many runs at once: the bits of `minimize`, run by run, on every engine, instruction set and number of threads. */
+
+import {
+  adagrad,
+  adam,
+  adamw,
+  delayedStart,
+  EngineError,
+  engines,
+  expression,
+  gradientDescent,
+  lamb,
+  type ManyResult,
+  type MinimizeManyOptions,
+  minimize,
+  minimizeMany,
+  minimizeManySync,
+  momentum,
+  nesterov,
+  OptionError,
+  type Rule,
+  radam,
+  reasons,
+  rmsprop,
+  sgd,
+  signSgd,
+  warmup,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+
+type Floats = typeof Float32Array | typeof Float64Array
+
+const make = (Floats: Floats, numbers: readonly number[]) =>
+  Floats === Float32Array ? Float32Array.from(numbers) : Float64Array.from(numbers)
+
+const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+
+/** Starts all over the plane, the same ones everywhere. */
+function startsOf(Floats: Floats, count: number) {
+  const spread = (i: number, step: number) => 4 * ((i * step) % 1) - 2
+  const column = (step: number) => {
+    const numbers = Array.from({ length: count }, (_, i) => spread(i, step))
+    return make(Floats, numbers)
+  }
+  return { x: column(0.6180339887), y: column(0.7548776662) }
+}
+
+/** Every engine with each way in which it can run. */
+const ways: MinimizeManyOptions[] = [
+  ...engines().native.instructionSets.map((instructionSet) => ({
+    engine: 'native' as const,
+    instructionSet,
+  })),
+  { engine: 'native', threads: 2 },
+  { engine: 'wasm' },
+  { engine: 'typescript' },
+]
+
+/** As numbers: a NaN is a NaN, whatever its bits, and 0 is not −0. */
+const numbersOf = (result: ManyResult) =>
+  [...Object.values(result.x), result.value, result.gradientNorm, result.change].map((column) => [...column])
+
+function expectSame(result: ManyResult, other: ManyResult): void {
+  expect(numbersOf(result)).toEqual(numbersOf(other))
+  expect(result.iterations).toEqual(other.iterations)
+  expect(result.reason).toEqual(other.reason)
+}
+
+/** What `minimize` finds for each run. */
+function expectThoseOfMinimize(
+  result: ManyResult,
+  objective: Parameters<typeof minimize>[0],
+  starts: Readonly<Record<string, Float32Array | Float64Array>>,
+  ruleOf: (run: number) => Rule,
+  options: Parameters<typeof minimize>[3],
+): void {
+  const columns = Object.values(starts)
+  const Floats = columns[0].constructor as Floats
+  for (let run = 0; run < columns[0].length; run++) {
+    const start = make(
+      Floats,
+      columns.map((column) => column[run]),
+    )
+    const one = minimize(objective, start, ruleOf(run), { ...options, engine: 'typescript' })
+    const many = {
+      x: Object.values(result.x).map((column) => column[run]),
+      value: result.value[run],
+      gradientNorm: result.gradientNorm[run],
+      change: result.change[run],
+      iterations: result.iterations[run],
+      reason: reasons[result.reason[run]],
+    }
+    const { value, gradientNorm, change, iterations, reason } = one
+    expect(many, `run ${run}`).toEqual({ x: [...one.x], value, gradientNorm, change, iterations, reason })
+  }
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  gradientDescent: gradientDescent({ lr: 1e-3 }),
+  diverging: gradientDescent({ lr: 1e-2 }),
+  signSgd: signSgd({ lr: 1e-3 }),
+  momentum: momentum({ lr: 1e-3 }),
+  nesterov: nesterov({ lr: 1e-4 }),
+  sgd: sgd({ lr: 1e-3, momentum: 0.8, nesterov: true, weightDecay: 0.1 }),
+  adagrad: adagrad({ lr: 0.3 }),
+  rmsprop: rmsprop({ lr: 0.01, momentum: 0.5 }),
+  adam: adam({ lr: 0.05 }),
+  amsgrad: adam({ lr: 0.1, amsgrad: true }),
+  adamw: adamw({ lr: 0.05, weightDecay: 0.1 }),
+  radam: radam({ lr: 0.1 }),
+  'with a schedule': adam({ lr: warmup(0.05, { steps: 20 }) }),
+  'with a delay': delayedStart(10, adam({ lr: 0.05 })),
+}
+
+describe.each([
+  ['float32', Float32Array],
+  ['float64', Float64Array],
+] as const)('%s', (_, Floats) => {
+  const starts = startsOf(Floats, 37)
+
+  test.each(Object.entries(rules))('%s', (name, rule) => {
+    const options = { maxIterations: 600, tolerance: 1e-5 }
+    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
+    expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
+    for (const result of results) expectSame(result, results[0])
+    expectThoseOfMinimize(results[0], valley, starts, () => rule, options)
+    if (name === 'diverging') expect(results[0].reason).toContain(reasons.indexOf('diverged'))
+  })
+
+  test('clipped by value, climbing, and more runs than a cohort has', () => {
+    const many = startsOf(Floats, 5000)
+    const hill = expression('cos(x)*exp(-y^2)')
+    const rule = adam({ lr: 0.1, maximize: true })
+    const options = { maxIterations: 300, tolerance: 1e-4, clip: { value: 0.3 } }
+    const results = ways
+      .filter(({ engine }) => engine !== 'typescript')
+      .map((way) => minimizeManySync(hill, many, rule, { ...options, ...way }))
+    for (const result of results) expectSame(result, results[0])
+    const few = { x: many.x.subarray(0, 50), y: many.y.subarray(0, 50) }
+    const first = minimizeManySync(hill, few, rule, { ...options, engine: 'typescript' })
+    for (const name of ['x', 'y']) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
+    expectThoseOfMinimize(first, hill, few, () => rule, options)
+  })
+
+  test('rows of data, in one order', () => {
+    const t = Float64Array.from({ length: 20 }, (_, i) => i / 4)
+    const y = t.map((ti, i) => 2 * Math.exp(-0.7 * ti) + 0.3 + 0.01 * ((i % 3) - 1))
+    const f = expression('(a*exp(-b*t) + c - y)^2')
+    const n = 19
+    const starts = {
+      a: make(
+        Floats,
+        Array.from({ length: n }, (_, i) => 0.5 + i / 8),
+      ),
+      b: make(
+        Floats,
+        Array.from({ length: n }, (_, i) => 0.1 + i / 12),
+      ),
+      c: new Floats(n),
+    }
+    const rule = adam({ lr: 0.05 })
+    const options = { maxIterations: 200 }
+    const results = ways.map((way) =>
+      minimizeManySync(f, starts, rule, { ...options, ...way, data: { t, y } }),
+    )
+    for (const result of results) expectSame(result, results[0])
+    expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
+  })
+
+  test('options that differ by run', () => {
+    const lr = starts.x.map((_, i) => 10 ** -(1 + (i % 4)))
+    const each = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
+    const results = ways.map((way) =>
+      minimizeManySync(valley, starts, adam(), { ...way, each, maxIterations: 100 }),
+    )
+    for (const result of results) expectSame(result, results[0])
+    const ruleOf = (run: number) => adam({ lr: each.lr[run], beta1: each.beta1[run] })
+    expectThoseOfMinimize(results[0], valley, starts, ruleOf, { maxIterations: 100 })
+  })
+})
+
+test('all ends come, each of the run that has it', () => {
+  const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
+  const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
+  const options = { maxIterations: 400, tolerance: 1e-6 }
+  const result = minimizeManySync(f, { x }, gradientDescent({ lr: 0.1 }), options)
+  expectThoseOfMinimize(result, f, { x }, () => gradientDescent({ lr: 0.1 }), options)
+  expect(new Set(result.reason).size).toBeGreaterThanOrEqual(3)
+})
+
+test('starts are columns, or all parameters of one run after the other', () => {
+  const { x, y } = startsOf(Float32Array, 5)
+  const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
+  const options = { maxIterations: 10 }
+  expectSame(
+    minimizeManySync(valley, flat, adam(), options),
+    minimizeManySync(valley, { y, x }, adam(), options),
+  )
+  expect(minimizeManySync(valley, flat, adam(), options).x.x).toBeInstanceOf(Float32Array)
+  const asDouble = minimizeManySync(valley, [...flat], adam(), options)
+  expect(asDouble.x.x).toBeInstanceOf(Float64Array)
+  expect(minimizeManySync(valley, [...flat], adam(), { ...options, dtype: 'float32' })).toEqual(
+    minimizeManySync(valley, flat, adam(), options),
+  )
+})
+
+describe('asynchronously', () => {
+  const starts = startsOf(Float32Array, 70_000)
+  const options = { maxIterations: 50, tolerance: 0 }
+
+  test('it is the same, tells its progress, and leaves the event loop free', async () => {
+    const progress: number[][] = []
+    let turns = 0
+    const interval = setInterval(() => turns++, 1)
+    const onProgress = (done: number, total: number) => progress.push([done, total])
+    const result = await minimizeMany(valley, starts, adam(), { ...options, onProgress })
+    clearInterval(interval)
+    expectSame(result, minimizeManySync(valley, starts, adam(), options))
+    expect(turns).toBeGreaterThan(0)
+    expect(progress.at(-1)).toEqual([70_000, 70_000])
+  })
+
+  test('a signal ends it', async () => {
+    const controller = new AbortController()
+    const running = minimizeMany(valley, starts, adam(), {
+      ...options,
+      maxIterations: 1e6,
+      signal: controller.signal,
+    })
+    setTimeout(() => controller.abort(new Error('enough')), 20)
+    await expect(running).rejects.toThrow('enough')
+    await expect(
+      minimizeMany(valley, starts, adam(), { signal: AbortSignal.abort(new Error('no')) }),
+    ).rejects.toThrow('no')
+  })
+
+  test('what its arguments hold may change while it runs', async () => {
+    const t = Float64Array.of(1, 2, 3)
+    const x = Float64Array.of(1, 2)
+    const f = expression('(x - t)^2')
+    const running = minimizeMany(f, { x }, adam(), { data: { t }, maxIterations: 100 })
+    t.fill(Number.NaN)
+    x.fill(Number.NaN)
+    const result = await running
+    expect([...result.x.x].every(Number.isFinite)).toBe(true)
+  })
+})
+
+test.each([
+  [valley.text, { x: [1], y: [1] }, adam(), {}, /objective: expected an expression/],
+  [valley, { x: [1] }, adam(), {}, /starts: y: expected a list of numbers/],
+  [valley, { x: [1], y: [1], z: [1] }, adam(), {}, /starts: expected columns x, y, got "z"/],
+  [valley, { x: [1], y: [1, 2] }, adam(), {}, /starts: y: expected 1 numbers/],
+  [valley, { x: [], y: [] }, adam(), {}, /starts: x: expected 1 numbers/],
+  [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers a run: x, y/],
+  [valley, null, adam(), {}, /starts: expected columns x, y/],
+  [valley, [1, 2], lamb(), {}, /rule: expected an elementwise rule of one stage/],
+  [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
+  [valley, [1, 2], adam({ cautious: true }), {}, /rule: expected an elementwise rule of one stage/],
+  [valley, [1, 2], adam(), { each: { lr: [1, 2] } }, /each: lr: expected 1 numbers/],
+  [valley, [1, 2], adam(), { each: { beta1: [2] } }, /beta1/],
+  [valley, [1, 2], adam(), { each: { rate: [2] } }, /rate/],
+  [valley, [1, 2], adam(), { tolerance: -1 }, /tolerance: expected a finite number ≥ 0/],
+  [valley, [1, 2], adam(), { maxIterations: 1.5 }, /maxIterations: expected a whole number ≥ 0/],
+  [valley, [1, 2], adam(), { dtype: 'float16' }, /dtype/],
+  [valley, [1, 2], adam(), { clip: { value: 0 } }, /clip: value/],
+  [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
+  [valley, [1, 2], adam(), { data: { z: [1] } }, /data: expected columns among/],
+  [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row/],
+])('bad arguments %#', (objective, starts, rule, options, message) => {
+  const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
+  expect(call).toThrow(message)
+  expect(call).toThrow(OptionError)
+})
+
+test('an instruction set that there is not is an EngineError', () => {
+  expect(() =>
+    minimizeManySync(valley, [1, 2], adam(), { engine: 'native', instructionSet: 'sse9' }),
+  ).toThrow(EngineError)
+})
+
+test('no updates', () => {
+  const result = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0 })
+  expect([...result.x.x, ...result.x.y]).toEqual([3, 4])
+  expect(reasons[result.reason[0]]).toBe('max-iterations')
+  expect(result.value[0]).toBe(valley.value([3, 4]))
+})
