@@ -186,7 +186,7 @@ class Many {
     const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
     const { value, gradient } = this.#programs
     const rows = this.#data[0]?.length ?? 0
-    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY)
+    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.engine

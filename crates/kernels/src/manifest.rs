@@ -68,7 +68,10 @@ pub fn typescript() -> String {
         ("ELEMENTS", "Extents of arrays.", Extent::Elements as usize),
         ("TENSORS", "", Extent::Tensors as usize),
         ("BLOCKS", "", Extent::Blocks as usize),
+        ("BY_LINE", "", Extent::Lines as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
+        ("ROWS", "The least rows of a piece of a matrix that is summed by column.", rules::adafactor::ROWS),
+        ("CHUNK", "Elements of a factored direction that are made at a time.", rules::adafactor::CHUNK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
@@ -93,21 +96,22 @@ pub fn typescript() -> String {
         writeln!(text, "export const OPERATIONS = [{}] as const", operations.collect::<Vec<_>>().join(", "));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
-             // it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.\n";
+             // it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, sums, is_matrix, is_core, .. } in
+    for Description { name, number, source, state, row, tensor, sums, is_matrix, lines, is_core, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
         let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
         let _ = write!(
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
-             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}}} as const\n",
+             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}{}}} as const\n",
             list(state),
             positions(row, PIPELINE.len()),
             list(tensor),
             list(&sums),
             if *is_matrix { "  isMatrix: true,\n" } else { "" },
+            if lines.is_empty() { String::new() } else { format!("  lines: [{}],\n", list(lines)) },
             if *is_core { "" } else { "  module: catalogue,\n" },
         );
     }
@@ -126,6 +130,7 @@ pub struct Description {
     pub tensor: &'static [&'static str],
     pub sums: &'static [Sum],
     pub is_matrix: bool,
+    pub lines: &'static [&'static str],
     /// Whether every build has it, and not only one with the catalogue.
     pub is_core: bool,
     /// Whether it is not for tests alone.
@@ -158,8 +163,20 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str, module: &str, is_shipped: bool) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    let (source, sums, is_matrix) = (source(module), K::SUMS, K::WHOLE.is_some());
-    Description { name, number: 0, source, state, row, tensor, sums, is_matrix, is_core: false, is_shipped }
+    let (source, sums, is_matrix, lines) = (source(module), K::SUMS, K::WHOLE.is_some(), K::LINES);
+    Description {
+        name,
+        number: 0,
+        source,
+        state,
+        row,
+        tensor,
+        sums,
+        is_matrix,
+        lines,
+        is_core: false,
+        is_shipped,
+    }
 }
 
 fn source(module: &str) -> u32 {
