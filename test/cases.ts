@@ -113,6 +113,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'adafactor optax momentum maximize',
     adafactor.optax({ lr: 0.05, beta1: 0.8, beta2Decay: -0.5, d: 2, weightDecay: 0.01, maximize: true }),
   ],
+  ['adafactor unfactored', adafactor({ factored: false, weightDecay: 0.1 })],
   ['adafactor keras', adafactor.keras({ eps2: 0.1, scaleParameter: false })],
   ['adafactor eps 0 momentum', adafactor({ eps1: 0, d: null, beta1: 0.5 })],
   ['lamb', lamb({ lr: 0.01, weightDecay: 0.1 })],

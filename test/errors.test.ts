@@ -282,6 +282,8 @@ describe('rules', () => {
   /** What an option must not be, by what it expects. */
   const refused: readonly [expected: RegExp, values: (least: number) => readonly unknown[]][] = [
     [/^a finite number ≥ (\d+)$/, (least) => [...nonNegative, ...(least > 0 ? [0, least - 0.01] : [])]],
+    [/^a finite number ≥ 0, or null$/, () => nonNegative.filter((x) => x !== null)],
+    [/^a finite number ≤ 0$/, () => [...noNumber, Infinity, -Infinity, 1, Number.MIN_VALUE]],
     [/^a finite number > 0$/, () => [...nonNegative, 0, -0]],
     [/^a number in \[0, 1\)$/, () => fraction],
     [/^true or false$/, () => flag],

@@ -92,8 +92,8 @@ pub fn typescript() -> String {
     let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0));
     let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
     let _ = write!(text, "\n/** What programs are made of, by number. */\n");
-    let _ =
-        writeln!(text, "export const OPERATIONS = [{}] as const", operations.collect::<Vec<_>>().join(", "));
+    let operations: Vec<_> = operations.collect();
+    let _ = writeln!(text, "export const OPERATIONS = [\n  {},\n] as const", operations.join(",\n  "));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
              // it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.\n";

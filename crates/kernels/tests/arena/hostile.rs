@@ -37,7 +37,7 @@ fn memory(size: usize, lengths: [usize; 10]) -> Memory {
     memory.matrix(7, [7, 11]);
     memory.matrix(8, [12, 5]);
     memory.matrix(9, [lengths[9] as u32 / 10, 10]);
-    [1, 2].map(|k| memory.by_line(memory.first_arrays[4] + k));
+    (1..3).for_each(|k| memory.by_line(memory.first_arrays[4] + k));
     memory.stays(3);
     memory.row(lengths.len(), &PLAIN.row());
     memory.row(0, &job.row());
