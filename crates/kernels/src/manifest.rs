@@ -87,9 +87,9 @@ pub fn typescript() -> String {
         let _ = writeln!(text, "export const {name} = {value}");
     }
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
-    let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
+    let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0, ""));
     let _ = write!(text, "\n/** Where the numbers of a batch's header are. */\n");
-    let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0));
+    let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0, ""));
     let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
     let _ = write!(text, "\n/** What programs are made of, by number. */\n");
     let operations: Vec<_> = operations.collect();
@@ -107,7 +107,7 @@ pub fn typescript() -> String {
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
              source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}{}}} as const\n",
             list(state),
-            positions(row, PIPELINE.len()),
+            positions(row, PIPELINE.len(), "  "),
             list(tensor),
             list(&sums),
             if *is_matrix { "  isMatrix: true,\n" } else { "" },
@@ -189,14 +189,17 @@ fn camel(name: &str) -> String {
     name.chars().enumerate().map(|(k, c)| if k == 0 { c.to_ascii_lowercase() } else { c }).collect()
 }
 
-/// Names with their places, the first of which is `first`.
-fn positions(names: &[&str], first: usize) -> String {
+/// Names with their places, the first of which is `first`; where lines are indented by `indent`.
+fn positions(names: &[&str], first: usize, indent: &str) -> String {
     let pairs: Vec<_> = names.iter().zip(first..).map(|(name, at)| format!("{name}: {at}")).collect();
     let line = format!("{{ {} }}", pairs.join(", "));
     match pairs.len() {
         0 => "{}".into(),
         // As Biome breaks a line that is too long.
-        _ if line.len() > WIDTH => format!("{{\n    {},\n  }}", pairs.join(",\n    ")),
+        _ if line.len() > WIDTH => {
+            let next = format!("\n{indent}  ");
+            format!("{{{next}{},\n{indent}}}", pairs.join(&format!(",{next}")))
+        }
         _ => line,
     }
 }
