@@ -94,7 +94,8 @@ class Torch(OnTorch):
 
     def make(self, rule, p, s, adam):
         optim, lr = torch.optim, s["lr"]
-        self.about = {"form": "foreach" if rule in ("rmsprop", "radam", "adafactor") else "fused"}
+        forms = {"rmsprop": "foreach", "radam": "foreach", "adafactor": "foreach", "muon": "one by one"}
+        self.about = {"form": forms.get(rule, "fused")}
         return {
             "adam": lambda: optim.Adam(p, fused=True, **adam),
             "adamw": lambda: optim.AdamW(p, fused=True, weight_decay=s["weightDecay"], **adam),
@@ -103,7 +104,7 @@ class Torch(OnTorch):
             "adagrad": lambda: optim.Adagrad(p, lr=lr, eps=s["adagradEps"], fused=True),
             "rmsprop": lambda: optim.RMSprop(p, lr=lr, alpha=s["alpha"], eps=s["eps"], foreach=True),
             "radam": lambda: optim.RAdam(p, foreach=True, **adam),
-            "adafactor": lambda: optim.Adafactor(p, lr=lr, eps=(1e-30, 1e-3), foreach=True),
+            "adafactor": lambda: optim.Adafactor(p, lr=lr, foreach=True),
             "muon": lambda: optim.Muon(p, **muon(s), adjust_lr_fn="original"),
         }[rule]()
 

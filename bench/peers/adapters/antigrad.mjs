@@ -22,8 +22,7 @@ const isMeasuring = (rule) => Object.hasOwn(measuring, rule)
 function ruleOf(rule, options = {}) {
   if (!isMeasuring(rule)) return rules[rule]
   // biome-ignore lint/performance/noDynamicNamespaceImportAccess: a rule may not be there yet
-  const make = rule === 'adafactor' ? antigrad.adafactor.optax : antigrad[rule]
-  return make({ ...measuring[rule], ...options })
+  return antigrad[rule]({ ...measuring[rule], ...options })
 }
 
 export const open = () => {
