@@ -117,11 +117,6 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
           }
         }
       }
-      if (entrants.every(({ participant }) => participant === ours) && measuring[rule]) {
-        // There is nobody to compare with, and `npm run bench` measures antigrad alone.
-        notRun.push({ rival: ours.name, rule, size, threads: 1, why: 'no rival of this run has the rule' })
-        continue
-      }
       const exact = async (options) => {
         const args = { rule, length: parametersOf(size), indices: probes(parametersOf(size)), options }
         const host = await hosts.get(ours, 1)

@@ -83,7 +83,7 @@ class OnTorch:
 
 
 class Torch(OnTorch):
-    """Torch's fused optimizers, foreach where a rule has no fused one."""
+    """Torch's fused optimizers, foreach where a rule has no fused one; where there is one tensor it is slower."""
 
     spends = ("train",)
 
@@ -94,7 +94,7 @@ class Torch(OnTorch):
 
     def make(self, rule, p, s, adam):
         optim, lr = torch.optim, s["lr"]
-        forms = {"rmsprop": "foreach", "radam": "foreach", "adafactor": "foreach", "muon": "one by one"}
+        forms = {"rmsprop": "foreach", "radam": "foreach", "adafactor": "by tensor", "muon": "by tensor"}
         self.about = {"form": forms.get(rule, "fused")}
         return {
             "adam": lambda: optim.Adam(p, fused=True, **adam),
@@ -104,7 +104,7 @@ class Torch(OnTorch):
             "adagrad": lambda: optim.Adagrad(p, lr=lr, eps=s["adagradEps"], fused=True),
             "rmsprop": lambda: optim.RMSprop(p, lr=lr, alpha=s["alpha"], eps=s["eps"], foreach=True),
             "radam": lambda: optim.RAdam(p, foreach=True, **adam),
-            "adafactor": lambda: optim.Adafactor(p, lr=lr, foreach=True),
+            "adafactor": lambda: optim.Adafactor(p, lr=lr, foreach=False),
             "muon": lambda: optim.Muon(p, **muon(s), adjust_lr_fn="original"),
         }[rule]()
 
@@ -139,14 +139,14 @@ class Timm(OnTorch):
             # A given lr is not scaled with the parameters; its own one is, and 0.01 for 10⁴ steps.
             self.about = {"options": {"lr": 1e-2}}
         return {
-            "lamb": lambda: timm.optim.Lamb(p, max_grad_norm=None, foreach=True, **adam, **decay),
+            "lamb": lambda: timm.optim.Lamb(p, max_grad_norm=None, foreach=False, **adam, **decay),
             "lars": lambda: timm.optim.Lars(
                 p,
                 lr=s["lr"],
                 momentum=s["momentum"],
                 trust_coeff=s["trustCoefficient"],
                 eps=s["eps"],
-                foreach=True,
+                foreach=False,
                 **decay,
             ),
             "novograd": lambda: timm.optim.NvNovoGrad(p, **adam, **decay),
@@ -171,7 +171,7 @@ class ScheduleFree(OnTorch):
     spends = ("scheduleFreeAdamW",)
 
     def make(self, rule, p, s, adam):
-        made = schedulefree.AdamWScheduleFree(p, weight_decay=s["weightDecay"], foreach=True, **adam)
+        made = schedulefree.AdamWScheduleFree(p, weight_decay=s["weightDecay"], foreach=False, **adam)
         made.train()
         return made
 
@@ -186,7 +186,7 @@ class Stable(OnTorch):
     """pytorch_optimizer."""
 
     def make(self, rule, p, s, adam):
-        return pytorch_optimizer.StableAdamW(p, weight_decay=s["weightDecay"], foreach=True, **adam)
+        return pytorch_optimizer.StableAdamW(p, weight_decay=s["weightDecay"], foreach=False, **adam)
 
 
 class Optax:

@@ -70,7 +70,7 @@ export const rivals = [
     rules: [...elementwise, 'adafactor', 'muon', 'train'],
     threads: [1, 2],
     host: (threads) => python('torch', threads),
-    how: '`fused=True`; `foreach=True` for RMSProp, RAdam and Adafactor, which have no fused form; Muon in bfloat16',
+    how: '`fused=True`; `foreach=True` for RMSProp and RAdam, which have no fused form; Adafactor and Muon by tensor',
   },
   {
     id: 'timm',
@@ -79,7 +79,7 @@ export const rivals = [
     rules: ['lamb', 'lars', 'novograd', 'adafactor', 'muon'],
     threads: [1, 2],
     host: (threads) => python('timm', threads),
-    how: '`timm.optim`, `foreach=True` for LAMB and LARS; the others have no such form; Muon in bfloat16',
+    how: '`timm.optim`, by tensor',
   },
   {
     id: 'prodigyopt',
@@ -97,7 +97,7 @@ export const rivals = [
     rules: ['scheduleFreeAdamW'],
     threads: [1, 2],
     host: (threads) => python('schedulefree', threads),
-    how: "`AdamWScheduleFree(foreach=True)`, the authors'",
+    how: "`AdamWScheduleFree(foreach=False)`, the authors'",
   },
   {
     id: 'pytorch-optimizer',
@@ -106,7 +106,7 @@ export const rivals = [
     rules: ['stableAdamW'],
     threads: [1, 2],
     host: (threads) => python('pytorch_optimizer', threads),
-    how: '`StableAdamW(foreach=True)`',
+    how: '`StableAdamW(foreach=False)`',
   },
   {
     id: 'deepspeed',
