@@ -7,7 +7,7 @@ import { say, script, seconds } from '../scripts/lib/run.mjs'
 import { setup } from '../scripts/setup.mjs'
 import { rivals } from './peers/rivals.mjs'
 import { setUpRivals } from './peers/setup.mjs'
-import { rules, sizes } from './peers/values.mjs'
+import { measuring, rules, sizes } from './peers/values.mjs'
 
 const list = (known) => (text) => {
   const words = text.split(',')
@@ -20,7 +20,7 @@ const extras = ['training', 'latency', 'none']
 script(async () => {
   const given = new Command('npm run bench:peers --')
     .description('antigrad beside other libraries: the same work, checked, in turns.')
-    .option('--python', 'Torch, DeepSpeed and Optax too (some gigabytes, once)')
+    .option('--python', 'Torch, Optax and others too (some gigabytes, once)')
     .option('--quick', 'Adam at a few sizes, within two minutes')
     .option('--rules <names>', rules.join(','), list(rules))
     .option('--sizes <sizes>', sizes.join(','), list(sizes))
@@ -61,11 +61,14 @@ script(async () => {
   if (given.save) {
     const at = (path) => fileURLToPath(new URL(path, import.meta.url))
     mkdirSync(at('results/'), { recursive: true })
-    writeFileSync(at('results/peers.md'), text)
-    writeFileSync(at('results/peers.json'), `${json}\n`)
-    writeFileSync(at('results/peers.svg'), report.chart(result))
-    const isInReadme = report.writeReadme(at('../README.md'), result)
-    say(`Written to bench/results/peers.*${isInReadme ? ' and README.md' : ''}`)
+    // What has only rules that measure stands beside the rest, and not in its place.
+    const isApart = options.rules.every((rule) => Object.hasOwn(measuring, rule))
+    const name = isApart ? 'peers-measuring' : 'peers'
+    writeFileSync(at(`results/${name}.md`), text)
+    writeFileSync(at(`results/${name}.json`), `${json}\n`)
+    writeFileSync(at(`results/${name}.svg`), report.chart(result))
+    const isInReadme = !isApart && report.writeReadme(at('../README.md'), result)
+    say(`Written to bench/results/${name}.*${isInReadme ? ' and README.md' : ''}`)
   }
 })
 

@@ -6,10 +6,12 @@ import {
   CHECKED_STEPS,
   errorOf,
   lengthsOf,
+  measuring,
   parametersOf,
   probes,
   reference,
   settings,
+  shapesOf,
   TOLERANCE,
 } from './values.mjs'
 
@@ -37,7 +39,11 @@ export class Hosts {
     if (host === undefined || host.ended) {
       host = new Host(participant.host(threads))
       this.#open.set(key, host)
-      this.versions[participant.id] = await host.ask('open')
+      this.versions[participant.id] = await host.ask('open').catch((error) => {
+        // Another rule asks again, and hears the same.
+        host.close()
+        throw error
+      })
     }
     return host
   }
@@ -87,7 +93,7 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
   /** Nanoseconds a parameter of a step, by rival and rule, at the last size: what a larger one may take. */
   const pace = new Map()
   for (const rule of rules) {
-    for (const size of sizes) {
+    for (const size of sizes.filter((size) => shapesOf(rule, size))) {
       progress(`${rule}, ${size}`)
       const skip = (participant, count, why) => {
         const what = { rival: participant.name, rule, size, threads: count, why }
@@ -111,7 +117,12 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
           }
         }
       }
-      await measureCell(entrants, { rule, size, rounds, milliseconds, skip })
+      const exact = async (options) => {
+        const args = { rule, length: parametersOf(size), indices: probes(parametersOf(size)), options }
+        const host = await hosts.get(ours, 1)
+        return (await host.ask('call', { method: 'reference', args })).values
+      }
+      await measureCell(entrants, { rule, size, rounds, milliseconds, skip, exact })
       for (const { participant, threads: count, samples, step: calibrated } of entrants) {
         const step = samples.length > 0 ? summary(samples).median : calibrated
         if (step === undefined || parametersOf(size) < LINEAR_FROM) continue
@@ -142,17 +153,26 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
 }
 
 /** Makes, checks and calibrates everybody of one rule and size, and takes the samples. */
-async function measureCell(entrants, { rule, size, rounds, milliseconds, skip }) {
+async function measureCell(entrants, { rule, size, rounds, milliseconds, skip, exact }) {
   const running = []
+  const known = new Map()
+  /** In float64: the elementwise rules from values.mjs, the others from antigrad. */
+  const expect = async ({ options, eps, epsInRoot }) => {
+    const count = parametersOf(size)
+    if (!measuring[rule]) return reference(rule, count, probes(count), { eps, epsInRoot })
+    const key = JSON.stringify(options ?? {})
+    if (!known.has(key)) known.set(key, await exact(options))
+    return known.get(key)
+  }
   for (const [id, entrant] of entrants.entries()) {
     entrant.ask = (call, args) => entrant.host.ask(call, { id, ...args })
     try {
-      await make(entrant, rule, size)
+      await make(entrant, rule, size, expect)
       await calibrate(entrant, milliseconds * 1e6)
       running.push(entrant)
     } catch (error) {
-      if (entrant.participant === ours) throw error
       if (error instanceof Cut) entrant.step = error.ns
+      else if (entrant.participant === ours) throw error
       skip(entrant.participant, entrant.threads, error.message)
     }
   }
@@ -176,11 +196,16 @@ async function measureCell(entrants, { rule, size, rounds, milliseconds, skip })
 }
 
 /** First the result, then the time. */
-async function make(entrant, rule, size) {
+async function make(entrant, rule, size, expect) {
   const { ask, participant, threads } = entrant
-  const count = parametersOf(size)
-  const indices = probes(count)
-  entrant.about = await ask('make', { rule, lengths: lengthsOf(size), threads, settings })
+  const indices = probes(parametersOf(size))
+  entrant.about = await ask('make', {
+    rule,
+    lengths: lengthsOf(size),
+    shapes: shapesOf(rule, size),
+    threads,
+    settings: { ...settings, ...measuring[rule] },
+  })
   await ask('gradients', { k: 1 })
   await ask('run', { count: 1 }) // It may be compiled first.
   const { ns } = await ask('run', { count: 1 })
@@ -191,8 +216,7 @@ async function make(entrant, rule, size) {
   const { values } = await ask('read', { indices })
   // What JSON makes of a NaN is null.
   const found = values.map((x) => x ?? Number.NaN)
-  const { eps, epsInRoot } = entrant.about
-  entrant.error = errorOf(found, reference(rule, count, indices, { eps, epsInRoot }), indices)
+  entrant.error = errorOf(found, await expect(entrant.about), indices)
   entrant.isComparable = entrant.error <= TOLERANCE
   if (!entrant.isComparable && participant === ours) {
     throw new Error(`antigrad is off by ${entrant.error} of the movement in ${rule}, ${size}: a bug`)

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
+import * as antigrad from '../../dist/index.js'
 import { summary } from '../lib/measure.mjs'
 import { describeMachine } from '../lib/report.mjs'
 import { compare, Hosts } from './compare.mjs'
 import { absent, ours, rivals } from './rivals.mjs'
+import { measuring, ruleNames } from './values.mjs'
 
 /** How late the event loop may be is looked at with this many parameters. */
 const LATENCY_SIZE = 10_000_000
@@ -21,7 +23,14 @@ export async function measurePeers(options, missing, progress) {
   const { limits: _, threads: __, ...machine } = describeMachine({})
   try {
     const shared = { chosen, threads, hosts, progress, rounds: options.rounds }
-    const { milliseconds, rules, sizes } = options
+    const { milliseconds, sizes } = options
+    /** Why a rule has no table: `npm run bench` measures antigrad alone. */
+    const without = (rule) => {
+      if (!Object.hasOwn(antigrad, rule)) return `it has no ${ruleNames[rule]} yet`
+      const isAlone = !rivals.some((rival) => chosen(rival) && rival.rules.includes(rule))
+      return isAlone && Object.hasOwn(measuring, rule) ? `no rival of this run has ${ruleNames[rule]}` : null
+    }
+    const rules = options.rules.filter((rule) => without(rule) === null)
     const main = await compare({ ...shared, milliseconds, rules, sizes })
     const training = options.training
       ? await compare({ ...shared, milliseconds, rules: ['train'], sizes: ['10000000'] })
@@ -47,6 +56,9 @@ export async function measurePeers(options, missing, progress) {
     for (const rival of rivals) {
       const why = missing[rival.id] ?? (chosen(rival) ? undefined : 'left out by --rivals')
       if (why) outside.push({ rival: rival.name, why })
+    }
+    for (const rule of options.rules.filter((rule) => !rules.includes(rule))) {
+      outside.push({ rival: ours.name, why: without(rule) })
     }
     if (threads.length === 1) outside.push({ rival: 'two threads', why: 'the machine has one processor' })
     return {

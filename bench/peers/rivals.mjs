@@ -1,5 +1,6 @@
 // Who takes part: where it runs, which rules it has, on how many threads, and how it is called.
 import { fileURLToPath } from 'node:url'
+import { elementwise, rules } from './values.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const node = (...args) => ({ command: process.execPath, args: [here('host.mjs'), ...args], ipc: true })
@@ -9,12 +10,10 @@ const python = (library, threads) => ({
   ipc: false,
 })
 
-const adams = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
-
 export const ours = {
   id: 'antigrad',
   name: 'antigrad',
-  rules: [...adams, 'train'],
+  rules: [...rules, 'train'],
   threads: [1, 2],
   host: () => node('antigrad'),
   how: '`optimizer.step()` on gradients in `optimizer.grads`',
@@ -25,14 +24,14 @@ export const rivals = [
   {
     id: 'loop-float64',
     name: 'loop by hand, float64',
-    rules: adams,
+    rules: elementwise,
     host: () => node('loop', 'float64'),
     how: 'a `for` loop with float64 arithmetic over `Float32Array`s',
   },
   {
     id: 'loop-fround',
     name: 'loop by hand, `Math.fround`',
-    rules: adams,
+    rules: elementwise,
     host: () => node('loop', 'fround'),
     how: 'the same, each operation rounded to float32',
   },
@@ -53,7 +52,7 @@ export const rivals = [
   {
     id: 'jax-js',
     name: 'jax-js, wasm',
-    rules: adams,
+    rules: elementwise,
     host: () => node('jax-js'),
     how: "the rule's equations under `jit` (one thread in Node, which has no global `Worker`)",
   },
@@ -68,10 +67,46 @@ export const rivals = [
     id: 'torch',
     name: 'Torch',
     python: true,
-    rules: [...adams, 'train'],
+    rules: [...elementwise, 'adafactor', 'muon', 'train'],
     threads: [1, 2],
     host: (threads) => python('torch', threads),
-    how: '`fused=True`; `foreach=True` for RMSProp and RAdam, which have no fused form',
+    how: '`fused=True`; `foreach=True` for RMSProp and RAdam, which have no fused form; Adafactor and Muon by tensor',
+  },
+  {
+    id: 'timm',
+    name: 'timm',
+    python: true,
+    rules: ['lamb', 'lars', 'novograd', 'adafactor', 'muon'],
+    threads: [1, 2],
+    host: (threads) => python('timm', threads),
+    how: '`timm.optim`, by tensor',
+  },
+  {
+    id: 'prodigyopt',
+    name: 'prodigyopt',
+    python: true,
+    rules: ['prodigy'],
+    threads: [1, 2],
+    host: (threads) => python('prodigyopt', threads),
+    how: "`Prodigy`, the authors'",
+  },
+  {
+    id: 'schedulefree',
+    name: 'schedulefree',
+    python: true,
+    rules: ['scheduleFreeAdamW'],
+    threads: [1, 2],
+    host: (threads) => python('schedulefree', threads),
+    how: "`AdamWScheduleFree(foreach=False)`, the authors'",
+  },
+  {
+    id: 'pytorch-optimizer',
+    name: 'pytorch_optimizer',
+    python: true,
+    rules: ['stableAdamW'],
+    threads: [1, 2],
+    host: (threads) => python('pytorch_optimizer', threads),
+    how: '`StableAdamW(foreach=False)`',
   },
   {
     id: 'deepspeed',
@@ -86,7 +121,7 @@ export const rivals = [
     id: 'optax',
     name: 'Optax',
     python: true,
-    rules: adams,
+    rules: rules.filter((rule) => rule !== 'stableAdamW'),
     threads: [1, 2],
     host: (threads) => python('optax', threads),
     how: '`update` and `apply_updates` in one `jax.jit` with parameters and state donated',

@@ -15,6 +15,8 @@ const GIGABYTES = 8
 const torch = '2.15.0'
 const deepspeed = '0.19.8'
 const packages = ['jax==0.10.2', 'optax==0.2.8']
+/** Optimizers on torch, without what they need besides: nothing of it is used here. */
+const onTorch = ['timm==1.0.31', 'prodigyopt==1.1.2', 'schedulefree==1.4.1', 'pytorch_optimizer==4.1.0']
 const torchNeeds = [
   'filelock',
   'typing-extensions>=4.13',
@@ -35,8 +37,11 @@ const deepspeedNeeds = [
   'tqdm',
 ]
 
-/** @returns why each rival that is not there is not there, by id */
-export async function setUpRivals({ python }) {
+/**
+ * @param given.rivals ids, or undefined for all: DeepSpeed takes minutes, and is left out with the rest
+ * @returns why each rival that is not there is not there, by id
+ */
+export async function setUpRivals({ python, rivals: chosen }) {
   const missing = {}
   const leave = (choose, why) => {
     for (const rival of rivals.filter(choose)) missing[rival.id] ??= why
@@ -65,7 +70,7 @@ export async function setUpRivals({ python }) {
   } else if (!existsSync(venv) && free.bavail * free.bsize < GIGABYTES * 2 ** 30) {
     leave(isPython, `less than ${GIGABYTES} GiB of disk are free`)
   } else {
-    await setUpPython(program, leave)
+    await setUpPython(program, leave, (id) => chosen?.includes(id) ?? true)
   }
   return missing
 }
@@ -73,7 +78,7 @@ export async function setUpRivals({ python }) {
 const isNew = (name) =>
   output(name, ['-c', 'import sys, venv; print(sys.version_info >= (3, 11))']) === 'True'
 
-async function setUpPython(program, leave) {
+async function setUpPython(program, leave, isWanted) {
   const pip = (label, args, env = {}) =>
     run(`${venv}/bin/python`, ['-m', 'pip', 'install', '--disable-pip-version-check', ...args], {
       label,
@@ -105,9 +110,13 @@ async function setUpPython(program, leave) {
       await pip('pip', ['setuptools>=77,<82', 'wheel', ...torchNeeds, ...libraries])
     })
   } catch (error) {
-    leave(only('torch', 'deepspeed'), reason(error))
+    leave(({ id, python }) => python && id !== 'optax', reason(error))
     return
   }
+  await step('Optimizers on Torch', `${venv}/on-torch`, onTorch.join(), () =>
+    pip('pip', ['--no-deps', ...onTorch]),
+  ).catch((error) => leave(only('timm', 'prodigyopt', 'schedulefree', 'pytorch-optimizer'), reason(error)))
+  if (!isWanted('deepspeed')) return
   // It is compiled for this processor.
   await step('DeepSpeed (some minutes)', `${venv}/deepspeed`, deepspeed, async () => {
     await pip('pip', deepspeedNeeds)

@@ -14,8 +14,27 @@ export const settings = {
   norm: 1,
 }
 
+/**
+ * The rules that measure whole tensors, by antigrad's options; what is not here is in `settings`. The gradients
+ * never change while time is taken: decay keeps parameters finite all the same, and η is such that each rule's
+ * movement can be told from float32's rounding.
+ */
+export const measuring = {
+  lamb: { lr: 1e-2, eps: 1e-6, weightDecay: 1e-2 },
+  lars: { lr: 1, momentum: 0.9, eps: 0, trustCoefficient: 1e-3, weightDecay: 1e-2 },
+  novograd: { lr: 1, beta2: 0.25, eps: 1e-6, weightDecay: 1e-2 },
+  prodigy: { lr: 0.1, d0: 1e-2, useBiasCorrection: true, weightDecay: 1e-2 },
+  scheduleFreeAdamW: { lr: 1e-2, weightDecay: 1e-2 },
+  stableAdamW: { lr: 1e-2, beta2: 0.99, weightDecay: 1e-2 },
+  // Its step is a part of the parameters: a smaller one lets them grow for longer.
+  adafactor: { lr: 2e-4 },
+  // Without Nesterov's mix, whose first steps Optax corrects.
+  muon: { lr: 1e-2, momentum: 0.95, nesterov: false, weightDecay: 1e-2 },
+}
+
 /** `train` is AdamW on gradients that are clipped by their global norm before and zeroed behind it. */
-export const rules = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
+export const elementwise = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
+export const rules = [...elementwise, ...Object.keys(measuring)]
 export const ruleNames = {
   adam: 'Adam',
   adamw: 'AdamW',
@@ -23,10 +42,33 @@ export const ruleNames = {
   adagrad: 'Adagrad',
   rmsprop: 'RMSProp',
   radam: 'RAdam',
+  lamb: 'LAMB',
+  lars: 'LARS',
+  novograd: 'NovoGrad',
+  prodigy: 'Prodigy',
+  scheduleFreeAdamW: 'Schedule-Free AdamW',
+  stableAdamW: 'StableAdamW',
+  adafactor: 'Adafactor',
+  muon: 'Muon',
   train: 'clip, AdamW, zero',
 }
 
 export const sizes = ['2', '10', '100', '1000', '10000', '100000', '1000000', '10000000', '1000x1000']
+
+/** What the rules that measure have instead of a tensor without a shape: one nearly square matrix. */
+const matrices = {
+  1000: [25, 40],
+  10000: [100, 100],
+  100000: [250, 400],
+  1000000: [1000, 1000],
+  10000000: [2500, 4000],
+}
+
+/** The dimensions of the tensors, or undefined where a rule has none of that size. */
+export function shapesOf(rule, size) {
+  if (!Object.hasOwn(measuring, rule)) return lengthsOf(size).map((length) => [length])
+  return Object.hasOwn(matrices, size) ? [matrices[size]] : undefined
+}
 
 /** The lengths of the tensors: '1000x1000' is 1000 tensors of 1000. */
 export function lengthsOf(size) {
@@ -77,7 +119,7 @@ export function pick(tensors, indices) {
 export const CHECKED_STEPS = 4
 
 /**
- * The rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
+ * The elementwise rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
  * @param eps, epsInRoot where a rival's ε cannot be what `settings` says
  */
 export function reference(rule, count, indices, { eps = epsOf(rule), epsInRoot = false } = {}) {

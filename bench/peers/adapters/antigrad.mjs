@@ -1,7 +1,9 @@
 // antigrad: gradients are in `optimizer.grads`, `step()` takes them from there.
 import { performance } from 'node:perf_hooks'
-import { adagrad, adam, adamw, engines, Optimizer, radam, rmsprop, sgd } from '../../../dist/index.js'
-import { pick, settings, values } from '../values.mjs'
+import * as antigrad from '../../../dist/index.js'
+import { CHECKED_STEPS, measuring, pick, settings, shapesOf, values } from '../values.mjs'
+
+const { adagrad, adam, adamw, engines, Optimizer, radam, rmsprop, sgd } = antigrad
 
 const { lr, momentum, weightDecay, norm } = settings
 const rules = {
@@ -14,6 +16,15 @@ const rules = {
   train: adamw({ lr, weightDecay }),
 }
 
+const isMeasuring = (rule) => Object.hasOwn(measuring, rule)
+
+/** @param options what a rival has otherwise */
+function ruleOf(rule, options = {}) {
+  if (!isMeasuring(rule)) return rules[rule]
+  // biome-ignore lint/performance/noDynamicNamespaceImportAccess: a rule may not be there yet
+  return antigrad[rule]({ ...measuring[rule], ...options })
+}
+
 export const open = () => {
   const { available, instructionSets, threads } = engines().native
   return { native: available, instructionSet: instructionSets.at(-1) ?? 'no addon', cores: threads }
@@ -21,11 +32,12 @@ export const open = () => {
 
 /** `threads` is the most that may be used, as it is for rivals: antigrad may see fit to use fewer. */
 function optimizer(rule, lengths, threads) {
-  const clipped = rule === 'train' ? { clip: { norm }, zeroGrads: true } : {}
+  const options = rule === 'train' ? { clip: { norm }, zeroGrads: true } : {}
+  if (isMeasuring(rule)) options.shapes = shapesOf(rule, lengths[0])[0]
   // One tensor is passed as it is, as users do.
   const params = lengths.length === 1 ? values(lengths, 0)[0] : values(lengths, 0)
-  const free = new Optimizer(params, rules[rule], clipped)
-  return free.threads <= threads ? free : new Optimizer(params, rules[rule], { ...clipped, threads })
+  const free = new Optimizer(params, ruleOf(rule), options)
+  return free.threads <= threads ? free : new Optimizer(params, ruleOf(rule), { ...options, threads })
 }
 
 export function make(rule, lengths, threads) {
@@ -42,7 +54,8 @@ export function make(rule, lengths, threads) {
       given = values(lengths, k)
       fill()
     },
-    run: rule === 'train' ? (count) => refilled(fill, made, count) : (count) => steps(made, count),
+    run: (count) =>
+      rule === 'train' || isMeasuring(rule) ? refilled(fill, made, count) : steps(made, count),
     read: (indices) => pick(params, indices),
   }
 }
@@ -51,16 +64,36 @@ function steps(made, count) {
   for (let i = 0; i < count; i++) made.step()
 }
 
-/** The step zeroes gradients: new ones are written before each, and the clock stands still meanwhile. */
+/**
+ * The step zeroes gradients, or leaves something else there: new ones are written before each, and the clock
+ * stands still meanwhile. `point()` is a part of the step where the rule wants it; elsewhere it is nothing.
+ */
 function refilled(fill, made, count) {
   let ns = 0n
   for (let i = 0; i < count; i++) {
     fill()
     const start = process.hrtime.bigint()
+    made.point()
     made.step()
     ns += process.hrtime.bigint() - start
   }
   return Number(ns)
+}
+
+/** What a rule that measures gives in float64, after the steps that are checked. */
+export function reference({ rule, length, indices, options }) {
+  const made = new Optimizer(Float64Array.from(values([length], 0)[0]), ruleOf(rule, options), {
+    shapes: shapesOf(rule, length)[0],
+  })
+  for (const k of [1, 2]) {
+    const [given] = values([length], k)
+    for (let i = 0; i < CHECKED_STEPS; i++) {
+      made.grads.set(given)
+      made.point()
+      made.step()
+    }
+  }
+  return { values: pick([made.params], indices) }
 }
 
 /**
