@@ -4,6 +4,7 @@ import { addDoctor } from './commands/doctor.js'
 import { addPlot } from './commands/plot.js'
 import { addRace } from './commands/race.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
+import { addSweep } from './commands/sweep.js'
 import { AntigradError } from './errors.js'
 import { version } from './package.js'
 import { SCHEDULES } from './rules/options.js'
@@ -18,6 +19,7 @@ const program = new Command('antigrad')
 addDoctor(program)
 addRace(program)
 addPlot(program)
+addSweep(program)
 
 // Whoever reads may have had enough, as in `antigrad race | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

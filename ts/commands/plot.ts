@@ -3,17 +3,9 @@ import { OptionError } from '../errors.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../objectives/index.js'
 import { writer } from '../plot/file.js'
 import { entrantNames } from '../race.js'
+import { parseValue } from '../sweep/values.js'
 import { addRunOptions, parsePoint, runSettings } from './runs.js'
-import {
-  choice,
-  inCamelCase,
-  inKebabCase,
-  MISUSE,
-  parseFile,
-  parseValue,
-  showProgress,
-  titleOf,
-} from './shared.js'
+import { choice, inCamelCase, inKebabCase, MISUSE, parseFile, showProgress, titleOf } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']

@@ -2,7 +2,8 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { entrantNames, ruleOptions, type Settings } from '../race.js'
-import { documentationOf, inKebabCase, parseMaxIterations, parseTolerance, parseValue } from './shared.js'
+import { parseValue } from '../sweep/values.js'
+import { documentationOf, inKebabCase, parseMaxIterations, parseTolerance } from './shared.js'
 
 /** What `race` and `plot` have in common. */
 export function addRunOptions(command: Command): void {

@@ -5,6 +5,7 @@ import { closestMatch } from 'leven'
 import { obstacle } from '../plot/file.js'
 import { MAX_ITERATIONS } from '../race.js'
 import { documentation } from '../rules/documentation.js'
+import { parseValue } from '../sweep/values.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 export const DISAGREEMENT = 1
@@ -49,12 +50,6 @@ export function inCamelCase(name: string): string {
   return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
 }
 
-/** A number or a boolean where it reads as one, else the text; the rule says whether it will do. */
-export function parseValue(text: string): unknown {
-  if (text === 'true' || text === 'false') return text === 'true'
-  return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)
-}
-
 export function parseFile(text: string): string {
   const problem = obstacle(text)
   if (problem === null) return text
@@ -67,8 +62,13 @@ export function parseTolerance(text: string): number {
   throw new InvalidArgumentError('Expected a finite number ≥ 0.')
 }
 
-export function parseMaxIterations(text: string): number {
-  const x = parseValue(text)
-  if (Number.isInteger(x) && (x as number) >= 0 && (x as number) <= MAX_ITERATIONS) return x as number
-  throw new InvalidArgumentError(`Expected a whole number from 0 to ${MAX_ITERATIONS}.`)
+/** A parser of whole numbers. */
+export function whole(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const x = parseValue(text)
+    if (Number.isInteger(x) && (x as number) >= from && (x as number) <= to) return x as number
+    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`)
+  }
 }
+
+export const parseMaxIterations = whole(0, MAX_ITERATIONS)
