@@ -14,6 +14,7 @@ import {
   minimizeManySync,
   type ObjectiveName,
   objectives,
+  type Rule,
   reasons,
   rosenbrock,
   sobolStarts,
@@ -21,12 +22,12 @@ import {
 } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { definitions } from '../dist/rules/definitions.js'
 import { textOf } from '../dist/sweep/functions.js'
 import { describeProgress } from '../dist/sweep/progress.js'
 import { sweepable } from '../dist/sweep/sweep.js'
 import { parseValues } from '../dist/sweep/values.js'
 import { home } from './children.js'
-import { isElementwise } from './elementwise.js'
 
 const cli = join(home, 'dist/cli.js')
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
@@ -105,12 +106,17 @@ describe('functions by name', () => {
   })
 })
 
-test('the rules are the elementwise ones', () => {
-  expect([...sweepable].sort()).toEqual(
-    words('adagrad adam adamw gradientDescent momentum nesterov radam rmsprop sgd signSgd'),
-  )
-  for (const name of sweepable) expect(isElementwise({ name } as never), name).toBe(true)
-})
+test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
+  '%s is swept if many runs take it',
+  (name) => {
+    const run = () =>
+      minimizeManySync(expression('x^2'), { x: [1] }, definitions[name].defaults as Rule, {
+        maxIterations: 1,
+      })
+    if (sweepable.includes(name)) expect(run().iterations).toEqual(Uint32Array.of(1))
+    else expect(run).toThrow('an elementwise rule of one stage')
+  },
+)
 
 test('progress has a rate and the time that is left', () => {
   const progress = { sets: 3, ofSets: 100, runs: 30_000, ofRuns: 1_000_000 }

@@ -65,7 +65,7 @@ export function addSweep(program: Command): void {
     .addOption(choice('--rule <name>', 'the rule', sweepable.map(inKebabCase)).default('adam'))
     .option(
       '--starts <count>',
-      'how many; of a grid, on each axis (default: 1024; of a grid 32)',
+      'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
       whole(1, MOST_STARTS),
     )
     .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
