@@ -84,7 +84,7 @@ function startsIn(box: Box, { sample, starts, seed, dtype }: InputOptions): Star
   if (sample === 'latin-hypercube') return latinHypercubeStarts(box, starts ?? 1024, seeded)
   if (sample === 'sobol') return sobolStarts(box, starts ?? 1024, seeded)
   if (seed !== undefined) throw new OptionError('--seed', 'no value with --sample grid', seed)
-  const total = (starts ?? 32) ** Object.keys(box).length
+  const total = Object.keys(box).reduce((product) => product * (starts ?? 32), 1)
   if (total > MOST_STARTS) throw new OptionError('--starts', `a grid of at most ${MOST_STARTS} starts`, total)
   return gridStarts(box, starts ?? 32, { dtype })
 }

@@ -72,7 +72,7 @@ export function addSweep(program: Command): void {
     .option(
       '--seed <number>',
       'of the starts (default: 0; a Sobol sequence is not moved)',
-      whole(0, 2 ** 32 - 1),
+      whole(0, 0xffff_ffff),
     )
     .option(
       '--target <value>',

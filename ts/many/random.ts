@@ -1,3 +1,7 @@
+/** 2³² and 2⁵³: how many words there are, and fractions in [0, 1). */
+export const WORDS = 0x1_0000_0000
+export const FRACTIONS = 0x20_0000_0000_0000
+
 /**
  * Random words of 32 bits that are the same everywhere: xoshiro128** 1.1 (Blackman and Vigna, 2018,
  * https://prng.di.unimi.it/xoshiro128starstar.c), in integers alone. Its state comes from the seed by the steps of
@@ -25,12 +29,12 @@ export function random(seed: number): () => number {
 /** A number in [0, 1), a multiple of 2⁻⁵³. */
 export function fraction(next: () => number): number {
   const high = next() >>> 5
-  return (high * 2 ** 26 + (next() >>> 6)) / 2 ** 53
+  return (high * 0x400_0000 + (next() >>> 6)) / FRACTIONS
 }
 
 /** A whole number from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
 export function below(count: number, next: () => number): number {
-  const most = 2 ** 32 - (2 ** 32 % count)
+  const most = WORDS - (WORDS % count)
   for (;;) {
     const word = next()
     if (word < most) return word % count

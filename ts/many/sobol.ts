@@ -55,12 +55,12 @@ export const SOBOL_DIMENSIONS = TABLE.length + 1
 export function directions(dimension: number): Uint32Array {
   const v = new Uint32Array(BITS)
   // The first dimension has no polynomial: all of its m are 1.
-  if (dimension === 0) return v.map((_, k) => 2 ** (BITS - 1 - k))
+  if (dimension === 0) return v.map((_, k) => 1 << (BITS - 1 - k))
   const [polynomial, ...m] = TABLE[dimension - 1].split(' ').map(Number)
   const degree = m.length
   for (let k = 0; k < BITS; k++) {
     if (k < degree) {
-      v[k] = m[k] * 2 ** (BITS - 1 - k)
+      v[k] = m[k] << (BITS - 1 - k)
       continue
     }
     v[k] = v[k - degree] ^ (v[k - degree] >>> degree)

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js'
-import { below, fraction, random } from './random.js'
+import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 
 /** A range for each parameter, both ends included: `{ x: [-2, 2], y: [-1, 3] }`. */
@@ -23,7 +23,7 @@ export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
 }
 
 /** All are numbered by 32 bits, and columns have to fit into memory. */
-const MOST = 2 ** 30
+const MOST = 1 << 30
 
 /**
  * All points of a grid whose outer lines are the box's ends, exactly; the last parameter changes from one start to
@@ -100,7 +100,8 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   const made = columns(count)
   const next = random(seed)
   // So fine that a part's number and the place in it are one number without rounding.
-  const fine = 2 ** (21 + Math.clz32(count - 1))
+  let fine = FRACTIONS
+  for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)
   for (let p = 0; p < names.length; p++) {
     for (let i = 0; i < count; i++) {
@@ -145,7 +146,7 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   for (let p = 0; p < names.length; p++) {
     const column = made.of(p)
     visitSobol(p, count, next(), (word, i) => {
-      column[i] = place(p, word, 2 ** 32)
+      column[i] = place(p, word, WORDS)
     })
   }
   return made.all as StartColumns<B, D>
@@ -161,7 +162,7 @@ function prepare(box: Box, options: StartsOptions, allowed: readonly string[] = 
   if (dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
-  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < WORDS)) {
     throw new OptionError('seed', 'a whole number from 0 to 4294967295', seed)
   }
   const Floats = dtype === 'float32' ? Float32Array : Float64Array
