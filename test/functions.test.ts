@@ -212,6 +212,7 @@ const exact = [
   'LOG2E',
   'abs',
   'ceil',
+  'clz32',
   'floor',
   'fround',
   'imul',

@@ -28,6 +28,16 @@ export {
   type Starts,
 } from './many/minimize-many.js'
 export {
+  type Box,
+  type GridOptions,
+  gridStarts,
+  latinHypercubeStarts,
+  type StartColumns,
+  type StartsOptions,
+  sobolStarts,
+  uniformStarts,
+} from './many/starts.js'
+export {
   Minimization,
   type MinimizeOptions,
   type MinimizeReason,

@@ -8,7 +8,7 @@ import { definitions } from './rules/definitions.js'
 import { isSchedule } from './schedules.js'
 
 /** A table of columns and nothing else, for terminals, `less` and `grep`. */
-function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
+export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
   const edges = ['top', 'bottom', 'mid', 'left', 'right'] as const
   const names = edges.flatMap((edge) => [edge, `${edge}-mid`, `${edge}-left`, `${edge}-right`])
   const table = new Table({

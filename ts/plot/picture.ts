@@ -35,14 +35,14 @@ const LEGEND = 450
 const ROW = 20
 
 /** Without quotes, after which resvg finds none but the first. */
-const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
+export const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
 /** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
-const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
+export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
 /** More runs than colours get them once more, dashed. */
-const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
+export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
-const styleOf = (i: number) =>
+export const styleOf = (i: number) =>
   `stroke="${COLORS[i % COLORS.length]}"${DASHES[Math.floor(i / COLORS.length) % DASHES.length]}`
 
 /** Lower ones are wider, so that paths that coincide, as in a valley, are all seen. */

@@ -1,0 +1,39 @@
+/** What `race` and `plot` have in common: options of the runs. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { entrantNames, ruleOptions, type Settings } from '../race.js'
+import { parseValue } from '../sweep/values.js'
+import { documentationOf, inKebabCase, parseMaxIterations, parseTolerance } from './shared.js'
+
+/** What `race` and `plot` have in common. */
+export function addRunOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
+    )
+    .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
+    .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 50_000)
+    .optionsGroup('Options of rules (all chosen rules must have them):')
+  for (const [name, rules] of ruleOptions) {
+    const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
+    const option = new Option(
+      `--${inKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
+      documentationOf(name, [...rules.keys()]),
+    )
+    command.addOption(option.argParser(parseValue))
+  }
+}
+
+type RunSettings = Omit<Settings, 'engines' | 'from'>
+
+/** The settings that `race` and `plot` have in common. */
+export function runSettings({ rule, dtype, tolerance, maxIterations, ...others }: Record<string, unknown>) {
+  const overrides = Object.fromEntries(Object.entries(others).filter(([name]) => ruleOptions.has(name)))
+  return { rules: rule ?? entrantNames, overrides, dtype, tolerance, maxIterations } as RunSettings
+}
+
+export function parsePoint(text: string): number[] {
+  const point = text.split(',').map(parseValue)
+  if (point.length === 2 && point.every(Number.isFinite)) return point as number[]
+  throw new InvalidArgumentError('Expected two finite numbers, as in 0.5,-2.')
+}

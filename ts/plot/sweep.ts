@@ -1,0 +1,178 @@
+/** A sweep as SVG: over an option, the share of runs that did what was wanted, and how many updates they took. */
+
+import { ticks } from 'd3-array'
+import { shareOf } from '../sweep/describe.js'
+import type { SetResult } from '../sweep/sweep.js'
+import { label } from './panel.js'
+import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
+import { pathData, px } from './polyline.js'
+
+const WIDTH = 830
+const LEFT = 74
+const RIGHT = 800
+const TOPS = [58, 306]
+const HEIGHT = 200
+const LEGEND = 576
+const ROW = 18
+
+/** Lines that can be told apart. */
+export const MOST_LINES = COLORS.length * DASHES.length
+
+/** Where a value is on an axis, from 0 to 1, and where its labels are. */
+interface Axis {
+  readonly at: (value: unknown) => number
+  readonly ticks: readonly (readonly [at: number, text: string])[]
+}
+
+/** A line: the sets in which all options but the one along the axis are the same. */
+interface Line {
+  readonly name: string
+  readonly sets: readonly SetResult[]
+}
+
+/** The option that goes along the axis: the one with most values, of those that are numbers if there is one. */
+export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>): string | undefined {
+  const swept = Object.entries(options).filter(([, values]) => values.length > 1)
+  const numeric = swept.filter(([, values]) => isNumeric(values))
+  const all = numeric.length > 0 ? numeric : swept
+  return all.sort(([, a], [, b]) => b.length - a.length)[0]?.[0]
+}
+
+/** How many lines a picture of these options has. */
+export function linesOf(options: Readonly<Record<string, readonly unknown[]>>, along: string): number {
+  return Object.entries(options).reduce((n, [name, { length }]) => (name === along ? n : n * length), 1)
+}
+
+/**
+ * @param title what ran, for people
+ * @param options values by option, of which `along` has several
+ */
+export function drawSweep(
+  title: string,
+  results: readonly SetResult[],
+  options: Readonly<Record<string, readonly unknown[]>>,
+  along: string,
+): string {
+  const others = Object.keys(options).filter((name) => name !== along && options[name].length > 1)
+  const lines = group(results, others)
+  const x = isNumeric(options[along]) ? numberAxis(options[along]) : wordAxis(options[along])
+  const medians = results.flatMap(({ medianIterations }) => medianIterations ?? [])
+  const hasTarget = results.some(({ reached }) => reached !== null)
+  const share = { at: (value: unknown) => value as number, ticks: shareTicks }
+  const panels = [
+    panel(0, hasTarget ? 'reached the target' : 'converged', share, shareOf),
+    panel(1, 'updates, median of those that converged', logAxis(medians), (set) => set.medianIterations),
+  ]
+  const legend = lines.length > 1 ? lines.map(entry) : []
+  const height = LEGEND + ROW * legend.length
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
+<title id="title">${inXml(title)}: shares and updates over ${along}</title>
+<rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
+<text x="${LEFT}" y="26" font-size="15" font-weight="bold">${inXml(title)}</text>
+${panels.join('\n')}
+<text x="${(LEFT + RIGHT) / 2}" y="${TOPS[1] + HEIGHT + 38}" text-anchor="middle" font-style="italic">${along}</text>
+<g id="legend">${legend.join('')}</g>
+</svg>
+`
+
+  function panel(number: number, name: string, y: Axis, measure: (set: SetResult) => number | null): string {
+    const top = TOPS[number]
+    const bottom = top + HEIGHT
+    const atX = (share: number) => LEFT + 14 + (RIGHT - LEFT - 28) * share
+    const atY = (share: number) => bottom - 8 - (HEIGHT - 16) * share
+    const xTicks = x.ticks.map(
+      ([at, text]) =>
+        `<path d="M${px(atX(at))} ${bottom}v5"/><text x="${px(atX(at))}" y="${bottom + 18}" text-anchor="middle">${inXml(text)}</text>`,
+    )
+    const yTicks = y.ticks.map(
+      ([at, text]) =>
+        `<path d="M${LEFT} ${px(atY(at))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(atY(at))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(atY(at) + 4)}" text-anchor="end">${text}</text>`,
+    )
+    const drawn = lines.map(({ name: of, sets }, i) => {
+      const parts: number[][] = [[]]
+      for (const set of sets) {
+        const value = measure(set)
+        // Where none converged there is a gap.
+        if (value === null) parts.push([])
+        else parts[parts.length - 1].push(atX(x.at(set.options[along])), atY(y.at(value)))
+      }
+      const seen = parts.filter(({ length }) => length > 0)
+      // Between words there is nothing: they have dots alone.
+      const marks = sets.length > 60 ? seen.filter(({ length }) => length === 2) : seen
+      const dots = marks.flatMap((part) =>
+        part.flatMap((at, k) =>
+          k % 2 === 0 ? [`<circle cx="${px(at)}" cy="${px(part[k + 1])}" r="2.4" fill="#fff"/>`] : [],
+        ),
+      )
+      return `<g data-line="${inXml(of)}" ${styleOf(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
+    })
+    return `<g id="panel${number}">
+<text x="${LEFT}" y="${top - 8}">${name}</text>
+<g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${HEIGHT}"/></g>
+<g class="axes" stroke="#555" fill="#222">${[...xTicks, ...yTicks].join('').replaceAll('<text', '<text stroke="none"')}</g>
+<g fill="none" stroke-linejoin="round">
+${drawn.reverse().join('\n')}
+</g>
+</g>`
+  }
+
+  function entry({ name }: Line, i: number): string {
+    const y = LEGEND + ROW * i
+    return `<path ${styleOf(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(name)}</text>`
+  }
+
+  /** Lines in the order in which their first sets come, each from left to right. */
+  function group(sets: readonly SetResult[], by: readonly string[]): Line[] {
+    const found = new Map<string, SetResult[]>()
+    for (const set of sets) {
+      const name = by.map((option) => `${option} ${set.options[option]}`).join(', ')
+      const line = found.get(name)
+      if (line === undefined) found.set(name, [set])
+      else line.push(set)
+    }
+    const order = new Map(options[along].map((value, i) => [value, i]))
+    const place = ({ options: own }: SetResult) =>
+      isNumeric(options[along]) ? (own[along] as number) : (order.get(own[along]) ?? 0)
+    return [...found].map(([name, line]) => ({ name, sets: line.sort((a, b) => place(a) - place(b)) }))
+  }
+}
+
+const shareTicks = [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${100 * share} %`] as const)
+
+function isNumeric(values: readonly unknown[]): values is readonly number[] {
+  return values.every((value) => typeof value === 'number')
+}
+
+/** Logarithmic where values are positive and far apart. */
+function numberAxis(values: readonly number[]): Axis {
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  if (low > 0 && high / low >= 30) return logAxis(values)
+  const at = (value: unknown) => ((value as number) - low) / (high - low || 1)
+  return { at, ticks: ticks(low, high, 8).map((tick) => [at(tick), label(tick)] as const) }
+}
+
+function logAxis(values: readonly number[]): Axis {
+  const positive = values.map((value) => Math.max(1e-300, value))
+  const [low, high] = positive.length === 0 ? [1, 10] : [Math.min(...positive), Math.max(...positive)]
+  // Not narrower than a factor of two, so that equal values are not a slope.
+  const [from, to] = [Math.log10(low), Math.max(Math.log10(high), Math.log10(2 * low))]
+  const at = (value: unknown) => (Math.log10(value as number) - from) / (to - from)
+  const steps = to - from < 2.5 ? [1, 2, 5] : [1]
+  const first = Math.floor(from)
+  const every = Math.ceil((to - from) / 10)
+  const marks = Array.from({ length: Math.ceil(to) - first + 1 }, (_, i) => first + i)
+    .filter((power) => (power - first) % every === 0)
+    .flatMap((power) => steps.map((step) => Number(`${step}e${power}`)))
+    .filter((mark) => at(mark) >= -1e-9 && at(mark) <= 1 + 1e-9)
+  return { at, ticks: marks.map((mark) => [at(mark), label(mark)] as const) }
+}
+
+/** Words stand side by side. */
+function wordAxis(values: readonly unknown[]): Axis {
+  const at = (value: unknown) => (values.indexOf(value) + 0.5) / values.length
+  return { at, ticks: values.map((value) => [at(value), `${value}`] as const) }
+}
+
+function inXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+}
