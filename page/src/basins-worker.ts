@@ -1,13 +1,15 @@
 /** Runs pieces of a picture of basins, beside the page. */
 
-import { expression, type MinimizeManyOptions, minimizeMany, OptionError, type Rule, reasons } from 'antigrad'
+import { expression, type MinimizeManyOptions, minimizeMany, OptionError, reasons } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
 import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
+import { build, type Entry } from './rules.js'
 
 /** What all pieces of a picture have in common. */
 export interface Task {
   readonly text: string
-  readonly rule: Rule
+  /** Built here, since a rule alone does not bring what it is made of. */
+  readonly entry: Entry
   readonly options: MinimizeManyOptions
 }
 
@@ -31,10 +33,11 @@ addEventListener('message', async ({ data }: MessageEvent<Order | null>) => {
   if (data === null) return
   stop = new AbortController()
   const { signal } = stop
-  const { job, piece, text, rule, options, ...starts } = data
+  const { job, piece, text, entry, options, ...starts } = data
   const answer = (message: Answer) => postMessage(message)
   try {
-    const found = await minimizeMany(expression(text), starts, rule, { ...options, signal })
+    const { rule, clip } = build(entry)
+    const found = await minimizeMany(expression(text), starts, rule, { ...options, clip, signal })
     const { x, iterations, engine } = found
     const kinds = Uint8Array.from(found.reason, (reason) => kindOf[reasons[reason] ?? ''] ?? UNFINISHED)
     answer({ job, piece, engine, ends: { x: x.x, y: x.y, iterations, kinds } })

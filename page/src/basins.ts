@@ -173,8 +173,7 @@ export class Basins {
     this.#status.textContent = ''
     this.#progress.value = 0
     this.#coarse.textContent = ''
-    const { rule, clip } = build(entry)
-    if (clip.norm !== undefined) {
+    if (build(entry).clip.norm !== undefined) {
       this.#refuse(`many runs at once can be clipped by value, not by norm, as ${this.#name} is`)
       return
     }
@@ -188,8 +187,7 @@ export class Basins {
     if (key !== this.#key) return
     this.#begun = performance.now()
     const outcomes = new Outcomes(view, minima, distance)
-    const options = { tolerance, maxIterations, clip }
-    this.#crew.start({ text, rule, options }, view, {
+    this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
       found: (piece, ends) => {
         outcomes.take(piece, ends)
         // Until now the old picture stands.
