@@ -2,7 +2,7 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
-import { boxIn, drawAxes, pointAt } from './contour.js'
+import { boxIn, drawAxes, pointAt, rounded } from './contour.js'
 import { Crew } from './crew.js'
 import { h, labelled, shown } from './dom.js'
 import { titles } from './functions.js'
@@ -31,7 +31,6 @@ const percent = (part: number) =>
   part > 0 && part < 0.001
     ? 'below 0.1 %'
     : `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })} %`
-const named = ([x, y]: Point) => `(${shown(x)}, ${shown(y)})`
 
 export class Basins {
   readonly #of = h('select')
@@ -153,7 +152,7 @@ export class Basins {
   /** The entry with the slider's learning rate. */
   #changed(): Entry {
     const entry = (this.#race as Race).state.entries[this.#number]
-    const lr = Number((10 ** Number(this.#rate.value)).toPrecision(2))
+    const lr = Number((10 ** Number(this.#rate.value)).toPrecision(3))
     return { ...entry, options: { ...entry.options, lr } }
   }
 
@@ -244,7 +243,7 @@ export class Basins {
     this.#rows.replaceChildren(...this.#lines(found))
     const shares = [...found.slice(0, LINES), ...rest].map(({ kind, title }) => {
       const part = outcomes.counts[kind] / done
-      return part > 0 ? [`${title ?? named(outcomes.minima[kind - FIRST].point)} ${percent(part)}`] : []
+      return part > 0 ? [`${title ?? this.#named(outcomes.minima[kind - FIRST].point)} ${percent(part)}`] : []
     })
     this.#picture.setAttribute(
       'aria-label',
@@ -275,7 +274,7 @@ export class Basins {
       )
     const lines = found.slice(0, LINES).map(({ kind }) => {
       const { point } = minima[kind - FIRST]
-      const title = `${kind - FIRST + 1}: ${named(point)}`
+      const title = `${kind - FIRST + 1}: ${this.#named(point)}`
       return row(this.#patch(kind), title, shown(objective.value(point)), counts[kind])
     })
     const others = found.slice(LINES)
@@ -342,6 +341,12 @@ export class Basins {
     circle(context, x, y, 12, null, text, 2.5)
   }
 
+  /** A point in as many digits as can be seen. */
+  #named([x, y]: Point): string {
+    const [x0, x1, y0, y1] = (this.#race as Race).landscape.view
+    return `(${shown(rounded(x, x1 - x0))}, ${shown(rounded(y, y1 - y0))})`
+  }
+
   /** Says what becomes of a start; of the race's own where none is pointed at. */
   #read(point: Point | null = null): void {
     const outcomes = this.#outcomes
@@ -353,12 +358,12 @@ export class Basins {
     const start = outcomes.shown[near]
     const kind = outcomes.kinds[start]
     const after = `after ${whole(outcomes.iterations[start])} updates`
-    const end = named(outcomes.endOf(start))
+    const end = this.#named(outcomes.endOf(start))
     const what =
       kind >= FIRST
-        ? `reaches minimum ${kind - FIRST + 1}, ${named(outcomes.minima[kind - FIRST].point)}, and stops ${after}`
+        ? `reaches minimum ${kind - FIRST + 1}, ${this.#named(outcomes.minima[kind - FIRST].point)}, and stops ${after}`
         : { [DIVERGED]: `diverges ${after}`, [AT_REST]: `comes to rest at ${end} ${after}` }[kind]
-    this.#readout.textContent = `From ${named(from)} it ${what ?? `is still at ${end} ${after}`}.`
+    this.#readout.textContent = `From ${this.#named(from)} it ${what ?? `is still at ${end} ${after}`}.`
   }
 }
 

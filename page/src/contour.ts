@@ -298,7 +298,7 @@ export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
 /** As many decimals as a drag can mean: a short address, and a start that can be told. */
-function rounded(x: number, range: number): number {
+export function rounded(x: number, range: number): number {
   const unit = 10 ** Math.floor(Math.log10(range) - 3)
   return Number((Math.round(x / unit) * unit).toPrecision(12))
 }

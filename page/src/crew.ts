@@ -2,7 +2,7 @@
 
 import type { Point, View } from 'antigrad'
 import type { Answer, Order, Task } from './basins-worker.js'
-import { type Ends, type Piece, pieces, startAt } from './outcomes.js'
+import { cut, type Ends, type Piece, startAt } from './outcomes.js'
 
 /** What a picture's pieces come to. */
 export interface Listener {
@@ -18,6 +18,7 @@ const MOST = 4
 
 export class Crew {
   readonly #workers: Worker[]
+  readonly #pieces = cut()
   /** A new picture has a new number: answers to an old one are late. */
   #job = 0
   #order: Omit<Order, 'piece' | 'x' | 'y'> | null = null
@@ -61,9 +62,9 @@ export class Crew {
 
   #give(worker: Worker): void {
     const piece = this.#given
-    if (piece >= pieces.length) return
+    if (piece >= this.#pieces.length) return
     this.#given++
-    const { starts } = pieces[piece]
+    const { starts } = this.#pieces[piece]
     const x = new Float64Array(starts.length)
     const y = new Float64Array(starts.length)
     for (const [k, start] of starts.entries()) {
@@ -84,9 +85,9 @@ export class Crew {
     this.#waiting.set(answer.piece, answer.ends)
     for (let ends = this.#waiting.get(this.#taken); ends; ends = this.#waiting.get(this.#taken)) {
       this.#waiting.delete(this.#taken)
-      this.#listener.found(pieces[this.#taken++], ends)
+      this.#listener.found(this.#pieces[this.#taken++], ends)
     }
-    if (this.#taken === pieces.length) this.#listener.done(answer.engine)
+    if (this.#taken === this.#pieces.length) this.#listener.done(answer.engine)
   }
 
   #fail(message: string, isOfRule: boolean): void {

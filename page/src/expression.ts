@@ -20,6 +20,8 @@ import {
   parseDependencies,
   piDependencies,
   powDependencies,
+  secDependencies,
+  sechDependencies,
   sinDependencies,
   sinhDependencies,
   sqrtDependencies,
@@ -40,7 +42,12 @@ const operators = {
   ...{ powDependencies, unaryMinusDependencies, unaryPlusDependencies },
 }
 const constants = { piDependencies, eDependencies }
-const math = create({ parseDependencies, derivativeDependencies, ...functions, ...operators, ...constants })
+/** What is in the derivatives of tan and tanh. */
+const derived = { secDependencies, sechDependencies }
+const math = create({
+  ...{ parseDependencies, derivativeDependencies },
+  ...{ ...functions, ...operators, ...constants, ...derived },
+})
 
 const names = (dependencies: object) =>
   Object.keys(dependencies).map((key) => key.replace('Dependencies', ''))

@@ -24,21 +24,23 @@ export interface Piece {
   readonly starts: Uint32Array<ArrayBuffer>
 }
 
-export const pieces: readonly Piece[] = STRIDES.flatMap((stride, turn) => {
-  const starts: number[] = []
-  const done = turn === 0 ? Infinity : 2 * stride
-  for (let row = 0; row < SIDE; row += stride) {
-    for (let column = 0; column < SIDE; column += stride) {
-      if (turn > 0 && row % done === 0 && column % done === 0) continue
-      starts.push(row * SIDE + column)
+/** Every start, once. */
+export const cut = (): Piece[] =>
+  STRIDES.flatMap((stride, turn) => {
+    const starts: number[] = []
+    const done = turn === 0 ? Infinity : 2 * stride
+    for (let row = 0; row < SIDE; row += stride) {
+      for (let column = 0; column < SIDE; column += stride) {
+        if (turn > 0 && row % done === 0 && column % done === 0) continue
+        starts.push(row * SIDE + column)
+      }
     }
-  }
-  const count = Math.ceil(starts.length / PIECE)
-  return Array.from({ length: count }, (_, i) => ({
-    stride,
-    starts: Uint32Array.from(starts.slice(i * PIECE, (i + 1) * PIECE)),
-  }))
-})
+    const count = Math.ceil(starts.length / PIECE)
+    return Array.from({ length: count }, (_, i) => ({
+      stride,
+      starts: Uint32Array.from(starts.slice(i * PIECE, (i + 1) * PIECE)),
+    }))
+  })
 
 /** Where a start is: in the middle of its pixel. */
 export function startAt([x0, x1, y0, y1]: View, start: number): Point {
@@ -67,9 +69,8 @@ export interface Minimum {
   readonly color: number
 }
 
-/** The racers' colours but for the one that is text's. */
-export const colorsOf = ({ racers }: Theme) => racers.filter((_, i) => i !== 4)
-const COLORS = 7
+/** The racers' colours but for text's own, those first that differ most. */
+const COLORS = [0, 1, 2, 5, 7, 6, 3]
 
 export class Outcomes {
   readonly minima: Minimum[] = []
@@ -155,7 +156,7 @@ export class Outcomes {
   /** A new minimum gets the colour whose nearest holder is farthest away. */
   #add(point: Point): number {
     const [x0, x1, y0, y1] = this.#view
-    const room = new Array<number>(COLORS).fill(Infinity)
+    const room = COLORS.map(() => Infinity)
     for (const { point: other, color } of this.minima) {
       const apart = Math.hypot((point[0] - other[0]) / (x1 - x0), (point[1] - other[1]) / (y1 - y0))
       room[color] = Math.min(room[color], apart)
@@ -191,7 +192,7 @@ const FAINTEST = 0.3
 export function painter(outcomes: Outcomes, theme: Theme) {
   const channels = (hex: string) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
   const [surface, text, muted, grid] = [theme.surface, theme.text, theme.muted, theme.grid].map(channels)
-  const colors = colorsOf(theme).map(channels)
+  const colors = COLORS.map((number) => channels(theme.racers[number]))
   const word = ([r, g, b]: readonly number[]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0
   const mixed = (color: readonly number[], part: number) =>
     word(color.map((c, i) => Math.round(surface[i] + part * (c - surface[i]))))
