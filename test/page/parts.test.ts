@@ -18,6 +18,7 @@ describe('expressions', () => {
     ['sin(pi x) + cos(y) exp(-x^2) + abs(x)', [0.5, 0], 1 + Math.exp(-0.25) + 0.5],
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
+    ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
   ])('%s', (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
