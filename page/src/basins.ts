@@ -238,7 +238,10 @@ export class Basins {
     const { done, fast, slow } = outcomes
     this.#progress.value = done / (SIDE * SIDE)
     this.#coarse.textContent = `${whole(done)} starts`
-    this.#scale.textContent = `Strong after ${whole(fast)} updates or fewer, faint after ${whole(slow)} or more`
+    this.#scale.textContent =
+      slow > fast
+        ? `Strong after ${whole(fast)} updates or fewer, faint after ${whole(slow)} or more`
+        : `All by ${whole(fast)} updates`
     const found = this.#found()
     this.#rows.replaceChildren(...this.#lines(found))
     const shares = [...found.slice(0, LINES), ...rest].map(({ kind, title }) => {
