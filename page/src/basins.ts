@@ -91,7 +91,7 @@ export class Basins {
         ),
         h(
           'div',
-          { className: 'report', tabIndex: 0, role: 'region', 'aria-label': 'Minima that were found' },
+          { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Minima that were found' },
           table,
         ),
       ),
