@@ -1,6 +1,6 @@
 /** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
 
-import type { Point } from 'antigrad'
+import type { Point, View } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
 import { boxIn, drawAxes, pointAt, rounded } from './contour.js'
 import { Crew } from './crew.js'
@@ -55,6 +55,8 @@ export class Basins {
   #name = ''
   #outcomes: Outcomes | null = null
   #begun = 0
+  /** The minima of a function in a view. */
+  #scouted: { readonly place: string; readonly minima: readonly Point[] } = { place: '', minima: [] }
   #isWaiting = false
 
   /**
@@ -185,21 +187,41 @@ export class Basins {
     }
     if (key !== this.#key) return
     this.#begun = performance.now()
-    const outcomes = new Outcomes(view, minima, distance)
-    this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
+    const failed = (message: string, isOfRule: boolean) =>
+      this.#refuse(
+        isOfRule
+          ? `many runs at once are for elementwise rules of one stage, and ${this.#name} is none`
+          : message,
+      )
+    const run = (known: readonly Point[]) => {
+      const outcomes = new Outcomes(view, known, distance)
+      this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
+        found: (piece, ends) => {
+          outcomes.take(piece, ends)
+          // Until now the old picture stands.
+          this.#outcomes = outcomes
+          this.#wake()
+        },
+        done: (engine) => this.#finish(engine),
+        failed,
+      })
+    }
+    const place = JSON.stringify([text, view, distance])
+    if (place === this.#scouted.place) {
+      run(this.#scouted.minima)
+      return
+    }
+    // The coarsest picture of a rule that comes to rest: minima keep their colours whichever rule is shown,
+    // and those that go round one for ever are at it.
+    const scouted = new Outcomes(view, minima, distance)
+    this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {
       found: (piece, ends) => {
-        outcomes.take(piece, ends)
-        // Until now the old picture stands.
-        this.#outcomes = outcomes
-        this.#wake()
+        scouted.take(piece, ends)
+        this.#scouted = { place, minima: scouted.minima.map(({ point }) => point) }
+        run(this.#scouted.minima)
       },
-      done: (engine) => this.#finish(engine),
-      failed: (message, isOfRule) =>
-        this.#refuse(
-          isOfRule
-            ? `many runs at once are for elementwise rules of one stage, and ${this.#name} is none`
-            : message,
-        ),
+      done: () => {},
+      failed,
     })
   }
 
@@ -368,6 +390,11 @@ export class Basins {
         : { [DIVERGED]: `diverges ${after}`, [AT_REST]: `comes to rest at ${end} ${after}` }[kind]
     this.#readout.textContent = `From ${this.#named(from)} it ${what ?? `is still at ${end} ${after}`}.`
   }
+}
+
+/** Its steps are small in the view. */
+function scout([x0, x1, y0, y1]: View): Entry {
+  return { rule: 'adam', options: { lr: Math.min(x1 - x0, y1 - y0) / 500 } }
 }
 
 /** A line of the table; a minimum is named by where it is. */

@@ -275,12 +275,12 @@ describe('in Chromium', () => {
   })
 
   test('a change of settings ends what is not finished, and its answers never come', async () => {
-    // Nobody arrives: each piece takes all updates.
+    // Nobody arrives: each piece takes all updates. The first job looks for minima.
     const page = await open('f=rosenbrock&maxIterations=20000&rmsprop=lr:0.01')
-    const isAnswered = async () => (await logOf(page)).some(([kind]) => kind === 'answer')
+    const isAnswered = async () => (await logOf(page)).some(([kind, job]) => kind === 'answer' && job === 2)
     await expect.poll(isAnswered, { timeout: 60_000 }).toBe(true)
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('himmelblau')
-    await expect.poll(async () => (await logOf(page)).some(([, job = 0]) => job > 1)).toBe(true)
+    await expect.poll(async () => (await logOf(page)).some(([, job = 0]) => job > 3)).toBe(true)
     const begun = (await logOf(page)).findLast(([kind]) => kind === 'order')?.[1]
     await page.locator('.entries [data-option="lr"]').first().fill('0.02')
     await page.locator('.entries [data-option="lr"]').first().press('Enter')
@@ -355,6 +355,16 @@ describe('in Chromium', () => {
     await done(page, 'adam 0.5')
     await page.locator('.entries .remove').last().click()
     await says('nesterov 0.001 form shifted is none.')
+  })
+
+  test('who goes round a minimum for ever is at it, whether it is known or not', async () => {
+    const page = await open('f=styblinskiTang&maxIterations=300&signSgd=lr:0.05&distance=0.1')
+    await done(page, 'signSgd 0.05')
+    const rows = await legend(page)
+    expect(rows.map(([name]) => name.slice(3)).sort()).toEqual([
+      ...['(2.75, 2.75)', '(2.75, −2.9)', '(−2.9, 2.75)', '(−2.9, −2.9)'],
+    ])
+    for (const [, , share] of rows) expect(Number.parseFloat(share)).toBeGreaterThan(15)
   })
 
   test("the visitor's own function has its minima found", async () => {
