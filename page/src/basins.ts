@@ -52,6 +52,7 @@ export class Basins {
   #number = 0
   /** What is drawn or about to be; another one begins anew. */
   #key = ''
+  #isOver = false
   #name = ''
   #outcomes: Outcomes | null = null
   #begun = 0
@@ -142,7 +143,7 @@ export class Basins {
   /** Ends what is not finished; `show` begins it anew. */
   stop(): void {
     this.#crew.stop()
-    if (this.#outcomes?.done !== SIDE * SIDE) this.#key = ''
+    if (!this.#isOver) this.#key = ''
   }
 
   /** In other colours. */
@@ -169,6 +170,7 @@ export class Basins {
     ])
     if (key === this.#key) return
     this.#key = key
+    this.#isOver = false
     this.#crew.stop()
     this.#name = nameOf(entry)
     this.#status.textContent = ''
@@ -226,6 +228,7 @@ export class Basins {
   }
 
   #finish(engine: string): void {
+    this.#isOver = true
     const seconds = shown((performance.now() - this.#begun) / 1000, 2)
     const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
     this.#status.textContent =
@@ -234,6 +237,7 @@ export class Basins {
   }
 
   #refuse(why: string): void {
+    this.#isOver = true
     this.#outcomes = null
     this.#status.textContent = `No basins: ${why}.`
     this.#picture.setAttribute('aria-label', this.#status.textContent)

@@ -27,15 +27,18 @@ export class Crew {
   #taken = 0
   readonly #waiting = new Map<number, Ends>()
   #listener: Listener | null = null
+  /** Why no worker will answer any more. */
+  #broken = ''
 
   constructor() {
     const count = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency - 1))
     this.#workers = Array.from({ length: count }, () => {
       const worker = new Worker(new URL('./basins-worker.ts', import.meta.url), { type: 'module' })
       worker.addEventListener('message', ({ data }) => this.#take(worker, data))
-      worker.addEventListener('error', ({ message }) =>
-        this.#fail(message || 'a part of the page could not be loaded', false),
-      )
+      worker.addEventListener('error', ({ message }) => {
+        this.#broken = message || 'a part of the page could not be loaded'
+        this.#fail(this.#broken, false)
+      })
       return worker
     })
   }
@@ -51,7 +54,8 @@ export class Crew {
     this.#given = this.#taken = 0
     this.#waiting.clear()
     this.#listener = listener
-    for (const worker of this.#workers) this.#give(worker)
+    if (this.#broken !== '') this.#fail(this.#broken, false)
+    else for (const worker of this.#workers) this.#give(worker)
   }
 
   stop(): void {

@@ -116,7 +116,7 @@ function begin(anew = true): void {
     `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
   )
   status.textContent = ''
-  if (drawer.open) basins?.show(race)
+  showBasins()
   showNumbers(anew)
   wake()
 }
@@ -235,7 +235,7 @@ function open(tab: 'race' | 'bench'): void {
     // What is timed has the processors for itself.
     basins?.stop()
     bench.open()
-  } else if (drawer.open) basins?.show(race)
+  } else showBasins()
   wake()
 }
 
@@ -254,6 +254,10 @@ async function addSurface(): Promise<void> {
   }
 }
 
+function showBasins(): void {
+  if (drawer.open && !element('race').hidden) basins?.show(race)
+}
+
 async function openBasins(): Promise<void> {
   if (!drawer.open) return basins?.stop()
   try {
@@ -262,7 +266,7 @@ async function openBasins(): Promise<void> {
       optimizers.show(entries)
       enter(entries)
     })
-    basins.show(race)
+    showBasins()
   } catch (thrown) {
     const sentence = `No basins: a part of the page could not be loaded (${messageOf(thrown)}).`
     basinsFrame.replaceChildren(h('p', { className: 'hint' }, sentence))

@@ -196,7 +196,7 @@ describe('in Chromium', () => {
     await page.reload()
     await page.locator('tbody tr').first().waitFor()
     await page.locator('.drawer > summary').click()
-    await page.getByLabel('Basins of').waitFor()
+    await page.locator('.basins select').waitFor()
     return page
   }
 
@@ -309,7 +309,7 @@ describe('in Chromium', () => {
 
   test('closed it does nothing, nor while engines are timed', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
-    const last = async () => (await logOf(page)).at(-1)?.[0]
+    const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).not.toBe('stop')
     await page.locator('.drawer > summary').click()
     await expect.poll(last).toBe('stop')
@@ -344,7 +344,7 @@ describe('in Chromium', () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )
-    const of = page.getByLabel('Basins of')
+    const of = page.locator('.basins select')
     const says = (text: string) => expect.poll(() => status(page).textContent()).toContain(text)
     await says('No basins: many runs at once are for elementwise rules of one stage, and lamb 0.01 is none.')
     await of.selectOption({ index: 1 })
