@@ -2,6 +2,7 @@
 
 import { gradientDescent } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
+import { digitBelow } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
 import { measure } from '../../page/src/measure.js'
@@ -138,6 +139,18 @@ test.each(ruleNames)('%s: every option of the definition has a control, the lear
     expect(typeof value, name).toBe(type)
     if (kind === 'choice') expect(choices).toContain(value)
   }
+})
+
+test.each([
+  [0.0965, 0.09],
+  [0.0999999999999, 0.09],
+  [0.1, 0.1],
+  [0.35, 0.3],
+  [1, 1],
+  [97.2, 90],
+  [1e-7, 1e-7],
+])('a scale for %f begins at %f', (x, below) => {
+  expect(digitBelow(x)).toBe(below)
 })
 
 describe('terrain', () => {
