@@ -3,7 +3,7 @@
 import { type EngineName, engines } from 'antigrad'
 import uPlot from 'uplot'
 import { messageOf } from '../../dist/errors.js'
-import { h, labelled, select, shown } from './dom.js'
+import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { type Measurement, measure, SIZES } from './measure.js'
 import { build, type RuleName, ruleNames, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
@@ -172,7 +172,7 @@ export class Bench {
         x: { time: false, distr: 3, range: [SIZES[0] / 1.3, SIZES[SIZES.length - 1] * 1.3] },
         y: {
           distr: 3,
-          range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [from / 2, to * 2]),
+          range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [digitBelow(from / 2), to * 2]),
         },
       },
       axes: [

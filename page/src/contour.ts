@@ -1,6 +1,6 @@
 /** The map: contours, the minima as stars, the racers' paths, and the start, which can be dragged. */
 
-import type { Point } from 'antigrad'
+import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
 import { h, shown } from './dom.js'
@@ -9,6 +9,15 @@ import { GRID, LEVELS, type Terrain } from './terrain.js'
 import { drawMark, styleOf, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }
+
+/** Where in an element of some size a view is drawn. */
+export const boxIn = (width: number, height: number) => ({
+  left: MARGIN.left,
+  top: MARGIN.top,
+  width: Math.max(1, width - MARGIN.left - MARGIN.right),
+  height: Math.max(1, height - MARGIN.top - MARGIN.bottom),
+})
+export type Box = ReturnType<typeof boxIn>
 
 export class ContourPlot {
   readonly element: HTMLElement
@@ -127,12 +136,7 @@ export class ContourPlot {
   }
 
   get #box() {
-    return {
-      left: MARGIN.left,
-      top: MARGIN.top,
-      width: Math.max(1, this.#width - MARGIN.left - MARGIN.right),
-      height: Math.max(1, this.#height - MARGIN.top - MARGIN.bottom),
-    }
+    return boxIn(this.#width, this.#height)
   }
 
   #clip(context: CanvasRenderingContext2D): void {
@@ -186,34 +190,9 @@ export class ContourPlot {
     }
     for (const minimum of terrain.landscape.minima) drawStar(context, ...this.#pixel(minimum))
     context.restore()
-    this.#drawAxes()
+    drawAxes(context, this.#box, this.#view)
     context.restore()
     this.#placeHandle()
-  }
-
-  #drawAxes(): void {
-    const context = this.#context(this.#ground)
-    const { left, top, width, height } = this.#box
-    const [x0, x1, y0, y1] = this.#view
-    const { grid, muted } = theme()
-    context.strokeStyle = grid
-    context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1)
-    context.fillStyle = muted
-    context.font = '12px system-ui, sans-serif'
-    context.textAlign = 'center'
-    context.textBaseline = 'top'
-    for (const x of ticks(x0, x1, 5)) {
-      const [at] = this.#pixel([x, y0])
-      if (at > left + width - 12) context.textAlign = 'right'
-      context.fillText(shown(x), Math.min(at, left + width), top + height + 7)
-    }
-    context.textAlign = 'right'
-    context.textBaseline = 'middle'
-    for (const y of ticks(y0, y1, 5)) {
-      const [, at] = this.#pixel([x0, y])
-      context.fillText(shown(y), left - 6, Math.max(at, top + 6))
-    }
-    context.restore()
   }
 
   #placeHandle(): void {
@@ -240,10 +219,11 @@ export class ContourPlot {
     const pointed = ({ clientX, clientY }: PointerEvent): Point => {
       const { left, top, width, height } = this.#box
       const bounds = this.element.getBoundingClientRect()
-      const [x0, x1, y0, y1] = this.#view
-      const u = fraction((clientX - bounds.left - left) / width)
-      const v = fraction((clientY - bounds.top - top) / height)
-      return [rounded(x0 + u * (x1 - x0), x1 - x0), rounded(y1 - v * (y1 - y0), y1 - y0)]
+      return pointAt(
+        this.#view,
+        (clientX - bounds.left - left) / width,
+        (clientY - bounds.top - top) / height,
+      )
     }
     handle.addEventListener('pointerdown', (event) => {
       handle.setPointerCapture(event.pointerId)
@@ -284,11 +264,41 @@ const arrows: Readonly<Record<string, Point>> = {
   ArrowDown: [0, -1],
 }
 
+/** A frame, and numbers along it. */
+export function drawAxes(context: CanvasRenderingContext2D, box: Box, [x0, x1, y0, y1]: View): void {
+  const { left, top, width, height } = box
+  const { grid, muted } = theme()
+  context.lineWidth = 1
+  context.strokeStyle = grid
+  context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1)
+  context.fillStyle = muted
+  context.font = '12px system-ui, sans-serif'
+  context.textAlign = 'center'
+  context.textBaseline = 'top'
+  for (const x of ticks(x0, x1, 5)) {
+    const at = left + (width * (x - x0)) / (x1 - x0)
+    if (at > left + width - 12) context.textAlign = 'right'
+    context.fillText(shown(x), Math.min(at, left + width), top + height + 7)
+  }
+  context.textAlign = 'right'
+  context.textBaseline = 'middle'
+  for (const y of ticks(y0, y1, 5)) {
+    const at = top + (height * (y1 - y)) / (y1 - y0)
+    context.fillText(shown(y), left - 6, Math.max(at, top + 6))
+  }
+}
+
 const within = (x: number, limit: number) => (Number.isNaN(x) ? limit : Math.min(limit, Math.max(-limit, x)))
+/** The point at so much of a view's width, and of its height from above. */
+export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
+  const [x, y] = [x0 + fraction(u) * (x1 - x0), y1 - fraction(v) * (y1 - y0)]
+  return [rounded(x, x1 - x0), rounded(y, y1 - y0)]
+}
+
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
 /** As many decimals as a drag can mean: a short address, and a start that can be told. */
-function rounded(x: number, range: number): number {
+export function rounded(x: number, range: number): number {
   const unit = 10 ** Math.floor(Math.log10(range) - 3)
   return Number((Math.round(x / unit) * unit).toPrecision(12))
 }

@@ -47,3 +47,12 @@ export function shown(x: number, digits = 4): string {
       : String(Number(x.toPrecision(digits)))
   return text.replaceAll('-', '−')
 }
+
+/**
+ * The next number below with one digit. uPlot goes on for ever with a logarithmic scale that begins at 0.096: its
+ * steps would miss 0.1.
+ */
+export function digitBelow(x: number): number {
+  const unit = 10 ** Math.floor(Math.log10(x))
+  return Number((Math.max(1, Math.floor(x / unit)) * unit).toPrecision(1))
+}

@@ -20,6 +20,8 @@ import {
   parseDependencies,
   piDependencies,
   powDependencies,
+  secDependencies,
+  sechDependencies,
   sinDependencies,
   sinhDependencies,
   sqrtDependencies,
@@ -40,7 +42,12 @@ const operators = {
   ...{ powDependencies, unaryMinusDependencies, unaryPlusDependencies },
 }
 const constants = { piDependencies, eDependencies }
-const math = create({ parseDependencies, derivativeDependencies, ...functions, ...operators, ...constants })
+/** What is in the derivatives of tan and tanh. */
+const derived = { secDependencies, sechDependencies }
+const math = create({
+  ...{ parseDependencies, derivativeDependencies },
+  ...{ ...functions, ...operators, ...constants, ...derived },
+})
 
 const names = (dependencies: object) =>
   Object.keys(dependencies).map((key) => key.replace('Dependencies', ''))
@@ -56,9 +63,7 @@ type Node = MathNode
  * @throws Error with a sentence where it cannot be understood
  */
 export function parseObjective(text: string): Required<Objective> {
-  if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
-  const node = parse(text)
-  node.traverse(check)
+  const node = checked(text)
   // Unsimplified: simplifying may divide all by x where only abs(x) has to.
   const [dx, dy] = ['x', 'y'].map((name) => math.derivative(node, name, { simplify: false }).compile())
   const value = node.compile()
@@ -75,6 +80,50 @@ export function parseObjective(text: string): Required<Objective> {
       out[1] = at(dy, x)
     },
   }
+}
+
+/**
+ * The same function in the library's own notation, of both x and y.
+ *
+ * @throws Error with a sentence where it cannot be understood
+ */
+export function textForLibrary(text: string): string {
+  const written = rewritten(checked(text))
+  // What is missing has the derivative 0, and decays where others do.
+  const missing = ['x', 'y'].filter((name) => !new RegExp(`\\b${name}\\b`).test(written))
+  return [written, ...missing.map((name) => `0*${name}`)].join(' + ')
+}
+
+function rewritten(node: Node): string {
+  const { type, name, fn, value, content, args = [] } = node as Node & Record<string, never>
+  const parts = (args as Node[]).map(rewritten)
+  if (type === 'ParenthesisNode') return rewritten(content)
+  if (type === 'ConstantNode') return Number.isFinite(value) ? String(value) : '(1/0)'
+  if (type === 'SymbolNode') return name === 'e' ? String(Math.E) : name
+  if (type === 'FunctionNode') {
+    const called = (fn as { name: string }).name
+    return composed[called]?.(parts[0]) ?? `${called}(${parts[0]})`
+  }
+  return parts.length === 1 ? `(${signs[fn]}${parts[0]})` : `(${parts.join(` ${signs[fn]} `)})`
+}
+
+const signs: Readonly<Record<string, string>> = {
+  ...{ add: '+', subtract: '-', multiply: '*', divide: '/', pow: '^', unaryMinus: '-', unaryPlus: '+' },
+}
+
+/** Functions that the library makes of others. */
+const composed: Readonly<Record<string, (a: string) => string>> = {
+  sinh: (a) => `((exp(${a}) - exp(-${a}))/2)`,
+  cosh: (a) => `((exp(${a}) + exp(-${a}))/2)`,
+  asin: (a) => `atan(${a}/sqrt(1 - ${a}^2))`,
+  acos: (a) => `(pi/2 - atan(${a}/sqrt(1 - ${a}^2)))`,
+}
+
+function checked(text: string): Node {
+  if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
+  const node = parse(text)
+  node.traverse(check)
+  return node
 }
 
 function parse(text: string): Node {

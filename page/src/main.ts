@@ -2,6 +2,7 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
+import type { Basins } from './basins.js'
 import { Bench } from './bench.js'
 import { ContourPlot } from './contour.js'
 import { h, labelled, select } from './dom.js'
@@ -32,7 +33,8 @@ const loss = new LossPlot()
 const ranking = new Ranking()
 const bench = new Bench()
 const settings = new Settings((changed) => void load(changed))
-const optimizers = new Optimizers((entries) => void load({ ...state, entries }))
+const enter = (entries: State['entries']) => void load({ ...state, entries })
+const optimizers = new Optimizers(enter)
 
 const play = h('button', { type: 'button', className: 'primary', textContent: 'Play' })
 const step = h('button', { type: 'button', textContent: 'Step' })
@@ -44,12 +46,20 @@ const save = h('button', { type: 'button', textContent: 'Save the points' })
 const count = h('output', { className: 'count' })
 const status = h('p', { className: 'status', role: 'status' })
 const lossCaption = h('span')
+const basinsFrame = h('div', { className: 'basins' })
+const drawer = h(
+  'details',
+  { className: 'drawer' },
+  h('summary', {}, 'Basins: which minimum each start reaches'),
+  basinsFrame,
+)
 
 let { state, problems } = fromHash(location.hash)
 let race: Race
 let landscape: Landscape | null = null
 let landscapeKey = ''
 let surface: SurfacePlot | null = null
+let basins: Basins | null = null
 let isPlaying = false
 /** Updates that the speed has earned and that are not made yet. */
 let owed = 0
@@ -106,6 +116,7 @@ function begin(anew = true): void {
     `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
   )
   status.textContent = ''
+  showBasins()
   showNumbers(anew)
   wake()
 }
@@ -221,8 +232,10 @@ function open(tab: 'race' | 'bench'): void {
   }
   if (tab === 'bench') {
     setPlaying(false)
+    // What is timed has the processors for itself.
+    basins?.stop()
     bench.open()
-  }
+  } else showBasins()
   wake()
 }
 
@@ -241,6 +254,26 @@ async function addSurface(): Promise<void> {
   }
 }
 
+function showBasins(): void {
+  if (drawer.open && !element('race').hidden) basins?.show(race)
+}
+
+async function openBasins(): Promise<void> {
+  if (!drawer.open) return basins?.stop()
+  try {
+    const { Basins } = await import('./basins.js')
+    basins ??= new Basins(basinsFrame, move, (entries) => {
+      optimizers.show(entries)
+      enter(entries)
+    })
+    showBasins()
+  } catch (thrown) {
+    const sentence = `No basins: a part of the page could not be loaded (${messageOf(thrown)}).`
+    basinsFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
+  }
+}
+
+drawer.addEventListener('toggle', openBasins)
 play.addEventListener('click', () => {
   if (race.isOver) {
     race = new Race(state, race.landscape)
@@ -293,6 +326,7 @@ addEventListener('hashchange', () => {
 onThemeChange(() => {
   contour.redraw()
   surface?.redraw()
+  basins?.redraw()
   optimizers.show(state.entries)
   begin()
   refresh()
@@ -312,6 +346,7 @@ element('race').append(
   ),
   h('div', { className: 'transport' }, play, step, reset, labelled('speed', speed), count),
   status,
+  drawer,
   h(
     'div',
     { className: 'lower' },

@@ -90,4 +90,15 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     for (const cell of cells) expect(Number(cell), cells.join()).toBeGreaterThan(0)
     expect(tab.errors).toEqual([])
   })
+
+  test.skipIf(!isThere)('basins are run in a worker, under the same policy', async () => {
+    await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
+    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
+    await click('Race')
+    await tab.evaluate(`document.querySelector('.drawer').open = true`)
+    const said = () => texts('.basins .status')
+    await expect.poll(said, { timeout: 60_000 }).toEqual([expect.stringContaining('Done: 250,000 starts')])
+    expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100 %'])
+    expect(tab.errors).toEqual([])
+  })
 })

@@ -296,7 +296,9 @@ describe('for everybody', () => {
     ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const)('axe finds nothing: %s', async (_, options) => {
     const page = await open(mixture, options)
-    await page.locator('summary').first().click()
+    await page.locator('.entries summary').first().click()
+    await page.locator('.drawer > summary').click()
+    await page.locator('.basins tbody tr').first().waitFor()
     await button(page, 'Step').click()
     const check = async () => {
       const { violations } = await page.evaluate(() =>
@@ -332,6 +334,20 @@ describe('for everybody', () => {
     expect(await isStill()).toBe(true)
     const moving = await open('', { reducedMotion: 'no-preference' })
     expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
+  })
+
+  test('basins that are missing are said, and the race goes on', async () => {
+    for (const [missing, sentence] of [
+      [/basins-(?!worker).*\.js$/, 'No basins: a part of the page could not be loaded'],
+      [/basins-worker.*\.js$/, 'No basins: a part of the page could not be loaded'],
+    ] as const) {
+      const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
+      await page.route(missing, (route) => route.abort())
+      await page.locator('.drawer > summary').click()
+      await page.getByText(sentence).waitFor()
+      await race(page)
+      await page.close()
+    }
   })
 
   test('without WebGL there is a sentence in place of the surface, and the race goes on', async () => {
@@ -443,10 +459,12 @@ test('it is light', () => {
       (sum, name) => sum + zipped(join(folder, 'assets', name)),
       zipped(join(folder, 'index.html')),
     )
-  const isLater = (name: string) => /^(surface|expression)-/.test(name)
-  expect(assets.filter(isLater)).toHaveLength(2)
-  // At first; with the surface, which follows; and with an expression, which few need.
-  expect(size(assets.filter((name) => !isLater(name)))).toBeLessThan(95_000)
-  expect(size(assets.filter((name) => !name.startsWith('expression-')))).toBeLessThan(236_000)
-  expect(size(assets)).toBeLessThan(286_000)
+  const parts = (...later: string[]) =>
+    size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
+  expect(assets.filter((name) => /^(surface|expression|basins)-/.test(name))).toHaveLength(4)
+  // At first; with the surface, which follows; and with an expression or the basins, which few need.
+  expect(parts('surface-', 'expression-', 'basins-')).toBeLessThan(105_000)
+  expect(parts('expression-', 'basins-')).toBeLessThan(246_000)
+  expect(parts('basins-')).toBeLessThan(297_000)
+  expect(size(assets)).toBeLessThan(370_000)
 })

@@ -2,6 +2,7 @@
 
 import { gradientDescent } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
+import { digitBelow } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
 import { measure } from '../../page/src/measure.js'
@@ -18,6 +19,7 @@ describe('expressions', () => {
     ['sin(pi x) + cos(y) exp(-x^2) + abs(x)', [0.5, 0], 1 + Math.exp(-0.25) + 0.5],
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
+    ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
   ])('%s', (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
@@ -141,6 +143,18 @@ test.each(ruleNames)('%s: every option of the definition has a control, the lear
     expect(typeof value, name).toBe(type)
     if (kind === 'choice') expect(choices).toContain(value)
   }
+})
+
+test.each([
+  [0.0965, 0.09],
+  [0.0999999999999, 0.09],
+  [0.1, 0.1],
+  [0.35, 0.3],
+  [1, 1],
+  [97.2, 90],
+  [1e-7, 1e-7],
+])('a scale for %f begins at %f', (x, below) => {
+  expect(digitBelow(x)).toBe(below)
 })
 
 describe('terrain', () => {

@@ -1,0 +1,434 @@
+/** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
+
+import type { Point, View } from 'antigrad'
+import { messageOf } from '../../dist/errors.js'
+import { boxIn, drawAxes, pointAt, rounded } from './contour.js'
+import { Crew } from './crew.js'
+import { h, labelled, shown } from './dom.js'
+import { titles } from './functions.js'
+import {
+  AT_REST,
+  DIVERGED,
+  FIRST,
+  Outcomes,
+  paint,
+  painter,
+  SIDE,
+  startNear,
+  UNFINISHED,
+} from './outcomes.js'
+import type { Race } from './race.js'
+import { build, type Entry, nameOf, optionOf } from './rules.js'
+import { textOf } from './texts.js'
+import { theme } from './theme.js'
+
+/** Minima that have a line of their own, and a number on the map. */
+const LINES = 12
+const SLIDER = { min: '-5', max: '1', step: '0.02' }
+const engines: Readonly<Record<string, string>> = { wasm: 'WebAssembly', typescript: 'TypeScript' }
+const whole = (x: number) => x.toLocaleString('en')
+const percent = (part: number) =>
+  part > 0 && part < 0.001
+    ? 'below 0.1 %'
+    : `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })} %`
+
+export class Basins {
+  readonly #of = h('select')
+  readonly #rate = h('input', { type: 'range', ...SLIDER })
+  readonly #rateText = h('span', { className: 'count' })
+  readonly #progress = h('progress', { max: 1, value: 0 })
+  readonly #coarse = h('span', { className: 'count' })
+  readonly #status = h('p', { className: 'status', role: 'status' })
+  readonly #picture = h('canvas', { className: 'picture', width: SIDE, height: SIDE, role: 'img' })
+  readonly #marks = h('canvas', { className: 'marks', 'aria-hidden': 'true' })
+  readonly #map = h('div', { className: 'plot map' }, this.#picture, this.#marks)
+  readonly #readout = h('p', { className: 'hint' })
+  readonly #scale = h('caption')
+  readonly #rows = h('tbody')
+  readonly #pixels = new ImageData(SIDE, SIDE)
+  readonly #crew = new Crew()
+  #race: Race | null = null
+  /** The racer whose basins are shown. */
+  #number = 0
+  /** What is drawn or about to be; another one begins anew. */
+  #key = ''
+  #isOver = false
+  #name = ''
+  #outcomes: Outcomes | null = null
+  #begun = 0
+  /** The minima of a function in a view. */
+  #scouted: { readonly place: string; readonly minima: readonly Point[] } = { place: '', minima: [] }
+  #isWaiting = false
+
+  /**
+   * @param onMove is told from where to race
+   * @param onEntries is told of another learning rate
+   */
+  constructor(
+    frame: HTMLElement,
+    onMove: (start: Point) => void,
+    onEntries: (entries: readonly Entry[]) => void,
+  ) {
+    this.#progress.setAttribute('aria-label', 'Progress of the basins')
+    const heads = ['Ends at', 'F there', 'Of the starts'].map((text) => h('th', { scope: 'col' }, text))
+    const table = h('table', {}, this.#scale, h('thead', {}, h('tr', {}, ...heads)), this.#rows)
+    frame.replaceChildren(
+      h(
+        'div',
+        { className: 'row' },
+        labelled('Basins of', this.#of),
+        h('label', { className: 'field' }, h('span', {}, 'learning rate'), this.#rate, this.#rateText),
+        this.#progress,
+        this.#coarse,
+      ),
+      this.#status,
+      h(
+        'div',
+        { className: 'columns' },
+        h(
+          'figure',
+          {},
+          h('figcaption', {}, 'Each start in the colour of its minimum: click to race from there'),
+          this.#map,
+          this.#readout,
+        ),
+        h(
+          'div',
+          { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Minima that were found' },
+          table,
+        ),
+      ),
+    )
+    this.#of.addEventListener('change', () => {
+      this.#number = this.#of.selectedIndex
+      if (this.#race) this.show(this.#race)
+    })
+    // The picture follows at once; the race, when the slider is let go.
+    this.#rate.addEventListener('input', () => void this.#begin(this.#changed()))
+    this.#rate.addEventListener('change', () => {
+      const { entries } = (this.#race as Race).state
+      onEntries(entries.with(this.#number, this.#changed()))
+    })
+    const pointed = ({ clientX, clientY }: MouseEvent): Point | null => {
+      const { left, top, width, height } = this.#picture.getBoundingClientRect()
+      const view = this.#race?.landscape.view
+      return view ? pointAt(view, (clientX - left) / width, (clientY - top) / height) : null
+    }
+    this.#picture.addEventListener('click', (event) => {
+      const point = pointed(event)
+      if (point) onMove(point)
+    })
+    this.#picture.addEventListener('pointermove', (event) => this.#read(pointed(event)))
+    this.#picture.addEventListener('pointerleave', () => this.#read())
+    new ResizeObserver(() => this.#drawMarks()).observe(this.#map)
+  }
+
+  /** Of a race's state; begins anew where something has changed but the start. */
+  show(race: Race): void {
+    this.#race = race
+    const { entries } = race.state
+    this.#number = Math.min(this.#number, entries.length - 1)
+    const names = entries.map(nameOf)
+    if (names.join() !== Array.from(this.#of.options, ({ text }) => text).join()) {
+      this.#of.replaceChildren(...names.map((text) => h('option', {}, text)))
+    }
+    this.#of.selectedIndex = this.#number
+    const entry = entries[this.#number]
+    this.#rate.value = String(Math.log10(Number(optionOf(entry, 'lr'))))
+    this.#drawMarks()
+    this.#read()
+    void this.#begin(entry)
+  }
+
+  /** Ends what is not finished; `show` begins it anew. */
+  stop(): void {
+    this.#crew.stop()
+    if (!this.#isOver) this.#key = ''
+  }
+
+  /** In other colours. */
+  redraw(): void {
+    if (this.#outcomes) this.#draw()
+    this.#drawMarks()
+  }
+
+  /** The entry with the slider's learning rate. */
+  #changed(): Entry {
+    const entry = (this.#race as Race).state.entries[this.#number]
+    const lr = Number((10 ** Number(this.#rate.value)).toPrecision(3))
+    return { ...entry, options: { ...entry.options, lr } }
+  }
+
+  async #begin(entry: Entry): Promise<void> {
+    const { state, landscape } = this.#race as Race
+    const { objective, expression, condition, tolerance, maxIterations, distance } = state
+    const { view, minima } = landscape
+    this.#rateText.textContent = shown(Number(optionOf(entry, 'lr')))
+    this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
+    const key = JSON.stringify([
+      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
+    ])
+    if (key === this.#key) return
+    this.#key = key
+    this.#isOver = false
+    this.#crew.stop()
+    this.#name = nameOf(entry)
+    this.#status.textContent = ''
+    this.#progress.value = 0
+    this.#coarse.textContent = ''
+    if (build(entry).clip.norm !== undefined) {
+      this.#refuse(`many runs at once can be clipped by value, not by norm, as ${this.#name} is`)
+      return
+    }
+    let text: string
+    try {
+      text = await textOf(state)
+    } catch (thrown) {
+      if (key === this.#key) this.#refuse(messageOf(thrown))
+      return
+    }
+    if (key !== this.#key) return
+    this.#begun = performance.now()
+    const failed = (message: string, isOfRule: boolean) =>
+      this.#refuse(
+        isOfRule
+          ? `many runs at once are for elementwise rules of one stage, and ${this.#name} is none`
+          : message,
+      )
+    const run = (known: readonly Point[]) => {
+      const outcomes = new Outcomes(view, known, distance)
+      this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
+        found: (piece, ends) => {
+          outcomes.take(piece, ends)
+          // Until now the old picture stands.
+          this.#outcomes = outcomes
+          this.#wake()
+        },
+        done: (engine) => this.#finish(engine),
+        failed,
+      })
+    }
+    const place = JSON.stringify([text, view, distance])
+    if (place === this.#scouted.place) {
+      run(this.#scouted.minima)
+      return
+    }
+    // The coarsest picture of a rule that comes to rest: minima keep their colours whichever rule is shown,
+    // and those that go round one for ever are at it.
+    const scouted = new Outcomes(view, minima, distance)
+    this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {
+      found: (piece, ends) => {
+        scouted.take(piece, ends)
+        this.#scouted = { place, minima: scouted.minima.map(({ point }) => point) }
+        run(this.#scouted.minima)
+      },
+      done: () => {},
+      failed,
+    })
+  }
+
+  #finish(engine: string): void {
+    this.#isOver = true
+    const seconds = shown((performance.now() - this.#begun) / 1000, 2)
+    const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
+    this.#status.textContent =
+      `Done: ${whole(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
+      `by ${engines[engine] ?? engine} in ${workers}.`
+  }
+
+  #refuse(why: string): void {
+    this.#isOver = true
+    this.#outcomes = null
+    this.#status.textContent = `No basins: ${why}.`
+    this.#picture.setAttribute('aria-label', this.#status.textContent)
+    this.#picture.getContext('2d')?.clearRect(0, 0, SIDE, SIDE)
+    this.#scale.textContent = ''
+    this.#rows.replaceChildren()
+    this.#drawMarks()
+    this.#read()
+  }
+
+  #wake(): void {
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    requestAnimationFrame(() => {
+      this.#isWaiting = false
+      if (this.#outcomes) this.#draw()
+    })
+  }
+
+  #draw(): void {
+    const outcomes = this.#outcomes as Outcomes
+    paint(outcomes, theme(), new Uint32Array(this.#pixels.data.buffer))
+    this.#picture.getContext('2d')?.putImageData(this.#pixels, 0, 0)
+    const { done, fast, slow } = outcomes
+    this.#progress.value = done / (SIDE * SIDE)
+    this.#coarse.textContent = `${whole(done)} starts`
+    this.#scale.textContent =
+      slow > fast
+        ? `Strong after ${whole(fast)} updates or fewer, faint after ${whole(slow)} or more`
+        : `All by ${whole(fast)} updates`
+    const found = this.#found()
+    this.#rows.replaceChildren(...this.#lines(found))
+    const shares = [...found.slice(0, LINES), ...rest].map(({ kind, title }) => {
+      const part = outcomes.counts[kind] / done
+      return part > 0 ? [`${title ?? this.#named(outcomes.minima[kind - FIRST].point)} ${percent(part)}`] : []
+    })
+    this.#picture.setAttribute(
+      'aria-label',
+      `Basins of ${this.#name} on ${titles[(this.#race as Race).state.objective]}: ${shares.flat().join(', ')}`,
+    )
+    this.#drawMarks()
+    this.#read()
+  }
+
+  /** Minima, those that most starts reach first. */
+  #found(): Line[] {
+    const { minima, counts } = this.#outcomes as Outcomes
+    return minima
+      .map((_, number): Line => ({ kind: FIRST + number }))
+      .sort((a, b) => counts[b.kind] - counts[a.kind])
+  }
+
+  #lines(found: readonly Line[]): HTMLElement[] {
+    const { minima, counts, done } = this.#outcomes as Outcomes
+    const { objective } = (this.#race as Race).landscape
+    const row = (patch: Node | string, title: string, value: string, count: number) =>
+      h(
+        'tr',
+        {},
+        h('th', { scope: 'row' }, patch, title),
+        h('td', {}, value),
+        h('td', {}, percent(count / done)),
+      )
+    const lines = found.slice(0, LINES).map(({ kind }) => {
+      const { point } = minima[kind - FIRST]
+      const title = `${kind - FIRST + 1}: ${this.#named(point)}`
+      return row(this.#patch(kind), title, shown(objective.value(point)), counts[kind])
+    })
+    const others = found.slice(LINES)
+    if (others.length > 0) {
+      const count = others.reduce((sum, { kind }) => sum + counts[kind], 0)
+      lines.push(row('', `${others.length} others`, '', count))
+    }
+    for (const { kind, title = '' } of rest) {
+      if (counts[kind] > 0) lines.push(row(this.#patch(kind), title, '', counts[kind]))
+    }
+    return lines
+  }
+
+  /** How an outcome is drawn, from fast to slow. */
+  #patch(kind: number): HTMLCanvasElement {
+    const [width, height] = [40, 16]
+    const canvas = h('canvas', { className: 'swatch', width, height, 'aria-hidden': 'true' })
+    const outcomes = this.#outcomes as Outcomes
+    const color = painter(outcomes, theme())
+    const image = new ImageData(width, height)
+    const { fast, slow } = outcomes
+    const pixels = new Uint32Array(image.data.buffer)
+    for (let pixel = 0; pixel < width * height; pixel++) {
+      const [column, row] = [pixel % width, Math.floor(pixel / width)]
+      pixels[pixel] = color(kind, fast * (slow / fast) ** (column / (width - 1)), column, row)
+    }
+    canvas.getContext('2d')?.putImageData(image, 0, 0)
+    return canvas
+  }
+
+  /** Axes, the minima by number, and the race's start. */
+  #drawMarks(): void {
+    const { clientWidth, clientHeight } = this.#map
+    if (!this.#race || clientWidth === 0) return
+    const ratio = Math.min(devicePixelRatio, 2)
+    this.#marks.width = clientWidth * ratio
+    this.#marks.height = clientHeight * ratio
+    const context = this.#marks.getContext('2d') as CanvasRenderingContext2D
+    context.scale(ratio, ratio)
+    const box = boxIn(clientWidth, clientHeight)
+    const { view } = this.#race.landscape
+    drawAxes(context, box, view)
+    context.beginPath()
+    context.rect(box.left, box.top, box.width, box.height)
+    context.clip()
+    const [x0, x1, y0, y1] = view
+    const pixel = ([x, y]: Point): Point => [
+      box.left + (box.width * (x - x0)) / (x1 - x0),
+      box.top + (box.height * (y1 - y)) / (y1 - y0),
+    ]
+    const { text, surface } = theme()
+    context.font = '600 13px system-ui, sans-serif'
+    context.textAlign = 'center'
+    context.textBaseline = 'middle'
+    const lines = this.#outcomes ? this.#found().slice(0, LINES) : []
+    for (const { kind } of lines) {
+      const [x, y] = pixel((this.#outcomes as Outcomes).minima[kind - FIRST].point)
+      circle(context, x, y, 9, surface, text, 1.5)
+      context.fillStyle = text
+      context.fillText(String(kind - FIRST + 1), x, y + 0.5)
+    }
+    const [x, y] = pixel(this.#race.state.start)
+    circle(context, x, y, 12, null, surface, 6)
+    circle(context, x, y, 12, null, text, 2.5)
+  }
+
+  /** A point in as many digits as can be seen. */
+  #named([x, y]: Point): string {
+    const [x0, x1, y0, y1] = (this.#race as Race).landscape.view
+    return `(${shown(rounded(x, x1 - x0))}, ${shown(rounded(y, y1 - y0))})`
+  }
+
+  /** Says what becomes of a start; of the race's own where none is pointed at. */
+  #read(point: Point | null = null): void {
+    const outcomes = this.#outcomes
+    const { state, landscape } = this.#race as Race
+    const from = point ?? state.start
+    const near = startNear(landscape.view, from)
+    this.#readout.textContent = ''
+    if (!outcomes || near === null) return
+    const start = outcomes.shown[near]
+    const kind = outcomes.kinds[start]
+    const after = `after ${whole(outcomes.iterations[start])} updates`
+    const end = this.#named(outcomes.endOf(start))
+    const what =
+      kind >= FIRST
+        ? `reaches minimum ${kind - FIRST + 1}, ${this.#named(outcomes.minima[kind - FIRST].point)}, and stops ${after}`
+        : { [DIVERGED]: `diverges ${after}`, [AT_REST]: `comes to rest at ${end} ${after}` }[kind]
+    this.#readout.textContent = `From ${this.#named(from)} it ${what ?? `is still at ${end} ${after}`}.`
+  }
+}
+
+/** Its steps are small in the view. */
+function scout([x0, x1, y0, y1]: View): Entry {
+  return { rule: 'adam', options: { lr: Math.min(x1 - x0, y1 - y0) / 500 } }
+}
+
+/** A line of the table; a minimum is named by where it is. */
+interface Line {
+  readonly kind: number
+  readonly title?: string
+}
+
+const rest: readonly Line[] = [
+  { kind: AT_REST, title: 'at rest elsewhere' },
+  { kind: UNFINISHED, title: 'nowhere yet' },
+  { kind: DIVERGED, title: 'diverged' },
+]
+
+function circle(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  radius: number,
+  fill: string | null,
+  stroke: string,
+  width: number,
+): void {
+  context.beginPath()
+  context.arc(x, y, radius, 0, 2 * Math.PI)
+  context.lineWidth = width
+  context.strokeStyle = stroke
+  if (fill !== null) {
+    context.fillStyle = fill
+    context.fill()
+  }
+  context.stroke()
+}
