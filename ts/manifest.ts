@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x68d95fd7
+export const HASH = 0xeacda933
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -29,10 +29,13 @@ export const AVERAGING = 7
 /** SLOW moves towards the parameters, and these are set to it. */
 export const SYNCHRONIZE = 8
 
+/** The stage before all others that clips gradients by unit. */
+export const UNITS = 9
+
 /** Sizes in 32-bit words. */
 export const HEADER = 10
 export const ARRAY = 4
-export const TENSOR = 8
+export const TENSOR = 10
 export const SEGMENT = 8
 
 /** Flags of a segment: its parameters stay. */
@@ -49,6 +52,12 @@ export const CLIPS = 8
 
 /** The norm of the parameters is wanted beside that of the gradients. */
 export const WEIGHS = 16
+
+/** Gradients are clipped by unit before the first stage. */
+export const UNITWISE = 32
+
+/** The kernel that does it. */
+export const UNITWISE_KERNEL = 20
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
@@ -165,7 +174,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x8dfef7c8,
+  source: 0xd0544ff1,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -175,7 +184,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x8dfef7c8,
+  source: 0xd0544ff1,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -185,7 +194,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x8dfef7c8,
+  source: 0xd0544ff1,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -195,7 +204,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x8dfef7c8,
+  source: 0xd0544ff1,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -342,8 +351,20 @@ export const SignSgdKernel = {
   sums: [],
 } as const
 
-export const PreparedKernel = {
+export const UnitwiseKernel = {
   number: 20,
+  name: 'Unitwise',
+  source: 0xb41866e5,
+  state: [],
+  row: { kappa: 4, eps: 5 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  module: catalogue,
+} as const
+
+export const PreparedKernel = {
+  number: 21,
   name: 'Prepared',
   source: 0xaeec60c7,
   state: [],
@@ -354,7 +375,7 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 21,
+  number: 22,
   name: 'BothNorms',
   source: 0xaeec60c7,
   state: [],
@@ -365,7 +386,7 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 22,
+  number: 23,
   name: 'GradientNorm',
   source: 0xaeec60c7,
   state: [],
@@ -376,7 +397,7 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 23,
+  number: 24,
   name: 'Scaled',
   source: 0xaeec60c7,
   state: [],
@@ -387,7 +408,7 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 24,
+  number: 25,
   name: 'Lamb',
   source: 0xdf360005,
   state: ['m', 'v'],
@@ -398,7 +419,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 25,
+  number: 26,
   name: 'Lars',
   source: 0x43c1cb6f,
   state: ['b'],
@@ -409,7 +430,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 26,
+  number: 27,
   name: 'LarsNesterov',
   source: 0x43c1cb6f,
   state: ['b'],
@@ -420,7 +441,7 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 27,
+  number: 28,
   name: 'NovoGrad',
   source: 0xc44fe363,
   state: ['m'],
@@ -431,7 +452,7 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 28,
+  number: 29,
   name: 'StableMoments',
   source: 0xfa1c75a9,
   state: ['m', 'v'],
@@ -442,7 +463,7 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 29,
+  number: 30,
   name: 'StableAdamW',
   source: 0xfa1c75a9,
   state: ['m', 'v'],
@@ -453,7 +474,7 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 30,
+  number: 31,
   name: 'ScheduleFreeSgd',
   source: 0x908ac3e1,
   state: ['z'],
@@ -464,7 +485,7 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 31,
+  number: 32,
   name: 'ScheduleFreeAdam',
   source: 0x908ac3e1,
   state: ['z', 'v'],
@@ -475,7 +496,7 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 32,
+  number: 33,
   name: 'ScheduleFreePoint',
   source: 0x908ac3e1,
   state: ['z', 'point'],
@@ -486,7 +507,7 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 33,
+  number: 34,
   name: 'ScheduleFreeAdamPoint',
   source: 0x908ac3e1,
   state: ['z', 'v', 'point'],
@@ -497,7 +518,7 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 34,
+  number: 35,
   name: 'ProdigyMoments',
   source: 0x37f1e23c,
   state: ['s', 'm', 'v', 'start'],
@@ -508,7 +529,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 35,
+  number: 36,
   name: 'Prodigy',
   source: 0x37f1e23c,
   state: ['s', 'm', 'v'],
@@ -519,7 +540,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 36,
+  number: 37,
   name: 'MuonMomentum',
   source: 0x36b54515,
   state: ['b'],
@@ -560,7 +581,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 37,
+  number: 38,
   name: 'NewtonSchulz',
   source: 0x36b54515,
   state: [],
@@ -602,9 +623,9 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 38,
+  number: 39,
   name: 'Factored',
-  source: 0xef240b72,
+  source: 0xc10ddb8a,
   state: [],
   row: {
     beta2: 4,
@@ -629,9 +650,9 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 39,
+  number: 40,
   name: 'FactoredMomentum',
-  source: 0xef240b72,
+  source: 0xc10ddb8a,
   state: ['m'],
   row: {
     beta2: 4,
@@ -656,9 +677,9 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 40,
+  number: 41,
   name: 'Unfactored',
-  source: 0xef240b72,
+  source: 0xc10ddb8a,
   state: ['v'],
   row: {
     beta2: 4,
@@ -681,9 +702,9 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 41,
+  number: 42,
   name: 'UnfactoredStep',
-  source: 0xef240b72,
+  source: 0xc10ddb8a,
   state: ['v'],
   row: {
     beta2: 4,
@@ -706,9 +727,9 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 42,
+  number: 43,
   name: 'UnfactoredMomentum',
-  source: 0xef240b72,
+  source: 0xc10ddb8a,
   state: ['v', 'm'],
   row: {
     beta2: 4,

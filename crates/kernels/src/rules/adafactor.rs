@@ -14,7 +14,7 @@ use crate::kernel::{Kernel, Output, Sum};
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Compute, Matrix, Tools, Workers};
 use crate::run::ZEROES;
-use crate::sums::{self, BLOCK, sum_line};
+use crate::sums::{BLOCK, sum_line};
 use crate::table::{FLUSHES, HOLDS, LINE, Numbers};
 use crate::vector::{Scalar, Vector};
 
@@ -177,6 +177,8 @@ pub struct Factoring {
     matrix: Matrix,
     cuts: Cuts,
     pass: Pass,
+    /// Σ x². (By a pointer: inside of a pass the compiler takes narrow vectors for it.)
+    sum_squares: unsafe fn(*const u8, usize) -> f64,
     /// By row, and by column of each piece of each matrix.
     rows: *mut f64,
     pieces: *mut f64,
@@ -229,6 +231,7 @@ unsafe fn factored(
         matrix: *matrix,
         cuts,
         pass: Pass::Sum,
+        sum_squares: code.squares,
         rows: rows.cast(),
         pieces: pieces.cast(),
         squares: squares.cast(),
@@ -348,7 +351,7 @@ pub unsafe fn piece<S: Scalar>(factoring: &Factoring, number: usize, buffer: *mu
             let u = slice::from_raw_parts_mut(buffer.cast::<S>(), count);
             direction(factoring, from, u);
             if let Pass::Measure = pass {
-                sum += sums::of_squares(u);
+                sum += (factoring.sum_squares)(buffer, count);
                 continue;
             }
             let mut thetas = slice::from_raw_parts_mut(theta.add(from), count);
@@ -378,8 +381,8 @@ pub unsafe fn piece<S: Scalar>(factoring: &Factoring, number: usize, buffer: *mu
     if let Pass::Measure = pass {
         // SAFETY: as above; the block has two numbers of its own.
         unsafe {
-            let theta = slice::from_raw_parts(theta.add(first), last - first);
-            factoring.squares.add(2 * number).write(sums::of_squares(theta));
+            let squares = (factoring.sum_squares)(theta.add(first).cast(), last - first);
+            factoring.squares.add(2 * number).write(squares);
             factoring.squares.add(2 * number + 1).write(sum);
         }
     }
