@@ -333,8 +333,18 @@ describe('is refused', () => {
     ['an ε of 0', { adaptive: { factor: 1, eps: 0 } }, `clip: adaptive: eps: expected ${limit}, got 0`],
     [
       'more',
-      { adaptive: { factor: 1, unit: 1 } },
-      'clip: adaptive: expected factor or { factor, eps }, got "unit"',
+      { adaptive: { factor: 1, ratio: 1 } },
+      'clip: adaptive: expected factor or { factor, eps }, got "ratio"',
+    ],
+    [
+      'another unit',
+      { adaptive: { factor: 1, unit: 'column' } },
+      'clip: adaptive: unit: expected \'row\', got "column"',
+    ],
+    [
+      'a wrong factor of units',
+      { adaptive: unitwise({ factor: 0 }) },
+      'clip: adaptive: expected a finite number > 0, got 0',
     ],
   ])('%s', (_, clip, message) => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)

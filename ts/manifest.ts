@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xeacda933
+export const HASH = 0x41302a29
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -90,9 +90,6 @@ export const BLOCK = 16384
 /** The least rows of a piece of a matrix that is summed by column. */
 export const ROWS = 64
 
-/** Elements of a factored direction that are made at a time. */
-export const CHUNK = 1024
-
 /** Sums that a block has room for. */
 export const PARTS = 4
 
@@ -174,7 +171,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xd0544ff1,
+  source: 0x27a4e548,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -184,7 +181,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xd0544ff1,
+  source: 0x27a4e548,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -194,7 +191,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xd0544ff1,
+  source: 0x27a4e548,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -204,7 +201,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xd0544ff1,
+  source: 0x27a4e548,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -214,7 +211,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xddfb2d6f,
+  source: 0xef81f5ce,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -224,7 +221,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x3cc77e05,
+  source: 0x72f12c1c,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -234,7 +231,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x7f754709,
+  source: 0xf8e300f0,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -244,7 +241,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x7f754709,
+  source: 0xf8e300f0,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -254,7 +251,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x4489525d,
+  source: 0x7877a984,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -264,7 +261,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x4489525d,
+  source: 0x7877a984,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -274,7 +271,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x1999f7f9,
+  source: 0x3f57e500,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -284,7 +281,7 @@ export const AdagradKernel = {
 export const RmsPropKernel = {
   number: 13,
   name: 'RmsProp',
-  source: 0x1eb892e8,
+  source: 0x715efe03,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -294,7 +291,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 14,
   name: 'RmsPropMomentum',
-  source: 0x1eb892e8,
+  source: 0x715efe03,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
   tensor: [],
@@ -304,7 +301,7 @@ export const RmsPropMomentumKernel = {
 export const AdamKernel = {
   number: 15,
   name: 'Adam',
-  source: 0x181eaec7,
+  source: 0x4500ee96,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -314,7 +311,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 16,
   name: 'AmsGrad',
-  source: 0x181eaec7,
+  source: 0x4500ee96,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -324,7 +321,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 17,
   name: 'RAdam',
-  source: 0x04fa1f20,
+  source: 0x37bf6ceb,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -334,7 +331,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 18,
   name: 'Cautious',
-  source: 0x9a15ddb0,
+  source: 0xbeb63edb,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate'],
@@ -344,7 +341,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 19,
   name: 'SignSgd',
-  source: 0x18fc8b72,
+  source: 0x717820e5,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -354,7 +351,7 @@ export const SignSgdKernel = {
 export const UnitwiseKernel = {
   number: 20,
   name: 'Unitwise',
-  source: 0xb41866e5,
+  source: 0x9766533c,
   state: [],
   row: { kappa: 4, eps: 5 },
   tensor: [],
@@ -366,7 +363,7 @@ export const UnitwiseKernel = {
 export const PreparedKernel = {
   number: 21,
   name: 'Prepared',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: [],
@@ -377,7 +374,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 22,
   name: 'BothNorms',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -388,7 +385,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 23,
   name: 'GradientNorm',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -399,7 +396,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 24,
   name: 'Scaled',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -410,7 +407,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 25,
   name: 'Lamb',
-  source: 0xdf360005,
+  source: 0x7381621c,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -421,7 +418,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 26,
   name: 'Lars',
-  source: 0x43c1cb6f,
+  source: 0x62541fce,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -432,7 +429,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 27,
   name: 'LarsNesterov',
-  source: 0x43c1cb6f,
+  source: 0x62541fce,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -443,7 +440,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 28,
   name: 'NovoGrad',
-  source: 0xc44fe363,
+  source: 0xdbd23d92,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -454,7 +451,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 29,
   name: 'StableMoments',
-  source: 0xfa1c75a9,
+  source: 0x898de350,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -465,7 +462,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 30,
   name: 'StableAdamW',
-  source: 0xfa1c75a9,
+  source: 0x898de350,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -476,7 +473,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 31,
   name: 'ScheduleFreeSgd',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -487,7 +484,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 32,
   name: 'ScheduleFreeAdam',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -498,7 +495,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 33,
   name: 'ScheduleFreePoint',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -509,7 +506,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 34,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -520,7 +517,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const ProdigyMomentsKernel = {
   number: 35,
   name: 'ProdigyMoments',
-  source: 0x37f1e23c,
+  source: 0xb1049e17,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: ['progress', 'path'],
@@ -531,7 +528,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 36,
   name: 'Prodigy',
-  source: 0x37f1e23c,
+  source: 0xb1049e17,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: [],
@@ -542,7 +539,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 37,
   name: 'MuonMomentum',
-  source: 0x36b54515,
+  source: 0x298f104c,
   state: ['b'],
   row: {
     rest: 4,
@@ -583,7 +580,7 @@ export const MuonMomentumKernel = {
 export const NewtonSchulzKernel = {
   number: 38,
   name: 'NewtonSchulz',
-  source: 0x36b54515,
+  source: 0x298f104c,
   state: [],
   row: {
     rest: 4,
@@ -625,7 +622,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 39,
   name: 'Factored',
-  source: 0xc10ddb8a,
+  source: 0xcc99c1f5,
   state: [],
   row: {
     beta2: 4,
@@ -652,7 +649,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 40,
   name: 'FactoredMomentum',
-  source: 0xc10ddb8a,
+  source: 0xcc99c1f5,
   state: ['m'],
   row: {
     beta2: 4,
@@ -679,7 +676,7 @@ export const FactoredMomentumKernel = {
 export const UnfactoredKernel = {
   number: 41,
   name: 'Unfactored',
-  source: 0xc10ddb8a,
+  source: 0xcc99c1f5,
   state: ['v'],
   row: {
     beta2: 4,
@@ -704,7 +701,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 42,
   name: 'UnfactoredStep',
-  source: 0xc10ddb8a,
+  source: 0xcc99c1f5,
   state: ['v'],
   row: {
     beta2: 4,
@@ -729,7 +726,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 43,
   name: 'UnfactoredMomentum',
-  source: 0xc10ddb8a,
+  source: 0xcc99c1f5,
   state: ['v', 'm'],
   row: {
     beta2: 4,

@@ -174,8 +174,8 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn factor<T: Scalar>(factoring: &Factoring, number: usize, buffer: *mut u8) {
-                unsafe { adafactor::piece::<T>(factoring, number, buffer) }
+            unsafe fn factor<V: Vector>(factoring: &Factoring, number: usize) {
+                unsafe { adafactor::piece::<V>(factoring, number) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -184,7 +184,7 @@ macro_rules! code {
             }
 
             const fn tools<V: Vector>() -> Tools {
-                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V::Scalar>, clip: clip::<V::Scalar> }
+                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, clip: clip::<V::Scalar> }
             }
 
             $(#[target_feature(enable = $feature)])?

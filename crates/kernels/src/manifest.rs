@@ -74,7 +74,6 @@ pub fn typescript() -> String {
         ("BY_LINE", "", Extent::Lines as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
         ("ROWS", "The least rows of a piece of a matrix that is summed by column.", rules::adafactor::ROWS),
-        ("CHUNK", "Elements of a factored direction that are made at a time.", rules::adafactor::CHUNK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),

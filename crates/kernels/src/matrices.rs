@@ -22,8 +22,8 @@ pub struct Tools {
     pub product: unsafe fn(&Product, usize, *mut u8),
     /// A piece of a copy of a matrix.
     pub transfer: unsafe fn(&Transfer, usize),
-    /// A piece of a pass of Adafactor, through a buffer.
-    pub factor: unsafe fn(&Factoring, usize, *mut u8),
+    /// A piece of a pass of Adafactor.
+    pub factor: unsafe fn(&Factoring, usize),
     /// Clips some rows.
     pub clip: unsafe fn(&Clipping, usize),
 }
