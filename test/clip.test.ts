@@ -14,6 +14,7 @@ import {
   type Saved,
   sgd,
   type TensorClip,
+  unitwise,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { type Dtype, dtypes, type FloatArray, inBits, noise, roundOf } from './helpers.js'
@@ -180,6 +181,83 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   })
 })
 
+/** Matrices of some rows, of one, of one column, of three dimensions, of none; a vector; and one without a shape. */
+const shapes = [[7, 5], [1, 40_003], [300, 1], [3, 4, 6], [0, 5], [300, 70], [33], undefined]
+const sizes = shapes.map((shape) => shape?.reduce((product, n) => product * n, 1) ?? 20)
+
+describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine }) => {
+  const make = (dtype: Dtype, clip: Clip, options: object = {}, forced: object = engine) => {
+    const start = sizes.map((length, i) => exact(i, length, dtype))
+    return new Optimizer(start, adam({ lr: 0.1, weightDecay: 0.1 }), { clip, shapes, ...forced, ...options })
+  }
+
+  test.each(dtypes)('each row is clipped as its definition says, in %s', (dtype) => {
+    const f = roundOf[dtype]
+    for (const [factor, eps] of [
+      [0.5, 1e-3],
+      [0.25, 8],
+    ]) {
+      const [lent, own] = [0, 1].map(() => make(dtype, { adaptive: unitwise({ factor, eps }) }))
+      const twin = make(dtype, {}, {}, { engine: 'typescript' })
+      const gradients = sizes.map((length, i) => exact(50 + i, length, dtype))
+      let clipped = 0
+      const expected = gradients.map((g, i) => {
+        const rows = shapes[i] === undefined || shapes[i].length < 2 ? 1 : shapes[i][0]
+        const columns = g.length / rows
+        const start = twin.params[i]
+        const factors = Array.from({ length: rows }, (_, row) => {
+          const [ofG, ofTheta] = [g, start].map((values) =>
+            Math.sqrt(squares(values.subarray(row * columns, (row + 1) * columns))),
+          )
+          const limit = factor * Math.max(ofTheta, eps)
+          if (ofG > limit) clipped++
+          return ofG > limit ? f(limit / ofG) : 1
+        })
+        return g.map((x, k) => f(x * factors[Math.floor(k / columns)]))
+      })
+      const before = gradients.map((g) => g.slice())
+      lent.step(gradients)
+      expect(gradients).toEqual(before)
+      own.grads.forEach((g, i) => {
+        g.set(gradients[i])
+      })
+      own.step()
+      twin.step(expected)
+      expect(clipped).toBeGreaterThan(8)
+      for (const [i, params] of twin.params.entries()) {
+        for (const one of [lent, own]) expect(firstDifference(params, one.params[i]), `tensor ${i}`).toBe(-1)
+      }
+    }
+  })
+
+  test('before the norms of tensors and of all, in batches, async, saved and loaded', async () => {
+    const options = { accumulate: 2, groups: [{ match: '5', clip: {} }] }
+    const clip = { adaptive: unitwise({ factor: 0.05 }), tensorNorm: 2, norm: 1, value: 0.01 }
+    const expected = make('float32', clip, options, { engine: 'typescript' })
+    let actual = make('float32', clip, options)
+    for (let t = 0; t < 8; t++) {
+      const gradients = sizes.map((n, i) =>
+        t > 3 && i === 3 ? null : noise(100 * t + i, n, 'float32'),
+      ) as never
+      const isLast = expected.step(gradients)
+      expect(await (t % 4 < 2 ? actual.step(gradients) : actual.stepAsync(gradients))).toBe(isLast)
+      if (t === 4) actual = Optimizer.load(structuredClone(actual.save()), engine) as never
+    }
+    const tensors = [expected, actual].map((optimizer) => inBits(optimizer.save().tensors))
+    expect(tensors[0] === tensors[1]).toBe(true)
+  })
+
+  test('squares that overflow are no norm of infinity, and what is infinite is one', () => {
+    const start = Float64Array.of(0, 0, 0, 0, 0, 0)
+    const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
+    const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })
+    optimizer.step(Float64Array.of(3e200, 4e200, 0.25, 0.5, Infinity, 1))
+    expect(optimizer.params[0]).toBeCloseTo(-0.6, 12)
+    expect(optimizer.params[1]).toBeCloseTo(-0.8, 12)
+    expect([...optimizer.params.slice(2)]).toEqual([-0.25, -0.5, NaN, 0])
+  })
+})
+
 describe('groups', () => {
   const ones = (length: number) => new Float64Array(length).fill(1)
   const start = { body: ones(4), head: ones(4), extra: ones(4) }
@@ -255,8 +333,18 @@ describe('is refused', () => {
     ['an ε of 0', { adaptive: { factor: 1, eps: 0 } }, `clip: adaptive: eps: expected ${limit}, got 0`],
     [
       'more',
-      { adaptive: { factor: 1, unit: 1 } },
-      'clip: adaptive: expected factor or { factor, eps }, got "unit"',
+      { adaptive: { factor: 1, ratio: 1 } },
+      'clip: adaptive: expected factor or { factor, eps }, got "ratio"',
+    ],
+    [
+      'another unit',
+      { adaptive: { factor: 1, unit: 'column' } },
+      'clip: adaptive: unit: expected \'row\', got "column"',
+    ],
+    [
+      'a wrong factor of units',
+      { adaptive: unitwise({ factor: 0 }) },
+      'clip: adaptive: expected a finite number > 0, got 0',
     ],
   ])('%s', (_, clip, message) => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)

@@ -43,8 +43,8 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 const PERIOD = 4096
 /** Arrays that every arena has. */
 const COMMON = SCRATCH + 1
-/** Coefficients that the plane's row has, the pipeline's aside. */
-const PLANE_COEFFICIENTS = 1
+/** The most coefficients of stages that are no rule's, the pipeline's aside. */
+const PLANE_COEFFICIENTS = 2
 
 /** Tensors that lie side by side and have the same arrays. */
 export interface Family {
@@ -81,6 +81,8 @@ export class Arena {
   readonly offsets: readonly number[]
   /** What each is as matrices; zeros for those that are none. */
   readonly matrices: readonly Matrix[]
+  /** In how many units it may be clipped; one by default. */
+  readonly units: readonly number[]
   /** Where their own numbers begin in arrays by row, and by column. */
   readonly #lines: readonly (readonly [number, number])[]
   /** Elements of a plane, padding included. */
@@ -103,6 +105,7 @@ export class Arena {
    * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
    * @param matrices what tensors are as matrices; null for those that are none
    * @param room how many bytes SCRATCH has
+   * @param units in how many units each may be clipped
    */
   constructor(
     dtype: Dtype,
@@ -111,6 +114,7 @@ export class Arena {
     planes: readonly number[] = [],
     matrices: readonly (Matrix | null)[] = [],
     room = 0,
+    units: readonly number[] = [],
   ) {
     const size = dtype === 'float32' ? 4 : 8
     const offsets: number[] = []
@@ -180,6 +184,7 @@ export class Arena {
     this.lengths = lengths
     this.offsets = offsets
     this.matrices = shapes
+    this.units = units
     this.#lines = lines
     this.length = length
     this.firstArrays = firstArrays
@@ -192,7 +197,16 @@ export class Arena {
     })
     lengths.forEach((elements, i) => {
       this.words.set(
-        [offsets[i], elements, blocks[i], 0, shapes[i][0], shapes[i][1], ...(lines[i] ?? [0, 0])],
+        [
+          offsets[i],
+          elements,
+          blocks[i],
+          0,
+          shapes[i][0],
+          shapes[i][1],
+          ...(lines[i] ?? [0, 0]),
+          units[i] ?? 1,
+        ],
         this.#firstTensor + i * TENSOR,
       )
     })

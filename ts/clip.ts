@@ -1,8 +1,10 @@
 /** How gradients are clipped, before the rule sees them and before decay. */
 
 import { OptionError } from './errors.js'
-import { CLIPS, WEIGHS } from './manifest.js'
+import { CLIPS, UNITWISE, UNITWISE_KERNEL, WEIGHS } from './manifest.js'
 import { own } from './own.js'
+import { isKnown } from './rules/kernel.js'
+import type { Unitwise } from './unitwise.js'
 
 /** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
 export interface TensorClip {
@@ -13,11 +15,12 @@ export interface TensorClip {
   /**
    * The largest ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units):
    * where ‖g‖ is larger than κ·max(‖θ‖, ε), it is made that; `{ factor: κ, eps: ε }` with ε > 0, 1e-3 by default.
+   * `unitwise({ factor: κ })` takes the rows of matrices as units.
    */
-  readonly adaptive?: number | { readonly factor: number; readonly eps?: number }
+  readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
 }
 
-/** Tensor by tensor first, then by the global norm of what is left, then by value. */
+/** By unit and tensor first, then by the global norm of what is left, then by value. */
 export interface Clip extends TensorClip {
   /**
    * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
@@ -32,7 +35,7 @@ export interface Clip extends TensorClip {
 export interface TensorLimits {
   readonly tensorNorm?: number
   readonly rms?: number
-  readonly adaptive?: { readonly factor: number; readonly eps: number }
+  readonly adaptive?: { readonly factor: number; readonly eps: number; readonly unit?: 'row' }
 }
 
 /** Infinite where there are none. */
@@ -75,10 +78,15 @@ function readLimits(
 
 function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
   const whole = typeof given === 'object' && given !== null ? own(given) : { factor: given }
-  const { factor, eps = 1e-3, ...unknown } = whole as Record<string, unknown>
+  const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
-  return Object.freeze({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
+  const limits = { factor: limit(what, factor), eps: limit(`${what}: eps`, eps) }
+  if (unit === undefined) return Object.freeze(limits)
+  if (unit !== 'row') throw new OptionError(`${what}: unit`, "'row'", unit)
+  if (!isKnown(UNITWISE_KERNEL))
+    throw new OptionError(what, 'what unitwise() gives, which has to be imported', 'row')
+  return Object.freeze({ ...limits, unit })
 }
 
 function limit(what: string, given: unknown): number {
@@ -86,10 +94,10 @@ function limit(what: string, given: unknown): number {
   throw new OptionError(what, 'a finite number > 0', given)
 }
 
-/** The flags of segments that are clipped tensor by tensor. */
+/** The flags of segments that are clipped by unit or tensor by tensor. */
 export function flagsOf({ tensorNorm, rms, adaptive }: TensorLimits): number {
-  if (adaptive !== undefined) return CLIPS | WEIGHS
-  return tensorNorm === undefined && rms === undefined ? 0 : CLIPS
+  if (adaptive !== undefined && adaptive.unit === undefined) return CLIPS | WEIGHS
+  return (tensorNorm === undefined && rms === undefined ? 0 : CLIPS) | (adaptive === undefined ? 0 : UNITWISE)
 }
 
 /** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */
@@ -100,6 +108,8 @@ export function limitOf(
 ) {
   const ofMean = rms === undefined ? Infinity : rms * Math.sqrt(length)
   const ofParameters =
-    adaptive === undefined ? Infinity : adaptive.factor * Math.max(Math.sqrt(squares), adaptive.eps)
+    adaptive === undefined || adaptive.unit !== undefined
+      ? Infinity
+      : adaptive.factor * Math.max(Math.sqrt(squares), adaptive.eps)
   return Math.min(tensorNorm, ofMean, ofParameters)
 }

@@ -5,7 +5,7 @@
 
 import type { Arena } from './arena.js'
 import { flagsOf, type TensorLimits } from './clip.js'
-import { FLUSHES, HOLDS } from './manifest.js'
+import { FLUSHES, HOLDS, PIPELINE } from './manifest.js'
 import type { ClockOf, Fields, Member } from './rules/define.js'
 import type { RuleInUse } from './rules/in-use.js'
 
@@ -202,6 +202,18 @@ export class Cohorts {
       const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
       const flags = cohort.always | (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
       if (flags !== cohort.flags) this.#flag(cohort, flags)
+    }
+  }
+
+  /** Writes the coefficients of clips by unit, of gradients that `scale` is still to be applied to. */
+  prepareUnits(scale: number): void {
+    for (const cohort of this.#active) {
+      const { adaptive } = cohort.use.clip ?? this.#clip
+      if (adaptive?.unit === undefined) continue
+      const row = this.#rows[cohort.row]
+      row[PIPELINE] = adaptive.factor / scale
+      row[PIPELINE + 1] = adaptive.eps
+      cohort.version = -1
     }
   }
 

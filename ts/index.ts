@@ -72,3 +72,4 @@ export { evaluate, type Schedule, type Scheduled, type Warmup, warmup } from './
 export type { States, TensorState } from './state.js'
 export type { Reason } from './steps.js'
 export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './tensors.js'
+export { type Unitwise, unitwise } from './unitwise.js'

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x68d95fd7
+export const HASH = 0x41302a29
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -29,10 +29,13 @@ export const AVERAGING = 7
 /** SLOW moves towards the parameters, and these are set to it. */
 export const SYNCHRONIZE = 8
 
+/** The stage before all others that clips gradients by unit. */
+export const UNITS = 9
+
 /** Sizes in 32-bit words. */
 export const HEADER = 10
 export const ARRAY = 4
-export const TENSOR = 8
+export const TENSOR = 10
 export const SEGMENT = 8
 
 /** Flags of a segment: its parameters stay. */
@@ -49,6 +52,12 @@ export const CLIPS = 8
 
 /** The norm of the parameters is wanted beside that of the gradients. */
 export const WEIGHS = 16
+
+/** Gradients are clipped by unit before the first stage. */
+export const UNITWISE = 32
+
+/** The kernel that does it. */
+export const UNITWISE_KERNEL = 20
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
@@ -80,9 +89,6 @@ export const BLOCK = 16384
 
 /** The least rows of a piece of a matrix that is summed by column. */
 export const ROWS = 64
-
-/** Elements of a factored direction that are made at a time. */
-export const CHUNK = 1024
 
 /** Sums that a block has room for. */
 export const PARTS = 4
@@ -165,7 +171,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x8dfef7c8,
+  source: 0x27a4e548,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -175,7 +181,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x8dfef7c8,
+  source: 0x27a4e548,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -185,7 +191,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x8dfef7c8,
+  source: 0x27a4e548,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -195,7 +201,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x8dfef7c8,
+  source: 0x27a4e548,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -205,7 +211,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xddfb2d6f,
+  source: 0xef81f5ce,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -215,7 +221,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x3cc77e05,
+  source: 0x72f12c1c,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -225,7 +231,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x7f754709,
+  source: 0xf8e300f0,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -235,7 +241,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x7f754709,
+  source: 0xf8e300f0,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -245,7 +251,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x4489525d,
+  source: 0x7877a984,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -255,7 +261,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x4489525d,
+  source: 0x7877a984,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -265,7 +271,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x1999f7f9,
+  source: 0x3f57e500,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -275,7 +281,7 @@ export const AdagradKernel = {
 export const RmsPropKernel = {
   number: 13,
   name: 'RmsProp',
-  source: 0x1eb892e8,
+  source: 0x715efe03,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -285,7 +291,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 14,
   name: 'RmsPropMomentum',
-  source: 0x1eb892e8,
+  source: 0x715efe03,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
   tensor: [],
@@ -295,7 +301,7 @@ export const RmsPropMomentumKernel = {
 export const AdamKernel = {
   number: 15,
   name: 'Adam',
-  source: 0x181eaec7,
+  source: 0x4500ee96,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -305,7 +311,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 16,
   name: 'AmsGrad',
-  source: 0x181eaec7,
+  source: 0x4500ee96,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -315,7 +321,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 17,
   name: 'RAdam',
-  source: 0x04fa1f20,
+  source: 0x37bf6ceb,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -325,7 +331,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 18,
   name: 'Cautious',
-  source: 0x9a15ddb0,
+  source: 0xbeb63edb,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate'],
@@ -335,17 +341,29 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 19,
   name: 'SignSgd',
-  source: 0x18fc8b72,
+  source: 0x717820e5,
   state: [],
   row: { lr: 4 },
   tensor: [],
   sums: [],
 } as const
 
-export const PreparedKernel = {
+export const UnitwiseKernel = {
   number: 20,
+  name: 'Unitwise',
+  source: 0x9766533c,
+  state: [],
+  row: { kappa: 4, eps: 5 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  module: catalogue,
+} as const
+
+export const PreparedKernel = {
+  number: 21,
   name: 'Prepared',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: [],
@@ -354,9 +372,9 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 21,
+  number: 22,
   name: 'BothNorms',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -365,9 +383,9 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 22,
+  number: 23,
   name: 'GradientNorm',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -376,9 +394,9 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 23,
+  number: 24,
   name: 'Scaled',
-  source: 0xaeec60c7,
+  source: 0x5e273496,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -387,9 +405,9 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 24,
+  number: 25,
   name: 'Lamb',
-  source: 0xdf360005,
+  source: 0x7381621c,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -398,9 +416,9 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 25,
+  number: 26,
   name: 'Lars',
-  source: 0x43c1cb6f,
+  source: 0x62541fce,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -409,9 +427,9 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 26,
+  number: 27,
   name: 'LarsNesterov',
-  source: 0x43c1cb6f,
+  source: 0x62541fce,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -420,9 +438,9 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 27,
+  number: 28,
   name: 'NovoGrad',
-  source: 0xc44fe363,
+  source: 0xdbd23d92,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -431,9 +449,9 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 28,
+  number: 29,
   name: 'StableMoments',
-  source: 0xfa1c75a9,
+  source: 0x898de350,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -442,9 +460,9 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 29,
+  number: 30,
   name: 'StableAdamW',
-  source: 0xfa1c75a9,
+  source: 0x898de350,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -453,9 +471,9 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 30,
+  number: 31,
   name: 'ScheduleFreeSgd',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -464,9 +482,9 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 31,
+  number: 32,
   name: 'ScheduleFreeAdam',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -475,9 +493,9 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 32,
+  number: 33,
   name: 'ScheduleFreePoint',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -486,9 +504,9 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 33,
+  number: 34,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x908ac3e1,
+  source: 0x935c2918,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -497,9 +515,9 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 34,
+  number: 35,
   name: 'ProdigyMoments',
-  source: 0x37f1e23c,
+  source: 0xb1049e17,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: ['progress', 'path'],
@@ -508,9 +526,9 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 35,
+  number: 36,
   name: 'Prodigy',
-  source: 0x37f1e23c,
+  source: 0xb1049e17,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: [],
@@ -519,9 +537,9 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 36,
+  number: 37,
   name: 'MuonMomentum',
-  source: 0x36b54515,
+  source: 0x298f104c,
   state: ['b'],
   row: {
     rest: 4,
@@ -560,9 +578,9 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 37,
+  number: 38,
   name: 'NewtonSchulz',
-  source: 0x36b54515,
+  source: 0x298f104c,
   state: [],
   row: {
     rest: 4,
@@ -602,9 +620,9 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 38,
+  number: 39,
   name: 'Factored',
-  source: 0xef240b72,
+  source: 0xcc99c1f5,
   state: [],
   row: {
     beta2: 4,
@@ -629,9 +647,9 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 39,
+  number: 40,
   name: 'FactoredMomentum',
-  source: 0xef240b72,
+  source: 0xcc99c1f5,
   state: ['m'],
   row: {
     beta2: 4,
@@ -656,9 +674,9 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 40,
+  number: 41,
   name: 'Unfactored',
-  source: 0xef240b72,
+  source: 0xcc99c1f5,
   state: ['v'],
   row: {
     beta2: 4,
@@ -681,9 +699,9 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 41,
+  number: 42,
   name: 'UnfactoredStep',
-  source: 0xef240b72,
+  source: 0xcc99c1f5,
   state: ['v'],
   row: {
     beta2: 4,
@@ -706,9 +724,9 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 42,
+  number: 43,
   name: 'UnfactoredMomentum',
-  source: 0xef240b72,
+  source: 0xcc99c1f5,
   state: ['v', 'm'],
   row: {
     beta2: 4,

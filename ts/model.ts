@@ -1,7 +1,7 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
 import { flagsOf } from './clip.js'
-import { GRADIENTS, PARAMETERS } from './manifest.js'
+import { CLIPS, GRADIENTS, PARAMETERS, UNITWISE } from './manifest.js'
 import { type Averaged, Part, type Settings, Tensor } from './part.js'
 import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
@@ -30,6 +30,8 @@ export class Model {
   wantsPoint = false
   /** Whether some tensor is clipped by itself, and whether the norm is wanted, for that or anything else. */
   clips = false
+  /** Whether some is clipped by unit. */
+  clipsUnits = false
   measures = false
   /** How many stages the longest of the rules has. */
   stages = 0
@@ -127,7 +129,9 @@ export class Model {
     })
     this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
-    this.clips = this.live.some(({ use }) => flagsOf(use.clip ?? this.settings.clip) !== 0)
+    const flags = this.live.reduce((all, { use }) => all | flagsOf(use.clip ?? this.settings.clip), 0)
+    this.clipsUnits = (flags & UNITWISE) !== 0
+    this.clips = (flags & CLIPS) !== 0
     this.measures = this.settings.measures || this.clips
     this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)
     this.reschedule()

@@ -18,6 +18,7 @@ import {
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import { bytesFor, type FloatArray } from './rules/kernel.js'
+import { isMatrix } from './rules/resolve.js'
 import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
@@ -161,6 +162,7 @@ export class Part {
       planes,
       matrices,
       room,
+      sorted.map(({ shape, length }) => (isMatrix(shape) && length > 0 ? shape[0] : 1)),
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner

@@ -4,7 +4,17 @@ import { weightOf } from './averages.js'
 import { limitOf } from './clip.js'
 import { NonFiniteError } from './errors.js'
 import { ALL, copy, NONE, type Present } from './gradients.js'
-import { ACCUMULATE, AVERAGE, AVERAGING, NORM, PIPELINE, POINT, RELEASE, SYNCHRONIZE } from './manifest.js'
+import {
+  ACCUMULATE,
+  AVERAGE,
+  AVERAGING,
+  NORM,
+  PIPELINE,
+  POINT,
+  RELEASE,
+  SYNCHRONIZE,
+  UNITS,
+} from './manifest.js'
 import type { Model } from './model.js'
 import { normOf } from './norms.js'
 import type { Around } from './options.js'
@@ -85,9 +95,18 @@ export class Steps {
     this.#layOut(present)
     if (this.#model.measures) {
       gradients = this.#runStage(NORM, gradients)
-      scale = this.#judge(present, gradients, scale)
+      this.#judge(present, gradients, scale)
       if (this.reason !== null) return false
     }
+    if (this.#model.clipsUnits) {
+      // They are changed where they are, which may be the user's memory.
+      if (gradients !== ALL) copy(gradients, this.#model.gradients)
+      gradients = ALL
+      this.#prepareUnits(scale)
+      this.#runStage(UNITS, ALL)
+      if (this.#measuresAgain) this.#runStage(NORM, ALL)
+    }
+    if (this.#model.measures) scale = this.#clip(present, gradients, scale)
     const { parts } = this.#model
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
     this.#runStage(0, gradients)
@@ -124,9 +143,15 @@ export class Steps {
     this.#layOut(present)
     if (this.#model.measures) {
       await this.#runStageAsync(NORM)
-      scale = this.#judge(present, ALL, scale)
+      this.#judge(present, ALL, scale)
       if (this.reason !== null) return false
     }
+    if (this.#model.clipsUnits) {
+      this.#prepareUnits(scale)
+      await this.#runStageAsync(UNITS)
+      if (this.#measuresAgain) await this.#runStageAsync(NORM)
+    }
+    if (this.#model.measures) scale = this.#clip(present, ALL, scale)
     for (const { cohorts } of this.#model.parts) cohorts.prepare(scale)
     await this.#runStageAsync(0)
     for (let stage = 1; stage < this.#model.stages; stage++) {
@@ -269,15 +294,30 @@ export class Steps {
     return this.#presentTensors(present).map(({ number }) => outside[number] ?? gradients[number])
   }
 
-  /** The factor of the gradients, once the engine has written the sums; or a reason for no update. */
-  #judge(present: Present, outside: Present, scale: number): number {
-    const norm = this.#normOf(present, outside) * scale
-    this.norm = norm
+  /** Takes the norm of the gradients, once the engine has written the sums; or finds a reason for no update. */
+  #judge(present: Present, outside: Present, scale: number): void {
+    this.norm = this.#normOf(present, outside) * scale
     this.scale = scale
     this.isMeasured = true
-    if (this.#guards && !this.#isFinite(present, outside, norm)) return NaN
+    if (this.#guards) this.#isFinite(present, outside, this.norm)
+  }
+
+  #prepareUnits(scale: number): void {
+    if (this.#measuresAgain) this.large = null
+    for (const { cohorts } of this.#model.parts) cohorts.prepareUnits(scale)
+  }
+
+  /** Whether other clips want to know what those by unit have left. */
+  get #measuresAgain(): boolean {
+    return this.#model.clips || this.#around.clip.norm < Infinity
+  }
+
+  /** The factor of the gradients, of which units have been clipped. */
+  #clip(present: Present, outside: Present, scale: number): number {
+    const { clips, clipsUnits } = this.#model
     const most = this.#around.clip.norm
-    const clipped = this.#model.clips ? this.#clipByTensor(present, scale) : norm
+    const left = clipsUnits && this.#measuresAgain ? this.#normOf(present, outside) * scale : this.norm
+    const clipped = clips ? this.#clipByTensor(present, scale) : left
     return clipped <= most || most === Infinity ? scale : scale * (most / clipped)
   }
 

@@ -12,11 +12,11 @@ function partOf(kind: Sum, x: number): number {
   return x * x
 }
 
-/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. */
-export function sumOf(kind: Sum, values: FloatArray): number {
+/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block, or of rows of so many columns, in which stripes begin anew. */
+export function sumOf(kind: Sum, values: FloatArray, columns = STRIPES): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {
-    sums[i % STRIPES] += partOf(kind, values[i])
+    sums[(i % columns) % STRIPES] += partOf(kind, values[i])
   }
   for (let width = STRIPES / 2; width >= 1; width /= 2) {
     for (let stripe = 0; stripe < width; stripe++) {

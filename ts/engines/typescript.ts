@@ -93,13 +93,21 @@ export const typescript: Engine = {
     let latest: Job | undefined
 
     const jobOf = (stage: number, at: number): Job | undefined => {
-      const number = stage === layout.NORM ? squares.number : kernelAt(at, stage)
+      const isUnitwise = (words[at + 4] & layout.UNITWISE) !== 0
+      const number =
+        stage === layout.NORM
+          ? squares.number
+          : stage !== layout.UNITS
+            ? kernelAt(at, stage)
+            : isUnitwise
+              ? layout.UNITWISE_KERNEL
+              : 0
       if (number === 0) return undefined
       const array = words[at + 2]
       const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)
       const masks = stage === 0 && (words[at + 4] & layout.MASKS) !== 0
       const weighs = stage === layout.NORM && (words[at + 4] & layout.WEIGHS) !== 0
-      const key = ((array * 1024 + number) * 8 + stage) * 4 + (weighs ? 3 : masks ? 2 : isLast ? 1 : 0)
+      const key = ((array * 1024 + number) * 16 + stage) * 4 + (weighs ? 3 : masks ? 2 : isLast ? 1 : 0)
       if (latest === undefined || latest.key !== key) {
         latest = jobs.get(key) ?? makeJob(key, stage, at, number, isLast, masks)
       }
@@ -159,6 +167,7 @@ export const typescript: Engine = {
 
     /** Such a stage of the tensors that begin among the elements from … to − 1. */
     const matrices = ({ row, state, loop, kernel, isLast }: Job, at: number, from: number, to: number) => {
+      const byUnit = kernel.number === layout.UNITWISE_KERNEL
       const array = words[at + 2] + kernel.state.length
       const flags = isLast ? words[at + 4] : 0
       const coefficients = rows[words[at + 3]]
@@ -169,7 +178,7 @@ export const typescript: Engine = {
         const end = offsets[i] + lengths[i]
         const lines = (kernel.lines ?? []).map((_, k) => arena.view(array + k, i))
         loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, {
-          shape: arena.matrices[i],
+          shape: byUnit ? [arena.units[i], lengths[i] / arena.units[i], 1] : arena.matrices[i],
           ...{ lines, scratch, holds: (flags & layout.HOLDS) !== 0, zeroes: isLast && words[8] !== 0 },
         })
         if ((flags & layout.FLUSHES) === 0) continue
@@ -213,7 +222,7 @@ export const typescript: Engine = {
     const byTensor = ({ tensor, byTensor }: Job) => tensor.map((_, k) => arena.numbers(byTensor + k))
 
     const runRange = (stage: number, from: number, to: number) => {
-      if (stage > layout.NORM) {
+      if (stage > layout.NORM && stage !== layout.UNITS) {
         passOverPlane(stage, from, to)
         return
       }

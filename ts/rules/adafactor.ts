@@ -2,7 +2,6 @@ import type { Dtype } from '../arena.js'
 import { pow } from '../functions/pow.js'
 import {
   BLOCK,
-  CHUNK,
   FactoredKernel,
   FactoredMomentumKernel,
   PreparedKernel,
@@ -32,11 +31,11 @@ function cuts(height: number, columns: number) {
   return { least, pieces: Math.max(1, Math.floor(height / least)) }
 }
 
-/** Numbers by row and column, sums by piece and block, and factors. */
+/** Numbers by row and column, sums by piece and by some rows, and factors. */
 const room: Room = ([height, columns, count]) => {
   const [rows, all] = [height * count, columns * count]
-  const blocks = Math.ceil((height * all) / BLOCK)
-  const sizes = [rows, all * cuts(height, columns).pieces, 2 * blocks, rows, all]
+  const parts = Math.ceil(rows / Math.max(1, Math.floor(BLOCK / columns)))
+  const sizes = [rows, all * cuts(height, columns).pieces, 2 * parts, rows, all]
   return { wide: sizes.reduce((sum, size) => sum + Math.ceil(size / 8) * 8, 8) }
 }
 
@@ -97,30 +96,23 @@ const factored =
         columnFactors[at] = f(root(c[at]))
       }
     }
-    const direction = (i: number): number => {
-      const line = Math.floor((i - from) / columns)
-      const column = Math.floor(line / height) * columns + ((i - from) % columns)
-      const factor = f(rowFactors[line] * columnFactors[column])
-      return f(g[i] * (factor > cap ? cap : factor))
-    }
     const length = to - from
     const u = g.slice(from, to)
-    for (let i = 0; i < length; i++) u[i] = direction(from + i)
-    const rms = (values: FloatArray, size: number) => {
+    for (let i = 0; i < length; i++) {
+      const line = Math.floor(i / columns)
+      const factor = f(rowFactors[line] * columnFactors[Math.floor(line / height) * columns + (i % columns)])
+      u[i] = f(u[i] * (factor > cap ? cap : factor))
+    }
+    const rms = (values: FloatArray) => {
+      const some = Math.max(1, Math.floor(BLOCK / columns)) * columns
       let total = 0
-      for (let at = 0; at < length; at += BLOCK) {
-        const end = Math.min(at + BLOCK, length)
-        let sum = 0
-        for (let k = at; k < end; k += size) {
-          sum += sumOf('gradients', values.subarray(k, Math.min(k + size, end)))
-        }
-        total += sum
-      }
+      for (let at = 0; at < length; at += some)
+        total += sumOf('gradients', values.subarray(at, at + some), columns)
       return Math.sqrt(total / length)
     }
-    const ofParameters = rms(theta.subarray(from, to), BLOCK)
+    const ofParameters = rms(theta.subarray(from, to))
     const full = scales === 0 ? rho : rho * (ofParameters > eps2 ? ofParameters : eps2)
-    const excess = rms(u, CHUNK) / clip
+    const excess = rms(u) / clip
     const rate = f(excess > 1 ? full / excess : full)
     const decay = f(1 - (fixed + share * full))
     for (let i = from; i < to; i++) {

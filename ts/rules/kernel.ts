@@ -114,6 +114,11 @@ export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): numb
   return own * size + wide * 8
 }
 
+/** Whether what it is for was imported. */
+export function isKnown(number: number): boolean {
+  return kernels.has(number)
+}
+
 /** A kernel whose rule was imported. */
 export function kernelOf(number: number): Kernel {
   return known(number).description

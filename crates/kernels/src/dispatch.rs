@@ -10,6 +10,7 @@ use crate::pipeline::{self, Preparation};
 use crate::product::{self, Product};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
+use crate::rules::unitwise::{self, Clipping};
 use crate::sums;
 use crate::table::Numbers;
 use crate::vector::{self, Scalar};
@@ -113,7 +114,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer` and `piece` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece` and `clip` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -173,12 +174,17 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn factor<T: Scalar>(factoring: &Factoring, number: usize, buffer: *mut u8) {
-                unsafe { adafactor::piece::<T>(factoring, number, buffer) }
+            unsafe fn factor<V: Vector>(factoring: &Factoring, number: usize) {
+                unsafe { adafactor::piece::<V>(factoring, number) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn clip<T: Scalar>(clipping: &Clipping, number: usize) {
+                unsafe { unitwise::clip::<T>(clipping, number) }
             }
 
             const fn tools<V: Vector>() -> Tools {
-                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V::Scalar> }
+                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, clip: clip::<V::Scalar> }
             }
 
             $(#[target_feature(enable = $feature)])?

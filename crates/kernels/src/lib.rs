@@ -88,11 +88,11 @@ pub use sums::BLOCK;
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
     pub use crate::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
-    pub use crate::run::{NORM, POINT};
+    pub use crate::run::{NORM, POINT, UNITS};
     pub use crate::table::{
         ACCUMULATED, ARRAY, AVERAGE, CLIPS, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, LINE, MASKS,
         PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SEGMENT, SLOW, SQUARES, STAGES, STAYS,
-        TENSOR, WEIGHS,
+        TENSOR, UNITWISE, WEIGHS,
     };
 }
 

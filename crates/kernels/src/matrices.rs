@@ -11,6 +11,7 @@ use crate::pipeline::Scratch;
 use crate::product::Product;
 use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
+use crate::rules::unitwise::Clipping;
 use crate::run::Job;
 use crate::table::*;
 
@@ -21,8 +22,10 @@ pub struct Tools {
     pub product: unsafe fn(&Product, usize, *mut u8),
     /// A piece of a copy of a matrix.
     pub transfer: unsafe fn(&Transfer, usize),
-    /// A piece of a pass of Adafactor, through a buffer.
-    pub factor: unsafe fn(&Factoring, usize, *mut u8),
+    /// A piece of a pass of Adafactor.
+    pub factor: unsafe fn(&Factoring, usize),
+    /// Clips some rows.
+    pub clip: unsafe fn(&Clipping, usize),
 }
 
 /// What a kernel does with a matrix, given the kernel's own coefficients.
@@ -133,7 +136,11 @@ impl Arena {
     }
 
     fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
-        let Tensor { offset, length, rows, columns, lines, .. } = *tensor;
+        let Tensor { offset, length, lines, .. } = *tensor;
+        let [rows, columns] = match tensor.units {
+            units if job.by_unit => [units, length.checked_div(units).unwrap_or(0)],
+            _ => [tensor.rows, tensor.columns],
+        };
         let one = rows as u64 * columns as u64;
         if one == 0 || !(length as u64).is_multiple_of(one) {
             return Err(Fault(&"a tensor is no matrix"));

@@ -153,7 +153,17 @@ impl Arena {
         }
         let entry = self.code.kernels.get(FIRST_KERNEL + pass).ok_or(Fault(&"there is no such kernel"))?;
         let row = self.tables.row(self.tables.header.tensors, PIPELINE.len() + entry.row)?;
-        Ok(Job { entry, array, by_tensor: 0, row, sums: &[], walks: false, scale: 1.0, around: 0 })
+        Ok(Job {
+            entry,
+            array,
+            by_tensor: 0,
+            row,
+            sums: &[],
+            walks: false,
+            scale: 1.0,
+            around: 0,
+            by_unit: false,
+        })
     }
 
     /// A stretch of neighbouring tensors, what pads them included.

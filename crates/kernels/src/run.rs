@@ -11,6 +11,7 @@ use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
 use crate::pipeline::{BLOCK, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
+use crate::{plane, rules};
 
 /// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
 pub type Lent<'a> = Option<&'a [*const u8]>;
@@ -19,6 +20,8 @@ pub type Lent<'a> = Option<&'a [*const u8]>;
 pub const NORM: usize = STAGES;
 /// The last of the rule's own: it writes the point where the next gradient is wanted.
 pub const POINT: usize = STAGES - 1;
+/// The stage before all others that clips gradients by unit.
+pub const UNITS: usize = plane::SYNCHRONIZE + 1;
 /// The kernel that is no pass, but sums the squares of gradients.
 const SUM_SQUARES: usize = 1;
 
@@ -39,12 +42,14 @@ pub struct Job {
     pub scale: f64,
     /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `MASKS` and `CLIPS`, and the following.
     pub around: u32,
+    /// Whether a tensor's rows are its units.
+    pub by_unit: bool,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 5;
+const PREPARES: u32 = 1 << 6;
 /// They are set to 0 afterwards.
-pub(crate) const ZEROES: u32 = 1 << 6;
+pub(crate) const ZEROES: u32 = 1 << 7;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -108,7 +113,7 @@ impl Arena {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
             return Err(Fault(&"a range does not begin or end with a block"));
         }
-        if stage > NORM {
+        if stage > NORM && stage != UNITS {
             // SAFETY: passed on.
             return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| false);
         }
@@ -147,8 +152,13 @@ impl Arena {
     /// What the stage does to the segment; None if nothing.
     #[inline(always)]
     pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
-        let (kernel, by_tensor) =
-            if stage == NORM { (SUM_SQUARES, SQUARES) } else { (segment.kernel(stage), segment.by_tensor) };
+        let by_unit = stage == UNITS;
+        let (kernel, by_tensor) = match stage {
+            NORM => (SUM_SQUARES, SQUARES),
+            UNITS if segment.flags & UNITWISE == 0 => (0, 0),
+            UNITS => (rules::UNITWISE, 0),
+            _ => (segment.kernel(stage), segment.by_tensor),
+        };
         if kernel == 0 {
             return Ok(None);
         }
@@ -172,7 +182,17 @@ impl Arena {
             around |= clips | PREPARES;
         }
         let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0;
-        Ok(Some(Job { entry, array: segment.array, by_tensor, row, sums, walks, scale: 1.0, around }))
+        Ok(Some(Job {
+            entry,
+            array: segment.array,
+            by_tensor,
+            row,
+            sums,
+            walks,
+            scale: 1.0,
+            around,
+            by_unit,
+        }))
     }
 
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.

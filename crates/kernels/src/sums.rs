@@ -1,6 +1,8 @@
 //! Sums in one fixed order, whatever the width of the vectors or the number of threads: by block
 //! sixteen striped sums in float64 that a fixed tree combines, and the blocks of a tensor in order.
 
+use std::array;
+
 use crate::kernel::splat;
 use crate::vector::{Scalar, Vector};
 
@@ -60,46 +62,97 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
     lanes.iter().map(|lane| lane.to_f64()).sum()
 }
 
-/// Σ x² of a row, in the same order; each x² is added to its column's sum, which begins with it where `begins`.
-///
-/// # Safety
-/// There must be `length` numbers to read and columns to write.
-#[inline(always)]
-pub unsafe fn sum_line<T: Scalar>(from: *const T, columns: *mut f64, length: usize, begins: bool) -> f64 {
-    let mut sums = [0.0; STRIPES];
-    let mut at = 0;
-    // SAFETY: the caller vouches for all of them.
-    unsafe {
-        while at + STRIPES <= length {
-            let line = from.add(at).cast::<[T; STRIPES]>().read_unaligned();
-            let into = columns.add(at).cast::<[f64; STRIPES]>();
-            let squares = line.map(|x| x.to_f64() * x.to_f64());
-            let mut totals = squares;
-            if !begins {
-                totals = into.read_unaligned();
-                for (total, square) in totals.iter_mut().zip(squares) {
-                    *total += square;
-                }
-            }
-            into.write_unaligned(totals);
-            for (sum, square) in sums.iter_mut().zip(squares) {
-                *sum += square;
-            }
-            at += STRIPES;
+/// Striped sums in registers. (What compilers make of loops over arrays of stripes is not always wide vectors.)
+#[derive(Clone, Copy)]
+pub struct Stripes<V: Vector>([V::Wide; STRIPES]);
+
+impl<V: Vector> Stripes<V> {
+    /// How many of the vectors are used.
+    const USED: usize = STRIPES / <V::Wide as Vector>::LANES;
+
+    #[inline(always)]
+    pub fn new(sums: &[f64; STRIPES]) -> Self {
+        // SAFETY: the last of those that are used ends with the array.
+        Self(array::from_fn(|k| unsafe { V::Wide::load(sums.as_ptr().add(k % Self::USED * V::Wide::LANES)) }))
+    }
+
+    #[inline(always)]
+    pub fn to_array(self) -> [f64; STRIPES] {
+        let mut sums = [0.0; STRIPES];
+        for k in 0..Self::USED {
+            // SAFETY: as above.
+            unsafe { self.0[k].store(sums.as_mut_ptr().add(k * V::Wide::LANES)) };
         }
-        for (sum, k) in sums.iter_mut().zip(at..length) {
-            let x = from.add(k).read().to_f64();
-            let into = columns.add(k);
-            *sum += x * x;
-            into.write(if begins { x * x } else { into.read() + x * x });
+        sums
+    }
+
+    /// Adds x² to as many stripes, from number `from` on.
+    #[inline(always)]
+    pub fn add(&mut self, from: usize, x: V) {
+        self.add_all(from, squares(x));
+    }
+
+    #[inline(always)]
+    fn add_all(&mut self, from: usize, parts: [V::Wide; 2]) {
+        for (k, part) in parts.into_iter().enumerate().take(V::PARTS) {
+            let sum = &mut self.0[from / V::Wide::LANES + k];
+            *sum = *sum + part;
         }
     }
-    combine(sums)
+}
+
+#[inline(always)]
+fn squares<V: Vector>(x: V) -> [V::Wide; 2] {
+    x.widen().map(|x| x * x)
+}
+
+/// Σ x² of some rows, each in the same order; each x² is added to its column's sum, row by row, which begins with
+/// that of the first row where `begins`.
+///
+/// # Safety
+/// There must be `N` rows of `length` numbers to read, and so many columns and rows to write.
+#[inline(always)]
+pub unsafe fn sum_lines<V: Vector, const N: usize>(
+    from: *const V::Scalar,
+    columns: *mut f64,
+    length: usize,
+    begins: bool,
+    rows: *mut f64,
+) {
+    let none = [0.0; STRIPES];
+    let mut sums = [Stripes::<V>::new(&none); N];
+    let whole = length - length % STRIPES;
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        for at in (0..whole).step_by(STRIPES) {
+            let into = columns.add(at).cast::<[f64; STRIPES]>();
+            let mut totals = Stripes::<V>::new(if begins { &none } else { &*into });
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for k in (0..STRIPES).step_by(V::LANES) {
+                    let squares = squares(V::load(from.add(row * length + at + k)));
+                    totals.add_all(k, squares);
+                    sums.add_all(k, squares);
+                }
+            }
+            *into = totals.to_array();
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            let mut sums = sums.to_array();
+            for (sum, k) in sums.iter_mut().zip(whole..length) {
+                let x = from.add(row * length + k).read().to_f64();
+                let into = columns.add(k);
+                let total = if begins && row == 0 { 0.0 } else { into.read() };
+                *sum += x * x;
+                into.write(total + x * x);
+            }
+            rows.add(row).write(combine(sums));
+        }
+    }
 }
 
 /// The sum of all stripes, by a fixed tree.
 #[inline(always)]
-fn combine(mut sums: [f64; STRIPES]) -> f64 {
+pub fn combine(mut sums: [f64; STRIPES]) -> f64 {
     let mut width = STRIPES / 2;
     while width > 0 {
         for stripe in 0..width {

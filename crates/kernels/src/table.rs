@@ -18,7 +18,8 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
-pub const TENSOR: usize = 8;
+/// (Each is even, so that rows of coefficients are aligned.)
+pub const TENSOR: usize = 10;
 pub const SEGMENT: usize = 8;
 
 /// The parameters are collected, but stay (a delayed start).
@@ -33,6 +34,8 @@ pub const MASKS: u32 = 4;
 pub const CLIPS: u32 = 8;
 /// The norm of the parameters is wanted beside that of the gradients.
 pub const WEIGHS: u32 = 16;
+/// Gradients are clipped by unit before the first stage.
+pub const UNITWISE: u32 = 32;
 
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
@@ -143,6 +146,8 @@ pub struct Tensor {
     pub columns: usize,
     /// Where its own numbers begin in arrays by row, and in arrays by column.
     pub lines: [usize; 2],
+    /// How many units it has in which gradients may be clipped.
+    pub units: usize,
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -250,7 +255,7 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, flags, rows, columns, by_row, by_column] =
+        let [offset, length, block, flags, rows, columns, by_row, by_column, units, _] =
             self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
         let tensor = Tensor {
@@ -261,6 +266,7 @@ impl Tables {
             rows: rows as usize,
             columns: columns as usize,
             lines: [by_row as usize, by_column as usize],
+            units: units as usize,
         };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {

@@ -6,7 +6,7 @@
 //! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
 //! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
 
-use std::{ptr, slice};
+use std::{array, ptr, slice};
 
 use crate::Fault;
 use crate::dispatch::Code;
@@ -14,7 +14,7 @@ use crate::kernel::{Kernel, Output, Sum};
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Compute, Matrix, Tools, Workers};
 use crate::run::ZEROES;
-use crate::sums::{self, BLOCK, sum_line};
+use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
 use crate::table::{FLUSHES, HOLDS, LINE, Numbers};
 use crate::vector::{Scalar, Vector};
 
@@ -120,9 +120,6 @@ impl Kernel for UnfactoredMomentum {
 
 /// A piece of a matrix has at least so many rows, and a block's elements: so sums of columns by piece are few.
 pub const ROWS: usize = 64;
-/// Elements whose U is made at a time.
-pub const CHUNK: usize = 1024;
-
 /// How rows are cut into units, in which g² is summed: a piece of a matrix, or some whole matrices where these
 /// are small. No bit depends on the threads.
 #[derive(Clone, Copy)]
@@ -137,6 +134,8 @@ struct Cuts {
     pieces: usize,
     together: usize,
     units: usize,
+    /// Rows that are measured and moved together.
+    some: usize,
 }
 
 impl Cuts {
@@ -145,7 +144,8 @@ impl Cuts {
         let pieces = (height / least).max(1);
         let together = if pieces > 1 { 1 } else { least.div_ceil(height) };
         let units = if pieces > 1 { count * pieces } else { count.div_ceil(together) };
-        Self { height, columns, rows: height * count, least, pieces, together, units }
+        let some = (BLOCK / columns).max(1);
+        Self { height, columns, rows: height * count, least, pieces, together, units, some }
     }
 
     /// The rows of a unit, and which piece of its matrix it is.
@@ -165,9 +165,9 @@ impl Cuts {
 enum Pass {
     /// Sums g² by row and by column, by unit.
     Sum,
-    /// Sums θ² and U², by block.
+    /// Sums θ² and U², by some rows.
     Measure,
-    /// Moves m and θ, by block.
+    /// Moves m and θ, by some rows.
     Move,
 }
 
@@ -180,7 +180,7 @@ pub struct Factoring {
     /// By row, and by column of each piece of each matrix.
     rows: *mut f64,
     pieces: *mut f64,
-    /// By block Σ θ² and Σ U².
+    /// By some rows Σ θ² and Σ U².
     squares: *mut f64,
     /// In the dtype: factors of rows and of columns, whose product is 1/√V̂.
     row_factors: *mut u8,
@@ -207,10 +207,10 @@ unsafe fn factored(
 ) -> Result<(), Fault> {
     let cuts = Cuts::new(matrix);
     let (length, columns) = (matrix.length(), cuts.columns * matrix.count);
-    let blocks = length.div_ceil(BLOCK);
+    let parts = cuts.rows.div_ceil(cuts.some);
     // Piece by piece, each a whole number of lines.
     let lines = |numbers: usize| numbers.next_multiple_of(LINE / 8);
-    let sizes = [cuts.rows, columns * cuts.pieces, 2 * blocks, cuts.rows, columns].map(lines);
+    let sizes = [cuts.rows, columns * cuts.pieces, 2 * parts, cuts.rows, columns].map(lines);
     // Factors may be read a line further.
     if (sizes.iter().map(|&size| size as u64).sum::<u64>() + (LINE / 8) as u64) * 8 > matrix.room as u64 {
         return Err(Fault(&"there is no room for a matrix"));
@@ -224,7 +224,7 @@ unsafe fn factored(
     let [rows, pieces, squares, row_factors, column_factors] = places;
     // SAFETY: the caller vouches for the row.
     let [beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share] =
-        std::array::from_fn(|k| unsafe { row.get(k) });
+        array::from_fn(|k| unsafe { row.get(k) });
     let mut factoring = Factoring {
         matrix: *matrix,
         cuts,
@@ -254,10 +254,10 @@ unsafe fn factored(
             (code.flush)(matrix.lines[1], columns);
         }
         factoring.pass = Pass::Measure;
-        run(tools, workers, &factoring, blocks);
+        run(tools, workers, &factoring, parts);
         let [parameters, direction] = [0, 1].map(|k| {
             let total =
-                (0..blocks).fold(0.0, |total, block| total + factoring.squares.add(2 * block + k).read());
+                (0..parts).fold(0.0, |total, part| total + factoring.squares.add(2 * part + k).read());
             (total / length as f64).sqrt()
         });
         let full = if scales == 0.0 { rho } else { rho * if parameters > eps2 { parameters } else { eps2 } };
@@ -265,7 +265,7 @@ unsafe fn factored(
         factoring.rate = if excess > 1.0 { full / excess } else { full };
         factoring.decay = 1.0 - (fixed + share * full);
         factoring.pass = Pass::Move;
-        run(tools, workers, &factoring, blocks);
+        run(tools, workers, &factoring, parts);
         if matrix.has(FLUSHES) && factoring.has_momentum {
             (code.flush)(matrix.state[0], length);
         }
@@ -278,7 +278,7 @@ unsafe fn factored(
 #[inline(never)]
 unsafe fn run(tools: &Tools, workers: &mut dyn Workers, factoring: &Factoring, count: usize) {
     // SAFETY: passed on, and no two of them have the same number.
-    workers.run(count, &|number, scratch| unsafe { (tools.factor)(factoring, number, scratch.panel()) });
+    workers.run(count, &|number, _| unsafe { (tools.factor)(factoring, number) });
 }
 
 /// Makes of the sums r and c, and factors of rows and columns whose product is 1/√V̂.
@@ -326,110 +326,149 @@ unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, rest2, added, floor]:
     }
 }
 
-/// One piece of a pass: a unit of rows, or a block of elements.
+/// One piece of a pass: a unit, or some rows.
 ///
 /// # Safety
-/// All of it must be there, and `buffer` have room for `CHUNK` numbers, aligned for the dtype. Other threads
-/// may do other pieces of the same pass.
+/// All of it must be there. Other threads may do other pieces of the same pass.
 #[inline(always)]
-pub unsafe fn piece<S: Scalar>(factoring: &Factoring, number: usize, buffer: *mut u8) {
-    let Factoring { matrix, pass, .. } = factoring;
-    if let Pass::Sum = pass {
-        // SAFETY: passed on.
-        return unsafe { sum_unit::<S>(factoring, number) };
-    }
-    let (first, last) = (number * BLOCK, matrix.length().min((number + 1) * BLOCK));
-    let [g, theta, m] = [matrix.at, matrix.theta, matrix.state[0]].map(<*mut u8>::cast::<S>);
-    let mut sum = 0.0;
-    for from in (first..last).step_by(CHUNK) {
-        let count = CHUNK.min(last - from);
-        // SAFETY: the caller vouches for all of them; no two of these overlap.
-        unsafe {
-            let u = slice::from_raw_parts_mut(buffer.cast::<S>(), count);
-            direction(factoring, from, u);
+pub unsafe fn piece<V: Vector>(factoring: &Factoring, number: usize) {
+    let Factoring { matrix, cuts, pass, row_factors, column_factors, squares, .. } = *factoring;
+    let Cuts { height, columns, rows, some, .. } = cuts;
+    // SAFETY: the caller vouches for all of them; no two of these overlap.
+    unsafe {
+        if let Pass::Sum = pass {
+            return sum_unit::<V>(factoring, number);
+        }
+        let cap = V::Scalar::from_f64(factoring.cap);
+        let mut sums = [[0.0; STRIPES]; 2];
+        for row in number * some..rows.min((number + 1) * some) {
+            let at = row * columns;
+            let [g, theta, m] = [matrix.at, matrix.theta, matrix.state[0]].map(|at| at.cast::<V::Scalar>());
+            let factors = column_factors.cast::<V::Scalar>().add(row / height * columns);
+            let line = Line {
+                g: slice::from_raw_parts(g.add(at), columns),
+                row: row_factors.cast::<V::Scalar>().add(row).read(),
+                columns: slice::from_raw_parts(factors, columns),
+                cap,
+            };
             if let Pass::Measure = pass {
-                sum += sums::of_squares(u);
+                let theta = slice::from_raw_parts(theta.add(at), columns);
+                measure::<V>(&line, theta, &mut sums);
                 continue;
             }
-            let mut thetas = slice::from_raw_parts_mut(theta.add(from), count);
-            if matrix.has(HOLDS) {
-                thetas = &mut [];
-            }
-            let [rate, decay] = [factoring.rate, factoring.decay].map(S::from_f64);
+            let theta = slice::from_raw_parts_mut(theta.add(at), if matrix.has(HOLDS) { 0 } else { columns });
             if factoring.has_momentum {
-                let [beta1, rest1] = [factoring.beta1, factoring.rest1].map(S::from_f64);
-                let m = slice::from_raw_parts_mut(m.add(from), count);
-                for (m, u) in m.iter_mut().zip(u) {
-                    *m = beta1 * *m + rest1 * (rate * *u);
-                }
-                for (theta, m) in thetas.iter_mut().zip(m) {
-                    *theta = *theta * decay - *m;
-                }
+                move_by_momentum(factoring, &line, theta, slice::from_raw_parts_mut(m.add(at), columns));
             } else {
-                for (theta, u) in thetas.iter_mut().zip(u) {
-                    *theta = *theta * decay - rate * *u;
-                }
+                move_by(factoring, &line, theta);
             }
             if matrix.has(ZEROES) {
-                g.add(from).write_bytes(0, count);
+                g.add(at).write_bytes(0, columns);
             }
         }
-    }
-    if let Pass::Measure = pass {
-        // SAFETY: as above; the block has two numbers of its own.
-        unsafe {
-            let theta = slice::from_raw_parts(theta.add(first), last - first);
-            factoring.squares.add(2 * number).write(sums::of_squares(theta));
-            factoring.squares.add(2 * number + 1).write(sum);
+        if let Pass::Measure = pass {
+            sums.iter().enumerate().for_each(|(k, &sums)| squares.add(2 * number + k).write(combine(sums)));
         }
     }
 }
 
-/// U = g·min(row·column, cap) for the elements from `from` on.
+/// A row of a matrix with its factors.
+struct Line<'a, S> {
+    g: &'a [S],
+    row: S,
+    columns: &'a [S],
+    cap: S,
+}
+
+impl<S: Scalar> Line<'_, S> {
+    /// U = g·min(row·column, cap). A NaN is taken over.
+    #[inline(always)]
+    fn direction(&self, g: S, column: S) -> S {
+        let factor = self.row * column;
+        g * if factor > self.cap { self.cap } else { factor }
+    }
+}
+
+/// Adds θ² and U² of a row to their striped sums.
 ///
 /// # Safety
-/// As for `piece`.
+/// All of them must be of one length.
 #[inline(always)]
-unsafe fn direction<S: Scalar>(factoring: &Factoring, from: usize, u: &mut [S]) {
-    let Factoring { matrix, cuts, row_factors, column_factors, cap, .. } = *factoring;
-    let Cuts { height, columns, .. } = cuts;
-    let cap = S::from_f64(cap);
-    let (mut row, mut column) = (from / columns, from % columns);
-    let mut g = matrix.at.cast::<S>().wrapping_add(from);
-    let mut left = u;
-    while !left.is_empty() {
-        let count = left.len().min(columns - column);
-        let (now, then) = left.split_at_mut(count);
-        // SAFETY: the caller vouches for all of them.
-        unsafe {
-            let by = row_factors.cast::<S>().add(row).read();
-            let factors = column_factors.cast::<S>().add(row / height * columns + column);
-            let pairs = slice::from_raw_parts(g, count).iter().zip(slice::from_raw_parts(factors, count));
-            for (u, (&g, &factor)) in now.iter_mut().zip(pairs) {
-                let factor = by * factor;
-                // A NaN is taken over.
-                *u = g * if factor > cap { cap } else { factor };
-            }
+unsafe fn measure<V: Vector>(line: &Line<V::Scalar>, theta: &[V::Scalar], sums: &mut [[f64; STRIPES]; 2]) {
+    let length = theta.len();
+    let whole = length - length % STRIPES;
+    let [mut of_theta, mut of_u] = sums.each_ref().map(Stripes::<V>::new);
+    let (row, cap) = (V::splat(line.row), V::splat(line.cap));
+    for at in (0..whole).step_by(STRIPES) {
+        for k in (0..STRIPES).step_by(V::LANES) {
+            // SAFETY: the caller vouches for the lengths.
+            let [theta, g, column] =
+                [theta, line.g, line.columns].map(|from| unsafe { V::load(from.as_ptr().add(at + k)) });
+            let factor = row * column;
+            of_theta.add(k, theta);
+            of_u.add(k, g * factor.if_greater(cap, cap, factor));
         }
-        g = g.wrapping_add(count);
-        left = then;
-        (row, column) = (row + 1, 0);
+    }
+    *sums = [of_theta, of_u].map(Stripes::to_array);
+    for (k, i) in (whole..length).enumerate() {
+        let u = line.direction(line.g[i], line.columns[i]).to_f64();
+        sums[0][k] += theta[i].to_f64() * theta[i].to_f64();
+        sums[1][k] += u * u;
+    }
+}
+
+/// θ ← d·θ − rate·U.
+#[inline(always)]
+fn move_by<S: Scalar>(factoring: &Factoring, line: &Line<S>, theta: &mut [S]) {
+    let [rate, decay] = [factoring.rate, factoring.decay].map(S::from_f64);
+    for ((theta, &g), &column) in theta.iter_mut().zip(line.g).zip(line.columns) {
+        *theta = *theta * decay - rate * line.direction(g, column);
+    }
+}
+
+/// m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m; θ may be of length 0.
+#[inline(always)]
+fn move_by_momentum<S: Scalar>(factoring: &Factoring, line: &Line<S>, theta: &mut [S], m: &mut [S]) {
+    let Factoring { rate, decay, beta1, rest1, .. } = *factoring;
+    let [rate, decay, beta1, rest1] = [rate, decay, beta1, rest1].map(S::from_f64);
+    let moved = |m: S, g: S, column: S| beta1 * m + rest1 * (rate * line.direction(g, column));
+    let lines = || line.g.iter().zip(line.columns);
+    if theta.is_empty() {
+        m.iter_mut().zip(lines()).for_each(|(m, (&g, &column))| *m = moved(*m, g, column));
+    }
+    for ((theta, m), (&g, &column)) in theta.iter_mut().zip(m).zip(lines()) {
+        *m = moved(*m, g, column);
+        *theta = *theta * decay - *m;
     }
 }
 
 /// # Safety
 /// As for `piece`.
 #[inline(always)]
-unsafe fn sum_unit<S: Scalar>(factoring: &Factoring, unit: usize) {
+unsafe fn sum_unit<V: Vector>(factoring: &Factoring, unit: usize) {
     let Factoring { matrix, cuts, rows, pieces, .. } = *factoring;
     let (first, last, piece) = cuts.unit(unit);
-    for row in first..last {
+    let mut row = first;
+    while row < last {
         let begins = row == first || row % cuts.height == 0;
         let place = (row / cuts.height * cuts.pieces + piece) * cuts.columns;
+        let left = last.min((row / cuts.height + 1) * cuts.height) - row;
         // SAFETY: the caller vouches for all of them.
         unsafe {
-            let line = matrix.at.cast::<S>().add(row * cuts.columns);
-            rows.add(row).write(sum_line(line, pieces.add(place), cuts.columns, begins));
+            let lines = matrix.at.cast::<V::Scalar>().add(row * cuts.columns);
+            // Several streams keep more of the memory busy than one, and columns are read less often. As many
+            // as registers have room for.
+            let summed = if left >= 4 && size_of::<V>() == 64 {
+                sum_lines::<V, 4>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                4
+            } else if left >= 2 {
+                sum_lines::<V, 2>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                2
+            } else {
+                sum_lines::<V, 1>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                1
+            };
+            row += summed;
         }
     }
 }

@@ -34,6 +34,7 @@ macro_rules! for_each_kernel {
                 sign_sgd::SignSgd,
             ]
             [
+                unitwise::Unitwise,
                 norms::Prepared,
                 norms::BothNorms,
                 norms::GradientNorm,
@@ -65,6 +66,13 @@ macro_rules! for_each_kernel {
 }
 pub(crate) use for_each_kernel;
 
+macro_rules! core_count {
+    (() [$($core:ident::$kernel:ident,)*] [$($rest:tt)*]) => { 0 $(+ [stringify!($kernel)].len())* };
+}
+
+/// The number of the first kernel behind the core, which runs in a stage that is no rule's.
+pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(core_count!());
+
 pub(crate) use crate::plane;
 
 pub(crate) mod adafactor;
@@ -88,3 +96,4 @@ pub(crate) mod sign_sgd;
 pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;
+pub(crate) mod unitwise;

@@ -12,6 +12,10 @@ vector! {
     unless(q, d): _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(d, _mm256_setzero_ps()), q),
     any(a, b): _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) != 0,
     bits: _mm256_castps_si256, _mm256_castsi256_ps,
+    widen(x) -> F64x4, 2: [
+        F64x4(_mm256_cvtps_pd(_mm256_castps256_ps128(x.0))),
+        F64x4(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x.0))),
+    ],
     and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi32, sub_bits: _mm256_sub_epi32,
     shl(a, n): _mm256_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm256_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
@@ -26,6 +30,7 @@ vector! {
     unless(q, d): _mm256_andnot_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(d, _mm256_setzero_pd()), q),
     any(a, b): _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(a, b)) != 0,
     bits: _mm256_castpd_si256, _mm256_castsi256_pd,
+    widen(x) -> F64x4, 1: [x, x],
     and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi64, sub_bits: _mm256_sub_epi64,
     shl(a, n): _mm256_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm256_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),

@@ -12,6 +12,10 @@ vector! {
     unless(q, d): _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(d, _mm512_setzero_ps()), q),
     any(a, b): _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) != 0,
     bits: _mm512_castps_si512, _mm512_castsi512_ps,
+    widen(x) -> F64x8, 2: [
+        F64x8(_mm512_cvtps_pd(_mm512_castps512_ps256(x.0))),
+        F64x8(_mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x.0))))),
+    ],
     and: _mm512_and_si512, xor: _mm512_xor_si512, add_bits: _mm512_add_epi32, sub_bits: _mm512_sub_epi32,
     shl(a, n): _mm512_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm512_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
@@ -26,6 +30,7 @@ vector! {
     unless(q, d): _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(d, _mm512_setzero_pd()), q),
     any(a, b): _mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b) != 0,
     bits: _mm512_castpd_si512, _mm512_castsi512_pd,
+    widen(x) -> F64x8, 1: [x, x],
     and: _mm512_and_si512, xor: _mm512_xor_si512, add_bits: _mm512_add_epi64, sub_bits: _mm512_sub_epi64,
     shl(a, n): _mm512_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm512_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),

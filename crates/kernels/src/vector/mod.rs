@@ -92,6 +92,9 @@ pub trait Vector:
 {
     type Scalar: Scalar;
     const LANES: usize;
+    /// Float64 of as many bytes, and how many of them the lanes of one fill: one or two.
+    type Wide: Vector<Scalar = f64>;
+    const PARTS: usize;
 
     fn splat(x: Self::Scalar) -> Self;
 
@@ -104,6 +107,9 @@ pub trait Vector:
     unsafe fn store(self, to: *mut Self::Scalar);
 
     fn sqrt(self) -> Self;
+
+    /// Its lanes in float64, in order; where one part is all, the second repeats it.
+    fn widen(self) -> [Self::Wide; 2];
 
     /// `self > other ? yes : no`: `no` where either is NaN; zeros of both signs are equal.
     fn if_greater(self, other: Self, yes: Self, no: Self) -> Self;
@@ -171,6 +177,7 @@ macro_rules! vector {
         unless($q:ident, $d:ident): $unless:expr,
         any($g:ident, $than:ident): $any:expr,
         bits: $to_bits:path, $from_bits:path,
+        widen($narrow:ident) -> $wide:ty, $parts:literal: $widen:expr,
         and: $and:path, xor: $xor:path, add_bits: $add_bits:path, sub_bits: $sub_bits:path,
         shl($sl:ident, $ln:ident): $shl:expr, shr($sr:ident, $rn:ident): $shr:expr $(,)?
     ) => {
@@ -189,6 +196,13 @@ macro_rules! vector {
         impl $crate::vector::Vector for $name {
             type Scalar = $scalar;
             const LANES: usize = $lanes;
+            type Wide = $wide;
+            const PARTS: usize = $parts;
+            #[inline(always)]
+            fn widen(self) -> [$wide; 2] {
+                let $narrow = self;
+                unsafe { $widen }
+            }
             #[inline(always)]
             fn splat(x: $scalar) -> Self {
                 Self(unsafe { $splat(x) })

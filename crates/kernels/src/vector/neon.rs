@@ -12,6 +12,7 @@ vector! {
     unless(q, d): vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(q), vceqzq_f32(d))),
     any(a, b): vmaxvq_u32(vcgtq_f32(a, b)) != 0,
     bits: vreinterpretq_u32_f32, vreinterpretq_f32_u32,
+    widen(x) -> F64x2, 2: [F64x2(vcvt_f64_f32(vget_low_f32(x.0))), F64x2(vcvt_high_f64_f32(x.0))],
     and: vandq_u32, xor: veorq_u32, add_bits: vaddq_u32, sub_bits: vsubq_u32,
     shl(a, n): vshlq_u32(a, vdupq_n_s32(n as i32)), shr(a, n): vshlq_u32(a, vdupq_n_s32(-(n as i32))),
 }
@@ -25,6 +26,7 @@ vector! {
     unless(q, d): vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(q), vceqzq_f64(d))),
     any(a, b): vmaxvq_u32(vreinterpretq_u32_u64(vcgtq_f64(a, b))) != 0,
     bits: vreinterpretq_u64_f64, vreinterpretq_f64_u64,
+    widen(x) -> F64x2, 1: [x, x],
     and: vandq_u64, xor: veorq_u64, add_bits: vaddq_u64, sub_bits: vsubq_u64,
     shl(a, n): vshlq_u64(a, vdupq_n_s64(n as i64)), shr(a, n): vshlq_u64(a, vdupq_n_s64(-(n as i64))),
 }

@@ -1,12 +1,18 @@
 //! One lane: the plain reference, and what runs on a processor without known vectors.
 
-use super::Vector;
+use super::{Scalar, Vector};
 
 macro_rules! scalar {
     ($scalar:ty) => {
         impl Vector for $scalar {
             type Scalar = $scalar;
             const LANES: usize = 1;
+            type Wide = f64;
+            const PARTS: usize = 1;
+            #[inline(always)]
+            fn widen(self) -> [f64; 2] {
+                [self.to_f64(); 2]
+            }
             #[inline(always)]
             fn splat(x: $scalar) -> Self {
                 x

@@ -13,6 +13,10 @@ vector! {
     unless(q, d): v128_andnot(q, f32x4_eq(d, f32x4_splat(0.0))),
     any(a, b): v128_any_true(f32x4_gt(a, b)),
     bits: identity, identity,
+    widen(x) -> F64x2, 2: [
+        F64x2(f64x2_promote_low_f32x4(x.0)),
+        F64x2(f64x2_promote_low_f32x4(i32x4_shuffle::<2, 3, 2, 3>(x.0, x.0))),
+    ],
     and: v128_and, xor: v128_xor, add_bits: i32x4_add, sub_bits: i32x4_sub,
     shl(a, n): i32x4_shl(a, n), shr(a, n): u32x4_shr(a, n),
 }
@@ -26,6 +30,7 @@ vector! {
     unless(q, d): v128_andnot(q, f64x2_eq(d, f64x2_splat(0.0))),
     any(a, b): v128_any_true(f64x2_gt(a, b)),
     bits: identity, identity,
+    widen(x) -> F64x2, 1: [x, x],
     and: v128_and, xor: v128_xor, add_bits: i64x2_add, sub_bits: i64x2_sub,
     shl(a, n): i64x2_shl(a, n), shr(a, n): u64x2_shr(a, n),
 }

@@ -5,7 +5,7 @@ use antigrad_kernels::layout::*;
 
 use crate::matrices::Backwards;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
-use crate::reference::{Job, PLAIN, round, striped};
+use crate::reference::{Job, PLAIN, combined, round, striped};
 
 /// How many matrices, their rows and columns.
 type Shape = [usize; 3];
@@ -82,13 +82,17 @@ fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_moment
             }
         }
     }
-    let rms = |values: &[f64], chunk: usize| {
-        let of_block = |block: &[f64]| block.chunks(chunk).fold(0.0, |sum, some| sum + striped(some));
-        let sum = values.chunks(16384).fold(0.0, |sum, block| sum + of_block(block));
-        (sum / length as f64).sqrt()
+    let rms = |values: &[f64]| {
+        let some = (16384 / columns).max(1) * columns;
+        let of_lines = |lines: &[f64]| {
+            let mut stripes = [0.0; 16];
+            lines.iter().enumerate().for_each(|(i, x)| stripes[i % columns % 16] += x * x);
+            combined(stripes)
+        };
+        (values.chunks(some).fold(0.0, |sum, lines| sum + of_lines(lines)) / length as f64).sqrt()
     };
-    let full = rho * f64::max(rms(&theta, 16384), eps2);
-    let rate = f(full / f64::max(rms(&u, 1024) / clip, 1.0));
+    let full = rho * f64::max(rms(&theta), eps2);
+    let rate = f(full / f64::max(rms(&u) / clip, 1.0));
     let decay = f(1.0 - (fixed + share * full));
     for i in 0..length {
         m[i] = if has_momentum { f(f(beta1 * m[i]) + f(rest1 * f(rate * u[i]))) } else { f(rate * u[i]) };

@@ -1,0 +1,119 @@
+//! Gradients clipped by unit (AGC; Brock, De, Smith and Simonyan, 2021): where ‖g‖ of a row is larger than
+//! κ·max(‖θ‖, ε), g ← g·(κ·max(‖θ‖, ε)/‖g‖). A tensor that is no matrix is one row.
+//!
+//! It is no part of a rule, but a stage of its own before all others.
+
+use std::slice;
+
+use crate::Fault;
+use crate::dispatch::Code;
+use crate::kernel::{Kernel, Output};
+use crate::lanes::{Nothing, lanes};
+use crate::matrices::{Compute, Matrix, Tools, Workers};
+use crate::sums::BLOCK;
+use crate::table::Numbers;
+use crate::vector::{Scalar, Vector};
+
+lanes! {
+    /// κ and ε.
+    Row { kappa, eps }
+}
+
+/// g, where it was.
+pub struct Unitwise;
+
+impl Kernel for Unitwise {
+    type Row = Row;
+    type State = Nothing;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Gradients;
+    const WHOLE: Option<Compute> = Some(unitwise);
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, _: V, g: V, _: &mut Nothing) -> V {
+        g
+    }
+}
+
+/// Elements of whole rows that are one piece of work, about.
+const PIECE: usize = BLOCK;
+
+/// A matrix whose rows are clipped.
+#[derive(Clone, Copy)]
+pub struct Clipping {
+    matrix: Matrix,
+    /// Rows of a piece.
+    some: usize,
+    kappa: f64,
+    eps: f64,
+    sum_squares: unsafe fn(*const u8, usize) -> f64,
+}
+
+// SAFETY: pieces are of other rows; see `clip`.
+unsafe impl Sync for Clipping {}
+
+/// # Safety
+/// The matrix must be there, and the row have both coefficients.
+unsafe fn unitwise(
+    code: &Code,
+    tools: &Tools,
+    matrix: &Matrix,
+    row: Numbers,
+    workers: &mut dyn Workers,
+) -> Result<(), Fault> {
+    let some = (PIECE / matrix.columns.max(1)).max(1);
+    // SAFETY: the caller vouches for the row.
+    let [kappa, eps] = std::array::from_fn(|k| unsafe { row.get(k) });
+    let clipping = Clipping { matrix: *matrix, some, kappa, eps, sum_squares: code.squares };
+    // SAFETY: passed on; pieces do not overlap.
+    workers.run(matrix.rows.div_ceil(some), &|number, _| unsafe { (tools.clip)(&clipping, number) });
+    Ok(())
+}
+
+/// Clips the rows of a piece.
+///
+/// # Safety
+/// All of the matrix must be there. Other threads may clip other pieces.
+#[inline(always)]
+pub unsafe fn clip<S: Scalar>(clipping: &Clipping, number: usize) {
+    let Clipping { matrix: Matrix { at, theta, rows, columns, .. }, some, kappa, eps, sum_squares } =
+        *clipping;
+    for row in number * some..rows.min((number + 1) * some) {
+        // SAFETY: the caller vouches for both.
+        unsafe {
+            let g = slice::from_raw_parts_mut(at.cast::<S>().add(row * columns), columns);
+            let theta = slice::from_raw_parts(theta.cast::<S>().add(row * columns), columns);
+            let [of_theta, of_g] = [theta, &*g].map(|values| norm(values, sum_squares));
+            // A NaN is taken over, and is no limit.
+            let limit = kappa * if eps > of_theta { eps } else { of_theta };
+            if of_g > limit {
+                let factor = S::from_f64(limit / of_g);
+                for x in g {
+                    *x = *x * factor;
+                }
+            }
+        }
+    }
+}
+
+/// √Σx², also where a square is too large for a number.
+///
+/// # Safety
+/// The sum must be one of numbers of this dtype.
+#[inline(always)]
+unsafe fn norm<S: Scalar>(values: &[S], sum_squares: unsafe fn(*const u8, usize) -> f64) -> f64 {
+    // SAFETY: passed on.
+    let sum = |block: &[S]| unsafe { sum_squares(block.as_ptr().cast(), block.len()) };
+    let total = values.chunks(BLOCK).fold(0.0, |total, block| total + sum(block));
+    if total < f64::INFINITY || total.is_nan() {
+        return total.sqrt();
+    }
+    let size = |x: &S| x.to_f64().abs();
+    let largest = values.iter().map(size).fold(0.0, |most, x| if x > most { x } else { most });
+    if largest == f64::INFINITY {
+        return largest;
+    }
+    let ratio = |x: &S| size(x) / largest;
+    largest * values.iter().map(ratio).fold(0.0, |total, x| total + x * x).sqrt()
+}

@@ -1,0 +1,64 @@
+/** Clips by unit; crates/kernels/src/rules/unitwise.rs states them. */
+
+import { bring, type WasmModule } from './engines/wasm-module.js'
+import { BLOCK, UnitwiseKernel } from './manifest.js'
+import { type FloatArray, kernel, type Matrices, twice } from './rules/kernel.js'
+import { sumOf } from './sums.js'
+
+/** How each row of a matrix is clipped. */
+export interface Unitwise {
+  readonly unit: 'row'
+  readonly factor: number
+  readonly eps: number
+}
+
+/** √Σx², also where a square is too large for a number. */
+function norm(values: FloatArray): number {
+  let total = 0
+  for (let at = 0; at < values.length; at += BLOCK)
+    total += sumOf('gradients', values.subarray(at, at + BLOCK))
+  if (total !== Infinity) return Math.sqrt(total)
+  let largest = 0
+  for (const x of values) if (Math.abs(x) > largest) largest = Math.abs(x)
+  if (largest === Infinity) return largest
+  let sum = 0
+  for (const x of values) sum += (Math.abs(x) / largest) * (Math.abs(x) / largest)
+  return largest * Math.sqrt(sum)
+}
+
+const UnitwiseLoop = twice<typeof UnitwiseKernel>(
+  (f) =>
+    (theta, g, _state, { kappa, eps }, from, _to, _tensor, _direction, matrices) => {
+      const { shape } = matrices as Matrices
+      const [rows, columns] = shape
+      for (let row = 0; row < rows; row++) {
+        const [start, end] = [from + row * columns, from + (row + 1) * columns]
+        const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
+        // A NaN is taken over, and is no limit.
+        const limit = kappa * (eps > ofTheta ? eps : ofTheta)
+        if (!(ofG > limit)) continue
+        const factor = f(limit / ofG)
+        for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
+      }
+    },
+)
+
+const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
+
+/**
+ * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
+ * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
+ * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
+ *
+ * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default
+ */
+export function unitwise({
+  factor,
+  eps = 1e-3,
+}: {
+  readonly factor: number
+  readonly eps?: number
+}): Unitwise {
+  bring((Kernel as { readonly module: WasmModule }).module)
+  return { unit: 'row', factor, eps }
+}
