@@ -8,7 +8,7 @@ const EXPECTED = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 /** Values of one option at most. */
 const MOST = 10_000
 
-/** A number or a boolean where it reads as one, else the text; the rule says whether it will do. */
+/** A number, a boolean or null where it reads as one, else the text; the rule says whether it will do. */
 export function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
   if (text === 'null') return null
