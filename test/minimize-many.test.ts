@@ -72,7 +72,7 @@ function expectThoseOfMinimize(
   objective: Parameters<typeof minimize>[0],
   starts: Readonly<Record<string, Float32Array | Float64Array>>,
   ruleOf: (run: number) => Rule,
-  options: Parameters<typeof minimize>[3],
+  options: Parameters<typeof minimize>[3] | ((run: number) => Parameters<typeof minimize>[3]),
 ): void {
   const columns = Object.values(starts)
   const Floats = columns[0].constructor as Floats
@@ -81,7 +81,8 @@ function expectThoseOfMinimize(
       Floats,
       columns.map((column) => column[run]),
     )
-    const one = minimize(objective, start, ruleOf(run), { ...options, engine: 'typescript' })
+    const own = typeof options === 'function' ? options(run) : options
+    const one = minimize(objective, start, ruleOf(run), { ...own, engine: 'typescript' })
     const many = {
       x: Object.values(result.x).map((column) => column[run]),
       value: result.value[run],
@@ -125,6 +126,35 @@ describe.each([
     for (const result of results) expectSame(result, results[0])
     expectThoseOfMinimize(results[0], valley, starts, () => rule, options)
     if (name === 'diverging') expect(results[0].reason).toContain(reasons.indexOf('diverged'))
+  })
+
+  test.each(Object.entries(rules))('%s within bounds, by run', (_, rule) => {
+    const options = { maxIterations: 600, tolerance: 1e-5 }
+    // Some runs are free of the upper one, some have a point.
+    const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
+    const bounds = { x: { min: -1.2, max }, y: [0.1, 0.7] as const }
+    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, bounds, ...way }))
+    for (const result of results) expectSame(result, results[0])
+    const ownOf = (run: number) => ({ ...options, bounds: { ...bounds, x: [-1.2, max[run]] as const } })
+    expectThoseOfMinimize(results[0], valley, starts, () => rule, ownOf)
+    const [least, most] = make(Floats, [0.1, 0.7])
+    for (const y of results[0].x.y) expect(y < least || y > most).toBe(false)
+    expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
+  })
+
+  test('bounds by number, climbing with a decay, and more runs than a cohort has', () => {
+    const many = startsOf(Floats, 5000)
+    const hill = expression('cos(x)*exp(-y^2)')
+    const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
+    const bounds = [[0.5, 1.5], { min: -1 }] as const
+    const options = { maxIterations: 300, tolerance: 1e-4, bounds }
+    const results = ways.map((way) => minimizeManySync(hill, many, rule, { ...options, ...way }))
+    for (const result of results) expectSame(result, results[0])
+    const few = { x: many.x.subarray(0, 50), y: many.y.subarray(0, 50) }
+    const first = minimizeManySync(hill, few, rule, options)
+    for (const name of ['x', 'y']) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
+    expectThoseOfMinimize(first, hill, few, () => rule, options)
+    expect([...first.reason].filter((reason) => reasons[reason] === 'converged').length).toBeGreaterThan(40)
   })
 
   test('clipped by value, climbing, and more runs than a cohort has', () => {
@@ -186,6 +216,80 @@ test('all ends come, each of the run that has it', () => {
   const result = minimizeManySync(f, { x }, gradientDescent({ lr: 0.1 }), options)
   expectThoseOfMinimize(result, f, { x }, () => gradientDescent({ lr: 0.1 }), options)
   expect(new Set(result.reason).size).toBeGreaterThanOrEqual(3)
+})
+
+describe('bounds', () => {
+  const bowl = expression('(x - 3)^2 + a*(y + 1)^2')
+  const data = { a: [1] }
+  const endsOf = (starts: Record<string, number[]>, rule: Rule, options: MinimizeManyOptions) => {
+    const { x, reason } = minimizeManySync(bowl, starts, rule, { data, ...options })
+    return Array.from(reason, (r, run) => [x.x[run], x.y[run], reasons[r]])
+  }
+
+  test('it ends where the bounded minimum is, which has converged', () => {
+    const bounds = { x: { max: 2 }, y: [0, Infinity] as const }
+    const starts = { x: [-5, 9], y: [4, -3] }
+    for (const rule of [gradientDescent({ lr: 0.1 }), adam({ lr: 0.05 }), rmsprop({ lr: 0.01 })]) {
+      const ends = endsOf(starts, rule, { bounds })
+      expect(ends).toEqual([
+        [2, 0, 'converged'],
+        [2, 0, 'converged'],
+      ])
+    }
+  })
+
+  test('who does not move, and is not there, has stalled', () => {
+    const rule = gradientDescent({ lr: 1e-12 })
+    // Held by one bound, and far from the minimum in the other direction.
+    const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
+    expect(y0).toBeGreaterThan(4.99)
+    expect([x0, reason0]).toEqual([2, 'stalled'])
+    // At a bound that does not hold it.
+    const [[x, , reason]] = endsOf({ x: [0], y: [-1] }, rule, { bounds: { x: { min: 0 } } })
+    expect(x).toBeLessThan(1e-8)
+    expect(reason).toBe('stalled')
+  })
+
+  test('a run that gets on beside a bound has not stalled', () => {
+    // Short steps, from gradients that shrink by a thousandth each update.
+    const rule = gradientDescent({ lr: 5e-4 })
+    const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
+    const f = expression('(x - 1000)^2 + (y + 1)^2')
+    const { reason, x } = minimizeManySync(f, { x: [2], y: [-1.9] }, rule, options)
+    expect(reasons[reason[0]]).toBe('converged')
+    expect(Math.abs(x.y[0] + 1)).toBeLessThan(0.2)
+  })
+
+  test('a NaN stays one', () => {
+    const f = expression('sqrt(x)')
+    const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
+    expect([x.x[0], reasons[reason[0]]]).toEqual([NaN, 'diverged'])
+  })
+
+  test('without updates a run ends at its start, in the box', () => {
+    const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
+    expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
+  })
+
+  test.each([
+    [3, /bounds: expected \[min, max\] of x, y, got 3/],
+    [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
+    [[[0, 1]], /bounds: expected 2 of them, got "1"/],
+    [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
+    [{ x: 1 }, /bounds: x: expected \[min, max\]/],
+    [{ x: { least: 1 } }, /bounds: x: expected .*, got "least"/],
+    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one for each run, got NaN/],
+    [{ x: { max: '1' } }, /bounds: x: max: expected a number/],
+    [{ x: [1, 0] }, /bounds: x: expected numbers with min ≤ max in float64, got "1 and 0"/],
+    [{ x: [Infinity, Infinity] }, /bounds: x: expected numbers with min ≤ max/],
+    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or 2, as there are runs/],
+    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one for each run/],
+    [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
+  ])('bad ones %#', (bounds, message) => {
+    const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
+    expect(call).toThrow(message)
+    expect(call).toThrow(OptionError)
+  })
 })
 
 test('starts are columns, or all parameters of one run after the other', () => {

@@ -1,4 +1,5 @@
 export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
+export type { Bound, Bounds, LimitByRun } from './bounds.js'
 export { type CheckGradientOptions, checkGradient, type GradientCheck } from './check-gradient.js'
 export type { Clip, TensorClip } from './clip.js'
 export type { EngineName, EngineReport } from './engines/engine.js'

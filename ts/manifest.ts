@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xf229a871
+export const HASH = 0x720ba8ad
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -111,17 +111,18 @@ export const BATCH = {
   exempt: 14,
   delay: 15,
   flushes: 16,
-  scratches: 17,
-  value: 18,
-  gradient: 19,
-  settings: 20,
-  constant_values: 21,
-  data: 22,
-  coefficients: 23,
-  live: 24,
-  planes: 25,
-  results: 26,
-  scratch: 27,
+  bounded: 17,
+  scratches: 18,
+  value: 19,
+  gradient: 20,
+  settings: 21,
+  constant_values: 22,
+  data: 23,
+  coefficients: 24,
+  live: 25,
+  planes: 26,
+  results: 27,
+  scratch: 28,
 } as const
 
 /** What programs are made of, by number. */

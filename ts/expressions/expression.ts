@@ -23,6 +23,8 @@ export class Expression {
   readonly text: string
   /** All names, in the order in which they first appear. */
   readonly names: readonly string[]
+  /** The same: without data all are parameters. */
+  readonly parameters: readonly string[]
   readonly #parsed: Parsed
   readonly #programs = new Map<string, Programs>()
   readonly #bound: BoundExpression
@@ -31,6 +33,7 @@ export class Expression {
     this.#parsed = parse(text)
     this.text = text
     this.names = Object.freeze([...this.#parsed.names])
+    this.parameters = this.names
     this.#bound = new BoundExpression(this, {})
   }
 

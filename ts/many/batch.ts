@@ -1,5 +1,6 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
+import { type Box, limitOf } from '../bounds.js'
 import type { Program } from '../expressions/program.js'
 import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
@@ -20,6 +21,8 @@ export interface Shape {
   readonly exempt: number
   readonly delay: number
   readonly scratches: number
+  /** Whether parameters have bounds. */
+  readonly isBounded: boolean
 }
 
 /** Bytes a lane beside its numbers, and of a result beside its point. */
@@ -44,7 +47,7 @@ export class Batch {
     const rowLength = PIPELINE + Object.keys(kernel.row).length
     const runs = cohorts * lanes
     const constants = value.constants.length
-    const planes = parameters * (1 + kernel.state.length)
+    const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
     const words = { value: wordsOf(value), gradient: wordsOf(gradient) }
     const lengths: Record<string, number> = {
@@ -78,7 +81,13 @@ export class Batch {
     const header = {
       ...{ hash: HASH, size, parameters, columns: data.length, constants, slots, rows },
       ...{ kernel: kernel.number, cohorts, lanes, row_length: rowLength, scratches },
-      ...{ most_updates: shape.mostUpdates, exempt: shape.exempt, delay: shape.delay, ...places },
+      ...{
+        most_updates: shape.mostUpdates,
+        exempt: shape.exempt,
+        delay: shape.delay,
+        bounded: Number(shape.isBounded),
+      },
+      ...places,
     }
     for (const [name, number] of Object.entries(header)) this.set(name as keyof typeof BATCH, number)
     new Uint32Array(buffer, this.#at('value')).set(words.value)
@@ -121,8 +130,13 @@ export class Batch {
    *
    * @param x their starts, a column for each parameter
    * @param starts what state begins from; the kernel's arrays in order
+   * @param box bounds by parameter, if there are some; by run
    */
-  fill(x: readonly ArrayLike<number>[], starts: readonly (number | 'parameters')[]): void {
+  fill(
+    x: readonly ArrayLike<number>[],
+    starts: readonly (number | 'parameters')[],
+    box: Box<number | FloatArray> | null,
+  ): void {
     const count = x[0].length
     const each = Math.ceil(count / this.shape.cohorts)
     for (const [number, cohort] of this.cohorts().entries()) {
@@ -136,6 +150,10 @@ export class Batch {
           if (start === 'parameters') state.set(theta)
           else state.fill(start)
         }
+        for (const [side, limits] of box === null ? [] : [box.min, box.max].entries()) {
+          const bound = cohort.bounds[2 * p + side]
+          for (let lane = 0; lane < live; lane++) bound[lane] = limitOf(limits[p], first + lane)
+        }
       }
       cohort.since.fill(0)
       for (let lane = 0; lane < live; lane++) cohort.runs[lane] = first + lane
@@ -145,7 +163,7 @@ export class Batch {
 
   cohorts(): Cohort[] {
     const { cohorts, lanes, dtype, kernel, value } = this.shape
-    const planes = value.parameters.length * (1 + kernel.state.length)
+    const planes = planesOf(this.shape)
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     return Array.from({ length: cohorts }, (_, number) => {
@@ -157,6 +175,7 @@ export class Batch {
         new Float64Array(buffer, rest, 2 * lanes),
         new Uint32Array(buffer, rest + 16 * lanes, lanes),
         new Uint32Array(buffer, rest + 20 * lanes, lanes),
+        value.parameters.length,
         kernel.state.length,
       )
     })
@@ -196,8 +215,10 @@ export class Batch {
 class Cohort {
   /** How many live, and of how many steps are short. */
   readonly counts: Uint32Array
-  /** Parameters, and then state by parameter. */
+  /** Parameters, state by parameter, and bounds by parameter if there are some. */
   readonly planes: readonly FloatArray[]
+  /** The least and the greatest number that each parameter may be, if there are some. */
+  readonly bounds: readonly FloatArray[]
   /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
   readonly short: Float64Array
   readonly since: Uint32Array
@@ -210,10 +231,12 @@ class Cohort {
     short: Float64Array,
     since: Uint32Array,
     runs: Uint32Array,
+    parameters: number,
     states: number,
   ) {
     this.counts = counts
     this.planes = planes
+    this.bounds = planes.slice(parameters * (1 + states))
     this.short = short
     this.since = since
     this.runs = runs
@@ -230,6 +253,13 @@ class Cohort {
       array[i] = plane[lane]
     })
     return Float64Array.of(this.since[lane], this.short[2 * lane], this.short[2 * lane + 1])
+  }
+
+  /** A lane's bounds; null if there are none. */
+  box(lane: number): Box | null {
+    if (this.bounds.length === 0) return null
+    const limits = this.bounds.map((plane) => plane[lane])
+    return { min: limits.filter((_, k) => k % 2 === 0), max: limits.filter((_, k) => k % 2 === 1) }
   }
 
   write(lane: number, theta: FloatArray, states: readonly FloatArray[], since: Float64Array): void {
@@ -264,6 +294,11 @@ class Cohort {
       }
     }
   }
+}
+
+/** How many numbers a lane has. */
+function planesOf({ value, kernel, isBounded }: Shape): number {
+  return value.parameters.length * (1 + kernel.state.length + (isBounded ? 2 : 0))
 }
 
 /** A program as words. */

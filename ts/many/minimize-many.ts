@@ -1,3 +1,4 @@
+import { type Bounds, type Box, type LimitByRun, limitOf, readBounds, within } from '../bounds.js'
 import type { EngineName } from '../engines/engine.js'
 import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
@@ -22,6 +23,8 @@ export interface MinimizeManyOptions {
   readonly data?: Data
   /** Options of the rule that differ by run: a number for each. */
   readonly each?: Readonly<Record<string, ArrayLike<number>>>
+  /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */
+  readonly bounds?: Bounds<LimitByRun>
   /** As for `minimize`; 1e-9. */
   readonly tolerance?: number
   /** As for `minimize`; 10,000. */
@@ -57,7 +60,7 @@ export interface ManyResult {
   readonly x: Readonly<Record<string, FloatArray>>
   /** The objective there. */
   readonly value: Float64Array
-  /** The largest |gᵢ| at the last update, before clipping and decay. */
+  /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
   readonly gradientNorm: Float64Array
   /** The largest change of a parameter in the last update. */
   readonly change: Float64Array
@@ -123,6 +126,7 @@ class Many {
   readonly #programs: Programs
   readonly #data: readonly Float64Array[]
   readonly #x: readonly FloatArray[]
+  readonly #box: Box<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
   readonly #sets: readonly OptionSet[]
@@ -146,7 +150,10 @@ class Many {
     const { columns, dtype } = readStarts(starts, this.#programs.parameters)
     this.#dtype = options.dtype ?? dtype
     this.#count = columns[0].length
-    this.#x = columns.map((column) => this.#numbers(column))
+    this.#box = readBounds(options.bounds, {
+      ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
+    })
+    this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
     this.#sets = readSets(rule, options.each, this.#count)
     this.engine = choose(
       requestedEngine(options.engine)?.name,
@@ -167,6 +174,14 @@ class Many {
   #numbers(of: ArrayLike<number> | number): FloatArray {
     const make = this.#dtype === 'float32' ? Float32Array : Float64Array
     return typeof of === 'number' ? new make(of) : make.from(of)
+  }
+
+  /** A column of starts, in the box. */
+  #inside(column: FloatArray, p: number): FloatArray {
+    const box = this.#box
+    return box === null
+      ? column
+      : column.map((x, run) => within(x, limitOf(box.min[p], run), limitOf(box.max[p], run)))
   }
 
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
@@ -197,6 +212,7 @@ class Many {
     const batch = new Batch({
       ...{ dtype: this.#dtype, value, gradient, kernel, data: this.#data, rows, cohorts, lanes, updates },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
+      isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     })
     const starts: Readonly<Record<string, number | 'parameters' | undefined>> = use.definition.starts(
@@ -206,6 +222,7 @@ class Many {
     batch.fill(
       points,
       kernel.state.map((name) => starts[name] ?? 0),
+      boxOf(this.#box, runs),
     )
     if (maxIterations === 0) this.#leave(runs, points)
     for (let done = 0; done < maxIterations && batch.live > 0; done += updates) {
@@ -265,7 +282,7 @@ class Many {
 }
 
 const optionNames = [
-  ...(['data', 'each', 'tolerance', 'maxIterations', 'dtype', 'clip'] as const),
+  ...(['data', 'each', 'bounds', 'tolerance', 'maxIterations', 'dtype', 'clip'] as const),
   ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
 ] satisfies (keyof MinimizeManyOptions)[]
 
@@ -298,6 +315,14 @@ function pick(column: FloatArray, runs: Uint32Array): FloatArray {
   const picked = column.slice(0, runs.length)
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked
+}
+
+/** The bounds of some runs, in their order. */
+function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
+  if (box === null) return null
+  const limits = (of: ArrayLike<number | FloatArray>) =>
+    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
+  return { min: limits(box.min), max: limits(box.max) }
 }
 
 /** Puts numbers to where runs have theirs. */

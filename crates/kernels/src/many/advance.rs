@@ -5,7 +5,7 @@ use super::program::Slots;
 use super::results::Run;
 use crate::Fault;
 use crate::kernel::{MAX_TENSOR, Streams, splat};
-use crate::many::operations::abs;
+use crate::many::operations::{Operand, abs};
 use crate::pipeline::Preparation;
 use crate::vector::{Scalar, Vector};
 
@@ -174,7 +174,7 @@ impl Batch {
         update: usize,
         first: usize,
     ) -> Result<(), Fault> {
-        let Header { parameters, done, delay, flushes, .. } = self.header;
+        let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
         let (row, count, t) = (self.row(update), slots.count, done + update + 1);
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         let pass = self.entry.pass.ok_or(Fault(&"there is no such kernel"))?;
@@ -202,6 +202,11 @@ impl Batch {
                     streams.state[..self.entry.state]
                         .iter()
                         .for_each(|state| (self.code.flush)(*state, count));
+                }
+                if bounded != 0 {
+                    let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
+                    let operands = [theta, cohort.bound(p, 0, first), cohort.bound(p, 1, first)].map(lanes);
+                    (self.many.clamp)(theta, &operands, count);
                 }
             }
         }
@@ -294,8 +299,14 @@ impl Cohort<'_> {
         self.plane(self.batch.header.parameters + p * self.batch.entry.state + k, lane)
     }
 
+    /// The least number that a parameter may be (side 0), or the greatest.
+    pub fn bound(&self, p: usize, side: usize, lane: usize) -> *mut u8 {
+        let Batch { header, entry, .. } = self.batch;
+        self.plane(header.parameters * (1 + entry.state) + 2 * p + side, lane)
+    }
+
     fn planes(&self) -> usize {
-        self.batch.header.parameters * (1 + self.batch.entry.state)
+        self.batch.planes() as usize
     }
 
     /// The change and the gradient's norm when its steps became short.

@@ -60,6 +60,8 @@ header! {
     delay,
     /// Whether subnormal numbers of the state become 0 at each 256th update.
     flushes,
+    /// Whether parameters have bounds; then there are planes of them.
+    bounded,
     /// How many scratches there are, one for each thread.
     scratches,
     /// Places: two programs, float64 settings, constants and data in the dtype, rows of coefficients.
@@ -149,10 +151,16 @@ impl Batch {
         self.base.wrapping_add(line * LINE)
     }
 
-    /// Parameters and state, then for each lane the run's number, and since when its steps are short.
+    /// Parameters, their state, their bounds if they have some.
+    pub fn planes(&self) -> u64 {
+        let Header { parameters, bounded, .. } = self.header;
+        parameters as u64 * (1 + self.entry.state as u64 + if bounded == 0 { 0 } else { 2 })
+    }
+
+    /// Planes, then for each lane the run's number, and since when its steps are short.
     pub fn cohort_bytes(&self) -> u64 {
-        let Header { parameters, size, lanes, .. } = self.header;
-        let planes = parameters as u64 * (1 + self.entry.state) as u64;
+        let Header { size, lanes, .. } = self.header;
+        let planes = self.planes();
         (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
     }
 
