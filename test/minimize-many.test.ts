@@ -255,9 +255,36 @@ describe('bounds', () => {
     const rule = gradientDescent({ lr: 5e-4 })
     const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
     const f = expression('(x - 1000)^2 + (y + 1)^2')
-    const { reason, x } = minimizeManySync(f, { x: [2], y: [-1.9] }, rule, options)
-    expect(reasons[reason[0]]).toBe('converged')
-    expect(Math.abs(x.y[0] + 1)).toBeLessThan(0.2)
+    const starts = { x: Float64Array.of(2), y: Float64Array.of(-1.9) }
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { ...options, ...way })
+      expect(reasons[result.reason[0]]).toBe('converged')
+      expect(Math.abs(result.x.y[0] + 1)).toBeLessThan(0.2)
+      expectThoseOfMinimize(result, f, starts, () => rule, options)
+    }
+  })
+
+  test('a decay can hold a parameter at its bound against the gradient', () => {
+    const f = expression('(x - 1)^2/100')
+    const starts = { x: Float64Array.of(3) }
+    const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 0.5 } }, ...way })
+      expect([result.x.x[0], reasons[result.reason[0]]]).toEqual([0.5, 'converged'])
+      expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[0.5, Infinity]] })
+    }
+  })
+
+  test('nobody looks around outside', () => {
+    // As steep there as a minimum next to 1 would make it.
+    const f = expression('x < 1 ? 1e12*x : -x^2')
+    const starts = { x: Float64Array.of(1) }
+    const rule = gradientDescent({ lr: 1e-14 })
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 1 } }, ...way })
+      expect(reasons[result.reason[0]]).toBe('stalled')
+      expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[1, Infinity]] })
+    }
   })
 
   test('a NaN stays one', () => {
@@ -274,7 +301,7 @@ describe('bounds', () => {
   test.each([
     [3, /bounds: expected \[min, max\] of x, y, got 3/],
     [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
-    [[[0, 1]], /bounds: expected 2 of them, got "1"/],
+    [[[0, 1]], /bounds: expected 2, one for each parameter, got "1"/],
     [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
     [{ x: 1 }, /bounds: x: expected \[min, max\]/],
     [{ x: { least: 1 } }, /bounds: x: expected .*, got "least"/],

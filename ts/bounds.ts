@@ -92,7 +92,8 @@ function entriesOf(bounds: unknown, { names, length }: Reading): [number, string
     throw new OptionError('bounds', by, bounds)
   }
   if (isList) {
-    if (bounds.length !== length) throw new OptionError('bounds', `${length} of them`, `${bounds.length}`)
+    if (bounds.length !== length)
+      throw new OptionError('bounds', `${length}, one for each parameter`, `${bounds.length}`)
     const entries = Array.from(bounds, (bound, i): [number, string, unknown] => [
       i,
       names?.[i] ?? `${i}`,
