@@ -66,10 +66,12 @@ function expectSame(result: ManyResult, other: ManyResult): void {
   expect(result.reason).toEqual(other.reason)
 }
 
+type ObjectiveOf = Parameters<typeof minimize>[0]
+
 /** What `minimize` finds for each run. */
 function expectThoseOfMinimize(
   result: ManyResult,
-  objective: Parameters<typeof minimize>[0],
+  objective: ObjectiveOf | { readonly of: (run: number) => ObjectiveOf },
   starts: Readonly<Record<string, Float32Array | Float64Array>>,
   ruleOf: (run: number) => Rule,
   options: Parameters<typeof minimize>[3] | ((run: number) => Parameters<typeof minimize>[3]),
@@ -82,7 +84,10 @@ function expectThoseOfMinimize(
       columns.map((column) => column[run]),
     )
     const own = typeof options === 'function' ? options(run) : options
-    const one = minimize(objective, start, ruleOf(run), { ...own, engine: 'typescript' })
+    const one = minimize('of' in objective ? objective.of(run) : objective, start, ruleOf(run), {
+      ...own,
+      engine: 'typescript',
+    })
     const many = {
       x: Object.values(result.x).map((column) => column[run]),
       value: result.value[run],
@@ -195,6 +200,85 @@ describe.each([
     )
     for (const result of results) expectSame(result, results[0])
     expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
+  })
+
+  describe('rows of data that differ by run', () => {
+    const f = expression('(a*exp(-b*t) + c - y)^2')
+    /** Fits of decays with noise, of so many rows each. */
+    function fitsOf(count: number, rowsOf: (run: number) => number) {
+      const column = (at: (run: number, row: number) => number) =>
+        Array.from({ length: count }, (_, run) =>
+          make(
+            run % 2 === 0 ? Float64Array : Floats,
+            Array.from({ length: rowsOf(run) }, (_, row) => at(run, row)),
+          ),
+        )
+      const t = column((run, row) => row / (3 + (run % 4)))
+      const y = column((run, row) => 2 * Math.exp((-0.5 - run / count) * t[run][row]) + 0.1 * ((row % 3) - 1))
+      const starts = {
+        a: new Floats(count).fill(1.5),
+        b: new Floats(count).fill(0.75),
+        c: new Floats(count),
+      }
+      return { data: { t, y }, starts }
+    }
+    const rule = adam({ lr: 0.05 })
+    const options = { maxIterations: 400, tolerance: 1e-3 }
+
+    test.each([
+      ['equally many', 37, () => 11],
+      ['as many as chance has it', 41, (run: number) => 1 + ((run * 7) % 5)],
+      ['one run', 1, () => 3],
+      ['each another number', 9, (run: number) => 12 - run],
+    ] as const)('%s', (_, count, rowsOf) => {
+      const { data, starts } = fitsOf(count, rowsOf)
+      const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
+      for (const result of results) expectSame(result, results[0])
+      const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
+      expectThoseOfMinimize(results[0], objective, starts, () => rule, options)
+      if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
+    })
+
+    test('more runs than a cohort has, one column for all, bounds and options by run', () => {
+      const { data, starts } = fitsOf(700, () => 90)
+      const t = data.t[0]
+      const each = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
+      const bounds = { b: { max: starts.b.map((_, run) => 0.6 + (run % 5) / 10) } }
+      const all = { ...options, maxIterations: 60, each, bounds, data: { y: data.y, t } }
+      const results = ways.map((way) => minimizeManySync(f, starts, adam(), { ...all, ...way }))
+      for (const result of results) expectSame(result, results[0])
+      const few = { a: starts.a.subarray(650), b: starts.b.subarray(650), c: starts.c.subarray(650) }
+      const rest = minimizeManySync(f, few, adam(), {
+        ...{ ...options, maxIterations: 60, each: { lr: each.lr.slice(650) } },
+        ...{ bounds: { b: { max: bounds.b.max.slice(650) } }, data: { y: data.y.slice(650), t } },
+      })
+      for (const name of ['a', 'b', 'c']) expect(rest.x[name]).toEqual(results[0].x[name].slice(650))
+      const objective = { of: (run: number) => f.with({ t, y: data.y[650 + run] }) }
+      const ruleOf = (run: number) => adam({ lr: each.lr[650 + run] })
+      expectThoseOfMinimize(rest, objective, few, ruleOf, (run) => ({
+        ...{ ...options, maxIterations: 60, bounds: { b: { max: bounds.b.max[650 + run] } } },
+      }))
+    })
+
+    test('more runs than a batch has room for', () => {
+      // 16 MiB or 8 of float64 each.
+      const rows = 1 << 21
+      const sum = expression('(x - t)^2')
+      const t = Array.from({ length: 11 }, (_, run) => new Float32Array(rows).fill(2 ** run))
+      const x = new Floats(11)
+      const result = minimizeManySync(sum, { x }, gradientDescent({ lr: 0.25 / rows }), {
+        data: { t },
+        maxIterations: 1,
+      })
+      expect([...result.x.x]).toEqual(t.map(([first]) => first / 2))
+    })
+
+    test('without updates', () => {
+      const { data, starts } = fitsOf(5, (run) => 1 + run)
+      const result = minimizeManySync(f, starts, rule, { maxIterations: 0, data })
+      const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
+      expectThoseOfMinimize(result, objective, starts, () => rule, { maxIterations: 0 })
+    })
   })
 
   test('options that differ by run', () => {
@@ -377,6 +461,8 @@ describe('asynchronously', () => {
   })
 })
 
+const product = expression('x + t*u')
+
 test.each([
   [valley.text, { x: [1], y: [1] }, adam(), {}, /objective: expected an expression/],
   [valley, { x: [1] }, adam(), {}, /starts: y: expected a list of numbers/],
@@ -397,7 +483,43 @@ test.each([
   [valley, [1, 2], adam(), { clip: { value: 0 } }, /clip: value/],
   [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
   [valley, [1, 2], adam(), { data: { z: [1] } }, /data: expected columns among/],
-  [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row/],
+  [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row, got "none"/],
+  [
+    expression('x + t'),
+    [1],
+    adam(),
+    { data: { t: [[1], [2]] } },
+    /data: t: expected 1 lists, as there are runs/,
+  ],
+  [
+    expression('x + t'),
+    [1, 2],
+    adam(),
+    { data: { t: [[1], []] } },
+    /data: t: expected at least one row in run 1/,
+  ],
+  [
+    expression('x + t'),
+    [1],
+    adam(),
+    { data: { t: [['1']] } },
+    /data: t: expected a list of numbers, .* for each/,
+  ],
+  [expression('x + t'), [1, 2], adam(), { data: { t: [[1], 2] } }, /data: t: expected a list of numbers/],
+  [
+    expression('x + t*u'),
+    [1],
+    adam(),
+    { data: { t: [1], u: [1, 2] } },
+    /data: u: expected 1 rows, as before/,
+  ],
+  [
+    product,
+    [1, 2],
+    adam(),
+    { data: { t: [1], u: [[1], [1, 2]] } },
+    /data: u: expected 1 rows in run 1, as before/,
+  ],
 ])('bad arguments %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
   expect(call).toThrow(message)

@@ -2,9 +2,9 @@ import { type Bounds, type Box, type LimitByRun, limitOf, readBounds, within } f
 import type { EngineName } from '../engines/engine.js'
 import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
-import { type Data, Expression, type Programs, readData } from '../expressions/expression.js'
+import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { BLOCK_OF_RUNS } from '../manifest.js'
+import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
 import { checkStopping, type MinimizeReason } from '../minimize.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
@@ -12,6 +12,7 @@ import { type Resolved, resolve } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { Batch } from './batch.js'
+import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
 import { Rows } from './rows.js'
 
@@ -19,8 +20,11 @@ import { Rows } from './rows.js'
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
 export interface MinimizeManyOptions {
-  /** Columns of data, whose rows are summed; the expression's other names are parameters. */
-  readonly data?: Data
+  /**
+   * Columns of data, whose rows are summed; the expression's other names are parameters. A list of columns, one for
+   * each run, gives each run its own, also of its own length.
+   */
+  readonly data?: DataByRun
   /** Options of the rule that differ by run: a number for each. */
   readonly each?: Readonly<Record<string, ArrayLike<number>>>
   /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */
@@ -74,6 +78,9 @@ export interface ManyResult {
 /** At most so many runs are in memory at once, beside starts and results. */
 const RUNS = 1 << 16
 const LANES = 4096
+/** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
+const DATA = 1 << 26
+const CACHE = 1 << 19
 /** Updates a call. */
 const UPDATES = 256
 /** Operations on numbers that a call may take, some hundredths of a second. */
@@ -124,7 +131,7 @@ interface OptionSet {
 class Many {
   readonly engine: Chosen
   readonly #programs: Programs
-  readonly #data: readonly Float64Array[]
+  readonly #data: readonly Column[]
   readonly #x: readonly FloatArray[]
   readonly #box: Box<number | FloatArray> | null
   readonly #count: number
@@ -137,19 +144,17 @@ class Many {
   constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
     const options = readOptions(given)
-    const data = readData(objective, options.data ?? {})
+    const data = readDataByRun(objective, options.data ?? {})
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
     this.options = options
-    if (this.#data[0]?.length === 0) {
-      throw new OptionError(`data: ${[...data.keys()][0]}`, 'at least one row', 'none')
-    }
     if (this.#programs.parameters.length === 0) {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
     const { columns, dtype } = readStarts(starts, this.#programs.parameters)
     this.#dtype = options.dtype ?? dtype
     this.#count = columns[0].length
+    checkRows(data, this.#count)
     this.#box = readBounds(options.bounds, {
       ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
     })
@@ -187,9 +192,13 @@ class Many {
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
   *calls(): Generator<Batch> {
     let done = 0
-    for (const { resolved, runs } of this.#sets) {
-      for (let from = 0; from < runs.length; from += RUNS) {
-        const part = runs.subarray(from, from + RUNS)
+    const sets = this.#sets.flatMap(({ resolved, runs }) =>
+      byRows(this.#data, runs).map((runs) => ({ resolved, runs })),
+    )
+    for (const { resolved, runs } of sets) {
+      const most = Math.max(LINE / this.#size, Math.min(RUNS, Math.floor(DATA / this.#dataBytes(runs[0]))))
+      for (let from = 0; from < runs.length; from += most) {
+        const part = runs.subarray(from, from + most)
         yield* this.#batch(resolved, part)
         done += part.length
         this.options.onProgress?.(done, this.#count)
@@ -197,20 +206,47 @@ class Many {
     }
   }
 
+  /** Bytes that data of a run's own take. */
+  #dataBytes(run: number): number {
+    return this.#isByRun ? this.#data.length * rowsOf(this.#data[0], run) * this.#size : 0
+  }
+
+  get #size(): number {
+    return this.#dtype === 'float32' ? 4 : 8
+  }
+
+  get #isByRun(): boolean {
+    return this.#data.some(({ offsets }) => offsets !== null)
+  }
+
   *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
     const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
     const { value, gradient } = this.#programs
-    const rows = this.#data[0]?.length ?? 0
+    const [column] = this.#data
+    const rows = column === undefined ? 0 : rowsOf(column, runs[0])
     const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.engine
-    const lanes = Math.min(LANES, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
+    const cached = Math.floor(CACHE / this.#dataBytes(runs[0]) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
+    const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
+    const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
     const cohorts = Math.ceil(runs.length / lanes)
     const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
     const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
     const batch = new Batch({
-      ...{ dtype: this.#dtype, value, gradient, kernel, data: this.#data, rows, cohorts, lanes, updates },
+      ...{
+        dtype: this.#dtype,
+        value,
+        gradient,
+        kernel,
+        runs,
+        data: this.#data,
+        rows,
+        cohorts,
+        lanes,
+        updates,
+      },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
       isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
@@ -219,11 +255,11 @@ class Many {
       use.rule as never,
     )
     const points = this.#x.map((column) => pick(column, runs))
-    batch.fill(
-      points,
-      kernel.state.map((name) => starts[name] ?? 0),
-      boxOf(this.#box, runs),
-    )
+    batch.fill({
+      x: points,
+      starts: kernel.state.map((name) => starts[name] ?? 0),
+      box: boxOf(this.#box, runs),
+    })
     if (maxIterations === 0) this.#leave(runs, points)
     for (let done = 0; done < maxIterations && batch.live > 0; done += updates) {
       const now = Math.min(updates, maxIterations - done)
@@ -259,11 +295,12 @@ class Many {
     const nothing = new Float64Array(runs.length).fill(NaN)
     this.#take(runs, {
       x: points,
-      value: Float64Array.from(runs, (_, k) => {
+      value: Float64Array.from(runs, (run, k) => {
+        const data = dataOf(this.#data, run)
         value.run(
           points.map((column) => column[k]),
-          this.#data,
-          this.#data[0]?.length ?? 0,
+          data,
+          data[0]?.length ?? 0,
         )
         return value.slots[value.program.outputs[0]]
       }),

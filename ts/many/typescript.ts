@@ -16,7 +16,7 @@ const [CONVERGED, STALLED, MOST, DIVERGED] = [1, 2, 3, 4] as const
 
 export function advanceInTypeScript(batch: Batch): void {
   const { shape, done, updates } = batch
-  const { dtype, kernel, data, rows, tolerance, mostUpdates, exempt, delay } = shape
+  const { dtype, kernel, rows, tolerance, mostUpdates, exempt, delay } = shape
   const f = rounding[dtype]
   const gradient = new Machine(shape.gradient, dtype)
   const value = new Machine(shape.value, dtype)
@@ -27,6 +27,7 @@ export function advanceInTypeScript(batch: Batch): void {
   const [theta, before, g, prepared] = [make(), make(), make(), make()]
   const state = Object.fromEntries(kernel.state.map((name) => [name, make()]))
   const states = Object.values(state)
+  let data: readonly FloatArray[] = []
   const valueAt = (x: FloatArray) => {
     value.run(x, data, rows)
     return value.slots[value.program.outputs[0]]
@@ -87,9 +88,11 @@ export function advanceInTypeScript(batch: Batch): void {
   )
   const results = batch.results()
   for (const cohort of batch.cohorts()) {
+    data = cohort.data(0)
     for (let lane = cohort.live - 1; lane >= 0; lane--) {
       const since = cohort.read(lane, theta, states)
       const box = cohort.box(lane)
+      if (batch.isByRun) data = cohort.data(lane)
       let reason: Reason = 0
       let change = 0
       let t = done

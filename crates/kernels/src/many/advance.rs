@@ -107,7 +107,7 @@ impl Batch {
         let scratch = self.scratch(scratch);
         for update in 0..self.header.updates {
             let live = cohort.live();
-            if live > self.header.lanes {
+            if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
                 return Err(Fault(&"a cohort has too many runs"));
             }
             // From the last block on: what fills the place of a run that stops has had this update.
@@ -221,6 +221,10 @@ impl Batch {
             computed: scratch.computed,
             step: BLOCK * size + GAP,
             columns: scratch.columns,
+            column_step: LINE,
+            column_mask: 0,
+            data: cohort.data(first),
+            is_by_lane: self.is_by_run(),
             count,
         }
     }
@@ -256,6 +260,7 @@ impl Batch {
         Cohort {
             batch: self,
             at,
+            data: self.data(number),
             counts: self.place(self.header.live).cast::<u32>().wrapping_add(2 * number),
         }
     }
@@ -266,6 +271,7 @@ impl Batch {
 pub struct Cohort<'a> {
     batch: &'a Batch,
     at: *mut u8,
+    data: *mut u8,
     /// How many live, and of how many steps are short.
     counts: *mut u32,
 }
@@ -289,6 +295,11 @@ impl Cohort<'_> {
     fn plane(&self, number: usize, lane: usize) -> *mut u8 {
         let Header { lanes, size, .. } = self.batch.header;
         self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
+    }
+
+    /// A lane's number of the first row and column.
+    pub fn data(&self, lane: usize) -> *mut u8 {
+        self.data.wrapping_add(if self.batch.is_by_run() { lane * self.batch.header.size } else { 0 })
     }
 
     pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {
@@ -334,7 +345,7 @@ impl Cohort<'_> {
     /// The lane must be one that lives.
     unsafe fn remove(&self, lane: usize) {
         let last = self.live() - 1;
-        let size = self.batch.header.size;
+        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
         // SAFETY: passed on; both lanes are there.
         unsafe {
             if *self.short_since(lane) != 0 {
@@ -342,6 +353,10 @@ impl Cohort<'_> {
             }
             for k in 0..self.planes() {
                 self.plane(k, lane).copy_from(self.plane(k, last), size);
+            }
+            for k in 0..if self.batch.is_by_run() { rows * columns } else { 0 } {
+                let step = k * data_lanes * size;
+                self.data(lane).wrapping_add(step).copy_from(self.data(last).wrapping_add(step), size);
             }
             *self.short_values(lane) = *self.short_values(last);
             *self.short_since(lane) = *self.short_since(last);

@@ -223,7 +223,18 @@ impl Run<'_> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let Scratch { single, columns: column_slots, .. } = *self.scratch;
         let computed = single.wrapping_add((parameters + columns + constants) * LINE);
-        Slots { parameters: single, stride: LINE, computed, step: LINE, columns: column_slots, count: 1 }
+        Slots {
+            parameters: single,
+            stride: LINE,
+            computed,
+            step: LINE,
+            columns: column_slots,
+            column_step: LINE,
+            column_mask: 0,
+            data: self.cohort.data(self.lane),
+            is_by_lane: false,
+            count: 1,
+        }
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/rest.ts`.
