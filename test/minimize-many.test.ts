@@ -403,6 +403,84 @@ describe('bounds', () => {
   })
 })
 
+describe('paths', () => {
+  /** All points of a run, as `minimize` shows them. */
+  function pathOf(start: Float32Array | Float64Array, rule: Rule, path: number, options: object): number[][] {
+    const points = [[...start]]
+    const keep = (x: ArrayLike<number>, t: number) => {
+      if (t % path === 0) points.push(Array.from(x))
+    }
+    const { x, iterations, reason } = minimize(valley, start, rule, { ...options, callback: keep })
+    // It ends without a call.
+    if (reason === 'diverged' && iterations % path === 0 && points.length === iterations / path)
+      points.push([...x])
+    return points
+  }
+
+  test.each([
+    [1, Float32Array, adam({ lr: 0.1 })],
+    [7, Float64Array, adam({ lr: 0.1 })],
+    [256, Float64Array, gradientDescent({ lr: 1e-3 })],
+    [300, Float32Array, momentum({ lr: 1e-3 })],
+    [5, Float64Array, rules.diverging],
+    [1000, Float64Array, adam({ lr: 0.1 })],
+  ] as const)('each %d-th point, %#', (path, Floats, rule) => {
+    const starts = startsOf(Floats, 37)
+    const options = { maxIterations: 600, tolerance: 1e-3 }
+    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, path, ...way }))
+    for (const result of results) {
+      expectSame(result, results[0])
+      expect(result.paths).toEqual(results[0].paths)
+    }
+    const { paths, iterations } = results[0]
+    if (paths === null) throw new Error('there are none')
+    expect(paths.offsets.length).toBe(38)
+    for (const [run, updates] of iterations.entries()) {
+      const [from, to] = paths.offsets.subarray(run, run + 2)
+      expect(to - from).toBe(1 + Math.floor(updates / path))
+      const start = make(Floats, [starts.x[run], starts.y[run]])
+      const points = Array.from({ length: to - from }, (_, i) => [paths.x.x[from + i], paths.x.y[from + i]])
+      expect(points, `run ${run}`).toEqual(pathOf(start, rule, path, options))
+    }
+  })
+
+  test('with bounds, options and data by run, asynchronously too', async () => {
+    const f = expression('(x - t)^2')
+    const options = {
+      ...{ data: { t: [[1], [2, 3], [4]] }, each: { lr: [0.1, 0.05, 0.2] } },
+      ...{ bounds: { x: [0.5, 1.5] as const }, path: 2, maxIterations: 5 },
+    }
+    const result = await minimizeMany(f, { x: [0, 1, 2] }, gradientDescent(), options)
+    expect(result.paths).toEqual(minimizeManySync(f, { x: [0, 1, 2] }, gradientDescent(), options).paths)
+    // The second and third reach their bound, and have converged after an update that moves nothing.
+    expect([...result.iterations]).toEqual([5, 3, 1])
+    expect([...(result.paths?.offsets ?? [])]).toEqual([0, 3, 5, 6])
+    const steps = [0.5, 0.68, 0.7952, 1, 1.5, 1.5]
+    for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
+  })
+
+  test('there are none unless they are wanted, and only the start without updates', () => {
+    expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
+    const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, path: 1 })
+    expect(paths).toEqual({
+      offsets: Uint32Array.of(0, 1),
+      x: { x: Float64Array.of(3), y: Float64Array.of(4) },
+    })
+  })
+
+  test.each([
+    [0, /path: expected a whole number ≥ 1, got 0/],
+    [1.5, /path: expected a whole number ≥ 1/],
+    [null, /path: expected a whole number ≥ 1/],
+    [1, /path: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
+  ])('bad ones %#', (path, message) => {
+    const options = { path, maxIterations: 1e6 } as never
+    const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
+    expect(call).toThrow(message)
+    expect(call).toThrow(OptionError)
+  })
+})
+
 test('starts are columns, or all parameters of one run after the other', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])

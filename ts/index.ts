@@ -20,6 +20,7 @@ export {
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
+export type { DataByRun } from './many/data.js'
 export {
   type ManyResult,
   type MinimizeManyOptions,
@@ -28,6 +29,7 @@ export {
   reasons,
   type Starts,
 } from './many/minimize-many.js'
+export type { Paths } from './many/paths.js'
 export {
   Minimization,
   type MinimizeOptions,

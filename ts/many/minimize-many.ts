@@ -8,12 +8,14 @@ import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
 import { checkStopping, type MinimizeReason } from '../minimize.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
-import { type Resolved, resolve } from '../rules/resolve.js'
+import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { Batch } from './batch.js'
 import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
+import { type OptionSet, readSets } from './option-sets.js'
+import { type Paths, Recorder } from './paths.js'
 import { Rows } from './rows.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
@@ -33,6 +35,11 @@ export interface MinimizeManyOptions {
   readonly tolerance?: number
   /** As for `minimize`; 10,000. */
   readonly maxIterations?: number
+  /**
+   * Keeps the start of each run, and its point after each so many updates, in the result's `paths`. They may come to
+   * 2²⁷ numbers in all, at `maxIterations`; while they are put in order there are two of each.
+   */
+  readonly path?: number
   /** In which everything is computed; that of the starts, and float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
   /** Clips each element of gradients. */
@@ -71,8 +78,16 @@ export interface ManyResult {
   readonly iterations: Uint32Array
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
+  /** Points on the way, if `path` asked for them. */
+  readonly paths: Paths | null
   /** What ran. */
   readonly engine: EngineName
+}
+
+/** What a run comes to. */
+interface Found extends Omit<ManyResult, 'engine' | 'paths' | 'x' | 'reason'> {
+  readonly x: readonly FloatArray[]
+  readonly reason: Numbers
 }
 
 /** At most so many runs are in memory at once, beside starts and results. */
@@ -123,11 +138,6 @@ export function minimizeManySync(
   return many.result()
 }
 
-interface OptionSet {
-  readonly resolved: Resolved
-  readonly runs: Uint32Array
-}
-
 class Many {
   readonly engine: Chosen
   readonly #programs: Programs
@@ -139,7 +149,8 @@ class Many {
   readonly #sets: readonly OptionSet[]
   readonly options: MinimizeManyOptions
   readonly #dtype: 'float32' | 'float64'
-  readonly #result: Omit<ManyResult, 'engine' | 'x'> & { readonly x: readonly FloatArray[] }
+  readonly #recorder: Recorder | null
+  readonly #result: Found
 
   constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
@@ -166,6 +177,8 @@ class Many {
       requestedThreads(options.threads),
     )
     const count = this.#count
+    const { path, maxIterations = 10_000 } = options
+    this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
     this.#result = {
       x: columns.map(() => this.#numbers(count)),
       value: new Float64Array(count),
@@ -261,25 +274,22 @@ class Many {
       box: boxOf(this.#box, runs),
     })
     if (maxIterations === 0) this.#leave(runs, points)
-    for (let done = 0; done < maxIterations && batch.live > 0; done += updates) {
-      const now = Math.min(updates, maxIterations - done)
+    const recorder = this.#recorder
+    const every = recorder?.every ?? Infinity
+    for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
+      now = Math.min(updates, maxIterations - done, every - (done % every))
       rowsOfRule.write(batch.coefficients, now, batch.rowLength)
       batch.set('done', done)
       batch.set('updates', now)
       batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
       yield batch
+      recorder?.record(batch, runs, done + now)
     }
     if (maxIterations > 0) this.#take(runs, batch.results())
   }
 
   /** Takes over what runs have come to. */
-  #take(
-    runs: Uint32Array,
-    found: Omit<ManyResult, 'engine' | 'x' | 'reason'> & {
-      readonly x: readonly FloatArray[]
-      readonly reason: Numbers
-    },
-  ): void {
+  #take(runs: Uint32Array, found: Found): void {
     const to = this.#result
     for (const [p, column] of to.x.entries()) put(column, runs, found.x[p])
     put(to.value, runs, found.value)
@@ -312,14 +322,16 @@ class Many {
   }
 
   result(): ManyResult {
-    const { x, ...rest } = this.#result
-    const named = Object.fromEntries(this.#programs.parameters.map((name, p) => [name, x[p]]))
-    return { x: named, ...rest, engine: this.engine.engine }
+    const { x, reason, ...rest } = this.#result
+    const { parameters } = this.#programs
+    const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
+    const paths = this.#recorder?.paths(parameters, this.#x, this.#result) ?? null
+    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine: this.engine.engine }
   }
 }
 
 const optionNames = [
-  ...(['data', 'each', 'bounds', 'tolerance', 'maxIterations', 'dtype', 'clip'] as const),
+  ...(['data', 'each', 'bounds', 'tolerance', 'maxIterations', 'path', 'dtype', 'clip'] as const),
   ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
 ] satisfies (keyof MinimizeManyOptions)[]
 
@@ -406,40 +418,4 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
   }
   const isFloat32 = columns.every((column) => column instanceof Float32Array)
   return { columns, dtype: isFloat32 ? ('float32' as const) : ('float64' as const) }
-}
-
-/** Runs by their options, in order. */
-function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
-  const columns = Object.entries(each ?? {})
-  for (const [name, { length }] of columns) {
-    if (length !== count)
-      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, length)
-  }
-  const sets: OptionSet[] = []
-  const resolved = (run: number) => {
-    const own = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
-    const found = resolve({ ...rule, ...own })
-    checkElementwise(found)
-    return found
-  }
-  if (columns.length === 0)
-    return [{ resolved: resolved(0), runs: Uint32Array.from({ length: count }, (_, k) => k) }]
-  const numbers = new Map<string, number[]>()
-  for (let run = 0; run < count; run++) {
-    const key = columns.map(([, column]) => column[run]).join(' ')
-    const runs = numbers.get(key)
-    if (runs === undefined) numbers.set(key, [run])
-    else runs.push(run)
-  }
-  for (const runs of numbers.values())
-    sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
-  return sets
-}
-
-function checkElementwise({ rule, definition }: Resolved): void {
-  const stages = definition.stages(rule as never)
-  const point = definition.point(rule as never)
-  if (stages.length !== 1 || stages[0].tensor.length > 0 || point !== undefined) {
-    throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', definition.name)
-  }
 }
