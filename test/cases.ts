@@ -1,6 +1,7 @@
 /** The one table of rules and their option forms; every parametrised test runs all of it. */
 
 import {
+  adafactor,
   adagrad,
   adam,
   adamw,
@@ -107,6 +108,14 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam cautious', radam({ lr: 0.01, cautious: true })],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
 
+  ['adafactor', adafactor({ lr: 0.05 })],
+  [
+    'adafactor optax momentum maximize',
+    adafactor.optax({ lr: 0.05, beta1: 0.8, beta2Decay: -0.5, d: 2, weightDecay: 0.01, maximize: true }),
+  ],
+  ['adafactor unfactored', adafactor({ factored: false, weightDecay: 0.1 })],
+  ['adafactor keras', adafactor.keras({ eps2: 0.1, scaleParameter: false })],
+  ['adafactor eps 0 momentum', adafactor({ eps1: 0, d: null, beta1: 0.5 })],
   ['lamb', lamb({ lr: 0.01, weightDecay: 0.1 })],
   ['lamb timm', lamb.timm({ lr: 0.01, trustClip: true, gradAveraging: false })],
   ['lamb timm without decay', lamb.timm({ lr: 0.01, weightDecay: 0 })],

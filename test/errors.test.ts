@@ -282,6 +282,8 @@ describe('rules', () => {
   /** What an option must not be, by what it expects. */
   const refused: readonly [expected: RegExp, values: (least: number) => readonly unknown[]][] = [
     [/^a finite number ≥ (\d+)$/, (least) => [...nonNegative, ...(least > 0 ? [0, least - 0.01] : [])]],
+    [/^a finite number ≥ 0, or null$/, () => nonNegative.filter((x) => x !== null)],
+    [/^a finite number ≤ 0$/, () => [...noNumber, Infinity, -Infinity, 1, Number.MIN_VALUE]],
     [/^a finite number > 0$/, () => [...nonNegative, 0, -0]],
     [/^a number in \[0, 1\)$/, () => fraction],
     [/^true or false$/, () => flag],
@@ -570,7 +572,7 @@ describe('minimize', () => {
   test('its own options are among those that there are', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
-      'one of tolerance, maxIterations, dtype, callback, clip, engine, instructionSet, threads',
+      'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
     )
   })
 
@@ -762,7 +764,7 @@ describe('engines that cannot load', () => {
   })
 
   test.each([
-    ['there is none', 'delete globalThis.WebAssembly', 'WebAssembly is not defined'],
+    ['there is none', 'delete globalThis.WebAssembly', 'there is no WebAssembly here'],
     [
       'it may not compile',
       "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('forbidden here') } }",

@@ -35,7 +35,7 @@ const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
 
 /** These compute nothing: they pass on the gradient as the pipeline has prepared it. */
-const copying = ['BothNorms', 'GradientNorm']
+const copying = ['Prepared', 'BothNorms', 'GradientNorm']
 
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],

@@ -5,7 +5,7 @@ import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from './manifest.js'
 import type { Model } from './model.js'
 import type { Around } from './options.js'
 import type { Averaged, Tensor } from './part.js'
-import { arraysOf, type Restored, type RestoredTensor } from './restore.js'
+import type { Restored, RestoredTensor } from './restore.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import type { Steps } from './steps.js'
@@ -106,7 +106,7 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
 /** Copies of what lies in the model's own memory: it might be written before it is read. */
 function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
   const isOwn = (array: FloatArray) => parts.some(({ arena }) => arena.region.buffer === bufferOf(array))
-  if (!arraysOf(saved).some(isOwn)) return saved
+  if (!saved.arrays.some(([array]) => isOwn(array))) return saved
   const copy = <T extends FloatArray | null>(array: T) => (array === null ? array : (copyOf(array) as T))
   const { params, state, average, slow, accumulated } = saved
   return {

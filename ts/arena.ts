@@ -10,6 +10,7 @@ import {
   ARRAY,
   BLOCK,
   BLOCKS,
+  BY_LINE,
   ELEMENTS,
   HASH,
   HEADER,
@@ -51,6 +52,8 @@ export interface Family {
   /** The names of its arrays of state, and of what it has by tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
+  /** How many of the last arrays of state have numbers by row, and by column; none by default. */
+  readonly lines?: number
   /** The most coefficients of its kernels, the pipeline's aside. */
   readonly coefficients: number
 }
@@ -61,7 +64,14 @@ interface Entry {
   readonly byteOffset: number
   readonly first: number
   readonly length: number
+  /** Whether it has numbers by row (0) or by column (1). */
+  readonly line: number | undefined
 }
+
+/** Rows and columns of each of the matrices that a tensor is, and how many these are. */
+export type Matrix = readonly [rows: number, columns: number, count: number]
+
+const NONE: Matrix = [0, 0, 0]
 
 export class Arena {
   readonly region: Region
@@ -69,8 +79,10 @@ export class Arena {
   /** How many elements each tensor has, and where it lies in the plane. */
   readonly lengths: readonly number[]
   readonly offsets: readonly number[]
-  /** Rows of those that are matrices; 0 for others. */
-  readonly rows: readonly number[]
+  /** What each is as matrices; zeros for those that are none. */
+  readonly matrices: readonly Matrix[]
+  /** Where their own numbers begin in arrays by row, and by column. */
+  readonly #lines: readonly (readonly [number, number])[]
   /** Elements of a plane, padding included. */
   readonly length: number
   /** For each family the number of its first array. */
@@ -89,16 +101,16 @@ export class Arena {
    * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
    *
    * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
-   * @param rows how many rows each tensor has that is a matrix, and 0 for others
-   * @param scratch how many numbers SCRATCH has
+   * @param matrices what tensors are as matrices; null for those that are none
+   * @param room how many bytes SCRATCH has
    */
   constructor(
     dtype: Dtype,
     lengths: readonly number[],
     families: readonly Family[],
     planes: readonly number[] = [],
-    rows: readonly number[] = [],
-    scratch = 0,
+    matrices: readonly (Matrix | null)[] = [],
+    room = 0,
   ) {
     const size = dtype === 'float32' ? 4 : 8
     const offsets: number[] = []
@@ -112,6 +124,7 @@ export class Arena {
       blockCount += Math.ceil(elements / BLOCK)
     }
     const count = lengths.length
+    const shapes = lengths.map((_, i) => matrices[i] ?? NONE)
     const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
     const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
     this.#firstTensor = HEADER + arrayCount * ARRAY
@@ -127,13 +140,13 @@ export class Arena {
     const arrays: Entry[] = []
     const start = roundUp(end, LINE)
     let plane = 0
-    const place = (extent: number, first: number, elements: number) => {
+    const place = (extent: number, first: number, elements: number, line?: number) => {
       let byteOffset = roundUp(end, LINE)
       if (extent === ELEMENTS && elements > 0 && stagger > 0) {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
       }
-      arrays.push({ extent, byteOffset, first, length: elements })
-      end = byteOffset + elements * (extent === ELEMENTS ? size : 8)
+      arrays.push({ extent, byteOffset, first, length: elements, line })
+      end = byteOffset + elements * (extent === ELEMENTS || extent === BY_LINE ? size : 8)
     }
     place(ELEMENTS, 0, length)
     place(ELEMENTS, 0, length)
@@ -142,15 +155,23 @@ export class Arena {
     for (let array = ACCUMULATED; array <= SLOW; array++) {
       place(ELEMENTS, 0, planes.includes(array) ? length : 0)
     }
-    place(ELEMENTS, 0, roundUp(scratch, LINE / size))
+    place(ELEMENTS, 0, roundUp(room, LINE) / size)
     const firstArrays: number[] = []
     let tensor = 0
-    for (const { tensors, state, byTensor } of families) {
+    const lines: [number, number][] = []
+    for (const { tensors, state, byTensor, lines: byLine = 0 } of families) {
       firstArrays.push(arrays.length)
+      const totals: [number, number] = [0, 0]
+      for (const [rows, columns, count] of shapes.slice(tensor, tensor + tensors)) {
+        lines.push([...totals])
+        totals[0] += rows * count
+        totals[1] += columns * count
+      }
       const first = tensor < count ? offsets[tensor] : length
       tensor += tensors
       const last = tensor < count ? offsets[tensor] : length
-      for (const _ of state) place(ELEMENTS, first, last - first)
+      for (let k = byLine; k < state.length; k++) place(ELEMENTS, first, last - first)
+      for (let line = 0; line < byLine; line++) place(BY_LINE, 0, totals[line], line)
       for (const _ of byTensor) place(TENSORS, 0, count)
     }
 
@@ -158,7 +179,8 @@ export class Arena {
     this.#size = size
     this.lengths = lengths
     this.offsets = offsets
-    this.rows = rows
+    this.matrices = shapes
+    this.#lines = lines
     this.length = length
     this.firstArrays = firstArrays
     this.#arrays = arrays
@@ -170,7 +192,7 @@ export class Arena {
     })
     lengths.forEach((elements, i) => {
       this.words.set(
-        [offsets[i], elements, blocks[i], 0, ...matrix(rows[i], elements)],
+        [offsets[i], elements, blocks[i], 0, shapes[i][0], shapes[i][1], ...(lines[i] ?? [0, 0])],
         this.#firstTensor + i * TENSOR,
       )
     })
@@ -203,9 +225,13 @@ export class Arena {
     return this.#elements(byteOffset - first * this.#size, first + length)
   }
 
-  /** A tensor's part of an array of elements. */
+  /** A tensor's part of an array of elements, or of what it has by row or by column. */
   view(array: number, tensor: number): FloatArray {
-    const { byteOffset, first } = this.#arrays[array]
+    const { byteOffset, first, line } = this.#arrays[array]
+    if (line !== undefined) {
+      const { [line]: lines, 2: count } = this.matrices[tensor]
+      return this.#elements(byteOffset + this.#lines[tensor][line] * this.#size, lines * count)
+    }
     return this.#elements(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
   }
 
@@ -271,9 +297,6 @@ export class Arena {
 }
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
-
-/** Rows and columns. */
-const matrix = (rows = 0, elements: number) => [rows, rows === 0 ? 0 : elements / rows]
 
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 

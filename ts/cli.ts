@@ -229,9 +229,10 @@ function inCamelCase(name: string): string {
   return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
 }
 
-/** A number or a boolean where it reads as one, else the text; the rule says whether it will do. */
+/** A number, a boolean or null where it reads as one, else the text; the rule says whether it will do. */
 function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
+  if (text === 'null') return null
   return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)
 }
 

@@ -194,7 +194,7 @@ export class Cohorts {
       next.t = clock.t + 1
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
-        use.write(row, scale, this.#limit)
+        use.write(row, scale, this.#limit, this.#arena.dtype)
         cohort.version = use.version
         cohort.scale = scale
       }
@@ -213,14 +213,15 @@ export class Cohorts {
 
   /** Makes what some tensors have by tensor ready for the stage after `stage`. */
   between(stage: number): void {
-    const { lengths, rows } = this.#arena
+    const { lengths, matrices } = this.#arena
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
-      for (const i of tensors) between(use.numbers as never, next, arrays, i, stage, lengths[i], rows[i])
+      for (const i of tensors)
+        between(use.numbers as never, next, arrays, i, stage, lengths[i], matrices[i][0])
     }
   }
 
@@ -257,7 +258,7 @@ export class Cohorts {
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
-      cohort.use.write(this.#rows[cohort.row], 1, Infinity)
+      cohort.use.write(this.#rows[cohort.row], 1, Infinity, this.#arena.dtype)
       cohort.version = -1
     }
   }

@@ -7,7 +7,7 @@ import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { type Option, SCHEDULES } from './rules/options.js'
-import { fitting, isMatrix, type Resolved, resolve, wholeRule } from './rules/resolve.js'
+import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
 
@@ -96,7 +96,7 @@ export class Groups {
     })
     if (this.#base !== base) this.#resolved.clear()
     this.#base = base
-    const key = `${groups} ${isMatrix(tensor.shape)}`
+    const key = `${groups} ${tensor.shape}`
     const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor)
     this.#resolved.set(key, resolved)
     return { resolved, isFrozen, groups: Object.freeze(groups) }

@@ -26,10 +26,10 @@ export {
   type MinimizeManyOptions,
   minimizeMany,
   minimizeManySync,
+  type Paths,
   reasons,
   type Starts,
 } from './many/minimize-many.js'
-export type { Paths } from './many/paths.js'
 export {
   Minimization,
   type MinimizeOptions,

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x668c08c0
+export const HASH = 0x060d8c70
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -32,7 +32,7 @@ export const SYNCHRONIZE = 8
 /** Sizes in 32-bit words. */
 export const HEADER = 10
 export const ARRAY = 4
-export const TENSOR = 6
+export const TENSOR = 8
 export const SEGMENT = 8
 
 /** Flags of a segment: its parameters stay. */
@@ -73,9 +73,16 @@ export const SCRATCH = 9
 export const ELEMENTS = 0
 export const TENSORS = 1
 export const BLOCKS = 2
+export const BY_LINE = 3
 
 /** Elements of a tensor that are summed on their own. */
 export const BLOCK = 16384
+
+/** The least rows of a piece of a matrix that is summed by column. */
+export const ROWS = 64
+
+/** Elements of a factored direction that are made at a time. */
+export const CHUNK = 1024
 
 /** Sums that a block has room for. */
 export const PARTS = 4
@@ -155,12 +162,12 @@ export const OPERATIONS = [
 
 // The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients
 // with their places, of what there is by tensor, what is summed into the first of these, whether
-// it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.
+// it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.
 
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xbb20ff05,
+  source: 0x8dfef7c8,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -170,7 +177,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xbb20ff05,
+  source: 0x8dfef7c8,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -180,7 +187,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xbb20ff05,
+  source: 0x8dfef7c8,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -190,7 +197,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xbb20ff05,
+  source: 0x8dfef7c8,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -200,7 +207,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xe8ac26e6,
+  source: 0xddfb2d6f,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -210,7 +217,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x86514a9c,
+  source: 0x3cc77e05,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -220,7 +227,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x7f44b5b0,
+  source: 0x7f754709,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -230,7 +237,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x7f44b5b0,
+  source: 0x7f754709,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -240,7 +247,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x73ec7b74,
+  source: 0x4489525d,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -250,7 +257,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x73ec7b74,
+  source: 0x4489525d,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -260,7 +267,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x81bbab20,
+  source: 0x1999f7f9,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -270,7 +277,7 @@ export const AdagradKernel = {
 export const RmsPropKernel = {
   number: 13,
   name: 'RmsProp',
-  source: 0x9b656325,
+  source: 0x1eb892e8,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -280,7 +287,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 14,
   name: 'RmsPropMomentum',
-  source: 0x9b656325,
+  source: 0x1eb892e8,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
   tensor: [],
@@ -290,7 +297,7 @@ export const RmsPropMomentumKernel = {
 export const AdamKernel = {
   number: 15,
   name: 'Adam',
-  source: 0x37cfe5de,
+  source: 0x181eaec7,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -300,7 +307,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 16,
   name: 'AmsGrad',
-  source: 0x37cfe5de,
+  source: 0x181eaec7,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -310,7 +317,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 17,
   name: 'RAdam',
-  source: 0x4ca3931d,
+  source: 0x04fa1f20,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -320,7 +327,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 18,
   name: 'Cautious',
-  source: 0xdd40aaad,
+  source: 0x9a15ddb0,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate'],
@@ -330,17 +337,28 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 19,
   name: 'SignSgd',
-  source: 0x97977467,
+  source: 0x18fc8b72,
   state: [],
   row: { lr: 4 },
   tensor: [],
   sums: [],
 } as const
 
-export const BothNormsKernel = {
+export const PreparedKernel = {
   number: 20,
+  name: 'Prepared',
+  source: 0xaeec60c7,
+  state: [],
+  row: {},
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const BothNormsKernel = {
+  number: 21,
   name: 'BothNorms',
-  source: 0xa0b5ec42,
+  source: 0xaeec60c7,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -349,9 +367,9 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 21,
+  number: 22,
   name: 'GradientNorm',
-  source: 0xa0b5ec42,
+  source: 0xaeec60c7,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -360,9 +378,9 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 22,
+  number: 23,
   name: 'Scaled',
-  source: 0xa0b5ec42,
+  source: 0xaeec60c7,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -371,9 +389,9 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 23,
+  number: 24,
   name: 'Lamb',
-  source: 0x73868c9c,
+  source: 0xdf360005,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -382,9 +400,9 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 24,
+  number: 25,
   name: 'Lars',
-  source: 0xdbf804e6,
+  source: 0x43c1cb6f,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -393,9 +411,9 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 25,
+  number: 26,
   name: 'LarsNesterov',
-  source: 0xdbf804e6,
+  source: 0x43c1cb6f,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -404,9 +422,9 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 26,
+  number: 27,
   name: 'NovoGrad',
-  source: 0x432aed8a,
+  source: 0xc44fe363,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -415,9 +433,9 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 27,
+  number: 28,
   name: 'StableMoments',
-  source: 0x0b25e650,
+  source: 0xfa1c75a9,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -426,9 +444,9 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 28,
+  number: 29,
   name: 'StableAdamW',
-  source: 0x0b25e650,
+  source: 0xfa1c75a9,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -437,9 +455,9 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 29,
+  number: 30,
   name: 'ScheduleFreeSgd',
-  source: 0x6a71fc88,
+  source: 0x908ac3e1,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -448,9 +466,9 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 30,
+  number: 31,
   name: 'ScheduleFreeAdam',
-  source: 0x6a71fc88,
+  source: 0x908ac3e1,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -459,9 +477,9 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 31,
+  number: 32,
   name: 'ScheduleFreePoint',
-  source: 0x6a71fc88,
+  source: 0x908ac3e1,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -470,9 +488,9 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 32,
+  number: 33,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x6a71fc88,
+  source: 0x908ac3e1,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -481,9 +499,9 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 33,
+  number: 34,
   name: 'ProdigyMoments',
-  source: 0x09a9e869,
+  source: 0x37f1e23c,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: ['progress', 'path'],
@@ -492,9 +510,9 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 34,
+  number: 35,
   name: 'Prodigy',
-  source: 0x09a9e869,
+  source: 0x37f1e23c,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: [],
@@ -503,9 +521,9 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 35,
+  number: 36,
   name: 'MuonMomentum',
-  source: 0x6c5a9a95,
+  source: 0x36b54515,
   state: ['b'],
   row: {
     rest: 4,
@@ -544,9 +562,9 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 36,
+  number: 37,
   name: 'NewtonSchulz',
-  source: 0x6c5a9a95,
+  source: 0x36b54515,
   state: [],
   row: {
     rest: 4,
@@ -582,5 +600,134 @@ export const NewtonSchulzKernel = {
   tensor: [],
   sums: [],
   isMatrix: true,
+  module: catalogue,
+} as const
+
+export const FactoredKernel = {
+  number: 38,
+  name: 'Factored',
+  source: 0xef240b72,
+  state: [],
+  row: {
+    beta2: 4,
+    rest2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    rest1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const FactoredMomentumKernel = {
+  number: 39,
+  name: 'FactoredMomentum',
+  source: 0xef240b72,
+  state: ['m'],
+  row: {
+    beta2: 4,
+    rest2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    rest1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const UnfactoredKernel = {
+  number: 40,
+  name: 'Unfactored',
+  source: 0xef240b72,
+  state: ['v'],
+  row: {
+    beta2: 4,
+    rest2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    rest1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
+  sums: ['parameters', 'gradients'],
+  module: catalogue,
+} as const
+
+export const UnfactoredStepKernel = {
+  number: 41,
+  name: 'UnfactoredStep',
+  source: 0xef240b72,
+  state: ['v'],
+  row: {
+    beta2: 4,
+    rest2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    rest1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const UnfactoredMomentumKernel = {
+  number: 42,
+  name: 'UnfactoredMomentum',
+  source: 0xef240b72,
+  state: ['v', 'm'],
+  row: {
+    beta2: 4,
+    rest2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    rest1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
+  sums: [],
   module: catalogue,
 } as const

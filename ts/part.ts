@@ -1,6 +1,6 @@
 /** Tensors that came together: they lie in one arena, and stay there. */
 
-import { Arena, type Dtype } from './arena.js'
+import { Arena, type Dtype, type Family, type Matrix } from './arena.js'
 import type { TensorLimits } from './clip.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Forced, Runner } from './engines/engine.js'
@@ -17,8 +17,7 @@ import {
 } from './manifest.js'
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
-import type { FloatArray } from './rules/kernel.js'
-import { isMatrix } from './rules/resolve.js'
+import { bytesFor, type FloatArray } from './rules/kernel.js'
 import { lengthOf } from './typed-arrays.js'
 
 /** A tensor of an optimizer. */
@@ -106,6 +105,8 @@ export interface Averaged {
   product: number
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 export class Part {
   readonly arena: Arena
   readonly choice: Choice
@@ -115,8 +116,8 @@ export class Part {
   readonly tensors: (Tensor | null)[]
   /** The number of each one's first array of state. */
   readonly firstArrays: readonly number[]
-  /** Which arrays of state there is room for. */
-  readonly #room: readonly (readonly string[])[]
+  /** Which arrays of state, and of numbers by tensor, there is room for. */
+  readonly #room: readonly string[]
   /** Σ g², Σ θ² and factors of the gradients by tensor. */
   readonly squares: Float64Array
   readonly parameterSquares: Float64Array
@@ -137,34 +138,35 @@ export class Part {
     { dtype, limit, clip, zeroGrads, planes, requested, forced }: Settings,
   ) {
     const sorted = inFamilies(tensors)
-    const families: { tensors: number; state: readonly string[]; byTensor: readonly string[] }[] = []
+    const families: Writable<Omit<Family, 'coefficients'>>[] = []
     const familyOf = sorted.map(({ use, isFrozen }) => {
       const state = isFrozen ? [] : use.state
       const byTensor = isFrozen ? [] : use.byTensor
       const last = families.at(-1)
-      const isNew = last === undefined || `${last.state} ${last.byTensor}` !== `${state} ${byTensor}`
-      if (isNew) families.push({ tensors: 0, state, byTensor })
+      const isNew = last === undefined || roomOf(last) !== roomOf({ state, byTensor })
+      if (isNew) families.push({ tensors: 0, state, byTensor, lines: isFrozen ? 0 : use.lines.length })
       const number = families.length - 1
       families[number].tensors++
       return number
     })
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
-    const rows = sorted.map(({ shape }) => (isMatrix(shape) ? shape[0] : 0))
-    const scratch = sorted.reduce((most, tensor) => Math.max(most, scratchOf(tensor)), 0)
+    const matrices = sorted.map(({ use, shape, length }) => use.matrixOf(shape, length))
+    const size = dtype === 'float32' ? 4 : 8
+    const room = sorted.reduce((most, tensor, i) => Math.max(most, roomFor(tensor, matrices[i], size)), 0)
     this.arena = new Arena(
       dtype,
       lengths,
       families.map((family) => ({ ...family, coefficients })),
       planes,
-      rows,
-      scratch,
+      matrices,
+      room,
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner
     this.tensors = [...sorted]
     this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])
-    this.#room = familyOf.map((family) => families[family].state)
+    this.#room = familyOf.map((family) => roomOf(families[family]))
     this.squares = this.arena.numbers(SQUARES)
     this.parameterSquares = this.arena.numbers(PARAMETER_SQUARES)
     this.scales = this.arena.numbers(SCALES)
@@ -191,7 +193,7 @@ export class Part {
 
   /** Whether a tensor that is frozen has room for its state here. */
   hasRoom({ place, use }: Tensor): boolean {
-    return `${this.#room[place]}` === `${use.state}`
+    return this.#room[place] === roomOf(use)
   }
 
   /** Whether it has an array beside the parameters. */
@@ -240,12 +242,13 @@ export class Part {
   }
 }
 
-/** How many numbers rules need that take a tensor as a matrix: two squares of its smaller side and one like it. */
-function scratchOf({ use, isFrozen, shape, length }: Tensor): number {
-  const isNeeded = !isFrozen && isMatrix(shape) && use.stages.some((stage) => stage.isMatrix)
-  if (!isNeeded || length === 0) return 0
-  const least = Math.min(shape[0], length / shape[0])
-  return 2 * least * least + length
+/** Tensors with the same may lie in the same arrays. */
+const roomOf = ({ state, byTensor }: Pick<Family, 'state' | 'byTensor'>): string => `${state} ${byTensor}`
+
+/** Bytes that rules compute in for a tensor that they take as matrices. */
+function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, size: number): number {
+  if (isFrozen || matrix === null || length === 0) return 0
+  return Math.max(...use.stages.map((stage) => bytesFor(stage, matrix, size)))
 }
 
 /** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */
@@ -258,7 +261,7 @@ function inFamilies(tensors: readonly Tensor[]): Tensor[] {
   }
   const keys = tensors.map(({ use, isFrozen }) => ({
     frozen: isFrozen ? 1 : 0,
-    family: rank(`${use.state} ${use.byTensor}`),
+    family: rank(roomOf(use)),
     use: rank(use),
   }))
   const order = tensors.map((_, i) => i)

@@ -28,6 +28,8 @@ export interface RestoredTensor extends Assignment {
   readonly averaged: Averaged | null
   readonly slow: FloatArray | null
   readonly accumulated: FloatArray | null
+  /** All of its arrays, as long as they were when they were read. */
+  readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
   readonly isGathered: boolean
 }
 
@@ -114,9 +116,14 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   const saved = open(given, name, 'a saved tensor')
   const resolved = { ...resolve(saved.rule, `saved: ${name}: rule`), ...readOwn(saved, name) }
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
+  const arrays: [FloatArray, number][] = []
   const array = (value: unknown, what: string, length?: number): FloatArray => {
     if (isFloatArray(value) && typeOf(value) === type && !isDetached(value)) {
-      if (length === undefined || lengthOf(value) === length) return value
+      const found = lengthOf(value)
+      if (length === undefined || found === length) {
+        arrays.push([value, found])
+        return value
+      }
     }
     const expected = `${what}: a ${type}${length === undefined ? '' : ` of length ${length}`}`
     return fail(
@@ -126,7 +133,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     )
   }
   const params = array(saved.params, 'params')
-  const length = lengthOf(params)
+  const [[, length]] = arrays
   const shape = readShape(saved.shape, name, length)
   if (fitting(resolved, shape) !== resolved)
     fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
@@ -134,7 +141,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
   const use = new RuleInUse(resolved)
   const names = isFrozen ? [] : use.state
-  const state = exactly(saved.state, name, 'state', names, (value, what) => array(value, what, length))
+  const state = exactly(saved.state, name, 'state', names, (value, what) =>
+    array(value, what, use.lengthOf(what.slice('state: '.length), shape, length)),
+  )
   const byTensor = exactly(saved.byTensor, name, 'byTensor', isFrozen ? [] : use.byTensor, (value, what) =>
     typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
   )
@@ -179,6 +188,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     },
     slow: hasSlow ? array(saved.slow, 'slow', length) : null,
     accumulated: accumulated && array(accumulated.values, 'accumulated: values', length),
+    arrays,
     isGathered,
   }
 }
@@ -265,18 +275,12 @@ function readStructure(
  * @throws CheckpointError where an array was transferred, or has shrunk, since it was read
  */
 export function checkArrays({ tensors }: Restored): void {
-  for (const [name, tensor] of tensors) {
-    for (const array of arraysOf(tensor)) {
-      const isWhole = lengthOf(array) === tensor.length && !isDetached(array)
-      if (!isWhole) fail(name, `arrays of length ${tensor.length}`, `one of length ${lengthOf(array)} by now`)
+  for (const [name, { arrays }] of tensors) {
+    for (const [array, length] of arrays) {
+      const isWhole = lengthOf(array) === length && !isDetached(array)
+      if (!isWhole) fail(name, `an array of length ${length}`, `one of length ${lengthOf(array)} by now`)
     }
   }
-}
-
-/** All that there are. */
-export function arraysOf({ params, state, average, slow, accumulated }: RestoredTensor): FloatArray[] {
-  const all = [params, ...Object.values(state), average, slow, accumulated]
-  return all.filter((array) => array !== null)
 }
 
 function warningsOf(equations: Bag, resolved: readonly Resolved[]): string[] {

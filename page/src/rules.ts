@@ -8,7 +8,7 @@ import * as rules from '../../dist/rules/index.js'
 import type { Option as RuleOption } from '../../dist/rules/options.js'
 
 export type RuleName = SimpleRule['name']
-export type OptionValue = number | boolean | string
+export type OptionValue = number | boolean | string | null
 export const ruleNames = Object.keys(definitions) as RuleName[]
 
 /** One of the racers: a rule and what of it is not as the library has it. */
@@ -51,7 +51,13 @@ function positive(): Option {
 /** All options of a rule; the learning rate is the first. */
 export function fields(rule: RuleName): Field[] {
   const own: Readonly<Record<string, Option>> = definitions[rule].options
-  return Object.entries({ lr: own.lr, ...own, ...extras }).map(([name, option]) => {
+  // A rule has no control.
+  const isPlain = ([name]: [string, Option]) => {
+    const value: unknown = definitions[rule].defaults[name as 'name']
+    return typeof value !== 'object' || value === null
+  }
+  const all = Object.entries({ lr: own.lr, ...own, ...extras })
+  return all.filter(isPlain).map(([name, option]) => {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'

@@ -154,6 +154,7 @@ function optionsIn(text: string): Record<string, OptionValue> {
     pairs.map((pair) => {
       const [name, value = ''] = pair.split(':')
       if (value === 'true' || value === 'false') return [name, value === 'true']
+      if (value === 'null') return [name, null]
       return [name, value === '' || Number.isNaN(Number(value)) ? value : Number(value)]
     }),
   )
@@ -161,5 +162,6 @@ function optionsIn(text: string): Record<string, OptionValue> {
 
 /** What a form's field says, as the option's value. */
 export function parsed(text: string, kind: ReturnType<typeof fields>[number]['kind']): OptionValue {
-  return kind === 'number' ? (text.trim() === '' ? NaN : Number(text)) : text
+  if (kind !== 'number') return text
+  return text.trim() === 'null' ? null : text.trim() === '' ? NaN : Number(text)
 }

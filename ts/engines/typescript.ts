@@ -123,7 +123,7 @@ export const typescript: Engine = {
         kernel,
         loop: isNorm ? undefined : loopOf(number, dtype),
         byTensor: isNorm ? layout.SQUARES : words[at + 5],
-        row: Row.of(kernel, dtype),
+        row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
         state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
         tensor: masks ? layout.CautiousKernel.tensor : kernel.tensor,
         sums: masks ? ['nonzero'] : kernel.sums,
@@ -158,14 +158,23 @@ export const typescript: Engine = {
     }
 
     /** Such a stage of the tensors that begin among the elements from … to − 1. */
-    const matrices = ({ row, state, loop }: Job, at: number, from: number, to: number) => {
+    const matrices = ({ row, state, loop, kernel, isLast }: Job, at: number, from: number, to: number) => {
+      const array = words[at + 2] + kernel.state.length
+      const flags = isLast ? words[at + 4] : 0
       const coefficients = rows[words[at + 3]]
       if (coefficients === undefined) throw arena.broken()
       row.coefficients = coefficients
       for (let i = tensorFrom(from); i < lengths.length && offsets[i] < to; i++) {
         if (offsets[i] < from || lengths[i] === 0) continue
         const end = offsets[i] + lengths[i]
-        loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, arena.rows[i], scratch)
+        const lines = (kernel.lines ?? []).map((_, k) => arena.view(array + k, i))
+        loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, {
+          shape: arena.matrices[i],
+          ...{ lines, scratch, holds: (flags & layout.HOLDS) !== 0, zeroes: isLast && words[8] !== 0 },
+        })
+        if ((flags & layout.FLUSHES) === 0) continue
+        flush(state, offsets[i], end, smallestNormal[dtype])
+        for (const line of lines) flush({ line }, 0, line.length, smallestNormal[dtype])
       }
     }
 

@@ -11,7 +11,7 @@ const SINGLE = 81
 const SHIFT = 3
 
 /** A module's bytes. In this form gzip makes of them what it makes of the bytes, and 8 % less than of hexadecimal digits. */
-export function bytesOf({ text }: WasmModule): Uint8Array<ArrayBuffer> {
+export function bytesOf({ text }: WasmModule): ArrayBuffer {
   const bytes = new Uint8Array(text.length)
   let length = 0
   for (let at = 0; at < text.length; at++) {
@@ -19,7 +19,7 @@ export function bytesOf({ text }: WasmModule): Uint8Array<ArrayBuffer> {
     const value = first < SINGLE ? first : (first - SINGLE + 1) * SINGLE + placeOf(text.charCodeAt(++at))
     bytes[length++] = value - SHIFT
   }
-  return bytes.slice(0, length)
+  return bytes.buffer.slice(0, length)
 }
 
 /** Its place among the characters from ( to ~ without <, \\ and `, which cannot stand everywhere. */

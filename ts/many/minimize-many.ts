@@ -15,7 +15,7 @@ import { Batch } from './batch.js'
 import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
 import { type OptionSet, readSets } from './option-sets.js'
-import { type Paths, Recorder } from './paths.js'
+import { Recorder } from './paths.js'
 import { Rows } from './rows.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
@@ -64,6 +64,14 @@ export const reasons = [
   'max-iterations',
   'diverged',
 ] as const satisfies readonly (MinimizeReason | null)[]
+
+/** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
+export interface Paths {
+  /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
+  readonly offsets: Uint32Array
+  /** Run after run, by parameter, in the dtype. */
+  readonly x: Readonly<Record<string, FloatArray>>
+}
 
 /** Where runs ended, a column each, by run. */
 export interface ManyResult {
@@ -237,7 +245,7 @@ class Many {
     const { value, gradient } = this.#programs
     const [column] = this.#data
     const rows = column === undefined ? 0 : rowsOf(column, runs[0])
-    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY)
+    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.engine

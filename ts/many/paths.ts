@@ -3,14 +3,7 @@
 import { OptionError } from '../errors.js'
 import type { FloatArray } from '../rules/kernel.js'
 import type { Batch } from './batch.js'
-
-/** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
-export interface Paths {
-  /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
-  readonly offsets: Uint32Array
-  /** Run after run, by parameter, in the dtype. */
-  readonly x: Readonly<Record<string, FloatArray>>
-}
+import type { Paths } from './minimize-many.js'
 
 /** So many numbers all points may have: 1 GiB in float64. */
 const MOST = 2 ** 27

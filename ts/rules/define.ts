@@ -1,5 +1,6 @@
 /** What a rule is made of: one declaration, from which all else derives. */
 
+import type { Dtype } from '../arena.js'
 import { bring } from '../engines/wasm-module.js'
 import { PIPELINE } from '../manifest.js'
 import type { Kernel } from './kernel.js'
@@ -32,12 +33,12 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
   advance?(clock: ClockOf<C>, rule: NumbersOf<O>, next: ClockOf<C>): void
   /** Writes the coefficients that the clock does not change. */
-  coefficients(rule: NumbersOf<O>, row: Float64Array): void
+  coefficients(rule: NumbersOf<O>, row: Float64Array, dtype: Dtype): void
   /** Writes those that it does, after `advance`. */
   corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
   /**
    * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
-   * summed, in arrays by name. A matrix has `rows`, and other tensors 0.
+   * summed, in arrays by name. Matrices have so many `rows` each, and other tensors 0.
    */
   between?(
     rule: NumbersOf<O>,
@@ -53,8 +54,12 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
    * of names.
    */
   across?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
-  /** The rule of tensors that are no matrices, where it is for matrices alone. */
-  fallback?(rule: ValuesOf<O>): object
+  /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
+  fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
+  /** Rows and columns of each of the matrices that a tensor of a shape is; its first dimension by all others. */
+  matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
+  /** Options that no `set` may change: what tensors have follows from them and from shapes. */
+  readonly fixed?: readonly string[]
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
   /** λ of a decay that is added to the gradient; 0 by default. */
@@ -119,6 +124,8 @@ export function define<
     decay: () => 1,
     l2: () => 0,
     starts: () => ({}),
+    matrix: ([rows, ...rest]) => [rows, rest.reduce((product, n) => product * n, 1)],
+    fixed: [],
     flushes: () => true,
     implied: () => ({}),
     check: () => {},
@@ -147,9 +154,14 @@ export function stateNames<O extends OptionTable>(
   rule: ValuesOf<O>,
 ): string[] {
   const point = definition.point(rule)
-  const kernels = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
-  return [...new Set(kernels.flatMap(({ state }) => state))]
+  const kernels: readonly Kernel[] = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
+  const elementwise = kernels.flatMap(({ state }) => state)
+  return [...new Set([...elementwise, ...linesOf(kernels)])]
 }
+
+/** The names of state by row and by column. */
+export const linesOf = (stages: readonly Kernel[]): readonly string[] =>
+  stages.flatMap(({ lines = [] }) => lines)
 
 /**
  * Whether the root of a subnormal number of the state cannot be seen beside ε, as it can be without ε:

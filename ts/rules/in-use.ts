@@ -1,11 +1,11 @@
 /** A rule that tensors have, with its options at the update under way. */
 
-import { type Dtype, smallestNormal } from '../arena.js'
+import { type Dtype, type Matrix, smallestNormal } from '../arena.js'
 import type { TensorLimits } from '../clip.js'
 import { CautiousKernel, MASKS, POINT, pipeline, STAGES } from '../manifest.js'
-import { type Definition, type Fields, stateNames } from './define.js'
+import { type Definition, type Fields, linesOf, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
-import { type Resolved, wholeRule } from './resolve.js'
+import { isMatrix, type Resolved, wholeRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { type Numbers, type RuleSchedule, scheduleOf } from './values.js'
 
@@ -27,6 +27,8 @@ export class RuleInUse {
   /** Those that its segments have at every update. */
   readonly flags: number
   readonly state: readonly string[]
+  /** Those of these that have numbers by row and by column. */
+  readonly lines: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
@@ -56,6 +58,7 @@ export class RuleInUse {
     this.kernels[POINT] = this.point?.number ?? 0
     this.flags = this.stages.some(({ number }) => number === CautiousKernel.number) ? MASKS : 0
     this.state = stateNames(definition, rule as never)
+    this.lines = linesOf(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     this.rule = rule
     this.change(rule)
@@ -95,12 +98,26 @@ export class RuleInUse {
     const stages = definition.stages(rule as never)
     if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
     for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
-    // Those that it is for have got it already.
-    if (!isSame(definition.fallback?.(rule as never), definition.fallback?.(this.rule as never))) return false
+    if (!definition.fixed.every((name) => isSame(rule[name], this.rule[name]))) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
     for (const name of this.state) if (starts[name] !== before[name]) return false
     return true
+  }
+
+  /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
+  matrixOf(shape: readonly number[] | undefined, length: number): Matrix | null {
+    if (!isMatrix(shape)) return null
+    const [rows, columns] = this.definition.matrix(shape)
+    return [rows, columns, length === 0 ? 0 : length / (rows * columns)]
+  }
+
+  /** How long an array of state is of a tensor of this shape. */
+  lengthOf(name: string, shape: readonly number[] | undefined, length: number): number {
+    const line = this.lines.indexOf(name)
+    if (line < 0) return length
+    const matrix = this.matrixOf(shape, length)
+    return matrix === null ? 0 : matrix[line] * matrix[2]
   }
 
   /** Whether `evaluate` has anything to do. */
@@ -128,13 +145,13 @@ export class RuleInUse {
   }
 
   /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
-  write(row: Float64Array, scale: number, limit: number): void {
+  write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
     row[pipeline.scale] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
     row[pipeline.limit] = limit
     row[pipeline.l2] = definition.l2(numbers as never)
     row[pipeline.decay] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row)
+    definition.coefficients(numbers as never, row, dtype)
   }
 }
 

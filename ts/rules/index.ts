@@ -1,5 +1,6 @@
 /** The rules that users have: what is exported here is one. */
 
+export { type Adafactor, adafactor } from './adafactor.js'
 export { type Adagrad, adagrad } from './adagrad.js'
 export { type Adam, adam } from './adam.js'
 export { type AdamW, adamw } from './adamw.js'

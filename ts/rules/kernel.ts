@@ -1,5 +1,6 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
+import type { Matrix } from '../arena.js'
 import type { WasmModule } from '../engines/wasm-module.js'
 import { pipeline } from '../manifest.js'
 
@@ -27,8 +28,10 @@ export interface Kernel {
   readonly tensor: readonly string[]
   /** What is summed by tensor after a pass, into the first of these. */
   readonly sums: readonly Sum[]
-  /** Whether it takes each tensor whole, as a matrix; its loop is told of how many rows, and where to compute. */
+  /** Whether it takes each tensor whole, as matrices; its loop is told of these. */
   readonly isMatrix?: true
+  /** Of such a kernel, the names of its arrays of state by row and by column, behind the others. */
+  readonly lines?: readonly string[]
   /** The WebAssembly module that has it; left out where the core's has. */
   readonly module?: WasmModule
 }
@@ -52,9 +55,20 @@ export type LoopOf<K extends Kernel> = (
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
   direction: FloatArray,
-  rows?: number,
-  scratch?: FloatArray,
+  matrices?: Matrices,
 ) => void
+
+/** What the loop of a kernel is told that takes a tensor as matrices; its coefficients are not rounded. */
+export interface Matrices {
+  readonly shape: Matrix
+  /** State by row, and by column. */
+  readonly lines: readonly FloatArray[]
+  /** To compute in. */
+  readonly scratch: FloatArray
+  /** What the pipeline would do around a pass: parameters stay, and gradients become 0. */
+  readonly holds: boolean
+  readonly zeroes: boolean
+}
 
 /** The loop of any kernel. */
 export type Loop = LoopOf<Kernel>
@@ -74,16 +88,31 @@ export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = m
   return { float32: make, float64: again }
 }
 
-const kernels = new Map<number, { readonly description: Kernel; readonly made: Twins<Kernel> }>()
+/** How many numbers a kernel computes in that takes a tensor as matrices; some of its dtype, and some of float64. */
+export type Room = (matrix: Matrix) => { own?: number; wide?: number }
+
+interface Registered {
+  readonly description: Kernel
+  readonly made: Twins<Kernel>
+  readonly room: Room | undefined
+}
+
+const kernels = new Map<number, Registered>()
 const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
-export function kernel<const K extends Kernel>(description: K, made: Twins<K>): K {
-  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel> })
+export function kernel<const K extends Kernel>(description: K, made: Twins<K>, room?: Room): K {
+  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel>, room })
   return description
 }
 
-const known = (number: number) => kernels.get(number) as NonNullable<ReturnType<typeof kernels.get>>
+const known = (number: number) => kernels.get(number) as Registered
+
+/** How many bytes it computes in for a tensor, of a dtype of so many bytes. */
+export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): number {
+  const { own = 0, wide = 0 } = known(number).room?.(matrix) ?? {}
+  return own * size + wide * 8
+}
 
 /** A kernel whose rule was imported. */
 export function kernelOf(number: number): Kernel {

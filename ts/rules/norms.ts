@@ -1,7 +1,12 @@
 /** The passes that rules have in common which measure whole tensors; crates/kernels/src/rules/norms.rs. */
 
-import { BothNormsKernel, GradientNormKernel, ScaledKernel } from '../manifest.js'
+import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../manifest.js'
 import { kernel, twice } from './kernel.js'
+
+/** Keeps the gradient as it was prepared. */
+const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {
+  for (let i = from; i < to; i++) direction[i] = g[i]
+})
 
 /** Keeps the gradient as it was prepared; θ² and g² are summed. */
 const BothNormsLoop = twice<typeof BothNormsKernel>(
@@ -22,6 +27,7 @@ const ScaledLoop = twice<typeof ScaledKernel>((f) => (theta, u, _state, { decay 
   for (let i = from; i < to; i++) theta[i] = f(f(theta[i] * decay) - f(rate * u[i]))
 })
 
+export const Prepared = kernel(PreparedKernel, PreparedLoop)
 export const BothNorms = kernel(BothNormsKernel, BothNormsLoop)
 export const GradientNorm = kernel(GradientNormKernel, GradientNormLoop)
 export const Scaled = kernel(ScaledKernel, ScaledLoop)

@@ -48,6 +48,16 @@ export function atLeast(least: number, value: number): Option<number> {
   return option(`a finite number ≥ ${least}`, value, accepts)
 }
 
+export function nonPositive(value: number): Option<number> {
+  return option('a finite number ≤ 0', value, (x) => typeof x === 'number' && x <= 0 && x > -Infinity)
+}
+
+/** Such a number, or null. */
+export function orNull(kind: NumberOption, value: number | null): Option<number | null> {
+  const { expected, accepts } = kind(0)
+  return option(`${expected}, or null`, value, (x) => x === null || accepts(x))
+}
+
 export function flag(value: boolean): Option<boolean> {
   return option('true or false', value, (x) => typeof x === 'boolean')
 }

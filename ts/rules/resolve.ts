@@ -28,15 +28,18 @@ export function resolve(given: unknown, what = 'rule'): Resolved {
   return resolveRule(what, given, true)
 }
 
-/** Whether a tensor of this shape is taken as a matrix, its first dimension by all others. */
+/** Whether a tensor of this shape is taken as matrices. */
 export function isMatrix(shape: readonly number[] | undefined): shape is readonly number[] {
   return shape !== undefined && shape.length >= 2
 }
 
-/** What a tensor of this shape gets for a rule: its fallback where the rule is for matrices alone. */
+/** What a tensor of this shape gets for a rule: its fallback where the rule does not take that shape. */
 export function fitting(resolved: Resolved, shape: readonly number[] | undefined): Resolved {
-  const fallback = isMatrix(shape) ? undefined : resolved.definition.fallback?.(resolved.rule as never)
+  const { definition, rule } = resolved
+  const fallback = definition.fallback?.(rule as never, shape)
   if (fallback === undefined) return resolved
+  // Another form of itself.
+  if ((fallback as AnyRule).name === rule.name) return { ...resolved, rule: fallback as AnyRule }
   const { delay, isDelayed } = resolved
   const other = resolve(fallback)
   return { ...other, ...(!other.isDelayed && { delay, isDelayed }), own: null }

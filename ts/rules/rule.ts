@@ -14,7 +14,9 @@ interface StateNames<Always extends string, Sometimes extends string> {
 }
 
 /** The names of the arrays of state that any of some kernels has. */
-type AnyState<K extends Kernel> = K['state'][number]
+type AnyState<K extends Kernel> =
+  | K['state'][number]
+  | (K extends { readonly lines: readonly (infer L extends string)[] } ? L : never)
 /** The names of those that all have: an intersection, as arguments of functions are inferred. */
 type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => void : never) extends (
   name: infer Name extends string,

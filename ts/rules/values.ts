@@ -60,7 +60,8 @@ export class RuleSchedule {
   }
 }
 
-const isValue = (value: unknown): boolean => typeof value !== 'object' && typeof value !== 'function'
+const isValue = (value: unknown): boolean =>
+  value === null || (typeof value !== 'object' && typeof value !== 'function')
 
 /** The schedules of a checked rule; null where it has none, and so is its own values. */
 export function scheduleOf({ options }: Definition, rule: AnyRule): RuleSchedule | null {

@@ -48,6 +48,15 @@ impl Arena {
         start.wrapping_add(bytes) > self.base && start < self.base.wrapping_add(self.bytes)
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The byte at `at`, which must be one of its own.
+    pub(crate) fn start(&self, at: usize) -> *mut u8 {
+        self.base.wrapping_add(at)
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.tables.header.size
     }

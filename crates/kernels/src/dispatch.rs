@@ -8,6 +8,7 @@ use crate::many::operations::{self, Operand, Operate, Operation, for_each_operat
 use crate::matrices::{Tools, Whole};
 use crate::pipeline::{self, Preparation};
 use crate::product::{self, Product};
+use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
 use crate::sums;
 use crate::table::Numbers;
@@ -23,6 +24,8 @@ pub struct Entry {
     pub pass: Option<Pass>,
     /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
     pub state: usize,
+    /// How many it has by row and by column.
+    pub lines: usize,
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
@@ -36,7 +39,7 @@ impl Entry {
     const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
-        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
+        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor && K::LINES.len() <= 2);
         // Only from here is the code of matrices reached: a build without such kernels has none of it.
         let whole = match K::WHOLE {
             Some(compute) => Some(Whole::new(compute, tools)),
@@ -45,6 +48,7 @@ impl Entry {
         Self {
             pass: if whole.is_some() { None } else { Some(pass) },
             state,
+            lines: K::LINES.len(),
             row,
             tensor,
             sums: K::SUMS,
@@ -54,7 +58,7 @@ impl Entry {
     }
 
     const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, row: 0, tensor, sums, copies: false, whole: None }
+        Self { pass: None, state: 0, lines: 0, row: 0, tensor, sums, copies: false, whole: None }
     }
 }
 
@@ -86,11 +90,11 @@ macro_rules! entries {
             Entry::sums(1, &[Sum::Gradients]),
             $(Entry::of::<crate::rules::$core::$kernel>(
                 run::<$vector, crate::rules::$core::$kernel>,
-                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
+                tools::<$vector>(),
             ),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
                 run::<$vector, crate::rules::$module::$further>,
-                Tools { product: product::<$vector>, transfer: transfer::<<$vector as Vector>::Scalar> },
+                tools::<$vector>(),
             ),)*
         ]
     };
@@ -110,7 +114,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product` and `transfer` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer` and `piece` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -167,6 +171,15 @@ macro_rules! code {
             $(#[target_feature(enable = $feature)])?
             unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
                 unsafe { muon::transfer::<T>(transfer, number) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn factor<T: Scalar>(factoring: &Factoring, number: usize, buffer: *mut u8) {
+                unsafe { adafactor::piece::<T>(factoring, number, buffer) }
+            }
+
+            const fn tools<V: Vector>() -> Tools {
+                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V::Scalar> }
             }
 
             $(#[target_feature(enable = $feature)])?

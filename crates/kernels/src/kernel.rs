@@ -68,8 +68,10 @@ pub trait Kernel {
     const SUMS: &'static [Sum] = &[];
     /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
     const COPIES: bool = false;
-    /// Instead of a pass: each tensor is a matrix, and becomes another one where the gradient was.
+    /// Instead of a pass: what is done with each tensor as a whole, as matrices.
     const WHOLE: Option<Compute> = None;
+    /// Of such a kernel, the names of its arrays of state by row and by column, behind the others.
+    const LINES: &'static [&'static str] = &[];
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

@@ -68,7 +68,10 @@ pub fn typescript() -> String {
         ("ELEMENTS", "Extents of arrays.", Extent::Elements as usize),
         ("TENSORS", "", Extent::Tensors as usize),
         ("BLOCKS", "", Extent::Blocks as usize),
+        ("BY_LINE", "", Extent::Lines as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
+        ("ROWS", "The least rows of a piece of a matrix that is summed by column.", rules::adafactor::ROWS),
+        ("CHUNK", "Elements of a factored direction that are made at a time.", rules::adafactor::CHUNK),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
@@ -84,30 +87,31 @@ pub fn typescript() -> String {
         let _ = writeln!(text, "export const {name} = {value}");
     }
     let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
-    let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0));
+    let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0, ""));
     let _ = write!(text, "\n/** Where the numbers of a batch's header are. */\n");
-    let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0));
+    let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0, ""));
     let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
     let _ = write!(text, "\n/** What programs are made of, by number. */\n");
-    let _ =
-        writeln!(text, "export const OPERATIONS = [{}] as const", operations.collect::<Vec<_>>().join(", "));
+    let operations: Vec<_> = operations.collect();
+    let _ = writeln!(text, "export const OPERATIONS = [\n  {},\n] as const", operations.join(",\n  "));
     text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
              // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
-             // it takes each tensor whole, as a matrix, and the WebAssembly module that has it where the core's does not.\n";
+             // it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    for Description { name, number, source, state, row, tensor, sums, is_matrix, is_core, .. } in
+    for Description { name, number, source, state, row, tensor, sums, is_matrix, lines, is_core, .. } in
         kernels().iter().filter(|k| k.is_shipped)
     {
         let sums: Vec<_> = sums.iter().map(|sum| sum.name()).collect();
         let _ = write!(
             text,
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
-             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}}} as const\n",
+             source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}{}}} as const\n",
             list(state),
-            positions(row, PIPELINE.len()),
+            positions(row, PIPELINE.len(), "  "),
             list(tensor),
             list(&sums),
             if *is_matrix { "  isMatrix: true,\n" } else { "" },
+            if lines.is_empty() { String::new() } else { format!("  lines: [{}],\n", list(lines)) },
             if *is_core { "" } else { "  module: catalogue,\n" },
         );
     }
@@ -126,6 +130,7 @@ pub struct Description {
     pub tensor: &'static [&'static str],
     pub sums: &'static [Sum],
     pub is_matrix: bool,
+    pub lines: &'static [&'static str],
     /// Whether every build has it, and not only one with the catalogue.
     pub is_core: bool,
     /// Whether it is not for tests alone.
@@ -158,8 +163,20 @@ use descriptions;
 
 fn describe<K: Kernel>(name: &'static str, module: &str, is_shipped: bool) -> Description {
     let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    let (source, sums, is_matrix) = (source(module), K::SUMS, K::WHOLE.is_some());
-    Description { name, number: 0, source, state, row, tensor, sums, is_matrix, is_core: false, is_shipped }
+    let (source, sums, is_matrix, lines) = (source(module), K::SUMS, K::WHOLE.is_some(), K::LINES);
+    Description {
+        name,
+        number: 0,
+        source,
+        state,
+        row,
+        tensor,
+        sums,
+        is_matrix,
+        lines,
+        is_core: false,
+        is_shipped,
+    }
 }
 
 fn source(module: &str) -> u32 {
@@ -172,14 +189,17 @@ fn camel(name: &str) -> String {
     name.chars().enumerate().map(|(k, c)| if k == 0 { c.to_ascii_lowercase() } else { c }).collect()
 }
 
-/// Names with their places, the first of which is `first`.
-fn positions(names: &[&str], first: usize) -> String {
+/// Names with their places, the first of which is `first`; where lines are indented by `indent`.
+fn positions(names: &[&str], first: usize, indent: &str) -> String {
     let pairs: Vec<_> = names.iter().zip(first..).map(|(name, at)| format!("{name}: {at}")).collect();
     let line = format!("{{ {} }}", pairs.join(", "));
     match pairs.len() {
         0 => "{}".into(),
         // As Biome breaks a line that is too long.
-        _ if line.len() > WIDTH => format!("{{\n    {},\n  }}", pairs.join(",\n    ")),
+        _ if line.len() > WIDTH => {
+            let next = format!("\n{indent}  ");
+            format!("{{{next}{},\n{indent}}}", pairs.join(&format!(",{next}")))
+        }
         _ => line,
     }
 }

@@ -1,12 +1,15 @@
-//! Stages that take each tensor as a matrix, whole: they run tensor by tensor, and each in pieces that
+//! Stages that take each tensor as matrices, whole: they run tensor by tensor, and each in pieces that
 //! threads may share.
+
+use std::ptr;
 
 use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Code;
-use crate::kernel::PIPELINE;
+use crate::kernel::{MAX_STATE, PIPELINE, Streams};
 use crate::pipeline::Scratch;
 use crate::product::Product;
+use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
 use crate::run::Job;
 use crate::table::*;
@@ -18,6 +21,8 @@ pub struct Tools {
     pub product: unsafe fn(&Product, usize, *mut u8),
     /// A piece of a copy of a matrix.
     pub transfer: unsafe fn(&Transfer, usize),
+    /// A piece of a pass of Adafactor, through a buffer.
+    pub factor: unsafe fn(&Factoring, usize, *mut u8),
 }
 
 /// What a kernel does with a matrix, given the kernel's own coefficients.
@@ -116,7 +121,7 @@ impl Arena {
                 break;
             }
             if tensor.offset >= from && tensor.length > 0 {
-                let matrix = self.matrix(&tensor)?;
+                let matrix = self.matrix(&job, &tensor)?;
                 // SAFETY: the instruction set is available, `job` has checked the row, and `matrix` found all of it.
                 unsafe {
                     let row = job.row.skip(PIPELINE.len());
@@ -127,29 +132,76 @@ impl Arena {
         Ok(())
     }
 
-    fn matrix(&self, tensor: &Tensor) -> Result<Matrix, Fault> {
-        let Tensor { offset, length, rows, columns, .. } = *tensor;
-        if rows as u64 * columns as u64 != length as u64 {
+    fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
+        let Tensor { offset, length, rows, columns, lines, .. } = *tensor;
+        let one = rows as u64 * columns as u64;
+        if one == 0 || !(length as u64).is_multiple_of(one) {
             return Err(Fault(&"a tensor is no matrix"));
         }
-        let least = rows.min(columns);
-        // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
-        let needed = 2 * least * least + length;
-        let (at, is_there) = self.elements(GRADIENTS, offset, offset + length)?;
-        let (scratch, has_room) = self.elements(SCRATCH, 0, needed)?;
-        if !is_there || !has_room {
+        let count = (length as u64 / one) as usize;
+        let mut streams = Streams::NOWHERE;
+        self.find(job, offset, offset + length, &mut streams)?;
+        // Their products are no larger than the length.
+        let wanted = [rows * count, columns * count];
+        let mut by_line = [ptr::null_mut(); 2];
+        for k in 0..job.entry.lines {
+            let array = job.array + job.entry.state + k;
+            by_line[k] = self.room(array, Extent::Lines, lines[k], wanted[k])?.0;
+        }
+        let (scratch, room) = self.room(SCRATCH, Extent::Elements, 0, 0)?;
+        let Streams { theta, direction: at, state, .. } = streams;
+        let (size, around) = (self.size(), job.around);
+        Ok(Matrix { at, theta, state, lines: by_line, scratch, room, rows, columns, count, size, around })
+    }
+
+    /// Where number `first` of an array is, and for how many bytes it goes on: for `count` numbers at least.
+    fn room(
+        &self,
+        array: usize,
+        extent: Extent,
+        first: usize,
+        count: usize,
+    ) -> Result<(*mut u8, usize), Fault> {
+        let Array { extent: found, position, first: begins, length } = self.tables.array(array)?;
+        // All of it in 64 bits, which hold these products.
+        let (size, at) = (self.size() as u64, position as u64 * LINE as u64);
+        let fits =
+            at + length as u64 * size <= self.bytes() as u64 && first as u64 + count as u64 <= length as u64;
+        if found != extent as u32 || begins != 0 || !fits {
             return Err(Fault(&"an array does not have room for a matrix"));
         }
-        Ok(Matrix { at, scratch, rows, columns, size: self.size() })
+        let skipped = first * self.size();
+        Ok((self.start(position * LINE).wrapping_add(skipped), length * self.size() - skipped))
     }
 }
 
-/// A tensor as a matrix, row by row, and room for two squares of its smaller side and another one like it.
+/// A tensor as matrices, one behind the other, each row by row, and what a kernel has for it.
+#[derive(Clone, Copy)]
 pub struct Matrix {
+    /// The gradient.
     pub at: *mut u8,
+    pub theta: *mut u8,
+    pub state: [*mut u8; MAX_STATE],
+    /// A number for each row, and one for each column.
+    pub lines: [*mut u8; 2],
+    /// To compute in; it begins with a line, and `room` counts its bytes.
     pub scratch: *mut u8,
+    pub room: usize,
     pub rows: usize,
     pub columns: usize,
+    pub count: usize,
     /// Bytes of an element.
     pub size: usize,
+    /// What the pipeline would do around a pass.
+    pub around: u32,
+}
+
+impl Matrix {
+    pub fn length(&self) -> usize {
+        self.rows * self.columns * self.count
+    }
+
+    pub fn has(&self, flag: u32) -> bool {
+        self.around & flag != 0
+    }
 }

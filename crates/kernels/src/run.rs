@@ -44,7 +44,7 @@ pub struct Job {
 /// Gradients still have to be scaled, clipped and decayed.
 const PREPARES: u32 = 1 << 5;
 /// They are set to 0 afterwards.
-const ZEROES: u32 = 1 << 6;
+pub(crate) const ZEROES: u32 = 1 << 6;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.

@@ -60,6 +60,43 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
     lanes.iter().map(|lane| lane.to_f64()).sum()
 }
 
+/// Σ x² of a row, in the same order; each x² is added to its column's sum, which begins with it where `begins`.
+///
+/// # Safety
+/// There must be `length` numbers to read and columns to write.
+#[inline(always)]
+pub unsafe fn sum_line<T: Scalar>(from: *const T, columns: *mut f64, length: usize, begins: bool) -> f64 {
+    let mut sums = [0.0; STRIPES];
+    let mut at = 0;
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        while at + STRIPES <= length {
+            let line = from.add(at).cast::<[T; STRIPES]>().read_unaligned();
+            let into = columns.add(at).cast::<[f64; STRIPES]>();
+            let squares = line.map(|x| x.to_f64() * x.to_f64());
+            let mut totals = squares;
+            if !begins {
+                totals = into.read_unaligned();
+                for (total, square) in totals.iter_mut().zip(squares) {
+                    *total += square;
+                }
+            }
+            into.write_unaligned(totals);
+            for (sum, square) in sums.iter_mut().zip(squares) {
+                *sum += square;
+            }
+            at += STRIPES;
+        }
+        for (sum, k) in sums.iter_mut().zip(at..length) {
+            let x = from.add(k).read().to_f64();
+            let into = columns.add(k);
+            *sum += x * x;
+            into.write(if begins { x * x } else { into.read() + x * x });
+        }
+    }
+    combine(sums)
+}
+
 /// The sum of all stripes, by a fixed tree.
 #[inline(always)]
 fn combine(mut sums: [f64; STRIPES]) -> f64 {

@@ -18,7 +18,7 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 /// Sizes in 32-bit words.
 pub const HEADER: usize = 10;
 pub const ARRAY: usize = 4;
-pub const TENSOR: usize = 6;
+pub const TENSOR: usize = 8;
 pub const SEGMENT: usize = 8;
 
 /// The parameters are collected, but stay (a delayed start).
@@ -65,6 +65,8 @@ pub enum Extent {
     Tensors = 1,
     /// Some float64 for each block of each tensor.
     Blocks = 2,
+    /// A number of the arena's dtype for each row, or for each column, of tensors that are matrices.
+    Lines = 3,
 }
 
 /// Where float64 numbers lie that JavaScript may write.
@@ -136,9 +138,11 @@ pub struct Tensor {
     pub block: usize,
     /// Whether passes over the plane leave it out.
     pub stays: bool,
-    /// Rows and columns of the matrix that it is, or 0.
+    /// Rows and columns of each of the matrices that it is, one behind the other; or 0.
     pub rows: usize,
     pub columns: usize,
+    /// Where its own numbers begin in arrays by row, and in arrays by column.
+    pub lines: [usize; 2],
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -246,7 +250,7 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault(&"there is no such tensor"));
         }
-        let [offset, length, block, flags, rows, columns] =
+        let [offset, length, block, flags, rows, columns, by_row, by_column] =
             self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
         let tensor = Tensor {
@@ -256,6 +260,7 @@ impl Tables {
             stays: flags & STAYS != 0,
             rows: rows as usize,
             columns: columns as usize,
+            lines: [by_row as usize, by_column as usize],
         };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {

@@ -34,6 +34,7 @@ macro_rules! for_each_kernel {
                 sign_sgd::SignSgd,
             ]
             [
+                norms::Prepared,
                 norms::BothNorms,
                 norms::GradientNorm,
                 norms::Scaled,
@@ -51,6 +52,11 @@ macro_rules! for_each_kernel {
                 prodigy::Prodigy,
                 muon::MuonMomentum,
                 muon::NewtonSchulz,
+                adafactor::Factored,
+                adafactor::FactoredMomentum,
+                adafactor::Unfactored,
+                adafactor::UnfactoredStep,
+                adafactor::UnfactoredMomentum,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -61,6 +67,7 @@ pub(crate) use for_each_kernel;
 
 pub(crate) use crate::plane;
 
+pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod cautious;

@@ -79,6 +79,10 @@ unsafe fn newton_schulz(
 ) -> Result<(), Fault> {
     let Matrix { at: given, rows, columns, size, .. } = *matrix;
     let (least, most) = (rows.min(columns), rows.max(columns));
+    // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
+    if matrix.count != 1 || (2 * least * least + rows * columns) as u64 * size as u64 > matrix.room as u64 {
+        return Err(Fault(&"there is no room for a matrix, or it is several"));
+    }
     let p = matrix.scratch;
     let q = p.wrapping_add(least * least * size);
     let other = q.wrapping_add(least * least * size);

@@ -12,6 +12,23 @@ lanes! {
     Squares { gradients, rate }
 }
 
+/// Keeps the gradient as it was prepared.
+pub struct Prepared;
+
+impl Kernel for Prepared {
+    type Row = Nothing;
+    type State = Nothing;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Gradients;
+    const COPIES: bool = true;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Nothing, _: &Nothing, _: V, _: V, g: V, _: &mut Nothing) -> V {
+        g
+    }
+}
+
 /// Keeps the gradient as it was prepared, and sums θ² and g².
 pub struct BothNorms;
 

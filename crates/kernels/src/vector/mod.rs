@@ -26,6 +26,7 @@ pub trait Scalar:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
+    + PartialOrd
     + 'static
 {
     /// `x` rounded to the nearest value, ties to even.

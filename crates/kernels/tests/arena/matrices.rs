@@ -110,7 +110,7 @@ fn products_are_those_of_plain_loops_on_every_instruction_set() {
 }
 
 /// Pieces from the last to the first, two at a time.
-struct Backwards;
+pub struct Backwards;
 
 impl Workers for Backwards {
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
@@ -188,7 +188,7 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
 }
 
 #[test]
-fn no_kernel_but_newton_schulz_is_one_of_matrices() {
+fn these_kernels_are_of_matrices() {
     let names: Vec<_> = kernels().into_iter().filter(|kernel| kernel.is_matrix).map(|k| k.name).collect();
-    assert_eq!(names, ["NewtonSchulz"]);
+    assert_eq!(names, ["NewtonSchulz", "Factored", "FactoredMomentum"]);
 }

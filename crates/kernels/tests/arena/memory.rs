@@ -186,6 +186,12 @@ impl Memory {
         self.set_word(self.tensor(tensor) + 5, columns);
     }
 
+    /// Makes an array of elements one that has numbers by row or by column.
+    pub fn by_line(&mut self, array: usize) {
+        self.set_word(HEADER + array * ARRAY, Extent::Lines as u32);
+        self.set_word(HEADER + array * ARRAY + 2, 0);
+    }
+
     /// Where a tensor's entry begins.
     fn tensor(&self, tensor: usize) -> usize {
         self.first_segment - (self.lengths.len() - tensor) * TENSOR

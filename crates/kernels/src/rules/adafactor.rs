@@ -1,0 +1,435 @@
+//! Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5). Of a matrix only the rows' and the columns' means
+//! of g² are kept, r and c: V̂ = r·c/mean(r). Then U = g/√V̂, and θ ← d·θ − rate·U, where the rate is
+//! ρ·max(ε₂, RMS(θ)) / max(1, RMS(U)/d).
+//!
+//! `Factored` goes three times through a tensor: it sums g² by row and by column, of which r and c are made;
+//! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
+//! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
+
+use std::{ptr, slice};
+
+use crate::Fault;
+use crate::dispatch::Code;
+use crate::kernel::{Kernel, Output, Sum};
+use crate::lanes::{Nothing, lanes};
+use crate::matrices::{Compute, Matrix, Tools, Workers};
+use crate::run::ZEROES;
+use crate::sums::{self, BLOCK, sum_line};
+use crate::table::{FLUSHES, HOLDS, LINE, Numbers};
+use crate::vector::{Scalar, Vector};
+
+lanes! {
+    /// `rest2` is 1 − β̂₂ and `rest1` 1 − β₁; `added` to g², `floor` of √v, `cap` of 1/√V̂. Then ρ, whether
+    /// RMS(θ) `scales` it, ε₂, the `clip` of RMS(U), and the decay, `fixed` and as a `share` of the rate.
+    Row { beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share }
+    /// Σ θ² and Σ U², the tensor's rate and its decay d.
+    Measured { parameters, direction, rate, decay }
+    SecondMoment { v }
+    Momentum { m }
+    Both { v, m }
+}
+
+/// θ, r and c, from the gradient as it was prepared.
+pub struct Factored;
+
+impl Kernel for Factored {
+    type Row = Row;
+    type State = Nothing;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const WHOLE: Option<Compute> = Some(factored);
+    const LINES: &'static [&'static str] = &["r", "c"];
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, theta: V, _: V, _: &mut Nothing) -> V {
+        theta
+    }
+}
+
+/// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
+pub struct FactoredMomentum;
+
+impl Kernel for FactoredMomentum {
+    type Row = Row;
+    type State = Momentum;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const WHOLE: Option<Compute> = Some(factored);
+    const LINES: &'static [&'static str] = &["r", "c"];
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, theta: V, _: V, _: &mut Momentum<V>) -> V {
+        theta
+    }
+}
+
+/// v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor).
+pub struct Unfactored;
+
+impl Kernel for Unfactored {
+    type Row = Row;
+    type State = SecondMoment;
+    type Tensor = Measured;
+    const OUTPUT: Output = Output::Gradients;
+    const SUMS: &'static [Sum] = &[Sum::Parameters, Sum::Gradients];
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Measured<V>, _: V, _: V, g: V, s: &mut SecondMoment<V>) -> V {
+        s.v = row.beta2 * s.v + row.rest2 * (g * g + row.added);
+        let root = s.v.sqrt();
+        // A NaN in v is taken over.
+        g.div_or_zero(row.floor.if_greater(root, row.floor, root))
+    }
+}
+
+/// θ ← d·θ − rate·U.
+pub struct UnfactoredStep;
+
+impl Kernel for UnfactoredStep {
+    type Row = Row;
+    type State = SecondMoment;
+    type Tensor = Measured;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Row<V>, by: &Measured<V>, _: V, theta: V, u: V, _: &mut SecondMoment<V>) -> V {
+        theta * by.decay - by.rate * u
+    }
+}
+
+/// m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
+pub struct UnfactoredMomentum;
+
+impl Kernel for UnfactoredMomentum {
+    type Row = Row;
+    type State = Both;
+    type Tensor = Measured;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, by: &Measured<V>, _: V, theta: V, u: V, s: &mut Both<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * (by.rate * u);
+        theta * by.decay - s.m
+    }
+}
+
+/// A piece of a matrix has at least so many rows, and a block's elements: so sums of columns by piece are few.
+pub const ROWS: usize = 64;
+/// Elements whose U is made at a time.
+pub const CHUNK: usize = 1024;
+
+/// How rows are cut into units, in which g² is summed: a piece of a matrix, or some whole matrices where these
+/// are small. No bit depends on the threads.
+#[derive(Clone, Copy)]
+struct Cuts {
+    height: usize,
+    columns: usize,
+    /// Rows of all matrices.
+    rows: usize,
+    /// Rows of a piece; the last one of a matrix has more.
+    least: usize,
+    /// Pieces of a matrix, and if it is one, matrices of a unit.
+    pieces: usize,
+    together: usize,
+    units: usize,
+}
+
+impl Cuts {
+    fn new(&Matrix { rows: height, columns, count, .. }: &Matrix) -> Self {
+        let least = ROWS.max(BLOCK.div_ceil(columns));
+        let pieces = (height / least).max(1);
+        let together = if pieces > 1 { 1 } else { least.div_ceil(height) };
+        let units = if pieces > 1 { count * pieces } else { count.div_ceil(together) };
+        Self { height, columns, rows: height * count, least, pieces, together, units }
+    }
+
+    /// The rows of a unit, and which piece of its matrix it is.
+    fn unit(&self, unit: usize) -> (usize, usize, usize) {
+        if self.pieces == 1 {
+            let rows = self.together * self.height;
+            return (unit * rows, ((unit + 1) * rows).min(self.rows), 0);
+        }
+        let (matrix, piece) = (unit / self.pieces, unit % self.pieces);
+        let first = matrix * self.height + piece * self.least;
+        let is_last = piece + 1 == self.pieces;
+        (first, if is_last { (matrix + 1) * self.height } else { first + self.least }, piece)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Pass {
+    /// Sums g² by row and by column, by unit.
+    Sum,
+    /// Sums θ² and U², by block.
+    Measure,
+    /// Moves m and θ, by block.
+    Move,
+}
+
+/// A pass over a tensor, and what it reads and writes.
+#[derive(Clone, Copy)]
+pub struct Factoring {
+    matrix: Matrix,
+    cuts: Cuts,
+    pass: Pass,
+    /// By row, and by column of each piece of each matrix.
+    rows: *mut f64,
+    pieces: *mut f64,
+    /// By block Σ θ² and Σ U².
+    squares: *mut f64,
+    /// In the dtype: factors of rows and of columns, whose product is 1/√V̂.
+    row_factors: *mut u8,
+    column_factors: *mut u8,
+    has_momentum: bool,
+    cap: f64,
+    beta1: f64,
+    rest1: f64,
+    rate: f64,
+    decay: f64,
+}
+
+// SAFETY: pieces write to places that do not overlap, and what they read stays meanwhile; see `piece`.
+unsafe impl Sync for Factoring {}
+
+/// # Safety
+/// The matrices and their scratch must be there, and the row have all coefficients.
+unsafe fn factored(
+    code: &Code,
+    tools: &Tools,
+    matrix: &Matrix,
+    row: Numbers,
+    workers: &mut dyn Workers,
+) -> Result<(), Fault> {
+    let cuts = Cuts::new(matrix);
+    let (length, columns) = (matrix.length(), cuts.columns * matrix.count);
+    let blocks = length.div_ceil(BLOCK);
+    // Piece by piece, each a whole number of lines.
+    let lines = |numbers: usize| numbers.next_multiple_of(LINE / 8);
+    let sizes = [cuts.rows, columns * cuts.pieces, 2 * blocks, cuts.rows, columns].map(lines);
+    // Factors may be read a line further.
+    if (sizes.iter().map(|&size| size as u64).sum::<u64>() + (LINE / 8) as u64) * 8 > matrix.room as u64 {
+        return Err(Fault(&"there is no room for a matrix"));
+    }
+    let starts = sizes.iter().scan(0, |at, size| {
+        *at += size;
+        Some(matrix.scratch.wrapping_add((*at - size) * 8))
+    });
+    let mut places = [ptr::null_mut(); 5];
+    places.iter_mut().zip(starts).for_each(|(place, start)| *place = start);
+    let [rows, pieces, squares, row_factors, column_factors] = places;
+    // SAFETY: the caller vouches for the row.
+    let [beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share] =
+        std::array::from_fn(|k| unsafe { row.get(k) });
+    let mut factoring = Factoring {
+        matrix: *matrix,
+        cuts,
+        pass: Pass::Sum,
+        rows: rows.cast(),
+        pieces: pieces.cast(),
+        squares: squares.cast(),
+        row_factors,
+        column_factors,
+        has_momentum: !matrix.state[0].is_null(),
+        cap,
+        beta1,
+        rest1,
+        rate: 0.0,
+        decay: 0.0,
+    };
+    // SAFETY: all of it has just been found; pieces do not overlap.
+    unsafe {
+        run(tools, workers, &factoring, cuts.units);
+        if matrix.size == 4 {
+            factor::<f32>(&factoring, [beta2, rest2, added, floor]);
+        } else {
+            factor::<f64>(&factoring, [beta2, rest2, added, floor]);
+        }
+        if matrix.has(FLUSHES) {
+            (code.flush)(matrix.lines[0], cuts.rows);
+            (code.flush)(matrix.lines[1], columns);
+        }
+        factoring.pass = Pass::Measure;
+        run(tools, workers, &factoring, blocks);
+        let [parameters, direction] = [0, 1].map(|k| {
+            let total =
+                (0..blocks).fold(0.0, |total, block| total + factoring.squares.add(2 * block + k).read());
+            (total / length as f64).sqrt()
+        });
+        let full = if scales == 0.0 { rho } else { rho * if parameters > eps2 { parameters } else { eps2 } };
+        let excess = direction / clip;
+        factoring.rate = if excess > 1.0 { full / excess } else { full };
+        factoring.decay = 1.0 - (fixed + share * full);
+        factoring.pass = Pass::Move;
+        run(tools, workers, &factoring, blocks);
+        if matrix.has(FLUSHES) && factoring.has_momentum {
+            (code.flush)(matrix.state[0], length);
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As for `piece`.
+#[inline(never)]
+unsafe fn run(tools: &Tools, workers: &mut dyn Workers, factoring: &Factoring, count: usize) {
+    // SAFETY: passed on, and no two of them have the same number.
+    workers.run(count, &|number, scratch| unsafe { (tools.factor)(factoring, number, scratch.panel()) });
+}
+
+/// Makes of the sums r and c, and factors of rows and columns whose product is 1/√V̂.
+///
+/// # Safety
+/// As for `piece`; nothing else may run.
+unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, rest2, added, floor]: [f64; 4]) {
+    let Factoring { matrix, cuts, rows, pieces, row_factors, column_factors, .. } = *factoring;
+    let [r, c] = matrix.lines.map(<*mut u8>::cast::<S>);
+    let Cuts { height, columns, .. } = cuts;
+    // Of nothing the step is 0, unless the cap is its factor.
+    let of_nothing = if floor > 0.0 { f64::INFINITY } else { 0.0 };
+    let root = |x: f64| if x == 0.0 { of_nothing } else { 1.0 / x.sqrt() };
+    for number in 0..matrix.count {
+        let (first, last) = (number * height, (number + 1) * height);
+        let mut total = 0.0;
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            for i in first..last {
+                let mean = rows.add(i).read() / columns as f64 + added;
+                let moved = S::from_f64(beta2 * r.add(i).read().to_f64() + rest2 * mean);
+                r.add(i).write(moved);
+                total += moved.to_f64();
+            }
+            let mean = total / height as f64;
+            let divisor = if floor > mean { floor } else { mean };
+            for i in first..last {
+                let ratio = r.add(i).read().to_f64() / divisor;
+                let factor = if divisor == 0.0 { of_nothing } else { root(ratio) };
+                row_factors.cast::<S>().add(i).write(S::from_f64(factor));
+            }
+            let own = pieces.add(number * cuts.pieces * columns);
+            for piece in 1..cuts.pieces {
+                for j in 0..columns {
+                    *own.add(j) += own.add(piece * columns + j).read();
+                }
+            }
+            for j in number * columns..(number + 1) * columns {
+                let mean = own.add(j - number * columns).read() / height as f64 + added;
+                let moved = S::from_f64(beta2 * c.add(j).read().to_f64() + rest2 * mean);
+                c.add(j).write(moved);
+                column_factors.cast::<S>().add(j).write(S::from_f64(root(moved.to_f64())));
+            }
+        }
+    }
+}
+
+/// One piece of a pass: a unit of rows, or a block of elements.
+///
+/// # Safety
+/// All of it must be there, and `buffer` have room for `CHUNK` numbers, aligned for the dtype. Other threads
+/// may do other pieces of the same pass.
+#[inline(always)]
+pub unsafe fn piece<S: Scalar>(factoring: &Factoring, number: usize, buffer: *mut u8) {
+    let Factoring { matrix, pass, .. } = factoring;
+    if let Pass::Sum = pass {
+        // SAFETY: passed on.
+        return unsafe { sum_unit::<S>(factoring, number) };
+    }
+    let (first, last) = (number * BLOCK, matrix.length().min((number + 1) * BLOCK));
+    let [g, theta, m] = [matrix.at, matrix.theta, matrix.state[0]].map(<*mut u8>::cast::<S>);
+    let mut sum = 0.0;
+    for from in (first..last).step_by(CHUNK) {
+        let count = CHUNK.min(last - from);
+        // SAFETY: the caller vouches for all of them; no two of these overlap.
+        unsafe {
+            let u = slice::from_raw_parts_mut(buffer.cast::<S>(), count);
+            direction(factoring, from, u);
+            if let Pass::Measure = pass {
+                sum += sums::of_squares(u);
+                continue;
+            }
+            let mut thetas = slice::from_raw_parts_mut(theta.add(from), count);
+            if matrix.has(HOLDS) {
+                thetas = &mut [];
+            }
+            let [rate, decay] = [factoring.rate, factoring.decay].map(S::from_f64);
+            if factoring.has_momentum {
+                let [beta1, rest1] = [factoring.beta1, factoring.rest1].map(S::from_f64);
+                let m = slice::from_raw_parts_mut(m.add(from), count);
+                for (m, u) in m.iter_mut().zip(u) {
+                    *m = beta1 * *m + rest1 * (rate * *u);
+                }
+                for (theta, m) in thetas.iter_mut().zip(m) {
+                    *theta = *theta * decay - *m;
+                }
+            } else {
+                for (theta, u) in thetas.iter_mut().zip(u) {
+                    *theta = *theta * decay - rate * *u;
+                }
+            }
+            if matrix.has(ZEROES) {
+                g.add(from).write_bytes(0, count);
+            }
+        }
+    }
+    if let Pass::Measure = pass {
+        // SAFETY: as above; the block has two numbers of its own.
+        unsafe {
+            let theta = slice::from_raw_parts(theta.add(first), last - first);
+            factoring.squares.add(2 * number).write(sums::of_squares(theta));
+            factoring.squares.add(2 * number + 1).write(sum);
+        }
+    }
+}
+
+/// U = g·min(row·column, cap) for the elements from `from` on.
+///
+/// # Safety
+/// As for `piece`.
+#[inline(always)]
+unsafe fn direction<S: Scalar>(factoring: &Factoring, from: usize, u: &mut [S]) {
+    let Factoring { matrix, cuts, row_factors, column_factors, cap, .. } = *factoring;
+    let Cuts { height, columns, .. } = cuts;
+    let cap = S::from_f64(cap);
+    let (mut row, mut column) = (from / columns, from % columns);
+    let mut g = matrix.at.cast::<S>().wrapping_add(from);
+    let mut left = u;
+    while !left.is_empty() {
+        let count = left.len().min(columns - column);
+        let (now, then) = left.split_at_mut(count);
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            let by = row_factors.cast::<S>().add(row).read();
+            let factors = column_factors.cast::<S>().add(row / height * columns + column);
+            let pairs = slice::from_raw_parts(g, count).iter().zip(slice::from_raw_parts(factors, count));
+            for (u, (&g, &factor)) in now.iter_mut().zip(pairs) {
+                let factor = by * factor;
+                // A NaN is taken over.
+                *u = g * if factor > cap { cap } else { factor };
+            }
+        }
+        g = g.wrapping_add(count);
+        left = then;
+        (row, column) = (row + 1, 0);
+    }
+}
+
+/// # Safety
+/// As for `piece`.
+#[inline(always)]
+unsafe fn sum_unit<S: Scalar>(factoring: &Factoring, unit: usize) {
+    let Factoring { matrix, cuts, rows, pieces, .. } = *factoring;
+    let (first, last, piece) = cuts.unit(unit);
+    for row in first..last {
+        let begins = row == first || row % cuts.height == 0;
+        let place = (row / cuts.height * cuts.pieces + piece) * cuts.columns;
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            let line = matrix.at.cast::<S>().add(row * cuts.columns);
+            rows.add(row).write(sum_line(line, pieces.add(place), cuts.columns, begins));
+        }
+    }
+}

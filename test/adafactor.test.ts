@@ -1,0 +1,264 @@
+/**
+ * Adafactor: Torch's and Optax's trajectories from `data/adafactor.json`, fourteen gradients each; the same bits
+ * of matrices on every engine; and what is kept of rows and columns as tensors come, grow, freeze and are saved.
+ */
+
+import { readFileSync } from 'node:fs'
+import { adafactor, adamw, delayedStart, Optimizer, type Rule, warmup } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray } from './helpers.js'
+import {
+  array,
+  type Data,
+  digest,
+  makeData,
+  reference,
+  type Variant,
+  variants,
+  withOneNaN,
+} from './support.js'
+
+interface Entry {
+  readonly system: string
+  readonly options: { readonly lr: number; readonly weight_decay?: number }
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  readonly initial: readonly number[]
+  readonly gradients: readonly (readonly number[])[]
+  readonly parameters: readonly (readonly number[])[]
+}
+
+const { openLoop }: { openLoop: Entry[] } = JSON.parse(
+  readFileSync(new URL('data/adafactor.json', import.meta.url), 'utf8'),
+)
+
+describe.each(variants)('the trajectories of others, $name', ({ name: _, ...engine }) => {
+  test.each(openLoop)('$system $dtype $shape', ({ system, options, dtype, shape, ...entry }) => {
+    const { lr, weight_decay: weightDecay = 0 } = options
+    const rule = system === 'optax' ? adafactor.optax({ lr, minFactored: 2 }) : adafactor({ lr, weightDecay })
+    const optimizer = new Optimizer(array(dtype, entry.initial), rule, { shapes: [...shape], ...engine })
+    const largest = entry.initial.map(Math.abs)
+    entry.gradients.forEach((gradient, step) => {
+      optimizer.step(array(dtype, gradient))
+      entry.parameters[step].forEach((expected, i) => {
+        largest[i] = Math.max(largest[i], Math.abs(expected))
+        // Optax computes β̂ in float32, whatever the dtype.
+        const exact = system === 'optax' ? 1e-8 : 1e-12
+        const ulps = 4 * 2 ** (Math.floor(Math.log2(largest[i])) - 23)
+        const error = dtype === 'float32' ? ulps : exact * largest[i]
+        expect(Math.abs(optimizer.params[i] - expected), `step ${step}, index ${i}`).toBeLessThanOrEqual(
+          error,
+        )
+      })
+    })
+  })
+})
+
+/** Matrices of one row, one column, less than a vector, several pieces, several to a unit, none; and a vector. */
+const shapes = [
+  ...[
+    [1, 200],
+    [200, 1],
+    [3, 5],
+    [17, 33],
+    [2, 3, 4],
+    [300, 70],
+    [600, 70],
+    [130, 300],
+    [3, 140, 290],
+  ],
+  ...[[6000, 3, 3], [0, 5], [40_003], [1, 20_000], [1, 1]],
+]
+const lengths = shapes.map((shape) => shape.reduce((product, n) => product * n, 1))
+
+const rules: Record<string, [Rule, object?]> = {
+  torch: [adafactor({ lr: 0.05 })],
+  'torch decay maximize clip': [
+    adafactor({ lr: 0.05, weightDecay: 0.1, maximize: true }),
+    { clip: { norm: 1, value: 0.1 } },
+  ],
+  'torch momentum zeroGrads': [adafactor({ lr: 0.05, beta1: 0.9 }), { zeroGrads: true }],
+  optax: [adafactor.optax({ lr: 0.01, minFactored: 2, weightDecay: 0.01, beta1: 0.5 })],
+  keras: [adafactor.keras({ eps2: 0.5, d: null })],
+  timm: [adafactor.timm({ weightDecay: 0.01, scaleParameter: false })],
+  'eps 0, delayed': [
+    delayedStart(3, adafactor({ eps1: 0, beta2Decay: -0.5, lr: warmup(0.1, { steps: 3 }) })),
+  ],
+  'eps 0 added': [adafactor.keras({ eps1: 0, d: 0.5 })],
+}
+
+const threads = [1, 2, 3].map(
+  (threads) => ({ name: `native, ${threads}`, engine: 'native', threads }) as const,
+)
+const others = [...variants.filter((variant) => variant !== reference), ...threads]
+
+function begin([rule, options]: [Rule, object?], { name: _, ...engine }: Variant, data: Data) {
+  const groups = [{ match: '11', rule: adamw({ lr: 0.01 }) }]
+  return new Optimizer(data.initial, rule, { ...options, groups, shapes: [...shapes], ...engine })
+}
+
+/** All bits that there are. */
+function bits(optimizer: Optimizer): string {
+  const { tensors } = optimizer.save()
+  const arrays = Object.values(tensors).flatMap(({ params, state }) => [params, ...Object.values(state)])
+  const numbers = Object.values(tensors).map(({ byTensor }) => Float64Array.from(Object.values(byTensor)))
+  return digest([...arrays, ...numbers].map(withOneNaN))
+}
+
+/** Parameters of which a root mean square can be taken, and at last gradients of all kinds. */
+function tensors(dtype: Dtype, seed: number): Data {
+  const data = makeData(dtype, lengths, seed, true)
+  return { ...data, initial: data.initial.map((values) => values.map((x) => (Math.abs(x) < 100 ? x : 1))) }
+}
+
+describe.each(Object.entries(rules))('the same bits of matrices: %s', (_, rule) => {
+  test.each(dtypes)('%s', (dtype) => {
+    const data = tensors(dtype, 5)
+    const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
+    data.gradients.forEach((gradients, step) => {
+      for (const optimizer of [expected, ...optimizers]) optimizer.step(gradients as never)
+      if (step % 3 !== 0) return
+      const all = bits(expected as never)
+      optimizers.forEach((optimizer, k) => {
+        expect(bits(optimizer as never), `${others[k].name}, step ${step}`).toBe(all)
+      })
+    })
+  })
+})
+
+test.each(dtypes)(
+  'stepAsync, gradients in place and gradients that lie elsewhere have the same bits: %s',
+  async (dtype) => {
+    const data = tensors(dtype, 6)
+    const rule = rules['torch decay maximize clip']
+    const expected = begin(rule, reference, data)
+    for (const gradients of data.gradients.slice(0, 4)) expected.step(gradients as never)
+    for (const variant of [reference, ...others]) {
+      const [inPlace, sliced] = [begin(rule, variant, data), begin(rule, variant, data)]
+      for (const gradients of data.gradients.slice(0, 4)) {
+        await sliced.stepAsync(gradients as never)
+        const own = inPlace.grads as unknown as FloatArray[]
+        for (const [i, gradient] of own.entries()) gradient.set(gradients[i] ?? [])
+        // Those in place are of all tensors.
+        inPlace.step(
+          gradients.every((gradient) => gradient)
+            ? undefined
+            : (gradients.map((g, i) => g && own[i]) as never),
+        )
+      }
+      expect(bits(inPlace as never), variant.name).toBe(bits(expected as never))
+      expect(bits(sliced as never), variant.name).toBe(bits(expected as never))
+    }
+  },
+)
+
+describe('what is kept of rows and columns', () => {
+  const engine = { engine: 'typescript' } as const
+  const filled = (n: number, seed: number) => makeData('float64', [n], seed).gradients[0][0] as Float64Array
+  const made = (rule = adafactor(), options = {}) =>
+    new Optimizer({ w: filled(60, 1), b: filled(7, 2) }, rule, {
+      shapes: { w: [2, 5, 6] },
+      ...engine,
+      ...options,
+    })
+  const step = (optimizer: ReturnType<typeof made>, seed: number) =>
+    optimizer.step({ w: filled(optimizer.params.w.length, seed), b: filled(7, seed + 1) })
+
+  test('is r and c of a tensor of two dimensions, and v of others', () => {
+    const { state, report } = made()
+    expect(Object.keys(state.w)).toEqual(['r', 'c', 'updates'])
+    expect([state.w.r?.length, state.w.c?.length, state.b.v?.length]).toEqual([10, 12, 7])
+    expect(Object.keys(state.b)).toEqual(['v', 'updates'])
+    const { m, r, c, v } = made(adafactor({ beta1: 0.5 })).state.w
+    expect([m?.length, r?.length, c?.length, v]).toEqual([60, 10, 12, undefined])
+    expect(made(adafactor.timm()).state.w.v?.length).toBe(60)
+    expect(report).toBeTypeOf('function')
+  })
+
+  test('are means of squares after the first update', () => {
+    const optimizer = made()
+    const g = filled(60, 3)
+    optimizer.step({ w: g })
+    const { r = [], c = [] } = optimizer.state.w
+    const mean = (values: Float64Array) => values.reduce((sum, x) => sum + x * x, 0) / values.length
+    expect(r[7]).toBeCloseTo(mean(g.slice(42, 48)), 12)
+    expect(c[8] / mean(Float64Array.from([32, 38, 44, 50, 56], (i) => g[i]))).toBeCloseTo(1, 12)
+  })
+
+  test('is saved, loaded on another engine and restored', () => {
+    for (const rule of [adafactor(), adafactor({ beta1: 0.9 })]) {
+      const optimizer = made(rule)
+      for (const seed of [3, 5]) step(optimizer, seed)
+      const saved = structuredClone(optimizer.save())
+      const loaded = Optimizer.load(saved, { engine: 'wasm' }) as unknown as typeof optimizer
+      const restored = made(rule)
+      restored.restore(saved)
+      for (const one of [optimizer, loaded, restored]) step(one, 7)
+      const [expected, ...others] = [optimizer, loaded, restored].map((one) => bits(one as never))
+      expect(others).toEqual([expected, expected])
+    }
+  })
+
+  test.each([
+    ['r', 60, 'state: r: a Float64Array of length 10'],
+    ['c', 10, 'state: c: a Float64Array of length 12'],
+  ])('is refused where it is of another length: %s', (name, length, message) => {
+    const saved = structuredClone(made().save())
+    ;(saved.tensors.w.state as Record<string, Float64Array>)[name] = new Float64Array(length)
+    expect(() => Optimizer.load(saved)).toThrow(message)
+    expect(() => made().restore(saved)).toThrow(message)
+  })
+
+  test('grows with its rows', () => {
+    const optimizer = made()
+    step(optimizer, 3)
+    const before = optimizer.state.w
+    const [r, c] = [[...(before.r ?? [])], [...(before.c ?? [])]]
+    optimizer.grow('w', filled(30, 9))
+    const after = optimizer.state.w
+    expect([...(after.r ?? [])]).toEqual([...r, 0, 0, 0, 0, 0])
+    expect([...(after.c ?? [])]).toEqual([...c, 0, 0, 0, 0, 0, 0])
+    step(optimizer, 4)
+    expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
+  })
+
+  test('goes on to be of the same form: it grows so, and options that would change it are refused', () => {
+    const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
+      shapes: [5, 12],
+      ...engine,
+    })
+    expect(() => optimizer.set({ minFactored: 2 })).toThrow('keeps the same arrays of state')
+    expect(() => optimizer.set({ beta1: 0.5 })).toThrow('keeps the same arrays of state')
+    optimizer.set({ lr: 0.1, d: null, eps1: 1e-20 })
+    expect(optimizer.rule).toMatchObject({ minFactored: 6, d: null, eps1: 1e-20, lr: 0.1 })
+    optimizer.grow('', filled(12, 1))
+    expect(optimizer.state.v?.length).toBe(72)
+    optimizer.step(filled(72, 2))
+    expect(() => optimizer.set({ factored: true })).toThrow('keeps the same arrays of state')
+    const loaded = Optimizer.load(optimizer.save())
+    expect(loaded.rule).toMatchObject({ factored: true, minFactored: 6 })
+  })
+
+  test('begins anew where a tensor thaws, there or where it moves to', () => {
+    const optimizer = made(adafactor(), { groups: [{ match: 'b', frozen: true }] })
+    optimizer.step({ w: filled(60, 3) })
+    optimizer.freeze('w')
+    expect(Object.keys(optimizer.state.w)).toEqual(['updates'])
+    optimizer.thaw('**')
+    expect(Object.keys(optimizer.state.w)).toEqual(['r', 'c', 'updates'])
+    expect(optimizer.state.w.r?.every((x) => x === 0)).toBe(true)
+    const other = made(adafactor(), { groups: [{ match: 'w', frozen: true }] })
+    other.thaw('w')
+    for (const one of [optimizer, other]) one.params.w.set(filled(60, 1))
+    for (const one of [optimizer, other]) step(one, 3)
+    expect(optimizer.params.w).toEqual(other.params.w)
+    expect(optimizer.state.w.c).toEqual(other.state.w.c)
+  })
+
+  test('is that of some tensors where a set is of some', () => {
+    const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
+    one.set('**', { lr: 1e-4 })
+    for (const optimizer of [one, two]) step(optimizer, 3)
+    expect(one.params).toEqual(two.params)
+  })
+})

@@ -1,0 +1,283 @@
+import type { Dtype } from '../arena.js'
+import { pow } from '../functions/pow.js'
+import {
+  BLOCK,
+  CHUNK,
+  FactoredKernel,
+  FactoredMomentumKernel,
+  PreparedKernel,
+  ROWS,
+  UnfactoredKernel,
+  UnfactoredMomentumKernel,
+  UnfactoredStepKernel,
+} from '../manifest.js'
+import { sumOf } from '../sums.js'
+import { define } from './define.js'
+import {
+  type FloatArray,
+  kernel,
+  type LoopOf,
+  type Matrices,
+  type Room,
+  type Round,
+  twice,
+} from './kernel.js'
+import { Prepared } from './norms.js'
+import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** How many pieces a matrix is cut into, and of how many rows; crates/kernels/src/rules/adafactor.rs says why. */
+function cuts(height: number, columns: number) {
+  const least = Math.max(ROWS, Math.ceil(BLOCK / columns))
+  return { least, pieces: Math.max(1, Math.floor(height / least)) }
+}
+
+/** Numbers by row and column, sums by piece and block, and factors. */
+const room: Room = ([height, columns, count]) => {
+  const [rows, all] = [height * count, columns * count]
+  const blocks = Math.ceil((height * all) / BLOCK)
+  const sizes = [rows, all * cuts(height, columns).pieces, 2 * blocks, rows, all]
+  return { wide: sizes.reduce((sum, size) => sum + Math.ceil(size / 8) * 8, 8) }
+}
+
+/** The three passes over a tensor whose matrices are factored; crates/kernels/src/rules/adafactor.rs states them. */
+const factored =
+  (f: Round) =>
+  (
+    theta: FloatArray,
+    g: FloatArray,
+    { m }: { readonly m?: FloatArray },
+    row: Parameters<LoopOf<typeof FactoredKernel>>[3],
+    from: number,
+    to: number,
+    _tensor: object,
+    _direction: FloatArray,
+    matrices?: Matrices,
+  ): void => {
+    const { shape, lines, holds, zeroes } = matrices as Matrices
+    const [height, columns, count] = shape
+    const [r, c] = lines
+    const { least, pieces } = cuts(height, columns)
+    const { beta2, rest2, added, floor, rho, scales, eps2, clip, fixed, share } = row
+    const [cap, beta1, rest1] = [f(row.cap), f(row.beta1), f(row.rest1)]
+    // Of nothing the step is 0, unless the cap is its factor.
+    const ofNothing = floor > 0 ? Infinity : 0
+    const root = (x: number) => (x === 0 ? ofNothing : 1 / Math.sqrt(x))
+    const rowFactors = new Float64Array(height * count)
+    const columnFactors = new Float64Array(columns * count)
+    for (let matrix = 0; matrix < count; matrix++) {
+      const start = from + matrix * height * columns
+      let total = 0
+      for (let i = 0; i < height; i++) {
+        const line = start + i * columns
+        const at = matrix * height + i
+        const mean = sumOf('gradients', g.subarray(line, line + columns)) / columns + added
+        r[at] = beta2 * r[at] + rest2 * mean
+        total += r[at]
+      }
+      const mean = total / height
+      const divisor = floor > mean ? floor : mean
+      for (let i = 0; i < height; i++) {
+        const at = matrix * height + i
+        rowFactors[at] = f(divisor === 0 ? ofNothing : root(r[at] / divisor))
+      }
+      for (let j = 0; j < columns; j++) {
+        const at = matrix * columns + j
+        let total = 0
+        for (let piece = 0; piece < pieces; piece++) {
+          const last = piece + 1 === pieces ? height : (piece + 1) * least
+          let sum = 0
+          for (let i = piece * least; i < last; i++) {
+            const x = g[start + i * columns + j]
+            sum = i === piece * least ? x * x : sum + x * x
+          }
+          total = piece === 0 ? sum : total + sum
+        }
+        c[at] = beta2 * c[at] + rest2 * (total / height + added)
+        columnFactors[at] = f(root(c[at]))
+      }
+    }
+    const direction = (i: number): number => {
+      const line = Math.floor((i - from) / columns)
+      const column = Math.floor(line / height) * columns + ((i - from) % columns)
+      const factor = f(rowFactors[line] * columnFactors[column])
+      return f(g[i] * (factor > cap ? cap : factor))
+    }
+    const length = to - from
+    const u = g.slice(from, to)
+    for (let i = 0; i < length; i++) u[i] = direction(from + i)
+    const rms = (values: FloatArray, size: number) => {
+      let total = 0
+      for (let at = 0; at < length; at += BLOCK) {
+        const end = Math.min(at + BLOCK, length)
+        let sum = 0
+        for (let k = at; k < end; k += size) {
+          sum += sumOf('gradients', values.subarray(k, Math.min(k + size, end)))
+        }
+        total += sum
+      }
+      return Math.sqrt(total / length)
+    }
+    const ofParameters = rms(theta.subarray(from, to), BLOCK)
+    const full = scales === 0 ? rho : rho * (ofParameters > eps2 ? ofParameters : eps2)
+    const excess = rms(u, CHUNK) / clip
+    const rate = f(excess > 1 ? full / excess : full)
+    const decay = f(1 - (fixed + share * full))
+    for (let i = from; i < to; i++) {
+      let step = f(rate * u[i - from])
+      if (m !== undefined) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * step))
+        step = m[i]
+      }
+      if (!holds) theta[i] = f(f(theta[i] * decay) - step)
+    }
+    if (zeroes) g.fill(0, from, to)
+  }
+
+const FactoredLoop = twice<typeof FactoredKernel>(factored)
+
+const FactoredMomentumLoop = twice<typeof FactoredMomentumKernel>(factored)
+
+/** v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor). */
+const UnfactoredLoop = twice<typeof UnfactoredKernel>(
+  (f) =>
+    (_theta, g, { v }, { beta2, rest2, added, floor }, from, to, _, direction) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(f(g[i] * g[i]) + added)))
+        const root = f(Math.sqrt(v[i]))
+        // A NaN in v is taken over.
+        const divisor = floor > root ? floor : root
+        direction[i] = divisor === 0 ? 0 : f(g[i] / divisor)
+      }
+    },
+)
+
+/** θ ← d·θ − rate·U. */
+const UnfactoredStepLoop = twice<typeof UnfactoredStepKernel>(
+  (f) =>
+    (theta, u, _state, _row, from, to, { rate, decay }) => {
+      for (let i = from; i < to; i++) theta[i] = f(f(theta[i] * decay) - f(rate * u[i]))
+    },
+)
+
+/** m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m. */
+const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
+  (f) =>
+    (theta, u, { m }, { beta1, rest1 }, from, to, { rate, decay }) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(rate * u[i])))
+        theta[i] = f(f(theta[i] * decay) - m[i])
+      }
+    },
+)
+
+export const definition = define('adafactor', {
+  options: {
+    /** η ≥ 0, with `relativeStep` the largest ρ; may be scheduled */
+    lr: scheduled(nonNegative, 1e-2),
+    /** τ ≤ 0 of β̂₂ = 1 − tᵗᵃᵘ at update t, from 1 */
+    beta2Decay: nonPositive(-0.8),
+    /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
+    eps1: orNull(nonNegative, null),
+    /** where ε₁ stands: `'floor'`, the default: mean(r) is at least ε₁, and √V̂ too; `'square'`: it is added to g² */
+    epsPlace: oneOf('floor', 'square'),
+    /** ε₂ ≥ 0, what RMS(θ) is at least */
+    eps2: nonNegative(1e-3),
+    /** U is divided by RMS(U)/d where that is above 1; null does not clip */
+    d: orNull(nonNegative, 1),
+    /** ρ = min(η, 1/√t), and not η */
+    relativeStep: flag(true),
+    /** the rate is ρ·max(ε₂, RMS(θ)), and not ρ */
+    scaleParameter: flag(true),
+    /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
+    factored: flag(true),
+    /** the least of both of the last two dimensions of a tensor that is factored */
+    minFactored: atLeast(1, 1),
+    /** β₁ in [0, 1): m is an average of steps, and 0 has none */
+    beta1: fraction(0),
+    /** λ ≥ 0, taken from the parameters by η; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** what λ·θ is multiplied by: `'lr'`, the default, is η, `'rate'` the tensor's own, and `'none'` 1 */
+    decayScale: oneOf('lr', 'rate', 'none'),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [
+    Prepared,
+    kernel(FactoredKernel, FactoredLoop, room),
+    kernel(FactoredMomentumKernel, FactoredMomentumLoop, room),
+    kernel(UnfactoredKernel, UnfactoredLoop),
+    kernel(UnfactoredStepKernel, UnfactoredStepLoop),
+    kernel(UnfactoredMomentumKernel, UnfactoredMomentumLoop),
+  ],
+  stages: ({ beta1, factored }) =>
+    factored
+      ? [PreparedKernel, beta1 > 0 ? FactoredMomentumKernel : FactoredKernel]
+      : [UnfactoredKernel, beta1 > 0 ? UnfactoredMomentumKernel : UnfactoredStepKernel],
+  matrix: (shape) => [shape[shape.length - 2], shape[shape.length - 1]],
+  fallback(rule, shape = []) {
+    const isFactored = shape.length > 1 && shape.slice(-2).every((size) => size >= rule.minFactored)
+    return rule.factored && !isFactored ? Object.freeze({ ...rule, factored: false }) : undefined
+  },
+  fixed: ['factored', 'minFactored'],
+  coefficients(rule, row, dtype) {
+    const { eps1, epsPlace, beta1, scaleParameter, eps2, d, weightDecay, decayScale } = rule
+    const places = FactoredKernel.row
+    const eps = eps1 ?? spacing(dtype)
+    const isAdded = epsPlace === 'square'
+    row[places.added] = isAdded ? eps : 0
+    row[places.floor] = isAdded ? 0 : eps
+    row[places.cap] = isAdded || eps === 0 ? Infinity : 1 / eps
+    row[places.beta1] = beta1
+    row[places.rest1] = 1 - beta1
+    row[places.scales] = scaleParameter ? 1 : 0
+    row[places.eps2] = eps2
+    row[places.clip] = d ?? Infinity
+    row[places.fixed] = decayScale === 'rate' ? 0 : weightDecay * (decayScale === 'lr' ? rule.lr : 1)
+    row[places.share] = decayScale === 'rate' ? weightDecay : 0
+  },
+  corrections({ beta2Decay, lr, relativeStep }, { t }, row) {
+    const rest = pow(t, beta2Decay)
+    row[FactoredKernel.row.beta2] = 1 - rest
+    row[FactoredKernel.row.rest2] = rest
+    row[FactoredKernel.row.rho] = relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
+  },
+  between(rule, { t }, { parameters, direction, rate, decay }, i, _stage, length) {
+    if (rule.factored) return
+    const { lr, eps2, d, relativeStep, scaleParameter, weightDecay, decayScale } = rule
+    const rms = Math.sqrt(parameters[i] / length)
+    const rho = relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
+    const full = scaleParameter ? rho * (rms > eps2 ? rms : eps2) : rho
+    const excess = d === null ? 1 : Math.sqrt(direction[i] / length) / d
+    rate[i] = excess > 1 ? full / excess : full
+    decay[i] = 1 - weightDecay * (decayScale === 'lr' ? lr : decayScale === 'rate' ? full : 1)
+  },
+})
+
+const spacing = (dtype: Dtype): number => (dtype === 'float32' ? 2 ** -23 : 2 ** -52)
+
+/** Adafactor's description; see {@link adafactor}. */
+export interface Adafactor extends RuleOf<typeof definition> {}
+
+const square = { eps1: 1e-30, epsPlace: 'square' } as const
+
+/**
+ * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): of a matrix only the rows' and columns' means of g²
+ * are kept, V̂ = r·c/mean(r); U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The
+ * last two dimensions are a matrix; a tensor with fewer, or whose shape is not known (`shapes`), has v, as long
+ * as itself.
+ *
+ * Defaults are Torch's. `adafactor.optax` has Optax's: a given η as it is, and λ·θ not multiplied by it;
+ * `adafactor.keras` and `adafactor.timm` have those of Keras and of timm, MLX and fairseq, which with an η of
+ * your own want `relativeStep: false`.
+ *
+ * State: r and c, or v; with beta1 > 0 m.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const adafactor = Object.assign(rule<Adafactor>(definition), {
+  optax: preset<Adafactor>(definition, {
+    ...{ ...square, lr: 1, relativeStep: false, minFactored: 128, decayScale: 'none' },
+  }),
+  keras: preset<Adafactor>(definition, { ...square, lr: 1e-3 }),
+  timm: preset<Adafactor>(definition, { ...square, minFactored: 17, decayScale: 'rate' }),
+})
