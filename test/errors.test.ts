@@ -572,7 +572,7 @@ describe('minimize', () => {
   test('its own options are among those that there are', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
-      'one of tolerance, maxIterations, dtype, callback, clip, engine, instructionSet, threads',
+      'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
     )
   })
 

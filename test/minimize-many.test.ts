@@ -66,13 +66,15 @@ function expectSame(result: ManyResult, other: ManyResult): void {
   expect(result.reason).toEqual(other.reason)
 }
 
+type ObjectiveOf = Parameters<typeof minimize>[0]
+
 /** What `minimize` finds for each run. */
 function expectThoseOfMinimize(
   result: ManyResult,
-  objective: Parameters<typeof minimize>[0],
+  objective: ObjectiveOf | { readonly of: (run: number) => ObjectiveOf },
   starts: Readonly<Record<string, Float32Array | Float64Array>>,
   ruleOf: (run: number) => Rule,
-  options: Parameters<typeof minimize>[3],
+  options: Parameters<typeof minimize>[3] | ((run: number) => Parameters<typeof minimize>[3]),
 ): void {
   const columns = Object.values(starts)
   const Floats = columns[0].constructor as Floats
@@ -81,7 +83,11 @@ function expectThoseOfMinimize(
       Floats,
       columns.map((column) => column[run]),
     )
-    const one = minimize(objective, start, ruleOf(run), { ...options, engine: 'typescript' })
+    const own = typeof options === 'function' ? options(run) : options
+    const one = minimize('of' in objective ? objective.of(run) : objective, start, ruleOf(run), {
+      ...own,
+      engine: 'typescript',
+    })
     const many = {
       x: Object.values(result.x).map((column) => column[run]),
       value: result.value[run],
@@ -127,6 +133,35 @@ describe.each([
     if (name === 'diverging') expect(results[0].reason).toContain(reasons.indexOf('diverged'))
   })
 
+  test.each(Object.entries(rules))('%s within bounds, by run', (_, rule) => {
+    const options = { maxIterations: 600, tolerance: 1e-5 }
+    // Some runs are free of the upper one, some have a point.
+    const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
+    const bounds = { x: { min: -1.2, max }, y: [0.1, 0.7] as const }
+    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, bounds, ...way }))
+    for (const result of results) expectSame(result, results[0])
+    const ownOf = (run: number) => ({ ...options, bounds: { ...bounds, x: [-1.2, max[run]] as const } })
+    expectThoseOfMinimize(results[0], valley, starts, () => rule, ownOf)
+    const [least, most] = make(Floats, [0.1, 0.7])
+    for (const y of results[0].x.y) expect(y < least || y > most).toBe(false)
+    expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
+  })
+
+  test('bounds by number, climbing with a decay, and more runs than a cohort has', () => {
+    const many = startsOf(Floats, 5000)
+    const hill = expression('cos(x)*exp(-y^2)')
+    const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
+    const bounds = [[0.5, 1.5], { min: -1 }] as const
+    const options = { maxIterations: 300, tolerance: 1e-4, bounds }
+    const results = ways.map((way) => minimizeManySync(hill, many, rule, { ...options, ...way }))
+    for (const result of results) expectSame(result, results[0])
+    const few = { x: many.x.subarray(0, 50), y: many.y.subarray(0, 50) }
+    const first = minimizeManySync(hill, few, rule, options)
+    for (const name of ['x', 'y']) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
+    expectThoseOfMinimize(first, hill, few, () => rule, options)
+    expect([...first.reason].filter((reason) => reasons[reason] === 'converged').length).toBeGreaterThan(40)
+  })
+
   test('clipped by value, climbing, and more runs than a cohort has', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
@@ -167,6 +202,85 @@ describe.each([
     expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
   })
 
+  describe('rows of data that differ by run', () => {
+    const f = expression('(a*exp(-b*t) + c - y)^2')
+    /** Fits of decays with noise, of so many rows each. */
+    function fitsOf(count: number, rowsOf: (run: number) => number) {
+      const column = (at: (run: number, row: number) => number) =>
+        Array.from({ length: count }, (_, run) =>
+          make(
+            run % 2 === 0 ? Float64Array : Floats,
+            Array.from({ length: rowsOf(run) }, (_, row) => at(run, row)),
+          ),
+        )
+      const t = column((run, row) => row / (3 + (run % 4)))
+      const y = column((run, row) => 2 * Math.exp((-0.5 - run / count) * t[run][row]) + 0.1 * ((row % 3) - 1))
+      const starts = {
+        a: new Floats(count).fill(1.5),
+        b: new Floats(count).fill(0.75),
+        c: new Floats(count),
+      }
+      return { data: { t, y }, starts }
+    }
+    const rule = adam({ lr: 0.05 })
+    const options = { maxIterations: 400, tolerance: 1e-3 }
+
+    test.each([
+      ['equally many', 37, () => 11],
+      ['as many as chance has it', 41, (run: number) => 1 + ((run * 7) % 5)],
+      ['one run', 1, () => 3],
+      ['each another number', 9, (run: number) => 12 - run],
+    ] as const)('%s', (_, count, rowsOf) => {
+      const { data, starts } = fitsOf(count, rowsOf)
+      const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
+      for (const result of results) expectSame(result, results[0])
+      const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
+      expectThoseOfMinimize(results[0], objective, starts, () => rule, options)
+      if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
+    })
+
+    test('more runs than a cohort has, one column for all, bounds and options by run', () => {
+      const { data, starts } = fitsOf(700, () => 90)
+      const t = data.t[0]
+      const each = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
+      const bounds = { b: { max: starts.b.map((_, run) => 0.6 + (run % 5) / 10) } }
+      const all = { ...options, maxIterations: 60, each, bounds, data: { y: data.y, t } }
+      const results = ways.map((way) => minimizeManySync(f, starts, adam(), { ...all, ...way }))
+      for (const result of results) expectSame(result, results[0])
+      const few = { a: starts.a.subarray(650), b: starts.b.subarray(650), c: starts.c.subarray(650) }
+      const rest = minimizeManySync(f, few, adam(), {
+        ...{ ...options, maxIterations: 60, each: { lr: each.lr.slice(650) } },
+        ...{ bounds: { b: { max: bounds.b.max.slice(650) } }, data: { y: data.y.slice(650), t } },
+      })
+      for (const name of ['a', 'b', 'c']) expect(rest.x[name]).toEqual(results[0].x[name].slice(650))
+      const objective = { of: (run: number) => f.with({ t, y: data.y[650 + run] }) }
+      const ruleOf = (run: number) => adam({ lr: each.lr[650 + run] })
+      expectThoseOfMinimize(rest, objective, few, ruleOf, (run) => ({
+        ...{ ...options, maxIterations: 60, bounds: { b: { max: bounds.b.max[650 + run] } } },
+      }))
+    })
+
+    test('more runs than a batch has room for', () => {
+      // 16 MiB or 8 of float64 each.
+      const rows = 1 << 21
+      const sum = expression('(x - t)^2')
+      const t = Array.from({ length: 11 }, (_, run) => new Float32Array(rows).fill(2 ** run))
+      const x = new Floats(11)
+      const result = minimizeManySync(sum, { x }, gradientDescent({ lr: 0.25 / rows }), {
+        data: { t },
+        maxIterations: 1,
+      })
+      expect([...result.x.x]).toEqual(t.map(([first]) => first / 2))
+    })
+
+    test('without updates', () => {
+      const { data, starts } = fitsOf(5, (run) => 1 + run)
+      const result = minimizeManySync(f, starts, rule, { maxIterations: 0, data })
+      const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
+      expectThoseOfMinimize(result, objective, starts, () => rule, { maxIterations: 0 })
+    })
+  })
+
   test('options that differ by run', () => {
     const lr = starts.x.map((_, i) => 10 ** -(1 + (i % 4)))
     const each = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
@@ -186,6 +300,185 @@ test('all ends come, each of the run that has it', () => {
   const result = minimizeManySync(f, { x }, gradientDescent({ lr: 0.1 }), options)
   expectThoseOfMinimize(result, f, { x }, () => gradientDescent({ lr: 0.1 }), options)
   expect(new Set(result.reason).size).toBeGreaterThanOrEqual(3)
+})
+
+describe('bounds', () => {
+  const bowl = expression('(x - 3)^2 + a*(y + 1)^2')
+  const data = { a: [1] }
+  const endsOf = (starts: Record<string, number[]>, rule: Rule, options: MinimizeManyOptions) => {
+    const { x, reason } = minimizeManySync(bowl, starts, rule, { data, ...options })
+    return Array.from(reason, (r, run) => [x.x[run], x.y[run], reasons[r]])
+  }
+
+  test('it ends where the bounded minimum is, which has converged', () => {
+    const bounds = { x: { max: 2 }, y: [0, Infinity] as const }
+    const starts = { x: [-5, 9], y: [4, -3] }
+    for (const rule of [gradientDescent({ lr: 0.1 }), adam({ lr: 0.05 }), rmsprop({ lr: 0.01 })]) {
+      const ends = endsOf(starts, rule, { bounds })
+      expect(ends).toEqual([
+        [2, 0, 'converged'],
+        [2, 0, 'converged'],
+      ])
+    }
+  })
+
+  test('who does not move, and is not there, has stalled', () => {
+    const rule = gradientDescent({ lr: 1e-12 })
+    // Held by one bound, and far from the minimum in the other direction.
+    const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
+    expect(y0).toBeGreaterThan(4.99)
+    expect([x0, reason0]).toEqual([2, 'stalled'])
+    // At a bound that does not hold it.
+    const [[x, , reason]] = endsOf({ x: [0], y: [-1] }, rule, { bounds: { x: { min: 0 } } })
+    expect(x).toBeLessThan(1e-8)
+    expect(reason).toBe('stalled')
+  })
+
+  test('a run that gets on beside a bound has not stalled', () => {
+    // Short steps, from gradients that shrink by a thousandth each update.
+    const rule = gradientDescent({ lr: 5e-4 })
+    const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
+    const f = expression('(x - 1000)^2 + (y + 1)^2')
+    const starts = { x: Float64Array.of(2), y: Float64Array.of(-1.9) }
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { ...options, ...way })
+      expect(reasons[result.reason[0]]).toBe('converged')
+      expect(Math.abs(result.x.y[0] + 1)).toBeLessThan(0.2)
+      expectThoseOfMinimize(result, f, starts, () => rule, options)
+    }
+  })
+
+  test('a decay can hold a parameter at its bound against the gradient', () => {
+    const f = expression('(x - 1)^2/100')
+    const starts = { x: Float64Array.of(3) }
+    const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 0.5 } }, ...way })
+      expect([result.x.x[0], reasons[result.reason[0]]]).toEqual([0.5, 'converged'])
+      expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[0.5, Infinity]] })
+    }
+  })
+
+  test('nobody looks around outside', () => {
+    // As steep there as a minimum next to 1 would make it.
+    const f = expression('x < 1 ? 1e12*x : -x^2')
+    const starts = { x: Float64Array.of(1) }
+    const rule = gradientDescent({ lr: 1e-14 })
+    for (const way of ways) {
+      const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 1 } }, ...way })
+      expect(reasons[result.reason[0]]).toBe('stalled')
+      expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[1, Infinity]] })
+    }
+  })
+
+  test('a NaN stays one', () => {
+    const f = expression('sqrt(x)')
+    const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
+    expect([x.x[0], reasons[reason[0]]]).toEqual([NaN, 'diverged'])
+  })
+
+  test('without updates a run ends at its start, in the box', () => {
+    const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
+    expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
+  })
+
+  test.each([
+    [3, /bounds: expected \[min, max\] of x, y, got 3/],
+    [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
+    [[[0, 1]], /bounds: expected 2, one for each parameter, got "1"/],
+    [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
+    [{ x: 1 }, /bounds: x: expected \[min, max\]/],
+    [{ x: { least: 1 } }, /bounds: x: expected .*, got "least"/],
+    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one for each run, got NaN/],
+    [{ x: { max: '1' } }, /bounds: x: max: expected a number/],
+    [{ x: [1, 0] }, /bounds: x: expected numbers with min ≤ max in float64, got "1 and 0"/],
+    [{ x: [Infinity, Infinity] }, /bounds: x: expected numbers with min ≤ max/],
+    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or 2, as there are runs/],
+    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one for each run/],
+    [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
+  ])('bad ones %#', (bounds, message) => {
+    const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
+    expect(call).toThrow(message)
+    expect(call).toThrow(OptionError)
+  })
+})
+
+describe('paths', () => {
+  /** All points of a run, as `minimize` shows them. */
+  function pathOf(start: Float32Array | Float64Array, rule: Rule, path: number, options: object): number[][] {
+    const points = [[...start]]
+    const keep = (x: ArrayLike<number>, t: number) => {
+      if (t % path === 0) points.push(Array.from(x))
+    }
+    const { x, iterations, reason } = minimize(valley, start, rule, { ...options, callback: keep })
+    // It ends without a call.
+    if (reason === 'diverged' && iterations % path === 0 && points.length === iterations / path)
+      points.push([...x])
+    return points
+  }
+
+  test.each([
+    [1, Float32Array, adam({ lr: 0.1 })],
+    [7, Float64Array, adam({ lr: 0.1 })],
+    [256, Float64Array, gradientDescent({ lr: 1e-3 })],
+    [300, Float32Array, momentum({ lr: 1e-3 })],
+    [5, Float64Array, rules.diverging],
+    [1000, Float64Array, adam({ lr: 0.1 })],
+  ] as const)('each %d-th point, %#', (path, Floats, rule) => {
+    const starts = startsOf(Floats, 37)
+    const options = { maxIterations: 600, tolerance: 1e-3 }
+    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, path, ...way }))
+    for (const result of results) {
+      expectSame(result, results[0])
+      expect(result.paths).toEqual(results[0].paths)
+    }
+    const { paths, iterations } = results[0]
+    if (paths === null) throw new Error('there are none')
+    expect(paths.offsets.length).toBe(38)
+    for (const [run, updates] of iterations.entries()) {
+      const [from, to] = paths.offsets.subarray(run, run + 2)
+      expect(to - from).toBe(1 + Math.floor(updates / path))
+      const start = make(Floats, [starts.x[run], starts.y[run]])
+      const points = Array.from({ length: to - from }, (_, i) => [paths.x.x[from + i], paths.x.y[from + i]])
+      expect(points, `run ${run}`).toEqual(pathOf(start, rule, path, options))
+    }
+  })
+
+  test('with bounds, options and data by run, asynchronously too', async () => {
+    const f = expression('(x - t)^2')
+    const options = {
+      ...{ data: { t: [[1], [2, 3], [4]] }, each: { lr: [0.1, 0.05, 0.2] } },
+      ...{ bounds: { x: [0.5, 1.5] as const }, path: 2, maxIterations: 5 },
+    }
+    const result = await minimizeMany(f, { x: [0, 1, 2] }, gradientDescent(), options)
+    expect(result.paths).toEqual(minimizeManySync(f, { x: [0, 1, 2] }, gradientDescent(), options).paths)
+    // The second and third reach their bound, and have converged after an update that moves nothing.
+    expect([...result.iterations]).toEqual([5, 3, 1])
+    expect([...(result.paths?.offsets ?? [])]).toEqual([0, 3, 5, 6])
+    const steps = [0.5, 0.68, 0.7952, 1, 1.5, 1.5]
+    for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
+  })
+
+  test('there are none unless they are wanted, and only the start without updates', () => {
+    expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
+    const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, path: 1 })
+    expect(paths).toEqual({
+      offsets: Uint32Array.of(0, 1),
+      x: { x: Float64Array.of(3), y: Float64Array.of(4) },
+    })
+  })
+
+  test.each([
+    [0, /path: expected a whole number ≥ 1, got 0/],
+    [1.5, /path: expected a whole number ≥ 1/],
+    [null, /path: expected a whole number ≥ 1/],
+    [1, /path: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
+  ])('bad ones %#', (path, message) => {
+    const options = { path, maxIterations: 1e6 } as never
+    const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
+    expect(call).toThrow(message)
+    expect(call).toThrow(OptionError)
+  })
 })
 
 test('starts are columns, or all parameters of one run after the other', () => {
@@ -246,6 +539,8 @@ describe('asynchronously', () => {
   })
 })
 
+const product = expression('x + t*u')
+
 test.each([
   [valley.text, { x: [1], y: [1] }, adam(), {}, /objective: expected an expression/],
   [valley, { x: [1] }, adam(), {}, /starts: y: expected a list of numbers/],
@@ -266,7 +561,43 @@ test.each([
   [valley, [1, 2], adam(), { clip: { value: 0 } }, /clip: value/],
   [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
   [valley, [1, 2], adam(), { data: { z: [1] } }, /data: expected columns among/],
-  [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row/],
+  [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row, got "none"/],
+  [
+    expression('x + t'),
+    [1],
+    adam(),
+    { data: { t: [[1], [2]] } },
+    /data: t: expected 1 lists, as there are runs/,
+  ],
+  [
+    expression('x + t'),
+    [1, 2],
+    adam(),
+    { data: { t: [[1], []] } },
+    /data: t: expected at least one row in run 1/,
+  ],
+  [
+    expression('x + t'),
+    [1],
+    adam(),
+    { data: { t: [['1']] } },
+    /data: t: expected a list of numbers, .* for each/,
+  ],
+  [expression('x + t'), [1, 2], adam(), { data: { t: [[1], 2] } }, /data: t: expected a list of numbers/],
+  [
+    expression('x + t*u'),
+    [1],
+    adam(),
+    { data: { t: [1], u: [1, 2] } },
+    /data: u: expected 1 rows, as before/,
+  ],
+  [
+    product,
+    [1, 2],
+    adam(),
+    { data: { t: [1], u: [[1], [1, 2]] } },
+    /data: u: expected 1 rows in run 1, as before/,
+  ],
 ])('bad arguments %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
   expect(call).toThrow(message)

@@ -9,6 +9,7 @@ import {
   minimize,
   nesterov,
   type Objective,
+  OptionError,
   type Rule,
   rosenbrock,
   type TestObjective,
@@ -284,6 +285,74 @@ describe('stopping', () => {
       engine: 'typescript',
     })
     expect([...x]).toEqual([994])
+  })
+})
+
+describe('bounds', () => {
+  /** Says no outside of its box. */
+  const inside = (min: number, max: number) => ({
+    value(x: ArrayLike<number>) {
+      for (const xi of Array.from(x)) if (!(xi >= min && xi <= max)) throw new Error(`asked at ${xi}`)
+      return (x[0] - 2) ** 2 + (x[1] + 3) ** 2
+    },
+    gradient(x: ArrayLike<number>, out: { [i: number]: number }) {
+      this.value(x)
+      out[0] = 2 * (x[0] - 2)
+      out[1] = 2 * (x[1] + 3)
+    },
+  })
+
+  const box = [[0, 1], { min: 0, max: 1 }] as const
+
+  test.each(rules)('%s stays in them, and asks nowhere else', (_, rule) => {
+    const { value, gradient } = inside(0, 1)
+    const options = { bounds: box, maxIterations: 200 }
+    for (const objective of [{ value, gradient: gradient.bind({ value }) }, value]) {
+      const { x } = minimize(objective, [-4, 9], rule, options)
+      expect([...x].every((xi) => xi >= 0 && xi <= 1)).toBe(true)
+    }
+  })
+
+  test('the minimum within is found, and its end is called so', () => {
+    const { x, reason, change } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
+    expect([...x, reason, change]).toEqual([1, 0, 'converged', 0])
+  })
+
+  test('bounds are those of the dtype', () => {
+    const { x } = minimize(inside(0, 1), Float32Array.of(0.5, 0.5), adam({ lr: 0.01 }), {
+      bounds: [{ max: 0.7 }, { min: 0 }],
+    })
+    expect([...x]).toEqual([Math.fround(0.7), 0])
+  })
+
+  test('a parameter without room stays, also with central differences', () => {
+    const { x, reason } = minimize(inside(0, 1).value, [0.5, 0.5], adam({ lr: 0.1 }), {
+      bounds: [[0.25, 0.25], box[1]],
+    })
+    expect([...x, reason]).toEqual([0.25, 0, 'converged'])
+  })
+
+  test('the start is not touched', () => {
+    const from = Float64Array.of(4, 4)
+    minimize(inside(0, 1), from, adam(), { bounds: box })
+    expect([...from]).toEqual([4, 4])
+  })
+
+  test.each([
+    [{ x: [0, 1] }, /bounds: expected a list with \[min, max\] for each parameter/],
+    [[[0, 1]], /bounds: expected 2, one for each parameter/],
+    [
+      [
+        [0, 1],
+        [[0], 1],
+      ],
+      /bounds: 1: min: expected a number/,
+    ],
+    [[[2, 1], null], /bounds: 0: expected numbers with min ≤ max/],
+  ])('bad ones %#', (bounds, message) => {
+    const call = () => minimize(inside(0, 1), [0, 0], adam(), { bounds } as never)
+    expect(call).toThrow(message)
+    expect(call).toThrow(OptionError)
   })
 })
 

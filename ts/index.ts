@@ -1,4 +1,5 @@
 export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
+export type { Bound, Bounds, LimitByRun } from './bounds.js'
 export { type CheckGradientOptions, checkGradient, type GradientCheck } from './check-gradient.js'
 export type { Clip, TensorClip } from './clip.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
@@ -19,11 +20,13 @@ export {
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
+export type { DataByRun } from './many/data.js'
 export {
   type ManyResult,
   type MinimizeManyOptions,
   minimizeMany,
   minimizeManySync,
+  type Paths,
   reasons,
   type Starts,
 } from './many/minimize-many.js'

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x41302a29
+export const HASH = 0xd8588cf2
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -114,27 +114,29 @@ export const BATCH = {
   constants: 4,
   slots: 5,
   rows: 6,
-  kernel: 7,
-  cohorts: 8,
-  lanes: 9,
-  done: 10,
-  updates: 11,
-  row_length: 12,
-  most_updates: 13,
-  exempt: 14,
-  delay: 15,
-  flushes: 16,
-  scratches: 17,
-  value: 18,
-  gradient: 19,
-  settings: 20,
-  constant_values: 21,
-  data: 22,
-  coefficients: 23,
-  live: 24,
-  planes: 25,
-  results: 26,
-  scratch: 27,
+  data_lanes: 7,
+  kernel: 8,
+  cohorts: 9,
+  lanes: 10,
+  done: 11,
+  updates: 12,
+  row_length: 13,
+  most_updates: 14,
+  exempt: 15,
+  delay: 16,
+  flushes: 17,
+  bounded: 18,
+  scratches: 19,
+  value: 20,
+  gradient: 21,
+  settings: 22,
+  constant_values: 23,
+  data: 24,
+  coefficients: 25,
+  live: 26,
+  planes: 27,
+  results: 28,
+  scratch: 29,
 } as const
 
 /** What programs are made of, by number. */

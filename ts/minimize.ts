@@ -1,3 +1,4 @@
+import { type Bounds, type Box, project, readBounds } from './bounds.js'
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
 import { readObjective, readStart } from './objectives/arguments.js'
@@ -5,12 +6,13 @@ import { centralDifferences, filling } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
 import { Optimizer } from './optimizer.js'
 import type { OptimizerOptions } from './options.js'
-import { type Decay, isAtRest, largest, PATIENCE } from './rest.js'
+import { type Decay, freeNorm, isAtRest, largest, PATIENCE } from './rest.js'
 import type { Rule } from './rules/definitions.js'
 import { type FloatArray, rounding } from './rules/kernel.js'
 import { resolve } from './rules/resolve.js'
 import { scheduleOf } from './rules/values.js'
 import { warmupSteps } from './schedules.js'
+import { copyOf } from './typed-arrays.js'
 
 /** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions
@@ -22,6 +24,12 @@ export interface MinimizeOptions
   /** The dtype when x is a plain list of numbers; float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
+   * From which number to which each parameter may go, in the order of x or by name where the objective has
+   * `parameters`, as expressions do. x at first, and after each update, is moved to the nearest point within;
+   * elsewhere the objective is never asked.
+   */
+  readonly bounds?: Bounds
+  /**
    * Called after each update with the live parameters and the number of updates; `true` stops. An
    * update that was not finite ends the run without a call.
    */
@@ -31,10 +39,11 @@ export interface MinimizeOptions
 /**
  * Why a minimisation stopped:
  * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
- *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite.
+ *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite. A component
+ *   that pulls a parameter at its bound out of its bounds counts as 0.
  * - 'stalled': no parameter changed by the tolerance, in 100 updates, and the gradient is not small:
  *   the learning rate is (scheduled to be) too low, or the steps are lost in rounding, or a rule such
- *   as Adam divides by the memory of steeper places
+ *   as Adam divides by the memory of steeper places, or memory presses a parameter against its bound
  * - 'max-iterations': it was still moving after the last update
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback said so
@@ -47,13 +56,16 @@ export interface MinimizeResult {
   readonly x: FloatArray
   /** The objective there. */
   readonly value: number
-  /** The largest |gᵢ| at the last update, before clipping and decay; NaN if there was none, or one is. */
+  /**
+   * The largest |gᵢ| at the last update, before clipping and decay; NaN if there was none, or one is. At a bound
+   * it need not be small.
+   */
   readonly gradientNorm: number
   /** How many updates were made. */
   readonly iterations: number
   /** Why it stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
-  /** The largest |θ_{t+1} − θ_t| of the last update; NaN if there was none. */
+  /** The largest |θ_{t+1} − θ_t| of the last update, within bounds; NaN if there was none. */
   readonly change: number
   /** Whether the objective gave its gradient or differences stood in for it. */
   readonly gradient: 'given' | 'central-differences'
@@ -114,12 +126,15 @@ export class Minimization {
   readonly #fillingGradient: Required<Objective>['gradient']
   readonly #callback: MinimizeOptions['callback']
   readonly #tolerance: number
+  readonly #box: Box | null
   readonly #maxIterations: number
   /** For how many updates standing still does not count. */
   readonly #exempt: number
   readonly #grads: FloatArray
   /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
+  /** The same; of bounded parameters a copy in the box, unless it is them. */
+  readonly #pointInside: FloatArray
   readonly #before: FloatArray
   #iterations = 0
   #change = NaN
@@ -141,13 +156,20 @@ export class Minimization {
     }
     const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
     if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
-    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, ...optimizerOptions } = options
-    const { value, gradient: given } = readObjective(objective)
+    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, bounds, ...optimizerOptions } = options
+    const { value, gradient: given, names } = readObjective(objective)
     checkStopping({ tolerance, maxIterations })
     if (callback !== undefined && typeof callback !== 'function') {
       throw new OptionError('callback', 'a function', callback)
     }
-    const optimizer = new Optimizer(start(x, dtype), rule, optimizerOptions)
+    const from = start(x, dtype)
+    const box = readBounds(bounds, {
+      ...{ names, length: from.length },
+      dtype: from instanceof Float32Array ? 'float32' : 'float64',
+    })
+    const inside = box === null ? from : copyOf(from)
+    if (box !== null) project(inside, box)
+    const optimizer = new Optimizer(inside, rule, optimizerOptions)
     const { rule: checked, delay } = resolve(optimizer.rule)
 
     this.params = optimizer.params
@@ -155,14 +177,16 @@ export class Minimization {
     this.engine = optimizer.engine
     this.#optimizer = optimizer
     this.#value = value
-    this.#gradient = given ?? centralDifferences(value, new Float64Array(this.params.length))
+    this.#gradient = given ?? centralDifferences(value, new Float64Array(this.params.length), undefined, box)
     this.#fillingGradient = filling(this.#gradient, optimizer.grads)
     this.#callback = callback
     this.#tolerance = tolerance
+    this.#box = box
     this.#maxIterations = maxIterations
     this.#exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
     this.#grads = optimizer.grads
     this.#point = optimizer.point()
+    this.#pointInside = box === null || this.#point === this.params ? this.#point : this.params.slice()
     this.#before = this.params.slice()
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
@@ -198,10 +222,17 @@ export class Minimization {
     const optimizer = this.#optimizer
     const params = this.params
     const point = this.#point
+    const inside = this.#pointInside
+    const box = this.#box
     if (point !== params) optimizer.point()
+    if (box !== null && inside !== point) {
+      inside.set(point)
+      project(inside, box)
+    }
     const gradient = this.#iterations % CHECKED === 0 ? this.#fillingGradient : this.#gradient
-    gradient(point, this.#grads)
+    gradient(inside, this.#grads)
     optimizer.step()
+    if (box !== null) project(params, box)
     this.#valueHere = undefined
     const iterations = ++this.#iterations
     const change = moved(params, this.#before)
@@ -218,11 +249,12 @@ export class Minimization {
   /** What a step below the tolerance means. */
   #whenShort(change: number): MinimizeReason | null {
     if (!this.#isFinite()) return 'diverged'
-    if (isAtRest(this.#gradient, this.params, this.#gradsHere(), this.#tolerance, this.#decay()))
+    const decay = this.#decay()
+    if (isAtRest(this.#gradient, this.params, this.#gradsHere(), this.#tolerance, decay, this.#box))
       return 'converged'
     const iterations = this.#iterations
     if (iterations >= this.#maxIterations) return 'max-iterations'
-    const gradientNorm = this.gradientNorm
+    const gradientNorm = freeNorm(this.params, this.#grads, decay, this.#box)
     const since = this.#shortSince
     const isGettingOn =
       since === null || gradientNorm < 0.99 * since.gradientNorm || change > 1.01 * since.change
@@ -269,7 +301,7 @@ export function checkStopping({
 }
 
 const optionNames = [
-  ...(['tolerance', 'maxIterations', 'dtype', 'callback'] as const),
+  ...(['tolerance', 'maxIterations', 'dtype', 'callback', 'bounds'] as const),
   ...(['clip', 'engine', 'instructionSet', 'threads'] as const),
 ] satisfies (keyof MinimizeOptions)[]
 

@@ -23,6 +23,8 @@ export class Expression {
   readonly text: string
   /** All names, in the order in which they first appear. */
   readonly names: readonly string[]
+  /** The same: without data all are parameters. */
+  readonly parameters: readonly string[]
   readonly #parsed: Parsed
   readonly #programs = new Map<string, Programs>()
   readonly #bound: BoundExpression
@@ -31,6 +33,7 @@ export class Expression {
     this.#parsed = parse(text)
     this.text = text
     this.names = Object.freeze([...this.#parsed.names])
+    this.parameters = this.names
     this.#bound = new BoundExpression(this, {})
   }
 
@@ -94,7 +97,12 @@ export class BoundExpression {
   readonly #machines = new Map<string, Machine>()
 
   constructor(expression: Expression, data: Data) {
-    const columns = readData(expression, data)
+    const columns = readColumns(expression, data, readNumbers)
+    const [first] = columns.values()
+    for (const [name, { length }] of columns) {
+      if (length === first.length) continue
+      throw new OptionError(`data: ${name}`, `${first.length} rows, as before`, `${length} rows`)
+    }
     this.#data = [...columns.values()]
     this.#rows = this.#data[0]?.length ?? 0
     this.#programs = expression.programs([...columns.keys()])
@@ -130,22 +138,29 @@ export class BoundExpression {
   }
 }
 
-/** Copies of the columns, in the order of the expression's names. */
-export function readData(expression: Expression, data: Data): Map<string, Float64Array> {
+export function isNumbers(column: unknown): column is ArrayLike<number> {
+  return isFloatArray(column) || (Array.isArray(column) && column.every((x) => typeof x === 'number'))
+}
+
+/** A copy. */
+function readNumbers(argument: string, column: unknown): Float64Array {
+  if (isNumbers(column)) return Float64Array.from(column)
+  throw new OptionError(argument, 'a list of numbers, a Float32Array or a Float64Array', column)
+}
+
+/** What columns are read as, in the order of the expression's names. */
+export function readColumns<Column>(
+  expression: Expression,
+  data: unknown,
+  read: (argument: string, column: unknown) => Column,
+): Map<string, Column> {
   if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
   const given = new Map(Object.entries(data))
-  const columns = new Map<string, Float64Array>()
+  const columns = new Map<string, Column>()
   for (const name of expression.names) {
     const column = given.get(name)
     if (!given.delete(name)) continue
-    if (!isFloatArray(column) && !(Array.isArray(column) && column.every((x) => typeof x === 'number'))) {
-      throw new OptionError(`data: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
-    }
-    const [first] = columns.values()
-    if (first !== undefined && column.length !== first.length) {
-      throw new OptionError(`data: ${name}`, `${first.length} rows, as before`, `${column.length} rows`)
-    }
-    columns.set(name, Float64Array.from(column))
+    columns.set(name, read(`data: ${name}`, column))
   }
   const [stranger] = given.keys()
   if (stranger !== undefined) {

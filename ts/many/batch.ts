@@ -4,13 +4,18 @@ import type { Program } from '../expressions/program.js'
 import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
+import { type Beginning, Cohort } from './cohort.js'
+import type { Column } from './data.js'
 
 export interface Shape {
   readonly dtype: 'float32' | 'float64'
   readonly value: Program
   readonly gradient: Program
   readonly kernel: Kernel
-  readonly data: readonly Float64Array[]
+  /** The runs that are in it, by their numbers in all data. */
+  readonly runs: Uint32Array
+  readonly data: readonly Column[]
+  /** As many as each of its runs has. */
   readonly rows: number
   readonly cohorts: number
   readonly lanes: number
@@ -20,6 +25,8 @@ export interface Shape {
   readonly exempt: number
   readonly delay: number
   readonly scratches: number
+  /** Whether parameters have bounds. */
+  readonly isBounded: boolean
 }
 
 /** Bytes a lane beside its numbers, and of a result beside its point. */
@@ -35,16 +42,23 @@ export class Batch {
   readonly #header: Uint32Array
   readonly #live: Uint32Array
   readonly #places: Readonly<Record<string, number>>
+  /** Runs of a cohort. */
+  readonly #each: number
+  /** Numbers of a column in each row: one for all runs, or one for each run of a cohort, and what pads a vector. */
+  readonly #dataLanes: number
 
   constructor(shape: Shape) {
     const { dtype, value, gradient, kernel, data, rows, cohorts, lanes, updates, scratches } = shape
     const size = dtype === 'float32' ? 4 : 8
+    const vector = LINE / size
+    const each = Math.ceil(shape.runs.length / cohorts)
+    const isByRun = data.some(({ offsets }) => offsets !== null)
+    const dataLanes = isByRun ? Math.ceil(each / vector) * vector : 1
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
     const rowLength = PIPELINE + Object.keys(kernel.row).length
-    const runs = cohorts * lanes
     const constants = value.constants.length
-    const planes = parameters * (1 + kernel.state.length)
+    const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
     const words = { value: wordsOf(value), gradient: wordsOf(gradient) }
     const lengths: Record<string, number> = {
@@ -52,11 +66,11 @@ export class Batch {
       gradient: words.gradient.length * 4,
       settings: 8,
       constant_values: constants * LINE,
-      data: data.length * rows * size,
+      data: data.length * rows * size * (isByRun ? cohorts * dataLanes : 1),
       coefficients: updates * rowLength * 8,
       live: cohorts * 8,
       planes: cohorts * cohortBytes,
-      results: runs * (parameters * size + RESULT),
+      results: cohorts * lanes * (parameters * size + RESULT),
       scratch:
         scratches *
         ((slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
@@ -68,6 +82,8 @@ export class Batch {
       line += Math.ceil(length / LINE)
     }
     this.shape = shape
+    this.#each = each
+    this.#dataLanes = dataLanes
     this.#places = places
     this.rowLength = rowLength
     this.region = allocateAlone(line * LINE)
@@ -77,18 +93,22 @@ export class Batch {
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns: data.length, constants, slots, rows },
+      data_lanes: dataLanes,
       ...{ kernel: kernel.number, cohorts, lanes, row_length: rowLength, scratches },
-      ...{ most_updates: shape.mostUpdates, exempt: shape.exempt, delay: shape.delay, ...places },
+      ...{
+        most_updates: shape.mostUpdates,
+        exempt: shape.exempt,
+        delay: shape.delay,
+        bounded: Number(shape.isBounded),
+      },
+      ...places,
     }
     for (const [name, number] of Object.entries(header)) this.set(name as keyof typeof BATCH, number)
     new Uint32Array(buffer, this.#at('value')).set(words.value)
     new Uint32Array(buffer, this.#at('gradient')).set(words.gradient)
     new Float64Array(buffer, this.#at('settings'))[0] = shape.tolerance
-    const vector = LINE / size
     const values = this.#numbers(this.#at('constant_values'), constants * vector)
     for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
-    for (const [k, column] of data.entries())
-      this.#numbers(this.#at('data') + k * rows * size, rows).set(column)
   }
 
   set(name: keyof typeof BATCH, number: number): void {
@@ -109,6 +129,11 @@ export class Batch {
     return this.#header[BATCH.flushes] !== 0
   }
 
+  /** Whether each run has its own data. */
+  get isByRun(): boolean {
+    return this.#dataLanes > 1
+  }
+
   /** How many runs live. */
   get live(): number {
     let live = 0
@@ -116,49 +141,46 @@ export class Batch {
     return live
   }
 
-  /**
-   * Puts runs into its cohorts, a number each from 0 on.
-   *
-   * @param x their starts, a column for each parameter
-   * @param starts what state begins from; the kernel's arrays in order
-   */
-  fill(x: readonly ArrayLike<number>[], starts: readonly (number | 'parameters')[]): void {
-    const count = x[0].length
-    const each = Math.ceil(count / this.shape.cohorts)
-    for (const [number, cohort] of this.cohorts().entries()) {
-      const first = Math.min(count, number * each)
-      const live = Math.min(count - first, each)
-      for (const [p, column] of x.entries()) {
-        const theta = cohort.planes[p].fill(0)
-        for (let lane = 0; lane < live; lane++) theta[lane] = column[first + lane]
-        for (const [k, start] of starts.entries()) {
-          const state = cohort.planes[x.length + p * starts.length + k]
-          if (start === 'parameters') state.set(theta)
-          else state.fill(start)
-        }
-      }
-      cohort.since.fill(0)
-      for (let lane = 0; lane < live; lane++) cohort.runs[lane] = first + lane
-      this.#live.set([live, 0], 2 * number)
+  /** Puts its runs into its cohorts, a number each from 0 on. */
+  fill(beginning: Beginning): void {
+    const { runs, data } = this.shape
+    const each = this.#each
+    const cohorts = this.cohorts()
+    for (const [number, cohort] of cohorts.entries()) {
+      const first = Math.min(runs.length, number * each)
+      const live = Math.min(runs.length - first, each)
+      cohort.fill(first, live, beginning)
+      if (this.#dataLanes > 1) cohort.fillData(data, runs.subarray(first, first + live))
     }
+    if (this.#dataLanes === 1) cohorts[0].fillData(data, [0])
   }
 
   cohorts(): Cohort[] {
-    const { cohorts, lanes, dtype, kernel, value } = this.shape
-    const planes = value.parameters.length * (1 + kernel.state.length)
+    const { cohorts, lanes, rows, data, dtype, kernel, value } = this.shape
+    const planes = planesOf(this.shape)
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
+    const dataLanes = this.#dataLanes
+    const numbers = rows * data.length * dataLanes
+    const counts = {
+      ...{ parameters: value.parameters.length, states: kernel.state.length },
+      ...{ rows, columns: data.length, dataLanes },
+    }
     return Array.from({ length: cohorts }, (_, number) => {
       const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
       const rest = at + planes * (lanes * size + GAP_OF_RUNS)
-      return new Cohort(
-        this.#live.subarray(2 * number, 2 * number + 2),
-        Array.from({ length: planes }, (_, k) => this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes)),
-        new Float64Array(buffer, rest, 2 * lanes),
-        new Uint32Array(buffer, rest + 16 * lanes, lanes),
-        new Uint32Array(buffer, rest + 20 * lanes, lanes),
-        kernel.state.length,
-      )
+      const ofData = dataLanes === 1 ? 0 : number
+      const parts = {
+        counts: this.#live.subarray(2 * number, 2 * number + 2),
+        planes: Array.from({ length: planes }, (_, k) =>
+          this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
+        ),
+        short: new Float64Array(buffer, rest, 2 * lanes),
+        since: new Uint32Array(buffer, rest + 16 * lanes, lanes),
+        runs: new Uint32Array(buffer, rest + 20 * lanes, lanes),
+        data: this.#numbers(this.#at('data') + ofData * numbers * size, numbers),
+      }
+      return new Cohort(parts, counts)
     })
   }
 
@@ -192,78 +214,9 @@ export class Batch {
   }
 }
 
-/** Runs that have had the same updates, a lane each. */
-class Cohort {
-  /** How many live, and of how many steps are short. */
-  readonly counts: Uint32Array
-  /** Parameters, and then state by parameter. */
-  readonly planes: readonly FloatArray[]
-  /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
-  readonly short: Float64Array
-  readonly since: Uint32Array
-  readonly runs: Uint32Array
-  readonly #states: number
-
-  constructor(
-    counts: Uint32Array,
-    planes: readonly FloatArray[],
-    short: Float64Array,
-    since: Uint32Array,
-    runs: Uint32Array,
-    states: number,
-  ) {
-    this.counts = counts
-    this.planes = planes
-    this.short = short
-    this.since = since
-    this.runs = runs
-    this.#states = states
-  }
-
-  get live(): number {
-    return this.counts[0]
-  }
-
-  /** Reads a lane's parameters and arrays of state, and since when its steps are short. */
-  read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
-    this.#each(theta, states, (array, i, plane) => {
-      array[i] = plane[lane]
-    })
-    return Float64Array.of(this.since[lane], this.short[2 * lane], this.short[2 * lane + 1])
-  }
-
-  write(lane: number, theta: FloatArray, states: readonly FloatArray[], since: Float64Array): void {
-    this.#each(theta, states, (array, i, plane) => {
-      plane[lane] = array[i]
-    })
-    this.counts[1] += Number(since[0] !== 0) - Number(this.since[lane] !== 0)
-    this.since[lane] = since[0]
-    this.short.set(since.subarray(1), 2 * lane)
-  }
-
-  /** The last one takes its place. */
-  remove(lane: number): void {
-    const last = this.live - 1
-    if (this.since[lane] !== 0) this.counts[1]--
-    for (const plane of this.planes) plane[lane] = plane[last]
-    this.short.copyWithin(2 * lane, 2 * last, 2 * last + 2)
-    this.since[lane] = this.since[last]
-    this.runs[lane] = this.runs[last]
-    this.counts[0] = last
-  }
-
-  #each(
-    theta: FloatArray,
-    states: readonly FloatArray[],
-    visit: (array: FloatArray, i: number, plane: FloatArray) => void,
-  ): void {
-    for (let p = 0; p < theta.length; p++) {
-      visit(theta, p, this.planes[p])
-      for (const [k, state] of states.entries()) {
-        visit(state, p, this.planes[theta.length + p * this.#states + k])
-      }
-    }
-  }
+/** How many numbers a lane has. */
+function planesOf({ value, kernel, isBounded }: Shape): number {
+  return value.parameters.length * (1 + kernel.state.length + (isBounded ? 2 : 0))
 }
 
 /** A program as words. */

@@ -1,31 +1,45 @@
+import { type Bounds, type Box, type LimitByRun, limitOf, readBounds, within } from '../bounds.js'
 import type { EngineName } from '../engines/engine.js'
 import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
-import { type Data, Expression, type Programs, readData } from '../expressions/expression.js'
+import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { BLOCK_OF_RUNS } from '../manifest.js'
+import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
 import { checkStopping, type MinimizeReason } from '../minimize.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
-import { type Resolved, resolve } from '../rules/resolve.js'
+import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { Batch } from './batch.js'
+import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
+import { type OptionSet, readSets } from './option-sets.js'
+import { Recorder } from './paths.js'
 import { Rows } from './rows.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
 export interface MinimizeManyOptions {
-  /** Columns of data, whose rows are summed; the expression's other names are parameters. */
-  readonly data?: Data
+  /**
+   * Columns of data, whose rows are summed; the expression's other names are parameters. A list of columns, one for
+   * each run, gives each run its own, also of its own length.
+   */
+  readonly data?: DataByRun
   /** Options of the rule that differ by run: a number for each. */
   readonly each?: Readonly<Record<string, ArrayLike<number>>>
+  /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */
+  readonly bounds?: Bounds<LimitByRun>
   /** As for `minimize`; 1e-9. */
   readonly tolerance?: number
   /** As for `minimize`; 10,000. */
   readonly maxIterations?: number
+  /**
+   * Keeps the start of each run, and its point after each so many updates, in the result's `paths`. They may come to
+   * 2²⁷ numbers in all, at `maxIterations`; while they are put in order there are two of each.
+   */
+  readonly path?: number
   /** In which everything is computed; that of the starts, and float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
   /** Clips each element of gradients. */
@@ -51,26 +65,45 @@ export const reasons = [
   'diverged',
 ] as const satisfies readonly (MinimizeReason | null)[]
 
+/** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
+export interface Paths {
+  /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
+  readonly offsets: Uint32Array
+  /** Run after run, by parameter, in the dtype. */
+  readonly x: Readonly<Record<string, FloatArray>>
+}
+
 /** Where runs ended, a column each, by run. */
 export interface ManyResult {
   /** The last points, by parameter, in the dtype. */
   readonly x: Readonly<Record<string, FloatArray>>
   /** The objective there. */
   readonly value: Float64Array
-  /** The largest |gᵢ| at the last update, before clipping and decay. */
+  /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
   readonly gradientNorm: Float64Array
   /** The largest change of a parameter in the last update. */
   readonly change: Float64Array
   readonly iterations: Uint32Array
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
+  /** Points on the way, if `path` asked for them. */
+  readonly paths: Paths | null
   /** What ran. */
   readonly engine: EngineName
+}
+
+/** What a run comes to. */
+interface Found extends Omit<ManyResult, 'engine' | 'paths' | 'x' | 'reason'> {
+  readonly x: readonly FloatArray[]
+  readonly reason: Numbers
 }
 
 /** At most so many runs are in memory at once, beside starts and results. */
 const RUNS = 1 << 16
 const LANES = 4096
+/** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
+const DATA = 1 << 26
+const CACHE = 1 << 19
 /** Updates a call. */
 const UPDATES = 256
 /** Operations on numbers that a call may take, some hundredths of a second. */
@@ -113,40 +146,38 @@ export function minimizeManySync(
   return many.result()
 }
 
-interface OptionSet {
-  readonly resolved: Resolved
-  readonly runs: Uint32Array
-}
-
 class Many {
   readonly engine: Chosen
   readonly #programs: Programs
-  readonly #data: readonly Float64Array[]
+  readonly #data: readonly Column[]
   readonly #x: readonly FloatArray[]
+  readonly #box: Box<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
   readonly #sets: readonly OptionSet[]
   readonly options: MinimizeManyOptions
   readonly #dtype: 'float32' | 'float64'
-  readonly #result: Omit<ManyResult, 'engine' | 'x'> & { readonly x: readonly FloatArray[] }
+  readonly #recorder: Recorder | null
+  readonly #result: Found
 
   constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
     const options = readOptions(given)
-    const data = readData(objective, options.data ?? {})
+    const data = readDataByRun(objective, options.data ?? {})
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
     this.options = options
-    if (this.#data[0]?.length === 0) {
-      throw new OptionError(`data: ${[...data.keys()][0]}`, 'at least one row', 'none')
-    }
     if (this.#programs.parameters.length === 0) {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
     const { columns, dtype } = readStarts(starts, this.#programs.parameters)
     this.#dtype = options.dtype ?? dtype
     this.#count = columns[0].length
-    this.#x = columns.map((column) => this.#numbers(column))
+    checkRows(data, this.#count)
+    this.#box = readBounds(options.bounds, {
+      ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
+    })
+    this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
     this.#sets = readSets(rule, options.each, this.#count)
     this.engine = choose(
       requestedEngine(options.engine)?.name,
@@ -154,6 +185,8 @@ class Many {
       requestedThreads(options.threads),
     )
     const count = this.#count
+    const { path, maxIterations = 10_000 } = options
+    this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
     this.#result = {
       x: columns.map(() => this.#numbers(count)),
       value: new Float64Array(count),
@@ -169,12 +202,24 @@ class Many {
     return typeof of === 'number' ? new make(of) : make.from(of)
   }
 
+  /** A column of starts, in the box. */
+  #inside(column: FloatArray, p: number): FloatArray {
+    const box = this.#box
+    return box === null
+      ? column
+      : column.map((x, run) => within(x, limitOf(box.min[p], run), limitOf(box.max[p], run)))
+  }
+
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
   *calls(): Generator<Batch> {
     let done = 0
-    for (const { resolved, runs } of this.#sets) {
-      for (let from = 0; from < runs.length; from += RUNS) {
-        const part = runs.subarray(from, from + RUNS)
+    const sets = this.#sets.flatMap(({ resolved, runs }) =>
+      byRows(this.#data, runs).map((runs) => ({ resolved, runs })),
+    )
+    for (const { resolved, runs } of sets) {
+      const most = Math.max(LINE / this.#size, Math.min(RUNS, Math.floor(DATA / this.#dataBytes(runs[0]))))
+      for (let from = 0; from < runs.length; from += most) {
+        const part = runs.subarray(from, from + most)
         yield* this.#batch(resolved, part)
         done += part.length
         this.options.onProgress?.(done, this.#count)
@@ -182,51 +227,77 @@ class Many {
     }
   }
 
+  /** Bytes that data of a run's own take. */
+  #dataBytes(run: number): number {
+    return this.#isByRun ? this.#data.length * rowsOf(this.#data[0], run) * this.#size : 0
+  }
+
+  get #size(): number {
+    return this.#dtype === 'float32' ? 4 : 8
+  }
+
+  get #isByRun(): boolean {
+    return this.#data.some(({ offsets }) => offsets !== null)
+  }
+
   *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
     const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
     const { value, gradient } = this.#programs
-    const rows = this.#data[0]?.length ?? 0
+    const [column] = this.#data
+    const rows = column === undefined ? 0 : rowsOf(column, runs[0])
     const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.engine
-    const lanes = Math.min(LANES, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
+    const cached = Math.floor(CACHE / this.#dataBytes(runs[0]) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
+    const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
+    const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
     const cohorts = Math.ceil(runs.length / lanes)
     const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
     const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
     const batch = new Batch({
-      ...{ dtype: this.#dtype, value, gradient, kernel, data: this.#data, rows, cohorts, lanes, updates },
+      ...{
+        dtype: this.#dtype,
+        value,
+        gradient,
+        kernel,
+        runs,
+        data: this.#data,
+        rows,
+        cohorts,
+        lanes,
+        updates,
+      },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
+      isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     })
     const starts: Readonly<Record<string, number | 'parameters' | undefined>> = use.definition.starts(
       use.rule as never,
     )
     const points = this.#x.map((column) => pick(column, runs))
-    batch.fill(
-      points,
-      kernel.state.map((name) => starts[name] ?? 0),
-    )
+    batch.fill({
+      x: points,
+      starts: kernel.state.map((name) => starts[name] ?? 0),
+      box: boxOf(this.#box, runs),
+    })
     if (maxIterations === 0) this.#leave(runs, points)
-    for (let done = 0; done < maxIterations && batch.live > 0; done += updates) {
-      const now = Math.min(updates, maxIterations - done)
+    const recorder = this.#recorder
+    const every = recorder?.every ?? Infinity
+    for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
+      now = Math.min(updates, maxIterations - done, every - (done % every))
       rowsOfRule.write(batch.coefficients, now, batch.rowLength)
       batch.set('done', done)
       batch.set('updates', now)
       batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
       yield batch
+      recorder?.record(batch, runs, done + now)
     }
     if (maxIterations > 0) this.#take(runs, batch.results())
   }
 
   /** Takes over what runs have come to. */
-  #take(
-    runs: Uint32Array,
-    found: Omit<ManyResult, 'engine' | 'x' | 'reason'> & {
-      readonly x: readonly FloatArray[]
-      readonly reason: Numbers
-    },
-  ): void {
+  #take(runs: Uint32Array, found: Found): void {
     const to = this.#result
     for (const [p, column] of to.x.entries()) put(column, runs, found.x[p])
     put(to.value, runs, found.value)
@@ -242,11 +313,12 @@ class Many {
     const nothing = new Float64Array(runs.length).fill(NaN)
     this.#take(runs, {
       x: points,
-      value: Float64Array.from(runs, (_, k) => {
+      value: Float64Array.from(runs, (run, k) => {
+        const data = dataOf(this.#data, run)
         value.run(
           points.map((column) => column[k]),
-          this.#data,
-          this.#data[0]?.length ?? 0,
+          data,
+          data[0]?.length ?? 0,
         )
         return value.slots[value.program.outputs[0]]
       }),
@@ -258,14 +330,16 @@ class Many {
   }
 
   result(): ManyResult {
-    const { x, ...rest } = this.#result
-    const named = Object.fromEntries(this.#programs.parameters.map((name, p) => [name, x[p]]))
-    return { x: named, ...rest, engine: this.engine.engine }
+    const { x, reason, ...rest } = this.#result
+    const { parameters } = this.#programs
+    const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
+    const paths = this.#recorder?.paths(parameters, this.#x, this.#result) ?? null
+    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine: this.engine.engine }
   }
 }
 
 const optionNames = [
-  ...(['data', 'each', 'tolerance', 'maxIterations', 'dtype', 'clip'] as const),
+  ...(['data', 'each', 'bounds', 'tolerance', 'maxIterations', 'path', 'dtype', 'clip'] as const),
   ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
 ] satisfies (keyof MinimizeManyOptions)[]
 
@@ -298,6 +372,14 @@ function pick(column: FloatArray, runs: Uint32Array): FloatArray {
   const picked = column.slice(0, runs.length)
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked
+}
+
+/** The bounds of some runs, in their order. */
+function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
+  if (box === null) return null
+  const limits = (of: ArrayLike<number | FloatArray>) =>
+    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
+  return { min: limits(box.min), max: limits(box.max) }
 }
 
 /** Puts numbers to where runs have theirs. */
@@ -344,40 +426,4 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
   }
   const isFloat32 = columns.every((column) => column instanceof Float32Array)
   return { columns, dtype: isFloat32 ? ('float32' as const) : ('float64' as const) }
-}
-
-/** Runs by their options, in order. */
-function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
-  const columns = Object.entries(each ?? {})
-  for (const [name, { length }] of columns) {
-    if (length !== count)
-      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, length)
-  }
-  const sets: OptionSet[] = []
-  const resolved = (run: number) => {
-    const own = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
-    const found = resolve({ ...rule, ...own })
-    checkElementwise(found)
-    return found
-  }
-  if (columns.length === 0)
-    return [{ resolved: resolved(0), runs: Uint32Array.from({ length: count }, (_, k) => k) }]
-  const numbers = new Map<string, number[]>()
-  for (let run = 0; run < count; run++) {
-    const key = columns.map(([, column]) => column[run]).join(' ')
-    const runs = numbers.get(key)
-    if (runs === undefined) numbers.set(key, [run])
-    else runs.push(run)
-  }
-  for (const runs of numbers.values())
-    sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
-  return sets
-}
-
-function checkElementwise({ rule, definition }: Resolved): void {
-  const stages = definition.stages(rule as never)
-  const point = definition.point(rule as never)
-  if (stages.length !== 1 || stages[0].tensor.length > 0 || point !== undefined) {
-    throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', definition.name)
-  }
 }

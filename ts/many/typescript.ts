@@ -1,11 +1,12 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
 import { smallestNormal } from '../arena.js'
+import { type Box, project } from '../bounds.js'
 import { FLUSHING } from '../cohorts.js'
 import { flush } from '../engines/typescript.js'
 import { Machine } from '../expressions/run.js'
 import { pipeline } from '../manifest.js'
-import { isAtRest, largest, PATIENCE } from '../rest.js'
+import { freeNorm, isAtRest, largest, PATIENCE } from '../rest.js'
 import { type FloatArray, loopOf, Row, rounding } from '../rules/kernel.js'
 import type { Batch } from './batch.js'
 
@@ -15,7 +16,7 @@ const [CONVERGED, STALLED, MOST, DIVERGED] = [1, 2, 3, 4] as const
 
 export function advanceInTypeScript(batch: Batch): void {
   const { shape, done, updates } = batch
-  const { dtype, kernel, data, rows, tolerance, mostUpdates, exempt, delay } = shape
+  const { dtype, kernel, rows, tolerance, mostUpdates, exempt, delay } = shape
   const f = rounding[dtype]
   const gradient = new Machine(shape.gradient, dtype)
   const value = new Machine(shape.value, dtype)
@@ -26,6 +27,7 @@ export function advanceInTypeScript(batch: Batch): void {
   const [theta, before, g, prepared] = [make(), make(), make(), make()]
   const state = Object.fromEntries(kernel.state.map((name) => [name, make()]))
   const states = Object.values(state)
+  let data: readonly FloatArray[] = []
   const valueAt = (x: FloatArray) => {
     value.run(x, data, rows)
     return value.slots[value.program.outputs[0]]
@@ -35,7 +37,7 @@ export function advanceInTypeScript(batch: Batch): void {
     for (const [p, slot] of gradient.program.outputs.entries()) out[p] = gradient.slots[slot]
   }
 
-  const step = (t: number, coefficients: Float64Array) => {
+  const step = (t: number, coefficients: Float64Array, box: Box | null) => {
     gradientAt(theta, g)
     before.set(theta)
     row.coefficients = coefficients
@@ -49,10 +51,17 @@ export function advanceInTypeScript(batch: Batch): void {
     loop(theta, prepared, state, row.byName, 0, parameters, {}, prepared)
     if (t <= delay) theta.set(before)
     if (batch.flushes && t % FLUSHING === 0) flush(state, 0, parameters, smallestNormal[dtype])
+    if (box !== null) project(theta, box)
   }
 
   /** The steps of a run since they became short: the update, the change and the gradient's norm then. */
-  const judge = (t: number, change: number, coefficients: Float64Array, since: Float64Array): Reason => {
+  const judge = (
+    t: number,
+    change: number,
+    coefficients: Float64Array,
+    since: Float64Array,
+    box: Box | null,
+  ): Reason => {
     const isAllFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
     if (!(change < Infinity)) return DIVERGED
     if (!(change < tolerance && t > exempt)) {
@@ -66,9 +75,9 @@ export function advanceInTypeScript(batch: Batch): void {
       decoupled: 1 - coefficients[pipeline.decay],
       sign: coefficients[pipeline.scale] < 0 ? -1 : 1,
     }
-    if (isAtRest(gradientAt as never, theta, g, tolerance, decay)) return CONVERGED
+    if (isAtRest(gradientAt as never, theta, g, tolerance, decay, box)) return CONVERGED
     if (t >= mostUpdates) return MOST
-    const norm = largest(g)
+    const norm = freeNorm(theta, g, decay, box)
     if (since[0] === 0 || norm < 0.99 * since[2] || change > 1.01 * since[1]) since.set([t, change, norm])
     else if (t - since[0] >= PATIENCE) return STALLED
     return 0
@@ -79,17 +88,20 @@ export function advanceInTypeScript(batch: Batch): void {
   )
   const results = batch.results()
   for (const cohort of batch.cohorts()) {
+    data = cohort.data(0)
     for (let lane = cohort.live - 1; lane >= 0; lane--) {
       const since = cohort.read(lane, theta, states)
+      const box = cohort.box(lane)
+      if (batch.isByRun) data = cohort.data(lane)
       let reason: Reason = 0
       let change = 0
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
         t = done + k + 1
-        step(t, rowsOf[k])
+        step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        reason = judge(t, change, rowsOf[k], since)
+        reason = judge(t, change, rowsOf[k], since, box)
       }
       if (reason === 0) {
         cohort.write(lane, theta, states, since)

@@ -13,6 +13,8 @@ import type { Objective } from './objective.js'
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
+  /** What its parameters are called, if it says so, as expressions do. */
+  readonly names: readonly string[] | null
 } {
   const whole = (typeof objective === 'function' ? { value: objective } : objective) as Objective | null
   const value = whole?.value
@@ -23,7 +25,13 @@ export function readObjective(objective: unknown): {
   if (gradient !== undefined && typeof gradient !== 'function') {
     throw new OptionError('objective: gradient', 'a function', gradient)
   }
-  return { value: value.bind(whole), gradient: gradient?.bind(whole) }
+  const parameters: unknown = (whole as { parameters?: unknown } | null)?.parameters
+  const isNamed = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')
+  return {
+    value: value.bind(whole),
+    gradient: gradient?.bind(whole),
+    names: isNamed ? [...parameters] : null,
+  }
 }
 
 /**

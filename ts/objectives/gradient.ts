@@ -1,5 +1,6 @@
 /** Gradients as `minimize` calls them. */
 
+import { type Box, within } from '../bounds.js'
 import { OptionError } from '../errors.js'
 import type { FloatArray } from '../rules/kernel.js'
 import type { Objective } from './objective.js'
@@ -36,26 +37,31 @@ export function filling(
  */
 const STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
 
-/** The gradient by central differences; `point`, as long as x, is overwritten: it is where values are taken. */
+/**
+ * The gradient by central differences; `point`, as long as x, is overwritten: it is where values are taken. Next
+ * to a bound they are of one side.
+ */
 export function centralDifferences(
   value: (x: ArrayLike<number>) => number,
   point: FloatArray,
   factor = STEP[point.BYTES_PER_ELEMENT],
+  box: Box | null = null,
 ) {
+  const inBox = (x: number, i: number) => (box === null ? x : within(x, box.min[i], box.max[i]))
   return (x: ArrayLike<number>, out: { [i: number]: number }) => {
     point.set(x)
     for (let i = 0; i < point.length; i++) {
       const center = point[i]
       const step = factor * Math.max(1, Math.abs(center))
       // What is really added or taken away is rounded.
-      point[i] = center + step
+      point[i] = inBox(center + step, i)
       const right = point[i]
       const above = value(point)
-      point[i] = center - step
+      point[i] = inBox(center - step, i)
       const left = point[i]
       const below = value(point)
       point[i] = center
-      out[i] = (above - below) / (right - left)
+      out[i] = box !== null && right === left ? 0 : (above - below) / (right - left)
     }
   }
 }

@@ -79,6 +79,7 @@ pub struct Code {
 pub struct ManyCode {
     /// By number.
     pub operations: &'static [Operate],
+    pub clamp: Operate,
     pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
 }
 
@@ -197,10 +198,16 @@ macro_rules! code {
                 unsafe { advance::moved::<V>(movement, largest, sum) }
             }
 
-            pub static MANY32: ManyCode =
-                ManyCode { operations: for_each_operation!(operate!(($f32))), moved: moved::<$f32> };
-            pub static MANY64: ManyCode =
-                ManyCode { operations: for_each_operation!(operate!(($f64))), moved: moved::<$f64> };
+            pub static MANY32: ManyCode = ManyCode {
+                operations: for_each_operation!(operate!(($f32))),
+                clamp: operate::<$f32, operations::Clamp>,
+                moved: moved::<$f32>,
+            };
+            pub static MANY64: ManyCode = ManyCode {
+                operations: for_each_operation!(operate!(($f64))),
+                clamp: operate::<$f64, operations::Clamp>,
+                moved: moved::<$f64>,
+            };
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn over<V: Vector>(function: Function, x: *mut u8, y: *const u8, length: usize) {

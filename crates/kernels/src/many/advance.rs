@@ -5,7 +5,7 @@ use super::program::Slots;
 use super::results::Run;
 use crate::Fault;
 use crate::kernel::{MAX_TENSOR, Streams, splat};
-use crate::many::operations::abs;
+use crate::many::operations::{Operand, abs};
 use crate::pipeline::Preparation;
 use crate::vector::{Scalar, Vector};
 
@@ -107,7 +107,7 @@ impl Batch {
         let scratch = self.scratch(scratch);
         for update in 0..self.header.updates {
             let live = cohort.live();
-            if live > self.header.lanes {
+            if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
                 return Err(Fault(&"a cohort has too many runs"));
             }
             // From the last block on: what fills the place of a run that stops has had this update.
@@ -174,7 +174,7 @@ impl Batch {
         update: usize,
         first: usize,
     ) -> Result<(), Fault> {
-        let Header { parameters, done, delay, flushes, .. } = self.header;
+        let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
         let (row, count, t) = (self.row(update), slots.count, done + update + 1);
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         let pass = self.entry.pass.ok_or(Fault(&"there is no such kernel"))?;
@@ -203,6 +203,11 @@ impl Batch {
                         .iter()
                         .for_each(|state| (self.code.flush)(*state, count));
                 }
+                if bounded != 0 {
+                    let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
+                    let operands = [theta, cohort.bound(p, 0, first), cohort.bound(p, 1, first)].map(lanes);
+                    (self.many.clamp)(theta, &operands, count);
+                }
             }
         }
         Ok(())
@@ -216,6 +221,10 @@ impl Batch {
             computed: scratch.computed,
             step: BLOCK * size + GAP,
             columns: scratch.columns,
+            column_step: LINE,
+            column_mask: 0,
+            data: cohort.data(first),
+            is_by_lane: self.is_by_run(),
             count,
         }
     }
@@ -251,6 +260,7 @@ impl Batch {
         Cohort {
             batch: self,
             at,
+            data: self.data(number),
             counts: self.place(self.header.live).cast::<u32>().wrapping_add(2 * number),
         }
     }
@@ -261,6 +271,7 @@ impl Batch {
 pub struct Cohort<'a> {
     batch: &'a Batch,
     at: *mut u8,
+    data: *mut u8,
     /// How many live, and of how many steps are short.
     counts: *mut u32,
 }
@@ -286,6 +297,11 @@ impl Cohort<'_> {
         self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
     }
 
+    /// A lane's number of the first row and column.
+    pub fn data(&self, lane: usize) -> *mut u8 {
+        self.data.wrapping_add(if self.batch.is_by_run() { lane * self.batch.header.size } else { 0 })
+    }
+
     pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {
         self.plane(p, lane)
     }
@@ -294,8 +310,14 @@ impl Cohort<'_> {
         self.plane(self.batch.header.parameters + p * self.batch.entry.state + k, lane)
     }
 
+    /// The least number that a parameter may be (side 0), or the greatest.
+    pub fn bound(&self, p: usize, side: usize, lane: usize) -> *mut u8 {
+        let Batch { header, entry, .. } = self.batch;
+        self.plane(header.parameters * (1 + entry.state) + 2 * p + side, lane)
+    }
+
     fn planes(&self) -> usize {
-        self.batch.header.parameters * (1 + self.batch.entry.state)
+        self.batch.planes() as usize
     }
 
     /// The change and the gradient's norm when its steps became short.
@@ -323,7 +345,7 @@ impl Cohort<'_> {
     /// The lane must be one that lives.
     unsafe fn remove(&self, lane: usize) {
         let last = self.live() - 1;
-        let size = self.batch.header.size;
+        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
         // SAFETY: passed on; both lanes are there.
         unsafe {
             if *self.short_since(lane) != 0 {
@@ -331,6 +353,10 @@ impl Cohort<'_> {
             }
             for k in 0..self.planes() {
                 self.plane(k, lane).copy_from(self.plane(k, last), size);
+            }
+            for k in 0..if self.batch.is_by_run() { rows * columns } else { 0 } {
+                let step = k * data_lanes * size;
+                self.data(lane).wrapping_add(step).copy_from(self.data(last).wrapping_add(step), size);
             }
             *self.short_values(lane) = *self.short_values(last);
             *self.short_since(lane) = *self.short_since(last);

@@ -44,8 +44,10 @@ header! {
     constants,
     /// Of both programs: parameters, columns, constants and what they compute.
     slots,
-    /// Of data.
+    /// Of data: rows, and numbers that each row has of a column: one for all runs, or as many as a cohort has
+    /// runs, rounded up to whole vectors.
     rows,
+    data_lanes,
     kernel,
     /// Cohorts, and lanes of each, a multiple of the block.
     cohorts,
@@ -60,6 +62,8 @@ header! {
     delay,
     /// Whether subnormal numbers of the state become 0 at each 256th update.
     flushes,
+    /// Whether parameters have bounds; then there are planes of them.
+    bounded,
     /// How many scratches there are, one for each thread.
     scratches,
     /// Places: two programs, float64 settings, constants and data in the dtype, rows of coefficients.
@@ -120,6 +124,12 @@ impl Batch {
         {
             return Err(Fault(&"its counts are wrong"));
         }
+        let vector = LINE / header.size;
+        if header.data_lanes != 1
+            && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
+        {
+            return Err(Fault(&"its data do not fit"));
+        }
         if entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row {
             return Err(Fault(&"the kernel does not fit"));
         }
@@ -131,7 +141,10 @@ impl Batch {
         for (line, length) in [
             (header.settings, SETTINGS.len() as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
-            (header.data, (columns as u64).saturating_mul(header.rows as u64 * header.size as u64)),
+            (
+                header.data,
+                batch.data_bytes().saturating_mul(if batch.is_by_run() { header.cohorts as u64 } else { 1 }),
+            ),
             (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
             (header.live, header.cohorts as u64 * 8),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
@@ -149,11 +162,34 @@ impl Batch {
         self.base.wrapping_add(line * LINE)
     }
 
-    /// Parameters and state, then for each lane the run's number, and since when its steps are short.
+    /// Parameters, their state, their bounds if they have some.
+    pub fn planes(&self) -> u64 {
+        let Header { parameters, bounded, .. } = self.header;
+        parameters as u64 * (1 + self.entry.state as u64 + if bounded == 0 { 0 } else { 2 })
+    }
+
+    /// Planes, then for each lane the run's number, and since when its steps are short.
     pub fn cohort_bytes(&self) -> u64 {
-        let Header { parameters, size, lanes, .. } = self.header;
-        let planes = parameters as u64 * (1 + self.entry.state) as u64;
+        let Header { size, lanes, .. } = self.header;
+        let planes = self.planes();
         (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
+    }
+
+    /// Whether each run has data of its own.
+    pub fn is_by_run(&self) -> bool {
+        self.header.data_lanes != 1
+    }
+
+    /// Data of a cohort, or of all: row by row, in it column by column, in that lane by lane.
+    pub fn data_bytes(&self) -> u64 {
+        let Header { columns, rows, data_lanes, size, .. } = self.header;
+        (columns as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
+    }
+
+    /// Where a cohort's data begin.
+    pub fn data(&self, cohort: usize) -> *mut u8 {
+        let number = if self.is_by_run() { cohort } else { 0 };
+        self.place(self.header.data).wrapping_add(number * self.data_bytes() as usize)
     }
 
     /// A point, and the rest of a result.

@@ -86,6 +86,16 @@ operations! {
     Pow(a, b, _c): functions::pow(a, b);
 }
 
+/// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/bounds.ts`.
+pub struct Clamp;
+
+impl Operation for Clamp {
+    #[inline(always)]
+    fn apply<V: Vector>(a: V, min: V, max: V) -> V {
+        min.if_greater(a, min, a.if_greater(max, max, a))
+    }
+}
+
 /// −0 becomes 0.
 #[inline(always)]
 pub fn abs<V: Vector>(a: V) -> V {

@@ -29,8 +29,13 @@ pub struct Slots {
     /// The first of what is computed, and how far it is to the next one.
     pub computed: *mut u8,
     pub step: usize,
-    /// Columns, a vector of equal numbers each.
+    /// Columns: a vector of equal numbers each; where data differ by lane, a row of them.
     pub columns: *mut u8,
+    pub column_step: usize,
+    pub column_mask: usize,
+    /// The first lane's data, and whether each lane has its own.
+    pub data: *mut u8,
+    pub is_by_lane: bool,
     /// How many lanes there are.
     pub count: usize,
 }
@@ -83,7 +88,10 @@ impl Batch {
         let Some(column) = number.checked_sub(parameters) else {
             return Ok(lanes(slots.parameters, number, slots.stride));
         };
-        let Some(constant) = column.checked_sub(columns) else { return Ok(one(slots.columns, column)) };
+        let Some(constant) = column.checked_sub(columns) else {
+            let at = slots.columns.wrapping_add(column * slots.column_step);
+            return Ok(Operand { at, mask: slots.column_mask });
+        };
         match constant.checked_sub(constants) {
             None => Ok(one(self.place(self.header.constant_values), constant)),
             Some(computed) => Ok(lanes(slots.computed, computed, slots.step)),
@@ -115,7 +123,7 @@ impl Batch {
             self.run(program, 0..head, slots)?;
             if body + sums > 0 {
                 for row in 0..self.header.rows {
-                    self.load_row::<T>(slots, row);
+                    let slots = &self.with_row::<T>(slots, row);
                     self.run(program, head..head + body, slots)?;
                     for k in 0..sums {
                         let (to, from) = (sum(2 * k), sum(2 * k + 1));
@@ -151,16 +159,23 @@ impl Batch {
 
     /// # Safety
     /// As for `execute`.
-    unsafe fn load_row<T: Scalar>(&self, slots: &Slots, row: usize) {
-        for column in 0..self.header.columns {
-            let data = self.place(self.header.data).cast::<T>();
+    unsafe fn with_row<T: Scalar>(&self, slots: &Slots, row: usize) -> Slots {
+        let Header { columns, data_lanes, .. } = self.header;
+        let step = data_lanes * size_of::<T>();
+        let data = slots.data.wrapping_add(row * columns * step);
+        if slots.is_by_lane {
+            // Where they lie: `Batch::new` found all rows of them, whole vectors each.
+            return Slots { columns: data, column_step: step, column_mask: usize::MAX, ..*slots };
+        }
+        for column in 0..columns {
             let to = slots.columns.wrapping_add(column * LINE).cast::<T>();
-            // SAFETY: `Batch::new` found all columns.
+            // SAFETY: as above, and a scratch has a line for each column.
             unsafe {
-                let x = data.add(column * self.header.rows + row).read();
+                let x = data.wrapping_add(column * step).cast::<T>().read();
                 (0..LINE / size_of::<T>()).for_each(|lane| to.add(lane).write(x));
             }
         }
+        *slots
     }
 }
 

@@ -73,7 +73,7 @@ impl Run<'_> {
             if t >= self.batch.header.most_updates {
                 return Ok(Some(Reason::MaxIterations));
             }
-            let norm = self.gradient_norm::<T>()?;
+            let norm = self.free_norm::<T>()?;
             let (since, values) = (self.cohort.short_since(self.lane), self.cohort.short_values(self.lane));
             if *since == 0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
                 if *since == 0 {
@@ -142,6 +142,36 @@ impl Run<'_> {
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
+    /// The same without what a bound holds: as `freeNorm` in `ts/rest.ts`.
+    unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, Fault> {
+        let parameters = 0..self.batch.header.parameters;
+        // SAFETY: passed on.
+        largest(
+            parameters
+                .map(|p| unsafe { if self.is_held::<T>(p)? { Ok(0.0) } else { self.gradient::<T>(p) } }),
+        )
+    }
+
+    /// What a parameter may be; it is known to have bounds.
+    unsafe fn bounds<T: Scalar>(&self, p: usize) -> [f64; 2] {
+        // SAFETY: passed on.
+        [0, 1].map(|side| unsafe { self.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
+    }
+
+    /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/rest.ts`.
+    unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, Fault> {
+        if self.batch.header.bounded == 0 {
+            return Ok(false);
+        }
+        let row = self.batch.row(self.update);
+        // SAFETY: passed on; each row begins with the pipeline's coefficients.
+        unsafe {
+            let (x, [min, max]) = (self.theta::<T>(p).to_f64(), self.bounds::<T>(p));
+            let pull = sign(row.get(0)) * self.gradient::<T>(p)? + row.get(2) * x;
+            Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
+        }
+    }
+
     /// The largest change of a parameter, which is taken in the dtype.
     unsafe fn change<T: Scalar>(&self) -> f64 {
         let changes = (0..self.batch.header.parameters).map(|p| {
@@ -193,7 +223,18 @@ impl Run<'_> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let Scratch { single, columns: column_slots, .. } = *self.scratch;
         let computed = single.wrapping_add((parameters + columns + constants) * LINE);
-        Slots { parameters: single, stride: LINE, computed, step: LINE, columns: column_slots, count: 1 }
+        Slots {
+            parameters: single,
+            stride: LINE,
+            computed,
+            step: LINE,
+            columns: column_slots,
+            column_step: LINE,
+            column_mask: 0,
+            data: self.cohort.data(self.lane),
+            is_by_lane: false,
+            count: 1,
+        }
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/rest.ts`.
@@ -204,13 +245,14 @@ impl Run<'_> {
         // SAFETY: passed on; each row begins with the pipeline's coefficients.
         unsafe {
             let (l2, decoupled) = (row.get(2), 1.0 - row.get(3));
-            let sign = if row.get(0) < 0.0 { -1.0 } else { 1.0 };
+            let sign = sign(row.get(0));
             let x = |p: usize| self.theta::<T>(p).to_f64();
             let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
             let pull = |p: usize, at: f64, g: f64| {
-                if decoupled * x(p).abs() >= finest(p) { 0.0 } else { sign * g + l2 * at }
+                let is_still = decoupled * x(p).abs() >= finest(p) || self.is_held::<T>(p)?;
+                Ok(if is_still { 0.0 } else { sign * g + l2 * at })
             };
-            let here = |p: usize| Ok(pull(p, x(p), self.gradient::<T>(p)?));
+            let here = |p: usize| pull(p, x(p), self.gradient::<T>(p)?);
             let size = largest((0..parameters).map(here))?;
             if size == 0.0 {
                 return Ok(true);
@@ -221,7 +263,11 @@ impl Run<'_> {
             }
             for _ in 0..PROBES {
                 for p in 0..parameters {
-                    let near = x(p) + direction(p).read() * REACH * finest(p);
+                    let mut near = x(p) + direction(p).read() * REACH * finest(p);
+                    if self.batch.header.bounded != 0 {
+                        let [min, max] = self.bounds::<T>(p);
+                        near = if self.is_held::<T>(p)? { x(p) } else { within(near, min, max) };
+                    }
                     self.near::<T>(p).write(T::from_f64(near));
                 }
                 let slots = self.single_slots();
@@ -229,7 +275,7 @@ impl Run<'_> {
                 let answer = |p: usize| {
                     let g = self.batch.slot(&slots, self.batch.gradient.output(p))?;
                     let near = self.near::<T>(p).read().to_f64();
-                    Ok(pull(p, near, g.at.cast::<T>().read().to_f64()) - here(p)?)
+                    Ok(pull(p, near, g.at.cast::<T>().read().to_f64())? - here(p)?)
                 };
                 if largest((0..parameters).map(answer))? >= size {
                     return Ok(true);
@@ -241,6 +287,22 @@ impl Run<'_> {
         }
         Ok(false)
     }
+}
+
+/// As in `ts/bounds.ts`; which zero a zero is `f64::clamp` leaves open.
+fn within(x: f64, min: f64, max: f64) -> f64 {
+    if x < min {
+        min
+    } else if x > max {
+        max
+    } else {
+        x
+    }
+}
+
+/// −1 to climb.
+fn sign(scale: f64) -> f64 {
+    if scale < 0.0 { -1.0 } else { 1.0 }
 }
 
 /// The largest absolute value, NaN if one is.

@@ -1,0 +1,218 @@
+//! Batches made by hand: bounds and data by run, on every instruction set; and headers that do not fit.
+
+use antigrad_kernels::InstructionSet;
+use antigrad_kernels::manifest::{HASH, kernels};
+use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, OPERATIONS, Reason};
+
+/// What is behind a batch, and belongs to nobody.
+const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
+const ROWS: usize = 4;
+const LANES: usize = 2 * BLOCK;
+const PLANES: usize = 3;
+
+/// Runs of gradient descent on Σ (x − t)² with half its gradient, each with bounds and four t of its own.
+struct Memory {
+    words: Vec<u64>,
+    bytes: usize,
+    size: usize,
+    places: Vec<(&'static str, usize)>,
+    data_lanes: usize,
+}
+
+impl Memory {
+    fn new(size: usize, runs: usize) -> Self {
+        let data_lanes = runs.next_multiple_of(LINE / size);
+        let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
+        let mut lines = (Header::NAMES.len() * 4).div_ceil(LINE);
+        for (name, bytes) in [
+            ("value", LINE),
+            ("gradient", LINE),
+            ("settings", 8),
+            ("constant_values", 0),
+            ("data", ROWS * data_lanes * size),
+            ("coefficients", 3 * 5 * 8),
+            ("live", 8),
+            ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
+            ("results", LANES * (size + 32)),
+            ("scratch", (4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
+        ] {
+            memory.places.push((name, lines));
+            lines += bytes.max(1).div_ceil(LINE);
+        }
+        memory.bytes = lines * LINE;
+        memory.words = vec![0; memory.bytes / 8];
+        memory.words.extend([CANARY; 64]);
+        let kernel = kernels().iter().find(|kernel| kernel.name == "GradientDescent").unwrap().number;
+        let numbers = [
+            ("hash", HASH as usize),
+            ("size", size),
+            ("parameters", 1),
+            ("columns", 1),
+            ("slots", 4),
+            ("rows", ROWS),
+            ("data_lanes", data_lanes),
+            ("kernel", kernel as usize),
+            ("cohorts", 1),
+            ("lanes", LANES),
+            ("updates", 3),
+            ("row_length", 5),
+            ("most_updates", 9),
+            ("bounded", 1),
+            ("scratches", 1),
+        ];
+        for (name, number) in numbers.into_iter().chain(memory.places.clone()) {
+            memory.set(name, number);
+        }
+        let operation = |name: &str| OPERATIONS.iter().position(|known| *known == name).unwrap() as u32;
+        let difference = [operation("Subtract"), 3, 0, 1, 0];
+        let square = [operation("Multiply"), 3, 3, 3, 0];
+        memory.program("value", &[difference, square]);
+        memory.program("gradient", &[difference]);
+        memory.double("settings", 0, 1e-3);
+        for update in 0..3 {
+            // Scale, limit, λ, d, and the rate that leads from anywhere to the mean.
+            for (k, x) in [1.0, f64::INFINITY, 0.0, 1.0, 0.25].into_iter().enumerate() {
+                memory.double("coefficients", 5 * update + k, x);
+            }
+        }
+        memory.word("live", 0, runs as u32);
+        for run in 0..runs {
+            let [min, max] = bounds(run);
+            for (k, x) in [start(run), min, max].into_iter().enumerate() {
+                memory.number("planes", k * (LANES + GAP / size) + run, x);
+            }
+            memory.word("planes", (PLANES * (LANES * size + GAP) + 20 * LANES) / 4 + run, run as u32);
+            for row in 0..ROWS {
+                memory.number("data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
+            }
+        }
+        memory
+    }
+
+    fn program(&mut self, name: &str, body: &[[u32; 5]]) {
+        let head = [0, body.len() as u32, 0, 1];
+        let words = head.into_iter().chain(body.iter().flatten().copied()).chain([2, 3, 2]);
+        words.enumerate().for_each(|(k, word)| self.word(name, k, word));
+    }
+
+    fn set(&mut self, name: &str, number: usize) {
+        let at = Header::NAMES.iter().position(|known| *known == name).unwrap();
+        self.bytes_at(0, at * 4, &(number as u32).to_ne_bytes());
+    }
+
+    fn line(&self, name: &str) -> usize {
+        self.places.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    fn word(&mut self, name: &str, at: usize, word: u32) {
+        self.bytes_at(self.line(name), at * 4, &word.to_ne_bytes());
+    }
+
+    fn double(&mut self, name: &str, at: usize, x: f64) {
+        self.bytes_at(self.line(name), at * 8, &x.to_ne_bytes());
+    }
+
+    fn number(&mut self, name: &str, at: usize, x: f64) {
+        match self.size {
+            4 => self.bytes_at(self.line(name), at * 4, &(x as f32).to_ne_bytes()),
+            _ => self.double(name, at, x),
+        }
+    }
+
+    fn bytes_at(&mut self, line: usize, at: usize, bytes: &[u8]) {
+        assert!(line * LINE + at + bytes.len() <= self.bytes);
+        let to = self.words.as_mut_ptr().cast::<u8>().wrapping_add(line * LINE + at);
+        // SAFETY: just checked.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
+    }
+
+    fn advance(&mut self, set: InstructionSet) -> bool {
+        let bytes = self.bytes;
+        // SAFETY: these bytes are the vector's, and the set is available.
+        let done = unsafe {
+            Batch::new(self.words.as_mut_ptr().cast(), bytes, set).and_then(|batch| batch.advance(0, 0))
+        };
+        assert!(self.words[bytes / 8..].iter().all(|word| *word == CANARY));
+        done.is_ok()
+    }
+
+    /// Where a run has ended, after how many updates and why.
+    fn result(&self, run: usize) -> (f64, u32, u32) {
+        let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE);
+        let words = at.wrapping_add(LANES * (self.size + 24)).cast::<u32>();
+        // SAFETY: that is where results are.
+        unsafe {
+            let x = match self.size {
+                4 => f64::from(at.cast::<f32>().add(run).read()),
+                _ => at.cast::<f64>().add(run).read(),
+            };
+            (x, words.add(run).read(), words.add(LANES + run).read())
+        }
+    }
+}
+
+fn mean(run: usize) -> f64 {
+    run as f64 - 150.0
+}
+
+/// Some have no bounds, some are held by one, and some have no room.
+fn bounds(run: usize) -> [f64; 2] {
+    let mean = mean(run);
+    [[f64::NEG_INFINITY, f64::INFINITY], [mean + 2.0, f64::INFINITY], [-1e9, mean - 3.0], [mean + 1.0; 2]]
+        [run % 4]
+}
+
+/// Within bounds; every third run begins where it ends.
+fn start(run: usize) -> f64 {
+    let [min, max] = bounds(run);
+    let start = if run.is_multiple_of(3) { mean(run) } else { mean(run) + 8.0 - (run % 5) as f64 * 4.0 };
+    start.max(min).min(max)
+}
+
+/// Numbers of runs about those of vectors and blocks.
+const COUNTS: [usize; 6] = [1, 7, 17, BLOCK, BLOCK + 1, BLOCK + 45];
+
+#[test]
+fn each_run_has_its_data_and_its_bounds() {
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
+            let mut memory = Memory::new(size, runs);
+            assert!(memory.advance(set));
+            for run in 0..runs {
+                let [min, max] = bounds(run);
+                let end = mean(run).max(min).min(max);
+                let updates = if start(run) == end { 1 } else { 2 };
+                let expected = (end, updates, Reason::Converged as u32);
+                assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_a_fault() {
+    let set = InstructionSet::best();
+    for size in [4, 8] {
+        let vector = LINE / size;
+        let fails = |change: &dyn Fn(&mut Memory)| {
+            let mut memory = Memory::new(size, 40);
+            change(&mut memory);
+            !memory.advance(set)
+        };
+        assert!(!fails(&|_| ()));
+        for data_lanes in [0, 2, vector - 1, vector + 1, LANES + vector, u32::MAX as usize] {
+            assert!(fails(&|memory| memory.set("data_lanes", data_lanes)), "{data_lanes}");
+        }
+        // More runs than have data, or than there are.
+        assert!(fails(&|memory| memory.word("live", 0, memory.data_lanes as u32 + 1)));
+        assert!(fails(&|memory| memory.word("live", 0, u32::MAX)));
+        // Data, and planes of bounds, behind the end.
+        assert!(fails(&|memory| memory.set("rows", memory.bytes)));
+        assert!(fails(&|memory| memory.set("rows", u32::MAX as usize)));
+        assert!(fails(&|memory| memory.set("data", memory.bytes / LINE - 1)));
+        let free = GAP + LANES * size;
+        let last = |memory: &Memory| (memory.bytes - LANES * (size + 24) - GAP - free) / LINE;
+        assert!(fails(&|memory| memory.set("planes", last(memory))));
+        assert!(fails(&|memory| memory.set("cohorts", 1000)));
+    }
+}

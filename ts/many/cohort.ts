@@ -1,0 +1,168 @@
+/** A cohort of a batch: runs that have had the same updates, a lane each. */
+
+import { type Box, limitOf } from '../bounds.js'
+import type { FloatArray } from '../rules/kernel.js'
+import type { Column } from './data.js'
+
+/** What it consists of, in the memory of its batch. */
+interface Parts {
+  /** How many live, and of how many steps are short. */
+  readonly counts: Uint32Array
+  /** Parameters, state by parameter, and bounds by parameter if there are some. */
+  readonly planes: readonly FloatArray[]
+  /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
+  readonly short: Float64Array
+  readonly since: Uint32Array
+  readonly runs: Uint32Array
+  /** Row by row, in it column by column, in that lane by lane. */
+  readonly data: FloatArray
+}
+
+interface Counts {
+  readonly parameters: number
+  /** Arrays of state. */
+  readonly states: number
+  readonly rows: number
+  readonly columns: number
+  /** Numbers of a column in each row: one for all runs, or one for each. */
+  readonly dataLanes: number
+}
+
+/** How runs begin. */
+export interface Beginning {
+  /** A column for each parameter. */
+  readonly x: readonly FloatArray[]
+  /** What state begins from; the kernel's arrays in order. */
+  readonly starts: readonly (number | 'parameters')[]
+  readonly box: Box<number | FloatArray> | null
+}
+
+export class Cohort {
+  readonly #parts: Parts
+  readonly #counts: Counts
+  /** The least and the greatest number that each parameter may be, if there are some. */
+  readonly #bounds: readonly FloatArray[]
+
+  constructor(parts: Parts, counts: Counts) {
+    this.#parts = parts
+    this.#counts = counts
+    this.#bounds = parts.planes.slice(counts.parameters * (1 + counts.states))
+  }
+
+  get live(): number {
+    return this.#parts.counts[0]
+  }
+
+  /** The numbers of its runs, of which the first ones live. */
+  get runs(): Uint32Array {
+    return this.#parts.runs
+  }
+
+  /** A parameter of its runs. */
+  theta(p: number): FloatArray {
+    return this.#parts.planes[p]
+  }
+
+  /** Puts runs into its lanes, from a first number on. */
+  fill(first: number, live: number, { x, starts, box }: Beginning): void {
+    const { planes, since, runs, counts } = this.#parts
+    for (const [p, column] of x.entries()) {
+      const theta = planes[p].fill(0)
+      theta.set(column.subarray(first, first + live))
+      for (const [k, start] of starts.entries()) {
+        const state = planes[x.length + p * starts.length + k]
+        if (start === 'parameters') state.set(theta)
+        else state.fill(start)
+      }
+      for (const [side, limits] of box === null ? [] : [box.min, box.max].entries()) {
+        const bound = this.#bounds[2 * p + side]
+        for (let lane = 0; lane < live; lane++) bound[lane] = limitOf(limits[p], first + lane)
+      }
+    }
+    since.fill(0)
+    for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
+    counts.set([live, 0])
+  }
+
+  /** Takes over data of its lanes' runs. */
+  fillData(columns: readonly Column[], runs: ArrayLike<number>): void {
+    const { data } = this.#parts
+    const { rows, dataLanes } = this.#counts
+    for (let lane = 0; lane < runs.length; lane++) {
+      for (const [k, { numbers, offsets }] of columns.entries()) {
+        const from = offsets === null ? 0 : offsets[runs[lane]]
+        for (let row = 0; row < rows; row++) {
+          data[(row * columns.length + k) * dataLanes + lane] = numbers[from + row]
+        }
+      }
+    }
+  }
+
+  /** Reads a lane's parameters and arrays of state, and since when its steps are short. */
+  read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
+    this.#each(theta, states, (array, i, plane) => {
+      array[i] = plane[lane]
+    })
+    const { since, short } = this.#parts
+    return Float64Array.of(since[lane], short[2 * lane], short[2 * lane + 1])
+  }
+
+  /** A lane's bounds; null if there are none. */
+  box(lane: number): Box | null {
+    if (this.#bounds.length === 0) return null
+    const limits = this.#bounds.map((plane) => plane[lane])
+    return { min: limits.filter((_, k) => k % 2 === 0), max: limits.filter((_, k) => k % 2 === 1) }
+  }
+
+  /** A lane's data, by column. */
+  data(lane: number): readonly FloatArray[] {
+    const { data } = this.#parts
+    const { rows, columns, dataLanes } = this.#counts
+    const own = dataLanes === 1 ? 0 : lane
+    return Array.from({ length: columns }, (_, k) => {
+      const column = data.slice(0, rows)
+      for (let row = 0; row < rows; row++) column[row] = data[(row * columns + k) * dataLanes + own]
+      return column
+    })
+  }
+
+  write(lane: number, theta: FloatArray, states: readonly FloatArray[], began: Float64Array): void {
+    this.#each(theta, states, (array, i, plane) => {
+      plane[lane] = array[i]
+    })
+    const { counts, since, short } = this.#parts
+    counts[1] += Number(began[0] !== 0) - Number(since[lane] !== 0)
+    since[lane] = began[0]
+    short.set(began.subarray(1), 2 * lane)
+  }
+
+  /** The last one takes its place. */
+  remove(lane: number): void {
+    const { counts, planes, since, short, runs, data } = this.#parts
+    const last = this.live - 1
+    if (since[lane] !== 0) counts[1]--
+    for (const plane of planes) plane[lane] = plane[last]
+    const { dataLanes } = this.#counts
+    for (let from = 0; dataLanes > 1 && from < data.length; from += dataLanes) {
+      data[from + lane] = data[from + last]
+    }
+    short.copyWithin(2 * lane, 2 * last, 2 * last + 2)
+    since[lane] = since[last]
+    runs[lane] = runs[last]
+    counts[0] = last
+  }
+
+  #each(
+    theta: FloatArray,
+    states: readonly FloatArray[],
+    visit: (array: FloatArray, i: number, plane: FloatArray) => void,
+  ): void {
+    const { planes } = this.#parts
+    for (let p = 0; p < theta.length; p++) {
+      visit(theta, p, planes[p])
+      for (const [k, state] of states.entries()) {
+        visit(state, p, planes[theta.length + p * this.#counts.states + k])
+      }
+    }
+  }
+}

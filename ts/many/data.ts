@@ -1,0 +1,76 @@
+/** Data of many runs: the same for all, or for each its own. */
+
+import { OptionError } from '../errors.js'
+import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
+
+/** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
+export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
+
+export interface Column {
+  readonly numbers: Float64Array
+  /** Where each run's begin, and the end; null if all runs have the same. */
+  readonly offsets: Float64Array | null
+}
+
+/** Copies of the columns, in the order of the expression's names. */
+export function readDataByRun(expression: Expression, data: DataByRun): Map<string, Column> {
+  return readColumns(expression, data, (argument, column) => {
+    if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
+    if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
+      const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
+      throw new OptionError(argument, expected, column)
+    }
+    const lists: readonly ArrayLike<number>[] = column
+    const offsets = new Float64Array(lists.length + 1)
+    for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
+    const numbers = new Float64Array(offsets[lists.length])
+    for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
+    return { numbers, offsets }
+  })
+}
+
+/** How many rows of a column a run has. */
+export function rowsOf({ numbers, offsets }: Column, run: number): number {
+  return offsets === null ? numbers.length : offsets[run + 1] - offsets[run]
+}
+
+/** A run's rows of all columns. */
+export function dataOf(columns: readonly Column[], run: number): Float64Array[] {
+  return columns.map(({ numbers, offsets }) =>
+    offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1]),
+  )
+}
+
+/** @throws OptionError where a run's columns have not one length, or no rows */
+export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): void {
+  const [first] = columns.values()
+  for (const [name, column] of columns) {
+    const argument = `data: ${name}`
+    const { offsets } = column
+    if (offsets !== null && offsets.length - 1 !== runs) {
+      throw new OptionError(argument, `${runs} lists, as there are runs`, `${offsets.length - 1}`)
+    }
+    const isShared = offsets === null && first.offsets === null
+    for (let run = 0; run < (isShared ? 1 : runs); run++) {
+      const [rows, expected] = [rowsOf(column, run), rowsOf(first, run)]
+      const of = isShared ? '' : ` in run ${run}`
+      if (rows !== expected)
+        throw new OptionError(argument, `${expected} rows${of}, as before`, `${rows} rows`)
+      if (rows === 0) throw new OptionError(argument, `at least one row${of}`, 'none')
+    }
+  }
+}
+
+/** Runs with equally many rows, in order. */
+export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Array[] {
+  const column = columns.find(({ offsets }) => offsets !== null)
+  if (column === undefined) return [runs]
+  const numbers = new Map<number, number[]>()
+  for (const run of runs) {
+    const rows = rowsOf(column, run)
+    const others = numbers.get(rows)
+    if (others === undefined) numbers.set(rows, [run])
+    else others.push(run)
+  }
+  return [...numbers.values()].map((some) => Uint32Array.from(some))
+}

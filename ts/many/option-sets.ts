@@ -1,0 +1,47 @@
+/** Options of rules that differ by run. */
+
+import { OptionError } from '../errors.js'
+import type { Rule } from '../rules/definitions.js'
+import { type Resolved, resolve } from '../rules/resolve.js'
+import type { MinimizeManyOptions } from './minimize-many.js'
+
+export interface OptionSet {
+  readonly resolved: Resolved
+  readonly runs: Uint32Array
+}
+
+/** Runs by their options, in order. */
+export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
+  const columns = Object.entries(each ?? {})
+  for (const [name, { length }] of columns) {
+    if (length !== count)
+      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, length)
+  }
+  const sets: OptionSet[] = []
+  const resolved = (run: number) => {
+    const own = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
+    const found = resolve({ ...rule, ...own })
+    checkElementwise(found)
+    return found
+  }
+  if (columns.length === 0)
+    return [{ resolved: resolved(0), runs: Uint32Array.from({ length: count }, (_, k) => k) }]
+  const numbers = new Map<string, number[]>()
+  for (let run = 0; run < count; run++) {
+    const key = columns.map(([, column]) => column[run]).join(' ')
+    const runs = numbers.get(key)
+    if (runs === undefined) numbers.set(key, [run])
+    else runs.push(run)
+  }
+  for (const runs of numbers.values())
+    sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
+  return sets
+}
+
+function checkElementwise({ rule, definition }: Resolved): void {
+  const stages = definition.stages(rule as never)
+  const point = definition.point(rule as never)
+  if (stages.length !== 1 || stages[0].tensor.length > 0 || point !== undefined) {
+    throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', definition.name)
+  }
+}

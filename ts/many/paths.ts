@@ -1,0 +1,77 @@
+/** Points that runs have come through. */
+
+import { OptionError } from '../errors.js'
+import type { FloatArray } from '../rules/kernel.js'
+import type { Batch } from './batch.js'
+import type { Paths } from './minimize-many.js'
+
+/** So many numbers all points may have: 1 GiB in float64. */
+const MOST = 2 ** 27
+
+/** The points of runs that live after an update. */
+interface Snapshot {
+  readonly points: number
+  readonly runs: Uint32Array
+  readonly x: readonly FloatArray[]
+}
+
+interface Ends {
+  readonly x: readonly FloatArray[]
+  readonly iterations: Uint32Array
+}
+
+export class Recorder {
+  readonly every: number
+  readonly #snapshots: Snapshot[] = []
+
+  /** @throws OptionError where it is no number, or there might be too many points */
+  constructor(every: unknown, runs: number, parameters: number, maxIterations: number) {
+    if (!(typeof every === 'number' && Number.isInteger(every) && every >= 1)) {
+      throw new OptionError('path', 'a whole number ≥ 1', every)
+    }
+    const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
+    if (numbers > MOST) {
+      const expected = `at most ${MOST} numbers in all points of ${runs} runs with ${maxIterations} updates`
+      throw new OptionError('path', expected, `${every}, for ${numbers}`)
+    }
+    this.every = every
+  }
+
+  /** Takes over where runs of a batch are, which have had so many updates; by `runs` their numbers. */
+  record(batch: Batch, runs: Uint32Array, updates: number): void {
+    if (updates % this.every !== 0) return
+    for (const cohort of batch.cohorts()) {
+      const { live } = cohort
+      const parameters = batch.shape.value.parameters.length
+      this.#snapshots.push({
+        points: updates / this.every,
+        runs: cohort.runs.slice(0, live).map((run) => runs[run]),
+        x: Array.from({ length: parameters }, (_, p) => cohort.theta(p).slice(0, live)),
+      })
+    }
+  }
+
+  /** All points, from where runs began to where they have ended. */
+  paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: Ends): Paths {
+    const { every } = this
+    const offsets = new Uint32Array(iterations.length + 1)
+    for (const [run, updates] of iterations.entries()) {
+      offsets[run + 1] = offsets[run] + Math.floor(updates / every) + 1
+    }
+    const points = starts.map((start) => {
+      const column = start instanceof Float32Array ? Float32Array : Float64Array
+      return new column(offsets[iterations.length])
+    })
+    for (const [p, column] of points.entries()) {
+      for (const [run, updates] of iterations.entries()) {
+        // Who ends is in no snapshot.
+        if (updates % every === 0) column[offsets[run + 1] - 1] = x[p][run]
+        column[offsets[run]] = starts[p][run]
+      }
+      for (const { points, runs, x } of this.#snapshots) {
+        for (const [k, run] of runs.entries()) column[offsets[run] + points] = x[p][k]
+      }
+    }
+    return { offsets, x: Object.fromEntries(names.map((name, p) => [name, points[p]])) }
+  }
+}
