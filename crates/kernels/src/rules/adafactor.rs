@@ -6,11 +6,11 @@
 //! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
 //! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
 
-use std::{array, ptr, slice};
+use std::{array, ptr};
 
 use crate::Fault;
 use crate::dispatch::Code;
-use crate::kernel::{Kernel, Output, Sum};
+use crate::kernel::{Kernel, Output, Sum, splat};
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Compute, Matrix, Tools, Workers};
 use crate::run::ZEROES;
@@ -186,6 +186,8 @@ pub struct Factoring {
     row_factors: *mut u8,
     column_factors: *mut u8,
     has_momentum: bool,
+    /// Whether θ stays.
+    holds: bool,
     cap: f64,
     beta1: f64,
     rest1: f64,
@@ -235,6 +237,7 @@ unsafe fn factored(
         row_factors,
         column_factors,
         has_momentum: !matrix.state[0].is_null(),
+        holds: matrix.has(HOLDS),
         cap,
         beta1,
         rest1,
@@ -346,21 +349,20 @@ pub unsafe fn piece<V: Vector>(factoring: &Factoring, number: usize) {
             let [g, theta, m] = [matrix.at, matrix.theta, matrix.state[0]].map(|at| at.cast::<V::Scalar>());
             let factors = column_factors.cast::<V::Scalar>().add(row / height * columns);
             let line = Line {
-                g: slice::from_raw_parts(g.add(at), columns),
+                g: g.add(at),
                 row: row_factors.cast::<V::Scalar>().add(row).read(),
-                columns: slice::from_raw_parts(factors, columns),
+                columns: factors,
                 cap,
+                length: columns,
             };
             if let Pass::Measure = pass {
-                let theta = slice::from_raw_parts(theta.add(at), columns);
-                measure::<V>(&line, theta, &mut sums);
+                measure::<V>(&line, theta.add(at), &mut sums);
                 continue;
             }
-            let theta = slice::from_raw_parts_mut(theta.add(at), if matrix.has(HOLDS) { 0 } else { columns });
             if factoring.has_momentum {
-                move_by_momentum(factoring, &line, theta, slice::from_raw_parts_mut(m.add(at), columns));
+                move_line::<V, true>(factoring, &line, theta.add(at), m.add(at));
             } else {
-                move_by(factoring, &line, theta);
+                move_line::<V, false>(factoring, &line, theta.add(at), m);
             }
             if matrix.has(ZEROES) {
                 g.add(at).write_bytes(0, columns);
@@ -373,72 +375,108 @@ pub unsafe fn piece<V: Vector>(factoring: &Factoring, number: usize) {
 }
 
 /// A row of a matrix with its factors.
-struct Line<'a, S> {
-    g: &'a [S],
+struct Line<S> {
+    g: *const S,
     row: S,
-    columns: &'a [S],
+    columns: *const S,
     cap: S,
+    length: usize,
 }
 
-impl<S: Scalar> Line<'_, S> {
-    /// U = g·min(row·column, cap). A NaN is taken over.
+impl<S: Scalar> Line<S> {
+    /// U = g·min(row·column, cap) from element `at` on. A NaN is taken over.
+    ///
+    /// # Safety
+    /// So many elements must be there.
     #[inline(always)]
-    fn direction(&self, g: S, column: S) -> S {
-        let factor = self.row * column;
-        g * if factor > self.cap { self.cap } else { factor }
+    unsafe fn direction<V: Vector<Scalar = S>>(&self, at: usize) -> V {
+        // SAFETY: passed on.
+        let [g, column] = [self.g, self.columns].map(|from| unsafe { V::load(from.add(at)) });
+        let (factor, cap) = (V::splat(self.row) * column, V::splat(self.cap));
+        g * factor.if_greater(cap, cap, factor)
     }
 }
 
 /// Adds θ² and U² of a row to their striped sums.
 ///
 /// # Safety
-/// All of them must be of one length.
+/// θ must be as long as the line.
 #[inline(always)]
-unsafe fn measure<V: Vector>(line: &Line<V::Scalar>, theta: &[V::Scalar], sums: &mut [[f64; STRIPES]; 2]) {
-    let length = theta.len();
-    let whole = length - length % STRIPES;
+unsafe fn measure<V: Vector>(
+    line: &Line<V::Scalar>,
+    theta: *const V::Scalar,
+    sums: &mut [[f64; STRIPES]; 2],
+) {
+    let whole = line.length - line.length % STRIPES;
     let [mut of_theta, mut of_u] = sums.each_ref().map(Stripes::<V>::new);
-    let (row, cap) = (V::splat(line.row), V::splat(line.cap));
-    for at in (0..whole).step_by(STRIPES) {
-        for k in (0..STRIPES).step_by(V::LANES) {
-            // SAFETY: the caller vouches for the lengths.
-            let [theta, g, column] =
-                [theta, line.g, line.columns].map(|from| unsafe { V::load(from.as_ptr().add(at + k)) });
-            let factor = row * column;
-            of_theta.add(k, theta);
-            of_u.add(k, g * factor.if_greater(cap, cap, factor));
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        for at in (0..whole).step_by(STRIPES) {
+            for k in (0..STRIPES).step_by(V::LANES) {
+                of_theta.add(k, V::load(theta.add(at + k)));
+                of_u.add(k, line.direction::<V>(at + k));
+            }
+        }
+        *sums = [of_theta, of_u].map(Stripes::to_array);
+        for i in whole..line.length {
+            let numbers = [V::One::load(theta.add(i)), line.direction(i)].map(|x| x.widen()[0]);
+            let mut squares = [0.0; 2];
+            numbers.into_iter().zip(&mut squares).for_each(|(x, square)| (x * x).store(square));
+            sums.iter_mut().zip(squares).for_each(|(sums, square)| sums[i - whole] += square);
         }
     }
-    *sums = [of_theta, of_u].map(Stripes::to_array);
-    for (k, i) in (whole..length).enumerate() {
-        let u = line.direction(line.g[i], line.columns[i]).to_f64();
-        sums[0][k] += theta[i].to_f64() * theta[i].to_f64();
-        sums[1][k] += u * u;
+}
+
+/// θ ← d·θ − rate·U, or m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m, of a row.
+///
+/// # Safety
+/// θ must be as long as the line, and m too where there is momentum.
+#[inline(always)]
+unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
+    factoring: &Factoring,
+    line: &Line<V::Scalar>,
+    theta: *mut V::Scalar,
+    m: *mut V::Scalar,
+) {
+    let whole = line.length - line.length % V::LANES;
+    // SAFETY: passed on.
+    unsafe {
+        let mut at = 0;
+        // Some at a time, so that several are in flight; in WebAssembly bytes count.
+        while at + 4 * V::LANES <= whole && cfg!(not(target_arch = "wasm32")) {
+            (0..4).for_each(|k| move_lanes::<V, MOMENTUM>(factoring, line, theta, m, at + k * V::LANES));
+            at += 4 * V::LANES;
+        }
+        while at < whole {
+            move_lanes::<V, MOMENTUM>(factoring, line, theta, m, at);
+            at += V::LANES;
+        }
+        (whole..line.length).for_each(|at| move_lanes::<V::One, MOMENTUM>(factoring, line, theta, m, at));
     }
 }
 
-/// θ ← d·θ − rate·U.
+/// # Safety
+/// As for `move_line`.
 #[inline(always)]
-fn move_by<S: Scalar>(factoring: &Factoring, line: &Line<S>, theta: &mut [S]) {
-    let [rate, decay] = [factoring.rate, factoring.decay].map(S::from_f64);
-    for ((theta, &g), &column) in theta.iter_mut().zip(line.g).zip(line.columns) {
-        *theta = *theta * decay - rate * line.direction(g, column);
-    }
-}
-
-/// m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m; θ may be of length 0.
-#[inline(always)]
-fn move_by_momentum<S: Scalar>(factoring: &Factoring, line: &Line<S>, theta: &mut [S], m: &mut [S]) {
-    let Factoring { rate, decay, beta1, rest1, .. } = *factoring;
-    let [rate, decay, beta1, rest1] = [rate, decay, beta1, rest1].map(S::from_f64);
-    let moved = |m: S, g: S, column: S| beta1 * m + rest1 * (rate * line.direction(g, column));
-    let lines = || line.g.iter().zip(line.columns);
-    if theta.is_empty() {
-        m.iter_mut().zip(lines()).for_each(|(m, (&g, &column))| *m = moved(*m, g, column));
-    }
-    for ((theta, m), (&g, &column)) in theta.iter_mut().zip(m).zip(lines()) {
-        *m = moved(*m, g, column);
-        *theta = *theta * decay - *m;
+unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
+    factoring: &Factoring,
+    line: &Line<V::Scalar>,
+    theta: *mut V::Scalar,
+    m: *mut V::Scalar,
+    at: usize,
+) {
+    let Factoring { rate, decay, beta1, rest1, holds, .. } = *factoring;
+    let [rate, decay, beta1, rest1] = [rate, decay, beta1, rest1].map(splat::<V>);
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        let mut step = rate * line.direction(at);
+        if MOMENTUM {
+            step = beta1 * V::load(m.add(at)) + rest1 * step;
+            step.store(m.add(at));
+        }
+        if !holds {
+            (V::load(theta.add(at)) * decay - step).store(theta.add(at));
+        }
     }
 }
 

@@ -95,6 +95,8 @@ pub trait Vector:
     /// Float64 of as many bytes, and how many of them the lanes of one fill: one or two.
     type Wide: Vector<Scalar = f64>;
     const PARTS: usize;
+    /// One lane, for what is left of a line.
+    type One: Vector<Scalar = Self::Scalar>;
 
     fn splat(x: Self::Scalar) -> Self;
 
@@ -198,6 +200,7 @@ macro_rules! vector {
             const LANES: usize = $lanes;
             type Wide = $wide;
             const PARTS: usize = $parts;
+            type One = $scalar;
             #[inline(always)]
             fn widen(self) -> [$wide; 2] {
                 let $narrow = self;

@@ -190,5 +190,5 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
 #[test]
 fn these_kernels_are_of_matrices() {
     let names: Vec<_> = kernels().into_iter().filter(|kernel| kernel.is_matrix).map(|k| k.name).collect();
-    assert_eq!(names, ["NewtonSchulz", "Factored", "FactoredMomentum"]);
+    assert_eq!(names, ["Unitwise", "NewtonSchulz", "Factored", "FactoredMomentum"]);
 }

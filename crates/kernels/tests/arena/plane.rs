@@ -217,7 +217,7 @@ fn what_is_missing_or_does_not_fit_is_a_fault_and_changes_nothing() {
             refused(short, stage, "a row without the weight");
         }
     }
-    for stage in [SYNCHRONIZE + 1, 100, usize::MAX] {
+    for stage in [UNITS + 1, 100, usize::MAX] {
         refused(memory(4, &lengths, &[]), stage, "there is no such stage");
     }
 }
