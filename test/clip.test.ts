@@ -247,6 +247,15 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     expect(tensors[0] === tensors[1]).toBe(true)
   })
 
+  test('norms that are told are those before it', () => {
+    const optimizer = make('float64', { adaptive: unitwise({ factor: 0.01 }), norm: 0.5, tensorNorm: 1 })
+    const gradients = sizes.map((length, i) => exact(50 + i, length, 'float64'))
+    optimizer.step(gradients)
+    const norms = gradients.map((g) => Math.sqrt(squares(g)))
+    expect(optimizer.last.norm).toBeCloseTo(Math.hypot(...norms), 9)
+    expect(optimizer.last.norms).toEqual(norms)
+  })
+
   test('squares that overflow are no norm of infinity, and what is infinite is one', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }

@@ -45,6 +45,8 @@ export class Steps {
   scale = 1
   /** Norms by tensor where squares are too large for sums. */
   large: ReadonlyMap<Tensor, number> | null = null
+  /** Sums of squares by part before clips by unit, where others measure what these leave. */
+  #before: readonly Float64Array[] | null = null
   /** Why it updated nothing; null where it did. */
   reason: Reason | null = null
   /** The names of tensors whose gradients were not finite. */
@@ -303,7 +305,7 @@ export class Steps {
   }
 
   #prepareUnits(scale: number): void {
-    if (this.#measuresAgain) this.large = null
+    if (this.#measuresAgain) this.#before = this.#model.parts.map(({ squares }) => squares.slice())
     for (const { cohorts } of this.#model.parts) cohorts.prepareUnits(scale)
   }
 
@@ -314,10 +316,17 @@ export class Steps {
 
   /** The factor of the gradients, of which units have been clipped. */
   #clip(present: Present, outside: Present, scale: number): number {
-    const { clips, clipsUnits } = this.#model
+    const { clips, parts } = this.#model
     const most = this.#around.clip.norm
-    const left = clipsUnits && this.#measuresAgain ? this.#normOf(present, outside) * scale : this.norm
+    const [before, large] = [this.#before, this.large]
+    if (before !== null) this.large = null
+    const left = before === null ? this.norm : this.#normOf(present, outside) * scale
     const clipped = clips ? this.#clipByTensor(present, scale) : left
+    if (before !== null) {
+      for (const [p, { squares }] of parts.entries()) squares.set(before[p])
+      this.large = large
+      this.#before = null
+    }
     return clipped <= most || most === Infinity ? scale : scale * (most / clipped)
   }
 
