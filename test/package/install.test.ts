@@ -56,7 +56,7 @@ describe('the tarball', () => {
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.ts|json|md)$|LICENSE$/.test(file))).toEqual([])
-    expect(readFileSync(tarball).length).toBeLessThan(400_000)
+    expect(readFileSync(tarball).length).toBeLessThan(460_000)
   })
 
   test('runs nothing when it is installed', () => {
@@ -124,7 +124,7 @@ describe('in a browser', () => {
       Math.abs((await bundle("export { adamw, Optimizer } from 'antigrad'")) / 1000 - some),
     ).toBeLessThan(1)
     expect(Math.abs((await bundle("export * from 'antigrad'")) / 1000 - all)).toBeLessThan(1)
-    expect(some).toBeLessThan(40)
+    expect(await bundle("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundle("export { adam } from 'antigrad'")).toBeLessThan(3_000)
     expect(await bundle("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_100)
   })

@@ -466,5 +466,5 @@ test('it is light', () => {
   expect(parts('surface-', 'expression-', 'basins-')).toBeLessThan(120_000)
   expect(parts('expression-', 'basins-')).toBeLessThan(261_000)
   expect(parts('basins-')).toBeLessThan(312_000)
-  expect(size(assets)).toBeLessThan(386_000)
+  expect(size(assets)).toBeLessThan(402_000)
 })

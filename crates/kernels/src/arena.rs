@@ -102,7 +102,7 @@ impl Arena {
         for (k, state) in streams.state.iter_mut().enumerate().take(job.entry.state) {
             *state = elements(job.array + k)?;
         }
-        if are_there { Ok(()) } else { Err(Fault(&"an array does not have these elements")) }
+        if are_there { Ok(()) } else { Err(Fault::new(&"an array does not have these elements")) }
     }
 
     /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
@@ -126,7 +126,7 @@ impl Arena {
         // 64 bits hold this product.
         let end = array.position as u64 * LINE as u64 + array.length as u64 * 8;
         if array.extent != extent as u32 || array.length < count || end > self.bytes as u64 {
-            return Err(Fault(&"an array is too short"));
+            return Err(Fault::new(&"an array is too short"));
         }
         Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))
     }

@@ -143,7 +143,7 @@ impl Arena {
         };
         let one = rows as u64 * columns as u64;
         if one == 0 || !(length as u64).is_multiple_of(one) {
-            return Err(Fault(&"a tensor is no matrix"));
+            return Err(Fault::new(&"a tensor is no matrix"));
         }
         let count = (length as u64 / one) as usize;
         let mut streams = Streams::NOWHERE;
@@ -175,7 +175,7 @@ impl Arena {
         let fits =
             at + length as u64 * size <= self.bytes() as u64 && first as u64 + count as u64 <= length as u64;
         if found != extent as u32 || begins != 0 || !fits {
-            return Err(Fault(&"an array does not have room for a matrix"));
+            return Err(Fault::new(&"an array does not have room for a matrix"));
         }
         let skipped = first * self.size();
         Ok((self.start(position * LINE).wrapping_add(skipped), length * self.size() - skipped))

@@ -146,12 +146,13 @@ impl Arena {
 
     fn plane_job(&self, stage: usize) -> Result<Job, Fault> {
         let pass = stage.wrapping_sub(ACCUMULATE);
-        let array = *ARRAYS.get(pass).ok_or(Fault(&"there is no such stage"))?;
+        let array = *ARRAYS.get(pass).ok_or(Fault::new(&"there is no such stage"))?;
         // Before anything is changed, and even where all stays.
         if self.tables.array(array)?.length < self.length() {
-            return Err(Fault(&"it was made without this array"));
+            return Err(Fault::new(&"it was made without this array"));
         }
-        let entry = self.code.kernels.get(FIRST_KERNEL + pass).ok_or(Fault(&"there is no such kernel"))?;
+        let entry =
+            self.code.kernels.get(FIRST_KERNEL + pass).ok_or(Fault::new(&"there is no such kernel"))?;
         let row = self.tables.row(self.tables.header.tensors, PIPELINE.len() + entry.row)?;
         Ok(Job {
             entry,

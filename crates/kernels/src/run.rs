@@ -111,7 +111,7 @@ impl Arena {
         scratch: &mut Scratch,
     ) -> Result<bool, Fault> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
-            return Err(Fault(&"a range does not begin or end with a block"));
+            return Err(Fault::new(&"a range does not begin or end with a block"));
         }
         if stage > NORM && stage != UNITS {
             // SAFETY: passed on.
@@ -162,7 +162,7 @@ impl Arena {
         if kernel == 0 {
             return Ok(None);
         }
-        let entry = self.code.kernels.get(kernel).ok_or(Fault(&"there is no such kernel"))?;
+        let entry = self.code.kernels.get(kernel).ok_or(Fault::new(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
         let mut sums = entry.sums;

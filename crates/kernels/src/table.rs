@@ -187,12 +187,12 @@ impl Tables {
     #[inline(always)]
     pub unsafe fn new(base: *const u8, bytes: usize, layout: u32) -> Result<Self, Fault> {
         if !base.cast::<u64>().is_aligned() || bytes < HEADER * 4 {
-            return Err(Fault(&"it is too short, or not aligned"));
+            return Err(Fault::new(&"it is too short, or not aligned"));
         }
         // SAFETY: just checked.
         let word = |k: usize| unsafe { &*base.cast::<AtomicU32>().add(k) }.load(Relaxed);
         if word(0) != layout {
-            return Err(Fault(&"it was made for other kernels"));
+            return Err(Fault::new(&"it was made for other kernels"));
         }
         let count = |k: usize| word(k) as usize;
         let header = Header {
@@ -207,7 +207,7 @@ impl Tables {
             blocks: count(9),
         };
         if header.size != 4 && header.size != 8 {
-            return Err(Fault(&"the dtype is unknown"));
+            return Err(Fault::new(&"the dtype is unknown"));
         }
         // 64 bits hold all of these products.
         let wide = |count: usize, words: usize| count as u64 * words as u64 * 4;
@@ -217,11 +217,11 @@ impl Tables {
             && header.segments <= header.tensors
             && tables + wide(header.rows, header.row_length * 2) <= bytes as u64;
         if !fits {
-            return Err(Fault(&"its tables do not fit"));
+            return Err(Fault::new(&"its tables do not fit"));
         }
         // No sum or product of smaller counts overflows, not even in 32 bits.
         if header.length as u64 * header.size as u64 > bytes as u64 || header.blocks > bytes / LINE {
-            return Err(Fault(&"its arrays do not fit"));
+            return Err(Fault::new(&"its arrays do not fit"));
         }
         Ok(Self { base, header })
     }
@@ -241,7 +241,7 @@ impl Tables {
     #[inline(always)]
     pub fn array(&self, number: usize) -> Result<Array, Fault> {
         if number >= self.header.arrays {
-            return Err(Fault(&"there is no such array"));
+            return Err(Fault::new(&"there is no such array"));
         }
         let [extent, position, first, length] = self.words::<ARRAY>(HEADER + number * ARRAY);
         Ok(Array { extent, position: position as usize, first: first as usize, length: length as usize })
@@ -253,7 +253,7 @@ impl Tables {
 
     pub fn tensor(&self, number: usize) -> Result<Tensor, Fault> {
         if number >= self.header.tensors {
-            return Err(Fault(&"there is no such tensor"));
+            return Err(Fault::new(&"there is no such tensor"));
         }
         let [offset, length, block, flags, rows, columns, by_row, by_column, units, _] =
             self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
@@ -270,7 +270,7 @@ impl Tables {
         };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {
-            return Err(Fault(&"a tensor has too many blocks"));
+            return Err(Fault::new(&"a tensor has too many blocks"));
         }
         Ok(tensor)
     }
@@ -278,7 +278,7 @@ impl Tables {
     #[inline(always)]
     pub fn segment(&self, number: usize) -> Result<Segment, Fault> {
         if number >= self.header.segments {
-            return Err(Fault(&"there is no such segment"));
+            return Err(Fault::new(&"there is no such segment"));
         }
         let first = self.first_tensor() + self.header.tensors * TENSOR;
         let [offset, length, array, row, flags, by_tensor, low, high] =
@@ -300,7 +300,7 @@ impl Tables {
     pub fn row(&self, number: usize, count: usize) -> Result<Numbers, Fault> {
         let Header { rows, row_length, .. } = self.header;
         if number >= rows || count > row_length {
-            return Err(Fault(&"a row of coefficients does not fit"));
+            return Err(Fault::new(&"a row of coefficients does not fit"));
         }
         let at = self.first_row() + number * row_length * 8;
         Ok(Numbers(self.base.wrapping_add(at).cast()))
@@ -316,7 +316,7 @@ impl Tables {
     fn check(&self, offset: usize, length: usize) -> Result<(), Fault> {
         let fits = offset <= self.header.length && length <= self.header.length - offset;
         if !fits || !(offset * self.header.size).is_multiple_of(LINE) {
-            return Err(Fault(&"a tensor or segment does not fit"));
+            return Err(Fault::new(&"a tensor or segment does not fit"));
         }
         Ok(())
     }

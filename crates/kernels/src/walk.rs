@@ -43,7 +43,7 @@ impl Arena {
                 break;
             }
             if tensor.offset + tensor.length > segment_end {
-                return Err(Fault(&"a tensor does not end with its segment"));
+                return Err(Fault::new(&"a tensor does not end with its segment"));
             }
             let gradient = lent.map(|lent| lent_to(&tensor, lent.get(number))).transpose()?;
             // SAFETY: passed on.
@@ -86,7 +86,7 @@ impl Arena {
                 return Ok(());
             }
             if tensor.block + block >= self.tables.header.blocks {
-                return Err(Fault(&"a tensor has too many blocks"));
+                return Err(Fault::new(&"a tensor has too many blocks"));
             }
             let last = end.min(first + sums::BLOCK);
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
@@ -133,7 +133,7 @@ impl Arena {
                 }
                 let blocks = tensor.length.div_ceil(sums::BLOCK);
                 if tensor.block + blocks > self.tables.header.blocks {
-                    return Err(Fault(&"a tensor has too many blocks"));
+                    return Err(Fault::new(&"a tensor has too many blocks"));
                 }
                 for k in 0..job.sums.len() {
                     let by_tensor = self.by_tensor(&job, k)?;
@@ -207,6 +207,6 @@ impl Arena {
 pub fn lent_to(tensor: &Tensor, gradient: Option<&*const u8>) -> Result<*const u8, Fault> {
     match gradient {
         Some(gradient) if !gradient.is_null() || tensor.length == 0 => Ok(*gradient),
-        _ => Err(Fault(&"a gradient is missing")),
+        _ => Err(Fault::new(&"a gradient is missing")),
     }
 }

@@ -90,7 +90,7 @@ impl Batch {
     /// Nobody else may use this cohort or this scratch meanwhile.
     pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
         if cohort >= self.header.cohorts || scratch >= self.header.scratches {
-            return Err(Fault(&"there is no such cohort or scratch"));
+            return Err(Fault::new(&"there is no such cohort or scratch"));
         }
         // SAFETY: passed on.
         unsafe {
@@ -108,7 +108,7 @@ impl Batch {
         for update in 0..self.header.updates {
             let live = cohort.live();
             if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
-                return Err(Fault(&"a cohort has too many runs"));
+                return Err(Fault::new(&"a cohort has too many runs"));
             }
             // From the last block on: what fills the place of a run that stops has had this update.
             for block in (0..live.div_ceil(BLOCK)).rev() {
@@ -177,7 +177,7 @@ impl Batch {
         let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
         let (row, count, t) = (self.row(update), slots.count, done + update + 1);
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-        let pass = self.entry.pass.ok_or(Fault(&"there is no such kernel"))?;
+        let pass = self.entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
         // SAFETY: passed on; `Batch::new` found the rows.
         unsafe {
             let preparation = Preparation::new(row);

@@ -106,7 +106,7 @@ impl Batch {
     /// instruction set available.
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
         if !base.cast::<u64>().is_aligned() || bytes < Header::NAMES.len() * 4 {
-            return Err(Fault(&"it is too short, or not aligned"));
+            return Err(Fault::new(&"it is too short, or not aligned"));
         }
         let mut k = 0;
         let header = Header::new(|| {
@@ -118,20 +118,20 @@ impl Batch {
         let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
         let code = set.code(if header.size == 8 { 8 } else { 4 });
         let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
-        let entry = entry.ok_or(Fault(&"there is no such kernel"))?;
+        let entry = entry.ok_or(Fault::new(&"there is no such kernel"))?;
         let inputs = parameters as u64 + columns as u64 + constants as u64;
         if !is_known || parameters == 0 || inputs > slots as u64 || !lanes.is_multiple_of(BLOCK) || lanes == 0
         {
-            return Err(Fault(&"its counts are wrong"));
+            return Err(Fault::new(&"its counts are wrong"));
         }
         let vector = LINE / header.size;
         if header.data_lanes != 1
             && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
         {
-            return Err(Fault(&"its data do not fit"));
+            return Err(Fault::new(&"its data do not fit"));
         }
         if entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row {
-            return Err(Fault(&"the kernel does not fit"));
+            return Err(Fault::new(&"the kernel does not fit"));
         }
         // SAFETY: passed on.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
@@ -152,7 +152,7 @@ impl Batch {
             (header.scratch, (header.scratches as u64).saturating_mul(batch.scratch_bytes())),
         ] {
             if (line as u64 * LINE as u64).saturating_add(length) > bytes as u64 {
-                return Err(Fault(&"its arrays do not fit"));
+                return Err(Fault::new(&"its arrays do not fit"));
             }
         }
         Ok(batch)

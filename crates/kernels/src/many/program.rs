@@ -44,7 +44,7 @@ impl Program {
     /// # Safety
     /// As for [`Batch::new`].
     pub unsafe fn new(base: *const u8, bytes: usize, line: usize, outputs: usize) -> Result<Self, Fault> {
-        let short = Fault(&"a program does not fit");
+        let short = Fault::new(&"a program does not fit");
         let end = |words: u64| line as u64 * LINE as u64 + words * 4 <= bytes as u64;
         if !end(COUNTS as u64) {
             return Err(short);
@@ -83,7 +83,7 @@ impl Batch {
         let lanes =
             |at: *mut u8, k: usize, step: usize| Operand { at: at.wrapping_add(k * step), mask: usize::MAX };
         if number >= self.header.slots {
-            return Err(Fault(&"there is no such slot"));
+            return Err(Fault::new(&"there is no such slot"));
         }
         let Some(column) = number.checked_sub(parameters) else {
             return Ok(lanes(slots.parameters, number, slots.stride));
@@ -102,7 +102,7 @@ impl Batch {
     pub fn target(&self, slots: &Slots, number: usize) -> Result<*mut u8, Fault> {
         let Header { parameters, columns, constants, .. } = self.header;
         if number < parameters + columns + constants {
-            return Err(Fault(&"a slot is not for results"));
+            return Err(Fault::new(&"a slot is not for results"));
         }
         Ok(self.slot(slots, number)?.at.cast_mut())
     }
@@ -147,7 +147,8 @@ impl Batch {
     ) -> Result<(), Fault> {
         for number in range {
             let word = |k: usize| program.word(number * INSTRUCTION + k);
-            let operation = self.many.operations.get(word(0)).ok_or(Fault(&"there is no such operation"))?;
+            let operation =
+                self.many.operations.get(word(0)).ok_or(Fault::new(&"there is no such operation"))?;
             let to = self.target(slots, word(1))?;
             let operands =
                 [self.slot(slots, word(2))?, self.slot(slots, word(3))?, self.slot(slots, word(4))?];

@@ -99,7 +99,7 @@ impl Run<'_> {
         unsafe {
             let run = *self.cohort.run(self.lane) as usize;
             if run >= runs {
-                return Err(Fault(&"there is no such run"));
+                return Err(Fault::new(&"there is no such run"));
             }
             let mut at = self.batch.place(self.batch.header.results);
             let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
@@ -131,7 +131,7 @@ impl Run<'_> {
     unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, Fault> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let computed = self.batch.gradient.output(p).checked_sub(parameters + columns + constants);
-        let at = computed.ok_or(Fault(&"a slot is not for results"))? * width::<T>() + self.in_block;
+        let at = computed.ok_or(Fault::new(&"a slot is not for results"))? * width::<T>() + self.in_block;
         // SAFETY: `step` has checked the slot.
         Ok(unsafe { self.scratch.computed.cast::<T>().add(at).read() }.to_f64())
     }

@@ -215,7 +215,7 @@ unsafe fn factored(
     let sizes = [cuts.rows, columns * cuts.pieces, 2 * parts, cuts.rows, columns].map(lines);
     // Factors may be read a line further.
     if (sizes.iter().map(|&size| size as u64).sum::<u64>() + (LINE / 8) as u64) * 8 > matrix.room as u64 {
-        return Err(Fault(&"there is no room for a matrix"));
+        return Err(Fault::new(&"there is no room for a matrix"));
     }
     let starts = sizes.iter().scan(0, |at, size| {
         *at += size;

@@ -81,7 +81,7 @@ unsafe fn newton_schulz(
     let (least, most) = (rows.min(columns), rows.max(columns));
     // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
     if matrix.count != 1 || (2 * least * least + rows * columns) as u64 * size as u64 > matrix.room as u64 {
-        return Err(Fault(&"there is no room for a matrix, or it is several"));
+        return Err(Fault::new(&"there is no room for a matrix, or it is several"));
     }
     let p = matrix.scratch;
     let q = p.wrapping_add(least * least * size);
@@ -91,7 +91,7 @@ unsafe fn newton_schulz(
     unsafe {
         let [steps, eps, bfloat16] = std::array::from_fn(|k| row.get(2 + k));
         if steps.is_nan() || steps > MOST_STEPS {
-            return Err(Fault(&"a row of coefficients has too many steps"));
+            return Err(Fault::new(&"a row of coefficients has too many steps"));
         }
         let is_rounded = bfloat16 != 0.0;
         let is_wide = rows <= columns;
