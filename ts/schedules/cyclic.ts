@@ -38,10 +38,10 @@ const kind = declare(
         const share = rest <= stepSizeUp ? rest / stepSizeUp : (length - rest) / down
         const height =
           mode === 'triangular2' ? pow(0.5, Math.floor(t / length)) : mode === 'expRange' ? pow(gamma, t) : 1
-        // γ > 1 may go beyond.
-        return height > 1
-          ? value + (maxValue - value) * share * height
-          : between(value, maxValue, share * height)
+        // What grows without end is not to be multiplied by 0.
+        if (share === 0) return value
+        if (height > 1) return value + (maxValue - value) * share * height
+        return between(value, maxValue, share * height)
       }
     },
     constantFrom: () => Infinity,

@@ -36,7 +36,8 @@ const kind = declare(
         return between(value, endValue, fallen)
       },
     constantFrom: ({ warmupSteps, stableSteps, decaySteps }) => warmupSteps + stableSteps + decaySteps,
-    warmupSteps: ({ warmupSteps }) => warmupSteps,
+    warmupSteps: ({ value, warmupSteps, stableSteps, decaySteps, endValue }) =>
+      endValue > value ? warmupSteps + stableSteps + decaySteps : warmupSteps,
   },
 )
 
@@ -45,7 +46,8 @@ export interface WarmupStableDecay extends ScheduleOf<typeof kind> {}
 
 /**
  * value·t/warmupSteps, then `value`, then down to `endValue` (WSD; Hu et al., 2024), as Hugging Face's
- * `get_wsd_schedule`. `warmup(linear(…), …)` does not begin with 0.
+ * `get_wsd_schedule`, which, though, begins its warm-up with the minimum. `warmup` around another does not begin
+ * with 0.
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
