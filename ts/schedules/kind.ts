@@ -77,7 +77,9 @@ export function declare<const N extends string, F extends Fields>(
     constantFrom,
     warmupSteps,
     read({ schedule: _, ...given }, what, range, rest) {
-      const path = what === '' ? name : `${what}: ${name}`
+      // Of what is deep, the first places.
+      const place = what.length > 150 ? `${what.slice(0, 100)}…` : what
+      const path = what === '' ? name : `${place}: ${name}`
       const stranger = Object.keys(given).find((key) => !keys.includes(key))
       if (stranger !== undefined) throw new OptionError(path, `one of ${keys.join(', ')}`, stranger)
       const values: Record<string, unknown> = { schedule: name }
@@ -102,7 +104,8 @@ export function declare<const N extends string, F extends Fields>(
 /** The function that makes schedules of a kind: its first field comes by itself, and the others by name. */
 export function schedule<S>(kind: { readonly name: string; readonly fields: object } & Kind) {
   const [first, ...others] = Object.keys(kind.fields)
-  return (value: unknown, options: unknown = {}): S => {
+  const none = others.every((key) => (kind.fields as Fields)[key].hasDefault) ? {} : undefined
+  return (value: unknown, options: unknown = none): S => {
     if (typeof options !== 'object' || options === null) {
       throw new OptionError(`${kind.name}: options`, `{ ${others.join(', ')} }`, options)
     }
