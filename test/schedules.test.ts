@@ -485,6 +485,17 @@ describe('any schedule', () => {
   })
 })
 
+test('what goes from one number to another never passes it, whatever is rounded', () => {
+  const any = fc.double({ min: -1, max: 1, noNaN: true })
+  const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
+    const steps = 2 ** 52
+    const x = evaluate(linear(value, { endValue, steps }), steps - rest)
+    const [low, high] = apart(value, endValue)
+    expect(x >= low && x <= high).toBe(true)
+  })
+  fc.assert(property, { seed: 5, numRuns: 3000 })
+})
+
 test('parts meet where one begins with what the other ended with', () => {
   const schedule = joined(
     [linear(0, { endValue: 1, steps: 10 }), 1, cosine(1, { steps: 20, endValue: 0.25 }), 0.25],
@@ -503,6 +514,7 @@ test('a warm-up is known through parts, factors and groups of them', () => {
   expect(warmupSteps(joined([1, rising], { boundaries: [5] }))).toBe(0)
   expect(warmupSteps(chained([warmup(1, { steps: 3 }), rising]))).toBe(10)
   expect(warmupSteps(warmup(rising, { steps: 30 }))).toBe(30)
+  expect(warmupSteps(warmup(rising, { steps: 3 }))).toBe(10)
   expect(warmupSteps(oneCycle(1, { steps: 100 }))).toBe(29)
   expect(warmupSteps((t: number) => t)).toBe(0)
 })
@@ -553,7 +565,9 @@ describe('refuses', () => {
         [name, list ? [[1], { [first]: [1] }] : [1, { [first]: 1 }], `${name}: options`],
         ...[null, 7, 'x'].map((x): [string, unknown[], string] => [name, [1, x], `${name}: options`]),
         ...['x', null, undefined, {}, NaN, 1n].map((x): [string, unknown[], string] => [
-          ...([name, [x, {}], `${name}: ${first}`] as const),
+          name,
+          [x, {}],
+          `${name}: ${first}`,
         ]),
       ]
     }),
