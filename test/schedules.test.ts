@@ -492,6 +492,8 @@ test('what goes from one number to another never passes it, whatever is rounded'
     const x = evaluate(linear(value, { endValue, steps }), steps - rest)
     const [low, high] = apart(value, endValue)
     expect(x >= low && x <= high).toBe(true)
+    expect(evaluate(linear(value, { endValue, steps }), steps)).toBe(endValue)
+    expect(evaluate(cosine(value, { endValue, steps: rest }), 0)).toBe(value)
   })
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })

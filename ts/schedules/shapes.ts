@@ -2,12 +2,11 @@
 
 import { cos } from '../functions/trigonometric.js'
 
-/** From a to b for p from 0 to 1; never beyond, whatever is rounded. */
-export function between(a: number, b: number, p: number): number {
-  if (p >= 1) return b
-  const x = a + (b - a) * p
-  return a < b ? Math.min(b, Math.max(a, x)) : Math.min(a, Math.max(b, x))
-}
+/**
+ * From a to b for p from 0 to 1. Rounding does not lead beyond: below 1, p takes at least as much from b − a as may
+ * have been added to it.
+ */
+export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 
 /** Half a cosine: from 1 to 0 for p from 0 to 1. */
 export const halfCosine = (p: number): number => (1 + cos(Math.PI * p)) / 2
