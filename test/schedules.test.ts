@@ -392,6 +392,14 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
 const valuesOf = (schedule: Scheduled) => times.map((t) => evaluate(schedule, t))
 
+test('every schedule is among those that are drawn, and has a row in the docs', () => {
+  const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
+  expect(Object.keys(functions).sort()).toEqual(drawn.sort())
+  const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
+  expect(drawn.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([])
+  expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain(`There are ${drawn.length} kinds`)
+})
+
 describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
   const check = (promise: (drawn: Drawn) => void) => fc.assert(fc.property(arbitrary, promise), { seed: 7 })
 
