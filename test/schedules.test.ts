@@ -1,5 +1,6 @@
 /** Schedules: against Torch's and Optax's, by what they promise, and what is refused. */
 
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -219,6 +220,16 @@ describe('the formula of', () => {
       }
     }
   })
+})
+
+test('no bit of any of them changes unnoticed', () => {
+  const schedules = [...Object.values(golden), ...Object.values(formulas).map(([schedule]) => schedule)]
+  const plain = schedules.filter((schedule) => !/joined|chained/.test(JSON.stringify(schedule)))
+  const values = plain.flatMap((schedule) => Array.from({ length: 60 }, (_, t) => evaluate(schedule, t)))
+  const digest = createHash('sha256')
+    .update(new Uint8Array(Float64Array.from(values).buffer))
+    .digest('hex')
+  expect(digest.slice(0, 16)).toBe('7dd79cb950de0151')
 })
 
 // Whole multiples of 2⁻²⁰: twice such a number has the same roundings.
