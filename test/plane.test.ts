@@ -16,7 +16,7 @@ import { type Dtype, dtypes, noise, roundOf } from './helpers.js'
 import { firstDifference } from './support.js'
 
 const { ACCUMULATE, ACCUMULATED, AVERAGE, AVERAGING, BLOCK, GRADIENTS, PARAMETERS } = manifest
-const { PIPELINE, RELEASE, SLOW, SYNCHRONIZE, pipeline } = manifest
+const { PIPELINE, RELEASE, SLOW, SYNCHRONIZE, UNITS, pipeline } = manifest
 const planes = [ACCUMULATED, AVERAGE, SLOW]
 const stages = [ACCUMULATE, RELEASE, AVERAGING, SYNCHRONIZE]
 const own = new Map([
@@ -160,7 +160,7 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
         expect(arena.plane(PARAMETERS)).toEqual(theta)
       }
     }
-    expect(() => attach(make('float32', [40], [false], 0.5)).run(SYNCHRONIZE + 1)).toThrow('overwritten')
+    expect(() => attach(make('float32', [40], [false], 0.5)).run(UNITS + 1)).toThrow('overwritten')
   })
 })
 

@@ -14,6 +14,7 @@ import * as manifest from '../dist/manifest.js'
 import '../dist/plane.js'
 import '../dist/rules/index.js'
 import { loopOf } from '../dist/rules/kernel.js'
+import '../dist/unitwise.js'
 import { home } from './children.js'
 
 const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const

@@ -6,7 +6,7 @@ import type { Batch } from './batch.js'
 import type { Paths } from './minimize-many.js'
 
 /** So many numbers all points may have: 1 GiB in float64. */
-const MOST = 2 ** 27
+const MOST = 134_217_728
 
 /** The points of runs that live after an update. */
 interface Snapshot {

@@ -246,7 +246,7 @@ export const definition = define('adafactor', {
   },
 })
 
-const spacing = (dtype: Dtype): number => (dtype === 'float32' ? 2 ** -23 : 2 ** -52)
+const spacing = (dtype: Dtype): number => (dtype === 'float32' ? 1.1920928955078125e-7 : Number.EPSILON)
 
 /** Adafactor's description; see {@link adafactor}. */
 export interface Adafactor extends RuleOf<typeof definition> {}
