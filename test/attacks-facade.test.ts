@@ -15,6 +15,7 @@ import {
   type Schedule,
   sgd,
   TensorError,
+  type Warmup,
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -103,7 +104,7 @@ describe('schedules', () => {
     expect(rule.lr).toEqual(warmup(warmup(1, { steps: 4 }), { steps: 4 }))
     expect(warm.value).toEqual(warmup(1, { steps: 4 }))
     expect(Object.isFrozen(rule.lr)).toBe(true)
-    expect(Object.isFrozen((rule.lr as Schedule).value)).toBe(true)
+    expect(Object.isFrozen((rule.lr as Warmup).value)).toBe(true)
     expect(Object.isFrozen(warm.value)).toBe(true)
   })
 

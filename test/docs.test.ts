@@ -135,34 +135,37 @@ describe("CONTRIBUTING's worked rule", () => {
   })
 })
 
-describe.each(['README.md', 'docs/expressions.md', 'docs/models.md'])('samples of %s', (page) => {
-  const folder = join(home, 'target/samples', page)
-  const samples = blocksOf(read(home, page)).filter(({ language }) => language === 'ts')
+describe.each(['README.md', 'docs/expressions.md', 'docs/models.md', 'docs/schedules.md'])(
+  'samples of %s',
+  (page) => {
+    const folder = join(home, 'target/samples', page)
+    const samples = blocksOf(read(home, page)).filter(({ language }) => language === 'ts')
 
-  beforeAll(() => {
-    rmSync(folder, { recursive: true, force: true })
-    mkdirSync(folder, { recursive: true })
-    samples.forEach(({ text }, i) => {
-      writeFileSync(join(folder, `sample${i}.mts`), text)
+    beforeAll(() => {
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder, { recursive: true })
+      samples.forEach(({ text }, i) => {
+        writeFileSync(join(folder, `sample${i}.mts`), text)
+      })
+      const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
     })
-    const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
-  })
 
-  test('compile', () => {
-    expect(samples.length).toBeGreaterThanOrEqual(2)
-    const tsc = join(home, 'node_modules/typescript/bin/tsc')
-    expect(complaint({}, process.execPath, tsc, '--project', folder)).toBe('')
-  })
+    test('compile', () => {
+      expect(samples.length).toBeGreaterThanOrEqual(2)
+      const tsc = join(home, 'node_modules/typescript/bin/tsc')
+      expect(complaint({}, process.execPath, tsc, '--project', folder)).toBe('')
+    })
 
-  test('run', async () => {
-    for (const [i, { text }] of samples.entries()) {
-      const { code } = await transform(text, { loader: 'ts' })
-      writeFileSync(join(folder, `sample${i}.mjs`), code)
-      expect(complaint({ cwd: folder }, process.execPath, `sample${i}.mjs`), text).toBe('')
-    }
-  })
-})
+    test('run', async () => {
+      for (const [i, { text }] of samples.entries()) {
+        const { code } = await transform(text, { loader: 'ts' })
+        writeFileSync(join(folder, `sample${i}.mjs`), code)
+        expect(complaint({ cwd: folder }, process.execPath, `sample${i}.mjs`), text).toBe('')
+      }
+    })
+  },
+)
 
 test('text in docs is wrapped at 110 columns, but for tables and code', () => {
   const pages = readdirSync(join(home, 'docs')).filter((file) => file.endsWith('.md'))

@@ -4,12 +4,16 @@ import {
   adagrad,
   adam,
   adamw,
+  cosine,
+  cyclic,
   delayedStart,
   EngineError,
   engines,
   expression,
   gradientDescent,
+  joined,
   lamb,
+  linear,
   type ManyResult,
   type MinimizeManyOptions,
   minimize,
@@ -115,6 +119,12 @@ const rules: Readonly<Record<string, Rule>> = {
   adamw: adamw({ lr: 0.05, weightDecay: 0.1 }),
   radam: radam({ lr: 0.1 }),
   'with a schedule': adam({ lr: warmup(0.05, { steps: 20 }) }),
+  'with more schedules': momentum({
+    lr: joined([linear(0, { endValue: 1e-3, steps: 60 }), cosine(1e-3, { steps: 400 })], {
+      boundaries: [60],
+    }),
+    momentum: cyclic(0.8, { maxValue: 0.9, stepSizeUp: 30, mode: 'triangular2' }),
+  }),
   'with a delay': delayedStart(10, adam({ lr: 0.05 })),
 }
 

@@ -14,7 +14,8 @@ import { resolve } from '../dist/rules/resolve.js'
 import { changed } from '../dist/rules/rule.js'
 import { sgd } from '../dist/rules/sgd.js'
 import { scheduleOf } from '../dist/rules/values.js'
-import { constantFrom, type Scheduled, type Warmup, warmup } from '../dist/schedules.js'
+import { type Warmup, warmup } from '../dist/schedules/warmup.js'
+import { constantFrom, type Scheduled } from '../dist/schedules.js'
 
 const scheduleFor = (rule: Rule) => {
   const { definition, rule: checked } = resolve(rule)
@@ -169,7 +170,7 @@ describe('a schedule', () => {
     }
     expect(() => adam({ lr: nested(100) })).not.toThrow()
     expect(() => adam({ lr: nested(1e5) })).toThrow(OptionError)
-    expect(() => warmup(nested(1e5), { steps: 1 })).toThrow('nested up to 100 deep')
+    expect(() => warmup(nested(1e5), { steps: 1 })).toThrow('at most 100 schedules in one')
     const circle = { schedule: 'warmup', value: 1, steps: 1, from: null } as { value: Scheduled }
     circle.value = circle as Warmup
     expect(() => adam({ lr: circle as Warmup })).toThrow(OptionError)
@@ -177,7 +178,7 @@ describe('a schedule', () => {
 
   test('is refused where a number in it is out of the option’s range', () => {
     expect(() => adam({ lr: warmup(1, { steps: 2, from: -1 }) })).toThrow(
-      'adam: lr: expected a finite number ≥ 0, a schedule or a function, got an object',
+      'adam: lr: warmup: from: expected a finite number ≥ 0, got -1',
     )
     expect(() => adam({ beta1: warmup(0.9, { steps: 2 }) as never })).toThrow(
       'adam: beta1: expected a number in',

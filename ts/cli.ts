@@ -7,7 +7,7 @@ import { MISUSE, say, showProgress } from './commands/shared.js'
 import { addSweep } from './commands/sweep.js'
 import { AntigradError } from './errors.js'
 import { version } from './package.js'
-import { SCHEDULES } from './rules/options.js'
+import { SCHEDULES } from './schedules.js'
 
 const program = new Command('antigrad')
   .description('First-order optimizers, with the same bits on every engine.')

@@ -6,7 +6,6 @@ import { own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
-import { type Option, SCHEDULES } from './rules/options.js'
 import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from './schedules.js'
@@ -185,13 +184,14 @@ function readOption(what: string, key: string, given: unknown): unknown {
   if (known.length === 0)
     throw new OptionError(what, 'match, rule, frozen, lrScale, clip, or options of rules', key)
   if (given === undefined) return undefined
-  const isSchedule = typeof given === 'object' || typeof given === 'function'
+  const { expected } = known[0]
+  const isObject = typeof given === 'object' || typeof given === 'function'
+  if (!isObject && known.some(({ accepts }) => accepts(given))) return given
+  if (!known.some(({ schedulable }) => schedulable)) {
+    throw new OptionError(`${what}: ${key}`, expected, given)
+  }
   // Read once; which of its numbers are accepted, each rule says.
-  const value = isSchedule ? readSchedule(given, Number.isFinite) : given
-  const accepts = ({ accepts, schedulable }: Option) => accepts(value) || (schedulable && isSchedule)
-  if (value !== null && known.some(accepts)) return value
-  const { expected, schedulable } = known[0]
-  throw new OptionError(`${what}: ${key}`, schedulable ? expected + SCHEDULES : expected, given)
+  return readSchedule(`${what}: ${key}`, given, { expected, accepts: (x) => isObject && Number.isFinite(x) })
 }
 
 /**

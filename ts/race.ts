@@ -23,7 +23,7 @@ import { resolve } from './rules/resolve.js'
 import { rmsprop } from './rules/rmsprop.js'
 import { sgd } from './rules/sgd.js'
 import { signSgd } from './rules/sign-sgd.js'
-import { isSchedule, warmup } from './schedules.js'
+import { isWarmup, warmup } from './schedules/warmup.js'
 
 /** A rule with the options that suit this function. */
 interface Entrant {
@@ -186,7 +186,7 @@ function make({ rule, options, delay }: Entrant, overrides: Settings['overrides'
   rule(changed)
   for (const [name, own] of Object.entries(options)) {
     const value = overrides[name]
-    if (isSchedule(own) && value !== undefined) changed[name] = warmup(value as number, { steps: own.steps })
+    if (isWarmup(own) && value !== undefined) changed[name] = warmup(value as number, { steps: own.steps })
   }
   return delay === undefined ? rule(changed) : delayedStart(delay, rule(changed))
 }

@@ -5,7 +5,7 @@ import type { Diagnosis } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import type { Finish, Profile } from './race.js'
 import { definitions } from './rules/definitions.js'
-import { isSchedule } from './schedules.js'
+import { isWarmup } from './schedules/warmup.js'
 
 /** A table of columns and nothing else, for terminals, `less` and `grep`. */
 export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
@@ -53,7 +53,7 @@ export function describeOptions({ rule, options, clip, delayedStart }: Profile):
   const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
   const told = Object.entries(options)
     .filter(([name, value]) => name === 'lr' || value !== defaults[name])
-    .map(([name, value]) => `${name} ${isSchedule(value) ? `${value.value} within ${value.steps}` : value}`)
+    .map(([name, value]) => `${name} ${isWarmup(value) ? `${value.value} within ${value.steps}` : value}`)
   if (delayedStart > 0) told.push(`${delayedStart} late`)
   return [...told, ...Object.entries(clip).map(([kind, limit]) => `clip ${kind} ${limit}`)].join(', ')
 }

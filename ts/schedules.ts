@@ -1,70 +1,65 @@
+/** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
+
 import { OptionError } from './errors.js'
+import type { Schedule } from './schedules/index.js'
 
-/**
- * A linear warm-up.
- *
- * - `value`: what is reached, a number or another schedule
- * - `steps`: how many updates it takes
- * - `from`: null, then update t (from 0) has value·(t+1)/steps; or the value at t = 0, then
- *   from + (value − from)·t/steps, as Optax's `linear_schedule`
- */
-export interface Warmup {
-  readonly schedule: 'warmup'
-  readonly value: Scheduled
-  readonly steps: number
-  readonly from: number | null
-}
-
-/** A plain description of how a number changes with the update t = 0, 1, … */
-export type Schedule = Warmup
+export type { Schedule }
 
 /** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)
 
-/** How deep schedules may be nested: what is deeper would not fit on a stack some day. */
-const DEEPEST = 100
-
-/**
- * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps`
- * updates. By default the first update has value/steps and update `steps` has all of it; with
- * `from: 0` the first update has 0, as in Optax. (Goyal et al., 2017, section 2.2.)
- *
- * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
- */
-export function warmup(value: Scheduled, options: { steps: number; from?: number }): Warmup {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('warmup: options', '{ steps, from }', options)
-  }
-  // A copy, as in resolve.ts.
-  const { steps, from = null, ...unknown } = { ...options }
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('warmup: options', 'one of steps, from', stranger)
-  if (!isCount(steps)) throw new OptionError('warmup: steps', 'a whole number ≥ 1', steps)
-  if (from !== null && !Number.isFinite(from)) {
-    throw new OptionError('warmup: from', 'a finite number', from)
-  }
-  const reached = readSchedule(value, Number.isFinite, DEEPEST - 1)
-  if (reached === null)
-    throw new OptionError('warmup: value', `a number or a schedule, nested up to ${DEEPEST} deep`, value)
-  return Object.freeze({ schedule: 'warmup', value: reached, steps, from })
+/** What numbers may be, in words and as a test. */
+export interface Range {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
 }
 
+/** How many schedules there are left to be read: what is deeper would not fit on a stack some day. */
+export interface Budget {
+  left: number
+}
+
+/** What is known of a kind of schedules; `schedules/kind.ts` makes it. */
+export interface Kind {
+  /** A checked, frozen copy of what has been copied once already. */
+  read(given: Readonly<Record<string, unknown>>, what: string, range: Range, budget: Budget): Schedule
+  at(schedule: never): (t: number) => number
+  constantFrom(schedule: never): number
+  warmupSteps(schedule: never): number
+  scaled(schedule: never, factor: number): Schedule
+}
+
+/** By name: those whose functions are imported. */
+export const kinds = new Map<string, Kind>()
+
+export const FINITE: Range = { expected: 'a finite number', accepts: Number.isFinite }
+
+/** What messages add for an option that is schedulable; the command line takes numbers alone. */
+export const SCHEDULES = ', a schedule or a function'
+
+/** How many others may be in a schedule. */
+const MOST = 100
+
+export const budget = (): Budget => ({ left: MOST })
+
 /**
- * What was given as a schedule, each property read once: a frozen copy. Null for what is not a schedule
- * all through, as one that comes from JSON may be, and where a number in it is not accepted.
+ * What was given as a number or a schedule, each property read once: a frozen copy.
+ *
+ * @throws OptionError where it is not a schedule all through, as one that comes from JSON may be, where its
+ * function is not imported, and where a number in it is out of the range
  */
-export function readSchedule(
-  given: unknown,
-  accepts: (x: number) => boolean,
-  depth = DEEPEST,
-): Scheduled | null {
+export function readSchedule(what: string, given: unknown, range: Range, rest = budget()): Scheduled {
   if (typeof given === 'function') return given as (t: number) => number
-  if (typeof given === 'number') return Number.isFinite(given) && accepts(given) ? given : null
-  if (!isSchedule(given) || depth === 0) return null
-  const { value, steps, from } = given
-  if (!isCount(steps) || !(from === null || (Number.isFinite(from) && accepts(from)))) return null
-  const reached = readSchedule(value, accepts, depth - 1)
-  return reached === null ? null : Object.freeze({ schedule: 'warmup', value: reached, steps, from })
+  if (range.accepts(given)) return given as number
+  if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
+  if (rest.left-- === 0) throw new OptionError(what, `at most ${MOST} schedules in one`, given)
+  const copy: Readonly<Record<string, unknown>> = { ...given }
+  const kind = kinds.get(copy.schedule as string)
+  if (kind === undefined) {
+    const names = [...kinds.keys()].join(', ') || 'none'
+    throw new OptionError(what, `a schedule that is imported from antigrad (so far: ${names})`, copy.schedule)
+  }
+  return kind.read(copy, what, range, rest)
 }
 
 /**
@@ -78,11 +73,7 @@ export function readSchedule(
  * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
  */
 export function evaluate(schedule: Scheduled, t: number): number {
-  const read = readSchedule(schedule, Number.isFinite)
-  if (read === null) {
-    const expected = `a finite number, a schedule, nested up to ${DEEPEST} deep, or a function`
-    throw new OptionError('evaluate: schedule', expected, schedule)
-  }
+  const read = readSchedule('evaluate: schedule', schedule, FINITE)
   if (!(Number.isInteger(t) && t >= 0)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
   const x = compile(read)(t)
   if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
@@ -93,17 +84,7 @@ export function evaluate(schedule: Scheduled, t: number): number {
 export function compile(scheduled: Scheduled): (t: number) => number {
   if (typeof scheduled === 'number') return () => scheduled
   if (typeof scheduled === 'function') return scheduled
-  const { value, steps, from } = scheduled
-  if (typeof value !== 'number') {
-    const inner = compile(value)
-    // What is no number must not become one in the product.
-    const reached = (t: number): number => {
-      const x = inner(t)
-      return typeof x === 'number' ? x : NaN
-    }
-    return (t) => rising(reached(t), steps, from, t)
-  }
-  return (t) => rising(value, steps, from, t)
+  return kindOf(scheduled).at(scheduled as never)
 }
 
 /** What a schedule gives, times a factor. */
@@ -115,35 +96,24 @@ export function scaled(scheduled: Scheduled, factor: number): Scheduled {
       return typeof x === 'number' ? x * factor : NaN
     }
   }
-  const { value, from } = scheduled
-  return Object.freeze({
-    ...scheduled,
-    value: scaled(value, factor),
-    from: from === null ? null : from * factor,
-  })
-}
-
-function rising(reached: number, steps: number, from: number | null, t: number): number {
-  if (from === null) return t + 1 < steps ? reached * ((t + 1) / steps) : reached
-  return t < steps ? from + (reached - from) * (t / steps) : reached
+  return kindOf(scheduled).scaled(scheduled as never, factor)
 }
 
 /** The update from which on the value stays; Infinity where nobody knows. */
 export function constantFrom(scheduled: Scheduled): number {
   if (typeof scheduled === 'number') return 0
   if (typeof scheduled === 'function') return Infinity
-  const { value, steps, from } = scheduled
-  return Math.max(from === null ? steps - 1 : steps, constantFrom(value))
+  return kindOf(scheduled).constantFrom(scheduled as never)
 }
 
-/** How many updates a warm-up within the schedule takes; 0 without one. */
+/** How many updates the schedule rises at first, which is its warm-up; 0 where it does not. */
 export function warmupSteps(scheduled: unknown): number {
-  if (!isSchedule(scheduled)) return 0
-  return Math.max(scheduled.steps, warmupSteps(scheduled.value))
+  return isSchedule(scheduled) ? kindOf(scheduled).warmupSteps(scheduled as never) : 0
 }
 
 export function isSchedule(value: unknown): value is Schedule {
-  return typeof value === 'object' && value !== null && 'schedule' in value && value.schedule === 'warmup'
+  return typeof value === 'object' && value !== null && 'schedule' in value
 }
 
-const isCount = (steps: number): boolean => Number.isInteger(steps) && steps >= 1
+/** That of a schedule that has been read. */
+const kindOf = ({ schedule }: Schedule): Kind => kinds.get(schedule) as Kind

@@ -4,10 +4,18 @@ import {
   type Adam,
   adam,
   adamw,
+  type Cosine,
+  chained,
+  constant,
+  cosine,
   delayedStart,
   type gradientDescent,
+  joined,
+  linear,
   nesterov,
+  oneCycle,
   type Rule,
+  type Schedule,
   type SimpleRule,
   sgd,
   warmup,
@@ -60,6 +68,10 @@ export const refused = (row: Float64Array) => {
   const stateless: LoopOf<typeof kernels.AdamKernel> = (_theta, _g, { largest }) => largest
   // @ts-expect-error no such coefficient
   const careless: LoopOf<typeof kernels.AdamKernel> = (_theta, _g, _state, { mu }) => mu
+  const rate: Cosine = cosine(1e-3, { steps: 10, periodic: true })
+  const steps: number = rate.steps
+  const list: Schedule[] = [rate, joined([rate, 1, (t) => t], { boundaries: [steps, 20] }), constant(1)]
+  adam({ lr: list[0], weightDecay: chained([rate, ...list]) })
   // @ts-expect-error not a number
   adam({ lr: '1' })
   // @ts-expect-error no such option
@@ -68,6 +80,16 @@ export const refused = (row: Float64Array) => {
   adam({ name: 'adam' })
   // @ts-expect-error betas cannot be scheduled
   adam({ beta1: warmup(0.9, { steps: 1 }) })
+  // @ts-expect-error a cosine has steps
+  cosine(1e-3)
+  // @ts-expect-error and no power
+  cosine(1e-3, { steps: 10, power: 2 })
+  // @ts-expect-error of which there are two
+  oneCycle(1e-3, { steps: 10, annealStrategy: 'cosine' })
+  // @ts-expect-error its value is a number
+  linear(cosine(1e-3, { steps: 10 }), { endValue: 0, steps: 10 })
+  // @ts-expect-error no schedule has that name
+  adam({ lr: { schedule: 'zigzag', value: 1 } })
   // @ts-expect-error no such form
   nesterov({ form: 'torch' })
   // @ts-expect-error delayed twice

@@ -73,16 +73,11 @@ export function scheduled(kind: NumberOption, value: number): Option<Scheduled> 
   return { ...kind(value), schedulable: true }
 }
 
-/** What messages add for an option that is schedulable; the command line takes numbers alone. */
-export const SCHEDULES = ', a schedule or a function'
-
 /** A value for a rule's option as it is kept: what is a schedule is read once, and copied. */
 export function accept(rule: string, name: string, option: Option, value: unknown): unknown {
   if (option.accepts(value)) return value
   const copy = option.read?.(value, `${rule}: ${name}`)
   if (copy !== undefined) return copy
-  const schedule = option.schedulable ? readSchedule(value, option.accepts) : null
-  if (schedule !== null) return schedule
-  const expected = option.schedulable ? option.expected + SCHEDULES : option.expected
-  throw new OptionError(`${rule}: ${name}`, expected, value)
+  if (option.schedulable) return readSchedule(`${rule}: ${name}`, value, option)
+  throw new OptionError(`${rule}: ${name}`, option.expected, value)
 }

@@ -1,0 +1,35 @@
+import { compile, constantFrom, type Scheduled, warmupSteps } from '../schedules.js'
+import { declare, schedule, schedules } from './kind.js'
+import { number } from './shapes.js'
+
+/** See {@link chained}. */
+export interface Chained {
+  readonly schedule: 'chained'
+  readonly schedules: readonly Scheduled[]
+}
+
+const kind = declare(
+  'chained',
+  { schedules: schedules(true) },
+  {
+    at({ schedules }) {
+      const factors = schedules.map(compile)
+      return (t) => {
+        let product = number(factors[0](t))
+        for (let k = 1; k < factors.length; k++) product *= number(factors[k](t))
+        return product
+      }
+    },
+    constantFrom: ({ schedules }) => Math.max(...schedules.map(constantFrom)),
+    warmupSteps: ({ schedules }) => Math.max(...schedules.map(warmupSteps)),
+  },
+)
+
+/**
+ * The product of schedules at the same t, as Torch's `ChainedScheduler`: say one as it is, and the others
+ * as factors of it. Only the product has to be in the option's range.
+ *
+ * @param schedules 1 to 100 numbers, schedules or functions
+ * @throws OptionError where one is none
+ */
+export const chained: (schedules: readonly Scheduled[]) => Chained = schedule(kind)

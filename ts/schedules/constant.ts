@@ -1,0 +1,32 @@
+import { declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule, wholeOr } from './kind.js'
+
+const kind = declare(
+  'constant',
+  {
+    value: level,
+    /** ≥ 0: what the first updates have is factor·value */
+    factor: nonNegativeOr(1 / 3),
+    /** ≥ 0: how many these are; Torch has 5 */
+    steps: wholeOr(0),
+  },
+  {
+    at:
+      ({ value, factor, steps }) =>
+      (t) =>
+        t < steps ? value * factor : value,
+    constantFrom: ({ steps }) => steps,
+    warmupSteps: ({ factor, steps }) => (factor < 1 ? steps : 0),
+  },
+)
+
+/** See {@link constant}. */
+export interface Constant extends ScheduleOf<typeof kind> {}
+
+/**
+ * `value` always, as Optax's `constant_schedule`; with `steps`, the updates before have factor·value, as Torch's
+ * `ConstantLR`.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const constant: (value: number, options?: Given<typeof kind.fields, 'value'>) => Constant =
+  schedule(kind)

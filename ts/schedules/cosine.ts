@@ -1,0 +1,49 @@
+import { pow } from '../functions/pow.js'
+import {
+  count,
+  declare,
+  type Given,
+  level,
+  levelOr,
+  nonNegativeOr,
+  off,
+  type ScheduleOf,
+  schedule,
+} from './kind.js'
+import { between, halfCosine } from './shapes.js'
+
+const kind = declare(
+  'cosine',
+  {
+    value: level,
+    /** ≥ 1: how many updates it takes to get to `endValue` */
+    steps: count(),
+    /** where it ends, or turns: Torch's `eta_min`, and value·alpha of Optax */
+    endValue: levelOr(0),
+    /** ≥ 0: of the half cosine */
+    exponent: nonNegativeOr(1),
+    /** goes up again, and so on, as Torch's; else it stays, as Optax's */
+    periodic: off,
+  },
+  {
+    at:
+      ({ value, steps, endValue, exponent, periodic }) =>
+      (t) => {
+        if (t >= steps && !periodic) return endValue
+        return between(endValue, value, pow(halfCosine((t % (2 * steps)) / steps), exponent))
+      },
+    constantFrom: ({ steps, periodic }) => (periodic ? Infinity : steps),
+    warmupSteps: ({ value, steps, endValue }) => (endValue > value ? steps : 0),
+  },
+)
+
+/** See {@link cosine}. */
+export interface Cosine extends ScheduleOf<typeof kind> {}
+
+/**
+ * endValue + (value − endValue)·(½·(1 + cos(π·t/steps)))^exponent (Loshchilov and Hutter, 2017): Optax's
+ * `cosine_decay_schedule`, and with `periodic` Torch's `CosineAnnealingLR`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const cosine: (value: number, options: Given<typeof kind.fields, 'value'>) => Cosine = schedule(kind)

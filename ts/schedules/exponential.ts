@@ -1,0 +1,54 @@
+import { pow } from '../functions/pow.js'
+import {
+  countOr,
+  declare,
+  type Given,
+  level,
+  nonNegative,
+  off,
+  orNull,
+  type ScheduleOf,
+  schedule,
+  wholeOr,
+} from './kind.js'
+
+const kind = declare(
+  'exponential',
+  {
+    value: level,
+    /** γ ≥ 0; Optax's `decay_rate` */
+    gamma: nonNegative(),
+    /** ≥ 1: the updates that one γ takes */
+    steps: countOr(1),
+    /** ≥ 0: the update with which it begins to move */
+    begin: wholeOr(0),
+    /** moves by whole factors only */
+    staircase: off,
+    /** what it never passes: it is at least that where γ < 1, else at most; null is no limit */
+    endValue: orNull(level),
+  },
+  {
+    at:
+      ({ value, gamma, steps, begin, staircase, endValue }) =>
+      (t) => {
+        if (t <= begin) return value
+        const n = (t - begin) / steps
+        const x = value * pow(gamma, staircase ? Math.floor(n) : n)
+        if (endValue === null) return x
+        return gamma < 1 ? Math.max(x, endValue) : Math.min(x, endValue)
+      },
+    constantFrom: ({ gamma, endValue }) => (gamma === 1 && endValue === null ? 0 : Infinity),
+  },
+)
+
+/** See {@link exponential}. */
+export interface Exponential extends ScheduleOf<typeof kind> {}
+
+/**
+ * value·γ^(t/steps), as Torch's `ExponentialLR` (of one `steps`) and Optax's `exponential_decay`. The value
+ * with which it starts is not limited by `endValue`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const exponential: (value: number, options: Given<typeof kind.fields, 'value'>) => Exponential =
+  schedule(kind)

@@ -1,0 +1,33 @@
+import { count, declare, type Given, level, orNull, type ScheduleOf, schedule, wholeOr } from './kind.js'
+
+const kind = declare(
+  'inverseSqrt',
+  {
+    value: level,
+    /** ≥ 0: how many updates it rises, from 0 */
+    warmupSteps: wholeOr(0),
+    /** ≥ 1: how far it is stretched; by default `warmupSteps`, or 10,000 without these */
+    timescale: orNull(count()),
+  },
+  {
+    at({ value, warmupSteps, timescale }) {
+      const scale = timescale ?? (warmupSteps || 10_000)
+      return (t) =>
+        t < warmupSteps ? value * (t / warmupSteps) : value / Math.sqrt((t - warmupSteps + scale) / scale)
+    },
+    constantFrom: () => Infinity,
+    warmupSteps: ({ warmupSteps }) => warmupSteps,
+  },
+)
+
+/** See {@link inverseSqrt}. */
+export interface InverseSqrt extends ScheduleOf<typeof kind> {}
+
+/**
+ * value·t/warmupSteps, then value / √((t − warmupSteps + timescale) / timescale): Hugging Face's
+ * `get_inverse_sqrt_schedule`. See {@link noam} for that of the Transformer's paper.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const inverseSqrt: (value: number, options?: Given<typeof kind.fields, 'value'>) => InverseSqrt =
+  schedule(kind)

@@ -1,0 +1,47 @@
+import {
+  countOr,
+  declare,
+  type Given,
+  level,
+  nonNegative,
+  off,
+  type ScheduleOf,
+  schedule,
+  wholeOr,
+} from './kind.js'
+
+const kind = declare(
+  'inverseTime',
+  {
+    value: level,
+    /** ≥ 0 */
+    decayRate: nonNegative(),
+    /** ≥ 1: the updates that one `decayRate` takes */
+    steps: countOr(1),
+    /** ≥ 0: the update with which it begins to move */
+    begin: wholeOr(0),
+    /** moves after each `steps` updates only */
+    staircase: off,
+  },
+  {
+    at:
+      ({ value, decayRate, steps, begin, staircase }) =>
+      (t) => {
+        if (t <= begin) return value
+        const n = (t - begin) / steps
+        return value / (1 + decayRate * (staircase ? Math.floor(n) : n))
+      },
+    constantFrom: ({ decayRate }) => (decayRate === 0 ? 0 : Infinity),
+  },
+)
+
+/** See {@link inverseTime}. */
+export interface InverseTime extends ScheduleOf<typeof kind> {}
+
+/**
+ * value / (1 + decayRate·t/steps), as Keras' `InverseTimeDecay`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const inverseTime: (value: number, options: Given<typeof kind.fields, 'value'>) => InverseTime =
+  schedule(kind)

@@ -1,0 +1,57 @@
+import { OptionError } from '../errors.js'
+import { compile, constantFrom, type Scheduled, warmupSteps } from '../schedules.js'
+import { declare, schedule, schedules, updates } from './kind.js'
+import { reached } from './shapes.js'
+
+/** See {@link joined}. */
+export interface Joined {
+  readonly schedule: 'joined'
+  readonly schedules: readonly Scheduled[]
+  readonly boundaries: readonly number[]
+}
+
+const kind = declare(
+  'joined',
+  { schedules: schedules(false), boundaries: updates(1, true) },
+  {
+    at({ schedules, boundaries }) {
+      const parts = schedules.map(compile)
+      return (t) => {
+        const k = reached(boundaries, t)
+        return parts[k](k === 0 ? t : t - boundaries[k - 1])
+      }
+    },
+    constantFrom({ schedules, boundaries }) {
+      const last = boundaries.at(-1) ?? 0
+      return last + constantFrom(schedules[schedules.length - 1])
+    },
+    /** A warm-up goes on in the next part where it lasts until that begins. */
+    warmupSteps({ schedules, boundaries }) {
+      let steps = 0
+      for (let k = 0; k < schedules.length; k++) {
+        const begin = k === 0 ? 0 : boundaries[k - 1]
+        if (steps < begin) break
+        steps = begin + Math.min(warmupSteps(schedules[k]), (boundaries[k] ?? Infinity) - begin)
+      }
+      return steps
+    },
+    check({ schedules, boundaries }, what) {
+      if (boundaries.length === schedules.length - 1) return
+      const expected = `one for each of the ${schedules.length} schedules but the first`
+      throw new OptionError(`${what}: boundaries`, expected, boundaries)
+    },
+  },
+)
+
+/**
+ * One schedule after the other: each begins at its own t = 0, with the update that `boundaries` say. Optax's
+ * `join_schedules`; Torch's `SequentialLR` with `milestones`.
+ *
+ * @param schedules 1 to 100 numbers, schedules or functions
+ * @throws OptionError where one is none, or `boundaries` are not whole numbers ≥ 1, each above the one before, one
+ * less than there are schedules
+ */
+export const joined: (
+  schedules: readonly Scheduled[],
+  options: { readonly boundaries: readonly number[] },
+) => Joined = schedule(kind)

@@ -1,0 +1,32 @@
+import { pow } from '../functions/pow.js'
+import { declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule, updates } from './kind.js'
+import { reached } from './shapes.js'
+
+const kind = declare(
+  'multiStep',
+  {
+    value: level,
+    /** whole numbers ≥ 0 in ascending order: the updates from which on it is multiplied, twice where one is there twice */
+    milestones: updates(0, false),
+    /** γ ≥ 0 */
+    gamma: nonNegativeOr(0.1),
+  },
+  {
+    at:
+      ({ value, milestones, gamma }) =>
+      (t) =>
+        value * pow(gamma, reached(milestones, t)),
+    constantFrom: ({ milestones }) => milestones.at(-1) ?? 0,
+  },
+)
+
+/** See {@link multiStep}. */
+export interface MultiStep extends ScheduleOf<typeof kind> {}
+
+/**
+ * value·γ^(how many `milestones` are ≤ t), as Torch's `MultiStepLR`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const multiStep: (value: number, options: Given<typeof kind.fields, 'value'>) => MultiStep =
+  schedule(kind)

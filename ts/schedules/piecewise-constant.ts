@@ -1,0 +1,25 @@
+import { declare, type Given, type ScheduleOf, schedule } from './kind.js'
+import { check, fields, valuesOf } from './piecewise.js'
+import { firstRise, reached } from './shapes.js'
+
+const kind = declare('piecewiseConstant', fields, {
+  at(schedule) {
+    const values = valuesOf(schedule)
+    return (t) => values[reached(schedule.boundaries, t)]
+  },
+  constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
+  warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
+  check,
+})
+
+/** See {@link piecewiseConstant}. */
+export interface PiecewiseConstant extends ScheduleOf<typeof kind> {}
+
+/**
+ * `value`, multiplied from each of `boundaries` on by one of `scales`: Optax's `piecewise_constant_schedule`, with
+ * two lists for its record.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range, or the lists differ in length
+ */
+export const piecewiseConstant: (value: number, options: Given<typeof fields, 'value'>) => PiecewiseConstant =
+  schedule(kind)

@@ -1,0 +1,31 @@
+import { declare, type Given, oneOf, type ScheduleOf, schedule } from './kind.js'
+import { check, fields as common, valuesOf } from './piecewise.js'
+import { firstRise, pieces } from './shapes.js'
+
+const fields = {
+  ...common,
+  /** straight lines, or half cosines */
+  interpolation: oneOf('linear', 'cosine'),
+} as const
+
+const kind = declare('piecewiseInterpolate', fields, {
+  at: (schedule) =>
+    pieces([0, ...schedule.boundaries], valuesOf(schedule), schedule.interpolation === 'cosine'),
+  constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
+  warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
+  check,
+})
+
+/** See {@link piecewiseInterpolate}. */
+export interface PiecewiseInterpolate extends ScheduleOf<typeof kind> {}
+
+/**
+ * From `value` to scales[0]·value at boundaries[0], from there to scales[1] times that, and so on: Optax's
+ * `piecewise_interpolate_schedule`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range, or the lists differ in length
+ */
+export const piecewiseInterpolate: (
+  value: number,
+  options: Given<typeof fields, 'value'>,
+) => PiecewiseInterpolate = schedule(kind)

@@ -1,0 +1,30 @@
+/** What the two piecewise schedules have in common. */
+
+import { OptionError } from '../errors.js'
+import { factors, level, updates } from './kind.js'
+
+export const fields = {
+  value: level,
+  /** whole numbers ≥ 1, each above the one before */
+  boundaries: updates(1, true),
+  /** ≥ 0: the factor of the value at each */
+  scales: factors,
+} as const
+
+interface Piecewise {
+  readonly value: number
+  readonly boundaries: readonly number[]
+  readonly scales: readonly number[]
+}
+
+/** The value at 0 and at each boundary: scales add up, as in Optax. */
+export function valuesOf({ value, scales }: Piecewise): number[] {
+  const values = [value]
+  for (const scale of scales) values.push(values[values.length - 1] * scale)
+  return values
+}
+
+export function check({ boundaries, scales }: Piecewise, what: string): void {
+  if (boundaries.length === scales.length) return
+  throw new OptionError(`${what}: scales`, `one for each of ${boundaries.length} boundaries`, scales)
+}

@@ -1,0 +1,30 @@
+import { pow } from '../functions/pow.js'
+import { count, declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule } from './kind.js'
+
+const kind = declare(
+  'step',
+  {
+    value: level,
+    /** ≥ 1: after so many updates each it is multiplied */
+    stepSize: count(),
+    /** γ ≥ 0 */
+    gamma: nonNegativeOr(0.1),
+  },
+  {
+    at:
+      ({ value, stepSize, gamma }) =>
+      (t) =>
+        value * pow(gamma, Math.floor(t / stepSize)),
+    constantFrom: ({ stepSize, gamma }) => (gamma === 1 ? 0 : gamma === 0 ? stepSize : Infinity),
+  },
+)
+
+/** See {@link step}. */
+export interface Step extends ScheduleOf<typeof kind> {}
+
+/**
+ * value·γ^⌊t/stepSize⌋, as Torch's `StepLR`.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const step: (value: number, options: Given<typeof kind.fields, 'value'>) => Step = schedule(kind)

@@ -1,0 +1,57 @@
+import {
+  count,
+  declare,
+  type Given,
+  level,
+  levelOr,
+  oneOf,
+  type ScheduleOf,
+  schedule,
+  whole,
+} from './kind.js'
+import { between, halfCosine, progress } from './shapes.js'
+
+const kind = declare(
+  'warmupStableDecay',
+  {
+    value: level,
+    /** ≥ 0: how many updates it rises, from 0 */
+    warmupSteps: whole(),
+    /** ≥ 0: how many it stays */
+    stableSteps: whole(),
+    /** ≥ 1: how many it falls */
+    decaySteps: count(),
+    /** `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the share of `decaySteps` (Hägele et al., 2024) */
+    decayType: oneOf('cosine', 'linear', '1-sqrt'),
+    /** where it ends, and stays */
+    endValue: levelOr(0),
+  },
+  {
+    at:
+      ({ value, warmupSteps, stableSteps, decaySteps, decayType, endValue }) =>
+      (t) => {
+        if (t < warmupSteps) return value * (t / warmupSteps)
+        const p = progress(t, warmupSteps + stableSteps, decaySteps)
+        const fallen = decayType === 'cosine' ? 1 - halfCosine(p) : decayType === 'linear' ? p : Math.sqrt(p)
+        return between(value, endValue, fallen)
+      },
+    constantFrom: ({ warmupSteps, stableSteps, decaySteps }) => warmupSteps + stableSteps + decaySteps,
+    warmupSteps: ({ value, warmupSteps, stableSteps, decaySteps, endValue }) =>
+      endValue > value ? warmupSteps + stableSteps + decaySteps : warmupSteps,
+  },
+)
+
+/** See {@link warmupStableDecay}. */
+export interface WarmupStableDecay extends ScheduleOf<typeof kind> {}
+
+/**
+ * value·t/warmupSteps, then `value`, then down to `endValue` (WSD; Hu et al., 2024), as Hugging Face's
+ * `get_wsd_schedule`, which, though, begins its warm-up with the minimum. `warmup` around another does not begin
+ * with 0.
+ *
+ * @throws OptionError where an option is missing, unknown or out of its range
+ */
+export const warmupStableDecay: (
+  value: number,
+  options: Given<typeof kind.fields, 'value'>,
+) => WarmupStableDecay = schedule(kind)

@@ -1,0 +1,56 @@
+import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from '../schedules.js'
+import { count, declare, inner, level, orNull, schedule } from './kind.js'
+import { number } from './shapes.js'
+
+/**
+ * A linear warm-up.
+ *
+ * - `value`: what is reached, a number or another schedule
+ * - `steps`: how many updates it takes
+ * - `from`: null, then update t (from 0) has value·(t+1)/steps; or the value at t = 0, then
+ *   from + (value − from)·t/steps, as Optax's `linear_schedule`
+ */
+export interface Warmup {
+  readonly schedule: 'warmup'
+  readonly value: Scheduled
+  readonly steps: number
+  readonly from: number | null
+}
+
+const kind = declare(
+  'warmup',
+  { value: inner, steps: count(), from: orNull(level) },
+  {
+    at({ value, steps, from }) {
+      if (typeof value === 'number') return (t) => rising(value, steps, from, t)
+      const at = compile(value)
+      return (t) => rising(number(at(t)), steps, from, t)
+    },
+    constantFrom: ({ value, steps, from }) =>
+      Math.max(from === null ? steps - 1 : steps, constantFrom(value)),
+    warmupSteps: ({ value, steps }) => Math.max(steps, warmupSteps(value)),
+  },
+)
+
+function rising(reached: number, steps: number, from: number | null, t: number): number {
+  if (from === null) return t + 1 < steps ? reached * ((t + 1) / steps) : reached
+  return t < steps ? from + (reached - from) * (t / steps) : reached
+}
+
+/**
+ * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps`
+ * updates. By default the first update has value/steps and update `steps` has all of it; with
+ * `from: 0` the first update has 0, as in Optax. (Goyal et al., 2017, section 2.2.)
+ *
+ * `value` may be another schedule, whose t goes on meanwhile.
+ *
+ * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
+ */
+export const warmup: (
+  value: Scheduled,
+  options: { readonly steps: number; readonly from?: number | null | undefined },
+) => Warmup = schedule(kind)
+
+export function isWarmup(value: unknown): value is Warmup {
+  return isSchedule(value) && value.schedule === 'warmup'
+}
