@@ -13,6 +13,8 @@ script(async () => {
     .option('--targets', 'the wanted ratios instead of the table of engines')
     .option('--denormals', 'what dead gradients and subnormal moments cost instead')
     .option('--threading', 'what two threads and stepAsync give instead')
+    .option('--many', 'many runs at once, beside C, `minimize` and, with --python, jax and Optax instead')
+    .option('--python', 'for --many: jax and Optax too, which are installed (once)')
     .option('--quick', 'a selection, within a minute')
     .option('--only <words>', 'rules, dtypes, sizes or engines: adam,float32,1000x1000,native', (list) =>
       list.split(','),
@@ -55,6 +57,16 @@ script(async () => {
     const { measureThreading } = await import('./lib/threading.mjs')
     result = await measureThreading(shared)
     text = report.describeTargets(result, machine)
+  } else if (options.many) {
+    name = 'many'
+    const { setUpRivals } = await import('./peers/setup.mjs')
+    const missing = await setUpRivals({ python: options.python, rivals: ['optax'] })
+    const { measureMany } = await import('./lib/many.mjs')
+    // Samples take seconds: fewer of them.
+    const rounds = options.rounds ?? 7
+    result = await measureMany({ ...shared, rounds, python: options.python, missing })
+    timing.rounds = rounds
+    text = report.describeMany(result, { ...machine, threads: undefined })
   } else {
     const { measureEngines } = await import('./lib/engines.mjs')
     const wanted = await selection(program, options)
