@@ -62,8 +62,8 @@ script(async () => {
     const { setUpRivals } = await import('./peers/setup.mjs')
     const missing = await setUpRivals({ python: options.python, rivals: ['optax'] })
     const { measureMany } = await import('./lib/many.mjs')
-    // Samples take seconds: fewer of them.
-    const rounds = options.rounds ?? 7
+    // Samples take seconds: as few of them as there is an interval of.
+    const rounds = options.rounds ?? 6
     result = await measureMany({ ...shared, rounds, python: options.python, missing })
     timing.rounds = rounds
     text = report.describeMany(result, { ...machine, threads: undefined })

@@ -130,7 +130,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
         const tried = await jax(task, form, count, batch, callers)
         await tried.run(2) // compiles
         const ns = await tried.run(few)
-        progress(`  ${tried.name}, ${count} threads: ${(ns / 1e6).toPrecision(3)} ms`)
+        progress(`  ${tried.name}, on ${count}: ${(ns / 1e6).toPrecision(3)} ms`)
         if (best !== undefined && best.ns <= ns) await tried.drop()
         else {
           await best?.drop()
@@ -274,8 +274,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       ['float64', 2.5, 1.8],
       ['float32', 2, 1.4],
     ]) {
-      const runs = size(20_000)
-      const task = { problem: exponential, dtype, runs, tolerance: 1e-9, most: 100 }
+      const runs = quick ? 2000 : 10_000
+      const task = { problem: exponential, dtype, runs, tolerance: 1e-9, most: quick ? 100 : 500 }
       const setting = { dtype, runs }
       progress(`exponential, ${dtype}, ${runs} runs`)
       const some = ['avx512', 'avx2'].filter((set) => sets.includes(set))
@@ -303,8 +303,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     for (const [problem, dtype, runs, most, least] of [
       [rosenbrock, 'float32', 40_000, 1000, 0.5],
       [rosenbrock, 'float64', 20_000, 1000, 0.5],
-      [exponential, 'float32', 10_000, 50, 0.35],
-      [exponential, 'float64', 10_000, 50, 0.35],
+      [exponential, 'float32', 1000, 500, 0.35],
+      [exponential, 'float64', 1000, 500, 0.35],
     ]) {
       const task = { problem, dtype, runs: size(runs), tolerance: 1e-9, most }
       progress(`${problem.name}, ${dtype}: WebAssembly`)
