@@ -16,8 +16,10 @@ script(async () => {
     .option('--many', 'many runs at once, beside C, `minimize` and, with --python, jax and Optax instead')
     .option('--python', 'for --many: jax and Optax too, which are installed (once)')
     .option('--quick', 'a selection, within a minute')
-    .option('--only <words>', 'rules, dtypes, sizes or engines: adam,float32,1000x1000,native', (list) =>
-      list.split(','),
+    .option(
+      '--only <words>',
+      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; parts of --many',
+      (list) => list.split(','),
     )
     .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
     .option('--threads <n>', 'of the native engine', Number, 1)
@@ -61,10 +63,14 @@ script(async () => {
     name = 'many'
     const { setUpRivals } = await import('./peers/setup.mjs')
     const missing = await setUpRivals({ python: options.python, rivals: ['optax'] })
-    const { measureMany } = await import('./lib/many.mjs')
+    const { measureMany, parts } = await import('./lib/many.mjs')
+    const { only } = options
+    const stranger = only?.find((word) => !parts.includes(word))
+    if (stranger !== undefined)
+      program.error(`--only: "${stranger}" is none of ${parts.join(', ')}`, { exitCode: 2 })
     // Samples take seconds: as few of them as there is an interval of.
     const rounds = options.rounds ?? 6
-    result = await measureMany({ ...shared, rounds, python: options.python, missing })
+    result = await measureMany({ ...shared, rounds, python: options.python, missing, only })
     timing.rounds = rounds
     text = report.describeMany(result, { ...machine, threads: undefined })
   } else {

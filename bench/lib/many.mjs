@@ -48,8 +48,13 @@ function startsOf({ box }, dtype, runs) {
 
 const sum = (numbers) => numbers.reduce((total, x) => total + x, 0)
 
-/** Rows { what, dtype, runs, figure, unit, wanted, met, detail }; a figure that is wanted `least` or `most`. */
-export async function measureMany({ limits, reason, rounds, quick, python, missing, progress }) {
+/** What may be measured alone. */
+export const parts = ['rosenbrock', 'exponential', 'wasm', 'loop', 'size']
+
+/** Rows { part, what, dtype, runs, figure, unit, wanted, met, detail }; a figure that is wanted `least` or `most`. */
+export async function measureMany({ limits, reason, rounds, quick, python, missing, only, progress }) {
+  const isWanted = (part) => only?.includes(part) ?? true
+  let part
   const table = []
   const skipped = []
   const threads = availableParallelism() > 1 ? [1, 2] : [1]
@@ -61,7 +66,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     const { least, most } = wanted ?? {}
     const met =
       least !== undefined ? figure.high >= least : most !== undefined ? figure.low <= most : undefined
-    table.push({ what, ...setting, figure, unit, wanted: wanted ?? null, met: met ?? null, detail })
+    table.push({ part, what, ...setting, figure, unit, wanted: wanted ?? null, met: met ?? null, detail })
     const { median, low, high } = figure
     progress(`${what}: ${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) ${unit}; ${detail}`)
   }
@@ -239,7 +244,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       { ...updates, runs: size(1_000_000), most: 1000, few: 100, title: '1,000 updates' },
       { ...ends, runs: size(40_000), most: 20_000, title: 'until all have converged' },
     ]
-    for (const [k, task] of tasks.entries()) {
+    part = 'rosenbrock'
+    for (const [k, task] of isWanted(part) ? tasks.entries() : []) {
       const { runs, title } = task
       progress(`Rosenbrock, ${runs} runs, ${title}`)
       const setting = { dtype: 'float32', runs }
@@ -270,11 +276,13 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       for (const one of [...all, ...best]) await one.drop()
     }
 
-    for (const [dtype, wanted, wantedAvx2] of [
+    part = 'exponential'
+    const ratios = [
       ['float64', 2.5, 1.8],
       ['float32', 2, 1.4],
-    ]) {
-      const runs = quick ? 2000 : 10_000
+    ]
+    for (const [dtype, wanted, wantedAvx2] of isWanted(part) ? ratios : []) {
+      const runs = 2000
       const task = { problem: exponential, dtype, runs, tolerance: 1e-9, most: quick ? 100 : 500 }
       const setting = { dtype, runs }
       progress(`exponential, ${dtype}, ${runs} runs`)
@@ -300,12 +308,14 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     }
 
     const instructionSet = sets.includes('avx2') ? 'avx2' : undefined
-    for (const [problem, dtype, runs, most, least] of [
+    part = 'wasm'
+    const speeds = [
       [rosenbrock, 'float32', 40_000, 1000, 0.5],
       [rosenbrock, 'float64', 20_000, 1000, 0.5],
       [exponential, 'float32', 1000, 500, 0.35],
       [exponential, 'float64', 1000, 500, 0.35],
-    ]) {
+    ]
+    for (const [problem, dtype, runs, most, least] of isWanted(part) ? speeds : []) {
       const task = { problem, dtype, runs: size(runs), tolerance: 1e-9, most }
       progress(`${problem.name}, ${dtype}: WebAssembly`)
       const [wasm, byAddon] = [
@@ -317,7 +327,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       against(what, { dtype, runs: task.runs }, wasm, byAddon, { least })
     }
 
-    for (const dtype of ['float32', 'float64']) {
+    part = 'loop'
+    for (const dtype of isWanted(part) ? ['float32', 'float64'] : []) {
       progress(`minimize in a loop, ${dtype}`)
       const task = { ...updates, dtype, runs: size(100_000), most: 1000 }
       const few = quick ? 20 : 500
@@ -339,6 +350,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       against(`Rosenbrock: minimize run by run (${loop.engine}), to two threads`, setting, both, loop)
     }
 
+    part = 'size'
+    if (!isWanted(part)) return { rows: table, skipped, versions }
     const [without_, with_] = await Promise.all([
       weigh("export { adamw, Optimizer } from 'antigrad'"),
       weigh("export { adamw, expression, minimizeMany, Optimizer } from 'antigrad'"),
