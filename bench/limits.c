@@ -1,5 +1,6 @@
 // What the machine allows, for the bench alone: Adam and momentum by hand with intrinsics, passes that
-// move the same streams with trivial arithmetic, and the unit that divides and takes roots on its own.
+// move the same streams with trivial arithmetic, the unit that divides and takes roots on its own, and
+// many runs of one function.
 //
 // A Node addon without headers: bench/lib/limits.mjs compiles it with `cc` alone. -ffp-contract=off
 // matters: compilers fuse even intrinsics. A job is made once, with its addresses, and then run by its
@@ -148,6 +149,24 @@ HAND(hand512f32, 512, ps, float, __m512, TARGET("avx512f"), "GCC unroll 2")
 HAND(hand512f64, 512, pd, double, __m512d, TARGET("avx512f"), "GCC unroll 2")
 #endif
 
+// ---- Many runs: Rosenbrock's function by Adam in float32, compiled for it alone. ----
+
+typedef struct Runs {
+  float *x, *y;         // Of each run; where it ends, in the end.
+  uint32_t *iterations; // How many updates it has made.
+  size_t count, most;
+  const float *rows; // Coefficients by update: d, c1, c2, ε, β₁, 1−β₁, β₂, 1−β₂.
+  double tolerance;
+} Runs;
+
+enum { LANES = 1024 }; // Runs that are advanced together; nine arrays of them are 36 KiB.
+
+typedef struct Lanes {
+  _Alignas(64) float x[LANES], y[LANES], mx[LANES], my[LANES], vx[LANES], vy[LANES], gx[LANES], gy[LANES];
+  _Alignas(64) int ends[LANES];
+  uint32_t run[LANES];
+} Lanes;
+
 static int width(void) {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512f") ? 512 : __builtin_cpu_supports("avx2") ? 256 : 128;
@@ -155,6 +174,90 @@ static int width(void) {
   return 128;
 #endif
 }
+
+#define GRADIENT(x, y)                                                                                \
+  float w = 100 * (y - x * x), gy = w + w, p = x * gy, r = 1 - x, gx = (-p - p) - (r + r);
+
+// Adam's step of one parameter, operation by operation as antigrad's: the bits are to be the same.
+#define STEP(theta, m, v, g)                                                                          \
+  m = row[4] * m + row[5] * g;                                                                        \
+  v = row[6] * v + row[7] * (g * g);                                                                  \
+  float divisor_##g = __builtin_sqrtf(v) * row[2] + row[3], step_##g = row[1] * m / divisor_##g;      \
+  theta = theta * row[0] - (divisor_##g == 0 ? 0 : step_##g);
+
+/// One update of whole vectors, which are the compiler's to make; says whether a run may have ended: its step
+/// is short, or not finite.
+INLINE int update(Lanes *restrict lanes, const float *row, float tolerance, size_t whole) {
+  int found = 0;
+  for (size_t i = 0; i < whole; i++) {
+    float x = lanes->x[i], y = lanes->y[i], xn = x, yn = y;
+    GRADIENT(x, y)
+    STEP(xn, lanes->mx[i], lanes->vx[i], gx)
+    STEP(yn, lanes->my[i], lanes->vy[i], gy)
+    float dx = __builtin_fabsf(xn - x), dy = __builtin_fabsf(yn - y);
+    int ends = ((dx > dy ? dx : dy) < tolerance ? 1 : 0) | (dx + dy < __builtin_inff() ? 0 : 1);
+    found |= ends;
+    lanes->ends[i] = ends;
+    lanes->gx[i] = gx, lanes->gy[i] = gy, lanes->x[i] = xn, lanes->y[i] = yn;
+  }
+  return found;
+}
+
+/// Whether the gradient vanishes within 100 tolerances: as isAtRest in ts/rest.ts.
+static bool is_at_rest(const Lanes *lanes, size_t lane, double tolerance) {
+  float at[2] = {lanes->x[lane], lanes->y[lane]}, g[2] = {lanes->gx[lane], lanes->gy[lane]}, near[2];
+  double reach[2], answer[2], direction[2] = {g[0] > 0 ? -1 : 1, g[1] > 0 ? -1 : 1};
+  double size = fmax(fabs(g[0]), fabs(g[1]));
+  for (int k = 0; k < 2; k++) reach[k] = 100 * fmax(tolerance, 1.1920928955078125e-7 * fabs(at[k]));
+  if (size == 0) return true;
+  for (int probe = 0; probe < 3; probe++) {
+    for (int k = 0; k < 2; k++) near[k] = (float)(at[k] + direction[k] * reach[k]);
+    GRADIENT(near[0], near[1])
+    answer[0] = (double)gx - g[0], answer[1] = (double)gy - g[1];
+    if (fmax(fabs(answer[0]), fabs(answer[1])) >= size) return true;
+    for (int k = 0; k < 2; k++) direction[k] = answer[k] < 0 ? -1 : 1;
+  }
+  return false;
+}
+
+/// What a lane is becomes what another one is.
+INLINE void copy_lane(Lanes *lanes, size_t to, size_t from) {
+  lanes->x[to] = lanes->x[from], lanes->mx[to] = lanes->mx[from], lanes->vx[to] = lanes->vx[from];
+  lanes->y[to] = lanes->y[from], lanes->my[to] = lanes->my[from], lanes->vy[to] = lanes->vy[from];
+  lanes->run[to] = lanes->run[from];
+}
+
+/// A run ends with a short step at rest, and with one that is not finite; the last one takes its lane.
+INLINE void advance(const Runs *runs) {
+  static Lanes lanes;
+  for (size_t first = 0; first < runs->count; first += LANES) {
+    size_t live = runs->count - first < LANES ? runs->count - first : LANES;
+    memset(&lanes, 0, sizeof lanes);
+    for (size_t i = 0; i < LANES; i++) {
+      lanes.run[i] = (uint32_t)(i < live ? first + i : first);
+      lanes.x[i] = runs->x[lanes.run[i]], lanes.y[i] = runs->y[lanes.run[i]];
+    }
+    for (size_t t = 1; live > 0; t++) {
+      size_t whole = (live + 15) / 16 * 16;
+      int found = update(&lanes, runs->rows + 8 * (t - 1), (float)runs->tolerance, whole);
+      if (!found && t < runs->most) continue;
+      for (size_t i = live; i-- > 0;) {
+        if (t < runs->most && !(lanes.ends[i] && is_at_rest(&lanes, i, runs->tolerance))) continue;
+        uint32_t run = lanes.run[i];
+        runs->x[run] = lanes.x[i], runs->y[run] = lanes.y[i], runs->iterations[run] = (uint32_t)t;
+        copy_lane(&lanes, i, --live);
+      }
+      // What pads the last vector does as the first run does, and finds nothing of its own.
+      for (size_t i = live; i < whole; i++) copy_lane(&lanes, i, 0);
+    }
+  }
+}
+
+static void many128(const Runs *runs) { advance(runs); }
+#if defined(__x86_64__)
+TARGET("avx2") static void many256(const Runs *runs) { advance(runs); }
+TARGET("avx512f,prefer-vector-width=512") static void many512(const Runs *runs) { advance(runs); }
+#endif
 
 // ---- The calls. ----
 
@@ -258,6 +361,27 @@ static napi_value call_run_on(napi_env env, napi_info info) {
   return NULL;
 }
 
+/// rosenbrock(x, y, iterations, rows, tolerance, bits): x and y become where runs end.
+static napi_value call_rosenbrock(napi_env env, napi_info info) {
+  napi_value given[6];
+  arguments(env, info, given, 6);
+  Runs runs = {.tolerance = number(env, given[4])};
+  size_t numbers = 0;
+  napi_get_typedarray_info(env, given[0], NULL, &runs.count, (void **)&runs.x, NULL, NULL);
+  napi_get_typedarray_info(env, given[1], NULL, NULL, (void **)&runs.y, NULL, NULL);
+  napi_get_typedarray_info(env, given[2], NULL, NULL, (void **)&runs.iterations, NULL, NULL);
+  napi_get_typedarray_info(env, given[3], NULL, &numbers, (void **)&runs.rows, NULL, NULL);
+  runs.most = numbers / 8;
+  int bits = (int)number(env, given[5]);
+  if (bits > width()) bits = width();
+#if defined(__x86_64__)
+  if (bits >= 512) return many512(&runs), NULL;
+  if (bits >= 256) return many256(&runs), NULL;
+#endif
+  many128(&runs);
+  return NULL;
+}
+
 static void release(napi_env env, void *data, void *hint) {
   (void)env, (void)hint;
   free(data);
@@ -293,5 +417,6 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   export(env, exports, "run", call_run);
   export(env, exports, "runOn", call_run_on);
   export(env, exports, "memory", call_memory);
+  export(env, exports, "rosenbrock", call_rosenbrock);
   return exports;
 }

@@ -13,9 +13,13 @@ script(async () => {
     .option('--targets', 'the wanted ratios instead of the table of engines')
     .option('--denormals', 'what dead gradients and subnormal moments cost instead')
     .option('--threading', 'what two threads and stepAsync give instead')
+    .option('--many', 'many runs at once, beside C, `minimize` and, with --python, jax and Optax instead')
+    .option('--python', 'for --many: jax and Optax too, which are installed (once)')
     .option('--quick', 'a selection, within a minute')
-    .option('--only <words>', 'rules, dtypes, sizes or engines: adam,float32,1000x1000,native', (list) =>
-      list.split(','),
+    .option(
+      '--only <words>',
+      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; parts of --many',
+      (list) => list.split(','),
     )
     .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
     .option('--threads <n>', 'of the native engine', Number, 1)
@@ -55,6 +59,20 @@ script(async () => {
     const { measureThreading } = await import('./lib/threading.mjs')
     result = await measureThreading(shared)
     text = report.describeTargets(result, machine)
+  } else if (options.many) {
+    name = 'many'
+    const { setUpRivals } = await import('./peers/setup.mjs')
+    const missing = await setUpRivals({ python: options.python, rivals: ['optax'] })
+    const { measureMany, parts } = await import('./lib/many.mjs')
+    const { only } = options
+    const stranger = only?.find((word) => !parts.includes(word))
+    if (stranger !== undefined)
+      program.error(`--only: "${stranger}" is none of ${parts.join(', ')}`, { exitCode: 2 })
+    // Samples take seconds: as few of them as there is an interval of.
+    const rounds = options.rounds ?? 6
+    result = await measureMany({ ...shared, rounds, python: options.python, missing, only })
+    timing.rounds = rounds
+    text = report.describeMany(result, { ...machine, threads: undefined })
   } else {
     const { measureEngines } = await import('./lib/engines.mjs')
     const wanted = await selection(program, options)

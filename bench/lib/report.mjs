@@ -105,6 +105,28 @@ export function describeTargets({ rows, skipped }, machine) {
   return [sentence(machine), '', table(head, body), '', note, ...left].join('\n')
 }
 
+export function describeMany({ rows, skipped, versions }, machine) {
+  const { threads: _, ...rest } = machine
+  const jax = versions.jax ? { jax: versions.jax, optax: versions.version } : {}
+  const head = ['what', 'dtype', 'runs', 'figure', 'wanted', 'met', 'in detail']
+  const body = rows.map(({ what, dtype, runs, figure, unit, wanted, met, detail }) => [
+    ...[what, dtype, runs > 0 ? `${runs}` : ''],
+    figure.pairs > 1 ? `${interval(figure, 2)} ${unit}` : `${figure.median.toFixed(1)} ${unit}`,
+    wanted === null ? '' : `${wanted.least === undefined ? '≤' : '≥'} ${wanted.least ?? wanted.most} ${unit}`,
+    met === null ? '' : `${met ? 'yes' : 'NO'}${isWide(figure) ? ', but wide' : ''}`,
+    detail,
+  ])
+  const left = skipped.map((what) => `Skipped: ${what}`)
+  return [sentence({ ...rest, ...jax }), '', table(head, body), '', manyNotes, ...left].join('\n')
+}
+
+const manyNotes = `A figure is how many times as long the other one takes for the same runs as ours, if it does not say
+otherwise: the median of rounds in which all take turns, with the interval of the order statistics that has
+the true median in at least 95 % of cases; wide is one of more than a fifth. A target is met when the
+better end of the interval passes. C and antigrad's engines find the same bits. jax's runs end where ours do
+but for rounding (it fuses multiplications and additions); a run of jax ends at any step below the
+tolerance, and is not asked whether the gradient is as good as 0 there: some of them stop early.`
+
 export function describeDenormals({ rows, parameters }, machine) {
   const head = [
     'rule',

@@ -46,17 +46,20 @@ export async function setUpRivals({ python, rivals: chosen }) {
   const leave = (choose, why) => {
     for (const rival of rivals.filter(choose)) missing[rival.id] ??= why
   }
+  const isWanted = ({ id }) => chosen?.includes(id) ?? true
   const needsNpm = ({ id, python: isPython }) => !isPython && !id.startsWith('loop-')
-  await step(
-    'JavaScript rivals',
-    `${here}node_modules`,
-    readFileSync(`${here}package-lock.json`, 'utf8'),
-    () =>
-      // Scripts would build js-pytorch's bindings for graphics cards.
-      run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
-        label: 'npm',
-      }),
-  ).catch((error) => leave(needsNpm, reason(error)))
+  if (rivals.some((rival) => needsNpm(rival) && isWanted(rival))) {
+    await step(
+      'JavaScript rivals',
+      `${here}node_modules`,
+      readFileSync(`${here}package-lock.json`, 'utf8'),
+      () =>
+        // Scripts would build js-pytorch's bindings for graphics cards.
+        run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
+          label: 'npm',
+        }),
+    ).catch((error) => leave(needsNpm, reason(error)))
+  }
 
   const isPython = (rival) => rival.python
   if (!python) {
@@ -70,7 +73,7 @@ export async function setUpRivals({ python, rivals: chosen }) {
   } else if (!existsSync(venv) && free.bavail * free.bsize < GIGABYTES * 2 ** 30) {
     leave(isPython, `less than ${GIGABYTES} GiB of disk are free`)
   } else {
-    await setUpPython(program, leave, (id) => chosen?.includes(id) ?? true)
+    await setUpPython(program, leave, isWanted)
   }
   return missing
 }
@@ -97,6 +100,8 @@ async function setUpPython(program, leave, isWanted) {
   await step('Optax', `${venv}/optax`, packages.join(), () => pip('pip', packages)).catch((error) =>
     leave(only('optax'), reason(error)),
   )
+  const isOnTorch = ({ id, python }) => python && id !== 'optax'
+  if (!rivals.some((rival) => isOnTorch(rival) && isWanted(rival))) return
   try {
     await step('Torch (several gigabytes)', `${venv}/torch`, torch, async () => {
       await pip('pip', ['--no-deps', `torch==${torch}`])
@@ -110,13 +115,13 @@ async function setUpPython(program, leave, isWanted) {
       await pip('pip', ['setuptools>=77,<82', 'wheel', ...torchNeeds, ...libraries])
     })
   } catch (error) {
-    leave(({ id, python }) => python && id !== 'optax', reason(error))
+    leave(isOnTorch, reason(error))
     return
   }
   await step('Optimizers on Torch', `${venv}/on-torch`, onTorch.join(), () =>
     pip('pip', ['--no-deps', ...onTorch]),
   ).catch((error) => leave(only('timm', 'prodigyopt', 'schedulefree', 'pytorch-optimizer'), reason(error)))
-  if (!isWanted('deepspeed')) return
+  if (!isWanted({ id: 'deepspeed' })) return
   // It is compiled for this processor.
   await step('DeepSpeed (some minutes)', `${venv}/deepspeed`, deepspeed, async () => {
     await pip('pip', deepspeedNeeds)
