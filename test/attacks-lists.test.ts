@@ -75,7 +75,10 @@ test('groups whose values no rule accepts, though they match nothing yet', () =>
   refusal(() => make({ eps: NaN }), 'groups[0]: eps')
   refusal(() => make({ eps: () => 1 }), 'groups[0]: eps')
   refusal(() => make({ form: 'none' }), 'groups[0]: form')
-  refusal(() => make({ lr: { schedule: 'warmup', value: NaN, steps: 1, from: null } }), 'groups[0]: lr')
+  refusal(
+    () => make({ lr: { schedule: 'warmup', value: NaN, steps: 1, from: null } }),
+    'groups[0]: lr: warmup: value',
+  )
   // Each is some rule's.
   for (const form of ['torch', 'optax', 'essay']) make({ form })
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })

@@ -187,7 +187,7 @@ describe('random expressions', () => {
           // Not where it is broken, or too bent for differences; nor beside a pole that cancels: √(z − z).
           const scale = 1 + Math.abs(fine)
           const isSmooth =
-            Math.abs(coarse - fine) < 1e-6 * scale && Math.abs(bend) < 0.1 * scale && scale < 1e6
+            Math.abs(coarse - fine) < 1e-6 * scale && Math.abs(bend) < 1e-4 * scale && scale < 1e6
           if (!isSmooth || !Number.isFinite(g) || Math.abs(f.value(at)) > 1e6) continue
           compared++
           expect(Math.abs(g - fine)).toBeLessThan(1e-4 * (1 + Math.abs(fine)))
