@@ -318,7 +318,8 @@ export class Steps {
   #clip(present: Present, outside: Present, scale: number): number {
     const { clips, parts } = this.#model
     const most = this.#around.clip.norm
-    const [before, large] = [this.#before, this.large]
+    const before = this.#before
+    const large = this.large
     if (before !== null) this.large = null
     const left = before === null ? this.norm : this.#normOf(present, outside) * scale
     const clipped = clips ? this.#clipByTensor(present, scale) : left

@@ -2,6 +2,7 @@
 
 import { bring, type WasmModule } from './engines/wasm-module.js'
 import { BLOCK, UnitwiseKernel } from './manifest.js'
+import { normOf } from './norms.js'
 import { type FloatArray, kernel, type Matrices, twice } from './rules/kernel.js'
 import { sumOf } from './sums.js'
 
@@ -17,13 +18,7 @@ function norm(values: FloatArray): number {
   let total = 0
   for (let at = 0; at < values.length; at += BLOCK)
     total += sumOf('gradients', values.subarray(at, at + BLOCK))
-  if (total !== Infinity) return Math.sqrt(total)
-  let largest = 0
-  for (const x of values) if (Math.abs(x) > largest) largest = Math.abs(x)
-  if (largest === Infinity) return largest
-  let sum = 0
-  for (const x of values) sum += (Math.abs(x) / largest) * (Math.abs(x) / largest)
-  return largest * Math.sqrt(sum)
+  return total === Infinity ? normOf([values]) : Math.sqrt(total)
 }
 
 const UnitwiseLoop = twice<typeof UnitwiseKernel>(

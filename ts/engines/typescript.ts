@@ -86,22 +86,17 @@ export const typescript: Engine = {
     const firstSegment = words.length - lengths.length * layout.SEGMENT
 
     /** A segment's kernel in a stage; 0 for none. */
-    const kernelAt = (at: number, stage: number): number =>
-      (words[at + 6 + (stage >> 1)] >>> (16 * (stage & 1))) & 0xffff
+    const kernelAt = (at: number, stage: number): number => {
+      if (stage === layout.NORM) return squares.number
+      if (stage === layout.UNITS) return (words[at + 4] & layout.UNITWISE) !== 0 ? layout.UNITWISE_KERNEL : 0
+      return (words[at + 6 + (stage >> 1)] >>> (16 * (stage & 1))) & 0xffff
+    }
 
     /** The job of most steps. */
     let latest: Job | undefined
 
     const jobOf = (stage: number, at: number): Job | undefined => {
-      const isUnitwise = (words[at + 4] & layout.UNITWISE) !== 0
-      const number =
-        stage === layout.NORM
-          ? squares.number
-          : stage !== layout.UNITS
-            ? kernelAt(at, stage)
-            : isUnitwise
-              ? layout.UNITWISE_KERNEL
-              : 0
+      const number = kernelAt(at, stage)
       if (number === 0) return undefined
       const array = words[at + 2]
       const isLast = stage < layout.POINT && (stage + 1 === layout.POINT || kernelAt(at, stage + 1) === 0)

@@ -25,18 +25,35 @@ import { Prepared } from './norms.js'
 import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** How many pieces a matrix is cut into, and of how many rows; crates/kernels/src/rules/adafactor.rs says why. */
+/**
+ * How many pieces a matrix is cut into, of how many rows, and how many are measured together;
+ * crates/kernels/src/rules/adafactor.rs says why.
+ */
 function cuts(height: number, columns: number) {
   const least = Math.max(ROWS, Math.ceil(BLOCK / columns))
-  return { least, pieces: Math.max(1, Math.floor(height / least)) }
+  const pieces = Math.max(1, Math.floor(height / least))
+  return { least, pieces, some: Math.max(1, Math.floor(BLOCK / columns)) }
 }
 
 /** Numbers by row and column, sums by piece and by some rows, and factors. */
 const room: Room = ([height, columns, count]) => {
   const [rows, all] = [height * count, columns * count]
-  const parts = Math.ceil(rows / Math.max(1, Math.floor(BLOCK / columns)))
-  const sizes = [rows, all * cuts(height, columns).pieces, 2 * parts, rows, all]
+  const { pieces, some } = cuts(height, columns)
+  const sizes = [rows, all * pieces, 2 * Math.ceil(rows / some), rows, all]
   return { wide: sizes.reduce((sum, size) => sum + Math.ceil(size / 8) * 8, 8) }
+}
+
+/** ρ at update t. */
+const rhoOf = ({ lr, relativeStep }: { lr: number; relativeStep: boolean }, t: number): number =>
+  relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
+
+/** ρ·max(ε₂, RMS(θ)). */
+const scaledBy = (rho: number, rms: number, eps2: number): number => rho * (rms > eps2 ? rms : eps2)
+
+/** The rate where U is divided by RMS(U)/d if that is above 1. */
+function clipped(full: number, rms: number, d: number): number {
+  const excess = rms / d
+  return excess > 1 ? full / excess : full
 }
 
 /** The three passes over a tensor whose matrices are factored; crates/kernels/src/rules/adafactor.rs states them. */
@@ -56,7 +73,7 @@ const factored =
     const { shape, lines, holds, zeroes } = matrices as Matrices
     const [height, columns, count] = shape
     const [r, c] = lines
-    const { least, pieces } = cuts(height, columns)
+    const { least, pieces, some } = cuts(height, columns)
     const { beta2, rest2, added, floor, rho, scales, eps2, clip, fixed, share } = row
     const [cap, beta1, rest1] = [f(row.cap), f(row.beta1), f(row.rest1)]
     // Of nothing the step is 0, unless the cap is its factor.
@@ -104,16 +121,15 @@ const factored =
       u[i] = f(u[i] * (factor > cap ? cap : factor))
     }
     const rms = (values: FloatArray) => {
-      const some = Math.max(1, Math.floor(BLOCK / columns)) * columns
+      const size = some * columns
       let total = 0
-      for (let at = 0; at < length; at += some)
-        total += sumOf('gradients', values.subarray(at, at + some), columns)
+      for (let at = 0; at < length; at += size) {
+        total += sumOf('gradients', values.subarray(at, at + size), columns)
+      }
       return Math.sqrt(total / length)
     }
-    const ofParameters = rms(theta.subarray(from, to))
-    const full = scales === 0 ? rho : rho * (ofParameters > eps2 ? ofParameters : eps2)
-    const excess = rms(u) / clip
-    const rate = f(excess > 1 ? full / excess : full)
+    const full = scales === 0 ? rho : scaledBy(rho, rms(theta.subarray(from, to)), eps2)
+    const rate = f(clipped(full, rms(u), clip))
     const decay = f(1 - (fixed + share * full))
     for (let i = from; i < to; i++) {
       let step = f(rate * u[i - from])
@@ -228,20 +244,18 @@ export const definition = define('adafactor', {
     row[places.fixed] = decayScale === 'rate' ? 0 : weightDecay * (decayScale === 'lr' ? rule.lr : 1)
     row[places.share] = decayScale === 'rate' ? weightDecay : 0
   },
-  corrections({ beta2Decay, lr, relativeStep }, { t }, row) {
-    const rest = pow(t, beta2Decay)
+  corrections(rule, { t }, row) {
+    const rest = pow(t, rule.beta2Decay)
     row[FactoredKernel.row.beta2] = 1 - rest
     row[FactoredKernel.row.rest2] = rest
-    row[FactoredKernel.row.rho] = relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
+    row[FactoredKernel.row.rho] = rhoOf(rule, t)
   },
   between(rule, { t }, { parameters, direction, rate, decay }, i, _stage, length) {
     if (rule.factored) return
-    const { lr, eps2, d, relativeStep, scaleParameter, weightDecay, decayScale } = rule
-    const rms = Math.sqrt(parameters[i] / length)
-    const rho = relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
-    const full = scaleParameter ? rho * (rms > eps2 ? rms : eps2) : rho
-    const excess = d === null ? 1 : Math.sqrt(direction[i] / length) / d
-    rate[i] = excess > 1 ? full / excess : full
+    const { lr, eps2, d, scaleParameter, weightDecay, decayScale } = rule
+    const rho = rhoOf(rule, t)
+    const full = scaleParameter ? scaledBy(rho, Math.sqrt(parameters[i] / length), eps2) : rho
+    rate[i] = clipped(full, Math.sqrt(direction[i] / length), d ?? Infinity)
     decay[i] = 1 - weightDecay * (decayScale === 'lr' ? lr : decayScale === 'rate' ? full : 1)
   },
 })

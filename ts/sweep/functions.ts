@@ -2,10 +2,10 @@
 
 import type { ObjectiveName } from '../objectives/index.js'
 
-/** Texts in x and y: the objectives' equations, as their files have them. */
+/** Texts in x and y: the objectives' equations, in the order of operations that their files have. */
 const texts: Readonly<Record<ObjectiveName, string>> = {
   rosenbrock: '(1 - x)^2 + 100*(y - x^2)^2',
-  beale: '(1.5 - x + x*y)^2 + (2.25 - x + x*y^2)^2 + (2.625 - x + x*y^3)^2',
+  beale: '(1.5 - x + x*y)^2 + (2.25 - x + x*y*y)^2 + (2.625 - x + x*y*y*y)^2',
   himmelblau: '(x^2 + y - 11)^2 + (x + y^2 - 7)^2',
   booth: '(x + 2*y - 7)^2 + (2*x + y - 5)^2',
   rastrigin: '(10 + x^2 - 10*cos(2*pi*x)) + (10 + y^2 - 10*cos(2*pi*y))',

@@ -13,6 +13,7 @@ use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
 use crate::rules::unitwise::Clipping;
 use crate::run::Job;
+use crate::sums::BLOCK;
 use crate::table::*;
 
 /// What such stages compute with, for one dtype and instruction set.
@@ -27,6 +28,39 @@ pub struct Tools {
     /// Clips some rows.
     pub clip: unsafe fn(&Clipping, usize),
 }
+
+/// Declares kernels that are no passes: `Name { its row, its state, what it does, its state by row and column }`.
+macro_rules! whole {
+    ($($(#[$doc:meta])* $name:ident { $row:ty, $state:ty, $compute:path, $lines:expr })*) => {
+        $(
+            $(#[$doc])*
+            pub struct $name;
+
+            impl $crate::kernel::Kernel for $name {
+                type Row = $row;
+                type State = $state;
+                type Tensor = $crate::lanes::Nothing;
+                const OUTPUT: $crate::kernel::Output = $crate::kernel::Output::State;
+                const WHOLE: Option<$crate::matrices::Compute> = Some($compute);
+                const LINES: &'static [&'static str] = $lines;
+                const DIVIDES: bool = false;
+
+                #[inline(always)]
+                fn apply<V: $crate::vector::Vector>(
+                    _: &<$row as $crate::lanes::Lanes>::Of<V>,
+                    _: &$crate::lanes::Nothing,
+                    _: V,
+                    theta: V,
+                    _: V,
+                    _: &mut <$state as $crate::lanes::Lanes>::Of<V>,
+                ) -> V {
+                    theta
+                }
+            }
+        )*
+    };
+}
+pub(crate) use whole;
 
 /// What a kernel does with a matrix, given the kernel's own coefficients.
 pub type Compute = unsafe fn(&Code, &Tools, &Matrix, Numbers, &mut dyn Workers) -> Result<(), Fault>;
@@ -206,6 +240,11 @@ pub struct Matrix {
 impl Matrix {
     pub fn length(&self) -> usize {
         self.rows * self.columns * self.count
+    }
+
+    /// Rows that are about a block of sums, or one.
+    pub fn rows_of_a_block(&self) -> usize {
+        (BLOCK / self.columns).max(1)
     }
 
     pub fn has(&self, flag: u32) -> bool {

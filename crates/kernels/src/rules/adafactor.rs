@@ -12,7 +12,7 @@ use crate::Fault;
 use crate::dispatch::Code;
 use crate::kernel::{Kernel, Output, Sum, splat};
 use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Compute, Matrix, Tools, Workers};
+use crate::matrices::{Matrix, Tools, Workers, whole};
 use crate::run::ZEROES;
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
 use crate::table::{FLUSHES, HOLDS, LINE, Numbers};
@@ -29,40 +29,11 @@ lanes! {
     Both { v, m }
 }
 
-/// θ, r and c, from the gradient as it was prepared.
-pub struct Factored;
-
-impl Kernel for Factored {
-    type Row = Row;
-    type State = Nothing;
-    type Tensor = Nothing;
-    const OUTPUT: Output = Output::Parameters;
-    const WHOLE: Option<Compute> = Some(factored);
-    const LINES: &'static [&'static str] = &["r", "c"];
-    const DIVIDES: bool = false;
-
-    #[inline(always)]
-    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, theta: V, _: V, _: &mut Nothing) -> V {
-        theta
-    }
-}
-
-/// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
-pub struct FactoredMomentum;
-
-impl Kernel for FactoredMomentum {
-    type Row = Row;
-    type State = Momentum;
-    type Tensor = Nothing;
-    const OUTPUT: Output = Output::Parameters;
-    const WHOLE: Option<Compute> = Some(factored);
-    const LINES: &'static [&'static str] = &["r", "c"];
-    const DIVIDES: bool = false;
-
-    #[inline(always)]
-    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, theta: V, _: V, _: &mut Momentum<V>) -> V {
-        theta
-    }
+whole! {
+    /// θ, r and c, from the gradient as it was prepared.
+    Factored { Row, Nothing, factored, &["r", "c"] }
+    /// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
+    FactoredMomentum { Row, Momentum, factored, &["r", "c"] }
 }
 
 /// v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor).
@@ -120,6 +91,7 @@ impl Kernel for UnfactoredMomentum {
 
 /// A piece of a matrix has at least so many rows, and a block's elements: so sums of columns by piece are few.
 pub const ROWS: usize = 64;
+
 /// How rows are cut into units, in which g² is summed: a piece of a matrix, or some whole matrices where these
 /// are small. No bit depends on the threads.
 #[derive(Clone, Copy)]
@@ -139,12 +111,13 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn new(&Matrix { rows: height, columns, count, .. }: &Matrix) -> Self {
+    fn new(matrix: &Matrix) -> Self {
+        let Matrix { rows: height, columns, count, .. } = *matrix;
         let least = ROWS.max(BLOCK.div_ceil(columns));
         let pieces = (height / least).max(1);
         let together = if pieces > 1 { 1 } else { least.div_ceil(height) };
         let units = if pieces > 1 { count * pieces } else { count.div_ceil(together) };
-        let some = (BLOCK / columns).max(1);
+        let some = matrix.rows_of_a_block();
         Self { height, columns, rows: height * count, least, pieces, together, units, some }
     }
 

@@ -12,7 +12,7 @@ use crate::Fault;
 use crate::dispatch::Code;
 use crate::kernel::{Kernel, Output};
 use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Compute, Matrix, Tools, Workers};
+use crate::matrices::{Matrix, Tools, Workers, whole};
 use crate::product::Product;
 use crate::sums;
 use crate::table::Numbers;
@@ -51,21 +51,9 @@ impl Kernel for MuonMomentum {
     }
 }
 
-/// O where m was.
-pub struct NewtonSchulz;
-
-impl Kernel for NewtonSchulz {
-    type Row = Row;
-    type State = Nothing;
-    type Tensor = Nothing;
-    const OUTPUT: Output = Output::Gradients;
-    const WHOLE: Option<Compute> = Some(newton_schulz);
-    const DIVIDES: bool = false;
-
-    #[inline(always)]
-    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, _: V, g: V, _: &mut Nothing) -> V {
-        g
-    }
+whole! {
+    /// O where m was.
+    NewtonSchulz { Row, Nothing, newton_schulz, &[] }
 }
 
 /// # Safety

@@ -7,37 +7,21 @@ use std::slice;
 
 use crate::Fault;
 use crate::dispatch::Code;
-use crate::kernel::{Kernel, Output};
 use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Compute, Matrix, Tools, Workers};
+use crate::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums::BLOCK;
 use crate::table::Numbers;
-use crate::vector::{Scalar, Vector};
+use crate::vector::Scalar;
 
 lanes! {
     /// κ and ε.
     Row { kappa, eps }
 }
 
-/// g, where it was.
-pub struct Unitwise;
-
-impl Kernel for Unitwise {
-    type Row = Row;
-    type State = Nothing;
-    type Tensor = Nothing;
-    const OUTPUT: Output = Output::Gradients;
-    const WHOLE: Option<Compute> = Some(unitwise);
-    const DIVIDES: bool = false;
-
-    #[inline(always)]
-    fn apply<V: Vector>(_: &Row<V>, _: &Nothing, _: V, _: V, g: V, _: &mut Nothing) -> V {
-        g
-    }
+whole! {
+    /// g, where it was.
+    Unitwise { Row, Nothing, unitwise, &[] }
 }
-
-/// Elements of whole rows that are one piece of work, about.
-const PIECE: usize = BLOCK;
 
 /// A matrix whose rows are clipped.
 #[derive(Clone, Copy)]
@@ -62,7 +46,7 @@ unsafe fn unitwise(
     row: Numbers,
     workers: &mut dyn Workers,
 ) -> Result<(), Fault> {
-    let some = (PIECE / matrix.columns.max(1)).max(1);
+    let some = matrix.rows_of_a_block();
     // SAFETY: the caller vouches for the row.
     let [kappa, eps] = std::array::from_fn(|k| unsafe { row.get(k) });
     let clipping = Clipping { matrix: *matrix, some, kappa, eps, sum_squares: code.squares };

@@ -3,7 +3,7 @@
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::*;
 
-use crate::matrices::Backwards;
+use crate::matrices::has_any_order;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
 use crate::reference::{Job, PLAIN, combined, round, striped};
 
@@ -142,16 +142,7 @@ fn it_is_that_of_a_plain_loop_on_every_instruction_set() {
 
 #[test]
 fn pieces_may_be_done_in_any_order_and_at_once() {
-    let shape = if cfg!(miri) { [1, 3, 7] } else { [2, 300, 150] };
-    for (size, set) in places() {
-        let mut expected = memory(size, shape, true);
-        let mut memory = expected.clone();
-        expected.run(set, 0, None).expect("it fits");
-        let arena = memory.arena(set).expect("it fits");
-        // SAFETY: nothing else uses the arena.
-        unsafe { arena.run_matrices(0, 0, arena.length(), &mut Backwards) }.expect("it fits");
-        assert!(memory.contents() == expected.contents(), "{size} bytes, {}", set.name());
-    }
+    has_any_order(|size| memory(size, if cfg!(miri) { [1, 3, 7] } else { [2, 300, 150] }, true));
 }
 
 #[test]
