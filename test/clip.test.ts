@@ -360,6 +360,10 @@ describe('is refused', () => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
+  test.each([undefined, null, 0.01, 'row'])('unitwise(%j)', (options) => {
+    expect(() => unitwise(options as never)).toThrow(OptionError)
+  })
+
   test.each([
     [
       'the global norm',

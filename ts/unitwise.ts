@@ -1,6 +1,7 @@
 /** Clips by unit; crates/kernels/src/rules/unitwise.rs states them. */
 
 import { bring, type WasmModule } from './engines/wasm-module.js'
+import { OptionError } from './errors.js'
 import { BLOCK, UnitwiseKernel } from './manifest.js'
 import { normOf } from './norms.js'
 import { type FloatArray, kernel, type Matrices, twice } from './rules/kernel.js'
@@ -45,15 +46,14 @@ const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
  * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
  * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
  *
- * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default
+ * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default: the optimizer checks both
+ * @throws OptionError where that is no object
  */
-export function unitwise({
-  factor,
-  eps = 1e-3,
-}: {
-  readonly factor: number
-  readonly eps?: number
-}): Unitwise {
+export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('unitwise: options', '{ factor, eps }', options)
+  }
   bring((Kernel as { readonly module: WasmModule }).module)
+  const { factor, eps = 1e-3 } = options
   return { unit: 'row', factor, eps }
 }
