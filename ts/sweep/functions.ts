@@ -11,10 +11,10 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
   rastrigin: '(10 + x^2 - 10*cos(2*pi*x)) + (10 + y^2 - 10*cos(2*pi*y))',
   styblinskiTang: '((x^4 - 16*x^2 + 5*x) + (y^4 - 16*y^2 + 5*y))/2',
   saddle: 'x^2 - y^2',
-  bowl: '(x^2 + 100*y^2)/2',
+  bowl: '(x^2 + condition*y^2)/2',
 }
 
-/** @param condition of the bowl's curvatures; its own by default */
-export function textOf(name: ObjectiveName, condition?: number): string {
-  return condition === undefined ? texts[name] : texts[name].replace('100', `${condition}`)
+/** @param condition of the bowl's curvatures */
+export function textOf(name: ObjectiveName, condition = 100): string {
+  return texts[name].replace('condition', `${condition}`)
 }
