@@ -25,16 +25,16 @@ impl Memory {
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
         let mut lines = (Header::NAMES.len() * 4).div_ceil(LINE);
         for (name, bytes) in [
-            ("value", LINE),
+            ("value", 2 * LINE),
             ("gradient", LINE),
             ("settings", 8),
             ("constant_values", 0),
             ("data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
-            ("live", 8),
+            ("live", 4),
             ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
             ("results", LANES * (size + 32)),
-            ("scratch", (4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
+            ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
         ] {
             memory.places.push((name, lines));
             lines += bytes.max(1).div_ceil(LINE);
