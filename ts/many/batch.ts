@@ -226,7 +226,7 @@ function wordsOf({ head, body, tail, sums, outputs }: Program): number[] {
     tail.length,
     sums.length,
     ...instructions.flat(),
-    ...sums.flat(),
+    ...sums,
     ...outputs,
   ]
 }

@@ -9,6 +9,7 @@ use crate::many::operations::Operand;
 use crate::pipeline::Preparation;
 use crate::vector::{Scalar, Vector};
 use std::cell::Cell;
+use std::cmp::Ordering;
 
 /// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/cohorts.ts`.
 const FLUSHING: usize = 256;
@@ -48,11 +49,12 @@ pub struct Movement {
     pub tolerance: f64,
 }
 
-/// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below
-/// the tolerance or not finite. (Rounded, the tolerance may be a bit too large: who asks looks again.)
+/// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below the
+/// tolerance or not finite. (Rounded, the tolerance may be a bit too large, and finite sums may overflow:
+/// who asks looks again.)
 ///
 /// # Safety
-/// The arrays must be there for `count` lanes, rounded up to whole vectors.
+/// The arrays must be there for whole blocks.
 #[inline(always)]
 pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
     let Movement { theta, stride, before, parameters, count, tolerance } = *movement;
@@ -69,19 +71,27 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
             most = change.if_greater(most, change, most);
             total = total + change;
         }
-        least = least.if_greater(most, most, least);
-        all = all + total;
         // SAFETY: as above.
         unsafe {
             most.store(largest.cast::<V::Scalar>().add(at));
             total.store(sum.cast::<V::Scalar>().add(at));
         }
         at += V::LANES;
+        if at <= count {
+            least = least.if_greater(most, most, least);
+            all = all + total;
+        }
     }
-    // What pads the last vector may be found too, and finite sums may overflow: who asks looks at each lane.
-    let tolerance = splat::<V>(tolerance * (1.0 + 1e-6));
+    let tolerance = tolerance * (1.0 + 1e-6);
     let is_unsound = infinity.if_greater(all, splat(0.0), splat(1.0));
-    tolerance.any_greater(least) || is_unsound.any_greater(splat(0.0))
+    let whole = count - count % V::LANES;
+    splat::<V>(tolerance).any_greater(least)
+        || is_unsound.any_greater(splat(0.0))
+        || (whole..count).any(|lane| {
+            // SAFETY: just written.
+            let [most, total] = [largest, sum].map(|at| unsafe { at.cast::<V::Scalar>().add(lane).read() });
+            most.to_f64() < tolerance || total.to_f64().partial_cmp(&f64::INFINITY) != Some(Ordering::Less)
+        })
 }
 
 impl Batch {

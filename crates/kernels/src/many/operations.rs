@@ -117,6 +117,15 @@ operations! {
     Equal(a, b, _c): equal(a, b);
     Select(a, b, c): a.if_zero(c, b);
     MultiplyAdd(a, b, c): a * b + c;
+    MultiplySubtract(a, b, c): a * b - c;
+    MultiplyFrom(a, b, c): c - a * b;
+    MultiplyMultiply(a, b, c): a * b * c;
+    AddAdd(a, b, c): a + b + c;
+    AddSubtract(a, b, c): a + b - c;
+    AddMultiply(a, b, c): (a + b) * c;
+    SubtractAdd(a, b, c): a - b + c;
+    SubtractSubtract(a, b, c): a - b - c;
+    SubtractMultiply(a, b, c): (a - b) * c;
     Copy(a, _b, _c): a;
     [FUNCTIONS]
     Exp(a, _b, _c): functions::exp(a);

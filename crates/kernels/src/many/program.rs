@@ -7,7 +7,7 @@ use crate::vector::Scalar;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Counts at the beginning of a program: instructions of the head, body and tail, and sums.
+/// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.
 pub const COUNTS: usize = 4;
 /// Words of an instruction: operation, slot of the result, slots of three operands.
 pub const INSTRUCTION: usize = 5;
@@ -51,31 +51,19 @@ impl Program {
         // SAFETY: just checked.
         let [head, body, tail, sums] = std::array::from_fn(|k| unsafe { words.add(k).read() } as usize);
         let instructions = head as u64 + body as u64 + tail as u64;
-        if !end(COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 * 2 + outputs as u64) {
+        if !end(COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 + outputs as u64) {
             return Err(short);
         }
         Ok(Self { words: words.wrapping_add(COUNTS), head, body, tail, sums })
-    }
-
-    /// The words of an instruction; behind all of them come the additions to sums.
-    #[inline(always)]
-    fn instruction(&self, number: usize) -> [usize; INSTRUCTION] {
-        match number.checked_sub(self.instructions()) {
-            None => std::array::from_fn(|k| self.word(number * INSTRUCTION + k)),
-            Some(sum) => {
-                let [to, from] = self.sum(sum);
-                [ADD, to, to, from, from]
-            }
-        }
     }
 
     fn instructions(&self) -> usize {
         self.head + self.body + self.tail
     }
 
-    /// The slot of a sum, and of what is added to it for each row.
-    fn sum(&self, number: usize) -> [usize; 2] {
-        [0, 1].map(|k| self.word(self.instructions() * INSTRUCTION + 2 * number + k))
+    /// The slot of a sum.
+    fn sum(&self, number: usize) -> usize {
+        self.word(self.instructions() * INSTRUCTION + number)
     }
 
     /// The word at a place that `new` has found to be there.
@@ -86,7 +74,7 @@ impl Program {
 
     /// The slot of an output.
     fn output(&self, number: usize) -> usize {
-        self.word(self.instructions() * INSTRUCTION + 2 * self.sums + number)
+        self.sum(self.sums + number)
     }
 }
 
@@ -114,7 +102,7 @@ pub struct Routine<'a> {
 impl<'a> Routine<'a> {
     pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
         let mut routine = Self { batch, program, slots, steps: [MaybeUninit::uninit(); LOOKED_UP] };
-        for number in 0..LOOKED_UP.min(program.instructions() + program.sums) {
+        for number in 0..LOOKED_UP.min(program.instructions()) {
             routine.steps[number].write(routine.look_up(number)?);
         }
         Ok(routine)
@@ -125,23 +113,19 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole vectors, and nobody else's.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
-        let Program { head, body, sums, .. } = *self.program;
-        let all = self.program.instructions();
+        let Program { head, body, tail, sums, .. } = *self.program;
         // SAFETY: passed on.
         unsafe {
             for k in 0..sums {
                 let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-                self.target(self.program.sum(k)[0])?.write_bytes(0, bytes);
+                self.target(self.program.sum(k))?.write_bytes(0, bytes);
             }
             self.each(0..head, 0, count)?;
-            if body + sums > 0 {
-                for row in 0..self.batch.header.rows {
-                    self.spread::<T>(row);
-                    self.each(head..head + body, row, count)?;
-                    self.each(all..all + sums, row, count)?;
-                }
+            for row in 0..if body > 0 { self.batch.header.rows } else { 0 } {
+                self.spread::<T>(row);
+                self.each(head..head + body, row, count)?;
             }
-            self.each(head + body..all, 0, count)
+            self.each(head + body..head + body + tail, 0, count)
         }
     }
 
@@ -184,7 +168,8 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, Fault> {
-        let [operation, to, a, b, c] = self.program.instruction(number);
+        let [operation, to, a, b, c]: [usize; INSTRUCTION] =
+            std::array::from_fn(|k| self.program.word(number * INSTRUCTION + k));
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?];
         Ok(Step {
@@ -236,6 +221,3 @@ impl<'a> Routine<'a> {
         }
     }
 }
-
-/// The operation that adds.
-const ADD: usize = 0;
