@@ -98,24 +98,15 @@ macro_rules! operations {
     };
 }
 
-/// Of functions. In WebAssembly their code is to stay small.
-const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 2 };
+/// For short operations, and for others. WebAssembly's code is to stay small.
+const SHORT: usize = if cfg!(target_arch = "wasm32") { 2 } else { 4 };
+const LONG: usize = SHORT / 2;
 
 operations! {
-    [4]
+    [SHORT]
     Add(a, b, _c): a + b;
     Subtract(a, b, _c): a - b;
     Multiply(a, b, _c): a * b;
-    Divide(a, b, _c): a / b;
-    Negate(a, _b, _c): splat::<V>(-1.0) * a;
-    Abs(a, _b, _c): a.abs();
-    Sqrt(a, _b, _c): a.sqrt();
-    Min(a, b, _c): not_nan(a, b.if_greater(a, a, b), a);
-    Max(a, b, _c): not_nan(a, a.if_greater(b, a, b), a);
-    Less(a, b, _c): b.if_greater(a, splat(1.0), splat(0.0));
-    LessOrEqual(a, b, _c): b.if_greater(a, splat(1.0), equal(a, b));
-    Equal(a, b, _c): equal(a, b);
-    Select(a, b, c): a.if_zero(c, b);
     MultiplyAdd(a, b, c): a * b + c;
     MultiplySubtract(a, b, c): a * b - c;
     MultiplyFrom(a, b, c): c - a * b;
@@ -126,8 +117,18 @@ operations! {
     SubtractAdd(a, b, c): a - b + c;
     SubtractSubtract(a, b, c): a - b - c;
     SubtractMultiply(a, b, c): (a - b) * c;
+    [LONG]
+    Divide(a, b, _c): a / b;
+    Negate(a, _b, _c): splat::<V>(-1.0) * a;
+    Abs(a, _b, _c): a.abs();
+    Sqrt(a, _b, _c): a.sqrt();
+    Min(a, b, _c): not_nan(a, b.if_greater(a, a, b), a);
+    Max(a, b, _c): not_nan(a, a.if_greater(b, a, b), a);
+    Less(a, b, _c): b.if_greater(a, splat(1.0), splat(0.0));
+    LessOrEqual(a, b, _c): b.if_greater(a, splat(1.0), equal(a, b));
+    Equal(a, b, _c): equal(a, b);
+    Select(a, b, c): a.if_zero(c, b);
     Copy(a, _b, _c): a;
-    [FUNCTIONS]
     Exp(a, _b, _c): functions::exp(a);
     Log(a, _b, _c): functions::log(a);
     Sin(a, _b, _c): functions::sin(a);
@@ -142,7 +143,7 @@ operations! {
 pub struct Clamp;
 
 impl Operation for Clamp {
-    const IN_FLIGHT: usize = 4;
+    const IN_FLIGHT: usize = LONG;
 
     #[inline(always)]
     fn apply<V: Vector>(a: V, min: V, max: V) -> V {
