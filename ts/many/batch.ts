@@ -73,7 +73,8 @@ export class Batch {
       results: cohorts * lanes * (parameters * size + RESULT),
       scratch:
         scratches *
-        ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
+        ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
+          (2 * slots + parameters) * LINE),
     }
     const places: Record<string, number> = {}
     let line = Math.ceil((Object.keys(BATCH).length * 4) / LINE)
@@ -220,13 +221,5 @@ function planesOf({ value, kernel, isBounded }: Shape): number {
 /** A program as words. */
 function wordsOf({ head, body, tail, sums, outputs }: Program): number[] {
   const instructions = [...head, ...body, ...tail]
-  return [
-    head.length,
-    body.length,
-    tail.length,
-    sums.length,
-    ...instructions.flat(),
-    ...sums,
-    ...outputs,
-  ]
+  return [head.length, body.length, tail.length, sums.length, ...instructions.flat(), ...sums, ...outputs]
 }
