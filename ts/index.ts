@@ -40,7 +40,11 @@ export {
   sobolStarts,
   uniformStarts,
 } from './many/starts.js'
+export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export type { Method } from './methods/method.js'
 export {
+  type Evaluations,
+  type MethodOptions,
   Minimization,
   type MinimizeOptions,
   type MinimizeReason,
