@@ -4,6 +4,7 @@ import {
   adafactor,
   adagrad,
   adam,
+  adamax,
   adamw,
   delayedStart,
   gradientDescent,
@@ -96,6 +97,12 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adamw amsgrad', adamw({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adamw eps 0', adamw({ lr: 0.01, eps: 0 })],
   ['adamw cautious', adamw({ lr: 0.01, weightDecay: 0.1, cautious: true })],
+
+  ['adamax', adamax({ lr: 0.01 })],
+  ['adamax tfjs', adamax.tfjs({ lr: 0.01, beta1: 0.8, beta2: 0.9 })],
+  ['adamax eps 0', adamax({ lr: 0.01, beta2: 0.5, eps: 0 })],
+  ['adamax l2 maximize', adamax({ lr: 0.01, weightDecay: 0.1, maximize: true })],
+  ['adamax cautious', adamax({ lr: 0.01, cautious: true })],
 
   // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
   ['radam', radam({ lr: 0.01 })],

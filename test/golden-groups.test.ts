@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { adagrad, adam, adamw, Optimizer, type Rule, radam, type Saved, sgd } from 'antigrad'
+import { adagrad, adam, adamax, adamw, Optimizer, type Rule, radam, type Saved, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { variants } from './support.js'
 
@@ -38,6 +38,7 @@ const rules: Readonly<Record<string, (options: never) => Rule>> = {
   'torch.optim.Adam': adam,
   'torch.optim.Adagrad': adagrad,
   'torch.optim.RAdam': radam,
+  'torch.optim.Adamax': adamax,
 }
 
 const ours = (options: Options) =>

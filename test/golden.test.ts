@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import {
   adagrad,
   adam,
+  adamax,
   adamw,
   type Clip,
   gradientDescent,
@@ -61,6 +62,7 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'torch.optim.Adam': adam,
   'torch.optim.AdamW': adamw,
   'torch.optim.RAdam': radam,
+  'torch.optim.Adamax': adamax,
   'optax radam': (options: object) => radam({ form: 'optax', ...options }),
   'optax adam+clipByGlobalNorm': adam,
   'optax sgd+clipByValue': sgd,

@@ -3,6 +3,7 @@
 export { type Adafactor, adafactor } from './adafactor.js'
 export { type Adagrad, adagrad } from './adagrad.js'
 export { type Adam, adam } from './adam.js'
+export { type Adamax, adamax } from './adamax.js'
 export { type AdamW, adamw } from './adamw.js'
 export { type GradientDescent, gradientDescent } from './gradient-descent.js'
 export { type Lamb, lamb } from './lamb.js'

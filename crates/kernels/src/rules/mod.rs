@@ -58,6 +58,7 @@ macro_rules! for_each_kernel {
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
+                adamax::Adamax,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -78,6 +79,7 @@ pub(crate) use crate::plane;
 pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod adamax;
 pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
