@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xdc8c9dd7
+export const HASH = 0x190c886a
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -57,7 +57,7 @@ export const WEIGHS = 16
 export const UNITWISE = 32
 
 /** The kernel that does it. */
-export const UNITWISE_KERNEL = 20
+export const UNITWISE_KERNEL = 27
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
@@ -280,30 +280,10 @@ export const AdagradKernel = {
   sums: [],
 } as const
 
-export const RmsPropKernel = {
-  number: 13,
-  name: 'RmsProp',
-  source: 0x715efe03,
-  state: ['v'],
-  row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
-  tensor: [],
-  sums: [],
-} as const
-
-export const RmsPropMomentumKernel = {
-  number: 14,
-  name: 'RmsPropMomentum',
-  source: 0x715efe03,
-  state: ['v', 'b'],
-  row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
-  tensor: [],
-  sums: [],
-} as const
-
 export const AdamKernel = {
-  number: 15,
+  number: 13,
   name: 'Adam',
-  source: 0x4500ee96,
+  source: 0x0390a89d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -311,17 +291,17 @@ export const AdamKernel = {
 } as const
 
 export const AmsGradKernel = {
-  number: 16,
+  number: 14,
   name: 'AmsGrad',
-  source: 0x4500ee96,
+  source: 0x0390a89d,
   state: ['m', 'v', 'largest'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
   sums: [],
 } as const
 
 export const RAdamKernel = {
-  number: 17,
+  number: 15,
   name: 'RAdam',
   source: 0x37bf6ceb,
   state: ['m', 'v'],
@@ -331,7 +311,7 @@ export const RAdamKernel = {
 } as const
 
 export const CautiousKernel = {
-  number: 18,
+  number: 16,
   name: 'Cautious',
   source: 0xbeb63edb,
   state: [],
@@ -341,17 +321,117 @@ export const CautiousKernel = {
 } as const
 
 export const SignSgdKernel = {
-  number: 19,
+  number: 17,
   name: 'SignSgd',
-  source: 0x717820e5,
+  source: 0x24121c33,
   state: [],
   row: { lr: 4 },
   tensor: [],
   sums: [],
+  module: catalogue,
+} as const
+
+export const SignumKernel = {
+  number: 18,
+  name: 'Signum',
+  source: 0x24121c33,
+  state: ['m'],
+  row: { lr: 4, beta: 5, rest: 6 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropKernel = {
+  number: 19,
+  name: 'RmsProp',
+  source: 0x3a4f6c8a,
+  state: ['v'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropMomentumKernel = {
+  number: 20,
+  name: 'RmsPropMomentum',
+  source: 0x3a4f6c8a,
+  state: ['v', 'b'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredKernel = {
+  number: 21,
+  name: 'RmsPropCentered',
+  source: 0x3a4f6c8a,
+  state: ['v', 'a'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredMomentumKernel = {
+  number: 22,
+  name: 'RmsPropCenteredMomentum',
+  source: 0x3a4f6c8a,
+  state: ['v', 'a', 'b'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdamaxKernel = {
+  number: 23,
+  name: 'Adamax',
+  source: 0x5ad6b8c0,
+  state: ['m', 'n'],
+  row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NAdamKernel = {
+  number: 24,
+  name: 'NAdam',
+  source: 0xbfea884a,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdadeltaKernel = {
+  number: 25,
+  name: 'Adadelta',
+  source: 0x4e224bd8,
+  state: ['v', 'w'],
+  row: { lr: 4, rho: 5, rest: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RpropKernel = {
+  number: 26,
+  name: 'Rprop',
+  source: 0x407f31fc,
+  state: ['before', 'h'],
+  row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
 } as const
 
 export const UnitwiseKernel = {
-  number: 20,
+  number: 27,
   name: 'Unitwise',
   source: 0x6fb80e40,
   state: [],
@@ -363,7 +443,7 @@ export const UnitwiseKernel = {
 } as const
 
 export const PreparedKernel = {
-  number: 21,
+  number: 28,
   name: 'Prepared',
   source: 0x5e273496,
   state: [],
@@ -374,7 +454,7 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 22,
+  number: 29,
   name: 'BothNorms',
   source: 0x5e273496,
   state: [],
@@ -385,7 +465,7 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 23,
+  number: 30,
   name: 'GradientNorm',
   source: 0x5e273496,
   state: [],
@@ -396,7 +476,7 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 24,
+  number: 31,
   name: 'Scaled',
   source: 0x5e273496,
   state: [],
@@ -407,7 +487,7 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 25,
+  number: 32,
   name: 'Lamb',
   source: 0x7381621c,
   state: ['m', 'v'],
@@ -418,7 +498,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 26,
+  number: 33,
   name: 'Lars',
   source: 0x62541fce,
   state: ['b'],
@@ -429,7 +509,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 27,
+  number: 34,
   name: 'LarsNesterov',
   source: 0x62541fce,
   state: ['b'],
@@ -440,7 +520,7 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 28,
+  number: 35,
   name: 'NovoGrad',
   source: 0xdbd23d92,
   state: ['m'],
@@ -451,7 +531,7 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 29,
+  number: 36,
   name: 'StableMoments',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -462,7 +542,7 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 30,
+  number: 37,
   name: 'StableAdamW',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -473,7 +553,7 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 31,
+  number: 38,
   name: 'ScheduleFreeSgd',
   source: 0x935c2918,
   state: ['z'],
@@ -484,7 +564,7 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 32,
+  number: 39,
   name: 'ScheduleFreeAdam',
   source: 0x935c2918,
   state: ['z', 'v'],
@@ -495,7 +575,7 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 33,
+  number: 40,
   name: 'ScheduleFreePoint',
   source: 0x935c2918,
   state: ['z', 'point'],
@@ -506,7 +586,7 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 34,
+  number: 41,
   name: 'ScheduleFreeAdamPoint',
   source: 0x935c2918,
   state: ['z', 'v', 'point'],
@@ -517,7 +597,7 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 35,
+  number: 42,
   name: 'ProdigyMoments',
   source: 0xb1049e17,
   state: ['s', 'm', 'v', 'start'],
@@ -528,7 +608,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 36,
+  number: 43,
   name: 'Prodigy',
   source: 0xb1049e17,
   state: ['s', 'm', 'v'],
@@ -539,7 +619,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 37,
+  number: 44,
   name: 'MuonMomentum',
   source: 0x435b05a8,
   state: ['b'],
@@ -580,7 +660,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 38,
+  number: 45,
   name: 'NewtonSchulz',
   source: 0x435b05a8,
   state: [],
@@ -622,7 +702,7 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 39,
+  number: 46,
   name: 'Factored',
   source: 0x85a81fa8,
   state: [],
@@ -649,7 +729,7 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 40,
+  number: 47,
   name: 'FactoredMomentum',
   source: 0x85a81fa8,
   state: ['m'],
@@ -676,7 +756,7 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 41,
+  number: 48,
   name: 'Unfactored',
   source: 0x85a81fa8,
   state: ['v'],
@@ -701,7 +781,7 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 42,
+  number: 49,
   name: 'UnfactoredStep',
   source: 0x85a81fa8,
   state: ['v'],
@@ -726,7 +806,7 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 43,
+  number: 50,
   name: 'UnfactoredMomentum',
   source: 0x85a81fa8,
   state: ['v', 'm'],
@@ -746,17 +826,6 @@ export const UnfactoredMomentumKernel = {
     share: 16,
   },
   tensor: ['parameters', 'direction', 'rate', 'decay'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdamaxKernel = {
-  number: 44,
-  name: 'Adamax',
-  source: 0x5ad6b8c0,
-  state: ['m', 'n'],
-  row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
-  tensor: [],
   sums: [],
   module: catalogue,
 } as const
