@@ -18,6 +18,7 @@ import {
   swa,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { variants } from './support.js'
 
 interface OpenLoop {
   readonly system: string
@@ -132,6 +133,12 @@ test('where rounding makes v − a² negative, RMSProp takes 0 for it', () => {
     expect(optimizer.params[0]).toBeLessThan(0)
   }
   expect(isNegative).toBe(true)
+})
+
+test.each(variants)('without an ε in float32, Adadelta stays: $name', ({ name: _, ...engine }) => {
+  const optimizer = new Optimizer(Float32Array.of(1, 1), adadelta({ eps: 1e-60 }), engine)
+  for (const g of [0, 1e-30, 1]) optimizer.step(Float32Array.of(g, 0))
+  expect([...optimizer.params]).toEqual([1, 1])
 })
 
 describe('Rprop', () => {

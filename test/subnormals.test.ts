@@ -35,8 +35,10 @@ const measures = (rule: Rule): boolean =>
   rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb' || rule.name === 'prodigy'
 const settling = rules.filter(([, rule]) => settles(rule) && !measures(rule))
 const keeping = rules.filter(([, rule]) => !settles(rule) || measures(rule))
-/** StableAdamW's moments do depend on t. */
-const alike = settling.filter(([, rule]) => rule.name !== 'stableAdamW')
+/** StableAdamW's moments do depend on t, and so does the largest corrected v. */
+const alike = settling.filter(
+  ([, rule]) => rule.name !== 'stableAdamW' && !('amsgradOf' in rule && rule.amsgradOf === 'corrected'),
+)
 
 type State = Readonly<Record<string, FloatArray>>
 
@@ -92,9 +94,13 @@ function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
 /** Schedule-Free's z depends on t as θ does: its step has a bias correction. */
 const isIterate = (name: string, rule: Rule) => name === 'z' && 'eps' in rule
 
-/** Where an ε is added to g², v moves towards that, and what is divided by √v with it; or to |g|, of Adamax's n. */
+/**
+ * Where an ε is added to g², v moves towards that, and what is divided by √v with it; or to |g|, of Adamax's n. Rprop's
+ * h has a least size.
+ */
 const isLifted = (name: string, rule: Rule) =>
-  'epsPlace' in rule && (rule.epsPlace === 'square' || (rule.epsPlace === 'gradient' && name === 'n'))
+  ('epsPlace' in rule && (rule.epsPlace === 'square' || (rule.epsPlace === 'gradient' && name === 'n'))) ||
+  (rule.name === 'rprop' && name === 'h')
 
 const known = new Map<string, ReturnType<typeof updated>>()
 
