@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x190c886a
+export const HASH = 0xea48557e
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -155,6 +155,15 @@ export const OPERATIONS = [
   'equal',
   'select',
   'multiplyAdd',
+  'multiplySubtract',
+  'multiplyFrom',
+  'multiplyMultiply',
+  'addAdd',
+  'addSubtract',
+  'addMultiply',
+  'subtractAdd',
+  'subtractSubtract',
+  'subtractMultiply',
   'copy',
   'exp',
   'log',
