@@ -9,6 +9,7 @@ import {
   gradientDescent,
   lamb,
   lars,
+  lion,
   momentum,
   muon,
   nesterov,
@@ -107,6 +108,10 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
   ['radam cautious', radam({ lr: 0.01, cautious: true })],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
+
+  ['lion', lion({ lr: 0.01 })],
+  ['lion betas decay maximize', lion({ lr: 0.01, beta1: 0.5, beta2: 0.8, weightDecay: 0.1, maximize: true })],
+  ['lion cautious', lion.optax({ lr: 0.01, cautious: true })],
 
   ['adafactor', adafactor({ lr: 0.05 })],
   [

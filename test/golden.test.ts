@@ -13,6 +13,7 @@ import {
   gradientDescent,
   lamb,
   lars,
+  lion,
   momentum,
   nesterov,
   novograd,
@@ -70,6 +71,8 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax lars': lars,
   'timm lars': lars.timm,
   'optax novograd': novograd,
+  'optax lion': lion.optax,
+  'timm lion+cautious': (options: object) => lion({ cautious: true, ...options }),
   'optax sgd+clipByBlockRms': sgd,
   'optax adamw+agc': adamw,
 }
@@ -125,8 +128,10 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 
 /** What valid implementations may differ by, given the largest |θᵢ| so far. */
 function tolerance({ dtype, name }: { dtype: Dtype; name: string }, largest: number): number {
-  // Optax has the norms of an adaptive clip in float32.
-  if (dtype === 'float32') return (name === 'adamw+agc' ? 8 : 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
+  if (dtype === 'float32') {
+    // Optax has an adaptive clip's norms in float32, and adds Lion's decay to the direction: no d = 1 − ηλ is rounded.
+    return ({ 'adamw+agc': 8, lion: 12 }[name] ?? 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
+  }
   // RAdam's ρ is a small difference of large numbers.
   return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)
 }

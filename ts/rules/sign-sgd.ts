@@ -1,14 +1,13 @@
 import { SignSgdKernel } from '../manifest.js'
 import { defineDirection } from './cautious.js'
-import { kernel, twice } from './kernel.js'
+import { kernel, signum, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** u = η·sign(g), where zeros and NaN are their own sign. */
+/** u = η·sign(g). */
 export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { decay, lr }, from, to) => {
   for (let i = from; i < to; i++) {
-    const sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : g[i]
-    theta[i] = f(f(theta[i] * decay) - f(lr * sign))
+    theta[i] = f(f(theta[i] * decay) - f(lr * signum(g[i])))
   }
 })
 

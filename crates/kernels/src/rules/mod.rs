@@ -58,6 +58,7 @@ macro_rules! for_each_kernel {
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
+                lion::Lion,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -82,6 +83,7 @@ pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
 pub(crate) mod lars;
+pub(crate) mod lion;
 pub(crate) mod momentum;
 pub(crate) mod muon;
 pub(crate) mod nesterov;
