@@ -6,12 +6,17 @@
 
 import { readFileSync } from 'node:fs'
 import {
+  adabelief,
   adagrad,
   adam,
   adamw,
+  adan,
+  ademamix,
+  adopt,
   type Clip,
   gradientDescent,
   lamb,
+  laprop,
   lars,
   lion,
   momentum,
@@ -23,6 +28,7 @@ import {
   rmsprop,
   rosenbrock,
   sgd,
+  yogi,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Dtype } from './helpers.js'
@@ -73,6 +79,16 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax novograd': novograd,
   'optax lion': lion.optax,
   'timm lion+cautious': (options: object) => lion({ cautious: true, ...options }),
+  'optax adabelief': adabelief,
+  'optax yogi': yogi,
+  'timm laprop': laprop,
+  'optax adopt': adopt,
+  'timm adopt+clipExp.333': adopt.timm,
+  'pytorch_optimizer adan': adan,
+  'optax ademamix': ademamix,
+  'pytorch_optimizer ademamix': ademamix,
+  'pytorch_optimizer ademamix+schedules': ({ t_alpha_beta3, ...options }: { t_alpha_beta3: number }) =>
+    ademamix({ alphaWarmup: t_alpha_beta3, beta3Warmup: t_alpha_beta3, ...options }),
   'optax sgd+clipByBlockRms': sgd,
   'optax adamw+agc': adamw,
 }
@@ -94,28 +110,32 @@ const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
 const newNames: Readonly<Record<string, string>> = {
   b1: 'beta1',
   b2: 'beta2',
+  b3: 'beta3',
+  eps_root: 'epsRoot',
   weight_decay: 'weightDecay',
   decoupled_weight_decay: 'decoupledWeightDecay',
   lr_decay: 'lrDecay',
+  initial_accumulator: 'initialAccumulator',
   initial_accumulator_value: 'initialAccumulator',
   trust_coefficient: 'trustCoefficient',
 }
 
 /** Our rules for an entry, and how it clips. */
 function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
-  // timm's LAMB clips by itself; here the optimizer does. eps_root is always 0.
+  // timm's LAMB clips by itself; here the optimizer does.
   const {
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
     max_delta: value,
     agc: adaptive,
-    eps_root: _,
     ...rest
   } = options
   const rms = name === 'sgd+clipByBlockRms' ? options.threshold : undefined
-  const left = Object.entries(rest).filter(([key]) => key !== 'threshold' || rms === undefined)
+  const left = Object.entries(rest).filter(
+    ([key, x]) => !(key === 'eps_root' && x === 0) && (key !== 'threshold' || rms === undefined),
+  )
   const renamed = Object.fromEntries(left.map(([key, x]) => [newNames[key] ?? key, x]))
-  if (Array.isArray(betas)) Object.assign(renamed, { beta1: betas[0], beta2: betas[1] })
+  for (const [i, beta] of ((betas ?? []) as number[]).entries()) renamed[`beta${i + 1}`] = beta
   const essay = dtype === 'float32' ? undefined : essayRules[name]
   const makers = [rules[system] ?? rules[`${system} ${name}`], ...(essay ?? [])]
   return {
@@ -130,7 +150,7 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 function tolerance({ dtype, name }: { dtype: Dtype; name: string }, largest: number): number {
   if (dtype === 'float32') {
     // Optax has an adaptive clip's norms in float32, and adds Lion's decay to the direction: no d = 1 − ηλ is rounded.
-    return ({ 'adamw+agc': 8, lion: 12 }[name] ?? 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
+    return ({ 'adamw+agc': 8, adan: 8, lion: 12 }[name] ?? 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
   }
   // RAdam's ρ is a small difference of large numbers.
   return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)

@@ -59,6 +59,12 @@ macro_rules! for_each_kernel {
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
                 lion::Lion,
+                adabelief::AdaBelief,
+                yogi::Yogi,
+                laprop::LaProp,
+                adopt::Adopt,
+                adan::Adan,
+                ademamix::AdEmaMix,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -76,12 +82,17 @@ pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(core_count!());
 
 pub(crate) use crate::plane;
 
+pub(crate) mod adabelief;
 pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod adan;
+pub(crate) mod ademamix;
+pub(crate) mod adopt;
 pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
+pub(crate) mod laprop;
 pub(crate) mod lars;
 pub(crate) mod lion;
 pub(crate) mod momentum;
@@ -99,3 +110,4 @@ pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;
 pub(crate) mod unitwise;
+pub(crate) mod yogi;
