@@ -1,17 +1,23 @@
 /** The one table of rules and their option forms; every parametrised test runs all of it. */
 
 import {
+  adabelief,
   adadelta,
   adafactor,
   adagrad,
   adam,
   adamax,
   adamw,
+  adan,
+  ademamix,
+  adopt,
   asgd,
   delayedStart,
   gradientDescent,
   lamb,
+  laprop,
   lars,
+  lion,
   momentum,
   muon,
   nadam,
@@ -30,6 +36,7 @@ import {
   signSgd,
   stableAdamW,
   warmup,
+  yogi,
 } from 'antigrad'
 
 export interface Case {
@@ -163,6 +170,61 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
   ['radam cautious', radam({ lr: 0.01, cautious: true })],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
+
+  ['lion', lion({ lr: 0.01 })],
+  ['lion betas decay maximize', lion({ lr: 0.01, beta1: 0.5, beta2: 0.8, weightDecay: 0.1, maximize: true })],
+  ['lion cautious', lion.optax({ lr: 0.01, cautious: true })],
+
+  ['adabelief', adabelief({ lr: 0.01 })],
+  [
+    'adabelief betas maximize',
+    adabelief({
+      lr: 0.01,
+      beta1: 0.8,
+      beta2: 0.9,
+      eps: 1e-8,
+      epsRoot: 1e-6,
+      weightDecay: 0.1,
+      maximize: true,
+    }),
+  ],
+  ['adabelief eps 0 cautious', adabelief({ lr: 0.01, eps: 0, epsRoot: 0, cautious: true })],
+
+  ['yogi', yogi()],
+  [
+    'yogi betas maximize',
+    yogi({ lr: 0.1, beta1: 0.8, beta2: 0.9, initialAccumulator: 0.1, weightDecay: 0.1, maximize: true }),
+  ],
+  ['yogi eps 0 cautious', yogi({ eps: 0, cautious: true })],
+
+  ['laprop', laprop({ lr: 0.01 })],
+  ['laprop betas maximize', laprop({ lr: 0.01, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, maximize: true })],
+  ['laprop scheduled', laprop({ lr: sawtooth, eps: 0 })],
+  ['laprop cautious', laprop({ lr: 0.01, weightDecay: 0.1, cautious: true })],
+
+  ['adopt', adopt({ lr: 0.01 })],
+  ['adopt timm l2 maximize', adopt.timm({ lr: 0.01, beta1: 0.8, weightDecay: 0.1, maximize: true })],
+  [
+    'adopt decoupled',
+    adopt({ lr: 0.01, beta2: 0.9, eps: 0, weightDecay: 0.1, decoupledWeightDecay: true, clipExponent: null }),
+  ],
+  ['adopt cautious', adopt({ lr: 0.01, cautious: true })],
+
+  ['adan', adan({ lr: 0.01 })],
+  ['adan betas maximize', adan({ lr: 0.01, beta1: 0.9, beta2: 0.5, beta3: 0.8, eps: 0, maximize: true })],
+  ['adan decay', adan({ lr: 0.01, weightDecay: 0.1 })],
+  ['adan decoupled cautious', adan({ lr: 0.01, weightDecay: 0.1, proximal: false, cautious: true })],
+
+  ['ademamix', ademamix({ lr: 0.01 })],
+  [
+    'ademamix betas maximize',
+    ademamix({ lr: 0.01, beta1: 0.8, beta2: 0.9, beta3: 0.99, alpha: 2, eps: 0, maximize: true }),
+  ],
+  [
+    'ademamix warmups cautious',
+    ademamix({ lr: 0.01, alphaWarmup: 6, beta3Warmup: 4, weightDecay: 0.1, cautious: true }),
+  ],
+  ['ademamix warmup from 0', ademamix({ lr: 0.01, beta1: 0, beta3Warmup: 20 })],
 
   ['adafactor', adafactor({ lr: 0.05 })],
   [

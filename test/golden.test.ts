@@ -6,16 +6,22 @@
 
 import { readFileSync } from 'node:fs'
 import {
+  adabelief,
   adadelta,
   adagrad,
   adam,
   adamax,
   adamw,
+  adan,
+  ademamix,
+  adopt,
   asgd,
   type Clip,
   gradientDescent,
   lamb,
+  laprop,
   lars,
+  lion,
   momentum,
   nadam,
   nesterov,
@@ -28,6 +34,7 @@ import {
   rprop,
   sgd,
   signSgd,
+  yogi,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Dtype } from './helpers.js'
@@ -87,6 +94,18 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'optax lars': lars,
   'timm lars': lars.timm,
   'optax novograd': novograd,
+  'optax lion': lion.optax,
+  'timm lion+cautious': (options: object) => lion({ cautious: true, ...options }),
+  'optax adabelief': adabelief,
+  'optax yogi': yogi,
+  'timm laprop': laprop,
+  'optax adopt': adopt,
+  'timm adopt+clipExp.333': adopt.timm,
+  'pytorch_optimizer adan': adan,
+  'optax ademamix': ademamix,
+  'pytorch_optimizer ademamix': ademamix,
+  'pytorch_optimizer ademamix+schedules': ({ t_alpha_beta3, ...options }: { t_alpha_beta3: number }) =>
+    ademamix({ alphaWarmup: t_alpha_beta3, beta3Warmup: t_alpha_beta3, ...options }),
   'optax sgd+clipByBlockRms': sgd,
   'optax adamw+agc': adamw,
 }
@@ -108,30 +127,34 @@ const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
 const newNames: Readonly<Record<string, string>> = {
   b1: 'beta1',
   b2: 'beta2',
+  b3: 'beta3',
+  eps_root: 'epsRoot',
   weight_decay: 'weightDecay',
   decoupled_weight_decay: 'decoupledWeightDecay',
   momentum_decay: 'momentumDecay',
   decay: 'alpha',
   lr_decay: 'lrDecay',
+  initial_accumulator: 'initialAccumulator',
   initial_accumulator_value: 'initialAccumulator',
   trust_coefficient: 'trustCoefficient',
 }
 
 /** Our rules for an entry, and how it clips. */
 function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
-  // timm's LAMB clips by itself; here the optimizer does. eps_root is always 0.
+  // timm's LAMB clips by itself; here the optimizer does.
   const {
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
     max_delta: value,
     agc: adaptive,
-    eps_root: _,
     ...rest
   } = options
   const rms = name === 'sgd+clipByBlockRms' ? options.threshold : undefined
-  const left = Object.entries(rest).filter(([key]) => key !== 'threshold' || rms === undefined)
+  const left = Object.entries(rest).filter(
+    ([key, x]) => !(key === 'eps_root' && x === 0) && (key !== 'threshold' || rms === undefined),
+  )
   const renamed = Object.fromEntries(left.map(([key, x]) => [newNames[key] ?? key, x]))
-  if (Array.isArray(betas)) Object.assign(renamed, { beta1: betas[0], beta2: betas[1] })
+  for (const [i, beta] of ((betas ?? []) as number[]).entries()) renamed[`beta${i + 1}`] = beta
   const essay = dtype === 'float32' ? undefined : essayRules[name]
   const makers = [rules[system] ?? rules[`${system} ${name}`], ...(essay ?? [])]
   return {
@@ -149,11 +172,17 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 const far = ['optax adamw+agc', 'optax nadamw', 'optax rmsprop+momentum'].concat(
   ['NAdam nadam', 'NAdam nadam+decoupled', 'ASGD asgd'].map((name) => `torch.optim.${name}`),
 )
+/** Optax adds Lion's decay to the direction: no d = 1 − ηλ is rounded. */
+const wide: Readonly<Record<string, number>> = { adan: 8, lion: 12 }
 
 /** What valid implementations may differ by, given the largest |θᵢ| so far. */
-function tolerance({ dtype, system, name }: OpenLoop, largest: number): number {
+function tolerance(
+  { dtype, system, name }: { dtype: Dtype; system: string; name: string },
+  largest: number,
+): number {
   if (dtype === 'float32') {
-    return (far.includes(`${system} ${name}`) ? 8 : 4) * 2 ** (Math.floor(Math.log2(largest)) - 23)
+    const units = far.includes(`${system} ${name}`) ? 8 : (wide[name] ?? 4)
+    return units * 2 ** (Math.floor(Math.log2(largest)) - 23)
   }
   // RAdam's ρ is a small difference of large numbers.
   return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x5df9a8e9
+export const HASH = 0x567ef263
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -332,7 +332,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x24121c33,
+  source: 0x1233bdd7,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -343,7 +343,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x24121c33,
+  source: 0x1233bdd7,
   state: ['m'],
   row: { lr: 4, beta: 5, rest: 6 },
   tensor: [],
@@ -431,7 +431,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x407f31fc,
+  source: 0x83a7701d,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -835,6 +835,95 @@ export const UnfactoredMomentumKernel = {
     share: 16,
   },
   tensor: ['parameters', 'direction', 'rate', 'decay'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LionKernel = {
+  number: 51,
+  name: 'Lion',
+  source: 0xa315933e,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdaBeliefKernel = {
+  number: 52,
+  name: 'AdaBelief',
+  source: 0xa46c8957,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const YogiKernel = {
+  number: 53,
+  name: 'Yogi',
+  source: 0x97e12b0b,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LaPropKernel = {
+  number: 54,
+  name: 'LaProp',
+  source: 0x78a903b1,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdoptKernel = {
+  number: 55,
+  name: 'Adopt',
+  source: 0x58e7bfd5,
+  state: ['m', 'v'],
+  row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdanKernel = {
+  number: 56,
+  name: 'Adan',
+  source: 0x6f7d3b58,
+  state: ['m', 'n', 'q', 'previous'],
+  row: {
+    c1: 4,
+    c2: 5,
+    c3: 6,
+    eps: 7,
+    beta1: 8,
+    rest1: 9,
+    beta2: 10,
+    rest2: 11,
+    beta3: 12,
+    rest3: 13,
+    ahead: 14,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdEmaMixKernel = {
+  number: 57,
+  name: 'AdEmaMix',
+  source: 0xe605429c,
+  state: ['m1', 'm2', 'v'],
+  row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
+  tensor: [],
   sums: [],
   module: catalogue,
 } as const

@@ -53,7 +53,7 @@ export function multiplyBetas(
 }
 
 /** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
-const traced = (product: number): number => (product < 1e-300 ? 0 : product)
+export const traced = (product: number): number => (product < 1e-300 ? 0 : product)
 
 /** Writes those coefficients of Adam's kernels that stay. */
 export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number }, row: Float64Array): void {

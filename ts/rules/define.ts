@@ -143,9 +143,9 @@ export function definitionNamed(name: string): Definition | undefined {
   return definitions.get(name)
 }
 
-/** The names of the rules that were imported. */
+/** The names of the rules that were imported, whatever the order in which they were. */
 export function importedNames(): string[] {
-  return [...definitions.keys()]
+  return [...definitions.keys()].sort()
 }
 
 /** The names of the arrays of state that a rule has, in the order in which they lie. */

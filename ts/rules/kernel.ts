@@ -14,6 +14,9 @@ export const rounding: Readonly<Record<'float32' | 'float64', Round>> = {
   float64: (x) => x,
 }
 
+/** 1 or −1; zeros and NaN are their own sign. */
+export const signum = (x: number): number => (x > 0 ? 1 : x < 0 ? -1 : x)
+
 /** A kernel as the manifest describes it. */
 export interface Kernel {
   readonly number: number

@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js'
 import { RpropKernel } from '../manifest.js'
 import { defineDirection } from './cautious.js'
-import { kernel, twice } from './kernel.js'
+import { kernel, signum, twice } from './kernel.js'
 import { atLeast, flag, fraction, nonNegative, positive } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -17,8 +17,7 @@ export const RpropLoop = twice<typeof RpropKernel>(
         h[i] = enough > most ? most : enough
         const used = p < 0 ? 0 : g[i]
         before[i] = used
-        const sign = used > 0 ? 1 : used < 0 ? -1 : used
-        theta[i] = f(f(theta[i] * decay) - f(h[i] * sign))
+        theta[i] = f(f(theta[i] * decay) - f(h[i] * signum(used)))
       }
     },
 )

@@ -1,25 +1,23 @@
 import { SignSgdKernel, SignumKernel } from '../manifest.js'
 import { defineDirection } from './cautious.js'
-import { kernel, twice } from './kernel.js'
+import { kernel, signum, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** u = η·sign(g), where zeros and NaN are their own sign. */
+/** u = η·sign(g). */
 export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { decay, lr }, from, to) => {
   for (let i = from; i < to; i++) {
-    const sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : g[i]
-    theta[i] = f(f(theta[i] * decay) - f(lr * sign))
+    theta[i] = f(f(theta[i] * decay) - f(lr * signum(g[i])))
   }
 })
 
-/** m ← β·m + (1−β)·g, u = η·sign(m), where zeros and NaN are their own sign. */
+/** m ← β·m + (1−β)·g, u = η·sign(m) */
 export const SignumLoop = twice<typeof SignumKernel>(
   (f) =>
     (theta, g, { m }, { decay, lr, beta, rest }, from, to) => {
       for (let i = from; i < to; i++) {
         m[i] = f(f(beta * m[i]) + f(rest * g[i]))
-        const sign = m[i] > 0 ? 1 : m[i] < 0 ? -1 : m[i]
-        theta[i] = f(f(theta[i] * decay) - f(lr * sign))
+        theta[i] = f(f(theta[i] * decay) - f(lr * signum(m[i])))
       }
     },
 )

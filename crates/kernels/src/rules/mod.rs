@@ -68,6 +68,13 @@ macro_rules! for_each_kernel {
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
+                lion::Lion,
+                adabelief::AdaBelief,
+                yogi::Yogi,
+                laprop::LaProp,
+                adopt::Adopt,
+                adan::Adan,
+                ademamix::AdEmaMix,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -87,15 +94,21 @@ pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(before_the_last!());
 
 pub(crate) use crate::plane;
 
+pub(crate) mod adabelief;
 pub(crate) mod adadelta;
 pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod adamax;
+pub(crate) mod adan;
+pub(crate) mod ademamix;
+pub(crate) mod adopt;
 pub(crate) mod cautious;
 pub(crate) mod gradient_descent;
 pub(crate) mod lamb;
+pub(crate) mod laprop;
 pub(crate) mod lars;
+pub(crate) mod lion;
 pub(crate) mod momentum;
 pub(crate) mod muon;
 pub(crate) mod nadam;
@@ -113,3 +126,4 @@ pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;
 pub(crate) mod unitwise;
+pub(crate) mod yogi;

@@ -3,7 +3,6 @@
 //!
 //! h begins with η, which its first row adds to 0. Where p is NaN, h stays, and sign(g) is NaN if g is.
 
-use super::sign_sgd::sign;
 use crate::kernel::{Direction, splat};
 use crate::lanes::lanes;
 use crate::vector::Vector;
@@ -31,6 +30,6 @@ impl Direction for Rprop {
         let h = row.least.if_greater(h, row.least, h);
         s.h = h.if_greater(row.most, row.most, h);
         s.before = zero.if_greater(p, zero, g);
-        s.h * sign(s.before)
+        s.h * s.before.signum()
     }
 }

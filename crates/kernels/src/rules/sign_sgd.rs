@@ -2,7 +2,7 @@
 //! m ← β·m + (1−β)·g, u = η·sign(m). Zeros and NaN are their own sign.
 
 use super::gradient_descent::Rate;
-use crate::kernel::{Direction, splat};
+use crate::kernel::Direction;
 use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
@@ -21,7 +21,7 @@ impl Direction for SignSgd {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rate<V>, g: V, _: &mut Nothing) -> V {
-        row.lr * sign(g)
+        row.lr * g.signum()
     }
 }
 
@@ -35,13 +35,6 @@ impl Direction for Signum {
     #[inline(always)]
     fn direction<V: Vector>(row: &RateMomentum<V>, g: V, s: &mut Moment<V>) -> V {
         s.m = row.beta * s.m + row.rest * g;
-        row.lr * sign(s.m)
+        row.lr * s.m.signum()
     }
-}
-
-/// 1 or −1; zeros and NaN are their own sign.
-#[inline(always)]
-pub fn sign<V: Vector>(x: V) -> V {
-    let (zero, one, minus_one) = (splat::<V>(0.0), splat(1.0), splat(-1.0));
-    x.if_greater(zero, one, zero.if_greater(x, minus_one, x))
 }

@@ -159,6 +159,13 @@ pub trait Vector:
         low.if_greater(self, low, self.if_greater(limit, limit, self))
     }
 
+    /// 1 or −1; zeros and NaN are their own sign.
+    #[inline(always)]
+    fn signum(self) -> Self {
+        let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|x| Self::splat(Self::Scalar::from_f64(x)));
+        self.if_greater(zero, one, zero.if_greater(self, minus_one, self))
+    }
+
     /// Its sign bit alone.
     #[inline(always)]
     fn sign(self) -> Self {

@@ -1,0 +1,30 @@
+//! AdaBelief (Zhuang et al., 2020, algorithm 2): Adam, whose v is of the gradient's distance from what m expects:
+//! m ← β₁·m + (1−β₁)·g, v ← (β₂·v + (1−β₂)·((g−m)·(g−m))) + ε', u = (c₁·m) / (√v·c₂ + ε).
+//!
+//! m is the new one, and ε' is added at each update. c₁ and c₂ are Adam's.
+
+use super::adam::Moments;
+use crate::kernel::Direction;
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `inner` is ε'.
+    Believed { c1, c2, eps, beta1, rest1, beta2, rest2, inner }
+}
+
+pub struct AdaBelief;
+
+impl Direction for AdaBelief {
+    type Row = Believed;
+    type State = Moments;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Believed<V>, g: V, s: &mut Moments<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        let surprise = g - s.m;
+        s.v = (row.beta2 * s.v + row.rest2 * (surprise * surprise)) + row.inner;
+        (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
+    }
+}

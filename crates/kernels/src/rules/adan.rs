@@ -1,0 +1,34 @@
+//! Adan (Xie et al., 2022, algorithm 1), with the change of the gradient δ = g − p, p ← g:
+//! m ← β₁·m + (1−β₁)·g, n ← β₂·n + (1−β₂)·δ, q ← β₃·q + (1−β₃)·(h·h), h = g + β₂·δ,
+//! u = (c₁·m + c₂·n) / (√q·c₃ + ε).
+//!
+//! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). The first row has 0 for both factors of δ.
+
+use crate::kernel::Direction;
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `ahead` is β₂ as δ's factor in h.
+    Accelerated { c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3, ahead }
+    Changes { m, n, q, previous }
+}
+
+pub struct Adan;
+
+impl Direction for Adan {
+    type Row = Accelerated;
+    type State = Changes;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Accelerated<V>, g: V, s: &mut Changes<V>) -> V {
+        let change = g - s.previous;
+        let expected = g + row.ahead * change;
+        s.previous = g;
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.n = row.beta2 * s.n + row.rest2 * change;
+        s.q = row.beta3 * s.q + row.rest3 * (expected * expected);
+        (row.c1 * s.m + row.c2 * s.n).div_or_zero(s.q.sqrt() * row.c3 + row.eps)
+    }
+}

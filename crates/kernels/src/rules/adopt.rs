@@ -1,0 +1,33 @@
+//! ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by what was known before it, and clipped:
+//! n = clip(g / max(√v, ε), ±high), m ← β₁·m + (1−β₁)·n, u = η·m, v ← β₂·v + (1−β₂)·(g·g).
+//!
+//! The first row has η = 0, 1−β₁ = 0 and β₂ = 0: v starts from g·g, and nothing moves.
+
+use super::adam::Moments;
+use crate::kernel::Direction;
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `low` is −`high`.
+    Limited { lr, low, high, eps, beta1, rest1, beta2, rest2 }
+}
+
+pub struct Adopt;
+
+impl Direction for Adopt {
+    type Row = Limited;
+    type State = Moments;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Limited<V>, g: V, s: &mut Moments<V>) -> V {
+        let root = s.v.sqrt();
+        // A NaN in v is taken over.
+        let divided = g.div_or_zero(row.eps.if_greater(root, row.eps, root));
+        let limited = divided.if_greater(row.high, row.high, divided);
+        s.m = row.beta1 * s.m + row.rest1 * row.low.if_greater(divided, row.low, limited);
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        row.lr * s.m
+    }
+}

@@ -1,0 +1,63 @@
+import { AdaBeliefKernel } from '../manifest.js'
+import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** m as in Adam, v ← (β₂·v + (1−β₂)·((g−m)·(g−m))) + ε', u = (c₁·m) / (√v·c₂ + ε). */
+export const AdaBeliefLoop = twice<typeof AdaBeliefKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, inner }, from, to) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        const surprise = f(g[i] - m[i])
+        v[i] = f(f(f(beta2 * v[i]) + f(rest2 * f(surprise * surprise))) + inner)
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
+      }
+    },
+)
+
+export const definition = defineDirection('adabelief', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-16),
+    /** ε' ≥ 0, added to v at each update */
+    epsRoot: nonNegative(1e-16),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdaBeliefKernel, AdaBeliefLoop)],
+  stages: () => [AdaBeliefKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients(rule, row) {
+    writeBetas(rule, row)
+    row[AdaBeliefKernel.row.inner] = rule.epsRoot
+  },
+  corrections: correctBias,
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  flushes: besideEps,
+})
+
+/** AdaBelief's description; see {@link adabelief}. */
+export interface AdaBelief extends RuleOf<typeof definition> {}
+
+/**
+ * AdaBelief (Zhuang et al., 2020, algorithm 2): AdamW, whose v is of the gradient's distance from m,
+ * v ← β₂·v + (1−β₂)·(g−m)² + ε', where m is the new one. The authors' ε and ε' are one option; its rectification
+ * is not here.
+ *
+ * State: m, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const adabelief = rule<AdaBelief>(definition)

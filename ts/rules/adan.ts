@@ -1,0 +1,107 @@
+import { AdanKernel } from '../manifest.js'
+import { multiplyBetas, products, traced } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/**
+ * δ = g − p, p ← g, m ← β₁·m + (1−β₁)·g, n ← β₂·n + (1−β₂)·δ, q ← β₃·q + (1−β₃)·(h·h), h = g + β₂·δ,
+ * u = (c₁·m + c₂·n) / (√q·c₃ + ε).
+ */
+export const AdanLoop = twice<typeof AdanKernel>(
+  (f) =>
+    (
+      theta,
+      g,
+      { m, n, q, previous },
+      { decay, c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3, ahead },
+      from,
+      to,
+    ) => {
+      for (let i = from; i < to; i++) {
+        const change = f(g[i] - previous[i])
+        const expected = f(g[i] + f(ahead * change))
+        previous[i] = g[i]
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        n[i] = f(f(beta2 * n[i]) + f(rest2 * change))
+        q[i] = f(f(beta3 * q[i]) + f(rest3 * f(expected * expected)))
+        const divisor = f(f(f(Math.sqrt(q[i])) * c3) + eps)
+        const momentum = f(f(c1 * m[i]) + f(c2 * n[i]))
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(momentum / divisor)))
+      }
+    },
+)
+
+interface Decay {
+  readonly lr: number
+  readonly weightDecay: number
+  readonly proximal: boolean
+}
+
+const decayOf = ({ lr, weightDecay, proximal }: Decay) =>
+  proximal ? 1 / (1 + lr * weightDecay) : 1 - lr * weightDecay
+
+export const definition = defineDirection('adan', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1): the part of m that is kept, where the paper says what is taken up */
+    beta1: fraction(0.98),
+    /** β₂ in [0, 1), of the gradient's change */
+    beta2: fraction(0.92),
+    /** β₃ in [0, 1), of the squares */
+    beta3: fraction(0.99),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** the decay divides by 1 + η·λ after the step, as in the paper; else it is AdamW's */
+    proximal: flag(true),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdanKernel, AdanLoop)],
+  stages: () => [AdanKernel],
+  clock: { ...products, product3: 1 },
+  advance(clock, rule, next) {
+    multiplyBetas(clock, rule, next)
+    next.product3 = traced(clock.product3 * rule.beta3)
+  },
+  coefficients({ beta1, beta2, beta3, eps }, row) {
+    row[AdanKernel.row.eps] = eps
+    row[AdanKernel.row.beta1] = beta1
+    row[AdanKernel.row.rest1] = 1 - beta1
+    row[AdanKernel.row.beta2] = beta2
+    row[AdanKernel.row.beta3] = beta3
+    row[AdanKernel.row.rest3] = 1 - beta3
+  },
+  corrections(rule, { t, product1, product2, product3 }, row) {
+    const { beta2 } = rule
+    // (θ − u)/(1 + η·λ) is d·θ − d·u.
+    const rate = rule.lr * (rule.proximal ? decayOf(rule) : 1)
+    row[AdanKernel.row.c1] = rate / (1 - product1)
+    row[AdanKernel.row.c2] = (rate * beta2) / (1 - product2)
+    row[AdanKernel.row.c3] = 1 / Math.sqrt(1 - product3)
+    // Before the first gradient there was none to change.
+    row[AdanKernel.row.rest2] = t === 1 ? 0 : 1 - beta2
+    row[AdanKernel.row.ahead] = t === 1 ? 0 : beta2
+  },
+  decay: decayOf,
+  flushes: besideEps,
+})
+
+/** Adan's description; see {@link adan}. */
+export interface Adan extends RuleOf<typeof definition> {}
+
+/**
+ * Adan (Xie et al., 2022, algorithm 1): Adam with Nesterov's momentum by the change of the gradient, δ = g − gₜ₋₁ (0
+ * at first): m of g, n of δ, q of (g + β₂·δ)², θ ← (θ − η·(m̂ + β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
+ *
+ * β are what is kept, as in the authors' code; the paper's are 1 − β, and its ε is inside the root. Optax 0.2.8 is
+ * another rule: it has 1 − β₂ where β₂ belongs, in the step and in q. There is no restart.
+ *
+ * State: m, n, q, `previous`. @throws OptionError where an option is unknown or out of its range
+ */
+export const adan = rule<Adan>(definition)

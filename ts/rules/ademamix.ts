@@ -1,0 +1,100 @@
+import { exp } from '../functions/exp.js'
+import { log } from '../functions/log.js'
+import { AdEmaMixKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** m₁ by β₁, m₂ by β₃, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m₁ + c₃·m₂) / (√v·c₂ + ε). */
+export const AdEMAMixLoop = twice<typeof AdEmaMixKernel>(
+  (f) =>
+    (
+      theta,
+      g,
+      { m1, m2, v },
+      { decay, c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3 },
+      from,
+      to,
+    ) => {
+      for (let i = from; i < to; i++) {
+        m1[i] = f(f(beta1 * m1[i]) + f(rest1 * g[i]))
+        m2[i] = f(f(beta3 * m2[i]) + f(rest3 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        const mixed = f(f(c1 * m1[i]) + f(c3 * m2[i]))
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(mixed / divisor)))
+      }
+    },
+)
+
+/**
+ * β₃ at a part of its warm-up: its logarithm is a harmonic mean, weighted by the part, of those of β₁ and β₃, so that
+ * the memory 1/|log β| grows by the same at each update.
+ */
+function warmed(beta1: number, beta3: number, part: number): number {
+  return Math.min(exp(1 / ((1 - part) / log(beta1) + part / log(beta3))), beta3)
+}
+
+export const definition = defineDirection('ademamix', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1), of the fast momentum */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** β₃ in [0, 1), of the slow momentum */
+    beta3: fraction(0.9999),
+    /** α ≥ 0, the weight of the slow momentum */
+    alpha: nonNegative(5),
+    /** ≥ 0: for so many updates α rises from 0; the paper has all that there will be */
+    alphaWarmup: nonNegative(0),
+    /** ≥ 0: for so many updates β₃ rises from β₁; the paper has all that there will be */
+    beta3Warmup: nonNegative(0),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdEmaMixKernel, AdEMAMixLoop)],
+  stages: () => [AdEmaMixKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients({ eps, beta1, beta2 }, row) {
+    row[AdEmaMixKernel.row.eps] = eps
+    row[AdEmaMixKernel.row.beta1] = beta1
+    row[AdEmaMixKernel.row.rest1] = 1 - beta1
+    row[AdEmaMixKernel.row.beta2] = beta2
+    row[AdEmaMixKernel.row.rest2] = 1 - beta2
+  },
+  corrections({ lr, beta1, beta3, alpha, alphaWarmup, beta3Warmup }, { t, product1, product2 }, row) {
+    const slow = t < beta3Warmup ? warmed(beta1, beta3, t / beta3Warmup) : beta3
+    row[AdEmaMixKernel.row.c1] = lr / (1 - product1)
+    row[AdEmaMixKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+    row[AdEmaMixKernel.row.c3] = lr * (t < alphaWarmup ? (alpha * t) / alphaWarmup : alpha)
+    row[AdEmaMixKernel.row.beta3] = slow
+    row[AdEmaMixKernel.row.rest3] = 1 - slow
+  },
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  flushes: besideEps,
+})
+
+/** AdEMAMix's description; see {@link ademamix}. */
+export interface AdEMAMix extends RuleOf<typeof definition> {}
+
+/**
+ * AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): AdamW with a second momentum m₂ that forgets much
+ * later: θ ← (1 − η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). With a warm-up of T updates α(t) = α·t/T, and
+ * β₃(t) = exp(log β₁·log β₃ / ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
+ *
+ * An α of 5 is Optax's; the authors' code has 2, and the paper between 4 and 10. t counts the tensor's updates from
+ * 1, where Optax' schedules count from 0.
+ *
+ * State: m1, m2, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const ademamix = rule<AdEMAMix>(definition)

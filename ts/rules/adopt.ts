@@ -1,0 +1,81 @@
+import { pow } from '../functions/pow.js'
+import { AdoptKernel, pipeline } from '../manifest.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** n = clip(g / max(√v, ε), ±high), m ← β₁·m + (1−β₁)·n, u = η·m, v ← β₂·v + (1−β₂)·(g·g). */
+export const AdoptLoop = twice<typeof AdoptKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, lr, low, high, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+      for (let i = from; i < to; i++) {
+        const root = f(Math.sqrt(v[i]))
+        // A NaN in v is taken over.
+        const divisor = eps > root ? eps : root
+        const divided = divisor === 0 ? 0 : f(g[i] / divisor)
+        const clipped = divided < low ? low : divided > high ? high : divided
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * clipped))
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        theta[i] = f(f(theta[i] * decay) - f(lr * m[i]))
+      }
+    },
+)
+
+export const definition = defineDirection('adopt', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.9999),
+    /** ε ≥ 0, the least divisor; where it is exactly 0 so is the quotient */
+    eps: nonNegative(1e-6),
+    /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
+    clipExponent: orNull(nonNegative, 0.25),
+    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** takes the decay from the parameters, as AdamW does, from the second update on */
+    decoupledWeightDecay: flag(false),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdoptKernel, AdoptLoop)],
+  stages: () => [AdoptKernel],
+  coefficients({ eps, beta1 }, row) {
+    row[AdoptKernel.row.eps] = eps
+    row[AdoptKernel.row.beta1] = beta1
+  },
+  corrections({ lr, beta1, beta2, clipExponent, weightDecay, decoupledWeightDecay }, { t }, row) {
+    // The first update only makes v.
+    const moves = t > 1
+    const kept = moves ? beta2 : 0
+    row[AdoptKernel.row.lr] = moves ? lr : 0
+    row[AdoptKernel.row.high] = clipExponent === null ? Infinity : pow(t - 1, clipExponent)
+    row[AdoptKernel.row.low] = -row[AdoptKernel.row.high]
+    row[AdoptKernel.row.rest1] = moves ? 1 - beta1 : 0
+    row[AdoptKernel.row.beta2] = kept
+    row[AdoptKernel.row.rest2] = 1 - kept
+    row[pipeline.decay] = moves && decoupledWeightDecay ? 1 - lr * weightDecay : 1
+  },
+  l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
+  flushes: besideEps,
+})
+
+/** ADOPT's description; see {@link adopt}. */
+export interface Adopt extends RuleOf<typeof definition> {}
+
+/**
+ * ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by the root of what v was before it, and
+ * clipped: m ← β₁·m + (1−β₁)·clip(g/max(√v, ε), ±(t−1)^¼), θ ← θ − η·m, then v ← β₂·v + (1−β₂)·g². The first
+ * update only makes v ← g².
+ *
+ * Defaults are the authors' and Optax's; `adopt.timm` has timm's exponent, 0.333.
+ *
+ * State: m, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const adopt = Object.assign(rule<Adopt>(definition), {
+  timm: preset<Adopt>(definition, { clipExponent: 0.333 }),
+})

@@ -1,0 +1,74 @@
+import { LaPropKernel } from '../manifest.js'
+import { traced, writeBetas } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** v ← β₂·v + (1−β₂)·(g·g), m ← β₁·m + η(1−β₁)·(g / (√v·c₂ + ε)), u = c₁·m. */
+export const LaPropLoop = twice<typeof LaPropKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * (divisor === 0 ? 0 : f(g[i] / divisor))))
+        theta[i] = f(f(theta[i] * decay) - f(c1 * m[i]))
+      }
+    },
+)
+
+const decayOf = ({ lr, weightDecay }: { readonly lr: number; readonly weightDecay: number }) =>
+  1 - lr * weightDecay
+
+export const definition = defineDirection('laprop', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 4e-4),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
+    eps: nonNegative(1e-15),
+    /** λ ≥ 0, taken from the parameters after the step as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(LaPropKernel, LaPropLoop)],
+  stages: () => [LaPropKernel],
+  /** ∏β₂, and an average of η that forgets as m does. */
+  clock: { product2: 1, averageLr: 0 },
+  advance(clock, { lr, beta1, beta2 }, next) {
+    next.product2 = traced(clock.product2 * beta2)
+    next.averageLr = beta1 * clock.averageLr + (1 - beta1) * lr
+  },
+  coefficients(rule, row) {
+    writeBetas(rule, row)
+    row[LaPropKernel.row.rest1] = rule.lr * (1 - rule.beta1)
+  },
+  corrections(rule, { product2, averageLr }, row) {
+    // (θ − u)·d is d·θ − d·u.
+    row[LaPropKernel.row.c1] = averageLr === 0 ? 0 : (rule.lr / averageLr) * decayOf(rule)
+    row[LaPropKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+  },
+  decay: decayOf,
+  flushes: besideEps,
+})
+
+/** LaProp's description; see {@link laprop}. */
+export interface LaProp extends RuleOf<typeof definition> {}
+
+/**
+ * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): the gradient is divided before the momentum takes it up,
+ * m ← β₁·m + η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄), where η̄ is an average of η as m is one of its
+ * quotients: with one η that is Adam's correction of the bias.
+ *
+ * Defaults are the authors' and timm's. They move by m, not m·η/η̄, where η is exactly 0; here nothing moves. The
+ * authors' λ is not times η.
+ *
+ * State: m, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const laprop = rule<LaProp>(definition)

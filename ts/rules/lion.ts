@@ -1,0 +1,58 @@
+import { LionKernel } from '../manifest.js'
+import { defineDirection } from './cautious.js'
+import { kernel, signum, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** u = η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. */
+export const LionLoop = twice<typeof LionKernel>(
+  (f) =>
+    (theta, g, { m }, { decay, lr, beta1, rest1, beta2, rest2 }, from, to) => {
+      for (let i = from; i < to; i++) {
+        const u = f(lr * signum(f(f(beta1 * m[i]) + f(rest1 * g[i]))))
+        m[i] = f(f(beta2 * m[i]) + f(rest2 * g[i]))
+        theta[i] = f(f(theta[i] * decay) - u)
+      }
+    },
+)
+
+export const definition = defineDirection('lion', {
+  options: {
+    /** η ≥ 0; may be scheduled. A third to a tenth of what AdamW wants. */
+    lr: scheduled(nonNegative, 1e-4),
+    /** β₁ in [0, 1), of the direction */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1), of the momentum that is kept */
+    beta2: fraction(0.99),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled. Three to ten times AdamW's. */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(LionKernel, LionLoop)],
+  stages: () => [LionKernel],
+  coefficients({ lr, beta1, beta2 }, row) {
+    row[LionKernel.row.lr] = lr
+    row[LionKernel.row.beta1] = beta1
+    row[LionKernel.row.rest1] = 1 - beta1
+    row[LionKernel.row.beta2] = beta2
+    row[LionKernel.row.rest2] = 1 - beta2
+  },
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+})
+
+/** Lion's description; see {@link lion}. */
+export interface Lion extends RuleOf<typeof definition> {}
+
+/**
+ * Lion (Chen et al., 2023, algorithm 2): θ ← (1 − η·λ)·θ − η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. The sign
+ * of 0 is 0, and that of NaN is NaN.
+ *
+ * Defaults are the paper's and timm's; `lion.optax` has Optax's λ of 1e-3, and `lion.keras` Keras' η of 1e-3.
+ *
+ * State: m. @throws OptionError where an option is unknown or out of its range
+ */
+export const lion = Object.assign(rule<Lion>(definition), {
+  optax: preset<Lion>(definition, { weightDecay: 1e-3 }),
+  keras: preset<Lion>(definition, { lr: 1e-3 }),
+})

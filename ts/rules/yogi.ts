@@ -1,0 +1,60 @@
+import { YogiKernel } from '../manifest.js'
+import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, signum, twice } from './kernel.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** m as in Adam, v ← v − (1−β₂)·(sign(v − q)·q), q = g·g, u = (c₁·m) / (√v·c₂ + ε). */
+export const YogiLoop = twice<typeof YogiKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, rest2 }, from, to) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        const square = f(g[i] * g[i])
+        v[i] = f(v[i] - f(rest2 * f(signum(f(v[i] - square)) * square)))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
+      }
+    },
+)
+
+export const definition = defineDirection('yogi', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 1e-2),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-3),
+    /** ≥ 0: what m and v start from */
+    initialAccumulator: nonNegative(1e-6),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(YogiKernel, YogiLoop)],
+  stages: () => [YogiKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients: writeBetas,
+  corrections: correctBias,
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  starts: ({ initialAccumulator }) => ({ m: initialAccumulator, v: initialAccumulator }),
+  flushes: besideEps,
+})
+
+/** Yogi's description; see {@link yogi}. */
+export interface Yogi extends RuleOf<typeof definition> {}
+
+/**
+ * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves towards g² by (1−β₂)·g² and so never faster than the
+ * gradient says: v ← v − (1−β₂)·sign(v − g²)·g². m and v start from 1e-6 and are corrected as Adam's, as in Optax.
+ *
+ * State: m, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const yogi = rule<Yogi>(definition)
