@@ -48,10 +48,15 @@ export {
   minimize,
 } from './minimize.js'
 export {
+  ackley,
   beale,
   booth,
   bowl,
+  goldsteinPrice,
+  griewank,
   himmelblau,
+  levy,
+  mccormick,
   type Objective,
   type ObjectiveName,
   objectives,
@@ -61,6 +66,7 @@ export {
   saddle,
   styblinskiTang,
   type TestObjective,
+  threeHumpCamel,
   type View,
 } from './objectives/index.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
