@@ -58,6 +58,11 @@ macro_rules! for_each_kernel {
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
+                sm3::Sm3Covered,
+                sm3::Sm3CoveredMomentum,
+                sm3::Sm3Single,
+                sm3::Sm3SingleMomentum,
+                sm3::Sm3Momentum,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -93,6 +98,7 @@ pub(crate) mod rmsprop;
 pub(crate) mod schedule_free;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;
+pub(crate) mod sm3;
 pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;
