@@ -106,7 +106,7 @@ describe('what a text means', () => {
     const f = expression(Array(9_999).fill('x').join('*'))
     expect(f.value([1])).toBe(1)
     f.gradient([1], new Float64Array(1))
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 
   test.each([[3], [null], [['x']]])('%j is no text', (given) => {

@@ -128,6 +128,8 @@ describe('gradients', () => {
     const given = minimize(bowl({ condition: 10 }), [3, -2, 1], rule, options)
     // One gradient more, nearby, shows that it is at rest.
     expect(calls).toBe(6 * (differences.iterations + 1) + 1)
+    expect(differences.evaluations).toEqual({ values: calls, gradients: 0 })
+    expect(given.evaluations).toEqual({ values: 1, gradients: given.iterations + 1 })
     expect([differences.reason, given.reason]).toEqual(['converged', 'converged'])
     for (const xi of [...differences.x, ...given.x]) expect(Math.abs(xi)).toBeLessThan(1e-8)
   })
@@ -378,8 +380,11 @@ describe('one update at a time', () => {
     while (minimization.step()) points.push(inBits(minimization.params))
     if (reason !== 'diverged') points.push(inBits(minimization.params))
     expect(points).toEqual(visited)
-    const { params, value, gradientNorm, iterations, change, gradient, engine } = minimization
-    const same = { x: params, value, gradientNorm, iterations, reason, change, gradient, engine }
+    const { params, value, gradientNorm, iterations, evaluations, change, gradient, engine } = minimization
+    // Each look at `value` is one more, unless it is known.
+    expect(evaluations.gradients).toBe(result.evaluations.gradients)
+    const counts = { iterations, evaluations: result.evaluations }
+    const same = { x: params, value, gradientNorm, ...counts, reason, change, gradient, engine }
     expect(inBits(same)).toBe(inBits(result))
     // It stays where it has stopped.
     expect(minimization.step()).toBe(false)

@@ -432,6 +432,69 @@ test('a start outside of the view makes the view larger', () => {
   expect(frame(root, rosenbrock().view).isInside([Number(cx), Number(cy)], -5)).toBe(true)
 })
 
+describe('schedules', () => {
+  /** x and y of each line's points, where t goes from 0 to `updates` − 1. */
+  const linesOf = (svg: string) =>
+    [...svg.matchAll(/<path data-line="(\d)"[^>]* d="M([^"]+)"/g)]
+      .sort(([, a], [, b]) => Number(a) - Number(b))
+      .map(([, , d]) => d.split(' ').map(Number))
+
+  test.each([
+    ['linear(0,{endValue:1,steps:100})', '{"schedule":"linear","value":0,"endValue":1,"steps":1e2}'],
+    [
+      "warmup(chained([0.5,oneCycle(1,{steps:90,annealStrategy:'linear'})]),{steps:1_0,})",
+      '{"schedule":"warmup","steps":10,"value":{"schedule":"chained","schedules":[0.5,{"schedule":"oneCycle","value":1,"steps":90,"annealStrategy":"linear"}]}}',
+    ],
+    [
+      'cyclic(-1,{maxValue:-1e-3,stepSizeUp:7})',
+      '{"schedule":"cyclic","value":-1,"maxValue":-.001,"stepSizeUp":7}',
+    ],
+  ])('%s is the same as JSON', (program, json) => {
+    const [first, second] = linesOf(plotted(`--schedule ${program} ${json} --updates 120`))
+    expect(first.length).toBeGreaterThan(3)
+    expect(second).toEqual(first)
+  })
+
+  test('lines lie where the values are', () => {
+    const [rise, stairs] = linesOf(
+      plotted('--schedule linear(0,{endValue:1,steps:100}) step(1,{stepSize:50,gamma:0.5}) --updates 101'),
+    )
+    const [left, bottom, right, top] = rise
+    expect(rise).toHaveLength(4)
+    expect([left, right]).toEqual([74, 800])
+    expect(top).toBeLessThan(bottom)
+    // 1 up to t = 49, ½ up to t = 99, ¼ then.
+    const x = (t: number) => left + ((right - left) * t) / 100
+    const y = (value: number) => bottom + (top - bottom) * value
+    const corners = [
+      [0, 1],
+      [49, 1],
+      [50, 0.5],
+      [99, 0.5],
+      [100, 0.25],
+    ].flatMap(([t, v]) => [x(t), y(v)])
+    expect(stairs).toHaveLength(corners.length)
+    stairs.forEach((at, k) => {
+      expect(Math.abs(at - corners[k])).toBeLessThan(0.25)
+    })
+  })
+
+  test('as many updates as it takes', () => {
+    const last = (args: string) =>
+      plotted(`--schedule ${args}`).match(/>([\d,]+)<\/text>(?=<path d="M74 )/)?.[1]
+    expect(last('linear(0,{endValue:1,steps:20000})')).toBe('20,000')
+    expect(last('noam(1,{modelSize:64})')).toBe('900')
+    expect(last('0.5')).toBe('9')
+  })
+
+  test('the legend says what was asked for, in XML', () => {
+    const svg = plotted('--schedule {"schedule":"step","value":1,"stepSize":2} 0.1')
+    expect(texts(parse(svg))).toEqual(
+      expect.arrayContaining(['{"schedule":"step","value":1,"stepSize":2}', '0.1', 't']),
+    )
+  })
+})
+
 describe('race --plot', () => {
   test('draws the race just run, and says the same on stdout', () => {
     const args = '--rule adam gradient-descent --from=-0.5,2 --max-iterations 2000'
@@ -548,6 +611,24 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ],
     ['plot -o a.svg --function bowl --condition round', 'bowl: condition: expected a finite number ≥ 1'],
     ['plot -o a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
+    ['plot -o a.svg --schedule', 'argument missing'],
+    ['plot -o a.svg --schedule cosin(1)', 'a number or one of chained, constant, cosine'],
+    ['plot -o a.svg --schedule cosine(1', 'Expected “,” at character 9, got “the end”.'],
+    ['plot -o a.svg --schedule cosine(1,{steps:4})2', 'Expected the end at character 20, got “2”.'],
+    ['plot -o a.svg --schedule cosine(1,{steps:0})', 'cosine: steps: expected a whole number ≥ 1, got 0'],
+    ['plot -o a.svg --schedule {"schedule":"zigzag"}', 'a schedule that is imported'],
+    ['plot -o a.svg --schedule constructor(1)', 'a number or one of chained'],
+    ['plot -o a.svg --schedule 1.2.3', 'Expected a number at character 1'],
+    ['plot -o a.svg --schedule -', 'Expected a number at character 1'],
+    [`plot -o a.svg --schedule ${'['.repeat(9999)}`, 'no more than 50 levels'],
+    [
+      'plot -o a.svg --schedule exponential(1,{gamma:9e9})',
+      'at t = 31: expected a finite number, got Infinity',
+    ],
+    ['plot -o a.svg --schedule 1 --rule adam', "cannot be used with option '--rule <name...>'"],
+    ['plot -o a.svg --schedule 1 --lr 1', "cannot be used with option '--lr <value>'"],
+    ['plot -o a.svg --schedule 1 --updates 1', 'a whole number from 2 to 1000000'],
+    ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
   ])('antigrad %s', (args, expected) => {
     const before = readdirSync(folder)
@@ -600,6 +681,7 @@ test('help', () => {
   for (const option of [
     '--output <file>',
     '--function <name>',
+    '--schedule <text...>',
     '--condition <number>',
     '--weight-decay <value>',
   ]) {

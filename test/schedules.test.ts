@@ -25,10 +25,12 @@ import {
   noam,
   Optimizer,
   OptionError,
+  observe,
   oneCycle,
   piecewiseConstant,
   piecewiseInterpolate,
   polynomial,
+  reduceOnPlateau,
   type Schedule,
   type Scheduled,
   sgd,
@@ -376,6 +378,16 @@ const kinds: Record<string, fc.Arbitrary<Drawn>> = {
       const slope = decayType === '1-sqrt' ? Infinity : Math.max(value / (warmupSteps || 1), fall)
       return drawn(warmupStableDecay(value, options), [0, Math.max(value, endValue)], 0, slope)
     }),
+  reduceOnPlateau: fc
+    .tuple(
+      level,
+      level,
+      fc.record({ factor: level, patience: whole, cooldown: whole, best: fc.option(level), bad: whole }),
+    )
+    .map(([a, b, options]) => {
+      const [minValue, value] = apart(a, b)
+      return drawn(reduceOnPlateau(value, { ...options, minValue }), [value, value], 0, 0)
+    }),
   piecewiseConstant: fc
     .tuple(level, piecewise)
     .map(([value, options]) => drawn(piecewiseConstant(value, options), [0, 32 * value])),
@@ -564,6 +576,102 @@ test('a group’s factor goes into the numbers of the option, and not into other
   }
 })
 
+describe('a schedule that takes metrics', () => {
+  interface Run {
+    readonly options: Readonly<Record<string, unknown>>
+    readonly metrics: readonly (number | null)[]
+    readonly values: readonly number[]
+  }
+  const { runs } = JSON.parse(readFileSync(join(home, 'test/data/plateau.json'), 'utf8')) as { runs: Run[] }
+  const ours = { min_lr: 'minValue', threshold_mode: 'thresholdMode' } as Readonly<Record<string, string>>
+
+  test.each(runs)('has the values of Torch: $options', ({ options, metrics, values }) => {
+    const own = Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [ours[name] ?? name, value]),
+    )
+    let schedule = reduceOnPlateau(0.1, own)
+    metrics.forEach((metric, t) => {
+      schedule = observe(schedule, metric ?? NaN)
+      expect(evaluate(schedule, t)).toBe(values[t])
+    })
+    expect(new Set(values).size).toBeGreaterThan(2)
+  })
+
+  test('metrics below 0 have to become better too', () => {
+    let schedule = reduceOnPlateau(1, { patience: 2, threshold: 0.1, factor: 0.5 })
+    for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observe(schedule, metric)
+    expect(schedule).toMatchObject({ value: 1, best: -1.2, bad: 2 })
+    expect(observe(schedule, -1.3)).toMatchObject({ value: 0.5, bad: 0 })
+  })
+
+  test('what is not finite is never better', () => {
+    let schedule = reduceOnPlateau(1, { patience: 3, factor: 0.5 })
+    for (const metric of [-Infinity, NaN, Infinity]) schedule = observe(schedule, metric)
+    expect(schedule).toMatchObject({ best: null, bad: 3, value: 1 })
+    expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
+  })
+
+  test('takes them within others, which are copied', () => {
+    const plateau = reduceOnPlateau(1, { patience: 0 })
+    const constantly = constant(2)
+    const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
+    const all = chained([inner, plateau, 3, (t) => t])
+    const after = observe(observe(all, 1), 1)
+    const seen = observe(observe(plateau, 1), 1)
+    expect(seen.value).toBe(0.1)
+    expect(after.schedules[1]).toEqual(seen)
+    expect(after.schedules[0]).toEqual(joined([constantly, warmup(seen, { steps: 2 })], { boundaries: [3] }))
+    expect(after.schedules.slice(2)).toEqual(all.schedules.slice(2))
+    expect(Object.isFrozen(after) && Object.isFrozen(after.schedules)).toBe(true)
+    expect([plateau.bad, plateau.best]).toEqual([0, null])
+  })
+
+  test('goes on in a run that is saved, also where groups have a part of it', () => {
+    const make = () =>
+      new Optimizer(
+        { a: Float64Array.of(1), b: Float64Array.of(1) },
+        sgd({ lr: reduceOnPlateau(0.1, { patience: 1, factor: 0.5, minValue: 0.01 }) }),
+        { groups: [{ match: 'b', lrScale: 4 }] },
+      )
+    const train = (optimizer: ReturnType<typeof make>, from: number, to: number) => {
+      for (let epoch = from; epoch < to; epoch++) {
+        optimizer.step({ a: Float64Array.of(1), b: Float64Array.of(1) })
+        optimizer.set({ lr: observe(optimizer.rule.lr, epoch === 2 ? 0.5 : 1) })
+      }
+    }
+    const whole = make()
+    train(whole, 0, 5)
+    const saved = structuredClone(whole.save())
+    const loaded = Optimizer.load(saved) as unknown as typeof whole
+    train(whole, 5, 12)
+    train(loaded, 5, 12)
+    expect(loaded.rule).toEqual(whole.rule)
+    expect(bits(loaded.params.b)).toBe(bits(whole.params.b))
+    const [a, b] = [whole.params.a[0], whole.params.b[0]]
+    expect(whole.rule.lr).toMatchObject({ value: 0.01, best: 0.5 })
+    whole.step({ a: Float64Array.of(1), b: Float64Array.of(1) })
+    expect(a - whole.params.a[0]).toBeCloseTo(0.01, 12)
+    expect(b - whole.params.b[0]).toBeCloseTo(0.04, 12)
+    whole.restore(saved)
+    train(whole, 5, 12)
+    expect(whole.rule).toEqual(loaded.rule)
+  })
+
+  test('there has to be one, and a number', () => {
+    for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
+      expect(() => observe(schedule, 1)).toThrow(
+        /observe: schedule: expected one with reduceOnPlateau\(\) in it/,
+      )
+    }
+    // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
+    expect(() => observe(reduceOnPlateau(1), '1' as any)).toThrow(
+      'observe: metric: expected a number, got "1"',
+    )
+    // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
+    expect(() => observe({ ...reduceOnPlateau(1), bad: -1 } as any, 1)).toThrow(OptionError)
+  })
+})
+
 test('a momentum may be cycled as a rate is', () => {
   const rule = momentum({ lr: 0.01, momentum: cyclic(0.95, { maxValue: 0.85, stepSizeUp: 4 }) })
   const optimizer = new Optimizer(Float64Array.of(1), rule)
@@ -632,6 +740,16 @@ describe('refuses', () => {
     ['cyclic', [1, {}], 'cyclic: maxValue'],
     ['cyclic', [1, { maxValue: 2, mode: 'sawtooth' }], 'cyclic: mode'],
     ['warmupStableDecay', [1, { warmupSteps: 1, stableSteps: 1 }], 'warmupStableDecay: decaySteps'],
+    ['reduceOnPlateau', [1, { factor: 1.5 }], 'reduceOnPlateau: factor'],
+    ['reduceOnPlateau', [1, { patience: -1 }], 'reduceOnPlateau: patience'],
+    ['reduceOnPlateau', [1, { threshold: -1 }], 'reduceOnPlateau: threshold'],
+    ['reduceOnPlateau', [1, { thresholdMode: 'both' }], 'reduceOnPlateau: thresholdMode'],
+    ['reduceOnPlateau', [1, { mode: 'least' }], 'reduceOnPlateau: mode'],
+    ['reduceOnPlateau', [1, { cooldown: 0.5 }], 'reduceOnPlateau: cooldown'],
+    ['reduceOnPlateau', [1, { minValue: 2 }], 'reduceOnPlateau: minValue'],
+    ['reduceOnPlateau', [1, { best: NaN }], 'reduceOnPlateau: best'],
+    ['reduceOnPlateau', [1, { bad: null }], 'reduceOnPlateau: bad'],
+    ['reduceOnPlateau', [1, { cooling: '1' }], 'reduceOnPlateau: cooling'],
     ['piecewiseConstant', [1, { boundaries: [1, 1], scales: [1, 1] }], 'piecewiseConstant: boundaries[1]'],
     ['piecewiseConstant', [1, { boundaries: [0], scales: [1] }], 'piecewiseConstant: boundaries[0]'],
     ['piecewiseConstant', [1, { boundaries: [1], scales: [] }], 'piecewiseConstant: scales'],

@@ -40,7 +40,11 @@ export {
   sobolStarts,
   uniformStarts,
 } from './many/starts.js'
+export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
+export type { Method } from './methods/method.js'
 export {
+  type Evaluations,
+  type MethodOptions,
   Minimization,
   type MinimizeOptions,
   type MinimizeReason,
@@ -78,7 +82,7 @@ export * from './rules/index.js'
 export type { DelayedStart } from './rules/rule.js'
 export type { Saved, SavedTensor, Structure } from './saved.js'
 export * from './schedules/index.js'
-export { evaluate, type Scheduled } from './schedules.js'
+export { evaluate, observe, type Scheduled } from './schedules.js'
 export type { States, TensorState } from './state.js'
 export type { Reason } from './steps.js'
 export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './tensors.js'

@@ -1,18 +1,15 @@
-import { type Bounds, type Box, project, readBounds } from './bounds.js'
+import { type Bounds, type Box, readBounds } from './bounds.js'
 import type { EngineName } from './engines/engine.js'
 import { OptionError } from './errors.js'
+import { ByRule } from './methods/by-rule.js'
+import { begin, type Descent, isMethod, type Method } from './methods/method.js'
 import { readObjective, readStart } from './objectives/arguments.js'
-import { centralDifferences, filling } from './objectives/gradient.js'
+import { centralDifferences } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
-import { Optimizer } from './optimizer.js'
 import type { OptimizerOptions } from './options.js'
-import { type Decay, freeNorm, isAtRest, largest, PATIENCE } from './rest.js'
+import { freeNorm, isAtRest, largest, PATIENCE } from './rest.js'
 import type { Rule } from './rules/definitions.js'
 import { type FloatArray, rounding } from './rules/kernel.js'
-import { resolve } from './rules/resolve.js'
-import { scheduleOf } from './rules/values.js'
-import { warmupSteps } from './schedules.js'
-import { copyOf } from './typed-arrays.js'
 
 /** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions
@@ -36,6 +33,9 @@ export interface MinimizeOptions
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
+/** The options that go with a method too, which runs in TypeScript and without bounds. */
+export type MethodOptions = Pick<MinimizeOptions, (typeof methodOptions)[number]>
+
 /**
  * Why a minimisation stopped:
  * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
@@ -50,6 +50,12 @@ export interface MinimizeOptions
  */
 export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
 
+/** How often an objective was asked for its value and for its gradient. Central differences are values. */
+export interface Evaluations {
+  readonly values: number
+  readonly gradients: number
+}
+
 /** Where a minimisation ended, and why. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
@@ -63,6 +69,8 @@ export interface MinimizeResult {
   readonly gradientNorm: number
   /** How many updates were made. */
   readonly iterations: number
+  /** How often the objective was asked. */
+  readonly evaluations: Evaluations
   /** Why it stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
   /** The largest |θ_{t+1} − θ_t| of the last update, within bounds; NaN if there was none. */
@@ -74,7 +82,7 @@ export interface MinimizeResult {
 }
 
 /**
- * Minimises a function from a starting point by a rule.
+ * Minimises a function from a starting point by a rule, or by a method such as `lbfgs()`.
  *
  * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
  * below the tolerance. It is not tested while a delayed start or a warm-up lasts, and does not count
@@ -84,7 +92,7 @@ export interface MinimizeResult {
  * @param objective `{ value, gradient }`, or a function of x alone: then, and where `gradient` is
  * missing, central differences with step ∛ε·max(1, |xᵢ|) stand in (2n values an update)
  * @param x where to start, of any length ≥ 1; copied. A typed array keeps its dtype.
- * @param rule such as `adam({ lr: 1e-2 })`
+ * @param rule such as `adam({ lr: 1e-2 })`, or a method, `lbfgs()`, which takes no `bounds`, `clip` and engines
  * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update;
  * OptionError where the gradient does not fill all of `out`
  * @example
@@ -93,14 +101,26 @@ export interface MinimizeResult {
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
+  rule: Rule | Method,
+  options?: MethodOptions,
+): MinimizeResult
+export function minimize(
+  objective: Objective | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
   rule: Rule,
-  options: MinimizeOptions = {},
+  options?: MinimizeOptions,
+): MinimizeResult
+export function minimize(
+  objective: Objective | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
+  rule: Rule | Method,
+  options?: MinimizeOptions,
 ): MinimizeResult {
-  const minimization = new Minimization(objective, x, rule, options)
+  const minimization = new Minimization(objective, x, rule as Rule, options)
   while (minimization.step());
-  const { params, value, gradientNorm, iterations, change, gradient, engine } = minimization
+  const { params, value, gradientNorm, iterations, evaluations, change, gradient, engine } = minimization
   const reason = minimization.reason as MinimizeReason
-  return { x: params.slice(), value, gradientNorm, iterations, reason, change, gradient, engine }
+  return { x: params.slice(), value, gradientNorm, iterations, evaluations, reason, change, gradient, engine }
 }
 
 /**
@@ -113,29 +133,22 @@ export function minimize(
  * console.log(minimization.reason)
  */
 export class Minimization {
-  /** Where it is: the optimizer's live parameters, to be read. */
+  /** Where it is: live parameters, to be read. */
   readonly params: FloatArray
   /** Whether the objective gave its gradient or differences stand in for it. */
   readonly gradient: MinimizeResult['gradient']
   /** What runs. */
   readonly engine: EngineName
 
-  readonly #optimizer: Optimizer<FloatArray>
+  readonly #descent: Descent
   readonly #value: (x: ArrayLike<number>) => number
   readonly #gradient: Required<Objective>['gradient']
-  readonly #fillingGradient: Required<Objective>['gradient']
   readonly #callback: MinimizeOptions['callback']
   readonly #tolerance: number
   readonly #box: Box | null
   readonly #maxIterations: number
-  /** For how many updates standing still does not count. */
-  readonly #exempt: number
-  readonly #grads: FloatArray
-  /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
-  readonly #point: FloatArray
-  /** The same; of bounded parameters a copy in the box, unless it is them. */
-  readonly #pointInside: FloatArray
   readonly #before: FloatArray
+  readonly #evaluations = { values: 0, gradients: 0 }
   #iterations = 0
   #change = NaN
   #reason: MinimizeReason | null = null
@@ -148,16 +161,24 @@ export class Minimization {
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
+    rule: Rule | Method,
+    options?: MethodOptions,
+  )
+  constructor(
+    objective: Objective | ((x: ArrayLike<number>) => number),
+    x: ArrayLike<number>,
     rule: Rule,
+    options?: MinimizeOptions,
+  )
+  constructor(
+    objective: Objective | ((x: ArrayLike<number>) => number),
+    x: ArrayLike<number>,
+    rule: Rule | Method,
     options: MinimizeOptions = {},
   ) {
-    if (typeof options !== 'object' || options === null) {
-      throw new OptionError('options', 'an object', options)
-    }
-    const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
-    if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
-    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, bounds, ...optimizerOptions } = options
-    const { value, gradient: given, names } = readObjective(objective)
+    const read = readOptions(options, isMethod(rule))
+    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, bounds, ...rest } = read
+    const { value: given, gradient, names } = readObjective(objective)
     checkStopping({ tolerance, maxIterations })
     if (callback !== undefined && typeof callback !== 'function') {
       throw new OptionError('callback', 'a function', callback)
@@ -167,26 +188,28 @@ export class Minimization {
       ...{ names, length: from.length },
       dtype: from instanceof Float32Array ? 'float32' : 'float64',
     })
-    const inside = box === null ? from : copyOf(from)
-    if (box !== null) project(inside, box)
-    const optimizer = new Optimizer(inside, rule, optimizerOptions)
-    const { rule: checked, delay } = resolve(optimizer.rule)
-
-    this.params = optimizer.params
-    this.gradient = given ? 'given' : 'central-differences'
-    this.engine = optimizer.engine
-    this.#optimizer = optimizer
+    const evaluations = this.#evaluations
+    const value = (at: ArrayLike<number>) => {
+      evaluations.values++
+      return given(at)
+    }
     this.#value = value
-    this.#gradient = given ?? centralDifferences(value, new Float64Array(this.params.length), undefined, box)
-    this.#fillingGradient = filling(this.#gradient, optimizer.grads)
+    this.#gradient =
+      gradient === undefined
+        ? centralDifferences(value, new Float64Array(from.length), undefined, box)
+        : (at, out) => {
+            evaluations.gradients++
+            return gradient(at, out)
+          }
+    const problem = { start: from, value, gradient: this.#gradient, tolerance }
+    this.#descent = isMethod(rule) ? begin(rule, problem) : new ByRule(rule, problem, rest, box)
+    this.params = this.#descent.params
+    this.engine = this.#descent.engine
+    this.gradient = gradient ? 'given' : 'central-differences'
     this.#callback = callback
     this.#tolerance = tolerance
     this.#box = box
     this.#maxIterations = maxIterations
-    this.#exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
-    this.#grads = optimizer.grads
-    this.#point = optimizer.point()
-    this.#pointInside = box === null || this.#point === this.params ? this.#point : this.params.slice()
     this.#before = this.params.slice()
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
@@ -198,12 +221,17 @@ export class Minimization {
 
   /** The largest |gᵢ| at the last update, before clipping and decay; NaN before the first, or if one is. */
   get gradientNorm(): number {
-    return this.#iterations === 0 ? NaN : largest(this.#grads)
+    return this.#iterations === 0 ? NaN : largest(this.#descent.grads)
   }
 
   /** How many updates were made. */
   get iterations(): number {
     return this.#iterations
+  }
+
+  /** How often the objective was asked so far. */
+  get evaluations(): Evaluations {
+    return { ...this.#evaluations }
   }
 
   /** The largest |θ_{t+1} − θ_t| of the last update; NaN before the first. */
@@ -219,27 +247,15 @@ export class Minimization {
   /** One update, unless it has stopped; `false` when it has. */
   step(): boolean {
     if (this.#reason !== null) return false
-    const optimizer = this.#optimizer
-    const params = this.params
-    const point = this.#point
-    const inside = this.#pointInside
-    const box = this.#box
-    if (point !== params) optimizer.point()
-    if (box !== null && inside !== point) {
-      inside.set(point)
-      project(inside, box)
-    }
-    const gradient = this.#iterations % CHECKED === 0 ? this.#fillingGradient : this.#gradient
-    gradient(inside, this.#grads)
-    optimizer.step()
-    if (box !== null) project(params, box)
-    this.#valueHere = undefined
+    const descent = this.#descent
+    this.#valueHere = descent.update()
     const iterations = ++this.#iterations
-    const change = moved(params, this.#before)
+    const change = moved(this.params, this.#before)
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'diverged'
-    else if (this.#callback?.(params, iterations) === true) this.#reason = 'callback'
-    else if (change < this.#tolerance && iterations > this.#exempt) this.#reason = this.#whenShort(change)
+    else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
+    else if ((change < this.#tolerance && iterations > descent.exempt) || descent.isStuck)
+      this.#reason = this.#whenShort(change)
     else if (iterations >= this.#maxIterations)
       this.#reason = this.#isFinite() ? 'max-iterations' : 'diverged'
     else this.#shortSince = null
@@ -249,12 +265,14 @@ export class Minimization {
   /** What a step below the tolerance means. */
   #whenShort(change: number): MinimizeReason | null {
     if (!this.#isFinite()) return 'diverged'
-    const decay = this.#decay()
-    if (isAtRest(this.#gradient, this.params, this.#gradsHere(), this.#tolerance, decay, this.#box))
+    const descent = this.#descent
+    const decay = descent.decay()
+    if (isAtRest(this.#gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box))
       return 'converged'
+    if (descent.isStuck) return 'stalled'
     const iterations = this.#iterations
     if (iterations >= this.#maxIterations) return 'max-iterations'
-    const gradientNorm = freeNorm(this.params, this.#grads, decay, this.#box)
+    const gradientNorm = freeNorm(this.params, descent.grads, decay, this.#box)
     const since = this.#shortSince
     const isGettingOn =
       since === null || gradientNorm < 0.99 * since.gradientNorm || change > 1.01 * since.change
@@ -263,27 +281,10 @@ export class Minimization {
     return null
   }
 
-  /** The gradient at the parameters, or no more than a step away. */
-  #gradsHere(): FloatArray {
-    if (this.#point === this.params) return this.#grads
-    const grads = this.#grads.slice()
-    this.#gradient(this.params, grads)
-    return grads
-  }
-
   /** Whether value, gradient and state are; the parameters are known to be. */
   #isFinite(): boolean {
-    this.#valueHere = this.#value(this.params)
-    const { updates: _, ...state } = this.#optimizer.state as unknown as Record<string, FloatArray>
-    return [this.#valueHere, this.gradientNorm, ...Object.values(state).map(largest)].every(Number.isFinite)
-  }
-
-  /** The decay at the last update. */
-  #decay(): Decay {
-    const { rule, definition } = resolve(this.#optimizer.rule)
-    const numbers = (scheduleOf(definition, rule)?.at(this.#iterations - 1) ?? rule) as never
-    const sign = rule.maximize === true ? -1 : 1
-    return { l2: definition.l2(numbers), decoupled: 1 - definition.decay(numbers), sign }
+    this.#valueHere ??= this.#value(this.params)
+    return [this.#valueHere, this.gradientNorm, ...this.#descent.state().map(largest)].every(Number.isFinite)
   }
 }
 
@@ -300,13 +301,33 @@ export function checkStopping({
   }
 }
 
+const methodOptions = [
+  'tolerance',
+  'maxIterations',
+  'dtype',
+  'callback',
+] as const satisfies (keyof MinimizeOptions)[]
 const optionNames = [
-  ...(['tolerance', 'maxIterations', 'dtype', 'callback', 'bounds'] as const),
-  ...(['clip', 'engine', 'instructionSet', 'threads'] as const),
+  ...methodOptions,
+  ...(['bounds', 'clip', 'engine', 'instructionSet', 'threads'] as const),
 ] satisfies (keyof MinimizeOptions)[]
 
-/** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
-const CHECKED = 32
+/**
+ * A copy, for which each option is read once.
+ *
+ * @throws OptionError where these are no options, or one is of another name, or not for a method
+ */
+function readOptions(given: object, isForMethod: boolean): MinimizeOptions {
+  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
+  const options = { ...given }
+  const names: readonly string[] = isForMethod ? methodOptions : optionNames
+  for (const [name, value] of Object.entries(options)) {
+    if (names.includes(name) || (isForMethod && value === undefined)) continue
+    const whose = isForMethod ? ' where a method runs instead of a rule' : ''
+    throw new OptionError('options', `one of ${names.join(', ')}${whose}`, name)
+  }
+  return options
+}
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
 function moved(x: FloatArray, before: FloatArray): number {

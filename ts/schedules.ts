@@ -27,6 +27,8 @@ export interface Kind {
   constantFrom(schedule: never): number
   warmupSteps(schedule: never): number
   scaled(schedule: never, factor: number): Schedule
+  /** The same schedule where nothing in it takes metrics. */
+  observed(schedule: never, metric: number): Schedule
 }
 
 /** By name: those whose functions are imported. */
@@ -78,6 +80,29 @@ export function evaluate(schedule: Scheduled, t: number): number {
   const x = compile(read)(t)
   if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
   return x
+}
+
+/**
+ * A schedule that takes metrics, as `reduceOnPlateau`, after one: a new value, to be set. All such schedules that are
+ * in it take it.
+ *
+ * @param metric what is to be small, or large: the loss on data that is held back, once an epoch. One that is not
+ * finite is no better than any.
+ * @throws OptionError where there is no such schedule in it, or the metric is no number
+ * @example
+ * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
+ */
+export function observe<S extends Scheduled>(schedule: S, metric: number): S {
+  const read = readSchedule('observe: schedule', schedule, FINITE)
+  if (typeof metric !== 'number') throw new OptionError('observe: metric', 'a number', metric)
+  const after = afterMetric(read, metric)
+  if (after === read) throw new OptionError('observe: schedule', 'one with reduceOnPlateau() in it', schedule)
+  return after as S
+}
+
+/** The same where it does not take metrics. */
+export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
+  return isSchedule(scheduled) ? kindOf(scheduled).observed(scheduled as never, metric) : scheduled
 }
 
 /** A schedule as a function of t, for the many updates of a run. */

@@ -4,10 +4,17 @@ import {
   type Adam,
   adam,
   delayedStart,
+  expression,
   gradientDescent,
+  lbfgs,
+  type Method,
+  type MinimizeResult,
+  minimize,
+  minimizeMany,
   Optimizer,
   type Parameters,
   type Rule,
+  rosenbrock,
   sgd,
   type Tree,
 } from 'antigrad'
@@ -72,8 +79,26 @@ delayed.set({ lr: 0.1 })
 const anyRule: Rule = sgd()
 new Optimizer(Float32Array.of(1), anyRule).set({ lr: 0.1 })
 
+const method: Method = lbfgs({ history: 5 })
+const ruleOrMethod: Rule | Method = method
+export const ended: MinimizeResult = minimize(rosenbrock(), [0, 0], method, { maxIterations: 2 })
+export const either = minimize(rosenbrock(), [0, 0], ruleOrMethod, { tolerance: 1e-6 })
+export const byRule = minimize(rosenbrock(), [0, 0], anyRule, { bounds: [null, null], maxIterations: 1 })
+
 export const refused = (never: false) => {
   if (!never) return
+  // @ts-expect-error a method is no rule
+  new Optimizer(Float32Array.of(1), lbfgs())
+  // @ts-expect-error a method is no rule
+  minimizeMany(expression('x^2'), [1], lbfgs())
+  // @ts-expect-error a method is no rule
+  delayedStart(1, lbfgs())
+  // @ts-expect-error no bounds for a method
+  minimize(rosenbrock(), [0, 0], lbfgs(), { bounds: [null, null] })
+  // @ts-expect-error no engine for what may be a method
+  minimize(rosenbrock(), [0, 0], ruleOrMethod as Rule | Method, { engine: 'wasm' })
+  // @ts-expect-error no such option
+  lbfgs({ lr: 1 })
   // @ts-expect-error no such option
   ofList.set({ learningRate: 1 })
   // @ts-expect-error not of gradient descent

@@ -1,19 +1,33 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { OptionError } from '../errors.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../objectives/index.js'
 import { writer } from '../plot/file.js'
-import { entrantNames } from '../race.js'
+import type { Named } from '../plot/schedule.js'
+import { entrantNames, ruleOptions } from '../race.js'
 import { parseValue } from '../sweep/values.js'
-import { addRunOptions, parsePoint, runSettings } from './runs.js'
-import { choice, inCamelCase, inKebabCase, MISUSE, parseFile, showProgress, titleOf } from './shared.js'
+import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
+import { parseSchedule } from './schedule-text.js'
+import {
+  choice,
+  inCamelCase,
+  inKebabCase,
+  MISUSE,
+  parseFile,
+  showProgress,
+  titleOf,
+  whole,
+} from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
+/** Updates at most in a picture of schedules. */
+const MOST_UPDATES = 1_000_000
+
 export function addPlot(program: Command): void {
   const plotCommand = program
     .command('plot')
-    .summary('draw the paths that rules take down a function, as SVG or PNG')
+    .summary('draw the paths that rules take down a function, or schedules, as SVG or PNG')
     .description(
       "Each rule minimises a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
@@ -31,6 +45,19 @@ export function addPlot(program: Command): void {
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
     .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
     .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
+    .addOption(
+      new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
+        .argParser((text, before: readonly Named[] = []) => [
+          ...before,
+          { text, schedule: parseSchedule(text) },
+        ])
+        .conflicts(['function', 'condition', 'from', 'rule', ...runOptions, ...ruleOptions.keys()]),
+    )
+    .option(
+      '--updates <number>',
+      'of schedules (default: until they stay, else 1000)',
+      whole(2, MOST_UPDATES),
+    )
   addRunOptions(plotCommand)
   plotCommand.addHelpText(
     'after',
@@ -39,11 +66,15 @@ Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates.
 have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
 
   antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
+  antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
 
 Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
   )
 
   plotCommand.action(async (options: Record<string, unknown>) => {
+    const updates = options.updates as number | undefined
+    if (options.schedule !== undefined) return drawing(options.schedule as readonly Named[], options, updates)
+    if (updates !== undefined) throw new OptionError('--updates', 'no value without --schedule', updates)
     const name = options.function as string
     const condition = options.condition as number | undefined
     if (condition !== undefined && name !== 'bowl') {
@@ -65,4 +96,14 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
     showProgress('')
     write(svg)
   })
+}
+
+async function drawing(
+  schedules: readonly Named[],
+  { output }: Record<string, unknown>,
+  updates: number | undefined,
+): Promise<void> {
+  const write = await writer(output as string)
+  const { drawSchedules, updatesOf } = await import('../plot/schedule.js')
+  write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, updatesOf(schedules))))
 }

@@ -5,6 +5,9 @@ import { entrantNames, ruleOptions, type Settings } from '../race.js'
 import { parseValue } from '../sweep/values.js'
 import { documentationOf, inKebabCase, parseMaxIterations, parseTolerance } from './shared.js'
 
+/** Those that say how a rule runs, beside its own. */
+export const runOptions = ['dtype', 'tolerance', 'maxIterations'] as const
+
 /** What `race` and `plot` have in common. */
 export function addRunOptions(command: Command): void {
   command

@@ -6,7 +6,7 @@ import type { Operation } from './operations.js'
 /** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
 type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
 
-const rules: Readonly<Record<Exclude<Operation, 'multiplyAdd' | 'copy'>, Rule>> = {
+const rules: Readonly<Record<Operation, Rule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
   multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],

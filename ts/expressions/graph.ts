@@ -35,6 +35,11 @@ export class Graph {
     if (constants.every((value) => value !== undefined)) {
       return this.constant(scalarOf(operation, 'float64')(...constants))
     }
+    const [a, b] = operands
+    // Only what has the same bits.
+    if (operation === 'add' && a === b) return this.apply('multiply', this.constant(2), a)
+    if (operation === 'subtract' && this.#negated(a) === b)
+      return this.apply('multiply', this.constant(-2), b)
     if (symmetric.includes(operation)) operands.sort((a, b) => a - b)
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }
@@ -50,6 +55,12 @@ export class Graph {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
     return node.kind === 'sum' ? [node.of] : []
+  }
+
+  /** What a node is the negative of. */
+  #negated(number: number): number | undefined {
+    const node = this.nodes[number]
+    return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
   }
 
   #number(key: string, node: Node): number {

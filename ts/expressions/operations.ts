@@ -5,8 +5,14 @@ import { type Round, rounding } from '../rules/kernel.js'
 
 type Elementary = ReturnType<typeof elementary>
 
-/** How many operands each has, and what it computes; f rounds to the dtype. The order numbers them for the engines. */
-export const operations = {
+/** How many operands an operation has, and what it computes; f rounds to the dtype. */
+type Operations = Record<
+  string,
+  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number]
+>
+
+/** What expressions have. */
+const ofExpressions = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
   multiply: [2, (f) => (a, b) => f(a * b)],
@@ -23,10 +29,6 @@ export const operations = {
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
   /** b where a is not 0, else c. */
   select: [3, () => (a, b, c) => (a !== 0 ? b : c)],
-  /** a·b + c, rounded twice: only programs have it. */
-  multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
-  /** What is wanted and not computed. */
-  copy: [1, () => (a) => a],
   exp: [1, (_, { exp }) => exp],
   log: [1, (_, { log }) => log],
   sin: [1, (_, { sin }) => sin],
@@ -35,18 +37,33 @@ export const operations = {
   tanh: [1, (_, { tanh }) => tanh],
   atan: [1, (_, { atan }) => atan],
   pow: [2, (_, { pow }) => pow],
-} as const satisfies Record<
-  string,
-  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number]
->
+} as const satisfies Operations
 
-export type Operation = keyof typeof operations
+/** What only programs have: two at once, each result rounded, where `From` takes the first one from c; and copies. */
+const ofPrograms = {
+  multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
+  multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c)],
+  multiplyFrom: [3, (f) => (a, b, c) => f(c - f(a * b))],
+  multiplyMultiply: [3, (f) => (a, b, c) => f(f(a * b) * c)],
+  addAdd: [3, (f) => (a, b, c) => f(f(a + b) + c)],
+  addSubtract: [3, (f) => (a, b, c) => f(f(a + b) - c)],
+  addMultiply: [3, (f) => (a, b, c) => f(f(a + b) * c)],
+  subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c)],
+  subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c)],
+  subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c)],
+  copy: [1, () => (a) => a],
+} as const satisfies Operations
+
+export const operations = { ...ofExpressions, ...ofPrograms }
+
+export type Operation = keyof typeof ofExpressions
+export type Code = keyof typeof operations
 
 type Dtype = 'float32' | 'float64'
 const elementaries = { float32: elementary('float32'), float64: elementary('float64') }
 
 /** What an operation computes, each result rounded to the dtype. */
-export function scalarOf(operation: Operation, dtype: Dtype): (...operands: number[]) => number {
+export function scalarOf(operation: Code, dtype: Dtype): (...operands: number[]) => number {
   const [, make] = operations[operation]
   return make(rounding[dtype], elementaries[dtype]) as (...operands: number[]) => number
 }

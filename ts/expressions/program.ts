@@ -2,14 +2,14 @@
 
 import { OPERATIONS } from '../manifest.js'
 import type { Graph } from './graph.js'
-import type { Operation } from './operations.js'
+import { type Code, operations } from './operations.js'
 
 /** What is done with slots: operation, where to, and three operands, of which as many count as it has. */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number]
 
 /**
  * Slots are numbered: parameters, columns of data, constants, and then what is computed. Before the rows the
- * `head` runs, then for each row the `body`, after which what is summed is added up, and then the `tail`.
+ * `head` runs, then for each row the `body`, which adds to sums, and then the `tail`.
  */
 export interface Program {
   readonly parameters: readonly string[]
@@ -20,14 +20,22 @@ export interface Program {
   readonly head: readonly Instruction[]
   readonly body: readonly Instruction[]
   readonly tail: readonly Instruction[]
-  /** Slots that are 0 at first, and to which another one is added after each row. */
-  readonly sums: readonly (readonly [to: number, from: number])[]
+  /** Slots of sums, which are 0 at first. */
+  readonly sums: readonly number[]
   /** The slots of what was wanted: all are computed, none is a parameter's. */
   readonly outputs: readonly number[]
 }
 
 /** When a node is computed: 0 in the head, 1 in the body, 2 in the tail. */
 type Section = 0 | 1 | 2
+
+interface Step {
+  /** The node that it computes. */
+  readonly number: number
+  readonly code: Code
+  readonly operands: readonly number[]
+  readonly section: Section
+}
 
 /** The program of some nodes. */
 export function compile(
@@ -57,42 +65,29 @@ export function compile(
     }
   }
 
-  /** Products that become part of the only sum that uses them. */
-  const fused = new Set<number>()
-  const isFusible = (number: number, user: number): boolean => {
-    const node = nodes[number]
-    const isProduct = node.kind === 'operation' && node.operation === 'multiply'
-    return isProduct && uses[number] === 1 && sections[number] === sections[user]
+  const steps: Step[] = []
+  for (const [number, node] of nodes.entries()) {
+    if (uses[number] === 0) continue
+    if (node.kind === 'operation')
+      steps.push({ ...node, number, code: node.operation, section: sections[number] })
+    if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.of, number], section: 1 })
   }
-  const steps = nodes.flatMap((node, number) => {
-    if (uses[number] === 0 || node.kind !== 'operation') return []
-    const { operation, operands } = node
-    const product = operation === 'add' ? operands.find((operand) => isFusible(operand, number)) : undefined
-    if (product === undefined) return [{ number, code: operation, operands }]
-    fused.add(product)
-    const rest = operands[0] === product ? operands[1] : operands[0]
-    return [{ number, code: 'multiplyAdd' as Operation, operands: [...graph.operandsOf(product), rest] }]
-  })
-  const order = steps
-    .filter(({ number }) => !fused.has(number))
-    .sort((a, b) => sections[a.number] - sections[b.number] || a.number - b.number)
+  const order = fused(steps, uses).sort((a, b) => a.section - b.section || a.number - b.number)
 
-  const sums = nodes.flatMap((node, number) =>
-    uses[number] > 0 && node.kind === 'sum' ? [[number, node.of]] : [],
-  )
+  const sums = nodes.flatMap(({ kind }, number) => (uses[number] > 0 && kind === 'sum' ? [number] : []))
   const slots = new Slots(parameters.length + columns.length + constants.length)
-  const lastUse = lastUses(order, sections, sums, outputs)
-  for (const [sum] of sums) places.set(sum, slots.take())
+  const lastUse = lastUses(order, sections, outputs)
+  for (const sum of sums) places.set(sum, slots.take())
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
-  for (const [step, { number, code, operands }] of order.entries()) {
+  for (const [step, { number, code, operands, section }] of order.entries()) {
     const [a, b = 0, c = 0] = operands.map((operand) => places.get(operand) as number)
     // What ends here may be where the result goes: an element is read before it is written.
     for (const operand of new Set(operands)) {
       if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
     }
-    const to = slots.take()
+    const to = places.get(number) ?? slots.take()
     places.set(number, to)
-    instructions[sections[number]].push([OPERATIONS.indexOf(code), to, a, b, c])
+    instructions[section].push([OPERATIONS.indexOf(code), to, a, b, c])
   }
   const place = (number: number) => places.get(number) as number
   const computed = (number: number): number => {
@@ -112,7 +107,7 @@ export function compile(
     head,
     body,
     tail,
-    sums: sums.map(([sum, of]) => [place(sum), place(of)]),
+    sums: sums.map(place),
     outputs: results,
   }
 }
@@ -127,24 +122,50 @@ function sectionsOf(graph: Graph, columns: readonly string[]): Section[] {
   return sections
 }
 
+/** Two operations whose first result is only the second's operand become one, where there is such an operation. */
+function fused(steps: readonly Step[], uses: readonly number[]): Step[] {
+  const left = new Map(steps.map((step) => [step.number, step]))
+  for (const { number, code, operands, section } of steps) {
+    for (const [position, operand] of operands.entries()) {
+      const inner = left.get(operand)
+      // A sum is an operand of the step that adds to it.
+      if (inner === undefined || operand === number) continue
+      if (uses[operand] !== 1 || inner.section !== section) continue
+      const both = fusion(inner.code, code, position)
+      if (both === undefined) continue
+      left.delete(operand)
+      left.set(number, { number, code: both, operands: [...inner.operands, operands[1 - position]], section })
+      break
+    }
+  }
+  return [...left.values()]
+}
+
+/** The operation that does `inner`, and with its result and another operand `outer`. */
+function fusion(inner: Code, outer: Code, position: number): Code | undefined {
+  const name =
+    outer === 'subtract' && position === 1
+      ? `${inner}From`
+      : `${inner}${outer.charAt(0).toUpperCase()}${outer.slice(1)}`
+  return name in operations ? (name as Code) : undefined
+}
+
 /** At which step each node is used for the last time; never, for what lives to the end. */
 function lastUses(
-  order: readonly { number: number; operands: readonly number[] }[],
+  order: readonly Step[],
   sections: readonly Section[],
-  sums: readonly (readonly number[])[],
   outputs: readonly number[],
 ): Map<number, number> {
   const lastUse = new Map<number, number>()
-  const endOfBody = order.findLastIndex(({ number }) => sections[number] === 1)
-  for (const [step, { number, operands }] of order.entries()) {
+  const endOfBody = order.findLastIndex(({ section }) => section === 1)
+  for (const [step, { operands, section }] of order.entries()) {
     for (const operand of operands) {
       // The next row needs it again.
-      const isKept = sections[operand] === 0 && sections[number] === 1
+      const isKept = sections[operand] === 0 && section === 1
       lastUse.set(operand, isKept ? endOfBody : step)
     }
   }
-  // Sums are taken after a whole row.
-  for (const number of [...outputs, ...sums.flat()]) lastUse.delete(number)
+  for (const number of outputs) lastUse.delete(number)
   return lastUse
 }
 

@@ -2,7 +2,6 @@
 
 import { OPERATIONS } from '../manifest.js'
 import type { FloatArray } from '../rules/kernel.js'
-import { rounding } from '../rules/kernel.js'
 import { scalarOf } from './operations.js'
 import type { Instruction, Program } from './program.js'
 
@@ -13,13 +12,10 @@ export class Machine {
   readonly program: Program
   readonly slots: FloatArray
   readonly #scalars: readonly Scalar[]
-  readonly #f: (x: number) => number
 
   constructor(program: Program, dtype: 'float32' | 'float64') {
-    const f = rounding[dtype]
     const { parameters, columns, constants } = program
     this.program = program
-    this.#f = f
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
     this.#scalars = OPERATIONS.map((code) => scalarOf(code, dtype))
@@ -30,12 +26,11 @@ export class Machine {
     const { slots, program } = this
     const first = program.parameters.length
     for (let i = 0; i < first; i++) slots[i] = x[i]
-    for (const [to] of program.sums) slots[to] = 0
+    for (const sum of program.sums) slots[sum] = 0
     this.#execute(program.head)
     for (let row = 0; row < rows; row++) {
       for (let k = 0; k < data.length; k++) slots[first + k] = data[k][row]
       this.#execute(program.body)
-      for (const [to, from] of program.sums) slots[to] = this.#f(slots[to] + slots[from])
     }
     this.#execute(program.tail)
   }

@@ -68,12 +68,13 @@ export class Batch {
       constant_values: constants * LINE,
       data: data.length * rows * size * (isByRun ? cohorts * dataLanes : 1),
       coefficients: updates * rowLength * 8,
-      live: cohorts * 8,
+      live: cohorts * 4,
       planes: cohorts * cohortBytes,
       results: cohorts * lanes * (parameters * size + RESULT),
       scratch:
         scratches *
-        ((slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
+        ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
+          (2 * slots + parameters) * LINE),
     }
     const places: Record<string, number> = {}
     let line = Math.ceil((Object.keys(BATCH).length * 4) / LINE)
@@ -89,7 +90,7 @@ export class Batch {
     this.region = allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
     this.#header = new Uint32Array(buffer, byteOffset, Object.keys(BATCH).length)
-    this.#live = new Uint32Array(buffer, this.#at('live'), 2 * cohorts)
+    this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns: data.length, constants, slots, rows },
@@ -136,9 +137,7 @@ export class Batch {
 
   /** How many runs live. */
   get live(): number {
-    let live = 0
-    for (let cohort = 0; cohort < this.shape.cohorts; cohort++) live += this.#live[2 * cohort]
-    return live
+    return this.#live.reduce((sum, live) => sum + live, 0)
   }
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
@@ -171,7 +170,7 @@ export class Batch {
       const rest = at + planes * (lanes * size + GAP_OF_RUNS)
       const ofData = dataLanes === 1 ? 0 : number
       const parts = {
-        counts: this.#live.subarray(2 * number, 2 * number + 2),
+        count: this.#live.subarray(number, number + 1),
         planes: Array.from({ length: planes }, (_, k) =>
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
@@ -222,13 +221,5 @@ function planesOf({ value, kernel, isBounded }: Shape): number {
 /** A program as words. */
 function wordsOf({ head, body, tail, sums, outputs }: Program): number[] {
   const instructions = [...head, ...body, ...tail]
-  return [
-    head.length,
-    body.length,
-    tail.length,
-    sums.length,
-    ...instructions.flat(),
-    ...sums.flat(),
-    ...outputs,
-  ]
+  return [head.length, body.length, tail.length, sums.length, ...instructions.flat(), ...sums, ...outputs]
 }

@@ -6,8 +6,8 @@ import type { Column } from './data.js'
 
 /** What it consists of, in the memory of its batch. */
 interface Parts {
-  /** How many live, and of how many steps are short. */
-  readonly counts: Uint32Array
+  /** How many live. */
+  readonly count: Uint32Array
   /** Parameters, state by parameter, and bounds by parameter if there are some. */
   readonly planes: readonly FloatArray[]
   /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
@@ -50,7 +50,7 @@ export class Cohort {
   }
 
   get live(): number {
-    return this.#parts.counts[0]
+    return this.#parts.count[0]
   }
 
   /** The numbers of its runs, of which the first ones live. */
@@ -65,7 +65,7 @@ export class Cohort {
 
   /** Puts runs into its lanes, from a first number on. */
   fill(first: number, live: number, { x, starts, box }: Beginning): void {
-    const { planes, since, runs, counts } = this.#parts
+    const { planes, since, runs, count } = this.#parts
     for (const [p, column] of x.entries()) {
       const theta = planes[p].fill(0)
       theta.set(column.subarray(first, first + live))
@@ -81,7 +81,7 @@ export class Cohort {
     }
     since.fill(0)
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
-    counts.set([live, 0])
+    count[0] = live
   }
 
   /** Takes over data of its lanes' runs. */
@@ -130,17 +130,15 @@ export class Cohort {
     this.#each(theta, states, (array, i, plane) => {
       plane[lane] = array[i]
     })
-    const { counts, since, short } = this.#parts
-    counts[1] += Number(began[0] !== 0) - Number(since[lane] !== 0)
+    const { since, short } = this.#parts
     since[lane] = began[0]
     short.set(began.subarray(1), 2 * lane)
   }
 
   /** The last one takes its place. */
   remove(lane: number): void {
-    const { counts, planes, since, short, runs, data } = this.#parts
+    const { count, planes, since, short, runs, data } = this.#parts
     const last = this.live - 1
-    if (since[lane] !== 0) counts[1]--
     for (const plane of planes) plane[lane] = plane[last]
     const { dataLanes } = this.#counts
     for (let from = 0; dataLanes > 1 && from < data.length; from += dataLanes) {
@@ -149,7 +147,7 @@ export class Cohort {
     short.copyWithin(2 * lane, 2 * last, 2 * last + 2)
     since[lane] = since[last]
     runs[lane] = runs[last]
-    counts[0] = last
+    count[0] = last
   }
 
   #each(

@@ -173,6 +173,6 @@ function wordAxis(values: readonly unknown[]): Axis {
   return { at, ticks: values.map((value) => [at(value), `${value}`] as const) }
 }
 
-function inXml(text: string): string {
+export function inXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }

@@ -62,6 +62,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
   const { name, ...options }: Record<string, unknown> = { ...given }
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
+  if ('method' in options) throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name)
   if (definition === undefined) {

@@ -102,7 +102,11 @@ export function changed<R extends AnyRule>(definition: Definition, rule: R, give
 }
 
 /** Writes the options that are given, each read once and checked. */
-function overlay(values: Record<string, unknown>, { name, options }: Definition, given: object): void {
+export function overlay(
+  values: Record<string, unknown>,
+  { name, options }: Pick<Definition, 'name' | 'options'>,
+  given: object,
+): void {
   if (typeof given !== 'object' || given === null) {
     throw new OptionError(`${name}: options`, 'an object', given)
   }

@@ -16,6 +16,7 @@ import type { OneCycle } from './one-cycle.js'
 import type { PiecewiseConstant } from './piecewise-constant.js'
 import type { PiecewiseInterpolate } from './piecewise-interpolate.js'
 import type { Polynomial } from './polynomial.js'
+import type { ReduceOnPlateau } from './reduce-on-plateau.js'
 import type { Step } from './step.js'
 import type { Warmup } from './warmup.js'
 import type { WarmupStableDecay } from './warmup-stable-decay.js'
@@ -36,6 +37,7 @@ export { type OneCycle, oneCycle } from './one-cycle.js'
 export { type PiecewiseConstant, piecewiseConstant } from './piecewise-constant.js'
 export { type PiecewiseInterpolate, piecewiseInterpolate } from './piecewise-interpolate.js'
 export { type Polynomial, polynomial } from './polynomial.js'
+export { type ReduceOnPlateau, reduceOnPlateau } from './reduce-on-plateau.js'
 export { type Step, step } from './step.js'
 export { type Warmup, warmup } from './warmup.js'
 export { type WarmupStableDecay, warmupStableDecay } from './warmup-stable-decay.js'
@@ -58,6 +60,7 @@ export type Schedule =
   | PiecewiseConstant
   | PiecewiseInterpolate
   | Polynomial
+  | ReduceOnPlateau
   | Step
   | Warmup
   | WarmupStableDecay

@@ -2,6 +2,7 @@
 
 import { OptionError } from '../errors.js'
 import {
+  afterMetric,
   type Budget,
   budget,
   FINITE,
@@ -20,8 +21,10 @@ export interface Field<T = unknown, D extends boolean = boolean> {
   readonly default: T | undefined
   /** Whether it may be left out. */
   readonly hasDefault: D
-  // A method, so that tables may hold fields of any type.
+  // Methods, so that tables may hold fields of any type.
   scaled?(value: T, factor: number): T
+  /** Where there are schedules in it: these after a metric. The same value where none takes one. */
+  observed?(value: T, metric: number): T
 }
 
 export type Fields = Readonly<Record<string, Field>>
@@ -49,6 +52,8 @@ export interface Behaviour<F> {
   constantFrom(schedule: ValuesOf<F>): number
   /** How many updates it rises at first; 0 by default. */
   warmupSteps?(schedule: ValuesOf<F>): number
+  /** What a metric makes of it, for a schedule that takes metrics. */
+  observed?(schedule: ValuesOf<F>, metric: number): ValuesOf<F>
   /** What single fields cannot show: throws an OptionError. */
   check?(schedule: ValuesOf<F>, what: string): void
 }
@@ -67,7 +72,7 @@ export type ScheduleOf<D> =
 export function declare<const N extends string, F extends Fields>(
   name: N,
   fields: F,
-  { at, constantFrom, warmupSteps = () => 0, check }: Behaviour<F>,
+  { at, constantFrom, warmupSteps = () => 0, observed, check }: Behaviour<F>,
 ): Declared<N, F> {
   const keys = Object.keys(fields)
   const kind: Declared<N, F> = {
@@ -95,6 +100,13 @@ export function declare<const N extends string, F extends Fields>(
       const values = { ...schedule }
       for (const key of keys) values[key] = fields[key].scaled?.(values[key], factor) ?? values[key]
       return Object.freeze(values) as unknown as Schedule
+    },
+    observed(schedule: ValuesOf<F>, metric) {
+      if (observed !== undefined) return Object.freeze(observed(schedule, metric)) as unknown as Schedule
+      const values: Record<string, unknown> = { ...schedule }
+      for (const key of keys) values[key] = fields[key].observed?.(values[key], metric) ?? values[key]
+      const isSame = keys.every((key) => values[key] === schedule[key])
+      return (isSame ? schedule : Object.freeze(values)) as unknown as Schedule
     },
   }
   kinds.set(name, kind)
@@ -141,6 +153,7 @@ export const countOr = (value: number) =>
 export const whole = () => plain('a whole number ≥ 0', (x) => Number.isInteger(x) && x >= 0)
 export const wholeOr = (value: number) =>
   plain('a whole number ≥ 0', (x) => Number.isInteger(x) && x >= 0, value)
+export const finite = () => plain('a finite number', () => true)
 export const nonNegative = () => plain('a finite number ≥ 0', (x) => x >= 0)
 export const nonNegativeOr = (value: number) => plain('a finite number ≥ 0', (x) => x >= 0, value)
 export const positiveOr = (value: number) => plain('a finite number > 0', (x) => x > 0, value)
@@ -196,6 +209,7 @@ export const inner: Field<Scheduled, false> = {
   default: undefined,
   hasDefault: false,
   scaled,
+  observed: afterMetric,
 }
 
 const LONGEST = 10_000
@@ -250,5 +264,9 @@ export function schedules(isProduct: boolean): Field<readonly Scheduled[], false
     },
     ...{ default: undefined, hasDefault: false },
     scaled: (list, factor) => Object.freeze(list.map((x, i) => (isProduct && i > 0 ? x : scaled(x, factor)))),
+    observed(list, metric) {
+      const after = list.map((x) => afterMetric(x, metric))
+      return after.every((x, i) => x === list[i]) ? list : Object.freeze(after)
+    },
   }
 }

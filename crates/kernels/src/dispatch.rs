@@ -14,7 +14,7 @@ use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
 use crate::sums;
 use crate::table::Numbers;
-use crate::vector::{self, Scalar};
+use crate::vector::{self, Scalar, Two};
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 
@@ -207,12 +207,12 @@ macro_rules! code {
             pub static MANY32: ManyCode = ManyCode {
                 operations: for_each_operation!(operate!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
-                moved: moved::<$f32>,
+                moved: moved::<Two<$f32>>,
             };
             pub static MANY64: ManyCode = ManyCode {
                 operations: for_each_operation!(operate!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,
-                moved: moved::<$f64>,
+                moved: moved::<Two<$f64>>,
             };
 
             $(#[target_feature(enable = $feature)])?

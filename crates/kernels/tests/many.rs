@@ -25,16 +25,16 @@ impl Memory {
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
         let mut lines = (Header::NAMES.len() * 4).div_ceil(LINE);
         for (name, bytes) in [
-            ("value", LINE),
-            ("gradient", LINE),
+            ("value", 2 * LINE),
+            ("gradient", 2 * LINE),
             ("settings", 8),
             ("constant_values", 0),
             ("data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
-            ("live", 8),
+            ("live", 4),
             ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
             ("results", LANES * (size + 32)),
-            ("scratch", (4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
+            ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
         ] {
             memory.places.push((name, lines));
             lines += bytes.max(1).div_ceil(LINE);
@@ -66,8 +66,9 @@ impl Memory {
         let operation = |name: &str| OPERATIONS.iter().position(|known| *known == name).unwrap() as u32;
         let difference = [operation("Subtract"), 3, 0, 1, 0];
         let square = [operation("Multiply"), 3, 3, 3, 0];
-        memory.program("value", &[difference, square]);
-        memory.program("gradient", &[difference]);
+        let sum = [operation("Add"), 2, 2, 3, 0];
+        memory.program("value", &[difference, square, sum]);
+        memory.program("gradient", &[difference, sum]);
         memory.double("settings", 0, 1e-3);
         for update in 0..3 {
             // Scale, limit, λ, d, and the rate that leads from anywhere to the mean.
@@ -91,7 +92,7 @@ impl Memory {
 
     fn program(&mut self, name: &str, body: &[[u32; 5]]) {
         let head = [0, body.len() as u32, 0, 1];
-        let words = head.into_iter().chain(body.iter().flatten().copied()).chain([2, 3, 2]);
+        let words = head.into_iter().chain(body.iter().flatten().copied()).chain([2, 2]);
         words.enumerate().for_each(|(k, word)| self.word(name, k, word));
     }
 

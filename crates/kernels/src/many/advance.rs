@@ -1,13 +1,15 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
 use super::batch::{BLOCK, Batch, GAP, Header, LINE};
-use super::program::Slots;
+use super::program::{Routine, Slots};
 use super::results::Run;
 use crate::Fault;
 use crate::kernel::{MAX_TENSOR, Streams, splat};
-use crate::many::operations::{Operand, abs};
+use crate::many::operations::Operand;
 use crate::pipeline::Preparation;
 use crate::vector::{Scalar, Vector};
+use std::cell::Cell;
+use std::cmp::Ordering;
 
 /// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/cohorts.ts`.
 const FLUSHING: usize = 256;
@@ -15,8 +17,9 @@ const FLUSHING: usize = 256;
 /// Where a thread computes: blocks, and then slots of one vector.
 #[derive(Clone, Copy)]
 pub struct Scratch {
-    /// What programs compute.
+    /// What the gradient's program computes, and the objective's.
     pub computed: *mut u8,
+    pub values: *mut u8,
     /// The parameters before a step.
     pub before: *mut u8,
     /// Each lane's largest change of a parameter, and the sum of its changes.
@@ -46,41 +49,49 @@ pub struct Movement {
     pub tolerance: f64,
 }
 
-/// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below
-/// the tolerance or not finite. (Rounded, the tolerance may be a bit too large: who asks looks again.)
+/// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below the
+/// tolerance or not finite. (Rounded, the tolerance may be a bit too large, and finite sums may overflow:
+/// who asks looks again.)
 ///
 /// # Safety
-/// The arrays must be there for `count` lanes, rounded up to whole vectors.
+/// The arrays must be there for whole blocks.
 #[inline(always)]
 pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
     let Movement { theta, stride, before, parameters, count, tolerance } = *movement;
-    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
-    let (infinity, tolerance) = (splat::<V>(f64::INFINITY), splat::<V>(tolerance * (1.0 + 1e-6)));
-    let mut found = zero;
+    let infinity = splat::<V>(f64::INFINITY);
+    let (mut least, mut all) = (infinity, splat::<V>(0.0));
     let mut at = 0;
     while at < count {
-        let (mut most, mut total) = (zero, zero);
+        let (mut most, mut total) = (splat::<V>(0.0), splat::<V>(0.0));
         for p in 0..parameters {
             let now = theta.wrapping_add(p * stride).cast::<V::Scalar>().wrapping_add(at);
             let then = before.cast::<V::Scalar>().wrapping_add(p * width::<V::Scalar>() + at);
             // SAFETY: the caller vouches for these lanes.
-            let change = abs(unsafe { V::load(now) - V::load(then) });
+            let change = unsafe { V::load(now) - V::load(then) }.abs();
             most = change.if_greater(most, change, most);
             total = total + change;
         }
-        found = found + infinity.if_greater(total, tolerance.if_greater(most, one, zero), one);
         // SAFETY: as above.
         unsafe {
             most.store(largest.cast::<V::Scalar>().add(at));
             total.store(sum.cast::<V::Scalar>().add(at));
         }
         at += V::LANES;
+        if at <= count {
+            least = least.if_greater(most, most, least);
+            all = all + total;
+        }
     }
-    // What pads the last vector may be found too: who asks looks at each lane.
-    let mut lanes = [0_u64; 8];
-    // SAFETY: no vector has more bytes.
-    unsafe { found.store(lanes.as_mut_ptr().cast()) };
-    lanes.iter().any(|lane| *lane != 0)
+    let tolerance = tolerance * (1.0 + 1e-6);
+    let is_unsound = infinity.if_greater(all, splat(0.0), splat(1.0));
+    let whole = count - count % V::LANES;
+    splat::<V>(tolerance).any_greater(least)
+        || is_unsound.any_greater(splat(0.0))
+        || (whole..count).any(|lane| {
+            // SAFETY: just written.
+            let [most, total] = [largest, sum].map(|at| unsafe { at.cast::<V::Scalar>().add(lane).read() });
+            most.to_f64() < tolerance || total.to_f64().partial_cmp(&f64::INFINITY) != Some(Ordering::Less)
+        })
 }
 
 impl Batch {
@@ -105,60 +116,83 @@ impl Batch {
     unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
         let cohort = self.cohort(cohort);
         let scratch = self.scratch(scratch);
-        for update in 0..self.header.updates {
-            let live = cohort.live();
-            if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
-                return Err(Fault::new(&"a cohort has too many runs"));
-            }
-            // From the last block on: what fills the place of a run that stops has had this update.
-            for block in (0..live.div_ceil(BLOCK)).rev() {
-                let first = block * BLOCK;
-                // SAFETY: passed on.
-                unsafe { self.block::<T>(&cohort, &scratch, update, first, BLOCK.min(live - first))? };
-            }
+        let live = cohort.live();
+        if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
+            return Err(Fault::new(&"a cohort has too many runs"));
+        }
+        // From the last block on: what fills the places of runs that have stopped has had these updates.
+        for first in (0..live).step_by(BLOCK).rev() {
+            // SAFETY: passed on.
+            unsafe { self.block::<T>(&cohort, &scratch, first)? };
         }
         Ok(())
     }
 
-    /// One update of a block's runs.
-    unsafe fn block<T: Scalar>(
-        &self,
-        cohort: &Cohort,
-        scratch: &Scratch,
-        update: usize,
-        first: usize,
-        count: usize,
-    ) -> Result<(), Fault> {
-        let Header { parameters, done, most_updates, exempt, .. } = self.header;
-        let slots = self.block_slots(cohort, scratch, first, count);
+    /// The updates at hand of the runs in a block of lanes.
+    unsafe fn block<T: Scalar>(&self, cohort: &Cohort, scratch: &Scratch, first: usize) -> Result<(), Fault> {
+        let begun = BLOCK.min(cohort.live() - first);
+        let gradient = Routine::new(self, &self.gradient, self.block_slots(cohort, scratch, first))?;
+        let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
+        // SAFETY: passed on; these lanes live.
+        unsafe {
+            block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0);
+            for update in 0..self.header.updates {
+                if block.count > 0 {
+                    gradient.run::<T>(block.count)?;
+                    self.step::<T>(&block, update)?;
+                    self.stop::<T>(&mut block, update)?;
+                }
+            }
+            (first + block.count..first + begun).rev().for_each(|lane| cohort.remove(lane));
+        }
+        Ok(())
+    }
+
+    /// Writes the results of runs that stop with this update; others of the block take their places.
+    unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
+        let Header { parameters, done, most_updates, exempt, lanes, size, .. } = self.header;
+        let Block { cohort, scratch, first, .. } = *block;
         let t = done + update + 1;
+        let tolerance = if t > exempt { self.tolerance() } else { 0.0 };
         // SAFETY: passed on.
         unsafe {
-            self.execute::<T>(&self.gradient, &slots)?;
-            self.step::<T>(cohort, scratch, &slots, update, first)?;
             let movement = Movement {
-                theta: slots.parameters,
-                stride: slots.stride,
+                theta: cohort.theta(0, first),
+                stride: lanes * size + GAP,
                 before: scratch.before,
                 parameters,
-                count,
-                tolerance: if t > exempt { self.tolerance() } else { 0.0 },
+                count: block.count,
+                tolerance,
             };
             let found = (self.many.moved)(&movement, scratch.largest, scratch.sum);
-            if !found && t < most_updates && cohort.short() == 0 {
+            let all = t >= most_updates || block.is_short;
+            if !found && !all {
                 return Ok(());
             }
-            for lane in (0..count).rev() {
+            // Where all runs end, their values are computed together.
+            let slots = self.block_slots(cohort, scratch, first);
+            let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
+            if t >= most_updates {
+                value.run::<T>(block.count)?;
+            }
+            block.is_short = false;
+            for lane in (0..block.count).rev() {
                 let largest = scratch.largest.cast::<T>().add(lane).read().to_f64();
                 let sum = scratch.sum.cast::<T>().add(lane).read().to_f64();
-                let is_short = largest <= movement.tolerance * (1.0 + 1e-6);
-                if !is_short && sum < f64::INFINITY && t < most_updates && cohort.short() == 0 {
+                let is_short = largest <= tolerance * (1.0 + 1e-6);
+                if !is_short && sum < f64::INFINITY && !all {
                     continue;
                 }
-                let run = Run { batch: self, cohort, scratch, update, lane: first + lane, in_block: lane };
+                let known = (t >= most_updates).then(|| value.output(0)).transpose()?;
+                let known = known.map(|at| at.cast::<T>().add(lane).read().to_f64());
+                let value = Cell::new(known);
+                let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
                 if let Some(reason) = run.judge::<T>()? {
                     run.write::<T>(reason)?;
-                    cohort.remove(first + lane);
+                    block.count -= 1;
+                    cohort.copy(first + block.count, first + lane);
+                } else {
+                    block.is_short |= *cohort.short_since(first + lane) != 0;
                 }
             }
         }
@@ -166,16 +200,10 @@ impl Batch {
     }
 
     /// The rule, a parameter after the other; what was before is kept.
-    unsafe fn step<T: Scalar>(
-        &self,
-        cohort: &Cohort,
-        scratch: &Scratch,
-        slots: &Slots,
-        update: usize,
-        first: usize,
-    ) -> Result<(), Fault> {
+    unsafe fn step<T: Scalar>(&self, block: &Block, update: usize) -> Result<(), Fault> {
         let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
-        let (row, count, t) = (self.row(update), slots.count, done + update + 1);
+        let Block { cohort, scratch, gradient, first, count, .. } = *block;
+        let (row, t) = (self.row(update), done + update + 1);
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         let pass = self.entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
         // SAFETY: passed on; `Batch::new` found the rows.
@@ -185,7 +213,7 @@ impl Batch {
                 let theta = cohort.theta(p, first);
                 let before = scratch.before.cast::<T>().wrapping_add(p * width::<T>()).cast::<u8>();
                 before.copy_from_nonoverlapping(theta, bytes);
-                let mut g = self.target(slots, self.gradient.output(p))?;
+                let mut g = gradient.output(p)?;
                 if preparation.is_needed() {
                     (self.code.prepare)(theta, g, &preparation, scratch.prepared, count);
                     g = scratch.prepared;
@@ -213,7 +241,7 @@ impl Batch {
         Ok(())
     }
 
-    fn block_slots(&self, cohort: &Cohort, scratch: &Scratch, first: usize, count: usize) -> Slots {
+    fn block_slots(&self, cohort: &Cohort, scratch: &Scratch, first: usize) -> Slots {
         let Header { size, lanes, .. } = self.header;
         Slots {
             parameters: cohort.theta(0, first),
@@ -221,11 +249,8 @@ impl Batch {
             computed: scratch.computed,
             step: BLOCK * size + GAP,
             columns: scratch.columns,
-            column_step: LINE,
-            column_mask: 0,
             data: cohort.data(first),
             is_by_lane: self.is_by_run(),
-            count,
         }
     }
 
@@ -245,6 +270,7 @@ impl Batch {
         let block = BLOCK * size + GAP;
         Scratch {
             computed: take(slots * block),
+            values: take(slots * block),
             before: take(parameters * block),
             largest: take(block),
             sum: take(block),
@@ -261,7 +287,7 @@ impl Batch {
             batch: self,
             at,
             data: self.data(number),
-            counts: self.place(self.header.live).cast::<u32>().wrapping_add(2 * number),
+            count: self.place(self.header.live).cast::<u32>().wrapping_add(number),
         }
     }
 }
@@ -272,24 +298,14 @@ pub struct Cohort<'a> {
     batch: &'a Batch,
     at: *mut u8,
     data: *mut u8,
-    /// How many live, and of how many steps are short.
-    counts: *mut u32,
+    /// How many live.
+    count: *mut u32,
 }
 
 impl Cohort<'_> {
     fn live(&self) -> usize {
-        // SAFETY: `Batch::new` found the counts.
-        unsafe { self.counts.read() as usize }
-    }
-
-    fn short(&self) -> u32 {
-        // SAFETY: as above.
-        unsafe { self.counts.add(1).read() }
-    }
-
-    pub fn add_short(&self, more: i32) {
-        // SAFETY: as above.
-        unsafe { self.counts.add(1).write(self.short().wrapping_add_signed(more)) }
+        // SAFETY: `Batch::new` found the count.
+        unsafe { self.count.read() as usize }
     }
 
     fn plane(&self, number: usize, lane: usize) -> *mut u8 {
@@ -345,23 +361,41 @@ impl Cohort<'_> {
     /// The lane must be one that lives.
     unsafe fn remove(&self, lane: usize) {
         let last = self.live() - 1;
-        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
-        // SAFETY: passed on; both lanes are there.
+        // SAFETY: passed on.
         unsafe {
-            if *self.short_since(lane) != 0 {
-                self.add_short(-1);
-            }
+            self.copy(last, lane);
+            self.count.write(last as u32);
+        }
+    }
+
+    /// # Safety
+    /// Both lanes must be there.
+    unsafe fn copy(&self, from: usize, to: usize) {
+        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
+        // SAFETY: passed on.
+        unsafe {
             for k in 0..self.planes() {
-                self.plane(k, lane).copy_from(self.plane(k, last), size);
+                self.plane(k, to).copy_from(self.plane(k, from), size);
             }
             for k in 0..if self.batch.is_by_run() { rows * columns } else { 0 } {
                 let step = k * data_lanes * size;
-                self.data(lane).wrapping_add(step).copy_from(self.data(last).wrapping_add(step), size);
+                self.data(to).wrapping_add(step).copy_from(self.data(from).wrapping_add(step), size);
             }
-            *self.short_values(lane) = *self.short_values(last);
-            *self.short_since(lane) = *self.short_since(last);
-            *self.run(lane) = *self.run(last);
-            self.counts.write(last as u32);
+            *self.short_values(to) = *self.short_values(from);
+            *self.short_since(to) = *self.short_since(from);
+            *self.run(to) = *self.run(from);
         }
     }
+}
+
+/// Lanes that are computed together, while they have some updates.
+pub struct Block<'a> {
+    pub cohort: &'a Cohort<'a>,
+    pub scratch: &'a Scratch,
+    pub gradient: &'a Routine<'a>,
+    /// The first lane, and how many live.
+    first: usize,
+    count: usize,
+    /// Whether steps of some of them are short.
+    is_short: bool,
 }

@@ -146,7 +146,7 @@ impl Batch {
                 batch.data_bytes().saturating_mul(if batch.is_by_run() { header.cohorts as u64 } else { 1 }),
             ),
             (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
-            (header.live, header.cohorts as u64 * 8),
+            (header.live, header.cohorts as u64 * 4),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
             (header.results, (header.cohorts as u64 * lanes as u64).saturating_mul(batch.result_bytes())),
             (header.scratch, (header.scratches as u64).saturating_mul(batch.scratch_bytes())),
@@ -197,11 +197,11 @@ impl Batch {
         self.header.parameters as u64 * self.header.size as u64 + RESULT as u64
     }
 
-    /// Slots of blocks, what was before a step, its largest change and its sum, a prepared gradient; and slots
+    /// Slots of blocks for both programs, what was before a step, its largest change and its sum, a prepared gradient; and slots
     /// of one vector, of a single run and of columns, and directions.
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
-        let blocks = slots as u64 + parameters as u64 + 3;
+        let blocks = 2 * slots as u64 + parameters as u64 + 3;
         blocks * (BLOCK * size + GAP) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
     }
 

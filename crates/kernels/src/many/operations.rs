@@ -2,7 +2,7 @@
 
 use crate::functions;
 use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Two, Vector};
 
 /// An operand: where it is, and whether it has a number for each lane or one for all.
 #[derive(Clone, Copy)]
@@ -12,11 +12,21 @@ pub struct Operand {
     pub mask: usize,
 }
 
+impl Operand {
+    #[inline(always)]
+    pub fn moved(self, bytes: usize) -> Self {
+        Self { at: self.at.wrapping_add(bytes), ..self }
+    }
+}
+
 /// An operation over some lanes: where the result goes, three operands and how many lanes there are.
 pub type Operate = unsafe fn(*mut u8, &[Operand; 3], usize);
 
 /// An operation on vectors; operands that it does not have are not looked at.
 pub trait Operation {
+    /// How many vectors are computed at once, so that none has to wait for its own results: 1, 2 or 4.
+    const IN_FLIGHT: usize;
+
     fn apply<V: Vector>(a: V, b: V, c: V) -> V;
 }
 
@@ -28,45 +38,89 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand;
     let to = to.cast::<V::Scalar>();
     let [a, b, c] = *operands;
     let mut at = 0;
-    while at < length {
+    while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         // SAFETY: the caller vouches for these lanes.
         unsafe {
-            let load = |from: Operand| V::load(from.at.cast::<V::Scalar>().add(at & from.mask));
-            O::apply(load(a), load(b), load(c)).store(to.add(at));
+            let [a, b, c] = [a, b, c].map(|from| Two(two::<V>(from, at), two(from, at + 2 * V::LANES)));
+            O::apply(a, b, c).store(to.add(at));
         }
+        at += 4 * V::LANES;
+    }
+    while O::IN_FLIGHT >= 2 && at + 2 * V::LANES <= length {
+        // SAFETY: as above.
+        unsafe { O::apply(two::<V>(a, at), two(b, at), two(c, at)).store(to.add(at)) };
+        at += 2 * V::LANES;
+    }
+    while at < length {
+        // SAFETY: as above.
+        unsafe { O::apply(one::<V>(a, at), one(b, at), one(c, at)).store(to.add(at)) };
         at += V::LANES;
     }
 }
 
+/// # Safety
+/// As for `operate`.
+#[inline(always)]
+unsafe fn one<V: Vector>(from: Operand, at: usize) -> V {
+    // SAFETY: passed on.
+    unsafe { V::load(from.at.cast::<V::Scalar>().add(at & from.mask)) }
+}
+
+/// # Safety
+/// As for `operate`.
+#[inline(always)]
+unsafe fn two<V: Vector>(from: Operand, at: usize) -> Two<V> {
+    // SAFETY: passed on.
+    unsafe { Two(one(from, at), one(from, at + V::LANES)) }
+}
+
 /// The list, in the order of its numbers; each with the names of its operands.
 macro_rules! operations {
-    ($($name:ident($a:ident, $b:ident, $c:ident): $result:expr;)*) => {
-        $(
+    ($([$in_flight:expr] $($name:ident($a:ident, $b:ident, $c:ident): $result:expr;)*)*) => {
+        $($(
             pub struct $name;
             impl Operation for $name {
+                const IN_FLIGHT: usize = $in_flight;
+
                 #[inline(always)]
                 fn apply<V: Vector>($a: V, $b: V, $c: V) -> V { $result }
             }
-        )*
+        )*)*
 
         /// Hands the list to another macro.
         macro_rules! for_each_operation {
-            ($then:ident!($argument:tt)) => { $then! { $argument $($name,)* } };
+            ($then:ident!($argument:tt)) => { $then! { $argument $($($name,)*)* } };
         }
         pub(crate) use for_each_operation;
 
         /// Their names.
-        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+        pub const NAMES: &[&str] = &[$($(stringify!($name)),*),*];
     };
 }
 
+/// For short operations, and for others. WebAssembly's code is to stay small.
+const SHORT: usize = if cfg!(target_arch = "wasm32") { 2 } else { 4 };
+const LONG: usize = SHORT / 2;
+
 operations! {
+    [SHORT]
     Add(a, b, _c): a + b;
     Subtract(a, b, _c): a - b;
     Multiply(a, b, _c): a * b;
+    MultiplyAdd(a, b, c): a * b + c;
+    MultiplySubtract(a, b, c): a * b - c;
+    MultiplyFrom(a, b, c): c - a * b;
+    MultiplyMultiply(a, b, c): a * b * c;
+    AddAdd(a, b, c): a + b + c;
+    AddSubtract(a, b, c): a + b - c;
+    AddMultiply(a, b, c): (a + b) * c;
+    SubtractAdd(a, b, c): a - b + c;
+    SubtractSubtract(a, b, c): a - b - c;
+    SubtractMultiply(a, b, c): (a - b) * c;
+    [LONG]
     Divide(a, b, _c): a / b;
     Negate(a, _b, _c): splat::<V>(-1.0) * a;
-    Abs(a, _b, _c): abs(a);
+    Abs(a, _b, _c): a.abs();
     Sqrt(a, _b, _c): a.sqrt();
     Min(a, b, _c): not_nan(a, b.if_greater(a, a, b), a);
     Max(a, b, _c): not_nan(a, a.if_greater(b, a, b), a);
@@ -74,7 +128,6 @@ operations! {
     LessOrEqual(a, b, _c): b.if_greater(a, splat(1.0), equal(a, b));
     Equal(a, b, _c): equal(a, b);
     Select(a, b, c): a.if_zero(c, b);
-    MultiplyAdd(a, b, c): a * b + c;
     Copy(a, _b, _c): a;
     Exp(a, _b, _c): functions::exp(a);
     Log(a, _b, _c): functions::log(a);
@@ -90,17 +143,12 @@ operations! {
 pub struct Clamp;
 
 impl Operation for Clamp {
+    const IN_FLIGHT: usize = LONG;
+
     #[inline(always)]
     fn apply<V: Vector>(a: V, min: V, max: V) -> V {
         min.if_greater(a, min, a.if_greater(max, max, a))
     }
-}
-
-/// −0 becomes 0.
-#[inline(always)]
-pub fn abs<V: Vector>(a: V) -> V {
-    let zero = splat::<V>(0.0);
-    zero.if_greater(a, zero - a, a.if_zero(zero, a))
 }
 
 /// `yes` unless a is NaN, which neither is above nor below nor 0.

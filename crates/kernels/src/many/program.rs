@@ -1,11 +1,13 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
 use super::batch::{Batch, Header, LINE};
-use super::operations::Operand;
+use super::operations::{Operand, Operate};
 use crate::Fault;
 use crate::vector::Scalar;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
-/// Counts at the beginning of a program: instructions of the head, body and tail, and sums.
+/// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.
 pub const COUNTS: usize = 4;
 /// Words of an instruction: operation, slot of the result, slots of three operands.
 pub const INSTRUCTION: usize = 5;
@@ -29,15 +31,11 @@ pub struct Slots {
     /// The first of what is computed, and how far it is to the next one.
     pub computed: *mut u8,
     pub step: usize,
-    /// Columns: a vector of equal numbers each; where data differ by lane, a row of them.
+    /// Columns of one row, a vector of equal numbers each, where data do not differ by lane.
     pub columns: *mut u8,
-    pub column_step: usize,
-    pub column_mask: usize,
     /// The first lane's data, and whether each lane has its own.
     pub data: *mut u8,
     pub is_by_lane: bool,
-    /// How many lanes there are.
-    pub count: usize,
 }
 
 impl Program {
@@ -53,10 +51,19 @@ impl Program {
         // SAFETY: just checked.
         let [head, body, tail, sums] = std::array::from_fn(|k| unsafe { words.add(k).read() } as usize);
         let instructions = head as u64 + body as u64 + tail as u64;
-        if !end(COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 * 2 + outputs as u64) {
+        if !end(COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 + outputs as u64) {
             return Err(short);
         }
         Ok(Self { words: words.wrapping_add(COUNTS), head, body, tail, sums })
+    }
+
+    fn instructions(&self) -> usize {
+        self.head + self.body + self.tail
+    }
+
+    /// The slot of a sum.
+    fn sum(&self, number: usize) -> usize {
+        self.word(self.instructions() * INSTRUCTION + number)
     }
 
     /// The word at a place that `new` has found to be there.
@@ -65,120 +72,152 @@ impl Program {
         unsafe { self.words.add(at).read() as usize }
     }
 
-    fn sums_at(&self) -> usize {
-        (self.head + self.body + self.tail) * INSTRUCTION
-    }
-
     /// The slot of an output.
-    pub fn output(&self, number: usize) -> usize {
-        self.word(self.sums_at() + 2 * self.sums + number)
+    fn output(&self, number: usize) -> usize {
+        self.sum(self.sums + number)
     }
 }
 
-impl Batch {
-    /// Where a slot is, and the mask for lanes of it.
-    pub fn slot(&self, slots: &Slots, number: usize) -> Result<Operand, Fault> {
-        let Header { parameters, columns, constants, .. } = self.header;
-        let one = |at: *mut u8, k: usize| Operand { at: at.wrapping_add(k * LINE), mask: 0 };
-        let lanes =
-            |at: *mut u8, k: usize, step: usize| Operand { at: at.wrapping_add(k * step), mask: usize::MAX };
-        if number >= self.header.slots {
-            return Err(Fault::new(&"there is no such slot"));
+/// An instruction whose slots have been looked up.
+#[derive(Clone, Copy)]
+struct Step {
+    operation: Operate,
+    to: *mut u8,
+    operands: [Operand; 3],
+    /// Bytes from row to row.
+    strides: [usize; 3],
+}
+
+/// So many instructions are looked up once for many runs of a routine, the others each time.
+const LOOKED_UP: usize = 64;
+
+/// A program on slots.
+pub struct Routine<'a> {
+    batch: &'a Batch,
+    program: &'a Program,
+    slots: Slots,
+    steps: [MaybeUninit<Step>; LOOKED_UP],
+}
+
+impl<'a> Routine<'a> {
+    pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
+        let mut routine = Self { batch, program, slots, steps: [MaybeUninit::uninit(); LOOKED_UP] };
+        for number in 0..LOOKED_UP.min(program.instructions()) {
+            routine.steps[number].write(routine.look_up(number)?);
         }
-        let Some(column) = number.checked_sub(parameters) else {
-            return Ok(lanes(slots.parameters, number, slots.stride));
-        };
-        let Some(constant) = column.checked_sub(columns) else {
-            let at = slots.columns.wrapping_add(column * slots.column_step);
-            return Ok(Operand { at, mask: slots.column_mask });
-        };
-        match constant.checked_sub(constants) {
-            None => Ok(one(self.place(self.header.constant_values), constant)),
-            Some(computed) => Ok(lanes(slots.computed, computed, slots.step)),
-        }
+        Ok(routine)
     }
 
-    /// Where what is computed goes.
-    pub fn target(&self, slots: &Slots, number: usize) -> Result<*mut u8, Fault> {
-        let Header { parameters, columns, constants, .. } = self.header;
-        if number < parameters + columns + constants {
-            return Err(Fault::new(&"a slot is not for results"));
-        }
-        Ok(self.slot(slots, number)?.at.cast_mut())
-    }
-
-    /// Runs a program over all rows of the data.
+    /// Runs it over all rows of the data, for some of the lanes.
     ///
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole vectors, and nobody else's.
-    pub unsafe fn execute<T: Scalar>(&self, program: &Program, slots: &Slots) -> Result<(), Fault> {
-        let Program { head, body, tail, sums, .. } = *program;
-        let sum = |k: usize| program.word(program.sums_at() + k);
+    pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
+        let Program { head, body, tail, sums, .. } = *self.program;
         // SAFETY: passed on.
         unsafe {
             for k in 0..sums {
-                let bytes = (slots.count * size_of::<T>()).next_multiple_of(LINE);
-                self.target(slots, sum(2 * k))?.write_bytes(0, bytes);
+                let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
+                self.target(self.program.sum(k))?.write_bytes(0, bytes);
             }
-            self.run(program, 0..head, slots)?;
-            if body + sums > 0 {
-                for row in 0..self.header.rows {
-                    let slots = &self.with_row::<T>(slots, row);
-                    self.run(program, head..head + body, slots)?;
-                    for k in 0..sums {
-                        let (to, from) = (sum(2 * k), sum(2 * k + 1));
-                        let operands =
-                            [self.slot(slots, to)?, self.slot(slots, from)?, self.slot(slots, from)?];
-                        (self.many.operations[ADD])(self.target(slots, to)?, &operands, slots.count);
-                    }
-                }
+            self.each(0..head, 0, count)?;
+            for row in 0..if body > 0 { self.batch.header.rows } else { 0 } {
+                self.spread::<T>(row);
+                self.each(head..head + body, row, count)?;
             }
-            self.run(program, head + body..head + body + tail, slots)
+            self.each(head + body..head + body + tail, 0, count)
         }
     }
 
+    /// Where an output is: a number for each lane.
+    pub fn output(&self, number: usize) -> Result<*mut u8, Fault> {
+        self.target(self.program.output(number))
+    }
+
+    /// Where what is computed goes.
+    fn target(&self, number: usize) -> Result<*mut u8, Fault> {
+        let Header { parameters, columns, constants, .. } = self.batch.header;
+        if number < parameters + columns + constants {
+            return Err(Fault::new(&"a slot is not for results"));
+        }
+        Ok(self.slot(number)?.0.at.cast_mut())
+    }
+
     /// # Safety
-    /// As for `execute`.
-    unsafe fn run(
-        &self,
-        program: &Program,
-        range: std::ops::Range<usize>,
-        slots: &Slots,
-    ) -> Result<(), Fault> {
-        for number in range {
-            let word = |k: usize| program.word(number * INSTRUCTION + k);
-            let operation =
-                self.many.operations.get(word(0)).ok_or(Fault::new(&"there is no such operation"))?;
-            let to = self.target(slots, word(1))?;
-            let operands =
-                [self.slot(slots, word(2))?, self.slot(slots, word(3))?, self.slot(slots, word(4))?];
+    /// As for `run`.
+    unsafe fn each(&self, numbers: Range<usize>, row: usize, count: usize) -> Result<(), Fault> {
+        for number in numbers {
+            let step = match self.steps.get(number) {
+                // SAFETY: `new` has written it.
+                Some(step) => unsafe { step.assume_init_ref() },
+                None => &self.look_up(number)?,
+            };
+            let Step { operation, to, operands, strides } = step;
             // SAFETY: passed on; the instruction set is available.
-            unsafe { operation(to, &operands, slots.count) }
+            unsafe {
+                if self.slots.is_by_lane {
+                    let moved = std::array::from_fn(|k| operands[k].moved(row * strides[k]));
+                    operation(*to, &moved, count);
+                } else {
+                    operation(*to, operands, count);
+                }
+            }
         }
         Ok(())
     }
 
+    #[inline(never)]
+    fn look_up(&self, number: usize) -> Result<Step, Fault> {
+        let [operation, to, a, b, c]: [usize; INSTRUCTION] =
+            std::array::from_fn(|k| self.program.word(number * INSTRUCTION + k));
+        let operation = self.batch.many.operations.get(operation);
+        let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?];
+        Ok(Step {
+            operation: *operation.ok_or(Fault::new(&"there is no such operation"))?,
+            to: self.target(to)?,
+            operands: slots.map(|slot| slot.0),
+            strides: slots.map(|slot| slot.1),
+        })
+    }
+
+    /// Where a slot is in the first row, and how far it is to the next row.
+    fn slot(&self, number: usize) -> Result<(Operand, usize), Fault> {
+        let Header { parameters, columns, constants, size, data_lanes, .. } = self.batch.header;
+        let slots = self.slots;
+        let one = |at: *mut u8, k: usize| (Operand { at: at.wrapping_add(k * LINE), mask: 0 }, 0);
+        let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
+        if number >= self.batch.header.slots {
+            return Err(Fault::new(&"there is no such slot"));
+        }
+        let Some(column) = number.checked_sub(parameters) else {
+            return Ok((lanes(slots.parameters.wrapping_add(number * slots.stride)), 0));
+        };
+        let Some(constant) = column.checked_sub(columns) else {
+            let step = data_lanes * size;
+            return Ok(if slots.is_by_lane {
+                // Where they lie: `Batch::new` found all rows of them, whole vectors each.
+                (lanes(slots.data.wrapping_add(column * step)), columns * step)
+            } else {
+                one(slots.columns, column)
+            });
+        };
+        Ok(match constant.checked_sub(constants) {
+            None => one(self.batch.place(self.batch.header.constant_values), constant),
+            Some(computed) => (lanes(slots.computed.wrapping_add(computed * slots.step)), 0),
+        })
+    }
+
+    /// Fills the columns' vectors with a row of data, where all lanes have the same.
+    ///
     /// # Safety
-    /// As for `execute`.
-    unsafe fn with_row<T: Scalar>(&self, slots: &Slots, row: usize) -> Slots {
-        let Header { columns, data_lanes, .. } = self.header;
-        let step = data_lanes * size_of::<T>();
-        let data = slots.data.wrapping_add(row * columns * step);
-        if slots.is_by_lane {
-            // Where they lie: `Batch::new` found all rows of them, whole vectors each.
-            return Slots { columns: data, column_step: step, column_mask: usize::MAX, ..*slots };
+    /// As for `run`.
+    unsafe fn spread<T: Scalar>(&self, row: usize) {
+        let Header { columns, data_lanes, .. } = self.batch.header;
+        for column in 0..if self.slots.is_by_lane { 0 } else { columns } {
+            let from = self.slots.data.cast::<T>().wrapping_add((row * columns + column) * data_lanes);
+            let to = self.slots.columns.wrapping_add(column * LINE).cast::<T>();
+            // SAFETY: `Batch::new` found the data, and a scratch has a line for each column.
+            unsafe { (0..LINE / size_of::<T>()).for_each(|lane| to.add(lane).write(from.read())) }
         }
-        for column in 0..columns {
-            let to = slots.columns.wrapping_add(column * LINE).cast::<T>();
-            // SAFETY: as above, and a scratch has a line for each column.
-            unsafe {
-                let x = data.wrapping_add(column * step).cast::<T>().read();
-                (0..LINE / size_of::<T>()).for_each(|lane| to.add(lane).write(x));
-            }
-        }
-        *slots
     }
 }
-
-/// The operation that adds.
-const ADD: usize = 0;

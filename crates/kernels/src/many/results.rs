@@ -1,10 +1,11 @@
 //! Whether a run has stopped, and why: what `ts/minimize.ts` and `ts/rest.ts` do, with the same bits.
 
-use super::advance::{Cohort, Scratch, width};
+use super::advance::{Block, Scratch, width};
 use super::batch::{Batch, Header, LINE};
-use super::program::{Program, Slots};
+use super::program::{Program, Routine, Slots};
 use crate::Fault;
 use crate::vector::Scalar;
+use std::cell::Cell;
 
 /// Why a run has stopped; the numbers are TypeScript's too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,12 +25,13 @@ const PATIENCE: usize = 100;
 /// A run after an update, whose gradient is still in the slots of its block.
 pub struct Run<'a> {
     pub batch: &'a Batch,
-    pub cohort: &'a Cohort<'a>,
-    pub scratch: &'a Scratch,
+    pub block: &'a Block<'a>,
     pub update: usize,
     /// In its cohort, and in its block.
     pub lane: usize,
     pub in_block: usize,
+    /// The objective, where it is known.
+    pub value: Cell<Option<f64>>,
 }
 
 impl Run<'_> {
@@ -53,9 +55,7 @@ impl Run<'_> {
                 let is_finite = self.is_finite::<T>()?;
                 return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
             }
-            if std::mem::take(&mut *self.cohort.short_since(self.lane)) != 0 {
-                self.cohort.add_short(-1);
-            }
+            *self.block.cohort.short_since(self.lane) = 0;
         }
         Ok(None)
     }
@@ -74,11 +74,9 @@ impl Run<'_> {
                 return Ok(Some(Reason::MaxIterations));
             }
             let norm = self.free_norm::<T>()?;
-            let (since, values) = (self.cohort.short_since(self.lane), self.cohort.short_values(self.lane));
+            let (since, values) =
+                (self.block.cohort.short_since(self.lane), self.block.cohort.short_values(self.lane));
             if *since == 0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
-                if *since == 0 {
-                    self.cohort.add_short(1);
-                }
                 *since = t as u32;
                 *values = [change, norm];
             } else if t - *since as usize >= PATIENCE {
@@ -97,7 +95,7 @@ impl Run<'_> {
         let runs = cohorts * lanes;
         // SAFETY: passed on; the number is checked.
         unsafe {
-            let run = *self.cohort.run(self.lane) as usize;
+            let run = *self.block.cohort.run(self.lane) as usize;
             if run >= runs {
                 return Err(Fault::new(&"there is no such run"));
             }
@@ -124,16 +122,14 @@ impl Run<'_> {
 
     unsafe fn theta<T: Scalar>(&self, p: usize) -> T {
         // SAFETY: passed on.
-        unsafe { self.cohort.theta(p, self.lane).cast::<T>().read() }
+        unsafe { self.block.cohort.theta(p, self.lane).cast::<T>().read() }
     }
 
     /// A derivative at the last update, before clipping and decay.
     unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, Fault> {
-        let Header { parameters, columns, constants, .. } = self.batch.header;
-        let computed = self.batch.gradient.output(p).checked_sub(parameters + columns + constants);
-        let at = computed.ok_or(Fault::new(&"a slot is not for results"))? * width::<T>() + self.in_block;
-        // SAFETY: `step` has checked the slot.
-        Ok(unsafe { self.scratch.computed.cast::<T>().add(at).read() }.to_f64())
+        let at = self.block.gradient.output(p)?.cast::<T>();
+        // SAFETY: passed on.
+        Ok(unsafe { at.add(self.in_block).read() }.to_f64())
     }
 
     unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, Fault> {
@@ -155,7 +151,7 @@ impl Run<'_> {
     /// What a parameter may be; it is known to have bounds.
     unsafe fn bounds<T: Scalar>(&self, p: usize) -> [f64; 2] {
         // SAFETY: passed on.
-        [0, 1].map(|side| unsafe { self.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
+        [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 
     /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/rest.ts`.
@@ -175,7 +171,7 @@ impl Run<'_> {
     /// The largest change of a parameter, which is taken in the dtype.
     unsafe fn change<T: Scalar>(&self) -> f64 {
         let changes = (0..self.batch.header.parameters).map(|p| {
-            let before = self.scratch.before.cast::<T>().wrapping_add(p * width::<T>() + self.in_block);
+            let before = self.block.scratch.before.cast::<T>().wrapping_add(p * width::<T>() + self.in_block);
             // SAFETY: passed on.
             Ok(unsafe { (self.theta::<T>(p) - before.read()).to_f64() })
         });
@@ -187,7 +183,7 @@ impl Run<'_> {
         // SAFETY: passed on.
         unsafe {
             let state = |k: usize| {
-                let at = |p: usize| self.cohort.state(p, k, self.lane).cast::<T>().read().to_f64();
+                let at = |p: usize| self.block.cohort.state(p, k, self.lane).cast::<T>().read().to_f64();
                 (0..self.batch.header.parameters).all(|p| at(p).is_finite())
             };
             Ok(self.value::<T>()?.is_finite()
@@ -197,44 +193,39 @@ impl Run<'_> {
     }
 
     unsafe fn value<T: Scalar>(&self) -> Result<f64, Fault> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
         // SAFETY: passed on.
         unsafe {
             (0..self.batch.header.parameters).for_each(|p| self.near::<T>(p).write(self.theta::<T>(p)));
-            self.output::<T>(&self.batch.value, 0)
+            let value = self.single(&self.batch.value)?;
+            value.run::<T>(1)?;
+            let value = value.output(0)?.cast::<T>().read().to_f64();
+            self.value.set(Some(value));
+            Ok(value)
         }
     }
 
     /// Where the parameter of a single run is.
     fn near<T>(&self, p: usize) -> *mut T {
-        self.scratch.single.wrapping_add(p * LINE).cast()
+        self.block.scratch.single.wrapping_add(p * LINE).cast()
     }
 
-    /// Runs a program at that point, and gives one of its outputs.
-    unsafe fn output<T: Scalar>(&self, program: &Program, output: usize) -> Result<f64, Fault> {
-        let slots = self.single_slots();
-        // SAFETY: passed on.
-        unsafe {
-            self.batch.execute::<T>(program, &slots)?;
-            Ok(self.batch.slot(&slots, program.output(output))?.at.cast::<T>().read().to_f64())
-        }
-    }
-
-    fn single_slots(&self) -> Slots {
+    /// A program for that run.
+    fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, Fault> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
-        let Scratch { single, columns: column_slots, .. } = *self.scratch;
-        let computed = single.wrapping_add((parameters + columns + constants) * LINE);
-        Slots {
+        let Scratch { single, columns: column_slots, .. } = *self.block.scratch;
+        let slots = Slots {
             parameters: single,
             stride: LINE,
-            computed,
+            computed: single.wrapping_add((parameters + columns + constants) * LINE),
             step: LINE,
             columns: column_slots,
-            column_step: LINE,
-            column_mask: 0,
-            data: self.cohort.data(self.lane),
+            data: self.block.cohort.data(self.lane),
             is_by_lane: false,
-            count: 1,
-        }
+        };
+        Routine::new(self.batch, program, slots)
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/rest.ts`.
@@ -257,10 +248,11 @@ impl Run<'_> {
             if size == 0.0 {
                 return Ok(true);
             }
-            let direction = |p: usize| self.scratch.directions.cast::<f64>().wrapping_add(p);
+            let direction = |p: usize| self.block.scratch.directions.cast::<f64>().wrapping_add(p);
             for p in 0..parameters {
                 direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 });
             }
+            let gradient = self.single(&self.batch.gradient)?;
             for _ in 0..PROBES {
                 for p in 0..parameters {
                     let mut near = x(p) + direction(p).read() * REACH * finest(p);
@@ -270,12 +262,10 @@ impl Run<'_> {
                     }
                     self.near::<T>(p).write(T::from_f64(near));
                 }
-                let slots = self.single_slots();
-                self.batch.execute::<T>(&self.batch.gradient, &slots)?;
+                gradient.run::<T>(1)?;
                 let answer = |p: usize| {
-                    let g = self.batch.slot(&slots, self.batch.gradient.output(p))?;
-                    let near = self.near::<T>(p).read().to_f64();
-                    Ok(pull(p, near, g.at.cast::<T>().read().to_f64())? - here(p)?)
+                    let g = gradient.output(p)?.cast::<T>().read().to_f64();
+                    Ok(pull(p, self.near::<T>(p).read().to_f64(), g)? - here(p)?)
                 };
                 if largest((0..parameters).map(answer))? >= size {
                     return Ok(true);

@@ -16,6 +16,9 @@ pub mod scalar;
 pub mod simd128;
 #[cfg(target_arch = "x86_64")]
 pub mod sse2;
+mod two;
+
+pub use two::Two;
 
 /// A floating-point type that parameters can have.
 pub trait Scalar:

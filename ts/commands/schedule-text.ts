@@ -1,0 +1,89 @@
+/** Schedules as the command line has them: JSON, or as a program would write them. */
+
+import { InvalidArgumentError } from 'commander'
+import { AntigradError } from '../errors.js'
+import * as functions from '../schedules/index.js'
+import { evaluate, FINITE, readSchedule, type Scheduled } from '../schedules.js'
+
+const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
+const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
+
+/** How deep lists, objects and calls may be in each other. */
+const DEEPEST = 50
+
+/**
+ * The schedule in a text such as `warmup(cosine(0.1, { steps: 90 }), { steps: 10 })` or
+ * `{ "schedule": "cosine", "value": 0.1, "steps": 90 }`.
+ *
+ * @throws InvalidArgumentError where there is none, or a schedule refuses what it is given
+ */
+export function parseSchedule(text: string): Scheduled {
+  const tokens = [...text.matchAll(/\s*([\w.$]+(?:(?<=\d[eE])[-+]\d+)?|'[^']*'|"[^"]*"|\S|$)/g)]
+  let next = 0
+  const peek = () => tokens[next][1]
+  const take = () => (next < tokens.length - 1 ? tokens[next++][1] : peek())
+
+  function fail(expected: string): never {
+    const { index } = tokens[next]
+    throw new InvalidArgumentError(
+      `Expected ${expected} at character ${index + 1}, got “${peek() || 'the end'}”.`,
+    )
+  }
+
+  function expect(token: string): void {
+    if (peek() !== token) fail(`“${token}”`)
+    take()
+  }
+
+  /** What is between brackets, with commas in between; one at the end does no harm. */
+  function list<T>(end: string, item: () => T): T[] {
+    const items: T[] = []
+    while (peek() !== end) {
+      items.push(item())
+      if (peek() !== end) expect(',')
+    }
+    take()
+    return items
+  }
+
+  function value(depth: number): unknown {
+    if (depth === DEEPEST) fail(`no more than ${DEEPEST} levels`)
+    const inner = () => value(depth + 1)
+    const entry = (): [string, unknown] => {
+      const key = /^['"]|^\w/.test(peek()) ? take().replace(/^['"]|['"]$/g, '') : fail('a name')
+      expect(':')
+      return [key, inner()]
+    }
+    const token = peek()
+    if (/^['"]./.test(token)) return take().slice(1, -1)
+    if (/^[-\d.]/.test(token)) return number()
+    if (Object.hasOwn(words, token)) return words[take()]
+    if (token === '[') return take() && list(']', inner)
+    if (token === '{') return take() && Object.fromEntries(list('}', entry))
+    if (!Object.hasOwn(makers, token)) return fail(`a number or one of ${Object.keys(makers).join(', ')}`)
+    take()
+    expect('(')
+    return makers[token](...list(')', inner))
+  }
+
+  function number(): number {
+    const sign = peek() === '-' ? -1 : 1
+    const at = next
+    if (sign === -1) take()
+    const digits = take()
+    const x = Number(digits.replace(/(?<=\d)_(?=\d)/g, ''))
+    if (digits !== '' && Number.isFinite(x)) return sign * x
+    next = at
+    return fail('a number')
+  }
+
+  try {
+    const schedule = readSchedule('--schedule', value(0), FINITE)
+    if (peek() !== '') fail('the end')
+    evaluate(schedule, 0)
+    return schedule
+  } catch (error) {
+    if (!(error instanceof AntigradError)) throw error
+    throw new InvalidArgumentError(error.message)
+  }
+}

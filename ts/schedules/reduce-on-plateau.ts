@@ -1,0 +1,86 @@
+import { OptionError } from '../errors.js'
+import {
+  declare,
+  finite,
+  type Given,
+  level,
+  levelOr,
+  nonNegativeOr,
+  oneOf,
+  orNull,
+  type ScheduleOf,
+  schedule,
+  shareOr,
+  type ValuesOf,
+  wholeOr,
+} from './kind.js'
+
+const fields = {
+  /** what it is now */
+  value: level,
+  /** in [0, 1]: what a plateau multiplies it by */
+  factor: shareOr(0.1),
+  /** ≥ 0: so many metrics in a row may be no better than the best */
+  patience: wholeOr(10),
+  /** ≥ 0: by how much a better one has to be better */
+  threshold: nonNegativeOr(1e-4),
+  /** whether that is a part of the best one, or a difference */
+  thresholdMode: oneOf('rel', 'abs'),
+  /** whether smaller metrics are better, or larger ones */
+  mode: oneOf('min', 'max'),
+  /** ≥ 0: for so many metrics after a reduction none counts as bad */
+  cooldown: wholeOr(0),
+  /** where reductions end */
+  minValue: levelOr(0),
+  /** the best metric so far; null before the first */
+  best: orNull(finite()),
+  /** how many in a row were no better */
+  bad: wholeOr(0),
+  /** how many are left of the cooldown */
+  cooling: wholeOr(0),
+}
+
+const kind = declare('reduceOnPlateau', fields, {
+  at:
+    ({ value }) =>
+    () =>
+      value,
+  constantFrom: () => 0,
+  check({ value, minValue }, what) {
+    if (!(minValue <= value))
+      throw new OptionError(`${what}: minValue`, `at most the value, ${value}`, minValue)
+  },
+  observed(now, metric) {
+    const isBetter = isBetterThanBest(now, metric)
+    const isCooling = now.cooling > 0
+    const bad = isBetter || isCooling ? 0 : now.bad + 1
+    const best = isBetter ? metric : now.best
+    if (bad <= now.patience) return { ...now, best, bad, cooling: isCooling ? now.cooling - 1 : 0 }
+    const value = Math.max(now.value * now.factor, now.minValue)
+    return { ...now, value, best, bad: 0, cooling: now.cooldown }
+  },
+})
+
+/** What is not finite is never better. */
+function isBetterThanBest({ best, ...options }: ValuesOf<typeof fields>, metric: number): boolean {
+  if (!Number.isFinite(metric)) return false
+  if (best === null) return true
+  const { threshold, thresholdMode, mode } = options
+  const margin = thresholdMode === 'rel' ? threshold * Math.abs(best) : threshold
+  return mode === 'min' ? metric < best - margin : metric > best + margin
+}
+
+/** See {@link reduceOnPlateau}. */
+export interface ReduceOnPlateau extends ScheduleOf<typeof kind> {}
+
+/**
+ * A value that {@link observe} multiplies by `factor` once more than `patience` metrics in a row were no better than
+ * the best: Torch's `ReduceLROnPlateau`. What it has seen, `best`, `bad` and `cooling`, are fields as the others: so
+ * it is saved with a rule, and goes on where it was.
+ *
+ * @throws OptionError where an option is unknown or out of its range, or `minValue` above the value
+ * @example
+ * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
+ */
+export const reduceOnPlateau: (value: number, options?: Given<typeof fields, 'value'>) => ReduceOnPlateau =
+  schedule(kind)
