@@ -34,6 +34,7 @@ import {
   scheduleFreeSgd,
   sgd,
   signSgd,
+  sm3,
   stableAdamW,
   warmup,
   yogi,
@@ -249,6 +250,9 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ],
   ['novograd', novograd({ lr: 0.01, weightDecay: 0.1 })],
   ['novograd timm averaging maximize', novograd.timm({ lr: 0.01, gradAveraging: true, maximize: true })],
+  ['sm3', sm3()],
+  ['sm3 without momentum', sm3({ lr: 0.05, momentum: 0, eps: 0, weightDecay: 0.1 })],
+  ['sm3 single maximize', sm3({ lr: 0.05, momentum: 0.5, factored: false, maximize: true })],
   ['stableAdamW', stableAdamW({ lr: 0.01 })],
   [
     'stableAdamW betas maximize',

@@ -118,6 +118,21 @@ test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
   },
 )
 
+test('docs/objectives.md has a row for each rule on each objective: npm run table:rules', () => {
+  const [, ...sections] = readFileSync(join(home, 'docs/objectives.md'), 'utf8').split(/^## /m)
+  const tables = sections.map((section) => {
+    const [title, ...lines] = section.trim().split('\n')
+    const rows = lines.filter((line) => line.startsWith('| `'))
+    const number = '(?:[1-9]\\d*|0\\.\\d*[1-9])'
+    const row = new RegExp(
+      `^\\| \`(\\w+)\` \\| (?:${number} \\| (?:100|[1-9]\\d?) %|– \\| 0 %) \\| (?:\\d+|–) \\|$`,
+    )
+    return [title, rows.map((text) => row.exec(text)?.[1])]
+  })
+  const having = Object.values(objectives).filter((make) => make().minima(2).length > 0)
+  expect(tables).toEqual(having.map((make) => [make().name, sweepable]))
+})
+
 test('progress has a rate and the time that is left', () => {
   const progress = { sets: 3, ofSets: 100, runs: 30_000, ofRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(

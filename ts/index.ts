@@ -52,10 +52,15 @@ export {
   minimize,
 } from './minimize.js'
 export {
+  ackley,
   beale,
   booth,
   bowl,
+  goldsteinPrice,
+  griewank,
   himmelblau,
+  levy,
+  mccormick,
   type Objective,
   type ObjectiveName,
   objectives,
@@ -65,6 +70,7 @@ export {
   saddle,
   styblinskiTang,
   type TestObjective,
+  threeHumpCamel,
   type View,
 } from './objectives/index.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x567ef263
+export const HASH = 0x799079be
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -57,7 +57,7 @@ export const WEIGHS = 16
 export const UNITWISE = 32
 
 /** The kernel that does it. */
-export const UNITWISE_KERNEL = 27
+export const UNITWISE_KERNEL = 34
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
@@ -431,7 +431,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x83a7701d,
+  source: 0x73727672,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -439,8 +439,97 @@ export const RpropKernel = {
   module: catalogue,
 } as const
 
-export const UnitwiseKernel = {
+export const LionKernel = {
   number: 27,
+  name: 'Lion',
+  source: 0xa315933e,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdaBeliefKernel = {
+  number: 28,
+  name: 'AdaBelief',
+  source: 0xa46c8957,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const YogiKernel = {
+  number: 29,
+  name: 'Yogi',
+  source: 0x97e12b0b,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LaPropKernel = {
+  number: 30,
+  name: 'LaProp',
+  source: 0x78a903b1,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdoptKernel = {
+  number: 31,
+  name: 'Adopt',
+  source: 0x58e7bfd5,
+  state: ['m', 'v'],
+  row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdanKernel = {
+  number: 32,
+  name: 'Adan',
+  source: 0x6f7d3b58,
+  state: ['m', 'n', 'q', 'previous'],
+  row: {
+    c1: 4,
+    c2: 5,
+    c3: 6,
+    eps: 7,
+    beta1: 8,
+    rest1: 9,
+    beta2: 10,
+    rest2: 11,
+    beta3: 12,
+    rest3: 13,
+    ahead: 14,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdEmaMixKernel = {
+  number: 33,
+  name: 'AdEmaMix',
+  source: 0xe605429c,
+  state: ['m1', 'm2', 'v'],
+  row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const UnitwiseKernel = {
+  number: 34,
   name: 'Unitwise',
   source: 0x6fb80e40,
   state: [],
@@ -452,7 +541,7 @@ export const UnitwiseKernel = {
 } as const
 
 export const PreparedKernel = {
-  number: 28,
+  number: 35,
   name: 'Prepared',
   source: 0x5e273496,
   state: [],
@@ -463,7 +552,7 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 29,
+  number: 36,
   name: 'BothNorms',
   source: 0x5e273496,
   state: [],
@@ -474,7 +563,7 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 30,
+  number: 37,
   name: 'GradientNorm',
   source: 0x5e273496,
   state: [],
@@ -485,7 +574,7 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 31,
+  number: 38,
   name: 'Scaled',
   source: 0x5e273496,
   state: [],
@@ -496,7 +585,7 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 32,
+  number: 39,
   name: 'Lamb',
   source: 0x7381621c,
   state: ['m', 'v'],
@@ -507,7 +596,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 33,
+  number: 40,
   name: 'Lars',
   source: 0x62541fce,
   state: ['b'],
@@ -518,7 +607,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 34,
+  number: 41,
   name: 'LarsNesterov',
   source: 0x62541fce,
   state: ['b'],
@@ -529,7 +618,7 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 35,
+  number: 42,
   name: 'NovoGrad',
   source: 0xdbd23d92,
   state: ['m'],
@@ -540,7 +629,7 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 36,
+  number: 43,
   name: 'StableMoments',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -551,7 +640,7 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 37,
+  number: 44,
   name: 'StableAdamW',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -562,7 +651,7 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 38,
+  number: 45,
   name: 'ScheduleFreeSgd',
   source: 0x935c2918,
   state: ['z'],
@@ -573,7 +662,7 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 39,
+  number: 46,
   name: 'ScheduleFreeAdam',
   source: 0x935c2918,
   state: ['z', 'v'],
@@ -584,7 +673,7 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 40,
+  number: 47,
   name: 'ScheduleFreePoint',
   source: 0x935c2918,
   state: ['z', 'point'],
@@ -595,7 +684,7 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 41,
+  number: 48,
   name: 'ScheduleFreeAdamPoint',
   source: 0x935c2918,
   state: ['z', 'v', 'point'],
@@ -606,7 +695,7 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 42,
+  number: 49,
   name: 'ProdigyMoments',
   source: 0xb1049e17,
   state: ['s', 'm', 'v', 'start'],
@@ -617,7 +706,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 43,
+  number: 50,
   name: 'Prodigy',
   source: 0xb1049e17,
   state: ['s', 'm', 'v'],
@@ -628,7 +717,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 44,
+  number: 51,
   name: 'MuonMomentum',
   source: 0x435b05a8,
   state: ['b'],
@@ -669,7 +758,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 45,
+  number: 52,
   name: 'NewtonSchulz',
   source: 0x435b05a8,
   state: [],
@@ -711,7 +800,7 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 46,
+  number: 53,
   name: 'Factored',
   source: 0x85a81fa8,
   state: [],
@@ -738,7 +827,7 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 47,
+  number: 54,
   name: 'FactoredMomentum',
   source: 0x85a81fa8,
   state: ['m'],
@@ -765,7 +854,7 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 48,
+  number: 55,
   name: 'Unfactored',
   source: 0x85a81fa8,
   state: ['v'],
@@ -790,7 +879,7 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 49,
+  number: 56,
   name: 'UnfactoredStep',
   source: 0x85a81fa8,
   state: ['v'],
@@ -815,7 +904,7 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 50,
+  number: 57,
   name: 'UnfactoredMomentum',
   source: 0x85a81fa8,
   state: ['v', 'm'],
@@ -839,90 +928,60 @@ export const UnfactoredMomentumKernel = {
   module: catalogue,
 } as const
 
-export const LionKernel = {
-  number: 51,
-  name: 'Lion',
-  source: 0xa315933e,
+export const Sm3CoveredKernel = {
+  number: 58,
+  name: 'Sm3Covered',
+  source: 0x6ef6b6e3,
+  state: [],
+  row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const Sm3CoveredMomentumKernel = {
+  number: 59,
+  name: 'Sm3CoveredMomentum',
+  source: 0x6ef6b6e3,
   state: ['m'],
-  row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
+  row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const Sm3SingleKernel = {
+  number: 60,
+  name: 'Sm3Single',
+  source: 0x6ef6b6e3,
+  state: ['v'],
+  row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
-export const AdaBeliefKernel = {
-  number: 52,
-  name: 'AdaBelief',
-  source: 0xa46c8957,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
+export const Sm3SingleMomentumKernel = {
+  number: 61,
+  name: 'Sm3SingleMomentum',
+  source: 0x6ef6b6e3,
+  state: ['v', 'm'],
+  row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
-export const YogiKernel = {
-  number: 53,
-  name: 'Yogi',
-  source: 0x97e12b0b,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const LaPropKernel = {
-  number: 54,
-  name: 'LaProp',
-  source: 0x78a903b1,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdoptKernel = {
-  number: 55,
-  name: 'Adopt',
-  source: 0x58e7bfd5,
-  state: ['m', 'v'],
-  row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdanKernel = {
-  number: 56,
-  name: 'Adan',
-  source: 0x6f7d3b58,
-  state: ['m', 'n', 'q', 'previous'],
-  row: {
-    c1: 4,
-    c2: 5,
-    c3: 6,
-    eps: 7,
-    beta1: 8,
-    rest1: 9,
-    beta2: 10,
-    rest2: 11,
-    beta3: 12,
-    rest3: 13,
-    ahead: 14,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdEmaMixKernel = {
-  number: 57,
-  name: 'AdEmaMix',
-  source: 0xe605429c,
-  state: ['m1', 'm2', 'v'],
-  row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
+export const Sm3MomentumKernel = {
+  number: 62,
+  name: 'Sm3Momentum',
+  source: 0x6ef6b6e3,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
   sums: [],
   module: catalogue,

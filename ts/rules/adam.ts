@@ -64,22 +64,29 @@ export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number
   row[AdamKernel.row.rest2] = 1 - beta2
 }
 
-interface Corrected {
-  readonly lr: number
-  readonly amsgrad: boolean
-  readonly amsgradOf?: 'raw' | 'corrected'
-}
-
-/** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂) and h = 1, or where the largest is of corrected v, c₂ = 1 and h = 1/(1−∏β₂). */
+/** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
 export function correctBias(
-  { lr, amsgrad, amsgradOf }: Corrected,
+  { lr }: { readonly lr: number },
   { product1, product2 }: ClockOf<typeof products>,
   row: Float64Array,
 ): void {
-  const isBefore = amsgrad && amsgradOf === 'corrected'
-  row[AmsGradKernel.row.c1] = lr / (1 - product1)
-  row[AmsGradKernel.row.c2] = isBefore ? 1 : 1 / Math.sqrt(1 - product2)
-  row[AmsGradKernel.row.h] = isBefore ? 1 / (1 - product2) : 1
+  row[AdamKernel.row.c1] = lr / (1 - product1)
+  row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+}
+
+interface Largest {
+  readonly lr: number
+  readonly amsgrad: boolean
+  readonly amsgradOf: 'raw' | 'corrected'
+}
+
+/** The same, and h = 1; where the largest is of corrected v, h = 1/(1−∏β₂) and c₂ = 1. */
+export function correctLargest(rule: Largest, clock: ClockOf<typeof products>, row: Float64Array): void {
+  correctBias(rule, clock, row)
+  if (!rule.amsgrad) return
+  const isCorrected = rule.amsgradOf === 'corrected'
+  row[AmsGradKernel.row.h] = isCorrected ? 1 / (1 - clock.product2) : 1
+  if (isCorrected) row[AmsGradKernel.row.c2] = 1
 }
 
 export const definition = defineDirection('adam', {
@@ -106,7 +113,7 @@ export const definition = defineDirection('adam', {
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
-  corrections: correctBias,
+  corrections: correctLargest,
   l2: ({ weightDecay }) => weightDecay,
   flushes: besideEps,
 })

@@ -1,5 +1,5 @@
 import { AdamKernel, AmsGradKernel } from '../manifest.js'
-import { AdamLoop, AmsGradLoop, correctBias, multiplyBetas, products, writeBetas } from './adam.js'
+import { AdamLoop, AmsGradLoop, correctLargest, multiplyBetas, products, writeBetas } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel } from './kernel.js'
@@ -28,7 +28,7 @@ export const definition = defineDirection('adamw', {
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
-  corrections: correctBias,
+  corrections: correctLargest,
   decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
   flushes: besideEps,
 })

@@ -30,5 +30,6 @@ export { type ScheduleFreeRAdam, scheduleFreeRAdam } from './schedule-free-radam
 export { type ScheduleFreeSgd, scheduleFreeSgd } from './schedule-free-sgd.js'
 export { type Sgd, sgd } from './sgd.js'
 export { type SignSgd, signSgd } from './sign-sgd.js'
+export { type Sm3, sm3 } from './sm3.js'
 export { type StableAdamW, stableAdamW } from './stable-adamw.js'
 export { type Yogi, yogi } from './yogi.js'

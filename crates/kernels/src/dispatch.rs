@@ -10,6 +10,7 @@ use crate::pipeline::{self, Preparation};
 use crate::product::{self, Product};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
+use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
 use crate::sums;
 use crate::table::Numbers;
@@ -124,7 +125,7 @@ macro_rules! code {
             use crate::vector::Vector;
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece` and `clip` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece`, `cover` and `clip` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -189,12 +190,17 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
+                unsafe { sm3::cover::<V>(covering, number) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn clip<T: Scalar>(clipping: &Clipping, number: usize) {
                 unsafe { unitwise::clip::<T>(clipping, number) }
             }
 
             const fn tools<V: Vector>() -> Tools {
-                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, clip: clip::<V::Scalar> }
+                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, cover: cover::<V>, clip: clip::<V::Scalar> }
             }
 
             $(#[target_feature(enable = $feature)])?

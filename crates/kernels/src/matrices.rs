@@ -11,6 +11,7 @@ use crate::pipeline::Scratch;
 use crate::product::Product;
 use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
+use crate::rules::sm3::Covering;
 use crate::rules::unitwise::Clipping;
 use crate::run::Job;
 use crate::sums::BLOCK;
@@ -25,6 +26,8 @@ pub struct Tools {
     pub transfer: unsafe fn(&Transfer, usize),
     /// A piece of a pass of Adafactor.
     pub factor: unsafe fn(&Factoring, usize),
+    /// A piece of SM3's pass.
+    pub cover: unsafe fn(&Covering, usize),
     /// Clips some rows.
     pub clip: unsafe fn(&Clipping, usize),
 }

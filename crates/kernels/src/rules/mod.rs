@@ -42,6 +42,13 @@ macro_rules! for_each_kernel {
                 nadam::NAdam,
                 adadelta::Adadelta,
                 rprop::Rprop,
+                lion::Lion,
+                adabelief::AdaBelief,
+                yogi::Yogi,
+                laprop::LaProp,
+                adopt::Adopt,
+                adan::Adan,
+                ademamix::AdEmaMix,
             ]
             [
                 unitwise::Unitwise,
@@ -68,13 +75,11 @@ macro_rules! for_each_kernel {
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
-                lion::Lion,
-                adabelief::AdaBelief,
-                yogi::Yogi,
-                laprop::LaProp,
-                adopt::Adopt,
-                adan::Adan,
-                ademamix::AdEmaMix,
+                sm3::Sm3Covered,
+                sm3::Sm3CoveredMomentum,
+                sm3::Sm3Single,
+                sm3::Sm3SingleMomentum,
+                sm3::Sm3Momentum,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
             ]
@@ -122,6 +127,7 @@ pub(crate) mod rprop;
 pub(crate) mod schedule_free;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;
+pub(crate) mod sm3;
 pub(crate) mod stable_adamw;
 #[cfg(feature = "trial")]
 pub(crate) mod trial;

@@ -1,0 +1,234 @@
+//! SM3-II (Anil, Gupta, Koren and Singer, 2019). Of a matrix the largest ν are kept by row and by column, r and
+//! c: ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. A tensor that is no matrix has v
+//! by element: v ← v + g·g, u = g/√(v + ε). Then θ ← θ − η·m, m ← β₁·m + (1−β₁)·u; without
+//! momentum `norms::Scaled` moves θ.
+//!
+//! r, c and v never decay, so nothing but m can become subnormal on the way.
+//!
+//! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
+
+use crate::Fault;
+use crate::dispatch::Code;
+use crate::kernel::{Kernel, Output, splat};
+use crate::lanes::{Nothing, lanes};
+use crate::matrices::{Matrix, Tools, Workers, whole};
+use crate::sums::{BLOCK, STRIPES};
+use crate::table::Numbers;
+use crate::vector::{Scalar, Vector};
+
+lanes! {
+    /// `rest1` is 1 − β₁.
+    Row { lr, beta1, rest1, eps }
+    Cover { v }
+    Momentum { m }
+    Both { v, m }
+}
+
+whole! {
+    /// u where the gradient was, r and c.
+    Sm3Covered { Row, Nothing, covered, &["r", "c"] }
+    /// The same where m is kept for the stage behind it.
+    Sm3CoveredMomentum { Row, Momentum, covered, &["r", "c"] }
+}
+
+/// v, and u where the gradient was.
+pub struct Sm3Single;
+
+impl Kernel for Sm3Single {
+    type Row = Row;
+    type State = Cover;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Gradients;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Nothing, _: V, _: V, g: V, s: &mut Cover<V>) -> V {
+        s.v = s.v + g * g;
+        g.div_or_zero((s.v + row.eps).sqrt())
+    }
+}
+
+/// m ← β₁·m + (1−β₁)·u, θ ← d·θ − η·m.
+pub struct Sm3Momentum;
+
+impl Kernel for Sm3Momentum {
+    type Row = Row;
+    type State = Momentum;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Nothing, decay: V, theta: V, u: V, s: &mut Momentum<V>) -> V {
+        moved(row, decay, theta, u, &mut s.m)
+    }
+}
+
+/// The same of a tensor that has v.
+pub struct Sm3SingleMomentum;
+
+impl Kernel for Sm3SingleMomentum {
+    type Row = Row;
+    type State = Both;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(row: &Row<V>, _: &Nothing, decay: V, theta: V, u: V, s: &mut Both<V>) -> V {
+        moved(row, decay, theta, u, &mut s.m)
+    }
+}
+
+#[inline(always)]
+fn moved<V: Vector>(row: &Row<V>, decay: V, theta: V, u: V, m: &mut V) -> V {
+    *m = row.beta1 * *m + row.rest1 * u;
+    theta * decay - row.lr * *m
+}
+
+/// A matrix is cut into so many pieces at most, each of which has its own largest ν by column.
+const PIECES: usize = 16;
+
+#[derive(Clone, Copy)]
+pub struct Covering {
+    matrix: Matrix,
+    /// Rows of a piece.
+    some: usize,
+    eps: f64,
+}
+
+// SAFETY: pieces are of other rows, and each has its own columns in the scratch; see `cover`.
+unsafe impl Sync for Covering {}
+
+/// # Safety
+/// The matrix and its scratch must be there, and the row have all coefficients.
+unsafe fn covered(
+    _: &Code,
+    tools: &Tools,
+    matrix: &Matrix,
+    row: Numbers,
+    workers: &mut dyn Workers,
+) -> Result<(), Fault> {
+    let Matrix { rows, columns, size, .. } = *matrix;
+    let some = rows.div_ceil((rows * columns / BLOCK).clamp(1, PIECES));
+    let pieces = rows.div_ceil(some);
+    if matrix.count != 1 || pieces as u64 * columns as u64 * size as u64 > matrix.room as u64 {
+        return Err(Fault::new(&"there is no room for a matrix, or it is several"));
+    }
+    // SAFETY: the caller vouches for the row and the matrix; pieces do not overlap.
+    unsafe {
+        let covering = Covering { matrix: *matrix, some, eps: row.get(3) };
+        workers.run(pieces, &|number, _| (tools.cover)(&covering, number));
+        if size == 4 {
+            gather::<f32>(matrix, pieces);
+        } else {
+            gather::<f64>(matrix, pieces);
+        }
+    }
+    Ok(())
+}
+
+/// c, of what the pieces have found.
+///
+/// # Safety
+/// As for `cover`; nothing else may run.
+unsafe fn gather<S: Scalar>(matrix: &Matrix, pieces: usize) {
+    let (found, c) = (matrix.scratch.cast::<S>(), matrix.lines[1].cast::<S>());
+    for j in 0..matrix.columns {
+        // SAFETY: the caller vouches for both.
+        unsafe {
+            let mut most = found.add(j).read();
+            for piece in 1..pieces {
+                let other = found.add(piece * matrix.columns + j).read();
+                // A NaN stays.
+                if most < other || other.to_f64().is_nan() {
+                    most = other;
+                }
+            }
+            c.add(j).write(most);
+        }
+    }
+}
+
+/// The larger number, or a NaN.
+#[inline(always)]
+fn larger<V: Vector>(a: V, b: V) -> V {
+    a.if_greater(b, a, b) + nan_of(a)
+}
+
+/// The smaller number, or a NaN.
+#[inline(always)]
+fn smaller<V: Vector>(a: V, b: V) -> V {
+    a.if_greater(b, b, a) + nan_of(b)
+}
+
+/// 0 for a number above −∞.
+#[inline(always)]
+fn nan_of<V: Vector>(x: V) -> V {
+    x.if_greater(splat::<V>(f64::NEG_INFINITY), splat::<V>(0.0), x)
+}
+
+/// The rows of a piece.
+///
+/// # Safety
+/// All of the matrix must be there. Other threads may do other pieces.
+#[inline(always)]
+pub unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
+    let Covering { matrix, some, .. } = *covering;
+    let Matrix { rows, columns, lines, .. } = matrix;
+    let first = number * some;
+    let whole = columns - columns % V::LANES;
+    let zero = V::Scalar::from_f64(0.0);
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        let found = matrix.scratch.cast::<V::Scalar>().add(number * columns);
+        (0..columns).for_each(|j| found.add(j).write(zero));
+        for i in first..rows.min(first + some) {
+            let r = lines[0].cast::<V::Scalar>().add(i);
+            let line = Line {
+                g: matrix.at.cast::<V::Scalar>().add(i * columns),
+                r: r.read(),
+                c: lines[1].cast(),
+                found,
+            };
+            let mut most = V::splat(zero);
+            let mut rest = V::One::splat(zero);
+            (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(covering, j)));
+            (whole..columns).for_each(|j| rest = larger(rest, line.cover::<V::One>(covering, j)));
+            let mut lanes = [zero; STRIPES];
+            most.store(lanes.as_mut_ptr());
+            for lane in &lanes[..V::LANES] {
+                rest = larger(rest, V::One::splat(*lane));
+            }
+            rest.store(r);
+        }
+    }
+}
+
+/// A row: its gradients, its r, and by column c and the largest ν so far.
+struct Line<S> {
+    g: *mut S,
+    r: S,
+    c: *const S,
+    found: *mut S,
+}
+
+impl<S: Scalar> Line<S> {
+    /// Writes u and `found` of some columns, and gives their ν.
+    ///
+    /// # Safety
+    /// So many columns must be there.
+    #[inline(always)]
+    unsafe fn cover<V: Vector<Scalar = S>>(&self, covering: &Covering, j: usize) -> V {
+        let eps = splat::<V>(covering.eps);
+        // SAFETY: passed on.
+        unsafe {
+            let g = V::load(self.g.add(j));
+            let least = smaller(V::splat(self.r), V::load(self.c.add(j)));
+            let nu = least + g * g;
+            g.div_or_zero((nu + eps).sqrt()).store(self.g.add(j));
+            larger(V::load(self.found.add(j)), nu).store(self.found.add(j));
+            nu
+        }
+    }
+}

@@ -1,0 +1,129 @@
+/** SM3: Optax's trajectories from `data/sm3.json`; the paper's cover, element by element; the same bits of matrices. */
+
+import { readFileSync } from 'node:fs'
+import { Optimizer, type Rule, sm3 } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes } from './helpers.js'
+import { array, digest, makeData, reference, type Variant, variants, withOneNaN } from './support.js'
+
+interface Entry {
+  readonly options: { readonly lr: number; readonly momentum: number }
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  readonly initial: readonly number[]
+  readonly gradients: readonly (readonly number[])[]
+  readonly parameters: readonly (readonly number[])[]
+}
+
+const { openLoop }: { openLoop: Entry[] } = JSON.parse(
+  readFileSync(new URL('data/sm3.json', import.meta.url), 'utf8'),
+)
+
+describe.each(variants)("Optax's trajectories, $name", ({ name: _, ...engine }) => {
+  test.each(openLoop)('$dtype $shape', ({ options, dtype, shape, ...entry }) => {
+    const optimizer = new Optimizer(array(dtype, entry.initial), sm3(options), {
+      shapes: [...shape],
+      ...engine,
+    })
+    const largest = entry.initial.map(Math.abs)
+    entry.gradients.forEach((gradient, step) => {
+      optimizer.step(array(dtype, gradient))
+      entry.parameters[step].forEach((expected, i) => {
+        largest[i] = Math.max(largest[i], Math.abs(expected))
+        const ulps = 4 * 2 ** (Math.floor(Math.log2(largest[i])) - 23)
+        const error = dtype === 'float32' ? ulps : 1e-12 * largest[i]
+        expect(Math.abs(optimizer.params[i] - expected), `step ${step}, index ${i}`).toBeLessThanOrEqual(
+          error,
+        )
+      })
+    })
+  })
+})
+
+/** Matrices of one row, one column, less than a vector, several pieces, none; and vectors. */
+const shapes = [
+  ...[
+    [1, 200],
+    [200, 1],
+    [3, 5],
+    [17, 33],
+    [2, 3, 4],
+    [300, 170],
+    [5, 20_003],
+    [2000, 3, 11],
+  ],
+  ...[[0, 5], [40_003], [1, 40_003], [1, 1]],
+]
+const lengths = shapes.map((shape) => shape.reduce((product, n) => product * n, 1))
+const rules: Record<string, [Rule, object?]> = {
+  momentum: [sm3()],
+  'eps 0, l2, zeroGrads': [sm3({ eps: 0, momentum: 0, weightDecay: 0.1 }), { zeroGrads: true }],
+  'maximize clip': [sm3({ momentum: 0.5, maximize: true }), { clip: { norm: 1, value: 0.1 } }],
+}
+const threads = [1, 2, 3].map(
+  (threads) => ({ name: `native, ${threads}`, engine: 'native', threads }) as const,
+)
+const others = [...variants.filter((variant) => variant !== reference), ...threads]
+
+describe.each(Object.entries(rules))('the same bits of matrices: %s', (_, [rule, options]) => {
+  test.each(dtypes)('%s', (dtype) => {
+    const data = makeData(dtype, lengths, 5, true)
+    const begin = ({ name: _, ...engine }: Variant) =>
+      new Optimizer(data.initial, rule, { ...options, shapes: [...shapes], ...engine })
+    const bits = (optimizer: ReturnType<typeof begin>) =>
+      digest(
+        Object.values(optimizer.save().tensors)
+          .flatMap(({ params, state }) => [params, ...Object.values(state)])
+          .map(withOneNaN),
+      )
+    const [expected, ...optimizers] = [reference, ...others].map(begin)
+    data.gradients.forEach((gradients, step) => {
+      for (const optimizer of [expected, ...optimizers]) optimizer.step(gradients as never)
+      if (step % 3 !== 0) return
+      const all = bits(expected)
+      optimizers.forEach((optimizer, k) => {
+        expect(bits(optimizer), `${others[k].name}, step ${step}`).toBe(all)
+      })
+    })
+  })
+})
+
+describe('what is kept of rows and columns', () => {
+  const make = (engine: object) =>
+    new Optimizer({ w: new Float64Array(6), b: new Float64Array(2) }, sm3({ lr: 1, momentum: 0, eps: 0 }), {
+      shapes: { w: [2, 3] },
+      ...engine,
+    })
+
+  test.each(variants)('is the largest ν of each: $name', ({ name: _, ...engine }) => {
+    const optimizer = make(engine)
+    optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(3, 0) })
+    expect([...(optimizer.state.w.r ?? [])]).toEqual([9, 36])
+    expect([...(optimizer.state.w.c ?? [])]).toEqual([16, 25, 36])
+    expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
+    expect([...optimizer.params.b]).toEqual([-1, 0])
+    optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
+    // min(9, 16) + 16 and min(36, 16) + 9; elsewhere the least of both.
+    expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
+    expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
+    expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])
+    expect(optimizer.params.b[0]).toBe(-1 - 4 / 5)
+  })
+
+  test.each(variants)('has the NaN of a gradient: $name', ({ name: _, ...engine }) => {
+    const optimizer = make(engine)
+    optimizer.step({ w: Float64Array.of(1, NaN, 3, 4, 5, 6) })
+    optimizer.step({ w: Float64Array.of(1, 1, 1, 1, 1, 1) })
+    expect([...(optimizer.state.w.r ?? [])]).toEqual([NaN, NaN])
+    expect([...(optimizer.state.w.c ?? [])]).toEqual([NaN, NaN, NaN])
+  })
+
+  test('is saved, and loaded on another engine', () => {
+    const optimizer = make({ engine: 'typescript' })
+    optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(1, 2) })
+    const loaded = Optimizer.load(optimizer.save(), { engine: 'wasm' }) as unknown as typeof optimizer
+    for (const one of [optimizer, loaded])
+      one.step({ w: Float64Array.of(3, 2, 1, 0, 1, 2), b: Float64Array.of(2, 2) })
+    expect(loaded.save().tensors).toEqual(optimizer.save().tensors)
+  })
+})

@@ -1,0 +1,161 @@
+import {
+  PreparedKernel,
+  ScaledKernel,
+  Sm3CoveredKernel,
+  Sm3CoveredMomentumKernel,
+  Sm3MomentumKernel,
+  Sm3SingleKernel,
+  Sm3SingleMomentumKernel,
+} from '../manifest.js'
+import { define } from './define.js'
+import {
+  type FloatArray,
+  kernel,
+  type LoopOf,
+  type Matrices,
+  type Room,
+  type Round,
+  twice,
+} from './kernel.js'
+import { Prepared, Scaled } from './norms.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** A matrix is cut into so many pieces at most, each of which has its own largest ν by column in Rust. */
+const PIECES = 16
+
+/** 0 for a number above −∞; a NaN passes. */
+const nanOf = (x: number): number => (x > -Infinity ? 0 : x)
+const larger = (a: number, b: number): number => (a > b ? a : b) + nanOf(a)
+const smaller = (a: number, b: number): number => (a > b ? b : a) + nanOf(b)
+
+/** ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. */
+const covered =
+  (f: Round) =>
+  (
+    _theta: FloatArray,
+    g: FloatArray,
+    _state: object,
+    row: { readonly eps: number },
+    from: number,
+    _to: number,
+    _tensor: object,
+    u: FloatArray,
+    matrices?: Matrices,
+  ): void => {
+    const { shape, lines } = matrices as Matrices
+    const [height, columns] = shape
+    const [r, c] = lines
+    const eps = f(row.eps)
+    const found = new Float64Array(columns)
+    for (let i = 0; i < height; i++) {
+      let most = 0
+      for (let j = 0; j < columns; j++) {
+        const at = from + i * columns + j
+        const nu = f(smaller(r[i], c[j]) + f(g[at] * g[at]))
+        const root = f(Math.sqrt(f(nu + eps)))
+        u[at] = root === 0 ? 0 : f(g[at] / root)
+        found[j] = larger(found[j], nu)
+        most = larger(most, nu)
+      }
+      r[i] = most
+    }
+    c.set(found)
+  }
+
+const Sm3CoveredLoop = twice<typeof Sm3CoveredKernel>(covered)
+const Sm3CoveredMomentumLoop = twice<typeof Sm3CoveredMomentumKernel>(covered)
+
+/** v ← v + g·g, u = g/√(v + ε). */
+const Sm3SingleLoop = twice<typeof Sm3SingleKernel>((f) => (_theta, g, { v }, { eps }, from, to, _, u) => {
+  for (let i = from; i < to; i++) {
+    v[i] = f(v[i] + f(g[i] * g[i]))
+    const root = f(Math.sqrt(f(v[i] + eps)))
+    u[i] = root === 0 ? 0 : f(g[i] / root)
+  }
+})
+
+/** m ← β₁·m + (1−β₁)·u, θ ← d·θ − η·m. */
+const moved =
+  (f: Round) =>
+  (
+    theta: FloatArray,
+    u: FloatArray,
+    { m }: { readonly m: FloatArray },
+    { decay, lr, beta1, rest1 }: Parameters<LoopOf<typeof Sm3MomentumKernel>>[3],
+    from: number,
+    to: number,
+  ): void => {
+    for (let i = from; i < to; i++) {
+      m[i] = f(f(beta1 * m[i]) + f(rest1 * u[i]))
+      theta[i] = f(f(theta[i] * decay) - f(lr * m[i]))
+    }
+  }
+
+const Sm3MomentumLoop = twice<typeof Sm3MomentumKernel>(moved)
+const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
+
+const room: Room = ([rows, columns]) => ({ own: Math.min(rows, PIECES) * columns })
+
+export const definition = define('sm3', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 0.1),
+    /** β₁ in [0, 1): m is an average of directions, and 0 has none */
+    momentum: fraction(0.9),
+    /** ε ≥ 0, under the root; where the root is exactly 0 so is the quotient */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
+    factored: flag(true),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [
+    Prepared,
+    kernel(Sm3CoveredKernel, Sm3CoveredLoop, room),
+    kernel(Sm3CoveredMomentumKernel, Sm3CoveredMomentumLoop, room),
+    kernel(Sm3SingleKernel, Sm3SingleLoop),
+    kernel(Sm3SingleMomentumKernel, Sm3SingleMomentumLoop),
+    kernel(Sm3MomentumKernel, Sm3MomentumLoop),
+    Scaled,
+  ],
+  stages({ factored, momentum }) {
+    const hasMomentum = momentum > 0
+    if (!factored) return [Sm3SingleKernel, hasMomentum ? Sm3SingleMomentumKernel : ScaledKernel]
+    return hasMomentum
+      ? [PreparedKernel, Sm3CoveredMomentumKernel, Sm3MomentumKernel]
+      : [PreparedKernel, Sm3CoveredKernel, ScaledKernel]
+  },
+  fallback: (rule, shape = []) =>
+    rule.factored && shape.length < 2 ? Object.freeze({ ...rule, factored: false }) : undefined,
+  fixed: ['factored'],
+  coefficients({ lr, momentum, eps }, row) {
+    row[Sm3MomentumKernel.row.lr] = lr
+    row[Sm3MomentumKernel.row.beta1] = momentum
+    row[Sm3MomentumKernel.row.rest1] = 1 - momentum
+    row[Sm3MomentumKernel.row.eps] = eps
+  },
+  between({ lr, momentum }, _, { rate }, i) {
+    if (momentum === 0) rate[i] = lr
+  },
+  l2: ({ weightDecay }) => weightDecay,
+  // What is under the root never decays; without momentum nothing does.
+  flushes: ({ momentum, eps }, smallestNormal) => momentum > 0 && eps >= smallestNormal,
+})
+
+/** SM3's description; see {@link sm3}. */
+export interface Sm3 extends RuleOf<typeof definition> {}
+
+/**
+ * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad in little memory: of a matrix only the largest ν of each
+ * row and column are kept, ν = min(rᵢ, cⱼ) + g²; u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor of
+ * two dimensions or more is a matrix, its first one by all others; a vector, or one whose shape is not known
+ * (`shapes`), has ν itself. Defaults are Optax's, which has a number for each index of each dimension: of
+ * matrices that is the same.
+ *
+ * State: r and c, or v; with a momentum m.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const sm3 = rule<Sm3>(definition)
