@@ -77,7 +77,7 @@ export function correctBias(
 interface Largest {
   readonly lr: number
   readonly amsgrad: boolean
-  readonly amsgradOf: 'raw' | 'corrected'
+  readonly amsgradOf?: 'raw' | 'corrected'
 }
 
 /** The same, and h = 1; where the largest is of corrected v, h = 1/(1−∏β₂) and c₂ = 1. */
