@@ -2,13 +2,16 @@
 
 import {
   adabelief,
+  adadelta,
   adafactor,
   adagrad,
   adam,
+  adamax,
   adamw,
   adan,
   ademamix,
   adopt,
+  asgd,
   delayedStart,
   gradientDescent,
   lamb,
@@ -17,6 +20,7 @@ import {
   lion,
   momentum,
   muon,
+  nadam,
   nesterov,
   novograd,
   type OptimizerOptions,
@@ -24,6 +28,7 @@ import {
   type Rule,
   radam,
   rmsprop,
+  rprop,
   scheduleFreeAdamW,
   scheduleFreeRAdam,
   scheduleFreeSgd,
@@ -68,9 +73,35 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['sgd momentum l2 cautious', sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, cautious: true })],
   ['sgd nesterov cautious', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, cautious: true })],
 
+  [
+    'sgdw momentum maximize',
+    sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, decoupledWeightDecay: true, maximize: true }),
+  ],
+  [
+    'sgdw nesterov cautious',
+    sgd({
+      ...{ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1 },
+      ...{ decoupledWeightDecay: true, cautious: true },
+    }),
+  ],
+
+  ['asgd', asgd({ lr: 0.05 })],
+  ['asgd l2 maximize', asgd({ lr: sawtooth, lambda: 0.1, alpha: 0.5, weightDecay: 0.1, maximize: true })],
+  ['asgd cautious', asgd({ lr: 0.05, cautious: true })],
+
+  ['rprop', rprop()],
+  [
+    'rprop factors maximize',
+    rprop({ lr: 0.1, etaMinus: 0.25, etaPlus: 2, minStep: 0.03, maxStep: 0.3, maximize: true }),
+  ],
+  ['rprop cautious', rprop({ cautious: true })],
+
   ['signSgd', signSgd({ lr: 0.05 })],
   ['signSgd maximize', signSgd({ lr: 0.05, maximize: true })],
   ['signSgd cautious', signSgd({ lr: 0.05, cautious: true })],
+  ['signum', signSgd({ lr: 0.05, momentum: 0.9 })],
+  ['signum maximize', signSgd({ lr: 0.05, momentum: 0.5, maximize: true })],
+  ['signum cautious', signSgd({ lr: 0.05, momentum: 0.9, cautious: true })],
 
   ['adagrad', adagrad({ lr: 0.1 })],
   ['adagrad eps 0', adagrad({ lr: 0.1, eps: 0 })],
@@ -87,6 +118,18 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['rmsprop l2 maximize', rmsprop({ lr: 0.01, weightDecay: 0.1, maximize: true })],
   ['rmsprop momentum l2', rmsprop({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 })],
   ['rmsprop momentum cautious', rmsprop({ lr: 0.01, momentum: 0.9, cautious: true })],
+  ['rmsprop optax', rmsprop.optax({ lr: 0.01 })],
+  ['rmsprop optax momentum', rmsprop.optax({ lr: sawtooth, momentum: 0.9 })],
+  ['rmsprop tfjs', rmsprop.tfjs({ lr: 0.01, momentum: 0.5, centered: true })],
+  ['rmsprop centered', rmsprop({ lr: 0.01, alpha: 0.9, centered: true })],
+  ['rmsprop centered eps 0', rmsprop({ lr: 0.01, alpha: 0.5, eps: 0, centered: true })],
+  ['rmsprop centered inside cautious', rmsprop.optax({ lr: 0.01, centered: true, cautious: true })],
+  ['rmsprop centered momentum', rmsprop({ lr: 0.01, momentum: 0.9, centered: true, weightDecay: 0.1 })],
+  ['rmsprop essay centered', rmsprop({ form: 'essay', lr: 0.01, momentum: 0.9, centered: true })],
+
+  ['adadelta', adadelta()],
+  ['adadelta l2 maximize', adadelta({ lr: 0.5, rho: 0.8, eps: 1e-4, weightDecay: 0.1, maximize: true })],
+  ['adadelta cautious', adadelta({ cautious: true })],
 
   ['adam', adam({ lr: 0.01 })],
   ['adam eps 0', adam({ lr: 0.01, eps: 0 })],
@@ -94,6 +137,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adam beta1 0', adam({ lr: 0.01, beta1: 0, beta2: 0 })],
   ['adam amsgrad', adam({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adam amsgrad eps 0', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, eps: 0 })],
+  ['adam amsgrad optax', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, amsgradOf: 'corrected' })],
   ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],
   ['adam maximize', adam({ lr: 0.01, maximize: true })],
   ['adam amsgrad cautious maximize', adam({ lr: 0.01, amsgrad: true, cautious: true, maximize: true })],
@@ -103,6 +147,18 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adamw amsgrad', adamw({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adamw eps 0', adamw({ lr: 0.01, eps: 0 })],
   ['adamw cautious', adamw({ lr: 0.01, weightDecay: 0.1, cautious: true })],
+
+  ['adamax', adamax({ lr: 0.01 })],
+  ['adamax tfjs', adamax.tfjs({ lr: 0.01, beta1: 0.8, beta2: 0.9 })],
+  ['adamax eps 0', adamax({ lr: 0.01, beta2: 0.5, eps: 0 })],
+  ['adamax l2 maximize', adamax({ lr: 0.01, weightDecay: 0.1, maximize: true })],
+  ['adamax cautious', adamax({ lr: 0.01, cautious: true })],
+
+  ['nadam', nadam({ lr: 0.01 })],
+  ['nadam optax', nadam.optax({ lr: 0.01, weightDecay: 0.1 })],
+  ['nadam l2 maximize', nadam({ lr: 0.01, momentumDecay: 0.1, weightDecay: 0.1, maximize: true })],
+  ['nadam betas eps 0', nadam({ lr: 0.01, beta1: 0.8, beta2: 0.9, eps: 0 })],
+  ['nadam cautious', nadam({ lr: 0.01, cautious: true })],
 
   // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
   ['radam', radam({ lr: 0.01 })],

@@ -5,7 +5,22 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { adagrad, adam, adamw, Optimizer, type Rule, radam, type Saved, sgd } from 'antigrad'
+import {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  asgd,
+  nadam,
+  Optimizer,
+  type Rule,
+  radam,
+  rmsprop,
+  rprop,
+  type Saved,
+  sgd,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { variants } from './support.js'
 
@@ -38,6 +53,12 @@ const rules: Readonly<Record<string, (options: never) => Rule>> = {
   'torch.optim.Adam': adam,
   'torch.optim.Adagrad': adagrad,
   'torch.optim.RAdam': radam,
+  'torch.optim.Adamax': adamax,
+  'torch.optim.RMSprop': rmsprop,
+  'torch.optim.NAdam': nadam,
+  'torch.optim.Adadelta': adadelta,
+  'torch.optim.ASGD': asgd,
+  'torch.optim.Rprop': rprop,
 }
 
 const ours = (options: Options) =>

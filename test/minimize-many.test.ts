@@ -1,9 +1,12 @@
 /** Many runs at once: the bits of `minimize`, run by run, on every engine, instruction set and number of threads. */
 
 import {
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamw,
+  asgd,
   cosine,
   cyclic,
   delayedStart,
@@ -20,12 +23,14 @@ import {
   minimizeMany,
   minimizeManySync,
   momentum,
+  nadam,
   nesterov,
   OptionError,
   type Rule,
   radam,
   reasons,
   rmsprop,
+  rprop,
   sgd,
   signSgd,
   warmup,
@@ -118,6 +123,15 @@ const rules: Readonly<Record<string, Rule>> = {
   amsgrad: adam({ lr: 0.1, amsgrad: true }),
   adamw: adamw({ lr: 0.05, weightDecay: 0.1 }),
   radam: radam({ lr: 0.1 }),
+  adamax: adamax({ lr: 0.1 }),
+  nadam: nadam({ lr: 0.1 }),
+  adadelta: adadelta(),
+  rprop: rprop(),
+  asgd: asgd({ lr: 1e-3, lambda: 1e-2 }),
+  signum: signSgd({ lr: 1e-3, momentum: 0.9 }),
+  sgdw: sgd({ lr: 1e-3, momentum: 0.8, weightDecay: 0.1, decoupledWeightDecay: true }),
+  centered: rmsprop.optax({ lr: 0.01, centered: true }),
+  'centered momentum': rmsprop({ lr: 0.01, momentum: 0.5, centered: true }),
   'with a schedule': adam({ lr: warmup(0.05, { steps: 20 }) }),
   'with more schedules': momentum({
     lr: joined([linear(0, { endValue: 1e-3, steps: 60 }), cosine(1e-3, { steps: 400 })], {

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x88113e64
+export const HASH = 0x567ef263
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -57,7 +57,7 @@ export const WEIGHS = 16
 export const UNITWISE = 32
 
 /** The kernel that does it. */
-export const UNITWISE_KERNEL = 20
+export const UNITWISE_KERNEL = 27
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1
@@ -289,30 +289,10 @@ export const AdagradKernel = {
   sums: [],
 } as const
 
-export const RmsPropKernel = {
-  number: 13,
-  name: 'RmsProp',
-  source: 0x715efe03,
-  state: ['v'],
-  row: { lr: 4, alpha: 5, rest: 6, eps: 7 },
-  tensor: [],
-  sums: [],
-} as const
-
-export const RmsPropMomentumKernel = {
-  number: 14,
-  name: 'RmsPropMomentum',
-  source: 0x715efe03,
-  state: ['v', 'b'],
-  row: { lr: 4, alpha: 5, rest: 6, eps: 7, mu: 8 },
-  tensor: [],
-  sums: [],
-} as const
-
 export const AdamKernel = {
-  number: 15,
+  number: 13,
   name: 'Adam',
-  source: 0x4500ee96,
+  source: 0x0390a89d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -320,17 +300,17 @@ export const AdamKernel = {
 } as const
 
 export const AmsGradKernel = {
-  number: 16,
+  number: 14,
   name: 'AmsGrad',
-  source: 0x4500ee96,
+  source: 0x0390a89d,
   state: ['m', 'v', 'largest'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
   sums: [],
 } as const
 
 export const RAdamKernel = {
-  number: 17,
+  number: 15,
   name: 'RAdam',
   source: 0x37bf6ceb,
   state: ['m', 'v'],
@@ -340,7 +320,7 @@ export const RAdamKernel = {
 } as const
 
 export const CautiousKernel = {
-  number: 18,
+  number: 16,
   name: 'Cautious',
   source: 0xbeb63edb,
   state: [],
@@ -350,17 +330,117 @@ export const CautiousKernel = {
 } as const
 
 export const SignSgdKernel = {
-  number: 19,
+  number: 17,
   name: 'SignSgd',
-  source: 0x5ea78439,
+  source: 0x1233bdd7,
   state: [],
   row: { lr: 4 },
   tensor: [],
   sums: [],
+  module: catalogue,
+} as const
+
+export const SignumKernel = {
+  number: 18,
+  name: 'Signum',
+  source: 0x1233bdd7,
+  state: ['m'],
+  row: { lr: 4, beta: 5, rest: 6 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropKernel = {
+  number: 19,
+  name: 'RmsProp',
+  source: 0x3a4f6c8a,
+  state: ['v'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropMomentumKernel = {
+  number: 20,
+  name: 'RmsPropMomentum',
+  source: 0x3a4f6c8a,
+  state: ['v', 'b'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredKernel = {
+  number: 21,
+  name: 'RmsPropCentered',
+  source: 0x3a4f6c8a,
+  state: ['v', 'a'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredMomentumKernel = {
+  number: 22,
+  name: 'RmsPropCenteredMomentum',
+  source: 0x3a4f6c8a,
+  state: ['v', 'a', 'b'],
+  row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdamaxKernel = {
+  number: 23,
+  name: 'Adamax',
+  source: 0x5ad6b8c0,
+  state: ['m', 'n'],
+  row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NAdamKernel = {
+  number: 24,
+  name: 'NAdam',
+  source: 0xbfea884a,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdadeltaKernel = {
+  number: 25,
+  name: 'Adadelta',
+  source: 0x4e224bd8,
+  state: ['v', 'w'],
+  row: { lr: 4, rho: 5, rest: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RpropKernel = {
+  number: 26,
+  name: 'Rprop',
+  source: 0x83a7701d,
+  state: ['before', 'h'],
+  row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
 } as const
 
 export const UnitwiseKernel = {
-  number: 20,
+  number: 27,
   name: 'Unitwise',
   source: 0x6fb80e40,
   state: [],
@@ -372,7 +452,7 @@ export const UnitwiseKernel = {
 } as const
 
 export const PreparedKernel = {
-  number: 21,
+  number: 28,
   name: 'Prepared',
   source: 0x5e273496,
   state: [],
@@ -383,7 +463,7 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 22,
+  number: 29,
   name: 'BothNorms',
   source: 0x5e273496,
   state: [],
@@ -394,7 +474,7 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 23,
+  number: 30,
   name: 'GradientNorm',
   source: 0x5e273496,
   state: [],
@@ -405,7 +485,7 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 24,
+  number: 31,
   name: 'Scaled',
   source: 0x5e273496,
   state: [],
@@ -416,7 +496,7 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 25,
+  number: 32,
   name: 'Lamb',
   source: 0x7381621c,
   state: ['m', 'v'],
@@ -427,7 +507,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 26,
+  number: 33,
   name: 'Lars',
   source: 0x62541fce,
   state: ['b'],
@@ -438,7 +518,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 27,
+  number: 34,
   name: 'LarsNesterov',
   source: 0x62541fce,
   state: ['b'],
@@ -449,7 +529,7 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 28,
+  number: 35,
   name: 'NovoGrad',
   source: 0xdbd23d92,
   state: ['m'],
@@ -460,7 +540,7 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 29,
+  number: 36,
   name: 'StableMoments',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -471,7 +551,7 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 30,
+  number: 37,
   name: 'StableAdamW',
   source: 0x898de350,
   state: ['m', 'v'],
@@ -482,7 +562,7 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 31,
+  number: 38,
   name: 'ScheduleFreeSgd',
   source: 0x935c2918,
   state: ['z'],
@@ -493,7 +573,7 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 32,
+  number: 39,
   name: 'ScheduleFreeAdam',
   source: 0x935c2918,
   state: ['z', 'v'],
@@ -504,7 +584,7 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 33,
+  number: 40,
   name: 'ScheduleFreePoint',
   source: 0x935c2918,
   state: ['z', 'point'],
@@ -515,7 +595,7 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 34,
+  number: 41,
   name: 'ScheduleFreeAdamPoint',
   source: 0x935c2918,
   state: ['z', 'v', 'point'],
@@ -526,7 +606,7 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 35,
+  number: 42,
   name: 'ProdigyMoments',
   source: 0xb1049e17,
   state: ['s', 'm', 'v', 'start'],
@@ -537,7 +617,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 36,
+  number: 43,
   name: 'Prodigy',
   source: 0xb1049e17,
   state: ['s', 'm', 'v'],
@@ -548,7 +628,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 37,
+  number: 44,
   name: 'MuonMomentum',
   source: 0x435b05a8,
   state: ['b'],
@@ -589,7 +669,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 38,
+  number: 45,
   name: 'NewtonSchulz',
   source: 0x435b05a8,
   state: [],
@@ -631,7 +711,7 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 39,
+  number: 46,
   name: 'Factored',
   source: 0x85a81fa8,
   state: [],
@@ -658,7 +738,7 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 40,
+  number: 47,
   name: 'FactoredMomentum',
   source: 0x85a81fa8,
   state: ['m'],
@@ -685,7 +765,7 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 41,
+  number: 48,
   name: 'Unfactored',
   source: 0x85a81fa8,
   state: ['v'],
@@ -710,7 +790,7 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 42,
+  number: 49,
   name: 'UnfactoredStep',
   source: 0x85a81fa8,
   state: ['v'],
@@ -735,7 +815,7 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 43,
+  number: 50,
   name: 'UnfactoredMomentum',
   source: 0x85a81fa8,
   state: ['v', 'm'],
@@ -760,7 +840,7 @@ export const UnfactoredMomentumKernel = {
 } as const
 
 export const LionKernel = {
-  number: 44,
+  number: 51,
   name: 'Lion',
   source: 0xa315933e,
   state: ['m'],
@@ -771,7 +851,7 @@ export const LionKernel = {
 } as const
 
 export const AdaBeliefKernel = {
-  number: 45,
+  number: 52,
   name: 'AdaBelief',
   source: 0xa46c8957,
   state: ['m', 'v'],
@@ -782,7 +862,7 @@ export const AdaBeliefKernel = {
 } as const
 
 export const YogiKernel = {
-  number: 46,
+  number: 53,
   name: 'Yogi',
   source: 0x97e12b0b,
   state: ['m', 'v'],
@@ -793,7 +873,7 @@ export const YogiKernel = {
 } as const
 
 export const LaPropKernel = {
-  number: 47,
+  number: 54,
   name: 'LaProp',
   source: 0x78a903b1,
   state: ['m', 'v'],
@@ -804,7 +884,7 @@ export const LaPropKernel = {
 } as const
 
 export const AdoptKernel = {
-  number: 48,
+  number: 55,
   name: 'Adopt',
   source: 0x58e7bfd5,
   state: ['m', 'v'],
@@ -815,7 +895,7 @@ export const AdoptKernel = {
 } as const
 
 export const AdanKernel = {
-  number: 49,
+  number: 56,
   name: 'Adan',
   source: 0x6f7d3b58,
   state: ['m', 'n', 'q', 'previous'],
@@ -838,7 +918,7 @@ export const AdanKernel = {
 } as const
 
 export const AdEmaMixKernel = {
-  number: 50,
+  number: 57,
   name: 'AdEmaMix',
   source: 0xe605429c,
   state: ['m1', 'm2', 'v'],

@@ -2,7 +2,7 @@ import { AdamKernel, AmsGradKernel } from '../manifest.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
@@ -18,15 +18,16 @@ export const AdamLoop = twice<typeof AdamKernel>(
     },
 )
 
-/** The same with the largest v so far under the root. */
+/** The same with the largest h·v so far under the root. */
 export const AmsGradLoop = twice<typeof AmsGradKernel>(
   (f) =>
-    (theta, g, { m, v, largest }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+    (theta, g, { m, v, largest }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, h }, from, to) => {
       for (let i = from; i < to; i++) {
         m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
         v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const size = f(h * v[i])
         // A NaN in v is taken over, one in the largest is left behind.
-        largest[i] = largest[i] > v[i] ? largest[i] : v[i]
+        largest[i] = largest[i] > size ? largest[i] : size
         const divisor = f(f(f(Math.sqrt(largest[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
@@ -63,14 +64,22 @@ export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number
   row[AdamKernel.row.rest2] = 1 - beta2
 }
 
-/** c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂). */
+interface Corrected {
+  readonly lr: number
+  readonly amsgrad: boolean
+  readonly amsgradOf?: 'raw' | 'corrected'
+}
+
+/** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂) and h = 1, or where the largest is of corrected v, c₂ = 1 and h = 1/(1−∏β₂). */
 export function correctBias(
-  { lr }: { readonly lr: number },
-  clock: ClockOf<typeof products>,
+  { lr, amsgrad, amsgradOf }: Corrected,
+  { product1, product2 }: ClockOf<typeof products>,
   row: Float64Array,
 ): void {
-  row[AdamKernel.row.c1] = lr / (1 - clock.product1)
-  row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
+  const isBefore = amsgrad && amsgradOf === 'corrected'
+  row[AmsGradKernel.row.c1] = lr / (1 - product1)
+  row[AmsGradKernel.row.c2] = isBefore ? 1 : 1 / Math.sqrt(1 - product2)
+  row[AmsGradKernel.row.h] = isBefore ? 1 / (1 - product2) : 1
 }
 
 export const definition = defineDirection('adam', {
@@ -87,6 +96,8 @@ export const definition = defineDirection('adam', {
     weightDecay: scheduled(nonNegative, 0),
     /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
     amsgrad: flag(false),
+    /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
+    amsgradOf: oneOf('raw', 'corrected'),
     /** climbs instead */
     maximize: flag(false),
   },

@@ -1,30 +1,65 @@
-import { RmsPropKernel, RmsPropMomentumKernel } from '../manifest.js'
+import {
+  RmsPropCenteredKernel,
+  RmsPropCenteredMomentumKernel,
+  RmsPropKernel,
+  RmsPropMomentumKernel,
+} from '../manifest.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
-import { type RuleOf, rule } from './rule.js'
+import { preset, type RuleOf, rule } from './rule.js'
 
-/** v ← α·v + (1−α)·(g·g), σ = √v + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
+/** v ← α·v + (1−α)·(g·g), σ = √(v + εᵢ) + εₒ, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
 export const RmsPropLoop = twice<typeof RmsPropKernel>(
   (f) =>
-    (theta, g, { v }, { decay, lr, alpha, rest, eps }, from, to) => {
+    (theta, g, { v }, { decay, lr, alpha, rest, inside, outside }, from, to) => {
       for (let i = from; i < to; i++) {
         v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
-        const sigma = f(f(Math.sqrt(v[i])) + eps)
+        const sigma = f(f(Math.sqrt(f(v[i] + inside))) + outside)
         theta[i] = f(f(theta[i] * decay) - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
       }
     },
 )
 
-/** v and σ as before, b ← μ·b + g/σ, u = η·b. */
+/** v and σ as before, b ← μ·b + ηᵢ·(g/σ), u = ηₒ·b. */
 export const RmsPropMomentumLoop = twice<typeof RmsPropMomentumKernel>(
   (f) =>
-    (theta, g, { v, b }, { decay, lr, alpha, rest, eps, mu }, from, to) => {
+    (theta, g, { v, b }, { decay, lr, alpha, rest, inside, outside, inner, mu }, from, to) => {
       for (let i = from; i < to; i++) {
         v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
-        const sigma = f(f(Math.sqrt(v[i])) + eps)
-        b[i] = f(f(mu * b[i]) + (sigma === 0 ? 0 : f(g[i] / sigma)))
+        const sigma = f(f(Math.sqrt(f(v[i] + inside))) + outside)
+        b[i] = f(f(mu * b[i]) + f(inner * (sigma === 0 ? 0 : f(g[i] / sigma))))
+        theta[i] = f(f(theta[i] * decay) - f(lr * b[i]))
+      }
+    },
+)
+
+/** As the first one, with a ← α·a + (1−α)·g, and max(v − a·a, 0) for v in σ. */
+export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
+  (f) =>
+    (theta, g, { v, a }, { decay, lr, alpha, rest, inside, outside }, from, to) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
+        a[i] = f(f(alpha * a[i]) + f(rest * g[i]))
+        const variance = f(v[i] - f(a[i] * a[i]))
+        // A NaN stays.
+        const sigma = f(f(Math.sqrt(f((variance < 0 ? 0 : variance) + inside))) + outside)
+        theta[i] = f(f(theta[i] * decay) - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
+      }
+    },
+)
+
+/** The same with b as before. */
+export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumKernel>(
+  (f) =>
+    (theta, g, { v, a, b }, { decay, lr, alpha, rest, inside, outside, inner, mu }, from, to) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
+        a[i] = f(f(alpha * a[i]) + f(rest * g[i]))
+        const variance = f(v[i] - f(a[i] * a[i]))
+        const sigma = f(f(Math.sqrt(f((variance < 0 ? 0 : variance) + inside))) + outside)
+        b[i] = f(f(mu * b[i]) + f(inner * (sigma === 0 ? 0 : f(g[i] / sigma))))
         theta[i] = f(f(theta[i] * decay) - f(lr * b[i]))
       }
     },
@@ -41,21 +76,38 @@ export const definition = defineDirection('rmsprop', {
     lr: scheduled(nonNegative, 1e-2),
     /** α in [0, 1) */
     alpha: fraction(0.99),
-    /** ε ≥ 0; where √v + ε is exactly 0, the quotient counts as 0 */
+    /** ε ≥ 0; where the divisor is exactly 0, the quotient counts as 0 */
     eps: nonNegative(1e-8),
+    /** `'outside'`, the default: √v + ε, as in Torch; `'inside'`: √(v + ε) */
+    epsPlace: oneOf('outside', 'inside'),
+    /** divides by the root of the variance, v − a² with a the average gradient, or 0 if that is negative */
+    centered: flag(false),
     /** λ ≥ 0, added to the gradient; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
+    /** of η, with momentum: `'outside'`, the default, of b, as in Torch; or `'inside'` */
+    lrPlace: oneOf('outside', 'inside'),
     /** climbs instead */
     maximize: flag(false),
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
-  kernels: [kernel(RmsPropKernel, RmsPropLoop), kernel(RmsPropMomentumKernel, RmsPropMomentumLoop)],
-  stages: ({ momentum }) => [momentum === 0 ? RmsPropKernel : RmsPropMomentumKernel],
-  coefficients({ lr, eps, momentum }, row) {
-    row[RmsPropMomentumKernel.row.lr] = lr
-    row[RmsPropMomentumKernel.row.eps] = eps
+  kernels: [
+    kernel(RmsPropKernel, RmsPropLoop),
+    kernel(RmsPropMomentumKernel, RmsPropMomentumLoop),
+    kernel(RmsPropCenteredKernel, RmsPropCenteredLoop),
+    kernel(RmsPropCenteredMomentumKernel, RmsPropCenteredMomentumLoop),
+  ],
+  stages({ centered, momentum }) {
+    if (momentum === 0) return [centered ? RmsPropCenteredKernel : RmsPropKernel]
+    return [centered ? RmsPropCenteredMomentumKernel : RmsPropMomentumKernel]
+  },
+  coefficients({ lr, lrPlace, eps, epsPlace, momentum }, row) {
+    const isInside = momentum !== 0 && lrPlace === 'inside'
+    row[RmsPropMomentumKernel.row.lr] = isInside ? 1 : lr
+    row[RmsPropMomentumKernel.row.inner] = isInside ? lr : 1
+    row[RmsPropMomentumKernel.row.inside] = epsPlace === 'inside' ? eps : 0
+    row[RmsPropMomentumKernel.row.outside] = epsPlace === 'inside' ? 0 : eps
     row[RmsPropMomentumKernel.row.mu] = momentum
   },
   corrections({ form, alpha }, { t }, row) {
@@ -72,9 +124,16 @@ export interface RmsProp extends RuleOf<typeof definition> {}
 
 /**
  * RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·g², θ ← θ − η·g/(√v + ε); with
- * momentum, b ← μ·b + g/(√v + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`.
+ * momentum, b ← μ·b + g/(√v + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013)
+ * max(v − a², 0) stands for v under the root, and a ← α·a + (1−α)·g.
  *
- * State: v, and b where there is momentum.
+ * `rmsprop.optax` has the form and the values of Optax, √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b;
+ * `rmsprop.tfjs` those of TensorFlow.js, but that its centered form takes the ε away.
+ *
+ * State: v, a where it is centered, and b where there is momentum.
  * @throws OptionError where an option is unknown or out of its range
  */
-export const rmsprop = rule<RmsProp>(definition)
+export const rmsprop = Object.assign(rule<RmsProp>(definition), {
+  optax: preset<RmsProp>(definition, { alpha: 0.9, epsPlace: 'inside', lrPlace: 'inside' }),
+  tfjs: preset<RmsProp>(definition, { alpha: 0.9, eps: 1e-7, epsPlace: 'inside', lrPlace: 'inside' }),
+})

@@ -36,8 +36,10 @@ export const definition = defineDirection('sgd', {
     momentum: scheduled(nonNegative, 0),
     /** τ ≥ 0 */
     dampening: nonNegative(0),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
+    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
+    /** takes the decay from the parameters, as AdamW does: SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
+    decoupledWeightDecay: flag(false),
     /** θ ← θ − η·(g + μ·b); wants a momentum > 0 and no dampening */
     nesterov: flag(false),
     /** climbs instead */
@@ -68,7 +70,8 @@ export const definition = defineDirection('sgd', {
   corrections({ dampening }, { t }, row) {
     row[SgdMomentumKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
-  l2: ({ weightDecay }) => weightDecay,
+  decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
+  l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
 })
 
 /** Torch's SGD's description; see {@link sgd}. */
@@ -76,7 +79,8 @@ export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
  * SGD as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b ← g),
- * θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b).
+ * θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW: θ ← (1 − η·λ)·θ
+ * instead of the first step.
  *
  * State: b, where there is momentum.
  * @throws OptionError where an option is unknown or out of its range

@@ -1,7 +1,7 @@
-import { SignSgdKernel } from '../manifest.js'
+import { SignSgdKernel, SignumKernel } from '../manifest.js'
 import { defineDirection } from './cautious.js'
 import { kernel, signum, twice } from './kernel.js'
-import { flag, nonNegative, scheduled } from './options.js'
+import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** u = η·sign(g). */
@@ -11,17 +11,32 @@ export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { de
   }
 })
 
+/** m ← β·m + (1−β)·g, u = η·sign(m) */
+export const SignumLoop = twice<typeof SignumKernel>(
+  (f) =>
+    (theta, g, { m }, { decay, lr, beta, rest }, from, to) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta * m[i]) + f(rest * g[i]))
+        theta[i] = f(f(theta[i] * decay) - f(lr * signum(m[i])))
+      }
+    },
+)
+
 export const definition = defineDirection('signSgd', {
   options: {
     /** η ≥ 0; may be scheduled */
     lr: scheduled(nonNegative, 1e-3),
+    /** β in [0, 1): the sign is that of an average of gradients, which is Signum; may be scheduled */
+    momentum: scheduled(fraction, 0),
     /** climbs instead */
     maximize: flag(false),
   },
-  kernels: [kernel(SignSgdKernel, SignSgdLoop)],
-  stages: () => [SignSgdKernel],
-  coefficients({ lr }, row) {
-    row[SignSgdKernel.row.lr] = lr
+  kernels: [kernel(SignSgdKernel, SignSgdLoop), kernel(SignumKernel, SignumLoop)],
+  stages: ({ momentum }) => [momentum === 0 ? SignSgdKernel : SignumKernel],
+  coefficients({ lr, momentum }, row) {
+    row[SignumKernel.row.lr] = lr
+    row[SignumKernel.row.beta] = momentum
+    row[SignumKernel.row.rest] = 1 - momentum
   },
 })
 
@@ -29,9 +44,10 @@ export const definition = defineDirection('signSgd', {
 export interface SignSgd extends RuleOf<typeof definition> {}
 
 /**
- * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). Where the
- * gradient is 0 the parameter stays.
+ * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum it
+ * is Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). Where g, or m, is 0 the parameter stays.
  *
+ * State: m, where there is momentum.
  * @throws OptionError where an option is unknown or out of its range
  */
 export const signSgd = rule<SignSgd>(definition)

@@ -85,12 +85,21 @@ pub struct ManyCode {
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
 macro_rules! entries {
-    (($vector:ty) [$($core:ident::$kernel:ident,)*] [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]) => {
+    (
+        ($vector:ty)
+        [$($core:ident::$kernel:ident,)*]
+        [$($elementwise:ident::$single:ident,)*]
+        [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
+    ) => {
         &[
             Entry::sums(0, &[]),
             Entry::sums(1, &[Sum::Gradients]),
             $(Entry::of::<crate::rules::$core::$kernel>(
                 run::<$vector, crate::rules::$core::$kernel>,
+                tools::<$vector>(),
+            ),)*
+            $(#[cfg(feature = "elementwise")] Entry::of::<crate::rules::$elementwise::$single>(
+                run::<$vector, crate::rules::$elementwise::$single>,
                 tools::<$vector>(),
             ),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(

@@ -145,7 +145,12 @@ pub fn kernels() -> Vec<Description> {
 }
 
 macro_rules! descriptions {
-    (() [$($core:ident::$kernel:ident,)*] [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]) => {{
+    (
+        ()
+        [$($core:ident::$kernel:ident,)*]
+        [$($elementwise:ident::$single:ident,)*]
+        [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
+    ) => {{
         let mut numbers = 2..;
         let mut numbered = |described: Description| Description { number: numbers.next().unwrap_or(0), ..described };
         vec![
@@ -153,6 +158,11 @@ macro_rules! descriptions {
                 is_core: true,
                 ..describe::<rules::$core::$kernel>(stringify!($kernel), stringify!($core), true)
             }),)*
+            $(#[cfg(feature = "elementwise")] numbered(describe::<rules::$elementwise::$single>(
+                stringify!($single),
+                stringify!($elementwise),
+                true,
+            )),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* numbered(describe::<rules::$module::$further>(
                 stringify!($further),
                 stringify!($module),

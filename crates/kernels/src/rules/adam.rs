@@ -2,8 +2,9 @@
 //! (Reddi, Kale and Kumar, 2018):
 //! m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε).
 //!
-//! c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections. AMSGrad divides by the root of the
-//! largest v so far. Where the divisor is exactly 0 (only without ε), the quotient counts as 0.
+//! c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections. AMSGrad divides by the root of the largest h·v
+//! so far: h is 1, or in Optax's form 1/(1−∏β₂), and c₂ is 1 then. Where the divisor is exactly 0 (only without
+//! ε), the quotient counts as 0.
 
 use crate::kernel::Direction;
 use crate::lanes::lanes;
@@ -12,6 +13,8 @@ use crate::vector::Vector;
 lanes! {
     /// `rest1` is 1 − β₁, and `rest2` 1 − β₂.
     Corrected { c1, c2, eps, beta1, rest1, beta2, rest2 }
+    /// The same, and h.
+    CorrectedLargest { c1, c2, eps, beta1, rest1, beta2, rest2, h }
     Moments { m, v }
     LargestMoments { m, v, largest }
 }
@@ -34,16 +37,17 @@ impl Direction for Adam {
 pub struct AmsGrad;
 
 impl Direction for AmsGrad {
-    type Row = Corrected;
+    type Row = CorrectedLargest;
     type State = LargestMoments;
     const DIVIDES: bool = true;
 
     #[inline(always)]
-    fn direction<V: Vector>(row: &Corrected<V>, g: V, s: &mut LargestMoments<V>) -> V {
+    fn direction<V: Vector>(row: &CorrectedLargest<V>, g: V, s: &mut LargestMoments<V>) -> V {
         s.m = row.beta1 * s.m + row.rest1 * g;
         s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        let size = row.h * s.v;
         // A NaN in v is taken over, one in the largest is left behind.
-        s.largest = s.largest.if_greater(s.v, s.largest, s.v);
+        s.largest = s.largest.if_greater(size, s.largest, size);
         (row.c1 * s.m).div_or_zero(s.largest.sqrt() * row.c2 + row.eps)
     }
 }

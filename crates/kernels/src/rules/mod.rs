@@ -7,8 +7,9 @@
 #![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
 
 /// The one list of kernels; its order numbers them, from 2 on: 0 is none, 1 sums the gradients' squares.
-/// First the core, which every build has, then the catalogue. Passes over the plane come first of all, in the
-/// order of their stages.
+/// First the core, which every build has, then the catalogue: those that many runs may have, which are the only
+/// stages of elementwise rules, and all others. Passes over the plane come first of all, in the order of their
+/// stages.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
         $then! {
@@ -25,13 +26,22 @@ macro_rules! for_each_kernel {
                 sgd::SgdMomentum,
                 sgd::SgdNesterov,
                 adagrad::Adagrad,
-                rmsprop::RmsProp,
-                rmsprop::RmsPropMomentum,
                 adam::Adam,
                 adam::AmsGrad,
                 radam::RAdam,
                 cautious::Cautious,
+            ]
+            [
                 sign_sgd::SignSgd,
+                sign_sgd::Signum,
+                rmsprop::RmsProp,
+                rmsprop::RmsPropMomentum,
+                rmsprop::RmsPropCentered,
+                rmsprop::RmsPropCenteredMomentum,
+                adamax::Adamax,
+                nadam::NAdam,
+                adadelta::Adadelta,
+                rprop::Rprop,
             ]
             [
                 unitwise::Unitwise,
@@ -73,19 +83,23 @@ macro_rules! for_each_kernel {
 }
 pub(crate) use for_each_kernel;
 
-macro_rules! core_count {
-    (() [$($core:ident::$kernel:ident,)*] [$($rest:tt)*]) => { 0 $(+ [stringify!($kernel)].len())* };
+macro_rules! before_the_last {
+    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] [$($rest:tt)*]) => {
+        0 $(+ [stringify!($kernel)].len())* $(+ [stringify!($further)].len())*
+    };
 }
 
-/// The number of the first kernel behind the core, which runs in a stage that is no rule's.
-pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(core_count!());
+/// The number of the first kernel in the last list, which runs in a stage that is no rule's.
+pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(before_the_last!());
 
 pub(crate) use crate::plane;
 
 pub(crate) mod adabelief;
+pub(crate) mod adadelta;
 pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod adamax;
 pub(crate) mod adan;
 pub(crate) mod ademamix;
 pub(crate) mod adopt;
@@ -97,12 +111,14 @@ pub(crate) mod lars;
 pub(crate) mod lion;
 pub(crate) mod momentum;
 pub(crate) mod muon;
+pub(crate) mod nadam;
 pub(crate) mod nesterov;
 pub(crate) mod norms;
 pub(crate) mod novograd;
 pub(crate) mod prodigy;
 pub(crate) mod radam;
 pub(crate) mod rmsprop;
+pub(crate) mod rprop;
 pub(crate) mod schedule_free;
 pub(crate) mod sgd;
 pub(crate) mod sign_sgd;

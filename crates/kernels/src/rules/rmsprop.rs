@@ -1,19 +1,24 @@
-//! RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·(g·g), σ = √v + ε, u = η·(g/σ);
-//! with momentum, b ← μ·b + g/σ and u = η·b, as in Torch.
+//! RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·(g·g), σ = √(v + εᵢ) + εₒ, u = η·(g/σ);
+//! with momentum, b ← μ·b + ηᵢ·(g/σ) and u = ηₒ·b.
 //!
-//! The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
+//! Centered (Graves, 2013), a ← α·a + (1−α)·g, and max(v − a·a, 0) stands for v under the root.
+//! Torch has ε outside of the root and η outside of b, Optax and TensorFlow have them inside; the other ε is 0,
+//! and the other η 1. The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
 //! Where σ is exactly 0, g/σ counts as 0.
 
-use crate::kernel::Direction;
+use crate::kernel::{Direction, splat};
 use crate::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest` is 1 − α.
-    Rates { lr, alpha, rest, eps }
-    RatesMomentum { lr, alpha, rest, eps, mu }
+    /// `rest` is 1 − α; `inside` and `outside` are εᵢ and εₒ.
+    Rates { lr, alpha, rest, inside, outside }
+    /// `inner` is ηᵢ, and `lr` ηₒ.
+    RatesMomentum { lr, alpha, rest, inside, outside, inner, mu }
     Square { v }
     SquareMomentum { v, b }
+    SquareMean { v, a }
+    SquareMeanMomentum { v, a, b }
 }
 
 pub struct RmsProp;
@@ -25,7 +30,8 @@ impl Direction for RmsProp {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut Square<V>) -> V {
-        row.lr * normalized([row.alpha, row.rest, row.eps], g, &mut s.v)
+        s.v = row.alpha * s.v + row.rest * (g * g);
+        row.lr * g.div_or_zero((s.v + row.inside).sqrt() + row.outside)
     }
 }
 
@@ -38,14 +44,48 @@ impl Direction for RmsPropMomentum {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMomentum<V>) -> V {
-        s.b = row.mu * s.b + normalized([row.alpha, row.rest, row.eps], g, &mut s.v);
+        s.v = row.alpha * s.v + row.rest * (g * g);
+        let sigma = (s.v + row.inside).sqrt() + row.outside;
+        s.b = row.mu * s.b + row.inner * g.div_or_zero(sigma);
         row.lr * s.b
     }
 }
 
-/// g/σ, with v updated.
+pub struct RmsPropCentered;
+
+impl Direction for RmsPropCentered {
+    type Row = Rates;
+    type State = SquareMean;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut SquareMean<V>) -> V {
+        s.v = row.alpha * s.v + row.rest * (g * g);
+        s.a = row.alpha * s.a + row.rest * g;
+        row.lr * g.div_or_zero((variance(s.v, s.a) + row.inside).sqrt() + row.outside)
+    }
+}
+
+pub struct RmsPropCenteredMomentum;
+
+impl Direction for RmsPropCenteredMomentum {
+    type Row = RatesMomentum;
+    type State = SquareMeanMomentum;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMeanMomentum<V>) -> V {
+        s.v = row.alpha * s.v + row.rest * (g * g);
+        s.a = row.alpha * s.a + row.rest * g;
+        let sigma = (variance(s.v, s.a) + row.inside).sqrt() + row.outside;
+        s.b = row.mu * s.b + row.inner * g.div_or_zero(sigma);
+        row.lr * s.b
+    }
+}
+
+/// v − a·a, and 0 where rounding makes it negative; NaN stays NaN.
 #[inline(always)]
-fn normalized<V: Vector>([alpha, rest, eps]: [V; 3], g: V, v: &mut V) -> V {
-    *v = alpha * *v + rest * (g * g);
-    g.div_or_zero(v.sqrt() + eps)
+fn variance<V: Vector>(v: V, a: V) -> V {
+    let (zero, variance) = (splat::<V>(0.0), v - a * a);
+    zero.if_greater(variance, zero, variance)
 }

@@ -1,9 +1,16 @@
-//! signSGD (Bernstein et al., 2018, algorithm 1): u = η·sign(g); zeros and NaN are their own sign.
+//! signSGD (Bernstein et al., 2018, algorithm 1): u = η·sign(g); and with momentum, Signum (algorithm 2),
+//! m ← β·m + (1−β)·g, u = η·sign(m). Zeros and NaN are their own sign.
 
 use super::gradient_descent::Rate;
 use crate::kernel::Direction;
-use crate::lanes::Nothing;
+use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
+
+lanes! {
+    /// `rest` is 1 − β.
+    RateMomentum { lr, beta, rest }
+    Moment { m }
+}
 
 pub struct SignSgd;
 
@@ -15,5 +22,19 @@ impl Direction for SignSgd {
     #[inline(always)]
     fn direction<V: Vector>(row: &Rate<V>, g: V, _: &mut Nothing) -> V {
         row.lr * g.signum()
+    }
+}
+
+pub struct Signum;
+
+impl Direction for Signum {
+    type Row = RateMomentum;
+    type State = Moment;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &RateMomentum<V>, g: V, s: &mut Moment<V>) -> V {
+        s.m = row.beta * s.m + row.rest * g;
+        row.lr * s.m.signum()
     }
 }

@@ -160,11 +160,12 @@ fn rule(
         }
         "RmsProp" => {
             s[0] = mean(s[0], "alpha", "rest", f(g * g));
-            down(f(c("lr") * ratio(g, f(root(s[0]) + c("eps")))))
+            down(f(c("lr") * ratio(g, f(root(f(s[0] + c("inside"))) + c("outside")))))
         }
         "RmsPropMomentum" => {
             s[0] = mean(s[0], "alpha", "rest", f(g * g));
-            s[1] = f(f(c("mu") * s[1]) + ratio(g, f(root(s[0]) + c("eps"))));
+            let sigma = f(root(f(s[0] + c("inside"))) + c("outside"));
+            s[1] = f(f(c("mu") * s[1]) + f(c("inner") * ratio(g, sigma)));
             down(f(c("lr") * s[1]))
         }
         "Adam" | "AmsGrad" | "RAdam" => {
@@ -172,7 +173,8 @@ fn rule(
             s[1] = mean(s[1], "beta2", "rest2", f(g * g));
             let mut v = s[1];
             if kernel.name == "AmsGrad" {
-                s[2] = if s[2] > v { s[2] } else { v };
+                let size = f(c("h") * v);
+                s[2] = if s[2] > size { s[2] } else { size };
                 v = s[2];
             }
             let adapts = kernel.name != "RAdam" || c("unrectified") == 0.0;

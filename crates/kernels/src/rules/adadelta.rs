@@ -1,0 +1,30 @@
+//! Adadelta (Zeiler, 2012, algorithm 1): v ← ρ·v + (1−ρ)·(g·g), Δ = (√(w + ε) / √(v + ε))·g,
+//! w ← ρ·w + (1−ρ)·(Δ·Δ), u = η·Δ.
+//!
+//! v and w are the means of g² and of Δ². Where √(v + ε) is exactly 0 the parameter stays.
+
+use crate::kernel::Direction;
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `rest` is 1 − ρ.
+    Fading { lr, rho, rest, eps }
+    Means { v, w }
+}
+
+pub struct Adadelta;
+
+impl Direction for Adadelta {
+    type Row = Fading;
+    type State = Means;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Fading<V>, g: V, s: &mut Means<V>) -> V {
+        s.v = row.rho * s.v + row.rest * (g * g);
+        let delta = (s.w + row.eps).sqrt().div_or_zero((s.v + row.eps).sqrt()) * g;
+        s.w = row.rho * s.w + row.rest * (delta * delta);
+        row.lr * delta
+    }
+}

@@ -1,0 +1,29 @@
+//! NAdam (Dozat, 2016), Adam with Nesterov's momentum: m and v as in Adam,
+//! u = (c₀·g + c₁·m) / (√v·c₂ + ε).
+//!
+//! The momenta μₜ and the bias corrections are in c₀, c₁ and c₂.
+
+use super::adam::Moments;
+use crate::kernel::Direction;
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `c0` is behind those that Adam has, too.
+    Ahead { c1, c2, eps, beta1, rest1, beta2, rest2, c0 }
+}
+
+pub struct NAdam;
+
+impl Direction for NAdam {
+    type Row = Ahead;
+    type State = Moments;
+    const DIVIDES: bool = true;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Ahead<V>, g: V, s: &mut Moments<V>) -> V {
+        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        (row.c0 * g + row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
+    }
+}

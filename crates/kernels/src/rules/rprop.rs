@@ -1,0 +1,35 @@
+//! Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in Torch: p = g·g₋₁, and the size of each step,
+//! h ← clip(h·η⁺) where p > 0, clip(h·η⁻) where p < 0 (and there g ← 0), else h; u = h·sign(g).
+//!
+//! h begins with η, which its first row adds to 0. Where p is NaN, h stays, and sign(g) is NaN if g is.
+
+use crate::kernel::{Direction, splat};
+use crate::lanes::lanes;
+use crate::vector::Vector;
+
+lanes! {
+    /// `first` is η at the first update, and 0 later.
+    Sizes { first, plus, minus, least, most }
+    /// g₋₁ and h.
+    Steps { before, h }
+}
+
+pub struct Rprop;
+
+impl Direction for Rprop {
+    type Row = Sizes;
+    type State = Steps;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn direction<V: Vector>(row: &Sizes<V>, g: V, s: &mut Steps<V>) -> V {
+        let (zero, one) = (splat::<V>(0.0), splat(1.0));
+        let p = g * s.before;
+        let factor = p.if_greater(zero, row.plus, zero.if_greater(p, row.minus, one));
+        let h = (s.h + row.first) * factor;
+        let h = row.least.if_greater(h, row.least, h);
+        s.h = h.if_greater(row.most, row.most, h);
+        s.before = zero.if_greater(p, zero, g);
+        s.h * s.before.signum()
+    }
+}

@@ -1,0 +1,58 @@
+import { AdadeltaKernel } from '../manifest.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, positive, scheduled } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** v ← ρ·v + (1−ρ)·(g·g), Δ = (√(w+ε) / √(v+ε))·g, or 0·g if the divisor is 0, w ← ρ·w + (1−ρ)·(Δ·Δ), u = η·Δ. */
+export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
+  (f) =>
+    (theta, g, { v, w }, { decay, lr, rho, rest, eps }, from, to) => {
+      for (let i = from; i < to; i++) {
+        v[i] = f(f(rho * v[i]) + f(rest * f(g[i] * g[i])))
+        const divisor = f(Math.sqrt(f(v[i] + eps)))
+        const ratio = divisor === 0 ? 0 : f(f(Math.sqrt(f(w[i] + eps))) / divisor)
+        const delta = f(ratio * g[i])
+        w[i] = f(f(rho * w[i]) + f(rest * f(delta * delta)))
+        theta[i] = f(f(theta[i] * decay) - f(lr * delta))
+      }
+    },
+)
+
+export const definition = defineDirection('adadelta', {
+  options: {
+    /** η ≥ 0, 1 in the paper; may be scheduled */
+    lr: scheduled(nonNegative, 1),
+    /** ρ in [0, 1) */
+    rho: fraction(0.9),
+    /** ε > 0: the first steps have about its root as their size */
+    eps: positive(1e-6),
+    /** λ ≥ 0, added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdadeltaKernel, AdadeltaLoop)],
+  stages: () => [AdadeltaKernel],
+  coefficients({ lr, rho, eps }, row) {
+    row[AdadeltaKernel.row.lr] = lr
+    row[AdadeltaKernel.row.rho] = rho
+    row[AdadeltaKernel.row.rest] = 1 - rho
+    row[AdadeltaKernel.row.eps] = eps
+  },
+  l2: ({ weightDecay }) => weightDecay,
+  flushes: besideEps,
+})
+
+/** Adadelta's description; see {@link adadelta}. */
+export interface Adadelta extends RuleOf<typeof definition> {}
+
+/**
+ * Adadelta (Zeiler, 2012, algorithm 1), as in `torch.optim.Adadelta` and Optax: v ← ρ·v + (1−ρ)·g²,
+ * Δ = √(w + ε)/√(v + ε)·g, w ← ρ·w + (1−ρ)·Δ², θ ← θ − η·Δ. (TensorFlow.js divides by the root of the v before.)
+ *
+ * State: v, the mean of g², and w, that of Δ².
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const adadelta = rule<Adadelta>(definition)

@@ -1,0 +1,73 @@
+import { AdamaxKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** m as in Adam, n ← max(β₂·n, |g| + εᵢ), u = (c₁·m) / (n + εₒ), 0 if the divisor is. */
+export const AdamaxLoop = twice<typeof AdamaxKernel>(
+  (f) =>
+    (theta, g, { m, n }, { decay, c1, beta1, rest1, beta2, inside, outside }, from, to) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        const faded = f(beta2 * n[i])
+        const size = f(Math.abs(g[i]) + inside)
+        // A NaN in g is taken over, one in n is left behind.
+        n[i] = faded > size ? faded : size
+        const divisor = f(n[i] + outside)
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
+      }
+    },
+)
+
+export const definition = defineDirection('adamax', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 2e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter stays */
+    eps: nonNegative(1e-8),
+    /** `'gradient'`, the default: ε is added to |g|, as in Torch; `'divisor'`: to n */
+    epsPlace: oneOf('gradient', 'divisor'),
+    /** λ ≥ 0, added to the gradient; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(AdamaxKernel, AdamaxLoop)],
+  stages: () => [AdamaxKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients({ beta1, beta2, eps, epsPlace }, row) {
+    row[AdamaxKernel.row.beta1] = beta1
+    row[AdamaxKernel.row.rest1] = 1 - beta1
+    row[AdamaxKernel.row.beta2] = beta2
+    row[AdamaxKernel.row.inside] = epsPlace === 'gradient' ? eps : 0
+    row[AdamaxKernel.row.outside] = epsPlace === 'gradient' ? 0 : eps
+  },
+  corrections({ lr }, { product1 }, row) {
+    row[AdamaxKernel.row.c1] = lr / (1 - product1)
+  },
+  l2: ({ weightDecay }) => weightDecay,
+  flushes: besideEps,
+})
+
+/** Adamax's description; see {@link adamax}. */
+export interface Adamax extends RuleOf<typeof definition> {}
+
+/**
+ * Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| for the root of the mean square, as in
+ * `torch.optim.Adamax`: m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + ε), θ ← θ − η·m̂/n, with m̂ = m/(1−β₁ᵗ).
+ *
+ * `adamax.tfjs` has the form and the values of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
+ *
+ * State: m, n. @throws OptionError where an option is unknown or out of its range
+ */
+export const adamax = Object.assign(rule<Adamax>(definition), {
+  tfjs: preset<Adamax>(definition, { eps: 1e-7, epsPlace: 'divisor' }),
+})

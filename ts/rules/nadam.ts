@@ -1,0 +1,85 @@
+import { pow } from '../functions/pow.js'
+import { NAdamKernel } from '../manifest.js'
+import { multiplyBetas, products, writeBetas } from './adam.js'
+import { defineDirection } from './cautious.js'
+import { besideEps } from './define.js'
+import { kernel, twice } from './kernel.js'
+import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** m and v as in Adam, u = (c₀·g + c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
+export const NAdamLoop = twice<typeof NAdamKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, c0, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        const ahead = f(f(c0 * g[i]) + f(c1 * m[i]))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(ahead / divisor)))
+      }
+    },
+)
+
+interface Momenta {
+  readonly beta1: number
+  readonly momentumDecay: number | null
+}
+
+/** μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁ where there is no ψ. */
+function momentumAt(t: number, { beta1, momentumDecay }: Momenta): number {
+  return momentumDecay === null ? beta1 : beta1 * (1 - 0.5 * pow(0.96, t * momentumDecay))
+}
+
+export const definition = defineDirection('nadam', {
+  options: {
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 2e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.9),
+    /** β₂ in [0, 1) */
+    beta2: fraction(0.999),
+    /** ε ≥ 0; where the divisor is exactly 0 the parameter stays */
+    eps: nonNegative(1e-8),
+    /** ψ ≥ 0 of μₜ = β₁·(1 − ½·0.96^(t·ψ)), or null: μₜ is β₁ at every update, as in Optax */
+    momentumDecay: orNull(nonNegative, 4e-3),
+    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** takes the decay from the parameters, as AdamW does */
+    decoupledWeightDecay: flag(false),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [kernel(NAdamKernel, NAdamLoop)],
+  stages: () => [NAdamKernel],
+  clock: { ...products, momenta: 1 },
+  advance(clock, rule, next) {
+    multiplyBetas(clock, rule, next)
+    next.momenta = clock.momenta * momentumAt(next.t, rule)
+  },
+  coefficients: writeBetas,
+  corrections(rule, { t, momenta, product2 }, row) {
+    const next = momentumAt(t + 1, rule)
+    row[NAdamKernel.row.c0] = (rule.lr * (1 - momentumAt(t, rule))) / (1 - momenta)
+    row[NAdamKernel.row.c1] = (rule.lr * next) / (1 - momenta * next)
+    row[NAdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+  },
+  decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
+  l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
+  flushes: besideEps,
+})
+
+/** NAdam's description; see {@link nadam}. */
+export interface NAdam extends RuleOf<typeof definition> {}
+
+/**
+ * NAdam (Dozat, 2016), Adam with Nesterov's momentum, as in `torch.optim.NAdam`: with μₜ = β₁·(1 − ½·0.96^(t·ψ)),
+ * θ ← θ − η·m̂/(√v̂ + ε), where m̂ = (1−μₜ)·g/(1−∏μ) + μₜ₊₁·m/(1−μₜ₊₁·∏μ).
+ *
+ * `nadam.optax` has the form of Optax: μₜ = β₁, and decay that is decoupled, whose `nadamw` has a λ of 1e-4.
+ *
+ * State: m, v. @throws OptionError where an option is unknown or out of its range
+ */
+export const nadam = Object.assign(rule<NAdam>(definition), {
+  optax: preset<NAdam>(definition, { momentumDecay: null, decoupledWeightDecay: true }),
+})

@@ -1,0 +1,66 @@
+import { OptionError } from '../errors.js'
+import { RpropKernel } from '../manifest.js'
+import { defineDirection } from './cautious.js'
+import { kernel, signum, twice } from './kernel.js'
+import { atLeast, flag, fraction, nonNegative, positive } from './options.js'
+import { type RuleOf, rule } from './rule.js'
+
+/** h ← clip(h·η⁺) where g·g₋₁ > 0, clip(h·η⁻) and g ← 0 where that is < 0, else h; u = h·sign(g). */
+export const RpropLoop = twice<typeof RpropKernel>(
+  (f) =>
+    (theta, g, { before, h }, { decay, first, plus, minus, least, most }, from, to) => {
+      for (let i = from; i < to; i++) {
+        const p = f(g[i] * before[i])
+        const size = f(f(h[i] + first) * (p > 0 ? plus : p < 0 ? minus : 1))
+        // A NaN in it stays.
+        const enough = least > size ? least : size
+        h[i] = enough > most ? most : enough
+        const used = p < 0 ? 0 : g[i]
+        before[i] = used
+        theta[i] = f(f(theta[i] * decay) - f(h[i] * signum(used)))
+      }
+    },
+)
+
+export const definition = defineDirection('rprop', {
+  options: {
+    /** η ≥ 0, the size of a tensor's first steps; read at its first update, and not later */
+    lr: nonNegative(1e-2),
+    /** η⁻ in [0, 1): the step's factor where the gradient has changed its sign */
+    etaMinus: fraction(0.5),
+    /** η⁺ ≥ 1: its factor where the gradient has kept its sign */
+    etaPlus: atLeast(1, 1.2),
+    /** > 0: the least step */
+    minStep: positive(1e-6),
+    /** > 0: the largest step */
+    maxStep: positive(50),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  check({ minStep, maxStep }) {
+    if (minStep > maxStep) throw new OptionError('rprop: maxStep', `at least minStep, ${minStep}`, maxStep)
+  },
+  kernels: [kernel(RpropKernel, RpropLoop)],
+  stages: () => [RpropKernel],
+  coefficients({ etaMinus, etaPlus, minStep, maxStep }, row) {
+    row[RpropKernel.row.minus] = etaMinus
+    row[RpropKernel.row.plus] = etaPlus
+    row[RpropKernel.row.least] = minStep
+    row[RpropKernel.row.most] = maxStep
+  },
+  corrections({ lr }, { t }, row) {
+    row[RpropKernel.row.first] = t === 1 ? lr : 0
+  },
+})
+
+/** Rprop's description; see {@link rprop}. */
+export interface Rprop extends RuleOf<typeof definition> {}
+
+/**
+ * Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in `torch.optim.Rprop` and Optax, for gradients of
+ * the whole data. Each element has a step h of its own: h·η⁺ where the gradient has kept its sign, h·η⁻ where it
+ * has changed it, and there it counts as 0, within minStep and maxStep; θ ← θ − h·sign(g).
+ *
+ * State: `before`, the last gradient, and h. @throws OptionError where an option is unknown or out of its range
+ */
+export const rprop = rule<Rprop>(definition)
