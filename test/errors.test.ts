@@ -48,7 +48,7 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     const { name, message, expected, received, argument: named } = error as ArgumentError
     expect(name).toBe(Kind.name)
     expect(message).toBe(`${named}: expected ${expected}, got ${received}`)
-    expect(message.length).toBeLessThan(400)
+    expect(message.length).toBeLessThan(600)
     // Or a place in it, as in a schedule.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)
     return error as ArgumentError
@@ -345,22 +345,25 @@ describe('rules', () => {
       }
     })
 
-    test('a schedule that goes wrong on the way', () => {
-      let lr: unknown = 1e-3
-      for (const wrong of [NaN, -1, Infinity, undefined, null, '1', 1n, {}]) {
-        const step = (optimizer: UnderWay) => {
-          lr = wrong
-          try {
-            optimizer.step({ w: Float32Array.of(9, 9, 9) })
-          } finally {
-            lr = 1e-3
+    // Rprop's is where its steps begin.
+    if (options.lr.schedulable) {
+      test('a schedule that goes wrong on the way', () => {
+        let lr: unknown = 1e-3
+        for (const wrong of [NaN, -1, Infinity, undefined, null, '1', 1n, {}]) {
+          const step = (optimizer: UnderWay) => {
+            lr = wrong
+            try {
+              optimizer.step({ w: Float32Array.of(9, 9, 9) })
+            } finally {
+              lr = 1e-3
+            }
           }
+          // As a matrix: some rules are for these alone.
+          const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
+          changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
         }
-        // As a matrix: some rules are for these alone.
-        const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
-        changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
-      }
-    })
+      })
+    }
   })
 
   test('values that are no rule', () => {
