@@ -163,7 +163,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
 
   // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
   ['radam', radam({ lr: 0.01 })],
-  ['radam optax', radam({ form: 'optax', lr: 0.01 })],
+  ['radam optax', radam.optax({ lr: 0.01 })],
   ['radam threshold 4', radam({ lr: 0.01, threshold: 4 })],
   ['radam beta2 .9', radam({ lr: 0.01, beta1: 0.8, beta2: 0.9 })],
   ['radam beta2 .5', radam({ lr: 0.01, beta2: 0.5 })],

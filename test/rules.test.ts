@@ -1,5 +1,7 @@
 /** Rules as values: read once, checked, frozen; and their schedules. */
 
+import { readFileSync } from 'node:fs'
+import * as antigrad from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { OptionError } from '../dist/errors.js'
 import { adagrad } from '../dist/rules/adagrad.js'
@@ -16,6 +18,8 @@ import { sgd } from '../dist/rules/sgd.js'
 import { scheduleOf } from '../dist/rules/values.js'
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 import { constantFrom, type Scheduled } from '../dist/schedules.js'
+
+import { presetsPage } from '../scripts/lib/presets.mjs'
 
 const scheduleFor = (rule: Rule) => {
   const { definition, rule: checked } = resolve(rule)
@@ -230,5 +234,22 @@ describe('a schedule', () => {
     )
     const { lr, weightDecay } = schedule.at(5)
     expect([lr, weightDecay]).toEqual([5, 5])
+  })
+})
+
+describe('presets', () => {
+  test('the page of presets is what the rules give', () => {
+    const page = readFileSync(new URL('../docs/presets.md', import.meta.url), 'utf8')
+    expect(page).toBe(presetsPage(antigrad, Object.keys(definitions)))
+  })
+
+  test("are other systems' values, and the user's come first", () => {
+    expect(antigrad.adagrad.optax({ lr: 0.5 })).toEqual(
+      adagrad({ lr: 0.5, initialAccumulator: 0.1 + 1e-7, eps: 0 }),
+    )
+    expect(antigrad.adam.tfjs({ beta1: 0.5 })).toEqual(adam({ eps: 1e-7, beta1: 0.5 }))
+    expect(antigrad.adamw.optax({ weightDecay: 0 })).toEqual(antigrad.adamw({ weightDecay: 0 }))
+    expect(antigrad.adamw.optax().weightDecay).toBe(1e-4)
+    expect(radam.optax()).toEqual(radam({ form: 'optax' }))
   })
 })

@@ -3,7 +3,7 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, oneOf, scheduled } from './options.js'
-import { type RuleOf, rule } from './rule.js'
+import { preset, type RuleOf, rule } from './rule.js'
 
 /** s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
 export const AdagradLoop = twice<typeof AdagradKernel>(
@@ -55,6 +55,10 @@ export interface Adagrad extends RuleOf<typeof definition> {}
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
+ * Defaults are Torch's; `adagrad.optax` has Optax's sum from 0.1, and 1e-7, which Optax adds to it under the root.
+ *
  * State: s. @throws OptionError where an option is unknown or out of its range
  */
-export const adagrad = rule<Adagrad>(definition)
+export const adagrad = Object.assign(rule<Adagrad>(definition), {
+  optax: preset<Adagrad>(definition, { initialAccumulator: 0.1 + 1e-7, eps: 0 }),
+})

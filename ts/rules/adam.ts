@@ -3,7 +3,7 @@ import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
-import { type RuleOf, rule } from './rule.js'
+import { preset, type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
 export const AdamLoop = twice<typeof AdamKernel>(
@@ -123,9 +123,11 @@ export interface Adam extends RuleOf<typeof definition> {}
 
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g²,
- * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
+ * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range
  */
-export const adam = rule<Adam>(definition)
+export const adam = Object.assign(rule<Adam>(definition), {
+  tfjs: preset<Adam>(definition, { eps: 1e-7 }),
+})

@@ -4,7 +4,7 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
-import { type RuleOf, rule } from './rule.js'
+import { preset, type RuleOf, rule } from './rule.js'
 
 export const definition = defineDirection('adamw', {
   options: {
@@ -40,9 +40,12 @@ export interface AdamW extends RuleOf<typeof definition> {}
  * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam with the decay taken from the parameters,
  * θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε), not added to the gradient.
  *
- * A term λ'·‖θ‖² in the loss, as the essay has it, has the gradient 2·λ'·θ: say `weightDecay: 2·λ'`.
+ * A term λ'·‖θ‖² in the loss, as the essay has it, has the gradient 2·λ'·θ: say `weightDecay: 2·λ'`. Defaults are
+ * Torch's; `adamw.optax` has Optax's λ of 1e-4.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range
  */
-export const adamw = rule<AdamW>(definition)
+export const adamw = Object.assign(rule<AdamW>(definition), {
+  optax: preset<AdamW>(definition, { weightDecay: 1e-4 }),
+})

@@ -4,7 +4,7 @@ import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
-import { type RuleOf, rule } from './rule.js'
+import { preset, type RuleOf, rule } from './rule.js'
 
 /** m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m unrectified. */
 export const RAdamLoop = twice<typeof RAdamKernel>(
@@ -84,8 +84,10 @@ export interface RAdam extends RuleOf<typeof definition> {}
 /**
  * RAdam (Liu et al., 2020, algorithm 2): with ρ∞ = 2/(1−β₂) − 1 and ρₜ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ),
  * θ ← θ − η·rₜ·m̂/(√v̂ + ε) where ρₜ is above the threshold, else θ ← θ − η·m̂;
- * rₜ = √( (ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ) ).
+ * rₜ = √( (ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ) ). `radam.optax` has the form of Optax.
  *
  * State: m, v. @throws OptionError where an option is unknown or out of its range
  */
-export const radam = rule<RAdam>(definition)
+export const radam = Object.assign(rule<RAdam>(definition), {
+  optax: preset<RAdam>(definition, { form: 'optax' }),
+})
