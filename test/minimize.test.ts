@@ -18,6 +18,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { inChild } from './children.js'
 import { dtypes, engineNames, inBits, rules } from './helpers.js'
+import { array } from './support.js'
 
 const start = [-1.5, 2]
 
@@ -410,6 +411,16 @@ describe.each(dtypes)('%s', (dtype) => {
       return inBits({ ...result, engine: null })
     })
     expect(new Set(results).size).toBe(1)
+  })
+
+  test.each(rules)("%s: the norm is the gradient's, whatever its stages leave there", (_, rule) => {
+    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+    const g = array(dtype, x)
+    rosenbrock().gradient(x, g)
+    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+    // Nor is it at rest where only the rule is.
+    expect(reason).not.toBe('converged')
   })
 })
 

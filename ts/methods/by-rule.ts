@@ -36,14 +36,16 @@ export class ByRule implements Descent {
     const inside = box === null ? start : copyOf(start)
     if (box !== null) project(inside, box)
     const optimizer = new Optimizer(inside, rule, options)
-    const { rule: checked, delay } = resolve(optimizer.rule)
+    const { rule: checked, delay, definition } = resolve(optimizer.rule)
     this.engine = optimizer.engine
     this.params = optimizer.params
-    this.grads = optimizer.grads
+    // A stage may leave something else where the gradient was, for the next one.
+    const hasStages = definition.stages(checked as never).length > 1
+    this.grads = hasStages ? optimizer.grads.slice() : optimizer.grads
     this.exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
     this.#optimizer = optimizer
     this.#gradient = gradient
-    this.#fillingGradient = filling(gradient, optimizer.grads)
+    this.#fillingGradient = filling(gradient, this.grads)
     this.#box = box
     this.#point = optimizer.point()
     this.#pointInside = box === null || this.#point === this.params ? this.#point : this.params.slice()
@@ -61,6 +63,7 @@ export class ByRule implements Descent {
     }
     const gradient = this.#updates % CHECKED === 0 ? this.#fillingGradient : this.#gradient
     gradient(inside, this.grads)
+    if (this.grads !== optimizer.grads) optimizer.grads.set(this.grads)
     optimizer.step()
     if (box !== null) project(this.params, box)
     this.#updates++
