@@ -463,8 +463,8 @@ test('it is light', () => {
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
   expect(assets.filter((name) => /^(surface|expression|basins)-/.test(name))).toHaveLength(4)
   // At first; with the surface, which follows; and with an expression or the basins, which few need.
-  expect(parts('surface-', 'expression-', 'basins-')).toBeLessThan(120_000)
-  expect(parts('expression-', 'basins-')).toBeLessThan(261_000)
-  expect(parts('basins-')).toBeLessThan(312_000)
-  expect(size(assets)).toBeLessThan(402_000)
+  expect(parts('surface-', 'expression-', 'basins-')).toBeLessThan(132_000)
+  expect(parts('expression-', 'basins-')).toBeLessThan(272_000)
+  expect(parts('basins-')).toBeLessThan(322_000)
+  expect(size(assets)).toBeLessThan(428_000)
 })
