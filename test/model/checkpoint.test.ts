@@ -67,7 +67,11 @@ test.each(dtypes)('what is saved is of the format that its version has had from 
   const saved = inTheMiddle(dtype).save()
   expect(saved.version).toBe(VERSION)
   // Hashes of equations may change without the format, and options with their defaults may come.
-  const isNew = (key: string, value: unknown) => key === 'cautious' && value === false
+  const since: Readonly<Record<string, unknown>> = {
+    ...{ cautious: false, decoupledWeightDecay: false, centered: false, amsgradOf: 'raw' },
+    ...{ epsPlace: 'outside', lrPlace: 'outside' },
+  }
+  const isNew = (key: string, value: unknown) => Object.hasOwn(since, key) && value === since[key]
   const format = (text: string) => ({
     ...JSON.parse(text, (key, value) => (isNew(key, value) ? undefined : value)),
     equations: {},

@@ -14,7 +14,7 @@ export function ackley(): TestObjective {
     view: [-5, 5, -5, 5],
     value(x) {
       const { radius, waves } = means(x)
-      return 20 - 20 * exp(-0.2 * radius) + (Math.E - exp(waves))
+      return 20 - 20 * exp(-0.2 * radius) + (exp(1) - exp(waves))
     },
     gradient(x, out) {
       const { radius, waves } = means(x)
