@@ -3,16 +3,20 @@
 import { readFileSync } from 'node:fs'
 import { Optimizer, type Rule, sm3 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Dtype, dtypes } from './helpers.js'
-import { array, digest, makeData, reference, type Variant, variants, withOneNaN } from './support.js'
+import { dtypes } from './helpers.js'
+import {
+  digest,
+  expectTrajectory,
+  makeData,
+  reference,
+  type Trajectory,
+  type Variant,
+  variants,
+  withOneNaN,
+} from './support.js'
 
-interface Entry {
+interface Entry extends Trajectory {
   readonly options: { readonly lr: number; readonly momentum: number }
-  readonly dtype: Dtype
-  readonly shape: readonly number[]
-  readonly initial: readonly number[]
-  readonly gradients: readonly (readonly number[])[]
-  readonly parameters: readonly (readonly number[])[]
 }
 
 const { openLoop }: { openLoop: Entry[] } = JSON.parse(
@@ -20,23 +24,8 @@ const { openLoop }: { openLoop: Entry[] } = JSON.parse(
 )
 
 describe.each(variants)("Optax's trajectories, $name", ({ name: _, ...engine }) => {
-  test.each(openLoop)('$dtype $shape', ({ options, dtype, shape, ...entry }) => {
-    const optimizer = new Optimizer(array(dtype, entry.initial), sm3(options), {
-      shapes: [...shape],
-      ...engine,
-    })
-    const largest = entry.initial.map(Math.abs)
-    entry.gradients.forEach((gradient, step) => {
-      optimizer.step(array(dtype, gradient))
-      entry.parameters[step].forEach((expected, i) => {
-        largest[i] = Math.max(largest[i], Math.abs(expected))
-        const ulps = 4 * 2 ** (Math.floor(Math.log2(largest[i])) - 23)
-        const error = dtype === 'float32' ? ulps : 1e-12 * largest[i]
-        expect(Math.abs(optimizer.params[i] - expected), `step ${step}, index ${i}`).toBeLessThanOrEqual(
-          error,
-        )
-      })
-    })
+  test.each(openLoop)('$dtype $shape', ({ options, ...entry }) => {
+    expectTrajectory(sm3(options), entry, engine)
   })
 })
 

@@ -1,6 +1,7 @@
 /** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
 
-import { type EngineName, engines, Optimizer, objectives } from 'antigrad'
+import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
+import { expect } from 'vitest'
 import { type Case, cases } from './cases.js'
 import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
@@ -28,6 +29,35 @@ export const variants: readonly Variant[] = [
 export function array(dtype: Dtype, values: Iterable<number> | number): FloatArray {
   const Typed = arrayOf[dtype]
   return typeof values === 'number' ? new Typed(values) : Typed.from(values)
+}
+
+/** What a system has made of given gradients. */
+export interface Trajectory {
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  readonly initial: readonly number[]
+  readonly gradients: readonly (readonly number[])[]
+  readonly parameters: readonly (readonly number[])[]
+}
+
+/** Takes its steps: in float64 points may differ by `exact` of the largest so far, in float32 by 4 units. */
+export function expectTrajectory(
+  rule: Rule,
+  { dtype, shape, initial, gradients, parameters }: Trajectory,
+  engine: OptimizerOptions,
+  exact = 1e-12,
+): void {
+  const optimizer = new Optimizer(array(dtype, initial), rule, { shapes: [...shape], ...engine })
+  const largest = initial.map(Math.abs)
+  gradients.forEach((gradient, step) => {
+    optimizer.step(array(dtype, gradient))
+    parameters[step].forEach((expected, i) => {
+      largest[i] = Math.max(largest[i], Math.abs(expected))
+      const ulps = 4 * 2 ** (Math.floor(Math.log2(largest[i])) - 23)
+      const error = dtype === 'float32' ? ulps : exact * largest[i]
+      expect(Math.abs(optimizer.params[i] - expected), `step ${step}, index ${i}`).toBeLessThanOrEqual(error)
+    })
+  })
 }
 
 /** Zeros, subnormals and squares that underflow; the wild ones overflow, are infinite or NaN. */
