@@ -170,10 +170,12 @@ impl Batch {
                 return Ok(());
             }
             // Where all runs end, their values are computed together.
-            let slots = self.block_slots(cohort, scratch, first);
-            let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
+            let mut values = None;
             if t >= most_updates {
+                let slots = self.block_slots(cohort, scratch, first);
+                let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
                 value.run::<T>(block.count)?;
+                values = Some(value.output(0)?.cast::<T>());
             }
             block.is_short = false;
             for lane in (0..block.count).rev() {
@@ -183,9 +185,7 @@ impl Batch {
                 if !is_short && sum < f64::INFINITY && !all {
                     continue;
                 }
-                let known = (t >= most_updates).then(|| value.output(0)).transpose()?;
-                let known = known.map(|at| at.cast::<T>().add(lane).read().to_f64());
-                let value = Cell::new(known);
+                let value = Cell::new(values.map(|at| at.add(lane).read().to_f64()));
                 let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
                 if let Some(reason) = run.judge::<T>()? {
                     run.write::<T>(reason)?;
