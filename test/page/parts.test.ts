@@ -279,7 +279,10 @@ describe('measuring', () => {
         time += milliseconds(this.params.length)
       },
     })
-    const found = await measure(gradientDescent(), ['typescript'], () => {}, new AbortController().signal)
+    const page = () => {
+      time += 0.37 * tick
+    }
+    const found = await measure(gradientDescent(), ['typescript'], page, new AbortController().signal)
     expect(found.map(({ size }) => size)).toEqual(SIZES)
     for (const { size, nanosecondsPerStep } of found) {
       const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
