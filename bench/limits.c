@@ -51,6 +51,18 @@ struct Job {
 
 static volatile uint32_t nothing = 0;
 
+enum { MOST_READ = 6 };
+#define EACH_PASS(of, name, target)                                                                   \
+  of(name, target, 1, 1) of(name, target, 2, 1) of(name, target, 2, 2) of(name, target, 3, 1)         \
+  of(name, target, 3, 2) of(name, target, 3, 3) of(name, target, 4, 1) of(name, target, 4, 2)         \
+  of(name, target, 4, 3) of(name, target, 4, 4) of(name, target, 5, 1) of(name, target, 5, 2)         \
+  of(name, target, 5, 3) of(name, target, 5, 4) of(name, target, 5, 5) of(name, target, 6, 1)         \
+  of(name, target, 6, 2) of(name, target, 6, 3) of(name, target, 6, 4) of(name, target, 6, 5)         \
+  of(name, target, 6, 6)
+#define PASS_OF(name, target, reads, writes)                                                          \
+  target static void name##_##reads##_##writes(const Job *job) { name##_mix(job, reads, writes); }
+#define PASS_IN(name, target, reads, writes) [reads][writes] = name##_##reads##_##writes,
+
 #define PASS(name, width, target)                                                                     \
   typedef uint32_t name##_vector __attribute__((vector_size(width), aligned(width), may_alias));      \
   target INLINE void name##_mix(const Job *job, int reads, int writes) {                              \
@@ -59,17 +71,14 @@ static volatile uint32_t nothing = 0;
     name##_vector zero = (name##_vector){0} + nothing;                                                \
     for (size_t at = 0; at < job->bytes; at += 64)                                                    \
       for (size_t in = at; in < at + 64; in += width) {                                               \
-        name##_vector bits = {0};                                                                     \
+        name##_vector bits = zero;                                                                    \
         for (int k = writes; k < reads; k++) bits |= *(name##_vector *)(s[k] + in);                   \
         bits &= zero;                                                                                 \
         for (int k = 0; k < writes; k++) *(name##_vector *)(s[k] + in) |= bits;                       \
       }                                                                                               \
   }                                                                                                   \
-  target static void name##_2_1(const Job *job) { name##_mix(job, 2, 1); }                            \
-  target static void name##_3_2(const Job *job) { name##_mix(job, 3, 2); }                            \
-  target static void name##_4_3(const Job *job) { name##_mix(job, 4, 3); }                            \
-  target static void name##_5_4(const Job *job) { name##_mix(job, 5, 4); }                            \
-  static const Run name[] = {name##_2_1, name##_3_2, name##_4_3, name##_5_4};
+  EACH_PASS(PASS_OF, name, target)                                                                    \
+  static const Run name[MOST_READ + 1][MOST_READ + 1] = {EACH_PASS(PASS_IN, name, )};
 
 PASS(pass128, 16, )
 #if defined(__x86_64__)
@@ -304,11 +313,12 @@ static napi_value call_job(napi_env env, napi_info info) {
   job->run = NULL;
   int bits = width();
   (void)bits;
-  if (kind == 0 && writes >= 1 && writes <= 4 && (int)count - 3 == writes + 1) {
-    job->run = pass128[writes - 1];
+  int reads = (int)count - 3;
+  if (kind == 0 && writes >= 1 && writes <= reads && reads <= MOST_READ) {
+    job->run = pass128[reads][writes];
 #if defined(__x86_64__)
-    if (bits >= 256) job->run = pass256[writes - 1];
-    if (bits >= 512) job->run = pass512[writes - 1];
+    if (bits >= 256) job->run = pass256[reads][writes];
+    if (bits >= 512) job->run = pass512[reads][writes];
   } else if (kind >= 1 && kind <= 4 && bits >= 256) {
     if (bits >= 512) job->run = (is_double ? hand512f64 : hand512f32)[kind - 1];
     else job->run = (is_double ? hand256f64 : hand256f32)[kind - 1];

@@ -18,7 +18,7 @@ script(async () => {
     .option('--quick', 'a selection, within a minute')
     .option(
       '--only <words>',
-      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; parts of --many',
+      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many',
       (list) => list.split(','),
     )
     .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
@@ -46,8 +46,12 @@ script(async () => {
   let text
   if (options.targets) {
     name = 'targets'
-    const { measureTargets } = await import('./lib/targets.mjs')
-    result = measureTargets(shared)
+    const { everyRule, measureTargets } = await import('./lib/targets.mjs')
+    const { all } = await import('./lib/yardstick.mjs')
+    const { only: names } = options
+    refuseStrangers(program, names, Object.keys(all))
+    if (names && limits === null) program.error(`--only: ${reason}`, { exitCode: 2 })
+    result = names ? { rows: everyRule({ ...shared, names }), skipped: [] } : measureTargets(shared)
     text = report.describeTargets(result, machine)
   } else if (options.denormals) {
     name = 'denormals'
@@ -65,9 +69,7 @@ script(async () => {
     const missing = await setUpRivals({ python: options.python, rivals: ['optax'] })
     const { measureMany, parts } = await import('./lib/many.mjs')
     const { only } = options
-    const stranger = only?.find((word) => !parts.includes(word))
-    if (stranger !== undefined)
-      program.error(`--only: "${stranger}" is none of ${parts.join(', ')}`, { exitCode: 2 })
+    refuseStrangers(program, only, parts)
     // Samples take seconds: as few of them as there is an interval of.
     const rounds = options.rounds ?? 6
     result = await measureMany({ ...shared, rounds, python: options.python, missing, only })
@@ -98,6 +100,12 @@ function wholeFrom15(text) {
   return n
 }
 
+function refuseStrangers(program, words, known) {
+  const stranger = words?.find((word) => !known.includes(word))
+  if (stranger !== undefined)
+    program.error(`--only: "${stranger}" is none of ${known.join(', ')}`, { exitCode: 2 })
+}
+
 async function selection(program, { only, quick }) {
   const { rules } = await import('./lib/subjects.mjs')
   const { sizes } = await import('./lib/engines.mjs')
@@ -108,9 +116,7 @@ async function selection(program, { only, quick }) {
     engine: ['native', 'wasm', 'typescript'],
   }
   const all = Object.values(known).flat()
-  const stranger = only?.find((word) => !all.includes(word))
-  if (stranger !== undefined)
-    program.error(`--only: "${stranger}" is none of ${all.join(', ')}`, { exitCode: 2 })
+  refuseStrangers(program, only, all)
   const chosen = Object.fromEntries(
     Object.entries(known).map(([kind, words]) => {
       const named = words.filter((word) => only?.includes(word))

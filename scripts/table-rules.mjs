@@ -1,8 +1,7 @@
-// npm run table:rules: writes docs/presets.md, runs every rule that minimizeMany takes on every test objective that has
+// npm run table:rules: runs every rule that minimizeMany takes on every test objective that has
 // a minimum, and writes docs/objectives.md. The numbers are the same on every machine; it takes half a minute.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { presetsPage } from './lib/presets.mjs'
 import { root, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
@@ -19,11 +18,8 @@ script(async () => {
   // Only now: the set-up is what builds them.
   const antigrad = await import('../dist/index.js')
   const { expression, minimizeMany, objectives, sobolStarts } = antigrad
-  const { definitions } = await import('../dist/rules/definitions.js')
   const { sweepable } = await import('../dist/sweep/sweep.js')
   const { textOf } = await import('../dist/sweep/functions.js')
-
-  writeFileSync(join(root, 'docs/presets.md'), presetsPage(antigrad, Object.keys(definitions)))
 
   /** How each rate did: the share of starts that reach a minimum, and the median of their updates. */
   async function measure(objective, name) {

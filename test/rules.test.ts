@@ -19,7 +19,11 @@ import { scheduleOf } from '../dist/rules/values.js'
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 import { constantFrom, type Scheduled } from '../dist/schedules.js'
 
+import { examplesOf } from '../scripts/lib/option-examples.mjs'
 import { presetsPage } from '../scripts/lib/presets.mjs'
+import { aboutRules, rulesPage, sizesIn } from '../scripts/lib/rules-page.mjs'
+
+const about = aboutRules()
 
 const scheduleFor = (rule: Rule) => {
   const { definition, rule: checked } = resolve(rule)
@@ -132,8 +136,42 @@ describe('a rule that is resolved', () => {
   })
 })
 
-test.each(Object.values(definitions))('$name has words for each of its options', ({ name, options }) => {
-  for (const option of Object.keys(options)) expect(documentation[name][option]).toMatch(/\S/)
+describe.each(Object.values(definitions))('$name', ({ name, options, kernels }) => {
+  test('has words for each of its options', () => {
+    for (const [option, { schedulable }] of Object.entries(options)) {
+      expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
+    }
+  })
+
+  test('has a source, and words for each array of its state', () => {
+    const { source, state } = about[name]
+    expect(source).toMatch(/\S/)
+    const words = state?.split(/[^\w]+/)
+    for (const { state, lines = [] } of kernels)
+      expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
+  })
+
+  // What each refuses is in errors.test.ts.
+  test.each(Object.entries(options))('takes what is in the range of %s', (option, definition) => {
+    const make = { ...antigrad }[name] as (options: object) => Rule
+    for (const value of examplesOf(definition, antigrad).accepted) {
+      const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
+      expect(Object.entries(rule)).toContainEqual([option, value])
+      expect(resolve(rule).rule).toEqual(rule)
+    }
+  })
+})
+
+/** What an option wants of others, where their defaults are not right for all of its values. */
+const beside: Readonly<Record<string, object>> = {
+  'sgd: nesterov': { momentum: 0.9 },
+  'rprop: minStep': { maxStep: Number.MAX_VALUE },
+  'rprop: maxStep': { minStep: Number.MIN_VALUE },
+}
+
+test('the page of rules is what their declarations say', () => {
+  const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
+  expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
 test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {

@@ -36,7 +36,7 @@ export function measureDenormals({ threads, timing, progress }) {
     for (const dtype of ['float32', 'float64']) {
       for (const options of choices) {
         const begin = (isDead) => {
-          const subject = ours(rules[rule].rule, dtype, [n], options)
+          const subject = ours(rules[rule], dtype, [n], options)
           const [, ...states] = planesOf(subject)
           if (isDead) states.at(-1).fill(0)
           states.pop()

@@ -23,11 +23,9 @@ export function measureEngines({ limits, wanted, threads, timing, progress }) {
   }
   return cells.flatMap(({ rule, dtype, size, chosen }, i) => {
     progress(`[${i + 1}/${cells.length}] ${rule}, ${dtype}, ${size}`)
-    const subjects = chosen.map((engine) =>
-      ours(rules[rule].rule, dtype, lengthsOf(size), { engine, threads }),
-    )
+    const subjects = chosen.map((engine) => ours(rules[rule], dtype, lengthsOf(size), { engine, threads }))
     // The planes of many tensors are one tensor's, but for what pads them.
-    const memory = ours(rules[rule].rule, dtype, [parametersOf(size)], { threads })
+    const memory = ours(rules[rule], dtype, [parametersOf(size)], { threads })
     const passes = limits ? [pass(limits, memory)] : []
     const samples = measure([...subjects, ...passes], timing)
     const parameters = parametersOf(size)

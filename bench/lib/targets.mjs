@@ -8,12 +8,12 @@ import {
   parametersOf,
   pass,
   plainLoop,
-  planesOf,
   rules,
   unit,
   verify,
   wasmByHand,
 } from './subjects.mjs'
+import { all, isSlow, stagesOf, subjectOf } from './yardstick.mjs'
 
 /** Sizes in cache; 10⁷ parameters are in no cache. */
 const inCache = [1_000, 10_000, 100_000, 1_000_000]
@@ -41,9 +41,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
     const detail = `${each(a, parameters)} and ${each(b, parameters)} ns a parameter`
     add(what, n, ratio(a, b), '×', target, detail)
   }
-  const native = (name, dtype, lengths) =>
-    ours(rules[name].rule, dtype, lengths, { engine: 'native', threads })
-  const wasm = (name, lengths) => ours(rules[name].rule, 'float32', lengths, { engine: 'wasm' })
+  const native = (name, dtype, lengths) => ours(rules[name], dtype, lengths, { engine: 'native', threads })
+  const wasm = (name, lengths) => ours(rules[name], 'float32', lengths, { engine: 'wasm' })
   const largest = quick ? 1_000_000 : large
 
   // First, as in a program of few rules: later the compiler has seen every rule on every engine, and
@@ -86,7 +85,7 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
       against(`WebAssembly ${name} to WebAssembly by hand`, n, wasm(name, [n]), hand, 1.05)
     }
     for (const n of [1_000, 100_000]) {
-      const typescript = ours(rules[name].rule, 'float32', [n], { engine: 'typescript' })
+      const typescript = ours(rules[name], 'float32', [n], { engine: 'typescript' })
       const plain = verify(plainLoop(name, n), name, 'float32', n, { engine: 'typescript' })
       against(`TypeScript ${name} to the plain loop`, n, typescript, plain, 1)
     }
@@ -142,35 +141,33 @@ function addMinimize(add, timing) {
   )
 }
 
-/** Every rule against the larger of its pass and of what its divisions and roots take. */
-function everyRule({ limits, threads, timing, quick, progress }) {
+/** Every rule against its yardstick; only some of them, if `names` says which. */
+export function everyRule({ limits, threads, timing, quick, progress, names = Object.keys(all) }) {
   const rows = []
   for (const dtype of ['float32', 'float64']) {
     const { division, root, numbers } = unit(limits, dtype)
-    for (const [name, { rule, divisions, roots }] of Object.entries(rules)) {
+    for (const name of names) {
       for (const n of quick ? [10_000] : [10_000, 1_000_000, large]) {
-        const mine = ours(rule, dtype, [n], { engine: 'native', threads })
-        const bandwidth = pass(limits, mine)
-        const samples = measure([mine, bandwidth, division.inC, root.inC], timing)
-        const unitTakes = samples(division.inC).map(
-          (each, i) => ((divisions * each + roots * samples(root.inC)[i]) * n) / numbers,
+        if (isSlow(all[name], n)) continue
+        const mine = subjectOf(all[name], dtype, n, { engine: 'native', threads })
+        const stages = stagesOf(limits, all[name], mine)
+        const passes = stages.map(({ pass }) => pass)
+        const samples = measure([mine, ...passes, division.inC, root.inC], timing)
+        const unitTakes = ({ divisions, roots }, i) =>
+          ((divisions * samples(division.inC)[i] + roots * samples(root.inC)[i]) * n) / numbers
+        const bound = samples(mine).map((_, i) =>
+          stages.reduce((sum, stage) => sum + Math.max(unitTakes(stage, i), samples(stage.pass)[i]), 0),
         )
-        const bound = unitTakes.map((each, i) => Math.max(each, samples(bandwidth)[i]))
         const nanoseconds = (list) => (summary(list).median / n).toFixed(3)
-        const detail =
-          `${nanoseconds(samples(mine))} ns a parameter; pass ${nanoseconds(samples(bandwidth))}` +
-          ` (${planesOf(mine).length} read, ${planesOf(mine).length - 1} written);` +
-          ` ${divisions} ÷ ${roots} √ ${nanoseconds(unitTakes)}`
-        const figure = ratio(samples(mine), bound)
-        rows.push({
-          what: `${name}, ${dtype}, to the larger bound`,
-          n,
-          figure,
-          unit: '×',
-          target: null,
-          met: null,
-          detail,
+        const parts = stages.map((stage) => {
+          const { divisions, roots, counts, pass } = stage
+          const units = samples(pass).map((_, i) => unitTakes(stage, i))
+          return `pass ${nanoseconds(samples(pass))} (${counts}), ${divisions} ÷ ${roots} √ ${nanoseconds(units)}`
         })
+        const detail = `${nanoseconds(samples(mine))} ns a parameter; ${parts.join('; ')}`
+        const figure = ratio(samples(mine), bound)
+        const what = `${name}, ${dtype}, to the larger bound`
+        rows.push({ what, n, figure, unit: '×', target: null, met: null, detail })
         progress(`${name}, ${dtype}, ${n}: ${figure.median.toFixed(3)}; ${detail}`)
       }
     }

@@ -20,7 +20,7 @@ export async function measureThreading({ limits, reason, timing, quick, progress
     for (const size of quick ? sizes.filter((size) => size !== '10000000') : sizes) {
       const n = parametersOf(size)
       const lengths = size === '1000x1000' ? new Array(1000).fill(1000) : [n]
-      const make = (threads) => ours(rules[name].rule, 'float32', lengths, { engine: 'native', threads })
+      const make = (threads) => ours(rules[name], 'float32', lengths, { engine: 'native', threads })
       // Where an optimizer's memory happens to lie counts: each of some pairs has its share of the rounds.
       const compare = (what, makeBoth, target) => {
         const [mine, other] = [[], []]

@@ -4,6 +4,7 @@ import { expression, type MinimizeManyOptions, minimizeMany, OptionError, reason
 import { messageOf } from '../../dist/errors.js'
 import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
 import { build, type Entry } from './rules.js'
+import { readSchedules } from './schedules.js'
 
 /** What all pieces of a picture have in common. */
 export interface Task {
@@ -24,6 +25,8 @@ export type Answer = { readonly job: number; readonly piece: number } & (
   | { readonly ends: Ends; readonly engine: string }
   | { readonly error: string; readonly isOfRule: boolean }
 )
+
+readSchedules()
 
 let stop = new AbortController()
 

@@ -18,7 +18,7 @@ import {
   UNFINISHED,
 } from './outcomes.js'
 import type { Race } from './race.js'
-import { build, type Entry, nameOf, optionOf } from './rules.js'
+import { build, type Entry, isSchedule, nameOf, optionOf } from './rules.js'
 import { textOf } from './texts.js'
 import { theme } from './theme.js'
 
@@ -134,6 +134,7 @@ export class Basins {
     }
     this.#of.selectedIndex = this.#number
     const entry = entries[this.#number]
+    this.#rate.disabled = isSchedule(optionOf(entry, 'lr'))
     this.#rate.value = String(Math.log10(Number(optionOf(entry, 'lr'))))
     this.#drawMarks()
     this.#read()
@@ -163,7 +164,8 @@ export class Basins {
     const { state, landscape } = this.#race as Race
     const { objective, expression, condition, tolerance, maxIterations, distance } = state
     const { view, minima } = landscape
-    this.#rateText.textContent = shown(Number(optionOf(entry, 'lr')))
+    const lr = optionOf(entry, 'lr')
+    this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : shown(Number(lr))
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
     const key = JSON.stringify([
       ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],

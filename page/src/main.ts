@@ -7,12 +7,13 @@ import { Bench } from './bench.js'
 import { ContourPlot } from './contour.js'
 import { h, labelled, select } from './dom.js'
 import { type Landscape, landscapeOf, titles } from './functions.js'
+import { loadSchedules } from './late.js'
 import { LossPlot, lossTitle } from './loss.js'
 import { Optimizers } from './optimizers.js'
 import { Race } from './race.js'
 import { Ranking, why } from './ranking.js'
 import { Settings } from './settings.js'
-import { fromHash, initial, type State, toHash } from './state.js'
+import { decoded, fromHash, initial, type State, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
 import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
@@ -54,7 +55,8 @@ const drawer = h(
   basinsFrame,
 )
 
-let { state, problems } = fromHash(location.hash)
+let state = initial
+let problems: string[] = []
 let race: Race
 let landscape: Landscape | null = null
 let landscapeKey = ''
@@ -71,6 +73,12 @@ let longest = 0
 let isWaiting = false
 let wanted: Point | null = null
 let loads = 0
+
+/** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
+async function readAddress(): Promise<ReturnType<typeof fromHash>> {
+  await loadSchedules(decoded(location.hash)).catch(() => {})
+  return fromHash(location.hash)
+}
 
 /** Begins the race that a state describes; else says why it cannot, and the old one stays. */
 async function load(changed: State): Promise<string> {
@@ -316,8 +324,8 @@ for (const name of ['race', 'bench'] as const) {
     element(`tab-${other}`).focus()
   })
 }
-addEventListener('hashchange', () => {
-  const read = fromHash(location.hash)
+addEventListener('hashchange', async () => {
+  const read = await readAddress()
   problems = read.problems
   showProblems()
   optimizers.show(read.state.entries)
@@ -361,10 +369,11 @@ element('race').append(
   ),
 )
 element('bench').append(bench.element)
-optimizers.show(state.entries)
 
 /** The race of the address. */
 export async function start(): Promise<void> {
+  ;({ state, problems } = await readAddress())
+  optimizers.show(state.entries)
   const failure = await load(state)
   if (failure !== '') {
     problems.push(failure)

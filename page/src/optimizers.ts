@@ -2,14 +2,18 @@
 
 import { messageOf } from '../../dist/errors.js'
 import { h, labelled, select, shown, uniqueId } from './dom.js'
+import { loadSchedules } from './late.js'
 import {
   build,
   type Entry,
   type Field,
   fields,
+  isSchedule,
+  type OptionValue,
   optionOf,
   type RuleName,
   ruleNames,
+  schedulesIn,
   suggested,
 } from './rules.js'
 import { MOST_ENTRIES, parsed } from './state.js'
@@ -68,52 +72,85 @@ export class Optimizers {
     const [lr, ...rest] = fields(rule).map((field) => this.#control(number, field, message))
     const more = h('details', {}, h('summary', {}, 'Options'), h('div', { className: 'options' }, ...rest))
     const line = h('div', { className: 'line' }, swatch(number), choice, lr, remove)
-    return h('li', {}, line, more, message)
+    const row = h('li', {}, line, more, message, h('div', { className: 'schedules' }))
+    void this.#draw(number, row)
+    return row
   }
 
   #control(number: number, field: Field, message: HTMLElement): HTMLLabelElement {
-    const { name, kind, choices, help } = field
+    const { name, kind, choices, schedulable, help } = field
     const value = optionOf(this.#entries[number], name)
     const control =
       kind === 'choice'
         ? select(Object.fromEntries(choices.map((value) => [value, value])), String(value))
-        : h('input', kind === 'flag' ? { type: 'checkbox' } : { type: 'text', inputMode: 'decimal', size: 7 })
+        : h('input', kind === 'flag' ? { type: 'checkbox' } : { type: 'text', size: 7 })
     if (control instanceof HTMLInputElement) {
       if (kind === 'flag') control.checked = value === true
       else control.value = String(value)
       control.autocomplete = 'off'
+      control.spellcheck = false
+      if (kind === 'number' && !schedulable) control.inputMode = 'decimal'
+      grow(control)
+      control.addEventListener('input', () => grow(control))
     }
     control.title = help
     control.dataset.option = name
     control.setAttribute('aria-describedby', message.id)
-    control.addEventListener('change', () => {
-      const given = kind === 'flag' ? (control as HTMLInputElement).checked : parsed(control.value, kind)
+    const refuse = (thrown: unknown) => {
+      const now = shownValue(optionOf(this.#entries[number], name))
+      message.textContent = `${messageOf(thrown)}. The race goes on with ${now}.`
+      control.setAttribute('aria-invalid', 'true')
+    }
+    const take = (given: OptionValue) => {
       const entry = this.#entries[number]
       const changed: Entry = { rule: entry.rule, options: { ...entry.options, [name]: given } }
       try {
         build(changed)
       } catch (thrown) {
-        message.textContent = `${messageOf(thrown)}. The race goes on with ${shownValue(optionOf(entry, name))}.`
-        control.setAttribute('aria-invalid', 'true')
-        return
+        return refuse(thrown)
       }
       message.textContent = ''
       this.#entries[number] = changed
       this.#refresh(number)
       this.#onChange(this.#entries)
+    }
+    control.addEventListener('change', () => {
+      const given = kind === 'flag' ? (control as HTMLInputElement).checked : parsed(control.value, field)
+      if (!isSchedule(given)) return take(given)
+      // Meanwhile the row may be another optimizer's.
+      loadSchedules(given).then(() => control.isConnected && take(given), refuse)
     })
     return labelled(labels[name] ?? name, control)
   }
 
   /** What is not given may depend on what is: ε on the form. */
   #refresh(number: number): void {
-    for (const control of this.#list.children[number].querySelectorAll<HTMLInputElement>('[data-option]')) {
+    const row = this.#list.children[number]
+    void this.#draw(number, row)
+    for (const control of row.querySelectorAll<HTMLInputElement>('[data-option]')) {
       control.removeAttribute('aria-invalid')
       const value = optionOf(this.#entries[number], control.dataset.option as string)
       if (control.type === 'checkbox') control.checked = value === true
-      else control.value = String(value)
+      else {
+        control.value = String(value)
+        grow(control)
+      }
     }
   }
+
+  /** Pictures of the schedules, beneath the options. */
+  async #draw(number: number, row: Element): Promise<void> {
+    const found = schedulesIn(this.#entries[number])
+    const frame = row.querySelector('.schedules') as Element
+    if (found.length === 0) return frame.replaceChildren()
+    const { pictureOf } = await import('./schedules.js')
+    frame.replaceChildren(...found.map(([name, schedule]) => pictureOf(name, schedule)))
+  }
+}
+
+/** A schedule has a line of its own. */
+function grow(control: HTMLInputElement): void {
+  control.classList.toggle('long', isSchedule(control.value))
 }
 
 const shownValue = (value: unknown) => (typeof value === 'number' ? shown(value) : String(value))

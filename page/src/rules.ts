@@ -1,6 +1,14 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
-import { type Clip, delayedStart, OptionError, type Rule, type SimpleRule, warmup } from 'antigrad'
+import {
+  type Clip,
+  delayedStart,
+  OptionError,
+  type Rule,
+  type Scheduled,
+  type SimpleRule,
+  warmup,
+} from 'antigrad'
 import { enter } from '../../dist/race.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
@@ -22,12 +30,14 @@ export interface Field {
   readonly name: string
   readonly kind: 'number' | 'flag' | 'choice'
   readonly choices: readonly string[]
+  /** Whether it may be a schedule, as a text. */
+  readonly schedulable: boolean
   /** What its comment says, or else what is expected. */
   readonly help: string
 }
 
 /** What a control has to know of an option. */
-type Option = Pick<RuleOption, 'expected' | 'accepts'>
+type Option = Pick<RuleOption, 'expected' | 'accepts'> & Partial<Pick<RuleOption, 'schedulable'>>
 
 /** What may stand around any rule, beside its own options; 0 is without. */
 const extras: Readonly<Record<string, Option>> = {
@@ -61,7 +71,8 @@ export function fields(rule: RuleName): Field[] {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
-    return { name, kind, choices, help: documentation[rule][name] ?? option.expected }
+    const { schedulable = false, expected } = option
+    return { name, kind, choices, schedulable, help: documentation[rule][name] ?? expected }
   })
 }
 
@@ -93,11 +104,38 @@ export function build(entry: Entry): { rule: Rule; clip: Clip } {
   }
 }
 
+/** Whether a value is a schedule's text, and not a number's or a word. */
+export const isSchedule = (value: unknown): value is string => typeof value === 'string' && /[({]/.test(value)
+
+let read = (_text: string, what: string): Scheduled => {
+  throw new Error(`${what}: the part of the page that reads schedules could not be loaded`)
+}
+
+/** Says how schedules are read: schedules.ts does, which is loaded where there are some. */
+export function readBy(parser: typeof read): void {
+  read = parser
+}
+
 const makers = { ...rules } as Readonly<Record<RuleName, (options: object) => SimpleRule>>
 
 function make(rule: RuleName, options: object): SimpleRule {
-  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(extras, name))
+  const all: Readonly<Record<string, RuleOption>> = definitions[rule].options
+  const own = Object.entries(options)
+    .filter(([name]) => !Object.hasOwn(extras, name))
+    .map(([name, value]) => {
+      const isRead = isSchedule(value) && all[name]?.schedulable
+      return [name, isRead ? read(value, `${rule}: ${name}`) : value]
+    })
   return makers[rule](Object.fromEntries(own))
+}
+
+/** The options whose values are schedules, a warm-up's too. */
+export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][] {
+  const { rule } = build(entry)
+  const plain: SimpleRule = rule.name === 'delayedStart' ? rule.rule : rule
+  return Object.entries(plain).filter((option): option is [string, Scheduled] =>
+    Object.hasOwn(Object(option[1]), 'schedule'),
+  )
 }
 
 /** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
@@ -108,9 +146,11 @@ export function suggested(rule: RuleName): Entry {
 
 /** What to call an entry: its rule, and its options but for those that are as the library has them. */
 export function nameOf(entry: Entry): string {
-  const { lr } = make(entry.rule, entry.options)
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
-  return [entry.rule, lr, ...rest.map(([name, value]) => (value === true ? name : `${name} ${value}`))].join(
-    ' ',
-  )
+  const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
+  return [entry.rule, brief(optionOf(entry, 'lr')), ...said].join(' ')
 }
+
+/** What is in a schedule is too long for a name. */
+const brief = (value: OptionValue) =>
+  isSchedule(value) ? value.replace(/([({]).*([)}])/s, '$1…$2') : String(value)

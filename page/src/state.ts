@@ -5,7 +5,8 @@ import { messageOf } from '../../dist/errors.js'
 import {
   build,
   type Entry,
-  type fields,
+  type Field,
+  isSchedule,
   type OptionValue,
   type RuleName,
   ruleNames,
@@ -78,7 +79,7 @@ export function toHash(state: State): string {
   for (const { rule, options } of state.entries) {
     parts.push(
       `${rule}=${Object.entries(options)
-        .map((option) => option.join(':'))
+        .map(([name, value]) => `${name}:${encodeURIComponent(String(value))}`)
         .join()}`,
     )
   }
@@ -135,7 +136,7 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
 export const isView = ([x0, x1, y0, y1]: View) =>
   x0 < x1 && y0 < y1 && [x0, x1, y0, y1].every((x) => Math.abs(x) <= 1e9) && x1 - x0 > 1e-9 && y1 - y0 > 1e-9
 
-function decoded(text: string): string {
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
@@ -149,10 +150,9 @@ function numbersIn(text: string, count: number): number[] | null {
 }
 
 function optionsIn(text: string): Record<string, OptionValue> {
-  const pairs = text.split(',').filter(Boolean)
   return Object.fromEntries(
-    pairs.map((pair) => {
-      const [name, value = ''] = pair.split(':')
+    partsOf(text).map((part) => {
+      const [name, value = ''] = part.split(/:(.*)/s)
       if (value === 'true' || value === 'false') return [name, value === 'true']
       if (value === 'null') return [name, null]
       return [name, value === '' || Number.isNaN(Number(value)) ? value : Number(value)]
@@ -160,8 +160,20 @@ function optionsIn(text: string): Record<string, OptionValue> {
   )
 }
 
+/** What stands between commas, but for those in brackets: a schedule has some. */
+function partsOf(text: string): string[] {
+  const parts = ['']
+  let depth = 0
+  for (const letter of text) {
+    depth += Number('([{'.includes(letter)) - Number(')]}'.includes(letter))
+    if (letter === ',' && depth === 0) parts.push('')
+    else parts[parts.length - 1] += letter
+  }
+  return parts.filter(Boolean)
+}
+
 /** What a form's field says, as the option's value. */
-export function parsed(text: string, kind: ReturnType<typeof fields>[number]['kind']): OptionValue {
-  if (kind !== 'number') return text
+export function parsed(text: string, { kind, schedulable }: Field): OptionValue {
+  if (kind !== 'number' || (schedulable && isSchedule(text))) return text.trim()
   return text.trim() === 'null' ? null : text.trim() === '' ? NaN : Number(text)
 }

@@ -18,7 +18,7 @@ export function presetsPage(antigrad, names) {
 
 Where systems give a rule other values than ours, a preset has theirs: \`adam.tfjs({ lr: 1e-2 })\` is \`adam\`
 with TensorFlow.js's values and another η. It is plain options and nothing else, so the description that it
-makes says all of them. \`npm run table:rules\` writes this page from the rules. In brackets is the rule's own
+makes says all of them. \`npm run table:options\` writes this page from the rules. In brackets is the rule's own
 value; what a system does that no option has is in [numerics.md](numerics.md#where-systems-differ).
 
 | preset | values |

@@ -3,11 +3,11 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
-import { build } from 'esbuild'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundledSize, sizesOf } from '../../scripts/lib/bundle.mjs'
+import { sizesIn } from '../../scripts/lib/rules-page.mjs'
 import { home, inChild, withCopy } from '../children.js'
 import {
   addBothScript,
@@ -104,29 +104,25 @@ describe('the tarball', () => {
 })
 
 describe('in a browser', () => {
-  const bundle = async (source: string) => {
-    const { outputFiles } = await build({
-      stdin: { contents: source, resolveDir: home },
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      write: false,
-      logLevel: 'warning',
-    })
-    return gzipSync(outputFiles[0].contents, { level: 9 }).length
-  }
-
   test('it has the size that the README says, gzipped, and what is not imported costs nothing', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` are (\d+) kB there, .* everything is (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
     expect(
-      Math.abs((await bundle("export { adamw, Optimizer } from 'antigrad'")) / 1000 - some),
+      Math.abs((await bundledSize("export { adamw, Optimizer } from 'antigrad'")) / 1000 - some),
     ).toBeLessThan(1)
-    expect(Math.abs((await bundle("export * from 'antigrad'")) / 1000 - all)).toBeLessThan(1)
-    expect(await bundle("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
-    expect(await bundle("export { adam } from 'antigrad'")).toBeLessThan(3_000)
-    expect(await bundle("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_100)
+    expect(Math.abs((await bundledSize("export * from 'antigrad'")) / 1000 - all)).toBeLessThan(1)
+    expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
+    expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_000)
+    expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_100)
+  })
+  test('rules have the sizes that docs/rules.md says', async () => {
+    const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
+    for (const [name, sizes] of Object.entries(await sizesOf(Object.keys(said)))) {
+      sizes.forEach((bytes, i) => {
+        expect(Math.abs(bytes - said[name][i]), name).toBeLessThan(1_000)
+      })
+    }
   })
 })
 

@@ -340,6 +340,13 @@ describe('in Chromium', () => {
     expect(await page.locator('.entries [data-option="lr"]').inputValue()).toBe('0.0105')
   })
 
+  test('a schedule is run too, and leaves the slider nothing to change', async () => {
+    const page = await open('f=booth&maxIterations=200&momentum=lr:linear(0.01,{endValue:0.001,steps:50})')
+    await done(page, 'momentum linear(…)')
+    expect(await page.getByLabel('learning rate').isDisabled()).toBe(true)
+    expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
+  })
+
   test('where there are none it says why, and others are shown', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',

@@ -170,6 +170,50 @@ describe('a race', () => {
   })
 })
 
+describe('a schedule', () => {
+  const lr = (page: Page) => page.locator('[data-option="lr"]')
+  const picture = (page: Page) => page.locator('.schedule')
+
+  test('is typed, drawn, raced as in Node, and shared by the link', async () => {
+    const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
+    expect(await picture(page).count()).toBe(0)
+    await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
+    await lr(page).press('Enter')
+    await picture(page).getByText('lr from 0.01 to 0.1948, updates 0 to 188').waitFor()
+    expect((await picture(page).locator('polyline').getAttribute('points'))?.split(' ')).toHaveLength(189)
+    await expect.poll(() => hashOf(page)).toContain('adam=lr:warmup(cosine(')
+    const other = await open(hashOf(page).slice(1))
+    expect(await picture(other).textContent()).toBe(await picture(page).textContent())
+    await race(other)
+    const found = await points(other)
+    expect(found).toEqual(await expectedPoints(hashOf(page)))
+    expect(found[0]).toHaveLength(301)
+    await lr(page).fill('0.1')
+    await lr(page).press('Enter')
+    await expect.poll(() => picture(page).count()).toBe(0)
+  })
+
+  test('that cannot be read is refused with a sentence, and the race stays', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    await lr(page).fill('cosine(1, { steps: 9 }')
+    await lr(page).press('Enter')
+    const refusal = 'adam: lr: expected “,” at character 23, got "the end". The race goes on with 0.5.'
+    await page.getByText(refusal).waitFor()
+    expect(await lr(page).getAttribute('aria-invalid')).toBe('true')
+    expect(hashOf(page)).toContain('adam=lr:0.5')
+  })
+
+  test('whose part of the page is missing is said, and the race goes on', async () => {
+    const page = await site.browser.newPage()
+    await page.route(/schedules-.*\.js$/, (route) => route.abort())
+    await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
+    await page.getByText('the part of the page that reads schedules could not be loaded').waitFor()
+    expect(await page.locator('.entries li').count()).toBe(1)
+    await race(page)
+    await page.close()
+  })
+})
+
 describe("the visitor's own function", () => {
   test('is typed, broken and mended', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
@@ -461,10 +505,10 @@ test('it is light', () => {
     )
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
-  expect(assets.filter((name) => /^(surface|expression|basins)-/.test(name))).toHaveLength(4)
-  // At first; with the surface, which follows; and with an expression or the basins, which few need.
-  expect(parts('surface-', 'expression-', 'basins-')).toBeLessThan(132_000)
-  expect(parts('expression-', 'basins-')).toBeLessThan(272_000)
-  expect(parts('basins-')).toBeLessThan(322_000)
-  expect(size(assets)).toBeLessThan(428_000)
+  expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
+  // At first; with the surface, which follows; and with an expression, schedules or the basins, which few need.
+  expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(132_000)
+  expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(272_000)
+  expect(parts('schedules-', 'basins-')).toBeLessThan(322_000)
+  expect(size(assets)).toBeLessThan(434_000)
 })

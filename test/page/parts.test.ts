@@ -1,13 +1,14 @@
 /** Parts of the race page that need no browser. */
 
-import { gradientDescent, Optimizer } from 'antigrad'
+import { cyclic, gradientDescent, Optimizer, step, warmup } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
 import { digitBelow } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
 import { measure, SIZES } from '../../page/src/measure.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
-import { build, fields, ruleNames, suggested } from '../../page/src/rules.js'
+import { build, fields, nameOf, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
+import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
 import { GRID, survey } from '../../page/src/terrain.js'
 
@@ -124,6 +125,47 @@ describe('the address', () => {
     const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
     expect(state.entries).toHaveLength(12)
     expect(problems).toHaveLength(8)
+  })
+})
+
+describe('schedules', () => {
+  const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
+  const entry: State['entries'][number] = {
+    rule: 'adamw',
+    options: { lr, eps: 0.1, weightDecay: '{"schedule":"step","value":1,"stepSize":3}', warmup: 5, delay: 2 },
+  }
+  const hash = toHash({ ...initial, entries: [entry] })
+
+  test('without the part of the page that reads them it says so', () => {
+    const { state, problems } = fromHash(hash)
+    expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
+    expect(state).toEqual(initial)
+  })
+
+  test('are read, and come back from the address, however much of it was escaped', () => {
+    readSchedules()
+    const whole = fromHash(hash)
+    expect(whole).toEqual({ state: { ...initial, entries: [entry] }, problems: [] })
+    expect(fromHash(decodeURIComponent(hash))).toEqual(whole)
+    const value = cyclic(0.1, { maxValue: 1, stepSizeUp: 4 })
+    expect(schedulesIn(entry)).toEqual([
+      ['lr', warmup(warmup(value, { steps: 10 }), { steps: 5 })],
+      ['weightDecay', step(1, { stepSize: 3 })],
+    ])
+    expect(schedulesIn(suggested('muon'))).toEqual([])
+    expect(nameOf(entry)).toBe('adamw warmup(…) eps 0.1 weightDecay {…} warmup 5 delay 2')
+  })
+
+  test.each([
+    ['adam=lr:cosine(1', 'adam: lr: expected “,” at character 9, got "the end".'],
+    ['adam=lr:cosine(1,{steps:0})', 'cosine: steps: expected a whole number ≥ 1, got 0.'],
+    [
+      'adam=lr:linear(1,{steps:3,endValue:-1})',
+      'adam: lr: linear: endValue: expected a finite number ≥ 0, got -1.',
+    ],
+    ['adam=beta1:constant(0.5)', 'adam: beta1: expected a number in [0, 1), got "constant(0.5)".'],
+  ])('“%s” is refused with one sentence', (part, problem) => {
+    expect(fromHash(part).problems).toEqual([problem])
   })
 })
 

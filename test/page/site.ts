@@ -11,8 +11,11 @@ import { build } from 'vite'
 import { expect } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
 import { nameOf, build as ruleOf } from '../../page/src/rules.js'
+import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { home } from '../children.js'
+
+readSchedules()
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',

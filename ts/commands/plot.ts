@@ -1,12 +1,12 @@
-import { type Command, Option } from 'commander'
-import { OptionError } from '../errors.js'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { AntigradError, OptionError } from '../errors.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../objectives/index.js'
 import { writer } from '../plot/file.js'
 import type { Named } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
+import { parseSchedule, updatesOf } from '../schedules/text.js'
 import { parseValue } from '../sweep/values.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
-import { parseSchedule } from './schedule-text.js'
 import {
   choice,
   inCamelCase,
@@ -23,6 +23,14 @@ const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', '
 
 /** Updates at most in a picture of schedules. */
 const MOST_UPDATES = 1_000_000
+
+function withSchedule(text: string, before: readonly Named[] = []): Named[] {
+  try {
+    return [...before, { text, schedule: parseSchedule(text, 'schedule') }]
+  } catch (error) {
+    throw error instanceof AntigradError ? new InvalidArgumentError(error.message) : error
+  }
+}
 
 export function addPlot(program: Command): void {
   const plotCommand = program
@@ -47,10 +55,7 @@ export function addPlot(program: Command): void {
     .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
-        .argParser((text, before: readonly Named[] = []) => [
-          ...before,
-          { text, schedule: parseSchedule(text) },
-        ])
+        .argParser(withSchedule)
         .conflicts(['function', 'condition', 'from', 'rule', ...runOptions, ...ruleOptions.keys()]),
     )
     .option(
@@ -104,6 +109,7 @@ async function drawing(
   updates: number | undefined,
 ): Promise<void> {
   const write = await writer(output as string)
-  const { drawSchedules, updatesOf } = await import('../plot/schedule.js')
-  write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, updatesOf(schedules))))
+  const { drawSchedules } = await import('../plot/schedule.js')
+  const last = updatesOf(schedules.map(({ schedule }) => schedule))
+  write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
 }

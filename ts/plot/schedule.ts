@@ -2,7 +2,7 @@
 
 import { ticks } from 'd3-array'
 import { OptionError } from '../errors.js'
-import { compile, constantFrom, type Scheduled } from '../schedules.js'
+import { compile, type Scheduled } from '../schedules.js'
 import { label } from './panel.js'
 import { FONTS, styleOf } from './picture.js'
 import { pathData, px, simplify } from './polyline.js'
@@ -16,21 +16,10 @@ const BOTTOM = 284
 const LEGEND = 350
 const ROW = 18
 
-/** Updates to be drawn of schedules that never stay. */
-const ENDLESS = 1000
-/** How much of it shows that the others stay. */
-const REST = 1.05
-
 /** A schedule, and what to call it. */
 export interface Named {
   readonly text: string
   readonly schedule: Scheduled
-}
-
-/** Up to which update there is something to be seen. */
-export function updatesOf(all: readonly Named[]): number {
-  const last = Math.max(...all.map(({ schedule }) => constantFrom(schedule)))
-  return last === Infinity ? ENDLESS : Math.max(10, Math.ceil(REST * last))
 }
 
 /**

@@ -78,8 +78,8 @@ export const definition = defineDirection('sgd', {
 export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
- * SGD as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b ← g),
- * θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW: θ ← (1 − η·λ)·θ
+ * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first
+ * update b ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW: θ ← (1 − η·λ)·θ
  * instead of the first step.
  *
  * State: b, where there is momentum.

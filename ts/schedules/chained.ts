@@ -1,6 +1,5 @@
 import { compile, constantFrom, type Scheduled, warmupSteps } from '../schedules.js'
-import { declare, schedule, schedules } from './kind.js'
-import { number } from './shapes.js'
+import { declare, number, schedule, schedules } from './kind.js'
 
 /** See {@link chained}. */
 export interface Chained {

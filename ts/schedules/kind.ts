@@ -131,6 +131,11 @@ export function schedule<S>(kind: { readonly name: string; readonly fields: obje
   }
 }
 
+/** What is no number must not become one in a product. */
+export function number(x: unknown): number {
+  return typeof x === 'number' ? x : NaN
+}
+
 type Accepts = (value: number) => boolean
 
 /** A number that is none of the option's own: a factor, a count. */

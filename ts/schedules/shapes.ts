@@ -44,8 +44,3 @@ export function firstRise(borders: readonly number[], values: readonly number[])
   while (k + 1 < values.length && values[k + 1] > values[k]) k++
   return k === 0 ? 0 : borders[k]
 }
-
-/** What is no number must not become one in a product. */
-export function number(x: unknown): number {
-  return typeof x === 'number' ? x : NaN
-}

@@ -1,6 +1,5 @@
 import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from '../schedules.js'
-import { count, declare, inner, level, orNull, schedule } from './kind.js'
-import { number } from './shapes.js'
+import { count, declare, inner, level, number, orNull, schedule } from './kind.js'
 
 /**
  * A linear warm-up.

@@ -11,17 +11,18 @@ use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, sets};
 use crate::reference::{Job, PLAIN};
 
-const LENGTHS: [usize; 10] = [20, 0, BLOCK + 40, 5, 300, 64, 60, 77, 120, 1280];
+const LENGTHS: [usize; 12] = [20, 0, BLOCK + 40, 5, 300, 64, 60, 77, 120, 1280, 60, 640];
 
-/// Five segments: with a mask, of two stages (those of the trial rule, if it is there), of all, and two of matrices.
-fn memory(size: usize, lengths: [usize; 10]) -> Memory {
+/// Six segments: with a mask, of two stages (those of the trial rule, if it is there), of all, and three of matrices.
+fn memory(size: usize, lengths: [usize; 12]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
         Family { lengths: &lengths[..2], state: 2, by_tensor: 2 },
         Family { lengths: &lengths[2..4], state: 1, by_tensor: 3 },
         Family { lengths: &lengths[4..6], state: 3, by_tensor: 0 },
         Family { lengths: &lengths[6..8], state: 1, by_tensor: 3 },
-        Family { lengths: &lengths[8..], state: 3, by_tensor: 0 },
+        Family { lengths: &lengths[8..10], state: 3, by_tensor: 0 },
+        Family { lengths: &lengths[10..], state: 2, by_tensor: 3 },
     ];
     let job = Job { scale: 0.5, l2: 0.1, holds: true, flushes: true, zeroes: true, ..PLAIN };
     let planes = [ACCUMULATED, AVERAGE, SLOW];
@@ -37,26 +38,30 @@ fn memory(size: usize, lengths: [usize; 10]) -> Memory {
     memory.matrix(7, [7, 11]);
     memory.matrix(8, [12, 5]);
     memory.matrix(9, [lengths[9] as u32 / 10, 10]);
+    memory.matrix(10, [12, 5]);
+    memory.matrix(11, [lengths[11] as u32 / 8, 8]);
     (1..3).for_each(|k| memory.by_line(memory.first_arrays[4] + k));
+    (0..2).for_each(|k| memory.by_line(memory.first_arrays[5] + k));
     memory.stays(3);
     memory.row(lengths.len(), &PLAIN.row());
     memory.row(0, &job.row());
     memory.row(1, &PLAIN.row());
     // Twice Newton and Schulz's iteration, in bfloat16.
     memory.row(2, &Job { own: [0.5, 0.5, 2.0, 1e-7, 1.0, 3.0, -4.0, 2.0, 0.0], ..job.clone() }.row());
-    let stages: [&[&str]; 5] = [
+    let stages: [&[&str]; 6] = [
         &["Adam", "Cautious"],
         &two,
         &["AmsGrad", "RAdam", "GradientDescent", "Point"],
         &["MuonMomentum", "NewtonSchulz", "Scaled"],
         &["Prepared", "FactoredMomentum"],
+        &["Prepared", "Sm3Covered", "Scaled"],
     ];
     for (number, names) in stages.into_iter().enumerate() {
         let mut kernels = [0; STAGES];
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
         let array = memory.first_arrays[number];
-        let by_tensor = array + [2, 1, 0, 1, 0][number];
-        let flags = job.flags() | [MASKS, WEIGHS, CLIPS, 0, 0][number];
+        let by_tensor = array + [2, 1, 0, 1, 0, 2][number];
+        let flags = job.flags() | [MASKS, WEIGHS, CLIPS, 0, 0, 0][number];
         let row = if number == 3 { 2 } else { number % 2 };
         memory.segment(
             number,
@@ -88,7 +93,7 @@ fn value() -> impl Strategy<Value = u32> {
 
 /// What is written where: in the header half of the time.
 fn corruption() -> impl Strategy<Value = Vec<(usize, u32)>> {
-    let at = prop_oneof![1 => 1_usize..HEADER, 3 => 1_usize..400];
+    let at = prop_oneof![1 => 1_usize..HEADER, 3 => 1_usize..480];
     prop::collection::vec((at, value()), 1..6)
 }
 
@@ -141,7 +146,7 @@ proptest! {
 fn tables_that_change_in_the_middle_lead_nowhere_either() {
     for size in [4, 8] {
         // Small tensors, so that tables are read all the time.
-        let mut memory = memory(size, [20, 0, 40, 5, 300, 64, 60, 77, 120, 100]);
+        let mut memory = memory(size, [20, 0, 40, 5, 300, 64, 60, 77, 120, 100, 60, 104]);
         let clean = memory.clone();
         let tables = memory.tables();
         let (base, bytes) = memory.bytes();

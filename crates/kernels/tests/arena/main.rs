@@ -14,5 +14,6 @@ mod pipeline;
 mod plane;
 mod ranges;
 mod reference;
+mod sm3;
 #[cfg(feature = "trial")]
 mod trial;

@@ -1,12 +1,22 @@
-/** Schedules as the command line has them: JSON, or as a program would write them. */
+/** Schedules as the command line and the page have them: JSON, or as a program would write them. */
 
-import { InvalidArgumentError } from 'commander'
-import { AntigradError } from '../errors.js'
-import * as functions from '../schedules/index.js'
-import { evaluate, FINITE, readSchedule, type Scheduled } from '../schedules.js'
+import { OptionError } from '../errors.js'
+import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from '../schedules.js'
+import * as functions from './index.js'
 
 const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
 const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
+
+/** Updates to be drawn of schedules that never stay. */
+const ENDLESS = 1000
+/** How much of it shows that the others stay. */
+const REST = 1.05
+
+/** Up to which update there is something to be seen. */
+export function updatesOf(all: readonly Scheduled[]): number {
+  const last = Math.max(...all.map(constantFrom))
+  return last === Infinity ? ENDLESS : Math.max(10, Math.ceil(REST * last))
+}
 
 /** How deep lists, objects and calls may be in each other. */
 const DEEPEST = 50
@@ -15,9 +25,10 @@ const DEEPEST = 50
  * The schedule in a text such as `warmup(cosine(0.1, { steps: 90 }), { steps: 10 })` or
  * `{ "schedule": "cosine", "value": 0.1, "steps": 90 }`.
  *
- * @throws InvalidArgumentError where there is none, or a schedule refuses what it is given
+ * @param what what it is for, in messages
+ * @throws OptionError where there is none, or a schedule refuses what it is given
  */
-export function parseSchedule(text: string): Scheduled {
+export function parseSchedule(text: string, what: string): Scheduled {
   const tokens = [...text.matchAll(/\s*([\w.$]+(?:(?<=\d[eE])[-+]\d+)?|'[^']*'|"[^"]*"|\S|$)/g)]
   let next = 0
   const peek = () => tokens[next][1]
@@ -25,9 +36,7 @@ export function parseSchedule(text: string): Scheduled {
 
   function fail(expected: string): never {
     const { index } = tokens[next]
-    throw new InvalidArgumentError(
-      `Expected ${expected} at character ${index + 1}, got “${peek() || 'the end'}”.`,
-    )
+    throw new OptionError(what, `${expected} at character ${index + 1}`, peek() || 'the end')
   }
 
   function expect(token: string): void {
@@ -77,13 +86,8 @@ export function parseSchedule(text: string): Scheduled {
     return fail('a number')
   }
 
-  try {
-    const schedule = readSchedule('--schedule', value(0), FINITE)
-    if (peek() !== '') fail('the end')
-    evaluate(schedule, 0)
-    return schedule
-  } catch (error) {
-    if (!(error instanceof AntigradError)) throw error
-    throw new InvalidArgumentError(error.message)
-  }
+  const schedule = readSchedule(what, value(0), FINITE)
+  if (peek() !== '') fail('the end')
+  evaluate(schedule, 0)
+  return schedule
 }

@@ -1,0 +1,8 @@
+/** What is loaded only where it is wanted. */
+
+import { isSchedule } from './rules.js'
+
+/** Loads what reads schedules, if a text has some. */
+export async function loadSchedules(text: unknown): Promise<void> {
+  if (isSchedule(text)) (await import('./schedules.js')).readSchedules()
+}

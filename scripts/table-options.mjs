@@ -1,0 +1,21 @@
+// npm run table:options: writes docs/rules.md and docs/presets.md from the rules, and measures what each weighs.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sizesOf } from './lib/bundle.mjs'
+import { presetsPage } from './lib/presets.mjs'
+import { rulesPage } from './lib/rules-page.mjs'
+import { root, script } from './lib/run.mjs'
+import { setup } from './setup.mjs'
+
+script(async () => {
+  await setup()
+  // Only now: the set-up is what builds them.
+  const antigrad = await import('../dist/index.js')
+  const { definitions } = await import('../dist/rules/definitions.js')
+  const { documentation } = await import('../dist/rules/documentation.js')
+
+  const names = Object.keys(definitions)
+  const sizes = await sizesOf(names)
+  writeFileSync(join(root, 'docs/rules.md'), rulesPage(antigrad, definitions, documentation, sizes))
+  writeFileSync(join(root, 'docs/presets.md'), presetsPage(antigrad, names))
+})
