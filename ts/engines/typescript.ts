@@ -155,7 +155,7 @@ export const typescript: Engine = {
       row.coefficients = coefficients
       job.loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
       // d·0 − u is −u.
-      if (masks) mask(held, gradient, g, from, to, f)
+      if (masks) mask(held, gradient, g, words[at + 4], from, to, f)
       if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
       if (isLast && words[8] !== 0) g.fill(0, from, to)
     }
@@ -302,18 +302,22 @@ function firstNot(count: number, isBefore: (number: number) => boolean): number 
   return low
 }
 
-/** masked ← u·k, k = [u·g > 0], of 0 − u; pipeline.rs says what becomes of NaN. */
+/** masked ← u·k, k by the agreement u·g, of 0 − u; pipeline.rs says what becomes of NaN. */
 function mask(
   negated: FloatArray,
   g: FloatArray,
   masked: FloatArray,
+  flags: number,
   from: number,
   to: number,
   f: Round,
 ): void {
+  const neither = (flags & layout.KEEPS) !== 0 ? 1 : 0
+  const against = (flags & layout.SIGNS) !== 0 ? -1 : neither
   for (let i = from; i < to; i++) {
     const u = 0 - negated[i]
-    masked[i] = u * (f(u * g[i]) > 0 ? 1 : 0)
+    const agreement = f(u * g[i])
+    masked[i] = u * (agreement > 0 ? 1 : agreement < 0 ? against : neither)
   }
 }
 

@@ -52,6 +52,8 @@ pub fn typescript() -> String {
             table::WEIGHS as usize,
         ),
         ("UNITWISE", "Gradients are clipped by unit before the first stage.", table::UNITWISE as usize),
+        ("SIGNS", "Beside MASKS, its direction has the gradient's sign.", table::SIGNS as usize),
+        ("KEEPS", "Beside MASKS, all of its direction is left.", table::KEEPS as usize),
         ("UNITWISE_KERNEL", "The kernel that does it.", rules::UNITWISE),
         ("STAYS", "A flag of a tensor: stages over the plane leave it out.", table::STAYS as usize),
         ("PARAMETERS", "The arrays that every arena has.", table::PARAMETERS),

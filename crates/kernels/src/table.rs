@@ -36,6 +36,9 @@ pub const CLIPS: u32 = 8;
 pub const WEIGHS: u32 = 16;
 /// Gradients are clipped by unit before the first stage.
 pub const UNITWISE: u32 = 32;
+/// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
+pub const SIGNS: u32 = 64;
+pub const KEEPS: u32 = 128;
 
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
