@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x3ef20813
+export const HASH = 0xfac448f1
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -53,7 +53,7 @@ export const CLIPS = 8
 /** The norm of the parameters is wanted beside that of the gradients. */
 export const WEIGHS = 16
 
-/** Gradients are clipped by unit before the first stage. */
+/** Gradients are centralized or clipped by unit before the first stage. */
 export const UNITWISE = 32
 
 /** Beside MASKS, its direction has the gradient's sign. */
@@ -537,9 +537,9 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0xaad59661,
+  source: 0xbf2e6a2d,
   state: [],
-  row: { kappa: 4, eps: 5 },
+  row: { kappa: 4, eps: 5, centralizes: 6 },
   tensor: [],
   sums: [],
   isMatrix: true,

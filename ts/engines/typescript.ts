@@ -1,6 +1,6 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
-import { type Arena, smallestNormal } from '../arena.js'
+import { type Arena, type Matrix, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
 import {
@@ -173,7 +173,7 @@ export const typescript: Engine = {
         const end = offsets[i] + lengths[i]
         const lines = (kernel.lines ?? []).map((_, k) => arena.view(array + k, i))
         loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, {
-          shape: byUnit ? [arena.units[i], lengths[i] / arena.units[i], 1] : arena.matrices[i],
+          shape: byUnit ? inUnits(arena.units[i], lengths[i]) : arena.matrices[i],
           ...{ lines, scratch, holds: (flags & layout.HOLDS) !== 0, zeroes: isLast && words[8] !== 0 },
         })
         if ((flags & layout.FLUSHES) === 0) continue
@@ -289,6 +289,12 @@ export const typescript: Engine = {
       gather,
     }
   },
+}
+
+/** Rows, columns, and 0 for a tensor that is no matrix, which is one row. */
+function inUnits(units: number, length: number): Matrix {
+  const rows = Math.max(units, 1)
+  return [rows, length / rows, Math.min(units, 1)]
 }
 
 /** The first number for which `isBefore` is false. */

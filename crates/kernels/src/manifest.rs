@@ -51,7 +51,11 @@ pub fn typescript() -> String {
             "The norm of the parameters is wanted beside that of the gradients.",
             table::WEIGHS as usize,
         ),
-        ("UNITWISE", "Gradients are clipped by unit before the first stage.", table::UNITWISE as usize),
+        (
+            "UNITWISE",
+            "Gradients are centralized or clipped by unit before the first stage.",
+            table::UNITWISE as usize,
+        ),
         ("SIGNS", "Beside MASKS, its direction has the gradient's sign.", table::SIGNS as usize),
         ("KEEPS", "Beside MASKS, all of its direction is left.", table::KEEPS as usize),
         ("UNITWISE_KERNEL", "The kernel that does it.", rules::UNITWISE),

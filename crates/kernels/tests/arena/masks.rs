@@ -89,7 +89,11 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
     let jobs = [PLAIN, all.clone(), Job { holds: true, ..all }];
     let names = ["Adam", "SgdNesterov", "SignSgd", "RmsPropMomentum"];
     let all = places().flat_map(|place| names.map(|name| (place, name)));
-    for (((size, set), name), (flag, factors)) in all.flat_map(|one| MASKED.map(|masked| (one, masked))) {
+    // What is no mask is tried with one rule.
+    let some = all.flat_map(|one| MASKED.map(|masked| (one, masked)));
+    for (((size, set), name), (flag, factors)) in
+        some.filter(|((_, name), (flag, _))| *flag == 0 || *name == "Adam")
+    {
         for (job, lends) in jobs.iter().flat_map(|job| [(job, false), (job, true)]) {
             let start = memory(name, size, job, flag);
             let expected = expected(name, job, &start, factors);
