@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xfac448f1
+export const HASH = 0x0d1d5450
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -700,8 +700,41 @@ export const ScheduleFreeAdamPointKernel = {
   module: catalogue,
 } as const
 
-export const ProdigyMomentsKernel = {
+export const MarsKernel = {
   number: 49,
+  name: 'Mars',
+  source: 0x3a670bec,
+  state: ['previous'],
+  row: { ahead: 4 },
+  tensor: ['gradients', 'rate'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const MarsAdamWKernel = {
+  number: 50,
+  name: 'MarsAdamW',
+  source: 0x3a670bec,
+  state: ['previous', 'm', 'v'],
+  row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const MarsLionKernel = {
+  number: 51,
+  name: 'MarsLion',
+  source: 0x3a670bec,
+  state: ['previous', 'm'],
+  row: { ahead: 4, lr: 5, beta1: 6, rest1: 7 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ProdigyMomentsKernel = {
+  number: 52,
   name: 'ProdigyMoments',
   source: 0xfd44a7ce,
   state: ['s', 'm', 'v', 'start'],
@@ -712,7 +745,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 50,
+  number: 53,
   name: 'Prodigy',
   source: 0xfd44a7ce,
   state: ['s', 'm', 'v'],
@@ -723,7 +756,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 51,
+  number: 54,
   name: 'MuonMomentum',
   source: 0x8efb2c49,
   state: ['b'],
@@ -764,7 +797,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 52,
+  number: 55,
   name: 'NewtonSchulz',
   source: 0x8efb2c49,
   state: [],
@@ -806,7 +839,7 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 53,
+  number: 56,
   name: 'Factored',
   source: 0xa60a7649,
   state: [],
@@ -833,7 +866,7 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 54,
+  number: 57,
   name: 'FactoredMomentum',
   source: 0xa60a7649,
   state: ['m'],
@@ -860,7 +893,7 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 55,
+  number: 58,
   name: 'Unfactored',
   source: 0xa60a7649,
   state: ['v'],
@@ -885,7 +918,7 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 56,
+  number: 59,
   name: 'UnfactoredStep',
   source: 0xa60a7649,
   state: ['v'],
@@ -910,7 +943,7 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 57,
+  number: 60,
   name: 'UnfactoredMomentum',
   source: 0xa60a7649,
   state: ['v', 'm'],
@@ -935,7 +968,7 @@ export const UnfactoredMomentumKernel = {
 } as const
 
 export const Sm3CoveredKernel = {
-  number: 58,
+  number: 61,
   name: 'Sm3Covered',
   source: 0x01e456f2,
   state: [],
@@ -948,7 +981,7 @@ export const Sm3CoveredKernel = {
 } as const
 
 export const Sm3CoveredMomentumKernel = {
-  number: 59,
+  number: 62,
   name: 'Sm3CoveredMomentum',
   source: 0x01e456f2,
   state: ['m'],
@@ -961,7 +994,7 @@ export const Sm3CoveredMomentumKernel = {
 } as const
 
 export const Sm3SingleKernel = {
-  number: 60,
+  number: 63,
   name: 'Sm3Single',
   source: 0x01e456f2,
   state: ['v'],
@@ -972,7 +1005,7 @@ export const Sm3SingleKernel = {
 } as const
 
 export const Sm3SingleMomentumKernel = {
-  number: 61,
+  number: 64,
   name: 'Sm3SingleMomentum',
   source: 0x01e456f2,
   state: ['v', 'm'],
@@ -983,7 +1016,7 @@ export const Sm3SingleMomentumKernel = {
 } as const
 
 export const Sm3MomentumKernel = {
-  number: 62,
+  number: 65,
   name: 'Sm3Momentum',
   source: 0x01e456f2,
   state: ['m'],
