@@ -47,15 +47,17 @@ for (const path of [...modules.filter((file) => file.endsWith('.js')), 'dist/pla
 
 /** What the comment on each option of each rule says. */
 function documentation() {
-  const modifiers = readFileSync('ts/rules/cautious.ts', 'utf8').match(
-    /const options = [\s\S]*?\n {2}\}/,
-  )?.[0]
+  const text = readFileSync('ts/rules/cautious.ts', 'utf8')
+  const [decays, modifiers] = [/const decays = [\s\S]*?\n\}/, /const options = [\s\S]*?\n {2}\}/].map(
+    (pattern) => text.match(pattern)?.[0],
+  )
   const rules = readdirSync('ts/rules').flatMap((file) => {
     const source = readFileSync(`ts/rules/${file}`, 'utf8')
     const found = /= define(Direction)?\('(\w+)', \{\n {2}options: \{\n([\s\S]*?)\n {2}\},/.exec(source)
     if (found === null) return []
     const [, isDirection, name, own] = found
-    const options = `${own}${isDirection ? modifiers : ''}`.matchAll(/\/\*\*([\s\S]*?)\*\/\s+(\w+):/g)
+    const whole = `${own.replace('...decays,', decays)}${isDirection ? modifiers : ''}`
+    const options = whole.matchAll(/\/\*\*([\s\S]*?)\*\/\s+(\w+):/g)
     const words = (text) => text.replaceAll(/\s+(\* ?)?/g, ' ').trim()
     return [[name, Object.fromEntries([...options].map(([, text, name]) => [name, words(text)]))]]
   })

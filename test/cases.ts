@@ -18,6 +18,7 @@ import {
   laprop,
   lars,
   lion,
+  mars,
   momentum,
   muon,
   nadam,
@@ -53,10 +54,12 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['gradientDescent', gradientDescent({ lr: 0.05 })],
   ['gradientDescent maximize', gradientDescent({ lr: 0.05, maximize: true })],
   ['gradientDescent cautious', gradientDescent({ lr: 0.05, cautious: true })],
+  ['gradientDescent grams', gradientDescent({ lr: 0.05, grams: true })],
 
   ['momentum', momentum({ lr: 0.05 })],
   ['momentum .5 maximize', momentum({ lr: 0.05, momentum: 0.5, maximize: true })],
   ['momentum cautious', momentum({ lr: 0.05, cautious: true })],
+  ['momentum grams', momentum({ lr: 0.05, grams: true })],
 
   ['nesterov', nesterov({ lr: 0.05 })],
   ['nesterov .8 maximize', nesterov({ lr: 0.05, momentum: 0.8, maximize: true })],
@@ -73,6 +76,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['sgd nesterov l2', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.1 })],
   ['sgd momentum l2 cautious', sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, cautious: true })],
   ['sgd nesterov cautious', sgd({ lr: 0.05, momentum: 0.9, nesterov: true, cautious: true })],
+  ['sgd momentum l2 grams', sgd({ lr: 0.05, momentum: 0.9, weightDecay: 0.1, grams: true })],
 
   [
     'sgdw momentum maximize',
@@ -85,10 +89,18 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
       ...{ decoupledWeightDecay: true, cautious: true },
     }),
   ],
+  [
+    'sgdw momentum corrected cautiousWeightDecay',
+    sgd({
+      ...{ lr: sawtooth, momentum: 0.9, weightDecay: 0.5, decoupledWeightDecay: true },
+      ...{ maxLr: 0.1, cautiousWeightDecay: true },
+    }),
+  ],
 
   ['asgd', asgd({ lr: 0.05 })],
   ['asgd l2 maximize', asgd({ lr: sawtooth, lambda: 0.1, alpha: 0.5, weightDecay: 0.1, maximize: true })],
   ['asgd cautious', asgd({ lr: 0.05, cautious: true })],
+  ['asgd grams', asgd({ lr: 0.05, grams: true })],
 
   ['rprop', rprop()],
   [
@@ -96,6 +108,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     rprop({ lr: 0.1, etaMinus: 0.25, etaPlus: 2, minStep: 0.03, maxStep: 0.3, maximize: true }),
   ],
   ['rprop cautious', rprop({ cautious: true })],
+  ['rprop grams', rprop({ grams: true })],
 
   ['signSgd', signSgd({ lr: 0.05 })],
   ['signSgd maximize', signSgd({ lr: 0.05, maximize: true })],
@@ -103,6 +116,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['signum', signSgd({ lr: 0.05, momentum: 0.9 })],
   ['signum maximize', signSgd({ lr: 0.05, momentum: 0.5, maximize: true })],
   ['signum cautious', signSgd({ lr: 0.05, momentum: 0.9, cautious: true })],
+  ['signum grams', signSgd({ lr: 0.05, momentum: 0.9, grams: true })],
 
   ['adagrad', adagrad({ lr: 0.1 })],
   ['adagrad eps 0', adagrad({ lr: 0.1, eps: 0 })],
@@ -110,6 +124,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adagrad lrDecay initial', adagrad({ lr: 0.1, lrDecay: 0.01, initialAccumulator: 0.1 })],
   ['adagrad l2 maximize', adagrad({ lr: 0.1, weightDecay: 0.1, maximize: true })],
   ['adagrad l2 cautious', adagrad({ lr: 0.1, weightDecay: 0.1, cautious: true })],
+  ['adagrad l2 grams', adagrad({ lr: 0.1, weightDecay: 0.1, grams: true })],
 
   ['rmsprop', rmsprop({ lr: 0.01 })],
   ['rmsprop .9', rmsprop({ lr: 0.01, alpha: 0.9, eps: 1e-6 })],
@@ -119,6 +134,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['rmsprop l2 maximize', rmsprop({ lr: 0.01, weightDecay: 0.1, maximize: true })],
   ['rmsprop momentum l2', rmsprop({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 })],
   ['rmsprop momentum cautious', rmsprop({ lr: 0.01, momentum: 0.9, cautious: true })],
+  ['rmsprop momentum grams', rmsprop({ lr: 0.01, momentum: 0.9, grams: true })],
   ['rmsprop optax', rmsprop.optax({ lr: 0.01 })],
   ['rmsprop optax momentum', rmsprop.optax({ lr: sawtooth, momentum: 0.9 })],
   ['rmsprop tfjs', rmsprop.tfjs({ lr: 0.01, momentum: 0.5, centered: true })],
@@ -131,6 +147,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adadelta', adadelta()],
   ['adadelta l2 maximize', adadelta({ lr: 0.5, rho: 0.8, eps: 1e-4, weightDecay: 0.1, maximize: true })],
   ['adadelta cautious', adadelta({ cautious: true })],
+  ['adadelta grams', adadelta({ grams: true })],
 
   ['adam', adam({ lr: 0.01 })],
   ['adam eps 0', adam({ lr: 0.01, eps: 0 })],
@@ -142,24 +159,37 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],
   ['adam maximize', adam({ lr: 0.01, maximize: true })],
   ['adam amsgrad cautious maximize', adam({ lr: 0.01, amsgrad: true, cautious: true, maximize: true })],
+  ['adam amsgrad grams maximize', adam({ lr: 0.01, amsgrad: true, grams: true, maximize: true })],
 
   ['adamw', adamw({ lr: 0.01 })],
   ['adamw betas maximize', adamw({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.9, maximize: true })],
   ['adamw amsgrad', adamw({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adamw eps 0', adamw({ lr: 0.01, eps: 0 })],
   ['adamw cautious', adamw({ lr: 0.01, weightDecay: 0.1, cautious: true })],
+  ['adamw grams', adamw({ lr: 0.01, weightDecay: 0.1, grams: true })],
+  ['adamw corrected', adamw({ lr: sawtooth, weightDecay: 0.5, maxLr: 0.05 })],
+  ['adamw cautiousWeightDecay', adamw({ lr: 0.01, weightDecay: 10, cautiousWeightDecay: true })],
+  [
+    'adamw cautious cautiousWeightDecay maximize',
+    adamw({ lr: 0.01, weightDecay: 10, cautious: true, cautiousWeightDecay: true, maximize: true }),
+  ],
 
   ['adamax', adamax({ lr: 0.01 })],
   ['adamax tfjs', adamax.tfjs({ lr: 0.01, beta1: 0.8, beta2: 0.9 })],
   ['adamax eps 0', adamax({ lr: 0.01, beta2: 0.5, eps: 0 })],
   ['adamax l2 maximize', adamax({ lr: 0.01, weightDecay: 0.1, maximize: true })],
   ['adamax cautious', adamax({ lr: 0.01, cautious: true })],
+  ['adamax grams', adamax({ lr: 0.01, grams: true })],
 
   ['nadam', nadam({ lr: 0.01 })],
   ['nadam optax', nadam.optax({ lr: 0.01, weightDecay: 0.1 })],
   ['nadam l2 maximize', nadam({ lr: 0.01, momentumDecay: 0.1, weightDecay: 0.1, maximize: true })],
   ['nadam betas eps 0', nadam({ lr: 0.01, beta1: 0.8, beta2: 0.9, eps: 0 })],
   ['nadam cautious', nadam({ lr: 0.01, cautious: true })],
+  [
+    'nadam all decays grams',
+    nadam.optax({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
+  ],
 
   // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
   ['radam', radam({ lr: 0.01 })],
@@ -170,11 +200,22 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['radam eps 0', radam({ lr: 0.01, eps: 0 })],
   ['radam l2 maximize', radam({ lr: 0.01, weightDecay: 0.05, maximize: true })],
   ['radam cautious', radam({ lr: 0.01, cautious: true })],
+  [
+    'radam all decays grams',
+    radam({
+      ...{ lr: 0.01, weightDecay: 10, decoupledWeightDecay: true, maxLr: 0.02, cautiousWeightDecay: true },
+      grams: true,
+    }),
+  ],
   ['radam decoupled', radam({ lr: 0.01, weightDecay: 0.05, decoupledWeightDecay: true })],
 
   ['lion', lion({ lr: 0.01 })],
   ['lion betas decay maximize', lion({ lr: 0.01, beta1: 0.5, beta2: 0.8, weightDecay: 0.1, maximize: true })],
   ['lion cautious', lion.optax({ lr: 0.01, cautious: true })],
+  [
+    'lion all decays grams',
+    lion({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
+  ],
 
   ['adabelief', adabelief({ lr: 0.01 })],
   [
@@ -190,6 +231,10 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     }),
   ],
   ['adabelief eps 0 cautious', adabelief({ lr: 0.01, eps: 0, epsRoot: 0, cautious: true })],
+  [
+    'adabelief all decays grams',
+    adabelief({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
+  ],
 
   ['yogi', yogi()],
   [
@@ -197,11 +242,16 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     yogi({ lr: 0.1, beta1: 0.8, beta2: 0.9, initialAccumulator: 0.1, weightDecay: 0.1, maximize: true }),
   ],
   ['yogi eps 0 cautious', yogi({ eps: 0, cautious: true })],
+  [
+    'yogi all decays grams',
+    yogi({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
+  ],
 
   ['laprop', laprop({ lr: 0.01 })],
   ['laprop betas maximize', laprop({ lr: 0.01, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, maximize: true })],
   ['laprop scheduled', laprop({ lr: sawtooth, eps: 0 })],
   ['laprop cautious', laprop({ lr: 0.01, weightDecay: 0.1, cautious: true })],
+  ['laprop grams', laprop({ lr: 0.01, weightDecay: 0.1, grams: true })],
 
   ['adopt', adopt({ lr: 0.01 })],
   ['adopt timm l2 maximize', adopt.timm({ lr: 0.01, beta1: 0.8, weightDecay: 0.1, maximize: true })],
@@ -210,11 +260,19 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     adopt({ lr: 0.01, beta2: 0.9, eps: 0, weightDecay: 0.1, decoupledWeightDecay: true, clipExponent: null }),
   ],
   ['adopt cautious', adopt({ lr: 0.01, cautious: true })],
+  [
+    'adopt all decays grams',
+    adopt({
+      ...{ lr: 0.01, weightDecay: 10, decoupledWeightDecay: true, maxLr: 0.02, cautiousWeightDecay: true },
+      grams: true,
+    }),
+  ],
 
   ['adan', adan({ lr: 0.01 })],
   ['adan betas maximize', adan({ lr: 0.01, beta1: 0.9, beta2: 0.5, beta3: 0.8, eps: 0, maximize: true })],
   ['adan decay', adan({ lr: 0.01, weightDecay: 0.1 })],
   ['adan decoupled cautious', adan({ lr: 0.01, weightDecay: 0.1, proximal: false, cautious: true })],
+  ['adan grams', adan({ lr: 0.01, weightDecay: 0.1, grams: true })],
 
   ['ademamix', ademamix({ lr: 0.01 })],
   [
@@ -224,6 +282,10 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   [
     'ademamix warmups cautious',
     ademamix({ lr: 0.01, alphaWarmup: 6, beta3Warmup: 4, weightDecay: 0.1, cautious: true }),
+  ],
+  [
+    'ademamix all decays grams',
+    ademamix({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
   ],
   ['ademamix warmup from 0', ademamix({ lr: 0.01, beta1: 0, beta3Warmup: 20 })],
 
@@ -248,6 +310,13 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'lars nesterov clip maximize',
     lars({ lr: 0.5, nesterov: true, trustClip: true, trustCoefficient: 0.1, maximize: true }),
   ],
+  ['mars', mars({ lr: 0.01 })],
+  [
+    'mars betas decay maximize',
+    mars({ lr: 0.01, beta1: 0.8, beta2: 0.5, gamma: 0.5, eps: 0, weightDecay: 0.1, maximize: true }),
+  ],
+  ['mars lion', mars({ form: 'lion', lr: sawtooth, gamma: sawtooth, weightDecay: 0.1 })],
+  ['mars lion clip zeroGrads', mars({ form: 'lion', lr: 0.01 }), { clip: { norm: 1 }, zeroGrads: true }],
   ['novograd', novograd({ lr: 0.01, weightDecay: 0.1 })],
   ['novograd timm averaging maximize', novograd.timm({ lr: 0.01, gradAveraging: true, maximize: true })],
   ['sm3', sm3()],
@@ -315,6 +384,10 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['delayedStart nesterov', delayedStart(4, nesterov({ lr: 0.05 }))],
   ['delayedStart adam amsgrad', delayedStart(2, adam({ lr: 0.01, amsgrad: true }))],
   ['delayedStart cautious', delayedStart(2, adamw({ lr: 0.01, cautious: true }))],
+  [
+    'delayedStart grams cautiousWeightDecay',
+    delayedStart(2, adamw({ lr: 0.01, grams: true, cautiousWeightDecay: true })),
+  ],
   [
     'clip both zeroGrads delayedStart cautious',
     delayedStart(2, adamw({ lr: 0.01, cautious: true, maximize: true })),

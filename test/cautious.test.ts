@@ -1,12 +1,14 @@
 /**
- * The cautious modifier (Liang et al., 2024), on every engine: u ← u·k / max(mean(k), 10⁻³) with k = [u·g > 0],
- * by tensor. (timm's trajectories are in test/golden.test.ts, and all rules in test/same-bits.test.ts.)
+ * What modifies a direction, on every engine: the cautious modifier (Liang et al., 2024), u ← u·k / max(mean(k), 10⁻³)
+ * with k = [u·g > 0], by tensor; Grams (Cao et al., 2024), |u|·sign(g); cautious weight decay (Chen et al., 2025),
+ * where u·θ < 0 none; and the corrected one (Defazio, 2025), (η²/η_max)·λ. (timm's trajectories are in test/golden.test.ts, and all rules in test/same-bits.test.ts.)
  */
 
 import {
   adam,
   adamw,
   delayedStart,
+  lion,
   momentum,
   Optimizer,
   OptionError,
@@ -25,10 +27,18 @@ const threads = [1, 2, 3].map((threads) => ({
   threads,
 }))
 const options = { lr: 0.05, cautious: true }
+const decays = { lr: 0.05, weightDecay: 0.5, cautiousWeightDecay: true }
 
-/** Their directions depend on the gradient alone; with what each takes from the parameters. */
+/** Their directions depend on the gradient alone; with what each leaves of the parameters. */
 const rules: Record<string, readonly [rule: Rule, decay: number]> = {
   adamw: [adamw({ ...options, weightDecay: 0.5 }), 1 - 0.05 * 0.5],
+  'adamw grams': [adamw({ lr: 0.05, weightDecay: 0.5, grams: true }), 1 - 0.05 * 0.5],
+  'adamw corrected': [adamw({ ...options, weightDecay: 0.5, maxLr: 0.2 }), 1 - (0.0025 / 0.2) * 0.5],
+  'adamw cautious decay': [adamw(decays), 1 - 0.05 * 0.5],
+  'adamw cautious and its decay': [adamw({ ...decays, cautious: true, maxLr: 0.05 }), 1 - 0.05 * 0.5],
+  'lion grams cautious decay maximize': [lion({ ...decays, grams: true, maximize: true }), 1 - 0.05 * 0.5],
+  'sgdw cautious decay': [sgd({ ...decays, momentum: 0.9, decoupledWeightDecay: true }), 1 - 0.05 * 0.5],
+  'momentum grams': [momentum({ lr: 0.05, grams: true }), 1],
   'adam amsgrad maximize': [adam({ ...options, amsgrad: true, maximize: true }), 1],
   'sgd nesterov': [sgd({ ...options, momentum: 0.9, nesterov: true }), 1],
   momentum: [momentum(options), 1],
@@ -45,12 +55,13 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('%s', (_, [rule, decay]) => {
     test.each(dtypes)('moves each element as the equation says, in %s', (dtype) => {
       const f = roundOf[dtype]
-      const plain = { ...rule, cautious: false, ...('weightDecay' in rule && { weightDecay: 0 }) } as Rule
+      const { cautious, grams, cautiousWeightDecay, ...rest } = rule as Rule & Record<string, unknown>
+      const plain = { ...rest, ...('weightDecay' in rule && { weightDecay: 0 }) } as Rule
       const start = lengths.map((length, i) => noise(i, length, dtype))
       const optimizer = new Optimizer(start, rule, engine)
       const twin = new Optimizer(start, plain, { engine: 'typescript' })
       const theta = start.map((values) => values.slice())
-      let masked = 0
+      let [masked, spared] = [0, 0]
       for (let t = 0; t < 5; t++) {
         const gradients = gradientsAt(t, dtype)
         optimizer.step(gradients)
@@ -63,13 +74,21 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
           const k = Array.from(gradient, (g, j): number => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
           const mean = k.reduce((a, b) => a + b, 0) / k.length
           masked += k.filter((one) => one === 0).length
-          const rate = f(1 / Math.max(mean, 1e-3))
-          const expected = theta[i].map((x, j) => f(f(x * f(decay)) - f(rate * (u[j] * k[j]))))
+          const rate = cautious ? f(1 / Math.max(mean, 1e-3)) : 1
+          const directed = (j: number) =>
+            cautious ? u[j] * k[j] : grams ? Math.abs(u[j]) * Math.sign(sign * gradient[j]) : u[j]
+          const expected = theta[i].map((x, j) => {
+            const w = directed(j)
+            const isSpared = Boolean(cautiousWeightDecay) && w * x < 0
+            spared += isSpared ? 1 : 0
+            return f((isSpared ? x : f(x * f(decay))) - f(rate * w))
+          })
           expect(firstDifference(expected, optimizer.params[i]), `step ${t}, tensor ${i}`).toBe(-1)
           theta[i] = expected
         })
       }
-      expect(masked).toBeGreaterThan(1e4)
+      expect(masked).toBeGreaterThan(1e3)
+      expect(spared > 1e3).toBe(cautiousWeightDecay === true)
       // The state is what it would be without.
       const states = [optimizer, twin].map((one) => inBits(Object.values(one.state)))
       expect(states[0] === states[1]).toBe(true)
@@ -147,4 +166,32 @@ test('is decided when a rule is made: to set it later would be another step', ()
   expect(() => adamw({ cautious: 1 as never })).toThrow('adamw: cautious: expected true or false, got 1')
   expect(inBits(optimizer.save())).toBe(before)
   optimizer.set({ cautious: false })
+})
+
+test('one direction at a time', () => {
+  expect(() => adamw({ cautious: true, grams: true })).toThrow(OptionError)
+  expect(() => adamw({ cautious: true, grams: true })).toThrow(
+    'adamw: grams: expected false beside cautious, got true',
+  )
+  expect(() => lion({ maxLr: -1 })).toThrow('lion: maxLr: expected a finite number ≥ 0, got -1')
+  for (const given of [{ cautious: true }, { grams: true }, { cautiousWeightDecay: true }]) {
+    const optimizer = new Optimizer(new Float32Array(3), adamw(given))
+    for (const other of [{ cautious: true }, { grams: true }, { cautiousWeightDecay: true }]) {
+      const change = { cautious: false, grams: false, cautiousWeightDecay: false, ...other }
+      const isSame = JSON.stringify(given) === JSON.stringify(other)
+      if (isSame) optimizer.set(change)
+      else expect(() => optimizer.set(change)).toThrow(/set: options: expected options under which/)
+    }
+  }
+  // This one is only a number of the second stage's.
+  const optimizer = new Optimizer(new Float32Array(3), adamw({ cautious: true }))
+  optimizer.set({ cautiousWeightDecay: true, maxLr: 1 })
+})
+
+test.each(dtypes)('what is stated of 0 and NaN in a decay that is cautious, in %s', (dtype) => {
+  const rule = sgd({ ...{ lr: 1, weightDecay: 0.5, decoupledWeightDecay: true }, cautiousWeightDecay: true })
+  const optimizer = new Optimizer(array(dtype, [4, 4, 4, -4, -4, 4]), rule)
+  optimizer.step(array(dtype, [1, 0, -1, -1, 1, NaN]))
+  // Where nothing moves, the decay does: it spares only what a step enlarges.
+  expect([...optimizer.params]).toEqual([1, 2, 5, -1, -5, NaN])
 })

@@ -7,6 +7,7 @@ import {
   adam,
   adamw,
   type Clip,
+  centralized,
   gradientDescent,
   lamb,
   Optimizer,
@@ -34,6 +35,23 @@ const exact = (seed: number, length: number, dtype: Dtype) =>
   noise(seed, length, dtype).map((x) => Math.round(x * 64) / 64)
 
 const squares = (values: FloatArray) => [...values].reduce((sum, x) => sum + x * x, 0)
+
+/** The same of any numbers, in the order of docs/numerics.md. */
+function striped(values: FloatArray): number {
+  let total = 0
+  for (let block = 0; block < values.length; block += 16_384) {
+    let sums: number[] = Array(16).fill(0)
+    values.subarray(block, block + 16_384).forEach((x, i) => {
+      sums[i % 16] += x * x
+    })
+    while (sums.length > 1) {
+      const half = sums.length / 2
+      sums = sums.slice(0, half).map((x, i) => x + sums[half + i])
+    }
+    total += sums[0]
+  }
+  return total
+}
 
 /** What gradients are multiplied by, from their definitions. */
 function factorsOf(gradients: readonly FloatArray[], params: readonly FloatArray[], clip: Clip, share = 1) {
@@ -230,9 +248,48 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     }
   })
 
+  test.each(dtypes)('each row of a matrix is centralized as its definition says, in %s', (dtype) => {
+    const f = roundOf[dtype]
+    const factor = 0.5
+    for (const adaptive of [undefined, unitwise({ factor })]) {
+      const optimizer = make(dtype, { centralized: centralized(), ...(adaptive && { adaptive }) })
+      const twin = make(dtype, {}, {}, { engine: 'typescript' })
+      const gradients = sizes.map((length, i) => exact(50 + i, length, dtype))
+      const expected = gradients.map((g, i) => {
+        const [rows, ...inner] = shapes[i] ?? []
+        const isMatrix = inner.length > 0
+        const columns = isMatrix ? g.length / rows : g.length
+        const start = twin.params[i]
+        for (let at = 0; at < g.length; at += columns) {
+          const row = g.slice(at, at + columns)
+          const mean = f(Array.from(row).reduce((total, x) => total + x, 0) / columns)
+          const left = row.map((x) => (isMatrix ? f(x - mean) : x))
+          const [ofG, ofTheta] = [left, start.subarray(at, at + columns)].map((x) => Math.sqrt(striped(x)))
+          const limit = factor * Math.max(ofTheta, 1e-3)
+          const rate = adaptive !== undefined && ofG > limit ? f(limit / ofG) : 1
+          g.set(
+            left.map((x) => f(x * rate)),
+            at,
+          )
+        }
+        return g
+      })
+      optimizer.step(sizes.map((length, i) => exact(50 + i, length, dtype)))
+      twin.step(expected)
+      for (const [i, params] of twin.params.entries()) {
+        expect(firstDifference(params, optimizer.params[i]), `tensor ${i}`).toBe(-1)
+      }
+    }
+  })
+
   test('before the norms of tensors and of all, in batches, async, saved and loaded', async () => {
-    const options = { accumulate: 2, groups: [{ match: '5', clip: {} }] }
-    const clip = { adaptive: unitwise({ factor: 0.05 }), tensorNorm: 2, norm: 1, value: 0.01 }
+    const groups = [
+      { match: '5', clip: {} },
+      { match: '2', clip: { centralized: centralized(), adaptive: 0.1 } },
+    ]
+    const options = { accumulate: 2, groups }
+    const byRow = { adaptive: unitwise({ factor: 0.05 }), centralized: centralized() }
+    const clip = { ...byRow, tensorNorm: 2, norm: 1, value: 0.01 }
     const expected = make('float32', clip, options, { engine: 'typescript' })
     let actual = make('float32', clip, options)
     for (let t = 0; t < 8; t++) {
@@ -331,9 +388,9 @@ describe('is refused', () => {
     [
       'an unknown kind',
       { block: 1 },
-      'clip: expected one of norm, value, tensorNorm, rms, adaptive, got "block"',
+      'clip: expected one of norm, value, tensorNorm, rms, adaptive, centralized, got "block"',
     ],
-    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive }, got 3'],
+    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized }, got 3'],
     ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
     ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
     ['infinity', { adaptive: Infinity }, `clip: adaptive: expected ${limit}, got Infinity`],
@@ -344,6 +401,11 @@ describe('is refused', () => {
       'more',
       { adaptive: { factor: 1, ratio: 1 } },
       'clip: adaptive: expected factor or { factor, eps }, got "ratio"',
+    ],
+    [
+      'what is not centralized',
+      { centralized: false },
+      'clip: centralized: expected what centralized() gives, which has to be imported, got false',
     ],
     [
       'another unit',
@@ -368,9 +430,9 @@ describe('is refused', () => {
     [
       'the global norm',
       { norm: 1 },
-      'groups[0]: clip: expected one of tensorNorm, rms, adaptive, got "norm"',
+      'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, got "norm"',
     ],
-    ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive }, got null'],
+    ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized }, got null'],
   ])('%s of a group', (_, clip, message) => {
     const groups = [{ match: '**', clip: clip as never }]
     expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)

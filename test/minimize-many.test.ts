@@ -576,6 +576,7 @@ test.each([
   [valley, [1, 2], lamb(), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam({ cautious: true }), {}, /rule: expected an elementwise rule of one stage/],
+  [valley, [1, 2], adam({ grams: true }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam(), { each: { lr: [1, 2] } }, /each: lr: expected 1 numbers/],
   [valley, [1, 2], adam(), { each: { beta1: [2] } }, /beta1/],
   [valley, [1, 2], adam(), { each: { rate: [2] } }, /rate/],

@@ -72,6 +72,6 @@ test('a rule without decay has none; without another option it is an error that 
   const make = () => new Optimizer(params, momentum(), { groups })
   expect(make).toThrow(OptionError)
   expect(make).toThrow(
-    'groups[0]: expected options of momentum, the rule of bias: lr, momentum, maximize, cautious, got "weightDecay"',
+    'groups[0]: expected options of momentum, the rule of bias: lr, momentum, maximize, cautious, grams, got "weightDecay"',
   )
 })

@@ -44,7 +44,7 @@ const PERIOD = 4096
 /** Arrays that every arena has. */
 const COMMON = SCRATCH + 1
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
-const PLANE_COEFFICIENTS = 2
+const PLANE_COEFFICIENTS = 3
 
 /** Tensors that lie side by side and have the same arrays. */
 export interface Family {
@@ -81,7 +81,7 @@ export class Arena {
   readonly offsets: readonly number[]
   /** What each is as matrices; zeros for those that are none. */
   readonly matrices: readonly Matrix[]
-  /** In how many units it may be clipped; one by default. */
+  /** How many rows it has in which it may be centralized or clipped; 0, the default, where it is no matrix. */
   readonly units: readonly number[]
   /** Where their own numbers begin in arrays by row, and by column. */
   readonly #lines: readonly (readonly [number, number])[]
@@ -105,7 +105,7 @@ export class Arena {
    * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
    * @param matrices what tensors are as matrices; null for those that are none
    * @param room how many bytes SCRATCH has
-   * @param units in how many units each may be clipped
+   * @param units how many rows each has; 0 for those that are no matrices
    */
   constructor(
     dtype: Dtype,
@@ -205,7 +205,7 @@ export class Arena {
           shapes[i][0],
           shapes[i][1],
           ...(lines[i] ?? [0, 0]),
-          units[i] ?? 1,
+          units[i] ?? 0,
         ],
         this.#firstTensor + i * TENSOR,
       )

@@ -18,6 +18,8 @@ export interface TensorClip {
    * `unitwise({ factor: κ })` takes the rows of matrices as units.
    */
   readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
+  /** Takes its mean from each row of a matrix before: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
+  readonly centralized?: true
 }
 
 /** By unit and tensor first, then by the global norm of what is left, then by value. */
@@ -36,6 +38,7 @@ export interface TensorLimits {
   readonly tensorNorm?: number
   readonly rms?: number
   readonly adaptive?: { readonly factor: number; readonly eps: number; readonly unit?: 'row' }
+  readonly centralized?: true
 }
 
 /** Infinite where there are none. */
@@ -45,7 +48,7 @@ export interface Limits {
   readonly byTensor: TensorLimits
 }
 
-const tensorNames = ['tensorNorm', 'rms', 'adaptive']
+const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized']
 
 /** @throws OptionError where it is none */
 export function checkClip(given: unknown = {}): Limits {
@@ -70,8 +73,8 @@ function readLimits(
   for (const [name, value] of Object.entries(own(given))) {
     if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
     if (value === undefined) continue
-    limits[name] =
-      name === 'adaptive' ? readAdaptive(`${what}: adaptive`, value) : limit(`${what}: ${name}`, value)
+    const read = name === 'adaptive' ? readAdaptive : name === 'centralized' ? readCentralized : limit
+    limits[name] = read(`${what}: ${name}`, value)
   }
   return Object.freeze(limits)
 }
@@ -89,15 +92,22 @@ function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
   return Object.freeze({ ...limits, unit })
 }
 
+function readCentralized(what: string, given: unknown): true {
+  if (given === true && isKnown(UNITWISE_KERNEL)) return given
+  throw new OptionError(what, 'what centralized() gives, which has to be imported', given)
+}
+
 function limit(what: string, given: unknown): number {
   if (typeof given === 'number' && given > 0 && given < Infinity) return given
   throw new OptionError(what, 'a finite number > 0', given)
 }
 
-/** The flags of segments that are clipped by unit or tensor by tensor. */
-export function flagsOf({ tensorNorm, rms, adaptive }: TensorLimits): number {
-  if (adaptive !== undefined && adaptive.unit === undefined) return CLIPS | WEIGHS
-  return (tensorNorm === undefined && rms === undefined ? 0 : CLIPS) | (adaptive === undefined ? 0 : UNITWISE)
+/** The flags of segments that are centralized, or clipped by unit or tensor by tensor. */
+export function flagsOf({ tensorNorm, rms, adaptive, centralized }: TensorLimits): number {
+  const byUnit = adaptive?.unit !== undefined
+  const weighs = adaptive !== undefined && !byUnit ? CLIPS | WEIGHS : 0
+  const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPS
+  return weighs | clips | (byUnit || centralized ? UNITWISE : 0)
 }
 
 /** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */

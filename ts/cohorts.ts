@@ -205,14 +205,14 @@ export class Cohorts {
     }
   }
 
-  /** Writes the coefficients of clips by unit, of gradients that `scale` is still to be applied to. */
+  /** Writes the coefficients of what is done by unit, of gradients that `scale` is still to be applied to. */
   prepareUnits(scale: number): void {
     for (const cohort of this.#active) {
-      const { adaptive } = cohort.use.clip ?? this.#clip
-      if (adaptive?.unit === undefined) continue
+      const { adaptive, centralized } = cohort.use.clip ?? this.#clip
       const row = this.#rows[cohort.row]
-      row[PIPELINE] = adaptive.factor / scale
-      row[PIPELINE + 1] = adaptive.eps
+      row[PIPELINE] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
+      row[PIPELINE + 1] = adaptive?.eps ?? 0
+      row[PIPELINE + 2] = centralized === undefined ? 0 : 1
       cohort.version = -1
     }
   }

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xe7e5bb9a
+export const HASH = 0x0d1d5450
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -53,8 +53,14 @@ export const CLIPS = 8
 /** The norm of the parameters is wanted beside that of the gradients. */
 export const WEIGHS = 16
 
-/** Gradients are clipped by unit before the first stage. */
+/** Gradients are centralized or clipped by unit before the first stage. */
 export const UNITWISE = 32
+
+/** Beside MASKS, its direction has the gradient's sign. */
+export const SIGNS = 64
+
+/** Beside MASKS, all of its direction is left. */
+export const KEEPS = 128
 
 /** The kernel that does it. */
 export const UNITWISE_KERNEL = 34
@@ -182,7 +188,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xb8df8560,
+  source: 0x0452d641,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -192,7 +198,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xb8df8560,
+  source: 0x0452d641,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -202,7 +208,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xb8df8560,
+  source: 0x0452d641,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -212,7 +218,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xb8df8560,
+  source: 0x0452d641,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -222,7 +228,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xef81f5ce,
+  source: 0x9e6cf5a3,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -232,7 +238,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x72f12c1c,
+  source: 0x5f6de1a5,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -242,7 +248,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0xf8e300f0,
+  source: 0x74f94f31,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -252,7 +258,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0xf8e300f0,
+  source: 0x74f94f31,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -262,7 +268,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x7877a984,
+  source: 0x5096b84d,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -272,7 +278,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x7877a984,
+  source: 0x5096b84d,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -282,7 +288,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x3f57e500,
+  source: 0x333dee21,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -292,7 +298,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x0390a89d,
+  source: 0x99d6ce88,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -302,7 +308,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x0390a89d,
+  source: 0x99d6ce88,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
@@ -312,7 +318,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x37bf6ceb,
+  source: 0xfe288a9a,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -322,17 +328,17 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0xbeb63edb,
+  source: 0x7201a53b,
   state: [],
   row: {},
-  tensor: ['agreeing', 'rate'],
+  tensor: ['agreeing', 'rate', 'spares'],
   sums: [],
 } as const
 
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x1233bdd7,
+  source: 0xf0ac9a8e,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -343,7 +349,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x1233bdd7,
+  source: 0xf0ac9a8e,
   state: ['m'],
   row: { lr: 4, beta: 5, rest: 6 },
   tensor: [],
@@ -354,7 +360,7 @@ export const SignumKernel = {
 export const RmsPropKernel = {
   number: 19,
   name: 'RmsProp',
-  source: 0x3a4f6c8a,
+  source: 0x1f33acb7,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -365,7 +371,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 20,
   name: 'RmsPropMomentum',
-  source: 0x3a4f6c8a,
+  source: 0x1f33acb7,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -376,7 +382,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 21,
   name: 'RmsPropCentered',
-  source: 0x3a4f6c8a,
+  source: 0x1f33acb7,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -387,7 +393,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 22,
   name: 'RmsPropCenteredMomentum',
-  source: 0x3a4f6c8a,
+  source: 0x1f33acb7,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -398,7 +404,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 23,
   name: 'Adamax',
-  source: 0x5ad6b8c0,
+  source: 0x16c7ace1,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -409,7 +415,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 24,
   name: 'NAdam',
-  source: 0xbfea884a,
+  source: 0xe88eb377,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
   tensor: [],
@@ -420,7 +426,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 25,
   name: 'Adadelta',
-  source: 0x4e224bd8,
+  source: 0xcca239d9,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -431,7 +437,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x73727672,
+  source: 0x2c009dbf,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -442,7 +448,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 27,
   name: 'Lion',
-  source: 0xa315933e,
+  source: 0xe0e176b3,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: [],
@@ -453,7 +459,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 28,
   name: 'AdaBelief',
-  source: 0xa46c8957,
+  source: 0x48a34a0e,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
   tensor: [],
@@ -464,7 +470,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 29,
   name: 'Yogi',
-  source: 0x97e12b0b,
+  source: 0x68149c7a,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -475,7 +481,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 30,
   name: 'LaProp',
-  source: 0x78a903b1,
+  source: 0x477245c4,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -486,7 +492,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 31,
   name: 'Adopt',
-  source: 0x58e7bfd5,
+  source: 0xca6769c0,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: [],
@@ -497,7 +503,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 32,
   name: 'Adan',
-  source: 0x6f7d3b58,
+  source: 0x9047ed59,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -520,7 +526,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 33,
   name: 'AdEmaMix',
-  source: 0xe605429c,
+  source: 0x41040425,
   state: ['m1', 'm2', 'v'],
   row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
   tensor: [],
@@ -531,9 +537,9 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0x6fb80e40,
+  source: 0xbf2e6a2d,
   state: [],
-  row: { kappa: 4, eps: 5 },
+  row: { kappa: 4, eps: 5, centralizes: 6 },
   tensor: [],
   sums: [],
   isMatrix: true,
@@ -543,7 +549,7 @@ export const UnitwiseKernel = {
 export const PreparedKernel = {
   number: 35,
   name: 'Prepared',
-  source: 0x5e273496,
+  source: 0x235c36cb,
   state: [],
   row: {},
   tensor: [],
@@ -554,7 +560,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 36,
   name: 'BothNorms',
-  source: 0x5e273496,
+  source: 0x235c36cb,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -565,7 +571,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 37,
   name: 'GradientNorm',
-  source: 0x5e273496,
+  source: 0x235c36cb,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -576,7 +582,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 38,
   name: 'Scaled',
-  source: 0x5e273496,
+  source: 0x235c36cb,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -587,7 +593,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 39,
   name: 'Lamb',
-  source: 0x7381621c,
+  source: 0x896967a5,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -598,7 +604,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 40,
   name: 'Lars',
-  source: 0x62541fce,
+  source: 0x3010cfa3,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -609,7 +615,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 41,
   name: 'LarsNesterov',
-  source: 0x62541fce,
+  source: 0x3010cfa3,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -620,7 +626,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 42,
   name: 'NovoGrad',
-  source: 0xdbd23d92,
+  source: 0x9ee5ab1f,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -631,7 +637,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 43,
   name: 'StableMoments',
-  source: 0x898de350,
+  source: 0x7e9cb9d1,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -642,7 +648,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 44,
   name: 'StableAdamW',
-  source: 0x898de350,
+  source: 0x7e9cb9d1,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -653,7 +659,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 45,
   name: 'ScheduleFreeSgd',
-  source: 0x935c2918,
+  source: 0x807a4f19,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -664,7 +670,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 46,
   name: 'ScheduleFreeAdam',
-  source: 0x935c2918,
+  source: 0x807a4f19,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -675,7 +681,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 47,
   name: 'ScheduleFreePoint',
-  source: 0x935c2918,
+  source: 0x807a4f19,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -686,7 +692,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 48,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x935c2918,
+  source: 0x807a4f19,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -694,10 +700,43 @@ export const ScheduleFreeAdamPointKernel = {
   module: catalogue,
 } as const
 
-export const ProdigyMomentsKernel = {
+export const MarsKernel = {
   number: 49,
+  name: 'Mars',
+  source: 0x3a670bec,
+  state: ['previous'],
+  row: { ahead: 4 },
+  tensor: ['gradients', 'rate'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const MarsAdamWKernel = {
+  number: 50,
+  name: 'MarsAdamW',
+  source: 0x3a670bec,
+  state: ['previous', 'm', 'v'],
+  row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const MarsLionKernel = {
+  number: 51,
+  name: 'MarsLion',
+  source: 0x3a670bec,
+  state: ['previous', 'm'],
+  row: { ahead: 4, lr: 5, beta1: 6, rest1: 7 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ProdigyMomentsKernel = {
+  number: 52,
   name: 'ProdigyMoments',
-  source: 0xb1049e17,
+  source: 0xfd44a7ce,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: ['progress', 'path'],
@@ -706,9 +745,9 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 50,
+  number: 53,
   name: 'Prodigy',
-  source: 0xb1049e17,
+  source: 0xfd44a7ce,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
   tensor: [],
@@ -717,9 +756,9 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 51,
+  number: 54,
   name: 'MuonMomentum',
-  source: 0x435b05a8,
+  source: 0x8efb2c49,
   state: ['b'],
   row: {
     rest: 4,
@@ -758,9 +797,9 @@ export const MuonMomentumKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 52,
+  number: 55,
   name: 'NewtonSchulz',
-  source: 0x435b05a8,
+  source: 0x8efb2c49,
   state: [],
   row: {
     rest: 4,
@@ -800,9 +839,9 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 53,
+  number: 56,
   name: 'Factored',
-  source: 0x85a81fa8,
+  source: 0xa60a7649,
   state: [],
   row: {
     beta2: 4,
@@ -827,9 +866,9 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 54,
+  number: 57,
   name: 'FactoredMomentum',
-  source: 0x85a81fa8,
+  source: 0xa60a7649,
   state: ['m'],
   row: {
     beta2: 4,
@@ -854,9 +893,9 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 55,
+  number: 58,
   name: 'Unfactored',
-  source: 0x85a81fa8,
+  source: 0xa60a7649,
   state: ['v'],
   row: {
     beta2: 4,
@@ -879,9 +918,9 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 56,
+  number: 59,
   name: 'UnfactoredStep',
-  source: 0x85a81fa8,
+  source: 0xa60a7649,
   state: ['v'],
   row: {
     beta2: 4,
@@ -904,9 +943,9 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 57,
+  number: 60,
   name: 'UnfactoredMomentum',
-  source: 0x85a81fa8,
+  source: 0xa60a7649,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -929,9 +968,9 @@ export const UnfactoredMomentumKernel = {
 } as const
 
 export const Sm3CoveredKernel = {
-  number: 58,
+  number: 61,
   name: 'Sm3Covered',
-  source: 0x6ef6b6e3,
+  source: 0x01e456f2,
   state: [],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -942,9 +981,9 @@ export const Sm3CoveredKernel = {
 } as const
 
 export const Sm3CoveredMomentumKernel = {
-  number: 59,
+  number: 62,
   name: 'Sm3CoveredMomentum',
-  source: 0x6ef6b6e3,
+  source: 0x01e456f2,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -955,9 +994,9 @@ export const Sm3CoveredMomentumKernel = {
 } as const
 
 export const Sm3SingleKernel = {
-  number: 60,
+  number: 63,
   name: 'Sm3Single',
-  source: 0x6ef6b6e3,
+  source: 0x01e456f2,
   state: ['v'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -966,9 +1005,9 @@ export const Sm3SingleKernel = {
 } as const
 
 export const Sm3SingleMomentumKernel = {
-  number: 61,
+  number: 64,
   name: 'Sm3SingleMomentum',
-  source: 0x6ef6b6e3,
+  source: 0x01e456f2,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -977,9 +1016,9 @@ export const Sm3SingleMomentumKernel = {
 } as const
 
 export const Sm3MomentumKernel = {
-  number: 62,
+  number: 65,
   name: 'Sm3Momentum',
-  source: 0x6ef6b6e3,
+  source: 0x01e456f2,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],

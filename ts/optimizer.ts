@@ -289,9 +289,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * say, as in `set('**.bias', { lr: 1e-5 })`. What is said last wins.
    *
    * @throws OptionError where an option is unknown to one of these rules, out of its range, or would change
-   * which arrays of state or kernels there are or what state starts from (amsgrad, cautious, momentum from or
-   * to 0, Nesterov's form, initialAccumulator), or the match is none; TensorError where it picks no tensor; BusyError in the
-   * middle of a step. Nothing has changed then.
+   * which arrays of state or kernels there are or what state starts from (amsgrad, cautious, grams, momentum
+   * from or to 0, Nesterov's form, initialAccumulator), or the match is none; TensorError where it picks no
+   * tensor; BusyError in the middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleNamed<N>>): void

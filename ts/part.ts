@@ -162,7 +162,7 @@ export class Part {
       planes,
       matrices,
       room,
-      sorted.map(({ shape, length }) => (isMatrix(shape) && length > 0 ? shape[0] : 1)),
+      sorted.map(({ shape, length }) => (isMatrix(shape) && length > 0 ? shape[0] : 0)),
     )
     this.choice = choose(this.arena, requested, forced)
     this.runner = this.choice.runner

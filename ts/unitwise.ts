@@ -1,4 +1,4 @@
-/** Clips by unit; crates/kernels/src/rules/unitwise.rs states them. */
+/** Gradients centralized and clipped by unit; crates/kernels/src/rules/unitwise.rs states both. */
 
 import { bring, type WasmModule } from './engines/wasm-module.js'
 import { OptionError } from './errors.js'
@@ -14,21 +14,31 @@ export interface Unitwise {
   readonly eps: number
 }
 
+/** Σx or Σx², in the one order. */
+function sum(kind: 'values' | 'gradients', values: FloatArray): number {
+  let total = 0
+  for (let at = 0; at < values.length; at += BLOCK) total += sumOf(kind, values.subarray(at, at + BLOCK))
+  return total
+}
+
 /** √Σx², also where a square is too large for a number. */
 function norm(values: FloatArray): number {
-  let total = 0
-  for (let at = 0; at < values.length; at += BLOCK)
-    total += sumOf('gradients', values.subarray(at, at + BLOCK))
+  const total = sum('gradients', values)
   return total === Infinity ? normOf([values]) : Math.sqrt(total)
 }
 
 const UnitwiseLoop = twice<typeof UnitwiseKernel>(
   (f) =>
-    (theta, g, _state, { kappa, eps }, from, _to, _tensor, _direction, matrices) => {
+    (theta, g, _state, { kappa, eps, centralizes }, from, _to, _tensor, _direction, matrices) => {
       const { shape } = matrices as Matrices
-      const [rows, columns] = shape
+      const [rows, columns, count] = shape
       for (let row = 0; row < rows; row++) {
         const [start, end] = [from + row * columns, from + (row + 1) * columns]
+        if (centralizes > 0 && count > 0) {
+          const mean = f(sum('values', g.subarray(start, end)) / columns)
+          for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
+        }
+        if (kappa === Infinity) continue
         const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
         // A NaN is taken over, and is no limit.
         const limit = kappa * (eps > ofTheta ? eps : ofTheta)
@@ -40,6 +50,8 @@ const UnitwiseLoop = twice<typeof UnitwiseKernel>(
 )
 
 const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
+
+const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
 
 /**
  * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
@@ -53,7 +65,16 @@ export function unitwise(options: { readonly factor: number; readonly eps?: numb
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('unitwise: options', '{ factor, eps }', options)
   }
-  bring((Kernel as { readonly module: WasmModule }).module)
+  bringKernel()
   const { factor, eps = 1e-3 } = options
   return { unit: 'row', factor, eps }
+}
+
+/**
+ * For `clip: { centralized: centralized() }`: gradients whose mean is 0 by row (Yong, Huang, Hua and Zhang, 2020),
+ * g ← g − mean(g), before all else. Rows are those of `unitwise`; tensors that are no matrices stay as they are.
+ */
+export function centralized(): true {
+  bringKernel()
+  return true
 }

@@ -70,6 +70,7 @@ test.each(dtypes)('what is saved is of the format that its version has had from 
   const since: Readonly<Record<string, unknown>> = {
     ...{ cautious: false, decoupledWeightDecay: false, centered: false, amsgradOf: 'raw' },
     ...{ epsPlace: 'outside', lrPlace: 'outside' },
+    ...{ grams: false, maxLr: 0, cautiousWeightDecay: false },
   }
   const isNew = (key: string, value: unknown) => Object.hasOwn(since, key) && value === since[key]
   const format = (text: string) => ({

@@ -92,7 +92,8 @@ export function addSweep(program: Command): void {
     .optionsGroup('Options of rules, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
-    if (having.length === 0 || name === 'cautious') continue
+    // What no run of many can have.
+    if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
     const option = new Option(`--${inKebabCase(name)} <values>`, documentationOf(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${inKebabCase(name)}`, text)))
   }

@@ -1,6 +1,6 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
-import { type Arena, smallestNormal } from '../arena.js'
+import { type Arena, type Matrix, smallestNormal } from '../arena.js'
 import * as layout from '../manifest.js'
 import { overPlane } from '../plane.js'
 import {
@@ -155,7 +155,7 @@ export const typescript: Engine = {
       row.coefficients = coefficients
       job.loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
       // d·0 − u is −u.
-      if (masks) mask(held, gradient, g, from, to, f)
+      if (masks) mask(held, gradient, g, words[at + 4], from, to, f)
       if ((flags & layout.FLUSHES) !== 0) flush(state, from, to, smallestNormal[dtype])
       if (isLast && words[8] !== 0) g.fill(0, from, to)
     }
@@ -173,7 +173,7 @@ export const typescript: Engine = {
         const end = offsets[i] + lengths[i]
         const lines = (kernel.lines ?? []).map((_, k) => arena.view(array + k, i))
         loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, {
-          shape: byUnit ? [arena.units[i], lengths[i] / arena.units[i], 1] : arena.matrices[i],
+          shape: byUnit ? inUnits(arena.units[i], lengths[i]) : arena.matrices[i],
           ...{ lines, scratch, holds: (flags & layout.HOLDS) !== 0, zeroes: isLast && words[8] !== 0 },
         })
         if ((flags & layout.FLUSHES) === 0) continue
@@ -291,6 +291,12 @@ export const typescript: Engine = {
   },
 }
 
+/** Rows, columns, and 0 for a tensor that is no matrix, which is one row. */
+function inUnits(units: number, length: number): Matrix {
+  const rows = Math.max(units, 1)
+  return [rows, length / rows, Math.min(units, 1)]
+}
+
 /** The first number for which `isBefore` is false. */
 function firstNot(count: number, isBefore: (number: number) => boolean): number {
   let [low, high] = [0, count]
@@ -302,18 +308,22 @@ function firstNot(count: number, isBefore: (number: number) => boolean): number 
   return low
 }
 
-/** masked ← u·k, k = [u·g > 0], of 0 − u; pipeline.rs says what becomes of NaN. */
+/** masked ← u·k, k by the agreement u·g, of 0 − u; pipeline.rs says what becomes of NaN. */
 function mask(
   negated: FloatArray,
   g: FloatArray,
   masked: FloatArray,
+  flags: number,
   from: number,
   to: number,
   f: Round,
 ): void {
+  const neither = (flags & layout.KEEPS) !== 0 ? 1 : 0
+  const against = (flags & layout.SIGNS) !== 0 ? -1 : neither
   for (let i = from; i < to; i++) {
     const u = 0 - negated[i]
-    masked[i] = u * (f(u * g[i]) > 0 ? 1 : 0)
+    const agreement = f(u * g[i])
+    masked[i] = u * (agreement > 0 ? 1 : agreement < 0 ? against : neither)
   }
 }
 

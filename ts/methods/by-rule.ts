@@ -85,6 +85,8 @@ export class ByRule implements Descent {
     const { rule, definition } = resolve(this.#optimizer.rule)
     const numbers = (scheduleOf(definition, rule)?.at(this.#updates - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
-    return { l2: definition.l2(numbers), decoupled: 1 - definition.decay(numbers), sign }
+    // One that is cautious never pulls against the gradient.
+    const decoupled = rule.cautiousWeightDecay === true ? 0 : 1 - definition.decay(numbers)
+    return { l2: definition.l2(numbers), decoupled, sign }
   }
 }

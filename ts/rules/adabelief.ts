@@ -1,6 +1,6 @@
 import { AdaBeliefKernel } from '../manifest.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
@@ -34,6 +34,7 @@ export const definition = defineDirection('adabelief', {
     epsRoot: nonNegative(1e-16),
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -46,7 +47,7 @@ export const definition = defineDirection('adabelief', {
     row[AdaBeliefKernel.row.inner] = rule.epsRoot
   },
   corrections: correctBias,
-  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  decay: decoupled,
   flushes: besideEps,
 })
 

@@ -1,6 +1,6 @@
 import { AdamKernel, AmsGradKernel } from '../manifest.js'
 import { AdamLoop, AmsGradLoop, correctLargest, multiplyBetas, products, writeBetas } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
@@ -18,6 +18,7 @@ export const definition = defineDirection('adamw', {
     eps: nonNegative(1e-8),
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
     weightDecay: scheduled(nonNegative, 1e-2),
+    ...decays,
     /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
     amsgrad: flag(false),
     /** climbs instead */
@@ -29,7 +30,7 @@ export const definition = defineDirection('adamw', {
   advance: multiplyBetas,
   coefficients: writeBetas,
   corrections: correctLargest,
-  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  decay: decoupled,
   flushes: besideEps,
 })
 

@@ -2,7 +2,7 @@ import { exp } from '../functions/exp.js'
 import { log } from '../functions/log.js'
 import { AdEmaMixKernel } from '../manifest.js'
 import { multiplyBetas, products } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
@@ -58,6 +58,7 @@ export const definition = defineDirection('ademamix', {
     eps: nonNegative(1e-8),
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -80,7 +81,7 @@ export const definition = defineDirection('ademamix', {
     row[AdEmaMixKernel.row.beta3] = slow
     row[AdEmaMixKernel.row.rest3] = 1 - slow
   },
-  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  decay: decoupled,
   flushes: besideEps,
 })
 

@@ -1,6 +1,6 @@
 import { pow } from '../functions/pow.js'
 import { AdoptKernel, pipeline } from '../manifest.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
@@ -39,6 +39,7 @@ export const definition = defineDirection('adopt', {
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does, from the second update on */
     decoupledWeightDecay: flag(false),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -48,7 +49,8 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.eps] = eps
     row[AdoptKernel.row.beta1] = beta1
   },
-  corrections({ lr, beta1, beta2, clipExponent, weightDecay, decoupledWeightDecay }, { t }, row) {
+  corrections(rule, { t }, row) {
+    const { lr, beta1, beta2, clipExponent } = rule
     // The first update only makes v.
     const moves = t > 1
     const kept = moves ? beta2 : 0
@@ -58,7 +60,7 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.rest1] = moves ? 1 - beta1 : 0
     row[AdoptKernel.row.beta2] = kept
     row[AdoptKernel.row.rest2] = 1 - kept
-    row[pipeline.decay] = moves && decoupledWeightDecay ? 1 - lr * weightDecay : 1
+    row[pipeline.decay] = moves ? decoupled(rule) : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,

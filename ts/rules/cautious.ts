@@ -1,27 +1,55 @@
-/** The cautious modifier: an option of every rule that gives a direction; crates/kernels/src/rules/cautious.rs. */
+/** What modifies any direction, and decoupled decays; crates/kernels/src/rules/cautious.rs. */
 
-import { CautiousKernel } from '../manifest.js'
+import { OptionError } from '../errors.js'
+import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../manifest.js'
 import { type Declaration, type Definition, define, type Fields } from './define.js'
 import { type Kernel, kernel, twice } from './kernel.js'
-import { flag, type Option, type OptionTable, type ValuesOf } from './options.js'
+import { flag, nonNegative, type Option, type OptionTable, type ValuesOf } from './options.js'
 
-/** θ ← d·θ − rate·(u·k). */
+/** θ ← d·θ − rate·w, or where the decay is cautious θ − rate·w where w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(
   (f) =>
-    (theta, u, _state, { decay }, from, to, { rate }) => {
-      for (let i = from; i < to; i++) theta[i] = f(f(theta[i] * decay) - f(rate * u[i]))
+    (theta, w, _state, { decay }, from, to, { rate, spares }) => {
+      const spared = spares === 0 ? decay : 1
+      for (let i = from; i < to; i++) {
+        const d = f(w[i] * theta[i]) < 0 ? spared : decay
+        theta[i] = f(f(theta[i] * d) - f(rate * w[i]))
+      }
     },
 )
 
 const Cautious = kernel(CautiousKernel, CautiousLoop)
 
 /** Not an interface, which would be no table of options. */
-type Modified = { readonly cautious: Option<boolean> }
+type Modified = { readonly cautious: Option<boolean>; readonly grams: Option<boolean> }
+type Modifiers = ValuesOf<Modified> & { readonly cautiousWeightDecay?: boolean }
+
+/** What rules with a decoupled decay have besides; {@link decoupled} reads it. */
+export const decays = {
+  /** η_max ≥ 0: where it is not 0 the decay is corrected, (η²/η_max)·λ·θ for η·λ·θ (Defazio, 2025) */
+  maxLr: nonNegative(0),
+  /** the decay spares what the step enlarges (Chen et al., 2025) */
+  cautiousWeightDecay: flag(false),
+}
+
+/** d of a decoupled decay, where there is one. */
+export function decoupled({
+  lr,
+  weightDecay,
+  maxLr,
+  decoupledWeightDecay = true,
+}: {
+  readonly lr: number
+  readonly weightDecay: number
+  readonly maxLr: number
+  readonly decoupledWeightDecay?: boolean
+}): number {
+  return decoupledWeightDecay ? 1 - (maxLr === 0 ? lr : lr * (lr / maxLr)) * weightDecay : 1
+}
 
 /**
- * Makes a rule known that gives a direction u: its one stage is θ ← d·θ − u. With the option, u is masked
- * by k = [u·g > 0] instead, and the next stage is θ ← d·θ − (u·k) / max(mean(k), 10⁻³). (That stage has
- * no state, so that types of state are those of K.)
+ * Makes a rule known that gives a direction u: its one stage is θ ← d·θ − u. With an option of these, the
+ * direction is left for a second one. (That stage has no state, so that types of state are those of K.)
  */
 export function defineDirection<
   const N extends string,
@@ -33,22 +61,32 @@ export function defineDirection<
     ...declaration.options,
     /** moves only where the direction agrees with the gradient, and farther (Liang et al., 2024) */
     cautious: flag(false),
+    /** the direction's size with the gradient's sign (Cao et al., 2024); not beside `cautious` */
+    grams: flag(false),
   }
-  const stages = (rule: ValuesOf<O>) => {
+  const flags = ({ cautious, grams, cautiousWeightDecay }: Modifiers) =>
+    cautious ? MASKS : grams ? MASKS | SIGNS : cautiousWeightDecay ? MASKS | KEEPS : 0
+  const stages = (rule: ValuesOf<O> & Modifiers) => {
     const own = declaration.stages(rule)
-    return (rule as ValuesOf<Modified>).cautious ? [...own, Cautious] : own
+    return flags(rule) === 0 ? own : [...own, Cautious]
   }
   const between = (
-    _rule: unknown,
+    { cautious, cautiousWeightDecay }: Modifiers,
     _clock: unknown,
-    { agreeing, rate }: Readonly<Record<string, Float64Array>>,
+    { agreeing, rate, spares }: Readonly<Record<string, Float64Array>>,
     i: number,
     _stage: number,
     length: number,
   ) => {
     const mean = agreeing[i] / length
-    rate[i] = 1 / (mean > 1e-3 ? mean : 1e-3)
+    rate[i] = cautious ? 1 / (mean > 1e-3 ? mean : 1e-3) : 1
+    spares[i] = cautiousWeightDecay ? 1 : 0
+  }
+  const check = (rule: ValuesOf<O> & Modifiers) => {
+    declaration.check?.(rule)
+    if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false beside cautious', true)
   }
   const kernels = [...declaration.kernels, Cautious]
-  return define(name, { ...declaration, options, kernels, stages, between } as never) as never
+  const modified = { options, kernels, flags, stages, between, check }
+  return define(name, { ...declaration, ...modified } as never) as never
 }

@@ -66,6 +66,8 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   l2?(rule: NumbersOf<O>): number
   /** What arrays of state start from; 0 by default. */
   starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: Start }
+  /** What the pipeline does to its directions, as flags of segments; 0 by default. */
+  flags?(rule: ValuesOf<O>): number
   /** Whether subnormal numbers of its state may become 0; true by default. */
   flushes?(rule: NumbersOf<O>, smallestNormal: number): boolean
   /** Defaults that depend on other options. */
@@ -126,6 +128,7 @@ export function define<
     starts: () => ({}),
     matrix: ([rows, ...rest]) => [rows, rest.reduce((product, n) => product * n, 1)],
     fixed: [],
+    flags: () => 0,
     flushes: () => true,
     implied: () => ({}),
     check: () => {},

@@ -2,7 +2,7 @@
 
 import { type Dtype, type Matrix, smallestNormal } from '../arena.js'
 import type { TensorLimits } from '../clip.js'
-import { CautiousKernel, MASKS, POINT, pipeline, STAGES } from '../manifest.js'
+import { POINT, pipeline, STAGES } from '../manifest.js'
 import { type Definition, type Fields, linesOf, stateNames } from './define.js'
 import type { Kernel } from './kernel.js'
 import { isMatrix, type Resolved, wholeRule } from './resolve.js'
@@ -56,7 +56,7 @@ export class RuleInUse {
     this.point = definition.point(rule as never)
     this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
     this.kernels[POINT] = this.point?.number ?? 0
-    this.flags = this.stages.some(({ number }) => number === CautiousKernel.number) ? MASKS : 0
+    this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
     this.lines = linesOf(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
@@ -97,6 +97,7 @@ export class RuleInUse {
     const { definition } = this
     const stages = definition.stages(rule as never)
     if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
+    if (definition.flags(rule as never) !== this.flags) return false
     for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
     if (!definition.fixed.every((name) => isSame(rule[name], this.rule[name]))) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)

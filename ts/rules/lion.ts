@@ -1,5 +1,5 @@
 import { LionKernel } from '../manifest.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { kernel, signum, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -26,6 +26,7 @@ export const definition = defineDirection('lion', {
     beta2: fraction(0.99),
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled. Three to ten times AdamW's. */
     weightDecay: scheduled(nonNegative, 0),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -38,7 +39,7 @@ export const definition = defineDirection('lion', {
     row[LionKernel.row.beta2] = beta2
     row[LionKernel.row.rest2] = 1 - beta2
   },
-  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  decay: decoupled,
 })
 
 /** Lion's description; see {@link lion}. */

@@ -1,7 +1,7 @@
 import { pow } from '../functions/pow.js'
 import { NAdamKernel } from '../manifest.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
@@ -47,6 +47,7 @@ export const definition = defineDirection('nadam', {
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does */
     decoupledWeightDecay: flag(false),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -64,7 +65,7 @@ export const definition = defineDirection('nadam', {
     row[NAdamKernel.row.c1] = (rule.lr * next) / (1 - momenta * next)
     row[NAdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
-  decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
+  decay: decoupled,
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,
 })

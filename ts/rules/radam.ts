@@ -1,6 +1,6 @@
 import { RAdamKernel } from '../manifest.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { kernel, twice } from './kernel.js'
 import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
@@ -53,6 +53,7 @@ export const definition = defineDirection('radam', {
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does */
     decoupledWeightDecay: flag(false),
+    ...decays,
     /** ≥ 4: where ρₜ is above it, the step is rectified; 5 is Torch's and Optax's, the paper has 4 */
     threshold: atLeast(4, 5),
     /** climbs instead */
@@ -73,7 +74,7 @@ export const definition = defineDirection('radam', {
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
     row[RAdamKernel.row.unrectified] = r === null ? 1 : 0
   },
-  decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
+  decay: decoupled,
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,
 })

@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js'
 import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../manifest.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { kernel, twice } from './kernel.js'
 import { flag, nonNegative, scheduled } from './options.js'
@@ -40,6 +40,7 @@ export const definition = defineDirection('sgd', {
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does: SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
     decoupledWeightDecay: flag(false),
+    ...decays,
     /** θ ← θ − η·(g + μ·b); wants a momentum > 0 and no dampening */
     nesterov: flag(false),
     /** climbs instead */
@@ -70,7 +71,7 @@ export const definition = defineDirection('sgd', {
   corrections({ dampening }, { t }, row) {
     row[SgdMomentumKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
-  decay: ({ lr, weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 1 - lr * weightDecay : 1),
+  decay: decoupled,
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
 })
 

@@ -1,6 +1,6 @@
 import { YogiKernel } from '../manifest.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
-import { defineDirection } from './cautious.js'
+import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { kernel, signum, twice } from './kernel.js'
 import { flag, fraction, nonNegative, scheduled } from './options.js'
@@ -34,6 +34,7 @@ export const definition = defineDirection('yogi', {
     initialAccumulator: nonNegative(1e-6),
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
+    ...decays,
     /** climbs instead */
     maximize: flag(false),
   },
@@ -43,7 +44,7 @@ export const definition = defineDirection('yogi', {
   advance: multiplyBetas,
   coefficients: writeBetas,
   corrections: correctBias,
-  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  decay: decoupled,
   starts: ({ initialAccumulator }) => ({ m: initialAccumulator, v: initialAccumulator }),
   flushes: besideEps,
 })

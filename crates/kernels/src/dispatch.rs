@@ -6,7 +6,7 @@ use crate::lanes::Lanes;
 use crate::many::advance::{self, Movement};
 use crate::many::operations::{self, Operand, Operate, Operation, for_each_operation};
 use crate::matrices::{Tools, Whole};
-use crate::pipeline::{self, Preparation};
+use crate::pipeline::{self, Factors, Preparation};
 use crate::product::{self, Product};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
@@ -69,7 +69,7 @@ pub struct Code {
     /// By number; see [`crate::rules`].
     pub kernels: &'static [Entry],
     pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
-    pub mask: unsafe fn(*const u8, *const u8, *mut u8, usize),
+    pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
     pub values: unsafe fn(*const u8, usize, u64) -> f64,
@@ -148,8 +148,14 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
-                unsafe { pipeline::mask::<V>(negated, g, masked, length) }
+            unsafe fn mask<V: Vector>(
+                negated: *const u8,
+                g: *const u8,
+                masked: *mut u8,
+                factors: Factors,
+                length: usize,
+            ) {
+                unsafe { pipeline::mask::<V>(negated, g, masked, factors, length) }
             }
 
             $(#[target_feature(enable = $feature)])?

@@ -174,15 +174,15 @@ impl Arena {
 
     fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
         let Tensor { offset, length, lines, .. } = *tensor;
-        let [rows, columns] = match tensor.units {
-            units if job.by_unit => [units, length.checked_div(units).unwrap_or(0)],
+        let [rows, columns] = match tensor.units.max(1) {
+            units if job.by_unit => [units, length / units],
             _ => [tensor.rows, tensor.columns],
         };
         let one = rows as u64 * columns as u64;
         if one == 0 || !(length as u64).is_multiple_of(one) {
             return Err(Fault::new(&"a tensor is no matrix"));
         }
-        let count = (length as u64 / one) as usize;
+        let count = if job.by_unit { tensor.units.min(1) } else { (length as u64 / one) as usize };
         let mut streams = Streams::NOWHERE;
         self.find(job, offset, offset + length, &mut streams)?;
         // Their products are no larger than the length.
@@ -233,6 +233,7 @@ pub struct Matrix {
     pub room: usize,
     pub rows: usize,
     pub columns: usize,
+    /// By unit, 0 for a tensor that is no matrix.
     pub count: usize,
     /// Bytes of an element.
     pub size: usize,

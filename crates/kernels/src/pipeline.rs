@@ -98,23 +98,40 @@ pub unsafe fn prepare<V: Vector>(
     }
 }
 
-/// masked ← u·k, k = [u·g > 0], of 0 − u. (u·g may be rounded to 0. NaN is not > 0, and NaN·0 stays NaN.)
+/// What a direction u is multiplied by: 1 where it agrees with the gradient, u·g > 0.
+#[derive(Clone, Copy)]
+pub struct Factors {
+    /// Where u·g < 0.
+    pub against: f64,
+    /// Where u·g is 0, also by rounding, or NaN.
+    pub neither: f64,
+}
+
+/// masked ← u·k, with k of the factors, of 0 − u. (NaN·0 stays NaN.)
 ///
 /// # Safety
 /// `negated` and `g` must be readable, and `masked` writable, for `length` numbers, rounded up to whole
 /// vectors.
 #[inline(always)]
-pub unsafe fn mask<V: Vector>(negated: *const u8, g: *const u8, masked: *mut u8, length: usize) {
+pub unsafe fn mask<V: Vector>(
+    negated: *const u8,
+    g: *const u8,
+    masked: *mut u8,
+    factors: Factors,
+    length: usize,
+) {
     let (negated, g) = (negated.cast::<V::Scalar>(), g.cast::<V::Scalar>());
     let masked = masked.cast::<V::Scalar>();
     let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let (against, neither) = (splat::<V>(factors.against), splat::<V>(factors.neither));
     let mut at = 0;
     while at < length {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
         unsafe {
             let u = zero - V::load(negated.add(at));
-            let agrees = (u * V::load(g.add(at))).if_greater(zero, one, zero);
-            (u * agrees).store(masked.add(at));
+            let agreement = u * V::load(g.add(at));
+            let k = agreement.if_greater(zero, one, zero.if_greater(agreement, against, neither));
+            (u * k).store(masked.add(at));
         }
         at += V::LANES;
     }

@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::arena::Arena;
 use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
-use crate::pipeline::{BLOCK, Preparation, Scratch};
+use crate::pipeline::{BLOCK, Factors, Preparation, Scratch};
 use crate::sums;
 use crate::table::*;
 use crate::{plane, rules};
@@ -40,16 +40,16 @@ pub struct Job {
     pub walks: bool,
     /// The gradients' factor, beside the row's.
     pub scale: f64,
-    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `MASKS` and `CLIPS`, and the following.
+    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `CLIPS`, `MASKS` with its like, and the following.
     pub around: u32,
     /// Whether a tensor's rows are its units.
     pub by_unit: bool,
 }
 
 /// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 6;
+const PREPARES: u32 = 1 << 8;
 /// They are set to 0 afterwards.
-pub(crate) const ZEROES: u32 = 1 << 7;
+pub(crate) const ZEROES: u32 = 1 << 9;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -168,7 +168,7 @@ impl Arena {
         let mut sums = entry.sums;
         if stage == 0 && segment.flags & MASKS != 0 {
             // No other stage has the state.
-            around = segment.flags & (MASKS | FLUSHES);
+            around = segment.flags & (MASKS | SIGNS | KEEPS | FLUSHES);
             sums = &[Sum::Nonzero];
         } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
             around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
@@ -258,7 +258,9 @@ impl Arena {
                 }
                 pass(&block, job.row, values, count);
                 if does(MASKS) {
-                    (self.code.mask)(held, block.g, block.direction, count);
+                    let against = if does(SIGNS) { -1.0 } else { f64::from(does(KEEPS)) };
+                    let factors = Factors { against, neither: f64::from(does(KEEPS)) };
+                    (self.code.mask)(held, block.g, block.direction, factors, count);
                 }
                 if does(FLUSHES) {
                     for state in &block.state[..job.entry.state] {

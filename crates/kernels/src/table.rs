@@ -34,8 +34,11 @@ pub const MASKS: u32 = 4;
 pub const CLIPS: u32 = 8;
 /// The norm of the parameters is wanted beside that of the gradients.
 pub const WEIGHS: u32 = 16;
-/// Gradients are clipped by unit before the first stage.
+/// Gradients are centralized or clipped by unit before the first stage.
 pub const UNITWISE: u32 = 32;
+/// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
+pub const SIGNS: u32 = 64;
+pub const KEEPS: u32 = 128;
 
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: u32 = 1;
@@ -146,7 +149,7 @@ pub struct Tensor {
     pub columns: usize,
     /// Where its own numbers begin in arrays by row, and in arrays by column.
     pub lines: [usize; 2],
-    /// How many units it has in which gradients may be clipped.
+    /// How many rows it has in which gradients may be centralized and clipped; 0 where its shape has none.
     pub units: usize,
 }
 

@@ -1,15 +1,19 @@
-//! The cautious modifier (Liang et al., 2024), of any direction u (θ ← d·θ − u): only what agrees with the gradient,
-//! k = [u·g > 0], and that enlarged: θ ← d·θ − (u·k) / max(mean(k), 10⁻³).
+//! What modifies any direction u (θ ← d·θ − u), on its way from one stage to the next:
 //!
-//! The stage before it masks the direction, as the flag `MASKS` says; `pipeline::mask` has how.
+//! - the cautious modifier (Liang et al., 2024) keeps what agrees with the gradient, k = [u·g > 0], and enlarges
+//!   that: w = u·k, θ ← d·θ − w / max(mean(k), 10⁻³);
+//! - Grams (Cao et al., 2024) has the direction's size and the gradient's sign: w = u·sign(u·g), θ ← d·θ − w;
+//! - cautious weight decay (Chen et al., 2025) spares what the direction enlarges: θ ← (w·θ < 0 ? 1 : d)·θ − w.
+//!
+//! The stage before it leaves w, as the flag `MASKS` and those beside it say; `pipeline::mask` has how.
 
-use crate::kernel::{Kernel, Output};
+use crate::kernel::{Kernel, Output, splat};
 use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {
-    /// Σ k, and 1 / max(mean(k), 10⁻³).
-    Agreement { agreeing, rate }
+    /// How many w are not 0; 1 / max(mean(k), 10⁻³), or 1; whether the decay is cautious, 1 or 0.
+    Agreement { agreeing, rate, spares }
 }
 
 pub struct Cautious;
@@ -22,7 +26,9 @@ impl Kernel for Cautious {
     const DIVIDES: bool = false;
 
     #[inline(always)]
-    fn apply<V: Vector>(_: &Nothing, by: &Agreement<V>, decay: V, theta: V, u: V, _: &mut Nothing) -> V {
-        theta * decay - by.rate * u
+    fn apply<V: Vector>(_: &Nothing, by: &Agreement<V>, decay: V, theta: V, w: V, _: &mut Nothing) -> V {
+        let spared = by.spares.if_zero(decay, splat(1.0));
+        let d = splat::<V>(0.0).if_greater(w * theta, spared, decay);
+        theta * d - by.rate * w
     }
 }

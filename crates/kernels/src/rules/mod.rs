@@ -66,6 +66,9 @@ macro_rules! for_each_kernel {
                 schedule_free::ScheduleFreeAdam,
                 schedule_free::ScheduleFreePoint,
                 schedule_free::ScheduleFreeAdamPoint,
+                mars::Mars,
+                mars::MarsAdamW,
+                mars::MarsLion,
                 prodigy::ProdigyMoments,
                 prodigy::Prodigy,
                 muon::MuonMomentum,
@@ -114,6 +117,7 @@ pub(crate) mod lamb;
 pub(crate) mod laprop;
 pub(crate) mod lars;
 pub(crate) mod lion;
+pub(crate) mod mars;
 pub(crate) mod momentum;
 pub(crate) mod muon;
 pub(crate) mod nadam;

@@ -1,5 +1,6 @@
-//! Gradients clipped by unit (AGC; Brock, De, Smith and Simonyan, 2021): where ‖g‖ of a row is larger than
-//! κ·max(‖θ‖, ε), g ← g·(κ·max(‖θ‖, ε)/‖g‖). A tensor that is no matrix is one row.
+//! Gradients centralized (Yong et al., 2020): g ← g − mean(g) of each row of a matrix. Then gradients clipped by
+//! unit (AGC; Brock, De, Smith and Simonyan, 2021): where ‖g‖ of a row is larger than κ·max(‖θ‖, ε),
+//! g ← g·(κ·max(‖θ‖, ε)/‖g‖). There a tensor that is no matrix is one row.
 //!
 //! It is no part of a rule, but a stage of its own before all others.
 
@@ -9,13 +10,13 @@ use crate::Fault;
 use crate::dispatch::Code;
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Matrix, Tools, Workers, whole};
-use crate::sums::BLOCK;
+use crate::sums::{BLOCK, VALUE};
 use crate::table::Numbers;
 use crate::vector::Scalar;
 
 lanes! {
-    /// κ and ε.
-    Row { kappa, eps }
+    /// κ, infinite to clip nothing, and ε; whether rows are centralized, 1 or 0.
+    Row { kappa, eps, centralizes }
 }
 
 whole! {
@@ -23,7 +24,7 @@ whole! {
     Unitwise { Row, Nothing, unitwise, &[] }
 }
 
-/// A matrix whose rows are clipped.
+/// A matrix whose rows are centralized and clipped.
 #[derive(Clone, Copy)]
 pub struct Clipping {
     matrix: Matrix,
@@ -31,14 +32,16 @@ pub struct Clipping {
     some: usize,
     kappa: f64,
     eps: f64,
+    centralizes: bool,
     sum_squares: unsafe fn(*const u8, usize) -> f64,
+    sum_values: unsafe fn(*const u8, usize, u64) -> f64,
 }
 
 // SAFETY: pieces are of other rows; see `clip`.
 unsafe impl Sync for Clipping {}
 
 /// # Safety
-/// The matrix must be there, and the row have both coefficients.
+/// The matrix must be there, and the row have all coefficients.
 unsafe fn unitwise(
     code: &Code,
     tools: &Tools,
@@ -48,26 +51,45 @@ unsafe fn unitwise(
 ) -> Result<(), Fault> {
     let some = matrix.rows_of_a_block();
     // SAFETY: the caller vouches for the row.
-    let [kappa, eps] = std::array::from_fn(|k| unsafe { row.get(k) });
-    let clipping = Clipping { matrix: *matrix, some, kappa, eps, sum_squares: code.squares };
+    let [kappa, eps, centralizes] = std::array::from_fn(|k| unsafe { row.get(k) });
+    let clipping = Clipping {
+        matrix: *matrix,
+        some,
+        kappa,
+        eps,
+        centralizes: centralizes > 0.0 && matrix.count > 0,
+        sum_squares: code.squares,
+        sum_values: code.values,
+    };
     // SAFETY: passed on; pieces do not overlap.
     workers.run(matrix.rows.div_ceil(some), &|number, _| unsafe { (tools.clip)(&clipping, number) });
     Ok(())
 }
 
-/// Clips the rows of a piece.
+/// Centralizes and clips the rows of a piece.
 ///
 /// # Safety
 /// All of the matrix must be there. Other threads may clip other pieces.
 #[inline(always)]
 pub unsafe fn clip<S: Scalar>(clipping: &Clipping, number: usize) {
-    let Clipping { matrix: Matrix { at, theta, rows, columns, .. }, some, kappa, eps, sum_squares } =
+    let Clipping { matrix: Matrix { at, theta, rows, columns, .. }, some, kappa, eps, sum_squares, .. } =
         *clipping;
     for row in number * some..rows.min((number + 1) * some) {
         // SAFETY: the caller vouches for both.
         unsafe {
             let g = slice::from_raw_parts_mut(at.cast::<S>().add(row * columns), columns);
             let theta = slice::from_raw_parts(theta.cast::<S>().add(row * columns), columns);
+            if clipping.centralizes {
+                let sum = |block: &[S]| (clipping.sum_values)(block.as_ptr().cast(), block.len(), VALUE);
+                let total = g.chunks(BLOCK).fold(0.0, |total, block| total + sum(block));
+                let mean = S::from_f64(total / columns as f64);
+                for x in &mut *g {
+                    *x = *x - mean;
+                }
+            }
+            if kappa == f64::INFINITY {
+                continue;
+            }
             let [of_theta, of_g] = [theta, &*g].map(|values| norm(values, sum_squares));
             // A NaN is taken over, and is no limit.
             let limit = kappa * if eps > of_theta { eps } else { of_theta };

@@ -1,4 +1,4 @@
-//! Directions that are masked where the gradient does not agree, and counted, and the stage behind.
+//! Directions that are masked by how they agree with the gradient, and counted, and the stage behind.
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{BLOCK, Scratch};
@@ -9,15 +9,19 @@ use crate::reference::{Job, PLAIN, prepared, round, update};
 
 const LENGTHS: [usize; 6] = [3, 0, 2 * BLOCK + 33, 1, 257, 40];
 
-fn memory(name: &str, size: usize, job: &Job) -> Memory {
+/// The flag beside MASKS, and the factors of a direction where it agrees, where not, and where there is neither.
+const MASKED: [(u32, [f64; 3]); 3] =
+    [(0, [1.0, 0.0, 0.0]), (SIGNS, [1.0, -1.0, 0.0]), (KEEPS, [1.0, 1.0, 1.0])];
+
+fn memory(name: &str, size: usize, job: &Job, flag: u32) -> Memory {
     let kernel_of = kernel(name);
     let state = kernel_of.state.len();
-    let family = Family { lengths: &LENGTHS, state, by_tensor: 2 };
+    let family = Family { lengths: &LENGTHS, state, by_tensor: 3 };
     let mut memory = Memory::new(size, &[family], job.row().len());
     memory.row(0, &job.row());
     let array = memory.first_arrays[0];
     let kernels = [kernel_of.number, kernel("Cautious").number, 0, 0];
-    let flags = job.flags() | MASKS;
+    let flags = job.flags() | MASKS | flag;
     let segment = Segment { array, by_tensor: array + state, row: 0, flags, kernels };
     memory.segment(0, [0, LENGTHS.len() - 1], segment);
     if job.zeroes {
@@ -37,8 +41,8 @@ fn memory(name: &str, size: usize, job: &Job) -> Memory {
     memory
 }
 
-/// Both stages as they should be; the rate is the count's reciprocal.
-fn expected(name: &str, job: &Job, start: &Memory) -> Memory {
+/// Both stages as they should be; the rate is the count's reciprocal, and all but the mask spares what it enlarges.
+fn expected(name: &str, job: &Job, start: &Memory, [agrees, against, neither]: [f64; 3]) -> Memory {
     let (kernel, f, mut memory) = (kernel(name), round(start.size), start.clone());
     let array = start.first_arrays[0];
     let by_tensor = array + kernel.state.len();
@@ -54,14 +58,24 @@ fn expected(name: &str, job: &Job, start: &Memory) -> Memory {
             let (mut negated, mut used) = (0.0, g);
             update(&kernel, start.size, &given, &mut negated, &mut used, &mut state).expect("a reference");
             let u = 0.0 - negated;
-            masked.push((u * if f(u * g) > 0.0 { 1.0 } else { 0.0 }, theta));
+            let p = f(u * g);
+            let k = if p > 0.0 {
+                agrees
+            } else if p < 0.0 {
+                against
+            } else {
+                neither
+            };
+            masked.push((u * k, theta));
             state.iter().enumerate().for_each(|(k, &x)| memory.set(array + k, tensor, i, x));
         }
         let count = masked.iter().filter(|(w, _)| w.abs() > 0.0).count() as f64;
         memory.set_number(by_tensor, tensor, count);
         memory.set_number(by_tensor + 1, tensor, 1.0 / count);
+        memory.set_number(by_tensor + 2, tensor, against.abs());
         for ((w, theta), &(_, i)) in masked.into_iter().zip(&elements) {
-            let moved = f(f(theta * f(job.decay)) - f(f(1.0 / count) * w));
+            let d = if against != 0.0 && f(w * theta) < 0.0 { 1.0 } else { f(job.decay) };
+            let moved = f(f(theta * d) - f(f(1.0 / count) * w));
             memory.set(PARAMETERS, tensor, i, if job.holds { theta } else { moved });
             memory.set(GRADIENTS, tensor, i, if job.zeroes { 0.0 } else { w });
         }
@@ -74,10 +88,15 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
     let all = Job { scale: -0.5, limit: 0.75, l2: 0.1, decay: 0.9, flushes: true, zeroes: true, ..PLAIN };
     let jobs = [PLAIN, all.clone(), Job { holds: true, ..all }];
     let names = ["Adam", "SgdNesterov", "SignSgd", "RmsPropMomentum"];
-    for ((size, set), name) in places().flat_map(|place| names.map(|name| (place, name))) {
+    let all = places().flat_map(|place| names.map(|name| (place, name)));
+    // What is no mask is tried with one rule.
+    let some = all.flat_map(|one| MASKED.map(|masked| (one, masked)));
+    for (((size, set), name), (flag, factors)) in
+        some.filter(|((_, name), (flag, _))| *flag == 0 || *name == "Adam")
+    {
         for (job, lends) in jobs.iter().flat_map(|job| [(job, false), (job, true)]) {
-            let start = memory(name, size, job);
-            let expected = expected(name, job, &start);
+            let start = memory(name, size, job, flag);
+            let expected = expected(name, job, &start, factors);
             let gradients: Vec<Guarded> = (0..LENGTHS.len())
                 .map(|tensor| {
                     let values: Vec<f64> =
@@ -101,13 +120,16 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
             }
             // SAFETY: as above.
             unsafe { arena.gather(0) }.expect("it fits");
-            let place = format!("{name}, {size} bytes, {}, lent: {lends}, {job:?}", set.name());
+            let place = format!("{name}, {size} bytes, {}, {flag}, lent: {lends}, {job:?}", set.name());
             let count = memory.first_arrays[0] + kernel(name).state.len();
             for (tensor, i) in start.elements(0..LENGTHS.len()) {
                 let [ours, theirs] = [&memory, &start].map(|memory| memory.get(PARAMETERS, tensor, i));
                 assert!(bits(ours) == bits(theirs), "θ has moved in the first stage: {place}");
             }
-            (0..LENGTHS.len()).for_each(|k| memory.set_number(count + 1, k, 1.0 / memory.number(count, k)));
+            for k in 0..LENGTHS.len() {
+                memory.set_number(count + 1, k, 1.0 / memory.number(count, k));
+                memory.set_number(count + 2, k, factors[1].abs());
+            }
             memory.run(set, 1, None).expect("it fits");
             assert!(memory.contents() == expected.contents(), "{place}");
             assert!(memory.outside() == start.outside(), "written outside: {place}");

@@ -1,0 +1,115 @@
+import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../manifest.js'
+import { multiplyBetas, products } from './adam.js'
+import { besideEps, define } from './define.js'
+import { kernel, signum, twice } from './kernel.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
+import { preset, type RuleOf, rule } from './rule.js'
+
+/** c = g + a·(g − p), p ← g. */
+const MarsLoop = twice<typeof MarsKernel>(
+  (f) =>
+    (_theta, g, { previous }, { ahead }, from, to, _, direction) => {
+      for (let i = from; i < to; i++) {
+        const c = f(g[i] + f(ahead * f(g[i] - previous[i])))
+        previous[i] = g[i]
+        direction[i] = c
+      }
+    },
+)
+
+/** Of rate·c: m ← β₁·m + (1−β₁)·c, v ← β₂·v + (1−β₂)·(c·c), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
+const MarsAdamWLoop = twice<typeof MarsAdamWKernel>(
+  (f) =>
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to, { rate }) => {
+      for (let i = from; i < to; i++) {
+        const c = f(rate * g[i])
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * c))
+        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(c * c)))
+        const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
+        theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
+      }
+    },
+)
+
+/** Of rate·c: m ← β₁·m + (1−β₁)·c, u = η·sign(m). */
+const MarsLionLoop = twice<typeof MarsLionKernel>(
+  (f) =>
+    (theta, c, { m }, { decay, lr, beta1, rest1 }, from, to, { rate }) => {
+      for (let i = from; i < to; i++) {
+        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(rate * c[i])))
+        theta[i] = f(f(theta[i] * decay) - f(lr * signum(m[i])))
+      }
+    },
+)
+
+export const definition = define('mars', {
+  options: {
+    /** what steps by c: `'adamw'`, the default, or `'lion'`, by the sign of m */
+    form: oneOf('adamw', 'lion'),
+    /** η ≥ 0; may be scheduled */
+    lr: scheduled(nonNegative, 3e-3),
+    /** β₁ in [0, 1) */
+    beta1: fraction(0.95),
+    /** β₂ in [0, 1), of AdamW's form */
+    beta2: fraction(0.99),
+    /** γ ≥ 0: how much of the gradient's change is added, times β₁/(1−β₁); may be scheduled */
+    gamma: scheduled(nonNegative, 0.025),
+    /** ε ≥ 0, of AdamW's form; where the divisor is exactly 0 the parameter only decays */
+    eps: nonNegative(1e-8),
+    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
+    weightDecay: scheduled(nonNegative, 0),
+    /** climbs instead */
+    maximize: flag(false),
+  },
+  kernels: [
+    kernel(MarsKernel, MarsLoop),
+    kernel(MarsAdamWKernel, MarsAdamWLoop),
+    kernel(MarsLionKernel, MarsLionLoop),
+  ],
+  stages: ({ form }) => [MarsKernel, form === 'lion' ? MarsLionKernel : MarsAdamWKernel],
+  clock: products,
+  advance: multiplyBetas,
+  coefficients({ form, lr, beta1, beta2, eps }, row) {
+    const places = form === 'lion' ? MarsLionKernel.row : MarsAdamWKernel.row
+    row[places.beta1] = beta1
+    row[places.rest1] = 1 - beta1
+    if (form === 'lion') {
+      row[MarsLionKernel.row.lr] = lr
+      return
+    }
+    row[MarsAdamWKernel.row.eps] = eps
+    row[MarsAdamWKernel.row.beta2] = beta2
+    row[MarsAdamWKernel.row.rest2] = 1 - beta2
+  },
+  corrections({ form, lr, beta1, gamma }, { t, product1, product2 }, row) {
+    // Before the first gradient there was none to change.
+    row[MarsKernel.row.ahead] = t === 1 ? 0 : (gamma * beta1) / (1 - beta1)
+    if (form === 'lion') return
+    row[MarsAdamWKernel.row.c1] = lr / (1 - product1)
+    row[MarsAdamWKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+  },
+  between(_rule, _clock, { gradients, rate }, i) {
+    const norm = Math.sqrt(gradients[i])
+    rate[i] = norm > 1 ? 1 / norm : 1
+  },
+  decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
+  flushes: besideEps,
+})
+
+/** MARS's description; see {@link mars}. */
+export interface Mars extends RuleOf<typeof definition> {}
+
+/**
+ * MARS (Yuan et al., 2024, algorithms 2 and 3), which reduces the gradient's variance by its change:
+ * c = g + γ·β₁/(1−β₁)·(g − gₜ₋₁), at first g; c ← c/max(1, ‖c‖) of each tensor; then AdamW by c, or with
+ * `form: 'lion'` m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
+ *
+ * Its gₜ₋₁ is of the batch before (MARS-approx). The authors use it for matrices alone, and AdamW for all else: say
+ * so in `groups`. Defaults are theirs; `mars.timm` has timm's β₁ of 0.9.
+ *
+ * State: previous, m, and in AdamW's form v.
+ * @throws OptionError where an option is unknown or out of its range
+ */
+export const mars = Object.assign(rule<Mars>(definition), {
+  timm: preset<Mars>(definition, { beta1: 0.9 }),
+})
