@@ -84,7 +84,7 @@ def both(name, approximate, count, count32):
     show32(name, approximate(count32))
 
 
-both("exp", lambda n: between(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, n), 11, 5)
+both("exp", lambda n: between(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, n), 10, 5)
 z = square_of_s(sqrt(2) * WIDER)
 both("log", lambda n: upto(z, lambda z: (atanh2(z) - 2) / z, n), 7, 3)
 z = square_of_s(sqrt(1.5) * WIDER)

@@ -5,9 +5,8 @@ import { type Of, single, twice } from './twice.js'
 const REST: Of<readonly number[]> = {
   float32: single(0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176),
   float64: [
-    0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326141, 0.0013888888888883752,
-    0.00019841269874800683, 2.4801587325533502e-5, 2.75572554255029e-6, 2.7557273661174726e-7,
-    2.5105206475334834e-8, 2.091467944897855e-9,
+    0.5000000000000001, 0.16666666666666669, 0.041666666666624164, 0.008333333333330065, 0.0013888888917196881,
+    0.0001984126986304067, 2.4801521322116825e-5, 2.7557268480116333e-6, 2.762007599981065e-7, 2.5100375924709717e-8,
   ],
 }
 
@@ -30,11 +29,11 @@ export const exps = twice((f, dtype) => {
   /** e^(x + tail) for |tail| ≪ 1. A NaN passes. */
   function expOfSum(x: number, tail: number): number {
     const k = expInParts(x > high ? high : x < low ? low : x, tail, parts)
-    return scale(f(parts[0] + parts[1]), k)
+    return scale(f(1 + f(parts[0] + parts[1])), k)
   }
 
   /**
-   * e^(x + tail) = 2ᵏ·(p₀ + p₁), where k·log 2 is taken away in two parts (Cody and Waite, 1980, ch. 6).
+   * e^(x + tail) = 2ᵏ·(1 + p₀ + p₁), where k·log 2 is taken away in two parts (Cody and Waite, 1980, ch. 6).
    *
    * @returns k
    */
@@ -43,9 +42,8 @@ export const exps = twice((f, dtype) => {
     const large = f(x - f(k * ln2High))
     const small = f(f(k * ln2Low) - tail)
     const r = f(large - small)
-    p[0] = f(1 + large)
-    const lost = f(large - f(p[0] - 1))
-    p[1] = f(lost + f(f(f(r * r) * polynomial(r, rest)) - small))
+    p[0] = large
+    p[1] = f(f(f(r * r) * polynomial(r, rest)) - small)
     return k
   }
 
