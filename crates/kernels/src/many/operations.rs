@@ -1,5 +1,6 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
+use super::batch::LINE;
 use crate::functions;
 use crate::kernel::splat;
 use crate::vector::{Two, Vector};
@@ -31,8 +32,8 @@ pub trait Operation {
 }
 
 /// # Safety
-/// Where the result goes there must be `length` numbers, rounded up to whole vectors, and so many in each
-/// operand, or one vector if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
+/// Where the result goes there must be `length` numbers, rounded up to whole lines, and so many in each
+/// operand, or one line if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
 #[inline(always)]
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand; 3], length: usize) {
     let to = to.cast::<V::Scalar>();
@@ -47,7 +48,9 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand;
         from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
-    while O::IN_FLIGHT >= 2 && at + 2 * V::LANES <= length {
+    // What is left of a line is computed too: no other loop is needed where it holds two vectors.
+    let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
+    while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
         // SAFETY: as above.
         unsafe {
             let [a, b, c] = from.map(|from| two::<V>(from, 0));
@@ -56,7 +59,7 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand;
         from = from.map(|from| from.moved(2));
         at += 2 * V::LANES;
     }
-    while at < length {
+    while !is_last && at < length {
         // SAFETY: as above.
         unsafe {
             let [a, b, c] = from.map(|from| one::<V>(from, 0));
