@@ -17,7 +17,7 @@ const names = Object.keys(functions) as Name[]
 const table: Record<Name, Row[]> = JSON.parse(readFileSync(join(home, 'test/data/functions.json'), 'utf8'))
 
 /** What docs/numerics.md says. */
-const within: Record<Name, number> = { exp: 0.91, log: 0.85, sin: 0.83, cos: 0.84, pow: 0.91 }
+const within: Record<Name, number> = { exp: 0.91, log: 0.85, sin: 0.83, cos: 0.84, pow: 0.94 }
 
 /** Of bits that are not to change unnoticed. */
 const digests: Record<Name, string> = {
