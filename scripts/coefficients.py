@@ -1,13 +1,14 @@
 """Prints the constants of ts/functions, after `pip install mpmath`: python3 scripts/coefficients.py
 
-Polynomials interpolate at Chebyshev's nodes, which is close to the best there is. Where a polynomial in
-z ≥ 0 is multiplied by z, the nodes are those roots of the next Chebyshev polynomial that remain when the
-least one lies at 0: so z times the error has equal peaks.
+Polynomials interpolate at Chebyshev's nodes, which is close to the best there is; that of exp, which needs it most,
+is the best one. Where a polynomial in z ≥ 0 is multiplied by z, the nodes are those roots of the next Chebyshev
+polynomial that remain when the least one lies at 0: so z times the error has equal peaks.
 """
 
 import struct
+from itertools import groupby
 
-from mpmath import atan, cos, exp, floor, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tanh
+from mpmath import atan, cos, exp, floor, log, lu_solve, matrix, mp, mpf, pi, polyval, sin, sqrt, tanh
 
 mp.prec = 1300  # the digits of 2/π take 1200
 
@@ -21,10 +22,23 @@ def roots(count):
     return [cos(pi * (2 * i + 1) / (2 * count)) for i in range(count)]
 
 
-def between(limit, f, count):
-    """f on [−limit, limit]."""
-    # An odd count has a node at 0, where f may be 0/0.
-    return interpolate(f, [limit * (x + mpf(2) ** -100) for x in roots(count)])
+def best(limit, f, weight, count):
+    """Has the least largest error·weight on [−limit, limit] (Remez' exchange): with signs in turns, as at Chebyshev's
+    extrema, whose places are looked for again as long as they move."""
+    grid = [limit * (mpf(2 * i + 1) / 1000 - 1) for i in range(1000)]
+    values = [f(r) for r in grid]
+    weights = [weight(r) for r in grid]
+    places = [round(999 * (1 - cos(pi * k / count)) / 2) for k in range(count + 1)]
+    while True:
+        rows = [[*(grid[i] ** j for j in range(count)), (-1) ** k / weights[i]] for k, i in enumerate(places)]
+        *c, _ = lu_solve(matrix(rows), matrix([values[i] for i in places]))
+        errors = [(value - polyval(c[::-1], r)) * w for r, value, w in zip(grid, values, weights)]
+        signs = groupby(range(1000), key=lambda i: errors[i] > 0)
+        found = [max(run, key=lambda i: abs(errors[i])) for _, run in signs]
+        if found == places:
+            return c
+        assert len(found) == count + 1
+        places = found
 
 
 def upto(limit, f, count):
@@ -84,7 +98,13 @@ def both(name, approximate, count, count32):
     show32(name, approximate(count32))
 
 
-both("exp", lambda n: between(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, n), 11, 5)
+
+def rest_of_exp(count):
+    # Below 1 an ulp is half as large.
+    return best(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 * (2 if r < 0 else 1), count)
+
+
+both("exp", rest_of_exp, 10, 5)
 z = square_of_s(sqrt(2) * WIDER)
 both("log", lambda n: upto(z, lambda z: (atanh2(z) - 2) / z, n), 7, 3)
 z = square_of_s(sqrt(1.5) * WIDER)

@@ -17,15 +17,15 @@ const names = Object.keys(functions) as Name[]
 const table: Record<Name, Row[]> = JSON.parse(readFileSync(join(home, 'test/data/functions.json'), 'utf8'))
 
 /** What docs/numerics.md says. */
-const within: Record<Name, number> = { exp: 0.8, log: 0.87, sin: 0.79, cos: 0.81, pow: 0.81 }
+const within: Record<Name, number> = { exp: 0.91, log: 0.85, sin: 0.83, cos: 0.84, pow: 0.94 }
 
 /** Of bits that are not to change unnoticed. */
 const digests: Record<Name, string> = {
-  exp: '8073cb1c-7d880093',
-  log: '55ae67bc-6607ffe',
-  sin: '2ed9d362-3f66fc4f',
-  cos: '47c2f301-4f2685e5',
-  pow: 'c6351fc5-a0edc33a',
+  exp: 'ba9a02aa-4475c966',
+  log: '81d44675-41baaa07',
+  sin: '3ba9bcbf-7472e5cc',
+  cos: '9882c11b-12cfe03f',
+  pow: '49ee61d1-79824688',
 }
 
 const float = new Float64Array(1)

@@ -36,5 +36,5 @@ export const logs = twice((f, dtype) => {
   }
 })
 
-/** The natural logarithm, to 0.87 ulp. */
+/** The natural logarithm, to 0.85 ulp. */
 export const log = logs.float64

@@ -72,10 +72,12 @@ export const numbers = twice((f, dtype) => {
     return f(wide - f(wide - x))
   }
 
-  /** Σᵢ cᵢ·xⁱ by Horner's rule. */
+  /** Σᵢ cᵢ·xⁱ: pairs, which do not wait for each other, and then Horner's rule in x². */
   function polynomial(x: number, c: readonly number[]): number {
-    let sum = c[c.length - 1]
-    for (let i = c.length - 2; i >= 0; i--) sum = f(f(sum * x) + c[i])
+    const square = f(x * x)
+    let i = c.length & 1 ? c.length - 1 : c.length - 2
+    let sum = c.length & 1 ? c[i] : f(c[i] + f(x * c[i + 1]))
+    for (i -= 2; i >= 0; i -= 2) sum = f(f(sum * square) + f(c[i] + f(x * c[i + 1])))
     return sum
   }
 

@@ -31,8 +31,11 @@ export const tanhs = twice((f, dtype) => {
   function far(size: number): number {
     const bounded = size > most ? most : size
     const factor = powerOfTwo(expInParts(f(bounded + bounded), 0, parts))
-    const high = f(parts[0] + parts[1])
-    const low = f(parts[1] - f(high - parts[0]))
+    const [r, small] = parts
+    const sum = f(1 + r)
+    const rest = f(f(r - f(sum - 1)) + small)
+    const high = f(sum + rest)
+    const low = f(rest - f(high - sum))
     const power = f(high * factor)
     const d = f(power + 1)
     const t = f(2 / d)

@@ -100,10 +100,10 @@ export const trigonometric = twice((f, dtype) => {
   return { sin, cos, tan }
 })
 
-/** The sine of any finite x in radians, to 0.79 ulp. */
+/** The sine of any finite x in radians, to 0.83 ulp. */
 export const sin = trigonometric.float64.sin
 
-/** The cosine of any finite x in radians, to 0.81 ulp. */
+/** The cosine of any finite x in radians, to 0.84 ulp. */
 export const cos = trigonometric.float64.cos
 
 /** The tangent of any finite x in radians. */

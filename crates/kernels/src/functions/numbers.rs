@@ -51,25 +51,23 @@ pub fn split<V: Vector>(x: V, c: f64) -> [V; 2] {
     [k, above.shl(exponent).shr(exponent).add_bits(splat(c))]
 }
 
-/// x·2ᵏ for |k| ≤ 2044, or 252 in float32, rounded where it is subnormal.
+/// What `scale` takes for k: where it is added to k, as to another number, the nearest k + 2·BIAS is in the last bits.
 #[inline(always)]
-pub fn scale<V: Vector>(x: V, k: V) -> V {
-    let half = nearest(k * splat(0.5));
-    x * power_of_two(half) * power_of_two(k - half)
+pub fn to_exponent<V: Vector>() -> V {
+    splat(1.5 * UNIT.get::<V>() + 2.0 * BIAS.get::<V>())
+}
+
+/// x·2ᵏ for |k| ≤ 2044, or 252 in float32, rounded where it is subnormal: half of k after the other.
+#[inline(always)]
+pub fn scale<V: Vector>(x: V, exponent: V) -> V {
+    let (bits, half) = (MANTISSA.get::<V>(), exponent.shr(1));
+    x * half.shl(bits) * exponent.sub_bits(half).shl(bits)
 }
 
 /// 2ᵏ where that is a normal number.
 #[inline(always)]
-pub fn power_of_two<V: Vector>(k: V) -> V {
-    let offset = splat::<V>(1.5 * UNIT.get::<V>() + BIAS.get::<V>());
-    (k + offset).shl(MANTISSA.get::<V>())
-}
-
-/// The nearest whole number, halves to even, for |x| ≤ 2⁵¹, or 2²² in float32.
-#[inline(always)]
-pub fn nearest<V: Vector>(x: V) -> V {
-    let to_whole = to_whole();
-    x + to_whole - to_whole
+pub fn power_of_two<V: Vector>(exponent: V) -> V {
+    (exponent - BIAS.splat()).shl(MANTISSA.get::<V>())
 }
 
 /// A number that is added to has the nearest whole number in its last bits.
@@ -100,15 +98,26 @@ fn upper_half<V: Vector>(x: V) -> V {
     wide - (wide - x)
 }
 
-/// Σᵢ cᵢ·xⁱ by Horner's rule.
+/// Σᵢ cᵢ·xⁱ: pairs, which do not wait for each other, and then Horner's rule in x².
 #[inline(always)]
 pub fn polynomial<V: Vector>(x: V, c: Of<&[f64]>) -> V {
-    let (last, others) = c.get::<V>().split_last().expect("it has coefficients");
-    others.iter().rev().fold(splat(*last), |sum, c| sum * x + splat(*c))
+    let square = x * x;
+    let mut pairs = c.get::<V>().chunks(2).rev();
+    let mut sum = linear(x, pairs.next().expect("it has coefficients"));
+    for pair in pairs {
+        sum = sum * square + linear(x, pair);
+    }
+    sum
+}
+
+/// c₀ + c₁·x, or c₀ alone.
+#[inline(always)]
+fn linear<V: Vector>(x: V, c: &[f64]) -> V {
+    if c.len() == 1 { splat(c[0]) } else { splat::<V>(c[0]) + x * splat(c[1]) }
 }
 
 /// `high < x ? high : x < low ? low : x`; NaN stays NaN.
 #[inline(always)]
 pub fn bounded<V: Vector>(x: V, low: V, high: V) -> V {
-    x.if_greater(high, high, low.if_greater(x, low, x))
+    high.min(low.max(x))
 }

@@ -34,8 +34,11 @@ pub fn tanh<V: Vector>(x: V) -> V {
 
     let most = ONE.splat::<V>();
     let bounded = size.if_greater(most, most, size);
-    let [k, sum, rest] = exp_in_parts(bounded + bounded, splat(0.0));
-    let (high, factor) = (sum + rest, power_of_two(k));
+    let [exponent, r, rest] = exp_in_parts(bounded + bounded, splat(0.0));
+    let factor = power_of_two(exponent);
+    let sum = one + r;
+    let rest = r - (sum - one) + rest;
+    let high = sum + rest;
     let low = rest - (high - sum);
     let power = high * factor;
     let d = power + one;

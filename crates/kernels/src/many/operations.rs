@@ -1,5 +1,6 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
+use super::batch::LINE;
 use crate::functions;
 use crate::kernel::splat;
 use crate::vector::{Two, Vector};
@@ -31,47 +32,72 @@ pub trait Operation {
 }
 
 /// # Safety
-/// Where the result goes there must be `length` numbers, rounded up to whole vectors, and so many in each
-/// operand, or one vector if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
+/// Where the result goes there must be `length` numbers, rounded up to whole lines, and so many in each
+/// operand, or one line if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
 #[inline(always)]
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand; 3], length: usize) {
     let to = to.cast::<V::Scalar>();
-    let [a, b, c] = *operands;
+    let mut from = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         // SAFETY: the caller vouches for these lanes.
         unsafe {
-            let [a, b, c] = [a, b, c].map(|from| Two(two::<V>(from, at), two(from, at + 2 * V::LANES)));
+            let [a, b, c] = from.map(|from| Two(two::<V>(from, 0), two(from, 2)));
             O::apply(a, b, c).store(to.add(at));
         }
+        from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
-    while O::IN_FLIGHT >= 2 && at + 2 * V::LANES <= length {
+    // What is left of a line is computed too: no other loop is needed where it holds two vectors.
+    let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
+    while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
         // SAFETY: as above.
-        unsafe { O::apply(two::<V>(a, at), two(b, at), two(c, at)).store(to.add(at)) };
+        unsafe {
+            let [a, b, c] = from.map(|from| two::<V>(from, 0));
+            O::apply(a, b, c).store(to.add(at));
+        }
+        from = from.map(|from| from.moved(2));
         at += 2 * V::LANES;
     }
-    while at < length {
+    while !is_last && at < length {
         // SAFETY: as above.
-        unsafe { O::apply(one::<V>(a, at), one(b, at), one(c, at)).store(to.add(at)) };
+        unsafe {
+            let [a, b, c] = from.map(|from| one::<V>(from, 0));
+            O::apply(a, b, c).store(to.add(at));
+        }
+        from = from.map(|from| from.moved(1));
         at += V::LANES;
     }
 }
 
-/// # Safety
-/// As for `operate`.
-#[inline(always)]
-unsafe fn one<V: Vector>(from: Operand, at: usize) -> V {
-    // SAFETY: passed on.
-    unsafe { V::load(from.at.cast::<V::Scalar>().add(at & from.mask)) }
+/// The next vector of an operand, and how many bytes it is to the one after: none where one is all there is.
+#[derive(Clone, Copy)]
+struct Walk {
+    at: *const u8,
+    step: usize,
+}
+
+impl Walk {
+    #[inline(always)]
+    fn moved(self, vectors: usize) -> Self {
+        Self { at: self.at.wrapping_add(vectors * self.step), ..self }
+    }
 }
 
 /// # Safety
 /// As for `operate`.
 #[inline(always)]
-unsafe fn two<V: Vector>(from: Operand, at: usize) -> Two<V> {
+unsafe fn one<V: Vector>(from: Walk, number: usize) -> V {
     // SAFETY: passed on.
-    unsafe { Two(one(from, at), one(from, at + V::LANES)) }
+    unsafe { V::load(from.moved(number).at.cast()) }
+}
+
+/// # Safety
+/// As for `operate`.
+#[inline(always)]
+unsafe fn two<V: Vector>(from: Walk, number: usize) -> Two<V> {
+    // SAFETY: passed on.
+    unsafe { Two(one(from, number), one(from, number + 1)) }
 }
 
 /// The list, in the order of its numbers; each with the names of its operands.
@@ -101,6 +127,7 @@ macro_rules! operations {
 /// For short operations, and for others. WebAssembly's code is to stay small.
 const SHORT: usize = if cfg!(target_arch = "wasm32") { 2 } else { 4 };
 const LONG: usize = SHORT / 2;
+const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 operations! {
     [SHORT]
@@ -129,6 +156,7 @@ operations! {
     Equal(a, b, _c): equal(a, b);
     Select(a, b, c): a.if_zero(c, b);
     Copy(a, _b, _c): a;
+    [FUNCTIONS]
     Exp(a, _b, _c): functions::exp(a);
     Log(a, _b, _c): functions::log(a);
     Sin(a, _b, _c): functions::sin(a);

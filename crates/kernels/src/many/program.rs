@@ -111,7 +111,7 @@ impl<'a> Routine<'a> {
     /// Runs it over all rows of the data, for some of the lanes.
     ///
     /// # Safety
-    /// Slots must be there for `count` lanes, rounded up to whole vectors, and nobody else's.
+    /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
         let Program { head, body, tail, sums, .. } = *self.program;
         // SAFETY: passed on.

@@ -122,6 +122,12 @@ pub trait Vector:
     /// `self == 0 ? yes : no`: `yes` for zeros of both signs, `no` for NaN.
     fn if_zero(self, yes: Self, no: Self) -> Self;
 
+    /// `self < other ? self : other`: `other` where either is NaN.
+    fn min(self, other: Self) -> Self;
+
+    /// `self > other ? self : other`: `other` where either is NaN.
+    fn max(self, other: Self) -> Self;
+
     /// `divisor == 0 ? +0 : self`: 0 for zeros of both signs, `self` for NaN.
     fn zero_unless(self, divisor: Self) -> Self;
 
@@ -186,6 +192,7 @@ macro_rules! vector {
         add: $add:path, sub: $sub:path, mul: $mul:path, div: $div:path, sqrt: $sqrt:path,
         greater($a:ident, $b:ident, $yes:ident, $no:ident): $greater:expr,
         zero($z:ident, $zyes:ident, $zno:ident): $zero:expr,
+        min($la:ident, $lb:ident): $min:expr, max($ha:ident, $hb:ident): $max:expr,
         unless($q:ident, $d:ident): $unless:expr,
         any($g:ident, $than:ident): $any:expr,
         bits: $to_bits:path, $from_bits:path,
@@ -242,6 +249,16 @@ macro_rules! vector {
             fn if_zero(self, yes: Self, no: Self) -> Self {
                 let ($z, $zyes, $zno) = (self.0, yes.0, no.0);
                 Self(unsafe { $zero })
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                let ($la, $lb) = (self.0, other.0);
+                Self(unsafe { $min })
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                let ($ha, $hb) = (self.0, other.0);
+                Self(unsafe { $max })
             }
             #[inline(always)]
             fn zero_unless(self, divisor: Self) -> Self {

@@ -41,6 +41,14 @@ macro_rules! scalar {
                 if self == 0.0 { yes } else { no }
             }
             #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                if self < other { self } else { other }
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
+            #[inline(always)]
             fn zero_unless(self, divisor: Self) -> Self {
                 if divisor == 0.0 { 0.0 } else { self }
             }

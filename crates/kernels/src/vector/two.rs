@@ -73,6 +73,8 @@ impl<V: Vector> Vector for Two<V> {
         sqrt([]);
         if_greater([other, yes, no]);
         if_zero([yes, no]);
+        min([other]);
+        max([other]);
         zero_unless([divisor]);
         and([other]);
         xor([other]);
