@@ -18,6 +18,11 @@ export {
   TensorError,
 } from './errors.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export { type FitManyOptions, type FitOptions, fit, fitMany, fitManySync } from './fits/fit-many.js'
+export type { Loss } from './fits/loss.js'
+export type { FitModel } from './fits/model.js'
+export type { FitParameter, FitParameters } from './fits/parameters.js'
+export { type BandOptions, type Fit, type FitManyResult, type FitReason, fitReasons } from './fits/result.js'
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
 export type { DataByRun } from './many/data.js'

@@ -1,7 +1,7 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
 import type { Program } from '../expressions/program.js'
-import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
+import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, NO_KERNEL, PIPELINE } from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 import { type Beginning, Cohort } from './cohort.js'
@@ -11,7 +11,8 @@ export interface Shape {
   readonly dtype: 'float32' | 'float64'
   readonly value: Program
   readonly gradient: Program
-  readonly kernel: Kernel
+  /** The rule's; null where the gradient's program gives the next parameters itself, and whether a run stops. */
+  readonly kernel: Kernel | null
   /** The runs that are in it, by their numbers in all data. */
   readonly runs: Uint32Array
   readonly data: readonly Column[]
@@ -56,7 +57,7 @@ export class Batch {
     const dataLanes = isByRun ? Math.ceil(each / vector) * vector : 1
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
-    const rowLength = PIPELINE + Object.keys(kernel.row).length
+    const rowLength = PIPELINE + Object.keys(kernel?.row ?? {}).length
     const constants = value.constants.length
     const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
@@ -95,7 +96,7 @@ export class Batch {
     const header = {
       ...{ hash: HASH, size, parameters, columns: data.length, constants, slots, rows },
       data_lanes: dataLanes,
-      ...{ kernel: kernel.number, cohorts, lanes, row_length: rowLength, scratches },
+      ...{ kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, row_length: rowLength, scratches },
       ...{
         most_updates: shape.mostUpdates,
         exempt: shape.exempt,
@@ -162,7 +163,7 @@ export class Batch {
     const dataLanes = this.#dataLanes
     const numbers = rows * data.length * dataLanes
     const counts = {
-      ...{ parameters: value.parameters.length, states: kernel.state.length },
+      ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
       ...{ rows, columns: data.length, dataLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
@@ -215,7 +216,7 @@ export class Batch {
 
 /** How many numbers a lane has. */
 function planesOf({ value, kernel, isBounded }: Shape): number {
-  return value.parameters.length * (1 + kernel.state.length + (isBounded ? 2 : 0))
+  return value.parameters.length * (1 + (kernel?.state.length ?? 0) + (isBounded ? 2 : 0))
 }
 
 /** A program as words. */

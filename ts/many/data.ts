@@ -14,19 +14,22 @@ export interface Column {
 
 /** Copies of the columns, in the order of the expression's names. */
 export function readDataByRun(expression: Expression, data: DataByRun): Map<string, Column> {
-  return readColumns(expression, data, (argument, column) => {
-    if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
-    if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
-      const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
-      throw new OptionError(argument, expected, column)
-    }
-    const lists: readonly ArrayLike<number>[] = column
-    const offsets = new Float64Array(lists.length + 1)
-    for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
-    const numbers = new Float64Array(offsets[lists.length])
-    for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
-    return { numbers, offsets }
-  })
+  return readColumns(expression, data, readColumn)
+}
+
+/** A copy of numbers for all runs, or of a list for each. */
+export function readColumn(argument: string, column: unknown): Column {
+  if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
+  if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
+    const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
+    throw new OptionError(argument, expected, column)
+  }
+  const lists: readonly ArrayLike<number>[] = column
+  const offsets = new Float64Array(lists.length + 1)
+  for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
+  const numbers = new Float64Array(offsets[lists.length])
+  for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
+  return { numbers, offsets }
 }
 
 /** How many rows of a column a run has. */

@@ -48,6 +48,7 @@ header! {
     /// runs, rounded up to whole vectors.
     rows,
     data_lanes,
+    /// The rule's, or [`NO_KERNEL`].
     kernel,
     /// Cohorts, and lanes of each, a multiple of the block.
     cohorts,
@@ -80,6 +81,10 @@ header! {
     scratch,
 }
 
+/// Without a kernel the gradient's program makes the updates itself: its outputs are what the parameters become,
+/// and then a number, with which a run stops unless it is 0.
+pub const NO_KERNEL: usize = u32::MAX as usize;
+
 /// Float64 numbers that are no counts.
 pub const SETTINGS: &[&str] = &["tolerance"];
 
@@ -87,7 +92,8 @@ pub const SETTINGS: &[&str] = &["tolerance"];
 pub struct Batch {
     pub base: *mut u8,
     pub header: Header,
-    pub entry: &'static Entry,
+    /// The rule's kernel, if there is one.
+    pub entry: Option<&'static Entry>,
     pub code: &'static dispatch::Code,
     pub many: &'static ManyCode,
     pub value: Program,
@@ -118,7 +124,9 @@ impl Batch {
         let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
         let code = set.code(if header.size == 8 { 8 } else { 4 });
         let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
-        let entry = entry.ok_or(Fault::new(&"there is no such kernel"))?;
+        if entry.is_none() && header.kernel != NO_KERNEL {
+            return Err(Fault::new(&"there is no such kernel"));
+        }
         let inputs = parameters as u64 + columns as u64 + constants as u64;
         if !is_known || parameters == 0 || inputs > slots as u64 || !lanes.is_multiple_of(BLOCK) || lanes == 0
         {
@@ -130,12 +138,15 @@ impl Batch {
         {
             return Err(Fault::new(&"its data do not fit"));
         }
-        if entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row {
+        let does_not_fit =
+            |entry: &Entry| entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row;
+        if entry.is_some_and(does_not_fit) {
             return Err(Fault::new(&"the kernel does not fit"));
         }
         // SAFETY: passed on.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
-        let (value, gradient) = (program(header.value, 1)?, program(header.gradient, parameters)?);
+        let outputs = parameters + usize::from(entry.is_none());
+        let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
         let many = set.many(header.size);
         let batch = Self { base, header, entry, code, many, value, gradient };
         for (line, length) in [
@@ -162,10 +173,15 @@ impl Batch {
         self.base.wrapping_add(line * LINE)
     }
 
+    /// How many arrays of state the rule has.
+    pub fn states(&self) -> usize {
+        self.entry.map_or(0, |entry| entry.state)
+    }
+
     /// Parameters, their state, their bounds if they have some.
     pub fn planes(&self) -> u64 {
         let Header { parameters, bounded, .. } = self.header;
-        parameters as u64 * (1 + self.entry.state as u64 + if bounded == 0 { 0 } else { 2 })
+        parameters as u64 * (1 + self.states() as u64 + if bounded == 0 { 0 } else { 2 })
     }
 
     /// Planes, then for each lane the run's number, and since when its steps are short.

@@ -61,6 +61,11 @@ impl Program {
         self.head + self.body + self.tail
     }
 
+    /// What runs for each row comes first.
+    fn first_looked_up(&self) -> usize {
+        if self.body > 0 { self.head } else { 0 }
+    }
+
     /// The slot of a sum.
     fn sum(&self, number: usize) -> usize {
         self.word(self.instructions() * INSTRUCTION + number)
@@ -88,8 +93,9 @@ struct Step {
     strides: [usize; 3],
 }
 
-/// So many instructions are looked up once for many runs of a routine, the others each time.
-const LOOKED_UP: usize = 64;
+/// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
+/// each time.
+const LOOKED_UP: usize = 128;
 
 /// A program on slots.
 pub struct Routine<'a> {
@@ -102,8 +108,9 @@ pub struct Routine<'a> {
 impl<'a> Routine<'a> {
     pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
         let mut routine = Self { batch, program, slots, steps: [MaybeUninit::uninit(); LOOKED_UP] };
-        for number in 0..LOOKED_UP.min(program.instructions()) {
-            routine.steps[number].write(routine.look_up(number)?);
+        let first = program.first_looked_up();
+        for number in first..program.instructions().min(first + LOOKED_UP) {
+            routine.steps[number - first].write(routine.look_up(number)?);
         }
         Ok(routine)
     }
@@ -146,8 +153,9 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// As for `run`.
     unsafe fn each(&self, numbers: Range<usize>, row: usize, count: usize) -> Result<(), Fault> {
+        let first = self.program.first_looked_up();
         for number in numbers {
-            let step = match self.steps.get(number) {
+            let step = match self.steps.get(number.wrapping_sub(first)) {
                 // SAFETY: `new` has written it.
                 Some(step) => unsafe { step.assume_init_ref() },
                 None => &self.look_up(number)?,

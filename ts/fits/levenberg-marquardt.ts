@@ -1,0 +1,298 @@
+/**
+ * Levenberg-Marquardt as a program: an iteration is a straight line of operations, which engines run for many fits
+ * at once. What it reads is what it has left: see {@link State}.
+ *
+ * With r the residuals and J their derivatives, δ solves (JᵀWJ + λ·D)·δ = −JᵀWr (Marquardt, 1963), where D is the
+ * largest diagonal of JᵀWJ so far (Moré, 1978). λ follows the ratio of what a step has gained to what was predicted
+ * (Nielsen, 1999). At a bound that it would leave, a parameter is held.
+ */
+
+import { Builder, differentiate } from '../expressions/differentiate.js'
+import { compile, type Program } from '../expressions/program.js'
+import { dot, factorize, inTriangle, invert, product, solve, triangle } from './linear.js'
+import { losses } from './loss.js'
+import type { Problem } from './problem.js'
+
+/** Why a fit stops, as the program numbers it. */
+export const [CONVERGED, STALLED, NOT_FINITE] = [1, 2, 4] as const
+
+/** λ at first, and where a step counts as one without it. */
+const FIRST_DAMPING = 1e-3
+const UNDAMPED = 1e-14
+/** A step without λ that has failed is followed by one with so much at least. */
+const DAMPED_AGAIN = 1e-6
+/** So often a small step with λ is followed by one without it. */
+const CONFIRMATIONS = 4
+
+/** What a fit remembers from iteration to iteration, by name; in order these are the program's parameters. */
+export interface State {
+  readonly names: readonly string[]
+  /** What each is at first; null for what the user gives: where parameters start, and what is fixed. */
+  readonly starts: readonly (number | null)[]
+  /** Where in it are the best point, Σ of costs there, half its gradient, and JᵀWJ. */
+  readonly best: readonly number[]
+  readonly cost: number
+  readonly gradient: readonly number[]
+  readonly matrix: readonly number[]
+}
+
+/** Names that no user's text can have. */
+const named = (name: string, count: number) => Array.from({ length: count }, (_, i) => `@${name}${i}`)
+
+export function stateOf({ free, fixed }: Problem): State {
+  const size = free.length
+  const parts: readonly (readonly [readonly string[], number | null])[] = [
+    [free, null],
+    [fixed, null],
+    [named('best', size), 0],
+    [['@cost'], Infinity],
+    [named('gradient', size), 0],
+    [named('matrix', inTriangle(size, 0)), 0],
+    [named('scale', size), 0],
+    [['@damping'], FIRST_DAMPING],
+    [['@growth'], 2],
+    [['@predicted'], 0],
+    [['@confirmations'], 0],
+  ]
+  const names = parts.flatMap(([names]) => names)
+  const places = (part: number) => parts[part][0].map((name) => names.indexOf(name))
+  return {
+    names,
+    starts: parts.flatMap(([names, start]) => names.map(() => start)),
+    best: places(2),
+    cost: places(3)[0],
+    gradient: places(4),
+    matrix: places(5),
+  }
+}
+
+/** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
+export function iteration(problem: Problem, state: State, tolerance: number): Program {
+  const { graph, free, fixed, columns } = problem
+  const b = new Builder(graph)
+  const name = (of: string) => graph.name(of)
+  const known = (of: string, nodes: readonly unknown[]) => named(of, nodes.length).map(name)
+
+  const sums = sumsOf(problem, b)
+  const before = name('@cost')
+  // Where the derivatives are not finite, no step leads on.
+  const trace = free.map((_, i) => sums.matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
+  const areFinite = b.apply('equal', b.multiply(trace, b.zero), b.zero)
+  const isBetter = b.select(areFinite, b.apply('less', sums.cost, before), b.zero)
+  const newer = (now: readonly number[], then: readonly number[]) =>
+    now.map((node, i) => b.select(isBetter, node, then[i]))
+
+  const [cost] = newer([sums.cost], [before])
+  const best = newer(free.map(name), known('best', free))
+  const gradient = newer(sums.gradient, known('gradient', sums.gradient))
+  const matrix = newer(sums.matrix, known('matrix', sums.matrix))
+  const scale = free.map((_, i) => b.apply('max', matrix[inTriangle(i, i)], name(`@scale${i}`)))
+
+  const gain = b.divide(b.subtract(before, sums.cost), name('@predicted'))
+  const { damping, growth } = dampingAfter(
+    b,
+    name,
+    isBetter,
+    b.apply('equal', before, b.constant(Infinity)),
+    gain,
+  )
+  const step = stepFrom(b, problem, { best, gradient, matrix, scale }, damping)
+
+  // Small beside what is left, or beside the parameters.
+  const sizeOf = (x: readonly number[]) =>
+    dot(
+      b,
+      scale,
+      x.map((number) => b.multiply(number, number)),
+    )
+  const isSmall = b.select(
+    step.isSound,
+    b.apply(
+      'max',
+      b.apply('lessOrEqual', step.reduction, b.multiply(b.constant(tolerance), cost)),
+      b.apply('lessOrEqual', sizeOf(step.delta), b.multiply(b.constant(tolerance * tolerance), sizeOf(best))),
+    ),
+    b.zero,
+  )
+  // With damping any step becomes small: only one without it tells.
+  const isUndamped = b.apply('lessOrEqual', damping, b.constant(UNDAMPED))
+  const confirmations = name('@confirmations')
+  const isTired = b.apply('lessOrEqual', b.constant(CONFIRMATIONS), confirmations)
+  const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
+  const whenSmall = b.select(
+    isUndamped,
+    b.constant(CONVERGED),
+    b.select(isTired, b.constant(STALLED), b.zero),
+  )
+  const reason = b.select(
+    b.apply('equal', cost, b.constant(Infinity)),
+    b.constant(NOT_FINITE),
+    b.select(isSmall, whenSmall, b.zero),
+  )
+  const outputs = [
+    ...step.trial,
+    ...fixed.map(name),
+    ...best,
+    cost,
+    ...gradient,
+    ...matrix,
+    ...scale,
+    b.select(wantsUndamped, b.zero, damping),
+    growth,
+    step.predicted,
+    b.add(confirmations, wantsUndamped),
+    reason,
+  ]
+  return compile(graph, outputs, state.names, columns)
+}
+
+/** Sums over the rows at the trial point: costs, half their gradient, JᵀWJ. */
+function sumsOf({ graph, model, free, y, weight, loss, scale }: Problem, b: Builder) {
+  const { gradient: slopes } = differentiate(graph, model, free, () => false)
+  const row = { model, y: graph.name(y), weight: weight === null ? b.one : graph.name(weight) }
+  const { cost, slope, curvature } = losses[loss](b, { ...row, scale: b.constant(scale) })
+  const weighted = slopes.map((node) => b.multiply(curvature, node))
+  return {
+    cost: graph.sum(cost),
+    gradient: slopes.map((node) => graph.sum(b.multiply(slope, node))),
+    matrix: triangle(free.length, (i, j) => graph.sum(b.multiply(weighted[i], slopes[j]))),
+  }
+}
+
+/** λ and the factor by which it grows, from what a step has gained to what was predicted. */
+function dampingAfter(
+  b: Builder,
+  name: (of: string) => number,
+  isBetter: number,
+  isFirst: number,
+  gain: number,
+) {
+  const [damping, growth] = [name('@damping'), name('@growth')]
+  const off = b.subtract(b.add(gain, gain), b.one)
+  const factor = b.subtract(b.one, b.multiply(b.multiply(off, off), off))
+  const shrunk = b.multiply(damping, b.apply('max', b.constant(1 / 3), factor))
+  const grown = b.apply('max', b.multiply(damping, growth), b.constant(DAMPED_AGAIN))
+  const next = b.select(isFirst, damping, b.select(isBetter, shrunk, grown))
+  return {
+    damping: b.apply('max', b.select(damping, next, b.zero), b.constant(UNDAMPED)),
+    growth: b.select(b.multiply(damping, b.subtract(b.one, isBetter)), b.add(growth, growth), b.constant(2)),
+  }
+}
+
+interface Point {
+  readonly best: readonly number[]
+  readonly gradient: readonly number[]
+  readonly matrix: readonly number[]
+  readonly scale: readonly number[]
+}
+
+/** Where to go from the best point. */
+function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
+  const { best, gradient, matrix } = point
+  const { scales, factors, right, isSound } = equations(b, problem, point, damping, 0)
+  const u = solve(b, factors, right)
+  const delta = u.map((x, i) => b.multiply(scales[i], x))
+  const reduction = dot(
+    b,
+    u,
+    u.map((x, i) => b.add(right[i], b.multiply(damping, x))),
+  )
+  const trial = best.map((x, i) => b.select(isSound, bounded(b, problem, i, b.add(x, delta[i])), x))
+  const isBounded = [...problem.min, ...problem.max].some(Number.isFinite)
+  const taken = trial.map((x, i) => b.subtract(x, best[i]))
+  const along = b.add(dot(b, gradient, taken), dot(b, gradient, taken))
+  const predicted = isBounded ? b.negate(b.add(along, dot(b, taken, product(b, matrix, taken)))) : reduction
+  return { delta, reduction, trial, predicted, isSound }
+}
+
+function bounded(b: Builder, { min, max }: Problem, i: number, x: number): number {
+  const above = min[i] === -Infinity ? x : b.apply('max', x, b.constant(min[i]))
+  return max[i] === Infinity ? above : b.apply('min', above, b.constant(max[i]))
+}
+
+/** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What a bound holds is left out. */
+function equations(b: Builder, problem: Problem, point: Point, damping: number, least: number) {
+  const { best, gradient, matrix, scale } = point
+  const size = best.length
+  const scales = scale.map((d) => b.select(d, b.divide(b.one, b.apply('sqrt', d)), b.one))
+  const moves = best.map((x, i) => freedom(b, problem, i, x, gradient[i]))
+  const scaled = triangle(size, (i, j) => {
+    const inside = b.multiply(
+      b.multiply(matrix[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
+      b.multiply(moves[i], moves[j]),
+    )
+    return i === j ? b.select(moves[i], b.add(inside, damping), b.one) : inside
+  })
+  const factors = factorize(b, scaled, size)
+  const isSound = factors.diagonal
+    .map((d) => b.apply('less', b.constant(least), d))
+    .reduce((all, is) => b.multiply(all, is))
+  const right = gradient.map((g, i) => b.multiply(b.multiply(b.negate(g), scales[i]), moves[i]))
+  return { scales, moves, factors, right, isSound }
+}
+
+/** 1, or 0 where a parameter is at a bound that it would leave. */
+function freedom(b: Builder, { min, max }: Problem, i: number, x: number, gradient: number): number {
+  const isHeld = (at: number, out: number) => b.multiply(at, out)
+  const low =
+    min[i] === -Infinity
+      ? b.zero
+      : isHeld(b.apply('lessOrEqual', x, b.constant(min[i])), b.apply('less', b.zero, gradient))
+  const high =
+    max[i] === Infinity
+      ? b.zero
+      : isHeld(b.apply('lessOrEqual', b.constant(max[i]), x), b.apply('less', gradient, b.zero))
+  if (low === b.zero && high === b.zero) return b.one
+  return b.subtract(b.one, b.add(low, high))
+}
+
+/** A pivot, of a matrix whose diagonal is 1, that is mostly rounding. */
+const LEAST_PIVOT = 1e-13
+/** Where the next step would be larger than this part of a standard error, a fit has not converged. */
+const OFFSET = 1e-3
+
+/** The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom. */
+export function summaryNames({ free }: Problem): readonly string[] {
+  const size = free.length
+  return [
+    ...named('best', size),
+    '@cost',
+    ...named('gradient', size),
+    ...named('matrix', inTriangle(size, 0)),
+    '@freedom',
+  ]
+}
+
+/**
+ * What is said of a fit that has stopped: its outputs are the covariance's lower triangle, whether that is singular,
+ * whether the point is none to stop at, and 1, as it does not go on.
+ */
+export function summary(problem: Problem, isAbsolute: boolean): Program {
+  const { graph, free } = problem
+  const size = free.length
+  const b = new Builder(graph)
+  const known = (of: string, count: number) => named(of, count).map((name) => graph.name(name))
+  const [best, gradient] = [known('best', size), known('gradient', size)]
+  const matrix = known('matrix', inTriangle(size, 0))
+  const scale = free.map((_, i) => matrix[inTriangle(i, i)])
+  const point = { best, gradient, matrix, scale }
+  const { scales, moves, factors, right, isSound } = equations(b, problem, point, b.zero, LEAST_PIVOT)
+  const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
+  const variance = isAbsolute ? b.one : b.divide(cost, freedom)
+  const nothing = b.constant(NaN)
+  const inverse = invert(b, factors, size)
+  const covariance = triangle(size, (i, j) => {
+    const inside = b.multiply(
+      b.multiply(inverse[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
+      variance,
+    )
+    return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), inside, nothing)
+  })
+  const offset = dot(b, right, solve(b, factors, right))
+  const isOff = b.apply('less', b.multiply(b.constant(OFFSET * OFFSET), cost), offset)
+  const outputs = [...covariance, b.subtract(b.one, isSound), isOff]
+  const names = summaryNames(problem)
+  // As many as there are names: an iteration's outputs take the place of its parameters.
+  const rest = Array.from({ length: names.length - outputs.length }, () => b.zero)
+  return compile(graph, [...outputs, ...rest, b.one], names, [])
+}
