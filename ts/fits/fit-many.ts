@@ -4,14 +4,24 @@ import { OptionError } from '../errors.js'
 import { Expression } from '../expressions/expression.js'
 import type { Program } from '../expressions/program.js'
 import { Batch } from '../many/batch.js'
-import { byRows, type Column, checkRows, type DataByRun, readColumn, rowsOf } from '../many/data.js'
+import {
+  byRows,
+  type Column,
+  checkRows,
+  type DataByRun,
+  pick,
+  put,
+  readColumn,
+  rowsOf,
+} from '../many/data.js'
 import { advance, advanceAsync, type Chosen, choose } from '../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../many/layout.js'
 import { checkStopping } from '../minimize.js'
+import type { FloatArray } from '../rules/kernel.js'
 import { CONVERGED, iteration, STALLED, type State, stateOf, summary } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { type Loss, losses } from './loss.js'
-import { type FitModel, isModel } from './model.js'
+import { type FitModel, isModel } from './models/model.js'
 import { type FitParameters, type Parameter, readParameters } from './parameters.js'
 import { makeProblem, type Problem } from './problem.js'
 import { type Fit, FitManyResult, type Found, fitReasons } from './result.js'
@@ -58,6 +68,7 @@ export type FitOptions = Omit<FitManyOptions, 'signal' | 'onProgress' | 'threads
 
 /** Iterations a call. */
 const UPDATES = 4
+const SINGULAR = fitReasons.indexOf('singular')
 
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
@@ -166,7 +177,7 @@ class Fits {
     const [first] = this.#columns.values()
     const { weight } = this.#problem
     const weights = weight === null ? undefined : this.#columns.get(weight)
-    return Uint32Array.from({ length: this.#count }, (_, fit) => {
+    return new Uint32Array(this.#count).map((_, fit) => {
       if (weights === undefined) return rowsOf(first, fit)
       return numbersOf(weights, fit).reduce((sum, w) => sum + (w > 0 ? 1 : 0), 0)
     })
@@ -204,9 +215,7 @@ class Fits {
 
   *calls(): Generator<Batch> {
     const size = this.#problem.free.length
-    const fits = Uint32Array.from({ length: this.#count }, (_, fit) => fit).filter(
-      (fit) => this.#rows[fit] >= size,
-    )
+    const fits = new Uint32Array(this.#count).map((_, fit) => fit).filter((fit) => this.#rows[fit] >= size)
     let done = this.#count - fits.length
     const data = [...this.#columns.values()]
     for (const runs of byRows(data, fits)) {
@@ -223,36 +232,22 @@ class Fits {
   *#batch(runs: Uint32Array, data: readonly Column[]): Generator<Batch> {
     const { maxIterations = 1000 } = this.options
     const { names, starts, best, cost, gradient, matrix } = this.#state
-    const count = runs.length
-    const x = names.map((name, i) => {
-      const start = starts[i]
-      if (start !== null) return new Float64Array(count).fill(start)
-      const column = this.#starts.get(name) as Float64Array
-      return Float64Array.from(runs, (run) => column[run])
-    })
+    const x = names.map((name, i) => starts[i] ?? pick(this.#starts.get(name) as Float64Array, runs))
     const fitted = yield* this.#iterate(this.#iteration, runs, data, x, maxIterations)
-    const freedom = Float64Array.from(runs, (run) => this.#rows[run] - this.#problem.free.length)
-    const point = [...best, cost, ...gradient, ...matrix].map(
-      (at) => fitted.x[at].slice(0, count) as Float64Array,
-    )
+    const freedom = new Float64Array(runs.length)
+    for (let k = 0; k < runs.length; k++) freedom[k] = this.#rows[runs[k]] - this.#problem.free.length
+    const point = [...best, cost, ...gradient, ...matrix].map((at) => fitted.x[at])
     const summed = yield* this.#iterate(this.#summary, runs, [], [...point, freedom], 1)
-    const triangle = this.#found.covariance.length
-    for (let k = 0; k < count; k++) {
-      const run = runs[k]
-      for (const [i, column] of this.#found.free.entries()) column[run] = point[i][k]
-      for (const [i, column] of this.#found.covariance.entries()) column[run] = summed.x[i][k]
-      this.#found.cost[run] = point[best.length][k]
-      this.#found.evaluations[run] = fitted.iterations[k]
+    const to = this.#found
+    for (const [i, column] of to.free.entries()) put(column, runs, point[i])
+    for (const [i, column] of to.covariance.entries()) put(column, runs, summed.x[i])
+    put(to.cost, runs, point[best.length])
+    put(to.evaluations, runs, fitted.iterations)
+    const [isSingular, isOff] = summed.x.slice(to.covariance.length)
+    for (let k = 0; k < runs.length; k++) {
       const reason = fitted.reason[k]
-      const [isSingular, isOff] = [summed.x[triangle][k] !== 0, summed.x[triangle + 1][k] !== 0]
-      this.#found.reason[run] =
-        reason !== CONVERGED
-          ? reason
-          : isSingular
-            ? fitReasons.indexOf('singular')
-            : isOff
-              ? STALLED
-              : CONVERGED
+      const found = isSingular[k] !== 0 ? SINGULAR : isOff[k] !== 0 ? STALLED : CONVERGED
+      to.reason[runs[k]] = reason === CONVERGED ? found : reason
     }
   }
 
@@ -261,7 +256,7 @@ class Fits {
     program: Program,
     runs: Uint32Array,
     data: readonly Column[],
-    x: readonly Float64Array[],
+    x: readonly (FloatArray | number)[],
     mostUpdates: number,
   ): Generator<Batch, ReturnType<Batch['results']>> {
     const { threads } = this.engine

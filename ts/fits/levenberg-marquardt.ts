@@ -16,9 +16,11 @@ import type { Problem } from './problem.js'
 /** Why a fit stops, as the program numbers it. */
 export const [CONVERGED, STALLED, NOT_FINITE] = [1, 2, 4] as const
 
-/** λ at first, and where a step counts as one without it. */
+/** λ at first, and at least. */
 const FIRST_DAMPING = 1e-3
 const UNDAMPED = 1e-14
+/** A λ that is so small beside the least pivot hardly changes a step. */
+const SLIGHT = 0.01
 /** A step without λ that has failed is followed by one with so much at least. */
 const DAMPED_AGAIN = 1e-6
 /** So often a small step with λ is followed by one without it. */
@@ -114,8 +116,8 @@ export function iteration(problem: Problem, state: State, tolerance: number): Pr
     ),
     b.zero,
   )
-  // With damping any step becomes small: only one without it tells.
-  const isUndamped = b.apply('lessOrEqual', damping, b.constant(UNDAMPED))
+  // With damping any step becomes small: only one almost without it tells.
+  const isUndamped = b.apply('lessOrEqual', damping, b.multiply(b.constant(SLIGHT), step.leastPivot))
   const confirmations = name('@confirmations')
   const isTired = b.apply('lessOrEqual', b.constant(CONFIRMATIONS), confirmations)
   const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
@@ -189,7 +191,8 @@ interface Point {
 /** Where to go from the best point. */
 function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
   const { best, gradient, matrix } = point
-  const { scales, factors, right, isSound } = equations(b, problem, point, damping, 0)
+  const { scales, factors, right, leastPivot } = equations(b, problem, point, damping)
+  const isSound = b.apply('less', b.zero, leastPivot)
   const u = solve(b, factors, right)
   const delta = u.map((x, i) => b.multiply(scales[i], x))
   const reduction = dot(
@@ -202,7 +205,7 @@ function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
   const taken = trial.map((x, i) => b.subtract(x, best[i]))
   const along = b.add(dot(b, gradient, taken), dot(b, gradient, taken))
   const predicted = isBounded ? b.negate(b.add(along, dot(b, taken, product(b, matrix, taken)))) : reduction
-  return { delta, reduction, trial, predicted, isSound }
+  return { delta, reduction, trial, predicted, isSound, leastPivot }
 }
 
 function bounded(b: Builder, { min, max }: Problem, i: number, x: number): number {
@@ -211,7 +214,7 @@ function bounded(b: Builder, { min, max }: Problem, i: number, x: number): numbe
 }
 
 /** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What a bound holds is left out. */
-function equations(b: Builder, problem: Problem, point: Point, damping: number, least: number) {
+function equations(b: Builder, problem: Problem, point: Point, damping: number) {
   const { best, gradient, matrix, scale } = point
   const size = best.length
   const scales = scale.map((d) => b.select(d, b.divide(b.one, b.apply('sqrt', d)), b.one))
@@ -224,11 +227,9 @@ function equations(b: Builder, problem: Problem, point: Point, damping: number, 
     return i === j ? b.select(moves[i], b.add(inside, damping), b.one) : inside
   })
   const factors = factorize(b, scaled, size)
-  const isSound = factors.diagonal
-    .map((d) => b.apply('less', b.constant(least), d))
-    .reduce((all, is) => b.multiply(all, is))
+  const leastPivot = factors.diagonal.reduce((least, pivot) => b.apply('min', least, pivot))
   const right = gradient.map((g, i) => b.multiply(b.multiply(b.negate(g), scales[i]), moves[i]))
-  return { scales, moves, factors, right, isSound }
+  return { scales, moves, factors, right, leastPivot }
 }
 
 /** 1, or 0 where a parameter is at a bound that it would leave. */
@@ -276,7 +277,8 @@ export function summary(problem: Problem, isAbsolute: boolean): Program {
   const matrix = known('matrix', inTriangle(size, 0))
   const scale = free.map((_, i) => matrix[inTriangle(i, i)])
   const point = { best, gradient, matrix, scale }
-  const { scales, moves, factors, right, isSound } = equations(b, problem, point, b.zero, LEAST_PIVOT)
+  const { scales, moves, factors, right, leastPivot } = equations(b, problem, point, b.zero)
+  const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
   const variance = isAbsolute ? b.one : b.divide(cost, freedom)
   const nothing = b.constant(NaN)

@@ -30,12 +30,14 @@ interface Counts {
 
 /** How runs begin. */
 export interface Beginning {
-  /** A column for each parameter. */
-  readonly x: readonly FloatArray[]
+  /** A column for each parameter, or a number for all. */
+  readonly x: readonly (FloatArray | number)[]
   /** What state begins from; the kernel's arrays in order. */
   readonly starts: readonly (number | 'parameters')[]
   readonly box: Box<number | FloatArray> | null
 }
+
+const LANES_AT_ONCE = 16
 
 export class Cohort {
   readonly #parts: Parts
@@ -67,8 +69,8 @@ export class Cohort {
   fill(first: number, live: number, { x, starts, box }: Beginning): void {
     const { planes, since, runs, count } = this.#parts
     for (const [p, column] of x.entries()) {
-      const theta = planes[p].fill(0)
-      theta.set(column.subarray(first, first + live))
+      const theta = planes[p].fill(typeof column === 'number' ? column : 0)
+      if (typeof column !== 'number') theta.set(column.subarray(first, first + live))
       for (const [k, start] of starts.entries()) {
         const state = planes[x.length + p * starts.length + k]
         if (start === 'parameters') state.set(theta)
@@ -88,11 +90,17 @@ export class Cohort {
   fillData(columns: readonly Column[], runs: ArrayLike<number>): void {
     const { data } = this.#parts
     const { rows, dataLanes } = this.#counts
-    for (let lane = 0; lane < runs.length; lane++) {
-      for (const [k, { numbers, offsets }] of columns.entries()) {
-        const from = offsets === null ? 0 : offsets[runs[lane]]
+    // By a few lanes at once, so that what is read and written stays in the first-level cache.
+    const from = new Uint32Array(LANES_AT_ONCE)
+    for (let first = 0; first < runs.length; first += LANES_AT_ONCE) {
+      const count = Math.min(runs.length - first, LANES_AT_ONCE)
+      for (let k = 0; k < columns.length; k++) {
+        const { numbers, offsets } = columns[k]
+        for (let lane = 0; lane < count; lane++)
+          from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
         for (let row = 0; row < rows; row++) {
-          data[(row * columns.length + k) * dataLanes + lane] = numbers[from + row]
+          const to = (row * columns.length + k) * dataLanes + first
+          for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
         }
       }
     }

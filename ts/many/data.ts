@@ -2,6 +2,7 @@
 
 import { OptionError } from '../errors.js'
 import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
+import type { FloatArray } from '../rules/kernel.js'
 
 /** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
 export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
@@ -76,4 +77,18 @@ export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Arr
     else others.push(run)
   }
   return [...numbers.values()].map((some) => Uint32Array.from(some))
+}
+
+export type Numbers = FloatArray | Uint8Array | Uint32Array
+
+/** Of some runs, in their order. */
+export function pick<Column extends FloatArray>(column: Column, runs: Uint32Array): Column {
+  const picked = column.slice(0, runs.length) as Column
+  for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
+  return picked
+}
+
+/** Puts numbers to where runs have theirs. */
+export function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
+  for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }

@@ -11,7 +11,18 @@ import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { Batch } from './batch.js'
-import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
+import {
+  byRows,
+  type Column,
+  checkRows,
+  type DataByRun,
+  dataOf,
+  type Numbers,
+  pick,
+  put,
+  readDataByRun,
+  rowsOf,
+} from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
 import { cohortsOf, runsOfBatch } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
@@ -347,26 +358,12 @@ function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
   return options
 }
 
-type Numbers = FloatArray | Uint8Array | Uint32Array
-
-/** Of some runs, in their order. */
-function pick(column: FloatArray, runs: Uint32Array): FloatArray {
-  const picked = column.slice(0, runs.length)
-  for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
-  return picked
-}
-
 /** The bounds of some runs, in their order. */
 function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
   if (box === null) return null
   const limits = (of: ArrayLike<number | FloatArray>) =>
     Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
   return { min: limits(box.min), max: limits(box.max) }
-}
-
-/** Puts numbers to where runs have theirs. */
-function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
-  for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }
 
 function readStarts(starts: Starts, parameters: readonly string[]) {
