@@ -18,10 +18,12 @@ export {
   TensorError,
 } from './errors.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
-export { type FitManyOptions, type FitOptions, fit, fitMany, fitManySync } from './fits/fit-many.js'
+export { fit, fitMany, fitManySync } from './fits/fit-many.js'
 export type { Loss } from './fits/loss.js'
 export { type ModelName, models } from './fits/models/index.js'
 export type { FitModel, ModelOptions } from './fits/models/model.js'
+export type { Minimum, MultiStart } from './fits/multi-start.js'
+export type { FitManyOptions, FitOptions } from './fits/options.js'
 export type { FitParameter, FitParameters } from './fits/parameters.js'
 export { type BandOptions, type Fit, type FitManyResult, type FitReason, fitReasons } from './fits/result.js'
 export { type Group, layerwise, noDecay } from './groups.js'

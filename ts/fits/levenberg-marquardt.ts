@@ -10,7 +10,7 @@
 import { Builder, differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { dot, factorize, inTriangle, invert, product, solve, triangle } from './linear.js'
-import { losses } from './loss.js'
+import { termsOf } from './loss.js'
 import type { Problem } from './problem.js'
 
 /** Why a fit stops, as the program numbers it. */
@@ -46,7 +46,7 @@ export function stateOf({ free, fixed }: Problem): State {
   const parts: readonly (readonly [readonly string[], number | null])[] = [
     [free, null],
     [fixed, null],
-    [named('best', size), 0],
+    [named('best', size), NaN],
     [['@cost'], Infinity],
     [named('gradient', size), 0],
     [named('matrix', inTriangle(size, 0)), 0],
@@ -101,12 +101,7 @@ export function iteration(problem: Problem, state: State, tolerance: number): Pr
   const step = stepFrom(b, problem, { best, gradient, matrix, scale }, damping)
 
   // Small beside what is left, or beside the parameters.
-  const sizeOf = (x: readonly number[]) =>
-    dot(
-      b,
-      scale,
-      x.map((number) => b.multiply(number, number)),
-    )
+  const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, x)
   const isSmall = b.select(
     step.isSound,
     b.apply(
@@ -149,10 +144,10 @@ export function iteration(problem: Problem, state: State, tolerance: number): Pr
 }
 
 /** Sums over the rows at the trial point: costs, half their gradient, JᵀWJ. */
-function sumsOf({ graph, model, free, y, weight, loss, scale }: Problem, b: Builder) {
+function sumsOf(problem: Problem, b: Builder) {
+  const { graph, model, free } = problem
   const { gradient: slopes } = differentiate(graph, model, free, () => false)
-  const row = { model, y: graph.name(y), weight: weight === null ? b.one : graph.name(weight) }
-  const { cost, slope, curvature } = losses[loss](b, { ...row, scale: b.constant(scale) })
+  const { cost, slope, curvature } = termsOf(problem)
   const weighted = slopes.map((node) => b.multiply(curvature, node))
   return {
     cost: graph.sum(cost),
@@ -234,23 +229,24 @@ function equations(b: Builder, problem: Problem, point: Point, damping: number) 
 
 /** 1, or 0 where a parameter is at a bound that it would leave. */
 function freedom(b: Builder, { min, max }: Problem, i: number, x: number, gradient: number): number {
-  const isHeld = (at: number, out: number) => b.multiply(at, out)
   const low =
     min[i] === -Infinity
       ? b.zero
-      : isHeld(b.apply('lessOrEqual', x, b.constant(min[i])), b.apply('less', b.zero, gradient))
+      : b.multiply(b.apply('lessOrEqual', x, b.constant(min[i])), b.apply('less', b.zero, gradient))
   const high =
     max[i] === Infinity
       ? b.zero
-      : isHeld(b.apply('lessOrEqual', b.constant(max[i]), x), b.apply('less', gradient, b.zero))
+      : b.multiply(b.apply('lessOrEqual', b.constant(max[i]), x), b.apply('less', gradient, b.zero))
   if (low === b.zero && high === b.zero) return b.one
   return b.subtract(b.one, b.add(low, high))
 }
 
 /** A pivot, of a matrix whose diagonal is 1, that is mostly rounding. */
 const LEAST_PIVOT = 1e-13
-/** Where the next step would be larger than this part of a standard error, a fit has not converged. */
+/** Where the next step would be larger than this part of a standard error, a fit has not converged … */
 const OFFSET = 1e-3
+/** … unless the data are met so well that it is less than this part of the parameters. */
+const EXACT = 1e-9
 
 /** The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom. */
 export function summaryNames({ free }: Problem): readonly string[] {
@@ -265,8 +261,11 @@ export function summaryNames({ free }: Problem): readonly string[] {
 }
 
 /**
- * What is said of a fit that has stopped: its outputs are the covariance's lower triangle, whether that is singular,
- * whether the point is none to stop at, and 1, as it does not go on.
+ * What is said of a fit that has stopped. Its outputs are the point and the cost, the covariance's lower triangle,
+ * whether that is singular, whether the point is none to stop at, and 1, as it does not go on.
+ *
+ * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
+ * so short that no evaluation could tell the difference.
  */
 export function summary(problem: Problem, isAbsolute: boolean): Program {
   const { graph, free } = problem
@@ -280,21 +279,42 @@ export function summary(problem: Problem, isAbsolute: boolean): Program {
   const { scales, moves, factors, right, leastPivot } = equations(b, problem, point, b.zero)
   const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
-  const variance = isAbsolute ? b.one : b.divide(cost, freedom)
-  const nothing = b.constant(NaN)
+
+  const u = solve(b, factors, right)
+  const offset = dot(b, right, u)
+  const limit = b.apply(
+    'max',
+    b.multiply(b.constant(OFFSET * OFFSET), cost),
+    b.multiply(b.constant(EXACT * EXACT), weightedSquares(b, scale, best)),
+  )
+  const isOff = b.apply('less', limit, offset)
+  const isClose = b.multiply(isSound, b.subtract(b.one, isOff))
+  const polished = best.map((x, i) =>
+    b.select(isClose, bounded(b, problem, i, b.add(x, b.multiply(scales[i], u[i]))), x),
+  )
+  const rest = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
+
+  const variance = isAbsolute ? b.one : b.divide(rest, freedom)
   const inverse = invert(b, factors, size)
   const covariance = triangle(size, (i, j) => {
     const inside = b.multiply(
       b.multiply(inverse[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
       variance,
     )
-    return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), inside, nothing)
+    return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), inside, b.constant(NaN))
   })
-  const offset = dot(b, right, solve(b, factors, right))
-  const isOff = b.apply('less', b.multiply(b.constant(OFFSET * OFFSET), cost), offset)
-  const outputs = [...covariance, b.subtract(b.one, isSound), isOff]
+  const outputs = [...polished, rest, ...covariance, b.subtract(b.one, isSound), isOff]
+  // As many as there are names: what goes in and what comes out of an iteration has the same places.
   const names = summaryNames(problem)
-  // As many as there are names: an iteration's outputs take the place of its parameters.
-  const rest = Array.from({ length: names.length - outputs.length }, () => b.zero)
-  return compile(graph, [...outputs, ...rest, b.one], names, [])
+  const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
+  return compile(graph, [...outputs, ...unused, b.one], names, [])
+}
+
+/** Σ D·x². */
+function weightedSquares(b: Builder, scale: readonly number[], x: readonly number[]): number {
+  return dot(
+    b,
+    scale,
+    x.map((number) => b.multiply(number, number)),
+  )
 }

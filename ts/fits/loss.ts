@@ -1,6 +1,7 @@
 /** What a row of data costs, by how far the model is from it. */
 
-import type { Builder } from '../expressions/differentiate.js'
+import { Builder } from '../expressions/differentiate.js'
+import type { Problem } from './problem.js'
 
 /** Nodes of a row. The cost's derivative by the model is twice the slope. */
 export interface Terms {
@@ -89,3 +90,10 @@ export const losses = {
 
 /** See {@link losses}. */
 export type Loss = keyof typeof losses
+
+/** What a row of a problem costs, as nodes of its graph. */
+export function termsOf({ graph, model, y, weight, loss, scale }: Problem): Terms {
+  const b = new Builder(graph)
+  const row = { model, y: graph.name(y), weight: weight === null ? b.one : graph.name(weight) }
+  return losses[loss](b, { ...row, scale: b.constant(scale) })
+}

@@ -5,6 +5,7 @@ import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { type Column, dataOf, rowsOf } from '../many/data.js'
 import { inTriangle } from './linear.js'
+import type { Minimum } from './multi-start.js'
 import type { Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
 import { type Statistics, statistics } from './statistics.js'
@@ -31,6 +32,8 @@ export interface Found {
   readonly cost: Float64Array
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
+  /** Of fits with several starts. */
+  readonly minima: (readonly Minimum[] | undefined)[]
 }
 
 interface Ingredients {
@@ -198,6 +201,8 @@ export class Fit {
   readonly reason: FitReason
   /** Parameters that vary, in the order of covariances. */
   readonly free: readonly string[]
+  /** The minima at which the starts of `multiStart` have ended, the best one first. */
+  readonly minima: readonly Minimum[]
   readonly engine: EngineName
   readonly #fit: number
   readonly #of: Ingredients
@@ -229,6 +234,7 @@ export class Fit {
     this.bic = said.bic
     this.evaluations = all.evaluations[fit]
     this.reason = fitReasons[all.reason[fit]] as FitReason
+    this.minima = ingredients.found.minima[fit] ?? []
     this.engine = all.engine
   }
 

@@ -151,7 +151,8 @@ export function minimizeManySync(
   return many.result()
 }
 
-class Many {
+/** Runs under way. */
+export class Many {
   readonly engine: Chosen
   readonly #programs: Programs
   readonly #data: readonly Column[]

@@ -94,8 +94,8 @@ struct Step {
 }
 
 /// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
-/// each time.
-const LOOKED_UP: usize = 128;
+/// each time. (WebAssembly's stack is short.)
+const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 128 };
 
 /// A program on slots.
 pub struct Routine<'a> {
