@@ -2,7 +2,7 @@
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
-use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, OPERATIONS, Reason};
+use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Reason};
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
@@ -63,7 +63,6 @@ impl Memory {
         for (name, number) in numbers.into_iter().chain(memory.places.clone()) {
             memory.set(name, number);
         }
-        let operation = |name: &str| OPERATIONS.iter().position(|known| *known == name).unwrap() as u32;
         let difference = [operation("Subtract"), 3, 0, 1, 0];
         let square = [operation("Multiply"), 3, 3, 3, 0];
         let sum = [operation("Add"), 2, 2, 3, 0];
@@ -91,8 +90,14 @@ impl Memory {
     }
 
     fn program(&mut self, name: &str, body: &[[u32; 5]]) {
-        let head = [0, body.len() as u32, 0, 1];
-        let words = head.into_iter().chain(body.iter().flatten().copied()).chain([2, 2]);
+        self.program_with(name, body, &[], &[2]);
+    }
+
+    /// One whose only sum is in slot 2.
+    fn program_with(&mut self, name: &str, body: &[[u32; 5]], tail: &[[u32; 5]], outputs: &[u32]) {
+        let counts = [0, body.len() as u32, tail.len() as u32, 1];
+        let instructions = body.iter().chain(tail).flatten().copied();
+        let words = counts.into_iter().chain(instructions).chain([2]).chain(outputs.iter().copied());
         words.enumerate().for_each(|(k, word)| self.word(name, k, word));
     }
 
@@ -152,6 +157,10 @@ impl Memory {
     }
 }
 
+fn operation(name: &str) -> u32 {
+    OPERATIONS.iter().position(|known| *known == name).unwrap() as u32
+}
+
 fn mean(run: usize) -> f64 {
     run as f64 - 150.0
 }
@@ -187,6 +196,60 @@ fn each_run_has_its_data_and_its_bounds() {
                 assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
             }
         }
+    }
+}
+
+/// Without a kernel: x becomes x + s, where s is the sum of the data, and a run stops where x has reached s.
+fn counting(size: usize, runs: usize) -> Memory {
+    let mut memory = Memory::new(size, runs);
+    memory.set("kernel", NO_KERNEL);
+    let sum = [operation("Add"), 2, 1, 2, 0];
+    let next = [operation("Add"), 3, 0, 2, 0];
+    let reason = [operation("LessOrEqual"), 2, 2, 3, 0];
+    memory.program_with("gradient", &[sum], &[next, reason], &[3, 2]);
+    for run in 0..runs {
+        memory.number("planes", run, -((run % 12) as f64) * (run + 1) as f64 * ROWS as f64);
+        for row in 0..ROWS {
+            memory.number("data", row * memory.data_lanes + run, (run + 1) as f64);
+        }
+    }
+    memory
+}
+
+#[test]
+fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
+            let mut memory = counting(size, runs);
+            for done in [0, 3, 6] {
+                memory.set("done", done);
+                assert!(memory.advance(set));
+            }
+            for run in 0..runs {
+                let steps = run % 12;
+                let updates = (steps + 1).min(9);
+                let end = (updates as f64 - steps as f64) * (run + 1) as f64 * ROWS as f64;
+                let reason = if steps < 9 { 1 } else { Reason::MaxIterations as u32 };
+                let expected = (end, updates as u32, reason);
+                assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
+    for size in [4, 8] {
+        let mut memory = counting(size, 40);
+        assert!(memory.advance(InstructionSet::best()));
+        // The reason's slot is none.
+        let mut memory = counting(size, 40);
+        memory.program_with("gradient", &[[operation("Add"), 2, 1, 2, 0]], &[], &[2, 4]);
+        assert!(!memory.advance(InstructionSet::best()));
+        // Nor is any other number a kernel's.
+        let mut memory = counting(size, 40);
+        memory.set("kernel", NO_KERNEL - 1);
+        assert!(!memory.advance(InstructionSet::best()));
     }
 }
 
