@@ -1,7 +1,7 @@
 /** Columns of data: those of the model, the one that it is to meet, and weights. */
 
 import { OptionError } from '../errors.js'
-import { type Column, readColumn } from '../many/data.js'
+import { type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'
 
@@ -10,7 +10,7 @@ export function numbersOf({ numbers, offsets }: Column, fit: number): Float64Arr
   return offsets === null ? numbers : numbers.subarray(offsets[fit], offsets[fit + 1])
 }
 
-/** The columns of data, in the order of the model's names, then the one to meet, and weights. */
+/** The columns of data: those of the model, the one to meet, and weights. */
 export function readData(
   names: readonly string[],
   data: unknown,
@@ -34,7 +34,7 @@ export function readData(
   }
   const weight = readWeights(sigma, weights)
   if (weight !== null) read.set(WEIGHT, weight)
-  return { columns: read, y, weight: weight === null ? null : WEIGHT }
+  return { columns: sharedFirst(read), y, weight: weight === null ? null : WEIGHT }
 }
 
 /** A name that no user's text can have. */

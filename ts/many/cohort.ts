@@ -14,7 +14,9 @@ interface Parts {
   readonly short: Float64Array
   readonly since: Uint32Array
   readonly runs: Uint32Array
-  /** Row by row, in it column by column, in that lane by lane. */
+  /** Data that all share: row by row, in it column by column. */
+  readonly shared: FloatArray
+  /** Data of its runs: row by row, in it column by column, in that lane by lane. */
   readonly data: FloatArray
 }
 
@@ -23,8 +25,10 @@ interface Counts {
   /** Arrays of state. */
   readonly states: number
   readonly rows: number
+  /** Of data: all, and those that differ by run. */
   readonly columns: number
-  /** Numbers of a column in each row: one for all runs, or one for each. */
+  readonly own: number
+  /** Numbers of these in each row. */
   readonly dataLanes: number
 }
 
@@ -86,7 +90,7 @@ export class Cohort {
     count[0] = live
   }
 
-  /** Takes over data of its lanes' runs. */
+  /** Takes over data of its lanes' runs, columns that differ by run. */
   fillData(columns: readonly Column[], runs: ArrayLike<number>): void {
     const { data } = this.#parts
     const { rows, dataLanes } = this.#counts
@@ -124,12 +128,15 @@ export class Cohort {
 
   /** A lane's data, by column. */
   data(lane: number): readonly FloatArray[] {
-    const { data } = this.#parts
-    const { rows, columns, dataLanes } = this.#counts
-    const own = dataLanes === 1 ? 0 : lane
+    const { data, shared } = this.#parts
+    const { rows, columns, own, dataLanes } = this.#counts
+    const common = columns - own
     return Array.from({ length: columns }, (_, k) => {
-      const column = data.slice(0, rows)
-      for (let row = 0; row < rows; row++) column[row] = data[(row * columns + k) * dataLanes + own]
+      const column = k < common ? shared.slice(0, rows) : data.slice(0, rows)
+      for (let row = 0; row < rows; row++) {
+        column[row] =
+          k < common ? shared[row * common + k] : data[(row * own + k - common) * dataLanes + lane]
+      }
       return column
     })
   }
@@ -149,7 +156,7 @@ export class Cohort {
     const last = this.live - 1
     for (const plane of planes) plane[lane] = plane[last]
     const { dataLanes } = this.#counts
-    for (let from = 0; dataLanes > 1 && from < data.length; from += dataLanes) {
+    for (let from = 0; from < data.length; from += dataLanes) {
       data[from + lane] = data[from + last]
     }
     short.copyWithin(2 * lane, 2 * last, 2 * last + 2)

@@ -33,6 +33,13 @@ export function readColumn(argument: string, column: unknown): Column {
   return { numbers, offsets }
 }
 
+/** Columns in the order that batches want: those that all runs share come first. */
+export function sharedFirst(columns: ReadonlyMap<string, Column>): Map<string, Column> {
+  const isShared = ([, { offsets }]: readonly [string, Column]) => offsets === null
+  const entries = [...columns]
+  return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
+}
+
 /** How many rows of a column a run has. */
 export function rowsOf({ numbers, offsets }: Column, run: number): number {
   return offsets === null ? numbers.length : offsets[run + 1] - offsets[run]

@@ -22,6 +22,7 @@ import {
   put,
   readDataByRun,
   rowsOf,
+  sharedFirst,
 } from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
 import { cohortsOf, runsOfBatch } from './layout.js'
@@ -169,7 +170,7 @@ export class Many {
   constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
     const options = readOptions(given)
-    const data = readDataByRun(objective, options.data ?? {})
+    const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
     this.options = options

@@ -29,7 +29,8 @@ impl Memory {
             ("gradient", 2 * LINE),
             ("settings", 8),
             ("constant_values", 0),
-            ("data", ROWS * data_lanes * size),
+            ("data", 0),
+            ("lane_data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
             ("live", 4),
             ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
@@ -83,7 +84,7 @@ impl Memory {
             }
             memory.word("planes", (PLANES * (LANES * size + GAP) + 20 * LANES) / 4 + run, run as u32);
             for row in 0..ROWS {
-                memory.number("data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
+                memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
         }
         memory
@@ -210,7 +211,7 @@ fn counting(size: usize, runs: usize) -> Memory {
     for run in 0..runs {
         memory.number("planes", run, -((run % 12) as f64) * (run + 1) as f64 * ROWS as f64);
         for row in 0..ROWS {
-            memory.number("data", row * memory.data_lanes + run, (run + 1) as f64);
+            memory.number("lane_data", row * memory.data_lanes + run, (run + 1) as f64);
         }
     }
     memory
@@ -270,10 +271,16 @@ fn what_does_not_fit_is_a_fault() {
         // More runs than have data, or than there are.
         assert!(fails(&|memory| memory.word("live", 0, memory.data_lanes as u32 + 1)));
         assert!(fails(&|memory| memory.word("live", 0, u32::MAX)));
+        // More shared columns than there are.
+        assert!(fails(&|memory| memory.set("shared", 2)));
         // Data, and planes of bounds, behind the end.
+        assert!(fails(&|memory| {
+            memory.set("shared", 1);
+            memory.set("data", memory.bytes / LINE);
+        }));
         assert!(fails(&|memory| memory.set("rows", memory.bytes)));
         assert!(fails(&|memory| memory.set("rows", u32::MAX as usize)));
-        assert!(fails(&|memory| memory.set("data", memory.bytes / LINE - 1)));
+        assert!(fails(&|memory| memory.set("lane_data", memory.bytes / LINE - 1)));
         let free = GAP + LANES * size;
         let last = |memory: &Memory| (memory.bytes - LANES * (size + 24) - GAP - free) / LINE;
         assert!(fails(&|memory| memory.set("planes", last(memory))));

@@ -320,7 +320,7 @@ impl Batch {
         Cohort {
             batch: self,
             at,
-            data: self.data(number),
+            data: self.lane_data(number),
             count: self.place(self.header.live).cast::<u32>().wrapping_add(number),
         }
     }
@@ -347,9 +347,9 @@ impl Cohort<'_> {
         self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
     }
 
-    /// A lane's number of the first row and column.
+    /// A lane's number of the first row and the first column that differs by run.
     pub fn data(&self, lane: usize) -> *mut u8 {
-        self.data.wrapping_add(if self.batch.is_by_run() { lane * self.batch.header.size } else { 0 })
+        self.data.wrapping_add(lane * self.batch.header.size)
     }
 
     pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {
@@ -405,13 +405,13 @@ impl Cohort<'_> {
     /// # Safety
     /// Both lanes must be there.
     unsafe fn copy(&self, from: usize, to: usize) {
-        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
+        let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
         // SAFETY: passed on.
         unsafe {
             for k in 0..self.planes() {
                 self.plane(k, to).copy_from(self.plane(k, from), size);
             }
-            for k in 0..if self.batch.is_by_run() { rows * columns } else { 0 } {
+            for k in 0..rows * (columns - shared) {
                 let step = k * data_lanes * size;
                 self.data(to).wrapping_add(step).copy_from(self.data(from).wrapping_add(step), size);
             }

@@ -40,12 +40,14 @@ header! {
     /// Bytes of a number: 4 or 8.
     size,
     parameters,
+    /// Of data, and how many of them, the first ones, are the same for all runs.
     columns,
+    shared,
     constants,
     /// Of both programs: parameters, columns, constants and what they compute.
     slots,
-    /// Of data: rows, and numbers that each row has of a column: one for all runs, or as many as a cohort has
-    /// runs, rounded up to whole vectors.
+    /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
+    /// cohort has runs, rounded up to whole vectors.
     rows,
     data_lanes,
     /// The rule's, or [`NO_KERNEL`].
@@ -67,12 +69,14 @@ header! {
     bounded,
     /// How many scratches there are, one for each thread.
     scratches,
-    /// Places: two programs, float64 settings, constants and data in the dtype, rows of coefficients.
+    /// Places: two programs, float64 settings, constants and data in the dtype, for all and by lane, rows of
+    /// coefficients.
     value,
     gradient,
     settings,
     constant_values,
     data,
+    lane_data,
     coefficients,
     /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
     live,
@@ -120,7 +124,7 @@ impl Batch {
             // SAFETY: just checked.
             unsafe { base.cast::<u32>().add(k - 1).read() as usize }
         });
-        let Header { parameters, columns, constants, slots, lanes, .. } = header;
+        let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
         let code = set.code(if header.size == 8 { 8 } else { 4 });
         let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
@@ -128,12 +132,17 @@ impl Batch {
             return Err(Fault::new(&"there is no such kernel"));
         }
         let inputs = parameters as u64 + columns as u64 + constants as u64;
-        if !is_known || parameters == 0 || inputs > slots as u64 || !lanes.is_multiple_of(BLOCK) || lanes == 0
+        if !is_known
+            || parameters == 0
+            || shared > columns
+            || inputs > slots as u64
+            || !lanes.is_multiple_of(BLOCK)
+            || lanes == 0
         {
             return Err(Fault::new(&"its counts are wrong"));
         }
         let vector = LINE / header.size;
-        if header.data_lanes != 1
+        if columns > shared
             && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
         {
             return Err(Fault::new(&"its data do not fit"));
@@ -152,10 +161,8 @@ impl Batch {
         for (line, length) in [
             (header.settings, SETTINGS.len() as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
-            (
-                header.data,
-                batch.data_bytes().saturating_mul(if batch.is_by_run() { header.cohorts as u64 } else { 1 }),
-            ),
+            (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
+            (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
             (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
             (header.live, header.cohorts as u64 * 4),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
@@ -191,21 +198,20 @@ impl Batch {
         (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
     }
 
-    /// Whether each run has data of its own.
+    /// Whether some columns differ by run.
     pub fn is_by_run(&self) -> bool {
-        self.header.data_lanes != 1
+        self.header.columns > self.header.shared
     }
 
-    /// Data of a cohort, or of all: row by row, in it column by column, in that lane by lane.
-    pub fn data_bytes(&self) -> u64 {
-        let Header { columns, rows, data_lanes, size, .. } = self.header;
-        (columns as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
+    /// Data of a cohort's runs: row by row, in it column by column, in that lane by lane.
+    pub fn lane_data_bytes(&self) -> u64 {
+        let Header { columns, shared, rows, data_lanes, size, .. } = self.header;
+        ((columns - shared) as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
     }
 
-    /// Where a cohort's data begin.
-    pub fn data(&self, cohort: usize) -> *mut u8 {
-        let number = if self.is_by_run() { cohort } else { 0 };
-        self.place(self.header.data).wrapping_add(number * self.data_bytes() as usize)
+    /// Where the data of a cohort's runs begin.
+    pub fn lane_data(&self, cohort: usize) -> *mut u8 {
+        self.place(self.header.lane_data).wrapping_add(cohort * self.lane_data_bytes() as usize)
     }
 
     /// A point, and the rest of a result.
