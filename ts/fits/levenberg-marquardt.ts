@@ -8,6 +8,7 @@
  */
 
 import { Builder, differentiate } from '../expressions/differentiate.js'
+import type { Graph } from '../expressions/graph.js'
 import { compile, type Program } from '../expressions/program.js'
 import { dot, factorize, inTriangle, invert, product, solve, triangle } from './linear.js'
 import { termsOf } from './loss.js'
@@ -19,6 +20,8 @@ export const [CONVERGED, STALLED, NOT_FINITE] = [1, 2, 4] as const
 /** λ at first, and at least. */
 const FIRST_DAMPING = 1e-3
 const UNDAMPED = 1e-14
+/** λ where some parameters wait: what hardly differs from others does not move much then. */
+const ALONE = 0.1
 /** A λ that is so small beside the least pivot hardly changes a step. */
 const SLIGHT = 0.01
 /** A step without λ that has failed is followed by one with so much at least. */
@@ -68,14 +71,23 @@ export function stateOf({ free, fixed }: Problem): State {
   }
 }
 
-/** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
-export function iteration(problem: Problem, state: State, tolerance: number): Program {
+/**
+ * An iteration: outputs are the state that follows, and why the fit stops, or 0.
+ *
+ * @param second what stands for second derivatives: that of steps, or that of errors
+ */
+export function iteration(
+  problem: Problem,
+  state: State,
+  tolerance: number,
+  second: 'weight' | 'curvature' = 'weight',
+): Program {
   const { graph, free, fixed, columns } = problem
   const b = new Builder(graph)
   const name = (of: string) => graph.name(of)
   const known = (of: string, nodes: readonly unknown[]) => named(of, nodes.length).map(name)
 
-  const sums = sumsOf(problem, b)
+  const sums = sumsOf(problem, b, second)
   const before = name('@cost')
   // Where the derivatives are not finite, no step leads on.
   const trace = free.map((_, i) => sums.matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
@@ -91,19 +103,23 @@ export function iteration(problem: Problem, state: State, tolerance: number): Pr
   const scale = free.map((_, i) => b.apply('max', matrix[inTriangle(i, i)], name(`@scale${i}`)))
 
   const gain = b.divide(b.subtract(before, sums.cost), name('@predicted'))
-  const { damping, growth } = dampingAfter(
+  const isFirst = b.apply('equal', before, b.constant(Infinity))
+  const { damping, growth } = dampingAfter(b, name, isBetter, isFirst, gain)
+  // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
+  const waits = waiting(graph, sums.slopes, free)
+  const later = b.subtract(b.one, isFirst)
+  const moves = freedoms(b, problem, best, gradient).map((is, i) => (waits[i] ? b.multiply(is, later) : is))
+  const step = stepFrom(
     b,
-    name,
-    isBetter,
-    b.apply('equal', before, b.constant(Infinity)),
-    gain,
+    problem,
+    { best, gradient, matrix, scale, moves },
+    waits.includes(true) ? b.select(isFirst, b.constant(ALONE), damping) : damping,
   )
-  const step = stepFrom(b, problem, { best, gradient, matrix, scale }, damping)
 
   // Small beside what is left, or beside the parameters.
   const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, x)
   const isSmall = b.select(
-    step.isSound,
+    waits.includes(true) ? b.multiply(step.isSound, later) : step.isSound,
     b.apply(
       'max',
       b.apply('lessOrEqual', step.reduction, b.multiply(b.constant(tolerance), cost)),
@@ -144,16 +160,36 @@ export function iteration(problem: Problem, state: State, tolerance: number): Pr
 }
 
 /** Sums over the rows at the trial point: costs, half their gradient, JᵀWJ. */
-function sumsOf(problem: Problem, b: Builder) {
+function sumsOf(problem: Problem, b: Builder, second: 'weight' | 'curvature') {
   const { graph, model, free } = problem
   const { gradient: slopes } = differentiate(graph, model, free, () => false)
-  const { cost, slope, curvature } = termsOf(problem)
-  const weighted = slopes.map((node) => b.multiply(curvature, node))
+  const { cost, slope, [second]: factor } = termsOf(problem)
+  const weighted = slopes.map((node) => b.multiply(factor, node))
   return {
+    slopes,
     cost: graph.sum(cost),
     gradient: slopes.map((node) => graph.sum(b.multiply(slope, node))),
     matrix: triangle(free.length, (i, j) => graph.sum(b.multiply(weighted[i], slopes[j]))),
   }
+}
+
+/** Which parameters wait for the others: those that the model is not linear in, if there are both. */
+function waiting(graph: Graph, slopes: readonly number[], free: readonly string[]): boolean[] {
+  const uses = slopes.map((slope) => namesIn(graph, slope))
+  const linear: number[] = []
+  for (const i of free.keys()) {
+    const joined = [...linear, i]
+    if (joined.every((j) => joined.every((k) => !uses[j].has(free[k])))) linear.push(i)
+  }
+  return free.map((_, i) => linear.length > 0 && !linear.includes(i))
+}
+
+function namesIn(graph: Graph, root: number, seen = new Set<number>()): Set<string> {
+  if (seen.has(root)) return new Set()
+  seen.add(root)
+  const node = graph.nodes[root]
+  if (node.kind === 'name') return new Set([node.name])
+  return new Set(graph.operandsOf(root).flatMap((operand) => [...namesIn(graph, operand, seen)]))
 }
 
 /** λ and the factor by which it grows, from what a step has gained to what was predicted. */
@@ -181,12 +217,14 @@ interface Point {
   readonly gradient: readonly number[]
   readonly matrix: readonly number[]
   readonly scale: readonly number[]
+  /** 1 for each parameter that may move, 0 for others. */
+  readonly moves: readonly number[]
 }
 
 /** Where to go from the best point. */
 function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
   const { best, gradient, matrix } = point
-  const { scales, factors, right, leastPivot } = equations(b, problem, point, damping)
+  const { scales, factors, right, leastPivot } = equations(b, point, damping)
   const isSound = b.apply('less', b.zero, leastPivot)
   const u = solve(b, factors, right)
   const delta = u.map((x, i) => b.multiply(scales[i], x))
@@ -208,12 +246,10 @@ function bounded(b: Builder, { min, max }: Problem, i: number, x: number): numbe
   return max[i] === Infinity ? above : b.apply('min', above, b.constant(max[i]))
 }
 
-/** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What a bound holds is left out. */
-function equations(b: Builder, problem: Problem, point: Point, damping: number) {
-  const { best, gradient, matrix, scale } = point
-  const size = best.length
+/** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What may not move is left out. */
+function equations(b: Builder, { gradient, matrix, scale, moves }: Point, damping: number) {
+  const size = gradient.length
   const scales = scale.map((d) => b.select(d, b.divide(b.one, b.apply('sqrt', d)), b.one))
-  const moves = best.map((x, i) => freedom(b, problem, i, x, gradient[i]))
   const scaled = triangle(size, (i, j) => {
     const inside = b.multiply(
       b.multiply(matrix[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
@@ -224,21 +260,23 @@ function equations(b: Builder, problem: Problem, point: Point, damping: number) 
   const factors = factorize(b, scaled, size)
   const leastPivot = factors.diagonal.reduce((least, pivot) => b.apply('min', least, pivot))
   const right = gradient.map((g, i) => b.multiply(b.multiply(b.negate(g), scales[i]), moves[i]))
-  return { scales, moves, factors, right, leastPivot }
+  return { scales, factors, right, leastPivot }
 }
 
 /** 1, or 0 where a parameter is at a bound that it would leave. */
-function freedom(b: Builder, { min, max }: Problem, i: number, x: number, gradient: number): number {
-  const low =
-    min[i] === -Infinity
-      ? b.zero
-      : b.multiply(b.apply('lessOrEqual', x, b.constant(min[i])), b.apply('less', b.zero, gradient))
-  const high =
-    max[i] === Infinity
-      ? b.zero
-      : b.multiply(b.apply('lessOrEqual', b.constant(max[i]), x), b.apply('less', gradient, b.zero))
-  if (low === b.zero && high === b.zero) return b.one
-  return b.subtract(b.one, b.add(low, high))
+function freedoms(b: Builder, { min, max }: Problem, x: readonly number[], gradient: readonly number[]) {
+  return x.map((at, i) => {
+    const atMin = b.multiply(
+      b.apply('lessOrEqual', at, b.constant(min[i])),
+      b.apply('less', b.zero, gradient[i]),
+    )
+    const atMax = b.multiply(
+      b.apply('lessOrEqual', b.constant(max[i]), at),
+      b.apply('less', gradient[i], b.zero),
+    )
+    const sides = [...(min[i] === -Infinity ? [] : [atMin]), ...(max[i] === Infinity ? [] : [atMax])]
+    return sides.reduce((free, side) => b.subtract(free, side), b.one)
+  })
 }
 
 /** A pivot, of a matrix whose diagonal is 1, that is mostly rounding. */
@@ -275,8 +313,9 @@ export function summary(problem: Problem, isAbsolute: boolean): Program {
   const [best, gradient] = [known('best', size), known('gradient', size)]
   const matrix = known('matrix', inTriangle(size, 0))
   const scale = free.map((_, i) => matrix[inTriangle(i, i)])
-  const point = { best, gradient, matrix, scale }
-  const { scales, moves, factors, right, leastPivot } = equations(b, problem, point, b.zero)
+  const moves = freedoms(b, problem, best, gradient)
+  const point = { best, gradient, matrix, scale, moves }
+  const { scales, factors, right, leastPivot } = equations(b, point, b.zero)
   const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 

@@ -7,7 +7,9 @@ import type { Problem } from './problem.js'
 export interface Terms {
   readonly cost: number
   readonly slope: number
-  /** What takes the place of half the second derivative; not below 0. */
+  /** What steps take for half the second derivative: a weight (iteratively reweighted least squares). */
+  readonly weight: number
+  /** What errors take for it; not below 0. */
   readonly curvature: number
 }
 
@@ -34,21 +36,22 @@ function robust(rho: (b: Builder, z: number) => readonly [number, number, number
     return {
       cost: b.multiply(square, value),
       slope: b.multiply(weighted, first),
+      weight: b.multiply(weight, first),
       curvature: b.multiply(weight, b.apply('max', second, b.constant(LEAST))),
     }
   }
 }
 
 /**
- * By name. The robust ones are those of `scipy.optimize.least_squares`, with its second derivatives (Triggs and
- * others, 2000).
+ * By name. The robust ones are those of `scipy.optimize.least_squares`, whose second derivatives (Triggs and others,
+ * 2000) errors have. Steps that had them would be lost far from the data, where these are 0 or less.
  */
 export const losses = {
   /** w·(f − y)² */
   squared: (b, { model, y, weight }) => {
     const residual = b.subtract(model, y)
     const weighted = b.multiply(weight, residual)
-    return { cost: b.multiply(weighted, residual), slope: weighted, curvature: weight }
+    return { cost: b.multiply(weighted, residual), slope: weighted, weight, curvature: weight }
   },
   /** z up to 1, then 2·√z − 1 */
   huber: robust((b, z) => {
@@ -80,10 +83,12 @@ export const losses = {
     const logs = b.select(b.apply('less', b.zero, y), b.multiply(y, b.apply('log', ratio)), b.zero)
     const deviance = b.add(b.subtract(model, y), logs)
     const cost = b.multiply(weight, b.add(deviance, deviance))
+    const expected = b.divide(weight, model)
     return {
       cost: b.select(b.apply('less', b.zero, model), cost, b.constant(Infinity)),
       slope: b.multiply(weight, b.subtract(b.one, ratio)),
-      curvature: b.divide(weight, model),
+      weight: expected,
+      curvature: expected,
     }
   },
 } as const satisfies Record<string, Make>

@@ -35,6 +35,8 @@ export class Fits {
   readonly #problem: Problem
   readonly #state: State
   readonly #iteration: Program
+  /** The same with second derivatives as errors have them. */
+  readonly #last: Program
   readonly #summary: Program
   readonly #columns: ReadonlyMap<string, Column>
   readonly #parameters: readonly Parameter[]
@@ -71,6 +73,7 @@ export class Fits {
     this.#starts = this.#begin(guess, x)
     this.#state = stateOf(problem)
     this.#iteration = iteration(problem, this.#state, options.tolerance ?? 1e-10)
+    this.#last = iteration(problem, this.#state, 0, 'curvature')
     this.#summary = summary(problem, options.absoluteSigma ?? loss === 'poisson')
     this.engine = choose(
       requestedEngine(options.engine)?.name,
@@ -175,15 +178,22 @@ export class Fits {
   *#ends(runs: Uint32Array, data: readonly Column[]) {
     const { names, starts, best, cost, gradient, matrix } = this.#state
     const { method, maxIterations = 1000 } = this.options
+    const { free, loss } = this.#problem
     const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
-    const first = method === undefined ? null : yield* this.#byRule(method, runs, data, begin)
-    const { free } = this.#problem
-    const x = first === null ? begin : [...free.map((name) => first.x[name]), ...begin.slice(free.length)]
-    const found = yield* this.#iterate(this.#iteration, runs, data, x, first === null ? maxIterations : 1)
+    const ends =
+      method === undefined
+        ? yield* this.#iterate(this.#iteration, runs, data, begin, maxIterations)
+        : yield* this.#byRule(method, runs, data, begin)
+    const points = method === undefined ? best.map((at) => ends.x[at]) : ends.x
+    // One more look, where steps have not seen what errors are made of.
+    const { x } =
+      method === undefined && (loss === 'squared' || loss === 'poisson')
+        ? ends
+        : yield* this.#iterate(this.#last, runs, data, [...points, ...begin.slice(free.length)], 1)
     return {
-      point: [...best, cost, ...gradient, ...matrix].map((at) => found.x[at]),
-      iterations: first?.iterations ?? found.iterations,
-      reason: first?.reason.map((reason) => fitReasons.indexOf(REASONS[reason])) ?? found.reason,
+      point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
+      iterations: ends.iterations,
+      reason: ends.reason,
     }
   }
 
@@ -221,7 +231,11 @@ export class Fits {
       ...Object.fromEntries(Object.entries(limits).filter(([, given]) => given !== undefined)),
     })
     yield* many.calls()
-    return many.result()
+    const { x, iterations, reason } = many.result()
+    return {
+      ...{ x: free.map((name) => x[name]), iterations },
+      reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
+    }
   }
 
   /** The best run of each fit; all are told in its minima. */
