@@ -52,7 +52,10 @@ export function readParameters(
       throw new OptionError('start', `names among ${known.join(', ')}`, name)
     names.push(name)
   }
-  return names.map((name) => read(name, entries.get(name), defaults[name] ?? {}))
+  return names.map((name) => {
+    const own = Object.hasOwn(defaults, name) ? defaults[name] : undefined
+    return read(name, entries.get(name), own ?? {})
+  })
 }
 
 function usesIn(entry: FitParameters[string], name: string): boolean {

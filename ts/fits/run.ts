@@ -16,7 +16,7 @@ import { checkCounts, countOf, numbersOf, readData } from './columns.js'
 import { CONVERGED, iteration, STALLED, type State, stateOf, summary } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
-import { type FitModel, isModel } from './models/model.js'
+import { type FitModel, readModel } from './models/model.js'
 import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-start.js'
 import { type FitManyOptions, readOptions } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
@@ -35,8 +35,7 @@ export class Fits {
   readonly #problem: Problem
   readonly #state: State
   readonly #iteration: Program
-  /** The same with second derivatives as errors have them. */
-  readonly #last: Program
+  #lastOne: Program | null = null
   readonly #summary: Program
   readonly #columns: ReadonlyMap<string, Column>
   readonly #parameters: readonly Parameter[]
@@ -49,7 +48,7 @@ export class Fits {
   readonly #found: Found
 
   constructor(model: Expression | FitModel, data: DataByRun, given: FitManyOptions) {
-    const { text, parameters: defaults, guess, x } = describe(model)
+    const { text, parameters: defaults, guess, x } = readModel(model)
     const options = readOptions(given)
     this.options = options
     const names = new Expression(text).names
@@ -73,7 +72,6 @@ export class Fits {
     this.#starts = this.#begin(guess, x)
     this.#state = stateOf(problem)
     this.#iteration = iteration(problem, this.#state, options.tolerance ?? 1e-10)
-    this.#last = iteration(problem, this.#state, 0, 'curvature')
     this.#summary = summary(problem, options.absoluteSigma ?? loss === 'poisson')
     this.engine = choose(
       requestedEngine(options.engine)?.name,
@@ -197,6 +195,12 @@ export class Fits {
     }
   }
 
+  /** An iteration with second derivatives as errors have them. */
+  get #last(): Program {
+    this.#lastOne ??= iteration(this.#problem, this.#state, 0, 'curvature')
+    return this.#lastOne
+  }
+
   /** Where runs of fits start: from the fit's own start, and from samples. */
   #startsOf(name: string, runs: Uint32Array): Float64Array {
     const own = pick(this.#starts.get(name) as Float64Array, runs)
@@ -298,10 +302,4 @@ export class Fits {
       isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',
     })
   }
-}
-
-function describe(model: unknown): FitModel {
-  if (model instanceof Expression) return { text: model.text, parameters: {}, x: '' }
-  if (isModel(model)) return model
-  throw new OptionError('model', 'an expression, or one of models', model)
 }

@@ -1,5 +1,7 @@
 /** What a model is, beside its expression. */
 
+import { OptionError } from '../../errors.js'
+import { Expression } from '../../expressions/expression.js'
 import type { FitParameter } from '../parameters.js'
 
 /** A model whose parameters can be guessed: see `models`. */
@@ -20,6 +22,19 @@ export interface ModelOptions {
   readonly x?: string
 }
 
-export function isModel(model: unknown): model is FitModel {
-  return typeof model === 'object' && model !== null && 'text' in model && typeof model.text === 'string'
+/** A copy of what a user gave as a model, so that each field is read once. */
+export function readModel(given: unknown): FitModel {
+  if (given instanceof Expression) return { text: given.text, x: '', parameters: {} }
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionError('model', 'an expression, or one of models', given)
+  }
+  const { text, x, parameters, guess } = given as Partial<FitModel>
+  if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
+  if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
+  if (typeof parameters !== 'object' || parameters === null) {
+    throw new OptionError('model: parameters', 'an object', parameters)
+  }
+  if (guess === undefined) return { text, x, parameters }
+  if (typeof guess !== 'function') throw new OptionError('model: guess', 'a function', guess)
+  return { text, x, parameters, guess }
 }
