@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xb4dd2d68
+export const HASH = 0xcaf4d444
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -105,6 +105,9 @@ export const BLOCK_OF_RUNS = 256
 /** Bytes between their arrays. */
 export const GAP_OF_RUNS = 320
 
+/** In place of a kernel's number: a program makes the updates. */
+export const NO_KERNEL = 4294967295
+
 /** Where a kernel's own coefficients begin in a row. */
 export const PIPELINE = 4
 
@@ -117,32 +120,34 @@ export const BATCH = {
   size: 1,
   parameters: 2,
   columns: 3,
-  constants: 4,
-  slots: 5,
-  rows: 6,
-  data_lanes: 7,
-  kernel: 8,
-  cohorts: 9,
-  lanes: 10,
-  done: 11,
-  updates: 12,
-  row_length: 13,
-  most_updates: 14,
-  exempt: 15,
-  delay: 16,
-  flushes: 17,
-  bounded: 18,
-  scratches: 19,
-  value: 20,
-  gradient: 21,
-  settings: 22,
-  constant_values: 23,
-  data: 24,
-  coefficients: 25,
-  live: 26,
-  planes: 27,
-  results: 28,
-  scratch: 29,
+  shared: 4,
+  constants: 5,
+  slots: 6,
+  rows: 7,
+  data_lanes: 8,
+  kernel: 9,
+  cohorts: 10,
+  lanes: 11,
+  done: 12,
+  updates: 13,
+  row_length: 14,
+  most_updates: 15,
+  exempt: 16,
+  delay: 17,
+  flushes: 18,
+  bounded: 19,
+  scratches: 20,
+  value: 21,
+  gradient: 22,
+  settings: 23,
+  constant_values: 24,
+  data: 25,
+  lane_data: 26,
+  coefficients: 27,
+  live: 28,
+  planes: 29,
+  results: 30,
+  scratch: 31,
 } as const
 
 /** What programs are made of, by number. */

@@ -24,11 +24,11 @@ const rules: Readonly<Record<Operation, Rule>> = {
   sin: (b, d, [x]) => [b.multiply(d, b.apply('cos', x))],
   cos: (b, d, [x]) => [b.negate(b.multiply(d, b.apply('sin', x)))],
   tan: (b, d, _, y) => [b.multiply(d, b.add(b.one, b.multiply(y, y)))],
-  tanh: (b, d, _, y) => [b.multiply(d, b.apply('subtract', b.one, b.multiply(y, y)))],
+  tanh: (b, d, _, y) => [b.multiply(d, b.subtract(b.one, b.multiply(y, y)))],
   atan: (b, d, [x]) => [b.divide(d, b.add(b.one, b.multiply(x, x)))],
   // Where the power is 0, its exponent has no slope.
   pow: (b, d, [x, y], power) => [
-    b.multiply(d, b.multiply(y, b.apply('pow', x, b.apply('subtract', y, b.one)))),
+    b.multiply(d, b.multiply(y, b.apply('pow', x, b.subtract(y, b.one)))),
     b.select(power, b.multiply(d, b.multiply(power, b.apply('log', x))), b.zero),
   ],
   min: (_, d) => [d, d],
@@ -50,7 +50,7 @@ const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly num
 const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
 
 /** Makes nodes. Factors of 1 are left out and signs moved outwards, neither of which changes a bit. */
-class Builder {
+export class Builder {
   readonly zero: number
   readonly one: number
   readonly #graph: Graph
@@ -65,10 +65,18 @@ class Builder {
     return this.#graph.apply(operation, ...operands)
   }
 
+  constant(value: number): number {
+    return this.#graph.constant(value)
+  }
+
   add(a: number, b: number): number {
     const [less, lessToo] = [this.#negated(a), this.#negated(b)]
-    if (lessToo !== undefined) return this.apply('subtract', a, lessToo)
-    return less !== undefined ? this.apply('subtract', b, less) : this.apply('add', a, b)
+    if (lessToo !== undefined) return this.subtract(a, lessToo)
+    return less !== undefined ? this.subtract(b, less) : this.apply('add', a, b)
+  }
+
+  subtract(a: number, b: number): number {
+    return this.apply('subtract', a, b)
   }
 
   multiply(a: number, b: number): number {
@@ -100,7 +108,7 @@ class Builder {
 
   /** A condition, and that it is not so. */
   eitherWay(condition: number): number[] {
-    return [condition, this.apply('subtract', this.one, condition)]
+    return [condition, this.subtract(this.one, condition)]
   }
 }
 

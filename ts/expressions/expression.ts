@@ -29,10 +29,11 @@ export class Expression {
   readonly #programs = new Map<string, Programs>()
   readonly #bound: BoundExpression
 
-  constructor(text: string) {
-    this.#parsed = parse(text)
+  /** @internal */
+  constructor(text: string, parsed = parse(text)) {
+    this.#parsed = parsed
     this.text = text
-    this.names = Object.freeze([...this.#parsed.names])
+    this.names = Object.freeze([...parsed.names])
     this.parameters = this.names
     this.#bound = new BoundExpression(this, {})
   }

@@ -63,26 +63,35 @@ export interface Parsed {
   readonly names: readonly string[]
 }
 
-/** @throws ExpressionError where the text is no expression, or too large a one */
-export function parse(text: string): Parsed {
+/** What a name stands for, if it is not itself. */
+export type Resolve = (name: string) => number | undefined
+
+/**
+ * @param graph to which the nodes are added
+ * @throws ExpressionError where the text is no expression, or too large a one
+ */
+export function parse(text: string, graph = new Graph(), resolve: Resolve = () => undefined): Parsed {
   if (text.length > LONGEST_TEXT) {
     throw new ExpressionError(text, LONGEST_TEXT, `at most ${LONGEST_TEXT} characters`, `${text.length}`)
   }
-  const parser = new Parser(text)
+  const parser = new Parser(text, graph, resolve)
   const root = parser.whole()
-  return { graph: parser.graph, root, names: [...parser.names] }
+  return { graph, root, names: [...parser.names] }
 }
 
 /** Operator precedence by recursion (Pratt, 1973). */
 class Parser {
-  readonly graph = new Graph()
+  readonly graph: Graph
   readonly names = new Set<string>()
   readonly #text: string
+  readonly #resolve: Resolve
   #token: Token
   #depth = 0
 
-  constructor(text: string) {
+  constructor(text: string, graph: Graph, resolve: Resolve) {
     this.#text = text
+    this.graph = graph
+    this.#resolve = resolve
     this.#token = this.#read(0)
   }
 
@@ -193,7 +202,7 @@ class Parser {
     if (text === 'pi') return { node: this.graph.constant(Math.PI), kind: 'number', at }
     this.names.add(text)
     if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })
-    return { node: this.graph.name(text), kind: 'number', at }
+    return { node: this.#resolve(text) ?? this.graph.name(text), kind: 'number', at }
   }
 
   #call(name: string, at: number): Part {

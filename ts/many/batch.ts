@@ -1,7 +1,7 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
 import type { Program } from '../expressions/program.js'
-import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, PIPELINE } from '../manifest.js'
+import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, NO_KERNEL, PIPELINE } from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 import { type Beginning, Cohort } from './cohort.js'
@@ -11,9 +11,11 @@ export interface Shape {
   readonly dtype: 'float32' | 'float64'
   readonly value: Program
   readonly gradient: Program
-  readonly kernel: Kernel
+  /** The rule's; null where the gradient's program gives the next parameters itself, and whether a run stops. */
+  readonly kernel: Kernel | null
   /** The runs that are in it, by their numbers in all data. */
   readonly runs: Uint32Array
+  /** In the order of the programs' columns: those that all runs share come first. */
   readonly data: readonly Column[]
   /** As many as each of its runs has. */
   readonly rows: number
@@ -44,7 +46,8 @@ export class Batch {
   readonly #places: Readonly<Record<string, number>>
   /** Runs of a cohort. */
   readonly #each: number
-  /** Numbers of a column in each row: one for all runs, or one for each run of a cohort, and what pads a vector. */
+  /** Columns that differ by run, and their numbers in each row: one for each run of a cohort, and what pads a vector. */
+  readonly #own: readonly Column[]
   readonly #dataLanes: number
 
   constructor(shape: Shape) {
@@ -52,11 +55,12 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
     const each = Math.ceil(shape.runs.length / cohorts)
-    const isByRun = data.some(({ offsets }) => offsets !== null)
-    const dataLanes = isByRun ? Math.ceil(each / vector) * vector : 1
+    const own = data.filter(({ offsets }) => offsets !== null)
+    const shared = data.length - own.length
+    const dataLanes = Math.ceil(each / vector) * vector
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
-    const rowLength = PIPELINE + Object.keys(kernel.row).length
+    const rowLength = PIPELINE + Object.keys(kernel?.row ?? {}).length
     const constants = value.constants.length
     const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
@@ -66,7 +70,8 @@ export class Batch {
       gradient: words.gradient.length * 4,
       settings: 8,
       constant_values: constants * LINE,
-      data: data.length * rows * size * (isByRun ? cohorts * dataLanes : 1),
+      data: shared * rows * size,
+      lane_data: own.length * rows * size * cohorts * dataLanes,
       coefficients: updates * rowLength * 8,
       live: cohorts * 4,
       planes: cohorts * cohortBytes,
@@ -84,6 +89,7 @@ export class Batch {
     }
     this.shape = shape
     this.#each = each
+    this.#own = own
     this.#dataLanes = dataLanes
     this.#places = places
     this.rowLength = rowLength
@@ -93,9 +99,9 @@ export class Batch {
     this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
-      ...{ hash: HASH, size, parameters, columns: data.length, constants, slots, rows },
+      ...{ hash: HASH, size, parameters, columns: data.length, shared, constants, slots, rows },
       data_lanes: dataLanes,
-      ...{ kernel: kernel.number, cohorts, lanes, row_length: rowLength, scratches },
+      ...{ kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, row_length: rowLength, scratches },
       ...{
         most_updates: shape.mostUpdates,
         exempt: shape.exempt,
@@ -130,9 +136,9 @@ export class Batch {
     return this.#header[BATCH.flushes] !== 0
   }
 
-  /** Whether each run has its own data. */
+  /** Whether some data differ by run. */
   get isByRun(): boolean {
-    return this.#dataLanes > 1
+    return this.#own.length > 0
   }
 
   /** How many runs live. */
@@ -142,16 +148,19 @@ export class Batch {
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
   fill(beginning: Beginning): void {
-    const { runs, data } = this.shape
+    const { runs, data, rows } = this.shape
     const each = this.#each
     const cohorts = this.cohorts()
     for (const [number, cohort] of cohorts.entries()) {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
       cohort.fill(first, live, beginning)
-      if (this.#dataLanes > 1) cohort.fillData(data, runs.subarray(first, first + live))
+      cohort.fillData(this.#own, runs.subarray(first, first + live))
     }
-    if (this.#dataLanes === 1) cohorts[0].fillData(data, [0])
+    const shared = data.slice(0, data.length - this.#own.length)
+    for (const [k, column] of shared.entries()) {
+      for (let row = 0; row < rows; row++) this.#shared[row * shared.length + k] = column.numbers[row]
+    }
   }
 
   cohorts(): Cohort[] {
@@ -160,15 +169,14 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     const dataLanes = this.#dataLanes
-    const numbers = rows * data.length * dataLanes
+    const numbers = rows * this.#own.length * dataLanes
     const counts = {
-      ...{ parameters: value.parameters.length, states: kernel.state.length },
-      ...{ rows, columns: data.length, dataLanes },
+      ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
+      ...{ rows, columns: data.length, own: this.#own.length, dataLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
       const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
       const rest = at + planes * (lanes * size + GAP_OF_RUNS)
-      const ofData = dataLanes === 1 ? 0 : number
       const parts = {
         count: this.#live.subarray(number, number + 1),
         planes: Array.from({ length: planes }, (_, k) =>
@@ -177,7 +185,8 @@ export class Batch {
         short: new Float64Array(buffer, rest, 2 * lanes),
         since: new Uint32Array(buffer, rest + 16 * lanes, lanes),
         runs: new Uint32Array(buffer, rest + 20 * lanes, lanes),
-        data: this.#numbers(this.#at('data') + ofData * numbers * size, numbers),
+        shared: this.#shared,
+        data: this.#numbers(this.#at('lane_data') + number * numbers * size, numbers),
       }
       return new Cohort(parts, counts)
     })
@@ -201,6 +210,12 @@ export class Batch {
     }
   }
 
+  /** Data that all runs share: row by row, in it column by column. */
+  get #shared(): FloatArray {
+    const { data, rows } = this.shape
+    return this.#numbers(this.#at('data'), (data.length - this.#own.length) * rows)
+  }
+
   #at(name: string): number {
     return this.region.byteOffset + this.#places[name] * LINE
   }
@@ -215,7 +230,7 @@ export class Batch {
 
 /** How many numbers a lane has. */
 function planesOf({ value, kernel, isBounded }: Shape): number {
-  return value.parameters.length * (1 + kernel.state.length + (isBounded ? 2 : 0))
+  return value.parameters.length * (1 + (kernel?.state.length ?? 0) + (isBounded ? 2 : 0))
 }
 
 /** A program as words. */

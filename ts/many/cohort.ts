@@ -14,7 +14,9 @@ interface Parts {
   readonly short: Float64Array
   readonly since: Uint32Array
   readonly runs: Uint32Array
-  /** Row by row, in it column by column, in that lane by lane. */
+  /** Data that all share: row by row, in it column by column. */
+  readonly shared: FloatArray
+  /** Data of its runs: row by row, in it column by column, in that lane by lane. */
   readonly data: FloatArray
 }
 
@@ -23,19 +25,23 @@ interface Counts {
   /** Arrays of state. */
   readonly states: number
   readonly rows: number
+  /** Of data: all, and those that differ by run. */
   readonly columns: number
-  /** Numbers of a column in each row: one for all runs, or one for each. */
+  readonly own: number
+  /** Numbers of these in each row. */
   readonly dataLanes: number
 }
 
 /** How runs begin. */
 export interface Beginning {
-  /** A column for each parameter. */
-  readonly x: readonly FloatArray[]
+  /** A column for each parameter, or a number for all. */
+  readonly x: readonly (FloatArray | number)[]
   /** What state begins from; the kernel's arrays in order. */
   readonly starts: readonly (number | 'parameters')[]
   readonly box: Box<number | FloatArray> | null
 }
+
+const LANES_AT_ONCE = 16
 
 export class Cohort {
   readonly #parts: Parts
@@ -67,8 +73,8 @@ export class Cohort {
   fill(first: number, live: number, { x, starts, box }: Beginning): void {
     const { planes, since, runs, count } = this.#parts
     for (const [p, column] of x.entries()) {
-      const theta = planes[p].fill(0)
-      theta.set(column.subarray(first, first + live))
+      const theta = planes[p].fill(typeof column === 'number' ? column : 0)
+      if (typeof column !== 'number') theta.set(column.subarray(first, first + live))
       for (const [k, start] of starts.entries()) {
         const state = planes[x.length + p * starts.length + k]
         if (start === 'parameters') state.set(theta)
@@ -84,15 +90,21 @@ export class Cohort {
     count[0] = live
   }
 
-  /** Takes over data of its lanes' runs. */
+  /** Takes over data of its lanes' runs, columns that differ by run. */
   fillData(columns: readonly Column[], runs: ArrayLike<number>): void {
     const { data } = this.#parts
     const { rows, dataLanes } = this.#counts
-    for (let lane = 0; lane < runs.length; lane++) {
-      for (const [k, { numbers, offsets }] of columns.entries()) {
-        const from = offsets === null ? 0 : offsets[runs[lane]]
+    // By a few lanes at once, so that what is read and written stays in the first-level cache.
+    const from = new Uint32Array(LANES_AT_ONCE)
+    for (let first = 0; first < runs.length; first += LANES_AT_ONCE) {
+      const count = Math.min(runs.length - first, LANES_AT_ONCE)
+      for (let k = 0; k < columns.length; k++) {
+        const { numbers, offsets } = columns[k]
+        for (let lane = 0; lane < count; lane++)
+          from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
         for (let row = 0; row < rows; row++) {
-          data[(row * columns.length + k) * dataLanes + lane] = numbers[from + row]
+          const to = (row * columns.length + k) * dataLanes + first
+          for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
         }
       }
     }
@@ -116,12 +128,15 @@ export class Cohort {
 
   /** A lane's data, by column. */
   data(lane: number): readonly FloatArray[] {
-    const { data } = this.#parts
-    const { rows, columns, dataLanes } = this.#counts
-    const own = dataLanes === 1 ? 0 : lane
+    const { data, shared } = this.#parts
+    const { rows, columns, own, dataLanes } = this.#counts
+    const common = columns - own
     return Array.from({ length: columns }, (_, k) => {
-      const column = data.slice(0, rows)
-      for (let row = 0; row < rows; row++) column[row] = data[(row * columns + k) * dataLanes + own]
+      const column = k < common ? shared.slice(0, rows) : data.slice(0, rows)
+      for (let row = 0; row < rows; row++) {
+        column[row] =
+          k < common ? shared[row * common + k] : data[(row * own + k - common) * dataLanes + lane]
+      }
       return column
     })
   }
@@ -141,7 +156,7 @@ export class Cohort {
     const last = this.live - 1
     for (const plane of planes) plane[lane] = plane[last]
     const { dataLanes } = this.#counts
-    for (let from = 0; dataLanes > 1 && from < data.length; from += dataLanes) {
+    for (let from = 0; from < data.length; from += dataLanes) {
       data[from + lane] = data[from + last]
     }
     short.copyWithin(2 * lane, 2 * last, 2 * last + 2)

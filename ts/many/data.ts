@@ -2,6 +2,7 @@
 
 import { OptionError } from '../errors.js'
 import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
+import type { FloatArray } from '../rules/kernel.js'
 
 /** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
 export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
@@ -14,19 +15,29 @@ export interface Column {
 
 /** Copies of the columns, in the order of the expression's names. */
 export function readDataByRun(expression: Expression, data: DataByRun): Map<string, Column> {
-  return readColumns(expression, data, (argument, column) => {
-    if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
-    if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
-      const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
-      throw new OptionError(argument, expected, column)
-    }
-    const lists: readonly ArrayLike<number>[] = column
-    const offsets = new Float64Array(lists.length + 1)
-    for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
-    const numbers = new Float64Array(offsets[lists.length])
-    for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
-    return { numbers, offsets }
-  })
+  return readColumns(expression, data, readColumn)
+}
+
+/** A copy of numbers for all runs, or of a list for each. */
+export function readColumn(argument: string, column: unknown): Column {
+  if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
+  if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
+    const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
+    throw new OptionError(argument, expected, column)
+  }
+  const lists: readonly ArrayLike<number>[] = column
+  const offsets = new Float64Array(lists.length + 1)
+  for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
+  const numbers = new Float64Array(offsets[lists.length])
+  for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
+  return { numbers, offsets }
+}
+
+/** Columns in the order that batches want: those that all runs share come first. */
+export function sharedFirst(columns: ReadonlyMap<string, Column>): Map<string, Column> {
+  const isShared = ([, { offsets }]: readonly [string, Column]) => offsets === null
+  const entries = [...columns]
+  return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
 /** How many rows of a column a run has. */
@@ -73,4 +84,18 @@ export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Arr
     else others.push(run)
   }
   return [...numbers.values()].map((some) => Uint32Array.from(some))
+}
+
+export type Numbers = FloatArray | Uint8Array | Uint32Array
+
+/** Of some runs, in their order; of one also several times. */
+export function pick<Column extends FloatArray>(column: Column, runs: Uint32Array): Column {
+  const picked = new (column.constructor as new (length: number) => Column)(runs.length)
+  for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
+  return picked
+}
+
+/** Puts numbers to where runs have theirs. */
+export function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
+  for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }

@@ -4,7 +4,6 @@ import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
 import { checkStopping, type MinimizeReason } from '../minimize.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
@@ -12,8 +11,21 @@ import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { Batch } from './batch.js'
-import { byRows, type Column, checkRows, type DataByRun, dataOf, readDataByRun, rowsOf } from './data.js'
+import {
+  byRows,
+  type Column,
+  checkRows,
+  type DataByRun,
+  dataOf,
+  type Numbers,
+  pick,
+  put,
+  readDataByRun,
+  rowsOf,
+  sharedFirst,
+} from './data.js'
 import { advance, advanceAsync, type Chosen, choose } from './engines.js'
+import { cohortsOf, runsOfBatch } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { Recorder } from './paths.js'
 import { Rows } from './rows.js'
@@ -98,12 +110,6 @@ interface Found extends Omit<ManyResult, 'engine' | 'paths' | 'x' | 'reason'> {
   readonly reason: Numbers
 }
 
-/** At most so many runs are in memory at once, beside starts and results. */
-const RUNS = 1 << 16
-const LANES = 4096
-/** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
-const DATA = 1 << 26
-const CACHE = 1 << 19
 /** Updates a call. */
 const UPDATES = 256
 /** Operations on numbers that a call may take, some hundredths of a second. */
@@ -146,7 +152,8 @@ export function minimizeManySync(
   return many.result()
 }
 
-class Many {
+/** Runs under way. */
+export class Many {
   readonly engine: Chosen
   readonly #programs: Programs
   readonly #data: readonly Column[]
@@ -163,7 +170,7 @@ class Many {
   constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
     const options = readOptions(given)
-    const data = readDataByRun(objective, options.data ?? {})
+    const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
     this.options = options
@@ -217,7 +224,7 @@ class Many {
       byRows(this.#data, runs).map((runs) => ({ resolved, runs })),
     )
     for (const { resolved, runs } of sets) {
-      const most = Math.max(LINE / this.#size, Math.min(RUNS, Math.floor(DATA / this.#dataBytes(runs[0]))))
+      const most = runsOfBatch(this.#data, runs[0], this.#size)
       for (let from = 0; from < runs.length; from += most) {
         const part = runs.subarray(from, from + most)
         yield* this.#batch(resolved, part)
@@ -227,17 +234,8 @@ class Many {
     }
   }
 
-  /** Bytes that data of a run's own take. */
-  #dataBytes(run: number): number {
-    return this.#isByRun ? this.#data.length * rowsOf(this.#data[0], run) * this.#size : 0
-  }
-
   get #size(): number {
     return this.#dtype === 'float32' ? 4 : 8
-  }
-
-  get #isByRun(): boolean {
-    return this.#data.some(({ offsets }) => offsets !== null)
   }
 
   *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
@@ -249,10 +247,7 @@ class Many {
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.engine
-    const cached = Math.floor(CACHE / this.#dataBytes(runs[0]) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
-    const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
-    const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
-    const cohorts = Math.ceil(runs.length / lanes)
+    const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
     const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
     const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
     const batch = new Batch({
@@ -365,26 +360,12 @@ function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
   return options
 }
 
-type Numbers = FloatArray | Uint8Array | Uint32Array
-
-/** Of some runs, in their order. */
-function pick(column: FloatArray, runs: Uint32Array): FloatArray {
-  const picked = column.slice(0, runs.length)
-  for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
-  return picked
-}
-
 /** The bounds of some runs, in their order. */
 function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
   if (box === null) return null
   const limits = (of: ArrayLike<number | FloatArray>) =>
     Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
   return { min: limits(box.min), max: limits(box.max) }
-}
-
-/** Puts numbers to where runs have theirs. */
-function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
-  for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }
 
 function readStarts(starts: Starts, parameters: readonly string[]) {

@@ -7,7 +7,7 @@ import { flush } from '../engines/typescript.js'
 import { Machine } from '../expressions/run.js'
 import { pipeline } from '../manifest.js'
 import { freeNorm, isAtRest, largest, PATIENCE } from '../rest.js'
-import { type FloatArray, loopOf, Row, rounding } from '../rules/kernel.js'
+import { type FloatArray, type Kernel, loopOf, Row, rounding } from '../rules/kernel.js'
 import type { Batch } from './batch.js'
 
 /** Why a run has stopped, as Rust numbers it; 0 while it has not. */
@@ -15,8 +15,49 @@ type Reason = 0 | 1 | 2 | 3 | 4
 const [CONVERGED, STALLED, MOST, DIVERGED] = [1, 2, 3, 4] as const
 
 export function advanceInTypeScript(batch: Batch): void {
+  const { kernel } = batch.shape
+  if (kernel === null) iterate(batch)
+  else update(batch, kernel)
+}
+
+/** The program's outputs become the parameters, and runs stop that it tells to. */
+function iterate(batch: Batch): void {
+  const { shape, done, updates, isByRun } = batch
+  const { gradient, dtype, rows, mostUpdates } = shape
+  const machine = new Machine(gradient, dtype)
+  const { outputs } = gradient
+  const count = outputs.length - 1
+  const theta = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count)
+  const results = batch.results()
+  for (const cohort of batch.cohorts()) {
+    let data = cohort.data(0)
+    for (let lane = cohort.live - 1; lane >= 0; lane--) {
+      const since = cohort.read(lane, theta, [])
+      if (isByRun) data = cohort.data(lane)
+      let reason = 0
+      let t = done
+      for (const last = done + updates; t < last && reason === 0; t++) {
+        machine.run(theta, data, rows)
+        for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
+        reason = machine.slots[outputs[count]]
+      }
+      if (reason === 0 && t >= mostUpdates) reason = MOST
+      if (reason === 0) {
+        cohort.write(lane, theta, [], since)
+        continue
+      }
+      const run = cohort.runs[lane]
+      for (const [p, column] of results.x.entries()) column[run] = theta[p]
+      results.iterations[run] = t
+      results.reason[run] = reason
+      cohort.remove(lane)
+    }
+  }
+}
+
+function update(batch: Batch, kernel: Kernel): void {
   const { shape, done, updates } = batch
-  const { dtype, kernel, rows, tolerance, mostUpdates, exempt, delay } = shape
+  const { dtype, rows, tolerance, mostUpdates, exempt, delay } = shape
   const f = rounding[dtype]
   const gradient = new Machine(shape.gradient, dtype)
   const value = new Machine(shape.value, dtype)

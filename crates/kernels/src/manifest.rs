@@ -83,6 +83,7 @@ pub fn typescript() -> String {
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
+        ("NO_KERNEL", "In place of a kernel's number: a program makes the updates.", many::NO_KERNEL),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
     text += "\nimport { wasmModule as catalogue } from './engines/wasm-catalogue.js'\n";

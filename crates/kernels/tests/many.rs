@@ -2,7 +2,7 @@
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
-use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, OPERATIONS, Reason};
+use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Reason};
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
@@ -29,7 +29,8 @@ impl Memory {
             ("gradient", 2 * LINE),
             ("settings", 8),
             ("constant_values", 0),
-            ("data", ROWS * data_lanes * size),
+            ("data", 0),
+            ("lane_data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
             ("live", 4),
             ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
@@ -63,7 +64,6 @@ impl Memory {
         for (name, number) in numbers.into_iter().chain(memory.places.clone()) {
             memory.set(name, number);
         }
-        let operation = |name: &str| OPERATIONS.iter().position(|known| *known == name).unwrap() as u32;
         let difference = [operation("Subtract"), 3, 0, 1, 0];
         let square = [operation("Multiply"), 3, 3, 3, 0];
         let sum = [operation("Add"), 2, 2, 3, 0];
@@ -84,15 +84,21 @@ impl Memory {
             }
             memory.word("planes", (PLANES * (LANES * size + GAP) + 20 * LANES) / 4 + run, run as u32);
             for row in 0..ROWS {
-                memory.number("data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
+                memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
         }
         memory
     }
 
     fn program(&mut self, name: &str, body: &[[u32; 5]]) {
-        let head = [0, body.len() as u32, 0, 1];
-        let words = head.into_iter().chain(body.iter().flatten().copied()).chain([2, 2]);
+        self.program_with(name, body, &[], &[2]);
+    }
+
+    /// One whose only sum is in slot 2.
+    fn program_with(&mut self, name: &str, body: &[[u32; 5]], tail: &[[u32; 5]], outputs: &[u32]) {
+        let counts = [0, body.len() as u32, tail.len() as u32, 1];
+        let instructions = body.iter().chain(tail).flatten().copied();
+        let words = counts.into_iter().chain(instructions).chain([2]).chain(outputs.iter().copied());
         words.enumerate().for_each(|(k, word)| self.word(name, k, word));
     }
 
@@ -152,6 +158,10 @@ impl Memory {
     }
 }
 
+fn operation(name: &str) -> u32 {
+    OPERATIONS.iter().position(|known| *known == name).unwrap() as u32
+}
+
 fn mean(run: usize) -> f64 {
     run as f64 - 150.0
 }
@@ -190,6 +200,60 @@ fn each_run_has_its_data_and_its_bounds() {
     }
 }
 
+/// Without a kernel: x becomes x + s, where s is the sum of the data, and a run stops where x has reached s.
+fn counting(size: usize, runs: usize) -> Memory {
+    let mut memory = Memory::new(size, runs);
+    memory.set("kernel", NO_KERNEL);
+    let sum = [operation("Add"), 2, 1, 2, 0];
+    let next = [operation("Add"), 3, 0, 2, 0];
+    let reason = [operation("LessOrEqual"), 2, 2, 3, 0];
+    memory.program_with("gradient", &[sum], &[next, reason], &[3, 2]);
+    for run in 0..runs {
+        memory.number("planes", run, -((run % 12) as f64) * (run + 1) as f64 * ROWS as f64);
+        for row in 0..ROWS {
+            memory.number("lane_data", row * memory.data_lanes + run, (run + 1) as f64);
+        }
+    }
+    memory
+}
+
+#[test]
+fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
+            let mut memory = counting(size, runs);
+            for done in [0, 3, 6] {
+                memory.set("done", done);
+                assert!(memory.advance(set));
+            }
+            for run in 0..runs {
+                let steps = run % 12;
+                let updates = (steps + 1).min(9);
+                let end = (updates as f64 - steps as f64) * (run + 1) as f64 * ROWS as f64;
+                let reason = if steps < 9 { 1 } else { Reason::MaxIterations as u32 };
+                let expected = (end, updates as u32, reason);
+                assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
+    for size in [4, 8] {
+        let mut memory = counting(size, 40);
+        assert!(memory.advance(InstructionSet::best()));
+        // The reason's slot is none.
+        let mut memory = counting(size, 40);
+        memory.program_with("gradient", &[[operation("Add"), 2, 1, 2, 0]], &[], &[2, 4]);
+        assert!(!memory.advance(InstructionSet::best()));
+        // Nor is any other number a kernel's.
+        let mut memory = counting(size, 40);
+        memory.set("kernel", NO_KERNEL - 1);
+        assert!(!memory.advance(InstructionSet::best()));
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_a_fault() {
     let set = InstructionSet::best();
@@ -207,10 +271,16 @@ fn what_does_not_fit_is_a_fault() {
         // More runs than have data, or than there are.
         assert!(fails(&|memory| memory.word("live", 0, memory.data_lanes as u32 + 1)));
         assert!(fails(&|memory| memory.word("live", 0, u32::MAX)));
+        // More shared columns than there are.
+        assert!(fails(&|memory| memory.set("shared", 2)));
         // Data, and planes of bounds, behind the end.
+        assert!(fails(&|memory| {
+            memory.set("shared", 1);
+            memory.set("data", memory.bytes / LINE);
+        }));
         assert!(fails(&|memory| memory.set("rows", memory.bytes)));
         assert!(fails(&|memory| memory.set("rows", u32::MAX as usize)));
-        assert!(fails(&|memory| memory.set("data", memory.bytes / LINE - 1)));
+        assert!(fails(&|memory| memory.set("lane_data", memory.bytes / LINE - 1)));
         let free = GAP + LANES * size;
         let last = |memory: &Memory| (memory.bytes - LANES * (size + 24) - GAP - free) / LINE;
         assert!(fails(&|memory| memory.set("planes", last(memory))));

@@ -2,8 +2,9 @@
 
 use super::batch::{BLOCK, Batch, GAP, Header, LINE};
 use super::program::{Routine, Slots};
-use super::results::Run;
+use super::results::{Reason, Run};
 use crate::Fault;
+use crate::dispatch::Entry;
 use crate::kernel::{MAX_TENSOR, Streams, splat};
 use crate::many::operations::Operand;
 use crate::pipeline::Preparation;
@@ -137,10 +138,15 @@ impl Batch {
         unsafe {
             block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0);
             for update in 0..self.header.updates {
-                if block.count > 0 {
-                    gradient.run::<T>(block.count)?;
-                    self.step::<T>(&block, update)?;
+                if block.count == 0 {
+                    break;
+                }
+                gradient.run::<T>(block.count)?;
+                if let Some(entry) = self.entry {
+                    self.step::<T>(&block, entry, update)?;
                     self.stop::<T>(&mut block, update)?;
+                } else {
+                    self.iterate::<T>(&mut block, update)?;
                 }
             }
             (first + block.count..first + begun).rev().for_each(|lane| cohort.remove(lane));
@@ -199,13 +205,43 @@ impl Batch {
         Ok(())
     }
 
+    /// The program's outputs become the parameters, and runs stop that it tells to.
+    unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
+        let Header { parameters, most_updates, .. } = self.header;
+        let Block { cohort, gradient, first, count, .. } = *block;
+        let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
+        // SAFETY: passed on.
+        unsafe {
+            for p in 0..parameters {
+                cohort.theta(p, first).copy_from_nonoverlapping(gradient.output(p)?, bytes);
+            }
+            let reasons = gradient.output(parameters)?.cast::<T>();
+            let is_last = self.header.done + update + 1 >= most_updates;
+            for lane in (0..count).rev() {
+                let reason = reasons.add(lane).read().to_f64();
+                if reason == 0.0 && !is_last {
+                    continue;
+                }
+                let value = Cell::new(None);
+                let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
+                run.put::<T>(
+                    [0.0; 3],
+                    if reason == 0.0 { Reason::MaxIterations as u32 } else { reason as u32 },
+                )?;
+                block.count -= 1;
+                cohort.copy(first + block.count, first + lane);
+            }
+        }
+        Ok(())
+    }
+
     /// The rule, a parameter after the other; what was before is kept.
-    unsafe fn step<T: Scalar>(&self, block: &Block, update: usize) -> Result<(), Fault> {
+    unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), Fault> {
         let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
         let Block { cohort, scratch, gradient, first, count, .. } = *block;
         let (row, t) = (self.row(update), done + update + 1);
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-        let pass = self.entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
+        let pass = entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
         // SAFETY: passed on; `Batch::new` found the rows.
         unsafe {
             let preparation = Preparation::new(row);
@@ -219,7 +255,7 @@ impl Batch {
                     g = scratch.prepared;
                 }
                 let mut streams = Streams { theta, g, ..Streams::NOWHERE };
-                for k in 0..self.entry.state {
+                for k in 0..entry.state {
                     streams.state[k] = cohort.state(p, k, first);
                 }
                 pass(&streams, row, &[0.0; MAX_TENSOR], count);
@@ -227,9 +263,7 @@ impl Batch {
                     theta.copy_from_nonoverlapping(before, bytes);
                 }
                 if flushes != 0 && t.is_multiple_of(FLUSHING) {
-                    streams.state[..self.entry.state]
-                        .iter()
-                        .for_each(|state| (self.code.flush)(*state, count));
+                    streams.state[..entry.state].iter().for_each(|state| (self.code.flush)(*state, count));
                 }
                 if bounded != 0 {
                     let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
@@ -286,7 +320,7 @@ impl Batch {
         Cohort {
             batch: self,
             at,
-            data: self.data(number),
+            data: self.lane_data(number),
             count: self.place(self.header.live).cast::<u32>().wrapping_add(number),
         }
     }
@@ -313,9 +347,9 @@ impl Cohort<'_> {
         self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
     }
 
-    /// A lane's number of the first row and column.
+    /// A lane's number of the first row and the first column that differs by run.
     pub fn data(&self, lane: usize) -> *mut u8 {
-        self.data.wrapping_add(if self.batch.is_by_run() { lane * self.batch.header.size } else { 0 })
+        self.data.wrapping_add(lane * self.batch.header.size)
     }
 
     pub fn theta(&self, p: usize, lane: usize) -> *mut u8 {
@@ -323,13 +357,13 @@ impl Cohort<'_> {
     }
 
     pub fn state(&self, p: usize, k: usize, lane: usize) -> *mut u8 {
-        self.plane(self.batch.header.parameters + p * self.batch.entry.state + k, lane)
+        self.plane(self.batch.header.parameters + p * self.batch.states() + k, lane)
     }
 
     /// The least number that a parameter may be (side 0), or the greatest.
     pub fn bound(&self, p: usize, side: usize, lane: usize) -> *mut u8 {
-        let Batch { header, entry, .. } = self.batch;
-        self.plane(header.parameters * (1 + entry.state) + 2 * p + side, lane)
+        let Header { parameters, .. } = self.batch.header;
+        self.plane(parameters * (1 + self.batch.states()) + 2 * p + side, lane)
     }
 
     fn planes(&self) -> usize {
@@ -371,13 +405,13 @@ impl Cohort<'_> {
     /// # Safety
     /// Both lanes must be there.
     unsafe fn copy(&self, from: usize, to: usize) {
-        let Header { size, rows, columns, data_lanes, .. } = self.batch.header;
+        let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
         // SAFETY: passed on.
         unsafe {
             for k in 0..self.planes() {
                 self.plane(k, to).copy_from(self.plane(k, from), size);
             }
-            for k in 0..if self.batch.is_by_run() { rows * columns } else { 0 } {
+            for k in 0..rows * (columns - shared) {
                 let step = k * data_lanes * size;
                 self.data(to).wrapping_add(step).copy_from(self.data(from).wrapping_add(step), size);
             }

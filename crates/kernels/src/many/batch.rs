@@ -40,14 +40,17 @@ header! {
     /// Bytes of a number: 4 or 8.
     size,
     parameters,
+    /// Of data, and how many of them, the first ones, are the same for all runs.
     columns,
+    shared,
     constants,
     /// Of both programs: parameters, columns, constants and what they compute.
     slots,
-    /// Of data: rows, and numbers that each row has of a column: one for all runs, or as many as a cohort has
-    /// runs, rounded up to whole vectors.
+    /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
+    /// cohort has runs, rounded up to whole vectors.
     rows,
     data_lanes,
+    /// The rule's, or [`NO_KERNEL`].
     kernel,
     /// Cohorts, and lanes of each, a multiple of the block.
     cohorts,
@@ -66,12 +69,14 @@ header! {
     bounded,
     /// How many scratches there are, one for each thread.
     scratches,
-    /// Places: two programs, float64 settings, constants and data in the dtype, rows of coefficients.
+    /// Places: two programs, float64 settings, constants and data in the dtype, for all and by lane, rows of
+    /// coefficients.
     value,
     gradient,
     settings,
     constant_values,
     data,
+    lane_data,
     coefficients,
     /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
     live,
@@ -80,6 +85,10 @@ header! {
     scratch,
 }
 
+/// Without a kernel the gradient's program makes the updates itself: its outputs are what the parameters become,
+/// and then a number, with which a run stops unless it is 0.
+pub const NO_KERNEL: usize = u32::MAX as usize;
+
 /// Float64 numbers that are no counts.
 pub const SETTINGS: &[&str] = &["tolerance"];
 
@@ -87,7 +96,8 @@ pub const SETTINGS: &[&str] = &["tolerance"];
 pub struct Batch {
     pub base: *mut u8,
     pub header: Header,
-    pub entry: &'static Entry,
+    /// The rule's kernel, if there is one.
+    pub entry: Option<&'static Entry>,
     pub code: &'static dispatch::Code,
     pub many: &'static ManyCode,
     pub value: Program,
@@ -114,37 +124,45 @@ impl Batch {
             // SAFETY: just checked.
             unsafe { base.cast::<u32>().add(k - 1).read() as usize }
         });
-        let Header { parameters, columns, constants, slots, lanes, .. } = header;
+        let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
         let code = set.code(if header.size == 8 { 8 } else { 4 });
         let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
-        let entry = entry.ok_or(Fault::new(&"there is no such kernel"))?;
+        if entry.is_none() && header.kernel != NO_KERNEL {
+            return Err(Fault::new(&"there is no such kernel"));
+        }
         let inputs = parameters as u64 + columns as u64 + constants as u64;
-        if !is_known || parameters == 0 || inputs > slots as u64 || !lanes.is_multiple_of(BLOCK) || lanes == 0
+        if !is_known
+            || parameters == 0
+            || shared > columns
+            || inputs > slots as u64
+            || !lanes.is_multiple_of(BLOCK)
+            || lanes == 0
         {
             return Err(Fault::new(&"its counts are wrong"));
         }
         let vector = LINE / header.size;
-        if header.data_lanes != 1
+        if columns > shared
             && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
         {
             return Err(Fault::new(&"its data do not fit"));
         }
-        if entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row {
+        let does_not_fit =
+            |entry: &Entry| entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row;
+        if entry.is_some_and(does_not_fit) {
             return Err(Fault::new(&"the kernel does not fit"));
         }
         // SAFETY: passed on.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
-        let (value, gradient) = (program(header.value, 1)?, program(header.gradient, parameters)?);
+        let outputs = parameters + usize::from(entry.is_none());
+        let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
         let many = set.many(header.size);
         let batch = Self { base, header, entry, code, many, value, gradient };
         for (line, length) in [
             (header.settings, SETTINGS.len() as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
-            (
-                header.data,
-                batch.data_bytes().saturating_mul(if batch.is_by_run() { header.cohorts as u64 } else { 1 }),
-            ),
+            (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
+            (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
             (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
             (header.live, header.cohorts as u64 * 4),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
@@ -162,10 +180,15 @@ impl Batch {
         self.base.wrapping_add(line * LINE)
     }
 
+    /// How many arrays of state the rule has.
+    pub fn states(&self) -> usize {
+        self.entry.map_or(0, |entry| entry.state)
+    }
+
     /// Parameters, their state, their bounds if they have some.
     pub fn planes(&self) -> u64 {
         let Header { parameters, bounded, .. } = self.header;
-        parameters as u64 * (1 + self.entry.state as u64 + if bounded == 0 { 0 } else { 2 })
+        parameters as u64 * (1 + self.states() as u64 + if bounded == 0 { 0 } else { 2 })
     }
 
     /// Planes, then for each lane the run's number, and since when its steps are short.
@@ -175,21 +198,20 @@ impl Batch {
         (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
     }
 
-    /// Whether each run has data of its own.
+    /// Whether some columns differ by run.
     pub fn is_by_run(&self) -> bool {
-        self.header.data_lanes != 1
+        self.header.columns > self.header.shared
     }
 
-    /// Data of a cohort, or of all: row by row, in it column by column, in that lane by lane.
-    pub fn data_bytes(&self) -> u64 {
-        let Header { columns, rows, data_lanes, size, .. } = self.header;
-        (columns as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
+    /// Data of a cohort's runs: row by row, in it column by column, in that lane by lane.
+    pub fn lane_data_bytes(&self) -> u64 {
+        let Header { columns, shared, rows, data_lanes, size, .. } = self.header;
+        ((columns - shared) as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
     }
 
-    /// Where a cohort's data begin.
-    pub fn data(&self, cohort: usize) -> *mut u8 {
-        let number = if self.is_by_run() { cohort } else { 0 };
-        self.place(self.header.data).wrapping_add(number * self.data_bytes() as usize)
+    /// Where the data of a cohort's runs begin.
+    pub fn lane_data(&self, cohort: usize) -> *mut u8 {
+        self.place(self.header.lane_data).wrapping_add(cohort * self.lane_data_bytes() as usize)
     }
 
     /// A point, and the rest of a result.

@@ -6,6 +6,6 @@ pub(crate) mod operations;
 mod program;
 mod results;
 
-pub use batch::{BLOCK, Batch, GAP, Header, LINE, SETTINGS};
+pub use batch::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, SETTINGS};
 pub use operations::NAMES as OPERATIONS;
 pub use results::Reason;

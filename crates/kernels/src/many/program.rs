@@ -33,7 +33,7 @@ pub struct Slots {
     pub step: usize,
     /// Columns of one row, a vector of equal numbers each, where data do not differ by lane.
     pub columns: *mut u8,
-    /// The first lane's data, and whether each lane has its own.
+    /// The first lane's own data, and whether other lanes come behind it.
     pub data: *mut u8,
     pub is_by_lane: bool,
 }
@@ -59,6 +59,11 @@ impl Program {
 
     fn instructions(&self) -> usize {
         self.head + self.body + self.tail
+    }
+
+    /// What runs for each row comes first.
+    fn first_looked_up(&self) -> usize {
+        if self.body > 0 { self.head } else { 0 }
     }
 
     /// The slot of a sum.
@@ -88,8 +93,9 @@ struct Step {
     strides: [usize; 3],
 }
 
-/// So many instructions are looked up once for many runs of a routine, the others each time.
-const LOOKED_UP: usize = 64;
+/// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
+/// each time. (WebAssembly's stack is short.)
+const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 128 };
 
 /// A program on slots.
 pub struct Routine<'a> {
@@ -102,8 +108,9 @@ pub struct Routine<'a> {
 impl<'a> Routine<'a> {
     pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
         let mut routine = Self { batch, program, slots, steps: [MaybeUninit::uninit(); LOOKED_UP] };
-        for number in 0..LOOKED_UP.min(program.instructions()) {
-            routine.steps[number].write(routine.look_up(number)?);
+        let first = program.first_looked_up();
+        for number in first..program.instructions().min(first + LOOKED_UP) {
+            routine.steps[number - first].write(routine.look_up(number)?);
         }
         Ok(routine)
     }
@@ -146,8 +153,9 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// As for `run`.
     unsafe fn each(&self, numbers: Range<usize>, row: usize, count: usize) -> Result<(), Fault> {
+        let first = self.program.first_looked_up();
         for number in numbers {
-            let step = match self.steps.get(number) {
+            let step = match self.steps.get(number.wrapping_sub(first)) {
                 // SAFETY: `new` has written it.
                 Some(step) => unsafe { step.assume_init_ref() },
                 None => &self.look_up(number)?,
@@ -182,7 +190,7 @@ impl<'a> Routine<'a> {
 
     /// Where a slot is in the first row, and how far it is to the next row.
     fn slot(&self, number: usize) -> Result<(Operand, usize), Fault> {
-        let Header { parameters, columns, constants, size, data_lanes, .. } = self.batch.header;
+        let Header { parameters, columns, shared, constants, size, data_lanes, .. } = self.batch.header;
         let slots = self.slots;
         let one = |at: *mut u8, k: usize| (Operand { at: at.wrapping_add(k * LINE), mask: 0 }, 0);
         let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
@@ -194,11 +202,10 @@ impl<'a> Routine<'a> {
         };
         let Some(constant) = column.checked_sub(columns) else {
             let step = data_lanes * size;
-            return Ok(if slots.is_by_lane {
+            return Ok(match column.checked_sub(shared).filter(|_| slots.is_by_lane) {
                 // Where they lie: `Batch::new` found all rows of them, whole vectors each.
-                (lanes(slots.data.wrapping_add(column * step)), columns * step)
-            } else {
-                one(slots.columns, column)
+                Some(own) => (lanes(slots.data.wrapping_add(own * step)), (columns - shared) * step),
+                None => one(slots.columns, column),
             });
         };
         Ok(match constant.checked_sub(constants) {
@@ -212,9 +219,14 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// As for `run`.
     unsafe fn spread<T: Scalar>(&self, row: usize) {
-        let Header { columns, data_lanes, .. } = self.batch.header;
-        for column in 0..if self.slots.is_by_lane { 0 } else { columns } {
-            let from = self.slots.data.cast::<T>().wrapping_add((row * columns + column) * data_lanes);
+        let Header { columns, shared, data, data_lanes, .. } = self.batch.header;
+        for column in 0..if self.slots.is_by_lane { shared } else { columns } {
+            let from = match column.checked_sub(shared) {
+                None => self.batch.place(data).cast::<T>().wrapping_add(row * shared + column),
+                Some(own) => {
+                    self.slots.data.cast::<T>().wrapping_add((row * (columns - shared) + own) * data_lanes)
+                }
+            };
             let to = self.slots.columns.wrapping_add(column * LINE).cast::<T>();
             // SAFETY: `Batch::new` found the data, and a scratch has a line for each column.
             unsafe { (0..LINE / size_of::<T>()).for_each(|lane| to.add(lane).write(from.read())) }

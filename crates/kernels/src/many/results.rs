@@ -91,6 +91,18 @@ impl Run<'_> {
     /// # Safety
     /// As for `judge`.
     pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            let values = [self.value::<T>()?, self.gradient_norm::<T>()?, self.change::<T>()];
+            self.put::<T>(values, reason as u32)
+        }
+    }
+
+    /// Writes the point, and with it the value, the gradient's norm, the change, and why it has stopped.
+    ///
+    /// # Safety
+    /// As for `judge`.
+    pub unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), Fault> {
         let Header { parameters, cohorts, lanes, .. } = self.batch.header;
         let runs = cohorts * lanes;
         // SAFETY: passed on; the number is checked.
@@ -101,7 +113,6 @@ impl Run<'_> {
             }
             let mut at = self.batch.place(self.batch.header.results);
             let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
-            let values = [self.value::<T>()?, self.gradient_norm::<T>()?, self.change::<T>()];
             for p in 0..parameters {
                 at.cast::<T>().add(run).write(self.theta::<T>(p));
                 at = at.wrapping_add(runs * size_of::<T>());
@@ -111,7 +122,7 @@ impl Run<'_> {
             }
             let words = numbers.add(3 * runs).cast::<u32>();
             words.add(run).write(self.t() as u32);
-            words.add(runs + run).write(reason as u32);
+            words.add(runs + run).write(reason);
         }
         Ok(())
     }
@@ -188,7 +199,7 @@ impl Run<'_> {
             };
             Ok(self.value::<T>()?.is_finite()
                 && self.gradient_norm::<T>()?.is_finite()
-                && (0..self.batch.entry.state).all(state))
+                && (0..self.batch.states()).all(state))
         }
     }
 

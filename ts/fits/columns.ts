@@ -1,0 +1,82 @@
+/** Columns of data: those of the model, the one that it is to meet, and weights. */
+
+import { OptionError } from '../errors.js'
+import { type Column, readColumn, sharedFirst } from '../many/data.js'
+import type { FitManyOptions } from './options.js'
+import type { Parameter } from './parameters.js'
+
+/** A fit's numbers of a column. */
+export function numbersOf({ numbers, offsets }: Column, fit: number): Float64Array {
+  return offsets === null ? numbers : numbers.subarray(offsets[fit], offsets[fit + 1])
+}
+
+/** The columns of data: those of the model, the one to meet, and weights. */
+export function readData(
+  names: readonly string[],
+  data: unknown,
+  { y: given, sigma, weights }: FitManyOptions,
+) {
+  if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
+  const columns = new Map(Object.entries(data))
+  const others = [...columns.keys()].filter((name) => !names.includes(name))
+  const y = given ?? (others.length === 1 ? others[0] : 'y')
+  if (typeof y !== 'string' || !columns.has(y)) {
+    throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
+  }
+  if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
+  const stranger = others.find((name) => name !== y)
+  if (stranger !== undefined) {
+    throw new OptionError('data', `columns among ${[...names, y].join(', ')}`, stranger)
+  }
+  const read = new Map<string, Column>()
+  for (const name of [...names.filter((name) => columns.has(name)), y]) {
+    read.set(name, readColumn(`data: ${name}`, columns.get(name)))
+  }
+  const weight = readWeights(sigma, weights)
+  if (weight !== null) read.set(WEIGHT, weight)
+  return { columns: sharedFirst(read), y, weight: weight === null ? null : WEIGHT }
+}
+
+/** A name that no user's text can have. */
+const WEIGHT = '@weight'
+
+function readWeights(sigma: unknown, weights: unknown): Column | null {
+  if (sigma !== undefined && weights !== undefined) {
+    throw new OptionError('weights', 'none beside sigma', weights)
+  }
+  if (weights !== undefined) {
+    const column = readColumn('weights', weights)
+    const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity))
+    if (wrong !== undefined) throw new OptionError('weights', 'finite numbers ≥ 0', wrong)
+    return column
+  }
+  if (sigma === undefined) return null
+  const { numbers, offsets } = readColumn('sigma', sigma)
+  const wrong = numbers.find((s) => !(s > 0 && s < Infinity))
+  if (wrong !== undefined) throw new OptionError('sigma', 'finite numbers > 0', wrong)
+  return { numbers: numbers.map((s) => 1 / (s * s)), offsets }
+}
+
+export function checkCounts(y: string, columns: ReadonlyMap<string, Column>): void {
+  const wrong = columns.get(y)?.numbers.find((count) => count < 0)
+  if (wrong !== undefined) throw new OptionError(`data: ${y}`, 'counts ≥ 0', wrong)
+}
+
+/** How many fits there are: as many as columns or starts have lists or numbers. */
+export function countOf(columns: ReadonlyMap<string, Column>, parameters: readonly Parameter[]): number {
+  const counts = [
+    ...[...columns].map(
+      ([name, { offsets }]) => [`data: ${name}`, offsets === null ? null : offsets.length - 1] as const,
+    ),
+    ...parameters.map(
+      ({ name, start }) =>
+        [`start: ${name}`, typeof start === 'object' ? (start?.length ?? null) : null] as const,
+    ),
+  ].filter(([, count]) => count !== null)
+  const [, count = 1] = counts[0] ?? []
+  const other = counts.find(([, another]) => another !== count)
+  if (other !== undefined)
+    throw new OptionError(other[0], `${count} fits, as ${counts[0][0]} has`, `${other[1]}`)
+  if (count === 0) throw new OptionError(counts[0][0], 'at least one fit', 'none')
+  return count as number
+}

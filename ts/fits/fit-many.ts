@@ -1,0 +1,58 @@
+import { OptionError } from '../errors.js'
+import type { Expression } from '../expressions/expression.js'
+import type { DataByRun } from '../many/data.js'
+import { advance, advanceAsync } from '../many/engines.js'
+import type { FitModel } from './models/model.js'
+import type { FitManyOptions, FitOptions } from './options.js'
+import type { Fit, FitManyResult } from './result.js'
+import { Fits } from './run.js'
+
+/**
+ * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
+ * same bits, fit by fit, on every engine and number of threads. The event loop stays free where the native engine
+ * runs.
+ *
+ * @param model an `expression`, whose names are parameters or columns, or one of `models`
+ * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; copied
+ * @throws (rejects with) OptionError before the first iteration; the signal's reason. A fit that cannot be done throws
+ * nothing, but has a reason.
+ * @example
+ * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+ */
+export async function fitMany(
+  model: Expression | FitModel,
+  data: DataByRun,
+  options: FitManyOptions = {},
+): Promise<FitManyResult> {
+  const fits = new Fits(model, data, options)
+  const { signal } = fits.options
+  signal?.throwIfAborted()
+  for (const call of fits.calls()) {
+    await advanceAsync(call, fits.engine)
+    signal?.throwIfAborted()
+  }
+  return fits.result()
+}
+
+/** `fitMany` without a promise. */
+export function fitManySync(
+  model: Expression | FitModel,
+  data: DataByRun,
+  options: FitManyOptions = {},
+): FitManyResult {
+  const fits = new Fits(model, data, options)
+  for (const call of fits.calls()) advance(call, fits.engine)
+  return fits.result()
+}
+
+/**
+ * One fit: see {@link fitMany}.
+ *
+ * @example
+ * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+ */
+export function fit(model: Expression | FitModel, data: DataByRun, options: FitOptions = {}): Fit {
+  const found = fitManySync(model, data, options)
+  if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
+  return found.at(0)
+}

@@ -1,0 +1,40 @@
+/** What a model is, beside its expression. */
+
+import { OptionError } from '../../errors.js'
+import { Expression } from '../../expressions/expression.js'
+import type { FitParameter } from '../parameters.js'
+
+/** A model whose parameters can be guessed: see `models`. */
+export interface FitModel {
+  /** An expression of its parameters and its column. */
+  readonly text: string
+  /** The name of its column. */
+  readonly x: string
+  /** What its parameters may be. */
+  readonly parameters: Readonly<Record<string, FitParameter>>
+  /** Where they start, by name, for some data, in any order of rows; what is no number is not among them. */
+  readonly guess?: (x: ArrayLike<number>, y: ArrayLike<number>) => Readonly<Record<string, number>>
+}
+
+/** Options of every model. */
+export interface ModelOptions {
+  /** The name of its column; x. */
+  readonly x?: string
+}
+
+/** A copy of what a user gave as a model, so that each field is read once. */
+export function readModel(given: unknown): FitModel {
+  if (given instanceof Expression) return { text: given.text, x: '', parameters: {} }
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionError('model', 'an expression, or one of models', given)
+  }
+  const { text, x, parameters, guess } = given as Partial<FitModel>
+  if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
+  if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
+  if (typeof parameters !== 'object' || parameters === null) {
+    throw new OptionError('model: parameters', 'an object', parameters)
+  }
+  if (guess === undefined) return { text, x, parameters }
+  if (typeof guess !== 'function') throw new OptionError('model: guess', 'a function', guess)
+  return { text, x, parameters, guess }
+}

@@ -1,0 +1,109 @@
+/** Fits from several starts, and the minima that they end at. */
+
+import { OptionError } from '../errors.js'
+import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../many/starts.js'
+import type { Problem } from './problem.js'
+
+const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uniform: uniformStarts }
+
+export interface MultiStart {
+  /** How many starts each fit has, its own one with them. */
+  readonly count: number
+  /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
+  readonly sample?: keyof typeof samplers
+  /** A whole number from 0 to 2³² − 1; 0. */
+  readonly seed?: number
+}
+
+/** A point at which some of a fit's starts end. */
+export interface Minimum {
+  /** Of the parameters that vary. */
+  readonly values: Readonly<Record<string, number>>
+  readonly chiSquared: number
+  /** How many starts end there. */
+  readonly starts: number
+}
+
+const MOST = 4096
+const fields = ['count', 'sample', 'seed'] as const satisfies (keyof MultiStart)[]
+
+export function readMultiStart(given: unknown): Required<MultiStart> {
+  const defaults = { count: 1, sample: 'latinHypercube', seed: 0 } as const
+  if (given === undefined) return defaults
+  if (typeof given !== 'number' && (typeof given !== 'object' || given === null)) {
+    throw new OptionError('multiStart', 'a number, or { count, sample, seed }', given)
+  }
+  const own: MultiStart = typeof given === 'number' ? { count: given } : { ...(given as MultiStart) }
+  const stranger = Object.keys(own).find((field) => !(fields as readonly string[]).includes(field))
+  if (stranger !== undefined)
+    throw new OptionError('multiStart', `fields among ${fields.join(', ')}`, stranger)
+  const { count, sample, seed } = { ...defaults, ...own }
+  if (!Number.isInteger(count) || count < 1 || count > MOST) {
+    throw new OptionError('multiStart: count', `a whole number from 1 to ${MOST}`, count)
+  }
+  if (!Object.hasOwn(samplers, sample)) {
+    throw new OptionError('multiStart: sample', `one of ${Object.keys(samplers).join(', ')}`, sample)
+  }
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) {
+    throw new OptionError('multiStart: seed', 'a whole number from 0 to 2^32 - 1', seed)
+  }
+  return { count, sample, seed }
+}
+
+/**
+ * Starts beside each fit's own, a column for each parameter that varies.
+ *
+ * @throws OptionError where a parameter has no bounds
+ */
+export function samples(
+  { free, min, max }: Problem,
+  { count, sample, seed }: Required<MultiStart>,
+): Float64Array[] {
+  if (count === 1) return free.map(() => new Float64Array(0))
+  const open = free.findIndex((_, i) => !Number.isFinite(min[i]) || !Number.isFinite(max[i]))
+  if (open >= 0) {
+    throw new OptionError(
+      `start: ${free[open]}`,
+      'finite min and max, for multiStart',
+      `${min[open]} and ${max[open]}`,
+    )
+  }
+  const box = Object.fromEntries(free.map((name, i) => [name, [min[i], max[i]] as const]))
+  const columns =
+    sample === 'sobol' ? sobolStarts(box, count - 1) : samplers[sample](box, count - 1, { seed })
+  return free.map((name) => columns[name])
+}
+
+/** Ends are the same minimum where no parameter differs by more than this part of itself, or of its error. */
+const NEAR = 1e-4
+const NEAR_IN_ERRORS = 1e-2
+
+/** An end: its point, its χ², and the errors of its point. */
+export interface End {
+  readonly x: readonly number[]
+  readonly errors: readonly number[]
+  readonly chiSquared: number
+}
+
+/** Ends as minima, the best one first; those whose χ² is no number are none. */
+export function minimaOf(free: readonly string[], ends: readonly End[]): Minimum[] {
+  const found: { end: End; starts: number }[] = []
+  for (const end of [...ends].sort((a, b) => a.chiSquared - b.chiSquared)) {
+    if (!(end.chiSquared < Infinity)) continue
+    const same = found.find((other) => isSame(other.end, end))
+    if (same === undefined) found.push({ end, starts: 1 })
+    else same.starts++
+  }
+  return found.map(({ end, starts }) => ({
+    values: Object.fromEntries(free.map((name, i) => [name, end.x[i]])),
+    chiSquared: end.chiSquared,
+    starts,
+  }))
+}
+
+function isSame({ x, errors }: End, { x: other }: End): boolean {
+  return x.every((a, i) => {
+    const off = Math.abs(a - other[i])
+    return off <= NEAR * Math.max(Math.abs(a), Math.abs(other[i])) || off <= NEAR_IN_ERRORS * errors[i]
+  })
+}

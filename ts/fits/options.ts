@@ -1,0 +1,100 @@
+import type { EngineName } from '../engines/engine.js'
+import { requestedEngine } from '../engines/index.js'
+import { OptionError } from '../errors.js'
+import type { DataByRun } from '../many/data.js'
+import { checkStopping } from '../minimize.js'
+import type { Rule } from '../rules/definitions.js'
+import { type Loss, losses } from './loss.js'
+import { type MultiStart, readMultiStart } from './multi-start.js'
+import type { FitParameters } from './parameters.js'
+
+export interface FitManyOptions {
+  /**
+   * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
+   * be guessed.
+   */
+  readonly start?: FitParameters
+  /** The column that the model is to meet: y, or else the only one that the model has no name for. */
+  readonly y?: string
+  /** Standard deviations of the measured numbers: for all rows, or for each fit's. */
+  readonly sigma?: DataByRun[string]
+  /** Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out. */
+  readonly weights?: DataByRun[string]
+  /** Whether `sigma` is known, and errors do not depend on how well the model fits; true for counts, else false. */
+  readonly absoluteSigma?: boolean
+  /** 'squared', the robust 'huber', 'softL1' and 'cauchy', or 'poisson' for counts; 'squared'. */
+  readonly loss?: Loss
+  /** The residual, in units of σ, beyond which a robust loss takes rows for outliers; 1. */
+  readonly lossScale?: number
+  /**
+   * A fit has converged where the step that would solve the linearised problem would lower χ² by no more than this
+   * part of it, or is no longer than this part of the parameters; 1e-10.
+   */
+  readonly tolerance?: number
+  /** Evaluations at most; 1000. */
+  readonly maxIterations?: number
+  /**
+   * Starts each fit from so many points, the first one its own start, the others in the box of all `min` and `max`,
+   * and keeps the best end; `minima` tells of all. One number, or how they are made; 1.
+   */
+  readonly multiStart?: number | MultiStart
+  /**
+   * A first-order rule, such as `adam()`, instead of Levenberg-Marquardt, with the tolerance and number of
+   * iterations that `minimizeMany` has by default.
+   */
+  readonly method?: Rule
+  /** Forces an engine: by default the first of native, WebAssembly and TypeScript that there is. */
+  readonly engine?: EngineName
+  /** Forces an instruction set of the native engine. */
+  readonly instructionSet?: string
+  /** On how many threads the native engine runs; by default on all cores. No bit depends on it. */
+  readonly threads?: number
+  /** Ends the call: the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Called now and then with how many fits have ended, of how many. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** As for `fitMany`, without what only a promise has. */
+export type FitOptions = Omit<FitManyOptions, 'signal' | 'onProgress' | 'threads'>
+
+const optionNames = [
+  ...(['start', 'y', 'sigma', 'weights', 'absoluteSigma', 'loss', 'lossScale'] as const),
+  ...([
+    'tolerance',
+    'maxIterations',
+    'multiStart',
+    'method',
+    'engine',
+    'instructionSet',
+    'threads',
+    'signal',
+    'onProgress',
+  ] as const),
+] satisfies (keyof FitManyOptions)[]
+
+/** A copy, so that each is read once. */
+export function readOptions(given: FitManyOptions): FitManyOptions {
+  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
+  const options: FitManyOptions = { ...given }
+  const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
+  if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
+  checkStopping(options)
+  const { absoluteSigma, loss, lossScale, maxIterations, onProgress } = options
+  if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
+    throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
+  }
+  if (loss !== undefined && !Object.hasOwn(losses, loss)) {
+    throw new OptionError('loss', `one of ${Object.keys(losses).join(', ')}`, loss)
+  }
+  if (lossScale !== undefined && !(typeof lossScale === 'number' && lossScale > 0 && lossScale < Infinity)) {
+    throw new OptionError('lossScale', 'a number > 0', lossScale)
+  }
+  if (maxIterations === 0) throw new OptionError('maxIterations', 'a whole number ≥ 1', maxIterations)
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new OptionError('onProgress', 'a function', onProgress)
+  }
+  readMultiStart(options.multiStart)
+  requestedEngine(options.engine)
+  return options
+}

@@ -1,0 +1,110 @@
+/** Parameters of a fit, as users give them. */
+
+import { OptionError } from '../errors.js'
+import { isFloatArray } from '../typed-arrays.js'
+
+/** A parameter of a fit: where it starts, what it may be, or what it is instead. */
+export interface FitParameter {
+  /** A number for all fits, or one for each. It is moved into its bounds. */
+  readonly start?: number | ArrayLike<number>
+  /** What it may be at least; −∞. */
+  readonly min?: number
+  /** What it may be at most; ∞. */
+  readonly max?: number
+  /** Keeps it where it starts. */
+  readonly fixed?: boolean
+  /** What it is by other parameters, as in `'2 * a'`; it has no start then. */
+  readonly expr?: string
+}
+
+/** Parameters by name: where they start, or all about them. */
+export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
+
+export interface Parameter {
+  readonly name: string
+  /** Null where it is to be guessed. */
+  readonly start: number | Float64Array | null
+  readonly min: number
+  readonly max: number
+  readonly isFixed: boolean
+  readonly expr: string | null
+}
+
+const fields = ['start', 'min', 'max', 'fixed', 'expr'] as const satisfies (keyof FitParameter)[]
+
+/**
+ * @param known names that there may be, in order; those without an entry are to be guessed
+ * @param defaults what a model says of its parameters
+ */
+export function readParameters(
+  given: unknown,
+  known: readonly string[],
+  defaults: Readonly<Record<string, FitParameter>>,
+): Parameter[] {
+  if (typeof given !== 'object' || given === null) throw new OptionError('start', 'an object', given)
+  const entries = new Map(Object.entries(given as FitParameters))
+  const names = [...known]
+  // A parameter that only others are made of.
+  for (const [name, entry] of entries) {
+    if (names.includes(name)) continue
+    const isUsed = [...entries.values()].some((other) => usesIn(other, name))
+    if (!isUsed || entry === undefined)
+      throw new OptionError('start', `names among ${known.join(', ')}`, name)
+    names.push(name)
+  }
+  return names.map((name) => {
+    const own = Object.hasOwn(defaults, name) ? defaults[name] : undefined
+    return read(name, entries.get(name), own ?? {})
+  })
+}
+
+function usesIn(entry: FitParameters[string], name: string): boolean {
+  const expr = typeof entry === 'object' && entry !== null && 'expr' in entry ? entry.expr : undefined
+  return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
+}
+
+function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
+  const argument = `start: ${name}`
+  const isPlain =
+    entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
+  if (!isPlain && (typeof entry !== 'object' || entry === null)) {
+    throw new OptionError(argument, 'a number, one for each fit, or { start, min, max, fixed, expr }', entry)
+  }
+  const own = (
+    isPlain ? (entry === undefined ? {} : { start: entry }) : { ...(entry as object) }
+  ) as FitParameter
+  const stranger = Object.keys(own).find((field) => !(fields as readonly string[]).includes(field))
+  if (stranger !== undefined) throw new OptionError(argument, `fields among ${fields.join(', ')}`, stranger)
+  const { start, min = -Infinity, max = Infinity, fixed = false, expr } = { ...defaults, ...own }
+  for (const [side, limit] of [['min', min] as const, ['max', max] as const]) {
+    if (typeof limit !== 'number' || Number.isNaN(limit)) {
+      throw new OptionError(`${argument}: ${side}`, 'a number', limit)
+    }
+  }
+  if (!(min <= max) || min === Infinity || max === -Infinity) {
+    throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
+  }
+  if (typeof fixed !== 'boolean') throw new OptionError(`${argument}: fixed`, 'true or false', fixed)
+  if (expr === undefined) {
+    const numbers = start === undefined ? null : readStart(`${argument}: start`, start)
+    if (fixed && numbers === null)
+      throw new OptionError(`${argument}: start`, 'a number, as it is fixed', start)
+    return { name, start: numbers, min, max, isFixed: fixed, expr: null }
+  }
+  if (typeof expr !== 'string') throw new OptionError(`${argument}: expr`, 'a text', expr)
+  const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => own[field] !== undefined)
+  if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
+  return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr }
+}
+
+function readStart(argument: string, start: unknown): number | Float64Array {
+  const isOne = typeof start === 'number'
+  if (!isOne && !isFloatArray(start) && !Array.isArray(start)) {
+    throw new OptionError(argument, 'a number, or one for each fit', start)
+  }
+  const numbers = isOne ? [start] : Array.from(start as ArrayLike<unknown>)
+  const wrong = numbers.findIndex((x) => typeof x !== 'number' || !Number.isFinite(x))
+  if (wrong >= 0)
+    throw new OptionError(isOne ? argument : `${argument}[${wrong}]`, 'a finite number', numbers[wrong])
+  return isOne ? start : Float64Array.from(numbers as number[])
+}

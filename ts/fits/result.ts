@@ -1,0 +1,346 @@
+import type { EngineName } from '../engines/engine.js'
+import { ArgumentError, OptionError } from '../errors.js'
+import { differentiate } from '../expressions/differentiate.js'
+import { compile, type Program } from '../expressions/program.js'
+import { Machine } from '../expressions/run.js'
+import { type Column, dataOf, rowsOf } from '../many/data.js'
+import { inTriangle } from './linear.js'
+import type { Minimum } from './multi-start.js'
+import type { Parameter } from './parameters.js'
+import type { Problem } from './problem.js'
+import { type Statistics, statistics } from './statistics.js'
+import { quantile } from './student.js'
+
+/** Why fits have stopped, by the numbers in `reason`; the first is of none. */
+export const fitReasons = [
+  null,
+  'converged',
+  'stalled',
+  'max-iterations',
+  'not-finite',
+  'singular',
+  'too-few-points',
+] as const
+
+export type FitReason = Exclude<(typeof fitReasons)[number], null>
+
+/** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
+export interface Found {
+  readonly free: readonly Float64Array[]
+  /** The lower triangle. */
+  readonly covariance: readonly Float64Array[]
+  readonly cost: Float64Array
+  readonly evaluations: Uint32Array
+  readonly reason: Uint8Array
+  /** Of fits with several starts. */
+  readonly minima: (readonly Minimum[] | undefined)[]
+}
+
+interface Ingredients {
+  readonly problem: Problem
+  readonly parameters: readonly Parameter[]
+  /** What fixed parameters are, by fit. */
+  readonly starts: ReadonlyMap<string, Float64Array>
+  readonly rows: Uint32Array
+  readonly columns: ReadonlyMap<string, Column>
+  readonly found: Found
+  readonly engine: EngineName
+  readonly isAbsolute: boolean
+}
+
+type Columns = Readonly<Record<string, Float64Array>>
+
+/** Where fits ended, a column each, by fit. */
+export class FitManyResult {
+  /** All parameters, fixed ones and those that follow from others too. */
+  readonly values: Columns
+  /** Their standard errors: 0 where a parameter is fixed, NaN where it is at a bound or nothing is known of it. */
+  readonly errors: Columns
+  /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
+  readonly chiSquared: Float64Array
+  /** Rows of data whose weight is not 0. */
+  readonly rows: Uint32Array
+  /** How often the model has been evaluated. */
+  readonly evaluations: Uint32Array
+  /** Indices into `fitReasons`. */
+  readonly reason: Uint8Array
+  /** Parameters that vary, in the order of covariances. */
+  readonly free: readonly string[]
+  /** What ran. */
+  readonly engine: EngineName
+  readonly #of: Ingredients
+  readonly #programs = new Map<string, Program>()
+
+  /** @internal */
+  constructor(ingredients: Ingredients) {
+    const { problem, parameters, starts, rows, found, engine } = ingredients
+    this.#of = ingredients
+    this.free = problem.free
+    this.chiSquared = found.cost
+    this.rows = rows
+    this.evaluations = found.evaluations
+    this.reason = found.reason
+    this.engine = engine
+    const columns = parameters.map(({ name, expr }) => {
+      const at = problem.free.indexOf(name)
+      if (at >= 0) return [name, found.free[at], found.covariance[inTriangle(at, at)].map(Math.sqrt)] as const
+      if (expr === null)
+        return [name, starts.get(name) as Float64Array, new Float64Array(rows.length)] as const
+      return [name, ...this.#derive(name)] as const
+    })
+    this.values = Object.fromEntries(columns.map(([name, values]) => [name, values]))
+    this.errors = Object.fromEntries(columns.map(([name, , errors]) => [name, errors]))
+  }
+
+  /** How many fits there are. */
+  get length(): number {
+    return this.rows.length
+  }
+
+  /** χ² by degree of freedom; NaN where there is none. */
+  get reducedChiSquared(): Float64Array {
+    return this.#statistic('reducedChiSquared')
+  }
+
+  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains. */
+  get rSquared(): Float64Array {
+    return this.#statistic('rSquared')
+  }
+
+  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. */
+  get aic(): Float64Array {
+    return this.#statistic('aic')
+  }
+
+  /** The same with log(n)·p. */
+  get bic(): Float64Array {
+    return this.#statistic('bic')
+  }
+
+  /** One of the fits, with all that can be said of it. */
+  at(fit: number): Fit {
+    if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
+      throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
+    }
+    return new Fit(this, fit, this.#of, (columns) => this.#program(columns))
+  }
+
+  #statistic(name: keyof Statistics): Float64Array {
+    const { problem, columns, rows } = this.#of
+    return this.chiSquared.map((cost, fit) => statistics(problem, columns, fit, cost, rows[fit])[name])
+  }
+
+  /** A parameter that follows from others, and its errors by theirs. */
+  #derive(name: string): readonly [Float64Array, Float64Array] {
+    const { problem, found, starts, rows } = this.#of
+    const { graph, free, fixed, derived } = problem
+    const node = derived.get(name) as number
+    const slopes = differentiate(graph, node, free, () => false).gradient
+    const program = compile(graph, [node, ...slopes], [...free, ...fixed], [])
+    const machine = new Machine(program, 'float64')
+    const [values, errors] = [new Float64Array(rows.length), new Float64Array(rows.length)]
+    for (let fit = 0; fit < rows.length; fit++) {
+      machine.run(
+        [...found.free.map((x) => x[fit]), ...fixed.map((of) => starts.get(of)?.[fit] ?? NaN)],
+        [],
+        0,
+      )
+      const [value, ...slope] = program.outputs.map((slot) => machine.slots[slot])
+      values[fit] = value
+      errors[fit] = Math.sqrt(quadratic(slope, (i, j) => found.covariance[inTriangle(i, j)][fit]))
+    }
+    return [values, errors]
+  }
+
+  /** The model and its derivatives at a row, whose columns are given. */
+  #program(columns: readonly string[]): Program {
+    const key = columns.join(' ')
+    const { graph, model, free, fixed } = this.#of.problem
+    const made =
+      this.#programs.get(key) ??
+      compile(
+        graph,
+        [model, ...differentiate(graph, model, free, () => false).gradient],
+        [...free, ...fixed, ...columns],
+        [],
+      )
+    this.#programs.set(key, made)
+    return made
+  }
+}
+
+/** xᵀ·C·x; what has no slope has no part, even where its variance is not known. */
+function quadratic(x: readonly number[], c: (i: number, j: number) => number): number {
+  let sum = 0
+  for (const [i, a] of x.entries())
+    for (const [j, b] of x.entries()) if (a !== 0 && b !== 0) sum += a * b * c(i, j)
+  return sum
+}
+
+export interface BandOptions {
+  /** The probability, between 0 and 1; 0.95. */
+  readonly level?: number
+  /** Of the curve ('confidence'), or of what would be measured there ('prediction'); 'confidence'. */
+  readonly kind?: 'confidence' | 'prediction'
+}
+
+/** One fit. */
+export class Fit {
+  readonly values: Readonly<Record<string, number>>
+  /** Standard errors: 0 where a parameter is fixed, NaN where it is at a bound or nothing is known of it. */
+  readonly errors: Readonly<Record<string, number>>
+  readonly chiSquared: number
+  readonly reducedChiSquared: number
+  readonly rSquared: number
+  readonly aic: number
+  readonly bic: number
+  /** Rows of data whose weight is not 0, and how many more there are than parameters that vary. */
+  readonly rows: number
+  readonly freedom: number
+  readonly evaluations: number
+  readonly reason: FitReason
+  /** Parameters that vary, in the order of covariances. */
+  readonly free: readonly string[]
+  /** The minima at which the starts of `multiStart` have ended, the best one first. */
+  readonly minima: readonly Minimum[]
+  readonly engine: EngineName
+  readonly #fit: number
+  readonly #of: Ingredients
+  readonly #programOf: (columns: readonly string[]) => Program
+
+  /** @internal */
+  constructor(
+    all: FitManyResult,
+    fit: number,
+    ingredients: Ingredients,
+    programOf: (columns: readonly string[]) => Program,
+  ) {
+    const own = (columns: Columns) =>
+      Object.fromEntries(Object.entries(columns).map(([name, numbers]) => [name, numbers[fit]]))
+    this.#fit = fit
+    this.#of = ingredients
+    this.#programOf = programOf
+    this.values = own(all.values)
+    this.errors = own(all.errors)
+    this.chiSquared = all.chiSquared[fit]
+    this.rows = all.rows[fit]
+    this.free = all.free
+    this.freedom = this.rows - this.free.length
+    const { problem, columns } = ingredients
+    const said = statistics(problem, columns, fit, this.chiSquared, this.rows)
+    this.reducedChiSquared = said.reducedChiSquared
+    this.rSquared = said.rSquared
+    this.aic = said.aic
+    this.bic = said.bic
+    this.evaluations = all.evaluations[fit]
+    this.reason = fitReasons[all.reason[fit]] as FitReason
+    this.minima = ingredients.found.minima[fit] ?? []
+    this.engine = all.engine
+  }
+
+  /** By rows and columns, of the parameters in `free`. */
+  get covariance(): number[][] {
+    return this.free.map((_, i) => this.free.map((_, j) => this.#covariance(i, j)))
+  }
+
+  get correlation(): number[][] {
+    const deviations = this.free.map((_, i) => Math.sqrt(this.#covariance(i, i)))
+    return this.covariance.map((row, i) =>
+      row.map((c, j) => (i === j ? 1 : c / (deviations[i] * deviations[j]))),
+    )
+  }
+
+  /** y − f by row, without weights. */
+  get residuals(): Float64Array {
+    const { columns, problem } = this.#of
+    const [y] = dataOf([columns.get(problem.y) as Column], this.#fit)
+    return this.predict().map((f, row) => y[row] - f)
+  }
+
+  /**
+   * Within which a parameter is with a probability: value ± t·error, with Student's t, or the normal distribution's
+   * where σ is known.
+   */
+  intervals(level = 0.95): Readonly<Record<string, readonly [low: number, high: number]>> {
+    const t = this.#quantile(level)
+    const around = (name: string) =>
+      [this.values[name] - t * this.errors[name], this.values[name] + t * this.errors[name]] as const
+    return Object.fromEntries(Object.keys(this.values).map((name) => [name, around(name)]))
+  }
+
+  /**
+   * The model.
+   *
+   * @param at columns of the model, of one length; by default those that were fitted
+   */
+  predict(at?: Readonly<Record<string, ArrayLike<number>>>): Float64Array {
+    return this.#evaluate(at, ([f]) => f)
+  }
+
+  /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
+  band(
+    at?: Readonly<Record<string, ArrayLike<number>>>,
+    { level = 0.95, kind = 'confidence' }: BandOptions = {},
+  ): { readonly low: Float64Array; readonly high: Float64Array } {
+    if (kind !== 'confidence' && kind !== 'prediction') {
+      throw new OptionError('kind', "'confidence' or 'prediction'", kind)
+    }
+    const t = this.#quantile(level)
+    const { isAbsolute, columns, problem } = this.#of
+    // Of a row that has no weight: 1.
+    const weights =
+      at !== undefined || problem.weight === null
+        ? null
+        : dataOf([columns.get(problem.weight) as Column], this.#fit)[0]
+    const variance = isAbsolute ? 1 : this.reducedChiSquared
+    const half = this.#evaluate(at, ([, ...slope], row) => {
+      const ofCurve = quadratic(slope, (i, j) => this.#covariance(i, j))
+      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? variance / (weights?.[row] ?? 1) : 0))
+    })
+    const middle = this.predict(at)
+    return { low: middle.map((f, row) => f - half[row]), high: middle.map((f, row) => f + half[row]) }
+  }
+
+  #covariance(i: number, j: number): number {
+    return this.#of.found.covariance[inTriangle(i, j)][this.#fit]
+  }
+
+  #quantile(level: number): number {
+    if (!(typeof level === 'number' && level > 0 && level < 1)) {
+      throw new OptionError('level', 'a number between 0 and 1', level)
+    }
+    if (this.#of.isAbsolute) return quantile(level, Infinity)
+    return this.freedom > 0 ? quantile(level, this.freedom) : NaN
+  }
+
+  /** Of each row, the model and its derivatives. */
+  #evaluate(
+    at: Readonly<Record<string, ArrayLike<number>>> | undefined,
+    visit: (outputs: readonly number[], row: number) => number,
+  ): Float64Array {
+    const { problem, columns, starts, found } = this.#of
+    const names = problem.columns.filter((name) => name !== problem.y && name !== problem.weight)
+    const data = names.map((name) => {
+      const given = at === undefined ? dataOf([columns.get(name) as Column], this.#fit)[0] : at[name]
+      if (given === undefined) throw new OptionError('at', `a column ${name}`, undefined)
+      return given
+    })
+    const rows = data[0]?.length ?? rowsOf(columns.get(problem.y) as Column, this.#fit)
+    const other = data.findIndex(({ length }) => length !== rows)
+    if (other >= 0)
+      throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
+    const program = this.#programOf(names)
+    const machine = new Machine(program, 'float64')
+    const point = [
+      ...found.free.map((x) => x[this.#fit]),
+      ...problem.fixed.map((name) => starts.get(name)?.[this.#fit] ?? NaN),
+    ]
+    return Float64Array.from({ length: rows }, (_, row) => {
+      machine.run([...point, ...data.map((column) => column[row])], [], 0)
+      return visit(
+        program.outputs.map((slot) => machine.slots[slot]),
+        row,
+      )
+    })
+  }
+}

@@ -1,0 +1,305 @@
+/** Fits under way. */
+
+import { requestedEngine, requestedThreads } from '../engines/index.js'
+import { OptionError } from '../errors.js'
+import { Expression } from '../expressions/expression.js'
+import type { Program } from '../expressions/program.js'
+import { Batch } from '../many/batch.js'
+import { byRows, type Column, checkRows, type DataByRun, pick, put, rowsOf } from '../many/data.js'
+import { type Chosen, choose } from '../many/engines.js'
+import { cohortsOf, runsOfBatch } from '../many/layout.js'
+import { Many, reasons } from '../many/minimize-many.js'
+import { readSets } from '../many/option-sets.js'
+import type { Rule } from '../rules/definitions.js'
+import type { FloatArray } from '../rules/kernel.js'
+import { checkCounts, countOf, numbersOf, readData } from './columns.js'
+import { CONVERGED, iteration, STALLED, type State, stateOf, summary } from './levenberg-marquardt.js'
+import { inTriangle } from './linear.js'
+import { termsOf } from './loss.js'
+import { type FitModel, readModel } from './models/model.js'
+import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-start.js'
+import { type FitManyOptions, readOptions } from './options.js'
+import { type Parameter, readParameters } from './parameters.js'
+import { makeProblem, type Problem } from './problem.js'
+import { FitManyResult, type Found, fitReasons } from './result.js'
+
+/** Iterations a call. */
+const UPDATES = 4
+const SINGULAR = fitReasons.indexOf('singular')
+/** What a run's reason is for a fit. */
+const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
+
+export class Fits {
+  readonly engine: Chosen
+  readonly options: FitManyOptions
+  readonly #problem: Problem
+  readonly #state: State
+  readonly #iteration: Program
+  #lastOne: Program | null = null
+  readonly #summary: Program
+  readonly #columns: ReadonlyMap<string, Column>
+  readonly #parameters: readonly Parameter[]
+  readonly #starts: ReadonlyMap<string, Float64Array>
+  readonly #rows: Uint32Array
+  readonly #count: number
+  readonly #multiStart: Required<MultiStart>
+  readonly #samples: readonly Float64Array[]
+  readonly #text: string
+  readonly #found: Found
+
+  constructor(model: Expression | FitModel, data: DataByRun, given: FitManyOptions) {
+    const { text, parameters: defaults, guess, x } = readModel(model)
+    const options = readOptions(given)
+    this.options = options
+    const names = new Expression(text).names
+    const { columns, y, weight } = readData(names, data, options)
+    const known = names.filter((name) => !columns.has(name))
+    this.#parameters = readParameters(options.start ?? {}, known, defaults)
+    this.#count = countOf(columns, this.#parameters)
+    checkRows(columns, this.#count)
+    this.#columns = columns
+    const { loss = 'squared', lossScale = 1 } = options
+    const problem = makeProblem(text, this.#parameters, {
+      ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
+    })
+    this.#problem = problem
+    this.#text = text
+    this.#multiStart = readMultiStart(options.multiStart)
+    this.#samples = samples(problem, this.#multiStart)
+    if (options.method !== undefined) readSets(options.method, {}, 1)
+    if (loss === 'poisson') checkCounts(y, columns)
+    this.#rows = this.#rowsThatCount()
+    this.#starts = this.#begin(guess, x)
+    this.#state = stateOf(problem)
+    this.#iteration = iteration(problem, this.#state, options.tolerance ?? 1e-10)
+    this.#summary = summary(problem, options.absoluteSigma ?? loss === 'poisson')
+    this.engine = choose(
+      requestedEngine(options.engine)?.name,
+      options.instructionSet,
+      requestedThreads(options.threads),
+    )
+    const [count, size] = [this.#count, problem.free.length]
+    const make = () => new Float64Array(count).fill(NaN)
+    this.#found = {
+      free: problem.free.map(make),
+      covariance: Array.from({ length: inTriangle(size, 0) }, make),
+      cost: make(),
+      evaluations: new Uint32Array(count),
+      reason: new Uint8Array(count).fill(fitReasons.indexOf('too-few-points')),
+      minima: [],
+    }
+  }
+
+  /** Rows of each fit whose weight is not 0. */
+  #rowsThatCount(): Uint32Array {
+    const [first] = this.#columns.values()
+    const { weight } = this.#problem
+    const weights = weight === null ? undefined : this.#columns.get(weight)
+    return new Uint32Array(this.#count).map((_, fit) => {
+      if (weights === undefined) return rowsOf(first, fit)
+      return numbersOf(weights, fit).reduce((sum, w) => sum + (w > 0 ? 1 : 0), 0)
+    })
+  }
+
+  /** Where each parameter starts, by fit; what is not given is guessed. */
+  #begin(guess: FitModel['guess'], x: string): ReadonlyMap<string, Float64Array> {
+    const own = this.#parameters.filter(({ expr }) => expr === null)
+    const starts = new Map<string, Float64Array>()
+    for (const { name, start } of own) {
+      starts.set(
+        name,
+        typeof start === 'object' && start !== null
+          ? start
+          : new Float64Array(this.#count).fill(start ?? NaN),
+      )
+    }
+    const open = own.filter(({ start }) => start === null)
+    if (open.length > 0) {
+      const [xs, ys] = [this.#columns.get(x), this.#columns.get(this.#problem.y) as Column]
+      if (guess === undefined || xs === undefined) {
+        throw new OptionError(`start: ${open[0].name}`, 'a number, or one for each fit', undefined)
+      }
+      for (let fit = 0; fit < this.#count; fit++) {
+        const guessed = guess(numbersOf(xs, fit), numbersOf(ys, fit))
+        for (const { name } of open) (starts.get(name) as Float64Array)[fit] = guessed[name]
+      }
+    }
+    for (const { name, min, max } of own) {
+      const column = (starts.get(name) as Float64Array).map((start) => Math.min(Math.max(start, min), max))
+      starts.set(name, column)
+    }
+    return starts
+  }
+
+  *calls(): Generator<Batch> {
+    const size = this.#problem.free.length
+    const fits = new Uint32Array(this.#count).map((_, fit) => fit).filter((fit) => this.#rows[fit] >= size)
+    let done = this.#count - fits.length
+    const data = [...this.#columns.values()]
+    for (const some of byRows(data, fits)) {
+      const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8)
+      const most = Math.max(1, Math.floor(runs / this.#multiStart.count))
+      for (let from = 0; from < some.length; from += most) {
+        const part = some.subarray(from, from + most)
+        yield* this.#batch(part, data)
+        done += part.length
+        this.options.onProgress?.(done, this.#count)
+      }
+    }
+  }
+
+  *#batch(fits: Uint32Array, data: readonly Column[]): Generator<Batch> {
+    const { count } = this.#multiStart
+    // The runs of a fit, one from each start, are neighbours.
+    const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
+    const freedom = new Float64Array(runs.length)
+    for (let run = 0; run < runs.length; run++)
+      freedom[run] = this.#rows[runs[run]] - this.#problem.free.length
+    const ends = yield* this.#ends(runs, data)
+    const summed = yield* this.#iterate(this.#summary, runs, [], [...ends.point, freedom], 1)
+    const to = this.#found
+    const columns = [...to.free, to.cost, ...to.covariance]
+    const [isSingular, isOff] = summed.x.slice(columns.length)
+    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, summed.x)
+    for (const [i, column] of columns.entries()) put(column, fits, pick(summed.x[i], best))
+    for (let k = 0; k < fits.length; k++) {
+      const run = best[k]
+      const verdict = isSingular[run] !== 0 ? SINGULAR : isOff[run] !== 0 ? STALLED : CONVERGED
+      const reason = ends.reason[run]
+      to.reason[fits[k]] = reason === CONVERGED || reason === STALLED ? verdict : reason
+      for (let start = 0; start < count; start++)
+        to.evaluations[fits[k]] += ends.iterations[k * count + start]
+    }
+  }
+
+  /** Where runs stop: what the summary reads, and why. */
+  *#ends(runs: Uint32Array, data: readonly Column[]) {
+    const { names, starts, best, cost, gradient, matrix } = this.#state
+    const { method, maxIterations = 1000 } = this.options
+    const { free, loss } = this.#problem
+    const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
+    const ends =
+      method === undefined
+        ? yield* this.#iterate(this.#iteration, runs, data, begin, maxIterations)
+        : yield* this.#byRule(method, runs, data, begin)
+    const points = method === undefined ? best.map((at) => ends.x[at]) : ends.x
+    // One more look, where steps have not seen what errors are made of.
+    const { x } =
+      method === undefined && (loss === 'squared' || loss === 'poisson')
+        ? ends
+        : yield* this.#iterate(this.#last, runs, data, [...points, ...begin.slice(free.length)], 1)
+    return {
+      point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
+      iterations: ends.iterations,
+      reason: ends.reason,
+    }
+  }
+
+  /** An iteration with second derivatives as errors have them. */
+  get #last(): Program {
+    this.#lastOne ??= iteration(this.#problem, this.#state, 0, 'curvature')
+    return this.#lastOne
+  }
+
+  /** Where runs of fits start: from the fit's own start, and from samples. */
+  #startsOf(name: string, runs: Uint32Array): Float64Array {
+    const own = pick(this.#starts.get(name) as Float64Array, runs)
+    const others = this.#samples[this.#problem.free.indexOf(name)]
+    const { count } = this.#multiStart
+    if (others !== undefined) {
+      for (let run = 0; run < runs.length; run++) if (run % count > 0) own[run] = others[(run % count) - 1]
+    }
+    return own
+  }
+
+  /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
+  *#byRule(rule: Rule, runs: Uint32Array, data: readonly Column[], begin: readonly (FloatArray | number)[]) {
+    const { graph, free, fixed, min, max, columns } = this.#problem
+    const { tolerance, maxIterations, instructionSet, threads } = this.options
+    const limits = { tolerance, maxIterations, instructionSet, threads }
+    const objective = new Expression(`the cost of ${this.#text}`, {
+      ...{ graph, root: termsOf(this.#problem).cost, names: [...free, ...fixed, ...columns] },
+    })
+    const ofRuns = (column: Column) =>
+      column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersOf(column, fit))
+    const constants = fixed.map((name) => {
+      const [numbers] = [this.#starts.get(name) as Float64Array]
+      const rows = rowsOf(data[0], runs[0])
+      return [name, Array.from(runs, (fit) => new Float64Array(rows).fill(numbers[fit]))] as const
+    })
+    const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
+    const starts = Object.fromEntries(free.map((name, i) => [name, begin[i] as FloatArray]))
+    const many = new Many(objective, starts, rule, {
+      ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.engine.engine },
+      bounds: free.map((_, i) => [min[i], max[i]] as const),
+      ...Object.fromEntries(Object.entries(limits).filter(([, given]) => given !== undefined)),
+    })
+    yield* many.calls()
+    const { x, iterations, reason } = many.result()
+    return {
+      ...{ x: free.map((name) => x[name]), iterations },
+      reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
+    }
+  }
+
+  /** The best run of each fit; all are told in its minima. */
+  #best(fits: Uint32Array, summed: readonly FloatArray[]): Uint32Array {
+    const { count } = this.#multiStart
+    const { free } = this.#problem
+    const size = free.length
+    const cost = summed[size]
+    return fits.map((fit, k) => {
+      const own = Array.from({ length: count }, (_, start) => k * count + start)
+      const ends = own.map((run) => ({
+        x: free.map((_, i) => summed[i][run]),
+        errors: free.map((_, i) => Math.sqrt(summed[size + 1 + inTriangle(i, i)][run])),
+        chiSquared: cost[run],
+      }))
+      this.#found.minima[fit] = minimaOf(free, ends)
+      return own.reduce((best, run) => (cost[run] < cost[best] || Number.isNaN(cost[best]) ? run : best))
+    })
+  }
+
+  /** Iterates a program from some points on, as many as there are runs; gives where each stops. */
+  *#iterate(
+    program: Program,
+    runs: Uint32Array,
+    data: readonly Column[],
+    x: readonly (FloatArray | number)[],
+    mostUpdates: number,
+  ): Generator<Batch, ReturnType<Batch['results']>> {
+    const { threads } = this.engine
+    const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
+    const updates = Math.min(UPDATES, mostUpdates)
+    const batch = new Batch({
+      ...{
+        dtype: 'float64',
+        value: program,
+        gradient: program,
+        kernel: null,
+        runs,
+        data,
+        cohorts,
+        lanes,
+        updates,
+      },
+      ...{ rows: data.length === 0 ? 0 : rowsOf(data[0], runs[0]), mostUpdates },
+      ...{ tolerance: 0, exempt: 0, delay: 0, scratches: Math.min(threads, cohorts), isBounded: false },
+    })
+    batch.fill({ x, starts: [], box: null })
+    for (let done = 0; batch.live > 0; done += updates) {
+      batch.set('done', done)
+      batch.set('updates', Math.min(updates, mostUpdates - done))
+      yield batch
+    }
+    return batch.results()
+  }
+
+  result(): FitManyResult {
+    return new FitManyResult({
+      ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts, rows: this.#rows },
+      ...{ columns: this.#columns, found: this.#found, engine: this.engine.engine },
+      isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',
+    })
+  }
+}

@@ -1,0 +1,53 @@
+/** What is said of a fit as a whole, by its least χ². */
+
+import { elementary } from '../functions/index.js'
+import { type Column, dataOf } from '../many/data.js'
+import type { Problem } from './problem.js'
+
+export interface Statistics {
+  /** χ² by degree of freedom; NaN where there is none. */
+  readonly reducedChiSquared: number
+  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains. */
+  readonly rSquared: number
+  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. */
+  readonly aic: number
+  /** The same with log(n)·p. */
+  readonly bic: number
+}
+
+const { log } = elementary('float64')
+
+/** @param rows of which the weight is not 0 */
+export function statistics(
+  problem: Problem,
+  columns: ReadonlyMap<string, Column>,
+  fit: number,
+  chiSquared: number,
+  rows: number,
+): Statistics {
+  const count = problem.free.length
+  const own = (name: string | null) => {
+    const column = name === null ? undefined : columns.get(name)
+    return column === undefined ? undefined : dataOf([column], fit)[0]
+  }
+  const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
+  return {
+    reducedChiSquared: rows > count ? chiSquared / (rows - count) : NaN,
+    rSquared: 1 - chiSquared / variation(own(problem.y) as Float64Array, own(problem.weight)),
+    aic: criterion + 2 * count,
+    bic: criterion + log(rows) * count,
+  }
+}
+
+/** Σw·(y − ȳ)² with the weighted mean ȳ. */
+function variation(y: Float64Array, weights: Float64Array | undefined): number {
+  let [sum, all, squares] = [0, 0, 0]
+  for (const [row, value] of y.entries()) {
+    const weight = weights?.[row] ?? 1
+    sum += weight * value
+    all += weight
+  }
+  const mean = sum / all
+  for (const [row, value] of y.entries()) squares += (weights?.[row] ?? 1) * (value - mean) * (value - mean)
+  return squares
+}

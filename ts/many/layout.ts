@@ -1,0 +1,35 @@
+/** How runs are put into batches, and batches into cohorts. */
+
+import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
+import { type Column, rowsOf } from './data.js'
+
+/** At most so many runs are in memory at once, beside starts and results. */
+const RUNS = 1 << 16
+const LANES = 4096
+/** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
+const DATA = 1 << 26
+const CACHE = 1 << 19
+
+/** Bytes that data of a run's own take. */
+function dataBytes(data: readonly Column[], run: number, size: number): number {
+  const own = data.filter(({ offsets }) => offsets !== null)
+  return own.length === 0 ? 0 : own.length * rowsOf(own[0], run) * size
+}
+
+/** How many runs are in a batch, whose data have as many rows as this run's; `size` is a number's, in bytes. */
+export function runsOfBatch(data: readonly Column[], run: number, size: number): number {
+  return Math.max(LINE / size, Math.min(RUNS, Math.floor(DATA / dataBytes(data, run, size))))
+}
+
+/** The cohorts of a batch, and the lanes of each. */
+export function cohortsOf(
+  runs: Uint32Array,
+  data: readonly Column[],
+  size: number,
+  threads: number,
+): { readonly cohorts: number; readonly lanes: number } {
+  const cached = Math.floor(CACHE / dataBytes(data, runs[0], size) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
+  const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
+  const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
+  return { cohorts: Math.ceil(runs.length / lanes), lanes }
+}
