@@ -1,12 +1,11 @@
-import type { FitModel, ModelOptions } from './model.js'
+import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
 
 /** slope·x + intercept. */
-export function line({ x = 'x' }: ModelOptions = {}): FitModel {
-  return {
-    text: `slope*${x} + intercept`,
-    x,
-    parameters: {},
+export function line(options: ModelOptions = {}): FitModel {
+  return define(
+    readModelOptions(options),
+    (x) => `slope*${x} + intercept`,
     // Least squares find it from anywhere at once.
-    guess: () => ({ slope: 0, intercept: 0 }),
-  }
+    () => ({ slope: 0, intercept: 0 }),
+  )
 }
