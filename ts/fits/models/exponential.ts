@@ -1,6 +1,6 @@
 import { exp } from '../../functions/index.js'
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
-import { bestOf, finiteRows, ones, type Rows } from './rows.js'
+import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
 export function exponential(options: ModelOptions = {}): FitModel {
@@ -23,9 +23,12 @@ interface Candidate {
 }
 
 function guess(rows: Rows): Readonly<Record<string, number>> {
-  const { y } = rows
-  const constant = ones(y)
-  const { candidate, coefficients } = bestOf(candidates(rows), ({ column }) => [constant, column], y)
+  const { candidate, coefficients } = bestOf(rows.y, {
+    candidates: candidates(rows),
+    count: 1,
+    fill: ({ column }, [to]) => to.set(column),
+    hasOffset: true,
+  })
   return { amplitude: coefficients[1] * candidate.scale, rate: candidate.rate, offset: coefficients[0] }
 }
 
@@ -41,7 +44,7 @@ function* candidates({ x, range }: Rows): Generator<Candidate> {
       const scale = exp(rate * end)
       if (scale > 0 && scale < Infinity) yield { rate, scale, column }
       rate += rate
-      for (const [row, power] of column.entries()) column[row] = power * power
+      for (let row = 0; row < column.length; row++) column[row] *= column[row]
     }
   }
 }

@@ -17,6 +17,13 @@ function guess({ x, y, range }: Rows): Readonly<Record<string, number>> {
   const largest = x[x.length - 1] || range
   const candidates: number[] = []
   for (let part = LEAST; part <= MOST; part += part) candidates.push(part * largest)
-  const { candidate: km, coefficients } = bestOf(candidates, (km) => [x.map((at) => at / (km + at))], y)
+  const { candidate: km, coefficients } = bestOf(y, {
+    candidates,
+    count: 1,
+    fill: (km, [to]) => {
+      for (const [row, at] of x.entries()) to[row] = at / (km + at)
+    },
+    hasOffset: false,
+  })
   return { vmax: coefficients[0], km }
 }

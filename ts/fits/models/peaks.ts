@@ -5,7 +5,7 @@ import { exp, log } from '../../functions/index.js'
 import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
-import { bestOf, finiteRows, ones, type Rows } from './rows.js'
+import { bestOf, finiteRows, type Rows } from './rows.js'
 
 interface Shape {
   readonly names: readonly string[]
@@ -136,32 +136,58 @@ function guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
   const { x, y } = rows
   const sorted = y.slice().sort()
   const levels = hasOffset ? [0.1, 0.5, 0.9].map((part) => sorted[Math.floor(part * (y.length - 1))]) : [0]
-  const columnOf = ({ center, sigma }: Peak) => x.map((at) => shape.at((at - center) / sigma))
-  const constant = hasOffset ? [ones(y)] : []
-  const { candidate, coefficients } = bestOf(
-    levels.map((level) => search(rows, level, count, shape, columnOf)),
-    (found) => [...constant, ...found.map(columnOf)],
-    y,
-  )
-  const heights = coefficients.slice(constant.length)
+  const { candidate, coefficients } = bestOf(y, {
+    candidates: levels.map((level) => search(rows, level, count, shape)),
+    count,
+    fill: (found, columns) => {
+      for (const [k, peak] of found.entries()) draw(shape, peak, x, columns[k])
+    },
+    hasOffset,
+  })
+  const heights = coefficients.slice(hasOffset ? 1 : 0)
   const found = candidate.map((peak, k) => ({ ...peak, height: heights[k] }))
   return { offset: hasOffset ? coefficients[0] : 0, found: found.sort((a, b) => a.center - b.center) }
 }
 
-function search(
-  rows: Rows,
-  level: number,
-  count: number,
-  { halfWidth }: Shape,
-  columnOf: (peak: Peak) => Float64Array,
-): Peak[] {
+type Place = Omit<Peak, 'height'>
+
+/** A peak of the height 1. */
+function draw(shape: Shape, { center, sigma }: Place, x: Float64Array, to: Float64Array): void {
+  for (const [row, at] of x.entries()) to[row] = shape.at((at - center) / sigma)
+}
+
+function search(rows: Rows, level: number, count: number, shape: Shape): Peak[] {
   const rest = rows.y.map((at) => at - level)
+  const column = new Float64Array(rest.length)
   return Array.from({ length: count }, () => {
     const top = rest.reduce((top, at, row) => (Math.abs(at) > Math.abs(rest[top]) ? row : top), 0)
-    const peak = { height: rest[top], center: rows.x[top], sigma: halfWidthAt(rows, rest, top) / halfWidth }
-    for (const [row, at] of columnOf(peak).entries()) rest[row] -= peak.height * at
+    const sigma = halfWidthAt(rows, rest, top) / shape.halfWidth
+    const peak = refine(rows.x, rest, { center: rows.x[top], sigma }, shape)
+    draw(shape, peak, rows.x, column)
+    for (const [row, at] of column.entries()) rest[row] -= peak.height * at
     return peak
   })
+}
+
+const WIDTHS = [1, 0.7, 1.4, 2]
+const SHIFTS = [0, -0.4, 0.4]
+
+/** A peak like one that noise may have made narrow: the best one by the rows about it. */
+function refine(x: Float64Array, y: Float64Array, { center, sigma }: Place, shape: Shape): Peak {
+  const reach = 2.5 * shape.halfWidth * sigma
+  const from = x.findIndex((at) => at >= center - reach)
+  const end = x.findIndex((at) => at > center + reach)
+  const to = end < 0 ? x.length : end
+  const near = x.subarray(from, to)
+  const { candidate, coefficients } = bestOf(y.subarray(from, to), {
+    candidates: WIDTHS.flatMap((width) =>
+      SHIFTS.map((shift) => ({ center: center + shift * sigma, sigma: width * sigma })),
+    ),
+    count: 1,
+    fill: (place, [column]) => draw(shape, place, near, column),
+    hasOffset: false,
+  })
+  return { ...candidate, height: coefficients[0] }
 }
 
 /** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */

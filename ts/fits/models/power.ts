@@ -21,6 +21,6 @@ function guess({ x, y }: Rows): Readonly<Record<string, number>> {
     column((row) => log(sign * y[row])),
   )
   const exponent = rows.length === 0 ? 1 : coefficients[1]
-  const [amplitude] = project([x.map((at) => pow(at, exponent))], y).coefficients
+  const [amplitude] = project([x.map((at) => pow(at, exponent))], y.slice()).coefficients
   return { amplitude, exponent }
 }

@@ -43,49 +43,32 @@ export interface Projection {
 /** What is left of a column is rounding, if its square is less than this part of the column's. */
 const DEPENDENT = 1e-20
 
-/** y by columns with the least squares, by modified Gram-Schmidt; what others make up already has the coefficient 0. */
+/**
+ * y by columns with the least squares, by modified Gram-Schmidt; what those before make up already has the
+ * coefficient 0. Overwrites all: y by residuals, and columns, but for the first, by what those before do not have.
+ */
 export function project(columns: readonly Float64Array[], y: Float64Array): Projection {
-  const basis = columns.map((column) => column.slice())
-  const rest = y.slice()
-  const shares = basis.map((column, k) => {
+  const own: number[] = []
+  const shares: number[][] = []
+  const least = columns.map((column) => DEPENDENT * dot(column, column))
+  for (const [k, column] of columns.entries()) {
     const square = dot(column, column)
-    const isNew = square > DEPENDENT * dot(columns[k], columns[k])
-    const remove = (from: Float64Array) => {
-      const share = isNew ? dot(column, from) / square : 0
-      for (let row = 0; row < from.length; row++) from[row] -= share * column[row]
-      return share
-    }
-    return { later: basis.slice(k + 1).map(remove), own: remove(rest) }
-  })
-  const coefficients: number[] = basis.map(() => 0)
-  for (let k = basis.length - 1; k >= 0; k--) {
-    coefficients[k] = shares[k].later.reduce(
-      (sum, share, j) => sum - share * coefficients[k + 1 + j],
-      shares[k].own,
-    )
+    const isNew = square > least[k]
+    shares.push(columns.slice(k + 1).map((later) => (isNew ? remove(column, square, later) : 0)))
+    own.push(isNew ? remove(column, square, y) : 0)
   }
-  return { coefficients, cost: dot(rest, rest) }
+  const coefficients = own.slice()
+  for (let k = own.length - 1; k >= 0; k--) {
+    for (const [j, share] of shares[k].entries()) coefficients[k] -= share * coefficients[k + 1 + j]
+  }
+  return { coefficients, cost: dot(y, y) }
 }
 
-/** A difference of costs that is less than this part of Σ y² may be rounding. */
-const EQUAL = 1e-12
-
-/**
- * The candidate whose columns meet y best; of those that do so equally well the first one, which is there in any
- * case.
- */
-export function bestOf<T>(
-  candidates: Iterable<T>,
-  columnsOf: (candidate: T) => readonly Float64Array[],
-  y: Float64Array,
-): { readonly candidate: T } & Projection {
-  const margin = EQUAL * dot(y, y)
-  let best: ({ readonly candidate: T } & Projection) | undefined
-  for (const candidate of candidates) {
-    const projection = project(columnsOf(candidate), y)
-    if (best === undefined || projection.cost < best.cost - margin) best = { candidate, ...projection }
-  }
-  return best as { readonly candidate: T } & Projection
+/** Takes out of numbers what a column, whose square is given, has of them. */
+function remove(column: Float64Array, square: number, from: Float64Array): number {
+  const share = dot(column, from) / square
+  for (let row = 0; row < from.length; row++) from[row] -= share * column[row]
+  return share
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
@@ -94,5 +77,32 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum
 }
 
-/** The column of a constant. */
-export const ones = ({ length }: Float64Array) => new Float64Array(length).fill(1)
+/** A difference of costs that is less than this part of Σ y² may be rounding. */
+const EQUAL = 1e-12
+
+/** What is looked for: a shape, of which y is made with factors. */
+export interface Search<T> {
+  readonly candidates: Iterable<T>
+  /** How many columns a shape has. */
+  readonly count: number
+  /** Overwrites the columns. */
+  readonly fill: (candidate: T, columns: readonly Float64Array[]) => void
+  /** Whether there is a constant too, whose coefficient is the first. */
+  readonly hasOffset: boolean
+}
+
+/** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
+export function bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset }: Search<T>) {
+  const margin = EQUAL * dot(y, y)
+  const own = Array.from({ length: count }, () => new Float64Array(y.length))
+  const columns = hasOffset ? [new Float64Array(y.length).fill(1), ...own] : own
+  const rest = new Float64Array(y.length)
+  let best: ({ readonly candidate: T } & Projection) | undefined
+  for (const candidate of candidates) {
+    fill(candidate, own)
+    rest.set(y)
+    const projection = project(columns, rest)
+    if (best === undefined || projection.cost < best.cost - margin) best = { candidate, ...projection }
+  }
+  return best as { readonly candidate: T } & Projection
+}

@@ -3,7 +3,7 @@
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
-import { bestOf, finiteRows, ones, type Rows } from './rows.js'
+import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -62,48 +62,59 @@ export function fivePL(options: ModelOptions = {}): FitModel {
   )
 }
 
+/** 1/(1 + v)^asymmetry, v = (odds·factor)^(2^doublings); or with the sign −1 what is left of 1/(1 + v). */
 interface Shape {
+  readonly sign: 1 | -1
+  readonly doublings: number
   /** The number of the center, of CENTERS. */
   readonly center: number
-  /** How often the least slope is doubled. */
-  readonly doublings: number
+  readonly factor: number
+  /** 1, ½ or 2 */
+  readonly asymmetry: number
 }
 
 const CENTERS = 13
+const bothWays = [1, -1] as const
 
-function* shapes(doublings: number): Generator<Shape> {
-  for (let d = 0; d <= doublings; d++)
-    for (let center = 0; center < CENTERS; center++) yield { center, doublings: d }
+/** @param factors by center; `shift` is one more */
+function* shapes(
+  sign: 1 | -1,
+  factors: readonly number[],
+  most: number,
+  asymmetry = 1,
+  shift: (doublings: number) => number = () => 1,
+): Generator<Shape> {
+  for (let doublings = 0; doublings <= most; doublings++) {
+    const by = shift(doublings)
+    for (const [center, factor] of factors.entries()) {
+      yield { sign, doublings, center, factor: factor * by, asymmetry }
+    }
+  }
 }
 
-/** 1/(1 + v^(2^doublings)), v = odds × factor. */
-function curve(odds: Float64Array, factor: number, doublings: number): Float64Array {
-  return odds.map((at) => {
-    let v = at * factor
-    for (let k = 0; k < doublings; k++) v *= v
-    return 1 / (1 + v)
-  })
+function bestShape(y: Float64Array, odds: Float64Array, candidates: Iterable<Shape>, hasOffset: boolean) {
+  const fill = ({ sign, doublings, factor, asymmetry }: Shape, [to]: readonly Float64Array[]) => {
+    for (let row = 0; row < to.length; row++) {
+      let v = odds[row] * factor
+      for (let k = 0; k < doublings; k++) v *= v
+      const part = sign > 0 ? 1 / (1 + v) : 1 - 1 / (1 + v)
+      to[row] = asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
+    }
+  }
+  return bestOf(y, { candidates, count: 1, fill, hasOffset })
 }
 
-/** Rises, and falls: the better one. */
-function* bothWays(doublings: number): Generator<Shape & { readonly sign: number }> {
-  for (const sign of [1, -1]) for (const shape of shapes(doublings)) yield { ...shape, sign }
-}
-
-/** The least rate beside 1/range. */
-const SLOWEST = 2
+/** The least rate beside 1/range, and how often it is doubled. */
+const [SLOWEST, FASTER] = [2, 6]
 
 function guessLogistic({ x, y, range }: Rows): Readonly<Record<string, number>> {
   // Growth may have just begun, or be over nearly.
   const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
   const odds = x.map((at) => exp((-SLOWEST * (at - centers[0])) / range))
   const factors = centers.map((center) => exp((SLOWEST * (center - centers[0])) / range))
-  const { candidate, coefficients } = bestOf(
-    bothWays(6),
-    ({ center, doublings, sign }) => [flip(curve(odds, factors[center], doublings), sign)],
-    y,
-  )
-  const { center, doublings, sign } = candidate
+  const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, FASTER)])
+  const { candidate, coefficients } = bestShape(y, odds, candidates, false)
+  const { sign, doublings, center } = candidate
   return {
     amplitude: coefficients[0],
     rate: (sign * SLOWEST * powerOfTwo(doublings)) / range,
@@ -111,11 +122,10 @@ function guessLogistic({ x, y, range }: Rows): Readonly<Record<string, number>> 
   }
 }
 
-function flip(column: Float64Array, sign: number): Float64Array {
-  return sign > 0 ? column : column.map((at) => 1 - at)
-}
+/** Slopes are ½, 1, … 8. */
+const STEEPER = 4
 
-/** The least slope is ½; places of centers in a geometric sequence over the doses above 0. */
+/** Centers in a geometric sequence over the doses above 0. */
 function dosesOf({ x }: Rows) {
   const positive = x.filter((at) => at > 0)
   const [low, high] = positive.length === 0 ? [1, 1] : [positive[0], positive[positive.length - 1]]
@@ -127,36 +137,27 @@ function dosesOf({ x }: Rows) {
 
 function guessHill(rows: Rows): Readonly<Record<string, number>> {
   const { centers, odds, factors } = dosesOf(rows)
-  const { candidate, coefficients } = bestOf(
-    bothWays(4),
-    ({ center, doublings, sign }) => [flip(curve(odds, factors[center], doublings), sign)],
-    rows.y,
-  )
-  const { center, doublings, sign } = candidate
+  const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, STEEPER)])
+  const { candidate, coefficients } = bestShape(rows.y, odds, candidates, false)
+  const { sign, doublings, center } = candidate
   return { vmax: coefficients[0], k: centers[center], n: sign * powerOfTwo(doublings - 1) }
 }
 
 /** Where 1/(1 + v)^asymmetry is ½. */
 const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
-/** Symmetric curves tell first which way it goes, since they may go either. */
 function guessDoses(rows: Rows, asymmetries: readonly number[]) {
   const { centers, odds, factors } = dosesOf(rows)
-  const constant = ones(rows.y)
-  const best = (sign: number, of: readonly number[]) =>
-    bestOf(
-      of.flatMap((asymmetry) => [...shapes(4)].map((shape) => ({ ...shape, asymmetry }))),
-      ({ center, doublings, asymmetry }) => {
-        // From where the curve is half-way to ec50.
-        const shift = pow(halfOdds(asymmetry), sign * powerOfTwo(-doublings))
-        const column = flip(curve(odds, factors[center] * shift, doublings), sign)
-        return [constant, asymmetry === 1 ? column : column.map((at) => pow(at, asymmetry))]
-      },
-      rows.y,
-    )
-  const sign = best(1, [1]).coefficients[1] < 0 ? -1 : 1
-  const { candidate, coefficients } = best(sign, asymmetries)
-  const { center, doublings, asymmetry } = candidate
+  // Symmetric curves tell which way it goes: upside down they are the same.
+  const either = bestShape(rows.y, odds, shapes(1, factors, STEEPER), true)
+  const sign = either.coefficients[1] < 0 ? -1 : 1
+  const candidates = asymmetries.flatMap((asymmetry) => {
+    // Centers are where the curve is half-way.
+    const shift = (doublings: number) => pow(halfOdds(asymmetry), sign * powerOfTwo(-doublings))
+    return [...shapes(sign, factors, STEEPER, asymmetry, shift)]
+  })
+  const { candidate, coefficients } = bestShape(rows.y, odds, candidates, true)
+  const { doublings, center, asymmetry } = candidate
   const slope = sign * powerOfTwo(doublings - 1)
   const [bottom, difference] = coefficients
   const ec50 = centers[center] * pow(halfOdds(asymmetry), 1 / slope)

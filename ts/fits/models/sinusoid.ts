@@ -1,6 +1,6 @@
 import { atan, cos, sin } from '../../functions/index.js'
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
-import { bestOf, finiteRows, ones, type Rows } from './rows.js'
+import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /**
  * amplitude·sin(2π·frequency·x + phase) + offset: the frequency in periods by unit of x, the phase, between −π and π
@@ -24,12 +24,15 @@ const MOST_FREQUENCIES = 8192
 function guess(rows: Rows): Readonly<Record<string, number>> {
   const { x, y, range } = rows
   const step = 1 / (OVERSAMPLING * range)
-  const constant = ones(y)
-  const { candidate, coefficients } = bestOf(
-    waves(rows, step),
-    ({ sines, cosines }) => [constant, sines, cosines],
-    y,
-  )
+  const { candidate, coefficients } = bestOf(y, {
+    candidates: waves(rows, step),
+    count: 2,
+    fill: (wave, [sines, cosines]) => {
+      sines.set(wave.sines)
+      cosines.set(wave.cosines)
+    },
+    hasOffset: true,
+  })
   const frequency = candidate.times * step
   const [offset, a, b] = coefficients
   // sin(ω·(x − x₀) + φ₀): back to x = 0.
@@ -57,8 +60,8 @@ function* waves({ x, range }: Rows, step: number) {
   const count = Math.min(MOST_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))
   for (let times = 1; times <= count; times++) {
     yield { times, sines, cosines }
-    for (const [row, s] of sines.entries()) {
-      const c = cosines[row]
+    for (let row = 0; row < x.length; row++) {
+      const [s, c] = [sines[row], cosines[row]]
       sines[row] = s * turnCosines[row] + c * turnSines[row]
       cosines[row] = c * turnCosines[row] - s * turnSines[row]
     }
