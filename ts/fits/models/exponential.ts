@@ -14,6 +14,8 @@ export function exponential(options: ModelOptions = {}): FitModel {
 /** From one candidate to the next rates double, from this part of 1/range on. */
 const SLOWEST = 0.25
 const MOST_DOUBLINGS = 24
+/** Amplitudes where x is 0 are this many times those of the data at most, or less by it. */
+const FARTHEST = 1e200
 
 interface Candidate {
   readonly rate: number
@@ -42,7 +44,7 @@ function* candidates({ x, range }: Rows): Generator<Candidate> {
     let rate = (sign * SLOWEST) / range
     for (let k = 0; k < MOST_DOUBLINGS && Math.abs(rate) * gap < 4; k++) {
       const scale = exp(rate * end)
-      if (scale > 0 && scale < Infinity) yield { rate, scale, column }
+      if (scale > 1 / FARTHEST && scale < FARTHEST) yield { rate, scale, column }
       rate += rate
       for (let row = 0; row < column.length; row++) column[row] *= column[row]
     }

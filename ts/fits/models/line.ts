@@ -1,11 +1,15 @@
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { leastSquares } from './polynomial.js'
+import { finiteRows } from './rows.js'
 
 /** slope·x + intercept. */
 export function line(options: ModelOptions = {}): FitModel {
   return define(
     readModelOptions(options),
     (x) => `slope*${x} + intercept`,
-    // Least squares find it from anywhere at once.
-    () => ({ slope: 0, intercept: 0 }),
+    (x, y) => {
+      const [intercept, slope] = leastSquares(finiteRows(x, y), 1)
+      return { slope, intercept }
+    },
   )
 }

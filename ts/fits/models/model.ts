@@ -50,23 +50,17 @@ export function define(
   parameters: FitModel['parameters'] = {},
 ): FitModel {
   if (!isName(x)) throw new OptionError('x', 'a name', x)
-  // With a column whose name no text can have.
-  const own = new Expression(write('x')).names
   const text = write(x)
-  if (new Expression(text).names.length < own.length) {
-    throw new OptionError('x', `another name than ${own.filter((name) => name !== 'x').join(', ')}`, x)
-  }
+  // No parameter is called x.
+  const names = new Expression(write('x')).names.filter((name) => name !== 'x')
+  if (names.includes(x)) throw new OptionError('x', `another name than ${names.join(', ')}`, x)
   return { text, x, parameters, guess }
 }
 
 /** Whether a text is one name, and none that expressions have themselves. */
 function isName(text: unknown): boolean {
-  return typeof text === 'string' && /^[\p{L}_][\p{L}\p{N}_]*$/u.test(text) && hasOneName(text)
-}
-
-function hasOneName(text: string): boolean {
   try {
-    return new Expression(text).names.length === 1
+    return new Expression(text as string).names[0] === text
   } catch {
     return false
   }

@@ -1,6 +1,7 @@
 import { OptionError } from '../../errors.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { finiteRows, project, type Rows } from './rows.js'
 
 export interface PolynomialOptions extends ModelOptions {
   /** The highest power of x, a whole number from 0 to 15; 2. */
@@ -22,6 +23,24 @@ export function polynomial(options: PolynomialOptions = {}): FitModel {
     own,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : names.reduceRight((inner, name) => `${name} + ${x}*(${inner})`)),
-    () => Object.fromEntries(names.map((name) => [name, 0])),
+    (x, y) => {
+      const c = leastSquares(finiteRows(x, y), degree)
+      return Object.fromEntries(names.map((name, k) => [name, c[k]]))
+    },
   )
+}
+
+/** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
+export function leastSquares({ x, y, range }: Rows, degree: number): number[] {
+  const middle = (x[0] + x[x.length - 1]) / 2
+  const t = x.map((at) => (at - middle) / range)
+  const powers = [t.map(() => 1)]
+  for (let k = 1; k <= degree; k++) powers.push(powers[k - 1].map((power, row) => power * t[row]))
+  const byT = project(powers, y.slice())
+  // Horner's rule for t as a polynomial of x.
+  return byT.reduceRight<number[]>((c, constant) => {
+    const scaled = c.map((coefficient) => coefficient / range)
+    const times = (k: number) => (scaled[k - 1] ?? 0) - middle * (scaled[k] ?? 0)
+    return [constant + times(0), ...scaled.map((_, k) => times(k + 1))]
+  }, [])
 }

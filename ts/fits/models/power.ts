@@ -7,20 +7,23 @@ export function power(options: ModelOptions = {}): FitModel {
   return define(
     readModelOptions(options),
     (x) => `amplitude*${x}^exponent`,
-    (x, y) => guess(finiteRows(x, y, (at) => at > 0)),
+    (x, y) => guess(finiteRows(x, y, (at) => at >= 0)),
   )
 }
+
+/** Where x is 0, a power that is not above 0 is none. */
+const LEAST_AT_0 = 0.125
 
 /** A line through logarithms, whose weights y² make up for what these do to noise. */
 function guess({ x, y }: Rows): Readonly<Record<string, number>> {
   const sign = y.reduce((sum, number) => sum + number * Math.abs(number), 0) < 0 ? -1 : 1
-  const rows = [...y.keys()].filter((row) => sign * y[row] > 0)
+  const rows = [...y.keys()].filter((row) => x[row] > 0 && sign * y[row] > 0)
   const column = (of: (row: number) => number) => Float64Array.from(rows, (row) => sign * y[row] * of(row))
-  const { coefficients } = project(
+  const [, slope] = project(
     [column(() => 1), column((row) => log(x[row]))],
     column((row) => log(sign * y[row])),
   )
-  const exponent = rows.length === 0 ? 1 : coefficients[1]
-  const [amplitude] = project([x.map((at) => pow(at, exponent))], y.slice()).coefficients
+  const exponent = x[0] === 0 ? Math.max(slope, LEAST_AT_0) : slope
+  const [amplitude] = project([x.map((at) => pow(at, exponent))], y.slice())
   return { amplitude, exponent }
 }

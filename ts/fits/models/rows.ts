@@ -34,12 +34,6 @@ export function finiteRows(
   }
 }
 
-export interface Projection {
-  readonly coefficients: readonly number[]
-  /** The sum of squared residuals. */
-  readonly cost: number
-}
-
 /** What is left of a column is rounding, if its square is less than this part of the column's. */
 const DEPENDENT = 1e-20
 
@@ -47,7 +41,7 @@ const DEPENDENT = 1e-20
  * y by columns with the least squares, by modified Gram-Schmidt; what those before make up already has the
  * coefficient 0. Overwrites all: y by residuals, and columns, but for the first, by what those before do not have.
  */
-export function project(columns: readonly Float64Array[], y: Float64Array): Projection {
+export function project(columns: readonly Float64Array[], y: Float64Array): number[] {
   const own: number[] = []
   const shares: number[][] = []
   const least = columns.map((column) => DEPENDENT * dot(column, column))
@@ -61,7 +55,7 @@ export function project(columns: readonly Float64Array[], y: Float64Array): Proj
   for (let k = own.length - 1; k >= 0; k--) {
     for (const [j, share] of shares[k].entries()) coefficients[k] -= share * coefficients[k + 1 + j]
   }
-  return { coefficients, cost: dot(y, y) }
+  return coefficients
 }
 
 /** Takes out of numbers what a column, whose square is given, has of them. */
@@ -77,7 +71,7 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum
 }
 
-/** A difference of costs that is less than this part of Σ y² may be rounding. */
+/** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
 const EQUAL = 1e-12
 
 /** What is looked for: a shape, of which y is made with factors. */
@@ -93,16 +87,52 @@ export interface Search<T> {
 
 /** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
 export function bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset }: Search<T>) {
-  const margin = EQUAL * dot(y, y)
-  const own = Array.from({ length: count }, () => new Float64Array(y.length))
-  const columns = hasOffset ? [new Float64Array(y.length).fill(1), ...own] : own
-  const rest = new Float64Array(y.length)
-  let best: ({ readonly candidate: T } & Projection) | undefined
+  const columns = Array.from({ length: count }, () => new Float64Array(y.length))
+  const offset = hasOffset ? [new Float64Array(y.length).fill(1)] : []
+  const rest = y.slice()
+  project(offset, rest)
+  const margin = EQUAL * dot(rest, rest)
+  const kept = columns.map((column) => column.slice())
+  let best: T | undefined
+  let most = 0
   for (const candidate of candidates) {
-    fill(candidate, own)
-    rest.set(y)
-    const projection = project(columns, rest)
-    if (best === undefined || projection.cost < best.cost - margin) best = { candidate, ...projection }
+    fill(candidate, columns)
+    const gain = gainOf(columns, rest, hasOffset)
+    if (best !== undefined && !(gain > most + margin)) continue
+    best = candidate
+    most = gain
+    for (const [k, column] of columns.entries()) kept[k].set(column)
   }
-  return best as { readonly candidate: T } & Projection
+  return { candidate: best as T, coefficients: project([...offset, ...kept], y.slice()) }
+}
+
+/** By how much columns lower Σ y². Normal equations are good enough to choose by, and many times faster. */
+function gainOf(columns: readonly Float64Array[], y: Float64Array, isCentred: boolean): number {
+  const factors: number[][] = []
+  const sums = columns.map((column) => (isCentred ? sum(column) : 0))
+  const parts: number[] = []
+  let gain = 0
+  for (const [k, column] of columns.entries()) {
+    const row: number[] = []
+    factors.push(row)
+    for (let j = 0; j <= k; j++) {
+      const square = dot(column, columns[j])
+      let left = square - (sums[k] * sums[j]) / y.length
+      for (let i = 0; i < j; i++) left -= row[i] * factors[j][i]
+      // Infinite for a column that those before make up: it has no part in anything.
+      if (j === k) row.push(left > EQUAL * square ? Math.sqrt(left) : Infinity)
+      else row.push(left / factors[j][j])
+    }
+    let part = dot(column, y)
+    for (let i = 0; i < k; i++) part -= row[i] * parts[i]
+    parts.push(part / row[k])
+    gain += parts[k] * parts[k]
+  }
+  return gain
+}
+
+function sum(numbers: Float64Array): number {
+  let sum = 0
+  for (let row = 0; row < numbers.length; row++) sum += numbers[row]
+  return sum
 }
