@@ -135,7 +135,10 @@ interface Peak {
 function guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
   const { x, y } = rows
   const sorted = y.slice().sort()
-  const levels = hasOffset ? [0.1, 0.5, 0.9].map((part) => sorted[Math.floor(part * (y.length - 1))]) : [0]
+  const last = y.length - 1
+  const low = Math.floor(last / 10)
+  const middle = (sorted[last >> 1] + sorted[y.length >> 1]) / 2
+  const levels = hasOffset ? [sorted[low], middle, sorted[last - low]] : [0]
   const { candidate, coefficients } = bestOf(y, {
     candidates: levels.map((level) => search(rows, level, count, shape)),
     count,
