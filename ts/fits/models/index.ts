@@ -9,6 +9,13 @@ import { power } from './power.js'
 import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
 import { sinusoid } from './sinusoid.js'
 
+/**
+ * Functions that make models, for `fit` and `fitMany`: docs/fits.md has a table of them.
+ *
+ * @throws OptionError where an option is unknown or out of its range, or the column has no name of its own
+ * @example
+ * const { values } = fit(models.gaussian(), { x, y })
+ */
 export const models = {
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },

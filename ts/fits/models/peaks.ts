@@ -9,9 +9,9 @@ import { bestOf, finiteRows, type Rows } from './rows.js'
 
 interface Shape {
   readonly names: readonly string[]
-  /** A peak of the height 1, by names of u = (x − center)/sigma and of the fraction. */
-  readonly text: (u: string, fraction: string) => string
-  /** The same as a number, by u. */
+  /** By names of the height, of u = (x − center)/sigma and of the fraction. */
+  readonly text: (height: string, u: string, fraction: string) => string
+  /** A peak of the height 1, by u; its fraction is ½. */
   readonly at: (u: number) => number
   /** How many sigma there are from the center to half the height. */
   readonly halfWidth: number
@@ -24,19 +24,20 @@ const lorentz = (u: number) => 1 / (1 + u * u)
 const shapes = {
   gaussian: {
     names: ['height', 'center', 'sigma'],
-    text: (u) => `exp(-${u}^2/2)`,
+    text: (height, u) => `${height}*exp(-${u}^2/2)`,
     at: gauss,
     halfWidth: Math.sqrt(2 * LOG_2),
   },
   lorentzian: {
     names: ['height', 'center', 'sigma'],
-    text: (u) => `1/(1 + ${u}^2)`,
+    text: (height, u) => `${height}/(1 + ${u}^2)`,
     at: lorentz,
     halfWidth: 1,
   },
   pseudoVoigt: {
     names: ['height', 'center', 'sigma', 'fraction'],
-    text: (u, fraction) => `(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
+    text: (height, u, fraction) =>
+      `${height}*(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
     at: (u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2,
     halfWidth: 1,
   },
@@ -113,7 +114,7 @@ function single(options: ModelOptions, shape: PeakShape): FitModel {
 
 function peakText(shape: PeakShape, x: string, suffix: string): string {
   const u = `((${x} - center${suffix})/sigma${suffix})`
-  return `height${suffix}*${shapes[shape].text(u, `fraction${suffix}`)}`
+  return shapes[shape].text(`height${suffix}`, u, `fraction${suffix}`)
 }
 
 function boundsOf(shape: PeakShape, suffix: string): Readonly<Record<string, FitParameter>> {

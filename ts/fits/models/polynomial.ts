@@ -22,13 +22,16 @@ export function polynomial(options: PolynomialOptions = {}): FitModel {
   return define(
     own,
     // By Horner's rule; a constant names its column too.
-    (x) => (degree === 0 ? `c0 + 0*${x}` : names.reduceRight((inner, name) => `${name} + ${x}*(${inner})`)),
+    (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),
     (x, y) => {
       const c = leastSquares(finiteRows(x, y), degree)
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
     },
   )
 }
+
+const horner = ([c, ...rest]: readonly string[], x: string): string =>
+  rest.length === 1 ? `${c} + ${rest[0]}*${x}` : `${c} + ${x}*(${horner(rest, x)})`
 
 /** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
 export function leastSquares({ x, y, range }: Rows, degree: number): number[] {

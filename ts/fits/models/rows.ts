@@ -25,13 +25,13 @@ export function finiteRows(
   }
   if (rows.length === 0) return { x: new Float64Array(1), y: new Float64Array(1), range: 1 }
   rows.sort((a, b) => x[a] - x[b] || y[a] - y[b])
-  const sorted = Float64Array.from(rows, (row) => x[row])
-  const last = sorted[sorted.length - 1]
-  return {
-    x: sorted,
-    y: Float64Array.from(rows, (row) => y[row]),
-    range: last - sorted[0] || Math.abs(last) || 1,
+  const sorted = { x: new Float64Array(rows.length), y: new Float64Array(rows.length) }
+  for (let k = 0; k < rows.length; k++) {
+    sorted.x[k] = x[rows[k]]
+    sorted.y[k] = y[rows[k]]
   }
+  const last = sorted.x[rows.length - 1]
+  return { ...sorted, range: last - sorted.x[0] || Math.abs(last) || 1 }
 }
 
 /** What is left of a column is rounding, if its square is less than this part of the column's. */

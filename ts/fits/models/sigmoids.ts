@@ -62,7 +62,7 @@ export function fivePL(options: ModelOptions = {}): FitModel {
   )
 }
 
-/** 1/(1 + v)^asymmetry, v = (odds·factor)^(2^doublings); or with the sign −1 what is left of 1/(1 + v). */
+/** p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = (odds·factor)^(2^doublings). */
 interface Shape {
   readonly sign: 1 | -1
   readonly doublings: number
@@ -76,7 +76,11 @@ interface Shape {
 const CENTERS = 13
 const bothWays = [1, -1] as const
 
-/** @param factors by center; `shift` is one more */
+/**
+ * Slopes, each 4 times the one before, with all centers.
+ *
+ * @param shift another factor, by slope
+ */
 function* shapes(
   sign: 1 | -1,
   factors: readonly number[],
@@ -84,7 +88,7 @@ function* shapes(
   asymmetry = 1,
   shift: (doublings: number) => number = () => 1,
 ): Generator<Shape> {
-  for (let doublings = 0; doublings <= most; doublings++) {
+  for (let doublings = 0; doublings <= most; doublings += 2) {
     const by = shift(doublings)
     for (const [center, factor] of factors.entries()) {
       yield { sign, doublings, center, factor: factor * by, asymmetry }
@@ -122,7 +126,7 @@ function guessLogistic({ x, y, range }: Rows): Readonly<Record<string, number>> 
   }
 }
 
-/** Slopes are ½, 1, … 8. */
+/** Slopes are ½, 2 and 8. */
 const STEEPER = 4
 
 /** Centers in a geometric sequence over the doses above 0. */
