@@ -1,4 +1,5 @@
-import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { leastSquares } from './polynomial.js'
 import { finiteRows } from './rows.js'
 

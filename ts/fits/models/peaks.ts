@@ -4,7 +4,8 @@ import { OptionError } from '../../errors.js'
 import { exp, log } from '../../functions/index.js'
 import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
-import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 interface Shape {

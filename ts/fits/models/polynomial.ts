@@ -1,6 +1,7 @@
 import { OptionError } from '../../errors.js'
 import { MOST_PARAMETERS } from '../problem.js'
-import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { finiteRows, project, type Rows } from './rows.js'
 
 export interface PolynomialOptions extends ModelOptions {

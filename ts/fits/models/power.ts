@@ -1,5 +1,6 @@
 import { log, pow } from '../../functions/index.js'
-import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { finiteRows, project, type Rows } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */

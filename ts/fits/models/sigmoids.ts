@@ -2,7 +2,8 @@
 
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { define, type FitModel, type ModelOptions, readModelOptions } from './model.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
