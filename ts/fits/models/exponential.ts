@@ -12,42 +12,47 @@ export function exponential(options: ModelOptions = {}): FitModel {
   )
 }
 
-/** From one candidate to the next rates double, from this part of 1/range on. */
+/** From one rate to the next they double, from this part of 1/range on. */
 const SLOWEST = 0.25
 const MOST_DOUBLINGS = 24
+/** By what the rate is larger or smaller at a closer look. */
+const CLOSER = [1.4, 1.2, 1.1]
 /** Amplitudes where x is 0 are this many times those of the data at most, or less by it. */
 const FARTHEST = 1e200
 
-interface Candidate {
-  readonly rate: number
-  /** The column is `scale`·e^(−rate·x): 1 at one end and less elsewhere. */
-  readonly scale: number
-  readonly column: Float64Array
-}
-
 function guess(rows: Rows): Readonly<Record<string, number>> {
-  const { candidate, coefficients } = bestOf(rows.y, {
-    candidates: candidates(rows),
-    count: 1,
-    fill: ({ column }, [to]) => to.set(column),
-    hasOffset: true,
-  })
-  return { amplitude: coefficients[1] * candidate.scale, rate: candidate.rate, offset: coefficients[0] }
+  const { x, y, range } = rows
+  // Where e^(−rate·x) is 1 instead: at the end from where it falls.
+  const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
+  const scale = (rate: number) => exp(rate * end(rate))
+  const fill = (rate: number, [to]: readonly Float64Array[]) => {
+    const from = end(rate)
+    for (let row = 0; row < to.length; row++) to[row] = exp(-rate * (x[row] - from))
+  }
+  const search = (rates: readonly number[]) => {
+    const candidates = rates.filter((rate) => scale(rate) > 1 / FARTHEST && scale(rate) < FARTHEST)
+    return candidates.length === 0 ? null : bestOf(y, { candidates, count: 1, fill, hasOffset: true })
+  }
+  let best = search(ratesOf(rows))
+  // So far from 0 no amplitude is a number.
+  if (best === null) return { amplitude: 0, rate: 1 / range, offset: y[0] }
+  for (const by of CLOSER) {
+    const rate: number = best.candidate
+    best = search([rate, rate / by, rate * by]) ?? best
+  }
+  const { candidate: rate, coefficients } = best
+  return { amplitude: coefficients[1] * scale(rate), rate, offset: coefficients[0] }
 }
 
-function* candidates({ x, range }: Rows): Generator<Candidate> {
-  // Constant data, and times so far from 0 that no amplitude there is a number.
-  yield { rate: 1 / range, scale: 1, column: new Float64Array(x.length) }
-  for (const sign of [1, -1]) {
+/** Up to those that are over from one x to the next. */
+function ratesOf({ x, range }: Rows): number[] {
+  return [1, -1].flatMap((sign) => {
     const end = x[sign > 0 ? 0 : x.length - 1]
     const gap = x.reduce((least, at) => (at === end ? least : Math.min(least, Math.abs(at - end))), range)
-    const column = x.map((at) => exp((-sign * SLOWEST * (at - end)) / range))
-    let rate = (sign * SLOWEST) / range
-    for (let k = 0; k < MOST_DOUBLINGS && Math.abs(rate) * gap < 4; k++) {
-      const scale = exp(rate * end)
-      if (scale > 1 / FARTHEST && scale < FARTHEST) yield { rate, scale, column }
-      rate += rate
-      for (let row = 0; row < column.length; row++) column[row] *= column[row]
+    const rates: number[] = []
+    for (let rate = SLOWEST / range; rates.length < MOST_DOUBLINGS && rate * gap < 4; rate += rate) {
+      rates.push(sign * rate)
     }
-  }
+    return rates
+  })
 }
