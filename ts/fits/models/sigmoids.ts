@@ -78,7 +78,7 @@ const CENTERS = 13
 const bothWays = [1, -1] as const
 
 /**
- * Slopes, each 4 times the one before, with all centers.
+ * Slopes, each twice the one before, with all centers.
  *
  * @param shift another factor, by slope
  */
@@ -89,7 +89,7 @@ function* shapes(
   asymmetry = 1,
   shift: (doublings: number) => number = () => 1,
 ): Generator<Shape> {
-  for (let doublings = 0; doublings <= most; doublings += 2) {
+  for (let doublings = 0; doublings <= most; doublings++) {
     const by = shift(doublings)
     for (const [center, factor] of factors.entries()) {
       yield { sign, doublings, center, factor: factor * by, asymmetry }
@@ -127,7 +127,7 @@ function guessLogistic({ x, y, range }: Rows): Readonly<Record<string, number>> 
   }
 }
 
-/** Slopes are ½, 2 and 8. */
+/** Slopes are ½, 1, 2, 4 and 8. */
 const STEEPER = 4
 
 /** Centers in a geometric sequence over the doses above 0. */
