@@ -24,7 +24,7 @@ export interface Row {
 type Make = (b: Builder, row: Row) => Terms
 
 /** Curvatures of robust losses do not fall below it: with 0 nothing would be known of a parameter. */
-const LEAST = 2 ** -52
+const LEAST = Number.EPSILON
 
 /** A loss c²·ρ(z) of z = w·(f − y)²/c²: ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
 function robust(rho: (b: Builder, z: number) => readonly [number, number, number]): Make {

@@ -1,8 +1,27 @@
 /** Models with names, whose parameters are guessed from the data. */
 
+import { exponential } from './exponential.js'
 import { line } from './line.js'
+import { michaelisMenten } from './michaelis-menten.js'
+import { gaussian, lorentzian, peaks, pseudoVoigt } from './peaks.js'
+import { polynomial } from './polynomial.js'
+import { power } from './power.js'
+import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
+import { sinusoid } from './sinusoid.js'
 
-export const models = { line } as const
+/**
+ * Functions that make models, for `fit` and `fitMany`: docs/fits.md has a table of them.
+ *
+ * @throws OptionError where an option is unknown or out of its range, or the column has no name of its own
+ * @example
+ * const { values } = fit(models.gaussian(), { x, y })
+ */
+export const models = {
+  ...{ line, polynomial, exponential, power },
+  ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
+  ...{ gaussian, lorentzian, pseudoVoigt, peaks },
+  sinusoid,
+} as const
 
 /** The name of a model. */
 export type ModelName = keyof typeof models

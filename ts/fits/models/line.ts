@@ -1,12 +1,16 @@
+import { define, readModelOptions } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
+import { leastSquares } from './polynomial.js'
+import { finiteRows } from './rows.js'
 
 /** slope·x + intercept. */
-export function line({ x = 'x' }: ModelOptions = {}): FitModel {
-  return {
-    text: `slope*${x} + intercept`,
-    x,
-    parameters: {},
-    // Least squares find it from anywhere at once.
-    guess: () => ({ slope: 0, intercept: 0 }),
-  }
+export function line(options: ModelOptions = {}): FitModel {
+  return define(
+    readModelOptions(options),
+    (x) => `slope*${x} + intercept`,
+    (x, y) => {
+      const [intercept, slope] = leastSquares(finiteRows(x, y), 1)
+      return { slope, intercept }
+    },
+  )
 }

@@ -1,0 +1,466 @@
+/** The models that fits bring: what they compute, what they guess, and where fits from there end. */
+
+import {
+  expression,
+  type FitModel,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  models,
+  OptionError,
+} from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { random } from '../helpers.js'
+
+type Point = Readonly<Record<string, number>>
+
+interface Case {
+  readonly model: (x: string) => FitModel
+  /** The formula, written once more, with what `Math` has. */
+  readonly formula: (x: number, p: Point) => number
+  /** Points and parameters as users have them. */
+  readonly make: (draw: Draw) => { readonly x: number[]; readonly p: Point }
+  /** By which a parameter is multiplied where x is, and y. */
+  readonly units: (x: number, y: number, p: Point) => Point
+  /** The largest noise, as part of the range of y; 0.05. */
+  readonly noise?: number
+}
+
+/** Random numbers. */
+interface Draw {
+  uniform(low: number, high: number): number
+  /** Of any size between. */
+  size(low: number, high: number): number
+  sign(): number
+  normal(): number
+}
+
+function drawing(seed: number): Draw {
+  const next = random(seed)
+  return {
+    uniform: (low, high) => low + (high - low) * next(),
+    size: (low, high) => low * (high / low) ** next(),
+    sign: () => (next() < 0.5 ? -1 : 1),
+    normal: () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
+  }
+}
+
+const evenly = (count: number, low: number, high: number) =>
+  Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1))
+/** Doses, and the one of 0. */
+const doses = (count: number, low: number, high: number) => [
+  0,
+  ...evenly(count, Math.log(low), Math.log(high)).map(Math.exp),
+]
+
+const parts = {
+  gaussian: (u: number) => Math.exp(-(u ** 2) / 2),
+  lorentzian: (u: number) => 1 / (1 + u ** 2),
+  pseudoVoigt: (u: number, fraction: number) =>
+    fraction / (1 + u ** 2) + (1 - fraction) * Math.exp(-Math.LN2 * u ** 2),
+}
+type PeakShape = keyof typeof parts
+
+function peak(shape: PeakShape): Case {
+  const fraction = shape === 'pseudoVoigt'
+  return {
+    model: (x) => models[shape]({ x }),
+    formula: (x, p) => p.height * parts[shape]((x - p.center) / p.sigma, p.fraction),
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const p = { height: sign() * scale, center: uniform(-0.6, 0.6) * range, sigma: size(0.08, 0.3) * range }
+      return {
+        x: evenly(fraction ? 80 : 50, -range, range),
+        p: fraction ? { ...p, fraction: uniform(0.2, 0.8) } : p,
+      }
+    },
+    units: (x, y) => ({ height: y, center: x, sigma: x }),
+  }
+}
+
+function severalPeaks(count: number, shape: PeakShape): Case {
+  const numbers = Array.from({ length: count }, (_, k) => k + 1)
+  const each = (of: (k: number) => Point): Point => Object.assign({}, ...numbers.map(of))
+  return {
+    model: (x) => models.peaks({ x, count, shape }),
+    formula: (x, p) =>
+      numbers.reduce(
+        (sum, k) =>
+          sum + p[`height${k}`] * parts[shape]((x - p[`center${k}`]) / p[`sigma${k}`], p[`fraction${k}`]),
+        p.offset,
+      ),
+    make: ({ uniform, size, sign }) => {
+      const [range, scale, way] = [size(1e-3, 1e3), size(1e-3, 1e3), sign()]
+      const p = each((k) => ({
+        [`height${k}`]: way * scale * uniform(0.4, 1),
+        [`center${k}`]: (range * (2 * k - 1 - count + uniform(-0.15, 0.15))) / count,
+        [`sigma${k}`]: (range * uniform(0.12, 0.3)) / count,
+        ...(shape === 'pseudoVoigt' ? { [`fraction${k}`]: uniform(0.3, 0.7) } : {}),
+      }))
+      return { x: evenly(50 * count + 10, -range, range), p: { ...p, offset: scale * uniform(-1, 1) } }
+    },
+    units: (x, y) => ({
+      ...each((k) => ({ [`height${k}`]: y, [`center${k}`]: x, [`sigma${k}`]: x })),
+      offset: y,
+    }),
+  }
+}
+
+const polynomial = (degree: number): Case => {
+  const powers = Array.from({ length: degree + 1 }, (_, k) => k)
+  return {
+    model: (x) => models.polynomial({ x, degree }),
+    formula: (x, p) => powers.reduce((sum, k) => sum + p[`c${k}`] * x ** k, 0),
+    make: ({ uniform }) => ({
+      x: evenly(60, 0, 2),
+      p: Object.fromEntries(powers.map((k) => [`c${k}`, uniform(-3, 3)])),
+    }),
+    units: (x, y) => Object.fromEntries(powers.map((k) => [`c${k}`, y / x ** k])),
+  }
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  line: {
+    model: (x) => models.line({ x }),
+    formula: (x, p) => p.slope * x + p.intercept,
+    make: ({ uniform }) => ({
+      x: evenly(20, -3, 5),
+      p: { slope: uniform(-3, 3), intercept: uniform(-3, 3) },
+    }),
+    units: (x, y) => ({ slope: y / x, intercept: y }),
+  },
+  'polynomial 0': polynomial(0),
+  'polynomial 2': polynomial(2),
+  'polynomial 6': polynomial(6),
+  exponential: {
+    model: (x) => models.exponential({ x }),
+    formula: (x, p) => p.amplitude * Math.exp(-p.rate * x) + p.offset,
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const p = {
+        amplitude: sign() * scale,
+        rate: (sign() * size(1, 10)) / range,
+        offset: scale * uniform(-1, 1),
+      }
+      return { x: evenly(40, range * uniform(-0.5, 1), range * 2), p }
+    },
+    units: (x, y) => ({ amplitude: y, rate: 1 / x, offset: y }),
+  },
+  power: {
+    model: (x) => models.power({ x }),
+    formula: (x, p) => p.amplitude * x ** p.exponent,
+    make: ({ uniform, size, sign }) => {
+      const [range, exponent] = [size(1e-3, 1e3), sign() * uniform(0.3, 3)]
+      const from = exponent < 0 ? range / 10 : 0
+      return { x: evenly(30, from, range), p: { amplitude: sign() * size(1e-3, 1e3), exponent } }
+    },
+    units: (x, y, p) => ({ amplitude: y / x ** p.exponent, exponent: 1 }),
+  },
+  logistic: {
+    model: (x) => models.logistic({ x }),
+    formula: (x, p) => p.amplitude / (1 + Math.exp(-p.rate * (x - p.center))),
+    make: ({ uniform, size, sign }) => {
+      const range = size(1e-3, 1e3)
+      const rate = (sign() * size(6, 60)) / range
+      return {
+        x: evenly(30, 0, range),
+        p: { amplitude: sign() * size(1e-3, 1e3), rate, center: range * uniform(0.2, 0.8) },
+      }
+    },
+    units: (x, y) => ({ amplitude: y, rate: 1 / x, center: x }),
+  },
+  hill: {
+    model: (x) => models.hill({ x }),
+    formula: (x, p) => p.vmax / (1 + (p.k / x) ** p.n),
+    make: ({ size, sign }) => {
+      const range = size(1e-3, 1e3)
+      const p = { vmax: sign() * size(1e-3, 1e3), k: range * size(0.02, 0.4), n: sign() * size(0.8, 5) }
+      return { x: doses(20, range / 100, range), p }
+    },
+    units: (x, y) => ({ vmax: y, k: x, n: 1 }),
+  },
+  fourPL: {
+    model: (x) => models.fourPL({ x }),
+    formula: (x, p) => p.bottom + (p.top - p.bottom) / (1 + (p.ec50 / x) ** p.slope),
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const bottom = scale * uniform(-0.5, 0.5)
+      const p = { bottom, top: bottom + scale, ec50: range * size(1e-3, 0.1), slope: sign() * size(0.6, 5) }
+      return { x: doses(24, range / 1e4, range), p }
+    },
+    units: (x, y) => ({ bottom: y, top: y, ec50: x, slope: 1 }),
+  },
+  fivePL: {
+    model: (x) => models.fivePL({ x }),
+    formula: (x, p) => p.bottom + (p.top - p.bottom) / (1 + (p.ec50 / x) ** p.slope) ** p.asymmetry,
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const bottom = scale * uniform(-0.5, 0.5)
+      const p = { bottom, top: bottom + scale, ec50: range * size(3e-4, 0.03), slope: sign() * size(0.8, 4) }
+      return { x: doses(48, range / 1e5, range), p: { ...p, asymmetry: size(0.5, 2) } }
+    },
+    units: (x, y) => ({ bottom: y, top: y, ec50: x, slope: 1, asymmetry: 1 }),
+    // Five parameters of a smooth step: with more noise nothing is known of the last.
+    noise: 0.02,
+  },
+  michaelisMenten: {
+    model: (x) => models.michaelisMenten({ x }),
+    formula: (x, p) => (p.vmax * x) / (p.km + x),
+    make: ({ size }) => {
+      const range = size(1e-3, 1e3)
+      return { x: evenly(15, 0, range), p: { vmax: size(1e-3, 1e3), km: range * size(0.05, 1) } }
+    },
+    units: (x, y) => ({ vmax: y, km: x }),
+  },
+  gaussian: peak('gaussian'),
+  lorentzian: peak('lorentzian'),
+  pseudoVoigt: peak('pseudoVoigt'),
+  'peaks: one': severalPeaks(1, 'gaussian'),
+  'peaks: two': severalPeaks(2, 'gaussian'),
+  'peaks: five': severalPeaks(5, 'gaussian'),
+  'peaks: three Lorentzian': severalPeaks(3, 'lorentzian'),
+  'peaks: five Lorentzian': severalPeaks(5, 'lorentzian'),
+  'peaks: three pseudo-Voigt': severalPeaks(3, 'pseudoVoigt'),
+  sinusoid: {
+    model: (x) => models.sinusoid({ x }),
+    formula: (x, p) => p.amplitude * Math.sin(2 * Math.PI * p.frequency * x + p.phase) + p.offset,
+    make: ({ uniform, size }) => {
+      const [range, scale, from] = [size(1e-3, 1e3), size(1e-3, 1e3), uniform(-2, 2)]
+      const p = { amplitude: scale, frequency: uniform(1, 18) / range, phase: uniform(-3, 3) }
+      return {
+        x: Array.from({ length: 60 }, () => range * (from + uniform(0, 1))),
+        p: { ...p, offset: scale * uniform(-3, 3) },
+      }
+    },
+    units: (x, y) => ({ amplitude: y, frequency: 1 / x, phase: 1, offset: y }),
+  },
+}
+const all = Object.entries(cases)
+
+/** Data of a case with noise of 1 to 5 % of their range. */
+function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
+  const { x, p } = make(draw)
+  const exact = x.map((at) => formula(at, p))
+  const deviation = (Math.max(...exact) - Math.min(...exact) || 1) * draw.uniform(0.01, noise)
+  return { x, p, y: exact.map((at) => at + deviation * draw.normal()) }
+}
+
+test('each model has a case', () => {
+  const used = all.map(([name]) => name.split(/[ :]/)[0])
+  expect([...new Set(used)].sort()).toEqual(Object.keys(models).sort())
+})
+
+describe.each(all)('%s', (_, own) => {
+  const model = own.model('x')
+  const f = expression(model.text)
+  const value = (x: number, p: Point) => f.value(f.names.map((name) => (name === 'x' ? x : p[name])))
+
+  test('is its formula', () => {
+    const draw = drawing(1)
+    for (let k = 0; k < 50; k++) {
+      const { x, p } = own.make(draw)
+      const exact = x.map((at) => own.formula(at, p))
+      const size = Math.max(...exact.map(Math.abs))
+      for (const [row, at] of x.entries())
+        expect(Math.abs(value(at, p) - exact[row])).toBeLessThan(1e-12 * size)
+    }
+  })
+
+  test('has finite derivatives at 0 and far away', () => {
+    const draw = drawing(2)
+    for (let k = 0; k < 50; k++) {
+      const { x, p } = own.make(draw)
+      for (const at of [x[0], 0, 1e6 * x[x.length - 1]]) {
+        // A power below 0 is none at 0.
+        if (at === 0 && p.exponent < 0) continue
+        // Growth without end.
+        if (at > 1e6 && p.rate < 0) continue
+        const bound = f.with({ x: [at] })
+        const out = new Float64Array(bound.parameters.length)
+        const point = bound.parameters.map((name) => p[name])
+        if (!Number.isFinite(own.formula(at, p))) continue
+        bound.gradient(point, out)
+        expect(out.every(Number.isFinite), `${JSON.stringify(p)} at ${at}: ${out}`).toBe(true)
+      }
+    }
+  })
+
+  test('noisy data are fitted from the guess as from the truth, at least 198 of 200', () => {
+    const draw = drawing(3)
+    const sets = Array.from({ length: 200 }, () => measured(own, draw))
+    const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
+    const names = Object.keys(sets[0].p)
+    const truth = Object.fromEntries(names.map((name) => [name, sets.map(({ p }) => p[name])]))
+    const found = fitManySync(model, data)
+    const wanted = fitManySync(model, data, { start: truth })
+    const isFound = (fit: number) =>
+      fitReasons[found.reason[fit]] === 'converged' &&
+      found.chiSquared[fit] <= wanted.chiSquared[fit] * (1 + 1e-6) &&
+      names.every((name) => {
+        const off = found.values[name][fit] - truth[name][fit]
+        const turns = name === 'phase' ? Math.round(off / (2 * Math.PI)) : 0
+        // At a bound nothing is known of the error.
+        const error = found.errors[name][fit]
+        return Number.isNaN(error) || Math.abs(off - 2 * Math.PI * turns) < 6 * error
+      }) &&
+      names.every((name) => !name.startsWith('sigma') || found.values[name][fit] > 0)
+    const missed = sets.flatMap(({ p }, fit) => (isFound(fit) ? [] : [p]))
+    expect(missed.length, JSON.stringify(missed.slice(0, 3))).toBeLessThanOrEqual(2)
+  })
+
+  test('the guess has the units of the data', () => {
+    const draw = drawing(4)
+    for (let k = 0; k < 20; k++) {
+      const { x, y } = measured(own, draw)
+      const before = guessOf(model, x, y)
+      for (const [sx, sy] of [
+        [1 / 128, 32],
+        [1000, 1e-6],
+        [1, -1],
+      ]) {
+        const after = guessOf(
+          model,
+          x.map((at) => at * sx),
+          y.map((at) => at * sy),
+        )
+        // Upside down these are not the same with other factors.
+        if (sy < 0 && ('bottom' in before || 'phase' in before)) continue
+        const units = own.units(sx, sy, before)
+        for (const name of Object.keys(before)) {
+          const wanted = before[name] * (units[name] ?? 1)
+          expect(Math.abs(after[name] - wanted), name).toBeLessThanOrEqual(1e-9 * Math.abs(wanted))
+        }
+      }
+    }
+  })
+
+  test('the guess has the same bits in any order of rows, and with rows that are no numbers', () => {
+    fc.assert(
+      fc.property(rows, fc.infiniteStream(fc.nat()), (given, keys) => {
+        const wanted = guessOf(
+          model,
+          given.map(([x]) => x),
+          given.map(([, y]) => y),
+        )
+        const holes = [...given, [NaN, 1], [1, NaN], [Infinity, 1], [1, -Infinity]]
+        const mixed = holes
+          .map((row) => ({ row, key: keys.next().value as number }))
+          .sort((a, b) => a.key - b.key)
+        expect(
+          guessOf(
+            model,
+            mixed.map(({ row }) => row[0]),
+            mixed.map(({ row }) => row[1]),
+          ),
+        ).toEqual(wanted)
+      }),
+    )
+  })
+
+  test('the guess is finite for any data, however few', () => {
+    const areFinite = (x: number[], y: number[]) => {
+      const guess = guessOf(model, x, y)
+      expect(Object.keys(guess).sort()).toEqual(f.names.filter((name) => name !== 'x').sort())
+      expect(Object.values(guess).every(Number.isFinite), `${JSON.stringify({ x, y, guess })}`).toBe(true)
+    }
+    fc.assert(
+      fc.property(rows, (given) =>
+        areFinite(
+          given.map(([x]) => x),
+          given.map(([, y]) => y),
+        ),
+      ),
+    )
+    for (const level of [0, 1, -3e5, 1e-30]) {
+      for (const count of [1, 2, f.names.length - 1, 50])
+        areFinite(
+          evenly(count, 0, 5).map((x) => x || 0),
+          Array(count).fill(level),
+        )
+    }
+    for (const x of [0, 2, -1e4, 1e-30]) areFinite(Array(7).fill(x), [1, 5, 2, 4, 3, 0, -1])
+    areFinite(evenly(40, 1.7e12, 1.7e12 + 1e5), evenly(40, 2, 5))
+    areFinite([], [])
+    areFinite([NaN], [3])
+  })
+
+  test('as many rows as parameters are enough to begin', () => {
+    const draw = drawing(5)
+    const sets = Array.from({ length: 20 }, () => {
+      const { x, p } = own.make(draw)
+      const count = Object.keys(p).length
+      const some = Array.from({ length: count }, (_, i) => x[Math.floor(((i + 0.5) * x.length) / count)])
+      return { x: some, y: some.map((at) => own.formula(at, p)) }
+    })
+    const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
+    const { values, chiSquared } = fitManySync(model, data, { maxIterations: 20 })
+    for (const [fit, { y }] of sets.entries()) {
+      expect(chiSquared[fit]).toBeLessThanOrEqual(y.reduce((sum, at) => sum + at * at, 0))
+      for (const column of Object.values(values)) expect(column[fit]).toBeGreaterThan(-Infinity)
+    }
+  })
+
+  test('its column may have any name but that of a parameter', () => {
+    expect(own.model('zeit_1').text).toBe(model.text.replace(/\bx\b/g, 'zeit_1'))
+    expect(own.model('zeit_1').x).toBe('zeit_1')
+    for (const x of [
+      Object.keys(own.make(drawing(1)).p)[0],
+      'exp',
+      'pi',
+      'a b',
+      '',
+      '1',
+      'a+a',
+      3 as unknown as string,
+    ]) {
+      expect(() => own.model(x), x).toThrow(OptionError)
+    }
+  })
+})
+
+/** From few to some rows of numbers of any kind, without subnormal ones. */
+const number = fc.double({ min: -1e6, max: 1e6, noNaN: true }).map((x) => (Math.abs(x) < 1e-6 ? 0 : x))
+const rows = fc.array(fc.tuple(fc.oneof(number, fc.integer({ min: -3, max: 9 })), number), {
+  minLength: 1,
+  maxLength: 12,
+})
+
+function guessOf({ guess }: FitModel, x: number[], y: number[]): Point {
+  return guess?.(x, y) ?? {}
+}
+
+describe('what is refused', () => {
+  const build = models as unknown as Record<string, (options?: unknown) => FitModel>
+  test.each([
+    ['polynomial', { degree: -1 }, 'degree: expected a whole number from 0 to 15, got -1'],
+    ['polynomial', { degree: 16 }, 'degree: expected a whole number from 0 to 15, got 16'],
+    ['polynomial', { degree: 1.5 }, 'degree: expected a whole number from 0 to 15, got 1.5'],
+    ['polynomial', { degree: '2' }, 'degree: expected a whole number from 0 to 15, got "2"'],
+    ['polynomial', { count: 2 }, 'options: expected one of x, degree, got "count"'],
+    ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 5, got 0'],
+    ['peaks', { count: 6 }, 'count: expected a whole number from 1 to 5, got 6'],
+    ['peaks', { count: 4, shape: 'pseudoVoigt' }, 'count: expected a whole number from 1 to 3, got 4'],
+    [
+      'peaks',
+      { shape: 'toString' },
+      'shape: expected one of gaussian, lorentzian, pseudoVoigt, got "toString"',
+    ],
+    ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
+    ['line', { degree: 1 }, 'options: expected one of x, got "degree"'],
+    ['line', null, 'options: expected an object, got null'],
+    ['line', { x: 'slope' }, 'x: expected another name than slope, intercept, got "slope"'],
+    ['line', { x: 'sin' }, 'x: expected a name, got "sin"'],
+  ])('%s(%o)', (name, options, message) => {
+    expect(() => build[name](options)).toThrow(OptionError)
+    expect(() => build[name](options)).toThrow(message)
+  })
+})
+
+test('what is given is not guessed, and a fraction stays one', () => {
+  const x = evenly(60, -3, 3)
+  const y = x.map((at, row) => 2 * parts.gaussian(at / 0.7) + (row % 2) * 1e-3)
+  const found = fitOne(models.pseudoVoigt(), { x, y }, { start: { center: { start: 0.1, fixed: true } } })
+  expect(found.values.center).toBe(0.1)
+  expect(found.values.fraction).toBeGreaterThanOrEqual(0)
+})

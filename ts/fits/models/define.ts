@@ -1,0 +1,45 @@
+/** What models have in common: their options, and the name of their column. */
+
+import { OptionError } from '../../errors.js'
+import { Expression } from '../../expressions/expression.js'
+import type { FitModel, ModelOptions } from './model.js'
+
+/** A copy of a model's options, which are among some names. */
+export function readModelOptions<O extends ModelOptions>(
+  given: O,
+  names: readonly (keyof O & string)[] = [],
+): O {
+  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
+  const known: readonly string[] = ['x', ...names]
+  const stranger = Object.keys(given).find((name) => !known.includes(name))
+  if (stranger !== undefined) throw new OptionError('options', `one of ${known.join(', ')}`, stranger)
+  return { ...given }
+}
+
+/**
+ * A model as it is given to users.
+ *
+ * @param write its text, with a name for its column
+ */
+export function define(
+  { x = 'x' }: ModelOptions,
+  write: (x: string) => string,
+  guess: NonNullable<FitModel['guess']>,
+  parameters: FitModel['parameters'] = {},
+): FitModel {
+  if (!isName(x)) throw new OptionError('x', 'a name', x)
+  const text = write(x)
+  // No parameter is called x.
+  const names = new Expression(write('x')).names.filter((name) => name !== 'x')
+  if (names.includes(x)) throw new OptionError('x', `another name than ${names.join(', ')}`, x)
+  return { text, x, parameters, guess }
+}
+
+/** Whether a text is one name, and none that expressions have themselves. */
+function isName(text: unknown): boolean {
+  try {
+    return new Expression(text as string).names[0] === text
+  } catch {
+    return false
+  }
+}

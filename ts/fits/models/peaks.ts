@@ -1,0 +1,211 @@
+/** Peaks, by their heights and widths, on a baseline or without one. */
+
+import { OptionError } from '../../errors.js'
+import { exp, log } from '../../functions/index.js'
+import type { FitParameter } from '../parameters.js'
+import { MOST_PARAMETERS } from '../problem.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
+import { bestOf, finiteRows, type Rows } from './rows.js'
+
+interface Shape {
+  readonly names: readonly string[]
+  /** By names of the height, of u = (x − center)/sigma and of the fraction. */
+  readonly text: (height: string, u: string, fraction: string) => string
+  /** A peak of the height 1, by u; its fraction is ½. */
+  readonly at: (u: number) => number
+  /** How many sigma there are from the center to half the height. */
+  readonly halfWidth: number
+}
+
+const LOG_2 = log(2)
+const gauss = (u: number) => exp((-u * u) / 2)
+const lorentz = (u: number) => 1 / (1 + u * u)
+
+const shapes = {
+  gaussian: {
+    names: ['height', 'center', 'sigma'],
+    text: (height, u) => `${height}*exp(-${u}^2/2)`,
+    at: gauss,
+    halfWidth: Math.sqrt(2 * LOG_2),
+  },
+  lorentzian: {
+    names: ['height', 'center', 'sigma'],
+    text: (height, u) => `${height}/(1 + ${u}^2)`,
+    at: lorentz,
+    halfWidth: 1,
+  },
+  pseudoVoigt: {
+    names: ['height', 'center', 'sigma', 'fraction'],
+    text: (height, u, fraction) =>
+      `${height}*(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
+    at: (u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2,
+    halfWidth: 1,
+  },
+} as const satisfies Record<string, Shape>
+
+/** A shape of peaks. */
+export type PeakShape = keyof typeof shapes
+
+/**
+ * height·e^(−((x − center)/sigma)²/2): sigma is the standard deviation, in units of x, and the area
+ * height·sigma·√(2π). The sign of sigma means nothing.
+ */
+export function gaussian(options: ModelOptions = {}): FitModel {
+  return single(readModelOptions(options), 'gaussian')
+}
+
+/**
+ * height/(1 + ((x − center)/sigma)²): sigma is half the width at half the height, in units of x, and the area
+ * height·sigma·π. The sign of sigma means nothing.
+ */
+export function lorentzian(options: ModelOptions = {}): FitModel {
+  return single(readModelOptions(options), 'lorentzian')
+}
+
+/**
+ * height·(fraction·L + (1 − fraction)·G): a Lorentzian and a Gaussian of the same center, height and width at half
+ * the height, which is 2·sigma, in units of x. The fraction is from 0 to 1.
+ */
+export function pseudoVoigt(options: ModelOptions = {}): FitModel {
+  return single(readModelOptions(options), 'pseudoVoigt')
+}
+
+export interface PeaksOptions extends ModelOptions {
+  /** How many peaks there are, 1 to 5; 3 at most if they have a fraction; 2. */
+  readonly count?: number
+  /** 'gaussian' */
+  readonly shape?: PeakShape
+}
+
+/**
+ * The sum of peaks of one shape, and a baseline: height1, center1, sigma1 (and fraction1), height2, …, offset. They
+ * are numbered from left to right where they are guessed.
+ */
+export function peaks(options: PeaksOptions = {}): FitModel {
+  const own = readModelOptions(options, ['count', 'shape'])
+  const { count = 2, shape = 'gaussian' } = own
+  if (!Object.hasOwn(shapes, shape)) {
+    throw new OptionError('shape', `one of ${Object.keys(shapes).join(', ')}`, shape)
+  }
+  const most = Math.floor((MOST_PARAMETERS - 1) / shapes[shape].names.length)
+  if (!Number.isInteger(count) || count < 1 || count > most) {
+    throw new OptionError('count', `a whole number from 1 to ${most}`, count)
+  }
+  const suffixes = Array.from({ length: count }, (_, k) => `${k + 1}`)
+  return define(
+    own,
+    (x) => `${suffixes.map((suffix) => peakText(shape, x, suffix)).join(' + ')} + offset`,
+    (x, y) => {
+      const { offset, found } = guess(finiteRows(x, y), shapes[shape], count, true)
+      return { ...Object.assign({}, ...found.map((peak, k) => named(shape, peak, suffixes[k]))), offset }
+    },
+    Object.assign({}, ...suffixes.map((suffix) => boundsOf(shape, suffix))),
+  )
+}
+
+function single(options: ModelOptions, shape: PeakShape): FitModel {
+  return define(
+    options,
+    (x) => peakText(shape, x, ''),
+    (x, y) => named(shape, guess(finiteRows(x, y), shapes[shape], 1, false).found[0], ''),
+    boundsOf(shape, ''),
+  )
+}
+
+function peakText(shape: PeakShape, x: string, suffix: string): string {
+  const u = `((${x} - center${suffix})/sigma${suffix})`
+  return shapes[shape].text(`height${suffix}`, u, `fraction${suffix}`)
+}
+
+function boundsOf(shape: PeakShape, suffix: string): Readonly<Record<string, FitParameter>> {
+  return shape === 'pseudoVoigt' ? { [`fraction${suffix}`]: { min: 0, max: 1 } } : {}
+}
+
+function named(shape: PeakShape, { height, center, sigma }: Peak, suffix: string) {
+  const numbers = [height, center, sigma, 0.5]
+  return Object.fromEntries(shapes[shape].names.map((name, k) => [name + suffix, numbers[k]]))
+}
+
+interface Peak {
+  readonly height: number
+  readonly center: number
+  readonly sigma: number
+}
+
+/** Peaks one after the other, each where most is left; for several levels that the baseline may have. */
+function guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
+  const { x, y } = rows
+  const sorted = y.slice().sort()
+  const last = y.length - 1
+  const low = Math.floor(last / 10)
+  const middle = (sorted[last >> 1] + sorted[y.length >> 1]) / 2
+  const levels = hasOffset ? [sorted[low], middle, sorted[last - low]] : [0]
+  const { candidate, coefficients } = bestOf(y, {
+    candidates: levels.map((level) => search(rows, level, count, shape)),
+    count,
+    fill: (found, columns) => {
+      for (const [k, peak] of found.entries()) draw(shape, peak, x, columns[k])
+    },
+    hasOffset,
+  })
+  const heights = coefficients.slice(hasOffset ? 1 : 0)
+  const found = candidate.map((peak, k) => ({ ...peak, height: heights[k] }))
+  return { offset: hasOffset ? coefficients[0] : 0, found: found.sort((a, b) => a.center - b.center) }
+}
+
+type Place = Omit<Peak, 'height'>
+
+/** A peak of the height 1. */
+function draw(shape: Shape, { center, sigma }: Place, x: Float64Array, to: Float64Array): void {
+  for (const [row, at] of x.entries()) to[row] = shape.at((at - center) / sigma)
+}
+
+function search(rows: Rows, level: number, count: number, shape: Shape): Peak[] {
+  const rest = rows.y.map((at) => at - level)
+  const column = new Float64Array(rest.length)
+  return Array.from({ length: count }, () => {
+    const top = rest.reduce((top, at, row) => (Math.abs(at) > Math.abs(rest[top]) ? row : top), 0)
+    const sigma = halfWidthAt(rows, rest, top) / shape.halfWidth
+    const peak = refine(rows.x, rest, { center: rows.x[top], sigma }, shape)
+    draw(shape, peak, rows.x, column)
+    for (const [row, at] of column.entries()) rest[row] -= peak.height * at
+    return peak
+  })
+}
+
+const WIDTHS = [1, 0.7, 1.4, 2]
+const SHIFTS = [0, -0.4, 0.4]
+
+/** A peak like one that noise may have made narrow: the best one by the rows about it. */
+function refine(x: Float64Array, y: Float64Array, { center, sigma }: Place, shape: Shape): Peak {
+  const reach = 2.5 * shape.halfWidth * sigma
+  const from = x.findIndex((at) => at >= center - reach)
+  const end = x.findIndex((at) => at > center + reach)
+  const to = end < 0 ? x.length : end
+  const near = x.subarray(from, to)
+  const { candidate, coefficients } = bestOf(y.subarray(from, to), {
+    candidates: WIDTHS.flatMap((width) =>
+      SHIFTS.map((shift) => ({ center: center + shift * sigma, sigma: width * sigma })),
+    ),
+    count: 1,
+    fill: (place, [column]) => draw(shape, place, near, column),
+    hasOffset: false,
+  })
+  return { ...candidate, height: coefficients[0] }
+}
+
+/** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
+function halfWidthAt({ x, range }: Rows, y: Float64Array, top: number): number {
+  const half = y[top] / 2
+  const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
+  const distances = [-1, 1].map((step) => {
+    let row = top
+    while (isAbove(row) && row + step >= 0 && row + step < y.length) row += step
+    if (isAbove(row) || row === top) return Infinity
+    const part = (half - y[row]) / (y[row - step] - y[row])
+    return Math.abs(x[row] + part * (x[row - step] - x[row]) - x[top])
+  })
+  const least = Math.min(...distances.filter((distance) => distance > 0))
+  return least < Infinity ? least : range / 2
+}

@@ -1,0 +1,50 @@
+import { OptionError } from '../../errors.js'
+import { MOST_PARAMETERS } from '../problem.js'
+import { define, readModelOptions } from './define.js'
+import type { FitModel, ModelOptions } from './model.js'
+import { finiteRows, project, type Rows } from './rows.js'
+
+export interface PolynomialOptions extends ModelOptions {
+  /** The highest power of x, a whole number from 0 to 15; 2. */
+  readonly degree?: number
+}
+
+/**
+ * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
+ * are so alike that a fit may be 'singular': take x − mean(x) for the column then.
+ */
+export function polynomial(options: PolynomialOptions = {}): FitModel {
+  const own = readModelOptions(options, ['degree'])
+  const { degree = 2 } = own
+  if (!Number.isInteger(degree) || degree < 0 || degree >= MOST_PARAMETERS) {
+    throw new OptionError('degree', `a whole number from 0 to ${MOST_PARAMETERS - 1}`, degree)
+  }
+  const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
+  return define(
+    own,
+    // By Horner's rule; a constant names its column too.
+    (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),
+    (x, y) => {
+      const c = leastSquares(finiteRows(x, y), degree)
+      return Object.fromEntries(names.map((name, k) => [name, c[k]]))
+    },
+  )
+}
+
+const horner = ([c, ...rest]: readonly string[], x: string): string =>
+  rest.length === 1 ? `${c} + ${rest[0]}*${x}` : `${c} + ${x}*(${horner(rest, x)})`
+
+/** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
+export function leastSquares({ x, y, range }: Rows, degree: number): number[] {
+  const middle = (x[0] + x[x.length - 1]) / 2
+  const t = x.map((at) => (at - middle) / range)
+  const powers = [t.map(() => 1)]
+  for (let k = 1; k <= degree; k++) powers.push(powers[k - 1].map((power, row) => power * t[row]))
+  const byT = project(powers, y.slice())
+  // Horner's rule for t as a polynomial of x.
+  return byT.reduceRight<number[]>((c, constant) => {
+    const scaled = c.map((coefficient) => coefficient / range)
+    const times = (k: number) => (scaled[k - 1] ?? 0) - middle * (scaled[k] ?? 0)
+    return [constant + times(0), ...scaled.map((_, k) => times(k + 1))]
+  }, [])
+}
