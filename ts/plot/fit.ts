@@ -12,10 +12,10 @@ const WIDTH = 830
 const [LEFT, RIGHT] = [74, 800]
 /** Top and height of the upper panel and the lower one. */
 const [CURVES, RESIDUALS] = [
-  [44, 300],
-  [386, 120],
+  [62, 300],
+  [404, 120],
 ] as const
-const LEGEND = 578
+const LEGEND = 596
 const ROW = 18
 
 /** Points of a curve. */
@@ -130,15 +130,18 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 
   function entry({ name, fit }: Drawn, i: number): string {
     const y = LEGEND + ROW * i
-    const values = Object.entries(fit.values).map(
-      ([of, x]) => `${of} = ${short(x)} ± ${short(fit.errors[of])}`,
-    )
+    const values = Object.entries(fit.values).map(([of, x]) => {
+      const error = fit.errors[of]
+      return `${of} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
+    })
     const words = [...(name === '' ? [] : [name]), ...values].join(', ')
     const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
-    return `<path ${styleOf(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(words + end)}</text>`
+    return `<path ${styleOf(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(shortened(words) + end)}</text>`
   }
 }
 
+/** What there is room for. */
+const shortened = (text: string) => (text.length > 110 ? `${text.slice(0, 109)}…` : text)
 const colorOf = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
