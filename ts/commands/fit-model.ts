@@ -81,7 +81,11 @@ function named(text: string): FitModel | undefined {
   if (!modelNames.includes(name)) {
     const closest = closestMatch(name, modelNames, { maxDistance: 2 })
     if (closest === undefined || name.length < 4) return undefined
-    throw new OptionError('--model', `an expression or one of ${modelNames.join(', ')}, as ${closest}`, text)
+    throw new OptionError(
+      '--model',
+      `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,
+      text,
+    )
   }
   const make = models[inCamelCase(name) as ModelName] as (options: object) => FitModel
   return make(

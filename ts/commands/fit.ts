@@ -134,7 +134,9 @@ async function run(file: string, options: Options): Promise<void> {
   if (table.groups.length === 0) throw new AntigradError(`${file}: no row is left to be fitted`)
   draw?.check(table)
   if (model.unsaid.length > 0) {
-    say(`${model.unsaid.join(', ')} start at 1, as --start does not say otherwise`)
+    say(
+      `${model.unsaid.join(', ')} ${model.unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
+    )
   }
   const found = await fitTable(table, model, options)
   if (found === null) return
@@ -146,9 +148,9 @@ async function run(file: string, options: Options): Promise<void> {
   } else if (options.group === undefined) await print(`${describeFit(fits[0])}\n`)
   else await print(`${describeGroups(options.group, table.groups, fits)}\n`)
   draw?.now(table, fits)
-  const failed = fits.filter(({ reason }) => reason !== 'converged').length
-  if (failed === 0) return
-  say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
+  const failed = fits.filter(({ reason }) => reason !== 'converged')
+  if (failed.length === 0) return
+  say(`${grouped(failed.length)} of ${grouped(fits.length)} fits did not converge`)
   process.exitCode = NOT_CONVERGED
 }
 

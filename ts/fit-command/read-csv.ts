@@ -55,7 +55,7 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
   try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       // In UTF-16 every other byte of a number is.
-      if (chunk.includes(0)) rows.fail('expected text in UTF-8, got a character 0')
+      if (chunk.includes(0)) rows.fail('expected text in UTF-8, got bytes that are none (binary, or UTF-16)')
       if (parser !== null) await write(parser, chunk)
       else if (header.add(chunk)) parser = await begin(header, rows)
     }
