@@ -160,6 +160,7 @@ describe('JSON lines', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
+    expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
   test('two columns, of which one has another name in the file, and y a name of the model', () => {

@@ -76,11 +76,12 @@ function columnOf({ x }: FitModel, given: Columns): Columns {
 
 /** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)`. */
 function named(text: string): FitModel | undefined {
-  const [, name, options = ''] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/.exec(text) ?? []
+  const [, name, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/.exec(text) ?? []
   if (name === undefined) return undefined
   if (!modelNames.includes(name)) {
     const closest = closestMatch(name, modelNames, { maxDistance: 2 })
-    if (closest === undefined || name.length < 4) return undefined
+    // With brackets it is a call in an expression.
+    if (closest === undefined || options !== undefined || name.length < 4) return undefined
     throw new OptionError(
       '--model',
       `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,
@@ -88,9 +89,8 @@ function named(text: string): FitModel | undefined {
     )
   }
   const make = models[inCamelCase(name) as ModelName] as (options: object) => FitModel
-  return make(
-    options.trim() === '' ? {} : parseList('--model', options, (value) => parseValue(value ?? 'true')),
-  )
+  const read = (value: string | undefined) => parseValue(value ?? 'true')
+  return make(options === undefined ? {} : parseList('--model', options, read))
 }
 
 /**

@@ -198,7 +198,8 @@ async function fitTable(
   const weight = columns[names.length + 1]
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
-  process.once('SIGINT', () => stop.abort())
+  const end = () => stop.abort()
+  process.once('SIGINT', end)
   const settings: FitManyOptions = {
     ...{ start: model.start, y, tolerance, maxIterations, signal: stop.signal },
     loss: inCamelCase(options.loss) as Loss,
@@ -223,6 +224,8 @@ async function fitTable(
     )
     process.exitCode = STOPPED
     return null
+  } finally {
+    process.off('SIGINT', end)
   }
 }
 
