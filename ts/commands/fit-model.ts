@@ -90,7 +90,7 @@ function named(text: string): FitModel | undefined {
   }
   const make = models[inCamelCase(name) as ModelName] as (options: object) => FitModel
   const read = (value: string | undefined) => parseValue(value ?? 'true')
-  return make(options === undefined ? {} : parseList('--model', options, read))
+  return make(options?.trim() ? parseList('--model', options, read) : {})
 }
 
 /**
