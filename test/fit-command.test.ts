@@ -194,6 +194,14 @@ describe('JSON lines', () => {
     expect(JSON.parse(stdout).values).toEqual(values)
   })
 
+  test('a column whose name fitMany has for itself is refused by it', () => {
+    for (const y of ['@cost', '@weight']) {
+      expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
+        `y: expected a name that does not begin with @, got "${y}"`,
+      )
+    }
+  })
+
   test('standard input', () => {
     const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
     expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))
