@@ -227,6 +227,7 @@ describe('files', () => {
     ['ends of lines of all kinds, and empty ones', '\n\nx,y\r1,2\r\n\n2,4\n\r\n3,7\r\n\n', ''],
     ['another delimiter', 'x|y\n1|2\n2|4\n3|7\n', '--delimiter |'],
     ['a delimiter that is not the most frequent', 'x\ty;;\n1\t2\n2\t4\n3\t7\n', '--delimiter tab --y y;;'],
+    ['a name that fitMany has for itself', 'x,@cost\n1,2\n2,4\n3,7\n', '--y @cost'],
     [
       'names that are properties of objects',
       'x,__proto__,constructor\n1,2,3\n2,4,3\n3,7,3\n',
