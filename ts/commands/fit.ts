@@ -127,11 +127,18 @@ engine cannot run, ${STOPPED} after Ctrl-C.`,
 }
 
 async function run(file: string, options: Options): Promise<void> {
+  const { group, delimiter, json } = options
   const model = readModel(options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, options)
-  const table = await read(file, model, options)
-  tellLeftOut(file, table)
-  if (table.groups.length === 0) throw new AntigradError(`${file}: no row is left to be fitted`)
+  const name = file === '-' ? 'standard input' : file
+  const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
+    ...{ name, wanted: wantedOf(model, options), delimiter },
+    group: group === undefined ? undefined : { option: '--group', column: group },
+    onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
+  })
+  showProgress('')
+  tellLeftOut(name, table)
+  if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
   draw?.check(table)
   if (model.unsaid.length > 0) {
     say(
@@ -141,16 +148,16 @@ async function run(file: string, options: Options): Promise<void> {
   const found = await fitTable(table, model, options)
   if (found === null) return
   const fits = table.groups.map((_, k) => found.at(k))
-  if (options.json) {
+  if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${inJson(fit, options.group === undefined ? undefined : table.groups[k])}\n`)
+      await print(`${inJson(fit, group === undefined ? undefined : table.groups[k])}\n`)
     }
-  } else if (options.group === undefined) await print(`${describeFit(fits[0])}\n`)
-  else await print(`${describeGroups(options.group, table.groups, fits)}\n`)
+  } else
+    await print(`${group === undefined ? describeFit(fits[0]) : describeGroups(group, table.groups, fits)}\n`)
   draw?.now(table, fits)
-  const failed = fits.filter(({ reason }) => reason !== 'converged')
-  if (failed.length === 0) return
-  say(`${grouped(failed.length)} of ${grouped(fits.length)} fits did not converge`)
+  const failed = fits.filter(({ reason }) => reason !== 'converged').length
+  if (failed === 0) return
+  say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
   process.exitCode = NOT_CONVERGED
 }
 
@@ -163,23 +170,11 @@ function wantedOf({ x }: Model, { y, sigma, weights, loss }: Options): Wanted[] 
   return wanted
 }
 
-async function read(file: string, model: Model, options: Options): Promise<Table> {
-  const { group, delimiter } = options
-  const name = file === '-' ? 'standard input' : file
-  const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
-    ...{ name, wanted: wantedOf(model, options), delimiter },
-    group: group === undefined ? undefined : { option: '--group', column: group },
-    onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
-  })
-  showProgress('')
-  return table
-}
-
-function tellLeftOut(file: string, { leftOut, rows, reasons }: Table): void {
-  for (const reason of reasons) say(`${file}: ${reason}: the row is left out`)
+function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
+  for (const reason of reasons) say(`${name}: ${reason}: the row is left out`)
   if (leftOut > reasons.length) {
     const more = grouped(leftOut - reasons.length)
-    say(`${file}: and ${more} more: ${grouped(leftOut)} of ${grouped(rows)} rows are left out`)
+    say(`${name}: and ${more} more: ${grouped(leftOut)} of ${grouped(rows)} rows are left out`)
   }
 }
 
