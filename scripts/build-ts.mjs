@@ -109,7 +109,13 @@ writeFileSync('dist/node/index.mjs', `export {\n  ${names.join(',\n  ')},\n} fro
 // for the library alone installs nothing else. Our own modules stay where they are.
 const { metafile } = await build({
   ...node,
-  entryPoints: ['dist/cli.js', 'dist/commands/*.js', 'dist/report.js', 'dist/plot/*.js'],
+  entryPoints: [
+    'dist/cli.js',
+    'dist/commands/*.js',
+    'dist/fit-command/*.js',
+    'dist/report.js',
+    'dist/plot/*.js',
+  ],
   outdir: 'dist',
   outbase: 'dist',
   allowOverwrite: true,

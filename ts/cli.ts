@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { addDoctor } from './commands/doctor.js'
+import { addFit } from './commands/fit.js'
 import { addPlot } from './commands/plot.js'
 import { addRace } from './commands/race.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
@@ -20,6 +21,7 @@ addDoctor(program)
 addRace(program)
 addPlot(program)
 addSweep(program)
+addFit(program)
 
 // Whoever reads may have had enough, as in `antigrad race | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

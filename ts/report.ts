@@ -1,6 +1,5 @@
 /** The command line's answers as text. */
 
-import Table from 'cli-table3'
 import type { Diagnosis } from './doctor.js'
 import type { EngineName, EngineReport } from './engines/engine.js'
 import type { Finish, Profile } from './race.js'
@@ -9,15 +8,27 @@ import { isWarmup } from './schedules/warmup.js'
 
 /** A table of columns and nothing else, for terminals, `less` and `grep`. */
 export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
-  const edges = ['top', 'bottom', 'mid', 'left', 'right'] as const
-  const names = edges.flatMap((edge) => [edge, `${edge}-mid`, `${edge}-left`, `${edge}-right`])
-  const table = new Table({
-    chars: { ...Object.fromEntries([...names, 'middle'].map((name) => [name, ''])) },
-    style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [], compact: true },
-    colAligns: (rows[0] ?? []).map((_, i) => (rightAligned.includes(i) ? 'right' : 'left')),
+  const lines = rows.flatMap((row) => {
+    const parts = row.map((cell) => cell.split('\n'))
+    const height = Math.max(...parts.map(({ length }) => length))
+    return Array.from({ length: height }, (_, k) => parts.map((part) => part[k] ?? ''))
   })
-  table.push(...rows.map((row) => [...row]))
-  return table.toString().replace(/ +$/gm, '')
+  const widths: number[] = []
+  for (const line of lines) {
+    for (const [i, cell] of line.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell))
+  }
+  const pad = (cell: string, i: number) => {
+    const room = ' '.repeat(widths[i] - widthOf(cell))
+    return rightAligned.includes(i) ? room + cell : cell + room
+  }
+  return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n')
+}
+
+const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu
+
+/** Places in a terminal, in which some scripts take two for a character. */
+function widthOf(text: string): number {
+  return [...text].length + (text.match(WIDE)?.length ?? 0)
 }
 
 export function describeRace(finishes: readonly Finish[], raced: readonly EngineName[]): string {

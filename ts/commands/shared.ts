@@ -10,6 +10,8 @@ import { parseValue } from '../sweep/values.js'
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 export const DISAGREEMENT = 1
 export const MISUSE = 2
+/** As shells have it: 128 and the number of SIGINT. */
+export const STOPPED = 130
 
 export const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
 
@@ -36,6 +38,27 @@ export function documentationOf(name: string, rules: readonly string[]): string 
 
 export function showProgress(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
+}
+
+/** Says how far something is, but not all the time. */
+export function reporter<Given extends unknown[]>(
+  describe: (seconds: number, ...given: Given) => string,
+): (...given: Given) => void {
+  const began = performance.now()
+  let said = Number.NEGATIVE_INFINITY
+  return (...given) => {
+    const now = performance.now()
+    if (now - said < 100) return
+    said = now
+    showProgress(describe((now - began) / 1000, ...given))
+  }
+}
+
+/** Waits until it is written, so that what nobody reads does not pile up. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, () => resolve())
+  })
 }
 
 export function inKebabCase(name: string): string {

@@ -18,14 +18,14 @@ import {
   parseFile,
   parseMaxIterations,
   parseTolerance,
+  print,
+  reporter,
+  STOPPED,
   say,
   showProgress,
   whole,
 } from './shared.js'
 import { type InputOptions, MOST_STARTS, parseBox, readInput, samples } from './sweep-input.js'
-
-/** As shells have it: 128 and the number of SIGINT. */
-const STOPPED = 130
 
 interface Options extends InputOptions, Readonly<Record<string, unknown>> {
   readonly rule: string
@@ -132,9 +132,10 @@ async function run(options: Options): Promise<void> {
   })
   // Whoever reads has had enough.
   process.stdout.once('error', () => stop.abort())
+  const onProgress = reporter((seconds, progress: Progress) => describeProgress(progress, seconds))
   const results: SetResult[] = []
   let last: SetResult | undefined
-  for await (const result of sweep.run(stop.signal, reporter())) {
+  for await (const result of sweep.run(stop.signal, onProgress)) {
     last = result
     if (json) await print(`${JSON.stringify(result)}\n`)
     if (!json || draw !== null) results.push(result)
@@ -172,25 +173,6 @@ function whereItStopped(last: SetResult | undefined, sets: number, count: number
   const done = last === undefined ? 0 : last.set + (isPartial ? 0 : 1)
   const rest = isPartial ? `, and ${last.runs} of ${count} runs of the next one` : ''
   return `stopped after ${done} of ${sets} option sets${rest}`
-}
-
-/** Says how far it is, but not all the time. */
-function reporter(): (progress: Progress) => void {
-  const began = performance.now()
-  let said = Number.NEGATIVE_INFINITY
-  return (progress) => {
-    const now = performance.now()
-    if (now - said < 100) return
-    said = now
-    showProgress(describeProgress(progress, (now - began) / 1000))
-  }
-}
-
-/** Waits until it is written, so that what nobody reads does not pile up. */
-function print(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.write(text, () => resolve())
-  })
 }
 
 function parseFinite(text: string): number {

@@ -24,6 +24,8 @@ export function readData(
     throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
   }
   if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
+  // Such names are those of the program's state.
+  if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
   const stranger = others.find((name) => name !== y)
   if (stranger !== undefined) {
     throw new OptionError('data', `columns among ${[...names, y].join(', ')}`, stranger)

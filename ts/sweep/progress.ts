@@ -4,13 +4,19 @@ import type { Progress } from './sweep.js'
 
 /** @param seconds since it began */
 export function describeProgress({ sets, ofSets, runs, ofRuns }: Progress, seconds: number): string {
-  const done = `${sets} of ${ofSets} option sets, ${grouped(runs)} of ${grouped(ofRuns)} runs`
-  if (runs === 0 || seconds <= 0) return done
-  const left = (seconds * (ofRuns - runs)) / runs
-  return `${done}, ${grouped(Math.round(runs / seconds))} runs/s, ${clock(left)} left`
+  return `${sets} of ${ofSets} option sets, ${describeRate('runs', runs, ofRuns, seconds)}`
 }
 
-function grouped(count: number): string {
+/** @param what is done, for people */
+export function describeRate(what: string, done: number, of: number, seconds: number): string {
+  const share = `${grouped(done)} of ${grouped(of)} ${what}`
+  if (done === 0 || seconds <= 0) return share
+  const left = (seconds * (of - done)) / done
+  return `${share}, ${grouped(Math.round(done / seconds))} ${what}/s, ${clock(left)} left`
+}
+
+/** A count, with commas between thousands. */
+export function grouped(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 

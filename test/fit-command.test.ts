@@ -1,0 +1,660 @@
+/** `antigrad fit`: as built, in processes of its own; and its pictures. */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expression, fitManySync, fit as fitOne, models } from 'antigrad'
+import { SaxesParser } from 'saxes'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { columns } from '../dist/report.js'
+import { describeRate } from '../dist/sweep/progress.js'
+import { home } from './children.js'
+import { random } from './helpers.js'
+
+const cli = join(home, 'dist/cli.js')
+const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-fit-'))
+  write('decay.csv', csv(['t', 'y', 'g'], decay))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const write = (name: string, text: string | Buffer) => writeFileSync(join(folder, name), text)
+const csv = (names: readonly string[], rows: readonly (readonly unknown[])[]) =>
+  [names, ...rows].map((row) => `${row.join()}\n`).join('')
+
+/** Rows of two groups, one after the other and then in turn. */
+const next = random(7)
+const decay = Array.from({ length: 60 }, (_, i) => {
+  const group = i < 10 || i % 2 === 0 ? 'A' : 'B'
+  const t = i / 12
+  return [t, (group === 'A' ? 3 : 2) * Math.exp(-1.2 * t) + 0.5 + 0.1 * (next() - 0.5), group] as const
+})
+const [t, y] = [0, 1].map((k) => decay.map((row) => row[k] as number))
+const MODEL = 'a*exp(-b*t) + c'
+const start = { a: 1, b: 1, c: 1 }
+const STARTS = '--start a=1,b=1,c=1'
+
+interface Setting {
+  readonly input?: string
+  readonly before?: string
+}
+
+/** Runs `antigrad fit`; the model, which has spaces, comes by itself. */
+function run(args: string, model: string | null = MODEL, { input, before = '' }: Setting = {}) {
+  const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
+  const command = ['--import', preload, cli, 'fit', ...args.split(' ').filter(Boolean)]
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...command, ...(model === null ? [] : ['--model', model])],
+    { encoding: 'utf8', env, cwd: folder, maxBuffer: 1 << 26, input },
+  )
+  return { status, stdout, stderr }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+function lines(args: string, model: string | null = MODEL, more: Setting = {}): any[] {
+  const { status, stdout, stderr } = run(`${args} --json`, model, more)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+describe('JSON lines', () => {
+  test('have what fit gives', () => {
+    const [found, ...others] = lines(`decay.csv --x t ${STARTS}`)
+    const {
+      values,
+      errors,
+      free,
+      covariance,
+      chiSquared,
+      reducedChiSquared,
+      rSquared,
+      aic,
+      bic,
+      rows,
+      ...more
+    } = fitOne(expression(MODEL), { t, y }, { start })
+    const { evaluations, reason } = more
+    const quality = { chiSquared, reducedChiSquared, rSquared, aic, bic, rows, evaluations }
+    expect(found).toEqual({ reason, values, errors, free, covariance, ...quality })
+    expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
+  })
+
+  test('one a group, in the order in which groups come, as fitMany has them', () => {
+    write(
+      'turned.csv',
+      csv(
+        ['g', 'unused', 'y', 't'],
+        decay.toReversed().map(([t, y, g]) => [g, 'words', y, t]),
+      ),
+    )
+    const found = lines(`turned.csv --x t --group g ${STARTS}`)
+    const of = (group: string, k: 0 | 1) =>
+      decay
+        .toReversed()
+        .filter(([, , g]) => g === group)
+        .map((row) => row[k])
+    const data = { t: [of('B', 0), of('A', 0)], y: [of('B', 1), of('A', 1)] }
+    const { values, errors } = fitManySync(expression(MODEL), data, { start })
+    expect(found.map(({ group }) => group)).toEqual(['B', 'A'])
+    expect(found.map(({ values: { a, b, c } }) => [a, b, c])).toEqual(
+      [0, 1].map((k) => [values.a[k], values.b[k], values.c[k]]),
+    )
+    expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
+  })
+
+  test.each([
+    [
+      '--min a=0,c=0.6 --max a=2',
+      { start: { ...start, a: { start: 1, min: 0, max: 2 }, c: { start: 1, min: 0.6 } } },
+    ],
+    ['--fixed c=0.5', { start: { ...start, c: { start: 0.5, fixed: true } } }],
+    ['--fixed c', { start: { ...start, c: { start: 1, fixed: true } } }],
+    ['--loss soft-l1 --loss-scale 0.05', { start, loss: 'softL1', lossScale: 0.05 }],
+    ['--loss poisson', { start, loss: 'poisson' }],
+    ['--tolerance 1e-6', { start, tolerance: 1e-6 }],
+    [
+      '--min a=0,b=0,c=0 --max a=5,b=5,c=5 --multi-start 8',
+      {
+        start: Object.fromEntries(Object.keys(start).map((name) => [name, { start: 1, min: 0, max: 5 }])),
+        multiStart: 8,
+      },
+    ],
+    ['--engine typescript', { start, engine: 'typescript' }],
+    ['--engine wasm --threads 1', { start, engine: 'wasm', threads: 1 }],
+  ] as const)('%s', (args, options) => {
+    const [found] = lines(`decay.csv --x t ${STARTS} ${args}`)
+    const { values, errors, minima } = fitOne(expression(MODEL), { t, y }, options)
+    const inJson = JSON.parse(
+      JSON.stringify({ values, errors, minima: minima.length > 0 ? minima : undefined }),
+    )
+    expect({ values: found.values, errors: found.errors, minima: found.minima }).toEqual(inJson)
+  })
+
+  test('weights and σ', () => {
+    const sigma = t.map((t) => 0.1 + t)
+    write(
+      'sigma.csv',
+      csv(
+        ['t', 'y', 's', 'w'],
+        t.map((t, i) => [t, y[i], sigma[i], i % 3]),
+      ),
+    )
+    const same = (args: string, options: object) => {
+      const { values, errors } = fitOne(expression(MODEL), { t, y }, { start, ...options })
+      expect(lines(`sigma.csv --x t ${STARTS} ${args}`)[0]).toMatchObject({ values, errors })
+    }
+    same('--sigma s', { sigma })
+    same('--sigma s --absolute-sigma', { sigma, absoluteSigma: true })
+    same('--weights w', { weights: t.map((_, i) => i % 3) })
+  })
+
+  test('a model of ours, whose starts are guessed', () => {
+    const { values } = fitOne(models.line(), { x: t, y }, {})
+    for (const args of ['--x t', '--x x=t'])
+      expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
+    expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
+  })
+
+  test('two columns, of which one has another name in the file, and y a name of the model', () => {
+    const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
+    write(
+      'two.csv',
+      csv(
+        ['the u', 'v', 'z'],
+        t.map((_, i) => [u[i], v[i], y[i]]),
+      ),
+    )
+    const args = [
+      '--x',
+      'y=the u',
+      '--x',
+      'v',
+      '--y',
+      'z',
+      '--start',
+      'a=1,b=1',
+      '--json',
+      '--model',
+      'a*y + b*v',
+    ]
+    const { stdout } = spawnSync(process.execPath, [cli, 'fit', 'two.csv', ...args], {
+      env,
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    const { values } = fitOne(expression('a*y + b*v'), { y: u, v, z: y }, { y: 'z', start: { a: 1, b: 1 } })
+    expect(JSON.parse(stdout).values).toEqual(values)
+  })
+
+  test('a column whose name fitMany has for itself is refused by it', () => {
+    for (const y of ['@cost', '@weight']) {
+      expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
+        `y: expected a name that does not begin with @, got "${y}"`,
+      )
+    }
+  })
+
+  test('standard input', () => {
+    const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
+    expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))
+  })
+})
+
+describe('files', () => {
+  const rows = [
+    [1, 2],
+    [2, 4],
+    [3, 7],
+  ]
+  const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
+
+  test.each([
+    ['BOM, ; and CRLF', '\ufeff"x";"y"\r\n1;2\r\n2;4\r\n3;7\r\n', ''],
+    ['tabs, spaces, and no end of the last line', 'x\t y \n1\t 2\n+2 \t4.\n3e0\t.7E1', ''],
+    [
+      'quotes with delimiters, ends of lines and quotes in them',
+      '"a,""b\r\nc",x,y\n"1,\r\n2",1,2\n,2,4\n"",3,7\n',
+      '',
+    ],
+    ['ends of lines of all kinds, and empty ones', '\n\nx,y\r1,2\r\n\n2,4\n\r\n3,7\r\n\n', ''],
+    ['another delimiter', 'x|y\n1|2\n2|4\n3|7\n', '--delimiter |'],
+    ['a delimiter that is not the most frequent', 'x\ty;;\n1\t2\n2\t4\n3\t7\n', '--delimiter tab --y y;;'],
+    ['a name that fitMany has for itself', 'x,@cost\n1,2\n2,4\n3,7\n', '--y @cost'],
+    [
+      'names that are properties of objects',
+      'x,__proto__,constructor\n1,2,3\n2,4,3\n3,7,3\n',
+      '--y __proto__',
+    ],
+    ['empty cells beyond the header', 'x,y\n1,2,\n2,4, ,\n3,7\n', ''],
+    ['a quote within a cell', 'x,y,5" pipe\n1,2,3"4\n2,4,\n3,7,"a"b\n', ''],
+    ['a column twice that is not used', 'x,z,y,z\n1,0,2,a\n2,0,4,b\n3,0,7,\n', ''],
+    ['digits of all lengths', `x,y,z\n1.${'0'.repeat(500)},2\n2,4\n3,0.7000000000000000000000e+0001\n`, ''],
+  ])('%s', (_, text, args) => {
+    write('some.csv', text)
+    expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, rows: 3 })
+  })
+
+  test('a million columns', () => {
+    const names = Array.from({ length: 1e6 }, (_, i) => `c${i}`)
+    const cells = (x: number, y: number) => names.map((_, i) => (i === 5 ? x : i === 999_999 ? y : i))
+    write(
+      'wide.csv',
+      csv(
+        names,
+        rows.map(([x, y]) => cells(x, y)),
+      ),
+    )
+    expect(lines('wide.csv --x c5 --y c999999', 'line')[0].values).toEqual(values)
+    const { status, stderr } = run('wide.csv', 'line')
+    expect(status).toBe(2)
+    expect(stderr.length).toBeLessThan(400)
+    expect(stderr).toMatch(
+      /^antigrad: --x: expected a column of wide.csv: "c0", .* and 999,980 more, got "x"\n$/,
+    )
+  })
+
+  test('of the text no more than a row is in memory', () => {
+    const words = 'w'.repeat(1 << 20)
+    write(
+      'long.csv',
+      csv(
+        ['x', 'y', 'words'],
+        Array.from({ length: 128 }, (_, i) => [i, i % 7, words]),
+      ),
+    )
+    const before = `process.on('exit', () => console.error(process.resourceUsage().maxRSS >> 10))`
+    const [large, small] = ['long.csv', 'some.csv'].map((file) =>
+      Number(run(file, 'line', { before }).stderr),
+    )
+    expect(small).toBeGreaterThan(10)
+    expect(large - small).toBeLessThan(80)
+  })
+})
+
+describe('rows that are no numbers', () => {
+  test('are left out, and told of by line and column', () => {
+    const text =
+      'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
+    write('holes.csv', text)
+    const args = ['--y', 'the y', '--model', 'line', '--json']
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'holes.csv', ...args], {
+      ...{ env, cwd: folder, encoding: 'utf8' },
+    })
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'antigrad: holes.csv: line 3: x is "NaN", no number: the row is left out',
+      'antigrad: holes.csv: line 5: x is empty: the row is left out',
+      'antigrad: holes.csv: line 6: the y is "Infinity", no number: the row is left out',
+      'antigrad: holes.csv: line 8: the y is empty: the row is left out',
+      'antigrad: holes.csv: line 9: the y is empty: the row is left out',
+      'antigrad: holes.csv: and 4 more: 9 of 12 rows are left out',
+    ])
+    const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
+    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, rows: 3 })
+  })
+
+  test.each([
+    [
+      'x,y,s\n1,2,1\n2,4,0\n3,7,1\n4,8,-1\n5,8,1\n',
+      '--sigma s',
+      ['line 3: s is 0, not above 0', 'line 5: s is -1, not above 0'],
+    ],
+    ['x,y,s\n1,2,1\n2,4,0\n3,7,1\n4,8,-1\n5,8,1\n', '--weights s', ['line 5: s is -1, not at least 0']],
+    ['x,y\n1,2\n2,-4\n3,7\n4,0\n', '--loss poisson', ['line 3: y is -4, not at least 0']],
+    ['x,y,g\n1,2,a\n2,3, \n3,7,a\n4,0,a\n', '--group g', ['line 3: g is empty']],
+    ['x,y\n1,2\n2,4\n3,7\n4,1e999\n', '', ['line 5: y is too large']],
+    ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: there are 3 cells, and in the header 2']],
+    ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", no number']],
+  ])('%j %s', (text, args, told) => {
+    write('some.csv', text)
+    const { stdout, stderr } = run(`some.csv ${args}`, args.includes('poisson') ? 'a + x/a' : 'line')
+    expect(stdout).not.toBe('')
+    const said = stderr.split('\n').filter((line) => line.includes('some.csv'))
+    expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row is left out`))
+  })
+
+  test('where none is left there is no fit', () => {
+    write('some.csv', 'x,y\na,1\nb,2\n')
+    const { status, stdout, stderr } = run('some.csv', 'line')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: no row is left to be fitted\n$/)
+  })
+})
+
+describe('files that are refused: status 2, one line on stderr, nothing on stdout', () => {
+  test.each([
+    ['', 'expected a header with names of columns, got an empty file'],
+    ['\n\n', 'expected a header with names of columns, got an empty file'],
+    ['x,y\n', 'expected rows below the header, got none'],
+    ['x,y', 'expected rows below the header, got none'],
+    ['1,2\n3,4\n', 'expected a header with names of columns, got "1", "2"'],
+    ['x;z\n1;2\n', '--y: expected a column of bad.csv: "x", "z", got "y"'],
+    ['x y\n1 2\n', '--x: expected a column of bad.csv: "x y", got "x"'],
+    ['x,y,x\n1,2,3\n', '--x: expected a column whose name bad.csv has once, got "x"'],
+    [
+      'x;y\n1;2\n2;"3,5"\n',
+      'bad.csv: line 3: y: expected numbers with a decimal point, as commas are not read, got "3,5"',
+    ],
+    ['x\ty\n1,5\t2\n', 'bad.csv: line 2: x: expected numbers with a decimal point'],
+    ['x,y\n1,2\n2,"3\n4,5\n', 'bad.csv: a quote that opens in line 3 or below is not closed'],
+    ['"x,y\n1,2\n', 'bad.csv: a quote that opens in line 1 or below is not closed'],
+    [
+      `x,y\n1,"${'1\n'.repeat(1 << 24)}2\n`,
+      'bad.csv: line 2: expected a row of at most 32 MiB; a quote may not be closed',
+    ],
+    [Buffer.from('\ufeffx,y\n1,2\n', 'utf16le'), 'expected text in UTF-8'],
+    [Buffer.from(Array.from({ length: 1 << 18 }, () => Math.floor(256 * next()))), 'expected text in UTF-8'],
+  ])('%#', (text, message) => {
+    write('bad.csv', text)
+    const { status, stdout, stderr } = run('bad.csv', 'line')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]*\n$/)
+    expect(stderr).toContain(message)
+  })
+})
+
+describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+  test.each([
+    ['none.csv --x t', MODEL, 'none.csv: ENOENT'],
+    ['. --x t', MODEL, '.: EISDIR'],
+    ['--x t', MODEL, "missing required argument 'file'"],
+    ['decay.csv --x t', null, "required option '--model <model>' not specified"],
+    ['decay.csv --x t', 'a*exp(', 'expected a number, a name or ( at character 7'],
+    ['decay.csv --x t', 'lime', '--model: expected an expression or one of line'],
+    ['decay.csv', MODEL, '--x: expected names in the model: a, b, t, c, got "x"'],
+    ['decay.csv --x t --x t', MODEL, 'Expected each name once'],
+    ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
+    ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
+    ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
+    ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
+    ['decay.csv --x t --start a=1,b', MODEL, '--start: expected a list as in a=1,b=0.5'],
+    ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected each name once'],
+    ['decay.csv --x t --min a=NaN', MODEL, '--min: expected a list as in a=1,b=0.5'],
+    [`decay.csv --x t ${STARTS} --max z=1`, MODEL, 'start: expected names among a, b, c, got "z"'],
+    [`decay.csv --x t ${STARTS} --max a=1 --min a=2`, MODEL, 'start: a: expected min ≤ max'],
+    ['decay.csv --x t --fixed c', MODEL, '--fixed: expected where c stays, as in c=0'],
+    [`decay.csv --x t ${STARTS} --multi-start 4`, MODEL, 'start: a: expected finite min and max'],
+    ['decay.csv --x t --loss hubert', MODEL, 'Did you mean huber?'],
+    ['decay.csv --x t --loss-scale 0', MODEL, 'Expected a number > 0'],
+    [`decay.csv --x t ${STARTS} --max-iterations 0`, MODEL, 'maxIterations: expected a whole number ≥ 1'],
+    ['decay.csv --x t --engine gpu', MODEL, 'native, wasm, typescript'],
+    ['decay.csv --x t --delimiter ,,', MODEL, 'Expected a character, or tab'],
+    ['decay.csv --x t --plot fit.jpg', MODEL, 'ends in .svg or .png'],
+    ['decay.csv --x t --x b --plot fit.svg', MODEL, '--plot: expected one column --x to draw over, got 2'],
+    [
+      'decay.csv --x t --group y --plot fit.svg',
+      MODEL,
+      '--plot: expected at most 24 groups in a picture, got 60',
+    ],
+  ])('%s %s', (args, model, message) => {
+    const { status, stdout, stderr } = run(args, model)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]*\n$/)
+    expect(stderr).toContain(message)
+    expect(existsSync(join(folder, 'fit.svg'))).toBe(false)
+  })
+})
+
+describe('the table', () => {
+  test('has values, errors and intervals, and what holds of the fit', () => {
+    const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'antigrad: a starts at 1, as --start does not say otherwise\n',
+    })
+    const found = fitOne(
+      expression(MODEL),
+      { t, y },
+      { start: { a: 1, b: 1, c: { start: 0.5, fixed: true } } },
+    )
+    const { values, errors, chiSquared, rSquared, evaluations } = found
+    const short = (x: number, digits = 6) => `${Number(x.toPrecision(digits))}`
+    const row = (name: string) => {
+      const ends = found.intervals(0.95)[name].map((end) => short(end))
+      return [name, short(values[name], 8), short(errors[name], 3), ...ends].join(' ')
+    }
+    const text = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '))
+    expect(text.slice(0, 5)).toEqual(['value error 95 % from to', row('a'), row('b'), 'c 0.5 fixed', ''])
+    expect(text[5]).toContain(`χ² ${short(chiSquared)}, `)
+    expect(text[5]).toContain(`R² ${short(rSquared)}, `)
+    expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
+  })
+
+  test('has a line a group; a fit that cannot be done has a reason, and the status is 1', () => {
+    write(
+      'groups.csv',
+      csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
+    )
+    const args = ['--x', 't', '--group', 'the g', '--start', 'a=1,b=1,c=1', '--model', MODEL]
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'groups.csv', ...args], {
+      ...{ env, cwd: folder, encoding: 'utf8' },
+    })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'antigrad: 1 of 3 fits did not converge\n' })
+    const [head, a, b, c, end] = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '))
+    expect(head).toBe('the g rows a ± b ± c ± χ² R² reason')
+    expect(a).toMatch(/^A 35 (\S+ ){8}converged$/)
+    expect(b).toMatch(/^B 25 (\S+ ){8}converged$/)
+    expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}too-few-points`, ''])
+  })
+
+  test('says which minima several starts have found', () => {
+    write(
+      'sine.csv',
+      csv(
+        ['x', 'y'],
+        Array.from({ length: 50 }, (_, i) => [i / 5, Math.sin(2 * (i / 5))]),
+      ),
+    )
+    const { status, stdout } = run('sine.csv --start w=2 --min w=0.1 --max w=10 --multi-start 16', 'sin(w*x)')
+    expect(status).toBe(0)
+    const { minima } = fitOne(
+      expression('sin(w*x)'),
+      {
+        x: Array.from({ length: 50 }, (_, i) => i / 5),
+        y: Array.from({ length: 50 }, (_, i) => Math.sin(2 * (i / 5))),
+      },
+      { start: { w: { start: 2, min: 0.1, max: 10 } }, multiStart: 16 },
+    )
+    expect(minima.length).toBeGreaterThan(2)
+    expect(stdout).toContain(
+      `\n${minima.length} minima: χ² ${Number(minima[0].chiSquared.toPrecision(6))} from ${minima[0].starts} starts; `,
+    )
+  })
+
+  test('is as fast as its rows are many', () => {
+    const rows = Array.from({ length: 50_000 }, (_, i) => [`${i}`, '次', 'a\nb'])
+    const lines = columns(rows, [0]).split('\n')
+    expect(lines).toHaveLength(100_000)
+    expect([lines[0], lines[1], lines[99_998]]).toEqual(['    0  次  a', '           b', '49999  次  a'])
+  })
+})
+
+describe('Ctrl-C', () => {
+  test('ends it with the status 130', () => {
+    const before = `process.on('newListener', (name) => name === 'SIGINT' && setImmediate(() => process.kill(process.pid, 'SIGINT')))`
+    const args =
+      'decay.csv --x t --group g --min a=0,b=0,c=0 --max a=9,b=9,c=9 --multi-start 4096 --tolerance 0'
+    const { status, stdout, stderr } = run(`${args} ${STARTS}`, MODEL, { before })
+    expect({ status, stdout, stderr }).toEqual({
+      ...{ status: 130, stdout: '', stderr: 'antigrad: stopped before all 2 fits were done\n' },
+    })
+  })
+})
+
+describe('the picture', () => {
+  interface Element {
+    readonly name: string
+    readonly attributes: Record<string, string>
+    /** The ids of what it is in, joined. */
+    readonly path: string
+    text: string
+  }
+
+  /** All elements, of an SVG that is well-formed. */
+  function elementsOf(svg: string): Element[] {
+    const found: Element[] = []
+    const open: Element[] = []
+    const parser = new SaxesParser()
+    parser.on('opentag', ({ name, attributes }) => {
+      const ids = open.map(({ attributes }) => attributes.id ?? '').filter(Boolean)
+      const element = {
+        name,
+        attributes: attributes as Record<string, string>,
+        path: ids.join(' '),
+        text: '',
+      }
+      open.push(element)
+      found.push(element)
+    })
+    parser.on('closetag', () => void open.pop())
+    parser.on('text', (text) => {
+      for (const element of open) element.text += text
+    })
+    parser.write(svg).close()
+    return found
+  }
+
+  const pointsOf = (d: string): [number, number][] => {
+    const numbers = d.match(/-?[\d.]+/g)?.map(Number) ?? []
+    return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]])
+  }
+
+  /** From pixels to numbers, by the first and the last tick of an axis. */
+  function scale(elements: Element[], panel: string, axis: 'x' | 'y'): (pixel: number) => number {
+    const anchor = axis === 'x' ? 'middle' : 'end'
+    const marks = elements.filter(
+      ({ name, path, attributes }) =>
+        name === 'text' && path === panel && attributes['text-anchor'] === anchor,
+    )
+    // A text is four pixels below its tick.
+    const at = ({ attributes }: Element) => Number(attributes[axis]) - (axis === 'y' ? 4 : 0)
+    const [first, last] = [marks[0], marks.at(-1) as Element]
+    const [a, b] = [first, last].map(({ text }) => Number(text.replace('−', '-')))
+    return (pixel) => a + ((b - a) * (pixel - at(first))) / (at(last) - at(first))
+  }
+
+  const drawn = (file: string, args: string, model = MODEL) => {
+    const { status, stderr } = run(`${args} --plot ${file}`, model)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return readFileSync(join(folder, file), 'utf8')
+  }
+
+  test('has data, the curve, its band, and residuals', () => {
+    const elements = elementsOf(drawn('one.svg', `decay.csv --x t ${STARTS}`))
+    const found = fitOne(expression(MODEL), { t, y }, { start })
+    const of = (panel: string, kind: string) =>
+      elements.filter(({ path, attributes }) => path === panel && attributes.class === kind)
+    const [toX, toY, toOff] = [
+      scale(elements, 'fit', 'x'),
+      scale(elements, 'fit', 'y'),
+      scale(elements, 'residuals', 'y'),
+    ]
+    // What half a pixel is.
+    const [dx, dy, dOff] = [toX, toY, toOff].map((to) => 0.6 * Math.abs(to(1) - to(0)))
+    const near = (a: number, b: number, off: number) => expect(Math.abs(a - b)).toBeLessThan(off)
+
+    const [[data], [residuals], [curve], [band]] = [
+      ...[of('fit', 'data'), of('residuals', 'data'), of('fit', 'curve'), of('fit', 'band')],
+    ]
+    const dots = (element: Element) => pointsOf(element.attributes.d.replaceAll('h0', ''))
+    expect([dots(data).length, dots(residuals).length]).toEqual([60, 60])
+    const left = found.residuals
+    for (const [i, [x, py]] of dots(data).entries()) {
+      near(toX(x), t[i], dx)
+      near(toY(py), y[i], dy)
+      near(toOff(dots(residuals)[i][1]), left[i], dOff)
+    }
+    const line = pointsOf(curve.attributes.d)
+    near(toX(line[0][0]), 0, dx)
+    near(toX((line.at(-1) as [number, number])[0]), t[59], dx)
+    const at = { t: line.map(([x]) => toX(x)) }
+    for (const [i, f] of found.predict(at).entries()) near(toY(line[i][1]), f, dy)
+
+    // Above to the right, and beneath back.
+    const shape = pointsOf(band.attributes.d)
+    const ends = found.band({ t: shape.map(([x]) => toX(x)) })
+    for (const [i, [, py]] of shape.entries()) {
+      near(toY(py), (i < shape.length / 2 ? ends.high : ends.low)[i], dy)
+    }
+    expect(elements.find(({ name }) => name === 'title')?.text).toContain(`y = ${MODEL}`)
+    expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
+  })
+
+  test('has each group in a colour of its own; the same command gives the same bytes', () => {
+    const args = `decay.csv --x t --group g ${STARTS}`
+    const svg = drawn('groups.svg', args)
+    expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)
+    const elements = elementsOf(svg)
+    const colors = (kind: string) =>
+      elements
+        .filter(({ attributes, path }) => attributes.class === kind && path === 'fit')
+        .map(({ attributes }) => attributes[kind === 'band' ? 'fill' : 'stroke'])
+    expect(colors('data')).toEqual(['#d55e00', '#000000'])
+    expect(colors('curve')).toEqual(colors('data'))
+    expect(colors('band')).toEqual(colors('data'))
+    const legend = elements.filter(({ name, path }) => name === 'text' && path === 'legend')
+    expect(legend.map(({ text }) => text.slice(0, 7))).toEqual(['g A, a ', 'g B, a '])
+  })
+
+  test('where the model is not defined there is no curve; a fit without a result has its data', () => {
+    write(
+      'log.csv',
+      csv(
+        ['x', 'y'],
+        Array.from({ length: 9 }, (_, i) => [i - 4, 5 * Math.log(i + 1)]),
+      ),
+    )
+    const elements = elementsOf(drawn('log.svg', 'log.csv --start a=1,b=5', 'a*log(x + b)'))
+    expect(elements.filter(({ attributes }) => attributes.class === 'curve')).toHaveLength(1)
+    write('few.csv', 'x,y\n1,2\n')
+    expect(run('few.csv --plot few.svg', 'line').status).toBe(1)
+    const few = elementsOf(readFileSync(join(folder, 'few.svg'), 'utf8'))
+    const paths = (kind: string) =>
+      few.filter(({ attributes }) => attributes.class === kind).map(({ attributes }) => attributes.d)
+    expect(paths('data').map((d) => pointsOf(d.replaceAll('h0', '')).length)).toEqual([1, 0])
+    expect([...paths('curve'), ...paths('band')]).toEqual(['', ''])
+    expect(readFileSync(join(folder, 'few.svg'), 'utf8')).toContain('(too-few-points)')
+  })
+
+  test('names from the file are text', () => {
+    write('names.csv', 'x,"<y>&"\n1,2\n2,4\n3,7\n')
+    const args = ['--y', '<y>&', '--model', 'line', '--plot', 'names.svg']
+    expect(spawnSync(process.execPath, [cli, 'fit', 'names.csv', ...args], { env, cwd: folder }).status).toBe(
+      0,
+    )
+    const texts = elementsOf(readFileSync(join(folder, 'names.svg'), 'utf8')).map(({ text }) => text)
+    expect(texts).toContain('<y>&')
+  })
+
+  test('too far apart to be drawn', () => {
+    write('huge.csv', 'x,y\n-1e308,1\n0,2\n1e308,3\n')
+    const { status, stderr } = run('huge.csv --plot huge.svg', 'line')
+    expect(status).toBe(2)
+    expect(stderr).toContain('numbers from -1e+308 to 1e+308 are too far apart to be drawn')
+    expect(existsSync(join(folder, 'huge.svg'))).toBe(false)
+  })
+
+  test('as PNG', () => {
+    expect(run(`decay.csv --x t ${STARTS} --plot fit.png`).status).toBe(0)
+    expect(readFileSync(join(folder, 'fit.png')).subarray(1, 4).toString()).toBe('PNG')
+  })
+})
+
+test('progress has a rate and the time that is left', () => {
+  expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
+})
+
+test('help', () => {
+  const { status, stdout } = run('--help', null)
+  expect(status).toBe(0)
+  for (const part of ['--model <model>', 'a*exp(-b*t) + c', '--multi-start <count>', '130 after Ctrl-C']) {
+    expect(stdout).toContain(part)
+  }
+})
