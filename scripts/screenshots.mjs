@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildPage } from './lib/build-page.mjs'
 import { root, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
@@ -14,12 +15,12 @@ const UPDATES = 900
 
 script(async () => {
   await setup({ browser: true })
-  const { build, preview } = await import('vite')
+  const { preview } = await import('vite')
   const { chromium } = await import('playwright-core')
   const { default: upng } = await import('upng-js')
   const configFile = join(root, 'page/vite.config.ts')
   const outDir = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
-  await build({ configFile, logLevel: 'warn', build: { outDir, emptyOutDir: true } })
+  await buildPage(outDir)
   const server = await preview({ configFile, build: { outDir }, preview: { port: 0 } })
   const browser = await chromium.launch({
     executablePath: process.env.CHROME_PATH,
