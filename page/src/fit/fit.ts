@@ -292,7 +292,7 @@ addEventListener('hashchange', () => {
 onThemeChange(() => plot.redraw())
 
 const element = document.getElementById('fit') as HTMLElement
-element.className = 'lower'
+element.className = 'fit'
 element.append(
   h(
     'section',
@@ -313,7 +313,7 @@ element.append(
       h('div', { className: 'row' }, labelled('model', model), labelled('f =', typed)),
       h(
         'div',
-        { className: 'row' },
+        { className: 'row choice' },
         labelled('x', x),
         labelled('y', y),
         labelled('σ', sigma),
@@ -325,14 +325,18 @@ element.append(
     h(
       'figure',
       {},
-      h('figcaption', {}, h('span', { className: 'spread' }, caption, labelled('prediction', prediction))),
+      h(
+        'figcaption',
+        {},
+        h('span', { className: 'spread' }, caption, labelled('prediction band', prediction)),
+      ),
       plot.element,
     ),
     status,
     parameters.element,
-    summary.element,
     h('div', { className: 'row' }, share, save, picture),
   ),
+  summary.element,
 )
 
 /** The fit of the address. */

@@ -10,7 +10,7 @@ export interface State {
   /** A model of the library, or the visitor's own. */
   readonly model: ModelName | 'own'
   readonly expression: string
-  /** Names of columns; '' for the first one that is free. */
+  /** Names of columns; '' for the first one, and for the second. */
   readonly x: string
   readonly y: string
   /** '' for none. */

@@ -52,7 +52,12 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 /** Rows without blank lines and comments, and what a cell is as a number. */
 function split(given: string): { rows: Row[]; toNumber: (cell: string) => number } {
   let text = given.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n')
-  const first = text.match(/^[ \t]*[^#\s].*/m)?.[0].replace(/"[^"]*"/g, '') ?? ''
+  // What is quoted may have signs and lines in it.
+  const first =
+    text
+      .replace(/^[ \t]*#.*/gm, '')
+      .replace(/"[^"]*"/g, '""')
+      .match(/\S.*/)?.[0] ?? ''
   const separator = ['\t', ';', ','].find((sign) => first.includes(sign)) ?? ' '
   // Blanks line up cells: so many are one.
   if (separator === ' ') text = text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ')

@@ -36,8 +36,9 @@ export interface Task extends Chosen {
 /** Those that a state names, or else the first ones. */
 export function choose({ columns }: Table, state: State): Chosen {
   const named = (name: string) => columns.find((column) => column.name === name)
-  const x = named(state.x) ?? (columns.find(({ name }) => name !== state.y) as Column)
-  const y = named(state.y) ?? (columns.find((column) => column !== x) as Column)
+  const [first, second] = columns
+  const x = named(state.x) ?? (first.name === state.y ? second : first)
+  const y = named(state.y) ?? (second === x ? first : second)
   return { x, y, sigma: named(state.sigma) ?? null }
 }
 
@@ -71,7 +72,7 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
   return {
     ...{ ...chosen, model, text: model.text, columns, defaults: {}, names: { x: x.name, y: y.name } },
     parameters: model.names.filter((name) => !isColumn(name)),
-    isCurve: columns.every((name) => name === x.name),
+    isCurve: columns.length === 1 && columns[0] === x.name,
   }
 }
 
