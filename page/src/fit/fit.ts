@@ -14,7 +14,9 @@ import { readTable, type Table } from './table.js'
 import { type Chosen, choose, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
 
 /** More than a text field should have to hold. */
-const LARGEST = 5_000_000
+const LARGEST = 2_000_000
+/** Milliseconds after which a fit that is under way is said to be so. */
+const PATIENCE = 300
 /** Places of the curve. */
 const SAMPLES = 301
 /** So many of the lines that are left out are said. */
@@ -57,7 +59,9 @@ let table: Table | null = null
 /** The column that x was, by which a visitor's model may go. */
 let formerX = ''
 let fit: Fit | null = null
+/** What is saved with it. */
 let about: Readonly<Record<string, unknown>> = {}
+let milliseconds = 0
 let stop = new AbortController()
 
 function change(changed: Partial<State>): void {
@@ -101,43 +105,47 @@ async function update(): Promise<void> {
     counts.textContent = ''
     leftOut.replaceChildren()
     plot.show(null)
-    conclude(null, 0)
+    conclude(null)
     return
   }
   const chosen = choose(table, state)
   follow(table, chosen)
   showControls(table, chosen)
   let task: Task | null = null
-  let rows = rowsOf(table, chosen, null)
   try {
     task = taskOf(table, chosen, state)
-    rows = rowsOf(table, chosen, task)
-    showRows(rows)
-    formula.textContent = describe(task)
-    parameters.show(task, state)
+  } catch (thrown) {
+    fail(messageOf(thrown))
+  }
+  const rows = rowsOf(table, chosen, task)
+  showRows(rows)
+  formula.textContent = task ? describe(task) : ''
+  if (task) parameters.show(task, state)
+  const found = task && (await fitted(task, rows, signal))
+  if (signal.aborted) return
+  draw(task ?? chosen, rows, found)
+  conclude(found)
+}
+
+/** The fit; null, and why, if there is none. */
+async function fitted(task: Task, rows: Rows, signal: AbortSignal): Promise<Fit | null> {
+  const wait = setTimeout(() => {
+    status.textContent = 'Fitting…'
+  }, PATIENCE)
+  try {
     if (rows.x.length === 0) throw new Error('No row has a number in every column that is used.')
     const options = optionsOf(task, state, rows)
     const begin = performance.now()
     const found = (await fitMany(task.model, rows.data, { ...options, signal })).at(0)
-    const milliseconds = performance.now() - begin
-    about = {
-      model: task.text,
-      x: chosen.x.title,
-      y: chosen.y.title,
-      sigma: chosen.sigma?.title,
-      ...options.start,
-    }
-    draw(task, rows, found)
-    conclude(found, milliseconds)
+    milliseconds = performance.now() - begin
+    const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
+    about = { model: task.text, x, y, sigma, start: options.start }
+    return found
   } catch (thrown) {
-    if (signal.aborted) return
-    if (task === null) {
-      showRows(rows)
-      formula.textContent = ''
-    }
-    fail(messageOf(thrown))
-    draw(chosen, rows, null)
-    conclude(null, 0)
+    if (!signal.aborted) fail(messageOf(thrown))
+    return null
+  } finally {
+    clearTimeout(wait)
   }
 }
 
@@ -231,7 +239,7 @@ function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
   return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
 }
 
-function conclude(found: Fit | null, milliseconds: number): void {
+function conclude(found: Fit | null): void {
   fit = found
   parameters.result(found)
   summary.show(found, milliseconds)
