@@ -423,5 +423,5 @@ test('it is light', async () => {
   const names = files.map((path) => path.replace(new URL(site.address).pathname, ''))
   expect(names).toContain('fit.html')
   expect(names.length).toBeGreaterThan(3)
-  expect(names.reduce((sum, name) => sum + zipped(join(folder, name)), 0)).toBeLessThan(92_000)
+  expect(names.reduce((sum, name) => sum + zipped(join(folder, name)), 0)).toBeLessThan(95_000)
 })
