@@ -161,6 +161,9 @@ describe('what is pasted', () => {
     const below = placesIn(picture.residuals).map(([, y]) => y)
     const r = [...expected.residuals]
     const scale = (below[1] - below[0]) / (r[1] - r[0])
+    // What is more is higher up.
+    expect(scale).toBeLessThan(0)
+    expect((places[places.length - 1][1] - places[0][1]) / (f[f.length - 1] - f[0])).toBeLessThan(0)
     for (const [i, y] of below.entries())
       expect(Math.abs(y - below[0] - scale * (r[i] - r[0]))).toBeLessThan(0.6)
 
