@@ -271,7 +271,7 @@ describe('a model', () => {
     await expectFit(page, fitInNode(expression('a*u + b*v'), { u, v, y }, { start: { a: 1, b: 1 } }))
     await page.getByText('Data, what the model says of them, and residuals').waitFor()
     await typed(page).fill('a')
-    await page.getByText('y = a, with no column in it and the parameter a').waitFor()
+    await page.getByText('y = a, with no column and the parameter a').waitFor()
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
