@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { shown } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
+import { dark, light } from '../../page/src/palette.js'
 import { type PageOptions, type SiteInChromium, serveToChromium, type Visit, visit, zipped } from './site.js'
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
@@ -376,14 +377,26 @@ describe('for everybody', () => {
         (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
       )
       expect(violations).toEqual([])
-      const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
-      expect(scrollWidth).toBe(clientWidth)
+      // Nothing sticks out.
+      const width = await page.evaluate(() => document.documentElement.scrollWidth)
+      expect(width).toBe(options.viewport.width)
     }
+    await check()
+    await typed(page).fill(`a*exp(-b*t) + ${'c'.repeat(120)}`)
+    await page.getByText('Converged').waitFor()
     await check()
     await data(page).fill('a very long name of a column indeed; y\n1;2\nno;3\n2;3')
     await typed(page).fill('a*(b')
     await page.getByText('at character 5').waitFor()
     await check()
+  })
+
+  test('the picture goes with the colours of the system', async () => {
+    const page = await open('', { colorScheme: 'light' })
+    const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
+    await expect.poll(ground).toBe(light.surface)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await expect.poll(ground).toBe(dark.surface)
   })
 
   test('the race is a link away, and back', async () => {
