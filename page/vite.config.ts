@@ -1,24 +1,28 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
-export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig(({ mode }) => ({
+  root: here('.'),
   // Relative addresses: the files work from any folder of any host.
   base: './',
   // The page runs what the set-up built, as a user's bundler would find it.
   resolve: {
     alias: [
-      { find: 'antigrad', replacement: fileURLToPath(new URL('../dist/index.js', import.meta.url)) },
-      // It has all rules, and with them the catalogue's module, which serves for the core's.
-      {
-        find: /.*\/wasm-core\.js$/,
-        replacement: fileURLToPath(new URL('../dist/engines/wasm-catalogue.js', import.meta.url)),
-      },
+      { find: 'antigrad', replacement: here('../dist/index.js') },
+      // The race has all rules, and with them the catalogue's module, which serves for the core's.
+      ...(mode === 'fit'
+        ? []
+        : [{ find: /.*\/wasm-core\.js$/, replacement: here('../dist/engines/wasm-catalogue.js') }]),
     ],
   },
-  build: { target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
+  build: {
+    ...{ target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
+    rolldownOptions: { input: here(mode === 'fit' ? 'fit.html' : 'index.html') },
+  },
   // What is loaded late: else the first visit in development would load the page twice.
   optimizeDeps: { include: ['three', 'mathjs/number'] },
   server: { host: '127.0.0.1' },
   preview: { host: '127.0.0.1' },
-})
+}))

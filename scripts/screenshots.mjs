@@ -1,8 +1,10 @@
-// node scripts/screenshots.mjs: builds the race page and takes the pictures of it that docs/ has, of
-// a race in progress, on a screen and on a phone, in light and in dark.
+// node scripts/screenshots.mjs: builds the pages and takes the pictures of them that docs/ has, of a
+// race in progress and of a fit, on a screen and on a phone, in light and in dark. Arguments are
+// beginnings of names, of those to be taken.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildPage } from './lib/build-page.mjs'
 import { root, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
@@ -14,44 +16,40 @@ const UPDATES = 900
 
 script(async () => {
   await setup({ browser: true })
-  const { build, preview } = await import('vite')
+  const { preview } = await import('vite')
   const { chromium } = await import('playwright-core')
-  const { default: upng } = await import('upng-js')
   const configFile = join(root, 'page/vite.config.ts')
   const outDir = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
-  await build({ configFile, logLevel: 'warn', build: { outDir, emptyOutDir: true } })
+  await buildPage(outDir)
   const server = await preview({ configFile, build: { outDir }, preview: { port: 0 } })
   const browser = await chromium.launch({
     executablePath: process.env.CHROME_PATH,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
   })
   try {
+    const [address] = server.resolvedUrls.local
     for (const width of [1280, 390]) {
       for (const colorScheme of ['light', 'dark']) {
-        const file = `docs/page-${width}-${colorScheme}.png`
-        const page = await browser.newPage({
-          viewport: { width, height: width === 390 ? 2660 : 1400 },
-          colorScheme,
-          reducedMotion: 'reduce',
-        })
-        await page.goto(`${server.resolvedUrls.local[0]}#${race}`)
-        await page.locator('.surface canvas[data-engine]').waitFor()
-        await page.getByLabel('speed').selectOption('600')
-        await page.getByRole('button', { name: 'Play', exact: true }).click()
-        await page.waitForFunction(
-          (updates) =>
-            Number.parseInt(document.querySelector('output').textContent.replace(',', ''), 10) >= updates,
-          UPDATES,
+        await take(
+          browser,
+          `page-${width}-${colorScheme}`,
+          `${address}#${race}`,
+          { width, colorScheme },
+          begun,
         )
-        await page.getByLabel('speed').selectOption('6')
-        await page.mouse.move(0, 0)
-        await page.waitForTimeout(300)
-        const height = await page.evaluate(() => document.body.getBoundingClientRect().height)
-        const taken = await page.screenshot({ clip: { x: 0, y: 0, width, height } })
-        writeFileSync(join(root, file), smaller(taken, upng))
-        say(`${file}: ${Math.round(statSync(join(root, file)).size / 1000)} kB`)
-        await page.close()
       }
+    }
+    for (const [width, colorScheme] of [
+      [1280, 'light'],
+      [390, 'dark'],
+    ]) {
+      await take(
+        browser,
+        `fit-${width}-${colorScheme}`,
+        `${address}fit.html`,
+        { width, colorScheme },
+        (page) => page.getByText('Converged').waitFor(),
+      )
     }
   } finally {
     await browser.close()
@@ -60,8 +58,43 @@ script(async () => {
   }
 })
 
+/** Takes a picture of the whole page once it is ready. */
+async function take(browser, name, address, { width, colorScheme }, ready) {
+  const wanted = process.argv.slice(2)
+  if (wanted.length > 0 && !wanted.some((part) => name.startsWith(part))) return
+  const page = await browser.newPage({
+    viewport: { width, height: width === 390 ? 2660 : 1400 },
+    colorScheme,
+    reducedMotion: 'reduce',
+  })
+  await page.goto(address)
+  await ready(page)
+  await page.mouse.move(0, 0)
+  await page.waitForTimeout(300)
+  const height = await page.evaluate(() => document.body.getBoundingClientRect().height)
+  const taken = await page.screenshot({ clip: { x: 0, y: 0, width, height } })
+  const file = `docs/${name}.png`
+  writeFileSync(join(root, file), await smaller(taken))
+  say(`${file}: ${Math.round(statSync(join(root, file)).size / 1000)} kB`)
+  await page.close()
+}
+
+/** Plays the race until everybody is somewhere else. */
+async function begun(page) {
+  await page.locator('.surface canvas[data-engine]').waitFor()
+  await page.getByLabel('speed').selectOption('600')
+  await page.getByRole('button', { name: 'Play', exact: true }).click()
+  await page.waitForFunction(
+    (updates) =>
+      Number.parseInt(document.querySelector('output').textContent.replace(',', ''), 10) >= updates,
+    UPDATES,
+  )
+  await page.getByLabel('speed').selectOption('6')
+}
+
 /** With the 128 colours that suit it best: a third of the size, and no difference that the eye sees. */
-function smaller(png, upng) {
+async function smaller(png) {
+  const { default: upng } = await import('upng-js')
   const image = upng.decode(png)
   return Buffer.from(upng.encode(upng.toRGBA8(image), image.width, image.height, 128))
 }

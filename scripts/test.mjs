@@ -30,7 +30,7 @@ const checks = [
   },
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
-  { name: 'types of the race page', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },
+  { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },
   {
     name: 'TypeScript tests',
     command: [

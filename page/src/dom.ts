@@ -56,3 +56,10 @@ export function digitBelow(x: number): number {
   const unit = 10 ** Math.floor(Math.log10(x))
   return Number((Math.max(1, Math.floor(x / unit)) * unit).toPrecision(1))
 }
+
+/** Saves a text as a file. */
+export function download(name: string, type: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }))
+  h('a', { href: url, download: name }).click()
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+}

@@ -2,10 +2,11 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
+import { copyLink, decoded, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import { Bench } from './bench.js'
 import { ContourPlot } from './contour.js'
-import { h, labelled, select } from './dom.js'
+import { download, h, labelled, select } from './dom.js'
 import { type Landscape, landscapeOf, titles } from './functions.js'
 import { loadSchedules } from './late.js'
 import { LossPlot, lossTitle } from './loss.js'
@@ -13,7 +14,7 @@ import { Optimizers } from './optimizers.js'
 import { Race } from './race.js'
 import { Ranking, why } from './ranking.js'
 import { Settings } from './settings.js'
-import { decoded, fromHash, initial, type State, toHash } from './state.js'
+import { fromHash, initial, type State, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
 import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
@@ -108,7 +109,7 @@ async function load(changed: State): Promise<string> {
   settings.show(state)
   settings.formula(landscape.formula)
   begin()
-  remember()
+  remember(() => toHash(state))
   return ''
 }
 
@@ -170,7 +171,7 @@ function frame(now: number): void {
     race = new Race(state, landscape as Landscape)
     settings.show(state)
     begin(false)
-    remember()
+    remember(() => toHash(state))
   }
   if (isPlaying) {
     owed += seconds * Number(speed.value)
@@ -207,27 +208,6 @@ function finish(): void {
   for (const racer of race.racers)
     if (racer.reason === 'error') status.textContent += ` ${racer.name} ${why(racer, race)}.`
   refresh()
-}
-
-let remembering: ReturnType<typeof setTimeout> | undefined
-
-/** Writes the state into the address, not at every move: browsers refuse that. */
-function remember(): void {
-  clearTimeout(remembering)
-  remembering = setTimeout(() => history.replaceState(null, '', `#${toHash(state)}`), 150)
-}
-
-function showProblems(): void {
-  const box = element('problems')
-  box.hidden = problems.length === 0
-  box.replaceChildren(
-    ...(problems.length > 0
-      ? [
-          h('p', {}, 'The address could not be read in full; the rest is as usual.'),
-          h('ul', {}, ...problems.map((problem) => h('li', {}, problem))),
-        ]
-      : []),
-  )
 }
 
 function open(tab: 'race' | 'bench'): void {
@@ -302,19 +282,9 @@ reset.addEventListener('click', () => {
 })
 turning.addEventListener('change', wake)
 share.addEventListener('click', async () => {
-  history.replaceState(null, '', `#${toHash(state)}`)
-  try {
-    await navigator.clipboard.writeText(location.href)
-    status.textContent = 'The link to this race is copied.'
-  } catch {
-    status.textContent = 'The browser does not allow copying: take the link from the address bar.'
-  }
+  status.textContent = await copyLink(toHash(state), 'race')
 })
-save.addEventListener('click', () => {
-  const url = URL.createObjectURL(new Blob([race.toCsv()], { type: 'text/csv' }))
-  h('a', { href: url, download: 'race.csv' }).click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
-})
+save.addEventListener('click', () => download('race.csv', 'text/csv', race.toCsv()))
 for (const name of ['race', 'bench'] as const) {
   element(`tab-${name}`).addEventListener('click', () => open(name))
   element(`tab-${name}`).addEventListener('keydown', ({ key }) => {
@@ -327,7 +297,7 @@ for (const name of ['race', 'bench'] as const) {
 addEventListener('hashchange', async () => {
   const read = await readAddress()
   problems = read.problems
-  showProblems()
+  showProblems(problems)
   optimizers.show(read.state.entries)
   void load(read.state)
 })
@@ -379,6 +349,6 @@ export async function start(): Promise<void> {
     problems.push(failure)
     await load({ ...state, objective: initial.objective, start: initial.start })
   }
-  showProblems()
+  showProblems(problems)
   await addSurface()
 }

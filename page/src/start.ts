@@ -1,17 +1,6 @@
-/** Loads the page, and says it if that fails: not every browser reports a module that throws. */
+/** Loads the race page. */
 
 import './style.css'
+import { run } from './loading.js'
 
-try {
-  Intl.getCanonicalLocales(navigator.language)
-} catch {
-  // 'C' in WebKit under the plain locale of containers: formats of numbers throw at such a language.
-  Object.defineProperty(navigator, 'language', { value: 'en' })
-}
-
-const page = import('./main.js').then(({ start }) => start())
-page.catch((thrown: unknown) => {
-  const problems = document.getElementById('problems') as HTMLElement
-  problems.hidden = false
-  problems.textContent = `The page could not be loaded: ${thrown}. Reload it, or try another browser.`
-})
+run(import('./main.js'))

@@ -2,6 +2,7 @@
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
 import { messageOf } from '../../dist/errors.js'
+import { decoded } from './address.js'
 import {
   build,
   type Entry,
@@ -135,14 +136,6 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
 
 export const isView = ([x0, x1, y0, y1]: View) =>
   x0 < x1 && y0 < y1 && [x0, x1, y0, y1].every((x) => Math.abs(x) <= 1e9) && x1 - x0 > 1e-9 && y1 - y0 > 1e-9
-
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
 
 function numbersIn(text: string, count: number): number[] | null {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))

@@ -1,9 +1,13 @@
-/** The race page in Firefox and in WebKit, whose language is 'C' here. */
+/** The pages in Firefox and in WebKit, whose language is 'C' here. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expression, fit as fitInNode } from 'antigrad'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { shown } from '../../page/src/dom.js'
+import { example } from '../../page/src/fit/example.js'
+import { readTable } from '../../page/src/fit/table.js'
 import { type Driven, otherBrowsers } from '../driven.js'
 import { expectedPoints, frames, pointsIn, type Site, serve } from './site.js'
 
@@ -99,6 +103,16 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     const said = () => texts('.basins .status')
     await expect.poll(said, { timeout: 60_000 }).toEqual([expect.stringContaining('Done: 250,000 starts')])
     expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100 %'])
+    expect(tab.errors).toEqual([])
+  })
+  test.skipIf(!isThere)('a fit has the numbers of fit in Node', async () => {
+    await tab.open(`${site.address}fit.html#start.c=0.5`)
+    const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
+    const { values } = fitInNode(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0.5 } })
+    const found = () => texts('[aria-label="Parameters"] tbody td:nth-child(2)')
+    const expected = Object.values(values).map((value) => expect.stringContaining(`${shown(value, 7)} ±`))
+    await expect.poll(found, { timeout: 20_000 }).toEqual(expected)
+    expect((await texts('.curve text')).length).toBeGreaterThan(10)
     expect(tab.errors).toEqual([])
   })
 })

@@ -7,13 +7,12 @@ import { extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { minimize } from 'antigrad'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { build } from 'vite'
 import { expect } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
 import { nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
-import { home } from '../children.js'
+import { buildPage } from '../../scripts/lib/build-page.mjs'
 
 readSchedules()
 
@@ -41,11 +40,7 @@ export interface SiteInChromium extends Site {
 
 /** Builds the page into a folder and serves it. */
 export async function serve(into: string): Promise<Site> {
-  await build({
-    configFile: join(home, 'page/vite.config.ts'),
-    logLevel: 'warn',
-    build: { outDir: into, emptyOutDir: true },
-  })
+  await buildPage(into)
   const server = createServer(({ url = '' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
     const name = pathname === FOLDER ? 'index.html' : pathname.replace(FOLDER, '')

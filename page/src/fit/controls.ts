@@ -1,0 +1,92 @@
+/** Which model is fitted, and to which columns. */
+
+import { models } from 'antigrad'
+import { h, labelled, select, uniqueId } from '../dom.js'
+import type { State } from './state.js'
+import type { Table } from './table.js'
+import type { Chosen, Task } from './task.js'
+
+type Options = readonly (readonly [value: string, text: string])[]
+
+export class Controls {
+  readonly element: HTMLElement
+  readonly #model = select(
+    { ...Object.fromEntries(Object.keys(models).map((name) => [name, name])), own: 'my own' },
+    'own',
+  )
+  readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
+  readonly #columns = { x: select({}, ''), y: select({}, ''), sigma: select({}, '') }
+  readonly #absolute = h('input', { type: 'checkbox' })
+  readonly #formula = h('p', { className: 'formula' })
+  readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
+
+  constructor(onChange: (changed: Partial<State>) => void) {
+    const { x, y, sigma } = this.#columns
+    this.#expression.setAttribute('aria-describedby', this.#message.id)
+    this.element = h(
+      'section',
+      { className: 'settings', 'aria-label': 'Model' },
+      h('div', { className: 'row' }, labelled('model', this.#model), labelled('f =', this.#expression)),
+      h(
+        'div',
+        { className: 'row choice' },
+        ...[labelled('x', x), labelled('y', y), labelled('σ', sigma)],
+        labelled('σ is known', this.#absolute),
+      ),
+      this.#formula,
+      this.#message,
+    )
+    // What was said of a model's parameters is not meant for another's.
+    this.#model.addEventListener('change', () =>
+      onChange({ model: this.#model.value as State['model'], parameters: {} }),
+    )
+    this.#expression.addEventListener('input', () => onChange({ expression: this.#expression.value }))
+    for (const [name, control] of Object.entries(this.#columns)) {
+      control.addEventListener('change', () => onChange({ [name]: control.value }))
+    }
+    this.#absolute.addEventListener('change', () => onChange({ absoluteSigma: this.#absolute.checked }))
+  }
+
+  show({ columns }: Table, chosen: Chosen, state: State): void {
+    const texts: Options = columns.map(({ name, title }) => [
+      name,
+      name === title ? name : `${title} (${name})`,
+    ])
+    fill(this.#columns.x, texts, chosen.x.name)
+    fill(this.#columns.y, texts, chosen.y.name)
+    fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
+    this.#absolute.disabled = chosen.sigma === null
+    this.#absolute.checked = chosen.sigma !== null && state.absoluteSigma
+    this.#model.value = state.model
+    this.#expression.disabled = state.model !== 'own'
+    if (this.#expression !== document.activeElement) this.#expression.value = state.expression
+  }
+
+  /** What is fitted, in words; null where that cannot be understood. */
+  describe(task: Task | null): void {
+    this.#formula.textContent = task === null ? '' : wordsOf(task)
+  }
+
+  /** Why there is no fit, or '' if there is one. */
+  fail(sentence: string): void {
+    this.#message.textContent = sentence
+    if (sentence !== '' && !this.#expression.disabled) this.#expression.setAttribute('aria-invalid', 'true')
+    else this.#expression.removeAttribute('aria-invalid')
+  }
+}
+
+/** Options are made anew only where they are others: somebody may have them open. */
+function fill(control: HTMLSelectElement, options: Options, value: string): void {
+  const key = JSON.stringify(options)
+  if (control.dataset.options !== key) {
+    control.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })))
+    control.dataset.options = key
+  }
+  control.value = value
+}
+
+function wordsOf({ text, names: { y }, columns, parameters }: Task): string {
+  const list = (words: readonly string[], what: string) =>
+    words.length === 0 ? `no ${what}` : `the ${what}${words.length === 1 ? '' : 's'} ${words.join(', ')}`
+  return `${y} = ${text}, with ${list(columns, 'column')} and ${list(parameters, 'parameter')}`
+}

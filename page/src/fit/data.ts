@@ -1,0 +1,99 @@
+/** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
+
+import { messageOf } from '../../../dist/errors.js'
+import { h, labelled, uniqueId } from '../dom.js'
+import { example } from './example.js'
+import { readTable, type Table } from './table.js'
+import type { Rows } from './task.js'
+
+/** More than a text field should have to hold. */
+const LARGEST = 2_000_000
+/** So many of the lines that are left out are said. */
+const MOST_LINES = 8
+
+export class Data {
+  readonly element: HTMLElement
+  /** Null where there is none, which is said. */
+  table: Table | null = null
+  readonly #text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('data') })
+  readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
+  readonly #count = h('p', { className: 'hint' })
+  readonly #leftOut = h('ul')
+  readonly #onChange: () => void
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+    const file = h('input', { type: 'file', accept: '.csv,.tsv,.txt,.dat,text/*' })
+    const usual = h('button', { type: 'button', textContent: 'The example' })
+    this.#text.setAttribute('aria-describedby', this.#message.id)
+    this.element = h(
+      'section',
+      { className: 'data', 'aria-label': 'Data' },
+      h('label', { for: this.#text.id }, 'Data: type, paste, or drop a file anywhere'),
+      this.#text,
+      this.#message,
+      h('div', { className: 'row' }, labelled('or open', file), usual),
+      this.#count,
+      this.#leftOut,
+    )
+    this.#text.addEventListener('input', () => this.#read())
+    usual.addEventListener('click', () => this.#take(example()))
+    file.addEventListener('change', () => this.#open(file.files))
+    document.addEventListener('dragover', (event) => {
+      if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
+    })
+    document.addEventListener('drop', (event) => {
+      const { files } = event.dataTransfer ?? {}
+      if (!files?.length) return
+      event.preventDefault()
+      void this.#open(files)
+    })
+  }
+
+  begin(): void {
+    this.#take(example())
+  }
+
+  /** How many rows count, and which do not; null where there is no table. */
+  show(rows: Rows | null): void {
+    const count = (of: number) => `${of.toLocaleString('en')} ${of === 1 ? 'row' : 'rows'}`
+    const lines = rows?.leftOut ?? []
+    const left = lines.length === 0 ? '' : `, ${count(lines.length)} left out`
+    this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`
+    const more = lines.length - MOST_LINES
+    this.#leftOut.replaceChildren(
+      ...lines.slice(0, MOST_LINES).map((line) => h('li', {}, line)),
+      ...(more > 0 ? [h('li', {}, `And ${more.toLocaleString('en')} more.`)] : []),
+    )
+  }
+
+  #take(text: string): void {
+    this.#text.value = text
+    this.#read()
+  }
+
+  async #open(files: FileList | null): Promise<void> {
+    const [file] = files ?? []
+    if (file === undefined) return
+    if (file.size <= LARGEST) return this.#take(await file.text())
+    const size = `${file.name} has ${Math.ceil(file.size / 1e6)} MB`
+    this.#complain(`${size}: expected at most ${LARGEST / 1e6}.`)
+  }
+
+  #read(): void {
+    try {
+      this.table = readTable(this.#text.value)
+      this.#complain('')
+    } catch (thrown) {
+      this.table = null
+      this.#complain(messageOf(thrown))
+    }
+    this.#onChange()
+  }
+
+  #complain(sentence: string): void {
+    this.#message.textContent = sentence
+    if (sentence === '') this.#text.removeAttribute('aria-invalid')
+    else this.#text.setAttribute('aria-invalid', 'true')
+  }
+}

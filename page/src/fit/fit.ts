@@ -1,0 +1,204 @@
+/** The page of fits: a table, a model, and at once what comes of them. */
+
+import { expression, type Fit, fitMany } from 'antigrad'
+import { messageOf } from '../../../dist/errors.js'
+import { copyLink, remember, showProblems } from '../address.js'
+import { download, h, labelled } from '../dom.js'
+import { onThemeChange } from '../theme.js'
+import { Controls } from './controls.js'
+import { Data } from './data.js'
+import { Parameters } from './parameters.js'
+import { type Curve, Plot } from './plot.js'
+import { fromHash, type State, toHash } from './state.js'
+import { Summary, toJson, why } from './summary.js'
+import type { Table } from './table.js'
+import { type Chosen, choose, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
+
+/** Milliseconds after which a fit that is under way is said to be so. */
+const PATIENCE = 300
+/** Places of the curve. */
+const SAMPLES = 301
+
+const data = new Data(() => void update())
+const controls = new Controls(change)
+const parameters = new Parameters((name, entry) =>
+  change({ parameters: { ...state.parameters, [name]: entry } }),
+)
+const plot = new Plot()
+const summary = new Summary()
+const prediction = h('input', { type: 'checkbox' })
+const caption = h('span')
+const status = h('p', { className: 'status', role: 'status' })
+const share = h('button', { type: 'button', textContent: 'Copy the link' })
+const save = h('button', { type: 'button', textContent: 'Save the result' })
+const picture = h('button', { type: 'button', textContent: 'Save the picture' })
+
+let { state, problems } = fromHash(location.hash)
+/** The column that x was, by which a visitor's model may go. */
+let formerX = ''
+let fit: Fit | null = null
+/** What is saved with it. */
+let about: Readonly<Record<string, unknown>> = {}
+let milliseconds = 0
+let stop = new AbortController()
+
+function change(changed: Partial<State>): void {
+  state = { ...state, ...changed }
+  remember(() => toHash(state))
+  void update()
+}
+
+/** Fits anew, and shows what comes of it; a fit that is under way ends. */
+async function update(): Promise<void> {
+  stop.abort()
+  stop = new AbortController()
+  const { signal } = stop
+  controls.fail('')
+  const { table } = data
+  if (table === null) {
+    data.show(null)
+    plot.show(null)
+    conclude(null)
+    return
+  }
+  const chosen = choose(table, state)
+  follow(table, chosen)
+  controls.show(table, chosen, state)
+  // Where errors differ from row to row nobody knows them in between.
+  prediction.disabled = chosen.sigma !== null
+  prediction.checked = bandOf(chosen) === 'prediction'
+  let task: Task | null = null
+  try {
+    task = taskOf(table, chosen, state)
+  } catch (thrown) {
+    controls.fail(messageOf(thrown))
+  }
+  const rows = rowsOf(table, chosen, task)
+  data.show(rows)
+  controls.describe(task)
+  if (task) parameters.show(task, state)
+  const found = task && (await fitOf(task, rows, signal))
+  if (signal.aborted) return
+  draw(task ?? chosen, rows, found)
+  conclude(found)
+}
+
+/** The fit; null, and why, if there is none. */
+async function fitOf(task: Task, rows: Rows, signal: AbortSignal): Promise<Fit | null> {
+  const wait = setTimeout(() => {
+    status.textContent = 'Fitting…'
+  }, PATIENCE)
+  try {
+    if (rows.x.length === 0) throw new Error('No row has a number in every column that is used.')
+    const options = optionsOf(task, state, rows)
+    const begin = performance.now()
+    const found = (await fitMany(task.model, rows.data, { ...options, signal })).at(0)
+    milliseconds = performance.now() - begin
+    const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
+    about = { model: task.text, x, y, sigma, start: options.start }
+    return found
+  } catch (thrown) {
+    if (!signal.aborted) controls.fail(messageOf(thrown))
+    return null
+  } finally {
+    clearTimeout(wait)
+  }
+}
+
+/** Another table may have another name for x: the visitor's model goes with it. */
+function follow({ columns }: Table, { x: { name } }: Chosen): void {
+  const former = formerX
+  formerX = name
+  if (former === '' || state.model !== 'own' || columns.some((column) => column.name === former)) return
+  try {
+    const { names } = expression(state.expression)
+    if (!names.includes(former) || names.includes(name)) return
+  } catch {
+    return
+  }
+  const renamed = state.expression.replace(/[\p{L}_][\p{L}\p{N}_]*/gu, (word) =>
+    word === former ? name : word,
+  )
+  state = { ...state, expression: renamed }
+  remember(() => toHash(state))
+}
+
+function draw(task: Task | Chosen, { x, y, sigma }: Rows, found: Fit | null): void {
+  const titles = { x: task.x.title, y: task.y.title }
+  // One that was not begun has no numbers.
+  if (!found?.free.every((name) => Number.isFinite(found.values[name]))) {
+    caption.textContent = 'Data'
+    plot.show({ titles, x, y, sigma, fitted: null })
+    return
+  }
+  const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
+  const what = curve ? `curve, 95 % ${bandOf(task)} band` : 'what the model says of them'
+  caption.textContent = `Data, ${what}, and residuals`
+  plot.show({ titles, x, y, sigma, fitted: { curve, residuals: found.residuals, values: found.predict() } })
+}
+
+const bandOf = ({ sigma }: Chosen) => (sigma === null ? state.band : 'confidence')
+
+function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
+  const [from, to] = [of.reduce((a, b) => Math.min(a, b)), of.reduce((a, b) => Math.max(a, b))]
+  const at = Float64Array.from({ length: SAMPLES }, (_, i) => from + ((to - from) * i) / (SAMPLES - 1))
+  const columns = { [task.names.x]: at }
+  return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
+}
+
+function conclude(found: Fit | null): void {
+  fit = found
+  parameters.result(found)
+  summary.show(found, milliseconds)
+  status.textContent = found ? why(found) : ''
+  save.disabled = picture.disabled = found === null
+}
+
+prediction.addEventListener('change', () =>
+  change({ band: prediction.checked ? 'prediction' : 'confidence' }),
+)
+share.addEventListener('click', async () => {
+  status.textContent = await copyLink(toHash(state), 'fit')
+})
+save.addEventListener('click', () => {
+  if (fit) download('fit.json', 'application/json', toJson(fit, about))
+})
+picture.addEventListener('click', () => download('fit.svg', 'image/svg+xml', plot.toSvg()))
+addEventListener('hashchange', () => {
+  const found = fromHash(location.hash)
+  state = found.state
+  showProblems(found.problems)
+  void update()
+})
+onThemeChange(() => plot.redraw())
+
+const element = document.getElementById('fit') as HTMLElement
+element.className = 'fit'
+element.append(
+  data.element,
+  h(
+    'div',
+    { className: 'results' },
+    controls.element,
+    h(
+      'figure',
+      {},
+      h(
+        'figcaption',
+        {},
+        h('span', { className: 'spread' }, caption, labelled('prediction band', prediction)),
+      ),
+      plot.element,
+    ),
+    status,
+    parameters.element,
+    h('div', { className: 'row' }, share, save, picture),
+  ),
+  summary.element,
+)
+
+/** The fit of the address. */
+export async function start(): Promise<void> {
+  showProblems(problems)
+  data.begin()
+}

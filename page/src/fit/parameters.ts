@@ -1,0 +1,131 @@
+/** The table of parameters: where they start and what they may be, and what they are. */
+
+import type { Fit } from 'antigrad'
+import { h, shown, uniqueId } from '../dom.js'
+import { type Entry, numberIn, numbers, type State } from './state.js'
+import { START, type Task } from './task.js'
+
+const titles = { start: 'Start', min: 'Min', max: 'Max' } as const
+
+interface Row {
+  readonly element: HTMLTableRowElement
+  readonly inputs: Readonly<Record<(typeof numbers)[number], HTMLInputElement>>
+  readonly fixed: HTMLInputElement
+  readonly value: HTMLTableCellElement
+  readonly interval: HTMLTableCellElement
+}
+
+export class Parameters {
+  readonly element: HTMLElement
+  readonly #body = h('tbody')
+  readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
+  readonly #rows = new Map<string, Row>()
+  readonly #onChange: (name: string, entry: Entry) => void
+
+  constructor(onChange: (name: string, entry: Entry) => void) {
+    this.#onChange = onChange
+    const heads = ['Parameter', 'Value ± standard error', '95 % interval', ...Object.values(titles), 'Fixed']
+    const table = h(
+      'table',
+      {},
+      h('caption', {}, 'Parameters'),
+      h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
+      this.#body,
+    )
+    this.element = h(
+      'div',
+      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Parameters' },
+      table,
+      this.#message,
+    )
+  }
+
+  /** Rows stay while names do: somebody may be typing in one. */
+  show({ parameters, defaults }: Task, state: State): void {
+    this.#message.textContent = ''
+    if (parameters.join() !== [...this.#rows.keys()].join()) {
+      this.#rows.clear()
+      for (const name of parameters) this.#rows.set(name, this.#row(name))
+      this.#body.replaceChildren(...[...this.#rows.values()].map(({ element }) => element))
+    }
+    for (const [name, { inputs, fixed }] of this.#rows) {
+      const entry = state.parameters[name] ?? {}
+      for (const field of numbers) {
+        const input = inputs[field]
+        if (input !== document.activeElement) input.value = String(entry[field] ?? '')
+        input.removeAttribute('aria-invalid')
+        const usual = defaults[name]?.[field]
+        input.placeholder =
+          field === 'start'
+            ? state.model === 'own'
+              ? `${START}`
+              : 'guessed'
+            : usual === undefined
+              ? ''
+              : `${usual}`
+      }
+      fixed.checked = entry.fixed === true
+    }
+  }
+
+  result(fit: Fit | null): void {
+    const intervals = fit?.intervals()
+    for (const [name, { value, interval }] of this.#rows) {
+      value.textContent = fit ? withError(fit, name) : '–'
+      const ends = intervals?.[name]
+      interval.textContent = ends?.every(Number.isFinite)
+        ? ends.map((end) => shown(end, 5)).join(' to ')
+        : '–'
+      if (fit && !fit.free.includes(name)) interval.textContent = '–'
+    }
+  }
+
+  #row(name: string): Row {
+    const inputs = Object.fromEntries(
+      numbers.map((field) => {
+        const input = h('input', { type: 'text', inputMode: 'decimal', size: 7, autocomplete: 'off' })
+        input.setAttribute('aria-label', `${name}: ${field}`)
+        input.setAttribute('aria-describedby', this.#message.id)
+        input.addEventListener('input', () => this.#read(name))
+        return [field, input]
+      }),
+    ) as Row['inputs']
+    const fixed = h('input', { type: 'checkbox', 'aria-label': `${name}: fixed` })
+    fixed.addEventListener('change', () => this.#read(name))
+    const [value, interval] = [h('td'), h('td')]
+    const element = h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, name),
+      value,
+      interval,
+      ...numbers.map((field) => h('td', {}, inputs[field])),
+      h('td', {}, fixed),
+    )
+    return { element, inputs, fixed, value, interval }
+  }
+
+  #read(name: string): void {
+    const { inputs, fixed } = this.#rows.get(name) as Row
+    const entry: Record<string, number | boolean> = {}
+    for (const field of numbers) {
+      const { value } = inputs[field]
+      const number = numberIn(value)
+      if (number !== undefined) entry[field] = number
+      else if (value.trim() !== '') {
+        this.#message.textContent = `${name}: ${field}: expected a finite number or nothing, got “${value}”.`
+        inputs[field].setAttribute('aria-invalid', 'true')
+        return
+      }
+    }
+    if (fixed.checked) entry.fixed = true
+    this.#onChange(name, entry)
+  }
+}
+
+/** As many digits as an interval has, and three of the error. */
+function withError({ values, errors, free }: Fit, name: string): string {
+  const value = shown(values[name], 7)
+  if (!free.includes(name)) return value
+  return Number.isFinite(errors[name]) ? `${value} ± ${shown(errors[name], 3)}` : `${value}, no error known`
+}

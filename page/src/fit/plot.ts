@@ -1,0 +1,246 @@
+/** Points, curve and band, and the residuals beneath, as SVG: what is seen is what is saved. */
+
+import { extent, ticks } from 'd3-array'
+import { shown, uniqueId } from '../dom.js'
+import { theme } from '../theme.js'
+
+export interface Picture {
+  readonly titles: { readonly x: string; readonly y: string }
+  readonly x: ArrayLike<number>
+  readonly y: ArrayLike<number>
+  readonly sigma: ArrayLike<number> | undefined
+  /** Null where there is no fit. */
+  readonly fitted: Fitted | null
+}
+
+export interface Fitted {
+  readonly residuals: ArrayLike<number>
+  /** Null where the model has other columns than x: then there are its values by row. */
+  readonly curve: Curve | null
+  readonly values: ArrayLike<number>
+}
+
+export interface Curve {
+  readonly x: ArrayLike<number>
+  readonly y: ArrayLike<number>
+  readonly low: ArrayLike<number>
+  readonly high: ArrayLike<number>
+}
+
+interface Axis {
+  readonly from: number
+  readonly to: number
+  place(value: number): number
+}
+
+const [LEFT, RIGHT, TOP, MAIN, GAP, BELOW, BOTTOM] = [64, 12, 8, 300, 22, 100, 40]
+const HEIGHT = TOP + MAIN + GAP + BELOW + BOTTOM
+
+export class Plot {
+  readonly element = document.createElement('div')
+  #picture: Picture | null = null
+
+  constructor() {
+    this.element.className = 'curve'
+    new ResizeObserver(() => this.redraw()).observe(this.element)
+  }
+
+  show(picture: Picture | null): void {
+    this.#picture = picture
+    this.redraw()
+  }
+
+  redraw(): void {
+    const width = this.element.clientWidth
+    this.element.replaceChildren(...(this.#picture && width > 0 ? [draw(this.#picture, width)] : []))
+  }
+
+  toSvg(): string {
+    const [svg] = this.element.children
+    return svg === undefined ? '' : new XMLSerializer().serializeToString(svg)
+  }
+}
+
+function draw({ titles, x, y, sigma, fitted }: Picture, width: number): SVGElement {
+  const { text, muted, grid, surface, racers } = theme()
+  const [ofData, ofModel] = racers
+  const curve = fitted?.curve ?? null
+  const across = axis(padded(span(x), 0.03), LEFT, width - RIGHT)
+  const up = axis(padded(heights(y, sigma, curve), 0.06), TOP + MAIN, TOP)
+  const top = TOP + MAIN + GAP
+  const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
+  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top)
+  const clip = uniqueId('clip')
+  const upTo = across.place(across.to) - LEFT
+  const dots = (of: ArrayLike<number>, axis: Axis, color: string, size: number) =>
+    s('path', {
+      ...{ d: points(x, of, across, axis), stroke: color, fill: 'none' },
+      ...{ 'stroke-width': size, 'stroke-linecap': 'round' },
+    })
+  const line = (of: Curve) =>
+    s('path', { d: path(of.x, of.y, across, up), fill: 'none', stroke: ofModel, 'stroke-width': 2 })
+  const bars = sigma && bar(x, y, sigma, across, up)
+  return s(
+    'svg',
+    {
+      ...{ role: 'img', width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, fill: text },
+      ...{ 'font-family': 'system-ui, sans-serif', 'font-size': 12, 'aria-label': label(titles, x, fitted) },
+    },
+    s('rect', { width, height: HEIGHT, fill: surface }),
+    s('clipPath', { id: clip }, s('rect', { x: LEFT, y: TOP, width: upTo, height: MAIN })),
+    frame(across, up, { grid, muted, hasLabels: false }),
+    frame(across, below, { grid, muted, hasLabels: true }),
+    s('path', { d: `M${LEFT} ${px(below.place(0))}h${px(upTo)}`, stroke: muted }),
+    s(
+      'g',
+      { 'clip-path': `url(#${clip})` },
+      ...(curve ? [s('path', { d: band(curve, across, up), fill: ofModel, 'fill-opacity': 0.22 })] : []),
+      ...(bars ? [s('path', { d: bars, stroke: ofData, fill: 'none' })] : []),
+      dots(y, up, ofData, 6),
+      ...(curve ? [line(curve)] : []),
+      ...(fitted && !curve ? [dots(fitted.values, up, ofModel, 4)] : []),
+    ),
+    ...(fitted ? [dots(fitted.residuals, below, ofData, 5)] : []),
+    s('text', { x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 6, 'text-anchor': 'middle' }, titles.x),
+    sideways(titles.y, TOP + MAIN / 2),
+    sideways('residuals', top + BELOW / 2),
+  )
+}
+
+function label(
+  { x: nameOfX, y }: Picture['titles'],
+  { length }: ArrayLike<number>,
+  fitted: Fitted | null,
+): string {
+  const what = `${length} points of ${y} against ${nameOfX}`
+  if (!fitted) return `${what}, without a fit`
+  return `${what}, ${fitted.curve ? 'the fitted curve in its band' : 'the values of the model'}, and the residuals beneath`
+}
+
+const NS = 'http://www.w3.org/2000/svg'
+
+function s(
+  tag: string,
+  attributes: Record<string, string | number>,
+  ...children: (Node | string)[]
+): SVGElement {
+  const element = document.createElementNS(NS, tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
+  element.append(...children)
+  return element
+}
+
+/** Attributes of pixels; what is far off stays where SVG can draw it. */
+const px = (x: number) => Math.round(10 * Math.min(1e5, Math.max(-1e5, x))) / 10
+
+function axis([from, to]: readonly [number, number], start: number, end: number): Axis {
+  return { from, to, place: (value) => start + ((value - from) / (to - from)) * (end - start) }
+}
+
+const span = (of: ArrayLike<number>): [number, number] => {
+  const [from, to] = extent(Array.from(of).filter(Number.isFinite))
+  return [from ?? 0, to ?? 1]
+}
+
+function padded([from, to]: readonly [number, number], part: number): [number, number] {
+  const room = part * (to - from) || Math.abs(from) / 10 || 1
+  return [from - room, to + room]
+}
+
+/** Of the data, and of a curve as far as it leaves the data something to see. */
+function heights(
+  y: ArrayLike<number>,
+  sigma: ArrayLike<number> | undefined,
+  curve: Curve | null,
+): [number, number] {
+  const ends = Array.from(y).flatMap((value, row) => [
+    value - (sigma?.[row] ?? 0),
+    value + (sigma?.[row] ?? 0),
+  ])
+  const [from, to] = span(ends)
+  if (!curve) return [from, to]
+  const [low, high] = span([...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)])
+  const most = (to - from) / 2
+  return [Math.min(from, Math.max(low, from - most)), Math.max(to, Math.min(high, to + most))]
+}
+
+function frame(
+  across: Axis,
+  up: Axis,
+  { grid, muted, hasLabels }: { grid: string; muted: string; hasLabels: boolean },
+) {
+  const [left, right, bottom, top] = [across.from, across.to, up.from, up.to].map((end, i) =>
+    (i < 2 ? across : up).place(end),
+  )
+  const xs = ticks(across.from, across.to, Math.max(3, Math.round((right - left) / 80)))
+  const ys = ticks(up.from, up.to, Math.max(3, Math.round((bottom - top) / 45)))
+  const lines = [
+    ...xs.map((x) => `M${px(across.place(x))} ${px(top)}V${px(bottom)}`),
+    ...ys.map((y) => `M${px(left)} ${px(up.place(y))}H${px(right)}`),
+  ]
+  const texts = ys.map((y) =>
+    s('text', { x: left - 6, y: px(up.place(y) + 4), 'text-anchor': 'end' }, shown(y, 6)),
+  )
+  const beneath = hasLabels
+    ? xs.map((x) =>
+        s('text', { x: px(across.place(x)), y: bottom + 16, 'text-anchor': 'middle' }, shown(x, 6)),
+      )
+    : []
+  const size = { width: px(right - left), height: px(bottom - top) }
+  return s(
+    'g',
+    { fill: muted },
+    s('path', { d: lines.join(''), stroke: grid }),
+    s('rect', { x: left, y: top, ...size, fill: 'none', stroke: muted }),
+    ...texts,
+    ...beneath,
+  )
+}
+
+const sideways = (text: string, y: number) =>
+  s('text', { transform: `translate(14 ${y}) rotate(-90)`, 'text-anchor': 'middle' }, text)
+
+/** Dots, each place once: of more a screen shows nothing. */
+function points(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
+  const places = new Set<string>()
+  for (let i = 0; i < x.length; i++) {
+    if (Number.isFinite(y[i])) places.add(`M${px(across.place(x[i]))} ${px(up.place(y[i]))}h0`)
+  }
+  return [...places].join('')
+}
+
+function bar(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  sigma: ArrayLike<number>,
+  across: Axis,
+  up: Axis,
+): string {
+  return Array.from(x, (at, i) => {
+    const [low, high] = [y[i] - sigma[i], y[i] + sigma[i]].map((end) => px(up.place(end)))
+    return `M${px(across.place(at))} ${low}V${high}`
+  }).join('')
+}
+
+/** A line, which has gaps where there is no number. */
+function path(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
+  let isOpen = false
+  return Array.from(x, (at, i) => {
+    if (!Number.isFinite(y[i])) {
+      isOpen = false
+      return ''
+    }
+    const place = `${isOpen ? 'L' : 'M'}${px(across.place(at))} ${px(up.place(y[i]))}`
+    isOpen = true
+    return place
+  }).join('')
+}
+
+function band({ x, low, high }: Curve, across: Axis, up: Axis): string {
+  const known = Array.from(x, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]))
+  if (known.length === 0) return ''
+  const place = (i: number, of: ArrayLike<number>) => `${px(across.place(x[i]))} ${px(up.place(of[i]))}`
+  const there = known.map((i) => place(i, low))
+  const back = known.reverse().map((i) => place(i, high))
+  return `M${[...there, ...back].join('L')}Z`
+}

@@ -1,0 +1,95 @@
+/** What is fitted to the data, and its place in the page's address. The data have none: they stay in the browser. */
+
+import { type BandOptions, type FitParameter, type ModelName, models } from 'antigrad'
+import { decoded } from '../address.js'
+
+/** What a visitor says of a parameter. */
+export type Entry = Pick<FitParameter, 'min' | 'max' | 'fixed'> & { readonly start?: number }
+
+export interface State {
+  /** A model of the library, or the visitor's own. */
+  readonly model: ModelName | 'own'
+  readonly expression: string
+  /** Names of columns; '' for the first one, and for the second. */
+  readonly x: string
+  readonly y: string
+  /** '' for none. */
+  readonly sigma: string
+  readonly absoluteSigma: boolean
+  readonly band: NonNullable<BandOptions['kind']>
+  readonly parameters: Readonly<Record<string, Entry>>
+}
+
+export const initial: State = {
+  model: 'own',
+  expression: 'a*exp(-b*t) + c',
+  ...{ x: '', y: '', sigma: '', absoluteSigma: false, band: 'confidence', parameters: {} },
+}
+
+const texts = ['x', 'y', 'sigma'] as const
+export const numbers = ['start', 'min', 'max'] as const
+
+/** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true` */
+export function toHash(state: State): string {
+  const parts = [`model=${state.model}`]
+  if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
+  for (const name of texts) if (state[name] !== '') parts.push(`${name}=${encodeURIComponent(state[name])}`)
+  if (state.absoluteSigma) parts.push('absoluteSigma=true')
+  if (state.band !== initial.band) parts.push(`band=${state.band}`)
+  for (const [name, entry] of Object.entries(state.parameters)) {
+    for (const [field, value] of Object.entries(entry)) {
+      if (value !== undefined && value !== false) parts.push(`${field}.${encodeURIComponent(name)}=${value}`)
+    }
+  }
+  return parts.join('&')
+}
+
+/** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
+export function fromHash(hash: string): { state: State; problems: string[] } {
+  const problems: string[] = []
+  const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
+  const parameters = new Map<string, Entry>()
+  const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
+
+  for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
+    const at = part.indexOf('=')
+    const [key, text] = at < 0 ? [part, ''] : [part.slice(0, at), decoded(part.slice(at + 1))]
+    const [field, ...rest] = key.split('.')
+    const name = decoded(rest.join('.'))
+    if (key === 'model') {
+      if (text === 'own' || Object.hasOwn(models, text)) state.model = text as State['model']
+      else refuse(`The model “${text}”`, `own, ${Object.keys(models).join(', ')}`)
+    } else if (key === 'expression') {
+      state.expression = text
+    } else if (isOf(texts, key)) {
+      state[key] = text
+    } else if (key === 'absoluteSigma') {
+      state.absoluteSigma = text === 'true'
+    } else if (key === 'band') {
+      if (text === 'confidence' || text === 'prediction') state.band = text
+      else refuse(`The band “${text}”`, 'confidence or prediction')
+    } else if (name !== '' && isOf(numbers, field)) {
+      const number = numberIn(text)
+      if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
+      else refuse(`${key} “${text}”`, 'a finite number')
+    } else if (name !== '' && field === 'fixed') {
+      parameters.set(name, { ...parameters.get(name), fixed: text === 'true' })
+    } else {
+      refuse(
+        `“${key}”`,
+        'model, expression, x, y, sigma, absoluteSigma, band, or as start.a, min.a, max.a, fixed.a',
+      )
+    }
+  }
+  state.parameters = Object.fromEntries(parameters)
+  return { state, problems }
+}
+
+const isOf = <T extends string>(names: readonly T[], name: string): name is T =>
+  (names as readonly string[]).includes(name)
+
+/** A finite number, or undefined. */
+export function numberIn(text: string): number | undefined {
+  const number = text.trim() === '' ? NaN : Number(text)
+  return Number.isFinite(number) ? number : undefined
+}

@@ -1,0 +1,125 @@
+/** From a table and what is to be fitted to what the library takes. */
+
+import {
+  type Expression,
+  expression,
+  type FitModel,
+  type FitOptions,
+  type ModelOptions,
+  models,
+} from 'antigrad'
+import type { Entry, State } from './state.js'
+import type { Column, Table } from './table.js'
+
+/** Where a parameter of a visitor's own model starts if nothing is said. */
+export const START = 1
+
+export interface Chosen {
+  readonly x: Column
+  readonly y: Column
+  readonly sigma: Column | null
+}
+
+export interface Task extends Chosen {
+  readonly model: Expression | FitModel
+  readonly text: string
+  readonly parameters: readonly string[]
+  /** What the model says of its parameters. */
+  readonly defaults: Readonly<Record<string, Entry>>
+  /** What stands for x, and for y. */
+  readonly names: { readonly x: string; readonly y: string }
+  /** Columns in the model; whether x is the only one, so that there is a curve. */
+  readonly columns: readonly string[]
+  readonly isCurve: boolean
+}
+
+/** Those that a state names, or else the first ones. */
+export function choose({ columns }: Table, state: State): Chosen {
+  const named = (name: string) => columns.find((column) => column.name === name)
+  const [first, second] = columns
+  const x = named(state.x) ?? (first.name === state.y ? second : first)
+  const y = named(state.y) ?? (second === x ? first : second)
+  return { x, y, sigma: named(state.sigma) ?? null }
+}
+
+/** @throws Error with a sentence where the model cannot be read, or is about y itself */
+export function taskOf(table: Table, chosen: Chosen, state: State): Task {
+  const { x, y } = chosen
+  if (state.model !== 'own') {
+    const make = (options: ModelOptions) => models[state.model as keyof typeof models](options)
+    // A column may have a parameter's name.
+    const parameters = expression(make({}).text).names.filter((name) => name !== 'x')
+    const free = (name: string, other: string) => (parameters.includes(name) ? other : name)
+    const names = { x: free(x.name, 'x'), y: free(y.name, 'y') }
+    const model = make({ x: names.x })
+    const { text, parameters: defaults } = model
+    return {
+      ...chosen,
+      model,
+      text,
+      parameters,
+      defaults: defaults as Task['defaults'],
+      names,
+      columns: [names.x],
+      isCurve: true,
+    }
+  }
+  if (state.expression.trim() === '') throw new Error('There is nothing yet: type a function of the columns.')
+  const model = expression(state.expression)
+  const isColumn = (name: string) => table.columns.some((column) => column.name === name)
+  const columns = model.names.filter(isColumn)
+  if (columns.includes(y.name)) throw new Error(`The model has “${y.name}” in it, which it is to meet.`)
+  return {
+    ...{ ...chosen, model, text: model.text, columns, defaults: {}, names: { x: x.name, y: y.name } },
+    parameters: model.names.filter((name) => !isColumn(name)),
+    isCurve: columns.length === 1 && columns[0] === x.name,
+  }
+}
+
+export interface Rows {
+  readonly data: Readonly<Record<string, Float64Array>>
+  readonly sigma: Float64Array | undefined
+  readonly x: Float64Array
+  readonly y: Float64Array
+  /** Why a row is left out, by line. */
+  readonly leftOut: readonly string[]
+}
+
+/** Rows that have a number in every column that is used. */
+export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, task: Task | null): Rows {
+  const { x, y, sigma } = chosen
+  const inModel = columns.filter(({ name }) => name !== x.name && task?.columns.includes(name))
+  const used = [x, y, ...(sigma ? [sigma] : []), ...inModel]
+  const leftOut: string[] = []
+  const kept: number[] = []
+  for (const [row, line] of lines.entries()) {
+    const missing = used.find(({ numbers }) => !Number.isFinite(numbers[row]))
+    if (isTooLong[row]) leftOut.push(`Line ${line} has more cells than the first row.`)
+    else if (missing)
+      leftOut.push(`Line ${line}: ${said(missing.texts[row])} in ${missing.title} is no number.`)
+    else if (sigma && !(sigma.numbers[row] > 0)) leftOut.push(`Line ${line}: ${sigma.title} is not above 0.`)
+    else kept.push(row)
+  }
+  const of = ({ numbers }: Column) => Float64Array.from(kept, (row) => numbers[row])
+  const named = inModel.map((column) => [column.name, of(column)] as const)
+  const names = task?.names ?? { x: x.name, y: y.name }
+  const isInModel = task?.columns.includes(names.x)
+  return {
+    data: Object.fromEntries([...(isInModel ? [[names.x, of(x)] as const] : []), ...named, [names.y, of(y)]]),
+    ...{ sigma: sigma ? of(sigma) : undefined, x: of(x), y: of(y), leftOut },
+  }
+}
+
+const said = (text: string) =>
+  text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
+
+/** Options of the library for a state. */
+export function optionsOf(task: Task, state: State, { sigma }: Rows): FitOptions {
+  const isOwn = state.model === 'own'
+  const entries = task.parameters.map((name) => {
+    const entry = state.parameters[name] ?? {}
+    return [name, isOwn ? { ...entry, start: entry.start ?? START } : entry] as const
+  })
+  const errors = sigma && { sigma, absoluteSigma: state.absoluteSigma }
+  return { start: Object.fromEntries(entries), y: task.names.y, ...errors }
+}

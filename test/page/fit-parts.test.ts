@@ -1,0 +1,124 @@
+/** Parts of the page of fits that need no browser. */
+
+import { describe, expect, test } from 'vitest'
+import { example } from '../../page/src/fit/example.js'
+import { fromHash, initial, type State, toHash } from '../../page/src/fit/state.js'
+import { readTable } from '../../page/src/fit/table.js'
+import { choose, optionsOf, rowsOf, taskOf } from '../../page/src/fit/task.js'
+
+const columnsOf = (text: string) =>
+  Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
+
+describe('a table', () => {
+  test.each([
+    ['commas', 't,y\n1,2\n3,4\n', { t: [1, 3], y: [2, 4] }],
+    ['tabs', 't\ty\n1\t2\n3\t4', { t: [1, 3], y: [2, 4] }],
+    ['semicolons, with decimal commas', 't;y\n1,5;2\n-3;4,25e1', { t: [1.5, -3], y: [2, 42.5] }],
+    ['semicolons, with points', 't;y\n1.5;2\n3;4', { t: [1.5, 3], y: [2, 4] }],
+    ['blanks that line it up', '  t    y\n 1.0   2\n10.0  -4e-1 ', { t: [1, 10], y: [2, -0.4] }],
+    ['no names', '1,2\n3,4', { x: [1, 3], y: [2, 4] }],
+    ['no names of three columns', '1 2 .3\n3 4 5.', { x: [1, 3], y: [2, 4], column3: [0.3, 5] }],
+    ['quotes', '"t, in s","say ""y"""\n"1","2"', { t_in_s: [1], say_y: [2] }],
+    ['a name of two lines', '"t\nin s",y\n1,2', { t_in_s: [1], y: [2] }],
+    ['other ends of lines, and a mark at the start', '\uFEFFt,y\r\n1,2\r3,4\r\n', { t: [1, 3], y: [2, 4] }],
+    ['comments and blank lines', '# measured\n\nt,y\n1,2\n\n# late\n3,4', { t: [1, 3], y: [2, 4] }],
+    ['a column of texts', 'who,t,y\nAda,1,2\nBob,3,4', { t: [1, 3], y: [2, 4] }],
+    ['names that expressions have already', 'exp,pi\n1,2', { exp_1: [1], pi_2: [2] }],
+    ['equal names, and none', 'v,v,\n1,2,3', { v: [1], v_2: [2], column3: [3] }],
+    ['names that are no words', 'µ (°C),2θ\n1,2', { µ_C: [1], column2: [2] }],
+  ])('%s', (_, text, expected) => {
+    expect(columnsOf(text)).toEqual(expected)
+  })
+
+  test.each([
+    ['', 'none'],
+    ['a b c', 'none'],
+    ['t\n1\n2', 'only “t”'],
+    ['who,t\nAda,1', 'only “t”'],
+  ])('%j is none', (text, got) => {
+    expect(() => readTable(text)).toThrow(`two columns of numbers or more, got ${got}`)
+  })
+
+  test('rows have the lines that they begin at', () => {
+    expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
+  })
+})
+
+describe('rows', () => {
+  const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
+  const of = (changed: Partial<State>) => {
+    const table = readTable(text)
+    const state = { ...initial, ...changed }
+    const chosen = choose(table, state)
+    return rowsOf(table, chosen, taskOf(table, chosen, state))
+  }
+
+  test('that are no numbers are left out, with a reason', () => {
+    const { x, y, leftOut } = of({})
+    expect([...x]).toEqual([1, 5, 6, 9])
+    expect([...y]).toEqual([2, 6, 7, 10])
+    expect(leftOut).toEqual([
+      'Line 3: “x” in t is no number.',
+      'Line 4: what is missing in y is no number.',
+      'Line 7 has more cells than the first row.',
+      'Line 8: “NaN” in y is no number.',
+    ])
+  })
+
+  test('only for columns that are used', () => {
+    expect(of({ sigma: 's' }).leftOut).toContain('Line 5: s is not above 0.')
+    expect(of({ sigma: 's' }).leftOut).toContain('Line 6: “n/a” in s is no number.')
+    expect([...of({ expression: 'a*t + b*s' }).data.s]).toEqual([1, 0, 2])
+    expect([...of({ x: 's', expression: 'a*s' }).x]).toEqual([1, 1, 0, 2])
+  })
+})
+
+describe('a model', () => {
+  const table = readTable('slope,y\n1,2\n3,4')
+  const chosen = choose(table, initial)
+  const taskWith = (changed: Partial<State>) => taskOf(table, chosen, { ...initial, ...changed })
+
+  test("of the library takes a column that has a parameter's name", () => {
+    const task = taskWith({ model: 'line' })
+    expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
+    const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
+    const rows = rowsOf(table, chosen, task)
+    expect(rows.data).toEqual({ x: new Float64Array([1, 3]), y: new Float64Array([2, 4]) })
+    // What is not given is guessed.
+    expect(optionsOf(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
+  })
+
+  test('of the visitor has columns where names are columns', () => {
+    expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
+      ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
+    })
+    expect(taskWith({ expression: 'a' })).toMatchObject({ columns: [], isCurve: false })
+    expect(() => taskWith({ expression: 'a + y' })).toThrow('“y” in it, which it is to meet')
+    expect(() => taskWith({ expression: ' ' })).toThrow('There is nothing yet')
+    expect(() => taskWith({ expression: 'a*(b' })).toThrow('at character 5')
+  })
+})
+
+describe('the address', () => {
+  test('gives back what it is made of', () => {
+    const state: State = {
+      ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
+      band: 'prediction',
+      parameters: { a: { start: -1e-3, min: -2, fixed: true }, 'ä.b': { max: 3 } },
+    }
+    expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
+    expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
+  })
+
+  test('says what cannot be used of it', () => {
+    const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
+    expect(problems).toHaveLength(5)
+    expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)
+    expect(problems[2]).toBe('start.a “much”: expected a finite number.')
+    expect(state).toEqual({ ...initial, parameters: { a: { max: 2 } } })
+  })
+})
+
+test('the example is the same everywhere', () => {
+  expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
+})

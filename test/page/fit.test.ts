@@ -1,0 +1,443 @@
+/** The page of fits in Chromium: what is pasted or dropped, typed, shown and saved. */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expression, type Fit, fit as fitInNode, models } from 'antigrad'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { shown } from '../../page/src/dom.js'
+import { example } from '../../page/src/fit/example.js'
+import { readTable } from '../../page/src/fit/table.js'
+import { dark, light } from '../../page/src/palette.js'
+import { type PageOptions, type SiteInChromium, serveToChromium, type Visit, visit, zipped } from './site.js'
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-fit-'))
+let site: SiteInChromium
+let visits: { visit: Visit; atFirst: number }[] = []
+
+beforeAll(async () => {
+  site = await serveToChromium(folder)
+})
+
+afterEach(async () => {
+  for (const { visit: opened, atFirst } of visits) {
+    await opened.page.close()
+    expect(opened.errors).toEqual([])
+    // Nothing is asked of anybody once the page is there.
+    const later = opened.requests.slice(atFirst).filter((url) => !/^(data|blob):/.test(url))
+    expect(later).toEqual([])
+    for (const url of opened.requests)
+      expect(url.startsWith(site.address) || /^(data|blob):/.test(url)).toBe(true)
+  }
+  visits = []
+})
+
+afterAll(async () => {
+  await site?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(hash = '', options?: PageOptions): Promise<Page> {
+  const opened = await visit({ ...site, address: `${site.address}fit.html` }, hash, options)
+  await opened.page.waitForLoadState('networkidle')
+  visits.push({ visit: opened, atFirst: opened.requests.length })
+  return opened.page
+}
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+const data = (page: Page) => page.getByLabel('Data: type, paste')
+const typed = (page: Page) => page.getByLabel('f =')
+const chosen = (page: Page, name: string) => page.getByRole('combobox', { name, exact: true })
+const hashOf = (page: Page) => decodeURIComponent(new URL(page.url()).hash)
+
+async function paste(page: Page, text: string): Promise<void> {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.evaluate((text) => navigator.clipboard.writeText(text), text)
+  await data(page).focus()
+  await page.keyboard.press('Control+A')
+  await page.keyboard.press('Control+V')
+}
+
+async function saved(page: Page, name: string): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])
+  return readFileSync(await download.path(), 'utf8')
+}
+
+/** What the tables have to say of a fit: names, values, intervals; then the numbers of the whole. */
+function told(fit: Fit): { parameters: string[][]; whole: string[] } {
+  const { values, errors, free } = fit
+  const intervals = fit.intervals()
+  return {
+    parameters: Object.keys(values).map((name) => {
+      const value = shown(values[name], 7)
+      if (!free.includes(name)) return [name, value, '–']
+      const [low, high] = intervals[name].map((end) => shown(end, 5))
+      return [name, `${value} ± ${shown(errors[name], 3)}`, `${low} to ${high}`]
+    }),
+    whole: [fit.chiSquared, fit.reducedChiSquared, fit.rSquared, fit.aic, fit.bic]
+      .map((number) => shown(number, 6))
+      .concat(`${fit.rows}, ${free.length}`, `${fit.evaluations}`),
+  }
+}
+
+/** What they say. */
+async function seen(page: Page): Promise<ReturnType<typeof told>> {
+  const cells = (name: string) =>
+    page
+      .getByRole('region', { name, exact: true })
+      .locator('tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent ?? '')))
+  const whole = (await cells('The fit')).map(([, text]) => text)
+  return {
+    parameters: (await cells('Parameters')).map((row) => row.slice(0, 3)),
+    whole: whole.slice(0, -1),
+  }
+}
+
+/** The page says just that, as soon as it has fitted. */
+const expectFit = (page: Page, expected: Fit) => expect.poll(() => seen(page)).toEqual(told(expected))
+
+/** Pixels of a path, one pair after the other. */
+const placesIn = (d: string) =>
+  [...d.matchAll(/[ML](\S+) ([^MLVZh]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const)
+
+/** Paths in the order in which they are drawn, by what is special about them. */
+async function drawn(page: Page) {
+  const d = (selector: string) =>
+    page
+      .locator(`.curve ${selector}`)
+      .evaluateAll((paths) => paths.map((path) => path.getAttribute('d') ?? ''))
+  const [curve = ''] = await d('path[stroke-width="2"]')
+  const [band = ''] = await d('path[fill-opacity]')
+  const [points = '', residuals = ''] = await d('path[stroke-linecap]')
+  return { curve, band, points, residuals }
+}
+
+const decay = () => {
+  const { columns } = readTable(example())
+  return Object.fromEntries(columns.map(({ name, numbers }) => [name, numbers]))
+}
+const starts = { a: 1, b: 1, c: 0.5 }
+
+describe('what is pasted', () => {
+  test('is fitted at once: tables, curve, band and residuals are those of fit in Node', async () => {
+    const page = await open()
+    const rows = 30
+    const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
+    const numbers = at.map((t, i) =>
+      Number((3 / (1 + Math.exp(4 - 1.3 * t)) + 0.1 * Math.sin(7 * i)).toFixed(3)),
+    )
+    await paste(page, ['time (s)\tv', ...Array.from(at, (t, i) => `${t}\t${numbers[i]}`)].join('\n'))
+    // The model goes with the name of the column.
+    await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*time_s) + c')
+    await typed(page).fill('top/(1 + exp(k*(mid - time_s)))')
+    await page.getByLabel('mid: start').fill('3')
+    const expected = fitInNode(
+      expression('top/(1 + exp(k*(mid - t)))'),
+      { t: at, v: numbers },
+      { start: { top: 1, k: 1, mid: 3 } },
+    )
+    expect(expected.reason).toBe('converged')
+    await expectFit(page, expected)
+    await page.getByText(`Converged, after ${expected.evaluations} evaluations.`).waitFor()
+
+    const picture = await drawn(page)
+    const places = placesIn(picture.curve)
+    const t = Float64Array.from(places, (_, i) => (i * at[rows - 1]) / (places.length - 1))
+    const [f, { low, high }] = [expected.predict({ t }), expected.band({ t })]
+    // Two places of the curve say where the axis is; then all others do what they say.
+    const off = ({ curve }: { curve: string }, path: string, values: ArrayLike<number>) => {
+      const [first, last] = [0, -1].map((i) => placesIn(curve).at(i)?.[1] as number)
+      const up = (value: number) => first + ((value - f[0]) / (f[f.length - 1] - f[0])) * (last - first)
+      return Math.max(...placesIn(path).map(([, y], i) => Math.abs(y - up(values[i]))))
+    }
+    expect(places.length).toBeGreaterThan(200)
+    expect(off(picture, picture.curve, f)).toBeLessThan(0.3)
+    expect(off(picture, picture.band, [...low, ...high.reverse()])).toBeLessThan(0.3)
+    expect(off(picture, picture.points, numbers)).toBeLessThan(0.3)
+    // Residuals have an axis of their own.
+    const below = placesIn(picture.residuals).map(([, y]) => y)
+    const r = [...expected.residuals]
+    const scale = (below[1] - below[0]) / (r[1] - r[0])
+    // What is more is higher up.
+    expect(scale).toBeLessThan(0)
+    expect((places[places.length - 1][1] - places[0][1]) / (f[f.length - 1] - f[0])).toBeLessThan(0)
+    for (const [i, y] of below.entries())
+      expect(Math.abs(y - below[0] - scale * (r[i] - r[0]))).toBeLessThan(0.6)
+
+    await page.getByLabel('prediction band').check()
+    await page.getByText('95 % prediction band').waitFor()
+    const wide = expected.band({ t }, { kind: 'prediction' })
+    const other = await drawn(page)
+    expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
+  })
+
+  test('may have rows that are no numbers: they are told by line, and left out', async () => {
+    const page = await open()
+    const lines = example().split('\n')
+    const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
+    await paste(page, broken.join('\n'))
+    await page.getByText('40 rows, 3 rows left out').waitFor()
+    expect(await page.locator('.data li').allTextContents()).toEqual([
+      'Line 6: “soon” in t is no number.',
+      'Line 7: what is missing in y is no number.',
+      'Line 44 has more cells than the first row.',
+    ])
+    await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
+  })
+
+  test('may be no table: the page says so, and goes on with the next', async () => {
+    const page = await open()
+    await data(page).fill('hello')
+    await page.getByText('Expected a table with two columns of numbers or more, got none.').waitFor()
+    expect(await data(page).getAttribute('aria-invalid')).toBe('true')
+    expect(await page.locator('.curve svg').count()).toBe(0)
+    expect(await button(page, 'Save the result').isDisabled()).toBe(true)
+    await data(page).fill('t,y\n1,2\n2,3')
+    await page.getByText('Too few points').waitFor()
+    await button(page, 'The example').click()
+    await page.getByText('Converged').waitFor()
+    expect(await data(page).getAttribute('aria-invalid')).toBe(null)
+  })
+})
+
+describe('a file', () => {
+  const csv = 'x;y;s\n1,5;3;0,1\n2;4,2;0,2\n3;5,9;0,1\n4,5;9;0,3\n5;9,9;0,1'
+  const columns = {
+    x: [1.5, 2, 3, 4.5, 5],
+    y: [3, 4.2, 5.9, 9, 9.9],
+  }
+  const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
+
+  test('is dropped anywhere; σ weighs its rows', async () => {
+    const page = await open('model=line')
+    const dropped = await page.evaluateHandle((csv) => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([csv], 'some.csv', { type: 'text/csv' }))
+      return transfer
+    }, csv)
+    await page.locator('h1').dispatchEvent('drop', { dataTransfer: dropped })
+    const line = models.line()
+    await expectFit(page, fitInNode(line, columns))
+    await chosen(page, 'σ').selectOption('s')
+    await expectFit(page, fitInNode(line, columns, { sigma }))
+    await page.getByLabel('σ is known').check()
+    await expectFit(page, fitInNode(line, columns, { sigma, absoluteSigma: true }))
+    expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
+  })
+
+  test('is opened, and refused if it is too large', async () => {
+    const page = await open('model=line')
+    const choose = (name: string, text: string) =>
+      page.getByLabel('or open').setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
+    await choose('some.csv', csv)
+    await expectFit(page, fitInNode(models.line(), columns))
+    await choose('large.csv', 'x,y\n'.repeat(550_000))
+    await page.getByText('large.csv has 3 MB: expected at most 2.').waitFor()
+    await expectFit(page, fitInNode(models.line(), columns))
+  })
+})
+
+describe('a model', () => {
+  test('is typed, broken and mended', async () => {
+    const page = await open()
+    await typed(page).fill('a*exq(-b*t)')
+    await page.getByText('at character 3').waitFor()
+    expect(await typed(page).getAttribute('aria-invalid')).toBe('true')
+    // The data are still there, and nothing is said of a fit.
+    expect(placesIn((await drawn(page)).points)).toHaveLength(40)
+    expect((await drawn(page)).curve).toBe('')
+    await typed(page).fill('a*exp(-b*t')
+    await page.getByText('at character 11').waitFor()
+    await typed(page).fill('a + y')
+    await page.getByText('The model has “y” in it, which it is to meet.').waitFor()
+    await typed(page).fill('a*exp(-b*t)')
+    await expectFit(page, fitInNode(expression('a*exp(-b*t)'), decay(), { start: { a: 1, b: 1 } }))
+    expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
+  })
+
+  test('of several columns, or of none, has values instead of a curve', async () => {
+    const page = await open()
+    await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
+    await chosen(page, 'y').selectOption('y')
+    await typed(page).fill('a*u + b*v')
+    const [u, v, y] = [
+      [1, 2, 3, 4, 5],
+      [2, 1, 5, 4, 1],
+      [3, 4, 8.1, 9, 7],
+    ] as const
+    await expectFit(page, fitInNode(expression('a*u + b*v'), { u, v, y }, { start: { a: 1, b: 1 } }))
+    await page.getByText('Data, what the model says of them, and residuals').waitFor()
+    await typed(page).fill('a')
+    await page.getByText('y = a, with no column and the parameter a').waitFor()
+    await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
+  })
+
+  test('that the data do not decide is said to be so', async () => {
+    const page = await open()
+    await typed(page).fill('a + b + c*t')
+    await page.getByText('Singular').waitFor()
+  })
+})
+
+describe('parameters', () => {
+  test('have starts, bounds, and may be fixed, by keyboard alone', async () => {
+    const page = await open()
+    await page.getByLabel('a: start').focus()
+    await page.keyboard.type('2')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('2.4')
+    await page.getByLabel('c: fixed').focus()
+    await page.keyboard.press('Space')
+    await page.getByLabel('c: start').fill('0.4')
+    const options = { start: { a: { start: 2, max: 2.4 }, b: 1, c: { start: 0.4, fixed: true } } }
+    const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), options)
+    expect(expected.values.a).toBe(2.4)
+    await expect
+      .poll(async () => (await seen(page)).parameters)
+      .toEqual([['a', '2.4, no error known', '–'], told(expected).parameters[1], ['c', '0.4', '–']])
+    await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
+  })
+
+  test('that are no numbers are refused with a sentence, and the fit stays', async () => {
+    const page = await open()
+    const start = page.getByLabel('b: start')
+    await start.fill('much')
+    await page.getByText('b: start: expected a finite number or nothing, got “much”.').waitFor()
+    expect(await start.getAttribute('aria-invalid')).toBe('true')
+    await page.getByLabel('a: min').fill('3')
+    await page.getByLabel('a: max').fill('2')
+    await page.getByText('start: a: expected min ≤ max, got').waitFor()
+    expect((await drawn(page)).curve).toBe('')
+  })
+})
+
+describe('what comes of it', () => {
+  test('is saved: the bits of fit in Node, and the picture', async () => {
+    const page = await open('start.c=0.5')
+    const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
+    await expectFit(page, expected)
+    const { values, errors, covariance, correlation, chiSquared, rSquared, aic, bic, reason } = expected
+    expect(JSON.parse(await saved(page, 'Save the result'))).toMatchObject({
+      ...{ values, errors, covariance, correlation, chiSquared, rSquared, aic, bic, reason },
+      ...{ model: 'a*exp(-b*t) + c', x: 't', y: 'y', engine: 'wasm', intervals: expected.intervals() },
+      start: { a: { start: 1 }, b: { start: 1 }, c: { start: 0.5 } },
+    })
+    const svg = await saved(page, 'Save the picture')
+    expect(svg).toMatch(
+      /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*40 points of y against t, the fitted curve/,
+    )
+    expect(svg).toContain((await drawn(page)).curve)
+  })
+
+  test('is in the link, but for the data', async () => {
+    const page = await open()
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
+    await chosen(page, 'model').selectOption('line')
+    await page.getByLabel('intercept: min').fill('0.5')
+    await chosen(page, 'y').selectOption('b')
+    await button(page, 'Copy the link').click()
+    await page.getByText('The link to this fit is copied').waitFor()
+    const { hash } = new URL(await page.evaluate(() => navigator.clipboard.readText()))
+    expect(hash).toBe('#model=line&y=b&min.intercept=0.5')
+    const other = await open(hash.slice(1))
+    await data(other).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
+    const options = { start: { intercept: { min: 0.5 } } }
+    await expectFit(other, fitInNode(models.line(), { x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, options))
+    expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
+  })
+
+  test('cannot all come of an address that is wrong: the page says what', async () => {
+    const page = await open('model=lime&start.a=2')
+    const [problem] = await page.locator('#problems li').allTextContents()
+    expect(problem).toContain('The model “lime”')
+    expect(await page.getByLabel('a: start').inputValue()).toBe('2')
+    await page.evaluate(() => location.replace('#model=line'))
+    await page.getByText('y = slope*t + intercept').waitFor()
+    expect(await page.locator('#problems').isVisible()).toBe(false)
+  })
+})
+
+describe('for everybody', () => {
+  test.each([
+    ['wide and light', { viewport: { width: 1280, height: 900 } }],
+    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+  ] as const)('axe finds nothing: %s', async (_, options) => {
+    const page = await open('', options)
+    await page.getByText('Converged').waitFor()
+    // The policy allows no script in the page: it comes by the debugger, as a person's extension would.
+    await page.evaluate(readFileSync(axeFile, 'utf8'))
+    const check = async () => {
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
+      )
+      expect(violations).toEqual([])
+      // Nothing sticks out.
+      const width = await page.evaluate(() => document.documentElement.scrollWidth)
+      expect(width).toBe(options.viewport.width)
+    }
+    await check()
+    await typed(page).fill(`a*exp(-b*t) + ${'c'.repeat(120)}`)
+    await page.getByText('Converged').waitFor()
+    await check()
+    await data(page).fill('a very long name of a column indeed; y\n1;2\nno;3\n2;3')
+    await typed(page).fill('a*(b')
+    await page.getByText('at character 5').waitFor()
+    await check()
+  })
+
+  test('the picture goes with the colours of the system', async () => {
+    const page = await open('', { colorScheme: 'light' })
+    const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
+    await expect.poll(ground).toBe(light.surface)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await expect.poll(ground).toBe(dark.surface)
+  })
+
+  test('the race is a link away, and back', async () => {
+    const { page, errors } = await visit({ ...site, address: `${site.address}fit.html` }, '')
+    await page.getByRole('link', { name: 'The race' }).click()
+    await page.locator('.ranking tbody tr').first().waitFor()
+    await page.getByRole('link', { name: 'Fit your data' }).click()
+    await page.getByText('Converged').waitFor()
+    expect(errors).toEqual([])
+    await page.close()
+  })
+
+  test('a part that is missing is said', async () => {
+    const page = await site.browser.newPage()
+    let scripts = 0
+    await page.route(/fit-.*\.js$/, (route) => (++scripts === 1 ? route.continue() : route.abort()))
+    await page.goto(`${site.address}fit.html`)
+    await page.getByText(/^The page could not be loaded: .*Failed to fetch/).waitFor({ timeout: 10_000 })
+    await page.close()
+  })
+
+  test('where the policy forbids WebAssembly there is another engine, with the same fit', async () => {
+    const { page } = await visit({ ...site, address: `${site.address}fit.html` }, '')
+    const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
+    await page.route(/fit\.html/, async (route) => {
+      const response = await route.fetch()
+      await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } })
+    })
+    await page.reload()
+    await page.getByText(/^typescript, .* ms$/).waitFor()
+    await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
+    await page.close()
+  })
+})
+
+test('it is light', async () => {
+  const { page, requests } = await visit({ ...site, address: `${site.address}fit.html` }, '')
+  await page.close()
+  const files = requests.filter((url) => url.startsWith(site.address)).map((url) => new URL(url).pathname)
+  const names = files.map((path) => path.replace(new URL(site.address).pathname, ''))
+  expect(names).toContain('fit.html')
+  expect(names.length).toBeGreaterThan(3)
+  expect(names.reduce((sum, name) => sum + zipped(join(folder, name)), 0)).toBeLessThan(95_000)
+})
