@@ -4,7 +4,7 @@ import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { Expression } from '../expressions/expression.js'
 import type { Program } from '../expressions/program.js'
-import { Batch } from '../many/batch.js'
+import { Batch, type Results } from '../many/batch.js'
 import { byRows, type Column, checkRows, type DataByRun, pick, put, rowsOf } from '../many/data.js'
 import { type Chosen, choose } from '../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../many/layout.js'
@@ -267,7 +267,7 @@ export class Fits {
     data: readonly Column[],
     x: readonly (FloatArray | number)[],
     mostUpdates: number,
-  ): Generator<Batch, ReturnType<Batch['results']>> {
+  ): Generator<Batch, Results> {
     const { threads } = this.engine
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const updates = Math.min(UPDATES, mostUpdates)

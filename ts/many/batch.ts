@@ -31,6 +31,16 @@ export interface Shape {
   readonly isBounded: boolean
 }
 
+/** Where runs have ended, a column each. */
+export interface Results {
+  readonly x: readonly FloatArray[]
+  readonly value: Float64Array
+  readonly gradientNorm: Float64Array
+  readonly change: Float64Array
+  readonly iterations: Uint32Array
+  readonly reason: Uint32Array
+}
+
 /** Bytes a lane beside its numbers, and of a result beside its point. */
 const LANE = 24
 const RESULT = 32
@@ -193,7 +203,7 @@ export class Batch {
   }
 
   /** Views of the results, by run. */
-  results() {
+  results(): Results {
     const { cohorts, lanes, dtype, value } = this.shape
     const { buffer } = this.region
     const size = dtype === 'float32' ? 4 : 8
