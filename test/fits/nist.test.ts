@@ -13,8 +13,11 @@ import {
 import { inBits } from '../helpers.js'
 import { variants } from '../support.js'
 
-/** Where a fit does not arrive, what it says. */
-const failures: Readonly<Record<string, string>> = { 'BoxBOD 1': 'stalled', 'MGH10 1': 'max-iterations' }
+/** Where a fit does not arrive, what it says at the default tolerance and at 1e-14. */
+const failures: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  'MGH10 1': ['max-iterations', 'max-iterations'],
+  'MGH17 1': ['singular', undefined],
+}
 
 interface Least {
   readonly values: number
@@ -24,16 +27,16 @@ interface Least {
 
 /** Digits that every problem reaches, at the default tolerance and at 1e-14. */
 const least: readonly [number | undefined, Least][] = [
-  [undefined, { values: 5.3, errors: 4.4, chiSquared: 10 }],
-  [1e-14, { values: 7.3, errors: 5.9, chiSquared: 9.9 }],
+  [undefined, { values: 5.3, errors: 4.2, chiSquared: 10 }],
+  [1e-14, { values: 7.3, errors: 6, chiSquared: 9.7 }],
 ]
 
 /** Those that reach fewer, for reasons of their own: docs/fits.md. */
 const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
-  ENSO: [{ values: 4.1 }, { values: 6.1 }],
+  ENSO: [{ values: 4.1 }, { values: 6 }],
   Lanczos1: [
-    { errors: 3.4, chiSquared: 3.1 },
-    { errors: 2.9, chiSquared: 2.6 },
+    { errors: 3, chiSquared: 2.7 },
+    { errors: 3, chiSquared: 2.7 },
   ],
 }
 
@@ -56,7 +59,7 @@ test('all 27 problems are there, with as many rows as their files say', () => {
 test.each(starts)('%s from start %d', (name, start) => {
   for (const [at, [tolerance, all]] of least.entries()) {
     const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
-    const failure = failures[`${name} ${start}`]
+    const failure = failures[`${name} ${start}`]?.[at]
     expect(found.reason).toBe(failure ?? 'converged')
     if (failure !== undefined) continue
     const wanted = { ...all, ...exceptions[name]?.[at] }
