@@ -14,11 +14,15 @@ script(async () => {
     .option('--denormals', 'what dead gradients and subnormal moments cost instead')
     .option('--threading', 'what two threads and stepAsync give instead')
     .option('--many', 'many runs at once, beside C, `minimize` and, with --python, jax and Optax instead')
-    .option('--python', 'for --many: jax and Optax too, which are installed (once)')
+    .option(
+      '--fits',
+      'many fits at once, beside ml-levenberg-marquardt, fmin and, with --python, SciPy instead',
+    )
+    .option('--python', 'for --many: jax and Optax too; for --fits: SciPy; they are installed (once)')
     .option('--quick', 'a selection, within a minute')
     .option(
       '--only <words>',
-      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many',
+      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many or --fits',
       (list) => list.split(','),
     )
     .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
@@ -38,6 +42,8 @@ script(async () => {
   const start = Date.now()
   const { quick = false, threads } = options
   const timing = { rounds: options.rounds ?? (quick ? 15 : 21), milliseconds: quick ? 1 : 5 }
+  // Samples of many runs and fits take seconds: as few of them as there is an interval of.
+  const fewRounds = options.rounds ?? 6
   const progress = (text) => say(`${seconds(start)}  ${text}`)
   const machine = report.describeMachine({ bits, compiler, reason, threads })
   const shared = { limits, reason, threads, timing, quick, progress }
@@ -70,11 +76,18 @@ script(async () => {
     const { measureMany, parts } = await import('./lib/many.mjs')
     const { only } = options
     refuseStrangers(program, only, parts)
-    // Samples take seconds: as few of them as there is an interval of.
-    const rounds = options.rounds ?? 6
-    result = await measureMany({ ...shared, rounds, python: options.python, missing, only })
-    timing.rounds = rounds
-    text = report.describeMany(result, { ...machine, threads: undefined })
+    result = await measureMany({ ...shared, rounds: fewRounds, python: options.python, missing, only })
+    timing.rounds = fewRounds
+    text = report.describeMany(result, machine)
+  } else if (options.fits) {
+    name = 'fits'
+    const { setUpFitters } = await import('./peers/setup.mjs')
+    const missing = await setUpFitters(options)
+    const { measureFits, fitParts } = await import('./lib/fits.mjs')
+    refuseStrangers(program, options.only, fitParts)
+    result = await measureFits({ ...shared, rounds: fewRounds, missing, only: options.only })
+    timing.rounds = fewRounds
+    text = report.describeFits(result, machine)
   } else {
     const { measureEngines } = await import('./lib/engines.mjs')
     const wanted = await selection(program, options)

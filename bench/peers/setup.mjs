@@ -15,6 +15,7 @@ const GIGABYTES = 8
 const torch = '2.15.0'
 const deepspeed = '0.19.8'
 const packages = ['jax==0.10.2', 'optax==0.2.8']
+const scipy = 'scipy==1.17.1'
 /** Optimizers on torch, without what they need besides: nothing of it is used here. */
 const onTorch = ['timm==1.0.31', 'prodigyopt==1.1.2', 'schedulefree==1.4.1', 'pytorch_optimizer==4.1.0']
 const torchNeeds = [
@@ -37,6 +38,33 @@ const deepspeedNeeds = [
   'tqdm',
 ]
 
+// Scripts would build js-pytorch's bindings for graphics cards.
+const installPackages = () =>
+  step('JavaScript rivals', `${here}node_modules`, readFileSync(`${here}package-lock.json`, 'utf8'), () =>
+    run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      label: 'npm',
+    }),
+  )
+
+/**
+ * What `fitMany` is set beside.
+ *
+ * @returns why `javascript` or `scipy` is not there
+ */
+export async function setUpFitters({ python }) {
+  const missing = {}
+  await installPackages().catch((error) => (missing.javascript = reason(error)))
+  const program = PYTHON.find((name) => which(name) && isNew(name))
+  if (!python) missing.scipy = 'only with --python'
+  else if (!program) missing.scipy = 'there is no Python 3.11 or later'
+  else {
+    await makeEnvironment(program)
+      .then(() => step('SciPy', `${venv}/scipy`, scipy, () => pip('pip', [scipy])))
+      .catch((error) => (missing.scipy = reason(error)))
+  }
+  return missing
+}
+
 /**
  * @param given.rivals ids, or undefined for all: DeepSpeed takes minutes, and is left out with the rest
  * @returns why each rival that is not there is not there, by id
@@ -49,16 +77,7 @@ export async function setUpRivals({ python, rivals: chosen }) {
   const isWanted = ({ id }) => chosen?.includes(id) ?? true
   const needsNpm = ({ id, python: isPython }) => !isPython && !id.startsWith('loop-')
   if (rivals.some((rival) => needsNpm(rival) && isWanted(rival))) {
-    await step(
-      'JavaScript rivals',
-      `${here}node_modules`,
-      readFileSync(`${here}package-lock.json`, 'utf8'),
-      () =>
-        // Scripts would build js-pytorch's bindings for graphics cards.
-        run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
-          label: 'npm',
-        }),
-    ).catch((error) => leave(needsNpm, reason(error)))
+    await installPackages().catch((error) => leave(needsNpm, reason(error)))
   }
 
   const isPython = (rival) => rival.python
@@ -81,18 +100,19 @@ export async function setUpRivals({ python, rivals: chosen }) {
 const isNew = (name) =>
   output(name, ['-c', 'import sys, venv; print(sys.version_info >= (3, 11))']) === 'True'
 
+const makeEnvironment = (program) =>
+  step('Python environment', `${venv}/venv`, program, () => run(program, ['-m', 'venv', venv]))
+
+const pip = (label, args, env = {}) =>
+  run(`${venv}/bin/python`, ['-m', 'pip', 'install', '--disable-pip-version-check', ...args], { label, env })
+
 async function setUpPython(program, leave, isWanted) {
-  const pip = (label, args, env = {}) =>
-    run(`${venv}/bin/python`, ['-m', 'pip', 'install', '--disable-pip-version-check', ...args], {
-      label,
-      env,
-    })
   const only =
     (...ids) =>
     ({ id }) =>
       ids.includes(id)
   try {
-    await step('Python environment', `${venv}/venv`, program, () => run(program, ['-m', 'venv', venv]))
+    await makeEnvironment(program)
   } catch (error) {
     leave(({ python }) => python, reason(error))
     return

@@ -1,7 +1,7 @@
 /** Columns of data: those of the model, the one that it is to meet, and weights. */
 
 import { OptionError } from '../errors.js'
-import { type Column, readColumn, sharedFirst } from '../many/data.js'
+import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'
 
@@ -35,12 +35,11 @@ export function readData(
     read.set(name, readColumn(`data: ${name}`, columns.get(name)))
   }
   const weight = readWeights(sigma, weights)
-  if (weight !== null) read.set(WEIGHT, weight)
-  return { columns: sharedFirst(read), y, weight: weight === null ? null : WEIGHT }
+  // Names that no user's text can have.
+  const named = weights === undefined ? '@sigma' : '@weights'
+  if (weight !== null) read.set(named, weight)
+  return { columns: sharedFirst(read), y, weight: weight === null ? null : named }
 }
-
-/** A name that no user's text can have. */
-const WEIGHT = '@weight'
 
 function readWeights(sigma: unknown, weights: unknown): Column | null {
   if (sigma !== undefined && weights !== undefined) {
@@ -68,7 +67,7 @@ export function checkCounts(y: string, columns: ReadonlyMap<string, Column>): vo
 export function countOf(columns: ReadonlyMap<string, Column>, parameters: readonly Parameter[]): number {
   const counts = [
     ...[...columns].map(
-      ([name, { offsets }]) => [`data: ${name}`, offsets === null ? null : offsets.length - 1] as const,
+      ([name, { offsets }]) => [argumentOf(name), offsets === null ? null : offsets.length - 1] as const,
     ),
     ...parameters.map(
       ({ name, start }) =>

@@ -333,7 +333,9 @@ export function summary(problem: Problem, isAbsolute: boolean): Program {
   )
   const rest = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
 
-  const variance = isAbsolute ? b.one : b.divide(rest, freedom)
+  // Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
+  const scaled = b.select(freedom, b.divide(rest, freedom), b.constant(NaN))
+  const variance = isAbsolute ? b.one : scaled
   const inverse = invert(b, factors, size)
   const covariance = triangle(size, (i, j) => {
     const inside = b.multiply(

@@ -80,7 +80,7 @@ export function readOptions(given: FitManyOptions): FitManyOptions {
   const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
   if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
   checkStopping(options)
-  const { absoluteSigma, loss, lossScale, maxIterations, onProgress } = options
+  const { absoluteSigma, loss, lossScale, maxIterations, signal, onProgress } = options
   if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
     throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
   }
@@ -93,6 +93,9 @@ export function readOptions(given: FitManyOptions): FitManyOptions {
   if (maxIterations === 0) throw new OptionError('maxIterations', 'a whole number ≥ 1', maxIterations)
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new OptionError('onProgress', 'a function', onProgress)
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new OptionError('signal', 'an AbortSignal', signal)
   }
   readMultiStart(options.multiStart)
   requestedEngine(options.engine)

@@ -52,11 +52,16 @@ export function dataOf(columns: readonly Column[], run: number): Float64Array[] 
   )
 }
 
+/** What errors call a column: names of columns that a user has not named begin with @, and are the option's. */
+export function argumentOf(name: string): string {
+  return name.startsWith('@') ? name.slice(1) : `data: ${name}`
+}
+
 /** @throws OptionError where a run's columns have not one length, or no rows */
 export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): void {
   const [first] = columns.values()
   for (const [name, column] of columns) {
-    const argument = `data: ${name}`
+    const argument = argumentOf(name)
     const { offsets } = column
     if (offsets !== null && offsets.length - 1 !== runs) {
       throw new OptionError(argument, `${runs} lists, as there are runs`, `${offsets.length - 1}`)

@@ -1,0 +1,244 @@
+// Many fits: `fitMany` beside SciPy's curve_fit in a loop, ml-levenberg-marquardt and fmin. Every fit has data of its
+// own, the same for all who take part, and none of the others may end at a smaller χ².
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { engines, expression, fitManySync, fit as fitOne } from '../../dist/index.js'
+import { Host } from '../peers/processes.mjs'
+import { ratio, summary } from './measure.mjs'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const model = expression('a*exp(-b*t) + c')
+const start = [1, 1, 0]
+const names = ['a', 'b', 'c']
+const ROWS = 40
+/** Between two samples, so that nobody pays for threads of the other that still spin. */
+const PAUSE = 20
+/** The part by which a χ² of ours may be larger than another one's: rounding, where both have converged. */
+const ROUNDING = 1e-9
+
+const t = Array.from({ length: ROWS }, (_, k) => k / 10)
+
+/** Curves that differ from fit to fit, and points a little beside them. */
+function columnsOf(fits) {
+  const spread = (fit, factor, [from, to]) =>
+    from + ((to - from) * (Math.imul(fit + 1, factor) >>> 8)) / 2 ** 24
+  return Array.from({ length: fits }, (_, fit) => {
+    const [a, b, c] = [
+      spread(fit, 0x9e3779b1, [1, 4]),
+      spread(fit, 0x85ebca6b, [0.5, 2]),
+      spread(fit, 0xc2b2ae35, [-1, 1]),
+    ]
+    const noise = (k) => (((k * 37 + fit * 11) % 41) / 41 - 0.5) / 25
+    return Float64Array.from(t, (at, k) => a * Math.exp(-b * at) + c + noise(k))
+  })
+}
+
+function chiSquared([a, b, c], y) {
+  let sum = 0
+  for (let k = 0; k < ROWS; k++) {
+    const off = a * Math.exp(-b * t[k]) + c - y[k]
+    sum += off * off
+  }
+  return sum
+}
+
+/** The same with its derivatives, as fmin's conjugate gradients want them. */
+function withSlopes([a, b, c], y, slopes) {
+  let sum = 0
+  slopes.fill(0)
+  for (let k = 0; k < ROWS; k++) {
+    const e = Math.exp(-b * t[k])
+    const off = a * e + c - y[k]
+    sum += off * off
+    slopes[0] += 2 * off * e
+    slopes[1] -= 2 * off * a * t[k] * e
+    slopes[2] += 2 * off
+  }
+  return sum
+}
+
+/** What may be measured alone. */
+export const fitParts = ['scipy', 'javascript', 'engines']
+
+/** Rows as `measureMany` has them. */
+export async function measureFits({ rounds, quick, missing, only, progress }) {
+  const isWanted = (part) => only?.includes(part) ?? true
+  const fits = quick ? 5000 : 20_000
+  const columns = columnsOf(fits)
+  const table = []
+  const skipped = []
+  const versions = {}
+
+  const add = (what, figure, wanted, detail, count = fits) => {
+    const met = wanted === undefined ? null : figure.high >= wanted.least
+    table.push({
+      what,
+      dtype: 'float64',
+      runs: count,
+      figure,
+      unit: '×',
+      wanted: wanted ?? null,
+      met,
+      detail,
+    })
+    const { median, low, high } = figure
+    progress(`${what}: ${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}); ${detail}`)
+  }
+  const microseconds = ({ samples }) => (summary(samples).median / 1000).toPrecision(3)
+  /** How many times as long the other one takes for a fit. */
+  const against = (what, mine, other, wanted) =>
+    add(
+      what,
+      ratio(other.samples, mine.samples),
+      wanted,
+      `${microseconds(mine)} and ${microseconds(other)} µs a fit${other.off ?? ''}`,
+    )
+
+  const ours = (options) => ({
+    count: fits,
+    run() {
+      const from = process.hrtime.bigint()
+      this.result = fitManySync(model, { t, y: columns }, { start: { a: 1, b: 1, c: 0 }, ...options })
+      return Number(process.hrtime.bigint() - from)
+    },
+    found() {
+      const { values } = this.result
+      return columns.map((_, fit) => names.map((name) => values[name][fit]))
+    },
+  })
+
+  /** Fits of the first columns, one behind the other. */
+  const inLoop = (count, fitted) => ({
+    count,
+    run() {
+      const from = process.hrtime.bigint()
+      this.all = columns.slice(0, count).map(fitted)
+      return Number(process.hrtime.bigint() - from)
+    },
+    found() {
+      return this.all
+    },
+  })
+
+  let made = 0
+  const inSciPy = async (host, count, jac) => {
+    const id = made++
+    await host.ask('make', { id, jac, t, y: columns.slice(0, count).map((y) => [...y]), start })
+    return {
+      count,
+      run: async () => (await host.ask('run', { id })).ns,
+      found: async () => (await host.ask('found', { id })).values,
+    }
+  }
+
+  /** Lets everybody run once, compares each χ² with ours, and then takes the samples in turns. */
+  const compare = async (mine, others) => {
+    const all = [mine, ...others]
+    for (const one of all) {
+      one.samples = []
+      await one.run()
+      const found = await one.found()
+      const own = mine.found()
+      const offs = found.map(
+        (values, fit) => chiSquared(values, columns[fit]) / chiSquared(own[fit], columns[fit]) - 1,
+      )
+      const least = offs.reduce((a, b) => Math.min(a, b), Infinity)
+      const most = offs.reduce((a, b) => Math.max(a, b), -Infinity)
+      if (!(least >= -ROUNDING)) throw new Error(`A χ² of another one is less than ours by ${-least} of it`)
+      if (most > ROUNDING) one.off = `, whose χ² is up to ${most.toPrecision(2)} larger`
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const one of round % 2 === 0 ? all : [...all].reverse()) {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE))
+        one.samples.push((await one.run()) / one.count)
+      }
+    }
+  }
+
+  const without = (what, why) => {
+    skipped.push(`${what}: ${why}`)
+    progress(`Without ${what}: ${why}`)
+  }
+  if (!engines().native.available) throw new Error('The addon is not there: there is nothing to compare.')
+  const [one, two] = [ours({ engine: 'native', threads: 1 }), ours({ engine: 'native', threads: 2 })]
+  const threads = availableParallelism() > 1 ? [two] : []
+
+  if (isWanted('scipy')) {
+    if (missing.scipy) without('SciPy', missing.scipy)
+    else {
+      const host = new Host({
+        command: here('../peers/.venv/bin/python'),
+        args: [here('../peers/fits.py')],
+        ipc: false,
+      })
+      try {
+        Object.assign(versions, await host.ask('open'))
+        const count = quick ? 100 : 500
+        const [plain, exact] = [await inSciPy(host, count, false), await inSciPy(host, count, true)]
+        await compare(one, [...threads, plain, exact])
+        against('curve_fit in a loop, to one thread', one, plain, { least: 60 })
+        against('… with exact derivatives', one, exact)
+        for (const both of threads) {
+          against('curve_fit in a loop, to two threads', both, plain, { least: 100 })
+          against('… with exact derivatives', both, exact)
+        }
+      } finally {
+        host.close()
+      }
+    }
+  }
+
+  if (isWanted('javascript')) {
+    if (missing.javascript) without('ml-levenberg-marquardt and fmin', missing.javascript)
+    else {
+      const require = createRequire(new URL('../peers/', import.meta.url))
+      const { levenbergMarquardt } = await import(require.resolve('ml-levenberg-marquardt'))
+      // It is an ES module that leaves itself to all, and whose Nelder-Mead writes to a name that it never declares.
+      await import(require.resolve('fmin'))
+      globalThis.i = 0
+      const { conjugateGradient, nelderMead } = globalThis.fmin
+      // It stops at a χ² that one has to know, or after so many iterations.
+      const byLm = (maxIterations) => (y) =>
+        levenbergMarquardt(
+          { x: t, y },
+          ([a, b, c]) =>
+            (x) =>
+              a * Math.exp(-b * x) + c,
+          {
+            ...{ initialValues: start, gradientDifference: 1e-6, errorTolerance: 1e-15, maxIterations },
+          },
+        ).parameterValues
+      const few = quick ? 20 : 100
+      const forever = inLoop(few, byLm(100))
+      const told = inLoop(few, byLm(10))
+      // It writes to where it starts.
+      const simplex = inLoop(
+        few,
+        (y) => nelderMead((x) => chiSquared(x, y), [...start], { minErrorDelta: 1e-10 }).x,
+      )
+      const gradients = inLoop(
+        few,
+        (y) => conjugateGradient((x, slopes = [0, 0, 0]) => withSlopes(x, y, slopes), start).x,
+      )
+      await compare(one, [forever, told, simplex, gradients])
+      against('ml-levenberg-marquardt, 100 iterations, its default', one, forever, { least: 500 })
+      against('… told that 10 will do', one, told)
+      against('fmin, nelderMead', one, simplex, { least: 100 })
+      against('… conjugateGradient with exact derivatives', one, gradients)
+    }
+  }
+
+  if (isWanted('engines')) {
+    const wasm = ours({ engine: 'wasm' })
+    const alone = inLoop(quick ? 20 : 100, (y) => {
+      const { values } = fitOne(model, { t, y }, { start: { a: 1, b: 1, c: 0 } })
+      return names.map((name) => values[name])
+    })
+    await compare(one, [...threads, wasm, alone])
+    against("WebAssembly's speed, of the addon's on one thread", wasm, one, { least: 0.3 })
+    for (const both of threads) against('one thread to two', both, one)
+    against('`fit` in a loop, to one thread', one, alone)
+  }
+  return { rows: table, skipped, versions }
+}

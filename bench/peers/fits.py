@@ -1,0 +1,66 @@
+"""Fits with SciPy's curve_fit, one behind the other: python fits.py.
+
+Commands come as lines of JSON on stdin and are answered on stdout, as in host.py.
+"""
+
+import json
+import os
+import sys
+import time
+
+# What a library prints must not be taken for an answer.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+# Nothing here is large enough for BLAS to have threads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+import scipy
+from scipy.optimize import curve_fit
+
+clock = time.perf_counter_ns
+
+
+def model(t, a, b, c):
+    return a * np.exp(-b * t) + c
+
+
+def derivatives(t, a, b, c):
+    e = np.exp(-b * t)
+    return np.stack([e, -a * t * e, np.ones_like(t)], axis=1)
+
+
+class Fits:
+    def __init__(self, s):
+        self.t, self.columns = np.array(s["t"]), [np.array(y) for y in s["y"]]
+        self.options = {"p0": s["start"]} | ({"jac": derivatives} if s["jac"] else {})
+
+    def run(self):
+        self.found = [curve_fit(model, self.t, y, **self.options) for y in self.columns]
+
+
+subjects = {}
+
+
+def answer(command):
+    call, subject = command["call"], subjects.get(command.get("id"))
+    if call == "open":
+        return {"scipy": scipy.__version__, "numpy": np.__version__}
+    if call == "make":
+        subjects[command["id"]] = Fits(command)
+    elif call == "run":
+        start = clock()
+        subject.run()
+        return {"ns": clock() - start}
+    elif call == "found":
+        return {"values": [values.tolist() for values, _ in subject.found]}
+    return {}
+
+
+for line in sys.stdin:
+    try:
+        reply = answer(json.loads(line))
+    except Exception as error:  # Whatever goes wrong in a library is an answer too.
+        reply = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
+    answers.write(json.dumps(reply) + "\n")
+    answers.flush()

@@ -1,0 +1,433 @@
+/** Calls that cannot be meant, each with the error that names what is wrong; and what is no error. */
+
+import {
+  type AntigradError,
+  ArgumentError,
+  adam,
+  EngineError,
+  ExpressionError,
+  expression,
+  type FitManyOptions,
+  fitMany,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  lamb,
+  models,
+  OptionError,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import type { Anything } from '../attacked.js'
+
+const decay = expression('a*exp(-b*t) + c')
+const t = [0, 1, 2, 3, 4, 5]
+const y = [3, 2, 1.4, 1.2, 1.05, 1]
+const data = { t, y }
+const start = { a: 1, b: 1, c: 0 }
+const boxed = { start: 1, min: 0, max: 9 }
+
+type Class = new (...args: never[]) => AntigradError
+interface Call {
+  model?: unknown
+  data?: unknown
+  options?: unknown
+}
+
+/** Options beside a good start. */
+const by = (options: object): Call => ({ options: { start, ...options } })
+/** An entry of a, beside good ones. */
+const a = (entry: unknown): Call => ({ options: { start: { ...start, a: entry } } })
+const of = (columns: unknown, options: object = { start }): Call => ({ data: columns, options })
+
+/** What is called; the argument that the error names; its class if it is not OptionError. */
+type Wrong = readonly [title: string, call: Call, argument: string, wanted?: Class]
+
+const wrong: readonly Wrong[] = [
+  ['no model', { model: undefined }, 'model'],
+  ['null for the model', { model: null }, 'model'],
+  ['a text for the model', { model: 'a*exp(-b*t) + c' }, 'model'],
+  ['a function for the model', { model: (x: number) => x }, 'model'],
+  ['a list for the model', { model: [decay] }, 'model: text'],
+  ['an object for the model', { model: {} }, 'model: text'],
+  ['a model whose text is a number', { model: { text: 5 } }, 'model: text'],
+  ['a maker of models that is not called', { model: models.line }, 'model'],
+  ['an expression that has its data', { model: decay.with({ t }) }, 'model: text'],
+  ['a model whose text is none', { model: { text: 'a*(', x: 't', parameters: {} } }, '', ExpressionError],
+  ['a model with nothing but a text', { model: { text: 'a*t' }, options: { start: { a: 1 } } }, 'model: x'],
+  [
+    'a model whose parameters are none',
+    { model: { text: 'a*t', x: 't', parameters: null }, options: { start: { a: 1 } } },
+    'model: parameters',
+  ],
+  [
+    'a model whose guess is none',
+    { model: { text: 'a*t', x: 't', parameters: {}, guess: 5 }, options: { start: { a: 1 } } },
+    'model: guess',
+  ],
+  ['a model without parameters', { model: expression('2*t'), options: {} }, 'start'],
+  [
+    'more than 16 parameters',
+    {
+      model: expression(Array.from({ length: 17 }, (_, i) => `p${i}*t^${i}`).join('+')),
+      options: { start: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`p${i}`, 1])) },
+    },
+    'start',
+  ],
+
+  ['no data', of(undefined), 'data'],
+  ['null for data', of(null), 'data'],
+  ['a number for data', of(5), 'data'],
+  ['a text for data', of('t'), 'data'],
+  ['empty data', of({}), 'y'],
+  ['no column to meet', of({ t }), 'y'],
+  ['two columns to meet', of({ t, y, z: y }), 'data'],
+  ['two columns of which none is y', of({ t, u: y, z: y }), 'y'],
+  ['a model without its column', of({ y }), 'start: t'],
+  ['a text for a column', of({ t, y: 'abc' }), 'data: y'],
+  ['null for a column', of({ t: null, y }), 'data: t'],
+  ['a number for a column', of({ t: 5, y }), 'data: t'],
+  ['texts in a column', of({ t, y: ['3', '2', '1', '1', '1', '1'] }), 'data: y'],
+  ['BigInts in a column', of({ t, y: BigInt64Array.of(3n, 2n, 1n, 1n, 1n, 1n) }), 'data: y'],
+  ['a set for a column', of({ t, y: new Set(y) }), 'data: y'],
+  ['an object with a length for a column', of({ t, y: { length: 6 } }), 'data: y'],
+  ['lists of lists of lists', of({ t, y: [[y]] }), 'data: y'],
+  ['lists and numbers in a column', of({ t, y: [y, 1] }), 'data: y'],
+  ['columns of different lengths', of({ t, y: y.slice(1) }), 'data: y'],
+  ['a fit whose columns have different lengths', of({ t, y: [y, y.slice(1)] }), 'data: y'],
+  ['columns of different numbers of fits', of({ t: [t, t, t], y: [y, y] }), 'data: y'],
+  ['empty columns', of({ t: [], y: [] }), 'data: t'],
+  ['a fit without rows', of({ t: [t, []], y: [y, []] }), 'data: t'],
+  ['counts below 0', of({ t, y: [3, 2, -1, 1, 1, 1] }, { start, loss: 'poisson' }), 'data: y'],
+
+  ['null for options', { options: null }, 'options'],
+  ['a number for options', { options: 5 }, 'options'],
+  ['an unknown option', by({ maxIter: 10 }), 'options'],
+  ["minimizeMany's dtype", by({ dtype: 'float32' }), 'options'],
+  ['a number for y', by({ y: 5 }), 'y'],
+  ['a y that is no column', by({ y: 'z' }), 'y'],
+  ['a y that the model uses', by({ y: 't' }), 'y'],
+  ['a text for sigma', by({ sigma: 'one' }), 'sigma'],
+  ['one number for sigma', by({ sigma: 0.1 }), 'sigma'],
+  ['a σ of 0', by({ sigma: [1, 1, 0, 1, 1, 1] }), 'sigma'],
+  ['a σ below 0', by({ sigma: [1, 1, -1, 1, 1, 1] }), 'sigma'],
+  ['a σ that is NaN', by({ sigma: [1, 1, NaN, 1, 1, 1] }), 'sigma'],
+  ['an infinite σ', by({ sigma: [1, 1, Infinity, 1, 1, 1] }), 'sigma'],
+  ['σ of another length', by({ sigma: [1, 1] }), 'sigma'],
+  ['σ of another number of fits', of({ t, y: [y, y] }, { start, sigma: [y, y, y] }), 'sigma'],
+  ['a weight below 0', by({ weights: [1, 1, -1, 1, 1, 1] }), 'weights'],
+  ['a weight that is NaN', by({ weights: [1, 1, NaN, 1, 1, 1] }), 'weights'],
+  ['an infinite weight', by({ weights: [1, 1, Infinity, 1, 1, 1] }), 'weights'],
+  ['texts for weights', by({ weights: ['1', '1', '1', '1', '1', '1'] }), 'weights'],
+  ['weights of another length', by({ weights: [1, 1] }), 'weights'],
+  ['weights beside sigma', by({ weights: y, sigma: y }), 'weights'],
+  ['1 for absoluteSigma', by({ absoluteSigma: 1 }), 'absoluteSigma'],
+  ['an unknown loss', by({ loss: 'l2' }), 'loss'],
+  ['a loss that every object has', by({ loss: 'toString' }), 'loss'],
+  ['null for the loss', by({ loss: null }), 'loss'],
+  ['a symbol for the loss', by({ loss: Symbol('huber') }), 'loss'],
+  ['a scale of 0', by({ loss: 'huber', lossScale: 0 }), 'lossScale'],
+  ['a scale below 0', by({ loss: 'huber', lossScale: -1 }), 'lossScale'],
+  ['a scale that is NaN', by({ loss: 'huber', lossScale: NaN }), 'lossScale'],
+  ['a text for the scale', by({ loss: 'huber', lossScale: '1' }), 'lossScale'],
+  ['a tolerance below 0', by({ tolerance: -1 }), 'tolerance'],
+  ['a tolerance that is NaN', by({ tolerance: NaN }), 'tolerance'],
+  ['a text for the tolerance', by({ tolerance: '1e-8' }), 'tolerance'],
+  ['no iterations', by({ maxIterations: 0 }), 'maxIterations'],
+  ['half an iteration', by({ maxIterations: 1.5 }), 'maxIterations'],
+  ['infinitely many iterations', by({ maxIterations: Infinity }), 'maxIterations'],
+  ['no starts', by({ multiStart: 0 }), 'multiStart: count'],
+  ['5,000 starts', by({ multiStart: 5000 }), 'multiStart: count'],
+  ['a text for starts', by({ multiStart: '5' }), 'multiStart'],
+  ['starts without their number', by({ multiStart: { count: undefined } }), 'multiStart: count'],
+  ['an unknown field of starts', by({ multiStart: { count: 5, points: 3 } }), 'multiStart'],
+  ['an unknown sample', by({ multiStart: { count: 5, sample: 'halton' } }), 'multiStart: sample'],
+  ['a seed below 0', by({ multiStart: { count: 5, seed: -1 } }), 'multiStart: seed'],
+  ['several starts without bounds', by({ multiStart: 5 }), 'start: a'],
+  [
+    'several starts with one bound',
+    { options: { start: { a: boxed, b: boxed, c: { start: 0, min: 0 } }, multiStart: 5 } },
+    'start: c',
+  ],
+  ['a name for the method', by({ method: 'adam' }), 'rule'],
+  ['a rule that is not called', by({ method: adam }), 'rule'],
+  ['a rule that measures tensors', by({ method: lamb() }), 'rule'],
+  ['an unknown engine', by({ engine: 'gpu' }), 'the option engine'],
+  ['an unknown instruction set', by({ engine: 'native', instructionSet: 'mmx' }), '', EngineError],
+  ['no threads', by({ threads: 0 }), 'threads'],
+  ['half a thread', by({ threads: 0.5 }), 'threads'],
+  ['a text for onProgress', by({ onProgress: 'tell' }), 'onProgress'],
+  ['an object for the signal', by({ signal: { aborted: false } }), 'signal'],
+  ['null for the signal', by({ signal: null }), 'signal'],
+
+  ['no start', { options: {} }, 'start: a'],
+  ['null for the start', { options: { start: null } }, 'start: a'],
+  ['a number for the start', { options: { start: 1 } }, 'start'],
+  ['a start without a parameter', { options: { start: { a: 1, b: 1 } } }, 'start: c'],
+  ['a start of an unknown name', { options: { start: { ...start, d: 1 } } }, 'start'],
+  ['a start of a column', { options: { start: { ...start, t: 1 } } }, 'start'],
+  ['a text for a parameter', a('1'), 'start: a'],
+  ['null for a parameter', a(null), 'start: a'],
+  ['a parameter that starts at NaN', a(NaN), 'start: a: start'],
+  ['a parameter that starts at infinity', a({ start: -Infinity }), 'start: a: start'],
+  ['a text where a parameter starts', a({ start: '1' }), 'start: a: start'],
+  ['a list that has NaN', a([1, NaN]), 'start: a: start[1]'],
+  ['a list that has a text', a([1, '1']), 'start: a: start[1]'],
+  ['an empty list', a([]), 'start: a'],
+  [
+    'starts of another number of fits',
+    of({ t, y: [y, y] }, { start: { ...start, a: [1, 2, 3] } }),
+    'start: a',
+  ],
+  ['starts of two numbers of fits', { options: { start: { a: [1, 2], b: [1, 2, 3], c: 0 } } }, 'start: b'],
+  ['a parameter without a start', a({ min: 0 }), 'start: a'],
+  ['an unknown field of a parameter', a({ start: 1, lower: 0 }), 'start: a'],
+  ['a min that is NaN', a({ start: 1, min: NaN }), 'start: a: min'],
+  ['a text for max', a({ start: 1, max: '5' }), 'start: a: max'],
+  ['min above max', a({ start: 1, min: 2, max: 1 }), 'start: a'],
+  ['an infinite min', a({ start: 1, min: Infinity }), 'start: a'],
+  ['1 for fixed', a({ start: 1, fixed: 1 }), 'start: a: fixed'],
+  ['fixed nowhere', a({ fixed: true }), 'start: a: start'],
+  [
+    'all fixed',
+    {
+      options: {
+        start: { a: { start: 1, fixed: true }, b: { start: 1, fixed: true }, c: { start: 1, fixed: true } },
+      },
+    },
+    'start',
+  ],
+  ['a number for expr', a({ expr: 5 }), 'start: a: expr'],
+  ['an expr that is none', a({ expr: '2*(' }), '', ExpressionError],
+  ['an expr with a start', a({ expr: 'b', start: 1 }), 'start: a'],
+  ['an expr with a bound', a({ expr: 'b', min: 0 }), 'start: a'],
+  ['an expr of itself', a({ expr: 'a + 1' }), 'start: a: expr'],
+  [
+    'exprs in a circle',
+    { options: { start: { a: { expr: 'b' }, b: { expr: 'c' }, c: { expr: '2*a' } } } },
+    '',
+  ],
+  ['an expr of an unknown name', a({ expr: 'b + q' }), 'start: a: expr'],
+  ['an expr of a column', a({ expr: 'b + t' }), 'start: a: expr'],
+]
+
+/** All arguments; what a call does not have is good. */
+function argumentsOf(call: Call): [Anything, Anything, Anything] {
+  const { model, data: columns, options } = { model: decay, data, options: { start }, ...call } as Anything
+  return [model, columns, options]
+}
+
+test('there are more than 60 kinds, no two of one name', () => {
+  expect(wrong.length).toBeGreaterThan(60)
+  expect(new Set(wrong.map(([title]) => title)).size).toBe(wrong.length)
+})
+
+function expectError(error: unknown, argument: string, Wanted: Class): void {
+  expect(error).toBeInstanceOf(Wanted)
+  if (argument !== '') expect((error as ArgumentError).argument).toBe(argument)
+  if (error instanceof ArgumentError) expect(error.message).toContain(`${error.argument}: expected `)
+}
+
+/** What a call throws. */
+function thrown(call: () => unknown): unknown {
+  try {
+    call()
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing is thrown')
+}
+
+for (const [title, call, argument, Wanted = OptionError] of wrong) {
+  test(title, async () => {
+    const [model, columns, options] = argumentsOf(call)
+    const isOfPromise = ['signal', 'onProgress', 'threads'].includes(argument)
+    expectError(
+      thrown(() => fitManySync(model, columns, options)),
+      argument,
+      Wanted,
+    )
+    if (!isOfPromise)
+      expectError(
+        thrown(() => fitOne(model, columns, options)),
+        argument,
+        Wanted,
+      )
+    const seen: number[] = []
+    const onProgress = (done: number) => seen.push(done)
+    const watched = typeof options === 'object' && options !== null ? { onProgress, ...options } : options
+    const error = await fitMany(model, columns, watched).then(
+      () => new Error('nothing is thrown'),
+      (why) => why,
+    )
+    expectError(error, argument, Wanted)
+    expect(seen).toEqual([])
+  })
+}
+
+describe('an error of the caller', () => {
+  const mine = new RangeError('mine')
+  const failing = (field: string, beside: object) =>
+    Object.defineProperty({ ...beside }, field, {
+      enumerable: true,
+      get() {
+        throw mine
+      },
+    })
+
+  test.each([
+    ['of a getter of data', failing('y', { t }), { start }],
+    ['of a getter of options', data, failing('loss', { start })],
+    ['of a getter of start', data, { start: failing('b', start) }],
+    ['of a getter of a parameter', data, { start: { ...start, b: failing('min', { start: 1 }) } }],
+    ['of a getter of multiStart', data, { start, multiStart: failing('seed', { count: 3 }) }],
+    [
+      'of a column',
+      {
+        t,
+        y: new Proxy([...y], { get: (list, key) => (key === '3' ? thrownBy(mine) : Reflect.get(list, key)) }),
+      },
+      { start },
+    ],
+  ])('%s comes through', async (_, columns, options) => {
+    expect(thrown(() => fitManySync(decay, columns as Anything, options as Anything))).toBe(mine)
+    await expect(fitMany(decay, columns as Anything, options as Anything)).rejects.toBe(mine)
+  })
+
+  test('of a guess comes through', () => {
+    const guess = () => thrownBy(mine)
+    const model = { text: 'a*t', x: 't', parameters: {}, guess }
+    expect(thrown(() => fitOne(model, data))).toBe(mine)
+  })
+})
+
+function thrownBy(error: Error): never {
+  throw error
+}
+
+test('options, starts and what is said of parameters are read once', () => {
+  const reads = new Map<string, number>()
+  const watched = <T extends object>(name: string, object: T): T =>
+    new Proxy(object, {
+      get(target, key) {
+        const path = `${name}.${String(key)}`
+        reads.set(path, (reads.get(path) ?? 0) + 1)
+        return Reflect.get(target, key)
+      },
+    })
+  const parameter = watched('a', { start: 1, min: 0, max: 9 })
+  const options = watched('options', {
+    ...{ loss: 'huber' as const, lossScale: 1, tolerance: 1e-8, maxIterations: 100, absoluteSigma: true },
+    ...{ start: watched('start', { ...start, a: parameter }), multiStart: 1, sigma: y, y: 'y' },
+  })
+  fitManySync(decay, watched('data', { ...data }), options)
+  expect(reads.get('options.loss')).toBe(1)
+  expect([...reads].filter(([, count]) => count > 1)).toEqual([])
+})
+
+test('what a call was given is as it was', () => {
+  const given = {
+    data: { t: [...t], y: Float64Array.from(y) },
+    options: { start: { ...start, a: [1] }, weights: [...y] },
+  }
+  const copy = structuredClone(given)
+  fitManySync(decay, given.data, given.options)
+  expect(given).toEqual(copy)
+})
+
+test('frozen data and options will do', () => {
+  const frozen = Object.freeze({ start: Object.freeze({ ...start, a: Object.freeze({ start: 1 }) }) })
+  expect(
+    fitOne(decay, Object.freeze({ t: Object.freeze([...t]), y: Object.freeze([...y]) }), frozen).reason,
+  ).toBe('converged')
+})
+
+describe('is no error, but has a reason', () => {
+  const good = fitOne(decay, data, { start })
+  const odd: readonly (readonly [title: string, column: Anything, reason: string])[] = [
+    ['a row that is NaN', y.map((x, k) => (k === 2 ? NaN : x)), 'not-finite'],
+    ['an infinite row', y.map((x, k) => (k === 2 ? -Infinity : x)), 'not-finite'],
+    ['a row whose square is infinite', y.map((x, k) => (k === 2 ? 1e200 : x)), 'not-finite'],
+    ['two rows', y.slice(0, 2), 'too-few-points'],
+    ['one row', y.slice(0, 1), 'too-few-points'],
+  ]
+
+  test.each(odd)('%s', (_, column, reason) => {
+    const own = [y, column, y]
+    const many = fitManySync(decay, { t: own.map(({ length }) => t.slice(0, length)), y: own }, { start })
+    expect(Array.from(many.reason, (k) => fitReasons[k])).toEqual(['converged', reason, 'converged'])
+    for (const name of ['a', 'b', 'c']) {
+      expect([many.values[name][0], many.values[name][2]]).toEqual([good.values[name], good.values[name]])
+      expect(many.values[name][1]).toBeNaN()
+      expect(many.errors[name][1]).toBeNaN()
+    }
+  })
+
+  test('a model that is not finite where it starts', () => {
+    const many = fitManySync(expression('a*log(b + t) + c'), { t, y }, { start: { ...start, b: [-5, 1] } })
+    expect(fitReasons[many.reason[0]]).toBe('not-finite')
+    expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
+  })
+
+  test('parameters that the data do not tell apart', () => {
+    const one = fitOne(expression('(a + d)*exp(-b*t) + c'), data, { start: { ...start, d: 1 } })
+    expect(one.reason).toBe('singular')
+    expect([one.errors.a, one.errors.d]).toEqual([NaN, NaN])
+  })
+
+  test('a parameter that the model does not need', () => {
+    expect(fitOne(expression('a*exp(-b*t) + c + 0*d'), data, { start: { ...start, d: 1 } }).reason).toBe(
+      'singular',
+    )
+  })
+
+  test('as many rows as parameters: values, but no errors', () => {
+    const one = fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start })
+    expect(one.reason).toBe('converged')
+    expect(one.freedom).toBe(0)
+    for (const name of ['a', 'b', 'c']) expect(one.errors[name]).toBeNaN()
+    expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
+  })
+
+  test('weights that leave too few rows', () => {
+    expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
+  })
+
+  test('too few iterations', () => {
+    expect(fitOne(decay, data, { start, maxIterations: 2 }).reason).toBe('max-iterations')
+  })
+})
+
+describe('what a result refuses', () => {
+  const options: FitManyOptions = { start }
+  const many = fitManySync(decay, { t, y: [y, y] }, options)
+  const one = many.at(0) as Anything
+
+  test.each<[string, () => unknown, string]>([
+    ['two fits of fit()', () => fitOne(decay, { t, y: [y, y] }, options), 'data'],
+    ['a fit before the first', () => many.at(-1), 'fit'],
+    ['a fit after the last', () => many.at(2), 'fit'],
+    ['half a fit', () => many.at(0.5), 'fit'],
+    ['a level of 0', () => one.intervals(0), 'level'],
+    ['a level of 1', () => one.intervals(1), 'level'],
+    ['a level that is NaN', () => one.intervals(NaN), 'level'],
+    ['a text for a level', () => one.band(undefined, { level: '0.9' }), 'level'],
+    ['an unknown kind of band', () => one.band(undefined, { kind: 'both' }), 'kind'],
+    ['no column of the model', () => one.predict({}), 'at'],
+    ['a column of another name', () => one.band({ x: t }), 'at'],
+  ])('%s', (_, call, argument) => {
+    expectError(thrown(call), argument, ArgumentError)
+  })
+
+  test('columns of different lengths', () => {
+    const two = fitOne(
+      expression('a*u + b*v'),
+      { u: t, v: y, y: [5, 4, 3, 2, 1, 0] },
+      { start: { a: 1, b: 1 } },
+    )
+    expectError(
+      thrown(() => two.predict({ u: t, v: y.slice(1) })),
+      'at: v',
+      OptionError,
+    )
+  })
+})

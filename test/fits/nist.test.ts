@@ -1,0 +1,99 @@
+/** Fits of NIST's certified problems, by the digits that they reach; and their table, which must be true. */
+
+import { readFileSync } from 'node:fs'
+import * as antigrad from 'antigrad'
+import { expect, test } from 'vitest'
+import {
+  fitProblem,
+  problemNames,
+  problemsHeading,
+  readProblem,
+  tableOfProblems,
+} from '../../scripts/lib/nist.mjs'
+import { inBits } from '../helpers.js'
+import { variants } from '../support.js'
+
+/** Where a fit does not arrive, what it says at the default tolerance and at 1e-14. */
+const failures: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  'MGH10 1': ['max-iterations', 'max-iterations'],
+  'MGH17 1': ['singular', undefined],
+}
+
+interface Least {
+  readonly values: number
+  readonly errors: number
+  readonly chiSquared: number
+}
+
+/** Digits that every problem reaches, at the default tolerance and at 1e-14. */
+const least: readonly [number | undefined, Least][] = [
+  [undefined, { values: 5.3, errors: 4.2, chiSquared: 10 }],
+  [1e-14, { values: 7.3, errors: 6, chiSquared: 9.7 }],
+]
+
+/** Those that reach fewer, for reasons of their own: docs/fits.md. */
+const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
+  ENSO: [{ values: 4.1 }, { values: 6 }],
+  Lanczos1: [
+    { errors: 3, chiSquared: 2.7 },
+    { errors: 3, chiSquared: 2.7 },
+  ],
+}
+
+const starts = problemNames.flatMap((name) => [0, 1].map((start) => [name, start + 1] as const))
+
+test('all 27 problems are there, with as many rows as their files say', () => {
+  expect(problemNames).toHaveLength(27)
+  for (const name of problemNames) {
+    const text = readFileSync(new URL(`../data/nist/${name}.dat`, import.meta.url), 'utf8')
+    const { data, parameters } = readProblem(name)
+    const rows = Number(/(\d+) Observations/.exec(text)?.[1])
+    expect(
+      Object.values(data).map((column) => column.length),
+      name,
+    ).toEqual(Object.keys(data).map(() => rows))
+    expect(parameters.length, name).toBe(Number(/(\d+) Parameters/.exec(text)?.[1]))
+  }
+})
+
+test.each(starts)('%s from start %d', (name, start) => {
+  for (const [at, [tolerance, all]] of least.entries()) {
+    const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
+    const failure = failures[`${name} ${start}`]?.[at]
+    expect(found.reason).toBe(failure ?? 'converged')
+    if (failure !== undefined) continue
+    const wanted = { ...all, ...exceptions[name]?.[at] }
+    for (const of of ['values', 'errors', 'chiSquared'] as const) {
+      expect(digits[of], `${of} at ${tolerance ?? 'the default'}`).toBeGreaterThanOrEqual(wanted[of])
+    }
+  }
+})
+
+test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH17', 'ENSO', 'Hahn1', 'Nelson'])(
+  '%s gives the same bits on every engine and instruction set',
+  (name) => {
+    const problem = readProblem(name)
+    const all = variants.map(({ name: _, ...options }) => {
+      const { values, errors, covariance, chiSquared, evaluations, reason } = fitProblem(
+        antigrad,
+        problem,
+        0,
+        options,
+      ).found
+      return inBits({ values, errors, covariance, chiSquared, evaluations, reason })
+    })
+    expect(new Set(all).size).toBe(1)
+  },
+)
+
+test('the table in docs/fits.md is what npm run table:nist writes', () => {
+  const page = readFileSync(new URL('../../docs/fits.md', import.meta.url), 'utf8')
+  const section = page.slice(page.indexOf(problemsHeading))
+  expect(
+    section
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .slice(0, 2 + starts.length)
+      .join('\n'),
+  ).toBe(tableOfProblems(antigrad))
+})

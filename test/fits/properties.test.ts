@@ -1,0 +1,374 @@
+/** What must be true of any fit, on random data. */
+
+import {
+  adam,
+  expression,
+  type Fit,
+  type FitManyOptions,
+  type FitManyResult,
+  type FitOptions,
+  type FitParameters,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+} from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { inBits, random } from '../helpers.js'
+
+const decay = expression('a*exp(-b*t) + c')
+const start = { a: 1, b: 1, c: 0 }
+
+/** Rows on a curve of its own, and noise. */
+const dataOf = (seed: number, rows: number, size = 0.02) => {
+  const next = random(seed)
+  const [a, b, c] = [1 + 3 * next(), 0.3 + next(), next()]
+  const t = Array.from({ length: rows }, () => 5 * next())
+  const y = t.map((at) => a * Math.exp(-b * at) + c + size * (next() + next() + next() + next() - 2))
+  return { t, y }
+}
+type Data = ReturnType<typeof dataOf>
+
+const seed = fc.nat(2 ** 31)
+const data = fc.tuple(seed, fc.integer({ min: 8, max: 40 })).map(([s, rows]) => dataOf(s, rows))
+const check = <T>(arbitrary: fc.Arbitrary<T>, hold: (value: T) => void, numRuns = 25) =>
+  fc.assert(fc.property(arbitrary, hold), { numRuns, seed: 17, endOnFailure: true })
+
+const tight = (of: Data, options: FitOptions = {}) =>
+  fitOne(decay, of, { start, tolerance: 1e-14, ...options })
+
+/** All that is found, to the bit. */
+const found = ({ values, errors, covariance, chiSquared, evaluations, reason }: Fit) =>
+  inBits({ values, errors, covariance, chiSquared, evaluations, reason })
+/** The same without the number of evaluations, in which rounding shows. */
+const apart = (one: Fit, other: Fit) =>
+  Math.max(...one.free.map((name) => Math.abs(one.values[name] - other.values[name]) / other.errors[name]))
+const all = ({ values, errors, chiSquared, evaluations, reason }: FitManyResult) =>
+  inBits({ values, errors, chiSquared, evaluations, reason })
+
+/** Numbers that are the same but for rounding. */
+function expectClose(numbers: readonly number[], others: readonly number[], part: number): void {
+  for (const [i, x] of numbers.entries())
+    expect(Math.abs(x - others[i])).toBeLessThanOrEqual(part * Math.abs(others[i]))
+}
+
+describe('data', () => {
+  test('in another order of rows give the same but for rounding', () => {
+    check(fc.tuple(data, seed), ([of, s]) => {
+      const next = random(s)
+      const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
+      const shuffled = { t: order.map(([, k]) => of.t[k]), y: order.map(([, k]) => of.y[k]) }
+      const [one, other] = [tight(of), tight(shuffled)]
+      expect(apart(one, other)).toBeLessThan(1e-5)
+      expectClose(Object.values(one.errors), Object.values(other.errors), 1e-5)
+      expectClose([one.chiSquared], [other.chiSquared], 1e-12)
+    })
+  })
+
+  test('in other units give the same in these units, to the bit where they differ by powers of 2', () => {
+    check(
+      fc.tuple(data, fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 })),
+      ([of, i, j]) => {
+        const [ky, kt] = [2 ** i, 2 ** j]
+        const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
+        const one = tight(of)
+        const other = tight(scaled, { start: { a: ky, b: 1 / kt, c: 0 } })
+        const back = (values: Readonly<Record<string, number>>) => ({
+          a: values.a / ky,
+          b: values.b * kt,
+          c: values.c / ky,
+        })
+        expect(back(other.values)).toEqual(one.values)
+        expect(back(other.errors)).toEqual(one.errors)
+        expect(other.chiSquared / ky ** 2).toBe(one.chiSquared)
+        expect([other.evaluations, other.reason]).toEqual([one.evaluations, one.reason])
+      },
+    )
+  })
+
+  test('in other units give the same but for rounding', () => {
+    const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
+    check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
+      const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
+      const one = tight(of)
+      const other = tight(scaled, { start: { a: ky, b: 1 / kt, c: 0 } })
+      const { a, b, c } = other.values
+      const off = [
+        (a / ky - one.values.a) / one.errors.a,
+        (b * kt - one.values.b) / one.errors.b,
+        (c / ky - one.values.c) / one.errors.c,
+      ]
+      expect(Math.max(...off.map(Math.abs))).toBeLessThan(1e-5)
+    })
+  })
+
+  test('of whole weights are those of repeated rows; errors have their own degrees of freedom', () => {
+    check(fc.tuple(data, seed), ([of, s]) => {
+      const next = random(s)
+      const weights = of.t.map(() => 1 + Math.floor(4 * next()))
+      const repeat = (column: readonly number[]) =>
+        column.flatMap((x, k) => Array(weights[k]).fill(x) as number[])
+      const [one, other] = [tight(of, { weights }), tight({ t: repeat(of.t), y: repeat(of.y) })]
+      expect(apart(one, other)).toBeLessThan(1e-5)
+      expectClose([one.chiSquared], [other.chiSquared], 1e-12)
+      const factor = Math.sqrt(other.freedom / one.freedom)
+      expect(other.freedom).toBe(weights.reduce((sum, w) => sum + w) - 3)
+      expectClose(
+        Object.values(one.errors),
+        Object.values(other.errors).map((e) => e * factor),
+        1e-5,
+      )
+      expectClose([one.rSquared], [other.rSquared], 1e-9)
+    })
+  })
+
+  test('of weight 0 are left out, to the bit', () => {
+    check(fc.tuple(data, seed), ([of, s]) => {
+      const next = random(s)
+      const weights = of.t.map((_, k) => (k < 6 || next() < 0.6 ? 1 : 0))
+      const keep = (column: readonly number[]) => column.filter((_, k) => weights[k] > 0)
+      const [one, other] = [tight(of, { weights }), tight({ t: keep(of.t), y: keep(of.y) })]
+      expect(found(one)).toBe(found(other))
+      expect([one.rows, one.freedom]).toEqual([other.rows, other.freedom])
+      expectClose([one.rSquared, one.aic, one.bic], [other.rSquared, other.aic, other.bic], 1e-9)
+    })
+  })
+
+  test('with sigma are those with weights 1/σ², to the bit', () => {
+    check(fc.tuple(data, seed), ([of, s]) => {
+      const next = random(s)
+      const sigma = of.t.map(() => 0.1 + next())
+      const weights = sigma.map((x) => 1 / (x * x))
+      expect(found(tight(of, { sigma }))).toBe(found(tight(of, { weights })))
+    })
+  })
+})
+
+describe('parameters', () => {
+  test('that are fixed are numbers in the model, to the bit', () => {
+    check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
+      const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
+      const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
+        start: { a: 1, b: 1 },
+        tolerance: 1e-14,
+      })
+      const { c: value, ...rest } = one.values
+      expect([value, one.errors.c, one.free]).toEqual([c, 0, ['a', 'b']])
+      expect(rest).toEqual(other.values)
+      expect(inBits([one.covariance, one.chiSquared])).toBe(inBits([other.covariance, other.chiSquared]))
+    })
+  })
+
+  test('that are fixed by fit give what one fixed number does, but for rounding', () => {
+    const offsets = [-0.2, 0, 0.1, 0.4]
+    const of = dataOf(3, 30)
+    const many = fitManySync(decay, of, {
+      start: { a: 1, b: 1, c: { start: offsets, fixed: true } },
+      tolerance: 1e-14,
+    })
+    for (const [i, c] of offsets.entries()) {
+      const alone = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
+      expect(many.values.c[i]).toBe(c)
+      expect(apart(many.at(i), alone)).toBeLessThan(1e-5)
+    }
+  })
+
+  test('that follow from others are put into the model, to the bit; errors follow too', () => {
+    check(data, (of) => {
+      const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
+      const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
+        start: { a: 1, b: 1 },
+        tolerance: 1e-14,
+      })
+      const { c, ...rest } = one.values
+      expect(rest).toEqual(other.values)
+      expect(inBits(one.covariance)).toBe(inBits(other.covariance))
+      const { a, b } = one.values
+      expectClose([c], [a / 4 + b * b], 1e-14)
+      const [[aa, ab], [, bb]] = one.covariance
+      expectClose([one.errors.c], [Math.sqrt(aa / 16 + b * ab + 4 * b * b * bb)], 1e-9)
+    })
+  })
+
+  test('within bounds meet the conditions of Karush, Kuhn and Tucker', () => {
+    let held = 0
+    const ends = fc.tuple(
+      fc.double({ min: 0.2, max: 3, noNaN: true }),
+      fc.double({ min: 0.01, max: 2, noNaN: true }),
+    )
+    check(
+      fc.tuple(data, ends, ends, ends),
+      ([of, ...boxes]) => {
+        const names = ['a', 'b', 'c'] as const
+        const box = boxes.map(([low, width]) => [low, low + width])
+        const bounded = Object.fromEntries(
+          names.map((name, i) => [name, { start: start[name], min: box[i][0], max: box[i][1] }]),
+        )
+        const one = tight(of, { start: bounded })
+        const x = names.map((name) => one.values[name])
+        // Its names are a, b and c, in this order.
+        const sum = expression('(a*exp(-b*t) + c - y)^2').with(of)
+        const slopes = new Float64Array(3)
+        sum.gradient(x, slopes)
+        for (const [i, name] of names.entries()) {
+          const [low, high] = box[i]
+          expect(x[i]).toBeGreaterThanOrEqual(low)
+          expect(x[i]).toBeLessThanOrEqual(high)
+          // The derivatives by a parameter are at most this long: |slope| / (2·length·√cost) is a cosine.
+          const columns = {
+            a: (t: number) => Math.exp(-x[1] * t),
+            b: (t: number) => -x[0] * t * Math.exp(-x[1] * t),
+            c: () => 1,
+          }
+          const length = Math.sqrt(of.t.reduce((squares, t) => squares + columns[name](t) ** 2, 0))
+          const cosine = slopes[i] / (2 * length * Math.sqrt(sum.value(x)))
+          const isLow = x[i] === low
+          const isHigh = x[i] === high
+          if (isLow) expect(cosine).toBeGreaterThan(-1e-5)
+          else if (isHigh) expect(cosine).toBeLessThan(1e-5)
+          else expect(Math.abs(cosine)).toBeLessThan(1e-5)
+          if ((isLow && cosine > 1e-5) || (isHigh && cosine < -1e-5)) {
+            held++
+            expect(one.errors[name]).toBeNaN()
+          } else if (!isLow && !isHigh) expect(one.errors[name]).toBeGreaterThan(0)
+        }
+        expect(one.reason).toBe('converged')
+      },
+      150,
+    )
+    expect(held).toBeGreaterThan(75)
+  })
+
+  test('that a bound holds leave the others as if they were fixed there', () => {
+    check(data, (of) => {
+      const free = tight(of)
+      const max = free.values.a - 3 * free.errors.a
+      const [held, fixed] = [
+        tight(of, { start: { ...start, a: { start: max / 2, max } } }),
+        tight(of, { start: { ...start, a: { start: max, fixed: true } } }),
+      ]
+      expect(held.values.a).toBe(max)
+      for (const name of ['b', 'c']) {
+        expect(Math.abs(held.values[name] - fixed.values[name])).toBeLessThan(1e-5 * fixed.errors[name])
+      }
+      // One degree of freedom more is spent on the parameter that is held.
+      const factor = Math.sqrt(fixed.freedom / held.freedom)
+      expectClose([held.errors.b, held.errors.c], [fixed.errors.b * factor, fixed.errors.c * factor], 1e-5)
+    })
+  })
+})
+
+describe('many fits', () => {
+  const ragged = Array.from({ length: 40 }, (_, i) => dataOf(i + 1, 5 + ((i * 7) % 30)))
+  const columns = { t: ragged.map(({ t }) => t), y: ragged.map(({ y }) => y) }
+  const starts = { a: ragged.map((_, i) => 1 + i / 40), b: 1, c: 0 }
+
+  test('of different lengths are each the fit alone, to the bit', () => {
+    const many = fitManySync(decay, columns, { start: starts })
+    for (const [i, of] of ragged.entries()) {
+      expect(found(many.at(i)), `fit ${i}`).toBe(
+        found(fitOne(decay, of, { start: { ...starts, a: starts.a[i] } })),
+      )
+    }
+  })
+
+  test('do not depend on their order', () => {
+    const reversed = { t: columns.t.toReversed(), y: columns.y.toReversed() }
+    const [one, other] = [
+      fitManySync(decay, columns, { start: starts }),
+      fitManySync(decay, reversed, { start: { ...starts, a: starts.a.toReversed() } }),
+    ]
+    for (let i = 0; i < 40; i++) expect(found(one.at(i))).toBe(found(other.at(39 - i)))
+  })
+
+  test('that cannot be done have a reason, and the others their bits', () => {
+    const good = dataOf(1, 20)
+    const broken: readonly (readonly [Data, string])[] = [
+      [{ t: good.t.slice(0, 2), y: good.y.slice(0, 2) }, 'too-few-points'],
+      [{ t: good.t, y: good.y.map((y, k) => (k === 7 ? NaN : y)) }, 'not-finite'],
+      [{ t: good.t, y: good.y.map((y, k) => (k === 0 ? Infinity : y)) }, 'not-finite'],
+      [{ t: good.t.map((t, k) => (k === 3 ? -1e9 : t)), y: good.y }, 'not-finite'],
+      [{ t: good.t.map(() => 1), y: good.y }, 'singular'],
+    ]
+    const own = ragged.flatMap((of, i) => (i < broken.length ? [of, broken[i][0]] : [of]))
+    const many = fitManySync(decay, { t: own.map(({ t }) => t), y: own.map(({ y }) => y) }, { start })
+    const reasons = own.map((_, i) => fitReasons[many.reason[i]])
+    for (const [i, [, reason]] of broken.entries()) expect(reasons[2 * i + 1]).toBe(reason)
+    for (const [i, of] of own.entries()) {
+      expect(found(many.at(i)), `fit ${i}`).toBe(found(fitOne(decay, of, { start })))
+    }
+  })
+})
+
+describe('several starts', () => {
+  // Many a false minimum, by frequency.
+  const wave = expression('a*sin(w*t + p)')
+  const next = random(5)
+  const t = Array.from({ length: 60 }, (_, k) => k / 10)
+  const y = t.map((at) => 2 * Math.sin(3.3 * at + 0.7) + 0.1 * (next() - 0.5))
+  const box: FitParameters = {
+    a: { start: 1, min: 0.1, max: 5 },
+    w: { start: 8, min: 0.5, max: 10 },
+    p: { start: 0, min: -3.2, max: 3.2 },
+  }
+
+  test.each(['latinHypercube', 'sobol', 'uniform'] as const)(
+    'of %s find the best minimum and tell of others',
+    (sample) => {
+      const alone = fitOne(wave, { t, y }, { start: box })
+      const one = fitOne(wave, { t, y }, { start: box, multiStart: { count: 50, sample, seed: 1 } })
+      expect(Math.abs(one.values.w - 3.3)).toBeLessThan(0.01)
+      expect(one.chiSquared).toBeLessThan(0.05 * alone.chiSquared)
+      expect(one.minima.length).toBeGreaterThan(3)
+      expect(one.minima.reduce((sum, { starts }) => sum + starts, 0)).toBe(50)
+      expect(one.minima[0].chiSquared).toBe(one.chiSquared)
+      expect(one.minima[0].values).toEqual(one.values)
+      const costs = one.minima.map(({ chiSquared }) => chiSquared)
+      expect(costs).toEqual([...costs].sort((a, b) => a - b))
+      // The first start is the fit's own: its end is one of them.
+      const own = one.minima.filter(
+        ({ values }) => Math.abs(values.w - alone.values.w) < 1e-3 * alone.values.w,
+      )
+      expect(own.length).toBeGreaterThan(0)
+    },
+  )
+
+  test('are the same for each of many fits as for one alone, to the bit', () => {
+    const other = y.map((value, k) => value * 0.9 + Math.cos(k))
+    const options = { start: box, multiStart: 20 }
+    const many = fitManySync(wave, { t, y: [y, other, y] }, options)
+    for (const [i, column] of [y, other, y].entries()) {
+      const alone = fitOne(wave, { t, y: column }, options)
+      expect(found(many.at(i))).toBe(found(alone))
+      expect(many.at(i).minima).toEqual(alone.minima)
+    }
+  })
+})
+
+test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
+  "adam ends at Levenberg-Marquardt's minimum of %s",
+  (loss) => {
+    const of = dataOf(11, 30, 0.1)
+    const options: FitManyOptions = { start, loss, lossScale: 0.05 }
+    const [one, other] = [
+      tight(of, options),
+      fitOne(decay, of, { ...options, method: adam({ lr: 0.02 }), maxIterations: 20_000 }),
+    ]
+    expect(other.reason).toBe('converged')
+    expect(apart(other, one)).toBeLessThan(1e-3)
+    expectClose([other.chiSquared], [one.chiSquared], 1e-6)
+    expectClose(Object.values(other.errors), Object.values(one.errors), 1e-3)
+  },
+)
+
+test('results of many fits are those of each, as columns', () => {
+  const of = [dataOf(1, 20), dataOf(2, 20), dataOf(3, 20)]
+  const many = fitManySync(decay, { t: of.map(({ t }) => t), y: of.map(({ y }) => y) }, { start })
+  expect(many.length).toBe(3)
+  for (const name of ['reducedChiSquared', 'rSquared', 'aic', 'bic'] as const) {
+    expect([...many[name]]).toEqual([0, 1, 2].map((i) => many.at(i)[name]))
+  }
+  expect(all(many)).toBe(
+    all(fitManySync(decay, { t: of.map(({ t }) => t), y: of.map(({ y }) => y) }, { start })),
+  )
+})

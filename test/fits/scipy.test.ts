@@ -1,0 +1,64 @@
+/** Random fits against SciPy: values, covariance and χ² of 200 problems of nine kinds. */
+
+import { readFileSync } from 'node:fs'
+import { expression, type FitOptions, type FitParameters, fit as fitOne } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+
+interface Golden {
+  readonly kind: string
+  readonly model: string
+  readonly data: Readonly<Record<string, readonly number[]>>
+  readonly start: FitParameters
+  readonly options: FitOptions
+  /** The order of `values` and of `covariance`. */
+  readonly free: readonly string[]
+  readonly values: readonly number[]
+  readonly covariance: readonly (readonly number[])[]
+  readonly chiSquared: number
+}
+
+/** Written by scripts/golden-fits.py. */
+const { problems } = JSON.parse(readFileSync(new URL('../data/fits.json', import.meta.url), 'utf8')) as {
+  readonly problems: readonly Golden[]
+}
+const kinds = [...new Set(problems.map(({ kind }) => kind))]
+
+/**
+ * How far a fit may be from SciPy's: values in standard errors, covariances as parts of both errors, χ² as part of
+ * itself. At the default tolerance the worst are about 1e-5, 5e-5 and 3e-11, at 1e-14 1e-7, 4e-7 and 1e-14, which is as
+ * near as SciPy itself comes.
+ */
+const distances = [
+  [1e-10, { values: 5e-5, covariance: 2e-4, chiSquared: 1e-10 }],
+  [1e-14, { values: 1e-6, covariance: 1e-6, chiSquared: 1e-13 }],
+] as const
+
+test('there are 200 problems of nine kinds, at least ten of each', () => {
+  expect(problems).toHaveLength(200)
+  expect(kinds).toHaveLength(9)
+  for (const kind of kinds)
+    expect(problems.filter((one) => one.kind === kind).length).toBeGreaterThanOrEqual(10)
+})
+
+describe.each(distances)('at a tolerance of %d', (tolerance, most) => {
+  test.each(kinds)('%s', (kind) => {
+    for (const golden of problems.filter((one) => one.kind === kind)) {
+      const { model, data, start, options, free, values, covariance, chiSquared } = golden
+      const found = fitOne(expression(model), data, { y: 'y', start, tolerance, ...options })
+      const own = free.map((name) => found.free.indexOf(name))
+      const errors = values.map((_, i) => Math.sqrt(covariance[i][i]))
+      const offs = {
+        values: free.map((name, i) => (found.values[name] - values[i]) / errors[i]),
+        covariance: own.flatMap((at, i) =>
+          own.map((and, j) => (found.covariance[at][and] - covariance[i][j]) / (errors[i] * errors[j])),
+        ),
+        chiSquared: [found.chiSquared / chiSquared - 1],
+      }
+      const title = `${model}, ${JSON.stringify(options).slice(0, 60)}`
+      expect(found.reason, title).toBe('converged')
+      for (const of of ['values', 'covariance', 'chiSquared'] as const) {
+        expect(Math.max(...offs[of].map(Math.abs)), `${of} of ${title}`).toBeLessThanOrEqual(most[of])
+      }
+    }
+  })
+})
