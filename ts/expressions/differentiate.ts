@@ -87,6 +87,12 @@ export class Builder {
     return (of === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
+  /** Over the rows; a sign is outside. */
+  sum(a: number): number {
+    const of = this.#negated(a)
+    return of === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(of))
+  }
+
   divide(a: number, b: number): number {
     const of = this.#negated(a)
     return of === undefined ? this.apply('divide', a, b) : this.negate(this.apply('divide', of, b))

@@ -167,9 +167,9 @@ function sumsOf(problem: Problem, b: Builder, second: 'weight' | 'curvature') {
   const weighted = slopes.map((node) => b.multiply(factor, node))
   return {
     slopes,
-    cost: graph.sum(cost),
-    gradient: slopes.map((node) => graph.sum(b.multiply(slope, node))),
-    matrix: triangle(free.length, (i, j) => graph.sum(b.multiply(weighted[i], slopes[j]))),
+    cost: b.sum(cost),
+    gradient: slopes.map((node) => b.sum(b.multiply(slope, node))),
+    matrix: triangle(free.length, (i, j) => b.sum(b.multiply(weighted[i], slopes[j]))),
   }
 }
 

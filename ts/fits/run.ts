@@ -4,12 +4,13 @@ import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { Expression } from '../expressions/expression.js'
 import type { Program } from '../expressions/program.js'
-import { Batch, type Results } from '../many/batch.js'
+import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, type DataByRun, pick, put, rowsOf } from '../many/data.js'
 import { type Chosen, choose } from '../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../many/layout.js'
 import { Many, reasons } from '../many/minimize-many.js'
 import { readSets } from '../many/option-sets.js'
+import type { Region } from '../memory.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { checkCounts, countOf, numbersOf, readData } from './columns.js'
@@ -25,6 +26,8 @@ import { FitManyResult, type Found, fitReasons } from './result.js'
 
 /** Iterations a call. */
 const UPDATES = 4
+/** Runs at a time: their memory, which the next ones take over, stays in the caches. */
+const RUNS = 8192
 const SINGULAR = fitReasons.indexOf('singular')
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
@@ -36,6 +39,8 @@ export class Fits {
   readonly #state: State
   readonly #iteration: Program
   #lastOne: Program | null = null
+  /** What the last batch of each program has left. */
+  readonly #regions = new Map<Program, Region>()
   readonly #summary: Program
   readonly #columns: ReadonlyMap<string, Column>
   readonly #parameters: readonly Parameter[]
@@ -95,10 +100,11 @@ export class Fits {
     const [first] = this.#columns.values()
     const { weight } = this.#problem
     const weights = weight === null ? undefined : this.#columns.get(weight)
-    return new Uint32Array(this.#count).map((_, fit) => {
-      if (weights === undefined) return rowsOf(first, fit)
-      return numbersOf(weights, fit).reduce((sum, w) => sum + (w > 0 ? 1 : 0), 0)
-    })
+    return new Uint32Array(this.#count).map((_, fit) =>
+      weights === undefined
+        ? rowsOf(first, fit)
+        : numbersOf(weights, fit).reduce((sum, w) => sum + (w > 0 ? 1 : 0), 0),
+    )
   }
 
   /** Where each parameter starts, by fit; what is not given is guessed. */
@@ -137,7 +143,7 @@ export class Fits {
     let done = this.#count - fits.length
     const data = [...this.#columns.values()]
     for (const some of byRows(data, fits)) {
-      const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8)
+      const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8, RUNS)
       const most = Math.max(1, Math.floor(runs / this.#multiStart.count))
       for (let from = 0; from < some.length; from += most) {
         const part = some.subarray(from, from + most)
@@ -271,7 +277,7 @@ export class Fits {
     const { threads } = this.engine
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const updates = Math.min(UPDATES, mostUpdates)
-    const batch = new Batch({
+    const shape: Shape = {
       ...{
         dtype: 'float64',
         value: program,
@@ -285,7 +291,9 @@ export class Fits {
       },
       ...{ rows: data.length === 0 ? 0 : rowsOf(data[0], runs[0]), mostUpdates },
       ...{ tolerance: 0, exempt: 0, delay: 0, scratches: Math.min(threads, cohorts), isBounded: false },
-    })
+    }
+    const batch = new Batch(shape, this.#regions.get(program))
+    this.#regions.set(program, batch.region)
     batch.fill({ x, starts: [], box: null })
     for (let done = 0; batch.live > 0; done += updates) {
       batch.set('done', done)

@@ -60,7 +60,8 @@ export class Batch {
   readonly #own: readonly Column[]
   readonly #dataLanes: number
 
-  constructor(shape: Shape) {
+  /** @param left a region that another batch needs no more */
+  constructor(shape: Shape, left?: Region) {
     const { dtype, value, gradient, kernel, data, rows, cohorts, lanes, updates, scratches } = shape
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
@@ -103,7 +104,7 @@ export class Batch {
     this.#dataLanes = dataLanes
     this.#places = places
     this.rowLength = rowLength
-    this.region = allocateAlone(line * LINE)
+    this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
     this.#header = new Uint32Array(buffer, byteOffset, Object.keys(BATCH).length)
     this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
@@ -243,8 +244,16 @@ function planesOf({ value, kernel, isBounded }: Shape): number {
   return value.parameters.length * (1 + (kernel?.state.length ?? 0) + (isBounded ? 2 : 0))
 }
 
+const known = new WeakMap<Program, Uint32Array>()
+
 /** A program as words. */
-function wordsOf({ head, body, tail, sums, outputs }: Program): number[] {
-  const instructions = [...head, ...body, ...tail]
-  return [head.length, body.length, tail.length, sums.length, ...instructions.flat(), ...sums, ...outputs]
+function wordsOf(program: Program): Uint32Array {
+  const { head, body, tail, sums, outputs } = program
+  const before = known.get(program)
+  if (before !== undefined) return before
+  const counts = [head.length, body.length, tail.length, sums.length]
+  const instructions = [...head, ...body, ...tail].flat()
+  const words = Uint32Array.from([...counts, ...instructions, ...sums, ...outputs])
+  known.set(program, words)
+  return words
 }

@@ -27,9 +27,9 @@ export function readColumn(argument: string, column: unknown): Column {
   }
   const lists: readonly ArrayLike<number>[] = column
   const offsets = new Float64Array(lists.length + 1)
-  for (const [run, { length }] of lists.entries()) offsets[run + 1] = offsets[run] + length
+  for (let run = 0; run < lists.length; run++) offsets[run + 1] = offsets[run] + lists[run].length
   const numbers = new Float64Array(offsets[lists.length])
-  for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
+  for (let run = 0; run < lists.length; run++) numbers.set(lists[run], offsets[run])
   return { numbers, offsets }
 }
 

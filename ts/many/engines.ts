@@ -60,7 +60,7 @@ export function choose(
   return { engine: why === null ? 'wasm' : 'typescript', instructionSet: undefined, threads: 1 }
 }
 
-const instances = new WeakMap<Batch, Exports>()
+const instances = new WeakMap<WebAssembly.Memory, Exports>()
 
 /** Makes the updates at hand of a batch. */
 export function advance(batch: Batch, { engine, instructionSet, threads }: Chosen): void {
@@ -73,8 +73,9 @@ export function advance(batch: Batch, { engine, instructionSet, threads }: Chose
     check(load().addon?.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
     return
   }
-  const exports = instances.get(batch) ?? start<Exports>(compile(), memory as WebAssembly.Memory)
-  instances.set(batch, exports)
+  const own = memory as WebAssembly.Memory
+  const exports = instances.get(own) ?? start<Exports>(compile(), own)
+  instances.set(own, exports)
   check(exports.advance(byteOffset, byteLength) !== 0, byteLength)
 }
 

@@ -17,8 +17,8 @@ function dataBytes(data: readonly Column[], run: number, size: number): number {
 }
 
 /** How many runs are in a batch, whose data have as many rows as this run's; `size` is a number's, in bytes. */
-export function runsOfBatch(data: readonly Column[], run: number, size: number): number {
-  return Math.max(LINE / size, Math.min(RUNS, Math.floor(DATA / dataBytes(data, run, size))))
+export function runsOfBatch(data: readonly Column[], run: number, size: number, most = RUNS): number {
+  return Math.max(LINE / size, Math.min(most, Math.floor(DATA / dataBytes(data, run, size))))
 }
 
 /** The cohorts of a batch, and the lanes of each. */

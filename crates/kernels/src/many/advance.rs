@@ -406,6 +406,9 @@ impl Cohort<'_> {
     /// Both lanes must be there.
     unsafe fn copy(&self, from: usize, to: usize) {
         let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
+        if from == to {
+            return;
+        }
         // SAFETY: passed on.
         unsafe {
             for k in 0..self.planes() {
