@@ -3,6 +3,7 @@
 import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { Expression } from '../expressions/expression.js'
+import { parse } from '../expressions/parse.js'
 import type { Program } from '../expressions/program.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, type DataByRun, pick, put, rowsOf } from '../many/data.js'
@@ -14,14 +15,15 @@ import type { Region } from '../memory.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { checkCounts, countOf, numbersOf, readData } from './columns.js'
-import { CONVERGED, iteration, STALLED, type State, stateOf, summary } from './levenberg-marquardt.js'
+import { type Compiled, compiled } from './compiled.js'
+import { CONVERGED, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import { type FitModel, readModel } from './models/model.js'
 import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-start.js'
 import { type FitManyOptions, readOptions } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
-import { makeProblem, type Problem } from './problem.js'
+import type { Problem } from './problem.js'
 import { FitManyResult, type Found, fitReasons } from './result.js'
 
 /** Iterations a call. */
@@ -35,13 +37,9 @@ const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : 
 export class Fits {
   readonly engine: Chosen
   readonly options: FitManyOptions
-  readonly #problem: Problem
-  readonly #state: State
-  readonly #iteration: Program
-  #lastOne: Program | null = null
+  readonly #compiled: Compiled
   /** What the last batch of each program has left. */
   readonly #regions = new Map<Program, Region>()
-  readonly #summary: Program
   readonly #columns: ReadonlyMap<string, Column>
   readonly #parameters: readonly Parameter[]
   readonly #starts: ReadonlyMap<string, Float64Array>
@@ -56,7 +54,7 @@ export class Fits {
     const { text, parameters: defaults, guess, x } = readModel(model)
     const options = readOptions(given)
     this.options = options
-    const names = new Expression(text).names
+    const { names } = parse(text)
     const { columns, y, weight } = readData(names, data, options)
     const known = names.filter((name) => !columns.has(name))
     this.#parameters = readParameters(options.start ?? {}, known, defaults)
@@ -64,10 +62,11 @@ export class Fits {
     checkRows(columns, this.#count)
     this.#columns = columns
     const { loss = 'squared', lossScale = 1 } = options
-    const problem = makeProblem(text, this.#parameters, {
+    this.#compiled = compiled(text, this.#parameters, {
       ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
+      ...{ tolerance: options.tolerance ?? 1e-10, isAbsolute: options.absoluteSigma ?? loss === 'poisson' },
     })
-    this.#problem = problem
+    const problem = this.#problem
     this.#text = text
     this.#multiStart = readMultiStart(options.multiStart)
     this.#samples = samples(problem, this.#multiStart)
@@ -75,9 +74,6 @@ export class Fits {
     if (loss === 'poisson') checkCounts(y, columns)
     this.#rows = this.#rowsThatCount()
     this.#starts = this.#begin(guess, x)
-    this.#state = stateOf(problem)
-    this.#iteration = iteration(problem, this.#state, options.tolerance ?? 1e-10)
-    this.#summary = summary(problem, options.absoluteSigma ?? loss === 'poisson')
     this.engine = choose(
       requestedEngine(options.engine)?.name,
       options.instructionSet,
@@ -93,6 +89,10 @@ export class Fits {
       reason: new Uint8Array(count).fill(fitReasons.indexOf('too-few-points')),
       minima: [],
     }
+  }
+
+  get #problem(): Problem {
+    return this.#compiled.problem
   }
 
   /** Rows of each fit whose weight is not 0. */
@@ -162,7 +162,7 @@ export class Fits {
     for (let run = 0; run < runs.length; run++)
       freedom[run] = this.#rows[runs[run]] - this.#problem.free.length
     const ends = yield* this.#ends(runs, data)
-    const summed = yield* this.#iterate(this.#summary, runs, [], [...ends.point, freedom], 1)
+    const summed = yield* this.#iterate(this.#compiled.summary, runs, [], [...ends.point, freedom], 1)
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
     const [isSingular, isOff] = summed.x.slice(columns.length)
@@ -180,31 +180,25 @@ export class Fits {
 
   /** Where runs stop: what the summary reads, and why. */
   *#ends(runs: Uint32Array, data: readonly Column[]) {
-    const { names, starts, best, cost, gradient, matrix } = this.#state
+    const { names, starts, best, cost, gradient, matrix } = this.#compiled.state
     const { method, maxIterations = 1000 } = this.options
     const { free, loss } = this.#problem
     const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
     const ends =
       method === undefined
-        ? yield* this.#iterate(this.#iteration, runs, data, begin, maxIterations)
+        ? yield* this.#iterate(this.#compiled.iteration, runs, data, begin, maxIterations)
         : yield* this.#byRule(method, runs, data, begin)
     const points = method === undefined ? best.map((at) => ends.x[at]) : ends.x
     // One more look, where steps have not seen what errors are made of.
     const { x } =
       method === undefined && (loss === 'squared' || loss === 'poisson')
         ? ends
-        : yield* this.#iterate(this.#last, runs, data, [...points, ...begin.slice(free.length)], 1)
+        : yield* this.#iterate(this.#compiled.last, runs, data, [...points, ...begin.slice(free.length)], 1)
     return {
       point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
       iterations: ends.iterations,
       reason: ends.reason,
     }
-  }
-
-  /** An iteration with second derivatives as errors have them. */
-  get #last(): Program {
-    this.#lastOne ??= iteration(this.#problem, this.#state, 0, 'curvature')
-    return this.#lastOne
   }
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
@@ -292,7 +286,7 @@ export class Fits {
       ...{ rows: data.length === 0 ? 0 : rowsOf(data[0], runs[0]), mostUpdates },
       ...{ tolerance: 0, exempt: 0, delay: 0, scratches: Math.min(threads, cohorts), isBounded: false },
     }
-    const batch = new Batch(shape, this.#regions.get(program))
+    const batch = new Batch(shape, this.#regions.get(program) ?? this.#compiled.take(program))
     this.#regions.set(program, batch.region)
     batch.fill({ x, starts: [], box: null })
     for (let done = 0; batch.live > 0; done += updates) {
@@ -304,6 +298,7 @@ export class Fits {
   }
 
   result(): FitManyResult {
+    for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
     return new FitManyResult({
       ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts, rows: this.#rows },
       ...{ columns: this.#columns, found: this.#found, engine: this.engine.engine },

@@ -1,0 +1,73 @@
+/** The programs of a problem. To make them takes longer than a fit, so the last ones are kept. */
+
+import type { Program } from '../expressions/program.js'
+import type { Region } from '../memory.js'
+import { iteration, type State, stateOf, summary } from './levenberg-marquardt.js'
+import type { Parameter } from './parameters.js'
+import { makeProblem, type Problem } from './problem.js'
+
+/** What programs depend on, beside the model and its parameters. */
+export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
+  readonly tolerance: number
+  readonly isAbsolute: boolean
+}
+
+const MOST = 8
+/** Bytes of a region that is worth keeping: those of a few fits. */
+const SMALL = 1 << 22
+
+export class Compiled {
+  readonly problem: Problem
+  readonly state: State
+  readonly iteration: Program
+  readonly summary: Program
+  #last: Program | null = null
+  /** What small batches have left, for those that come. */
+  readonly #regions = new Map<Program, Region>()
+
+  constructor(text: string, parameters: readonly Parameter[], settings: Settings) {
+    const { tolerance, isAbsolute, ...data } = settings
+    this.problem = makeProblem(text, parameters, data)
+    this.state = stateOf(this.problem)
+    this.iteration = iteration(this.problem, this.state, tolerance)
+    this.summary = summary(this.problem, isAbsolute)
+  }
+
+  /** An iteration with second derivatives as errors have them. */
+  get last(): Program {
+    this.#last ??= iteration(this.problem, this.state, 0, 'curvature')
+    return this.#last
+  }
+
+  /** Who takes it has it alone. */
+  take(program: Program): Region | undefined {
+    const region = this.#regions.get(program)
+    this.#regions.delete(program)
+    return region
+  }
+
+  /** Gives back what nobody reads any more. */
+  leave(program: Program, region: Region): void {
+    if (region.byteLength <= SMALL) this.#regions.set(program, region)
+  }
+}
+
+/** By what they are made of; the one that was used last is the last one. */
+const kept = new Map<string, Compiled>()
+
+export function compiled(text: string, parameters: readonly Parameter[], settings: Settings): Compiled {
+  // Where parameters start is in no program, unless they stay there.
+  const parts = parameters.map(({ start, ...rest }) => ({
+    ...rest,
+    start: !rest.isFixed ? null : typeof start === 'number' ? start : 'by fit',
+  }))
+  const key = JSON.stringify([text, parts, settings], (_, part: unknown) =>
+    typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part,
+  )
+  const made = kept.get(key) ?? new Compiled(text, parameters, settings)
+  kept.delete(key)
+  kept.set(key, made)
+  const [oldest] = kept.keys()
+  if (kept.size > MOST) kept.delete(oldest)
+  return made
+}
