@@ -31,15 +31,9 @@ export { type BandOptions, type Fit, type FitManyResult, type FitReason, fitReas
 export { type Group, layerwise, noDecay } from './groups.js'
 export type { Last, OptimizerReport, TensorReport } from './last.js'
 export type { DataByRun } from './many/data.js'
-export {
-  type ManyResult,
-  type MinimizeManyOptions,
-  minimizeMany,
-  minimizeManySync,
-  type Paths,
-  reasons,
-  type Starts,
-} from './many/minimize-many.js'
+export { minimizeMany, minimizeManySync, type Starts } from './many/minimize-many.js'
+export type { MinimizeManyOptions } from './many/options.js'
+export { type ManyResult, type Paths, reasons } from './many/result.js'
 export {
   type Box,
   type GridOptions,

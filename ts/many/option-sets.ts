@@ -3,7 +3,7 @@
 import { OptionError } from '../errors.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
-import type { MinimizeManyOptions } from './minimize-many.js'
+import type { MinimizeManyOptions } from './options.js'
 
 export interface OptionSet {
   readonly resolved: Resolved

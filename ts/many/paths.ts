@@ -3,7 +3,7 @@
 import { OptionError } from '../errors.js'
 import type { FloatArray } from '../rules/kernel.js'
 import type { Batch } from './batch.js'
-import type { Paths } from './minimize-many.js'
+import type { Paths } from './result.js'
 
 /** So many numbers all points may have: 1 GiB in float64. */
 const MOST = 134_217_728

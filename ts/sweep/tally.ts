@@ -1,6 +1,6 @@
 /** What becomes of the runs of one option set. */
 
-import { type ManyResult, reasons } from '../many/minimize-many.js'
+import { type ManyResult, reasons } from '../many/result.js'
 import type { StartColumns } from '../many/starts.js'
 import type { MinimizeReason } from '../minimize.js'
 

@@ -27,7 +27,8 @@ const shapes = {
     names: ['height', 'center', 'sigma'],
     text: (height, u) => `${height}*exp(-${u}^2/2)`,
     at: gauss,
-    halfWidth: Math.sqrt(2 * LOG_2),
+    // √(2·log 2)
+    halfWidth: 1.1774100225154747,
   },
   lorentzian: {
     names: ['height', 'center', 'sigma'],

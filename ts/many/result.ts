@@ -1,0 +1,39 @@
+import type { EngineName } from '../engines/engine.js'
+import type { MinimizeReason } from '../minimize.js'
+import type { FloatArray } from '../rules/kernel.js'
+
+/** Why runs have stopped, by the numbers in `reason`; the first is of none. */
+export const reasons = [
+  null,
+  'converged',
+  'stalled',
+  'max-iterations',
+  'diverged',
+] as const satisfies readonly (MinimizeReason | null)[]
+
+/** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
+export interface Paths {
+  /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
+  readonly offsets: Uint32Array
+  /** Run after run, by parameter, in the dtype. */
+  readonly x: Readonly<Record<string, FloatArray>>
+}
+
+/** Where runs ended, a column each, by run. */
+export interface ManyResult {
+  /** The last points, by parameter, in the dtype. */
+  readonly x: Readonly<Record<string, FloatArray>>
+  /** The objective there. */
+  readonly value: Float64Array
+  /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
+  readonly gradientNorm: Float64Array
+  /** The largest change of a parameter in the last update. */
+  readonly change: Float64Array
+  readonly iterations: Uint32Array
+  /** Indices into `reasons`. */
+  readonly reason: Uint8Array
+  /** Points on the way, if `path` asked for them. */
+  readonly paths: Paths | null
+  /** What ran. */
+  readonly engine: EngineName
+}

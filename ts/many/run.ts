@@ -1,0 +1,274 @@
+/** Runs under way. */
+
+import { type Box, limitOf, readBounds, within } from '../bounds.js'
+
+import { requestedEngine, requestedThreads } from '../engines/index.js'
+import { OptionError } from '../errors.js'
+import { Expression, type Programs } from '../expressions/expression.js'
+import { Machine } from '../expressions/run.js'
+import type { Rule } from '../rules/definitions.js'
+import type { FloatArray, Kernel } from '../rules/kernel.js'
+import type { Resolved } from '../rules/resolve.js'
+import { warmupSteps } from '../schedules.js'
+import { isFloatArray } from '../typed-arrays.js'
+import { Batch } from './batch.js'
+import {
+  byRows,
+  type Column,
+  checkRows,
+  dataOf,
+  type Numbers,
+  pick,
+  put,
+  readDataByRun,
+  rowsOf,
+  sharedFirst,
+} from './data.js'
+import { type Chosen, choose } from './engines.js'
+import { cohortsOf, runsOfBatch } from './layout.js'
+import type { Starts } from './minimize-many.js'
+import { type OptionSet, readSets } from './option-sets.js'
+import { type MinimizeManyOptions, readOptions } from './options.js'
+import { Recorder } from './paths.js'
+import { type ManyResult, reasons } from './result.js'
+import { Rows } from './rows.js'
+
+/** What a run comes to. */
+interface Found extends Omit<ManyResult, 'engine' | 'paths' | 'x' | 'reason'> {
+  readonly x: readonly FloatArray[]
+  readonly reason: Numbers
+}
+
+/** Updates a call. */
+const UPDATES = 256
+/** Operations on numbers that a call may take, some hundredths of a second. */
+const WORK = 4e8
+
+export class Many {
+  readonly engine: Chosen
+  readonly #programs: Programs
+  readonly #data: readonly Column[]
+  readonly #x: readonly FloatArray[]
+  readonly #box: Box<number | FloatArray> | null
+  readonly #count: number
+  /** Runs that have the same options: their numbers, in order. */
+  readonly #sets: readonly OptionSet[]
+  readonly options: MinimizeManyOptions
+  readonly #dtype: 'float32' | 'float64'
+  readonly #recorder: Recorder | null
+  readonly #result: Found
+
+  constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
+    if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
+    const options = readOptions(given)
+    const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
+    this.#programs = objective.programs([...data.keys()])
+    this.#data = [...data.values()]
+    this.options = options
+    if (this.#programs.parameters.length === 0) {
+      throw new OptionError('objective', 'an expression with parameters', objective.text)
+    }
+    const { columns, dtype } = readStarts(starts, this.#programs.parameters)
+    this.#dtype = options.dtype ?? dtype
+    this.#count = columns[0].length
+    checkRows(data, this.#count)
+    this.#box = readBounds(options.bounds, {
+      ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
+    })
+    this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
+    this.#sets = readSets(rule, options.each, this.#count)
+    this.engine = choose(
+      requestedEngine(options.engine)?.name,
+      options.instructionSet,
+      requestedThreads(options.threads),
+    )
+    const count = this.#count
+    const { path, maxIterations = 10_000 } = options
+    this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
+    this.#result = {
+      x: columns.map(() => this.#numbers(count)),
+      value: new Float64Array(count),
+      gradientNorm: new Float64Array(count),
+      change: new Float64Array(count),
+      iterations: new Uint32Array(count),
+      reason: new Uint8Array(count),
+    }
+  }
+
+  #numbers(of: ArrayLike<number> | number): FloatArray {
+    const make = this.#dtype === 'float32' ? Float32Array : Float64Array
+    return typeof of === 'number' ? new make(of) : make.from(of)
+  }
+
+  /** A column of starts, in the box. */
+  #inside(column: FloatArray, p: number): FloatArray {
+    const box = this.#box
+    return box === null
+      ? column
+      : column.map((x, run) => within(x, limitOf(box.min[p], run), limitOf(box.max[p], run)))
+  }
+
+  /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
+  *calls(): Generator<Batch> {
+    let done = 0
+    const sets = this.#sets.flatMap(({ resolved, runs }) =>
+      byRows(this.#data, runs).map((runs) => ({ resolved, runs })),
+    )
+    for (const { resolved, runs } of sets) {
+      const most = runsOfBatch(this.#data, runs[0], this.#size)
+      for (let from = 0; from < runs.length; from += most) {
+        const part = runs.subarray(from, from + most)
+        yield* this.#batch(resolved, part)
+        done += part.length
+        this.options.onProgress?.(done, this.#count)
+      }
+    }
+  }
+
+  get #size(): number {
+    return this.#dtype === 'float32' ? 4 : 8
+  }
+
+  *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
+    const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
+    const { value, gradient } = this.#programs
+    const [column] = this.#data
+    const rows = column === undefined ? 0 : rowsOf(column, runs[0])
+    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
+    const { use } = rowsOfRule
+    const [kernel] = use.stages as readonly [Kernel]
+    const { threads } = this.engine
+    const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
+    const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
+    const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
+    const batch = new Batch({
+      ...{
+        dtype: this.#dtype,
+        value,
+        gradient,
+        kernel,
+        runs,
+        data: this.#data,
+        rows,
+        cohorts,
+        lanes,
+        updates,
+      },
+      ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
+      isBounded: this.#box !== null,
+      exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
+    })
+    const starts: Readonly<Record<string, number | 'parameters' | undefined>> = use.definition.starts(
+      use.rule as never,
+    )
+    const points = this.#x.map((column) => pick(column, runs))
+    batch.fill({
+      x: points,
+      starts: kernel.state.map((name) => starts[name] ?? 0),
+      box: boxOf(this.#box, runs),
+    })
+    if (maxIterations === 0) this.#leave(runs, points)
+    const recorder = this.#recorder
+    const every = recorder?.every ?? Infinity
+    for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
+      now = Math.min(updates, maxIterations - done, every - (done % every))
+      rowsOfRule.write(batch.coefficients, now, batch.rowLength)
+      batch.set('done', done)
+      batch.set('updates', now)
+      batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
+      yield batch
+      recorder?.record(batch, runs, done + now)
+    }
+    if (maxIterations > 0) this.#take(runs, batch.results())
+  }
+
+  /** Takes over what runs have come to. */
+  #take(runs: Uint32Array, found: Found): void {
+    const to = this.#result
+    for (const [p, column] of to.x.entries()) put(column, runs, found.x[p])
+    put(to.value, runs, found.value)
+    put(to.gradientNorm, runs, found.gradientNorm)
+    put(to.change, runs, found.change)
+    put(to.iterations, runs, found.iterations)
+    put(to.reason, runs, found.reason)
+  }
+
+  /** Without an update they end where they start. */
+  #leave(runs: Uint32Array, points: readonly FloatArray[]): void {
+    const value = new Machine(this.#programs.value, this.#dtype)
+    const nothing = new Float64Array(runs.length).fill(NaN)
+    this.#take(runs, {
+      x: points,
+      value: Float64Array.from(runs, (run, k) => {
+        const data = dataOf(this.#data, run)
+        value.run(
+          points.map((column) => column[k]),
+          data,
+          data[0]?.length ?? 0,
+        )
+        return value.slots[value.program.outputs[0]]
+      }),
+      gradientNorm: nothing,
+      change: nothing,
+      iterations: new Uint32Array(runs.length),
+      reason: new Uint8Array(runs.length).fill(reasons.indexOf('max-iterations')),
+    })
+  }
+
+  result(): ManyResult {
+    const { x, reason, ...rest } = this.#result
+    const { parameters } = this.#programs
+    const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
+    const paths = this.#recorder?.paths(parameters, this.#x, this.#result) ?? null
+    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine: this.engine.engine }
+  }
+}
+
+/** The bounds of some runs, in their order. */
+function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
+  if (box === null) return null
+  const limits = (of: ArrayLike<number | FloatArray>) =>
+    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
+  return { min: limits(box.min), max: limits(box.max) }
+}
+
+function readStarts(starts: Starts, parameters: readonly string[]) {
+  const isList = isFloatArray(starts) || Array.isArray(starts)
+  if (isList) {
+    const flat = starts as ArrayLike<number>
+    const count = flat.length / parameters.length
+    if (!Number.isInteger(count) || count === 0) {
+      const expected = `${parameters.length} numbers a run: ${parameters.join(', ')}`
+      throw new OptionError('starts', expected, `${flat.length} numbers`)
+    }
+    const columns = parameters.map((_, p) =>
+      Float64Array.from({ length: count }, (_, run) => flat[run * parameters.length + p]),
+    )
+    return { columns, dtype: flat instanceof Float32Array ? ('float32' as const) : ('float64' as const) }
+  }
+  if (typeof starts !== 'object' || starts === null) {
+    throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
+  }
+  const given = starts as Readonly<Record<string, ArrayLike<number>>>
+  const stranger = Object.keys(given).find((name) => !parameters.includes(name))
+  if (stranger !== undefined) throw new OptionError('starts', `columns ${parameters.join(', ')}`, stranger)
+  const columns = parameters.map((name) => {
+    const column = given[name]
+    if (!isFloatArray(column) && !Array.isArray(column)) {
+      throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
+    }
+    return column as ArrayLike<number>
+  })
+  const [first] = columns
+  for (const [p, column] of columns.entries()) {
+    if (column.length !== first.length || column.length === 0) {
+      throw new OptionError(
+        `starts: ${parameters[p]}`,
+        `${Math.max(1, first.length)} numbers`,
+        `${column.length}`,
+      )
+    }
+  }
+  const isFloat32 = columns.every((column) => column instanceof Float32Array)
+  return { columns, dtype: isFloat32 ? ('float32' as const) : ('float64' as const) }
+}
