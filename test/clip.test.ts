@@ -388,9 +388,9 @@ describe('is refused', () => {
     [
       'an unknown kind',
       { block: 1 },
-      'clip: expected one of norm, value, tensorNorm, rms, adaptive, centralized, got "block"',
+      'clip: expected one of norm, value, tensorNorm, rms, adaptive, centralized, noise, got "block"',
     ],
-    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized }, got 3'],
+    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized, noise }, got 3'],
     ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
     ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
     ['infinity', { adaptive: Infinity }, `clip: adaptive: expected ${limit}, got Infinity`],
@@ -405,7 +405,7 @@ describe('is refused', () => {
     [
       'what is not centralized',
       { centralized: false },
-      'clip: centralized: expected what centralized() gives, which has to be imported, got false',
+      'clip: centralized: expected what centralized() gives, got false',
     ],
     [
       'another unit',
@@ -430,9 +430,9 @@ describe('is refused', () => {
     [
       'the global norm',
       { norm: 1 },
-      'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, got "norm"',
+      'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, noise, got "norm"',
     ],
-    ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized }, got null'],
+    ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized, noise }, got null'],
   ])('%s of a group', (_, clip, message) => {
     const groups = [{ match: '**', clip: clip as never }]
     expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)

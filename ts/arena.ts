@@ -44,7 +44,7 @@ const PERIOD = 4096
 /** Arrays that every arena has. */
 const COMMON = SCRATCH + 1
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
-const PLANE_COEFFICIENTS = 3
+const PLANE_COEFFICIENTS = 6
 
 /** Tensors that lie side by side and have the same arrays. */
 export interface Family {
@@ -270,6 +270,11 @@ export class Arena {
   /** Says whether passes over the plane leave a tensor out; none stays by default. */
   setStays(tensor: number, stays: boolean): void {
     this.words[this.#firstTensor + tensor * TENSOR + 3] = stays ? STAYS : 0
+  }
+
+  /** Where the key of its name is among the words. */
+  keyOf(tensor: number): number {
+    return this.#firstTensor + tensor * TENSOR + 9
   }
 
   set segmentCount(count: number) {

@@ -1,9 +1,10 @@
 /** How gradients are clipped, before the rule sees them and before decay. */
 
 import { OptionError } from './errors.js'
-import { CLIPS, UNITWISE, UNITWISE_KERNEL, WEIGHS } from './manifest.js'
+import { CLIPS, UNITWISE, WEIGHS } from './manifest.js'
+import type { Noise } from './noise.js'
 import { own } from './own.js'
-import { isKnown } from './rules/kernel.js'
+import type { Tensor } from './part.js'
 import type { Unitwise } from './unitwise.js'
 
 /** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
@@ -20,6 +21,8 @@ export interface TensorClip {
   readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
   /** Takes its mean from each row of a matrix before: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
   readonly centralized?: true
+  /** Adds noise to it then, before all other clips: `noise()` (Neelakantan et al., 2015). */
+  readonly noise?: Noise
 }
 
 /** By unit and tensor first, then by the global norm of what is left, then by value. */
@@ -39,6 +42,7 @@ export interface TensorLimits {
   readonly rms?: number
   readonly adaptive?: { readonly factor: number; readonly eps: number; readonly unit?: 'row' }
   readonly centralized?: true
+  readonly noise?: Noise
 }
 
 /** Infinite where there are none. */
@@ -48,7 +52,22 @@ export interface Limits {
   readonly byTensor: TensorLimits
 }
 
-const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized']
+const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized', 'noise']
+
+type Read = (what: string, given: unknown) => unknown
+
+/** What comes with an import: the stage UNITS, and how its options are read. */
+export const units: {
+  readonly read: Record<string, Read>
+  /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
+  write?: (
+    row: Float64Array,
+    limits: TensorLimits,
+    scale: number,
+    t: number,
+    tensors: readonly Tensor[],
+  ) => void
+} = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
 
 /** @throws OptionError where it is none */
 export function checkClip(given: unknown = {}): Limits {
@@ -73,8 +92,7 @@ function readLimits(
   for (const [name, value] of Object.entries(own(given))) {
     if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
     if (value === undefined) continue
-    const read = name === 'adaptive' ? readAdaptive : name === 'centralized' ? readCentralized : limit
-    limits[name] = read(`${what}: ${name}`, value)
+    limits[name] = (units.read[name] ?? limit)(`${what}: ${name}`, value)
   }
   return Object.freeze(limits)
 }
@@ -86,15 +104,16 @@ function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
   const limits = { factor: limit(what, factor), eps: limit(`${what}: eps`, eps) }
   if (unit === undefined) return Object.freeze(limits)
-  if (unit !== 'row') throw new OptionError(`${what}: unit`, "'row'", unit)
-  if (!isKnown(UNITWISE_KERNEL))
-    throw new OptionError(what, 'what unitwise() gives, which has to be imported', 'row')
-  return Object.freeze({ ...limits, unit })
+  return Object.freeze({ ...limits, unit: units.read.unit(`${what}: unit`, unit) as 'row' })
 }
 
-function readCentralized(what: string, given: unknown): true {
-  if (given === true && isKnown(UNITWISE_KERNEL)) return given
-  throw new OptionError(what, 'what centralized() gives, which has to be imported', given)
+/** Of options whose functions were not imported. */
+function notBrought(what: string, given: unknown): never {
+  throw new OptionError(
+    what,
+    'what unitwise(), centralized() or noise() gives, which has to be imported',
+    given,
+  )
 }
 
 function limit(what: string, given: unknown): number {
@@ -102,12 +121,12 @@ function limit(what: string, given: unknown): number {
   throw new OptionError(what, 'a finite number > 0', given)
 }
 
-/** The flags of segments that are centralized, or clipped by unit or tensor by tensor. */
-export function flagsOf({ tensorNorm, rms, adaptive, centralized }: TensorLimits): number {
+/** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
+export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
   const weighs = adaptive !== undefined && !byUnit ? CLIPS | WEIGHS : 0
   const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPS
-  return weighs | clips | (byUnit || centralized ? UNITWISE : 0)
+  return weighs | clips | (byUnit || centralized || noise ? UNITWISE : 0)
 }
 
 /** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */

@@ -4,8 +4,9 @@
  */
 
 import type { Arena } from './arena.js'
-import { flagsOf, type TensorLimits } from './clip.js'
-import { FLUSHES, HOLDS, PIPELINE } from './manifest.js'
+import { flagsOf, type TensorLimits, units } from './clip.js'
+import { FLUSHES, HOLDS } from './manifest.js'
+import type { Tensor } from './part.js'
 import type { ClockOf, Fields, Member } from './rules/define.js'
 import type { RuleInUse } from './rules/in-use.js'
 
@@ -205,14 +206,12 @@ export class Cohorts {
     }
   }
 
-  /** Writes the coefficients of what is done by unit, of gradients that `scale` is still to be applied to. */
-  prepareUnits(scale: number): void {
+  /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
+  prepareUnits(scale: number, tensors: readonly (Tensor | null)[]): void {
     for (const cohort of this.#active) {
-      const { adaptive, centralized } = cohort.use.clip ?? this.#clip
-      const row = this.#rows[cohort.row]
-      row[PIPELINE] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
-      row[PIPELINE + 1] = adaptive?.eps ?? 0
-      row[PIPELINE + 2] = centralized === undefined ? 0 : 1
+      const own = cohort.tensors.map((i) => tensors[i] as Tensor)
+      const { use, clock, row } = cohort
+      units.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
       cohort.version = -1
     }
   }

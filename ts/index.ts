@@ -55,6 +55,7 @@ export {
   type MinimizeResult,
   minimize,
 } from './minimize.js'
+export { type Noise, noise } from './noise.js'
 export {
   ackley,
   beale,

@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xfb93ee7f
+export const HASH = 0x7b7119fc
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -29,7 +29,7 @@ export const AVERAGING = 7
 /** SLOW moves towards the parameters, and these are set to it. */
 export const SYNCHRONIZE = 8
 
-/** The stage before all others that clips gradients by unit. */
+/** The stage before all others that clips gradients by unit, and adds noise. */
 export const UNITS = 9
 
 /** Sizes in 32-bit words. */
@@ -53,7 +53,7 @@ export const CLIPS = 8
 /** The norm of the parameters is wanted beside that of the gradients. */
 export const WEIGHS = 16
 
-/** Gradients are centralized or clipped by unit before the first stage. */
+/** Gradients are centralized or clipped by unit, or get noise, before the first stage. */
 export const UNITWISE = 32
 
 /** Beside MASKS, its direction has the gradient's sign. */
@@ -542,9 +542,9 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0xbf2e6a2d,
+  source: 0xa77f1908,
   state: [],
-  row: { kappa: 4, eps: 5, centralizes: 6 },
+  row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
   sums: [],
   isMatrix: true,

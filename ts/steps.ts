@@ -306,7 +306,7 @@ export class Steps {
 
   #prepareUnits(scale: number): void {
     if (this.#measuresAgain) this.#before = this.#model.parts.map(({ squares }) => squares.slice())
-    for (const { cohorts } of this.#model.parts) cohorts.prepareUnits(scale)
+    for (const { cohorts, tensors } of this.#model.parts) cohorts.prepareUnits(scale, tensors)
   }
 
   /** Whether other clips want to know what those by unit have left. */

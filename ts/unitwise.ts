@@ -1,8 +1,10 @@
-/** Gradients centralized and clipped by unit; crates/kernels/src/rules/unitwise.rs states both. */
+/** Gradients centralized and clipped by unit, and noise; crates/kernels/src/rules has unitwise.rs and noise.rs. */
 
+import { units } from './clip.js'
 import { bring, type WasmModule } from './engines/wasm-module.js'
 import { OptionError } from './errors.js'
 import { BLOCK, UnitwiseKernel } from './manifest.js'
+import type { Noise } from './noise.js'
 import { normOf } from './norms.js'
 import { type FloatArray, kernel, type Matrices, twice } from './rules/kernel.js'
 import { sumOf } from './sums.js'
@@ -27,31 +29,74 @@ function norm(values: FloatArray): number {
   return total === Infinity ? normOf([values]) : Math.sqrt(total)
 }
 
+/** What noise.ts brings. */
+export interface Source {
+  readonly numbers: Float64Array
+  /** Makes the four of a counter. */
+  draw(counter: number, key: number, t: number, seed: number): void
+  sigmaOf(noise: Noise, t: number): number
+  keyOf(name: string): number
+}
+
+let source: Source | undefined
+
+export function bringSource(given: Source): void {
+  source = given
+}
+
 const UnitwiseLoop = twice<typeof UnitwiseKernel>(
-  (f) =>
-    (theta, g, _state, { kappa, eps, centralizes }, from, _to, _tensor, _direction, matrices) => {
-      const { shape } = matrices as Matrices
-      const [rows, columns, count] = shape
-      for (let row = 0; row < rows; row++) {
-        const [start, end] = [from + row * columns, from + (row + 1) * columns]
-        if (centralizes > 0 && count > 0) {
-          const mean = f(sum('values', g.subarray(start, end)) / columns)
-          for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
-        }
-        if (kappa === Infinity) continue
-        const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
-        // A NaN is taken over, and is no limit.
-        const limit = kappa * (eps > ofTheta ? eps : ofTheta)
-        if (!(ofG > limit)) continue
-        const factor = f(limit / ofG)
-        for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
+  (f) => (theta, g, _state, coefficients, from, to, _tensor, _direction, matrices) => {
+    const { shape, key } = matrices as Matrices
+    const [rows, columns, count] = shape
+    const { kappa, eps, centralizes, sigma, seed, t } = coefficients
+    for (let row = 0; row < rows; row++) {
+      const [start, end] = [from + row * columns, from + (row + 1) * columns]
+      if (centralizes > 0 && count > 0) {
+        const mean = f(sum('values', g.subarray(start, end)) / columns)
+        for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
       }
-    },
+      if (kappa === Infinity) continue
+      const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
+      // A NaN is taken over, and is no limit.
+      const limit = kappa * (eps > ofTheta ? eps : ofTheta)
+      if (!(ofG > limit)) continue
+      const factor = f(limit / ofG)
+      for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
+    }
+    if (!(sigma > 0) || source === undefined) return
+    for (let i = from; i < to; i += 4) {
+      source.draw((i - from) / 4, key, t, seed)
+      for (let k = 0; k < 4 && i + k < to; k++) g[i + k] = f(g[i + k] + sigma * source.numbers[k])
+    }
+  },
 )
 
 const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
 
-const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
+export const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
+
+const only =
+  <T>(value: T, expected: string) =>
+  (what: string, given: unknown) => {
+    if (given === value) return given
+    throw new OptionError(what, expected, given)
+  }
+
+units.read.unit = only('row', "'row'")
+units.read.centralized = only(true, 'what centralized() gives')
+
+units.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
+  const places = UnitwiseKernel.row
+  row[places.kappa] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
+  row[places.eps] = adaptive?.eps ?? 0
+  row[places.centralizes] = centralized === undefined ? 0 : 1
+  row[places.sigma] = 0
+  if (noise === undefined || source === undefined) return
+  row[places.sigma] = source.sigmaOf(noise, t) / scale
+  row[places.seed] = noise.seed
+  row[places.t] = t
+  for (const { name, place, part } of tensors) part.arena.words[part.arena.keyOf(place)] = source.keyOf(name)
+}
 
 /**
  * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are

@@ -174,6 +174,7 @@ export const typescript: Engine = {
         const lines = (kernel.lines ?? []).map((_, k) => arena.view(array + k, i))
         loop?.(theta, g, state, row.byName, offsets[i], end, NOTHING, g, {
           shape: byUnit ? inUnits(arena.units[i], lengths[i]) : arena.matrices[i],
+          key: words[arena.keyOf(i)],
           ...{ lines, scratch, holds: (flags & layout.HOLDS) !== 0, zeroes: isLast && words[8] !== 0 },
         })
         if ((flags & layout.FLUSHES) === 0) continue

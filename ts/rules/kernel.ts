@@ -64,6 +64,8 @@ export type LoopOf<K extends Kernel> = (
 /** What the loop of a kernel is told that takes a tensor as matrices; its coefficients are not rounded. */
 export interface Matrices {
   readonly shape: Matrix
+  /** Of the tensor's name, where noise is added. */
+  readonly key: number
   /** State by row, and by column. */
   readonly lines: readonly FloatArray[]
   /** To compute in. */
@@ -115,11 +117,6 @@ const known = (number: number) => kernels.get(number) as Registered
 export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): number {
   const { own = 0, wide = 0 } = known(number).room?.(matrix) ?? {}
   return own * size + wide * 8
-}
-
-/** Whether what it is for was imported. */
-export function isKnown(number: number): boolean {
-  return kernels.has(number)
 }
 
 /** A kernel whose rule was imported. */

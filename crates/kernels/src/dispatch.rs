@@ -10,6 +10,7 @@ use crate::pipeline::{self, Factors, Preparation};
 use crate::product::{self, Product};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
+use crate::rules::noise::{self, Noise};
 use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
 use crate::sums;
@@ -205,8 +206,18 @@ macro_rules! code {
                 unsafe { unitwise::clip::<T>(clipping, number) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn perturb<T: Scalar>(noise: &Noise, number: usize) {
+                unsafe { noise::perturb::<T>(noise, number) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; noise::NUMBERS]) {
+                noise::draw::<V>(noise, first, normal)
+            }
+
             const fn tools<V: Vector>() -> Tools {
-                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, cover: cover::<V>, clip: clip::<V::Scalar> }
+                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, cover: cover::<V>, clip: clip::<V::Scalar>, perturb: perturb::<V::Scalar>, draw: draw::<$f64> }
             }
 
             $(#[target_feature(enable = $feature)])?

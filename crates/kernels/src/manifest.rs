@@ -33,7 +33,7 @@ pub fn typescript() -> String {
         ("RELEASE", "What was accumulated is added to the gradients, and set to 0.", plane::RELEASE),
         ("AVERAGING", "AVERAGE moves towards the parameters.", plane::AVERAGING),
         ("SYNCHRONIZE", "SLOW moves towards the parameters, and these are set to it.", plane::SYNCHRONIZE),
-        ("UNITS", "The stage before all others that clips gradients by unit.", run::UNITS),
+        ("UNITS", "The stage before all others that clips gradients by unit, and adds noise.", run::UNITS),
         ("HEADER", "Sizes in 32-bit words.", table::HEADER),
         ("ARRAY", "", table::ARRAY),
         ("TENSOR", "", table::TENSOR),
@@ -53,7 +53,7 @@ pub fn typescript() -> String {
         ),
         (
             "UNITWISE",
-            "Gradients are centralized or clipped by unit before the first stage.",
+            "Gradients are centralized or clipped by unit, or get noise, before the first stage.",
             table::UNITWISE as usize,
         ),
         ("SIGNS", "Beside MASKS, its direction has the gradient's sign.", table::SIGNS as usize),

@@ -11,6 +11,7 @@ use crate::pipeline::Scratch;
 use crate::product::Product;
 use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
+use crate::rules::noise::{Draw, Noise};
 use crate::rules::sm3::Covering;
 use crate::rules::unitwise::Clipping;
 use crate::run::Job;
@@ -30,6 +31,9 @@ pub struct Tools {
     pub cover: unsafe fn(&Covering, usize),
     /// Clips some rows.
     pub clip: unsafe fn(&Clipping, usize),
+    /// Adds noise to a block.
+    pub perturb: unsafe fn(&Noise, usize),
+    pub draw: Draw,
 }
 
 /// Declares kernels that are no passes: `Name { its row, its state, what it does, its state by row and column }`.
@@ -173,7 +177,7 @@ impl Arena {
     }
 
     fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
-        let Tensor { offset, length, lines, .. } = *tensor;
+        let Tensor { offset, length, lines, key, .. } = *tensor;
         let [rows, columns] = match tensor.units.max(1) {
             units if job.by_unit => [units, length / units],
             _ => [tensor.rows, tensor.columns],
@@ -195,7 +199,20 @@ impl Arena {
         let (scratch, room) = self.room(SCRATCH, Extent::Elements, 0, 0)?;
         let Streams { theta, direction: at, state, .. } = streams;
         let (size, around) = (self.size(), job.around);
-        Ok(Matrix { at, theta, state, lines: by_line, scratch, room, rows, columns, count, size, around })
+        Ok(Matrix {
+            at,
+            theta,
+            state,
+            lines: by_line,
+            scratch,
+            room,
+            rows,
+            columns,
+            count,
+            key,
+            size,
+            around,
+        })
     }
 
     /// Where number `first` of an array is, and for how many bytes it goes on: for `count` numbers at least.
@@ -235,6 +252,8 @@ pub struct Matrix {
     pub columns: usize,
     /// By unit, 0 for a tensor that is no matrix.
     pub count: usize,
+    /// Of the tensor's name.
+    pub key: u32,
     /// Bytes of an element.
     pub size: usize,
     /// What the pipeline would do around a pass.

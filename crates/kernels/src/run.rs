@@ -20,7 +20,7 @@ pub type Lent<'a> = Option<&'a [*const u8]>;
 pub const NORM: usize = STAGES;
 /// The last of the rule's own: it writes the point where the next gradient is wanted.
 pub const POINT: usize = STAGES - 1;
-/// The stage before all others that clips gradients by unit.
+/// The stage before all others that clips gradients by unit, and adds noise.
 pub const UNITS: usize = plane::SYNCHRONIZE + 1;
 /// The kernel that is no pass, but sums the squares of gradients.
 const SUM_SQUARES: usize = 1;

@@ -34,7 +34,7 @@ pub const MASKS: u32 = 4;
 pub const CLIPS: u32 = 8;
 /// The norm of the parameters is wanted beside that of the gradients.
 pub const WEIGHS: u32 = 16;
-/// Gradients are centralized or clipped by unit before the first stage.
+/// Gradients are centralized or clipped by unit, or get noise, before the first stage.
 pub const UNITWISE: u32 = 32;
 /// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
 pub const SIGNS: u32 = 64;
@@ -151,6 +151,8 @@ pub struct Tensor {
     pub lines: [usize; 2],
     /// How many rows it has in which gradients may be centralized and clipped; 0 where its shape has none.
     pub units: usize,
+    /// Of its name, where noise is added to its gradients.
+    pub key: u32,
 }
 
 /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -258,7 +260,7 @@ impl Tables {
         if number >= self.header.tensors {
             return Err(Fault::new(&"there is no such tensor"));
         }
-        let [offset, length, block, flags, rows, columns, by_row, by_column, units, _] =
+        let [offset, length, block, flags, rows, columns, by_row, by_column, units, key] =
             self.words::<TENSOR>(self.first_tensor() + number * TENSOR);
         let (offset, length, block) = (offset as usize, length as usize, block as usize);
         let tensor = Tensor {
@@ -270,6 +272,7 @@ impl Tables {
             columns: columns as usize,
             lines: [by_row as usize, by_column as usize],
             units: units as usize,
+            key,
         };
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {

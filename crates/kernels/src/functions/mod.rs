@@ -17,7 +17,7 @@ pub use exp::exp;
 pub use log::log;
 pub use pow::pow;
 pub use tanh::tanh;
-pub use trigonometric::{cos, sin, tan};
+pub use trigonometric::{cos, cos_sin_near, sin, tan};
 
 use crate::dispatch::InstructionSet;
 use crate::vector::{Scalar, Vector};

@@ -46,7 +46,7 @@ pub fn quarter_turns<V: Vector>(x: V) -> Turned<V> {
 
 /// x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8).
 #[inline(always)]
-fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
+pub fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
     let parts = PARTS.get::<V>().map(|part| splat::<V>(part));
     let turns = x * splat(FRAC_2_PI) + to_whole();
     let k = turns - to_whole();

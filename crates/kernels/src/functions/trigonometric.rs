@@ -1,5 +1,5 @@
 use super::numbers::{Of, polynomial, product_error};
-use super::quarter_turns::{Turned, quarter_turns};
+use super::quarter_turns::{Turned, quarter_turns, subtract_turns};
 use crate::kernel::splat;
 use crate::vector::Vector;
 
@@ -42,6 +42,13 @@ pub fn sin<V: Vector>(x: V) -> V {
 pub fn cos<V: Vector>(x: V) -> V {
     let turned = quarter_turns(x);
     sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned })
+}
+
+/// The cosine and the sine of an x of a few turns at most; nobody asks for the sign of −0.
+#[inline(always)]
+pub fn cos_sin_near<V: Vector>(x: V) -> [V; 2] {
+    let turned = subtract_turns(x);
+    [sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned }), sin_of_turns(turned)]
 }
 
 /// The tangent of any finite x in radians: the sine and the cosine of r are sums of two numbers, and so is

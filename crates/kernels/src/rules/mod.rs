@@ -122,6 +122,7 @@ pub(crate) mod momentum;
 pub(crate) mod muon;
 pub(crate) mod nadam;
 pub(crate) mod nesterov;
+pub(crate) mod noise;
 pub(crate) mod norms;
 pub(crate) mod novograd;
 pub(crate) mod prodigy;

@@ -2,7 +2,7 @@
 //! unit (AGC; Brock, De, Smith and Simonyan, 2021): where ‖g‖ of a row is larger than κ·max(‖θ‖, ε),
 //! g ← g·(κ·max(‖θ‖, ε)/‖g‖). There a tensor that is no matrix is one row.
 //!
-//! It is no part of a rule, but a stage of its own before all others.
+//! Last noise, which `noise.rs` states. It is no part of a rule, but a stage of its own before all others.
 
 use std::slice;
 
@@ -10,13 +10,15 @@ use crate::Fault;
 use crate::dispatch::Code;
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Matrix, Tools, Workers, whole};
+use crate::rules::noise::Noise;
 use crate::sums::{BLOCK, VALUE};
 use crate::table::Numbers;
 use crate::vector::Scalar;
 
 lanes! {
-    /// κ, infinite to clip nothing, and ε; whether rows are centralized, 1 or 0.
-    Row { kappa, eps, centralizes }
+    /// κ, infinite to clip nothing, and ε; whether rows are centralized, 1 or 0; the noise's standard deviation,
+    /// 0 for none, its seed and t.
+    Row { kappa, eps, centralizes, sigma, seed, t }
 }
 
 whole! {
@@ -51,7 +53,7 @@ unsafe fn unitwise(
 ) -> Result<(), Fault> {
     let some = matrix.rows_of_a_block();
     // SAFETY: the caller vouches for the row.
-    let [kappa, eps, centralizes] = std::array::from_fn(|k| unsafe { row.get(k) });
+    let [kappa, eps, centralizes, sigma, seed, t] = std::array::from_fn(|k| unsafe { row.get(k) });
     let clipping = Clipping {
         matrix: *matrix,
         some,
@@ -61,8 +63,15 @@ unsafe fn unitwise(
         sum_squares: code.squares,
         sum_values: code.values,
     };
-    // SAFETY: passed on; pieces do not overlap.
-    workers.run(matrix.rows.div_ceil(some), &|number, _| unsafe { (tools.clip)(&clipping, number) });
+    if clipping.centralizes || kappa < f64::INFINITY {
+        // SAFETY: passed on; pieces do not overlap.
+        workers.run(matrix.rows.div_ceil(some), &|number, _| unsafe { (tools.clip)(&clipping, number) });
+    }
+    if sigma > 0.0 {
+        let noise = Noise::new(matrix, sigma, seed, t, tools.draw);
+        // SAFETY: passed on; blocks do not overlap.
+        workers.run(noise.length.div_ceil(BLOCK), &|number, _| unsafe { (tools.perturb)(&noise, number) });
+    }
     Ok(())
 }
 

@@ -1,0 +1,128 @@
+//! Gradient noise (Neelakantan et al., 2015): g ← g + σ·n, σ² = η/(1+t)^γ, with n from N(0, 1).
+//!
+//! Element i of a tensor gets its n from seed, t, the key of the tensor's name, and i alone, so that no order and no
+//! thread matters. Of each four, Philox 4×32-10 (Salmon, Moraes, Dror and Shaw, 2011) gives four words, and each two of
+//! these two numbers: n = √(−2·log u)·cos a and the same with sin a (Box and Muller, 1958). In float64, rounded at
+//! the end.
+
+use std::f64::consts::TAU;
+use std::slice;
+
+use crate::functions::{cos_sin_near, log};
+use crate::kernel::splat;
+use crate::matrices::Matrix;
+use crate::sums::BLOCK;
+use crate::vector::{Scalar, Vector};
+
+/// Makes the normal numbers of the counters from some one on, in float64 whatever the dtype.
+pub type Draw = unsafe fn(&Noise, u32, &mut [f64; NUMBERS]);
+
+/// What noise is added to.
+#[derive(Clone, Copy)]
+pub struct Noise {
+    at: *mut u8,
+    pub length: usize,
+    sigma: f64,
+    /// Philox's key, and its counter behind the element's.
+    seed: [u32; 2],
+    rest: [u32; 3],
+    draw: Draw,
+}
+
+// SAFETY: pieces are other blocks; see `perturb`.
+unsafe impl Sync for Noise {}
+
+impl Noise {
+    pub fn new(matrix: &Matrix, sigma: f64, seed: f64, t: f64, draw: Draw) -> Self {
+        let words = |x: f64| [x as u64 as u32, (x as u64 >> 32) as u32];
+        let [low, high] = words(t);
+        let length = matrix.rows * matrix.columns;
+        Self { at: matrix.at, length, sigma, seed: words(seed), rest: [matrix.key, low, high], draw }
+    }
+}
+
+/// Numbers at a time: four from each of so many counters.
+const COUNTERS: usize = 16;
+pub const NUMBERS: usize = 4 * COUNTERS;
+
+/// 2⁻³².
+const UNIT: f64 = 1.0 / 4294967296.0;
+
+/// Adds noise to a block.
+///
+/// # Safety
+/// All of the tensor must be there, of this dtype. Other threads may do other blocks.
+#[inline(always)]
+pub unsafe fn perturb<S: Scalar>(noise: &Noise, number: usize) {
+    let start = number * BLOCK;
+    let count = BLOCK.min(noise.length - start);
+    // SAFETY: the caller vouches for it.
+    let g = unsafe { slice::from_raw_parts_mut(noise.at.cast::<S>().add(start), count) };
+    let mut normal = [0.0; NUMBERS];
+    for (k, some) in g.chunks_mut(NUMBERS).enumerate() {
+        // SAFETY: the instruction set is available.
+        unsafe { (noise.draw)(noise, (start / 4 + k * COUNTERS) as u32, &mut normal) };
+        for (x, n) in some.iter_mut().zip(normal) {
+            *x = S::from_f64(x.to_f64() + noise.sigma * n);
+        }
+    }
+}
+
+/// A [`Draw`]; `V` has float64.
+#[inline(always)]
+pub fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; NUMBERS]) {
+    let [key, low, high] = noise.rest;
+    let [mut u, mut a] = [[V::Scalar::from_f64(0.0); NUMBERS / 2]; 2];
+    for k in 0..COUNTERS {
+        let words = philox([first.wrapping_add(k as u32), key, low, high], noise.seed);
+        for pair in 0..2 {
+            u[2 * k + pair] = V::Scalar::from_f64((f64::from(words[2 * pair]) + 0.5) * UNIT);
+            a[2 * k + pair] = V::Scalar::from_f64(f64::from(words[2 * pair + 1]) * (TAU * UNIT));
+        }
+    }
+    for at in (0..NUMBERS / 2).step_by(V::LANES) {
+        // SAFETY: a vector has 16 lanes at most, and their number is a power of 2.
+        unsafe {
+            let (u_of, a_of) = (u.as_mut_ptr().add(at), a.as_mut_ptr().add(at));
+            let radius = (splat::<V>(-2.0) * log(V::load(u_of))).sqrt();
+            let [cos, sin] = cos_sin_near(V::load(a_of));
+            (radius * cos).store(u_of);
+            (radius * sin).store(a_of);
+        }
+    }
+    for (pair, (cosine, sine)) in normal.chunks_mut(2).zip(u.iter().zip(a)) {
+        pair.copy_from_slice(&[cosine.to_f64(), sine.to_f64()]);
+    }
+}
+
+/// Philox 4×32-10 of a counter and a key.
+#[inline(always)]
+fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
+    for _ in 0..10 {
+        let [first, second] = [u64::from(a) * 0xd2511f53, u64::from(c) * 0xcd9e8d57];
+        [a, b, c, d] =
+            [(second >> 32) as u32 ^ b ^ k, second as u32, (first >> 32) as u32 ^ d ^ l, first as u32];
+        [k, l] = [k.wrapping_add(0x9e3779b9), l.wrapping_add(0xbb67ae85)];
+    }
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::philox;
+
+    /// The known answers that its authors give.
+    #[test]
+    fn philox_is_as_published() {
+        let ones = u32::MAX;
+        let pi = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
+        for (counter, key, words) in [
+            ([0; 4], [0; 2], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]),
+            ([ones; 4], [ones; 2], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
+            (pi, [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]),
+        ] {
+            assert_eq!(philox(counter, key), words);
+        }
+    }
+}
