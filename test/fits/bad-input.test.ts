@@ -360,6 +360,28 @@ describe('is no error, but has a reason', () => {
       expect(many.values[name][1]).toBeNaN()
       expect(many.errors[name][1]).toBeNaN()
     }
+    for (const said of [many.chiSquared, many.rSquared, many.aic]) expect(said[1]).toBeNaN()
+  })
+
+  test('some starts that are not finite', () => {
+    const from = {
+      start: { ...start, b: { start: 1, min: -400, max: 400 }, a: { start: 1, min: -9, max: 9 } },
+    }
+    const bounded = { start: { ...from.start, c: { start: 1, min: -9, max: 9 } }, multiStart: 40 }
+    const one = fitOne(expression('a*exp(-b*t*9) + c'), data, bounded)
+    expect(one.reason).toBe('converged')
+    const ended = one.minima.reduce((sum, { starts }) => sum + starts, 0)
+    expect(ended).toBeGreaterThan(1)
+    expect(ended).toBeLessThan(40)
+    const costs = one.minima.map(({ chiSquared }) => chiSquared)
+    expect(costs).toEqual([...costs].sort((a, b) => a - b))
+    expect(one.chiSquared).toBe(costs[0])
+  })
+
+  test('what a loose tolerance wants is enough', () => {
+    for (const tolerance of [1e-1, 1e-2, 1e-4]) {
+      expect(fitOne(decay, data, { start, tolerance }).reason).toBe('converged')
+    }
   })
 
   test('a model that is not finite where it starts', () => {

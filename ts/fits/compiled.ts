@@ -30,7 +30,7 @@ export class Compiled {
     this.problem = makeProblem(text, parameters, data)
     this.state = stateOf(this.problem)
     this.iteration = iteration(this.problem, this.state, tolerance)
-    this.summary = summary(this.problem, isAbsolute)
+    this.summary = summary(this.problem, isAbsolute, tolerance)
   }
 
   /** An iteration with second derivatives as errors have them. */

@@ -281,9 +281,12 @@ function freedoms(b: Builder, { min, max }: Problem, x: readonly number[], gradi
 
 /** A pivot, of a matrix whose diagonal is 1, that is mostly rounding. */
 const LEAST_PIVOT = 1e-13
-/** Where the next step would be larger than this part of a standard error, a fit has not converged … */
+/**
+ * Where the next step would be larger than this part of a standard error, and than the tolerance allows, a fit has
+ * not converged …
+ */
 const OFFSET = 1e-3
-/** … unless the data are met so well that it is less than this part of the parameters. */
+/** … unless the data are met so well that it is less than this part of the parameters, or than the tolerance. */
 const EXACT = 1e-9
 
 /** The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom. */
@@ -305,7 +308,7 @@ export function summaryNames({ free }: Problem): readonly string[] {
  * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
  * so short that no evaluation could tell the difference.
  */
-export function summary(problem: Problem, isAbsolute: boolean): Program {
+export function summary(problem: Problem, isAbsolute: boolean, tolerance: number): Program {
   const { graph, free } = problem
   const size = free.length
   const b = new Builder(graph)
@@ -323,15 +326,19 @@ export function summary(problem: Problem, isAbsolute: boolean): Program {
   const offset = dot(b, right, u)
   const limit = b.apply(
     'max',
-    b.multiply(b.constant(OFFSET * OFFSET), cost),
-    b.multiply(b.constant(EXACT * EXACT), weightedSquares(b, scale, best)),
+    b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost),
+    b.multiply(
+      b.constant(Math.max(EXACT * EXACT, 4 * tolerance * tolerance)),
+      weightedSquares(b, scale, best),
+    ),
   )
   const isOff = b.apply('less', limit, offset)
   const isClose = b.multiply(isSound, b.subtract(b.one, isOff))
   const polished = best.map((x, i) =>
     b.select(isClose, bounded(b, problem, i, b.add(x, b.multiply(scales[i], u[i]))), x),
   )
-  const rest = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
+  const lowered = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
+  const rest = b.select(b.apply('less', cost, b.constant(Infinity)), lowered, b.constant(NaN))
 
   // Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
   const scaled = b.select(freedom, b.divide(rest, freedom), b.constant(NaN))

@@ -88,8 +88,8 @@ export interface End {
 /** Ends as minima, the best one first; those whose χ² is no number are none. */
 export function minimaOf(free: readonly string[], ends: readonly End[]): Minimum[] {
   const found: { end: End; starts: number }[] = []
-  for (const end of [...ends].sort((a, b) => a.chiSquared - b.chiSquared)) {
-    if (!(end.chiSquared < Infinity)) continue
+  const finite = ends.filter(({ chiSquared }) => chiSquared < Infinity)
+  for (const end of finite.sort((a, b) => a.chiSquared - b.chiSquared)) {
     const same = found.find((other) => isSame(other.end, end))
     if (same === undefined) found.push({ end, starts: 1 })
     else same.starts++
