@@ -135,7 +135,7 @@ describe("CONTRIBUTING's worked rule", () => {
   })
 })
 
-describe.each(['README.md', 'docs/expressions.md', 'docs/models.md', 'docs/schedules.md'])(
+describe.each(['README.md', 'docs/expressions.md', 'docs/fits.md', 'docs/models.md', 'docs/schedules.md'])(
   'samples of %s',
   (page) => {
     const folder = join(home, 'target/samples', page)
