@@ -5,11 +5,6 @@ import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.j
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'
 
-/** A fit's numbers of a column. */
-export function numbersOf({ numbers, offsets }: Column, fit: number): Float64Array {
-  return offsets === null ? numbers : numbers.subarray(offsets[fit], offsets[fit + 1])
-}
-
 /** The columns of data: those of the model, the one to meet, and weights. */
 export function readData(
   names: readonly string[],

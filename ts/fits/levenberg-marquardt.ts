@@ -290,7 +290,7 @@ const OFFSET = 1e-3
 const EXACT = 1e-9
 
 /** The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom. */
-export function summaryNames({ free }: Problem): readonly string[] {
+function summaryNames({ free }: Problem): readonly string[] {
   const size = free.length
   return [
     ...named('best', size),

@@ -1,8 +1,7 @@
 import type { EngineName } from '../engines/engine.js'
-import { requestedEngine } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import type { DataByRun } from '../many/data.js'
-import { checkStopping } from '../minimize.js'
+import { copyOptions } from '../many/options.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, readMultiStart } from './multi-start.js'
@@ -73,14 +72,9 @@ const optionNames = [
   ] as const),
 ] satisfies (keyof FitManyOptions)[]
 
-/** A copy, so that each is read once. */
 export function readOptions(given: FitManyOptions): FitManyOptions {
-  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const options: FitManyOptions = { ...given }
-  const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
-  checkStopping(options)
-  const { absoluteSigma, loss, lossScale, maxIterations, signal, onProgress } = options
+  const options = copyOptions(given, optionNames)
+  const { absoluteSigma, loss, lossScale, maxIterations, signal } = options
   if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
     throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
   }
@@ -91,13 +85,9 @@ export function readOptions(given: FitManyOptions): FitManyOptions {
     throw new OptionError('lossScale', 'a number > 0', lossScale)
   }
   if (maxIterations === 0) throw new OptionError('maxIterations', 'a whole number ≥ 1', maxIterations)
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new OptionError('onProgress', 'a function', onProgress)
-  }
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new OptionError('signal', 'an AbortSignal', signal)
   }
   readMultiStart(options.multiStart)
-  requestedEngine(options.engine)
   return options
 }

@@ -3,7 +3,7 @@ import { ArgumentError, OptionError } from '../errors.js'
 import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
-import { type Column, dataOf, rowsOf } from '../many/data.js'
+import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { inTriangle } from './linear.js'
 import type { Minimum } from './multi-start.js'
 import type { Parameter } from './parameters.js'
@@ -253,7 +253,7 @@ export class Fit {
   /** y − f by row, without weights. */
   get residuals(): Float64Array {
     const { columns, problem } = this.#of
-    const [y] = dataOf([columns.get(problem.y) as Column], this.#fit)
+    const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
     return this.predict().map((f, row) => y[row] - f)
   }
 
@@ -291,7 +291,7 @@ export class Fit {
     const weights =
       at !== undefined || problem.weight === null
         ? null
-        : dataOf([columns.get(problem.weight) as Column], this.#fit)[0]
+        : numbersOf(columns.get(problem.weight) as Column, this.#fit)
     const variance = isAbsolute ? 1 : this.reducedChiSquared
     const half = this.#evaluate(at, ([, ...slope], row) => {
       const ofCurve = quadratic(slope, (i, j) => this.#covariance(i, j))
@@ -321,7 +321,7 @@ export class Fit {
     const { problem, columns, starts, found } = this.#of
     const names = problem.columns.filter((name) => name !== problem.y && name !== problem.weight)
     const data = names.map((name) => {
-      const given = at === undefined ? dataOf([columns.get(name) as Column], this.#fit)[0] : at[name]
+      const given = at === undefined ? numbersOf(columns.get(name) as Column, this.#fit) : at[name]
       if (given === undefined) throw new OptionError('at', `a column ${name}`, undefined)
       return given
     })

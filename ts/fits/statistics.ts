@@ -1,7 +1,7 @@
 /** What is said of a fit as a whole, by its least χ². */
 
 import { elementary } from '../functions/index.js'
-import { type Column, dataOf } from '../many/data.js'
+import { type Column, numbersOf } from '../many/data.js'
 import type { Problem } from './problem.js'
 
 export interface Statistics {
@@ -28,7 +28,7 @@ export function statistics(
   const count = problem.free.length
   const own = (name: string | null) => {
     const column = name === null ? undefined : columns.get(name)
-    return column === undefined ? undefined : dataOf([column], fit)[0]
+    return column === undefined ? undefined : numbersOf(column, fit)
   }
   const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
   return {

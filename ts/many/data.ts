@@ -45,11 +45,9 @@ export function rowsOf({ numbers, offsets }: Column, run: number): number {
   return offsets === null ? numbers.length : offsets[run + 1] - offsets[run]
 }
 
-/** A run's rows of all columns. */
-export function dataOf(columns: readonly Column[], run: number): Float64Array[] {
-  return columns.map(({ numbers, offsets }) =>
-    offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1]),
-  )
+/** A run's rows of a column: a view. */
+export function numbersOf({ numbers, offsets }: Column, run: number): Float64Array {
+  return offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1])
 }
 
 /** What errors call a column: names of columns that a user has not named begin with @, and are the option's. */

@@ -45,14 +45,26 @@ const optionNames = [
   ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
 ] satisfies (keyof MinimizeManyOptions)[]
 
-/** A copy, so that each is read once. */
-export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
+/** A copy of options, so that each is read once; checked are those that all calls of many runs have. */
+export function copyOptions<
+  Options extends Pick<MinimizeManyOptions, 'tolerance' | 'maxIterations' | 'engine' | 'onProgress'>,
+>(given: Options, names: readonly string[]): Options {
   if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const options: MinimizeManyOptions = { ...given }
-  const stranger = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${optionNames.join(', ')}`, stranger)
+  const options = { ...given }
+  const stranger = Object.keys(options).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw new OptionError('options', `one of ${names.join(', ')}`, stranger)
   checkStopping(options)
-  const { dtype, clip, engine, onProgress } = options
+  const { engine, onProgress } = options
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new OptionError('onProgress', 'a function', onProgress)
+  }
+  requestedEngine(engine)
+  return options
+}
+
+export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
+  const options = copyOptions(given, optionNames)
+  const { dtype, clip } = options
   if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
@@ -60,9 +72,5 @@ export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
   if (value !== undefined && !(typeof value === 'number' && value > 0)) {
     throw new OptionError('clip: value', 'a number > 0', value)
   }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new OptionError('onProgress', 'a function', onProgress)
-  }
-  requestedEngine(engine)
   return options
 }

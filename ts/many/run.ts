@@ -16,8 +16,8 @@ import {
   byRows,
   type Column,
   checkRows,
-  dataOf,
   type Numbers,
+  numbersOf,
   pick,
   put,
   readDataByRun,
@@ -200,7 +200,7 @@ export class Many {
     this.#take(runs, {
       x: points,
       value: Float64Array.from(runs, (run, k) => {
-        const data = dataOf(this.#data, run)
+        const data = this.#data.map((column) => numbersOf(column, run))
         value.run(
           points.map((column) => column[k]),
           data,
