@@ -1,16 +1,13 @@
 """Fits with SciPy's curve_fit, one behind the other: python fits.py.
 
-Commands come as lines of JSON on stdin and are answered on stdout, as in host.py.
+Commands come as lines of JSON on stdin and are answered on stdout: see serve.py.
 """
 
-import json
 import os
-import sys
 import time
 
-# What a library prints must not be taken for an answer.
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
+from serve import serve
+
 # Nothing here is large enough for BLAS to have threads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -57,10 +54,4 @@ def answer(command):
     return {}
 
 
-for line in sys.stdin:
-    try:
-        reply = answer(json.loads(line))
-    except Exception as error:  # Whatever goes wrong in a library is an answer too.
-        reply = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
-    answers.write(json.dumps(reply) + "\n")
-    answers.flush()
+serve(answer)

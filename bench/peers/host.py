@@ -1,23 +1,20 @@
 """A process in which one Python library does the work: python host.py <library> <threads>.
 
-Commands come as lines of JSON on stdin and are answered on stdout; host.mjs is the same for JavaScript.
+Commands come as lines of JSON on stdin and are answered on stdout, by serve.py; host.mjs is the same for JavaScript.
 """
 
 import gc
 import importlib.metadata
 import importlib.util
-import json
 import math
 import os
 import sys
 import time
 import types
 
-import numpy as np
+from serve import serve
 
-# What a library prints must not be taken for an answer.
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
+import numpy as np
 
 LIBRARY, THREADS = sys.argv[1], int(sys.argv[2])
 clock = time.perf_counter_ns
@@ -330,10 +327,4 @@ def answer(command):
     return {}
 
 
-for line in sys.stdin:
-    try:
-        reply = answer(json.loads(line))
-    except Exception as error:  # Whatever goes wrong in a library is an answer too.
-        reply = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
-    answers.write(json.dumps(reply) + "\n")
-    answers.flush()
+serve(answer)

@@ -1,21 +1,18 @@
 """Many runs with jax and Optax: python many.py <float32 or float64> <threads>.
 
-Commands come as lines of JSON on stdin and are answered on stdout, as in host.py. One loop advances all
+Commands come as lines of JSON on stdin and are answered on stdout: see serve.py. One loop advances all
 runs of a batch: the gradient is vmapped, Optax's state has a column for each array and one count. (A vmap
 over whole loops would compute the bias correction run by run, which takes five times as long.)
 """
 
-import json
 import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
+from serve import serve
 
-# What a library prints must not be taken for an answer.
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
+import numpy as np
 
 DTYPE, THREADS = np.dtype(sys.argv[1]), int(sys.argv[2])
 # XLA makes as many threads as there are processors, so one thread is one processor.
@@ -156,10 +153,4 @@ def answer(command):
     return {}
 
 
-for line in sys.stdin:
-    try:
-        reply = answer(json.loads(line))
-    except Exception as error:  # Whatever goes wrong in a library is an answer too.
-        reply = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
-    answers.write(json.dumps(reply) + "\n")
-    answers.flush()
+serve(answer)
