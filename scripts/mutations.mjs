@@ -1,0 +1,274 @@
+// node scripts/mutations.mjs draw [--seed n] [--count n]: draws mistakes by seed from the sources, into
+// test/mutations.json. node scripts/mutations.mjs run [--only 1,2] [--at commit] [-- files of vitest]: makes
+// each in a worktree, builds what it needs, and says which the tests find. It is for whoever changes many
+// tests at once: what was found before has to be found after.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { root, say } from './lib/run.mjs'
+
+/** Folders and files of the sources; the first room that has a file gets it. */
+const rooms = {
+  rules: ['ts/rules', 'ts/schedules.ts', 'ts/schedules', 'ts/clip.ts', 'ts/unitwise.ts', 'ts/noise.ts'],
+  engines: ['ts/engines', 'ts/arena.ts', 'ts/memory.ts', 'ts/plane.ts', 'ts/typed-arrays.ts', 'ts/norms.ts'],
+  saved: ['ts/saved.ts', 'ts/restore.ts', 'ts/state.ts'],
+  options: ['ts/options.ts', 'ts/bounds.ts', 'ts/groups.ts', 'ts/patterns.ts', 'ts/averages.ts'],
+  fits: ['ts/fits', 'ts/fit-command'],
+  many: ['ts/many', 'ts/methods', 'ts/minimize.ts', 'ts/rest.ts'],
+  expressions: ['ts/expressions', 'ts/functions', 'ts/objectives'],
+  kernels: ['crates/kernels/src'],
+  native: ['crates/native/src', 'crates/pool/src'],
+  model: ['ts'],
+}
+// Generated; for other machines than this one; declarations alone.
+const left = /manifest\.(ts|rs)$|documentation|package\.ts|wasm-(core|catalogue|many)|neon|simd128|index\.ts$/
+const list = join(root, 'test/mutations.json')
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+function random(seed) {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), a | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const filesIn = (path) =>
+  /\.\w+$/.test(path)
+    ? [path]
+    : readdirSync(join(root, path), { withFileTypes: true })
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .flatMap((entry) => filesIn(`${path}/${entry.name}`))
+
+const flips = [
+  ...[' < ', ' <= '].map((from, i) => [from, [' <= ', ' < '][i]]),
+  ...[' > ', ' >= '].map((from, i) => [from, [' >= ', ' > '][i]]),
+  ...[' + ', ' - '].map((from, i) => [from, [' - ', ' + '][i]]),
+  ...[' * ', ' / '].map((from, i) => [from, [' / ', ' * '][i]]),
+  ...[' === ', ' !== '].map((from, i) => [from, [' !== ', ' === '][i]]),
+  ...[' == ', ' != '].map((from, i) => [from, [' != ', ' == '][i]]),
+  ...[' && ', ' || '].map((from, i) => [from, [' || ', ' && '][i]]),
+  ...[' += ', ' -= '].map((from, i) => [from, [' -= ', ' += '][i]]),
+]
+
+/** All single mistakes that a file can have, as [line, what is there, what is put there instead]. */
+function sitesOf(file) {
+  const isRust = file.endsWith('.rs')
+  const text = readFileSync(join(root, file), 'utf8')
+  // Comments and texts are no code; the columns stay.
+  const blank = (found) => found.replaceAll(/[^\n]/g, '\0')
+  const code = text
+    .split(isRust ? '#[cfg(test)]' : '\0')[0]
+    .replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, blank)
+    .replaceAll(isRust ? /"(\\.|[^"\\\n])*"/g : /'(\\.|[^'\\\n])*'|`(\\.|[^`\\])*`/g, blank)
+  const lines = text.split('\n')
+  const masked = code.split('\n')
+  const sites = []
+  masked.forEach((line, i) => {
+    if (/^\s*(import|export (type|interface|\{|\*)|type |interface |use |impl|where|fn |pub |#)/.test(line))
+      return
+    const add = (column, length, instead) => {
+      const before = lines[i]
+      sites.push([i + 1, before, before.slice(0, column) + instead + before.slice(column + length)])
+    }
+    for (const [from, to] of flips) {
+      for (let at = line.indexOf(from); at >= 0; at = line.indexOf(from, at + 1)) add(at, from.length, to)
+    }
+    for (const { 0: number, index } of line.matchAll(/(?<![\w.])\d+(\.\d+)?(e-?\d+)?(?![\w.])/g)) {
+      add(
+        index,
+        number.length,
+        number.includes('.') || number.includes('e')
+          ? `${Number(number) * 2 || 1}${isRust ? '_f64' : ''}`
+          : `${Number(number) + 1}`,
+      )
+    }
+    const condition = isRust ? /\bif (?!let\b)(.*) \{$/.exec(line) : /\bif \((.*)\)( |$)/.exec(line)
+    if (condition && balanced(condition[1])) {
+      const at = condition.index + condition[0].indexOf(condition[1])
+      add(at, condition[1].length, `!(${lines[i].slice(at, at + condition[1].length)})`)
+    }
+    const isCall = /^\s*[a-z][\w.[\]?!]*(\(| [-+*/|&]?= ).*[^\s,({[:?+*/&|=]$/.test(line) && balanced(line)
+    const isWhole = isRust
+      ? line.endsWith(';')
+      : !/^\s*[.?:&|+*/}\])-]/.test(masked[i + 1] ?? '') && /[;{}\0)\w\]]\s*$|^\s*$/.test(masked[i - 1] ?? '')
+    const isDeclaration =
+      /^\s*(const|let|return|export|case|if|for|while|else|throw|type|readonly|static)\b/.test(line)
+    if (isCall && isWhole && !isDeclaration)
+      add(0, lines[i].length, /^\s*/.exec(lines[i])[0] + (isRust ? ';' : 'void 0'))
+  })
+  return sites
+}
+
+function balanced(text) {
+  let depth = 0
+  for (const character of text) {
+    depth += { '(': 1, '[': 1, '{': 1, ')': -1, ']': -1, '}': -1 }[character] ?? 0
+    if (depth < 0) return false
+  }
+  return depth === 0
+}
+
+/** Draws so many from each room as it has lines, two at least. */
+function draw(seed, count) {
+  const next = random(seed)
+  const seen = new Set()
+  const found = Object.entries(rooms).map(([room, paths]) => {
+    const files = paths
+      .flatMap(filesIn)
+      .filter((file) => /\.(ts|rs)$/.test(file) && !left.test(file) && !seen.has(file))
+    for (const file of files) seen.add(file)
+    const sites = files.flatMap((file) =>
+      sitesOf(file).map(([line, before, after]) => ({ room, file, line, before, after })),
+    )
+    return { sites, size: sites.length }
+  })
+  const total = found.reduce((sum, { size }) => sum + size, 0)
+  const shares = found.map(({ size }) => Math.max(2, Math.round((count * size) / total)))
+  // What rounding has left over or lacks is the largest room's.
+  shares[shares.indexOf(Math.max(...shares))] += count - shares.reduce((sum, share) => sum + share, 0)
+  return found.flatMap(({ sites }, i) =>
+    Array.from({ length: shares[i] }, () => sites.splice(Math.floor(next() * sites.length), 1)[0]),
+  )
+}
+
+/** A worktree with all that is built here; its addon is one of a cheap profile. */
+function worktree(commit) {
+  const folder = join(root, 'target/mutations', commit)
+  if (existsSync(folder)) return folder
+  mkdirSync(join(root, 'target/mutations'), { recursive: true })
+  execFileSync('git', ['worktree', 'add', '--force', '--detach', folder, commit], {
+    cwd: root,
+    stdio: 'ignore',
+  })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  for (const path of [
+    'wasm/pkg',
+    'native',
+    ...['core', 'catalogue', 'many'].map((name) => `ts/engines/wasm-${name}.ts`),
+  ]) {
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  }
+  // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.
+  cpSync(join(folder, 'crates/kernels/src'), join(folder, 'target/unchanged/src'), { recursive: true })
+  const build = join(folder, 'crates/kernels/build.rs')
+  const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`
+  writeFileSync(build, readFileSync(build, 'utf8').replace('fn main() -> io::Result<()> {', pinned))
+  return folder
+}
+
+const profile = {
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+  CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
+}
+
+/** Whether a program ends well; what it prints is kept. */
+function succeeds(folder, log, command, ...args) {
+  const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
+  const env = { ...inherited, ...profile, CARGO_TARGET_DIR: join(root, 'target/mutations/cargo') }
+  // What a mistake never ends is found, too.
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 900_000,
+    maxBuffer: 1 << 28,
+  })
+  log.push(`${stdout}${stderr}`)
+  return status === 0
+}
+
+const buildTypeScript = (folder, log) => succeeds(folder, log, process.execPath, 'scripts/build-ts.mjs')
+
+function buildAddon(folder, log) {
+  if (!succeeds(folder, log, 'cargo', 'build', '--quiet', '--release', '-p', 'antigrad-native')) return false
+  const [addon] = readdirSync(join(folder, 'native'))
+  cpSync(join(root, 'target/mutations/cargo/release/libantigrad_native.so'), join(folder, 'native', addon))
+  return true
+}
+
+const vitest = (folder, log, files) =>
+  succeeds(
+    folder,
+    log,
+    process.execPath,
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--bail=1',
+    `--maxWorkers=${availableParallelism()}`,
+    ...files,
+  )
+
+/** Who finds a mutation: a compiler, Rust's tests, a test; or nobody. */
+function findsIn(folder, { file, line, before, after }, files, isRustTested) {
+  const path = join(folder, file)
+  const text = readFileSync(path, 'utf8')
+  const lines = text.split('\n')
+  const places = lines.flatMap((found, i) => (found === before ? [i] : []))
+  if (places.length === 0) return 'is no longer there'
+  places.sort((a, b) => Math.abs(a + 1 - line) - Math.abs(b + 1 - line))
+  lines[places[0]] = after
+  const log = []
+  try {
+    writeFileSync(path, lines.join('\n'))
+    if (file.endsWith('.rs')) {
+      if (!buildAddon(folder, log)) return 'found by the compiler'
+      if (
+        isRustTested &&
+        !succeeds(
+          folder,
+          log,
+          'cargo',
+          'test',
+          '--quiet',
+          '-p',
+          file.includes('/pool/') ? 'antigrad-pool' : 'antigrad-kernels',
+        )
+      )
+        return "found by Rust's tests"
+    } else if (!buildTypeScript(folder, log)) return 'found by the compiler'
+    if (vitest(folder, log, files)) return 'NOT FOUND'
+    const name = /FAIL {2}(.*)/.exec(log.at(-1))?.[1] ?? 'the clock'
+    return `found by ${name}`
+  } finally {
+    writeFileSync(path, text)
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string', default: '23' },
+    count: { type: 'string', default: '60' },
+    only: { type: 'string' },
+    at: { type: 'string', default: 'HEAD' },
+    rust: { type: 'boolean', default: false },
+  },
+})
+const [command, ...files] = positionals
+
+if (command === 'draw') {
+  const drawn = draw(Number(values.seed), Number(values.count))
+  writeFileSync(list, `${JSON.stringify(drawn, null, 2)}\n`)
+} else if (command === 'run') {
+  const commit = execFileSync('git', ['rev-parse', values.at], { cwd: root, encoding: 'utf8' }).trim()
+  const folder = worktree(commit)
+  const log = []
+  if (!buildTypeScript(folder, log) || !buildAddon(folder, log)) throw new Error(log.join('\n'))
+  const mutations = JSON.parse(readFileSync(list, 'utf8'))
+  const chosen = values.only?.split(',').map(Number) ?? mutations.map((_, i) => i + 1)
+  for (const number of chosen) {
+    const mutation = mutations[number - 1]
+    const start = Date.now()
+    const outcome = findsIn(folder, mutation, files, values.rust)
+    if (mutation.file.endsWith('.rs')) buildAddon(folder, [])
+    say(
+      `${number} ${mutation.room} ${mutation.file}:${mutation.line}: ${outcome} (${Math.round((Date.now() - start) / 1000)} s)`,
+    )
+  }
+} else say('draw or run')
