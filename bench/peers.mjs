@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { say, script, seconds } from '../scripts/lib/run.mjs'
 import { setup } from '../scripts/setup.mjs'
+import { asLines } from './lib/rows.mjs'
 import { rivals } from './peers/rivals.mjs'
 import { setUpRivals } from './peers/setup.mjs'
 import { measuring, rules, sizes } from './peers/values.mjs'
@@ -56,7 +57,7 @@ script(async () => {
   const start = Date.now()
   const result = await measurePeers(options, missing, (text) => say(`${seconds(start)}  ${text}`))
   const text = report.describe(result)
-  const json = JSON.stringify(result, null, 2)
+  const json = asLines(result)
   process.stdout.write(`${given.json ? json : text}\n`)
   if (given.save) {
     const at = (path) => fileURLToPath(new URL(path, import.meta.url))

@@ -1,8 +1,9 @@
 // npm run bench: how fast the engines are here, against what the machine allows.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
-import { say, script, seconds } from '../scripts/lib/run.mjs'
+import { runAloud, say, script, seconds } from '../scripts/lib/run.mjs'
 import { setup } from '../scripts/setup.mjs'
+import { asLines } from './lib/rows.mjs'
 
 /** --only takes words of four kinds; a kind without a word is not restricted. */
 const quickOnes = { rule: ['adam', 'momentum'], dtype: ['float32'], size: ['2', '100', '10000', '1000000'] }
@@ -18,6 +19,7 @@ script(async () => {
       '--fits',
       'many fits at once, beside ml-levenberg-marquardt, fmin and, with --python, SciPy instead',
     )
+    .option('--all', 'all of these, one after the other, saved: for a machine that does nothing else')
     .option('--python', 'for --many: jax and Optax too; for --fits: SciPy; they are installed (once)')
     .option('--quick', 'a selection, within a minute')
     .option(
@@ -32,6 +34,7 @@ script(async () => {
     .helpOption('-h, --help', 'shows this')
   const options = program.parse().opts()
 
+  if (options.all) return everyTable(options)
   await setup()
   // After the set-up: they load what it built.
   const { loadLimits } = await import('./lib/limits.mjs')
@@ -95,7 +98,7 @@ script(async () => {
     text = report.describeEngines(result.rows, machine)
   }
 
-  const json = JSON.stringify({ machine, timing, ...result }, null, 2)
+  const json = asLines({ machine, timing, ...result })
   process.stdout.write(`${options.json ? json : text}\n`)
   if (options.save) {
     const at = (extension) => new URL(`results/${name}${extension}`, import.meta.url)
@@ -106,6 +109,25 @@ script(async () => {
     say(`Written to bench/results/${name}.*`)
   }
 })
+
+/** Makes each table of bench/results anew but those of other libraries, in a process of its own. */
+async function everyTable({ python, quick, rounds, threads }) {
+  const given = [
+    ...(quick ? ['--quick'] : []),
+    '--threads',
+    `${threads}`,
+    ...(rounds ? ['--rounds', `${rounds}`] : []),
+  ]
+  const tables = [undefined, '--targets', '--denormals', '--threading', '--many', '--fits']
+  const withPython = ['--many', '--fits']
+  for (const name of tables) {
+    const start = Date.now()
+    const options = [...(name ? [name] : []), ...(python && withPython.includes(name) ? ['--python'] : [])]
+    const { status } = await runAloud(process.execPath, 'bench/run.mjs', ...options, ...given, '--save')
+    if (status !== 0) return status
+    say(`${name ?? 'the table of engines'}: ${seconds(start)}`)
+  }
+}
 
 function wholeFrom15(text) {
   const n = Number(text)

@@ -24,12 +24,11 @@ export function measureEngines({ limits, wanted, threads, timing, progress }) {
   return cells.flatMap(({ rule, dtype, size, chosen }, i) => {
     progress(`[${i + 1}/${cells.length}] ${rule}, ${dtype}, ${size}`)
     const subjects = chosen.map((engine) => ours(rules[rule], dtype, lengthsOf(size), { engine, threads }))
-    // The planes of many tensors are one tensor's, but for what pads them.
-    const memory = ours(rules[rule], dtype, [parametersOf(size)], { threads })
-    const passes = limits ? [pass(limits, memory)] : []
+    // Each over its engine's own memory: that of some is in other pages than that of others.
+    const passes = limits ? subjects.map((subject) => pass(limits, subject)) : []
     const samples = measure([...subjects, ...passes], timing)
     const parameters = parametersOf(size)
-    const row = (subject, engine, vectors) => ({
+    const row = (subject, engine, vectors, bandwidth) => ({
       rule,
       dtype,
       size,
@@ -37,13 +36,13 @@ export function measureEngines({ limits, wanted, threads, timing, progress }) {
       vectors,
       perUpdate: summary(samples(subject)),
       perParameter: summary(samples(subject).map((x) => x / parameters)),
-      toPass: passes.length > 0 ? ratio(samples(subject), samples(passes[0])) : null,
+      toPass: bandwidth ? ratio(samples(subject), samples(bandwidth)) : null,
     })
     return [
       ...subjects.map((subject, k) =>
-        row(subject, chosen[k], reports[chosen[k]].instructionSets.at(-1) ?? '–'),
+        row(subject, chosen[k], reports[chosen[k]].instructionSets.at(-1) ?? '–', passes[k]),
       ),
-      ...passes.map((subject) => row(subject, 'pass', `${limits.width()} bits`)),
+      ...passes.slice(0, 1).map((first) => row(first, 'pass', `${limits.width()} bits`)),
     ]
   })
 }

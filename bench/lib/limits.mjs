@@ -21,17 +21,29 @@ const flags = [
   '-Wno-unknown-pragmas',
 ]
 
+/** Makes the addon by that compiler. @returns what the compiler said, if it failed */
+export function compile(compiler, into) {
+  // A Mac's linker has to be told that Node brings the missing symbols.
+  const mac = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+  const { status, stderr } = spawnSync(compiler, [...flags, ...mac, '-o', into, source], { encoding: 'utf8' })
+  return status === 0 ? undefined : stderr
+}
+
+/** The first line of what a compiler says of itself; undefined where there is none. */
+export function versionOf(compiler) {
+  const { status, stdout } = spawnSync(compiler, ['--version'], { encoding: 'utf8' })
+  return status === 0 ? stdout.split('\n')[0] : undefined
+}
+
 /** What limits.c exports and which compiler made it; or the reason why it is not there. */
 export function loadLimits() {
-  const version = spawnSync('cc', ['--version'], { encoding: 'utf8' })
-  if (version.status !== 0) return { limits: null, reason: 'there is no C compiler (cc) here' }
+  const compiler = versionOf('cc')
+  if (compiler === undefined) return { limits: null, reason: 'there is no C compiler (cc) here' }
   if (!existsSync(addon) || statSync(addon).mtimeMs < statSync(source).mtimeMs) {
     mkdirSync(folder, { recursive: true })
-    // A Mac's linker has to be told that Node brings the missing symbols.
-    const mac = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
-    const { status, stderr } = spawnSync('cc', [...flags, ...mac, '-o', addon, source], { encoding: 'utf8' })
-    if (status !== 0) return { limits: null, reason: `limits.c does not compile: ${stderr}` }
+    const failure = compile('cc', addon)
+    if (failure !== undefined) return { limits: null, reason: `limits.c does not compile: ${failure}` }
   }
   const limits = createRequire(import.meta.url)(addon)
-  return { limits, compiler: version.stdout.split('\n')[0], bits: limits.width() }
+  return { limits, compiler, bits: limits.width() }
 }

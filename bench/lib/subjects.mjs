@@ -59,10 +59,16 @@ export function ours(rule, dtype, lengths, options) {
   return { name: optimizer.engine, optimizer, call: () => optimizer.step() }
 }
 
-/** The planes of an optimizer of one tensor: what is written first, the gradient last. */
+/** The planes of an optimizer, whose tensors lie end to end: what is written first, the gradient last. */
 export function planesOf({ optimizer }) {
-  const { updates: _, ...state } = optimizer.state
-  return [optimizer.params, ...Object.values(state), optimizer.grads]
+  const [params, grads, states] = ['params', 'grads', 'state'].map((name) => [optimizer[name]].flat())
+  const { updates: _, ...state } = states[0]
+  const byName = Object.keys(state).map((name) => states.map((each) => each[name]))
+  return [params, ...byName, grads].map((arrays) => {
+    const [first, last] = [arrays[0], arrays.at(-1)]
+    const bytes = last.byteOffset + last.byteLength - first.byteOffset
+    return new first.constructor(first.buffer, first.byteOffset, bytes / first.BYTES_PER_ELEMENT)
+  })
 }
 
 /**

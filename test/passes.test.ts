@@ -1,0 +1,108 @@
+/**
+ * The passes of the bench, by which its figures are judged, read and write what they say: they are taken apart,
+ * as the compilers here make them, and run.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { compile, loadLimits, versionOf } from '../bench/lib/limits.mjs'
+
+const MOST_READ = 6
+const passes = Array.from({ length: MOST_READ }, (_, r) =>
+  Array.from({ length: r + 1 }, (_, w): [reads: number, writes: number] => [r + 1, w + 1]),
+).flat()
+
+const temporary = mkdtempSync(join(tmpdir(), 'antigrad-passes-'))
+afterAll(() => rmSync(temporary, { recursive: true }))
+
+interface Instruction {
+  address: number
+  text: string
+}
+
+/** The instructions of each function, by its name. */
+function takeApart(file: string): Map<string, Instruction[]> {
+  const { stdout } = spawnSync('objdump', ['-d', '--no-show-raw-insn', file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  return new Map(
+    stdout.split('\n\n').flatMap((text): [string, Instruction[]][] => {
+      const name = /^[0-9a-f]+ <(.*)>:$/m.exec(text)?.[1]
+      const lines = [...text.matchAll(/^ *([0-9a-f]+):\t(.*?)\s*$/gm)]
+      const own = lines.map(([, address, text]) => ({ address: Number.parseInt(address, 16), text }))
+      return name === undefined ? [] : [[name, own]]
+    }),
+  )
+}
+
+/** What the loop does, which ends in the last jump back. */
+function loopOf(code: Instruction[]): string[] {
+  const target = ({ text }: Instruction) =>
+    Number.parseInt(/^j\w+\s+([0-9a-f]+)/.exec(text)?.[1] ?? 'f'.repeat(12), 16)
+  const end = code.findLastIndex((instruction) => target(instruction) <= instruction.address)
+  expect(end, 'a jump back').toBeGreaterThan(0)
+  const first = code.findIndex(({ address }) => address === target(code[end]))
+  return code.slice(first, end).map(({ text }) => text)
+}
+
+/** Vectors of a width that a loop loads and stores: a memory's address has brackets, and what is written is last. */
+function moved(loop: string[], register: string): { loads: number; stores: number } {
+  const withMemory = loop.filter((text) => text.includes(register) && text.includes('('))
+  const stores = withMemory.filter((text) => text.endsWith(')')).length
+  return { loads: withMemory.length - stores, stores }
+}
+
+const compilers = ['cc', 'clang'].filter((name) => versionOf(name) !== undefined)
+const isTakenApart =
+  process.arch === 'x64' &&
+  process.platform === 'linux' &&
+  spawnSync('objdump', ['--version']).status === 0 &&
+  compilers.length > 0
+
+test('CI takes the passes apart', () => {
+  if (process.env.CI) expect(isTakenApart).toBe(true)
+})
+
+describe.runIf(isTakenApart)('taken apart', () => {
+  describe.each(compilers)('made by %s', (compiler) => {
+    const file = join(temporary, `${compiler}.node`)
+    const failure = compile(compiler, file)
+    const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
+
+    test('compiled', () => expect(failure).toBeUndefined())
+
+    describe.each([
+      [128, '%xmm'],
+      [256, '%ymm'],
+      [512, '%zmm'],
+    ])('vectors of %i bits', (bits, register) => {
+      test.each(passes)('%i read, %i written', (reads, writes) => {
+        const { loads, stores } = moved(
+          loopOf(functions.get(`pass${bits}_${reads}_${writes}`) ?? []),
+          register,
+        )
+        const unrolled = stores / writes
+        expect(unrolled).toBeGreaterThanOrEqual(1)
+        expect({ loads, stores }).toEqual({ loads: reads * unrolled, stores: writes * unrolled })
+      })
+    })
+  })
+})
+
+describe.runIf(compilers.includes('cc'))('run', () => {
+  test.each(passes)('%i read, %i written: every bit stays', (reads, writes) => {
+    const { limits } = loadLimits()
+    // The last line is a part of a vector's, as where a tensor is padded.
+    const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
+    randomFillSync(memory)
+    const before = Uint8Array.from(memory)
+    const streams = Array.from({ length: reads }, (_, k) => new Float32Array(memory.buffer, 8192 * k, 1001))
+    limits.run(limits.job(0, writes, new Float32Array(8), ...streams), 3)
+    expect(Buffer.from(memory.buffer).equals(before)).toBe(true)
+  })
+})
