@@ -84,6 +84,46 @@ describe('what a text means', () => {
     expect(() => expression(text)).toThrow(expect.objectContaining({ position }))
   })
 
+  test.each([
+    ['x²', 1, '^2', '²'],
+    ['2*x⁻¹', 3, '^-1', '⁻¹'],
+    ['1 + x³y', 5, '^3', '³'],
+    ['xⁿ', 1, '^n', 'ⁿ'],
+    ['a×b', 1, '*', '×'],
+    ['a · b', 2, '*', '·'],
+    ['a÷b', 1, '/', '÷'],
+    ['a − b', 2, '-', '−'],
+    ['a – b', 2, '-', '–'],
+    ['√x', 0, 'sqrt(x)', '√'],
+    ['a ≤ b ? 1 : 2', 2, '<=', '≤'],
+    ['a ≥ b ? 1 : 2', 2, '>=', '≥'],
+    ['a ≠ b ? 1 : 2', 2, '!=', '≠'],
+    ['½*x', 0, '1/2', '½'],
+    ['x＋1', 1, '+', '＋'],
+    ['a*e^(-x)', 2, 'exp(…)', 'e^'],
+    ['e**x', 0, 'exp(…)', 'e**'],
+    ['x…', 1, 'a number, a name or an operator', '…'],
+  ])('%j is refused, with the place and what to write instead', (text, position, wanted, got) => {
+    expect(() => expression(text)).toThrow(expect.objectContaining({ name: 'ExpressionError', position }))
+    expect(() => expression(text)).toThrow(`expected ${wanted}`)
+    expect(() => expression(text)).toThrow(`got ${got}: `)
+  })
+
+  test('letters are names, e is one where it is no base, and π is a number', () => {
+    expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
+      'α',
+      'µ',
+      'x₁',
+      'e',
+      'E',
+      'pi_1',
+    ])
+    expect([at('2*π'), at('2*pi')]).toEqual([2 * Math.PI, 2 * Math.PI])
+    for (const name of ['pi', 'π']) {
+      expect(() => expression(`x*${name}`).with({ [name]: [1] })).toThrow(/data: expected another name than/)
+    }
+  })
+
   test('names of what all objects have are names', () => {
     expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
   })
@@ -224,10 +264,26 @@ test.each([
   expect(out[0]).toBe(slope)
 })
 
-test('where a power is 0, its exponent has no slope', () => {
-  const out = new Float64Array(2)
-  expression('x^y').gradient([0, 2], out)
-  expect([...out]).toEqual([0, 0])
+const slopes = (text: string, ...x: number[]) => {
+  const out = new Float64Array(x.length)
+  expression(text).gradient(x, out)
+  return [...out]
+}
+
+test.each([
+  ['x^0', [0], [0]],
+  ['x^0', [Number.NaN], [0]],
+  ['pow(x, 0)*x', [0], [1]],
+  ['x^0.5', [0], [Infinity]],
+  ['x^y', [0, 0], [0, 0]],
+  ['x^y', [0, 0.5], [Infinity, 0]],
+  ['x^y', [0, 1], [1, 0]],
+  ['x^y', [0, 2], [0, 0]],
+  ['x^y', [2, 0], [0, functions.log(2)]],
+  ['x^y', [Infinity, 0], [0, Infinity]],
+  ['(x - 1)^(y - 1)', [1, 1], [0, 0]],
+])('the derivatives of %s at %j are %j', (text, x, wanted) => {
+  expect(slopes(text, ...x)).toEqual(wanted)
 })
 
 describe('rows of data', () => {

@@ -97,6 +97,8 @@ const wrong: readonly Wrong[] = [
   ['columns of different numbers of fits', of({ t: [t, t, t], y: [y, y] }), 'data: y'],
   ['empty columns', of({ t: [], y: [] }), 'data: t'],
   ['a fit without rows', of({ t: [t, []], y: [y, []] }), 'data: t'],
+  ['a column that is called as a number', of({ t, π: y }), 'data'],
+  ['a column of the number in the model', of({ t, pi: t, y }), 'data'],
   ['counts below 0', of({ t, y: [3, 2, -1, 1, 1, 1] }, { start, loss: 'poisson' }), 'data: y'],
 
   ['null for options', { options: null }, 'options'],
@@ -164,6 +166,7 @@ const wrong: readonly Wrong[] = [
   ['a number for the start', { options: { start: 1 } }, 'start'],
   ['a start without a parameter', { options: { start: { a: 1, b: 1 } } }, 'start: c'],
   ['a start of an unknown name', { options: { start: { ...start, d: 1 } } }, 'start'],
+  ['a parameter that is called as a number', { options: { start: { ...start, pi: 3 } } }, 'start'],
   ['a start of a column', { options: { start: { ...start, t: 1 } } }, 'start'],
   ['a text for a parameter', a('1'), 'start: a'],
   ['null for a parameter', a(null), 'start: a'],

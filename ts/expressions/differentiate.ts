@@ -26,11 +26,16 @@ const rules: Readonly<Record<Operation, Rule>> = {
   tan: (b, d, _, y) => [b.multiply(d, b.add(b.one, b.multiply(y, y)))],
   tanh: (b, d, _, y) => [b.multiply(d, b.subtract(b.one, b.multiply(y, y)))],
   atan: (b, d, [x]) => [b.divide(d, b.add(b.one, b.multiply(x, x)))],
-  // Where the power is 0, its exponent has no slope.
-  pow: (b, d, [x, y], power) => [
-    b.multiply(d, b.multiply(y, b.apply('pow', x, b.subtract(y, b.one)))),
-    b.select(power, b.multiply(d, b.multiply(power, b.apply('log', x))), b.zero),
-  ],
+  // x⁰ is 1 for every x, and where x or the power is 0, its exponent has no slope (as Torch and JAX have it).
+  pow: (b, d, [x, y], power) => {
+    const byBase = b.multiply(d, b.multiply(y, b.apply('pow', x, b.subtract(y, b.one))))
+    const byExponent = b.multiply(d, b.multiply(power, b.apply('log', x)))
+    const exponent = b.constantAt(y)
+    return [
+      exponent === undefined ? b.select(y, byBase, b.zero) : exponent === 0 ? b.zero : byBase,
+      b.select(x, b.select(power, byExponent, b.zero), b.zero),
+    ]
+  },
   min: (_, d) => [d, d],
   max: (_, d) => [d, d],
   select: (_, d) => [null, d, d],
@@ -69,6 +74,11 @@ export class Builder {
     return this.#graph.constant(value)
   }
 
+  /** A constant's value; undefined for other nodes. */
+  constantAt(number: number): number | undefined {
+    return this.#graph.constantAt(number)
+  }
+
   add(a: number, b: number): number {
     const [less, lessToo] = [this.#negated(a), this.#negated(b)]
     if (lessToo !== undefined) return this.subtract(a, lessToo)
@@ -80,8 +90,8 @@ export class Builder {
   }
 
   multiply(a: number, b: number): number {
-    if (this.#graph.constantAt(a) === 1) return b
-    if (this.#graph.constantAt(b) === 1) return a
+    if (this.constantAt(a) === 1) return b
+    if (this.constantAt(b) === 1) return a
     const [of, ofToo] = [this.#negated(a), this.#negated(b)]
     const product = this.apply('multiply', of ?? a, ofToo ?? b)
     return (of === undefined) === (ofToo === undefined) ? product : this.negate(product)

@@ -2,6 +2,7 @@ import { ArgumentError, OptionError } from '../errors.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { isFloatArray } from '../typed-arrays.js'
 import { differentiate } from './differentiate.js'
+import { checkName } from './names.js'
 import { type Parsed, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { Machine } from './run.js'
@@ -164,6 +165,7 @@ export function readColumns<Column>(
     columns.set(name, read(`data: ${name}`, column))
   }
   const [stranger] = given.keys()
+  if (stranger !== undefined) checkName('data', stranger)
   if (stranger !== undefined) {
     throw new OptionError('data', `columns among ${expression.names.join(', ')}`, stranger)
   }
@@ -172,10 +174,11 @@ export function readColumns<Column>(
 
 /**
  * A function of named numbers from its text: `+ − * / ^`, brackets, comparisons, `&& || !`, `condition ? a : b`,
- * `pi` and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`. −x^2 is −(x²), and 2^3^2 is 2⁹; whole
- * powers up to 64 are products. What is no name of a function is a parameter, or a column of data.
+ * `pi` or `π` and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`. −x^2 is −(x²), and 2^3^2 is 2⁹;
+ * whole powers up to 64 are products. What is no name of a function or of π is a parameter, or a column of data; `e` is
+ * one too, and e^x is written exp(x).
  *
- * @throws ExpressionError where the text is none, with the place
+ * @throws ExpressionError where the text is none, with the place, and for signs such as × or ² with what to write instead
  * @example
  * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
  * @example

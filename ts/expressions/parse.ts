@@ -2,6 +2,7 @@
 
 import { ExpressionError } from '../errors.js'
 import { Graph } from './graph.js'
+import { constants, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Beyond these an expression is refused, so that what is hostile costs no time. */
@@ -11,8 +12,9 @@ const DEEPEST = 200
 /** Whole powers up to this one are products. */
 const LARGEST_PRODUCT = 64
 
-const TOKEN =
-  /\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|(\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,])|$)/uy
+const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
+const SIGNS = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
+const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${SIGNS})|$)`, 'uy')
 
 /** Of operators between two operands: how strongly they bind, and what they do. */
 const infix: Readonly<Record<string, readonly [binding: number, takes: Kind, gives: Kind]>> = {
@@ -183,6 +185,11 @@ class Parser {
     }
     const base = this.#atom(token)
     if (this.#token.text !== '^' && this.#token.text !== '**') return base
+    // It would be a parameter, where nearly everybody means the number.
+    if (text === 'e') {
+      const wanted = 'exp(…) for a power of the number e, or pow(e, …) for one of a parameter'
+      throw this.#error(wanted, { ...token, text: `e${this.#token.text}` })
+    }
     this.#next()
     // To the right first: 2^3^2 is 2^9.
     const exponent = this.#as('number', this.#part(SIGN - 1))
@@ -199,7 +206,9 @@ class Parser {
     if (type !== 'name') throw this.#error('a number, a name or (', { type, text, at })
     if (this.#token.text === '(') return this.#call(text, at)
     if (Object.hasOwn(callable, text)) throw this.#error(`( after ${text}, which is a function`)
-    if (text === 'pi') return { node: this.graph.constant(Math.PI), kind: 'number', at }
+    if (Object.hasOwn(constants, text)) {
+      return { node: this.graph.constant(constants[text]), kind: 'number', at }
+    }
     this.names.add(text)
     if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })
     return { node: this.#resolve(text) ?? this.graph.name(text), kind: 'number', at }
@@ -266,7 +275,8 @@ class Parser {
     const found = TOKEN.exec(this.#text)
     if (found === null) {
       const at = from + (/^\s*/.exec(this.#text.slice(from))?.[0].length ?? 0)
-      throw new ExpressionError(this.#text, at, 'a number, a name or an operator', this.#text[at])
+      const { sign, spelling = 'a number, a name or an operator' } = misspelt(this.#text, at)
+      throw new ExpressionError(this.#text, at, spelling, sign)
     }
     const [, number, name, sign] = found
     const text = number ?? name ?? sign ?? ''

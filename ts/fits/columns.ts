@@ -1,6 +1,7 @@
 /** Columns of data: those of the model, the one that it is to meet, and weights. */
 
 import { OptionError } from '../errors.js'
+import { checkName } from '../expressions/names.js'
 import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'
@@ -13,6 +14,7 @@ export function readData(
 ) {
   if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
+  for (const name of columns.keys()) checkName('data', name)
   const others = [...columns.keys()].filter((name) => !names.includes(name))
   const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y)) {

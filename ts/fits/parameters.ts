@@ -1,6 +1,7 @@
 /** Parameters of a fit, as users give them. */
 
 import { OptionError } from '../errors.js'
+import { checkName } from '../expressions/names.js'
 import { isFloatArray } from '../typed-arrays.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
@@ -47,6 +48,7 @@ export function readParameters(
   // A parameter that only others are made of.
   for (const [name, entry] of entries) {
     if (names.includes(name)) continue
+    checkName('start', name)
     const isUsed = [...entries.values()].some((other) => usesIn(other, name))
     if (!isUsed || entry === undefined)
       throw new OptionError('start', `names among ${known.join(', ')}`, name)

@@ -81,7 +81,7 @@ function split(given: string): { rows: Row[]; toNumber: (cell: string) => number
 
 /** A name that an expression can have, and that no other column has. */
 function nameOf(title: string, number: number, taken: readonly string[]): string {
-  const plain = title.replace(/[^\p{L}\p{N}_]+/gu, '_').replace(/^_+|_+$/g, '')
+  const plain = title.replace(/[^\p{L}\p{Nd}\p{Nl}₀-₉_]+/gu, '_').replace(/^_+|_+$/g, '')
   const candidates = [plain, `${plain}_${number + 1}`, `column${number + 1}`, `column_${number + 1}`]
   return candidates.find((name) => isName(name) && !taken.includes(name)) as string
 }

@@ -1,0 +1,43 @@
+/** What a name is, which names are numbers, and the signs that people write where a text wants others. */
+
+import { OptionError } from '../errors.js'
+
+/** Digits, letters and signs above the line: they are powers, no part of a name. */
+const RAISED = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
+
+/** A name as a part of a regular expression: letters of any alphabet, digits, also below the line, and _. */
+export const NAME = `(?![${RAISED}])[\\p{L}_](?:(?![${RAISED}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
+
+/** Names that are numbers. */
+export const constants: Readonly<Record<string, number>> = { pi: Math.PI, π: Math.PI }
+
+/** @throws OptionError for the name of a parameter or a column that is the one of a number */
+export function checkName(argument: string, name: string): void {
+  if (!Object.hasOwn(constants, name)) return
+  throw new OptionError(
+    argument,
+    `another name than ${name}, which is the number π in every expression`,
+    name,
+  )
+}
+
+/** What stands for signs that are no others in a small form. */
+const spellings: Readonly<Record<string, string>> = {
+  ...{ '×': '*', '·': '*', '⋅': '*', '∙': '*', '•': '*', '∗': '*' },
+  ...{ '÷': '/', '∕': '/', '⁄': '/', '−': '-', '‐': '-', '–': '-', '—': '-' },
+  ...{ '√': 'sqrt(x)', '∛': 'x^(1/3)', '≤': '<=', '≥': '>=', '≠': '!=', '∧': '&&', '∨': '||', '¬': '!' },
+}
+
+const ALL_RAISED = new RegExp(`[${RAISED}]+`, 'uy')
+/** All that is in ASCII but blanks, and the point, which would be a part of an ellipsis. */
+const PLAIN = /^[!-\-/-~]+$/
+
+/** A sign that a text may not have, and how to write what it means, if that is known. */
+export function misspelt(text: string, at: number): { readonly sign: string; readonly spelling?: string } {
+  ALL_RAISED.lastIndex = at
+  const raised = ALL_RAISED.exec(text)?.[0]
+  const sign = raised ?? String.fromCodePoint(text.codePointAt(at) as number)
+  const plain = [...sign.normalize('NFKC')].map((character) => spellings[character] ?? character).join('')
+  const isKnown = plain !== sign && PLAIN.test(plain)
+  return isKnown ? { sign, spelling: raised === undefined ? plain : `^${plain}` } : { sign }
+}
