@@ -11,6 +11,7 @@ import {
   fitManySync,
   fit as fitOne,
   fitReasons,
+  models,
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -251,10 +252,118 @@ describe('parameters', () => {
       for (const name of ['b', 'c']) {
         expect(Math.abs(held.values[name] - fixed.values[name])).toBeLessThan(1e-5 * fixed.errors[name])
       }
-      // One degree of freedom more is spent on the parameter that is held.
-      const factor = Math.sqrt(fixed.freedom / held.freedom)
-      expectClose([held.errors.b, held.errors.c], [fixed.errors.b * factor, fixed.errors.c * factor], 1e-5)
+      expectClose([held.errors.b, held.errors.c], [fixed.errors.b, fixed.errors.c], 1e-5)
+      expect([held.held, held.freedom]).toEqual([['a'], fixed.freedom])
     })
+  })
+
+  test('that a bound holds leave all else as if they were fixed there', () => {
+    const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
+    check(
+      fc.tuple(data, fc.constantFrom(...losses), fc.boolean(), fc.boolean()),
+      ([of, loss, isAbove, isKnown]) => {
+        const sigma = of.t.map((_, k) => 0.02 + 0.001 * k)
+        const options: FitOptions = { loss, sigma, absoluteSigma: isKnown }
+        const free = tight(of, { ...options, start })
+        // Far enough from where the others are.
+        const bound = free.values.c + (isAbove ? -0.3 : 0.3)
+        const box = isAbove ? { max: bound } : { min: bound }
+        const d = { expr: 'a/4 + c' }
+        const model = expression('a*exp(-b*t) + c + 0*d')
+        const fitted = (c: object) =>
+          fitOne(model, of, {
+            ...options,
+            tolerance: 1e-14,
+            start: { ...free.values, c: { start: bound, ...c }, d },
+          })
+        const [held, fixed] = [fitted(box), fitted({ fixed: true })]
+        if (held.reason !== 'converged' || fixed.reason !== 'converged') return
+        expect([held.values.c, held.held, held.errors.c]).toEqual([bound, ['c'], NaN])
+        expect(held.freedom).toBe(fixed.freedom)
+        const said = (fit: Fit) => [fit.chiSquared, fit.reducedChiSquared, fit.rSquared, fit.aic, fit.bic]
+        expectClose(said(held), said(fixed), 1e-6)
+        const about = (fit: Fit) => {
+          const { low, high } = fit.band({ t: [0, 1, 3] }, { kind: 'prediction' })
+          const intervals = fit.intervals(0.9)
+          return [
+            ...['a', 'b', 'd'].flatMap((name) => [fit.errors[name], ...intervals[name]]),
+            ...[...fit.band().low, ...low, ...high],
+            ...fit.covariance.slice(0, 2).flatMap((row) => row.slice(0, 2)),
+          ]
+        }
+        // A robust loss has the errors of the point at which it ends, which is not the same to the last digits.
+        expectClose(about(held), about(fixed), 1e-4)
+      },
+      100,
+    )
+  })
+
+  test('that are all held leave as many degrees of freedom as there are rows', () => {
+    const of = dataOf(1, 12)
+    const one = tight(of, {
+      start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
+    })
+    expect([one.held, one.freedom, one.errors]).toEqual([['a', 'b', 'c'], 12, { a: NaN, b: NaN, c: NaN }])
+    expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
+  })
+
+  test('as many as there are rows, of which a bound holds one, have errors', () => {
+    const [t, y] = [
+      [0, 1, 2],
+      [3, 1.5, 1.2],
+    ]
+    const one = fitOne(decay, { t, y }, { start: { ...start, c: { start: 0, max: 0.5 } } })
+    const other = fitOne(decay, { t, y }, { start: { ...start, c: { start: 0.5, fixed: true } } })
+    expect([one.held, one.freedom]).toEqual([['c'], 1])
+    expectClose([one.errors.a, one.errors.b], [other.errors.a, other.errors.b], 1e-4)
+  })
+})
+
+describe('what the data do not determine', () => {
+  const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+  const constant = (y: number, options: FitOptions) =>
+    fitOne(decay, { t: x, y: x.map(() => y) }, { start, ...options })
+
+  test.each<[number, FitOptions]>([
+    [2, {}],
+    [0.1, {}],
+    [-3.7, {}],
+    [1e10, {}],
+    [1e-8, {}],
+    [2, { tolerance: 1e-4 }],
+    [2, { tolerance: 1e-14 }],
+    [2, { start: { a: 1e-8, b: 1, c: 2 } }],
+    [2, { start: { a: 0, b: 1, c: 1 } }],
+    [2, { weights: x.map((k) => k + 1) }],
+  ])('a constant y of %d, %j: no error of the rate', (y, options) => {
+    const one = constant(y, options)
+    expect([one.reason, one.undetermined, one.errors.b]).toEqual(['singular', ['b'], NaN])
+    expectClose([one.values.c], [y], 1e-12)
+    expect(one.errors.c).toBeLessThan(1e-8 * Math.abs(y))
+    expect(one.covariance.map((row) => row.map(Number.isNaN))).toEqual([
+      [false, true, false],
+      [true, true, true],
+      [false, true, false],
+    ])
+    expect(one.rSquared).toBeNaN()
+  })
+
+  test('a rate of 0 is determined, and so is a slope of 0', () => {
+    const y = x.map(() => 2)
+    const line = fitOne(expression('a*t + c'), { t: x, y }, { start: { a: 0, c: 0 } })
+    const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })
+    const far = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 0.1, b: 2 } })
+    for (const one of [line, growth, far]) {
+      expect([one.reason, one.undetermined]).toEqual(['converged', []])
+      expectClose([one.values.c], [2], 1e-12)
+    }
+  })
+
+  test('a constant y of our own models', () => {
+    const t = x.map((k) => k + 1)
+    const { errors, reason, undetermined } = fitOne(models.fourPL({ x: 't' }), { t, y: t.map(() => 2) }, {})
+    expect([reason, undetermined]).toEqual(['singular', ['slope', 'ec50']])
+    expect([errors.slope, errors.ec50, errors.top, errors.bottom]).toEqual([NaN, NaN, 0, 0])
   })
 })
 

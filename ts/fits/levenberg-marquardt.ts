@@ -14,8 +14,8 @@ import { dot, factorize, inTriangle, invert, product, solve, triangle } from './
 import { termsOf } from './loss.js'
 import type { Problem } from './problem.js'
 
-/** Why a fit stops, as the program numbers it. */
-export const [CONVERGED, STALLED, NOT_FINITE] = [1, 2, 4] as const
+/** Why a fit stops, as programs number it. */
+export const [CONVERGED, STALLED, NOT_FINITE, SINGULAR] = [1, 2, 4, 5] as const
 
 /** λ at first, and at least. */
 const FIRST_DAMPING = 1e-3
@@ -34,11 +34,12 @@ export interface State {
   readonly names: readonly string[]
   /** What each is at first; null for what the user gives: where parameters start, and what is fixed. */
   readonly starts: readonly (number | null)[]
-  /** Where in it are the best point, Σ of costs there, half its gradient, and JᵀWJ. */
+  /** Where in it are the best point, Σ of costs there, half its gradient, JᵀWJ, and its largest diagonal so far. */
   readonly best: readonly number[]
   readonly cost: number
   readonly gradient: readonly number[]
   readonly matrix: readonly number[]
+  readonly scale: readonly number[]
 }
 
 /** Names that no user's text can have. */
@@ -68,6 +69,7 @@ export function stateOf({ free, fixed }: Problem): State {
     cost: places(3)[0],
     gradient: places(4),
     matrix: places(5),
+    scale: places(6),
   }
 }
 
@@ -288,8 +290,13 @@ const LEAST_PIVOT = 1e-13
 const OFFSET = 1e-3
 /** … unless the data are met so well that it is less than this part of the parameters, or than the tolerance. */
 const EXACT = 1e-9
+/** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
+const FADED = 1e-12
 
-/** The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom. */
+/**
+ * The names of what {@link summary} reads: the best point, cost, gradient, matrix and its largest diagonal so far,
+ * where parameters started, and degrees of freedom where all vary.
+ */
 function summaryNames({ free }: Problem): readonly string[] {
   const size = free.length
   return [
@@ -297,16 +304,19 @@ function summaryNames({ free }: Problem): readonly string[] {
     '@cost',
     ...named('gradient', size),
     ...named('matrix', inTriangle(size, 0)),
+    ...named('scale', size),
+    ...named('start', size),
     '@freedom',
   ]
 }
 
 /**
  * What is said of a fit that has stopped. Its outputs are the point and the cost, the covariance's lower triangle,
- * whether that is singular, whether the point is none to stop at, and 1, as it does not go on.
+ * a verdict on the point, which parameters a bound holds and of which the data say nothing (as bits), and 1, as it does
+ * not go on.
  *
  * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
- * so short that no evaluation could tell the difference.
+ * so short that no evaluation could tell the difference. What a bound holds counts as fixed there.
  */
 export function summary(problem: Problem, isAbsolute: boolean, tolerance: number): Program {
   const { graph, free } = problem
@@ -316,46 +326,85 @@ export function summary(problem: Problem, isAbsolute: boolean, tolerance: number
   const [best, gradient] = [known('best', size), known('gradient', size)]
   const matrix = known('matrix', inTriangle(size, 0))
   const scale = free.map((_, i) => matrix[inTriangle(i, i)])
-  const moves = freedoms(b, problem, best, gradient)
+  const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
+
+  const exact = b.constant(Math.max(EXACT * EXACT, 4 * tolerance * tolerance))
+  const least = b.multiply(exact, weightedSquares(b, scale, best))
+  const limit = b.apply('max', b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost), least)
+  // Squares that are too large for a number say nothing.
+  const isInRange = b.apply('less', limit, b.constant(Infinity))
+
+  const inside = freedoms(b, problem, best, gradient)
+  const held = inside.map((is) => b.subtract(b.one, is))
+  const faded = fading(b, { best, scale, largest: known('scale', size), starts: known('start', size) }, least)
+  const vague = faded.map((is, i) => b.multiply(is, inside[i]))
+  const moves = inside.map((is, i) => b.subtract(is, vague[i]))
   const point = { best, gradient, matrix, scale, moves }
   const { scales, factors, right, leastPivot } = equations(b, point, b.zero)
   const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
-  const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
   const u = solve(b, factors, right)
   const offset = dot(b, right, u)
-  const limit = b.apply(
-    'max',
-    b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost),
-    b.multiply(
-      b.constant(Math.max(EXACT * EXACT, 4 * tolerance * tolerance)),
-      weightedSquares(b, scale, best),
-    ),
-  )
   const isOff = b.apply('less', limit, offset)
   const isClose = b.multiply(isSound, b.subtract(b.one, isOff))
   const polished = best.map((x, i) =>
     b.select(isClose, bounded(b, problem, i, b.add(x, b.multiply(scales[i], u[i]))), x),
   )
   const lowered = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
-  const rest = b.select(b.apply('less', cost, b.constant(Infinity)), lowered, b.constant(NaN))
+  const ifInRange = (x: number) => b.select(isInRange, x, b.constant(NaN))
+  const rest = ifInRange(lowered)
 
   // Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
-  const scaled = b.select(freedom, b.divide(rest, freedom), b.constant(NaN))
+  const left = held.reduce((sum, is) => b.add(sum, is), freedom)
+  const scaled = b.select(left, b.divide(rest, left), b.constant(NaN))
   const variance = isAbsolute ? b.one : scaled
   const inverse = invert(b, factors, size)
   const covariance = triangle(size, (i, j) => {
-    const inside = b.multiply(
+    const known = b.multiply(
       b.multiply(inverse[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
       variance,
     )
-    return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), inside, b.constant(NaN))
+    return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), known, b.constant(NaN))
   })
-  const outputs = [...polished, rest, ...covariance, b.subtract(b.one, isSound), isOff]
+  const isSingular = vague.reduce((any, is) => b.apply('max', any, is), b.subtract(b.one, isSound))
+  const atPoint = b.select(isOff, b.constant(STALLED), b.constant(CONVERGED))
+  const verdict = b.select(
+    isInRange,
+    b.select(isSingular, b.constant(SINGULAR), atPoint),
+    b.constant(NOT_FINITE),
+  )
+  const outputs = [...polished.map(ifInRange), rest, ...covariance, verdict, bits(b, held), bits(b, vague)]
   // As many as there are names: what goes in and what comes out of an iteration has the same places.
   const names = summaryNames(problem)
   const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
+}
+
+interface Ends {
+  readonly best: readonly number[]
+  readonly scale: readonly number[]
+  readonly largest: readonly number[]
+  readonly starts: readonly number[]
+}
+
+/**
+ * Whether the model no longer depends on a parameter, as on b in a·exp(−b·t) + c where a is 0: to move it by itself, or
+ * by where it started, makes no difference, though it has made one on the way.
+ *
+ * @param least what makes a difference
+ */
+function fading(b: Builder, { best, scale, largest, starts }: Ends, least: number): number[] {
+  return best.map((x, i) => {
+    const size = b.apply('max', b.apply('abs', x), b.apply('abs', starts[i]))
+    const isIdle = b.apply('lessOrEqual', b.multiply(scale[i], b.multiply(size, size)), least)
+    const isFaded = b.apply('lessOrEqual', scale[i], b.multiply(b.constant(FADED), largest[i]))
+    return b.multiply(isIdle, isFaded)
+  })
+}
+
+/** Conditions as the bits of a number. */
+function bits(b: Builder, conditions: readonly number[]): number {
+  return conditions.map((is, i) => b.multiply(b.constant(2 ** i), is)).reduce((sum, bit) => b.add(sum, bit))
 }
 
 /** Σ D·x². */

@@ -30,6 +30,9 @@ export interface Found {
   /** The lower triangle. */
   readonly covariance: readonly Float64Array[]
   readonly cost: Float64Array
+  /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order. */
+  readonly held: Uint32Array
+  readonly undetermined: Uint32Array
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
   /** Of fits with several starts. */
@@ -54,7 +57,7 @@ type Columns = Readonly<Record<string, Float64Array>>
 export class FitManyResult {
   /** All parameters, fixed ones and those that follow from others too. */
   readonly values: Columns
-  /** Their standard errors: 0 where a parameter is fixed, NaN where it is at a bound or nothing is known of it. */
+  /** Their standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
   readonly errors: Columns
   /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
   readonly chiSquared: Float64Array
@@ -102,12 +105,12 @@ export class FitManyResult {
     return this.#statistic('reducedChiSquared')
   }
 
-  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains. */
+  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains; NaN where y does not vary. */
   get rSquared(): Float64Array {
     return this.#statistic('rSquared')
   }
 
-  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. */
+  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. What a bound holds is not counted in p. */
   get aic(): Float64Array {
     return this.#statistic('aic')
   }
@@ -126,8 +129,7 @@ export class FitManyResult {
   }
 
   #statistic(name: keyof Statistics): Float64Array {
-    const { problem, columns, rows } = this.#of
-    return this.chiSquared.map((cost, fit) => statistics(problem, columns, fit, cost, rows[fit])[name])
+    return this.chiSquared.map((_, fit) => statisticsOf(this.#of, fit)[name])
   }
 
   /** A parameter that follows from others, and its errors by theirs. */
@@ -147,7 +149,7 @@ export class FitManyResult {
       )
       const [value, ...slope] = program.outputs.map((slot) => machine.slots[slot])
       values[fit] = value
-      errors[fit] = Math.sqrt(quadratic(slope, (i, j) => found.covariance[inTriangle(i, j)][fit]))
+      errors[fit] = Math.sqrt(variance(found, fit, slope))
     }
     return [values, errors]
   }
@@ -169,12 +171,31 @@ export class FitManyResult {
   }
 }
 
-/** xᵀ·C·x; what has no slope has no part, even where its variance is not known. */
-function quadratic(x: readonly number[], c: (i: number, j: number) => number): number {
+/**
+ * The variance of what has some slopes by the parameters that vary. What has no slope has no part, even where its
+ * variance is not known, and neither has what a bound holds: it counts as fixed.
+ */
+function variance({ covariance, held }: Found, fit: number, slopes: readonly number[]): number {
+  const moves = slopes.map((slope, i) => slope !== 0 && !hasBit(held[fit], i))
   let sum = 0
-  for (const [i, a] of x.entries())
-    for (const [j, b] of x.entries()) if (a !== 0 && b !== 0) sum += a * b * c(i, j)
+  for (const [i, a] of slopes.entries()) {
+    for (const [j, b] of slopes.entries()) {
+      if (moves[i] && moves[j]) sum += a * b * covariance[inTriangle(i, j)][fit]
+    }
+  }
   return sum
+}
+
+const hasBit = (bits: number, i: number) => ((bits >> i) & 1) === 1
+
+/** How many more rows a fit has than parameters that vary and no bound holds. */
+function freedomOf({ problem, rows, found }: Ingredients, fit: number): number {
+  return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held[fit], i)).length
+}
+
+function statisticsOf(of: Ingredients, fit: number): Statistics {
+  const { problem, columns, rows, found } = of
+  return statistics(problem, columns, fit, found.cost[fit], rows[fit], freedomOf(of, fit))
 }
 
 export interface BandOptions {
@@ -187,20 +208,27 @@ export interface BandOptions {
 /** One fit. */
 export class Fit {
   readonly values: Readonly<Record<string, number>>
-  /** Standard errors: 0 where a parameter is fixed, NaN where it is at a bound or nothing is known of it. */
+  /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
   readonly errors: Readonly<Record<string, number>>
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly rSquared: number
   readonly aic: number
   readonly bic: number
-  /** Rows of data whose weight is not 0, and how many more there are than parameters that vary. */
+  /** Rows of data whose weight is not 0, and how many more there are than parameters that vary and no bound holds. */
   readonly rows: number
   readonly freedom: number
   readonly evaluations: number
   readonly reason: FitReason
   /** Parameters that vary, in the order of covariances. */
   readonly free: readonly string[]
+  /**
+   * Those of them that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
+   * there: degrees of freedom, errors, bands; their own errors are NaN.
+   */
+  readonly held: readonly string[]
+  /** Those on which the model no longer depends where the fit has ended: their errors are NaN, and it is 'singular'. */
+  readonly undetermined: readonly string[]
   /** The minima at which the starts of `multiStart` have ended, the best one first. */
   readonly minima: readonly Minimum[]
   readonly engine: EngineName
@@ -225,9 +253,11 @@ export class Fit {
     this.chiSquared = all.chiSquared[fit]
     this.rows = all.rows[fit]
     this.free = all.free
-    this.freedom = this.rows - this.free.length
-    const { problem, columns } = ingredients
-    const said = statistics(problem, columns, fit, this.chiSquared, this.rows)
+    const { held, undetermined } = ingredients.found
+    this.held = this.free.filter((_, i) => hasBit(held[fit], i))
+    this.undetermined = this.free.filter((_, i) => hasBit(undetermined[fit], i))
+    this.freedom = freedomOf(ingredients, fit)
+    const said = statisticsOf(ingredients, fit)
     this.reducedChiSquared = said.reducedChiSquared
     this.rSquared = said.rSquared
     this.aic = said.aic
@@ -292,10 +322,10 @@ export class Fit {
       at !== undefined || problem.weight === null
         ? null
         : numbersOf(columns.get(problem.weight) as Column, this.#fit)
-    const variance = isAbsolute ? 1 : this.reducedChiSquared
+    const ofRows = isAbsolute ? 1 : this.reducedChiSquared
     const half = this.#evaluate(at, ([, ...slope], row) => {
-      const ofCurve = quadratic(slope, (i, j) => this.#covariance(i, j))
-      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? variance / (weights?.[row] ?? 1) : 0))
+      const ofCurve = variance(this.#of.found, this.#fit, slope)
+      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / (weights?.[row] ?? 1) : 0))
     })
     const middle = this.predict(at)
     return { low: middle.map((f, row) => f - half[row]), high: middle.map((f, row) => f + half[row]) }

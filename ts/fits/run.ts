@@ -31,7 +31,6 @@ import { FitManyResult, type Found, fitReasons } from './result.js'
 const UPDATES = 4
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 const RUNS = 8192
-const SINGULAR = fitReasons.indexOf('singular')
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
 
@@ -86,6 +85,8 @@ export class Fits {
       free: problem.free.map(make),
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
       cost: make(),
+      held: new Uint32Array(count),
+      undetermined: new Uint32Array(count),
       evaluations: new Uint32Array(count),
       reason: new Uint8Array(count).fill(fitReasons.indexOf('too-few-points')),
       minima: [],
@@ -166,14 +167,15 @@ export class Fits {
     const summed = yield* this.#iterate(this.#compiled.summary, runs, [], [...ends.point, freedom], 1)
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
-    const [isSingular, isOff] = summed.x.slice(columns.length)
+    const [verdict, held, vague] = summed.x.slice(columns.length)
     const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, summed.x)
     for (const [i, column] of columns.entries()) put(column, fits, pick(summed.x[i], best))
+    put(to.held, fits, pick(held, best))
+    put(to.undetermined, fits, pick(vague, best))
     for (let k = 0; k < fits.length; k++) {
       const run = best[k]
-      const verdict = isSingular[run] !== 0 ? SINGULAR : isOff[run] !== 0 ? STALLED : CONVERGED
       const reason = ends.reason[run]
-      to.reason[fits[k]] = reason === CONVERGED || reason === STALLED ? verdict : reason
+      to.reason[fits[k]] = reason === CONVERGED || reason === STALLED ? verdict[run] : reason
       for (let start = 0; start < count; start++)
         to.evaluations[fits[k]] += ends.iterations[k * count + start]
     }
@@ -181,7 +183,7 @@ export class Fits {
 
   /** Where runs stop: what the summary reads, and why. */
   *#ends(runs: Uint32Array, data: readonly Column[]) {
-    const { names, starts, best, cost, gradient, matrix } = this.#compiled.state
+    const { names, starts, best, cost, gradient, matrix, scale } = this.#compiled.state
     const { method, maxIterations = 1000 } = this.options
     const { free, loss } = this.#problem
     const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
@@ -195,8 +197,14 @@ export class Fits {
       method === undefined && (loss === 'squared' || loss === 'poisson')
         ? ends
         : yield* this.#iterate(this.#compiled.last, runs, data, [...points, ...begin.slice(free.length)], 1)
+    const scales =
+      method === undefined ? scale.map((at) => ends.x[at]) : free.map((_, i) => x[matrix[inTriangle(i, i)]])
     return {
-      point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
+      point: [
+        ...[...best, cost, ...gradient, ...matrix].map((at) => x[at]),
+        ...scales,
+        ...begin.slice(0, free.length),
+      ],
       iterations: ends.iterations,
       reason: ends.reason,
     }
