@@ -327,7 +327,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
-  // Without shapes there is no matrix: test/muon-bits.test.ts has those.
+  // Of columns: test/muon-bits.test.ts has other matrices.
   ['muon', muon()],
   [
     'muon all options',

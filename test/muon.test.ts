@@ -4,7 +4,22 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { adamw, CheckpointError, delayedStart, muon, Optimizer, OptionError, sgd, swa } from 'antigrad'
+import {
+  adafactor,
+  adamw,
+  CheckpointError,
+  delayedStart,
+  minimize,
+  muon,
+  Optimizer,
+  OptionError,
+  type Rule,
+  rosenbrock,
+  sgd,
+  sm3,
+  swa,
+  TensorError,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Muon } from '../dist/rules/muon.js'
 import type { Options } from '../dist/rules/rule.js'
@@ -302,4 +317,116 @@ test("presets are other systems' values", () => {
   expect(muon.kellerJordan({ lr: 0.1 })).toMatchObject({ lr: 0.1, weightDecay: 0, scale: 'original' })
   expect(muon.timm()).toMatchObject({ lr: 0.02, coefficients: 'quintic', nesterov: false })
   expect(muon.keras()).toMatchObject({ scale: 'matchRmsAdamW', weightDecay: 0.004, precision: 'parameters' })
+})
+
+describe('without shapes of any of its tensors it would be its fallback, and so is refused', () => {
+  const params = () => ({ w: new Float32Array(6).fill(1), bias: new Float32Array(2).fill(1) })
+  const wanted = /shapes.*muon.*matrices/s
+  const delayed = delayedStart(1, muon())
+
+  test.each<[string, () => unknown]>([
+    ['a vector', () => new Optimizer(new Float32Array(10), muon())],
+    ['a record', () => new Optimizer(params(), muon())],
+    ['a delayed one', () => new Optimizer(params(), delayed)],
+    ['a preset', () => new Optimizer(params(), muon.torch())],
+    ['shapes of nothing', () => new Optimizer(params(), muon(), { shapes: {} })],
+    [
+      'frozen ones, which may thaw',
+      () => {
+        const frozen = [
+          { match: 'w', frozen: true },
+          { match: 'bias', rule: adamw() },
+        ] as const
+        return new Optimizer(params(), muon(), { groups: frozen })
+      },
+    ],
+    ['a rule of a group', () => new Optimizer(params(), adamw(), { groups: [{ match: 'w', rule: muon() }] })],
+    [
+      'shapes of other tensors',
+      () => {
+        const groups = [{ match: 'w', rule: delayed }]
+        return new Optimizer(params(), adamw(), { groups, shapes: { bias: [2, 1] } })
+      },
+    ],
+    ['minimize', () => minimize(rosenbrock(), [-1.5, 2], muon())],
+    [
+      'tensors that are added',
+      () => {
+        const optimizer = new Optimizer(params(), muon(), { groups: [{ match: '**', rule: adamw() }] })
+        return optimizer.add(
+          { head: new Float32Array(4) },
+          { groups: [{ match: 'head', rule: muon() }] as never },
+        )
+      },
+    ],
+  ])('%s', (_, make) => {
+    expect(make).toThrow(TensorError)
+    expect(make).toThrow(wanted)
+  })
+
+  test('what is refused has not been added', () => {
+    const optimizer = new Optimizer({ w: new Float32Array(6) }, adamw())
+    const groups = [{ match: 'v', rule: muon() }] as never
+    const v = new Float32Array(6)
+    expect(() => optimizer.add({ v }, { groups })).toThrow(wanted)
+    expect(optimizer.report().tensors.map(({ name }) => name)).toEqual(['w'])
+    const more = optimizer.add({ v }, { groups, shapes: { v: [2, 3] } })
+    expect(more.report().tensors.map(({ rule }) => rule.name)).toEqual(['adamw', 'muon'])
+    // Now there is one.
+    const last = more.add({ b: { v } }, { groups: [{ match: 'b.v', rule: muon() }] as never })
+    expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
+  })
+
+  test('beside one that has a shape others get the fallback, and report() says what updates each', () => {
+    const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
+    const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
+      shapes: { w: [2, 3], scalar: [] },
+      groups: [{ match: 'cold', frozen: true }],
+    })
+    optimizer.thaw('cold')
+    const rules = optimizer.report().tensors.map(({ name, rule }) => [name, rule.name])
+    expect(rules).toEqual([
+      ['w', 'muon'],
+      ['bias', 'sgd'],
+      ['scalar', 'sgd'],
+      ['cold', 'sgd'],
+    ])
+    // A shape of one dimension is an entry too: who gives it knows what it says.
+    expect(new Optimizer(params(), muon(), { shapes: { bias: [2] } }).report().tensors[0].rule).toEqual(
+      adamw(),
+    )
+    expect(() => new Optimizer(params(), muon(), { groups: [{ match: '**', rule: adamw() }] })).not.toThrow()
+    for (const rule of [adafactor(), sm3()])
+      expect(() => new Optimizer(new Float32Array(9), rule)).not.toThrow()
+  })
+
+  test('a run that was saved so is refused', () => {
+    const fallback = new Optimizer(params(), adamw()).save()
+    const mine = (rule: Rule) => structuredClone({ ...fallback, rule })
+    for (const rule of [muon(), delayed]) {
+      for (const read of [
+        () => Optimizer.load(mine(rule)),
+        () => new Optimizer(params(), adamw()).restore(mine(rule)),
+        () => new Optimizer(params(), adamw()).restore(mine(rule), { partial: true }),
+        () => new Optimizer(params(), muon(), { shapes: { w: [2, 3] } }).restore(mine(rule)),
+      ]) {
+        expect(read).toThrow(CheckpointError)
+        expect(read).toThrow(wanted)
+      }
+    }
+    const ofGroup = structuredClone(
+      new Optimizer(params(), adamw(), { groups: [{ match: 'w', rule: adamw() }] }).save(),
+    )
+    expect(() => Optimizer.load({ ...ofGroup, groups: [{ match: 'w', rule: muon() }] })).toThrow(wanted)
+    // Which group was meant is not known then, and so nobody says that it was Muon's.
+    const unknown = new Optimizer(params(), muon(), { groups: [{ match: () => true, rule: adamw() }] })
+    expect(Optimizer.load(unknown.save()).report().tensors[0].rule).toEqual(adamw())
+    const known = [{ match: () => true, lrScale: 2 }]
+    const loaded = Optimizer.load(
+      new Optimizer({ w: params().w }, muon(), { shapes: { w: [2, 3] }, groups: known }).save(),
+    )
+    expect(() => loaded.add({ bias: params().bias } as never, { groups: [] })).not.toThrow()
+    const matrices = new Optimizer(params(), muon(), { shapes: { w: [2, 3] } })
+    expect(Optimizer.load(structuredClone(matrices.save())).report()).toEqual(matrices.report())
+  })
 })

@@ -2,6 +2,7 @@
 
 import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
 import { expect } from 'vitest'
+import { definitions } from '../dist/rules/definitions.js'
 import { type Case, cases } from './cases.js'
 import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
@@ -125,10 +126,16 @@ export interface Snapshot {
   readonly updates: readonly number[]
 }
 
+/** For rules of matrices alone each tensor is a column. */
+function shapesFor(rule: Case['rule'], { initial }: Data) {
+  const name = rule.name === 'delayedStart' ? rule.rule.name : rule.name
+  return definitions[name].wantsShapes && { shapes: initial.map(({ length }) => [length, 1]) }
+}
+
 /** An optimizer of a case on a forced engine, with all that may be in its state. */
 function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const { name: _, ...forced } = variant
-  const optimizer = new Optimizer(data.initial, rule, { ...options, ...forced })
+  const optimizer = new Optimizer(data.initial, rule, { ...shapesFor(rule, data), ...options, ...forced })
   const { engine, threads } = optimizer
   if (engine !== variant.engine) throw new Error(`${engine} instead of ${variant.engine}`)
   if (threads !== (variant.threads ?? threads)) throw new Error(`${threads} threads`)

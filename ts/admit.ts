@@ -1,7 +1,7 @@
 /** How tensors come to an optimizer: what they are given, and which rule each gets. */
 
 import { OptionError, TensorError } from './errors.js'
-import type { Groups } from './groups.js'
+import { expectedShapes, type Groups } from './groups.js'
 import { SLOW } from './manifest.js'
 import type { Model } from './model.js'
 import { Tensor } from './part.js'
@@ -49,6 +49,12 @@ export function admit(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
   })
+  const all = [...model.all(), ...tensors]
+  const shapeless = groups.shapeless(
+    base,
+    all.map(({ shape, groups, use }) => ({ shape, groups, resolved: use.resolved })),
+  )
+  if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
     const free = uses.find(({ definition }) => definition.wantsPoint)
     const expected = 'not to be beside a rule whose parameters are an average already'

@@ -4,7 +4,7 @@ import { readTensorClip, type TensorClip, type TensorLimits } from './clip.js'
 import { OptionError } from './errors.js'
 import { own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
-import { definitionNamed, importedNames } from './rules/define.js'
+import { type Definition, definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from './rules/rule.js'
@@ -101,6 +101,28 @@ export class Groups {
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
+  /**
+   * The name of a rule for matrices alone, where none of the tensors that are meant to have it has a shape;
+   * undefined where there is no such rule.
+   */
+  shapeless(
+    base: Resolved,
+    tensors: Iterable<Pick<Described, 'shape'> & Pick<Assignment, 'groups' | 'resolved'>>,
+  ): string | undefined {
+    const found = new Map<Definition, boolean>()
+    for (const { shape, groups, resolved } of tensors) {
+      const { definition: meant } = this.#meant(base, groups) ?? resolved
+      if (meant.wantsShapes) found.set(meant, found.get(meant) === true || shape !== undefined)
+    }
+    return [...found].find(([, hasShape]) => !hasShape)?.[0].name
+  }
+
+  /** The rule that a tensor would have if it had any shape; undefined where its groups are not known. */
+  #meant(base: Resolved, groups: readonly number[]): Resolved | undefined {
+    if (groups.some((k) => k >= this.#list.length)) return undefined
+    return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
+  }
+
   #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
     let resolved = fitting(base, shape)
     for (const k of groups) {
@@ -118,6 +140,10 @@ export class Groups {
     return { ...overlaid(resolved, scales, 'groups: lrScale', name), own: resolved.own }
   }
 }
+
+/** What is wanted of those who name such a rule. */
+export const expectedShapes = (rule: string) =>
+  `the dimensions of tensors, of at least one for ${rule}, which is for matrices alone (others get its fallback)`
 
 /**
  * A rule with options that a group gives.

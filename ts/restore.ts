@@ -5,7 +5,7 @@ import { isCount } from './averages.js'
 import { readTensorClip } from './clip.js'
 import type { Clock } from './cohorts.js'
 import { CheckpointError } from './errors.js'
-import { type Assignment, Groups } from './groups.js'
+import { type Assignment, expectedShapes, Groups } from './groups.js'
 import { type Around, checkAround } from './options.js'
 import { own } from './own.js'
 import type { Averaged } from './part.js'
@@ -82,12 +82,15 @@ export function readSaved(given: unknown): Restored {
   for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around))
   const structure = readStructure(saved.structure, new Set(tensors.keys()))
   const uses = [...tensors.values()].map(({ resolved }) => resolved)
+  const groups = saved.groups === null ? null : Groups.read(saved.groups)
+  const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
+  if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
   return {
     dtype,
     structure,
     rule: wholeRule(base),
     base,
-    groups: saved.groups === null ? null : Groups.read(saved.groups),
+    groups,
     around,
     updates: count(saved.updates, 'updates'),
     batches: count(saved.batches, 'batches', around.accumulate.batches - 1),

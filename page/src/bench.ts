@@ -5,7 +5,7 @@ import uPlot from 'uplot'
 import { messageOf } from '../../dist/errors.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { type Measurement, measure, SIZES } from './measure.js'
-import { build, type RuleName, ruleNames, suggested } from './rules.js'
+import { build, notOffered, type RuleName, ruleNames, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
 
 const titles: Readonly<Record<EngineName, string>> = {
@@ -51,7 +51,7 @@ export class Bench {
         'p',
         { className: 'hint' },
         'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
-          'which the engines take turns. All engines give the same bits.',
+          `which the engines take turns. All engines give the same bits. ${notOffered}`,
       ),
       controls,
       this.#status,

@@ -9,6 +9,7 @@ import {
   type Field,
   fields,
   isSchedule,
+  notOffered,
   type OptionValue,
   optionOf,
   type RuleName,
@@ -28,6 +29,7 @@ export class Optimizers {
     h('h2', {}, 'Optimizers'),
     this.#list,
     this.#add,
+    h('p', { className: 'hint' }, notOffered),
   )
   #entries: Entry[] = []
   readonly #onChange: (entries: readonly Entry[]) => void

@@ -17,7 +17,19 @@ import type { Option as RuleOption } from '../../dist/rules/options.js'
 
 export type RuleName = SimpleRule['name']
 export type OptionValue = number | boolean | string | null
-export const ruleNames = Object.keys(definitions) as RuleName[]
+
+/** Those whose parameters may be a point, as in the race, or a vector. */
+export const ruleNames = (Object.keys(definitions) as RuleName[]).filter(
+  (name) => !definitions[name].wantsShapes,
+)
+/** Why one of the others is not offered; undefined for what is offered, or no rule. */
+export function whyNot(name: string): string | undefined {
+  const isKnown = Object.hasOwn(definitions, name) && definitions[name as RuleName].wantsShapes
+  return isKnown ? `${name} is not offered: it is for matrices, and parameters are a vector here.` : undefined
+}
+export const notOffered = Object.keys(definitions)
+  .flatMap((name) => whyNot(name) ?? [])
+  .join(' ')
 
 /** One of the racers: a rule and what of it is not as the library has it. */
 export interface Entry {

@@ -12,6 +12,7 @@ import {
   type RuleName,
   ruleNames,
   suggested,
+  whyNot,
 } from './rules.js'
 
 export interface State {
@@ -126,7 +127,9 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
         problems.push(`${messageOf(thrown)}.`)
       }
     } else {
-      refuse(`“${key}”`, `f, from, expression, view, ${Object.keys(numerics).join(', ')} or a rule`)
+      const reason = whyNot(key)
+      if (reason !== undefined) problems.push(reason)
+      else refuse(`“${key}”`, `f, from, expression, view, ${Object.keys(numerics).join(', ')} or a rule`)
     }
   }
   if (entries.length > 0) state.entries = entries

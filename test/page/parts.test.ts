@@ -7,7 +7,7 @@ import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
 import { measure, SIZES } from '../../page/src/measure.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
-import { build, fields, nameOf, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
+import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
 import { GRID, survey } from '../../page/src/terrain.js'
@@ -152,7 +152,7 @@ describe('schedules', () => {
       ['lr', warmup(warmup(value, { steps: 10 }), { steps: 5 })],
       ['weightDecay', step(1, { stepSize: 3 })],
     ])
-    expect(schedulesIn(suggested('muon'))).toEqual([])
+    expect(schedulesIn(suggested('adafactor'))).toEqual([])
     expect(nameOf(entry)).toBe('adamw warmup(…) eps 0.1 weightDecay {…} warmup 5 delay 2')
   })
 
@@ -167,6 +167,15 @@ describe('schedules', () => {
   ])('“%s” is refused with one sentence', (part, problem) => {
     expect(fromHash(part).problems).toEqual([problem])
   })
+})
+
+test('rules for matrices alone are not offered, and a link that has one says why', () => {
+  expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
+  expect(ruleNames).not.toContain('muon')
+  expect(notOffered).toBe('muon is not offered: it is for matrices, and parameters are a vector here.')
+  const { state, problems } = fromHash('f=rosenbrock&adam=lr:0.1&muon=lr:0.1')
+  expect(problems).toEqual([notOffered])
+  expect(state.entries).toEqual([{ rule: 'adam', options: { lr: 0.1 } }])
 })
 
 test.each(ruleNames)('%s: every option of the definition has a control, the learning rate first', (rule) => {

@@ -56,6 +56,11 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
   across?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
   /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
+  /**
+   * Whether it is for matrices alone: where none of its tensors has a shape, and the fallback would be all that runs,
+   * an optimizer is an error.
+   */
+  readonly wantsShapes?: boolean
   /** Rows and columns of each of the matrices that a tensor of a shape is; its first dimension by all others. */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
   /** Options that no `set` may change: what tensors have follows from them and from shapes. */
@@ -121,6 +126,7 @@ export function define<
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
     wantsPoint: false,
+    wantsShapes: false,
     clock: {} as C,
     shared: {},
     decay: () => 1,

@@ -220,6 +220,7 @@ export const definition = define('muon', {
   flushes: besideEps,
   fallback: ({ fallback }, shape) => (isMatrix(shape) ? undefined : fallback),
   fixed: ['fallback'],
+  wantsShapes: true,
 })
 
 /** Muon's description; see {@link muon}. */
@@ -230,7 +231,8 @@ export interface Muon extends RuleOf<typeof definition> {}
  * it is a step, θ ← (1 − η·λ)·θ − η·s·O.
  *
  * A tensor is a matrix where `shapes` says that it has two dimensions or more: its first one by all others. All
- * that are none get the rule `fallback`, whose options `set(match, …)` changes. Customarily embeddings and the
+ * that are none get the rule `fallback`, whose options `set(match, …)` changes, and which `report()` names; where
+ * `shapes` says nothing of any of its tensors, as of those of `minimize`, that is a TensorError. Customarily embeddings and the
  * last layer get another rule too: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
  * Defaults are PyTorch's but for the precision, which `muon.torch` has as well. `muon.kellerJordan`,
