@@ -1,4 +1,4 @@
-/** Threads of the native engine: no bit depends on them, they share well, and they sleep when idle. */
+/** Threads of the native engine: no bit depends on them, and they share well. */
 
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
@@ -153,72 +153,4 @@ test('Node workers and the main thread step at once on the same threads', async 
   const alone = await here(antigrad)
   const [a, b, c] = await Promise.all([inWorker(), inWorker(), here(antigrad)])
   expect([a === alone, b === alone, c === alone]).toEqual([true, true, true])
-})
-
-describe('an idle optimizer costs no processor time', () => {
-  const made = (length: number) => `
-    const made = (threads) =>
-      new antigrad.Optimizer(new Float32Array(${length}), antigrad.sgd(), { engine: 'native', threads })`
-
-  test('as all of its process shows', () => {
-    const body = `${made(200_000)}
-      const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
-      const optimizer = made(4)
-      for (let t = 0; t < 100; t++) optimizer.step()
-      await pause(100)
-      const before = process.cpuUsage()
-      await pause(500)
-      const { user, system } = process.cpuUsage(before)
-      return (user + system) / 1000`
-    // Milliseconds of 500; one thread that spins would have all of them.
-    expect(inChild(body)).toBeLessThan(50)
-  })
-
-  describe.runIf(process.platform === 'linux')('as its threads show, in microseconds', () => {
-    const times = `
-      const { readdirSync, readFileSync } = await import('node:fs')
-      const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
-      const read = (task, file) => readFileSync('/proc/self/task/' + task + '/' + file, 'utf8')
-      const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
-      const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
-
-    test('they spin for 50 after a step and then sleep', () => {
-      const body = `${made(200_000)} ${times}
-        const optimizer = made(4)
-        optimizer.step()
-        while (helpers().length < 3) sleep(1) // A new thread has its name a little later.
-        sleep(20)
-        const before = times()
-        for (let round = 0; round < 40; round++) {
-          optimizer.step()
-          sleep(5)
-        }
-        return times().map((time, i) => (time - before[i]) / 40)`
-      const each = inChild(body) as number[]
-      expect(each).toHaveLength(3)
-      // With the work itself, some ten; one that never sleeps would have 5000.
-      for (const time of each) expect(time).toBeLessThan(500)
-      expect(Math.max(...each)).toBeGreaterThan(25)
-    })
-
-    test('and steps that need fewer threads keep none of the others awake', () => {
-      // Four pieces, or two: less than the time for which threads spin.
-      const body = `${made(33_000)} ${times}
-        const two = made(2)
-        const four = new antigrad.Optimizer(new Float32Array(4 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 4 })
-        four.step()
-        while (helpers().length < 3) sleep(1)
-        sleep(20)
-        const before = times()
-        for (let round = 0; round < 20; round++) {
-          four.step()
-          for (let t = 0; t < 300; t++) two.step()
-        }
-        sleep(20)
-        return times().map((time, i) => (time - before[i]) / 20)`
-      const each = inChild(body) as number[]
-      expect(each).toHaveLength(3)
-      expect(each.filter((time) => time > 300).length).toBeLessThanOrEqual(1)
-    })
-  })
 })

@@ -11,10 +11,9 @@ import { rollup } from 'rollup'
 import { build as vite } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import webpack from 'webpack'
-import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
 import { digests, reference } from '../support.js'
-import { addDigestScript, freshFolder, pack, project, remove } from './pack.js'
+import { addDigestScript, installed, remove } from './pack.js'
 
 /** Each bundles an entry into one file, without a plug-in for WebAssembly. */
 const bundlers: Record<string, (folder: string, entry: string, into: string) => Promise<unknown>> = {
@@ -56,7 +55,6 @@ const bundlers: Record<string, (folder: string, entry: string, into: string) => 
   },
 }
 
-const tarballs = freshFolder()
 let folder: string
 let server: Server
 let origin: string
@@ -65,7 +63,7 @@ let browser: Browser
 const expected = digests(reference)
 
 beforeAll(async () => {
-  folder = project([pack(home, tarballs)], '--omit=optional')
+  folder = await installed({ addon: false })
   const script = await addDigestScript(folder)
   writeFileSync(
     join(folder, 'all.js'),
@@ -100,7 +98,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await launched?.close()
   server?.close()
-  for (const used of [tarballs, folder]) if (used) remove(used)
+  if (folder) remove(folder)
 })
 
 /** Opens a page; gives it, what it requested, and the JSON that it printed. */

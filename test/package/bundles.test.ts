@@ -10,7 +10,7 @@ import { build as vite } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { home } from '../children.js'
-import { env, freshFolder, json, project, release, remove, run } from './pack.js'
+import { addonIn, env, freshFolder, installed, json, remove, run } from './pack.js'
 
 /** Writes a program with all that it imports into one file of this name in a folder. */
 type Bundler = (entry: string, folder: string, name: string) => Promise<unknown>
@@ -102,27 +102,23 @@ const body = `const optimizer = new Optimizer(new Float32Array(256), adam())
 optimizer.step(new Float32Array(256).fill(1))
 console.log(JSON.stringify({ engine: optimizer.engine, reasons: engines().native.reasons }))`
 
-const tarballs = freshFolder()
 let source: string
 /** The folder of the addon's package, its name, and that of the addon. */
 let addonFolder: string
 let addonPackage: string
 let addonName: string
 
-beforeAll(() => {
-  source = project([release(tarballs)])
+beforeAll(async () => {
+  source = await installed()
   writeFileSync(join(source, 'program.mjs'), `import { adam, engines, Optimizer } from 'antigrad'\n${body}`)
   writeFileSync(
     join(source, 'program.cjs'),
     `const { adam, engines, Optimizer } = require('antigrad')\n${body}`,
   )
-  const packages = readdirSync(join(source, 'node_modules'))
-  addonPackage = packages.find((name) => name.startsWith('antigrad-')) as string
-  addonFolder = join(source, 'node_modules', addonPackage)
-  addonName = readdirSync(addonFolder).find((name) => name.endsWith('.node')) as string
+  ;({ name: addonPackage, folder: addonFolder, file: addonName } = addonIn(source))
 })
 afterAll(() => {
-  for (const used of [tarballs, source]) if (used) remove(used)
+  if (source) remove(source)
 })
 
 /** Runs what `make` puts into a folder of an app that has a package.json of its own. */

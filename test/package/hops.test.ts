@@ -14,22 +14,21 @@ import { home } from '../children.js'
 import { dtypes } from '../helpers.js'
 import type { Landed, Leg } from '../hop.js'
 import { decode, encode, goOn, longRun } from '../model/long-run.js'
-import { env, freshFolder, project, release, remove } from './pack.js'
+import { env, installed, remove } from './pack.js'
 import { program, runtimes } from './runtimes.js'
 
 const LEGS = 20
 /** Calls of `step` in one; odd, so that every other save has a batch of an update in it. */
 const STEPS = 117
 
-const tarballs = freshFolder()
 let folder: string
 let bun: string
 let browser: Browser
 let page: Page
 
 beforeAll(async () => {
-  folder = project([release(tarballs)])
-  bun = program(runtimes.Bun)
+  folder = await installed()
+  bun = await program(runtimes.Bun)
   const entry: BuildOptions = {
     entryPoints: [join(home, 'test/hop.ts')],
     bundle: true,
@@ -53,7 +52,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close()
-  for (const used of [tarballs, folder]) if (used) remove(used)
+  if (folder) remove(folder)
 })
 
 type Place = (leg: Omit<Leg, 'engine'>, round: number) => Promise<Landed>

@@ -11,29 +11,34 @@ import { sizesIn } from '../../scripts/lib/rules-page.mjs'
 import { home, inChild, withCopy } from '../children.js'
 import {
   addBothScript,
-  type Damage,
+  addonIn,
+  editJson,
   freshFolder,
+  installed,
   type Json,
   json,
-  pack,
-  project,
-  release,
+  packed,
   remove,
   run,
 } from './pack.js'
 
 const folders: string[] = []
-const fresh = () => {
-  folders.push(freshFolder())
-  return folders.at(-1) as string
+const used = (folder: string) => {
+  folders.push(folder)
+  return folder
 }
 afterAll(() => folders.forEach(remove))
 
-/** Installs a release and gives the folder. */
-function installed(damage?: Damage, ...options: string[]): string {
-  const folder = project([release(fresh(), damage)], ...options)
-  folders.push(folder)
-  return folder
+/** What befalls an addon's package. */
+type Damage = (manifest: Json, addon: Buffer) => Buffer
+
+async function damaged(damage: Damage): Promise<string> {
+  const project = used(await installed())
+  const { folder, file } = addonIn(project)
+  editJson(join(folder, 'package.json'), (manifest) => {
+    writeFileSync(join(folder, file), damage(manifest, readFileSync(join(folder, file))))
+  })
+  return project
 }
 
 const report = (folder: string) =>
@@ -45,8 +50,8 @@ const race = (folder: string) =>
 describe('the tarball', () => {
   let tarball: string
   let files: string[]
-  beforeAll(() => {
-    tarball = pack(home, fresh())
+  beforeAll(async () => {
+    tarball = await packed()
     files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
   })
 
@@ -66,7 +71,7 @@ describe('the tarball', () => {
   })
 
   test('is not made of a clone that has not been built, or was built as another version', () => {
-    const clone = fresh()
+    const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
     const { status, stderr } = packed()
@@ -128,8 +133,8 @@ describe('in a browser', () => {
 
 describe('with the addon', () => {
   let folder: string
-  beforeAll(() => {
-    folder = installed()
+  beforeAll(async () => {
+    folder = used(await installed())
   })
 
   test('all engines are there, and the race runs on them', () => {
@@ -167,8 +172,10 @@ describe('with the addon', () => {
   })
 })
 
-test('npm installs nothing else', () => {
-  const names = readdirSync(join(installed(), 'node_modules')).filter((name) => !name.startsWith('.'))
+test('npm installs nothing else', async () => {
+  const names = readdirSync(join(used(await installed()), 'node_modules')).filter(
+    (name) => !name.startsWith('.'),
+  )
   expect(names).toEqual(['antigrad', expect.stringMatching(/^antigrad-/)])
 })
 
@@ -185,8 +192,8 @@ describe('without it', () => {
   }
   const rest = ({ reasons }: { reasons: string[] }) => reasons.slice(1)
 
-  test('absent', () => {
-    withoutNative(installed(undefined, '--omit=optional'), /^antigrad-.* is not installed$/)
+  test('absent', async () => {
+    withoutNative(used(await installed({ addon: false })), /^antigrad-.* is not installed$/)
   })
 
   test("the reasons speak of this C library's package alone", () => {
@@ -224,25 +231,25 @@ describe('without it', () => {
     expect({ available, reasons }).toEqual({ available: false, reasons: [expect.stringMatching(reason)] })
   })
 
-  test('half of it', () => {
+  test('half of it', async () => {
     const half: Damage = (_, addon) => addon.subarray(0, addon.length / 2)
-    withoutNative(installed(half), /^antigrad-.* is damaged: its addon has \d+ bytes instead of \d+$/)
+    withoutNative(await damaged(half), /^antigrad-.* is damaged: its addon has \d+ bytes instead of \d+$/)
   })
 
-  test("another platform's", () => {
+  test("another platform's", async () => {
     const other: Damage = (_, addon) => {
       // The machine in ELF's header; in other formats something as vital.
       addon[18] ^= 0xff
       return addon
     }
-    withoutNative(installed(other), /^antigrad-.* does not load: /)
+    withoutNative(await damaged(other), /^antigrad-.* does not load: /)
   })
 
-  test("another version's", () => {
+  test("another version's", async () => {
     const older: Damage = (manifest, addon) => {
       manifest.version = '0.0.9'
       return addon
     }
-    withoutNative(installed(older), /^antigrad-.* is of version 0\.0\.9, but antigrad is of \d/)
+    withoutNative(await damaged(older), /^antigrad-.* is of version 0\.0\.9, but antigrad is of \d/)
   })
 })

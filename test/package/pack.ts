@@ -1,12 +1,14 @@
 /** The package as `npm pack` makes it, in fresh folders, and programs that use it there. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { inject } from 'vitest'
 import { home } from '../children.js'
+import { once } from '../once.js'
 
 /** What programs here see of the environment. */
 export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
@@ -27,46 +29,44 @@ export function npm(folder: string, ...args: string[]): string {
   return execFileSync('npm', [...args, ...options], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' })
 }
 
-/** Packs a folder; gives the tarball's path. */
-export function pack(folder: string, into: string): string {
+/** The tarball that `npm pack` makes of a folder. */
+function pack(folder: string, into: string): string {
   return join(into, npm(folder, 'pack', '--ignore-scripts', '--pack-destination', into).trim())
 }
 
-function editJson(file: string, edit: (json: Json) => void): void {
-  const json = JSON.parse(readFileSync(file, 'utf8'))
-  edit(json)
-  writeFileSync(file, JSON.stringify(json, null, 2))
-}
+const tarballIn = (folder: string) =>
+  join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) as string)
 
-/** What befalls an addon's package before it is packed. */
-export type Damage = (manifest: Json, addon: Buffer) => Buffer
+/** The main package's tarball. */
+export const packed = async () => tarballIn(await once('packed', (folder) => pack(home, folder)))
 
 /**
  * Both packages for this platform as a release has them, except that the main package's optional
  * dependency is a file.
  *
- * @param damage to the addon's package
  * @returns the main package's tarball
  */
-export function release(into: string, damage: Damage = (_, addon) => addon): string {
-  const made = `target/npm-${basename(into)}`
-  try {
-    execFileSync(process.execPath, ['scripts/npm-packages.mjs', made], { cwd: home, stdio: 'pipe' })
-    const [target] = readdirSync(join(home, made)).filter((name) => isOfThisPlatform(join(home, made, name)))
-    const addonFolder = join(home, made, target)
-    editJson(join(addonFolder, 'package.json'), (manifest) => {
-      const addon = join(addonFolder, manifest.main)
-      writeFileSync(addon, damage(manifest, readFileSync(addon)))
-    })
-    const addon = pack(addonFolder, into)
-    execFileSync('tar', ['-xzf', pack(home, into), '-C', into])
-    editJson(join(into, 'package/package.json'), (manifest) => {
-      manifest.optionalDependencies = { [`antigrad-${target}`]: pathToFileURL(addon).href }
-    })
-    return pack(join(into, 'package'), into)
-  } finally {
-    remove(join(home, made))
-  }
+async function released(): Promise<string> {
+  const folder = await once('released', async (into) => {
+    const made = `target/npm-${basename(inject('made'))}`
+    try {
+      execFileSync(process.execPath, ['scripts/npm-packages.mjs', made], { cwd: home, stdio: 'pipe' })
+      const [target] = readdirSync(join(home, made)).filter((name) =>
+        isOfThisPlatform(join(home, made, name)),
+      )
+      const beside = join(into, 'addon')
+      mkdirSync(beside)
+      const addon = pack(join(home, made, target), beside)
+      execFileSync('tar', ['-xzf', await packed(), '-C', into])
+      editJson(join(into, 'package/package.json'), (manifest) => {
+        manifest.optionalDependencies = { [`antigrad-${target}`]: pathToFileURL(addon).href }
+      })
+      pack(join(into, 'package'), into)
+    } finally {
+      remove(join(home, made))
+    }
+  })
+  return tarballIn(folder)
 }
 
 function isOfThisPlatform(folder: string): boolean {
@@ -74,12 +74,29 @@ function isOfThisPlatform(folder: string): boolean {
   return readdirSync(folder).includes(main) && main.includes(`.${process.platform}-${process.arch}`)
 }
 
-/** A fresh folder in which these are installed. */
-export function project(packages: readonly string[], ...options: string[]): string {
+export function editJson(file: string, edit: (json: Json) => void): void {
+  const json = JSON.parse(readFileSync(file, 'utf8'))
+  edit(json)
+  writeFileSync(file, JSON.stringify(json, null, 2))
+}
+
+/** A fresh folder in which npm has installed a release, with its optional dependency or without. */
+export async function installed({ addon = true } = {}): Promise<string> {
+  const made = await once(`installed ${addon ? 'with' : 'without'} the addon`, async (folder) => {
+    writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
+    npm(folder, 'install', await released(), ...(addon ? [] : ['--omit=optional']))
+  })
   const folder = freshFolder()
-  writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
-  npm(folder, 'install', ...packages, ...options)
+  cpSync(made, folder, { recursive: true, verbatimSymlinks: true })
   return folder
+}
+
+/** The name of the addon's package in such a folder, that package's folder, and the file. */
+export function addonIn(folder: string) {
+  const modules = join(folder, 'node_modules')
+  const name = readdirSync(modules).find((name) => name.startsWith('antigrad-')) as string
+  const file = readdirSync(join(modules, name)).find((name) => name.endsWith('.node')) as string
+  return { name, folder: join(modules, name), file }
 }
 
 /** Runs a program in a folder. */

@@ -3,19 +3,18 @@
  * between, too.
  */
 
-import { cpSync, readdirSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { functionDigests } from '../function-digests.js'
 import { digests, reference, variants } from '../support.js'
-import { addBothScript, addDigestScript, freshFolder, json, project, release, remove } from './pack.js'
+import { addBothScript, addDigestScript, addonIn, freshFolder, installed, json, remove } from './pack.js'
 import { program, runtimes } from './runtimes.js'
 
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)
 
-const tarballs = freshFolder()
 /** For bundles and the addon beside them. */
 const alone = freshFolder()
 const bundles = { 'app.mjs': 'esm', 'app.cjs': 'cjs' } as const
@@ -24,7 +23,7 @@ let script: string
 const expected = Object.fromEntries(variants.map(({ name }) => [name, digests(reference)]))
 
 beforeAll(async () => {
-  folder = project([release(tarballs)])
+  folder = await installed()
   script = await addDigestScript(folder)
   for (const [name, format] of Object.entries(bundles)) {
     const contents = `import { engines, rosenbrock } from 'antigrad'
@@ -37,18 +36,17 @@ beforeAll(async () => {
       format,
     })
   }
-  const addons = readdirSync(join(folder, 'node_modules')).filter((name) => name.startsWith('antigrad-'))
-  const isAddon = (name: string) => !/\.(json|md)$/.test(name)
-  cpSync(join(folder, 'node_modules', addons[0]), alone, { recursive: true, filter: isAddon })
+  const addon = addonIn(folder)
+  cpSync(join(addon.folder, addon.file), join(alone, addon.file))
 }, 120_000)
 afterAll(() => {
-  for (const used of [tarballs, alone, folder]) if (used) remove(used)
+  for (const used of [alone, folder]) if (used) remove(used)
 })
 
 describe.each(chosen)('%s', (_, runtime) => {
   let path: string
-  beforeAll(() => {
-    path = program(runtime)
+  beforeAll(async () => {
+    path = await program(runtime)
   }, 300_000)
 
   test('every engine computes the bits that TypeScript does in this Node', () => {

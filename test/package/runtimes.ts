@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { home } from '../children.js'
+import { once } from '../once.js'
 import { npm } from './pack.js'
 
 const { platform, arch } = process
@@ -53,13 +54,15 @@ export const runtimes = {
 } satisfies Readonly<Record<string, Runtime>>
 
 /** The path of a runtime's program, which is installed if it is not there. */
-export function program({ source, program }: Runtime): string {
-  const folder = join(home, 'target/runtimes', source.replaceAll('/', '-'))
+export async function program({ source, program }: Runtime): Promise<string> {
+  const name = source.replaceAll('/', '-')
+  const folder = join(home, 'target/runtimes', name)
   const path = join(folder, 'node_modules', program)
-  if (!existsSync(path)) {
+  await once(name, () => {
+    if (existsSync(path)) return
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'package.json'), '{}')
     npm(folder, 'install', '--ignore-scripts', source)
-  }
+  })
   return path
 }

@@ -1,8 +1,5 @@
 /** The picture of basins in Chromium, pixel by pixel, and its parts without a browser. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expression, himmelblau, minimizeManySync, momentum, objectives, reasons } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -151,12 +148,11 @@ describe('functions as texts', () => {
 })
 
 describe('in Chromium', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'antigrad-basins-'))
   let site: SiteInChromium
   let visits: Visit[] = []
 
   beforeAll(async () => {
-    site = await serveToChromium(folder)
+    site = await serveToChromium()
   })
 
   afterEach(async () => {
@@ -169,7 +165,6 @@ describe('in Chromium', () => {
 
   afterAll(async () => {
     await site?.close()
-    rmSync(folder, { recursive: true, force: true })
   })
 
   /** Its workers tell what they are asked and what they answer. */

@@ -1,8 +1,7 @@
 /** The page of fits in Chromium: what is pasted or dropped, typed, shown and saved. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expression, type Fit, fit as fitInNode, models } from 'antigrad'
 import type { Page } from 'playwright-core'
@@ -14,12 +13,11 @@ import { dark, light } from '../../page/src/palette.js'
 import { type PageOptions, type SiteInChromium, serveToChromium, type Visit, visit, zipped } from './site.js'
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-const folder = mkdtempSync(join(tmpdir(), 'antigrad-fit-'))
 let site: SiteInChromium
 let visits: { visit: Visit; atFirst: number }[] = []
 
 beforeAll(async () => {
-  site = await serveToChromium(folder)
+  site = await serveToChromium()
 })
 
 afterEach(async () => {
@@ -37,7 +35,6 @@ afterEach(async () => {
 
 afterAll(async () => {
   await site?.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 async function open(hash = '', options?: PageOptions): Promise<Page> {
@@ -439,5 +436,5 @@ test('it is light', async () => {
   const names = files.map((path) => path.replace(new URL(site.address).pathname, ''))
   expect(names).toContain('fit.html')
   expect(names.length).toBeGreaterThan(3)
-  expect(names.reduce((sum, name) => sum + zipped(join(folder, name)), 0)).toBeLessThan(95_000)
+  expect(names.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(95_000)
 })

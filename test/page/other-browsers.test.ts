@@ -1,26 +1,21 @@
 /** The pages in Firefox and in WebKit, whose language is 'C' here. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expression, fit as fitInNode } from 'antigrad'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shown } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { type Driven, otherBrowsers } from '../driven.js'
-import { expectedPoints, frames, pointsIn, type Site, serve } from './site.js'
+import { expectedPoints, pointsIn, type Site, serve } from './site.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
 let site: Site
 
 beforeAll(async () => {
-  site = await serve(folder)
+  site = await serve()
 })
 
 afterAll(async () => {
   await site?.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
@@ -63,23 +58,6 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
     expect(tab.errors).toEqual([])
   })
-
-  test.skipIf(!isThere)(
-    'the surface leaves most frames to the rest, or a sentence is in its place',
-    async () => {
-      await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
-      const sentence = () => texts('.surface .hint')
-      const surface = () => texts('.surface canvas[data-engine]')
-      await expect.poll(async () => [...(await sentence()), ...(await surface())]).toHaveLength(1)
-      const [why] = await sentence()
-      // Firefox without a screen has no WebGL.
-      if (why) return expect(why).toContain('this browser gives the page no WebGL')
-      await new Promise((resolve) => setTimeout(resolve, 1000))
-      const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
-      expect(found.pictures).toBeGreaterThan(0)
-      expect(found.frames, JSON.stringify(found)).toBeGreaterThan(2 * found.pictures)
-    },
-  )
 
   test.skipIf(!isThere)('the engines are reported and measured', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)

@@ -1,15 +1,13 @@
 /** The race page in Chromium, by mouse, by keyboard, and bit by bit. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { initial } from '../../page/src/state.js'
 import {
   expectedPoints,
-  frames,
   type PageOptions,
   pointsIn,
   type SiteInChromium,
@@ -20,12 +18,11 @@ import {
 } from './site.js'
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-const folder = mkdtempSync(join(tmpdir(), 'antigrad-page-'))
 let site: SiteInChromium
 let visits: Visit[] = []
 
 beforeAll(async () => {
-  site = await serveToChromium(folder)
+  site = await serveToChromium()
 })
 
 afterEach(async () => {
@@ -40,7 +37,6 @@ afterEach(async () => {
 
 afterAll(async () => {
   await site?.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 async function open(hash: string, options?: PageOptions): Promise<Page> {
@@ -412,25 +408,6 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test('a surface that the processor draws leaves most frames to the rest, whatever it is called', async () => {
-    const { page } = await visit(site, 'f=booth&adam=lr:0.1', { reducedMotion: 'no-preference' })
-    await page.addInitScript(() => {
-      const { prototype } = globalThis.WebGL2RenderingContext
-      const { getParameter } = prototype
-      prototype.getParameter = function (name: number) {
-        const value = getParameter.call(this, name)
-        return typeof value === 'string' && name !== this.VERSION ? 'masked' : value
-      }
-    })
-    await page.reload()
-    await page.locator('.surface canvas[data-engine]').waitFor()
-    await page.waitForTimeout(1000)
-    const found = await page.evaluate<{ frames: number; pictures: number }>(frames)
-    expect(found.pictures).toBeGreaterThan(0)
-    expect(found.frames, JSON.stringify(found)).toBeGreaterThan(2 * found.pictures)
-    await page.close()
-  })
-
   test.each([
     ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
     ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
@@ -467,41 +444,14 @@ describe('for everybody', () => {
     expect(errors).toEqual([])
     await page.close()
   })
-
-  test('a frame with eight optimizers leaves most of its 16.7 ms to the browser', async () => {
-    const { page } = await visit(site, 'f=rosenbrock')
-    await page.addInitScript(() => {
-      const durations: number[] = []
-      const { requestAnimationFrame } = globalThis
-      globalThis.requestAnimationFrame = (callback) =>
-        requestAnimationFrame((now) => {
-          const start = performance.now()
-          callback(now)
-          durations.push(performance.now() - start)
-        })
-      Object.assign(globalThis, { durations })
-    })
-    const rules = ['gradientDescent', 'momentum', 'nesterov', 'sgd', 'adagrad', 'rmsprop', 'adam', 'radam']
-    await page.goto(
-      `${site.address}#f=himmelblau&tolerance=0&${rules.map((rule) => `${rule}=lr:0.001`).join('&')}`,
-    )
-    await page.reload()
-    await button(page, 'Play').click()
-    await page.waitForTimeout(2500)
-    const durations = await page.evaluate(() => (globalThis as unknown as { durations: number[] }).durations)
-    const sorted = durations.slice(-40).sort((a, b) => a - b)
-    expect(sorted.length).toBeGreaterThan(15)
-    expect(sorted[sorted.length >> 1], sorted.join()).toBeLessThan(8)
-    await page.close()
-  })
 })
 
 test('it is light', () => {
-  const assets = readdirSync(join(folder, 'assets')).filter((name) => !name.startsWith('fit-'))
+  const assets = readdirSync(join(site.folder, 'assets')).filter((name) => !name.startsWith('fit-'))
   const size = (names: readonly string[]) =>
     names.reduce(
-      (sum, name) => sum + zipped(join(folder, 'assets', name)),
-      zipped(join(folder, 'index.html')),
+      (sum, name) => sum + zipped(join(site.folder, 'assets', name)),
+      zipped(join(site.folder, 'index.html')),
     )
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))

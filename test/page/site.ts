@@ -13,6 +13,7 @@ import { nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
+import { once } from '../once.js'
 
 readSchedules()
 
@@ -30,6 +31,8 @@ const policy =
 const FOLDER = '/some/folder/'
 
 export interface Site {
+  /** Where the page is on the disk. */
+  readonly folder: string
   readonly address: string
   close(): Promise<void>
 }
@@ -38,35 +41,36 @@ export interface SiteInChromium extends Site {
   readonly browser: Browser
 }
 
-/** Builds the page into a folder and serves it. */
-export async function serve(into: string): Promise<Site> {
-  await buildPage(into)
+/** Serves the built page. */
+export async function serve(): Promise<Site> {
+  const folder = await once('page', buildPage)
   const server = createServer(({ url = '' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
     const name = pathname === FOLDER ? 'index.html' : pathname.replace(FOLDER, '')
     response.setHeader('Content-Security-Policy', policy)
     response.setHeader('Content-Type', types[extname(name)] ?? 'text/plain')
     try {
-      response.end(readFileSync(join(into, name)))
+      response.end(readFileSync(join(folder, name)))
     } catch {
       response.writeHead(404).end()
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
+    folder,
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
     close: () => closed(server),
   }
 }
 
-export async function serveToChromium(into: string): Promise<SiteInChromium> {
-  const site = await serve(into)
+export async function serveToChromium(): Promise<SiteInChromium> {
+  const site = await serve()
   const browser = await chromium.launch({
     executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
   })
   return {
-    address: site.address,
+    ...site,
     browser,
     async close() {
       await browser.close()

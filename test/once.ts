@@ -1,0 +1,52 @@
+/** What several files need and is long in the making (a package, an installed one, a page): made once a run. */
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { inject } from 'vitest'
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    made: string
+  }
+}
+
+/** Vitest's `globalSetup`: a folder of the run's, which all workers know. */
+export default function setup(project: TestProject): () => void {
+  const made = mkdtempSync(join(tmpdir(), 'antigrad-made-'))
+  project.provide('made', made)
+  return () => rmSync(made, { recursive: true, force: true })
+}
+
+/** The folder of that name; whoever asks first fills it, and the others wait. It is for reading only. */
+export async function once(name: string, fill: (folder: string) => unknown): Promise<string> {
+  const folder = join(inject('made'), name)
+  const [done, failed] = [`${folder}.done`, `${folder}.failed`]
+  if (isFirst(folder)) {
+    try {
+      await fill(folder)
+      writeFileSync(done, '')
+    } catch (thrown) {
+      writeFileSync(failed, '')
+      throw thrown
+    }
+  }
+  while (!existsSync(done)) {
+    if (existsSync(failed)) throw new Error(`${name} could not be made: another file has the reason`)
+    await pause(20)
+  }
+  return folder
+}
+
+/** Only one process can make a folder. */
+function isFirst(folder: string): boolean {
+  try {
+    mkdirSync(folder)
+    return true
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+    return false
+  }
+}
