@@ -110,3 +110,15 @@ export function refused(saved: Anything, argument?: string): void {
   optimizer.restore(saved2)
   expect(later(optimizer)).toBe(later(load(saved2)))
 }
+
+/** All places in a save. */
+export function places(value: Anything, path: string[] = []): string[][] {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [path]
+  return [path, ...Object.keys(value).flatMap((key) => places(value[key], [...path, key]))]
+}
+
+/** The record that has the last of the names, and that name. */
+export const at = (saved: Anything, path: readonly string[]): [Anything, string] => [
+  path.slice(0, -1).reduce((inner, name) => inner[name], saved),
+  path.at(-1) as string,
+]

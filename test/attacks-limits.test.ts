@@ -65,6 +65,41 @@ describe.each(engineNames)('%s: no memory', (engine) => {
   })
 })
 
+test.each(engineNames)('%s: no memory for copies ends save() or restore(), and nothing else', (engine) => {
+  // Views need none.
+  const stub = `
+    let left = Infinity
+    for (const name of ['Float32Array', 'Float64Array']) {
+      globalThis[name] = class extends globalThis[name] {
+        constructor(...given) {
+          const isView = given[0] instanceof ArrayBuffer
+          if (!isView && --left < 0) throw new RangeError('Array buffer allocation failed')
+          super(...given)
+        }
+      }
+    }`
+  const body = `${stub}
+    ${large(engine)}
+    const [optimizer, untouched] = [make(), make()]
+    // What lies in the optimizer's own memory is copied before it is written.
+    const saved = optimizer.save()
+    const own = { ...saved, tensors: { ...saved.tensors, w: { ...saved.tensors.w, params: optimizer.params.w } } }
+    const whole = seen(optimizer)
+    const errors = [() => optimizer.save(), () => optimizer.restore(own)].map((call) =>
+      [0, 1, 2].map((allowed) => {
+        left = allowed
+        const error = thrownBy(call)
+        left = Infinity
+        return error && [error.is, error.bytes, error.message, seen(optimizer) === whole]
+      }))
+    for (const each of [optimizer, untouched]) each.step(params)
+    return [errors, seen(optimizer) === seen(untouched)]`
+  const [errors, goesOn] = inChild(body, { timeout: 60_000 }) as [unknown[][], boolean]
+  expect(goesOn).toBe(true)
+  const message = 'no memory for a copy of 1200000 bytes: Array buffer allocation failed'
+  for (const error of errors.flat()) expect(error).toEqual(['MemoryError', 1_200_000, message, true])
+})
+
 describe.each(engineNames)("%s: near the stack's end", (engine) => {
   const calls = {
     step: 'optimizer.step(params)',

@@ -5,11 +5,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   type Anything,
+  at,
   changed,
   changesNothing,
   everything,
   later,
   load,
+  places,
   refusal,
   refused,
   type UnderWay,
@@ -29,12 +31,6 @@ const fields = [
   ...['values', 'present'].map(
     (name) => [`accumulated.${name}`, ['tensors', 'w', 'accumulated', name]] as const,
   ),
-]
-
-/** The record that has the last of the names, and that name. */
-const at = (saved: Anything, path: readonly string[]): [Anything, string] => [
-  path.slice(0, -1).reduce((inner, name) => inner[name], saved),
-  path.at(-1) as string,
 ]
 
 describe.each(fields)('%s', (_, path) => {
@@ -221,12 +217,6 @@ const odd = fc.oneof(
   ),
   fc.anything(),
 )
-
-/** All places in a save. */
-function places(value: Anything, path: string[] = []): string[][] {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [path]
-  return [path, ...Object.keys(value).flatMap((key) => places(value[key], [...path, key]))]
-}
 
 test('any place with anything in it: refused, or a run that goes on', () => {
   const all = places(whole).filter(({ length }) => length > 0)

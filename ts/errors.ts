@@ -103,7 +103,8 @@ export class CheckpointError extends AntigradError {
     const lines = differences
       .slice(0, SHOWN)
       .map(
-        ({ tensor, expected, received }) => `${tensor ?? 'optimizer'}: expected ${expected}, got ${received}`,
+        ({ tensor, expected, received }) =>
+          `${brief(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
       )
     const others = differences.length - lines.length
     if (others > 0) lines.push(`and ${others} others, which are in differences`)
@@ -112,27 +113,31 @@ export class CheckpointError extends AntigradError {
   }
 }
 
-/** This runtime cannot hold an arena of that size. */
+/** This runtime cannot hold an arena, or a copy, of that size. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'
   readonly bytes: number
 
-  constructor(bytes: number, reason: string) {
-    super(`no memory for an arena of ${bytes} bytes: ${reason}`)
+  constructor(bytes: number, reason: string, what = 'an arena') {
+    super(`no memory for ${what} of ${bytes} bytes: ${reason}`)
     this.bytes = bytes
   }
 }
 
 /** What came, for people: short, and never the whole of a large value. */
 function describe(value: unknown): string {
-  const shown = show(value)
-  return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown
+  return brief(show(value))
 }
 
+/** The beginning of what somebody wrote, where it is long. */
+export const brief = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
+
 function show(value: unknown): string {
-  if (typeof value === 'string') return /^(an?|one) /.test(value) ? value : JSON.stringify(value)
+  if (typeof value === 'string')
+    return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'
-  if (typeof value === 'bigint') return `${value}n`
+  // Digits of a long one take longer than anything else here.
+  if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
   if (typeof value !== 'object' || value === null) return String(value)
   const array = typeOf(value)
   const type = array ?? Object.prototype.toString.call(value).slice('[object '.length, -1)

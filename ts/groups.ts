@@ -2,7 +2,7 @@
 
 import { readTensorClip, type TensorClip, type TensorLimits } from './clip.js'
 import { OptionError } from './errors.js'
-import { own } from './own.js'
+import { listOf, own } from './own.js'
 import { type Described, type Match, matches, readMatch } from './patterns.js'
 import { type Definition, definitionNamed, importedNames } from './rules/define.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
@@ -60,8 +60,9 @@ export class Groups {
 
   /** @throws OptionError where a group is none */
   static read(given: unknown): Groups {
-    if (!Array.isArray(given)) throw new OptionError('groups', 'a list of groups', given)
-    return new Groups(Array.from(given, (group, k) => read(group, `groups[${k}]`)))
+    const list = listOf(given)
+    if (list === undefined) throw new OptionError('groups', 'a list of groups', given)
+    return new Groups(list.map((group, k) => read(group, `groups[${k}]`)))
   }
 
   static readonly none = new Groups([])

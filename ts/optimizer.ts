@@ -396,8 +396,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * what JSON knows, all copied, which structuredClone, postMessage and IndexedDB take, and v8.serialize for a
    * file. Gradients in `grads` are not part of it, and neither are the engine and the number of threads.
    *
-   * @throws OptionError where a rule has a function for a schedule: it names the option; BusyError in the
-   * middle of a step
+   * @throws OptionError where a rule has a function for a schedule: it names the option; MemoryError where there
+   * is none for copies; BusyError in the middle of a step. The optimizer goes on then.
    */
   save(): Saved {
     this.#checkFree('save')

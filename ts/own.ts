@@ -1,4 +1,30 @@
-/** Own properties, each read once: what somebody has put on every object is none of them. */
+/** What is in objects that somebody gave: each thing is read once, and no list is walked to its end in good faith. */
+
+/**
+ * Own properties, each read once: what somebody has put on every object is none of them. A list, a typed array or a
+ * String has the one property 0 here, which no reader knows: it may be billions long.
+ */
 export function own(given: object): Record<string, unknown> {
-  return { __proto__: null, ...given }
+  return isNumbered(given) ? { __proto__: null, 0: undefined } : { __proto__: null, ...given }
+}
+
+/** Whether what is in it has numbers for names. */
+export function isNumbered(given: object): boolean {
+  return Array.isArray(given) || ArrayBuffer.isView(given) || given instanceof String
+}
+
+/** How long a list may be of which nothing else is known. */
+export const LONGEST = 1_000_000
+
+/**
+ * The elements of a list, each read once; undefined for what is none, or longer than it may be. A list of 2³² − 1 holes
+ * takes 600 bytes where it was saved, so its length is asked before anything else.
+ */
+export function listOf(given: unknown, longest = LONGEST): unknown[] | undefined {
+  if (!Array.isArray(given)) return undefined
+  const { length } = given
+  if (!(length <= longest)) return undefined
+  const list: unknown[] = []
+  for (let i = 0; i < length; i++) list.push(given[i])
+  return list
 }

@@ -1,7 +1,7 @@
 /** Which tensors are meant. */
 
 import { OptionError, TensorError } from './errors.js'
-import { own } from './own.js'
+import { listOf, own } from './own.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface Described {
@@ -42,12 +42,13 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
   if (typeof given === 'string' || typeof given === 'function') return given as Match
   // A list that has been looked at picks no more the second time: it would take forever, many in one another.
   if (lists.has(given)) return NOTHING
-  if (Array.isArray(given) && depth < DEEPEST) {
-    const list = Object.freeze(Array.from(given, (one) => readMatch(what, one, depth + 1, lists)))
+  const elements = depth < DEEPEST ? listOf(given) : undefined
+  if (elements !== undefined) {
+    const list = Object.freeze(elements.map((one) => readMatch(what, one, depth + 1, lists)))
     lists.add(given)
     return list
   }
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
+  if (typeof given === 'object' && given !== null) {
     const { maxRank, ...unknown } = own(given)
     const isRank = Number.isInteger(maxRank) && (maxRank as number) >= 0
     if (isRank && Object.keys(unknown).length === 0) return Object.freeze({ maxRank: maxRank as number })

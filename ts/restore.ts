@@ -1,19 +1,18 @@
 /** Saved runs as they come back: read once, and checked. */
 
 import type { Dtype } from './arena.js'
-import { isCount } from './averages.js'
 import { readTensorClip } from './clip.js'
 import type { Clock } from './cohorts.js'
-import { CheckpointError } from './errors.js'
+import { brief, CheckpointError } from './errors.js'
 import { type Assignment, expectedShapes, Groups } from './groups.js'
 import { type Around, checkAround } from './options.js'
-import { own } from './own.js'
+import { isNumbered, listOf, own } from './own.js'
 import type { Averaged } from './part.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './saved.js'
-import { setOwn } from './tensors.js'
+import { expectedDimensions, readDimensions, setOwn } from './tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from './typed-arrays.js'
 
 /** A tensor of a saved run, checked. */
@@ -56,9 +55,7 @@ function fail(tensor: string | null, expected: string, received: string): never 
 }
 
 function open(given: unknown, tensor: string | null, what: string): Bag {
-  if (typeof given !== 'object' || given === null || Array.isArray(given) || ArrayBuffer.isView(given)) {
-    fail(tensor, what, Array.isArray(given) ? 'a list' : typeof given)
-  }
+  if (typeof given !== 'object' || given === null || isNumbered(given)) fail(tensor, what, show(given))
   return own(given)
 }
 
@@ -110,14 +107,17 @@ function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): nu
 
 const show = (value: unknown): string =>
   typeof value === 'string'
-    ? JSON.stringify(value.slice(0, 100))
+    ? JSON.stringify(brief(value))
     : typeof value === 'number'
       ? `${value}`
-      : typeof value
+      : Array.isArray(value)
+        ? `a list of ${value.length}`
+        : typeof value
 
 function readTensor(name: string, given: unknown, dtype: Dtype, around: Around): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
-  const resolved = { ...resolve(saved.rule, `saved: ${name}: rule`), ...readOwn(saved, name) }
+  const rule = resolve(saved.rule, `saved: ${brief(name)}: rule`)
+  const resolved = { ...rule, ...readOwn(saved, name, rule) }
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
   const arrays: [FloatArray, number][] = []
   const array = (value: unknown, what: string, length?: number): FloatArray => {
@@ -152,7 +152,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   )
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) => {
-    if (what === 'clock: t') return count(value, `${name}: ${what}`)
+    if (what === 'clock: t') return count(value, `${brief(name)}: ${what}`)
     // What is shared was made of gradients, which may be anything.
     const isShared = Object.keys(use.shared).some((field) => what === `clock: ${field}`)
     if (isShared && typeof value === 'number') return value
@@ -177,16 +177,14 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     length,
     resolved,
     isFrozen,
-    groups: Array.isArray(saved.groups)
-      ? Object.freeze(Array.from(saved.groups, (k) => count(k, `${name}: groups`)))
-      : fail(name, 'groups: a list', show(saved.groups)),
+    groups: readNumbers(saved.groups, name),
     clock: isFrozen ? null : (clock as Clock),
     params,
     state,
     byTensor,
     average: average && array(average.values, 'average: values', length),
     averaged: average && {
-      count: count(average.count, `${name}: average: count`),
+      count: count(average.count, `${brief(name)}: average: count`),
       product: fraction(average.product, name),
     },
     slow: hasSlow ? array(saved.slow, 'slow', length) : null,
@@ -197,16 +195,25 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
 }
 
 /** What groups gave its rule. */
-function readOwn({ own, lrScale, clip }: Bag, name: string): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
+function readOwn(
+  { own, lrScale, clip }: Bag,
+  name: string,
+  { definition: { options } }: Resolved,
+): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
   if (!(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
     fail(name, 'lrScale: a finite number > 0', show(lrScale))
   }
-  const names: unknown[] | null = Array.isArray(own) ? Array.from(own) : null
-  if (own === null || names?.every((name) => typeof name === 'string')) {
-    const limits = clip === undefined ? null : readTensorClip(`saved: ${name}: clip`, clip)
+  const names = listOf(own, Object.keys(options).length) ?? null
+  if (own === null || names?.every((name) => typeof name === 'string' && Object.hasOwn(options, name))) {
+    const limits = clip === undefined ? null : readTensorClip(`saved: ${brief(name)}: clip`, clip)
     return { own: names as readonly string[] | null, lrScale, clip: limits }
   }
-  return fail(name, 'own: a list of names, or null', show(own))
+  return fail(name, "own: a list of its rule's options, or null", show(own))
+}
+
+function readNumbers(given: unknown, name: string): readonly number[] {
+  const list = listOf(given) ?? fail(name, 'groups: a list', show(given))
+  return Object.freeze(list.map((k) => count(k, `${brief(name)}: groups`)))
 }
 
 function fraction(given: unknown, name: string): number {
@@ -225,17 +232,18 @@ function exactly<T>(
   const bag = open(given, tensor, what)
   const found = Object.keys(bag)
   if (found.length !== names.length || !names.every((name) => Object.hasOwn(bag, name))) {
-    fail(tensor, `${what}: ${names.join(', ') || 'nothing'}`, found.slice(0, 8).join(', ') || 'nothing')
+    fail(
+      tensor,
+      `${what}: ${names.join(', ') || 'nothing'}`,
+      found.slice(0, 8).map(brief).join(', ') || 'nothing',
+    )
   }
   return Object.fromEntries(names.map((name) => [name, read(bag[name], `${what}: ${name}`)]))
 }
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
   if (given === null) return undefined
-  const dimensions: unknown[] = Array.isArray(given) ? Array.from(given) : [NaN]
-  const product = dimensions.reduce<number>((product, n) => product * (isCount(n, 0) ? n : NaN), 1)
-  if (product !== length) fail(name, `shape: whole numbers whose product is ${length}`, show(given))
-  return Object.freeze(dimensions as number[])
+  return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, show(given))
 }
 
 /** The names in their shape; each is there once. */
@@ -247,7 +255,7 @@ function readStructure(
   depth = 0,
 ): Structure {
   if (typeof given === 'string') {
-    if (given !== path || !names.delete(given)) fail(null, `a structure with ${path}`, show(given))
+    if (given !== path || !names.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
   } else if (depth > 100 || typeof given !== 'object' || given === null) {
     fail(null, 'a structure of names', show(given))
   }
@@ -258,9 +266,10 @@ function readStructure(
   const inner = (key: string) => (path === '' ? key : `${path}.${key}`)
   const read = (child: unknown, key: string) => readStructure(child, names, seen, inner(key), depth + 1)
   let structure: Structure = given as string
-  if (Array.isArray(given)) {
-    structure = Array.from(given, (child, i) => read(child, `${i}`))
-  } else if (typeof given === 'object') {
+  const children = listOf(given)
+  if (children !== undefined) structure = children.map((child, i) => read(child, `${i}`))
+  else if (typeof given === 'object') {
+    if (isNumbered(given as object)) fail(null, 'a structure of names', show(given))
     const record: Record<string, Structure> = {}
     for (const [key, child] of Object.entries(given as object)) {
       setOwn(record, key, read(child, key))
@@ -268,7 +277,7 @@ function readStructure(
     structure = record
   }
   if (depth === 0 && names.size > 0)
-    fail(null, 'a structure with all tensors', `one without ${[...names][0]}`)
+    fail(null, 'a structure with all tensors', `one without ${brief([...names][0])}`)
   return structure
 }
 

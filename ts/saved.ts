@@ -14,6 +14,7 @@ import type { RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import type { Steps } from './steps.js'
 import { type Shape, setOwn } from './tensors.js'
+import { copyOf } from './typed-arrays.js'
 
 /** The version of the format. */
 export const VERSION = 1
@@ -72,7 +73,7 @@ export interface Saved {
   readonly tensors: Readonly<Record<string, SavedTensor>>
 }
 
-/** @throws OptionError where a rule has a function, which cannot be saved */
+/** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
 export function save(model: Model, steps: Steps, around: Around, groups: Groups | null): Saved {
   for (const use of model.uses) checkPlain(use.value)
   const plain = groups?.matches.every(isPlain) ? groups.plain : null
@@ -97,7 +98,7 @@ export function save(model: Model, steps: Steps, around: Around, groups: Groups 
 
 function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around): SavedTensor {
   const { shape, use, isFrozen, groups, part, place, averaged, isGathered } = tensor
-  const copy = (array: number) => tensor.view(array).slice()
+  const copy = (array: number) => copyOf(tensor.view(array))
   const isAccumulating = accumulate.batches > 1
   return {
     shape: shape ?? null,
@@ -109,7 +110,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     groups,
     clock: part.cohorts.clockOf(place) ?? null,
     params: copy(PARAMETERS),
-    state: Object.fromEntries(Object.entries(tensor.state).map(([name, array]) => [name, array.slice()])),
+    state: Object.fromEntries(Object.entries(tensor.state).map(([name, array]) => [name, copyOf(array)])),
     byTensor: Object.fromEntries(Object.entries(tensor.byTensor).map(([name, all]) => [name, all[place]])),
     average: average === null ? null : { values: copy(AVERAGE), ...averaged },
     slow: lookahead === null ? null : copy(SLOW),

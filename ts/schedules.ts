@@ -1,6 +1,7 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
 import { OptionError } from './errors.js'
+import { own } from './own.js'
 import type { Schedule } from './schedules/index.js'
 
 export type { Schedule }
@@ -55,7 +56,7 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
   if (range.accepts(given)) return given as number
   if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
   if (rest.left-- === 0) throw new OptionError(what, `at most ${MOST} schedules in one`, given)
-  const copy: Readonly<Record<string, unknown>> = { ...given }
+  const copy: Readonly<Record<string, unknown>> = own(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'

@@ -1,6 +1,7 @@
 /** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
 
 import { TensorError } from './errors.js'
+import { LONGEST, listOf } from './own.js'
 import type { FloatArray } from './rules/kernel.js'
 import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
 
@@ -130,8 +131,11 @@ export function flatten(parameters: unknown): Flat {
     seen.add(node)
     if (depth === DEEPEST) throw new TensorError(name, `nesting up to ${DEEPEST} deep`, node)
     const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
-    // Not by map, which leaves out the holes of a list.
-    if (Array.isArray(node)) return Array.from(node, (child, i) => walk(child, inner(i), depth + 1))
+    if (Array.isArray(node)) {
+      const children = listOf(node)
+      if (children !== undefined) return children.map((child, i) => walk(child, inner(i), depth + 1))
+      throw new TensorError(name, `a list of at most ${LONGEST.toLocaleString('en')}`, node)
+    }
     return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
   }
   const shape = walk(parameters, '', 0)
@@ -192,12 +196,9 @@ export function readShapes(
   if (given === undefined || given === null) return found
   if (typeof shape === 'number') {
     const length = lengthOf(shape)
-    const dimensions: unknown[] = Array.isArray(given) ? Array.from(given) : []
-    const product = dimensions.reduce<number>((product, n) => product * (isDimension(n) ? n : NaN), 1)
-    if (!Array.isArray(given) || product !== length) {
-      throw new TensorError(path, `a list of whole numbers whose product is ${length}`, show(given))
-    }
-    return found.set(shape, Object.freeze(dimensions as number[]))
+    const dimensions = readDimensions(given, length)
+    if (dimensions !== undefined) return found.set(shape, dimensions)
+    throw new TensorError(path, expectedDimensions(length), show(given))
   }
   const isOpen = typeof given === 'object' && !ArrayBuffer.isView(given) && !isClosed(given as object)
   if (!isOpen || Array.isArray(shape) !== Array.isArray(given)) {
@@ -213,6 +214,19 @@ export function readShapes(
 }
 
 const isDimension = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0
+
+/** How many dimensions a tensor may have. */
+const MOST_DIMENSIONS = 100
+
+/** The dimensions of a tensor, each read once; undefined for what is none, or of another length. */
+export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
+  const dimensions = listOf(given, MOST_DIMENSIONS)
+  const product = dimensions?.reduce<number>((product, n) => product * (isDimension(n) ? n : NaN), 1)
+  return product === length ? Object.freeze(dimensions as number[]) : undefined
+}
+
+export const expectedDimensions = (length: number) =>
+  `a list of up to ${MOST_DIMENSIONS} whole numbers whose product is ${length}`
 
 /** Dimensions as they are written. */
 function show(given: unknown): unknown {

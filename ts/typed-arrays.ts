@@ -3,6 +3,7 @@
  * itself goes by, of any realm, and find nothing in a proxy.
  */
 
+import { MemoryError, messageOf } from './errors.js'
 import type { FloatArray } from './rules/kernel.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
@@ -35,9 +36,17 @@ export function isFloatArray(value: unknown): value is FloatArray {
   return type === 'Float32Array' || type === 'Float64Array'
 }
 
-/** Not by `slice`, which a subclass may have replaced. */
+/**
+ * Not by `slice`, which a subclass may have replaced.
+ *
+ * @throws MemoryError where there is none for it
+ */
 export function copyOf(array: FloatArray): FloatArray {
-  return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
+  try {
+    return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
+  } catch (thrown) {
+    throw new MemoryError(array.byteLength, messageOf(thrown), 'a copy')
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { BLOCK, MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel } from '../manifest.js'
+import { listOf } from '../own.js'
 import { sumOf } from '../sums.js'
 import { adamw } from './adamw.js'
 import { besideEps, define } from './define.js'
@@ -133,10 +134,9 @@ function coefficients(): Option<keyof typeof named | Triples> {
     .map((name) => `'${name}'`)
     .join(' or ')} or a list of 1 to ${TRIPLES} triples of finite numbers`
   const read = (value: unknown): Triples | undefined => {
-    if (!Array.isArray(value)) return undefined
-    const triples = Array.from(value, (triple) => (Array.isArray(triple) ? Array.from(triple) : []))
-    const isRight = triples.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
-    if (!isRight || triples.length < 1 || triples.length > TRIPLES) return undefined
+    const triples = listOf(value, TRIPLES)?.map((triple) => listOf(triple, 3) ?? [])
+    const isRight = triples?.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
+    if (!isRight || triples === undefined || triples.length < 1) return undefined
     return Object.freeze(triples.map((triple) => Object.freeze(triple))) as unknown as Triples
   }
   const accepts = (x: unknown) => typeof x === 'string' && Object.hasOwn(named, x)

@@ -1,5 +1,6 @@
 import type { TensorLimits } from '../clip.js'
 import { OptionError } from '../errors.js'
+import { own } from '../own.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
 import { type AnyRule, type DelayedStart, describe } from './rule.js'
 
@@ -60,7 +61,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
   if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
   // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
-  const { name, ...options }: Record<string, unknown> = { ...given }
+  const { name, ...options }: Record<string, unknown> = own(given)
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
   if ('method' in options) throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)

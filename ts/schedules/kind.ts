@@ -1,6 +1,7 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
 import { OptionError } from '../errors.js'
+import { listOf } from '../own.js'
 import {
   afterMetric,
   type Budget,
@@ -221,7 +222,8 @@ const LONGEST = 10_000
 
 /** Reads a list, each element once; what it is of is said by `expected`. */
 function readList(what: string, given: unknown, expected: string, longest = LONGEST): unknown[] {
-  if (Array.isArray(given) && given.length <= longest) return [...given]
+  const list = listOf(given, longest)
+  if (list !== undefined) return list
   throw new OptionError(what, `${expected}, at most ${longest.toLocaleString('en')}`, given)
 }
 
