@@ -68,6 +68,7 @@ function lines(args: string, model: string | null = MODEL, more: Setting = {}): 
 describe('JSON lines', () => {
   test('have what fit gives', () => {
     const [found, ...others] = lines(`decay.csv --x t ${STARTS}`)
+    const fitted = fitOne(expression(MODEL), { t, y }, { start })
     const {
       values,
       errors,
@@ -80,10 +81,12 @@ describe('JSON lines', () => {
       bic,
       rows,
       ...more
-    } = fitOne(expression(MODEL), { t, y }, { start })
-    const { evaluations, reason } = more
-    const quality = { chiSquared, reducedChiSquared, rSquared, aic, bic, rows, evaluations }
-    expect(found).toEqual({ reason, values, errors, free, covariance, ...quality })
+    } = fitted
+    const { evaluations, reason, held, undetermined, freedom } = more
+    const { message } = fitted
+    const quality = { chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations }
+    const words = { reason, message, held, undetermined }
+    expect(found).toEqual({ ...words, values, errors, free, covariance, ...quality })
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
@@ -441,7 +444,29 @@ describe('the table', () => {
     expect(head).toBe('the g rows a ± b ± c ± χ² R² reason')
     expect(a).toMatch(/^A 35 (\S+ ){8}converged$/)
     expect(b).toMatch(/^B 25 (\S+ ){8}converged$/)
-    expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}too-few-points`, ''])
+    const why = 'too-few-points: 1 row, for 3 parameters that vary'
+    expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}${why}`, ''])
+  })
+
+  test('says in words what the data do not determine, what a bound holds, and where nothing is finite', () => {
+    write(
+      'constant.csv',
+      csv(
+        ['t', 'y'],
+        [0, 1, 2, 3, 4].map((at) => [at, 2]),
+      ),
+    )
+    const constant = run(`constant.csv --x t ${STARTS}`)
+    expect(constant.status).toBe(1)
+    expect(constant.stdout).toMatch(/\n *b +\S+ +– +– +–\n/)
+    expect(constant.stdout).toContain('R² –')
+    expect(constant.stdout).toContain('\nthe data do not determine b; ')
+    expect(constant.stdout).toContain('y does not vary: there is no R²\n')
+    const held = run(`decay.csv --x t ${STARTS} --max a=2`)
+    expect(held.stdout).toMatch(/\n *a +2 +at bound +– +–\n/)
+    expect(held.stdout).toContain('\na held at a bound, and counted as fixed\n')
+    const infinite = run('decay.csv --x t', 'a/t + b')
+    expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
   test('says which minima several starts have found', () => {

@@ -277,6 +277,16 @@ describe('a model', () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
+    await page.getByText('the data determine some parameters only together').waitFor()
+  })
+
+  test('that a constant does not decide is said by name', async () => {
+    const page = await open()
+    await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
+    await typed(page).fill('a*exp(-b*t) + c')
+    await page.getByText('the data do not determine b').waitFor()
+    await page.getByText('y does not vary: there is no R²').waitFor()
+    await page.getByText('not determined by the data').waitFor()
   })
 })
 
@@ -296,7 +306,7 @@ describe('parameters', () => {
     expect(expected.values.a).toBe(2.4)
     await expect
       .poll(async () => (await seen(page)).parameters)
-      .toEqual([['a', '2.4, no error known', '–'], told(expected).parameters[1], ['c', '0.4', '–']])
+      .toEqual([['a', '2.4, held at a bound', '–'], told(expected).parameters[1], ['c', '0.4', '–']])
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 

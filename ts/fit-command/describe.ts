@@ -28,6 +28,7 @@ export function describeFit(fit: Fit): string {
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
     ...several,
     `${grouped(fit.rows)} rows, ${free.length} parameters; ${fit.reason} after ${fit.evaluations} evaluations`,
+    ...(fit.message === '' ? [] : [fit.message]),
   ].join('\n')
 }
 
@@ -38,7 +39,8 @@ export function describeGroups(by: string, groups: readonly string[], fits: read
   const lines = fits.map((fit, k) => [
     ...[printable(groups[k]), `${fit.rows}`],
     ...names.flatMap((name) => [short(fit.values[name]), errorOf(fit, name)]),
-    ...[short(fit.chiSquared), short(fit.rSquared), fit.reason],
+    ...[short(fit.chiSquared), short(fit.rSquared)],
+    fit.message === '' ? fit.reason : `${fit.reason}: ${fit.message}`,
   ])
   // Names are to the left, and so is the reason.
   const numbers = head.map((_, i) => i).slice(1, -1)
@@ -48,19 +50,21 @@ export function describeGroups(by: string, groups: readonly string[], fits: read
 /** A fit's line of JSON; what is no number is null. */
 export function inJson(fit: Fit, group: string | undefined): string {
   const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
-  const { rows, evaluations, minima } = fit
+  const { message, held, undetermined, rows, freedom, evaluations, minima } = fit
   return JSON.stringify({
-    ...{ group, reason, values, errors, free, covariance },
-    ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, evaluations },
+    ...{ group, reason, message, values, errors, free, held, undetermined, covariance },
+    ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations },
     ...(minima.length > 0 && { minima }),
   })
 }
 
 /** 0 is the error of what is fixed. */
-function errorOf({ errors }: Fit, name: string): string {
+function errorOf({ errors, held }: Fit, name: string): string {
+  if (held.includes(name)) return 'at bound'
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)
 }
 
 function short(x: number, digits = 6): string {
-  return Number.isNaN(x) ? '–' : `${Number(x.toPrecision(digits))}`
+  if (Number.isNaN(x)) return '–'
+  return Number.isFinite(x) ? `${Number(x.toPrecision(digits))}` : `${x > 0 ? '' : '−'}∞`
 }

@@ -10,7 +10,7 @@ import type { Parameter } from './parameters.js'
 export function readData(
   names: readonly string[],
   data: unknown,
-  { y: given, sigma, weights }: FitManyOptions,
+  { y: given, sigma, weights, missing }: FitManyOptions,
 ) {
   if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
@@ -29,30 +29,46 @@ export function readData(
   }
   const read = new Map<string, Column>()
   for (const name of [...names.filter((name) => columns.has(name)), y]) {
-    read.set(name, readColumn(`data: ${name}`, columns.get(name)))
+    read.set(name, readGappyColumn(`data: ${name}`, columns.get(name)))
   }
-  const weight = readWeights(sigma, weights)
+  const weight = readWeights(sigma, weights, missing === 'drop')
   // Names that no user's text can have.
   const named = weights === undefined ? '@sigma' : '@weights'
   if (weight !== null) read.set(named, weight)
   return { columns: sharedFirst(read), y, weight: weight === null ? null : named }
 }
 
-function readWeights(sigma: unknown, weights: unknown): Column | null {
+/** A copy in which what is missing is NaN, also where it was null. */
+function readGappyColumn(argument: string, column: unknown): Column {
+  const filled = (list: unknown) =>
+    Array.isArray(list) && list.includes(null) ? list.map((x) => (x === null ? NaN : x)) : list
+  const isOfLists = Array.isArray(column) && column.some((list) => typeof list === 'object' && list !== null)
+  return readColumn(argument, isOfLists ? column.map(filled) : filled(column))
+}
+
+/** @param drops whether rows are left out whose weight is missing */
+function readWeights(sigma: unknown, weights: unknown, drops: boolean): Column | null {
   if (sigma !== undefined && weights !== undefined) {
     throw new OptionError('weights', 'none beside sigma', weights)
   }
+  const read = drops ? readGappyColumn : readColumn
+  const isMissing = (x: number) => drops && Number.isNaN(x)
   if (weights !== undefined) {
-    const column = readColumn('weights', weights)
-    const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity))
+    const column = read('weights', weights)
+    const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity) && !isMissing(w))
     if (wrong !== undefined) throw new OptionError('weights', 'finite numbers ≥ 0', wrong)
     return column
   }
   if (sigma === undefined) return null
-  const { numbers, offsets } = readColumn('sigma', sigma)
-  const wrong = numbers.find((s) => !(s > 0 && s < Infinity))
-  if (wrong !== undefined) throw new OptionError('sigma', 'finite numbers > 0', wrong)
-  return { numbers: numbers.map((s) => 1 / (s * s)), offsets }
+  const { numbers, offsets } = read('sigma', sigma)
+  const square = numbers.map((s) => 1 / (s * s))
+  // Where its square is 0 or ∞, a row would be all there is, or left out.
+  const wrong = numbers.findIndex(
+    (s, row) => !(s > 0 && square[row] > 0 && square[row] < Infinity) && !isMissing(s),
+  )
+  if (wrong >= 0)
+    throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', numbers[wrong])
+  return { numbers: square, offsets }
 }
 
 export function checkCounts(y: string, columns: ReadonlyMap<string, Column>): void {

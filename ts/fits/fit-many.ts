@@ -1,9 +1,8 @@
 import { OptionError } from '../errors.js'
 import type { Expression } from '../expressions/expression.js'
-import type { DataByRun } from '../many/data.js'
 import { advance, advanceAsync } from '../many/engines.js'
 import type { FitModel } from './models/model.js'
-import type { FitManyOptions, FitOptions } from './options.js'
+import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
 import { Fits } from './run.js'
 
@@ -13,7 +12,8 @@ import { Fits } from './run.js'
  * runs.
  *
  * @param model an `expression`, whose names are parameters or columns, or one of `models`
- * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; copied
+ * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; null and NaN are
+ * missing: see the option `missing`; copied
  * @throws (rejects with) OptionError before the first iteration; the signal's reason. A fit that cannot be done throws
  * nothing, but has a reason.
  * @example
@@ -21,7 +21,7 @@ import { Fits } from './run.js'
  */
 export async function fitMany(
   model: Expression | FitModel,
-  data: DataByRun,
+  data: FitData,
   options: FitManyOptions = {},
 ): Promise<FitManyResult> {
   const fits = new Fits(model, data, options)
@@ -37,7 +37,7 @@ export async function fitMany(
 /** `fitMany` without a promise. */
 export function fitManySync(
   model: Expression | FitModel,
-  data: DataByRun,
+  data: FitData,
   options: FitManyOptions = {},
 ): FitManyResult {
   const fits = new Fits(model, data, options)
@@ -51,7 +51,7 @@ export function fitManySync(
  * @example
  * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
-export function fit(model: Expression | FitModel, data: DataByRun, options: FitOptions = {}): Fit {
+export function fit(model: Expression | FitModel, data: FitData, options: FitOptions = {}): Fit {
   const found = fitManySync(model, data, options)
   if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
   return found.at(0)

@@ -293,6 +293,9 @@ const EXACT = 1e-9
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
 const FADED = 1e-12
 
+/** Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
+const TINY = 2 ** -1010
+
 /**
  * The names of what {@link summary} reads: the best point, cost, gradient, matrix and its largest diagonal so far,
  * where parameters started, and degrees of freedom where all vary.
@@ -312,8 +315,8 @@ function summaryNames({ free }: Problem): readonly string[] {
 
 /**
  * What is said of a fit that has stopped. Its outputs are the point and the cost, the covariance's lower triangle,
- * a verdict on the point, which parameters a bound holds and of which the data say nothing (as bits), and 1, as it does
- * not go on.
+ * a verdict on the point, which parameters a bound holds and of which the data say nothing (as bits), whether squares may
+ * have been lost as too small, and 1, as it does not go on.
  *
  * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
  * so short that no evaluation could tell the difference. What a bound holds counts as fixed there.
@@ -329,7 +332,9 @@ export function summary(problem: Problem, isAbsolute: boolean, tolerance: number
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
   const exact = b.constant(Math.max(EXACT * EXACT, 4 * tolerance * tolerance))
-  const least = b.multiply(exact, weightedSquares(b, scale, best))
+  // As squares of products: there are larger numbers than have a square.
+  const lengths = scale.map((d, i) => b.multiply(b.apply('sqrt', d), best[i]))
+  const least = b.multiply(exact, dot(b, lengths, lengths))
   const limit = b.apply('max', b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost), least)
   // Squares that are too large for a number say nothing.
   const isInRange = b.apply('less', limit, b.constant(Infinity))
@@ -373,7 +378,13 @@ export function summary(problem: Problem, isAbsolute: boolean, tolerance: number
     b.select(isSingular, b.constant(SINGULAR), atPoint),
     b.constant(NOT_FINITE),
   )
-  const outputs = [...polished.map(ifInRange), rest, ...covariance, verdict, bits(b, held), bits(b, vague)]
+  const isTiny = scale
+    .map((d, i) => b.multiply(inside[i], b.apply('less', d, b.constant(TINY))))
+    .reduce((any, is) => b.apply('max', any, is), b.apply('less', cost, b.constant(TINY)))
+  const outputs = [
+    ...[...polished.map(ifInRange), rest, ...covariance],
+    ...[verdict, bits(b, held), bits(b, vague), isTiny],
+  ]
   // As many as there are names: what goes in and what comes out of an iteration has the same places.
   const names = summaryNames(problem)
   const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
@@ -396,7 +407,8 @@ interface Ends {
 function fading(b: Builder, { best, scale, largest, starts }: Ends, least: number): number[] {
   return best.map((x, i) => {
     const size = b.apply('max', b.apply('abs', x), b.apply('abs', starts[i]))
-    const isIdle = b.apply('lessOrEqual', b.multiply(scale[i], b.multiply(size, size)), least)
+    const length = b.multiply(b.apply('sqrt', scale[i]), size)
+    const isIdle = b.apply('lessOrEqual', b.multiply(length, length), least)
     const isFaded = b.apply('lessOrEqual', scale[i], b.multiply(b.constant(FADED), largest[i]))
     return b.multiply(isIdle, isFaded)
   })

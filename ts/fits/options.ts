@@ -1,11 +1,19 @@
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../errors.js'
-import type { DataByRun } from '../many/data.js'
 import { copyOptions } from '../many/options.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, readMultiStart } from './multi-start.js'
 import type { FitParameters } from './parameters.js'
+
+/**
+ * Columns of data by name: numbers for all fits, or a list for each; all of a fit's columns have one length. What is
+ * missing is null or NaN.
+ */
+export type FitData = Readonly<Record<string, FitColumn>>
+
+/** A column: numbers, or a list of these for each fit. */
+export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
 export interface FitManyOptions {
   /**
@@ -16,9 +24,14 @@ export interface FitManyOptions {
   /** The column that the model is to meet: y, or else the only one that the model has no name for. */
   readonly y?: string
   /** Standard deviations of the measured numbers: for all rows, or for each fit's. */
-  readonly sigma?: DataByRun[string]
-  /** Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out. */
-  readonly weights?: DataByRun[string]
+  readonly sigma?: FitColumn
+  /** Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out, whatever it holds. */
+  readonly weights?: FitColumn
+  /**
+   * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `missing` of the result counts
+   * them. Otherwise a fit that has such a row ends as 'not-finite', and σ and weights must be numbers.
+   */
+  readonly missing?: 'drop'
   /** Whether `sigma` is known, and errors do not depend on how well the model fits; true for counts, else false. */
   readonly absoluteSigma?: boolean
   /** 'squared', the robust 'huber', 'softL1' and 'cauchy', or 'poisson' for counts; 'squared'. */
@@ -58,7 +71,7 @@ export interface FitManyOptions {
 export type FitOptions = Omit<FitManyOptions, 'signal' | 'onProgress' | 'threads'>
 
 const optionNames = [
-  ...(['start', 'y', 'sigma', 'weights', 'absoluteSigma', 'loss', 'lossScale'] as const),
+  ...(['start', 'y', 'sigma', 'weights', 'missing', 'absoluteSigma', 'loss', 'lossScale'] as const),
   ...([
     'tolerance',
     'maxIterations',
@@ -74,7 +87,8 @@ const optionNames = [
 
 export function readOptions(given: FitManyOptions): FitManyOptions {
   const options = copyOptions(given, optionNames)
-  const { absoluteSigma, loss, lossScale, maxIterations, signal } = options
+  const { missing, absoluteSigma, loss, lossScale, maxIterations, signal } = options
+  if (missing !== undefined && missing !== 'drop') throw new OptionError('missing', "'drop'", missing)
   if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
     throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
   }

@@ -5,10 +5,11 @@ import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { inTriangle } from './linear.js'
+import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
 import type { Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
-import { type Statistics, statistics } from './statistics.js'
+import { type Statistics, statistics, varies } from './statistics.js'
 import { quantile } from './student.js'
 
 /** Why fits have stopped, by the numbers in `reason`; the first is of none. */
@@ -20,6 +21,7 @@ export const fitReasons = [
   'not-finite',
   'singular',
   'too-few-points',
+  'underflow',
 ] as const
 
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
@@ -45,7 +47,14 @@ interface Ingredients {
   /** What fixed parameters are, by fit. */
   readonly starts: ReadonlyMap<string, Float64Array>
   readonly rows: Uint32Array
+  readonly missing: Uint32Array
+  /** Of the rows that count, and of all that were given. */
   readonly columns: ReadonlyMap<string, Column>
+  readonly given: ReadonlyMap<string, Column>
+  /** Whether rows that miss something are left out. */
+  readonly drops: boolean
+  /** Whether a first-order rule has made the steps. */
+  readonly isByRule: boolean
   readonly found: Found
   readonly engine: EngineName
   readonly isAbsolute: boolean
@@ -61,8 +70,10 @@ export class FitManyResult {
   readonly errors: Columns
   /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
   readonly chiSquared: Float64Array
-  /** Rows of data whose weight is not 0. */
+  /** Rows of data that count: those whose weight is not 0 and that are not left out. */
   readonly rows: Uint32Array
+  /** Rows with a weight that are left out because something is missing, with the option `missing`. */
+  readonly missing: Uint32Array
   /** How often the model has been evaluated. */
   readonly evaluations: Uint32Array
   /** Indices into `fitReasons`. */
@@ -81,6 +92,7 @@ export class FitManyResult {
     this.free = problem.free
     this.chiSquared = found.cost
     this.rows = rows
+    this.missing = ingredients.missing
     this.evaluations = found.evaluations
     this.reason = found.reason
     this.engine = engine
@@ -215,8 +227,11 @@ export class Fit {
   readonly rSquared: number
   readonly aic: number
   readonly bic: number
-  /** Rows of data whose weight is not 0, and how many more there are than parameters that vary and no bound holds. */
+  /** Rows of data that count: those whose weight is not 0 and that are not left out. */
   readonly rows: number
+  /** Rows with a weight that are left out because something is missing, with the option `missing`. */
+  readonly missing: number
+  /** How many more rows count than there are parameters that vary and no bound holds. */
   readonly freedom: number
   readonly evaluations: number
   readonly reason: FitReason
@@ -252,6 +267,7 @@ export class Fit {
     this.errors = own(all.errors)
     this.chiSquared = all.chiSquared[fit]
     this.rows = all.rows[fit]
+    this.missing = all.missing[fit]
     this.free = all.free
     const { held, undetermined } = ingredients.found
     this.held = this.free.filter((_, i) => hasBit(held[fit], i))
@@ -280,10 +296,40 @@ export class Fit {
     )
   }
 
-  /** y − f by row, without weights. */
-  get residuals(): Float64Array {
-    const { columns, problem } = this.#of
+  /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
+  get message(): string {
+    const { given, columns, problem, isByRule, isAbsolute } = this.#of
     const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
+    const at = (row: number) =>
+      this.#columns().map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
+    return describe(this, { at, isByRule, isAbsolute, varies: varies(y) })
+  }
+
+  /**
+   * Of a fit that is 'not-finite', the first row and column, the model or a derivative there, or the parameter whose
+   * start is not finite; null where all are, and sums of them are not, or steps have led there.
+   */
+  get nonFinite(): NonFinite | null {
+    if (this.reason !== 'not-finite') return null
+    const { given: columns, problem, starts, drops } = this.#of
+    const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
+    const names = this.#columns()
+    const own = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
+    const machine = new Machine(this.#programOf(names), 'float64')
+    const evaluate = (row: number) => {
+      machine.run([...point, ...own.map((column) => column[row])], [], 0)
+      return machine.program.outputs.map((slot) => machine.slots[slot])
+    }
+    return findNonFinite({ problem, columns, fit: this.#fit, starts, drops, evaluate })
+  }
+
+  /**
+   * y − f by row, without weights. All rows that were given have their place, those of weight 0 too; where y or a column
+   * of the model is missing it is NaN.
+   */
+  get residuals(): Float64Array {
+    const { given, problem } = this.#of
+    const y = numbersOf(given.get(problem.y) as Column, this.#fit)
     return this.predict().map((f, row) => y[row] - f)
   }
 
@@ -301,7 +347,7 @@ export class Fit {
   /**
    * The model.
    *
-   * @param at columns of the model, of one length; by default those that were fitted
+   * @param at columns of the model, of one length; by default those that were given, with rows that are left out
    */
   predict(at?: Readonly<Record<string, ArrayLike<number>>>): Float64Array {
     return this.#evaluate(at, ([f]) => f)
@@ -316,12 +362,12 @@ export class Fit {
       throw new OptionError('kind', "'confidence' or 'prediction'", kind)
     }
     const t = this.#quantile(level)
-    const { isAbsolute, columns, problem } = this.#of
+    const { isAbsolute, given, problem } = this.#of
     // Of a row that has no weight: 1.
     const weights =
       at !== undefined || problem.weight === null
         ? null
-        : numbersOf(columns.get(problem.weight) as Column, this.#fit)
+        : numbersOf(given.get(problem.weight) as Column, this.#fit)
     const ofRows = isAbsolute ? 1 : this.reducedChiSquared
     const half = this.#evaluate(at, ([, ...slope], row) => {
       const ofCurve = variance(this.#of.found, this.#fit, slope)
@@ -343,19 +389,25 @@ export class Fit {
     return this.freedom > 0 ? quantile(level, this.freedom) : NaN
   }
 
+  /** Those of the model. */
+  #columns(): string[] {
+    const { columns, y, weight } = this.#of.problem
+    return columns.filter((name) => name !== y && name !== weight)
+  }
+
   /** Of each row, the model and its derivatives. */
   #evaluate(
     at: Readonly<Record<string, ArrayLike<number>>> | undefined,
     visit: (outputs: readonly number[], row: number) => number,
   ): Float64Array {
-    const { problem, columns, starts, found } = this.#of
-    const names = problem.columns.filter((name) => name !== problem.y && name !== problem.weight)
+    const { problem, given, starts, found } = this.#of
+    const names = this.#columns()
     const data = names.map((name) => {
-      const given = at === undefined ? numbersOf(columns.get(name) as Column, this.#fit) : at[name]
-      if (given === undefined) throw new OptionError('at', `a column ${name}`, undefined)
-      return given
+      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : at[name]
+      if (column === undefined) throw new OptionError('at', `a column ${name}`, undefined)
+      return column
     })
-    const rows = data[0]?.length ?? rowsOf(columns.get(problem.y) as Column, this.#fit)
+    const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, this.#fit)
     const other = data.findIndex(({ length }) => length !== rows)
     if (other >= 0)
       throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
@@ -366,6 +418,8 @@ export class Fit {
       ...problem.fixed.map((name) => starts.get(name)?.[this.#fit] ?? NaN),
     ]
     return Float64Array.from({ length: rows }, (_, row) => {
+      // Conditions would take it for a number: of a dose that is missing nothing is known.
+      if (data.some((column) => Number.isNaN(column[row]))) return NaN
       machine.run([...point, ...data.map((column) => column[row])], [], 0)
       return visit(
         program.outputs.map((slot) => machine.slots[slot]),

@@ -6,7 +6,7 @@ import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
 import type { Program } from '../expressions/program.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
-import { byRows, type Column, checkRows, type DataByRun, numbersOf, pick, put, rowsOf } from '../many/data.js'
+import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
 import { type Chosen, choose } from '../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
@@ -17,12 +17,13 @@ import type { Rule } from '../rules/definitions.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
-import { CONVERGED, STALLED } from './levenberg-marquardt.js'
+import { type Counted, countRows } from './counted.js'
+import { CONVERGED, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import { type FitModel, readModel } from './models/model.js'
 import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-start.js'
-import { type FitManyOptions, readOptions } from './options.js'
+import { type FitData, type FitManyOptions, readOptions } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
 import { FitManyResult, type Found, fitReasons } from './result.js'
@@ -31,6 +32,9 @@ import { FitManyResult, type Found, fitReasons } from './result.js'
 const UPDATES = 4
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 const RUNS = 8192
+const TOO_FEW = fitReasons.indexOf('too-few-points')
+/** Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
+const LEAST_SQUARE = 2 ** -950
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
 
@@ -40,17 +44,18 @@ export class Fits {
   readonly #compiled: Compiled
   /** What the last batch of each program has left. */
   readonly #regions = new Map<Program, Region>()
-  readonly #columns: ReadonlyMap<string, Column>
+  /** As they are given, and of the rows that count. */
+  readonly #given: ReadonlyMap<string, Column>
+  readonly #counted: Counted
   readonly #parameters: readonly Parameter[]
   readonly #starts: ReadonlyMap<string, Float64Array>
-  readonly #rows: Uint32Array
   readonly #count: number
   readonly #multiStart: Required<MultiStart>
   readonly #samples: readonly Float64Array[]
   readonly #text: string
   readonly #found: Found
 
-  constructor(model: Expression | FitModel, data: DataByRun, given: FitManyOptions) {
+  constructor(model: Expression | FitModel, data: FitData, given: FitManyOptions) {
     const { text, parameters: defaults, guess, x } = readModel(model)
     const options = readOptions(given)
     this.options = options
@@ -60,7 +65,8 @@ export class Fits {
     this.#parameters = readParameters(options.start ?? {}, known, defaults)
     this.#count = countOf(columns, this.#parameters)
     checkRows(columns, this.#count)
-    this.#columns = columns
+    this.#given = columns
+    this.#counted = countRows(columns, weight, this.#count, options.missing === 'drop')
     const { loss = 'squared', lossScale = 1 } = options
     this.#compiled = compiled(text, this.#parameters, {
       ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
@@ -71,8 +77,7 @@ export class Fits {
     this.#multiStart = readMultiStart(options.multiStart)
     this.#samples = samples(problem, this.#multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
-    if (loss === 'poisson') checkCounts(y, columns)
-    this.#rows = this.#rowsThatCount()
+    if (loss === 'poisson') checkCounts(y, this.#counted.columns)
     this.#starts = this.#begin(guess, x)
     this.engine = choose(
       requestedEngine(options.engine)?.name,
@@ -88,25 +93,14 @@ export class Fits {
       held: new Uint32Array(count),
       undetermined: new Uint32Array(count),
       evaluations: new Uint32Array(count),
-      reason: new Uint8Array(count).fill(fitReasons.indexOf('too-few-points')),
+      // Of those that are not begun.
+      reason: Uint8Array.from(this.#counted.rows, (rows) => (rows < size ? TOO_FEW : NOT_FINITE)),
       minima: [],
     }
   }
 
   get #problem(): Problem {
     return this.#compiled.problem
-  }
-
-  /** Rows of each fit whose weight is not 0. */
-  #rowsThatCount(): Uint32Array {
-    const [first] = this.#columns.values()
-    const { weight } = this.#problem
-    const weights = weight === null ? undefined : this.#columns.get(weight)
-    return new Uint32Array(this.#count).map((_, fit) =>
-      weights === undefined
-        ? rowsOf(first, fit)
-        : numbersOf(weights, fit).reduce((sum, w) => sum + (w > 0 ? 1 : 0), 0),
-    )
   }
 
   /** Where each parameter starts, by fit; what is not given is guessed. */
@@ -123,7 +117,8 @@ export class Fits {
     }
     const open = own.filter(({ start }) => start === null)
     if (open.length > 0) {
-      const [xs, ys] = [this.#columns.get(x), this.#columns.get(this.#problem.y) as Column]
+      const { columns } = this.#counted
+      const [xs, ys] = [columns.get(x), columns.get(this.#problem.y) as Column]
       if (guess === undefined || xs === undefined) {
         throw new OptionError(`start: ${open[0].name}`, 'a number, or one for each fit', undefined)
       }
@@ -141,9 +136,12 @@ export class Fits {
 
   *calls(): Generator<Batch> {
     const size = this.#problem.free.length
-    const fits = new Uint32Array(this.#count).map((_, fit) => fit).filter((fit) => this.#rows[fit] >= size)
+    const { columns, rows, isIncomplete } = this.#counted
+    const fits = new Uint32Array(this.#count)
+      .map((_, fit) => fit)
+      .filter((fit) => rows[fit] >= size && !isIncomplete[fit])
     let done = this.#count - fits.length
-    const data = [...this.#columns.values()]
+    const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
       const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8, RUNS)
       const most = Math.max(1, Math.floor(runs / this.#multiStart.count))
@@ -162,12 +160,12 @@ export class Fits {
     const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
     const freedom = new Float64Array(runs.length)
     for (let run = 0; run < runs.length; run++)
-      freedom[run] = this.#rows[runs[run]] - this.#problem.free.length
+      freedom[run] = this.#counted.rows[runs[run]] - this.#problem.free.length
     const ends = yield* this.#ends(runs, data)
     const summed = yield* this.#iterate(this.#compiled.summary, runs, [], [...ends.point, freedom], 1)
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
-    const [verdict, held, vague] = summed.x.slice(columns.length)
+    const [verdict, held, vague, isTiny] = summed.x.slice(columns.length)
     const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, summed.x)
     for (const [i, column] of columns.entries()) put(column, fits, pick(summed.x[i], best))
     put(to.held, fits, pick(held, best))
@@ -176,9 +174,31 @@ export class Fits {
       const run = best[k]
       const reason = ends.reason[run]
       to.reason[fits[k]] = reason === CONVERGED || reason === STALLED ? verdict[run] : reason
+      if (isTiny[run] !== 0 && this.#underflows(fits[k])) this.#setUnderflow(fits[k])
       for (let start = 0; start < count; start++)
         to.evaluations[fits[k]] += ends.iterations[k * count + start]
     }
+  }
+
+  /** Whether squares of a column that a fit has are too small for a number to keep them. */
+  #underflows(fit: number): boolean {
+    const { y, weight } = this.#problem
+    const { columns } = this.#counted
+    const weights = weight === null ? undefined : numbersOf(columns.get(weight) as Column, fit)
+    return [...columns].some(([name, column]) => {
+      if (name === weight) return false
+      const numbers = numbersOf(column, fit)
+      const squares = numbers.map((x, row) => x * x * (name === y ? (weights?.[row] ?? 1) : 1))
+      return numbers.some((x) => x !== 0) && squares.every((square) => square < LEAST_SQUARE)
+    })
+  }
+
+  /** Nothing that squares have said is to be believed. */
+  #setUnderflow(fit: number): void {
+    const { reason, covariance, undetermined } = this.#found
+    reason[fit] = fitReasons.indexOf('underflow')
+    undetermined[fit] = 0
+    for (const column of covariance) column[fit] = NaN
   }
 
   /** Where runs stop: what the summary reads, and why. */
@@ -309,8 +329,10 @@ export class Fits {
   result(): FitManyResult {
     for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
     return new FitManyResult({
-      ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts, rows: this.#rows },
-      ...{ columns: this.#columns, found: this.#found, engine: this.engine.engine },
+      ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts },
+      ...{ ...this.#counted, given: this.#given, found: this.#found, engine: this.engine.engine },
+      drops: this.options.missing === 'drop',
+      isByRule: this.options.method !== undefined,
       isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',
     })
   }

@@ -124,8 +124,10 @@ export class Parameters {
 }
 
 /** As many digits as an interval has, and three of the error. */
-function withError({ values, errors, free }: Fit, name: string): string {
+function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
   const value = shown(values[name], 7)
   if (!free.includes(name)) return value
+  if (held.includes(name)) return `${value}, held at a bound`
+  if (undetermined.includes(name)) return `${value}, not determined by the data`
   return Number.isFinite(errors[name]) ? `${value} ± ${shown(errors[name], 3)}` : `${value}, no error known`
 }

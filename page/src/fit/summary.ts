@@ -5,16 +5,17 @@ import { h, shown } from '../dom.js'
 
 const reasons: Readonly<Record<FitReason, string>> = {
   converged: 'Converged',
-  stalled: 'Stalled: no step makes χ² less, though it does not look like a minimum',
-  'max-iterations': 'Not done within the limit of evaluations: other starts may help',
-  'not-finite': 'Not finite: the model is no number somewhere; other starts or bounds may help',
-  singular: 'Singular: the data do not say what each parameter is; fix some of them',
-  'too-few-points': 'Too few points: there have to be as many as parameters that vary',
+  stalled: 'Stalled',
+  'max-iterations': 'Not done',
+  'not-finite': 'Not finite',
+  singular: 'Singular',
+  'too-few-points': 'Too few points',
+  underflow: 'Underflow',
 }
 
 /** Why it has stopped, in words. */
-export const why = ({ reason, evaluations }: Fit): string =>
-  `${reasons[reason]}, after ${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}.`
+export const why = ({ reason, evaluations, message }: Fit): string =>
+  `${reasons[reason]}, after ${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}${message && `: ${message}`}.`
 
 export class Summary {
   readonly element: HTMLElement
@@ -44,7 +45,7 @@ export class Summary {
             ['AIC', fit.aic],
             ['BIC', fit.bic],
           ] as const
-        ).map(([name, number]) => row([name, shown(number, 6)])),
+        ).map(([name, number]) => row([name, Number.isNaN(number) ? '–' : shown(number, 6)])),
         row(['Rows, parameters that vary', `${fit.rows.toLocaleString('en')}, ${fit.free.length}`]),
         row(['Evaluations', fit.evaluations.toLocaleString('en')]),
         row(['Engine, time', `${fit.engine}, ${shown(milliseconds, 2)} ms`]),
@@ -56,12 +57,13 @@ export class Summary {
 /** A fit as a file: numbers read back as the same bits. */
 export function toJson(fit: Fit, about: Readonly<Record<string, unknown>>): string {
   const { values, errors, covariance, correlation, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
-  const { rows, free, evaluations, reason, engine } = fit
+  const { rows, freedom, free, held, undetermined, evaluations, reason, message, engine } = fit
   return JSON.stringify(
     {
       ...about,
-      ...{ reason, values, errors, intervals: fit.intervals(), free, covariance, correlation },
-      ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, evaluations, engine },
+      ...{ reason, message, values, errors, intervals: fit.intervals() },
+      ...{ free, held, undetermined, covariance, correlation },
+      ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations, engine },
     },
     null,
     2,
