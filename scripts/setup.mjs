@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { apt } from './lib/apt.mjs'
 import { Failure, output, root, run, say, script, seconds, which } from './lib/run.mjs'
@@ -23,13 +23,13 @@ const at = (path) => join(root, path)
 const read = (path) => readFileSync(at(path), 'utf8')
 
 /**
- * Does what is missing. `lint` adds rustfmt and clippy; `browser` adds Chromium, and `otherBrowsers`
+ * Does what is missing. `lint` adds rustfmt and clippy; `trial` an addon that can fail; `browser` adds Chromium, and `otherBrowsers`
  * Firefox and WebKit; their paths are put into CHROME_PATH, FIREFOX_PATH and WEBKIT_DRIVER_PATH. Only the
  * tests need these.
  *
  * @returns the names of optional steps that could not be done
  */
-export async function setup({ lint = false, browser = false, otherBrowsers = false } = {}) {
+export async function setup({ lint = false, trial = false, browser = false, otherBrowsers = false } = {}) {
   const groups = [
     [tools],
     [npmPackages],
@@ -39,6 +39,7 @@ export async function setup({ lint = false, browser = false, otherBrowsers = fal
     [wasm],
     [typescript],
     lint ? [rustLinters] : [],
+    trial ? [failingAddon] : [],
     browser ? [chromium] : [],
     ...(otherBrowsers ? [[firefox], [webkit]] : []),
   ]
@@ -178,24 +179,32 @@ function cargoTool({ version, program, crate, minutes }) {
 
 const rustSources = ['Cargo.toml', 'Cargo.lock', '.cargo', 'crates', 'wasm/Cargo.toml', 'wasm/src']
 
-const addon = built({
-  name: 'Node addon',
-  doing: 'compiling (about half a minute)',
-  inputs: () => [...rustSources, 'package.json', 'package-lock.json'],
-  compiler: () => output('rustc', ['-vV']),
-  isThere: () => filesIn('native').some((file) => file.endsWith('.node')),
-  make: async () => {
-    await run(
-      'node_modules/.bin/napi',
-      [
-        ...['build', '--release', '--platform', '--manifest-path', 'crates/native/Cargo.toml'],
-        // ts/ loads the addon and has its types: napi's own are put out of the way.
-        ...['--output-dir', 'native', '--no-js', '--dts', '../target/setup/addon.d.ts'],
-      ],
-      { label: 'addon', advice: "The lines above are the Rust compiler's." },
-    )
-  },
-})
+const addon = builtAddon('Node addon', 'native', ['--release'])
+// For tests: a kernel of it panics.
+const failingAddon = builtAddon('Node addon that fails', 'target/trial/addon', [
+  ...['--profile', 'trial', '--features', 'trial'],
+])
+
+function builtAddon(name, folder, args) {
+  return built({
+    name,
+    doing: 'compiling (about half a minute)',
+    inputs: () => [...rustSources, 'package.json', 'package-lock.json'],
+    compiler: () => output('rustc', ['-vV']),
+    isThere: () => filesIn(folder).some((file) => file.endsWith('.node')),
+    make: async () => {
+      await run(
+        'node_modules/.bin/napi',
+        [
+          ...['build', ...args, '--platform', '--manifest-path', 'crates/native/Cargo.toml'],
+          // ts/ loads the addon and has its types: napi's own are put out of the way.
+          ...['--output-dir', folder, '--no-js', '--dts', relative(folder, 'target/setup/addon.d.ts')],
+        ],
+        { label: 'addon', advice: "The lines above are the Rust compiler's." },
+      )
+    },
+  })
+}
 
 /** The modules: with the kernels of the core, with the catalogue's too, and that of many runs. */
 const wasmModules = ['core', 'catalogue', 'many']

@@ -62,7 +62,7 @@ async function runCheck({ name, command, count = () => [] }, label) {
 }
 
 script(async () => {
-  const missing = await setup({ lint: true, browser: true, otherBrowsers: true })
+  const missing = await setup({ lint: true, trial: true, browser: true, otherBrowsers: true })
   try {
     for (const [index, check] of checks.entries()) {
       await runCheck(check, `${index + 1}/${checks.length}`)

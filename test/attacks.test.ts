@@ -201,8 +201,8 @@ const addonInChild = `
     arena.segmentCount = 1
     return arena
   }
-  const attached = (arena, threads = 1, buffer = arena.region.buffer) =>
-    addon.attach(buffer, arena.region.byteOffset, arena.region.byteLength, arena.region.memory !== null, threads)
+  const attached = (arena, threads = 1, owner = arena.region.memory ?? arena.region.buffer) =>
+    addon.attach(owner, arena.region.byteOffset, arena.region.byteLength, threads)
   const outcomeOf = async (call) => {
     try { return await call() } catch (error) { return error.message }
   }`
@@ -211,7 +211,7 @@ describe('the addon alone', () => {
   test('its function keeps the arena, and cannot be made to lose it', () => {
     const body = `${addonInChild}
       const step = attached(made())
-      const lost = ['handle', 'buffer', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
+      const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
         Reflect.deleteProperty(step, name) || Reflect.set(step, name, 0) || Reflect.defineProperty(step, name, { value: 0 }))
       return [typeof step.handle, lost]`
     expect(inChild(body)).toEqual(['object', []])
@@ -261,9 +261,9 @@ describe('the addon alone', () => {
       const calls = {
         threads: [0, 257, 4294967295].map((threads) => () => attached(made(), threads)),
         place: [[-1, 64], [0.5, 640], [NaN, 640], [0, Infinity], [0, buffer.byteLength + 1], [buffer.byteLength, 1], [4, 640]]
-          .map(([offset, length]) => () => addon.attach(buffer, offset, length, false, 1)),
+          .map(([offset, length]) => () => addon.attach(buffer, offset, length, 1)),
         buffer: [null, {}, new SharedArrayBuffer(4096), new Uint8Array(buffer), 'buffer']
-          .map((buffer) => () => addon.attach(buffer, 0, 640, false, 1)),
+          .map((buffer) => () => addon.attach(buffer, 0, 640, 1)),
         detached: [() => {
           const gradient = new Float32Array(100)
           structuredClone(null, { transfer: [gradient.buffer] })

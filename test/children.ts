@@ -34,6 +34,8 @@ interface ChildOptions {
   /** Milliseconds; it has none by default. */
   timeout?: number
   env?: Record<string, string>
+  /** Whether anything on stderr is an error; not by default. */
+  isQuiet?: boolean
 }
 
 /**
@@ -41,7 +43,7 @@ interface ChildOptions {
  * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
-  const { before = '', folder = home, flags = [], env = {}, timeout } = options
+  const { before = '', folder = home, flags = [], env = {}, timeout, isQuiet = false } = options
   const script = `${before}
     const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
     const antigrad = await import(antigradUrl)
@@ -62,5 +64,6 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
     { env: { ...inherited, ...env }, encoding: 'utf8', maxBuffer: 1 << 26, timeout },
   )
   if (status !== 0) throw new Error(`the child ended with ${status ?? signal}: ${stderr}`)
+  if (isQuiet && stderr !== '') throw new Error(`the child has said: ${stderr}`)
   return JSON.parse(stdout)
 }

@@ -220,8 +220,8 @@ describe('garbage collection', () => {
         const arena = new Arena('float32', [3_000_000], [family])
         arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [AdamKernel.number, 0, 0, 0])
         arena.segmentCount = 1
-        const { buffer, byteOffset, byteLength } = arena.region
-        const { handle } = addon.attach(buffer, byteOffset, byteLength, true, 2)
+        const { memory, byteOffset, byteLength } = arena.region
+        const { handle } = addon.attach(memory, byteOffset, byteLength, 2)
         addon.runAsync(handle, 0).then((isDone) => isDone && done++)
         addon.runAsync(handle, NORM).then((isDone) => isDone && done++)
       }

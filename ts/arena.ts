@@ -4,7 +4,7 @@
  * crates/kernels/src/table.rs reads the tables and says what each field means.
  */
 
-import { TensorError } from './errors.js'
+import { EngineError, TensorError } from './errors.js'
 import {
   ACCUMULATED,
   ARRAY,
@@ -98,6 +98,8 @@ export class Arena {
   readonly #firstSegment: number
   readonly #firstRow: number
   readonly #rowLength: number
+  /** Which engine has failed in the middle of it, and how. */
+  #failure: readonly [engine: string, reason: string] | null = null
 
   /**
    * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
@@ -217,8 +219,9 @@ export class Arena {
     return this.words.length === 0
   }
 
-  /** @throws TensorError where it is detached */
-  checkAttached(): void {
+  /** @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it */
+  checkUsable(): void {
+    if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
     const received = 'a detached one: its buffer was transferred'
     throw new TensorError('optimizer', 'an arena with its memory', received)
@@ -226,8 +229,14 @@ export class Arena {
 
   /** What is wrong where an engine has found tables that this class did not write. */
   broken(): TensorError {
-    this.checkAttached()
+    this.checkUsable()
     return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
+  }
+
+  /** What is wrong where an engine has failed itself: from now on nobody can tell what is in here. */
+  fail(engine: string, reason: string): EngineError {
+    this.#failure = [engine, reason]
+    return new EngineError(engine, [reason], 'has failed, and this optimizer is broken')
   }
 
   /**

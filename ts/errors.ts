@@ -1,7 +1,10 @@
 import type { FloatArray } from './rules/kernel.js'
 import { lengthOf, typeOf } from './typed-arrays.js'
 
-/** Every error that antigrad throws on purpose. A call that throws one has changed nothing. */
+/**
+ * Every error that antigrad throws on purpose. A call that throws one has changed nothing (but where an engine
+ * itself has failed; see {@link EngineError}).
+ */
 export class AntigradError extends Error {
   override name = 'AntigradError'
 }
@@ -44,14 +47,17 @@ export class ExpressionError extends AntigradError {
   }
 }
 
-/** The engine that was asked for cannot run here; `reasons` says why. */
+/**
+ * The engine that was asked for cannot run here; or it has failed in the middle of a call, which is a mistake of
+ * ours, and what it was working on is broken. `reasons` says why.
+ */
 export class EngineError extends AntigradError {
   override name = 'EngineError'
   readonly engine: string
   readonly reasons: readonly string[]
 
-  constructor(engine: string, reasons: readonly string[]) {
-    super(`the engine ${engine} was asked for but cannot run: ${reasons.join('; ')}`)
+  constructor(engine: string, reasons: readonly string[], what = 'was asked for but cannot run') {
+    super(`the engine ${engine} ${what}: ${reasons.join('; ')}`)
     this.engine = engine
     this.reasons = reasons
   }

@@ -187,6 +187,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * where a schedule gives a value out of its option's range, and where a rule wants its gradient elsewhere
    * than at `params` and nobody has called `point()` since the last update; NonFiniteError as `onNonFinite` says;
    * BusyError where a getter or a schedule of yours calls this optimizer meanwhile. Nothing has changed then.
+   * EngineError where the engine itself has failed, which is a mistake of ours: this optimizer is broken from then
+   * on, and all that changes or saves it throws the same. Others go on.
    */
   step(gradients?: Gradients<P>): boolean {
     const present = this.#begin('step', gradients)
@@ -250,7 +252,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     } finally {
       this.#isBusy = false
     }
-    this.#checkAttached()
+    this.#checkUsable()
     return present
   }
 
@@ -479,15 +481,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     )
   }
 
-  /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now. */
+  /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now, nor broken. */
   #checkFree(call: string): void {
     if (this.#isBusy) throw new BusyError(call)
-    this.#checkAttached()
+    this.#checkUsable()
   }
 
-  #checkAttached(): void {
+  #checkUsable(): void {
     const { parts } = this.#model
-    for (let p = 0; p < parts.length; p++) parts[p].arena.checkAttached()
+    for (let p = 0; p < parts.length; p++) parts[p].arena.checkUsable()
   }
 
   /** Runs what may run code of the user's, which must not change what is looked at. */
@@ -497,7 +499,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       return work()
     } finally {
       this.#isBusy = false
-      this.#checkAttached()
+      this.#checkUsable()
     }
   }
 

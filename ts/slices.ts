@@ -17,7 +17,7 @@ export async function runInSlices(arena: Arena, runner: Runner, stage: number): 
   for (let from = 0; from < arena.length; from += SLICE) {
     if (from > 0) {
       await turn()
-      arena.checkAttached()
+      arena.checkUsable()
     }
     runner.runRange(stage, from, Math.min(from + SLICE, arena.length))
   }

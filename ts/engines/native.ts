@@ -4,37 +4,35 @@ import { messageOf } from '../errors.js'
 import { HASH, SCRATCH } from '../manifest.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
-/** Runs a stage of the arena that it was made for; with gradients that are lent, says whether it did. */
+/** Whether a call has done its work; or what Rust said where it failed, after which nobody knows what is done. */
+type Outcome = boolean | string
+
+/** Runs a stage of the arena that it was made for; with gradients that are lent, if it can. */
 interface Run {
-  (stage?: number, ...gradients: Lent): boolean
+  (stage?: number, ...gradients: Lent): Outcome
   /** The arena, for the addon's other functions. */
   readonly handle: object
 }
 
+type Owner = WebAssembly.Memory | ArrayBuffer
+
 /** What crates/native exports. */
 export interface Addon {
-  attach(
-    buffer: ArrayBuffer,
-    byteOffset: number,
-    byteLength: number,
-    /** Whether it is a WebAssembly memory's, which nobody can transfer or resize. */
-    stays: boolean,
-    threads: number,
-    instructionSet?: string,
-  ): Run
-  runRange(handle: object, stage: number, from: number, to: number): boolean
-  gather(handle: object, stage: number): boolean
-  runAsync(handle: object, stage: number): Promise<boolean>
+  /** @param owner a memory must not grow; a buffer is looked at in each call, as it may be transferred */
+  attach(owner: Owner, byteOffset: number, byteLength: number, threads: number, instructionSet?: string): Run
+  runRange(handle: object, stage: number, from: number, to: number): Outcome
+  gather(handle: object, stage: number): Outcome
+  runAsync(handle: object, stage: number): Promise<Outcome>
   cores(): number
   instructionSets(): string[]
-  advanceMany(buffer: ArrayBuffer, offset: number, length: number, threads: number, set?: string): boolean
+  advanceMany(owner: Owner, offset: number, length: number, threads: number, set?: string): Outcome
   advanceManyAsync(
-    buffer: ArrayBuffer,
+    owner: WebAssembly.Memory,
     offset: number,
     length: number,
     threads: number,
     set?: string,
-  ): Promise<boolean>
+  ): Promise<Outcome>
   hash(): number
 }
 
@@ -95,8 +93,7 @@ export const native: Engine = {
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
-    const stays = memory !== null
-    const run = addon.attach(buffer, byteOffset, byteLength, stays, threads, forced.instructionSet)
+    const run = addon.attach(memory ?? buffer, byteOffset, byteLength, threads, forced.instructionSet)
     const count = arena.lengths.length
     const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
     return new NativeRunner(arena, addon, run, threads, isLendable)
@@ -116,7 +113,7 @@ class NativeRunner implements Runner {
     this.#arena = arena
     this.#addon = addon
     this.#run = run
-    this.runLent = isLendable ? (stage, gradients) => run(stage, ...gradients) : undefined
+    this.runLent = isLendable ? (stage, gradients) => this.#isDone(run(stage, ...gradients)) : undefined
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory !== null) {
       this.runAsync = async (stage) => this.#check(await addon.runAsync(run.handle, stage))
@@ -137,7 +134,12 @@ class NativeRunner implements Runner {
     this.#check(this.#addon.gather(this.#run.handle, stage))
   }
 
-  #check(isDone: boolean): void {
-    if (!isDone) throw this.#arena.broken()
+  #check(outcome: Outcome): void {
+    if (!this.#isDone(outcome)) throw this.#arena.broken()
+  }
+
+  #isDone(outcome: Outcome): boolean {
+    if (typeof outcome === 'string') throw this.#arena.fail('native', outcome)
+    return outcome
   }
 }

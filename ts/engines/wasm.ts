@@ -101,6 +101,11 @@ export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebA
   return exports
 }
 
+/** Whether the module has trapped, and not the stack ended. */
+export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
+  return thrown instanceof WebAssembly.RuntimeError
+}
+
 /**
  * The instance of a region's memory.
  *
@@ -133,12 +138,24 @@ class WasmRunner implements Runner {
 
   runRange(stage: number, from: number, to: number): void {
     const exports = this.#instance.take()
-    this.#end(exports, exports.run(this.#address, this.#bytes, stage, from, to))
+    try {
+      this.#end(exports, exports.run(this.#address, this.#bytes, stage, from, to))
+    } catch (thrown) {
+      throw this.#failed(thrown)
+    }
   }
 
   gather(stage: number): void {
     const exports = this.#instance.take()
-    this.#end(exports, exports.gather(this.#address, this.#bytes, stage))
+    try {
+      this.#end(exports, exports.gather(this.#address, this.#bytes, stage))
+    } catch (thrown) {
+      throw this.#failed(thrown)
+    }
+  }
+
+  #failed(thrown: unknown): unknown {
+    return isTrap(thrown) ? this.#arena.fail('wasm', `it has trapped: ${thrown.message}`) : thrown
   }
 
   #end(exports: Exports, isDone: number): void {

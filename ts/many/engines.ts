@@ -2,7 +2,7 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { load } from '../engines/native.js'
-import { start } from '../engines/wasm.js'
+import { isTrap, start } from '../engines/wasm.js'
 import { wasmModule } from '../engines/wasm-many.js'
 import { bytesOf } from '../engines/wasm-module.js'
 import { EngineError, MemoryError, messageOf } from '../errors.js'
@@ -75,8 +75,16 @@ export function advance(batch: Batch, { engine, instructionSet, threads }: Chose
   }
   const own = memory as WebAssembly.Memory
   const exports = instances.get(own) ?? start<Exports>(compile(), own)
+  // It is kept if the call returns: otherwise it has lost its place on its own stack.
+  instances.delete(own)
+  let isDone: boolean
+  try {
+    isDone = exports.advance(byteOffset, byteLength) !== 0
+  } catch (thrown) {
+    throw isTrap(thrown) ? failure('wasm', `it has trapped: ${thrown.message}`) : thrown
+  }
   instances.set(own, exports)
-  check(exports.advance(byteOffset, byteLength) !== 0, byteLength)
+  check(isDone, byteLength)
 }
 
 /** The same, while the event loop goes on: on other threads, or else in turn with it. */
@@ -87,11 +95,17 @@ export async function advanceAsync(batch: Batch, chosen: Chosen): Promise<void> 
     advance(batch, chosen)
     return
   }
-  const { buffer, byteOffset, byteLength } = batch.region
-  const done = load().addon?.advanceManyAsync(buffer, byteOffset, byteLength, threads, instructionSet)
+  const { memory, byteOffset, byteLength } = batch.region
+  const own = memory as WebAssembly.Memory
+  const done = load().addon?.advanceManyAsync(own, byteOffset, byteLength, threads, instructionSet)
   check(await done, byteLength)
 }
 
-function check(isDone: boolean | undefined, byteLength: number): void {
-  if (isDone !== true) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
+function failure(engine: EngineName, reason: string): EngineError {
+  return new EngineError(engine, [reason], 'has failed, and these runs are lost')
+}
+
+function check(outcome: boolean | string | undefined, byteLength: number): void {
+  if (typeof outcome === 'string') throw failure('native', outcome)
+  if (outcome !== true) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
 }

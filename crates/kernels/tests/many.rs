@@ -287,3 +287,35 @@ fn what_does_not_fit_is_a_fault() {
         assert!(fails(&|memory| memory.set("cohorts", 1000)));
     }
 }
+
+#[test]
+fn no_place_lies_over_another_one() {
+    let set = InstructionSet::best();
+    let memory = Memory::new(8, 40);
+    let places: Vec<_> =
+        memory.places.iter().filter(|(name, _)| !["constant_values", "data"].contains(name)).collect();
+    for (name, line) in &places {
+        let mut others: Vec<_> =
+            places.iter().filter(|(other, _)| other != name).map(|(_, line)| *line).collect();
+        // The header's is none of those.
+        others.push(0);
+        for other in others {
+            let mut memory = Memory::new(8, 40);
+            memory.set(name, other);
+            assert!(!memory.advance(set), "{name} at line {other} instead of {line}");
+        }
+    }
+    // What is empty may lie anywhere.
+    let mut memory = Memory::new(8, 40);
+    memory.set("data", memory.line("planes"));
+    assert!(memory.advance(set));
+}
+
+#[test]
+fn rows_of_no_data_are_a_fault() {
+    let mut memory = Memory::new(8, 40);
+    for (name, number) in [("columns", 0), ("rows", u32::MAX as usize)] {
+        memory.set(name, number);
+    }
+    assert!(!memory.advance(InstructionSet::best()));
+}

@@ -1,15 +1,17 @@
 //! A function that carries what it works on. To look up a handle takes three times as long as a call.
 
-use std::ffi::{CString, c_void};
+use std::ffi::c_void;
 use std::ptr;
 
-use napi::{Env, Error, Result, Status, bindgen_prelude::Object, sys};
+use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::{Env, Error, JsError, Result, Status, sys};
 
 use crate::lent::Lent;
+use crate::outcome::{Failure, outcome};
 
 /// What may be called with a stage, 0 by default, and with gradients that are lent; says whether it was done.
 pub trait Callable: Sync {
-    fn call(&self, stage: u32, lent: Option<Lent>) -> Result<bool>;
+    fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure>;
 }
 
 /// A function of JavaScript that calls `callable`.
@@ -29,36 +31,52 @@ pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) ->
 }
 
 unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: they are of the call under way, and `function`'s caller vouches for what it carries.
+    let outcome = outcome(|| unsafe { called::<T>(env, info) });
+    // SAFETY: as above.
+    unsafe {
+        outcome.and_then(|outcome| ToNapiValue::to_napi_value(env, outcome)).unwrap_or_else(|error| {
+            JsError::from(error).throw_into(env);
+            ptr::null_mut()
+        })
+    }
+}
+
+/// # Safety
+/// Both must be of the call under way, of a function that [`function`] has made.
+unsafe fn called<T: Callable>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> std::result::Result<bool, Failure> {
     let mut data: *mut c_void = ptr::null_mut();
     let mut count = 1;
     let mut stage = ptr::null_mut();
     let nowhere = ptr::null_mut();
-    // SAFETY: it is of the call under way; there is room for one argument, and `count` says how many came.
+    // SAFETY: there is room for one argument, and `count` says how many came.
     unsafe { sys::napi_get_cb_info(env, info, &mut count, &mut stage, nowhere, &mut data) };
-    // SAFETY: `function`'s caller vouches for it.
-    let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return ptr::null_mut() };
+    // SAFETY: the caller vouches for it.
+    let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return Ok(false) };
     let mut number = 0;
     if count > 0 {
         // SAFETY: the argument is of the call under way; a value that is no number leaves 0.
         unsafe { sys::napi_get_value_uint32(env, stage, &mut number) };
     }
-    let lent = (count > 1).then(|| {
-        let mut values = vec![ptr::null_mut(); count];
-        // SAFETY: as above, and there is room for as many.
-        unsafe {
-            sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data);
-            Lent::new(env, &values[1..])
-        }
-    });
-    let mut result = ptr::null_mut();
-    match callable.call(number, lent) {
-        // SAFETY: the result may be written.
-        Ok(done) => unsafe { sys::napi_get_boolean(env, done, &mut result) },
-        Err(error) => {
-            let message = CString::new(error.reason.to_string()).unwrap_or_default();
-            // SAFETY: the message ends with a zero and is copied.
-            unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) }
-        }
+    if count < 2 {
+        return callable.call(number, None);
+    }
+    let mut values = Vec::new();
+    // Without memory for it nothing is lent, and gradients are copied.
+    if values.try_reserve_exact(count).is_err() {
+        return Ok(false);
+    }
+    values.resize(count, ptr::null_mut());
+    // SAFETY: there is room for as many, and they are of the call under way.
+    let lent = unsafe {
+        sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data);
+        Lent::new(env, &values[1..])
     };
-    result
+    match lent {
+        Some(lent) => callable.call(number, Some(lent)),
+        None => Ok(false),
+    }
 }

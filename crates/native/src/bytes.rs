@@ -4,23 +4,33 @@ use std::ptr;
 
 use napi::{Env, Error, JsValue, Result, Status, sys};
 
-/// A reference to an `ArrayBuffer` that does not keep it alive but while it is held. The facade does
-/// that: a handle that did would outlive every loop that does not let Node's event loop turn, as Node
-/// drops handles only then.
+use crate::memories::fixed_buffer;
+
+/// A reference to a `WebAssembly.Memory` that does not grow, or to an `ArrayBuffer`, that does not keep it alive
+/// but while it is held. The facade does that: a handle that did would outlive every loop that does not let
+/// Node's event loop turn, as Node drops handles only then.
 pub struct Bytes {
     env: sys::napi_env,
     reference: sys::napi_ref,
     start: *mut u8,
     length: usize,
+    /// Whether they stay where they are as long as their owner lives, which is a memory then: its buffers may be
+    /// detached, but that moves nothing. An `ArrayBuffer` may be transferred or resized, and its bytes freed.
+    pub stay: bool,
 }
 
 impl Bytes {
-    pub fn new<'a>(env: &Env, buffer: &impl JsValue<'a>) -> Result<Self> {
-        let (start, length) = extent(env.raw(), buffer.raw())?;
+    pub fn new<'a>(env: &Env, owner: &impl JsValue<'a>) -> Result<Self> {
+        let owner = owner.raw();
+        let mut is_buffer = false;
+        // SAFETY: the value is of the call under way.
+        check(unsafe { sys::napi_is_arraybuffer(env.raw(), owner, &mut is_buffer) })?;
+        let buffer = if is_buffer { owner } else { fixed_buffer(env, owner)? };
+        let (start, length) = extent(env.raw(), buffer)?;
         let mut reference = ptr::null_mut();
         // SAFETY: both are of the call under way, and the result is written only where it succeeds.
-        check(unsafe { sys::napi_create_reference(env.raw(), buffer.raw(), 0, &mut reference) })?;
-        Ok(Self { env: env.raw(), reference, start, length })
+        check(unsafe { sys::napi_create_reference(env.raw(), owner, 0, &mut reference) })?;
+        Ok(Self { env: env.raw(), reference, start, length, stay: !is_buffer })
     }
 
     /// The start of `length` bytes from `offset` on, if there are as many.
@@ -30,7 +40,7 @@ impl Bytes {
         (length <= self.length - offset).then(|| (self.start.wrapping_add(offset), length))
     }
 
-    /// Keeps the buffer alive until [`Self::release`].
+    /// Keeps their owner alive until [`Self::release`].
     pub fn hold(&self) -> Result<()> {
         let mut count = 0;
         // SAFETY: as in `are_there`.
@@ -43,14 +53,13 @@ impl Bytes {
         check(unsafe { sys::napi_reference_unref(self.env, self.reference, &mut count) })
     }
 
-    /// Whether the buffer has not been collected, transferred or resized.
+    /// Whether their owner has not been collected, transferred or resized.
     pub fn are_there(&self) -> bool {
-        let mut buffer = ptr::null_mut();
+        let mut owner = ptr::null_mut();
         // SAFETY: the reference is deleted only with `self`, whose environment is this thread's.
-        let status = unsafe { sys::napi_get_reference_value(self.env, self.reference, &mut buffer) };
-        status == sys::Status::napi_ok
-            && !buffer.is_null()
-            && extent(self.env, buffer).is_ok_and(|extent| extent == (self.start, self.length))
+        let status = unsafe { sys::napi_get_reference_value(self.env, self.reference, &mut owner) };
+        let is_same = || extent(self.env, owner).is_ok_and(|extent| extent == (self.start, self.length));
+        status == sys::Status::napi_ok && !owner.is_null() && (self.stay || is_same())
     }
 }
 

@@ -15,11 +15,14 @@ pub struct Lent {
 }
 
 impl Lent {
+    /// None where there is no memory for it.
+    ///
     /// # Safety
     /// The values must be of the call under way.
-    pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Self {
-        let mut lent =
-            Self { pointers: Vec::with_capacity(values.len()), arrays: Vec::with_capacity(values.len()) };
+    pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Option<Self> {
+        let mut lent = Self { pointers: Vec::new(), arrays: Vec::new() };
+        lent.pointers.try_reserve_exact(values.len()).ok()?;
+        lent.arrays.try_reserve_exact(values.len()).ok()?;
         for value in values {
             let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
             let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
@@ -32,7 +35,7 @@ impl Lent {
             lent.pointers.push(if found { data.cast_const().cast() } else { ptr::null() });
             lent.arrays.push(found.then_some((dtype, length)));
         }
-        lent
+        Some(lent)
     }
 
     /// Whether none is in the arena, where a step could write it before it has read it.

@@ -4,6 +4,8 @@ mod bound;
 mod bytes;
 mod lent;
 pub mod many;
+mod memories;
+mod outcome;
 mod steps;
 
 use std::sync::Arc;
@@ -16,59 +18,58 @@ use lent::Lent;
 use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Unknown};
 use napi::{Env, Error, Property, PropertyAttributes, Result, Task};
 use napi_derive::napi;
+use outcome::{Failure, Outcome, outcome};
 use steps::{POOL, Steps};
 
 /// Environments (Node's main thread, its workers) that have loaded the addon and still live.
 static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Threads that an arena may ask for.
+/// Threads that a call may ask for.
 const MOST_THREADS: u32 = 256;
 
 /// Ends the helpers with the last environment: Node may unload the addon then.
 #[napi(module_exports)]
 pub fn init(_exports: Object, env: Env) -> Result<()> {
-    ENVIRONMENTS.fetch_add(1, Ordering::AcqRel);
+    if ENVIRONMENTS.fetch_add(1, Ordering::AcqRel) == 0 {
+        antigrad_pool::hush();
+    }
     env.add_env_cleanup_hook((), |()| {
         if ENVIRONMENTS.fetch_sub(1, Ordering::AcqRel) == 1 {
             POOL.stop();
         }
     })?;
-    Ok(())
+    memories::keep_originals(&env)
 }
 
 /// What JavaScript has of an arena; a call on another thread holds the same.
 pub struct Handle(Arc<Steps>);
 
-/// The arena in `length` bytes of an `ArrayBuffer` from `offset` on, whose tables must be complete; runs on
-/// the instruction set of that name, or on the best one, and on up to `threads` threads. `stays` promises
-/// that the buffer is a `WebAssembly.Memory`'s that does not grow: it saves a look at it in each call, and
-/// nothing can check it.
+/// The arena in `length` bytes from `offset` on of an `ArrayBuffer`, or of a `WebAssembly.Memory` that does not
+/// grow, whose tables must be complete; runs on the instruction set of that name, or on the best one, and on up
+/// to `threads` threads. A memory saves a look at the buffer in each call.
 ///
 /// What comes back is a function `(stage = 0, ...gradients)` that runs a stage, with gradients that are lent
 /// by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in the arena,
-/// if the arena was overwritten, or if the buffer was transferred or resized. Its `handle` is for the
-/// functions below.
-#[napi]
+/// if the arena was overwritten, or if the buffer was transferred or resized. A text instead is a panic's, after
+/// which the arena is broken. Its `handle` is for the functions below.
+#[napi(catch_unwind)]
 pub fn attach<'env>(
     env: &'env Env,
-    buffer: Unknown<'env>,
+    owner: Unknown<'env>,
     offset: f64,
     length: f64,
-    stays: bool,
     threads: u32,
     instruction_set: Option<String>,
 ) -> Result<Object<'env>> {
     let set = set_named(instruction_set)?;
-    if !(1..=MOST_THREADS).contains(&threads) {
-        return Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}")));
-    }
-    let memory = Bytes::new(env, &buffer)?;
+    let threads = checked(threads)?;
+    let memory = Bytes::new(env, &owner)?;
     let (base, bytes) =
         memory.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
-    // SAFETY: the function keeps the buffer alive, and so does a call on another thread; a call by the
+    // SAFETY: the function keeps their owner alive, and so does a call on another thread; a call by the
     // handle looks whether it lives, and each call whether the bytes are there, unless they stay.
     unsafe { Arena::new(base, bytes, set) }.map_err(|fault| Error::from_reason(fault.to_string()))?;
-    let steps = Arc::new(Steps { base, bytes, set, threads: threads as usize, memory, stays });
+    let steps = Arc::new(Steps { base, bytes, set, threads, memory });
     // SAFETY: the function holds the handle, which owns the steps.
     let mut run = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
@@ -77,27 +78,27 @@ pub fn attach<'env>(
         let property = Property::new().with_utf8_name(name)?.with_value(value);
         Ok(property.with_property_attributes(PropertyAttributes::Default))
     };
-    run.define_properties(&[fixed("handle", &handle)?, fixed("buffer", &buffer)?])?;
+    run.define_properties(&[fixed("handle", &handle)?, fixed("owner", &owner)?])?;
     Ok(run)
 }
 
-/// Runs a stage over the elements from `from` to `to` of the plane; says whether it did.
-#[napi]
-pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> bool {
-    handle.0.run_range(stage as usize, from as usize, to as usize)
+/// Runs a stage over the elements from `from` to `to` of the plane; ends as the function of `attach`.
+#[napi(catch_unwind)]
+pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> Result<Outcome> {
+    outcome(|| Ok(handle.0.run_range(stage as usize, from as usize, to as usize)))
 }
 
-/// Adds up the sums by tensor of a stage that ran by ranges; says whether it did.
-#[napi]
-pub fn gather(handle: &External<Handle>, stage: u32) -> bool {
-    handle.0.gather(stage as usize)
+/// Adds up the sums by tensor of a stage that ran by ranges; ends likewise.
+#[napi(catch_unwind)]
+pub fn gather(handle: &External<Handle>, stage: u32) -> Result<Outcome> {
+    outcome(|| Ok(handle.0.gather(stage as usize)))
 }
 
-/// Runs a stage on another thread; the buffer must be a `WebAssembly.Memory`'s.
-#[napi]
+/// Runs a stage on another thread; the arena must be in a `WebAssembly.Memory`.
+#[napi(catch_unwind)]
 pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call>> {
     let steps = handle.0.clone();
-    if !steps.stays {
+    if !steps.memory.stay {
         return Err(Error::from_reason("the arena's buffer may be transferred meanwhile"));
     }
     if !steps.memory.are_there() {
@@ -108,25 +109,25 @@ pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call
 }
 
 /// The instruction sets that this processor runs, worst first.
-#[napi]
+#[napi(catch_unwind)]
 pub fn instruction_sets() -> Vec<&'static str> {
     available().map(InstructionSet::name).collect()
 }
 
 /// How many threads can run at once here.
-#[napi]
+#[napi(catch_unwind)]
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
 }
 
 /// The hash of the kernels' sources.
-#[napi]
+#[napi(catch_unwind)]
 pub fn hash() -> u32 {
     manifest::HASH
 }
 
 impl Callable for Steps {
-    fn call(&self, stage: u32, lent: Option<Lent>) -> Result<bool> {
+    fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure> {
         self.run(stage as usize, lent.as_ref())
     }
 }
@@ -138,19 +139,26 @@ pub struct Call {
 }
 
 impl Task for Call {
-    type Output = bool;
-    type JsValue = bool;
+    type Output = Outcome;
+    type JsValue = Outcome;
 
-    fn compute(&mut self) -> Result<bool> {
-        self.steps.run(self.stage, None)
+    fn compute(&mut self) -> Result<Outcome> {
+        outcome(|| self.steps.run(self.stage, None))
     }
 
-    fn resolve(&mut self, _: Env, output: bool) -> Result<bool> {
-        Ok(output)
+    fn resolve(&mut self, _: Env, outcome: Outcome) -> Result<Outcome> {
+        Ok(outcome)
     }
 
     fn finally(self, _: Env) -> Result<()> {
         self.steps.memory.release()
+    }
+}
+
+fn checked(threads: u32) -> Result<usize> {
+    match threads {
+        1..=MOST_THREADS => Ok(threads as usize),
+        _ => Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}"))),
     }
 }
 

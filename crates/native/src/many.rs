@@ -1,6 +1,5 @@
 //! Batches of many runs, on as many threads as there are cohorts for.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use antigrad_kernels::InstructionSet;
@@ -10,34 +9,39 @@ use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
 
 use crate::bytes::Bytes;
-use crate::set_named;
+use crate::outcome::{Failure, Outcome, outcome};
 use crate::steps::POOL;
+use crate::{checked, set_named};
 
-/// Makes the updates at hand of a batch, which lies in `length` bytes of an `ArrayBuffer` from `offset` on,
-/// on up to `threads` threads. False if it is none.
-#[napi]
+/// Makes the updates at hand of a batch, which lies in `length` bytes from `offset` on of an `ArrayBuffer`, or of a
+/// `WebAssembly.Memory` that does not grow, on up to `threads` threads. False if it is none; a text is a panic's, after which it is broken.
+#[napi(catch_unwind)]
 pub fn advance_many(
     env: &Env,
-    buffer: Unknown,
+    owner: Unknown,
     offset: f64,
     length: f64,
     threads: u32,
     instruction_set: Option<String>,
-) -> Result<bool> {
-    Many::new(env, buffer, offset, length, threads, instruction_set)?.advance()
+) -> Result<Outcome> {
+    let many = Many::new(env, owner, offset, length, threads, instruction_set)?;
+    outcome(|| many.advance())
 }
 
-/// The same on other threads; the buffer must be a `WebAssembly.Memory`'s that nobody else uses.
-#[napi]
+/// The same on other threads; the batch must be in a memory.
+#[napi(catch_unwind)]
 pub fn advance_many_async(
     env: &Env,
-    buffer: Unknown,
+    owner: Unknown,
     offset: f64,
     length: f64,
     threads: u32,
     instruction_set: Option<String>,
 ) -> Result<AsyncTask<Many>> {
-    let many = Many::new(env, buffer, offset, length, threads, instruction_set)?;
+    let many = Many::new(env, owner, offset, length, threads, instruction_set)?;
+    if !many.memory.stay {
+        return Err(Error::from_reason("the batch's buffer may be transferred meanwhile"));
+    }
     many.memory.hold()?;
     Ok(AsyncTask::new(many))
 }
@@ -57,51 +61,45 @@ unsafe impl Send for Many {}
 impl Many {
     fn new(
         env: &Env,
-        buffer: Unknown,
+        owner: Unknown,
         offset: f64,
         length: f64,
         threads: u32,
         instruction_set: Option<String>,
     ) -> Result<Self> {
-        let memory = Bytes::new(env, &buffer)?;
+        let memory = Bytes::new(env, &owner)?;
         let (base, bytes) = memory
             .part(offset, length)
             .ok_or_else(|| Error::from_reason("the batch is not in the buffer"))?;
-        Ok(Self { base, bytes, set: set_named(instruction_set)?, threads: threads as usize, memory })
+        Ok(Self { base, bytes, set: set_named(instruction_set)?, threads: checked(threads)?, memory })
     }
 
-    fn advance(&self) -> Result<bool> {
-        // SAFETY: the bytes are the buffer's, which is held, and the instruction set is available.
+    fn advance(&self) -> std::result::Result<bool, Failure> {
+        // SAFETY: the bytes' owner is held, and the instruction set is available.
         let Ok(batch) = (unsafe { Batch::new(self.base, self.bytes, self.set) }) else { return Ok(false) };
         let batch = &batch;
-        let scratches = Mutex::new((0..batch.header.scratches).collect::<Vec<_>>());
-        let threads = self.threads.clamp(1, batch.header.scratches.max(1));
+        let threads = self.threads.min(batch.header.scratches);
         let failed = AtomicBool::new(false);
-        POOL.run(threads, batch.header.cohorts, &|cohort| {
-            let scratch = scratches.lock().ok().and_then(|mut free| free.pop());
-            // SAFETY: each cohort is one thread's, and so is a scratch until it is given back.
-            let done = scratch.is_some_and(|scratch| unsafe { batch.advance(cohort, scratch) }.is_ok());
-            if !done {
+        POOL.run(threads, batch.header.cohorts, &|thread, cohort| {
+            // SAFETY: each cohort is one thread's, and so is the scratch of its number.
+            if unsafe { batch.advance(cohort, thread) }.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
-            if let (Some(scratch), Ok(mut free)) = (scratch, scratches.lock()) {
-                free.push(scratch);
-            }
-        });
+        })?;
         Ok(!failed.into_inner())
     }
 }
 
 impl Task for Many {
-    type Output = bool;
-    type JsValue = bool;
+    type Output = Outcome;
+    type JsValue = Outcome;
 
-    fn compute(&mut self) -> Result<bool> {
-        self.advance()
+    fn compute(&mut self) -> Result<Outcome> {
+        outcome(|| self.advance())
     }
 
-    fn resolve(&mut self, _: Env, output: bool) -> Result<bool> {
-        Ok(output)
+    fn resolve(&mut self, _: Env, outcome: Outcome) -> Result<Outcome> {
+        Ok(outcome)
     }
 
     fn finally(self, _: Env) -> Result<()> {

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Scratch, Workers};
-use antigrad_pool::Pool;
+use antigrad_pool::{Panic, Pool};
 
 use crate::bytes::Bytes;
 use crate::lent::Lent;
+use crate::outcome::Failure;
 
 pub static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
 
@@ -26,10 +27,6 @@ pub struct Steps {
     pub set: InstructionSet,
     pub threads: usize,
     pub memory: Bytes,
-    /// Whether the bytes stay where they are as long as their buffer lives, as those of a
-    /// `WebAssembly.Memory`. Others may be transferred or resized: each call looks, and none is left to
-    /// another thread, under whose hands they would be freed.
-    pub stays: bool,
 }
 
 // SAFETY: the facade starts no second call while one is under way; see `run`.
@@ -40,8 +37,8 @@ unsafe impl Sync for Steps {}
 impl Steps {
     /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the
     /// buffer was transferred or resized, or if the arena was overwritten.
-    pub fn run(&self, stage: usize, lent: Option<&Lent>) -> napi::Result<bool> {
-        if !self.stays && !self.memory.are_there() {
+    pub fn run(&self, stage: usize, lent: Option<&Lent>) -> Result<bool, Failure> {
+        if !self.memory.stay && !self.memory.are_there() {
             return Ok(false);
         }
         let Ok(arena) = self.arena() else { return Ok(false) };
@@ -50,27 +47,23 @@ impl Steps {
         {
             return Ok(false);
         }
-        Ok(self.run_on(&arena, stage, lent.map(|lent| lent.pointers.as_slice())).is_ok())
-    }
-
-    #[inline(always)]
-    fn run_on(&self, arena: &Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<(), Fault> {
+        let lent = lent.map(|lent| lent.pointers.as_slice());
         if self.threads > 1 && arena.length() > PIECE {
-            return self.run_in_pieces(*arena, stage, lent);
+            return Ok(self.run_in_pieces(arena, stage, lent)?);
         }
         // SAFETY: nothing else runs on the arena, and what is lent has been checked.
-        with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) })
+        Ok(with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) }).is_ok())
     }
 
     #[inline(never)]
-    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<(), Fault> {
+    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<bool, Panic> {
         struct Shared<'a>(Option<&'a [*const u8]>);
         // SAFETY: what they point to is only read, and stays until the call returns.
         unsafe impl Sync for Shared<'_> {}
         let shared = &Shared(lent);
         let length = arena.length();
         let failed = AtomicBool::new(false);
-        POOL.run(self.threads, length.div_ceil(PIECE), &|number| {
+        POOL.run(self.threads, length.div_ceil(PIECE), &|_, number| {
             let (from, to) = (number * PIECE, length.min((number + 1) * PIECE));
             // SAFETY: as above, and ranges do not overlap.
             let done =
@@ -78,14 +71,17 @@ impl Steps {
             if done.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
-        });
+        })?;
         if failed.into_inner() {
-            return Err(Fault::OVERWRITTEN);
+            return Ok(false);
         }
+        let mut pooled = Pooled { threads: self.threads, panic: None };
         // SAFETY: as above; the threads are done.
-        unsafe {
-            arena.run_matrices(stage, 0, length, &mut Pooled(self.threads))?;
-            arena.gather(stage)
+        let done = unsafe { arena.run_matrices(stage, 0, length, &mut pooled) };
+        match pooled.panic {
+            Some(panic) => Err(panic),
+            // SAFETY: as above.
+            None => Ok(done.and_then(|()| unsafe { arena.gather(stage) }).is_ok()),
         }
     }
 
@@ -113,12 +109,18 @@ impl Steps {
     }
 }
 
-/// So many threads of the pool, each with a scratch of its own.
-struct Pooled(usize);
+/// Threads of the pool, each with a scratch of its own. After a panic they do nothing more.
+struct Pooled {
+    threads: usize,
+    panic: Option<Panic>,
+}
 
 impl Workers for Pooled {
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
-        POOL.run(self.0, count, &|number| with_scratch(|scratch| piece(number, scratch)));
+        if self.panic.is_none() {
+            let work = |_, number| with_scratch(|scratch| piece(number, scratch));
+            self.panic = POOL.run(self.threads, count, &work).err();
+        }
     }
 }
 

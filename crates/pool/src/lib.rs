@@ -4,43 +4,63 @@
 //! up late, or never, costs nothing. A helper that has nothing to do spins for [`SPIN`], so that
 //! steps in quick succession find it awake, and then sleeps.
 
+mod panics;
+
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+pub use panics::{Panic, caught, hush};
 
 /// How long a helper spins before it sleeps; a sleeping one takes some 25 µs to wake.
 const SPIN: Duration = Duration::from_micros(50);
 /// In `Shared::gate`: nobody may enter.
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
+/// Called with the number of a thread, of which no two work at once, and of a piece.
+type Piece<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
 /// Pieces to be done; lives on the caller's stack while the gate is open or helpers are inside.
 struct Job<'a> {
-    piece: &'a (dyn Fn(usize) + Sync),
+    piece: Piece<'a>,
     next: AtomicUsize,
     count: usize,
+    threads: usize,
+    /// The first one.
+    panic: Mutex<Option<Panic>>,
 }
 
-impl Job<'_> {
-    fn work(&self) {
-        let abort = AbortOnPanic;
-        loop {
-            let number = self.next.fetch_add(1, Relaxed);
-            if number >= self.count {
-                break;
-            }
-            (self.piece)(number);
-        }
-        std::mem::forget(abort);
+impl<'a> Job<'a> {
+    fn new(threads: usize, count: usize, piece: Piece<'a>) -> Self {
+        Self { piece, next: AtomicUsize::new(0), count, threads, panic: Mutex::default() }
     }
-}
 
-/// A panic must not end `run`: helpers may be at work on what it would free.
-struct AbortOnPanic;
+    /// A panic ends here: `run` has to wait for helpers that are at work on what would be freed.
+    fn work(&self, thread: usize) {
+        let done = caught(|| {
+            loop {
+                let number = self.next.fetch_add(1, Relaxed);
+                if number >= self.count {
+                    break;
+                }
+                (self.piece)(thread, number);
+            }
+        });
+        if let Err(panic) = done {
+            // Nobody begins another piece.
+            self.next.fetch_max(self.count, Relaxed);
+            self.first_panic().get_or_insert(panic);
+        }
+    }
 
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        std::process::abort()
+    fn first_panic(&self) -> MutexGuard<'_, Option<Panic>> {
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(self) -> Result<(), Panic> {
+        let panic = self.first_panic().take();
+        panic.map_or(Ok(()), Err)
     }
 }
 
@@ -79,18 +99,24 @@ impl Pool {
         Self { shared: Arc::new(shared), helpers: Mutex::default() }
     }
 
-    /// Calls `piece` once for each number below `count`, on up to `threads` threads. While another
-    /// job runs, the caller does all of it alone.
-    pub fn run(&self, threads: usize, count: usize, piece: &(dyn Fn(usize) + Sync)) {
-        let job = Job { piece, next: AtomicUsize::new(0), count };
-        if threads < 2 || count < 2 {
-            return job.work();
+    /// Calls `piece` once for each number below `count`, on up to `threads` threads, whose numbers, the first
+    /// argument, are below `threads`. While another job runs, the caller, thread 0, does all of it alone.
+    ///
+    /// # Errors
+    /// Where a piece has panicked, the first one's message: some pieces were not begun then.
+    pub fn run(&self, threads: usize, count: usize, piece: Piece) -> Result<(), Panic> {
+        // No more than there is work for.
+        let threads = threads.min(count);
+        let job = Job::new(threads, count, piece);
+        if threads < 2 {
+            job.work(0);
+            return job.end();
         }
         let Ok(helpers) = self.helpers.try_lock() else {
-            return job.work();
+            job.work(0);
+            return job.end();
         };
-        // No more than there is work for.
-        let wanted = threads.min(count) - 1;
+        let wanted = threads - 1;
         let helpers = self.enough(helpers, wanted);
         let shared = &*self.shared;
         shared.job.store((&raw const job).cast_mut().cast(), Relaxed);
@@ -100,7 +126,7 @@ impl Pool {
         for helper in helpers.iter().take(wanted) {
             helper.thread().unpark();
         }
-        job.work();
+        job.work(0);
         // From here on nobody enters; `job` may go once those inside have left.
         let mut inside = shared.gate.fetch_or(CLOSED, AcqRel) & !CLOSED;
         let mut spins = 0;
@@ -113,6 +139,8 @@ impl Pool {
             }
             inside = shared.gate.load(Acquire) & !CLOSED;
         }
+        drop(helpers);
+        job.end()
     }
 
     /// Starts helpers until there are `count`; fewer, if the system gives no more threads.
@@ -135,11 +163,11 @@ impl Pool {
 
     /// Ends all helpers and waits for them. `run` starts new ones.
     pub fn stop(&self) {
-        let mut helpers = self.helpers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.stop.store(true, Release);
         for helper in helpers.drain(..) {
             helper.thread().unpark();
-            // It has not panicked: see `AbortOnPanic`.
+            // It has not panicked: see `Job::work`.
             let _ = helper.join();
         }
         self.shared.stop.store(false, Release);
@@ -160,7 +188,11 @@ impl Shared {
                 // SAFETY: the gate was open, so the caller waits in `run`, where the job is, until
                 // this helper has left. It may be a later job than that of `generation`: `run`
                 // stores it before it opens the gate, whose value was just read.
-                unsafe { &*self.job.load(Relaxed) }.work();
+                let job = unsafe { &*self.job.load(Relaxed) };
+                // That one may want fewer threads.
+                if number + 1 < job.threads {
+                    job.work(number + 1);
+                }
                 self.gate.fetch_sub(1, Release);
             }
             idle = Instant::now();

@@ -18,7 +18,7 @@ fn add_one(pool: &Pool, threads: usize, numbers: &mut [usize]) {
     let elements = Elements(numbers.as_mut_ptr());
     let elements = &elements;
     // SAFETY: the number is below the length, and no other piece has it.
-    pool.run(threads, numbers.len(), &|number| unsafe { *elements.0.add(number) += 1 });
+    pool.run(threads, numbers.len(), &|_, number| unsafe { *elements.0.add(number) += 1 }).unwrap();
 }
 
 #[test]
@@ -39,13 +39,14 @@ fn helpers_come_to_a_long_job_and_no_more_than_are_wanted() {
     for threads in [4, 2, 3] {
         let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // Until all have been inside at once: a helper that never came would hang this.
-        pool.run(threads, 2 * threads, &|_| {
+        pool.run(threads, 2 * threads, &|_, _| {
             most.fetch_max(inside.fetch_add(1, AcqRel) + 1, AcqRel);
             while most.load(Acquire) < threads {
                 thread::yield_now();
             }
             inside.fetch_sub(1, AcqRel);
-        });
+        })
+        .unwrap();
         assert_eq!(most.into_inner(), threads);
         // When the next job comes they are asleep, or ended.
         thread::sleep(std::time::Duration::from_millis(5));
@@ -93,5 +94,72 @@ fn it_stops_and_starts_again_while_others_use_it() {
         }
     });
     pool.stop();
+    pool.stop();
+}
+
+/// Nothing of what tests provoke is printed.
+fn hushed() -> Pool {
+    antigrad_pool::hush();
+    Pool::new()
+}
+
+#[test]
+fn a_panic_is_told_to_the_caller_once_all_have_left() {
+    let pool = hushed();
+    for job in 0..times(2_000) {
+        let threads = 1 + job % 4;
+        let bad = job % 7;
+        let inside = AtomicUsize::new(0);
+        let end = pool.run(threads, 40, &|_, number| {
+            inside.fetch_add(1, AcqRel);
+            if number == bad {
+                inside.fetch_sub(1, AcqRel);
+                panic!("piece {number}");
+            }
+            thread::yield_now();
+            inside.fetch_sub(1, AcqRel);
+        });
+        let said = end.expect_err("a piece has panicked").to_string();
+        assert!(said.contains(&format!("piece {bad}")) && said.contains("pool.rs"), "{said}");
+        assert_eq!(inside.into_inner(), 0);
+        let mut numbers = [0; 5];
+        add_one(&pool, threads, &mut numbers);
+        assert_eq!(numbers, [1; 5]);
+    }
+    pool.stop();
+}
+
+#[test]
+fn a_helpers_panic_is_the_callers_and_the_helper_lives_on() {
+    let pool = hushed();
+    for _ in 0..times(100) {
+        let here = thread::current().id();
+        let begun = AtomicUsize::new(0);
+        // Neither goes on before the other is there.
+        let end = pool.run(2, 2, &|_, _| {
+            begun.fetch_add(1, AcqRel);
+            while begun.load(Acquire) < 2 {
+                thread::yield_now();
+            }
+            assert!(thread::current().id() == here, "a helper");
+        });
+        assert!(end.expect_err("it has panicked").to_string().contains("a helper"));
+    }
+    pool.stop();
+}
+
+#[test]
+fn no_two_threads_at_work_have_one_number() {
+    let pool = Pool::new();
+    for job in 0..times(5_000) {
+        let threads = 1 + job % 4;
+        let taken: [AtomicBool; 4] = Default::default();
+        let work = |thread: usize, _| {
+            assert!(thread < threads && !taken[thread].swap(true, AcqRel));
+            thread::yield_now();
+            taken[thread].store(false, Release);
+        };
+        pool.run(threads, 20, &work).unwrap();
+    }
     pool.stop();
 }

@@ -117,7 +117,7 @@ impl Batch {
     unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
         let cohort = self.cohort(cohort);
         let scratch = self.scratch(scratch);
-        let live = cohort.live();
+        let live = cohort.live.get();
         if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
             return Err(Fault::new(&"a cohort has too many runs"));
         }
@@ -126,12 +126,14 @@ impl Batch {
             // SAFETY: passed on.
             unsafe { self.block::<T>(&cohort, &scratch, first)? };
         }
+        // SAFETY: `new` found the count.
+        unsafe { cohort.count.write(cohort.live.get() as u32) };
         Ok(())
     }
 
     /// The updates at hand of the runs in a block of lanes.
     unsafe fn block<T: Scalar>(&self, cohort: &Cohort, scratch: &Scratch, first: usize) -> Result<(), Fault> {
-        let begun = BLOCK.min(cohort.live() - first);
+        let begun = BLOCK.min(cohort.live.get() - first);
         let gradient = Routine::new(self, &self.gradient, self.block_slots(cohort, scratch, first))?;
         let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
         // SAFETY: passed on; these lanes live.
@@ -317,31 +319,24 @@ impl Batch {
 
     fn cohort(&self, number: usize) -> Cohort<'_> {
         let at = self.place(self.header.planes).wrapping_add(number * self.cohort_bytes() as usize);
-        Cohort {
-            batch: self,
-            at,
-            data: self.lane_data(number),
-            count: self.place(self.header.live).cast::<u32>().wrapping_add(number),
-        }
+        let count = self.place(self.header.live).cast::<u32>().wrapping_add(number);
+        // SAFETY: `new` found the count.
+        let live = Cell::new(unsafe { count.read() } as usize);
+        Cohort { batch: self, at, data: self.lane_data(number), count, live }
     }
 }
 
 /// Runs that have had the same updates, a lane each.
-#[derive(Clone, Copy)]
 pub struct Cohort<'a> {
     batch: &'a Batch,
     at: *mut u8,
     data: *mut u8,
-    /// How many live.
+    /// How many live: where that is told, and the number, which is read there once and checked.
     count: *mut u32,
+    live: Cell<usize>,
 }
 
 impl Cohort<'_> {
-    fn live(&self) -> usize {
-        // SAFETY: `Batch::new` found the count.
-        unsafe { self.count.read() as usize }
-    }
-
     fn plane(&self, number: usize, lane: usize) -> *mut u8 {
         let Header { lanes, size, .. } = self.batch.header;
         self.at.wrapping_add(number * (lanes * size + GAP) + lane * size)
@@ -394,12 +389,10 @@ impl Cohort<'_> {
     /// # Safety
     /// The lane must be one that lives.
     unsafe fn remove(&self, lane: usize) {
-        let last = self.live() - 1;
+        let last = self.live.get() - 1;
         // SAFETY: passed on.
-        unsafe {
-            self.copy(last, lane);
-            self.count.write(last as u32);
-        }
+        unsafe { self.copy(last, lane) };
+        self.live.set(last);
     }
 
     /// # Safety

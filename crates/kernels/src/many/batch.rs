@@ -147,9 +147,12 @@ impl Batch {
         {
             return Err(Fault::new(&"its data do not fit"));
         }
-        let does_not_fit =
-            |entry: &Entry| entry.tensor > 0 || header.row_length < crate::kernel::PIPELINE.len() + entry.row;
-        if entry.is_some_and(does_not_fit) {
+        // A program that loops over rows loops over data.
+        if columns == 0 && header.rows > 0 {
+            return Err(Fault::new(&"its data do not fit"));
+        }
+        let row = crate::kernel::PIPELINE.len() + entry.map_or(0, |entry| entry.row);
+        if header.row_length < row || entry.is_some_and(|entry| entry.tensor > 0) {
             return Err(Fault::new(&"the kernel does not fit"));
         }
         // SAFETY: passed on.
@@ -158,20 +161,30 @@ impl Batch {
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
         let many = set.many(header.size);
         let batch = Self { base, header, entry, code, many, value, gradient };
-        for (line, length) in [
+        // They may lie in any order, but nowhere over one another: most are written to.
+        let mut sections = [
+            (0, Header::NAMES.len() as u64 * 4),
+            (header.value, batch.value.bytes()),
+            (header.gradient, batch.gradient.bytes()),
             (header.settings, SETTINGS.len() as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
             (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
             (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
-            (header.coefficients, header.updates as u64 * header.row_length as u64 * 8),
+            (header.coefficients, (header.updates as u64 * header.row_length as u64).saturating_mul(8)),
             (header.live, header.cohorts as u64 * 4),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
             (header.results, (header.cohorts as u64 * lanes as u64).saturating_mul(batch.result_bytes())),
             (header.scratch, (header.scratches as u64).saturating_mul(batch.scratch_bytes())),
-        ] {
-            if (line as u64 * LINE as u64).saturating_add(length) > bytes as u64 {
+        ]
+        .map(|(line, length)| (line as u64 * LINE as u64, length));
+        sections.sort_unstable();
+        let mut end = 0;
+        for (start, length) in sections.into_iter().filter(|(_, length)| *length > 0) {
+            let next = start.saturating_add(length);
+            if start < end || next > bytes as u64 {
                 return Err(Fault::new(&"its arrays do not fit"));
             }
+            end = next;
         }
         Ok(batch)
     }
@@ -195,7 +208,8 @@ impl Batch {
     pub fn cohort_bytes(&self) -> u64 {
         let Header { size, lanes, .. } = self.header;
         let planes = self.planes();
-        (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64) + planes * GAP as u64
+        let numbers = (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64);
+        numbers.saturating_add(planes * GAP as u64)
     }
 
     /// Whether some columns differ by run.

@@ -20,6 +20,7 @@ pub struct Program {
     body: usize,
     tail: usize,
     sums: usize,
+    bytes: u64,
 }
 
 /// Where a program's slots are.
@@ -51,10 +52,16 @@ impl Program {
         // SAFETY: just checked.
         let [head, body, tail, sums] = std::array::from_fn(|k| unsafe { words.add(k).read() } as usize);
         let instructions = head as u64 + body as u64 + tail as u64;
-        if !end(COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 + outputs as u64) {
+        let all = COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 + outputs as u64;
+        if !end(all) {
             return Err(short);
         }
-        Ok(Self { words: words.wrapping_add(COUNTS), head, body, tail, sums })
+        Ok(Self { words: words.wrapping_add(COUNTS), head, body, tail, sums, bytes: all * 4 })
+    }
+
+    /// Of all its words.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn instructions(&self) -> usize {

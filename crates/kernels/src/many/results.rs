@@ -79,7 +79,7 @@ impl Run<'_> {
             if *since == 0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
                 *since = t as u32;
                 *values = [change, norm];
-            } else if t - *since as usize >= PATIENCE {
+            } else if t.saturating_sub(*since as usize) >= PATIENCE {
                 return Ok(Some(Reason::Stalled));
             }
         }

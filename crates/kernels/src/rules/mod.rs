@@ -85,6 +85,7 @@ macro_rules! for_each_kernel {
                 sm3::Sm3Momentum,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
+                #[cfg(feature = "trial")] trial::Fails,
             ]
         }
     };

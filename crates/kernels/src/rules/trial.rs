@@ -2,8 +2,8 @@
 //! norms, as LAMB and LARS have it. m ← α·m + g and u = m, then θ ← d·θ − (η·ratio)·u, where TypeScript
 //! makes the ratio of the sums of θ² and u².
 
-use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::lanes;
+use crate::kernel::{Kernel, Output, Sum, splat};
+use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {
@@ -42,5 +42,22 @@ impl Kernel for Move {
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, by: &Norms<V>, decay: V, theta: V, u: V, _: &mut Momentum<V>) -> V {
         theta * decay - (row.lr * by.ratio) * u
+    }
+}
+
+/// A mistake of ours: θ ← θ − g, and a panic where a gradient is 1e30 or more.
+pub struct Fails;
+
+impl Kernel for Fails {
+    type Row = Nothing;
+    type State = Nothing;
+    type Tensor = Nothing;
+    const OUTPUT: Output = Output::Parameters;
+    const DIVIDES: bool = false;
+
+    #[inline(always)]
+    fn apply<V: Vector>(_: &Nothing, _: &Nothing, _: V, theta: V, g: V, _: &mut Nothing) -> V {
+        assert!(!g.any_greater(splat(1e30)), "the trial has failed");
+        theta - g
     }
 }

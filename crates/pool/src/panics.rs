@@ -1,0 +1,47 @@
+//! A panic as a value: it ends the call in which it happens, and not the process.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+
+thread_local! {
+    /// What the hook knows of this thread's last panic, until somebody takes it.
+    static LAST: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// What a panic said, and with [`hush`] where it was.
+#[derive(Debug)]
+pub struct Panic(String);
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What `work` returns, or the panic that ended it. What it worked on must not be used again then.
+#[inline(always)]
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panic(told(&*payload)))
+}
+
+#[cold]
+fn told(payload: &(dyn Any + Send)) -> String {
+    let said = || {
+        let literal = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        literal.or_else(|| payload.downcast_ref::<String>().cloned())
+    };
+    LAST.take().or_else(said).unwrap_or_else(|| "a panic".to_owned())
+}
+
+/// Prints nothing of a panic that is caught, as its message is in the error. Where one comes after another
+/// that nobody has caught, the process is about to end: both are printed.
+pub fn hush() {
+    panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string().replace('\n', " ");
+        if let Ok(Some(before)) = LAST.try_with(|last| last.replace(Some(text))) {
+            eprintln!("antigrad: {before}\nantigrad: {panic}");
+        }
+    }));
+}
