@@ -176,7 +176,7 @@ test.each([
   ['an option of nobody', (saved: Anything) => (saved.options.clip = { none: 1 })],
   ['a shape below nothing', (saved: Anything) => (saved.tensors.w.shape = [-3, -2])],
   ['another format', (saved: Anything) => (saved.format = 'safetensors')],
-  ['another version', (saved: Anything) => (saved.version = 2)],
+  ['another version', (saved: Anything) => (saved.version = 3)],
   ['another dtype', (saved: Anything) => (saved.dtype = 'float64')],
   ['groups that say nothing', (saved: Anything) => (saved.groups = [{}])],
   [

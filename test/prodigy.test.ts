@@ -220,6 +220,64 @@ describe('a group', () => {
     )
   })
 
+  test('keeps its d whether or not a tensor is updated: frozen, saved, given another rule and back, and added', () => {
+    const some = (optimizer: unknown) => optimizer as Optimizer
+    const rows: Record<string, (optimizer: Named) => unknown> = {
+      'all frozen': (optimizer) => optimizer.freeze('*'),
+      'frozen, and other options and back': (optimizer) => {
+        optimizer.freeze('*')
+        for (const lr of [0.5, 1]) some(optimizer).set('*', { lr } as never)
+      },
+      'other options, and back': (optimizer) => {
+        for (const lr of [0.5, 1]) some(optimizer).set('*', { lr } as never)
+      },
+      'one frozen, the other moved and back': (optimizer) => {
+        optimizer.freeze('a')
+        for (const lr of [0.5, 1]) some(optimizer).set('*', { lr } as never)
+      },
+    }
+    const ways: ((optimizer: Named) => Named)[] = [
+      (optimizer) => optimizer,
+      (optimizer) => Optimizer.load(structuredClone(optimizer.save())) as never,
+      (optimizer) => {
+        const other = go(make(start), 3)
+        expect(other.restore(optimizer.save())).toEqual([])
+        return other
+      },
+      (optimizer) => {
+        const other = some(go(make(start), 3)).add({ e: ones() } as never)
+        expect(other.restore(optimizer.save(), { partial: true }).length).toBe(1)
+        other.freeze('e')
+        return other as never
+      },
+    ]
+    for (const [name, change] of Object.entries(rows)) {
+      for (const [k, way] of ways.entries()) {
+        const before = go(make(start), 10)
+        const [d] = distances(before as never) as number[]
+        change(before)
+        const optimizer = way(before)
+        const added = some(optimizer).add({ c: ones(2) } as never)
+        added.thaw(['a', 'b'])
+        const { a, b, c } = added.save().tensors
+        expect(
+          [a, b, c].map(({ clock }) => clock?.d),
+          `${name}, ${k}`,
+        ).toEqual([d, d, d])
+      }
+    }
+  })
+
+  test('has the d of its own, and not that of a tensor that comes to it', () => {
+    const optimizer = go(make(start), 3)
+    ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
+    go(optimizer, 5)
+    const [a] = distances(optimizer as never) as number[]
+    ;(optimizer as Optimizer).set('b', { lr: 1 } as never)
+    ;(optimizer as Optimizer).add({ c: ones(2) } as never)
+    expect(distances(optimizer as never)[2]).toBe(a)
+  })
+
   test('keeps apart what has come by different ways, though its options are the same again', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
@@ -258,6 +316,20 @@ test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
   }
   expect([optimizer.state.v[1], optimizer.state.s?.[1]]).toEqual([0, 0])
 })
+
+test.each(variants)(
+  '$name: a decay that 1 does not see in float32 is right for each parameter',
+  ({ name: _, ...engine }) => {
+    const weightDecay = 0.03
+    const initial = noise(7, 1003, 'float32', 2)
+    const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
+    // Where the gradient is 0 there is nothing but the decay, and γ is d₀.
+    optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
+    expect(distances(optimizer as never)).toEqual([1e-6])
+    const right = initial.map((x) => x * (1 - weightDecay * 1e-6))
+    expect(firstDifference(right.slice(1), optimizer.params.slice(1))).toBe(-1)
+  },
+)
 
 describe('the same bits as in TypeScript', () => {
   // Past borders of blocks, in each of which sums are taken by themselves.

@@ -73,7 +73,10 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   model.thaw(thawing.map(([tensor]) => tensor))()
   const tensors = new Map(model.all().map((tensor) => [tensor.name, tensor]))
   const uses: RuleInUse[] = []
-  if (isWhole) model.base = inUse(restored.base, uses)
+  if (isWhole) {
+    model.base = inUse(restored.base, uses)
+    model.base.adopt(restored.shared)
+  }
   const averages = new Map<string, Averaged>()
   // Batches are counted anew, and so must not be left where nothing is restored.
   for (const tensor of tensors.values()) tensor.forgetBatches()
@@ -82,7 +85,9 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
     const { part } = tensor
     if (hasState) {
       if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
-      part.assign(tensor, inUse(other.resolved, uses))
+      const use = inUse(other.resolved, uses)
+      use.adopt(other.shared)
+      tensor.use = use
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     write(tensor, other, hasState, isWhole)

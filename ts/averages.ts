@@ -1,5 +1,6 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
+import { following } from './cohorts.js'
 import { OptionError } from './errors.js'
 import { own } from './own.js'
 import type { Averaged } from './part.js'
@@ -125,11 +126,11 @@ export function weightOf(
   if (average.average === 'swa') {
     const since = updates - average.start
     if (since < average.every || since % average.every !== 0) return null
-    return { weight: 1 / (count + 1), averaged: { count: count + 1, product } }
+    return { weight: 1 / (count + 1), averaged: { count: following(count), product } }
   }
   const { decay, corrected } = average
   const left = product * decay
   const weight = corrected ? (1 - decay) / (1 - left) : 1 - decay
   // Where no trace of it is left in 1 − x it stays: subnormal numbers are slow.
-  return { weight, averaged: { count: count + 1, product: left < 1e-300 ? 0 : left } }
+  return { weight, averaged: { count: following(count), product: left < 1e-300 ? 0 : left } }
 }

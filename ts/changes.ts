@@ -59,7 +59,9 @@ export function setSome(model: Model, picked: readonly Tensor[], given: object):
     const uses = [...model.uses]
     for (const tensor of picked) {
       const rule = rules.get(tensor.use) as AnyRule
-      tensor.part.assign(tensor, inUse({ ...tensor.use.resolved, rule }, uses))
+      const use = inUse({ ...tensor.use.resolved, rule }, uses)
+      use.adopt(tensor.use.shared)
+      tensor.part.assign(tensor, use)
     }
     model.update()
   }

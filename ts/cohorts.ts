@@ -38,6 +38,9 @@ interface Cohort {
   readonly always: number
 }
 
+/** The number after a count, up to 2⁵³ − 1: from there on it would stay, or not be a count that is read again. */
+export const following = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
+
 export class Cohorts {
   /** How many stages a step has. */
   stages = 0
@@ -98,7 +101,7 @@ export class Cohorts {
       this.#cohortOf[tensor] = null
       return
     }
-    if (time !== undefined) use.share(time)
+    if (time !== undefined) use.adopt(time)
     const made = this.#cohort(use, time)
     const isLike = (cohort: Cohort | null) =>
       cohort !== null && cohort.use === use && isSameTime(cohort.clock, made.clock)
@@ -192,7 +195,7 @@ export class Cohorts {
       const { use, clock, next } = cohort
       const row = this.#rows[cohort.row]
       const { advance, corrections, numbers, delay } = use
-      next.t = clock.t + 1
+      next.t = following(clock.t)
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
         use.write(row, scale, this.#limit, this.#arena.dtype)

@@ -6,6 +6,8 @@ import type { Groups } from './groups.js'
 import type { Model } from './model.js'
 import type { Tensor } from './part.js'
 import type { Rule } from './rules/definitions.js'
+import type { RuleInUse } from './rules/in-use.js'
+import { compile, type Scheduled } from './schedules.js'
 import type { Reason, Steps } from './steps.js'
 
 /** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
@@ -58,9 +60,12 @@ export class Last {
     return this.#steps.skips
   }
 
-  /** The learning rate of the rule that the optimizer was made with, as it was in force. */
+  /**
+   * The learning rate of the rule that the optimizer was made with, whether or not some tensor has it: that of the last
+   * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
+   */
   get lr(): number {
-    return Number((this.#model.base.numbers as { lr?: unknown } | undefined)?.lr ?? NaN)
+    return rateOf(this.#steps, this.#model.base) ?? NaN
   }
 
   #presentTensors(): readonly Tensor[] {
@@ -84,6 +89,11 @@ export interface TensorReport {
   /** The numbers of the groups that it matched when it came. */
   readonly groups: readonly number[]
   readonly engine: EngineName
+  /**
+   * Its learning rate η, by the options that it has now: a schedule's at the last update, as Torch's `get_last_lr` before
+   * `scheduler.step()`, and before the first that of the first. Null where it is frozen, or its rule has none.
+   */
+  readonly lr: number | null
 }
 
 /** What an optimizer does with which tensors. */
@@ -95,13 +105,25 @@ export interface OptimizerReport {
   readonly unused: readonly number[]
 }
 
-export function reportOf(model: Model, groups: Groups | null): OptimizerReport {
+/**
+ * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
+ * and for a rule that no tensor has, a function of the user's may be called.
+ */
+function rateOf({ updates }: Steps, { rule, numbers, evaluated }: RuleInUse): number | null {
+  if (!Object.hasOwn(rule, 'lr')) return null
+  const lr = rule.lr as Scheduled
+  const last = Math.max(updates - 1, 0)
+  return typeof lr !== 'number' && evaluated === last ? (numbers.lr as number) : compile(lr)(last)
+}
+
+export function reportOf(model: Model, steps: Steps, groups: Groups | null): OptimizerReport {
   const tensors: TensorReport[] = []
   model.views((tensor) => {
     const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
     const { name: engine } = part.choice.engine
     const rule = use.value as Rule
-    tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine })
+    const lr = isFrozen ? null : rateOf(steps, use)
+    tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })
   })
   const used = new Set(tensors.flatMap(({ groups }) => groups))
   return {

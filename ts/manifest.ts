@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xfa1094b9
+export const HASH = 0x3cfde81c
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -741,9 +741,9 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 52,
   name: 'ProdigyMoments',
-  source: 0xfd44a7ce,
+  source: 0x7b171149,
   state: ['s', 'm', 'v', 'start'],
-  row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
+  row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
   sums: ['values', 'sizes'],
   module: catalogue,
@@ -752,9 +752,9 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 53,
   name: 'Prodigy',
-  source: 0xfd44a7ce,
+  source: 0x7b171149,
   state: ['s', 'm', 'v'],
-  row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, keep: 12 },
+  row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
   sums: [],
   module: catalogue,

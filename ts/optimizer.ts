@@ -170,9 +170,9 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     return this.#model.parts.reduce((sum, { arena }) => sum + arena.region.byteLength, 0)
   }
 
-  /** For each tensor its rule, its count of updates and the groups it matched; and what matched nothing. */
+  /** For each tensor its rule, its learning rate, its count of updates and its groups; and what matched nothing. */
   report(): OptimizerReport {
-    return reportOf(this.#model, this.#groups)
+    return reportOf(this.#model, this.#steps, this.#groups)
   }
 
   /**

@@ -8,6 +8,7 @@ import { type Assignment, expectedShapes, Groups } from './groups.js'
 import { type Around, checkAround } from './options.js'
 import { isNumbered, listOf, own } from './own.js'
 import type { Averaged } from './part.js'
+import type { Fields } from './rules/define.js'
 import { inUse, RuleInUse } from './rules/in-use.js'
 import type { FloatArray } from './rules/kernel.js'
 import { fitting, type Resolved, resolve, wholeRule } from './rules/resolve.js'
@@ -20,6 +21,7 @@ export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
   readonly length: number
   readonly clock: Clock | null
+  readonly shared: Fields
   readonly params: FloatArray
   readonly state: Readonly<Record<string, FloatArray>>
   readonly byTensor: Readonly<Record<string, number>>
@@ -37,6 +39,7 @@ export interface Restored {
   readonly dtype: Dtype
   readonly structure: Structure
   readonly rule: object
+  readonly shared: Fields
   readonly base: Resolved
   readonly groups: Groups | null
   readonly around: Around
@@ -69,14 +72,15 @@ function open(given: unknown, tensor: string | null, what: string): Bag {
 export function readSaved(given: unknown): Restored {
   const saved = open(given, null, 'what save() returns')
   if (saved.format !== 'antigrad') fail(null, 'what save() returns', `the format ${show(saved.format)}`)
-  if (saved.version !== VERSION) fail(null, `version ${VERSION} of the format`, show(saved.version))
+  const { version } = saved
+  if (version !== 1 && version !== VERSION) fail(null, `version 1 or ${VERSION} of the format`, show(version))
   const { dtype } = saved
   if (dtype !== 'float32' && dtype !== 'float64') fail(null, 'float32 or float64', show(dtype))
   const base = resolve(saved.rule, 'saved: rule')
   const around = checkAround(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const entries = Object.entries(open(saved.tensors, null, 'tensors by name'))
-  for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around))
+  for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around, version))
   const structure = readStructure(saved.structure, new Set(tensors.keys()))
   const uses = [...tensors.values()].map(({ resolved }) => resolved)
   const groups = saved.groups === null ? null : Groups.read(saved.groups)
@@ -86,6 +90,7 @@ export function readSaved(given: unknown): Restored {
     dtype,
     structure,
     rule: wholeRule(base),
+    shared: readShared(saved.shared, null, base, version),
     base,
     groups,
     around,
@@ -114,7 +119,13 @@ const show = (value: unknown): string =>
         ? `a list of ${value.length}`
         : typeof value
 
-function readTensor(name: string, given: unknown, dtype: Dtype, around: Around): RestoredTensor {
+function readTensor(
+  name: string,
+  given: unknown,
+  dtype: Dtype,
+  around: Around,
+  version: number,
+): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
   const rule = resolve(saved.rule, `saved: ${brief(name)}: rule`)
   const resolved = { ...rule, ...readOwn(saved, name, rule) }
@@ -153,9 +164,9 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) => {
     if (what === 'clock: t') return count(value, `${brief(name)}: ${what}`)
-    // What is shared was made of gradients, which may be anything.
-    const isShared = Object.keys(use.shared).some((field) => what === `clock: ${field}`)
-    if (isShared && typeof value === 'number') return value
+    // A product, which begins as 1, only falls; what begins as 0 is a sum, a rate or made of gradients.
+    const isProduct = use.definition.clock[what.slice('clock: '.length)] === 1
+    if (!isProduct && typeof value === 'number') return value
     const isInRange = typeof value === 'number' && value >= 0 && value < Infinity
     return isInRange ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
   })
@@ -179,6 +190,7 @@ function readTensor(name: string, given: unknown, dtype: Dtype, around: Around):
     isFrozen,
     groups: readNumbers(saved.groups, name),
     clock: isFrozen ? null : (clock as Clock),
+    shared: readShared(saved.shared, name, resolved, version),
     params,
     state,
     byTensor,
@@ -216,6 +228,15 @@ function readNumbers(given: unknown, name: string): readonly number[] {
   return Object.freeze(list.map((k) => count(k, `${brief(name)}: groups`)))
 }
 
+/** Version 1 had it in clocks alone, of which a rule takes it then. */
+function readShared(given: unknown, name: string | null, { definition }: Resolved, version: number): Fields {
+  if (version === 1) return definition.shared
+  return exactly(given, name, 'shared', Object.keys(definition.shared), (value, what) =>
+    // It was made of gradients, which may be anything.
+    typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
+  )
+}
+
 function fraction(given: unknown, name: string): number {
   const isFraction = typeof given === 'number' && given >= 0 && given <= 1
   return isFraction ? given : fail(name, 'average: product: a number in [0, 1]', show(given))
@@ -224,7 +245,7 @@ function fraction(given: unknown, name: string): number {
 /** A record that has these names and no others. */
 function exactly<T>(
   given: unknown,
-  tensor: string,
+  tensor: string | null,
   what: string,
   names: readonly string[],
   read: (value: unknown, what: string) => T,

@@ -17,7 +17,7 @@ import { type Shape, setOwn } from './tensors.js'
 import { copyOf } from './typed-arrays.js'
 
 /** The version of the format. */
-export const VERSION = 1
+export const VERSION = 2
 
 /** What is saved of a tensor: copies. */
 export interface SavedTensor {
@@ -33,6 +33,8 @@ export interface SavedTensor {
   readonly groups: readonly number[]
   /** What is counted of its updates: t, and what else its rule counts. Null where it is frozen. */
   readonly clock: Readonly<Record<string, number>> | null
+  /** What all tensors of its rule have in common, whether or not one is updated now: Prodigy's d. */
+  readonly shared: Readonly<Record<string, number>>
   readonly params: FloatArray
   /** By the symbols of its rule's equations. */
   readonly state: Readonly<Record<string, FloatArray>>
@@ -53,13 +55,15 @@ export type Structure = string | readonly Structure[] | { readonly [key: string]
 export interface Saved {
   readonly format: 'antigrad'
   /** Of the format: later versions of the package read it as well. */
-  readonly version: 1
+  readonly version: 2
   /** Hashes of the kernels' equations by kernel. */
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
   readonly structure: Structure
   /** The rule of tensors that no group gives another one. */
   readonly rule: Rule
+  /** What tensors of that have in common. */
+  readonly shared: Readonly<Record<string, number>>
   /** For tensors to come. Null where one matched by a function. */
   readonly groups: readonly object[] | null
   /** What the optimizer does around its rules. */
@@ -87,6 +91,7 @@ export function save(model: Model, steps: Steps, around: Around, groups: Groups 
     dtype: model.settings.dtype,
     structure: structureOf(model.shape, (number) => model.names[number]),
     rule: model.base.value as Rule,
+    shared: { ...model.base.shared },
     groups: plain,
     options: plainOptions(around),
     updates: steps.updates,
@@ -109,6 +114,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     frozen: isFrozen,
     groups,
     clock: part.cohorts.clockOf(place) ?? null,
+    shared: { ...use.shared },
     params: copy(PARAMETERS),
     state: Object.fromEntries(Object.entries(tensor.state).map(([name, array]) => [name, copyOf(array)])),
     byTensor: Object.fromEntries(Object.entries(tensor.byTensor).map(([name, all]) => [name, all[place]])),

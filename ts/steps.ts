@@ -2,6 +2,7 @@
 
 import { weightOf } from './averages.js'
 import { limitOf } from './clip.js'
+import { following } from './cohorts.js'
 import { NonFiniteError } from './errors.js'
 import { ALL, copy, NONE, type Present } from './gradients.js'
 import {
@@ -259,7 +260,7 @@ export class Steps {
   #commit(present: Present): void {
     const { parts } = this.#model
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.commit()
-    this.updates++
+    this.updates = following(this.updates)
     this.hasLooked = false
     this.skips = 0
     this.present = present

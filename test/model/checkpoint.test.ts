@@ -1,6 +1,6 @@
 /**
- * Saved runs of old: `data/checkpoint-1.json` has one of format version 1 by dtype, in the middle of a run, and what
- * came of it 40 steps later. It stays as it is. For a new version of the format write a new one beside it:
+ * Saved runs of old: `data/checkpoint-<version>.json` has one of that version of the format by dtype, in the middle of a
+ * run, and what came of it 40 steps later. It stays as it is. For a new version of the format write a new one beside it:
  * ANTIGRAD_WRITE_CHECKPOINT=1 npx vitest run test/model/checkpoint.test.ts
  */
 
@@ -11,9 +11,10 @@ import { bits, type Dtype, dtypes, type FloatArray, inBits } from '../helpers.js
 import { variants } from '../support.js'
 import { decode, encode, goOn, longRun } from './long-run.js'
 
-const VERSION = 1
+const VERSION = 2
+const versions = Array.from({ length: VERSION }, (_, k) => k + 1)
 const [SAVED, END] = [33, 73]
-const file = new URL(`../data/checkpoint-${VERSION}.json`, import.meta.url)
+const fileOf = (version: number) => new URL(`../data/checkpoint-${version}.json`, import.meta.url)
 
 /** By dtype, as `encode` has them. */
 type Checkpoints = Readonly<Record<Dtype, { readonly saved: object; readonly end: object }>>
@@ -32,34 +33,40 @@ function inTheMiddle(dtype: Dtype) {
   return optimizer
 }
 
-if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file)) {
+if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(fileOf(VERSION))) {
   const entries = dtypes.map((dtype) => {
     const optimizer = inTheMiddle(dtype)
     const saved = JSON.parse(encode(optimizer.save()))
     goOn(optimizer, SAVED, END)
     return [dtype, { saved, end: endOf(optimizer) }]
   })
-  writeFileSync(file, `${JSON.stringify(Object.fromEntries(entries))}\n`)
+  writeFileSync(fileOf(VERSION), `${JSON.stringify(Object.fromEntries(entries))}\n`)
 }
-const checkpoints: Checkpoints = JSON.parse(readFileSync(file, 'utf8'))
-const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved))
+const checkpoints: Readonly<Record<number, Checkpoints>> = Object.fromEntries(
+  versions.map((version) => [version, JSON.parse(readFileSync(fileOf(version), 'utf8'))]),
+)
+const savedOf = (dtype: Dtype, version = VERSION) => decode(JSON.stringify(checkpoints[version][dtype].saved))
+const each = versions.flatMap((version) => dtypes.map((dtype) => [version, dtype] as const))
 
 /** Changed comments or names change hashes, too; whether equations are other ones, the bits tell. */
 const onWarning = () => {}
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('a checkpoint of version 1 goes on to the bits that it went on to then, %s', (dtype) => {
-    const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
-    expect(optimizer.engine).toBe(engine.engine)
-    goOn(optimizer as never, SAVED, END)
-    expect(endOf(optimizer)).toEqual(checkpoints[dtype].end)
-  })
+  test.each(each)(
+    'a checkpoint of version %i goes on to the bits that it went on to then, %s',
+    (version, dtype) => {
+      const optimizer = Optimizer.load(savedOf(dtype, version), { ...engine, onWarning })
+      expect(optimizer.engine).toBe(engine.engine)
+      goOn(optimizer as never, SAVED, END)
+      expect(endOf(optimizer)).toEqual(checkpoints[version][dtype].end)
+    },
+  )
 
-  test.each(dtypes)('restored into an optimizer like it, too, %s', (dtype) => {
+  test.each(each)('version %i restored into an optimizer like it, too, %s', (version, dtype) => {
     const optimizer = longRun(dtype, engine as never)
-    expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
+    expect(optimizer.restore(savedOf(dtype, version), { onWarning })).toEqual([])
     goOn(optimizer, SAVED, END)
-    expect(endOf(optimizer)).toEqual(checkpoints[dtype].end)
+    expect(endOf(optimizer)).toEqual(checkpoints[version][dtype].end)
   })
 })
 
@@ -77,11 +84,11 @@ test.each(dtypes)('what is saved is of the format that its version has had from 
     ...JSON.parse(text, (key, value) => (isNew(key, value) ? undefined : value)),
     equations: {},
   })
-  expect(format(encode(saved))).toEqual(format(JSON.stringify(checkpoints[dtype].saved)))
+  expect(format(encode(saved))).toEqual(format(JSON.stringify(checkpoints[VERSION][dtype].saved)))
 })
 
 test('the checkpoint is in the middle of things, and small', () => {
-  expect(readFileSync(file).length).toBeLessThan(20_000)
+  expect(readFileSync(fileOf(VERSION)).length).toBeLessThan(20_000)
   for (const dtype of dtypes) {
     const { version, batches, updates, tensors } = savedOf(dtype)
     expect([version, batches]).toEqual([VERSION, 1])
@@ -131,8 +138,8 @@ test('a version that is not known and what is no save are refused with a sentenc
   const optimizer = Optimizer.load(saved())
   const before = inBits(optimizer.save())
   const cases: [unknown, string][] = [
-    [{ ...saved(), version: 2 }, 'optimizer: expected version 1 of the format, got 2'],
-    [{ ...saved(), version: undefined }, 'optimizer: expected version 1 of the format, got undefined'],
+    [{ ...saved(), version: 3 }, 'optimizer: expected version 1 or 2 of the format, got 3'],
+    [{ ...saved(), version: undefined }, 'optimizer: expected version 1 or 2 of the format, got undefined'],
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],
     [null, 'optimizer: expected what save() returns, got object'],

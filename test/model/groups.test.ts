@@ -207,6 +207,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           updates: 1,
           frozen: false,
           groups: [1, 2],
+          lr: 1,
           ...at,
         },
         {
@@ -217,6 +218,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           updates: 0,
           frozen: false,
           groups: [],
+          lr: 1,
           ...at,
         },
         {
@@ -227,6 +229,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           updates: 0,
           frozen: true,
           groups: [2, 3],
+          lr: null,
           ...at,
         },
       ],

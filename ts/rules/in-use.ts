@@ -36,6 +36,8 @@ export class RuleInUse {
   numbers!: Numbers
   /** What clocks of all its tensors have in common, where they show anything yet. */
   shared: Fields
+  /** The t of these, where they are scheduled; −1 before any. */
+  evaluated = -1
   /** Counts changes of the numbers. */
   version = 0
   #value: unknown
@@ -80,6 +82,7 @@ export class RuleInUse {
     this.#value = undefined
     this.#schedule = scheduleOf(this.definition, rule)
     this.#isConstant = this.#schedule === null
+    this.evaluated = -1
     if (this.#isConstant) this.numbers = rule as unknown as Numbers
     this.version++
   }
@@ -131,8 +134,14 @@ export class RuleInUse {
     const schedule = this.#schedule
     if (schedule === null) return
     this.numbers = schedule.at(t)
+    this.evaluated = t
     this.#isConstant = t >= schedule.constantFrom
     this.version++
+  }
+
+  /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
+  adopt(clock: Fields): void {
+    if (isSame(this.shared, this.definition.shared)) this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */

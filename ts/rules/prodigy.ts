@@ -18,13 +18,13 @@ const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
     },
 )
 
-/** θ ← k·θ − γ·m / (√v + d·ε). */
+/** θ ← θ + θ·(−λγ) − γ·m / (√v + d·ε): 1 − λγ may be 1, rounded to float32, for a γ of 1e-6. */
 const ProdigyLoop = twice<typeof ProdigyKernel>(
   (f) =>
-    (theta, _, { m, v }, { rate, eps, keep }, from, to) => {
+    (theta, _, { m, v }, { rate, eps, shrink }, from, to) => {
       for (let i = from; i < to; i++) {
         const divisor = f(f(Math.sqrt(v[i])) + eps)
-        theta[i] = f(f(theta[i] * keep) - f(rate * (divisor === 0 ? 0 : f(m[i] / divisor))))
+        theta[i] = f(f(theta[i] + f(theta[i] * shrink)) - f(rate * (divisor === 0 ? 0 : f(m[i] / divisor))))
       }
     },
 )
@@ -73,7 +73,8 @@ function estimate(rule: Options, members: readonly Member<typeof clock>[]): void
     // Without momentum m is d·g, and the d is the new one.
     row[ProdigyKernel.row.rate] = rates[k] * (beta1 === 0 ? next / d : 1)
     row[ProdigyKernel.row.eps] = next * eps
-    row[ProdigyKernel.row.keep] = 1 - weightDecay * rates[k]
+    // Not −0, which would make +0 of −0.
+    row[ProdigyKernel.row.shrink] = 0 - weightDecay * rates[k]
   })
   for (const { clock } of members) Object.assign(clock, { d: next, dMax: nextMax, numerator: nextNumerator })
 }
@@ -149,7 +150,7 @@ export interface Prodigy extends RuleOf<typeof definition> {}
  * Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam without a learning rate to be found. Its rate γ = d·η has
  * the largest d̂ so far of N/D, by which the distance to the solution is estimated: N ← β₃·N +
  * (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s + (d/d₀)·γ·g, D = Σ|s|, over **all tensors that have this rule with the
- * same options**. m and v are Adam's of d·g, and θ ← (1−λγ)·θ − γ·m/(√v + d·ε).
+ * same options**. m and v are Adam's of d·g, and θ ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
  *
  * Where D is 0, as long as all gradients are, nothing changes: the count of updates neither. A tensor without a
  * gradient has no part in an update's sums. A new tensor begins with the d that there is. What is not finite in one

@@ -1,15 +1,16 @@
 //! Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam, whose rate is a distance d that it estimates.
 //!
 //! m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g. TypeScript makes the next d of
-//! Σ g·(θ₀ − θ) and Σ |s| over all tensors, and then θ ← k·θ − γ·m / (√v + d·ε).
+//! Σ g·(θ₀ − θ) and Σ |s| over all tensors, and then
+//! θ ← θ + θ·(−λγ) − γ·m / (√v + d·ε). (1 − λγ)·θ would not see a γ of 1e-6 in float32, and d grows by what is lost.
 
 use crate::kernel::{Kernel, Output, Sum};
 use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is (1 − β₁)·d, `rest2` (1 − β₂)·d², `pull` w, `rate` γ and `eps` d·ε, `keep` k.
-    Row { beta1, rest1, beta2, rest2, beta3, pull, rate, eps, keep }
+    /// `rest1` is (1 − β₁)·d, `rest2` (1 − β₂)·d², `pull` w, `rate` γ `eps` d·ε, and `shrink` −λγ.
+    Row { beta1, rest1, beta2, rest2, beta3, pull, rate, eps, shrink }
     /// `start` is θ₀.
     Distances { s, m, v, start }
     /// s too, since the last stage settles what is subnormal.
@@ -49,6 +50,6 @@ impl Kernel for Prodigy {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Nothing, _: V, theta: V, _: V, s: &mut Moments<V>) -> V {
-        theta * row.keep - row.rate * s.m.div_or_zero(s.v.sqrt() + row.eps)
+        theta + theta * row.shrink - row.rate * s.m.div_or_zero(s.v.sqrt() + row.eps)
     }
 }

@@ -1,0 +1,61 @@
+/** The learning rate in force: of the optimizer's rule in `last`, and of each tensor in `report()`. */
+
+import { adadelta, adam, cosine, delayedStart, linear, Optimizer, sgd, warmup } from 'antigrad'
+import { expect, test } from 'vitest'
+
+const one = () => Float32Array.of(1)
+const params = () => ({ a: one(), b: one(), c: one(), cold: one() })
+const rates = (optimizer: Pick<Optimizer, 'report'>) => optimizer.report().tensors.map(({ lr }) => lr)
+
+const at = (t: number) => 0.1 + (t * 0.4) / 10
+const rising = linear(0.1, { endValue: 0.5, steps: 10 })
+
+test('is there where groups give every tensor an option, and a schedule is in each', () => {
+  const groups = [{ match: '*', beta1: 0.8 }]
+  const optimizer = new Optimizer(params(), adam({ lr: rising }), { groups })
+  expect(optimizer.last.lr).toBe(at(0))
+  for (let t = 0; t < 4; t++) {
+    optimizer.step(params())
+    expect(optimizer.last.lr).toBeCloseTo(at(t), 14)
+    for (const lr of rates(optimizer)) expect(lr).toBe(optimizer.last.lr)
+  }
+  // A saved run says the same.
+  const again = Optimizer.load(optimizer.save())
+  expect([again.last.lr, ...rates(again)]).toEqual([optimizer.last.lr, ...rates(optimizer)])
+})
+
+test('is each tensor’s own, before the first update and after it; null where there is none', () => {
+  const groups = [
+    { match: 'a', lrScale: 0.5 },
+    { match: 'b', rule: delayedStart(1, sgd({ lr: warmup(1, { steps: 4 }) })) },
+    { match: 'c', rule: adadelta() },
+    { match: 'cold', frozen: true },
+  ]
+  const optimizer = new Optimizer({ ...params(), d: one() }, adam({ lr: rising }), { groups })
+  const [, b] = rates(optimizer)
+  const ofAdadelta = adadelta().lr
+  expect(rates(optimizer)).toEqual([at(0) / 2, b, ofAdadelta, null, at(0)])
+  const gradients = { ...params(), d: one() }
+  optimizer.step(gradients)
+  expect(rates(optimizer)).toEqual([at(0) / 2, b, ofAdadelta, null, at(0)])
+  optimizer.step(gradients)
+  const [a, later, , , d] = rates(optimizer)
+  expect(d).toBeCloseTo(at(1), 14)
+  expect(a).toBeCloseTo(at(1) / 2, 14)
+  expect(later).toBeGreaterThan(b as number)
+  optimizer.set('d', { lr: 7 } as never)
+  expect(rates(optimizer)[4]).toBe(7)
+  optimizer.thaw('cold')
+  expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
+})
+
+test('is the last update’s as long as there is no other, and evaluated where no tensor has the rule', () => {
+  const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
+  for (let t = 0; t < 3; t++) optimizer.step(params())
+  const lr = optimizer.last.lr
+  optimizer.step({})
+  expect(optimizer.last.lr).toBe(lr)
+  optimizer.freeze('*')
+  expect(optimizer.last.lr).toBe(lr)
+  expect(rates(optimizer)).toEqual([null, null, null, null])
+})
