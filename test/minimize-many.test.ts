@@ -641,3 +641,11 @@ test('no updates', () => {
   expect(reasons[result.reason[0]]).toBe('max-iterations')
   expect(result.value[0]).toBe(valley.value([3, 4]))
 })
+
+test('a clip that it does not have is refused', () => {
+  const run = (clip: object) => minimizeManySync(expression('x^2'), [1], adam(), { clip: clip as never })
+  for (const clip of [{ norm: 1 }, { value: 1, tensorNorm: 1 }]) {
+    expect(() => run(clip)).toThrow(/^clip: expected one of value/)
+  }
+  expect(() => run(5 as never)).toThrow(/^clip: expected { value }/)
+})

@@ -236,7 +236,7 @@ describe('errors', () => {
     expect(() => make(box, { x: 2 })).toThrow(
       'counts: y: expected a whole number from 1 to 2^30, got undefined',
     )
-    expect(() => make(box, { x: 2, y: 2, z: 2 })).toThrow('counts: expected counts of x, y, got "z"')
+    expect(() => make(box, { x: 2, y: 2, z: 2 })).toThrow('counts: expected one of x, y, got "z"')
     expect(() => make(box, 2 ** 16)).toThrow('counts: expected at most 2^30 starts, got 4294967296')
     expect(() => make(box, 3, { seed: 1 })).toThrow('options: expected one of dtype, got "seed"')
   })

@@ -4,6 +4,7 @@ import { following } from './cohorts.js'
 import { OptionError } from './errors.js'
 import { own } from './own.js'
 import type { Averaged } from './part.js'
+import { readOptions } from './read-options.js'
 
 /** An exponential moving average; see {@link ema}. */
 export interface Ema {
@@ -45,7 +46,7 @@ export interface Lookahead {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {}): Ema {
-  const { corrected = false } = readOptions('ema', options, ['corrected'])
+  const { corrected = false } = readOptions('ema: options', options, ['corrected'])
   return readAverage({ average: 'ema', decay, corrected }, 'ema') as Ema
 }
 
@@ -57,18 +58,8 @@ export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function swa(options: { readonly start?: number; readonly every?: number } = {}): Swa {
-  const { start = 0, every = 1 } = readOptions('swa', options, ['start', 'every'])
+  const { start = 0, every = 1 } = readOptions('swa: options', options, ['start', 'every'])
   return readAverage({ average: 'swa', start, every }, 'swa') as Swa
-}
-
-/** Each read once. */
-function readOptions(what: string, given: unknown, names: readonly string[]): Record<string, unknown> {
-  if (typeof given !== 'object' || given === null)
-    throw new OptionError(`${what}: options`, 'an object', given)
-  const options = own(given)
-  const stranger = Object.keys(options).find((name) => !names.includes(name))
-  if (stranger === undefined) return options
-  throw new OptionError(`${what}: options`, `one of ${names.join(', ')}`, stranger)
 }
 
 /** @throws OptionError where it is none */
@@ -97,12 +88,8 @@ export function readAverage(given: unknown, what = 'average'): Average {
 
 /** @throws OptionError where it is none */
 export function readLookahead(given: unknown): Required<Lookahead> {
-  if (typeof given !== 'object' || given === null) {
-    throw new OptionError('lookahead', '{ steps, alpha }', given)
-  }
-  const { steps = 6, alpha = 0.5, ...unknown }: Lookahead = own(given)
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('lookahead', 'one of steps, alpha', stranger)
+  const names = ['steps', 'alpha']
+  const { steps = 6, alpha = 0.5 } = readOptions<Lookahead>('lookahead', given, names, '{ steps, alpha }')
   if (!isCount(steps, 1)) throw new OptionError('lookahead: steps', 'a whole number ≥ 1', steps)
   if (!(typeof alpha === 'number' && alpha > 0 && alpha <= 1)) {
     throw new OptionError('lookahead: alpha', 'a number in (0, 1]', alpha)

@@ -1,6 +1,7 @@
 /** Boxes that parameters stay in. */
 
 import { OptionError } from './errors.js'
+import { readOptions } from './read-options.js'
 import { type FloatArray, rounding } from './rules/kernel.js'
 import { isFloatArray } from './typed-arrays.js'
 
@@ -114,9 +115,7 @@ function readBound(argument: string, bound: unknown): { min: unknown; max: unkno
   if (typeof bound !== 'object' || bound === null || Array.isArray(bound) || isFloatArray(bound)) {
     throw new OptionError(argument, expected, bound)
   }
-  const { min = -Infinity, max = Infinity, ...rest } = bound as { min?: unknown; max?: unknown }
-  const [stranger] = Object.keys(rest)
-  if (stranger !== undefined) throw new OptionError(argument, expected, stranger)
+  const { min = -Infinity, max = Infinity } = readOptions(argument, bound, ['min', 'max'], expected)
   return { min, max }
 }
 

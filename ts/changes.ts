@@ -41,7 +41,7 @@ export function setAll(model: Model, given: object): () => void {
     if (use === base || own === null) continue
     const names = Object.keys(options).filter((name) => !own.includes(name))
     const left = Object.fromEntries(names.map((name) => [name, after[name]]))
-    if (lrScale !== 1 && 'lr' in left) left.lr = scaled(left.lr as Scheduled, lrScale)
+    if (lrScale !== 1 && Object.hasOwn(left, 'lr')) left.lr = scaled(left.lr as Scheduled, lrScale)
     rules.set(use, changedRule(use, left))
   }
   return () => {

@@ -2,6 +2,7 @@ import { OptionError } from './errors.js'
 import { readObjective, readStart } from './objectives/arguments.js'
 import { centralDifferences, filling } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
+import { readOptions as readOptionsOf } from './read-options.js'
 import type { FloatArray } from './rules/kernel.js'
 import { typeOf } from './typed-arrays.js'
 
@@ -120,10 +121,7 @@ function checkKept(name: string, point: FloatArray, x: FloatArray): void {
 
 /** Each is read once. */
 function readOptions(given: unknown): CheckGradientOptions {
-  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const { rtol, atol, step, ...unknown }: CheckGradientOptions = { ...given }
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('options', 'one of rtol, atol, step', stranger)
+  const { rtol, atol, step } = readOptionsOf<CheckGradientOptions>('options', given, ['rtol', 'atol', 'step'])
   for (const [name, tolerance] of Object.entries({ rtol, atol })) {
     if (tolerance !== undefined && !(Number.isFinite(tolerance) && tolerance >= 0)) {
       throw new OptionError(name, 'a finite number ≥ 0', tolerance)

@@ -5,6 +5,7 @@ import { CLIPS, UNITWISE, WEIGHS } from './manifest.js'
 import type { Noise } from './noise.js'
 import { own } from './own.js'
 import type { Tensor } from './part.js'
+import { readOptions } from './read-options.js'
 import type { Unitwise } from './unitwise.js'
 
 /** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
@@ -72,7 +73,7 @@ export const units: {
 /** @throws OptionError where it is none */
 export function checkClip(given: unknown = {}): Limits {
   const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
-  return { norm, value, byTensor }
+  return { norm, value, byTensor: Object.freeze(own(byTensor)) }
 }
 
 /** What a group has of its own. @throws OptionError where it is none */
@@ -86,13 +87,11 @@ function readLimits(
   others: readonly string[],
 ): TensorLimits & { readonly norm?: number; readonly value?: number } {
   const names = [...others, ...tensorNames]
-  if (typeof given !== 'object' || given === null)
-    throw new OptionError(what, `{ ${names.join(', ')} }`, given)
-  const limits: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(own(given))) {
-    if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
+  // What is not given is not looked for elsewhere either.
+  const limits = own({})
+  for (const [name, value] of Object.entries(readOptions(what, given, names, `{ ${names.join(', ')} }`))) {
     if (value === undefined) continue
-    limits[name] = (units.read[name] ?? limit)(`${what}: ${name}`, value)
+    limits[name] = (Object.hasOwn(units.read, name) ? units.read[name] : limit)(`${what}: ${name}`, value)
   }
   return Object.freeze(limits)
 }
@@ -102,9 +101,9 @@ function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
   const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
-  const limits = { factor: limit(what, factor), eps: limit(`${what}: eps`, eps) }
-  if (unit === undefined) return Object.freeze(limits)
-  return Object.freeze({ ...limits, unit: units.read.unit(`${what}: unit`, unit) as 'row' })
+  const limits = own({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
+  if (unit !== undefined) limits.unit = units.read.unit(`${what}: unit`, unit)
+  return Object.freeze(limits) as unknown as TensorLimits['adaptive']
 }
 
 /** Of options whose functions were not imported. */

@@ -7,6 +7,7 @@ import { readObjective, readStart } from './objectives/arguments.js'
 import { centralDifferences } from './objectives/gradient.js'
 import type { Objective } from './objectives/index.js'
 import type { OptimizerOptions } from './options.js'
+import { readOptions as readOptionsOf } from './read-options.js'
 import { freeNorm, isAtRest, largest, PATIENCE } from './rest.js'
 import type { Rule } from './rules/definitions.js'
 import { type FloatArray, rounding } from './rules/kernel.js'
@@ -318,13 +319,13 @@ const optionNames = [
  * @throws OptionError where these are no options, or one is of another name, or not for a method
  */
 function readOptions(given: object, isForMethod: boolean): MinimizeOptions {
-  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const options = { ...given }
-  const names: readonly string[] = isForMethod ? methodOptions : optionNames
+  if (!isForMethod) return readOptionsOf<MinimizeOptions>('options', given, optionNames)
+  // Others may be there, undefined.
+  const options = readOptionsOf<MinimizeOptions>('options', given, Object.keys(given ?? {}))
+  const names: readonly string[] = methodOptions
   for (const [name, value] of Object.entries(options)) {
-    if (names.includes(name) || (isForMethod && value === undefined)) continue
-    const whose = isForMethod ? ' where a method runs instead of a rule' : ''
-    throw new OptionError('options', `one of ${names.join(', ')}${whose}`, name)
+    if (names.includes(name) || value === undefined) continue
+    throw new OptionError('options', `one of ${names.join(', ')} where a method runs instead of a rule`, name)
   }
   return options
 }

@@ -5,7 +5,7 @@ import { OptionError } from './errors.js'
 import { log } from './functions/log.js'
 import { pow } from './functions/pow.js'
 import { cos, sin } from './functions/trigonometric.js'
-import { own } from './own.js'
+import { readOptions } from './read-options.js'
 import { bringKernel, bringSource } from './unitwise.js'
 
 /** The noise of each element has the variance η/(1+t)^γ. */
@@ -73,10 +73,8 @@ const sigmaOf = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t,
 bringSource({ numbers, draw, sigmaOf, keyOf })
 
 function read(what: string, given: unknown): Noise {
-  if (typeof given !== 'object' || given === null) throw new OptionError(what, '{ eta, gamma, seed }', given)
-  const { eta = 0.01, gamma = 0.55, seed = 0, ...unknown } = own(given) as Record<string, unknown>
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError(what, 'one of eta, gamma, seed', stranger)
+  const names = ['eta', 'gamma', 'seed']
+  const { eta = 0.01, gamma = 0.55, seed = 0 } = readOptions(what, given, names, '{ eta, gamma, seed }')
   const nonNegative = (name: string, x: unknown) => {
     if (typeof x === 'number' && x >= 0 && x < Infinity) return x
     throw new OptionError(`${what}: ${name}`, 'a finite number ≥ 0', x)

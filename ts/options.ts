@@ -7,7 +7,7 @@ import { requestedThreads } from './engines/index.js'
 import { native } from './engines/native.js'
 import { OptionError } from './errors.js'
 import { type Group, Groups } from './groups.js'
-import { own } from './own.js'
+import { readOptions } from './read-options.js'
 import type { RestoredTensor } from './restore.js'
 import type { Rule } from './rules/definitions.js'
 import type { Shapes } from './tensors.js'
@@ -98,11 +98,7 @@ export class Checked {
 
 /** @throws OptionError where one is unknown, or not what it has to be */
 export function checkOptions(options: unknown, names = optionNames): Checked {
-  if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
-  // Each is read once.
-  const given = own(options)
-  const stranger = Object.keys(given).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${names.join(', ')}`, stranger)
+  const given = readOptions('options', options, names)
   const { groups, shapes, engine, instructionSet, threads } = given
   if (instructionSet !== undefined) {
     if (engine !== 'native') {
@@ -162,12 +158,14 @@ export function checkAround(given: Readonly<Record<string, unknown>>): Around {
 function checkAccumulation(given: unknown): Required<Accumulation> {
   if (given === undefined) return { batches: 1, reduce: 'mean' }
   const whole = typeof given === 'number' ? { batches: given } : given
-  if (typeof whole !== 'object' || whole === null) {
-    throw new OptionError('accumulate', 'a whole number ≥ 1 or { batches, reduce }', given)
-  }
-  const { batches, reduce = 'mean', ...unknown }: Partial<Accumulation> = own(whole)
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('accumulate', 'one of batches, reduce', stranger)
+  const expected = 'a whole number ≥ 1 or { batches, reduce }'
+  const names = ['batches', 'reduce']
+  const { batches, reduce = 'mean' } = readOptions<Partial<Accumulation>>(
+    'accumulate',
+    whole,
+    names,
+    expected,
+  )
   if (!isCount(batches, 1)) throw new OptionError('accumulate: batches', 'a whole number ≥ 1', batches)
   if (reduce !== 'mean' && reduce !== 'sum') {
     throw new OptionError('accumulate: reduce', "'mean' or 'sum'", reduce)

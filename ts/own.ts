@@ -28,3 +28,11 @@ export function listOf(given: unknown, longest = LONGEST): unknown[] | undefined
   for (let i = 0; i < length; i++) list.push(given[i])
   return list
 }
+
+/** What an object with behaviour has, itself or of its class, and not only as every object has it. */
+export function member(given: object, name: string): unknown {
+  const value = (given as Readonly<Record<string, unknown>>)[name]
+  return value === (Object.prototype as unknown as Readonly<Record<string, unknown>>)[name]
+    ? undefined
+    : value
+}

@@ -15,6 +15,7 @@ import {
   SLOW,
   SQUARES,
 } from './manifest.js'
+import { own } from './own.js'
 import type { Described } from './patterns.js'
 import type { RuleInUse } from './rules/in-use.js'
 import { bytesFor, type FloatArray } from './rules/kernel.js'
@@ -275,7 +276,7 @@ function inFamilies(tensors: readonly Tensor[]): Tensor[] {
 /** Writes the state that a new tensor has. */
 function begin(tensor: Tensor, isZero: boolean): void {
   const { definition, rule } = tensor.use
-  const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
+  const starts = own(definition.starts(rule as never))
   for (const [name, state] of Object.entries(tensor.state)) {
     const start = starts[name] ?? 0
     if (start === 'parameters') state.set(tensor.view(PARAMETERS))

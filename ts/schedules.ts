@@ -22,7 +22,7 @@ export interface Budget {
 
 /** What is known of a kind of schedules; `schedules/kind.ts` makes it. */
 export interface Kind {
-  /** A checked, frozen copy of what has been copied once already. */
+  /** A checked, frozen copy of what has been copied once already, without a prototype. */
   read(given: Readonly<Record<string, unknown>>, what: string, range: Range, budget: Budget): Schedule
   at(schedule: never): (t: number) => number
   constantFrom(schedule: never): number
@@ -138,7 +138,7 @@ export function warmupSteps(scheduled: unknown): number {
 }
 
 export function isSchedule(value: unknown): value is Schedule {
-  return typeof value === 'object' && value !== null && 'schedule' in value
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'schedule')
 }
 
 /** That of a schedule that has been read. */

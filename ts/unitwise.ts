@@ -6,6 +6,7 @@ import { OptionError } from './errors.js'
 import { BLOCK, UnitwiseKernel } from './manifest.js'
 import type { Noise } from './noise.js'
 import { normOf } from './norms.js'
+import { readOptions } from './read-options.js'
 import { type FloatArray, kernel, type Matrices, twice } from './rules/kernel.js'
 import { sumOf } from './sums.js'
 
@@ -107,11 +108,14 @@ units.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
  * @throws OptionError where that is no object
  */
 export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('unitwise: options', '{ factor, eps }', options)
-  }
+  const expected = '{ factor, eps }'
+  const { factor, eps = 1e-3 } = readOptions<typeof options>(
+    'unitwise: options',
+    options,
+    ['factor', 'eps'],
+    expected,
+  )
   bringKernel()
-  const { factor, eps = 1e-3 } = options
   return { unit: 'row', factor, eps }
 }
 

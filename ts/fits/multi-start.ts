@@ -2,6 +2,7 @@
 
 import { OptionError } from '../errors.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../many/starts.js'
+import { readOptions } from '../read-options.js'
 import type { Problem } from './problem.js'
 
 const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uniform: uniformStarts }
@@ -30,13 +31,9 @@ const fields = ['count', 'sample', 'seed'] as const satisfies (keyof MultiStart)
 export function readMultiStart(given: unknown): Required<MultiStart> {
   const defaults = { count: 1, sample: 'latinHypercube', seed: 0 } as const
   if (given === undefined) return defaults
-  if (typeof given !== 'number' && (typeof given !== 'object' || given === null)) {
-    throw new OptionError('multiStart', 'a number, or { count, sample, seed }', given)
-  }
-  const own: MultiStart = typeof given === 'number' ? { count: given } : { ...(given as MultiStart) }
-  const stranger = Object.keys(own).find((field) => !(fields as readonly string[]).includes(field))
-  if (stranger !== undefined)
-    throw new OptionError('multiStart', `fields among ${fields.join(', ')}`, stranger)
+  const whole = typeof given === 'number' ? { count: given } : given
+  const expected = 'a number, or { count, sample, seed }'
+  const own = readOptions<MultiStart>('multiStart', whole, fields, expected)
   const { count, sample, seed } = { ...defaults, ...own }
   if (!Number.isInteger(count) || count < 1 || count > MOST) {
     throw new OptionError('multiStart: count', `a whole number from 1 to ${MOST}`, count)

@@ -2,6 +2,8 @@
 
 import { OptionError } from '../errors.js'
 import { checkName } from '../expressions/names.js'
+import { own } from '../own.js'
+import { readOptions } from '../read-options.js'
 import { isFloatArray } from '../typed-arrays.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
@@ -55,13 +57,15 @@ export function readParameters(
     names.push(name)
   }
   return names.map((name) => {
-    const own = Object.hasOwn(defaults, name) ? defaults[name] : undefined
-    return read(name, entries.get(name), own ?? {})
+    return read(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : {})
   })
 }
 
 function usesIn(entry: FitParameters[string], name: string): boolean {
-  const expr = typeof entry === 'object' && entry !== null && 'expr' in entry ? entry.expr : undefined
+  const expr =
+    typeof entry === 'object' && entry !== null && Object.hasOwn(entry, 'expr')
+      ? (entry as FitParameter).expr
+      : undefined
   return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
 }
 
@@ -69,15 +73,11 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const argument = `start: ${name}`
   const isPlain =
     entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
-  if (!isPlain && (typeof entry !== 'object' || entry === null)) {
-    throw new OptionError(argument, 'a number, one for each fit, or { start, min, max, fixed, expr }', entry)
-  }
-  const own = (
-    isPlain ? (entry === undefined ? {} : { start: entry }) : { ...(entry as object) }
-  ) as FitParameter
-  const stranger = Object.keys(own).find((field) => !(fields as readonly string[]).includes(field))
-  if (stranger !== undefined) throw new OptionError(argument, `fields among ${fields.join(', ')}`, stranger)
-  const { start, min = -Infinity, max = Infinity, fixed = false, expr } = { ...defaults, ...own }
+  const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
+  const expected = 'a number, one for each fit, or { start, min, max, fixed, expr }'
+  const given = readOptions<FitParameter>(argument, whole, fields, expected)
+  const all: FitParameter = own({ ...defaults, ...given })
+  const { start, min = -Infinity, max = Infinity, fixed = false, expr } = all
   for (const [side, limit] of [['min', min] as const, ['max', max] as const]) {
     if (typeof limit !== 'number' || Number.isNaN(limit)) {
       throw new OptionError(`${argument}: ${side}`, 'a number', limit)
@@ -94,7 +94,7 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     return { name, start: numbers, min, max, isFixed: fixed, expr: null }
   }
   if (typeof expr !== 'string') throw new OptionError(`${argument}: expr`, 'a text', expr)
-  const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => own[field] !== undefined)
+  const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => given[field] !== undefined)
   if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
   return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr }
 }

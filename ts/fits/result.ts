@@ -4,6 +4,7 @@ import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
+import { readOptions } from '../read-options.js'
 import { inTriangle } from './linear.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
@@ -356,8 +357,12 @@ export class Fit {
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
   band(
     at?: Readonly<Record<string, ArrayLike<number>>>,
-    { level = 0.95, kind = 'confidence' }: BandOptions = {},
+    options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
+    const { level = 0.95, kind = 'confidence' } = readOptions<BandOptions>('options', options, [
+      'level',
+      'kind',
+    ])
     if (kind !== 'confidence' && kind !== 'prediction') {
       throw new OptionError('kind', "'confidence' or 'prediction'", kind)
     }
@@ -403,7 +408,8 @@ export class Fit {
     const { problem, given, starts, found } = this.#of
     const names = this.#columns()
     const data = names.map((name) => {
-      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : at[name]
+      const own = at !== undefined && Object.hasOwn(at, name) ? at[name] : undefined
+      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : own
       if (column === undefined) throw new OptionError('at', `a column ${name}`, undefined)
       return column
     })

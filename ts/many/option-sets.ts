@@ -13,9 +13,9 @@ export interface OptionSet {
 /** Runs by their options, in order. */
 export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
   const columns = Object.entries(each ?? {})
-  for (const [name, { length }] of columns) {
-    if (length !== count)
-      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, length)
+  for (const [name, column] of columns) {
+    if (column?.length !== count)
+      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, column?.length)
   }
   const sets: OptionSet[] = []
   const resolved = (run: number) => {

@@ -3,6 +3,8 @@ import type { EngineName } from '../engines/engine.js'
 import { requestedEngine } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { checkStopping } from '../minimize.js'
+import { own } from '../own.js'
+import { readOptions as readOptionsOf } from '../read-options.js'
 import type { DataByRun } from './data.js'
 
 export interface MinimizeManyOptions {
@@ -49,10 +51,7 @@ const optionNames = [
 export function copyOptions<
   Options extends Pick<MinimizeManyOptions, 'tolerance' | 'maxIterations' | 'engine' | 'onProgress'>,
 >(given: Options, names: readonly string[]): Options {
-  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const options = { ...given }
-  const stranger = Object.keys(options).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${names.join(', ')}`, stranger)
+  const options = readOptionsOf<Options>('options', given, names)
   checkStopping(options)
   const { engine, onProgress } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -68,9 +67,10 @@ export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
   if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
-  const value = clip?.value
+  if (clip === undefined) return options
+  const { value } = readOptionsOf<typeof clip>('clip', clip, ['value'], '{ value }')
   if (value !== undefined && !(typeof value === 'number' && value > 0)) {
     throw new OptionError('clip: value', 'a number > 0', value)
   }
-  return options
+  return own({ ...options, clip: own({ value }) })
 }

@@ -6,6 +6,7 @@ import { requestedEngine, requestedThreads } from '../engines/index.js'
 import { OptionError } from '../errors.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
+import { own } from '../own.js'
 import type { Rule } from '../rules/definitions.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 import type { Resolved } from '../rules/resolve.js'
@@ -158,9 +159,7 @@ export class Many {
       isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     })
-    const starts: Readonly<Record<string, number | 'parameters' | undefined>> = use.definition.starts(
-      use.rule as never,
-    )
+    const starts = own(use.definition.starts(use.rule as never)) as Record<string, number | 'parameters'>
     const points = this.#x.map((column) => pick(column, runs))
     batch.fill({
       x: points,
@@ -249,7 +248,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
   if (typeof starts !== 'object' || starts === null) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
   }
-  const given = starts as Readonly<Record<string, ArrayLike<number>>>
+  const given = own(starts) as Readonly<Record<string, ArrayLike<number>>>
   const stranger = Object.keys(given).find((name) => !parameters.includes(name))
   if (stranger !== undefined) throw new OptionError('starts', `columns ${parameters.join(', ')}`, stranger)
   const columns = parameters.map((name) => {

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js'
+import { readOptions } from '../read-options.js'
 import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 
@@ -154,11 +155,7 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
 
 /** A copy of the box, and what makes columns of it; everything is read once and checked. */
 function prepare(box: Box, options: StartsOptions, allowed: readonly string[] = ['seed', 'dtype']) {
-  if (typeof options !== 'object' || options === null) throw new OptionError('options', 'an object', options)
-  const { seed, dtype = 'float64', ...others } = options
-  const given = [...Object.keys(others), ...(seed === undefined ? [] : ['seed'])]
-  const stranger = given.find((name) => !allowed.includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${allowed.join(', ')}`, stranger)
+  const { seed, dtype = 'float64' } = readOptions<StartsOptions>('options', options, allowed)
   if (dtype !== 'float32' && dtype !== 'float64') {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
@@ -215,9 +212,7 @@ function readCounts(counts: unknown, names: readonly string[]): number[] {
   if (typeof counts !== 'object' || counts === null) {
     return names.map(() => checkCount('counts', counts))
   }
-  const given: Readonly<Record<string, unknown>> = { ...counts }
-  const stranger = Object.keys(given).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError('counts', `counts of ${names.join(', ')}`, stranger)
+  const given = readOptions('counts', counts, names)
   return names.map((name) => checkCount(`counts: ${name}`, given[name]))
 }
 

@@ -86,7 +86,10 @@ export class ByRule implements Descent {
     const numbers = (scheduleOf(definition, rule)?.at(this.#updates - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
     // One that is cautious never pulls against the gradient.
-    const decoupled = rule.cautiousWeightDecay === true ? 0 : 1 - definition.decay(numbers)
+    const decoupled =
+      Object.hasOwn(rule, 'cautiousWeightDecay') && rule.cautiousWeightDecay
+        ? 0
+        : 1 - definition.decay(numbers)
     return { l2: definition.l2(numbers), decoupled, sign }
   }
 }

@@ -6,6 +6,7 @@
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../errors.js'
 import type { Objective } from '../objectives/index.js'
+import { own } from '../own.js'
 import type { Decay } from '../rest.js'
 import type { FloatArray } from '../rules/kernel.js'
 import type { OptionTable, ValuesOf } from '../rules/options.js'
@@ -69,7 +70,7 @@ function read(kind: Kind, given: object): Readonly<Record<string, unknown>> {
 
 /** Whether it is a method, or means to be one. */
 export function isMethod(given: unknown): given is Method {
-  return typeof given === 'object' && given !== null && 'method' in given
+  return typeof given === 'object' && given !== null && Object.hasOwn(given, 'method')
 }
 
 /**
@@ -78,7 +79,7 @@ export function isMethod(given: unknown): given is Method {
  * @throws OptionError where its function was not imported, or an option is unknown or out of its range
  */
 export function begin(given: Method, problem: Problem): Descent {
-  const { method, ...options }: Record<string, unknown> = { ...given }
+  const { method, ...options } = own(given)
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'

@@ -1,6 +1,7 @@
 /** What `minimize` and `checkGradient` are given. */
 
 import { OptionError } from '../errors.js'
+import { member, own } from '../own.js'
 import type { FloatArray } from '../rules/kernel.js'
 import { isFloatArray } from '../typed-arrays.js'
 import type { Objective } from './objective.js'
@@ -16,16 +17,17 @@ export function readObjective(objective: unknown): {
   /** What its parameters are called, if it says so, as expressions do. */
   readonly names: readonly string[] | null
 } {
-  const whole = (typeof objective === 'function' ? { value: objective } : objective) as Objective | null
-  const value = whole?.value
+  const given = typeof objective === 'function' ? own({ value: objective }) : objective
+  const whole = typeof given === 'object' && given !== null ? given : {}
+  const value = member(whole, 'value')
   if (typeof value !== 'function') {
     throw new OptionError('objective', 'a function or { value, gradient }', objective)
   }
-  const gradient = whole?.gradient
+  const gradient = member(whole, 'gradient')
   if (gradient !== undefined && typeof gradient !== 'function') {
     throw new OptionError('objective: gradient', 'a function', gradient)
   }
-  const parameters: unknown = (whole as { parameters?: unknown } | null)?.parameters
+  const parameters = member(whole, 'parameters')
   const isNamed = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')
   return {
     value: value.bind(whole),

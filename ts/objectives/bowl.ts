@@ -1,5 +1,6 @@
 import { OptionError } from '../errors.js'
-import { checkOptions, type TestObjective } from './objective.js'
+import { readOptions } from '../read-options.js'
+import type { TestObjective } from './objective.js'
 
 /**
  * A quadratic bowl F(x) = ½·Σ cᵢ·xᵢ² whose curvatures rise evenly from 1 to `condition`, so that
@@ -8,8 +9,12 @@ import { checkOptions, type TestObjective } from './objective.js'
  * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
  */
 export function bowl(options: { condition?: number } = {}): TestObjective {
-  checkOptions('bowl', options, 'condition')
-  const { condition = 100 } = options
+  const { condition = 100 } = readOptions<typeof options>(
+    'bowl: options',
+    options,
+    ['condition'],
+    '{ condition }',
+  )
   if (!(Number.isFinite(condition) && condition >= 1)) {
     throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
   }

@@ -57,16 +57,6 @@ export function planar({ name, value, gradient, minima, start, view }: Planar): 
   }
 }
 
-/** @throws OptionError where these are not options, or one has another name */
-export function checkOptions(objective: string, options: object, ...names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError(`${objective}: options`, `{ ${names.join(', ')} }`, options)
-  }
-  const stranger = Object.keys(options).find((name) => !names.includes(name))
-  if (stranger !== undefined)
-    throw new OptionError(`${objective}: options`, `one of ${names.join(', ')}`, stranger)
-}
-
 /** @throws OptionError where the option is not a finite number */
 export function checkFinite(argument: string, x: number): void {
   if (!Number.isFinite(x)) throw new OptionError(argument, 'a finite number', x)

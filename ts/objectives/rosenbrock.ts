@@ -1,4 +1,5 @@
-import { checkFinite, checkOptions, type TestObjective } from './objective.js'
+import { readOptions } from '../read-options.js'
+import { checkFinite, type TestObjective } from './objective.js'
 
 /**
  * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
@@ -9,8 +10,12 @@ import { checkFinite, checkOptions, type TestObjective } from './objective.js'
  * @throws OptionError where one is not, or has another name
  */
 export function rosenbrock(options: { a?: number; b?: number } = {}): TestObjective {
-  checkOptions('rosenbrock', options, 'a', 'b')
-  const { a = 1, b = 100 } = options
+  const { a = 1, b = 100 } = readOptions<typeof options>(
+    'rosenbrock: options',
+    options,
+    ['a', 'b'],
+    '{ a, b }',
+  )
   checkFinite('rosenbrock: a', a)
   checkFinite('rosenbrock: b', b)
   const size = Math.max(1, Math.abs(a))

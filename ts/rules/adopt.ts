@@ -60,7 +60,7 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.rest1] = moves ? 1 - beta1 : 0
     row[AdoptKernel.row.beta2] = kept
     row[AdoptKernel.row.rest2] = 1 - kept
-    row[pipeline.decay] = moves ? decoupled(rule) : 1
+    row[pipeline.decay] = moves && rule.decoupledWeightDecay ? decoupled(rule) : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,

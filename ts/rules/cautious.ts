@@ -37,14 +37,12 @@ export function decoupled({
   lr,
   weightDecay,
   maxLr,
-  decoupledWeightDecay = true,
 }: {
   readonly lr: number
   readonly weightDecay: number
   readonly maxLr: number
-  readonly decoupledWeightDecay?: boolean
 }): number {
-  return decoupledWeightDecay ? 1 - (maxLr === 0 ? lr : lr * (lr / maxLr)) * weightDecay : 1
+  return 1 - (maxLr === 0 ? lr : lr * (lr / maxLr)) * weightDecay
 }
 
 /**
@@ -64,8 +62,9 @@ export function defineDirection<
     /** the direction's size with the gradient's sign (Cao et al., 2024); not beside `cautious` */
     grams: flag(false),
   }
+  const hasDecay = Object.hasOwn(options, 'cautiousWeightDecay')
   const flags = ({ cautious, grams, cautiousWeightDecay }: Modifiers) =>
-    cautious ? MASKS : grams ? MASKS | SIGNS : cautiousWeightDecay ? MASKS | KEEPS : 0
+    cautious ? MASKS : grams ? MASKS | SIGNS : hasDecay && cautiousWeightDecay ? MASKS | KEEPS : 0
   const stages = (rule: ValuesOf<O> & Modifiers) => {
     const own = declaration.stages(rule)
     return flags(rule) === 0 ? own : [...own, Cautious]
@@ -80,7 +79,7 @@ export function defineDirection<
   ) => {
     const mean = agreeing[i] / length
     rate[i] = cautious ? 1 / (mean > 1e-3 ? mean : 1e-3) : 1
-    spares[i] = cautiousWeightDecay ? 1 : 0
+    spares[i] = hasDecay && cautiousWeightDecay ? 1 : 0
   }
   const check = (rule: ValuesOf<O> & Modifiers) => {
     declaration.check?.(rule)

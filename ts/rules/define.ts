@@ -96,14 +96,17 @@ export interface Member<C extends Fields = Fields> {
 /** What an array of state starts from: a number everywhere, or the parameters. */
 export type Start = number | 'parameters'
 
+/** What some rules have nothing for. */
+type Optional = 'advance' | 'corrections' | 'between' | 'across' | 'fallback'
+
 /** A declaration with its name, and with what it left out. */
 export interface Definition<
   N extends string = string,
   O extends OptionTable = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, 'advance' | 'corrections' | 'between' | 'across' | 'fallback'>,
-    Pick<Declaration<O, K, C>, 'advance' | 'corrections' | 'between' | 'across' | 'fallback'> {
+> extends Omit<Required<Declaration<O, K, C>>, Optional>,
+    Pick<{ [P in Optional]: Declaration<O, K, C>[P] | undefined }, Optional> {
   readonly name: N
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
@@ -138,6 +141,14 @@ export function define<
     flushes: () => true,
     implied: () => ({}),
     check: () => {},
+    // Own ones, also where there are none: a `fallback` on every object is not this rule's.
+    ...{
+      advance: undefined,
+      corrections: undefined,
+      between: undefined,
+      across: undefined,
+      fallback: undefined,
+    },
     ...declaration,
     name,
     defaults: Object.freeze({ name, ...Object.fromEntries(values) }),

@@ -115,7 +115,7 @@ const known = (number: number) => kernels.get(number) as Registered
 
 /** How many bytes it computes in for a tensor, of a dtype of so many bytes. */
 export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): number {
-  const { own = 0, wide = 0 } = known(number).room?.(matrix) ?? {}
+  const { own, wide } = { own: 0, wide: 0, ...known(number).room?.(matrix) }
   return own * size + wide * 8
 }
 
@@ -153,7 +153,7 @@ export class Row {
         const get = function (this: Row) {
           return f(this.coefficients[place])
         }
-        Object.defineProperty(Named.prototype, name, { get })
+        Object.defineProperty(Named.prototype, name, { __proto__: null, get } as PropertyDescriptor)
       }
       Row.#made[dtype].set(kernel, Named)
     }

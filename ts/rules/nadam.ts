@@ -65,7 +65,7 @@ export const definition = defineDirection('nadam', {
     row[NAdamKernel.row.c1] = (rule.lr * next) / (1 - momenta * next)
     row[NAdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
-  decay: decoupled,
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,
 })

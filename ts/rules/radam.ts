@@ -74,7 +74,7 @@ export const definition = defineDirection('radam', {
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
     row[RAdamKernel.row.unrectified] = r === null ? 1 : 0
   },
-  decay: decoupled,
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,
 })

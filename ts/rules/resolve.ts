@@ -1,6 +1,7 @@
 import type { TensorLimits } from '../clip.js'
 import { OptionError } from '../errors.js'
 import { own } from '../own.js'
+import { readOptions } from '../read-options.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
 import { type AnyRule, type DelayedStart, describe } from './rule.js'
 
@@ -61,9 +62,11 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
   if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
   // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
-  const { name, ...options }: Record<string, unknown> = own(given)
+  const whole = own(given)
+  const { name, ...options } = whole
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
-  if ('method' in options) throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
+  if (Object.hasOwn(whole, 'method'))
+    throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name)
   if (definition === undefined) {
@@ -74,9 +77,9 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   return { rule, definition, delay: 0, isDelayed: false, own: [], lrScale: 1, clip: null }
 }
 
-function resolveDelayed({ updates, rule, ...unknown }: Partial<DelayedStart> & object): Resolved {
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError('delayedStart: options', 'updates and rule', stranger)
+function resolveDelayed(options: object): Resolved {
+  const names = ['updates', 'rule']
+  const { updates, rule } = readOptions<Partial<DelayedStart>>('delayedStart: options', options, names)
   return { ...resolveInner(rule), delay: checkUpdates(updates), isDelayed: true }
 }
 

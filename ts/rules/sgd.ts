@@ -71,7 +71,7 @@ export const definition = defineDirection('sgd', {
   corrections({ dampening }, { t }, row) {
     row[SgdMomentumKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
-  decay: decoupled,
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
 })
 

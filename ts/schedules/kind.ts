@@ -1,7 +1,8 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
 import { OptionError } from '../errors.js'
-import { listOf } from '../own.js'
+import { listOf, own } from '../own.js'
+import { readOptions } from '../read-options.js'
 import {
   afterMetric,
   type Budget,
@@ -82,11 +83,11 @@ export function declare<const N extends string, F extends Fields>(
     at,
     constantFrom,
     warmupSteps,
-    read({ schedule: _, ...given }, what, range, rest) {
+    read(given, what, range, rest) {
       // Of what is deep, the first places.
       const place = what.length > 150 ? `${what.slice(0, 100)}…` : what
       const path = what === '' ? name : `${place}: ${name}`
-      const stranger = Object.keys(given).find((key) => !keys.includes(key))
+      const stranger = Object.keys(given).find((key) => key !== 'schedule' && !keys.includes(key))
       if (stranger !== undefined) throw new OptionError(path, `one of ${keys.join(', ')}`, stranger)
       const values: Record<string, unknown> = { schedule: name }
       for (const key of keys) {
@@ -119,16 +120,8 @@ export function schedule<S>(kind: { readonly name: string; readonly fields: obje
   const [first, ...others] = Object.keys(kind.fields)
   const none = others.every((key) => (kind.fields as Fields)[key].hasDefault) ? {} : undefined
   return (value: unknown, options: unknown = none): S => {
-    if (typeof options !== 'object' || options === null) {
-      throw new OptionError(`${kind.name}: options`, `{ ${others.join(', ')} }`, options)
-    }
-    // A copy, as in resolve.ts.
-    const given: Record<string, unknown> = { ...options }
-    const stranger = Object.keys(given).find((key) => !others.includes(key))
-    if (stranger !== undefined) {
-      throw new OptionError(`${kind.name}: options`, `one of ${others.join(', ')}`, stranger)
-    }
-    return kind.read({ ...given, [first]: value }, '', FINITE, { left: budget().left - 1 }) as S
+    const given = readOptions(`${kind.name}: options`, options, others, `{ ${others.join(', ')} }`)
+    return kind.read(own({ ...given, [first]: value }), '', FINITE, { left: budget().left - 1 }) as S
   }
 }
 

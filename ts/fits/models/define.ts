@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../errors.js'
 import { Expression } from '../../expressions/expression.js'
+import { readOptions } from '../../read-options.js'
 import type { FitModel, ModelOptions } from './model.js'
 
 /** A copy of a model's options, which are among some names. */
@@ -9,11 +10,7 @@ export function readModelOptions<O extends ModelOptions>(
   given: O,
   names: readonly (keyof O & string)[] = [],
 ): O {
-  if (typeof given !== 'object' || given === null) throw new OptionError('options', 'an object', given)
-  const known: readonly string[] = ['x', ...names]
-  const stranger = Object.keys(given).find((name) => !known.includes(name))
-  if (stranger !== undefined) throw new OptionError('options', `one of ${known.join(', ')}`, stranger)
-  return { ...given }
+  return readOptions<O>('options', given, ['x', ...names])
 }
 
 /**

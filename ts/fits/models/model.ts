@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../errors.js'
 import { Expression } from '../../expressions/expression.js'
+import { member } from '../../own.js'
 import type { FitParameter } from '../parameters.js'
 
 /** A model whose parameters can be guessed: see `models`. */
@@ -22,19 +23,24 @@ export interface ModelOptions {
   readonly x?: string
 }
 
+/** A model that was read: what it does not have it says. */
+type Read = Omit<FitModel, 'guess'> & { readonly guess: FitModel['guess'] | undefined }
+
 /** A copy of what a user gave as a model, so that each field is read once. */
-export function readModel(given: unknown): FitModel {
-  if (given instanceof Expression) return { text: given.text, x: '', parameters: {} }
+export function readModel(given: unknown): Read {
+  if (given instanceof Expression) return { text: given.text, x: '', parameters: {}, guess: undefined }
   if (typeof given !== 'object' || given === null) {
     throw new OptionError('model', 'an expression, or one of models', given)
   }
-  const { text, x, parameters, guess } = given as Partial<FitModel>
+  const [text, x] = [member(given, 'text'), member(given, 'x')]
+  const parameters = member(given, 'parameters') as FitModel['parameters'] | undefined
+  const guess = member(given, 'guess') as NonNullable<FitModel['guess']> | undefined
   if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
   if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
   if (typeof parameters !== 'object' || parameters === null) {
     throw new OptionError('model: parameters', 'an object', parameters)
   }
-  if (guess === undefined) return { text, x, parameters }
-  if (typeof guess !== 'function') throw new OptionError('model: guess', 'a function', guess)
+  if (guess !== undefined && typeof guess !== 'function')
+    throw new OptionError('model: guess', 'a function', guess)
   return { text, x, parameters, guess }
 }
