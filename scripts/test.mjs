@@ -3,12 +3,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describeSets, instructionSets } from './lib/instruction-sets.mjs'
 import { Failure, runAloud, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
 const native = ['--workspace', '--exclude', 'antigrad-wasm']
-// A rule of two stages that is there for tests alone.
-const trial = ['--features', 'antigrad-kernels/trial']
+// What is there for tests alone: a rule of two stages, and vectors of each width in plain Rust, on which the kernels
+// run as on the instruction sets, also on those that this processor lacks.
+const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
 const report = join(temporary, 'vitest.json')
 const bin = (name) => `node_modules/.bin/${name}`
@@ -18,11 +20,11 @@ const checks = [
   { name: 'Rust format', command: ['cargo', 'fmt', '--all', '--check'] },
   {
     name: 'Rust lint',
-    command: ['cargo', 'clippy', ...native, '--all-targets', ...trial, '--', '-D', 'warnings'],
+    command: ['cargo', 'clippy', ...native, '--all-targets', ...forTests, '--', '-D', 'warnings'],
   },
   {
     name: 'Rust tests',
-    command: ['cargo', 'test', ...native, ...trial, '--no-fail-fast'],
+    command: ['cargo', 'test', ...native, ...forTests, '--no-fail-fast'],
     count: (stdout) => {
       const lines = [...stdout.matchAll(/^test result: .* (\d+) passed; (\d+) failed;/gm)]
       return lines.map(([, passed, failed]) => [Number(passed), Number(failed)])
@@ -67,6 +69,7 @@ script(async () => {
     for (const [index, check] of checks.entries()) {
       await runCheck(check, `${index + 1}/${checks.length}`)
     }
+    say(`Tested here: ${describeSets(await instructionSets())}.`)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
     for (const name of missing) say(`NOT RUN: the tests in ${name}, which could not be installed.`)

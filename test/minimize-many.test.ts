@@ -157,6 +157,48 @@ describe.each([
     if (name === 'diverging') expect(results[0].reason).toContain(reasons.indexOf('diverged'))
   })
 
+  // Near arguments in 64 lanes, but for one lane after the other, and then in all.
+  const strange = [3217.5, -1.6e6, 1e38, -1e300, 1e-45, Infinity, NaN, -0]
+  const near = Array.from({ length: 64 }, (_, lane) => 0.1 + lane / 16)
+  const u = strange.flatMap((x) => [
+    ...near.flatMap((_, strange) => near.map((y, lane) => (lane === strange ? x : y))),
+    ...near.map(() => x),
+  ])
+  const v = u.map((_, run) => near[run % 64])
+
+  test.each(['exp(u)', 'log(u)', 'sin(u)', 'cos(u)', 'tan(u)', 'tanh(u)', 'atan(u)', 'u^v', 'v^u'])(
+    '%s of any argument, in each lane in turn and in all',
+    (text) => {
+      // Its gradient is the function's value, and so is the value where x stays 1.
+      const f = expression(`x*${text}`)
+      const start = { x: make(Floats, new Array(u.length).fill(1)) }
+      const data = { u: u.map((x) => [x]), ...(text.includes('v') && { v: v.map((x) => [x]) }) }
+      const rule = gradientDescent({ lr: 0 })
+      const results = ways.map((way) => minimizeManySync(f, start, rule, { data, maxIterations: 1, ...way }))
+      const expected = results[results.length - 1]
+      expect(expected.engine).toBe('typescript')
+      for (const [way, { value, gradientNorm }] of results.entries()) {
+        const isOther = (_: number, run: number) =>
+          !Object.is(value[run], expected.value[run]) ||
+          !Object.is(gradientNorm[run], expected.gradientNorm[run])
+        const other = u.findIndex(isOther)
+        const place = `${text}, u ${u[other]}, run ${other}, ${JSON.stringify(ways[way])}`
+        expect(value[other], place).toBe(expected.value[other])
+        expect(gradientNorm[other], place).toBe(expected.gradientNorm[other])
+      }
+    },
+  )
+
+  test.each(['sin', 'cos', 'tan'])('%s of what a rate that diverges makes of a parameter', (name) => {
+    const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
+    const options = { maxIterations: 100 }
+    const results = ways.map((way) =>
+      minimizeManySync(f, starts, gradientDescent({ lr: 1.5 }), { ...options, ...way }),
+    )
+    for (const result of results) expectSame(result, results[0])
+    expect(Math.max(...results[0].change.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
+  })
+
   test.each(Object.entries(rules))('%s within bounds, by run', (_, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     // Some runs are free of the upper one, some have a point.

@@ -268,6 +268,13 @@ describe('JSON lines', () => {
   })
 })
 
+test('a rate that diverges ends as such, and not the process', () => {
+  const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
+  const { status, stdout, stderr } = sweep(...args)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+})
+
 describe('the table', () => {
   test('has a line a set, and says which one is best', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))

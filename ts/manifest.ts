@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from './engines/wasm-catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x3cfde81c
+export const HASH = 0x62ebd31f
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -193,7 +193,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x0452d641,
+  source: 0x038df16a,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -203,7 +203,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x0452d641,
+  source: 0x038df16a,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -213,7 +213,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x0452d641,
+  source: 0x038df16a,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -223,7 +223,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x0452d641,
+  source: 0x038df16a,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -233,7 +233,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x9e6cf5a3,
+  source: 0xfcb7ca80,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -243,7 +243,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x5f6de1a5,
+  source: 0xf308d216,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -253,7 +253,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x74f94f31,
+  source: 0x407878da,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -263,7 +263,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x74f94f31,
+  source: 0x407878da,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -273,7 +273,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x5096b84d,
+  source: 0x88c5f67e,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -283,7 +283,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x5096b84d,
+  source: 0x88c5f67e,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -293,7 +293,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x333dee21,
+  source: 0x1a9d8d4a,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -303,7 +303,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x99d6ce88,
+  source: 0x9c66e7af,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -313,7 +313,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x99d6ce88,
+  source: 0x9c66e7af,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
@@ -323,7 +323,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0xfe288a9a,
+  source: 0xc1bd020d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -333,7 +333,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x7201a53b,
+  source: 0x7cc856f8,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -343,7 +343,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0xf0ac9a8e,
+  source: 0xe190a809,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -354,7 +354,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0xf0ac9a8e,
+  source: 0xe190a809,
   state: ['m'],
   row: { lr: 4, beta: 5, rest: 6 },
   tensor: [],
@@ -365,7 +365,7 @@ export const SignumKernel = {
 export const RmsPropKernel = {
   number: 19,
   name: 'RmsProp',
-  source: 0x1f33acb7,
+  source: 0x67df857c,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -376,7 +376,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 20,
   name: 'RmsPropMomentum',
-  source: 0x1f33acb7,
+  source: 0x67df857c,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -387,7 +387,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 21,
   name: 'RmsPropCentered',
-  source: 0x1f33acb7,
+  source: 0x67df857c,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -398,7 +398,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 22,
   name: 'RmsPropCenteredMomentum',
-  source: 0x1f33acb7,
+  source: 0x67df857c,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -409,7 +409,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 23,
   name: 'Adamax',
-  source: 0x16c7ace1,
+  source: 0x80e5348a,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -420,7 +420,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 24,
   name: 'NAdam',
-  source: 0xe88eb377,
+  source: 0x99ee3cbc,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
   tensor: [],
@@ -431,7 +431,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 25,
   name: 'Adadelta',
-  source: 0xcca239d9,
+  source: 0x22988462,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -442,7 +442,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x2c009dbf,
+  source: 0x0e219e44,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -453,7 +453,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 27,
   name: 'Lion',
-  source: 0xe0e176b3,
+  source: 0xbfd09550,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: [],
@@ -464,7 +464,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 28,
   name: 'AdaBelief',
-  source: 0x48a34a0e,
+  source: 0xbac4a789,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
   tensor: [],
@@ -475,7 +475,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 29,
   name: 'Yogi',
-  source: 0x68149c7a,
+  source: 0xf29631ed,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -486,7 +486,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 30,
   name: 'LaProp',
-  source: 0x477245c4,
+  source: 0xce68c2e3,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -497,7 +497,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 31,
   name: 'Adopt',
-  source: 0xca6769c0,
+  source: 0xfc2ea247,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: [],
@@ -508,7 +508,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 32,
   name: 'Adan',
-  source: 0x9047ed59,
+  source: 0x1bc107e2,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -531,7 +531,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 33,
   name: 'AdEmaMix',
-  source: 0x41040425,
+  source: 0x37526496,
   state: ['m1', 'm2', 'v'],
   row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
   tensor: [],
@@ -542,7 +542,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0xa77f1908,
+  source: 0x69f9a22f,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -554,7 +554,7 @@ export const UnitwiseKernel = {
 export const PreparedKernel = {
   number: 35,
   name: 'Prepared',
-  source: 0x235c36cb,
+  source: 0xaf9be908,
   state: [],
   row: {},
   tensor: [],
@@ -565,7 +565,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 36,
   name: 'BothNorms',
-  source: 0x235c36cb,
+  source: 0xaf9be908,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -576,7 +576,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 37,
   name: 'GradientNorm',
-  source: 0x235c36cb,
+  source: 0xaf9be908,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -587,7 +587,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 38,
   name: 'Scaled',
-  source: 0x235c36cb,
+  source: 0xaf9be908,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -598,7 +598,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 39,
   name: 'Lamb',
-  source: 0x896967a5,
+  source: 0x544c9816,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -609,7 +609,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 40,
   name: 'Lars',
-  source: 0x3010cfa3,
+  source: 0x81376480,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -620,7 +620,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 41,
   name: 'LarsNesterov',
-  source: 0x3010cfa3,
+  source: 0x81376480,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -631,7 +631,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 42,
   name: 'NovoGrad',
-  source: 0x9ee5ab1f,
+  source: 0xcf8ed2a4,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -642,7 +642,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 43,
   name: 'StableMoments',
-  source: 0x7e9cb9d1,
+  source: 0xb6622d7a,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -653,7 +653,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 44,
   name: 'StableAdamW',
-  source: 0x7e9cb9d1,
+  source: 0xb6622d7a,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -664,7 +664,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 45,
   name: 'ScheduleFreeSgd',
-  source: 0x807a4f19,
+  source: 0x5941a022,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -675,7 +675,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 46,
   name: 'ScheduleFreeAdam',
-  source: 0x807a4f19,
+  source: 0x5941a022,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -686,7 +686,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 47,
   name: 'ScheduleFreePoint',
-  source: 0x807a4f19,
+  source: 0x5941a022,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -697,7 +697,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 48,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x807a4f19,
+  source: 0x5941a022,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -708,7 +708,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 49,
   name: 'Mars',
-  source: 0x3a670bec,
+  source: 0x5954e22b,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -719,7 +719,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 50,
   name: 'MarsAdamW',
-  source: 0x3a670bec,
+  source: 0x5954e22b,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: ['gradients', 'rate'],
@@ -730,7 +730,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 51,
   name: 'MarsLion',
-  source: 0x3a670bec,
+  source: 0x5954e22b,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, rest1: 7 },
   tensor: ['gradients', 'rate'],
@@ -741,7 +741,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 52,
   name: 'ProdigyMoments',
-  source: 0x7b171149,
+  source: 0xa0723712,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -752,7 +752,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 53,
   name: 'Prodigy',
-  source: 0x7b171149,
+  source: 0xa0723712,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -763,7 +763,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 54,
   name: 'MuonMomentum',
-  source: 0x8efb2c49,
+  source: 0x3c737212,
   state: ['b'],
   row: {
     rest: 4,
@@ -804,7 +804,7 @@ export const MuonMomentumKernel = {
 export const NewtonSchulzKernel = {
   number: 55,
   name: 'NewtonSchulz',
-  source: 0x8efb2c49,
+  source: 0x3c737212,
   state: [],
   row: {
     rest: 4,
@@ -846,7 +846,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 56,
   name: 'Factored',
-  source: 0xa60a7649,
+  source: 0xf7987c12,
   state: [],
   row: {
     beta2: 4,
@@ -873,7 +873,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 57,
   name: 'FactoredMomentum',
-  source: 0xa60a7649,
+  source: 0xf7987c12,
   state: ['m'],
   row: {
     beta2: 4,
@@ -900,7 +900,7 @@ export const FactoredMomentumKernel = {
 export const UnfactoredKernel = {
   number: 58,
   name: 'Unfactored',
-  source: 0xa60a7649,
+  source: 0xf7987c12,
   state: ['v'],
   row: {
     beta2: 4,
@@ -925,7 +925,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 59,
   name: 'UnfactoredStep',
-  source: 0xa60a7649,
+  source: 0xf7987c12,
   state: ['v'],
   row: {
     beta2: 4,
@@ -950,7 +950,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 60,
   name: 'UnfactoredMomentum',
-  source: 0xa60a7649,
+  source: 0xf7987c12,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -975,7 +975,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 61,
   name: 'Sm3Covered',
-  source: 0x01e456f2,
+  source: 0x04a1ad86,
   state: [],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -988,7 +988,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 62,
   name: 'Sm3CoveredMomentum',
-  source: 0x01e456f2,
+  source: 0x04a1ad86,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1001,7 +1001,7 @@ export const Sm3CoveredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 63,
   name: 'Sm3Single',
-  source: 0x01e456f2,
+  source: 0x04a1ad86,
   state: ['v'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1012,7 +1012,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 64,
   name: 'Sm3SingleMomentum',
-  source: 0x01e456f2,
+  source: 0x04a1ad86,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1023,7 +1023,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 65,
   name: 'Sm3Momentum',
-  source: 0x01e456f2,
+  source: 0x04a1ad86,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],

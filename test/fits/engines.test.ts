@@ -114,6 +114,26 @@ test('counts have the same bits everywhere', () => {
   expect(new Set(results).size).toBe(1)
 })
 
+// So many that the longest vectors, four of which are computed together, are full.
+describe('waves, of many fits', () => {
+  const [manyT, manyY] = [t, y].map((columns) => [columns, columns, columns, columns].flat())
+
+  test.each([
+    ['a frequency far from any', { start: { a: 1, b: manyT.map((_, i) => 10 ** (i % 20)), c: 0 } }],
+    [
+      'a rate that diverges',
+      { start: { a: 1, b: 1, c: 0 }, method: gradientDescent({ lr: 2 }), maxIterations: 40 },
+    ],
+  ] satisfies [string, FitManyOptions][])('have the same bits everywhere: %s', (_, options) => {
+    for (const name of ['sin', 'cos', 'tan']) {
+      const wave = expression(`a*${name}(b*t) + c`)
+      const data = { t: manyT, y: manyY }
+      const results = ways.map((way) => all(fitManySync(wave, data, { ...options, ...way })))
+      expect(new Set(results).size, name).toBe(1)
+    }
+  })
+})
+
 describe('a call under way', () => {
   // More than one batch: of data for all, a batch has 65,536 fits.
   const count = 150_000

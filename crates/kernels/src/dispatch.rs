@@ -1,6 +1,5 @@
 //! From a kernel's number to code for the instruction set at hand.
 
-use crate::functions::{self, Function};
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::lanes::Lanes;
 use crate::many::advance::{self, Movement};
@@ -14,12 +13,12 @@ use crate::rules::noise::{self, Noise};
 use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
 use crate::sums;
-use crate::table::Numbers;
+use crate::table::{LINE, Numbers};
+#[cfg(feature = "emulated")]
+use crate::vector::Emulated;
 use crate::vector::{self, Scalar, Two};
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
-
-pub type Elementwise = unsafe fn(Function, *mut u8, *const u8, usize);
 
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
@@ -124,6 +123,9 @@ macro_rules! code {
         mod $module {
             use super::*;
             use crate::vector::Vector;
+
+            // Tensors, slots and columns have whole lines.
+            const _: () = assert!(size_of::<$f32>() <= LINE && size_of::<$f64>() <= LINE);
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece`, `cover` and `clip` want them.
@@ -241,13 +243,6 @@ macro_rules! code {
                 moved: moved::<Two<$f64>>,
             };
 
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn over<V: Vector>(function: Function, x: *mut u8, y: *const u8, length: usize) {
-                unsafe { functions::over::<V>(function, x, y, length) }
-            }
-
-            pub const FUNCTIONS: [Elementwise; 2] = [over::<$f32>, over::<$f64>];
-
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
                 prepare: prepare::<$f32>,
@@ -272,49 +267,79 @@ macro_rules! code {
 
 /// One row an instruction set, the widest last: its name, its vectors, and how to find out about it.
 macro_rules! instruction_sets {
-    ($($variant:ident, $name:literal, $module:ident, $f32:ty, $f64:ty, $available:expr $(, $feature:literal)?;)*) => {
-        $(code!($module, $f32, $f64 $(, $feature)?);)*
+    ($(
+        $(#[$cfg:meta])*
+        $variant:ident, $name:literal, $module:ident, $f32:ty, $f64:ty, $available:expr $(, $feature:literal)?;
+    )*) => {
+        $($(#[$cfg])* code!($module, $f32, $f64 $(, $feature)?);)*
+
+        /// Bytes of the longest vectors.
+        pub const WIDEST: usize = {
+            let sizes = [$($(#[$cfg])* [size_of::<$f32>(), size_of::<$f64>()]),*];
+            let (mut widest, mut set) = (0, 0);
+            while set < sizes.len() {
+                let [of_f32, of_f64] = sizes[set];
+                let size = if of_f32 > of_f64 { of_f32 } else { of_f64 };
+                widest = if size > widest { size } else { widest };
+                set += 1;
+            }
+            widest
+        };
 
         /// What code is compiled for.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum InstructionSet { $($variant),* }
+        pub enum InstructionSet { $($(#[$cfg])* $variant),* }
 
         impl InstructionSet {
             /// Worst first.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
+            pub const ALL: &[Self] = &[$($(#[$cfg])* Self::$variant),*];
 
             pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
+                match self { $($(#[$cfg])* Self::$variant => $name),* }
             }
 
             /// Whether this processor, and its operating system, run it.
             pub fn is_available(self) -> bool {
-                match self { $(Self::$variant => $available),* }
+                match self { $($(#[$cfg])* Self::$variant => $available),* }
             }
 
             /// The code for numbers of four bytes, or of eight.
             pub(crate) fn code(self, size: usize) -> &'static Code {
-                const CODES: &[[&Code; 2]] = &[$([&$module::FLOAT32, &$module::FLOAT64]),*];
+                const CODES: &[[&Code; 2]] = &[$($(#[$cfg])* [&$module::FLOAT32, &$module::FLOAT64]),*];
                 CODES[self as usize][usize::from(size == 8)]
             }
 
             /// The code for many runs. (Apart: most builds have none.)
             pub(crate) fn many(self, size: usize) -> &'static ManyCode {
-                const ALL: &[[&ManyCode; 2]] = &[$([&$module::MANY32, &$module::MANY64]),*];
+                const ALL: &[[&ManyCode; 2]] = &[$($(#[$cfg])* [&$module::MANY32, &$module::MANY64]),*];
                 ALL[self as usize][usize::from(size == 8)]
-            }
-
-            /// Elementary functions of numbers of four bytes, or of eight.
-            pub(crate) fn functions(self, size: usize) -> Elementwise {
-                let functions = match self { $(Self::$variant => $module::FUNCTIONS),* };
-                functions[usize::from(size == 8)]
             }
         }
     };
 }
+
+/// The same behind one lane, and behind vectors of each width in plain Rust: with these, tests run code that is generic
+/// over vectors at widths that the processor may lack.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! instruction_sets_beside_scalar {
+    ($($row:tt)*) => {
+        instruction_sets! {
+            Scalar, "scalar", scalar, f32, f64, true;
+            #[cfg(feature = "emulated")]
+            Emulated8, "emulated, 8 bytes", emulated8, Emulated<f32, 2>, Emulated<f64, 1>, true;
+            #[cfg(feature = "emulated")]
+            Emulated16, "emulated, 16 bytes", emulated16, Emulated<f32, 4>, Emulated<f64, 2>, true;
+            #[cfg(feature = "emulated")]
+            Emulated32, "emulated, 32 bytes", emulated32, Emulated<f32, 8>, Emulated<f64, 4>, true;
+            #[cfg(feature = "emulated")]
+            Emulated64, "emulated, 64 bytes", emulated64, Emulated<f32, 16>, Emulated<f64, 8>, true;
+            $($row)*
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
-instruction_sets! {
-    Scalar, "scalar", scalar, f32, f64, true;
+instruction_sets_beside_scalar! {
     Sse2, "sse2", sse2, vector::sse2::F32x4, vector::sse2::F64x2, true, "sse2";
     Avx2, "avx2", avx2, vector::avx2::F32x8, vector::avx2::F64x4, is_x86_feature_detected!("avx2"), "avx2";
     Avx512, "avx512", avx512, vector::avx512::F32x16, vector::avx512::F64x8,
@@ -322,8 +347,7 @@ instruction_sets! {
 }
 
 #[cfg(target_arch = "aarch64")]
-instruction_sets! {
-    Scalar, "scalar", scalar, f32, f64, true;
+instruction_sets_beside_scalar! {
     Neon, "neon", neon, vector::neon::F32x4, vector::neon::F64x2, true, "neon";
 }
 
@@ -333,9 +357,7 @@ instruction_sets! {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")))]
-instruction_sets! {
-    Scalar, "scalar", scalar, f32, f64, true;
-}
+instruction_sets_beside_scalar! {}
 
 impl InstructionSet {
     /// The widest that this processor runs.

@@ -60,7 +60,7 @@
 
 mod arena;
 mod dispatch;
-pub mod functions;
+mod functions;
 mod kernel;
 mod lanes;
 pub mod manifest;

@@ -4,6 +4,7 @@
 use std::array;
 use std::ptr;
 
+use crate::dispatch::WIDEST;
 use crate::kernel::splat;
 use crate::vector::{Scalar, Vector};
 
@@ -14,7 +15,7 @@ const TERMS: usize = 256;
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 4;
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
-pub const PANEL: usize = TERMS * 4 * if cfg!(target_arch = "x86_64") { 64 } else { 16 };
+pub const PANEL: usize = TERMS * 4 * WIDEST;
 
 /// C ← α·A·B + β·D, or A·B where there is no D. All are of one dtype, and C overlaps nothing.
 #[derive(Clone, Copy)]

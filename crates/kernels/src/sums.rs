@@ -4,7 +4,7 @@
 use std::array;
 
 use crate::kernel::splat;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Stored, Vector};
 
 pub const STRIPES: usize = 16;
 /// Elements of a tensor that are summed on their own; threads may split here.
@@ -56,10 +56,7 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
         counts = counts + x.if_greater(zero, one, zero.if_greater(x, one, zero));
         at += V::LANES;
     }
-    let mut lanes = [V::Scalar::from_f64(0.0); STRIPES];
-    // SAFETY: no vector is longer.
-    unsafe { counts.store(lanes.as_mut_ptr()) };
-    lanes.iter().map(|lane| lane.to_f64()).sum()
+    Stored::new(counts).iter().map(|lane| lane.to_f64()).sum()
 }
 
 /// Striped sums in registers. (What compilers make of loops over arrays of stripes is not always wide vectors.)
@@ -67,8 +64,11 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
 pub struct Stripes<V: Vector>([V::Wide; STRIPES]);
 
 impl<V: Vector> Stripes<V> {
-    /// How many of the vectors are used.
-    const USED: usize = STRIPES / <V::Wide as Vector>::LANES;
+    /// How many of the vectors are used: stripes are whole vectors.
+    const USED: usize = {
+        assert!(STRIPES.is_multiple_of(V::LANES) && STRIPES.is_multiple_of(<V::Wide as Vector>::LANES));
+        STRIPES / <V::Wide as Vector>::LANES
+    };
 
     #[inline(always)]
     pub fn new(sums: &[f64; STRIPES]) -> Self {

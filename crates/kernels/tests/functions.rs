@@ -1,8 +1,11 @@
-//! Elementary functions: the same bits on every instruction set, at every length, and in TypeScript, where
-//! test/function-bits.test.ts makes the same arguments.
+//! Elementary functions and all other operations: the same bits on every instruction set, at every length, in every
+//! lane, and in TypeScript, where test/function-bits.test.ts makes the same arguments of functions.
 
 use antigrad_kernels::InstructionSet;
-use antigrad_kernels::functions::{Function, apply};
+use antigrad_kernels::many::{LINE, OPERATIONS, apply};
+use proptest::{prelude::*, test_runner::RngSeed};
+
+const FUNCTIONS: [&str; 8] = ["Exp", "Log", "Pow", "Sin", "Cos", "Tan", "Tanh", "Atan"];
 
 #[rustfmt::skip]
 const SPECIAL: [f64; 34] = [
@@ -44,7 +47,7 @@ fn arguments() -> Vec<[f64; 2]> {
 trait Number: Copy + Into<f64> {
     const NAME: &str;
     fn round(x: f64) -> Self;
-    fn apply(set: InstructionSet, function: Function, x: &mut [Self], y: &[Self]);
+    fn apply(set: InstructionSet, name: &str, columns: [&mut [Self]; 3], length: usize);
     /// With one pattern for all NaN.
     fn hex(self) -> String;
 }
@@ -54,8 +57,8 @@ impl Number for f32 {
     fn round(x: f64) -> Self {
         x as f32
     }
-    fn apply(set: InstructionSet, function: Function, x: &mut [Self], y: &[Self]) {
-        apply(set, function, x, y);
+    fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
+        apply(set, name, x, y, z, length);
     }
     fn hex(self) -> String {
         format!("{:08x}", if self.is_nan() { 0x7fc0_0000 } else { self.to_bits() })
@@ -67,8 +70,8 @@ impl Number for f64 {
     fn round(x: f64) -> Self {
         x
     }
-    fn apply(set: InstructionSet, function: Function, x: &mut [Self], y: &[Self]) {
-        apply(set, function, x, y);
+    fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
+        apply(set, name, x, y, z, length);
     }
     fn hex(self) -> String {
         format!("{:016x}", if self.is_nan() { 0x7ff8 << 48 } else { self.to_bits() })
@@ -80,10 +83,16 @@ fn columns<T: Number>() -> [Vec<T>; 2] {
     [0, 1].map(|k| arguments.iter().map(|pair| T::round(pair[k])).collect())
 }
 
-fn values<T: Number>(set: InstructionSet, function: Function, x: &[T], y: &[T]) -> Vec<String> {
-    let mut values = x.to_vec();
-    T::apply(set, function, &mut values, y);
-    values.into_iter().map(T::hex).collect()
+fn values<T: Number>(set: InstructionSet, name: &str, columns: [&[T]; 3]) -> Vec<String> {
+    let length = columns[0].len();
+    let filled = |column: &[T]| {
+        let mut column = column.to_vec();
+        column.resize(length.next_multiple_of(LINE / size_of::<T>()), T::round(1.0));
+        column
+    };
+    let mut columns = columns.map(filled);
+    T::apply(set, name, columns.each_mut().map(|column| &mut column[..]), length);
+    columns[0][..length].iter().map(|x| x.hex()).collect()
 }
 
 fn sets() -> impl Iterator<Item = InstructionSet> {
@@ -92,18 +101,21 @@ fn sets() -> impl Iterator<Item = InstructionSet> {
 
 fn check_sets<T: Number>() {
     let [x, y] = columns::<T>();
-    for &function in Function::ALL {
-        let expected = values(InstructionSet::ALL[0], function, &x, &y);
+    for function in FUNCTIONS {
+        let expected = values(InstructionSet::ALL[0], function, [&x, &y, &y]);
         for set in sets() {
-            let place = format!("{function:?}, {}, {}", T::NAME, set.name());
-            for (i, (ours, theirs)) in values(set, function, &x, &y).iter().zip(&expected).enumerate() {
+            let place = format!("{function}, {}, {}", T::NAME, set.name());
+            for (i, (ours, theirs)) in values(set, function, [&x, &y, &y]).iter().zip(&expected).enumerate() {
                 let [x, y] = [x[i], y[i]].map(T::into);
                 assert!(ours == theirs, "{ours} and not {theirs} of {x:e}, {y:e}: {place}");
             }
             for length in 0..40 {
                 let from = 1200 + length * length;
                 let [x, y] = [&x, &y].map(|all| &all[from..from + length]);
-                assert!(values(set, function, x, y) == expected[from..from + length], "{length}: {place}");
+                assert!(
+                    values(set, function, [x, y, y]) == expected[from..from + length],
+                    "{length}: {place}"
+                );
             }
         }
     }
@@ -115,17 +127,94 @@ fn every_instruction_set_has_the_same_bits() {
     check_sets::<f64>();
 }
 
+/// More than any code has lanes at once, and then some: four vectors are computed together.
+const LANES: usize = 4 * 16 + 5;
+
+/// Far, subnormal, infinite, NaN, and a zero whose sign matters; then pairs of near ones.
+const STRANGE: [f64; 8] = [3217.5, -1.6e6, 1e38, -1e300, 1e-45, f64::INFINITY, f64::NAN, -0.0];
+
+/// All lanes are near, but for one, or all are strange.
+fn check_lanes<T: Number>() {
+    let near: Vec<T> = (0..LANES).map(|lane| T::round(0.1 + lane as f64 / 16.0)).collect();
+    for (function, x) in FUNCTIONS.into_iter().flat_map(|function| STRANGE.map(|x| (function, x))) {
+        let x = T::round(x);
+        let check = |columns: [&[T]; 3], lane: usize| {
+            let expected = values(InstructionSet::ALL[0], function, columns);
+            for set in sets() {
+                let place =
+                    || format!("{function} of {:e}, {}, {}, lane {lane}", x.into(), T::NAME, set.name());
+                assert!(values(set, function, columns) == expected, "{}", place());
+            }
+        };
+        for lane in 0..LANES {
+            let mut one = near.clone();
+            one[lane] = x;
+            check([&one, &near, &near], lane);
+            if function == "Pow" {
+                check([&near, &one, &near], lane);
+            }
+        }
+        check([&[x; LANES], &near, &near], LANES);
+    }
+}
+
+#[test]
+fn a_strange_argument_in_any_lane_or_in_all_has_its_value_and_others_theirs() {
+    check_lanes::<f32>();
+    check_lanes::<f64>();
+}
+
+/// Ordinary numbers, far ones, and any bits at all.
+fn number() -> impl Strategy<Value = f64> {
+    use prop::num::{f32, f64};
+    prop_oneof![
+        4 => -8.0..8.0,
+        2 => -1e9..1e9,
+        1 => prop::sample::select(&SPECIAL[..]),
+        1 => f32::ANY.prop_map(f64::from),
+        1 => f64::ANY,
+    ]
+}
+
+fn check_operations<T: Number>(numbers: &[[f64; 3]]) {
+    let columns = [0, 1, 2].map(|k| numbers.iter().map(|all| T::round(all[k])).collect::<Vec<T>>());
+    let columns = columns.each_ref().map(|column| &column[..]);
+    for name in OPERATIONS {
+        let expected = values(InstructionSet::ALL[0], name, columns);
+        for set in sets() {
+            assert!(values(set, name, columns) == expected, "{name}, {}, {}", T::NAME, set.name());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 1 } else { 64 },
+        rng_seed: RngSeed::Fixed(3),
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn every_operation_has_the_same_bits_on_every_instruction_set(
+        numbers in prop::collection::vec(prop::array::uniform3(number()), 0..2 * LANES),
+    ) {
+        check_operations::<f32>(&numbers);
+        check_operations::<f64>(&numbers);
+    }
+}
+
 /// FNV-1a of all bits of each function.
 fn lines<T: Number>() -> String {
     let [x, y] = columns::<T>();
-    let lines: Vec<String> = Function::ALL
-        .iter()
-        .map(|&function| {
-            let all = values(InstructionSet::ALL[0], function, &x, &y).concat();
+    let lines: Vec<String> = FUNCTIONS
+        .into_iter()
+        .map(|function| {
+            let all = values(InstructionSet::ALL[0], function, [&x, &y, &y]).concat();
             let hash = all
                 .bytes()
                 .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-            format!("    \"{}\": \"{hash:08x}\"", format!("{function:?}").to_lowercase())
+            format!("    \"{}\": \"{hash:08x}\"", function.to_lowercase())
         })
         .collect();
     format!("  \"{}\": {{\n{}\n  }}", T::NAME, lines.join(",\n"))

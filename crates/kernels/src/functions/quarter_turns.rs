@@ -1,7 +1,6 @@
-use super::MOST_LANES;
 use super::numbers::{Of, UNIT, product_error, sum_error, to_whole};
 use crate::kernel::splat;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Stored, Vector};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact.
@@ -64,17 +63,9 @@ pub fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
 #[cold]
 #[inline(never)]
 fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
-    let zero = V::Scalar::from_f64(0.0);
-    let [mut xs, mut turns, mut high, mut low] = [[zero; MOST_LANES]; 4];
-    // SAFETY: no vector has more lanes.
-    unsafe {
-        x.store(xs.as_mut_ptr());
-        turned.turns.store(turns.as_mut_ptr());
-        turned.high.store(high.as_mut_ptr());
-        turned.low.store(low.as_mut_ptr());
-    }
-    for lane in 0..V::LANES {
-        let x = xs[lane].to_f64();
+    let [mut turns, mut high, mut low] = [turned.turns, turned.high, turned.low].map(Stored::new);
+    for (lane, x) in Stored::new(x).iter().enumerate() {
+        let x = x.to_f64();
         if x.abs() > MEDIUM.get::<V>() && x.abs() < f64::INFINITY {
             let far = multiply_by_digits(x.abs());
             let sign = x.signum();
@@ -84,10 +75,8 @@ fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
             low[lane] = V::Scalar::from_f64(r - high[lane].to_f64() + tail);
         }
     }
-    // SAFETY: as above.
-    unsafe {
-        Turned { turns: V::load(turns.as_ptr()), high: V::load(high.as_ptr()), low: V::load(low.as_ptr()) }
-    }
+    let [turns, high, low] = [turns, high, low].map(Stored::load);
+    Turned { turns, high, low }
 }
 
 /// x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). It begins with the digits

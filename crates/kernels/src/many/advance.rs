@@ -58,6 +58,7 @@ pub struct Movement {
 /// The arrays must be there for whole blocks.
 #[inline(always)]
 pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
+    const { assert!(BLOCK.is_multiple_of(V::LANES)) };
     let Movement { theta, stride, before, parameters, count, tolerance } = *movement;
     let infinity = splat::<V>(f64::INFINITY);
     let (mut least, mut all) = (infinity, splat::<V>(0.0));

@@ -7,5 +7,5 @@ mod program;
 mod results;
 
 pub use batch::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, SETTINGS};
-pub use operations::NAMES as OPERATIONS;
+pub use operations::{NAMES as OPERATIONS, apply};
 pub use results::Reason;

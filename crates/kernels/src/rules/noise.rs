@@ -80,8 +80,9 @@ pub fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; NUMBERS]) {
             a[2 * k + pair] = V::Scalar::from_f64(f64::from(words[2 * pair + 1]) * (TAU * UNIT));
         }
     }
+    const { assert!((NUMBERS / 2).is_multiple_of(V::LANES)) };
     for at in (0..NUMBERS / 2).step_by(V::LANES) {
-        // SAFETY: a vector has 16 lanes at most, and their number is a power of 2.
+        // SAFETY: both arrays are whole vectors, as was asserted.
         unsafe {
             let (u_of, a_of) = (u.as_mut_ptr().add(at), a.as_mut_ptr().add(at));
             let radius = (splat::<V>(-2.0) * log(V::load(u_of))).sqrt();

@@ -12,9 +12,9 @@ use crate::dispatch::Code;
 use crate::kernel::{Kernel, Output, splat};
 use crate::lanes::{Nothing, lanes};
 use crate::matrices::{Matrix, Tools, Workers, whole};
-use crate::sums::{BLOCK, STRIPES};
+use crate::sums::BLOCK;
 use crate::table::Numbers;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Stored, Vector};
 
 lanes! {
     /// `rest1` is 1 − β₁.
@@ -195,9 +195,7 @@ pub unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
             let mut rest = V::One::splat(zero);
             (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(covering, j)));
             (whole..columns).for_each(|j| rest = larger(rest, line.cover::<V::One>(covering, j)));
-            let mut lanes = [zero; STRIPES];
-            most.store(lanes.as_mut_ptr());
-            for lane in &lanes[..V::LANES] {
+            for lane in &*Stored::new(most) {
                 rest = larger(rest, V::One::splat(*lane));
             }
             rest.store(r);

@@ -9,6 +9,8 @@ use std::ops::{Add, Div, Mul, Sub};
 pub mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub mod avx512;
+#[cfg(feature = "emulated")]
+mod emulated;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
 pub mod scalar;
@@ -16,8 +18,12 @@ pub mod scalar;
 pub mod simd128;
 #[cfg(target_arch = "x86_64")]
 pub mod sse2;
+mod stored;
 mod two;
 
+#[cfg(feature = "emulated")]
+pub use emulated::Emulated;
+pub use stored::Stored;
 pub use two::Two;
 
 /// A floating-point type that parameters can have.

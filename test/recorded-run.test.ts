@@ -1,0 +1,79 @@
+/** A release wants a record of a run of all tests with AVX-512, of just what is released. */
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { home } from './children.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-record-'))
+  for (const name of ['recorded-run.mjs', 'lib']) {
+    cpSync(join(home, 'scripts', name), join(folder, 'scripts', name), { recursive: true })
+  }
+  mkdirSync(join(folder, 'docs'))
+  git('init', '--quiet')
+  commit()
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function run(command: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+function git(...args: string[]): string {
+  const { status, stdout, stderr } = run('git', '-c', 'user.name=A', '-c', 'user.email=a@b.invalid', ...args)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout.trim()
+}
+
+function commit(): string {
+  git('add', '.')
+  git('commit', '--quiet', '--message', 'Work')
+  return git('rev-parse', 'HEAD')
+}
+
+function write(record: object): void {
+  writeFileSync(join(folder, 'docs/recorded-run.json'), JSON.stringify(record))
+}
+
+const check = () => run(process.execPath, 'scripts/recorded-run.mjs', '--check')
+const instructionSets = ['scalar', 'sse2', 'avx2', 'avx512']
+
+test('a record of the commit before, which the record follows, is enough', () => {
+  write({ commit: git('rev-parse', 'HEAD'), instructionSets })
+  commit()
+  expect(check()).toEqual({ status: 0, stdout: '', stderr: '' })
+})
+
+test('none is not', () => {
+  expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/npm run record/) })
+})
+
+test('one of another processor is not', () => {
+  write({ commit: git('rev-parse', 'HEAD'), instructionSets: instructionSets.slice(0, 3) })
+  commit()
+  expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
+})
+
+test('one since which something has changed is not', () => {
+  write({ commit: git('rev-parse', 'HEAD'), instructionSets })
+  writeFileSync(join(folder, 'kernel.rs'), '')
+  commit()
+  expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed:\nkernel\.rs/) })
+})
+
+test('one of another history is not', () => {
+  write({ commit: '0'.repeat(40), instructionSets })
+  commit()
+  expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/no commit here/) })
+})
+
+test('what is not committed is not recorded', () => {
+  writeFileSync(join(folder, 'kernel.rs'), '')
+  const { status, stderr } = run(process.execPath, 'scripts/recorded-run.mjs')
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/commit first/) })
+})
