@@ -19,12 +19,14 @@ script(async () => {
       '--fits',
       'many fits at once, beside ml-levenberg-marquardt, fmin and, with --python, SciPy instead',
     )
+    .option('--against <commit>', 'this tree beside that commit, which is built: what has become slower')
+    .option('--tests', 'for --against: the minutes of `npm test` of both, once; half an hour and more')
     .option('--all', 'all of these, one after the other, saved: for a machine that does nothing else')
     .option('--python', 'for --many: jax and Optax too; for --fits: SciPy; they are installed (once)')
     .option('--quick', 'a selection, within a minute')
     .option(
       '--only <words>',
-      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many or --fits',
+      'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many or --fits; kinds and engines of --against',
       (list) => list.split(','),
     )
     .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
@@ -36,18 +38,25 @@ script(async () => {
 
   if (options.all) return everyTable(options)
   await setup()
+  const start = Date.now()
+  const progress = (text) => say(`${seconds(start)}  ${text}`)
+  if (options.against) {
+    const { against, words } = await import('./against/main.mjs')
+    refuseStrangers(program, options.only, words)
+    const { text, worse } = await against(options.against, { ...options, progress })
+    process.stdout.write(`${text}\n`)
+    return worse ? 1 : 0
+  }
   // After the set-up: they load what it built.
   const { loadLimits } = await import('./lib/limits.mjs')
   const report = await import('./lib/report.mjs')
   const { limits, reason, compiler, bits } = loadLimits()
   if (limits === null) say(`Without passes and C by hand: ${reason}.`)
 
-  const start = Date.now()
   const { quick = false, threads } = options
   const timing = { rounds: options.rounds ?? (quick ? 15 : 21), milliseconds: quick ? 1 : 5 }
   // Samples of many runs and fits take seconds: as few of them as there is an interval of.
   const fewRounds = options.rounds ?? 6
-  const progress = (text) => say(`${seconds(start)}  ${text}`)
   const machine = report.describeMachine({ bits, compiler, reason, threads })
   const shared = { limits, reason, threads, timing, quick, progress }
   let name = 'engines'

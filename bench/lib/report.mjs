@@ -64,10 +64,10 @@ export function table(head, rows) {
   return made.toString()
 }
 
-const interval = ({ median, low, high }, digits) =>
+export const interval = ({ median, low, high }, digits) =>
   `${median.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 
-const digitsOf = (x) => (x < 10 ? 3 : x < 1000 ? 1 : 0)
+export const digitsOf = (x) => (x < 10 ? 3 : x < 1000 ? 1 : 0)
 
 export function describeEngines(rows, machine) {
   const head = [

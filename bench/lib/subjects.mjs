@@ -13,6 +13,7 @@ import {
   sgd,
   signSgd,
 } from '../../dist/index.js'
+import { noise } from './noise.mjs'
 
 /** Rules in the table of engines; yardstick.mjs has all others as well. */
 export const rules = {
@@ -33,17 +34,6 @@ export const rules = {
 
 export const arrayOf = { float32: Float32Array, float64: Float64Array }
 export const bytesOf = { float32: 4, float64: 8 }
-
-/** Numbers of both signs between 2⁻⁷ and 1: no moment gets subnormal, however long a run is. */
-export function noise(array, seed = 1) {
-  let state = seed
-  for (let i = 0; i < array.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0
-    const size = 2 ** -7 + ((state >>> 8) / 2 ** 24) * (1 - 2 ** -7)
-    array[i] = state & 1 ? size : -size
-  }
-  return array
-}
 
 /** `'1000x1000'` as a list of lengths, or one length. */
 export const lengthsOf = (size) => (size === '1000x1000' ? new Array(1000).fill(1000) : [Number(size)])

@@ -1,9 +1,9 @@
 // What is wanted of the engines, each against the best that the same machine does otherwise.
 import { adam, minimize, rosenbrock } from '../../dist/index.js'
 import { difference, measure, ratio, summary } from './measure.mjs'
+import { noise } from './noise.mjs'
 import {
   handwritten,
-  noise,
   ours,
   parametersOf,
   pass,

@@ -3,10 +3,10 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { root } from './run.mjs'
 
-/** @returns bytes of a module that esbuild has bundled and minified for browsers, gzipped */
-export async function bundledSize(source) {
+/** @returns bytes of a module, as if in that folder, that esbuild has bundled and minified for browsers, gzipped */
+export async function bundledSize(source, folder = root) {
   const { outputFiles } = await build({
-    stdin: { contents: source, resolveDir: root },
+    stdin: { contents: source, resolveDir: folder },
     bundle: true,
     minify: true,
     format: 'esm',

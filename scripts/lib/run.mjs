@@ -45,12 +45,12 @@ export function output(command, args) {
 }
 
 /**
- * Runs a program without its output: every 20 seconds its latest line shows that it is alive. If
+ * Runs a program in `cwd` without its output: every 20 seconds its latest line shows that it is alive. If
  * it fails, its last lines are printed and the sentence ends in `advice`.
  */
-export async function run(command, args, { env = {}, label = command, advice = '' } = {}) {
+export async function run(command, args, { env = {}, label = command, advice = '', cwd = root } = {}) {
   const child = spawn(command, args, {
-    cwd: root,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,0 +1,44 @@
+// One subject of one build, in a process that measures nothing else: it makes a sample whenever it is asked.
+//
+// Time is the processor's, of all threads of this process: what other programs take is not counted.
+import { pathToFileURL } from 'node:url'
+import { subjects } from './subjects.mjs'
+
+/** Before anything counts, milliseconds in which the compiler sees the calls. */
+const WARM_UP = 50
+
+let call
+let count = 1
+
+function batch() {
+  const before = process.cpuUsage()
+  for (let i = 0; i < count; i++) call()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e3
+}
+
+const answers = {
+  async make({ folder, name, milliseconds: wanted }) {
+    const antigrad = await import(pathToFileURL(`${folder}/dist/index.js`))
+    call = subjects.find((subject) => subject.name === name).make(antigrad)
+    for (let all = 0; all < WARM_UP; all += batch());
+    // The shortest of three: some batches have the compiler's work in them.
+    const milliseconds = () => Math.min(batch(), batch(), batch())
+    while (milliseconds() < wanted / 2) count *= 2
+    count = Math.ceil((count * wanted) / milliseconds())
+  },
+  /** Nanoseconds of a call. The call before it brings the caches into their usual state. */
+  sample() {
+    call()
+    return (batch() * 1e6) / count
+  },
+}
+
+process.on('message', async ({ ask, ...given }) => {
+  try {
+    process.send({ value: await answers[ask](given) })
+  } catch (error) {
+    process.send({ error: `${error.name}: ${error.message}` })
+  }
+})
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,136 @@
+// Two builds beside each other: which calls of one have become slower than the other's.
+//
+// For each subject there are some pairs of processes, a new one of each build. In a pair they take turns, in an
+// order that is drawn each time, so that each sample of one stands beside one of the other; the median of the
+// ratios is the pair's. What a process does to all of its samples (where its memory lies, what the compiler has
+// made of its code) is the same throughout a pair, so the interval is that of the median of pairs, not of samples.
+import { fork } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundledSize } from '../../scripts/lib/bundle.mjs'
+import { ratio, summary } from '../lib/measure.mjs'
+
+const child = fileURLToPath(new URL('child.mjs', import.meta.url))
+
+/** What V8 compiles, it compiles at once: else what a step becomes depends on when a thread had time for it. */
+const flags = ['--no-concurrent-recompilation', '--no-concurrent-osr', '--no-liftoff']
+
+/** Slower is what has this ratio or more with all of its interval, in two runs. */
+export const LIMIT = 1.03
+
+class Process {
+  constructor() {
+    this.child = fork(child, { execArgv: flags })
+    this.child.on('message', (answer) => this.answer(answer))
+    this.child.on('exit', (code) => this.answer?.({ error: `the process ended with ${code}` }))
+  }
+
+  /** @throws Error with what it answers that it cannot do */
+  async ask(ask, given) {
+    const answered = new Promise((resolve) => {
+      this.answer = resolve
+    })
+    this.child.send({ ask, ...given })
+    const { value, error } = await answered
+    if (error) throw new Error(error)
+    return value
+  }
+
+  end() {
+    if (this.child.connected) this.child.disconnect()
+  }
+}
+
+/** One pair: the samples of both, or why there are none. */
+async function measurePair(name, folders, { rounds, milliseconds }) {
+  const both = folders.map(() => new Process())
+  try {
+    const made = await Promise.allSettled(
+      both.map((process, k) => process.ask('make', { folder: folders[k], name, milliseconds })),
+    )
+    const failures = made.map(({ reason }) => reason?.message)
+    if (failures.some(Boolean)) return { failures }
+    const samples = [[], []]
+    for (let round = 0; round < rounds; round++) {
+      for (const k of Math.random() < 0.5 ? [0, 1] : [1, 0]) samples[k].push(await both[k].ask('sample'))
+    }
+    return { samples }
+  } finally {
+    for (const process of both) process.end()
+  }
+}
+
+/** Measures subjects once: rows { name, figure, nanoseconds }, or { name, failures }. */
+async function measureOnce(subjects, folders, timing, progress) {
+  const rows = new Map(subjects.map(({ name }) => [name, { name, ratios: [], all: [[], []] }]))
+  for (let pair = 1; pair <= timing.pairs; pair++) {
+    const left = [...rows.values()].filter((row) => row.failures === undefined)
+    // What slows the machine for a while is not to meet the same ones each time.
+    for (const row of shuffled(left)) {
+      const { samples, failures } = await measurePair(row.name, folders, timing)
+      if (failures) row.failures = failures
+      else {
+        row.ratios.push(ratio(...samples).median)
+        for (const k of [0, 1]) row.all[k].push(summary(samples[k]).median)
+      }
+    }
+    progress(`pair ${pair} of ${timing.pairs}: ${left.length} subjects`)
+  }
+  return [...rows.values()].map(({ name, failures, ratios, all }) =>
+    failures
+      ? { name, failures }
+      : { name, figure: summary(ratios), nanoseconds: all.map((list) => summary(list).median) },
+  )
+}
+
+function shuffled(list) {
+  const order = list.map((item) => ({ item, at: Math.random() }))
+  return order.sort((a, b) => a.at - b.at).map(({ item }) => item)
+}
+
+const isSlow = ({ figure }) => figure !== undefined && figure.low > LIMIT
+
+/** Rows of all subjects; what looks slower is measured `again`, and is `slower` if it still does. */
+export async function compare(subjects, folders, timing, progress) {
+  const rows = await measureOnce(subjects, folders, timing, progress)
+  const suspects = rows.filter(isSlow).map(({ name }) => name)
+  if (suspects.length === 0) return rows
+  progress(`again: ${suspects.join('; ')}`)
+  const wanted = subjects.filter(({ name }) => suspects.includes(name))
+  const second = await measureOnce(wanted, folders, timing, progress)
+  const again = new Map(second.map((row) => [row.name, row]))
+  return rows.map((row) => {
+    const other = again.get(row.name)
+    return other ? { ...row, again: other.figure, slower: isSlow(other) } : row
+  })
+}
+
+const bundles = {
+  'Optimizer and adamw, gzipped': "export { Optimizer, adamw } from 'antigrad'",
+  'minimizeMany and expression, gzipped': "export { minimizeMany, expression } from 'antigrad'",
+}
+
+/** Rows { name, bytes } of what users load. */
+export async function sizes(folders) {
+  const addon = (folder) => {
+    const file = readdirSync(join(folder, 'native')).find((name) => name.endsWith('.node'))
+    return statSync(join(folder, 'native', file)).size
+  }
+  const measured = {
+    ...Object.fromEntries(
+      Object.entries(bundles).map(([name, source]) => [name, (folder) => bundledSize(source, folder)]),
+    ),
+    'the addon': addon,
+  }
+  const rows = []
+  for (const [name, sizeOf] of Object.entries(measured)) {
+    const settled = await Promise.allSettled(folders.map(async (folder) => sizeOf(folder)))
+    const failures = settled.map(({ reason }) => reason?.message.split('\n')[0])
+    const bytes = settled.map(({ value }) => value)
+    rows.push(
+      failures.some(Boolean) ? { name, failures } : { name, bytes, larger: bytes[0] / bytes[1] > LIMIT },
+    )
+  }
+  return rows
+}

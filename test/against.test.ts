@@ -1,0 +1,16 @@
+/** What `npm run bench -- --against` measures can be done by this version. */
+
+import * as antigrad from 'antigrad'
+import { expect, test } from 'vitest'
+import { subjects } from '../bench/against/subjects.mjs'
+
+const small = subjects.filter(({ name }) => !name.includes('10000000'))
+
+test('subjects have names of their own', () => {
+  expect(new Set(subjects.map(({ name }) => name)).size).toBe(subjects.length)
+})
+
+test.each(small)('$name', ({ make }) => {
+  const call = make(antigrad)
+  for (let i = 0; i < 2; i++) call()
+})
