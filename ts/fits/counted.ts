@@ -13,22 +13,20 @@ export interface Counted {
   readonly isIncomplete: readonly boolean[]
 }
 
-/** What a row that is given has to do with a fit. */
-export type Role = 'counts' | 'weightless' | 'missing'
-
 /**
- * What rows of one fit are.
+ * What a row that is given has to do with a fit.
  *
- * @param columns its rows of each column
- * @param weights the one of these that has their weights, if there are some
+ * @param columns the fit's rows of columns
+ * @param weights those of their weights, if there are some
  */
 export function roleOf(
   columns: readonly Float64Array[],
   weights: Float64Array | undefined,
   row: number,
-): Role {
+): 'counts' | 'weightless' | 'missing' {
   if (weights?.[row] === 0) return 'weightless'
-  return columns.some((column) => Number.isNaN(column[row])) ? 'missing' : 'counts'
+  for (let k = 0; k < columns.length; k++) if (Number.isNaN(columns[k][row])) return 'missing'
+  return 'counts'
 }
 
 /**
@@ -44,56 +42,57 @@ export function countRows(
   drops: boolean,
 ): Counted {
   const all = [...columns.values()]
-  const weights = weight === null ? undefined : columns.get(weight)
-  const rows = new Uint32Array(count).map((_, fit) => rowsOf(all[0], fit))
+  const rows = Uint32Array.from({ length: count }, (_, fit) => rowsOf(all[0], fit))
   const missing = new Uint32Array(count)
   const isIncomplete = new Array<boolean>(count).fill(false)
   const asGiven = { columns, rows, missing, isIncomplete }
-  if (!all.some(({ numbers }) => hasNaN(numbers)) && !weights?.numbers.includes(0)) return asGiven
+  const weights = weight === null ? undefined : columns.get(weight)
+  const hasZero = weights?.numbers.includes(0) ?? false
+  const gappy = all.filter(({ numbers }) => hasNaN(numbers))
+  if (gappy.length === 0 && !hasZero) return asGiven
 
-  const isShared = all.every(({ offsets }) => offsets === null)
+  // Where only what fits share has gaps, all leave out the same.
+  const isSame = [...gappy, ...(hasZero && weights ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
-  for (let fit = 0; fit < count; fit++) {
-    if (isShared && fit > 0) {
-      kept.push(kept[0])
-      missing[fit] = missing[0]
-      isIncomplete[fit] = isIncomplete[0]
-      continue
-    }
-    const own = all.map((column) => numbersOf(column, fit))
+  for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
+    const own = gappy.map((column) => numbersOf(column, fit))
     const ownWeights = weights && numbersOf(weights, fit)
     const of = new Uint32Array(rows[fit])
     let length = 0
     for (let row = 0; row < of.length; row++) {
       const role = roleOf(own, ownWeights, row)
-      if (role === 'missing') {
-        if (drops) missing[fit]++
-        else isIncomplete[fit] = true
-      }
+      if (role === 'missing' && drops) missing[fit]++
+      else if (role === 'missing') isIncomplete[fit] = true
       if (role === 'counts' || (role === 'missing' && !drops)) of[length++] = row
     }
     kept.push(of.subarray(0, length))
   }
+  if (isSame) {
+    missing.fill(missing[0])
+    isIncomplete.fill(isIncomplete[0])
+  }
   if (kept.every(({ length }, fit) => length === rows[fit])) return asGiven
-  // Where all leave out the same, what they share stays shared.
-  const isSame = kept.every((of) => of === kept[0] || isEqual(of, kept[0]))
+  const keptOf = (fit: number) => kept[isSame ? 0 : fit]
   return {
     ...asGiven,
-    columns: new Map([...columns].map(([name, column]) => [name, compacted(column, kept, isSame)])),
-    rows: Uint32Array.from(kept, ({ length }) => length),
+    columns: new Map(
+      [...columns].map(([name, column]) => {
+        if (!isSame || column.offsets !== null) return [name, compacted(column, count, keptOf)]
+        return [name, { numbers: Float64Array.from(kept[0], (row) => column.numbers[row]), offsets: null }]
+      }),
+    ),
+    rows: rows.map((_, fit) => keptOf(fit).length),
   }
 }
 
-function compacted(column: Column, kept: readonly Uint32Array[], isSame: boolean): Column {
-  if (column.offsets === null && isSame) {
-    return { numbers: Float64Array.from(kept[0], (row) => column.numbers[row]), offsets: null }
-  }
-  const offsets = new Float64Array(kept.length + 1)
-  for (const [fit, { length }] of kept.entries()) offsets[fit + 1] = offsets[fit] + length
-  const numbers = new Float64Array(offsets[kept.length])
-  for (const [fit, of] of kept.entries()) {
-    const own = numbersOf(column, fit)
-    for (let k = 0; k < of.length; k++) numbers[offsets[fit] + k] = own[of[k]]
+/** A list for each fit of its rows that are kept. */
+function compacted(column: Column, count: number, keptOf: (fit: number) => Uint32Array): Column {
+  const offsets = new Float64Array(count + 1)
+  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + keptOf(fit).length
+  const numbers = new Float64Array(offsets[count])
+  for (let fit = 0; fit < count; fit++) {
+    const [own, kept] = [numbersOf(column, fit), keptOf(fit)]
+    for (let k = 0; k < kept.length; k++) numbers[offsets[fit] + k] = own[kept[k]]
   }
   return { numbers, offsets }
 }
@@ -101,8 +100,4 @@ function compacted(column: Column, kept: readonly Uint32Array[], isSame: boolean
 function hasNaN(numbers: Float64Array): boolean {
   for (let k = 0; k < numbers.length; k++) if (Number.isNaN(numbers[k])) return true
   return false
-}
-
-function isEqual(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((row, k) => row === b[k])
 }
