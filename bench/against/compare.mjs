@@ -10,18 +10,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundledSize } from '../../scripts/lib/bundle.mjs'
 import { ratio, summary } from '../lib/measure.mjs'
+import { compileAtOnce } from '../lib/node-flags.mjs'
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url))
-
-/** What V8 compiles, it compiles at once: else what a step becomes depends on when a thread had time for it. */
-const flags = ['--no-concurrent-recompilation', '--no-concurrent-osr', '--no-liftoff']
 
 /** Slower is what has this ratio or more with all of its interval, in two runs. */
 export const LIMIT = 1.03
 
 class Process {
   constructor() {
-    this.child = fork(child, { execArgv: flags })
+    this.child = fork(child, { execArgv: compileAtOnce })
     this.child.on('message', (answer) => this.answer(answer))
     this.child.on('exit', (code) => this.answer?.({ error: `the process ended with ${code}` }))
   }
