@@ -2,35 +2,37 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
 // What other work on the machine would change: times, threads at rest, memory.
-const alone = ['test/timing/**/*.test.ts', 'test/lifetime.test.ts']
+const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
 
-// Tests import the package by its name, as users do, and get what the set-up built.
-const resolve = { alias: { antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)) } }
-const timeouts = { testTimeout: 120_000, hookTimeout: 300_000 }
+const project = (
+  name: string,
+  include: string[],
+  exclude: readonly string[] | undefined,
+  maxWorkers: number,
+  groupOrder: number,
+) => ({
+  // Tests import the package by its name, as users do, and get what the set-up built.
+  resolve: { alias: { antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)) } },
+  test: {
+    ...{ name, include, maxWorkers, sequence: { groupOrder } },
+    // Vitest's own, and that of its command line, where there is none.
+    ...(exclude && { exclude: ['**/node_modules/**', ...exclude] }),
+    ...{ testTimeout: 120_000, hookTimeout: 300_000 },
+  },
+})
+
+const workers = Math.max(2, availableParallelism())
 
 export default defineConfig({
   test: {
     globalSetup: 'test/once.ts',
     projects: [
-      {
-        resolve,
-        test: {
-          ...{
-            name: 'together',
-            include: ['test/**/*.test.ts'],
-            exclude: ['**/node_modules/**', ...alone],
-          },
-          ...{ ...timeouts, maxWorkers: Math.max(2, availableParallelism()), sequence: { groupOrder: 0 } },
-        },
-      },
-      {
-        resolve,
-        test: {
-          ...{ name: 'alone', include: alone },
-          ...{ ...timeouts, maxWorkers: 1, sequence: { groupOrder: 1 } },
-        },
-      },
+      project('package', folders, alone, workers, 0),
+      project('typescript', ['test/**/*.test.ts'], [...folders, ...alone], workers, 0),
+      // Afterwards, one by one.
+      project('alone', alone, undefined, 1, 1),
     ],
   },
 })

@@ -1,19 +1,21 @@
 /** Which engines a browser has, and what they compute by `step` and by `stepAsync`; in a page or in a worker. */
 
 import { engines } from 'antigrad'
+import { cases } from './cases.js'
 import { functionDigests } from './function-digests.js'
-import { asyncDigests, digests, rastriginAlongView, variants } from './support.js'
+import { asyncDigests, digests, rastriginAlongView, sample, variants } from './support.js'
 
-async function report() {
+/** Of one rule of each module: where all rules have their bits, that is enough of a worker and of a policy. */
+async function report(chosen = sample) {
   const steps: Record<string, unknown> = {}
   const asyncSteps: Record<string, unknown> = {}
   for (const variant of variants) {
-    steps[variant.name] = digests(variant)
-    asyncSteps[variant.name] = await asyncDigests(variant)
+    steps[variant.name] = digests(variant, chosen)
+    asyncSteps[variant.name] = await asyncDigests(variant, chosen)
   }
   return { engines: engines(), steps, asyncSteps, functions: functionDigests() }
 }
 
 const scope = globalThis as unknown as { document?: object; postMessage(x: unknown): void }
-if (scope.document) Object.assign(scope, { report, rastriginAlongView })
+if (scope.document) Object.assign(scope, { report, reportAll: () => report(cases), rastriginAlongView })
 else scope.postMessage(await report())

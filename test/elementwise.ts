@@ -7,7 +7,8 @@ import { rules } from './helpers.js'
 export function isElementwise(rule: Rule): boolean {
   if (rule.name === 'delayedStart') return isElementwise(rule.rule)
   const isCautious = 'cautious' in rule && rule.cautious
-  return !isCautious && definitions[rule.name].kernels.every(({ sums }) => sums.length === 0)
+  const { wantsShapes, kernels } = definitions[rule.name]
+  return !isCautious && !wantsShapes && kernels.every(({ sums }) => sums.length === 0)
 }
 
 /** Rules whose tensors go on as if each had an optimizer of its own. */

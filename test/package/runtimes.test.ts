@@ -38,7 +38,7 @@ beforeAll(async () => {
   }
   const addon = addonIn(folder)
   cpSync(join(addon.folder, addon.file), join(alone, addon.file))
-}, 120_000)
+}, 300_000)
 afterAll(() => {
   for (const used of [alone, folder]) if (used) remove(used)
 })

@@ -1,8 +1,8 @@
 /** The race page leaves a browser's frames to the browser. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Driven, otherBrowsers } from '../driven.js'
-import { frames, type Site, type SiteInChromium, serve, serveToChromium, visit } from '../page/site.js'
+import { type Driven, otherBrowsers } from '../../driven.js'
+import { frames, type Site, type SiteInChromium, serve, serveToChromium, visit } from '../site.js'
 
 describe('in Chromium', () => {
   let site: SiteInChromium
