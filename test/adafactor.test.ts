@@ -6,17 +6,15 @@
 import { readFileSync } from 'node:fs'
 import { adafactor, adamw, delayedStart, Optimizer, type Rule, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Dtype, dtypes, type FloatArray } from './helpers.js'
+import { type Dtype, digest, dtypes, type FloatArray, withOneNaN } from './helpers.js'
 import {
   type Data,
-  digest,
   expectTrajectory,
   makeData,
   reference,
   type Trajectory,
   type Variant,
   variants,
-  withOneNaN,
 } from './support.js'
 
 interface Entry extends Trajectory {

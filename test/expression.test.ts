@@ -4,6 +4,7 @@ import { adam, checkGradient, ExpressionError, expression, minimize, OptionError
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as functions from '../dist/functions/index.js'
+import { treeOf } from './programs/expressions.js'
 
 const at = (text: string, ...x: number[]) => expression(text).value(x)
 
@@ -154,49 +155,10 @@ describe('what a text means', () => {
   })
 })
 
-/** A tree that knows its text, and its value without any of what is tested. */
-interface Plain {
-  text: string
-  at(x: readonly number[]): number
-}
-
 const names = ['x', 'y', 'z']
-const leaf: fc.Arbitrary<Plain> = fc.oneof(
-  fc.nat(2).map((i) => ({ text: names[i], at: (x: readonly number[]) => x[i] })),
-  fc.integer({ min: 1, max: 9 }).map((n) => ({ text: `${n}`, at: () => n })),
-)
-const { tree } = fc.letrec<{ tree: Plain }>((tie) => {
-  const inner = tie('tree')
-  const binary = (sign: string, compute: (a: number, b: number) => number) =>
-    fc.tuple(inner, inner).map(([a, b]) => ({
-      text: `(${a.text} ${sign} ${b.text})`,
-      at: (x: readonly number[]) => compute(a.at(x), b.at(x)),
-    }))
-  const unary = (name: string, compute: (a: number) => number) =>
-    inner.map((a) => ({ text: `${name}(${a.text})`, at: (x: readonly number[]) => compute(a.at(x)) }))
-  return {
-    tree: fc.oneof(
-      { maxDepth: 5 },
-      leaf,
-      binary('+', (a, b) => a + b),
-      binary('-', (a, b) => a - b),
-      binary('*', (a, b) => a * b),
-      binary('/', (a, b) => a / b),
-      unary('-', (a) => -a),
-      unary('sqrt', Math.sqrt),
-      unary('abs', Math.abs),
-      unary('exp', functions.exp),
-      unary('log', functions.log),
-      unary('sin', functions.sin),
-      unary('cos', functions.cos),
-      fc.tuple(inner, inner).map(([a, b]) => ({
-        text: `(${a.text} < ${b.text} ? ${b.text} : ${a.text})`,
-        at: (x: readonly number[]) => (a.at(x) < b.at(x) ? b.at(x) : a.at(x)),
-      })),
-    ),
-  }
-})
-const point = fc.array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
+const tree = treeOf({ names, literal: fc.integer({ min: 1, max: 9 }) })
+/** Three different numbers: where two are one, min and max have slopes of either. */
+const point = fc.uniqueArray(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
 /** All three names in their order, without a change of the value. */
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 

@@ -1,8 +1,7 @@
 /** A hash of 100,000 values of each elementary function; runs in browsers too. */
 
 import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
-import { random } from './helpers.js'
-import { digest, withOneNaN } from './support.js'
+import { digest, random, withOneNaN } from './bits.js'
 
 const COUNT = 100_000
 

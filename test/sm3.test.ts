@@ -3,17 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { Optimizer, type Rule, sm3 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { dtypes } from './helpers.js'
-import {
-  digest,
-  expectTrajectory,
-  makeData,
-  reference,
-  type Trajectory,
-  type Variant,
-  variants,
-  withOneNaN,
-} from './support.js'
+import { digest, dtypes, withOneNaN } from './helpers.js'
+import { expectTrajectory, makeData, reference, type Trajectory, type Variant, variants } from './support.js'
 
 interface Entry extends Trajectory {
   readonly options: { readonly lr: number; readonly momentum: number }

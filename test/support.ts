@@ -3,8 +3,8 @@
 import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
 import { expect } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
+import { arrayOf, bitsOf, type Dtype, digest, dtypes, type FloatArray, random, withOneNaN } from './bits.js'
 import { type Case, cases } from './cases.js'
-import { arrayOf, type Dtype, dtypes, type FloatArray, random } from './helpers.js'
 
 export const STEPS = 10
 
@@ -197,13 +197,6 @@ export async function* runAsync(variant: Variant, testCase: Case, data: Data): A
   }
 }
 
-type Bits = Uint32Array | BigUint64Array
-
-const bitsOf = (array: FloatArray): Bits =>
-  array instanceof Float32Array
-    ? new Uint32Array(array.buffer, array.byteOffset, array.length)
-    : new BigUint64Array(array.buffer, array.byteOffset, array.length)
-
 /** The first element whose bits differ, or −1; a NaN equals a NaN. */
 export function firstDifference(a: FloatArray, b: FloatArray): number {
   if (a.length !== b.length) return Math.min(a.length, b.length)
@@ -286,35 +279,6 @@ function* wordsOf(snapshots: Iterable<Snapshot>): Generator<Uint32Array> {
     for (const [, array] of arrays) yield withOneNaN(array)
     yield Uint32Array.from(updates)
   }
-}
-
-/** A hash of words. */
-export function digest(list: Iterable<Uint32Array>): string {
-  const halves = Int32Array.of(1, 2)
-  for (const words of list) mix(halves, words)
-  return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
-}
-
-/** Adds words to a hash of two halves, each of which is MurmurHash3's. */
-function mix(halves: Int32Array, words: Uint32Array): void {
-  for (let i = 0; i < words.length; i++) {
-    let k = Math.imul(words[i], 0xcc9e2d51)
-    k = Math.imul((k << 15) | (k >>> 17), 0x1b873593)
-    for (let half = 0; half < 2; half++) {
-      const h = halves[half] ^ k
-      halves[half] = Math.imul((h << 13) | (h >>> 19), 5 + 8 * half) + 0xe6546b64
-    }
-  }
-}
-
-/** An array's words, with one bit pattern for NaN. */
-export function withOneNaN(array: FloatArray): Uint32Array {
-  const copy = array.slice()
-  const bits = bitsOf(copy)
-  for (let i = 0; i < copy.length; i++) {
-    if (Number.isNaN(copy[i])) bits[i] = bits instanceof Uint32Array ? 0x7fc00000 : 0x7ff8000000000000n
-  }
-  return new Uint32Array(copy.buffer)
 }
 
 /** Values and derivatives of Rastrigin's function along its view. */

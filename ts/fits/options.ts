@@ -87,7 +87,7 @@ const optionNames = [
 
 export function readOptions(given: FitManyOptions): FitManyOptions {
   const options = copyOptions(given, optionNames)
-  const { missing, absoluteSigma, loss, lossScale, maxIterations, signal } = options
+  const { missing, absoluteSigma, loss, lossScale, maxIterations } = options
   if (missing !== undefined && missing !== 'drop') throw new OptionError('missing', "'drop'", missing)
   if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
     throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
@@ -99,9 +99,6 @@ export function readOptions(given: FitManyOptions): FitManyOptions {
     throw new OptionError('lossScale', 'a number > 0', lossScale)
   }
   if (maxIterations === 0) throw new OptionError('maxIterations', 'a whole number ≥ 1', maxIterations)
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new OptionError('signal', 'an AbortSignal', signal)
-  }
   readMultiStart(options.multiStart)
   return options
 }

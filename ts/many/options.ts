@@ -49,11 +49,17 @@ const optionNames = [
 
 /** A copy of options, so that each is read once; checked are those that all calls of many runs have. */
 export function copyOptions<
-  Options extends Pick<MinimizeManyOptions, 'tolerance' | 'maxIterations' | 'engine' | 'onProgress'>,
+  Options extends Pick<
+    MinimizeManyOptions,
+    'tolerance' | 'maxIterations' | 'engine' | 'signal' | 'onProgress'
+  >,
 >(given: Options, names: readonly string[]): Options {
   const options = readOptionsOf<Options>('options', given, names)
   checkStopping(options)
-  const { engine, onProgress } = options
+  const { engine, signal, onProgress } = options
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new OptionError('signal', 'an AbortSignal', signal)
+  }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new OptionError('onProgress', 'a function', onProgress)
   }

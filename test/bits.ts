@@ -1,0 +1,63 @@
+/** Numbers and their bits; imports nothing of what is tested. */
+
+export const dtypes = ['float32', 'float64'] as const
+export type Dtype = (typeof dtypes)[number]
+export type FloatArray = Float32Array | Float64Array
+
+/** Numbers in [0, 1), the same in each run (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), a | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export const arrayOf = { float32: Float32Array, float64: Float64Array }
+export const roundOf = { float32: Math.fround, float64: (x: number) => x }
+/** Half a unit in the last place of 1. */
+export const epsilonOf = { float32: 2 ** -24, float64: 2 ** -53 }
+
+/** `length` numbers in (−scale, scale). */
+export function noise(seed: number, length: number, dtype: Dtype, scale = 1): FloatArray {
+  const next = random(seed)
+  return new arrayOf[dtype](length).map(() => scale * (2 * next() - 1))
+}
+
+export type Bits = Uint32Array | BigUint64Array
+
+export const bitsOf = (array: FloatArray): Bits =>
+  array instanceof Float32Array
+    ? new Uint32Array(array.buffer, array.byteOffset, array.length)
+    : new BigUint64Array(array.buffer, array.byteOffset, array.length)
+
+/** A hash of words. */
+export function digest(list: Iterable<Uint32Array>): string {
+  const halves = Int32Array.of(1, 2)
+  for (const words of list) mix(halves, words)
+  return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
+}
+
+/** Adds words to a hash of two halves, each of which is MurmurHash3's. */
+function mix(halves: Int32Array, words: Uint32Array): void {
+  for (let i = 0; i < words.length; i++) {
+    let k = Math.imul(words[i], 0xcc9e2d51)
+    k = Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+    for (let half = 0; half < 2; half++) {
+      const h = halves[half] ^ k
+      halves[half] = Math.imul((h << 13) | (h >>> 19), 5 + 8 * half) + 0xe6546b64
+    }
+  }
+}
+
+/** An array's words, with one bit pattern for NaN. */
+export function withOneNaN(array: FloatArray): Uint32Array {
+  const copy = array.slice()
+  const bits = bitsOf(copy)
+  for (let i = 0; i < copy.length; i++) {
+    if (Number.isNaN(copy[i])) bits[i] = bits instanceof Uint32Array ? 0x7fc00000 : 0x7ff8000000000000n
+  }
+  return new Uint32Array(copy.buffer)
+}

@@ -1,0 +1,47 @@
+/**
+ * Whatever is done, every engine has the same bits after each call and throws the same errors, and what is refused has
+ * changed nothing. ANTIGRAD_TEST_RUNS says how many random programs are tried, ANTIGRAD_TEST_SEED which;
+ * `npm run fuzz` goes on.
+ */
+
+import { engines } from 'antigrad'
+import { afterAll, expect, test } from 'vitest'
+import { home } from './children.js'
+import { found } from './programs/found.js'
+import { Runner, search } from './programs/search.js'
+
+const programs = Number(process.env.ANTIGRAD_TEST_RUNS ?? 400)
+const seed = Number(process.env.ANTIGRAD_TEST_SEED ?? 1)
+
+const runner = new Runner(home)
+afterAll(() => runner.end())
+
+test('every engine is there', () => {
+  expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
+})
+
+test.each(Object.entries(found))('once found: %s', async (_, program) => {
+  expect(await runner.run(program)).toBeNull()
+})
+
+test(
+  `${programs} random programs`,
+  async () => {
+    const random = new Runner(home)
+    const failure = await search(random, { seed, programs, shrinking: 30_000 })
+    random.end()
+    expect(failure).toBeNull()
+    const calls = ['set', 'freeze', 'thaw', 'add', 'grow', 'load', 'fresh', 'restore', 'remember']
+    const expected = [
+      ...['step', 'stepAsync'].flatMap((call) => [`${call}: true`, `${call}: false`]),
+      ...[...calls, 'zeroGrad', 'point', 'bring', 'other', 'runs', 'fits'].map((call) => `${call}: done`),
+      ...['step', 'stepAsync', 'set', 'freeze', 'grow', 'add', 'runs', 'fits'].map(
+        (call) => `${call}: threw`,
+      ),
+      ...['step', 'stepAsync', 'set', 'freeze', 'add', 'restore'].map((call) => `${call}: interrupted`),
+    ]
+    // Fewer may happen not to reach all.
+    if (programs >= 400) expect([...random.reached]).toEqual(expect.arrayContaining(expected))
+  },
+  60_000 + programs * 1000,
+)

@@ -1,0 +1,53 @@
+/** Programs that have found something: they stay. A new one is what `npm run fuzz` has printed. */
+
+import type { FitsProgram, RunsProgram } from './calls.js'
+import type { Command, ModelProgram } from './models.js'
+import type { Program } from './program.js'
+
+const call = { pollution: null, isAsync: false, isFickle: false, abort: null, isOne: false } as const
+
+const runs = (given: Partial<RunsProgram>): RunsProgram => ({
+  ...{ kind: 'runs', ...call, places: ['typescript'], text: 'a*a', dtype: 'float64', runs: 1, starts: [[1]] },
+  ...{ rule: { name: 'adam' }, options: { maxIterations: 3 } },
+  ...given,
+})
+
+const fits = (given: Partial<FitsProgram>): FitsProgram => ({
+  ...{ kind: 'fits', ...call, places: ['typescript'], model: 'a*t + b', fits: 1 },
+  ...{ data: { t: [0, 0.5, 1], y: [4, 3.4, 2.9] }, options: { start: { a: 0.5, b: 0 } } },
+  ...given,
+})
+
+const life = (commands: readonly Command[], given: Partial<ModelProgram> = {}): ModelProgram => ({
+  ...{ commands, kind: 'model', places: ['typescript'], isLate: false, pollution: null },
+  ...{ specs: [{ length: 3, form: 1 }], groups: [], around: {}, dtype: 'float64', structure: 1 },
+  ...{ rule: { name: 'adam' }, seed: 1 },
+  ...given,
+})
+
+const step: Command = { call: 'step', inPlace: false, seed: 1, holes: 0, wild: null }
+const wide = ['native', 'native avx512', 'native avx2', 'wasm'] as const
+
+export const found: Readonly<Record<string, Program>> = {
+  'far tangents in lanes beyond the sixteenth ended the process': runs({
+    ...{ places: wide, text: 'tan(b)', runs: 33, starts: [[1], [1e6], [1e22]] },
+  }),
+  'so did sines in float32': runs({
+    ...{ places: wide, dtype: 'float32', text: 'sin(a)', runs: 67, starts: [[2 ** 30], [1]] },
+  }),
+  "what Prodigy's tensors share was lost where none used it": life(
+    [step, step, step, { call: 'set', picker: { kind: 'all', tensor: 0 }, options: { lr: 0.5 } }],
+    { rule: { name: 'prodigy' } },
+  ),
+  'the dtype of many runs was read from the prototype': runs({ pollution: { key: 'dtype', value: 0.5 } }),
+  'and of minimize': runs({ isOne: true, pollution: { key: 'tolerance', value: 'no' } }),
+  'so was a bound of a fit': fits({ pollution: { key: 'max', value: 0.5 } }),
+  'so were the starts of a fit': fits({ pollution: { key: 'multiStart', value: 0.5 } }),
+  'so was the root mean square to clip to': life([{ ...step, wild: 0 }], {
+    pollution: { key: 'rms', value: 0.5 },
+  }),
+  'so was what an option of a clip is read by': life([step], {
+    ...{ around: { clip: { norm: 1 } }, pollution: { key: 'norm', value: 2 } },
+  }),
+  'a signal that is none was a TypeError': runs({ isAsync: true, options: { signal: 1 } }),
+}

@@ -1,0 +1,96 @@
+/** Code of the user's that runs in the middle of a call. */
+
+import type { Intruder, Intrusion } from './models.js'
+import { inWords, Mine } from './outcome.js'
+
+/** What any of the calls is answered. */
+const refusalOf = (call: Intruder) =>
+  `BusyError: ${call}: a step of this optimizer is under way; await the promise of stepAsync first`
+
+export class Intrusions {
+  /** A world that is steady does not do what is refused: it shows what is to become of it. */
+  readonly #isSteady: boolean
+  readonly #call: (intruder: Intruder) => unknown
+  #armed: Intrusion | null = null
+  #log: (string | Promise<string>)[] = []
+  #arrays: readonly (ArrayBufferView | null)[] = []
+
+  constructor(isSteady: boolean, call: (intruder: Intruder) => unknown) {
+    this.#isSteady = isSteady
+    this.#call = call
+  }
+
+  /** To be called by whatever code of the user's there is: a schedule, a function that matches. */
+  readonly onFunction = () => {
+    if (this.#armed?.by === 'function') this.strike()
+  }
+
+  arm(intrusion: Intrusion | null, arrays: readonly (ArrayBufferView | null)[] = []): void {
+    this.#armed = intrusion
+    this.#arrays = arrays
+    this.#log = []
+  }
+
+  /** What became of it. */
+  async disarm(): Promise<readonly string[]> {
+    this.#armed = null
+    return Promise.all(this.#log)
+  }
+
+  /** The same to whoever reads it, who is interrupted. */
+  read<T>(given: T): T {
+    const by = this.#armed?.by
+    if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given)) return given
+    if (by === 'proxy') {
+      return new Proxy(given, {
+        get: (target, key) => {
+          this.strike()
+          return Reflect.get(target, key)
+        },
+        ownKeys: (target) => {
+          this.strike()
+          return Reflect.ownKeys(target)
+        },
+      })
+    }
+    if (by !== 'getter') return given
+    const copy = Array.isArray(given) ? [] : {}
+    for (const [key, value] of Object.entries(given)) {
+      const get = () => {
+        this.strike()
+        return value
+      }
+      Object.defineProperty(copy, key, { get, enumerable: true, configurable: true })
+    }
+    return copy as T
+  }
+
+  /** After the call has returned its promise. */
+  later(): void {
+    if (this.#armed?.by === 'later') this.strike()
+  }
+
+  /** Once: a second reading is not interrupted. */
+  strike(): void {
+    const armed = this.#armed
+    if (armed === null) return
+    this.#armed = null
+    for (const call of armed.calls) this.#log.push(this.#isSteady ? refusalOf(call) : this.#attempt(call))
+    if (armed.end === 'transfers') {
+      // One: which of several is told of depends on where tensors are.
+      const array = this.#arrays.find((one) => one !== null)
+      if (array) structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] })
+    }
+    if (armed.end === 'throws' && armed.by !== 'later') throw new Mine('thrown in the middle')
+  }
+
+  #attempt(call: Intruder): string | Promise<string> {
+    const done = `${call}: done`
+    try {
+      const value = this.#call(call)
+      return value instanceof Promise ? value.then(() => done, inWords) : done
+    } catch (error) {
+      return inWords(error)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** The package as a process has it: at first a few rules and the smaller WebAssembly module, the rest on demand. */
+
+import type * as Antigrad from 'antigrad'
+import '../../dist/rules/adagrad.js'
+import '../../dist/rules/gradient-descent.js'
+import '../../dist/rules/momentum.js'
+import '../../dist/rules/nesterov.js'
+import '../../dist/rules/radam.js'
+import '../../dist/rules/rmsprop.js'
+import '../../dist/rules/sgd.js'
+import '../../dist/rules/adam.js'
+import '../../dist/schedules/index.js'
+
+export { engines } from '../../dist/engines/index.js'
+export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/errors.js'
+export { Optimizer } from '../../dist/optimizer.js'
+
+let whole: typeof Antigrad | undefined
+
+/** Imports the rest: its rules bring the larger module into memories that there are. */
+export async function bring(): Promise<void> {
+  whole ??= await import('antigrad')
+}
+
+/** All of it, once it is there. */
+export function antigrad(): typeof Antigrad {
+  if (whole === undefined) throw new Error('not before bring()')
+  return whole
+}

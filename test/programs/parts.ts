@@ -1,0 +1,95 @@
+/** What several kinds of programs have: places, picks of tensors, and a spoilt `Object.prototype`. */
+
+import type { Match } from 'antigrad'
+import fc from 'fast-check'
+import { rarely, record } from './numbers.js'
+
+/** Where a program runs; those that a machine does not have are left out there. */
+export const placeNames = [
+  ...(['typescript', 'wasm', 'native', 'native, 3 threads'] as const),
+  ...(['native scalar', 'native sse2', 'native avx2', 'native avx512', 'native neon'] as const),
+]
+export type PlaceName = (typeof placeNames)[number]
+
+export const places: fc.Arbitrary<PlaceName[]> = fc.uniqueArray(fc.constantFrom(...placeNames), {
+  minLength: 1,
+  maxLength: 3,
+})
+
+/** A property that somebody has put on every object: no option of anybody's. */
+export interface Pollution {
+  readonly key: string
+  readonly value: unknown
+}
+
+const polluted = [
+  ...['lr', 'momentum', 'weightDecay', 'beta2', 'eps', 'maximize', 'lrScale', 'frozen', 'rule', 'match'],
+  ...['clip', 'norm', 'rms', 'noise', 'accumulate', 'batches', 'reduce', 'average', 'lookahead', 'alpha'],
+  ...['onNonFinite', 'maxSkips', 'norms', 'zeroGrads', 'groups', 'shapes', 'engine', 'instructionSet'],
+  ...[
+    'threads',
+    'partial',
+    'onWarning',
+    'maxRank',
+    'schedule',
+    'steps',
+    'from',
+    'decay',
+    'corrected',
+    'every',
+  ],
+  ...['tolerance', 'maxIterations', 'dtype', 'bounds', 'data', 'each', 'path', 'signal', 'onProgress'],
+  ...['y', 'sigma', 'weights', 'absoluteSigma', 'loss', 'lossScale', 'multiStart', 'method', 'start', 'min'],
+  ...['max', 'fixed', 'expr', 'count', 'sample', 'seed', 'callback', 'gradient', 'parameters'],
+]
+
+export const pollution: fc.Arbitrary<Pollution | null> = rarely(
+  8,
+  record({
+    key: fc.constantFrom(...polluted),
+    value: fc.constantFrom<unknown>(0.5, 2, true, 'float32', 'sum', null, {}, [3], 'scalar', 'cauchy'),
+  }),
+)
+
+/** Runs something while every object has that property. */
+export async function whilePolluted<T>(given: Pollution | null, work: () => Promise<T>): Promise<T> {
+  if (given === null) return work()
+  const { key, value } = given
+  Object.defineProperty(Object.prototype, key, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  })
+  try {
+    return await work()
+  } finally {
+    delete (Object.prototype as Record<string, unknown>)[key]
+  }
+}
+
+/** A group's match or a call's: a tensor's own name by number, or one of `matchOf`. */
+export interface Picker {
+  readonly kind: 'name' | 'all' | 'top' | 'bias' | 'rank' | 'function' | 'list'
+  readonly tensor: number
+}
+
+export const picker: fc.Arbitrary<Picker> = record({
+  kind: fc.constantFrom('name', 'name', 'name', 'all', 'all', 'top', 'bias', 'rank', 'function', 'list'),
+  tensor: fc.nat(7),
+})
+
+/** A fresh match: what is done with one must not be seen in another. */
+export function matchOf({ kind, tensor }: Picker, names: readonly string[], onCall = () => {}): Match {
+  const name = names[tensor % names.length]
+  if (kind === 'name') return name
+  if (kind === 'all') return '**'
+  if (kind === 'top') return '*'
+  if (kind === 'bias') return '**.bias'
+  if (kind === 'rank') return { maxRank: 1 }
+  if (kind === 'list') return [name, ['**.scale', '*.1']]
+  return ({ name }) => {
+    onCall()
+    return name.length % 2 === 1
+  }
+}

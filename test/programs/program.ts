@@ -1,0 +1,13 @@
+/** All kinds of programs: plain data that fast-check shrinks, and that goes to another process. */
+
+import fc from 'fast-check'
+import { type FitsProgram, fitsProgram, type RunsProgram, runsProgram } from './calls.js'
+import { type ModelProgram, modelProgram } from './models.js'
+
+export type Program = ModelProgram | RunsProgram | FitsProgram
+
+export const program: fc.Arbitrary<Program> = fc.oneof(
+  { weight: 2, arbitrary: modelProgram as fc.Arbitrary<Program> },
+  { weight: 2, arbitrary: runsProgram },
+  { weight: 1, arbitrary: fitsProgram },
+)
