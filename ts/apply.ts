@@ -72,12 +72,13 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
   model.thaw(thawing.map(([tensor]) => tensor))()
   const tensors = new Map(model.all().map((tensor) => [tensor.name, tensor]))
-  const uses: RuleInUse[] = []
+  const uses: RuleInUse[] = isWhole ? [] : [model.base]
   if (isWhole) {
     model.base = inUse(restored.base, uses)
     model.base.adopt(restored.shared)
   }
   const averages = new Map<string, Averaged>()
+  const left = new Set(tensors.values())
   // Batches are counted anew, and so must not be left where nothing is restored.
   for (const tensor of tensors.values()) tensor.forgetBatches()
   for (const [name, other, hasState] of fitting) {
@@ -88,6 +89,7 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
       const use = inUse(other.resolved, uses)
       use.adopt(other.shared)
       tensor.use = use
+      left.delete(tensor)
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     write(tensor, other, hasState, isWhole)
@@ -100,6 +102,12 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
       tensor.averaged = averaged
     }
     tensor.isGathered = isWhole && other.isGathered
+  }
+  // With tensors of the same rule and options they share one, as before.
+  for (const tensor of left) {
+    const { shared, resolved } = tensor.use
+    tensor.use = inUse(resolved, uses)
+    tensor.use.adopt(shared)
   }
   steps.updates = restored.updates
   steps.batches = isWhole ? restored.batches : 0

@@ -50,4 +50,24 @@ export const found: Readonly<Record<string, Program>> = {
     ...{ around: { clip: { norm: 1 } }, pollution: { key: 'norm', value: 2 } },
   }),
   'a signal that is none was a TypeError': runs({ isAsync: true, options: { signal: 1 } }),
+  'tensors that a partial restore left out no longer shared with those of their rule': life(
+    [
+      {
+        ...{
+          call: 'add',
+          specs: [
+            { length: 0, form: 0 },
+            { length: 1, form: 0 },
+          ],
+          inner: false,
+          frozen: null,
+        },
+        change: { lr: 0.003 },
+      },
+      { call: 'remember' },
+      { call: 'grow', tensor: 2, rows: 1 },
+      { call: 'restore', partial: true },
+    ],
+    { rule: { name: 'prodigy' } },
+  ),
 }
