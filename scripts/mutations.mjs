@@ -158,6 +158,8 @@ function worktree(commit) {
   const build = join(folder, 'crates/kernels/build.rs')
   const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`
   writeFileSync(build, readFileSync(build, 'utf8').replace('fn main() -> io::Result<()> {', pinned))
+  const log = []
+  if (!buildTypeScript(folder, log)) throw new Error(log.join('\n'))
   return folder
 }
 
@@ -170,7 +172,12 @@ const profile = {
 /** Whether a program ends well; what it prints is kept. */
 function succeeds(folder, log, command, ...args) {
   const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
-  const env = { ...inherited, ...profile, CARGO_TARGET_DIR: join(root, 'target/mutations/cargo') }
+  const env = {
+    ...inherited,
+    ...profile,
+    NO_COLOR: '1',
+    CARGO_TARGET_DIR: join(root, 'target/mutations/cargo'),
+  }
   // What a mistake never ends is found, too.
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: folder,
@@ -233,7 +240,7 @@ function findsIn(folder, { file, line, before, after }, files, isRustTested) {
         return "found by Rust's tests"
     } else if (!buildTypeScript(folder, log)) return 'found by the compiler'
     if (vitest(folder, log, files)) return 'NOT FOUND'
-    const name = /FAIL {2}(.*)/.exec(log.at(-1))?.[1] ?? 'the clock'
+    const name = /FAIL +(.*)/.exec(log.at(-1))?.[1] ?? 'the clock'
     return `found by ${name}`
   } finally {
     writeFileSync(path, text)
@@ -258,17 +265,17 @@ if (command === 'draw') {
 } else if (command === 'run') {
   const commit = execFileSync('git', ['rev-parse', values.at], { cwd: root, encoding: 'utf8' }).trim()
   const folder = worktree(commit)
-  const log = []
-  if (!buildTypeScript(folder, log) || !buildAddon(folder, log)) throw new Error(log.join('\n'))
   const mutations = JSON.parse(readFileSync(list, 'utf8'))
   const chosen = values.only?.split(',').map(Number) ?? mutations.map((_, i) => i + 1)
   for (const number of chosen) {
     const mutation = mutations[number - 1]
+    const build = mutation.file.endsWith('.rs') ? buildAddon : buildTypeScript
     const start = Date.now()
     const outcome = findsIn(folder, mutation, files, values.rust)
-    if (mutation.file.endsWith('.rs')) buildAddon(folder, [])
-    say(
-      `${number} ${mutation.room} ${mutation.file}:${mutation.line}: ${outcome} (${Math.round((Date.now() - start) / 1000)} s)`,
-    )
+    const seconds = Math.round((Date.now() - start) / 1000)
+    say(`${number} ${mutation.room} ${mutation.file}:${mutation.line}: ${outcome} (${seconds} s)`)
+    // Without it the next one would have this one's mistake.
+    const log = []
+    if (!build(folder, log)) throw new Error(log.join('\n'))
   }
 } else say('draw or run')

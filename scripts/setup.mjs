@@ -29,20 +29,24 @@ const read = (path) => readFileSync(at(path), 'utf8')
  *
  * @returns the names of optional steps that could not be done
  */
-export async function setup({ lint = false, trial = false, browser = false, otherBrowsers = false } = {}) {
-  const groups = [
+export const setup = ({ lint = false, trial = false, browser = false, otherBrowsers = false } = {}) =>
+  doSteps([
     [tools],
     [npmPackages],
     [wasmTarget],
     [wasmBindgen, wasmPack], // Compiled side by side.
-    [addon],
-    [wasm],
+    [addon, wasm],
     [typescript],
     lint ? [rustLinters] : [],
     trial ? [failingAddon] : [],
     browser ? [chromium] : [],
     ...(otherBrowsers ? [[firefox], [webkit]] : []),
-  ]
+  ])
+
+/** What Rust's own checks need. */
+export const setupForRust = () => doSteps([[tools], [rustLinters]])
+
+async function doSteps(groups) {
   const missing = []
   const total = groups.flat().length
   let number = 0
@@ -238,7 +242,8 @@ async function makeWasmModule(name) {
     {
       label: 'wasm-pack',
       advice: "The lines above are the Rust compiler's or wasm-pack's.",
-      env: { ...env, PATH: buildPath() },
+      // A folder of their own, so that the addon is compiled beside them.
+      env: { CARGO_TARGET_DIR: at('target/wasm'), ...env, PATH: buildPath() },
     },
   )
   const module = filesIn(folder).find((file) => file.endsWith('_bg.wasm'))

@@ -1,22 +1,23 @@
-// npm test: sets everything up and runs all checks up to the first that fails. Arguments go to
-// vitest. What the checks print goes to stderr; stdout has one last line, the number of tests.
+// npm test: sets everything up and runs all checks up to the first that fails: Rust's beside TypeScript's, and
+// then, alone, the tests that measure times. `--part rust`, `typescript` or `package` (which has the pages too) is a
+// third of it, and `--part long` what takes long; other arguments go to vitest. What the checks print goes to
+// stderr; stdout has one last line, the number of tests.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeSets, instructionSets } from './lib/instruction-sets.mjs'
-import { Failure, runAloud, say, script } from './lib/run.mjs'
-import { setup } from './setup.mjs'
+import { Failure, runWatched, say, script, seconds } from './lib/run.mjs'
+import { setup, setupForRust } from './setup.mjs'
 
 const native = ['--workspace', '--exclude', 'antigrad-wasm']
 // What is there for tests alone: a rule of two stages, and vectors of each width in plain Rust, on which the kernels
 // run as on the instruction sets, also on those that this processor lacks.
 const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
-const report = join(temporary, 'vitest.json')
 const bin = (name) => `node_modules/.bin/${name}`
 
 // A check that counts its tests has `count`, which reads the numbers from what it printed.
-const checks = [
+const rust = [
   { name: 'Rust format', command: ['cargo', 'fmt', '--all', '--check'] },
   {
     name: 'Rust lint',
@@ -30,46 +31,108 @@ const checks = [
       return lines.map(([, passed, failed]) => [Number(passed), Number(failed)])
     },
   },
+]
+
+const typescript = [
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
   { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },
-  {
-    name: 'TypeScript tests',
+]
+
+/** The tests of some of the projects in vitest.config.ts. */
+function vitest(projects, ...args) {
+  const report = join(temporary, `${projects.join('-')}.json`)
+  return {
+    name: `Tests: ${projects.join(', ')}`,
     command: [
-      ...[bin('vitest'), 'run', '--reporter=default', '--reporter=json'],
-      ...[`--outputFile.json=${report}`, ...process.argv.slice(2)],
+      ...[bin('vitest'), 'run', ...projects.map((name) => `--project=${name}`), '--passWithNoTests'],
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
     ],
     count: () => {
       if (!existsSync(report)) return []
       const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
       return [[numPassedTests, numFailedTests]]
     },
-  },
-]
+  }
+}
+
+const browsers = { browser: true, otherBrowsers: true }
+
+/** What has to be there, chains of checks that run side by side, and those that run afterwards. */
+const parts = {
+  rust: () => ({ ready: setupForRust, chains: [rust] }),
+  typescript: (given) => ({
+    ready: () => setup({ lint: true, trial: true }),
+    chains: [[...typescript, vitest(['typescript'], ...given)]],
+    afterwards: [vitest(['alone'], '--exclude=test/page/**', ...given)],
+  }),
+  package: (given) => ({
+    ready: () => setup(browsers),
+    chains: [[vitest(['package'], ...given)]],
+    afterwards: [vitest(['alone'], 'test/page/', ...given)],
+  }),
+  all: (given) => ({
+    ready: () => setup({ lint: true, trial: true, ...browsers }),
+    chains: [[...typescript, vitest(['package', 'typescript'], ...given)], rust],
+    afterwards: [vitest(['alone'], ...given)],
+  }),
+  // What is large, and all other runtimes. (`npm run fuzz` is more of what is drawn.)
+  long: (given) => ({
+    ready: () => setup({ trial: true }),
+    chains: [[vitest(['package', 'typescript'], ...long, ...given)]],
+    env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
+  }),
+}
+const long = ['test/package/runtimes', 'test/attacks.test.ts']
+
+const given = process.argv.slice(2)
+const part = given[0] === '--part' ? given.splice(0, 2)[1] : 'all'
 
 let passed = 0
 let failed = 0
+const stop = new AbortController()
 
-async function runCheck({ name, command, count = () => [] }, label) {
-  say(`\n[${label}] ${name}: ${command.join(' ')}`)
-  const { status, stdout } = await runAloud(...command)
+async function runCheck({ name, command, count = () => [] }, holds) {
+  const start = Date.now()
+  say(`\n${name}: ${command.join(' ')}`)
+  const { status, stdout } = await runWatched(command[0], command.slice(1), { holds, signal: stop.signal })
   for (const [good, bad] of count(stdout)) {
     passed += good
     failed += bad
   }
-  if (status === 0) return
-  // A check that failed without counting (a lint, a compiler) is one failure.
-  if (failed === 0) failed = 1
+  if (status === 0) return say(`${name}: done in ${seconds(start)}`)
+  if (stop.signal.aborted) return say(`${name}: ended, because another check has failed`)
   throw new Failure(`\nThe check "${name}" failed (\`${command.join(' ')}\`).`)
 }
 
-script(async () => {
-  const missing = await setup({ lint: true, trial: true, browser: true, otherBrowsers: true })
-  try {
-    for (const [index, check] of checks.entries()) {
-      await runCheck(check, `${index + 1}/${checks.length}`)
+async function runChain(checks, holds) {
+  for (const check of checks) {
+    if (stop.signal.aborted) return
+    try {
+      await runCheck(check, holds)
+    } catch (thrown) {
+      stop.abort()
+      throw thrown
     }
-    say(`Tested here: ${describeSets(await instructionSets())}.`)
+  }
+}
+
+script(async () => {
+  if (!Object.hasOwn(parts, part)) throw new Failure(`--part: one of ${Object.keys(parts).join(', ')}.`)
+  const { ready, chains, afterwards = [], env = {} } = parts[part](given)
+  Object.assign(process.env, env)
+  const missing = await ready()
+  try {
+    // One that prints as it goes is enough.
+    const ends = await Promise.allSettled(chains.map((checks, i) => runChain(checks, i > 0)))
+    const end = ends.find(({ status }) => status === 'rejected')
+    if (end) throw end.reason
+    await runChain(afterwards, false)
+    if (part !== 'rust') say(`Tested here: ${describeSets(await instructionSets())}.`)
+  } catch (thrown) {
+    // A check that failed without counting (a lint, a compiler) is one failure.
+    if (failed === 0) failed = 1
+    throw thrown
   } finally {
     rmSync(temporary, { recursive: true, force: true })
     for (const name of missing) say(`NOT RUN: the tests in ${name}, which could not be installed.`)

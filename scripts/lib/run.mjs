@@ -74,14 +74,25 @@ export async function run(command, args, { env = {}, label = command, advice = '
 }
 
 /** Runs a program that prints as it goes, all on stderr; gives its exit code and its stdout. */
-export async function runAloud(command, ...args) {
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-  let stdout = ''
+export const runAloud = (command, ...args) => runWatched(command, args)
+
+/** The same; what it prints comes in one piece at its end where `holds`, and `signal` ends it. */
+export async function runWatched(command, args, { holds = false, signal } = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', holds ? 'pipe' : 'inherit'] })
+  signal?.addEventListener('abort', () => child.kill())
+  let [stdout, held] = ['', '']
+  const print = (text) => {
+    if (holds) held += text
+    else process.stderr.write(text)
+  }
+  child.stderr?.setEncoding('utf8').on('data', print)
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text
-    process.stderr.write(text)
+    print(text)
   })
-  return { status: await ended(child, command), stdout }
+  const status = await ended(child, command)
+  process.stderr.write(held)
+  return { status, stdout }
 }
 
 /** Waits for a child's end: its exit code, or the name of the signal that ended it. */
