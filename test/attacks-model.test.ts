@@ -201,9 +201,10 @@ describe.each(engineNames)("%s: the user's code in the middle", (engine) => {
     for (const [name, call] of calls) {
       run = () => call(optimizer)
       expect(() => optimizer.step(gradients()), name).toThrow(BusyError)
+      // A report may ask the schedule too.
+      run = () => {}
       expect(states()).toBe(before)
     }
-    run = () => {}
     for (const each of [optimizer, untouched]) each.step(gradients())
     expect(inBits([optimizer.params, optimizer.average])).toBe(inBits([untouched.params, untouched.average]))
   })
