@@ -684,6 +684,31 @@ test('no updates', () => {
   expect(result.value[0]).toBe(valley.value([3, 4]))
 })
 
+test.each(['native', 'wasm', 'typescript'] as const)(
+  'as many updates as are said, also above 2³²: %s',
+  (engine) => {
+    const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
+    const starts = { x: [0, 3, 8], y: [0, -2, 5] }
+    const run = (maxIterations: number, rule: Rule = adam({ lr: 0.1 })) =>
+      minimizeManySync(valley, starts, rule, { maxIterations, engine })
+    const expected = run(10_000)
+    expect([...expected.reason].map((k) => reasons[k])).toEqual(['converged', 'converged', 'converged'])
+    expect(Math.min(...expected.iterations)).toBeGreaterThan(100)
+    for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
+    // As `minimize` has it.
+    for (const most of [Infinity, -1, 1.5]) {
+      expect(() => run(most)).toThrow(/^maxIterations: expected a whole number ≥ 0/)
+      expect(() => minimize(valley, [0, 0], adam(), { maxIterations: most })).toThrow(OptionError)
+    }
+    // A delay of 2³² + 3 was one of 3.
+    const late = minimizeManySync(valley, starts, delayedStart(2 ** 32 + 3, adam({ lr: 0.1 })), {
+      maxIterations: 9,
+      engine,
+    })
+    expect([...late.x.x]).toEqual(starts.x)
+  },
+)
+
 test('a clip that it does not have is refused', () => {
   const run = (clip: object) => minimizeManySync(expression('x^2'), [1], adam(), { clip: clip as never })
   for (const clip of [{ norm: 1 }, { value: 1, tensorNorm: 1 }]) {

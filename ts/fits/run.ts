@@ -319,7 +319,7 @@ export class Fits {
     this.#regions.set(program, batch.region)
     batch.fill({ x, starts: [], box: null })
     for (let done = 0; batch.live > 0; done += updates) {
-      batch.set('done', done)
+      batch.done = done
       batch.set('updates', Math.min(updates, mostUpdates - done))
       yield batch
     }

@@ -1,7 +1,16 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
 import type { Program } from '../expressions/program.js'
-import { BATCH, BLOCK_OF_RUNS, GAP_OF_RUNS, HASH, LINE, NO_KERNEL, PIPELINE } from '../manifest.js'
+import {
+  BATCH,
+  BATCH_SETTINGS,
+  BLOCK_OF_RUNS,
+  GAP_OF_RUNS,
+  HASH,
+  LINE,
+  NO_KERNEL,
+  PIPELINE,
+} from '../manifest.js'
 import { allocateAlone, type Region } from '../memory.js'
 import type { FloatArray, Kernel } from '../rules/kernel.js'
 import { type Beginning, Cohort } from './cohort.js'
@@ -37,13 +46,13 @@ export interface Results {
   readonly value: Float64Array
   readonly gradientNorm: Float64Array
   readonly change: Float64Array
-  readonly iterations: Uint32Array
+  readonly iterations: Float64Array
   readonly reason: Uint32Array
 }
 
 /** Bytes a lane beside its numbers, and of a result beside its point. */
-const LANE = 24
-const RESULT = 32
+const LANE = 28
+const RESULT = 36
 
 /** Its places begin at multiples of a line; all that is written is read by the engine. */
 export class Batch {
@@ -52,6 +61,7 @@ export class Batch {
   readonly coefficients: Float64Array
   readonly shape: Shape
   readonly #header: Uint32Array
+  readonly #settings: Float64Array
   readonly #live: Uint32Array
   readonly #places: Readonly<Record<string, number>>
   /** Runs of a cohort. */
@@ -79,7 +89,7 @@ export class Batch {
     const lengths: Record<string, number> = {
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
-      settings: 8,
+      settings: Object.keys(BATCH_SETTINGS).length * 8,
       constant_values: constants * LINE,
       data: shared * rows * size,
       lane_data: own.length * rows * size * cohorts * dataLanes,
@@ -113,18 +123,17 @@ export class Batch {
       ...{ hash: HASH, size, parameters, columns: data.length, shared, constants, slots, rows },
       data_lanes: dataLanes,
       ...{ kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, row_length: rowLength, scratches },
-      ...{
-        most_updates: shape.mostUpdates,
-        exempt: shape.exempt,
-        delay: shape.delay,
-        bounded: Number(shape.isBounded),
-      },
+      bounded: Number(shape.isBounded),
       ...places,
     }
     for (const [name, number] of Object.entries(header)) this.set(name as keyof typeof BATCH, number)
     new Uint32Array(buffer, this.#at('value')).set(words.value)
     new Uint32Array(buffer, this.#at('gradient')).set(words.gradient)
-    new Float64Array(buffer, this.#at('settings'))[0] = shape.tolerance
+    const { tolerance, mostUpdates, exempt, delay } = shape
+    const settings = { tolerance, most_updates: mostUpdates, exempt, delay, done: 0 }
+    this.#settings = new Float64Array(buffer, this.#at('settings'), Object.keys(BATCH_SETTINGS).length)
+    for (const [name, place] of Object.entries(BATCH_SETTINGS))
+      this.#settings[place] = settings[name as keyof typeof settings]
     const values = this.#numbers(this.#at('constant_values'), constants * vector)
     for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
   }
@@ -133,11 +142,16 @@ export class Batch {
     this.#header[BATCH[name]] = number
   }
 
-  /** Updates that all runs have had, and how many are to be made now. */
+  /** Updates that all runs have had: more than 32 bits count. */
   get done(): number {
-    return this.#header[BATCH.done]
+    return this.#settings[BATCH_SETTINGS.done]
   }
 
+  set done(updates: number) {
+    this.#settings[BATCH_SETTINGS.done] = updates
+  }
+
+  /** How many are to be made now. */
   get updates(): number {
     return this.#header[BATCH.updates]
   }
@@ -194,8 +208,8 @@ export class Batch {
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
         short: new Float64Array(buffer, rest, 2 * lanes),
-        since: new Uint32Array(buffer, rest + 16 * lanes, lanes),
-        runs: new Uint32Array(buffer, rest + 20 * lanes, lanes),
+        since: new Float64Array(buffer, rest + 16 * lanes, lanes),
+        runs: new Uint32Array(buffer, rest + 24 * lanes, lanes),
         shared: this.#shared,
         data: this.#numbers(this.#at('lane_data') + number * numbers * size, numbers),
       }
@@ -216,8 +230,8 @@ export class Batch {
       value: new Float64Array(buffer, numbers, runs),
       gradientNorm: new Float64Array(buffer, numbers + 8 * runs, runs),
       change: new Float64Array(buffer, numbers + 16 * runs, runs),
-      iterations: new Uint32Array(buffer, numbers + 24 * runs, runs),
-      reason: new Uint32Array(buffer, numbers + 28 * runs, runs),
+      iterations: new Float64Array(buffer, numbers + 24 * runs, runs),
+      reason: new Uint32Array(buffer, numbers + 32 * runs, runs),
     }
   }
 

@@ -12,7 +12,7 @@ interface Parts {
   readonly planes: readonly FloatArray[]
   /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
   readonly short: Float64Array
-  readonly since: Uint32Array
+  readonly since: Float64Array
   readonly runs: Uint32Array
   /** Data that all share: row by row, in it column by column. */
   readonly shared: FloatArray

@@ -17,7 +17,7 @@ interface Snapshot {
 
 interface Ends {
   readonly x: readonly FloatArray[]
-  readonly iterations: Uint32Array
+  readonly iterations: Float64Array
 }
 
 export class Recorder {

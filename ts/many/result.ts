@@ -29,7 +29,8 @@ export interface ManyResult {
   readonly gradientNorm: Float64Array
   /** The largest change of a parameter in the last update. */
   readonly change: Float64Array
-  readonly iterations: Uint32Array
+  /** Updates of each run; there may be more than 32 bits count. */
+  readonly iterations: Float64Array
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
   /** Points on the way, if `path` asked for them. */

@@ -91,7 +91,7 @@ export class Many {
       value: new Float64Array(count),
       gradientNorm: new Float64Array(count),
       change: new Float64Array(count),
-      iterations: new Uint32Array(count),
+      iterations: new Float64Array(count),
       reason: new Uint8Array(count),
     }
   }
@@ -172,7 +172,7 @@ export class Many {
     for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
       now = Math.min(updates, maxIterations - done, every - (done % every))
       rowsOfRule.write(batch.coefficients, now, batch.rowLength)
-      batch.set('done', done)
+      batch.done = done
       batch.set('updates', now)
       batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
       yield batch
@@ -209,7 +209,7 @@ export class Many {
       }),
       gradientNorm: nothing,
       change: nothing,
-      iterations: new Uint32Array(runs.length),
+      iterations: new Float64Array(runs.length),
       reason: new Uint8Array(runs.length).fill(reasons.indexOf('max-iterations')),
     })
   }

@@ -99,6 +99,11 @@ pub fn typescript() -> String {
     let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0, ""));
     let _ = write!(text, "\n/** Where the numbers of a batch's header are. */\n");
     let _ = writeln!(text, "export const BATCH = {} as const", positions(many::Header::NAMES, 0, ""));
+    let settings = positions(many::Settings::NAMES, 0, "");
+    let _ = writeln!(
+        text,
+        "\n/** Those of its float64 settings. */\nexport const BATCH_SETTINGS = {settings} as const"
+    );
     let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
     let _ = write!(text, "\n/** What programs are made of, by number. */\n");
     let operations: Vec<_> = operations.collect();

@@ -2,7 +2,7 @@
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
-use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Reason};
+use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Reason, Settings};
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
@@ -27,14 +27,14 @@ impl Memory {
         for (name, bytes) in [
             ("value", 2 * LINE),
             ("gradient", 2 * LINE),
-            ("settings", 8),
+            ("settings", 8 * Settings::NAMES.len()),
             ("constant_values", 0),
             ("data", 0),
             ("lane_data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
             ("live", 4),
-            ("planes", LANES * (PLANES * size + 24) + PLANES * GAP),
-            ("results", LANES * (size + 32)),
+            ("planes", LANES * (PLANES * size + 28) + PLANES * GAP),
+            ("results", LANES * (size + 36)),
             ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
         ] {
             memory.places.push((name, lines));
@@ -57,7 +57,6 @@ impl Memory {
             ("lanes", LANES),
             ("updates", 3),
             ("row_length", 5),
-            ("most_updates", 9),
             ("bounded", 1),
             ("scratches", 1),
         ];
@@ -70,6 +69,7 @@ impl Memory {
         memory.program("value", &[difference, square, sum]);
         memory.program("gradient", &[difference, sum]);
         memory.double("settings", 0, 1e-3);
+        memory.double("settings", 2, 9.0);
         for update in 0..3 {
             // Scale, limit, λ, d, and the rate that leads from anywhere to the mean.
             for (k, x) in [1.0, f64::INFINITY, 0.0, 1.0, 0.25].into_iter().enumerate() {
@@ -82,7 +82,7 @@ impl Memory {
             for (k, x) in [start(run), min, max].into_iter().enumerate() {
                 memory.number("planes", k * (LANES + GAP / size) + run, x);
             }
-            memory.word("planes", (PLANES * (LANES * size + GAP) + 20 * LANES) / 4 + run, run as u32);
+            memory.word("planes", (PLANES * (LANES * size + GAP) + 24 * LANES) / 4 + run, run as u32);
             for row in 0..ROWS {
                 memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
@@ -144,16 +144,16 @@ impl Memory {
     }
 
     /// Where a run has ended, after how many updates and why.
-    fn result(&self, run: usize) -> (f64, u32, u32) {
+    fn result(&self, run: usize) -> (f64, f64, u32) {
         let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE);
-        let words = at.wrapping_add(LANES * (self.size + 24)).cast::<u32>();
+        let numbers = at.wrapping_add(LANES * (self.size + 24)).cast::<f64>();
         // SAFETY: that is where results are.
         unsafe {
             let x = match self.size {
                 4 => f64::from(at.cast::<f32>().add(run).read()),
                 _ => at.cast::<f64>().add(run).read(),
             };
-            (x, words.add(run).read(), words.add(LANES + run).read())
+            (x, numbers.add(run).read(), numbers.add(LANES).cast::<u32>().add(run).read())
         }
     }
 }
@@ -192,7 +192,7 @@ fn each_run_has_its_data_and_its_bounds() {
             for run in 0..runs {
                 let [min, max] = bounds(run);
                 let end = mean(run).max(min).min(max);
-                let updates = if start(run) == end { 1 } else { 2 };
+                let updates = if start(run) == end { 1.0 } else { 2.0 };
                 let expected = (end, updates, Reason::Converged as u32);
                 assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
             }
@@ -220,10 +220,13 @@ fn counting(size: usize, runs: usize) -> Memory {
 #[test]
 fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
     for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
-        for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
+        let shapes = COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]);
+        // Counts of updates are more than 32 bits hold, too.
+        for ((size, runs), before) in shapes.flat_map(|shape| [(shape, 0.0), (shape, 2_f64.powi(33))]) {
             let mut memory = counting(size, runs);
-            for done in [0, 3, 6] {
-                memory.set("done", done);
+            memory.double("settings", 2, before + 9.0);
+            for done in [0.0, 3.0, 6.0] {
+                memory.double("settings", 1, before + done);
                 assert!(memory.advance(set));
             }
             for run in 0..runs {
@@ -231,7 +234,7 @@ fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
                 let updates = (steps + 1).min(9);
                 let end = (updates as f64 - steps as f64) * (run + 1) as f64 * ROWS as f64;
                 let reason = if steps < 9 { 1 } else { Reason::MaxIterations as u32 };
-                let expected = (end, updates as u32, reason);
+                let expected = (end, before + updates as f64, reason);
                 assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
             }
         }
@@ -282,7 +285,7 @@ fn what_does_not_fit_is_a_fault() {
         assert!(fails(&|memory| memory.set("rows", u32::MAX as usize)));
         assert!(fails(&|memory| memory.set("lane_data", memory.bytes / LINE - 1)));
         let free = GAP + LANES * size;
-        let last = |memory: &Memory| (memory.bytes - LANES * (size + 24) - GAP - free) / LINE;
+        let last = |memory: &Memory| (memory.bytes - LANES * (size + 28) - GAP - free) / LINE;
         assert!(fails(&|memory| memory.set("planes", last(memory))));
         assert!(fails(&|memory| memory.set("cohorts", 1000)));
     }

@@ -1,6 +1,6 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
-use super::batch::{BLOCK, Batch, GAP, Header, LINE};
+use super::batch::{BLOCK, Batch, GAP, Header, LINE, Settings};
 use super::program::{Routine, Slots};
 use super::results::{Reason, Run};
 use crate::Fault;
@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 
 /// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/cohorts.ts`.
-const FLUSHING: usize = 256;
+const FLUSHING: u64 = 256;
 
 /// Where a thread computes: blocks, and then slots of one vector.
 #[derive(Clone, Copy)]
@@ -139,7 +139,7 @@ impl Batch {
         let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
         // SAFETY: passed on; these lanes live.
         unsafe {
-            block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0);
+            block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0.0);
             for update in 0..self.header.updates {
                 if block.count == 0 {
                     break;
@@ -159,10 +159,11 @@ impl Batch {
 
     /// Writes the results of runs that stop with this update; others of the block take their places.
     unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
-        let Header { parameters, done, most_updates, exempt, lanes, size, .. } = self.header;
+        let Header { parameters, lanes, size, .. } = self.header;
+        let Settings { most_updates, exempt, .. } = self.settings;
         let Block { cohort, scratch, first, .. } = *block;
-        let t = done + update + 1;
-        let tolerance = if t > exempt { self.tolerance() } else { 0.0 };
+        let t = self.t(update);
+        let tolerance = if t > exempt { self.settings.tolerance } else { 0.0 };
         // SAFETY: passed on.
         unsafe {
             let movement = Movement {
@@ -201,7 +202,7 @@ impl Batch {
                     block.count -= 1;
                     cohort.copy(first + block.count, first + lane);
                 } else {
-                    block.is_short |= *cohort.short_since(first + lane) != 0;
+                    block.is_short |= *cohort.short_since(first + lane) != 0.0;
                 }
             }
         }
@@ -210,7 +211,7 @@ impl Batch {
 
     /// The program's outputs become the parameters, and runs stop that it tells to.
     unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
-        let Header { parameters, most_updates, .. } = self.header;
+        let Header { parameters, .. } = self.header;
         let Block { cohort, gradient, first, count, .. } = *block;
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         // SAFETY: passed on.
@@ -219,7 +220,7 @@ impl Batch {
                 cohort.theta(p, first).copy_from_nonoverlapping(gradient.output(p)?, bytes);
             }
             let reasons = gradient.output(parameters)?.cast::<T>();
-            let is_last = self.header.done + update + 1 >= most_updates;
+            let is_last = self.t(update) >= self.settings.most_updates;
             for lane in (0..count).rev() {
                 let reason = reasons.add(lane).read().to_f64();
                 if reason == 0.0 && !is_last {
@@ -240,9 +241,9 @@ impl Batch {
 
     /// The rule, a parameter after the other; what was before is kept.
     unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), Fault> {
-        let Header { parameters, done, delay, flushes, bounded, .. } = self.header;
+        let Header { parameters, flushes, bounded, .. } = self.header;
         let Block { cohort, scratch, gradient, first, count, .. } = *block;
-        let (row, t) = (self.row(update), done + update + 1);
+        let (row, t) = (self.row(update), self.t(update));
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         let pass = entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
         // SAFETY: passed on; `Batch::new` found the rows.
@@ -262,10 +263,10 @@ impl Batch {
                     streams.state[k] = cohort.state(p, k, first);
                 }
                 pass(&streams, row, &[0.0; MAX_TENSOR], count);
-                if t <= delay {
+                if t <= self.settings.delay {
                     theta.copy_from_nonoverlapping(before, bytes);
                 }
-                if flushes != 0 && t.is_multiple_of(FLUSHING) {
+                if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
                     streams.state[..entry.state].iter().for_each(|state| (self.code.flush)(*state, count));
                 }
                 if bounded != 0 {
@@ -289,11 +290,6 @@ impl Batch {
             data: cohort.data(first),
             is_by_lane: self.is_by_run(),
         }
-    }
-
-    pub fn tolerance(&self) -> f64 {
-        // SAFETY: `new` found the settings.
-        unsafe { self.place(self.header.settings).cast::<f64>().read() }
     }
 
     fn scratch(&self, number: usize) -> Scratch {
@@ -371,18 +367,14 @@ impl Cohort<'_> {
         self.plane(self.planes(), 0).cast::<[f64; 2]>().wrapping_add(lane)
     }
 
-    fn words(&self) -> *mut u32 {
-        self.short_values(self.batch.header.lanes).cast()
-    }
-
     /// The update since when its steps are short, 0 if they are not.
-    pub fn short_since(&self, lane: usize) -> *mut u32 {
-        self.words().wrapping_add(lane)
+    pub fn short_since(&self, lane: usize) -> *mut f64 {
+        self.short_values(self.batch.header.lanes).cast::<f64>().wrapping_add(lane)
     }
 
     /// The number of its run.
     pub fn run(&self, lane: usize) -> *mut u32 {
-        self.words().wrapping_add(self.batch.header.lanes + lane)
+        self.short_since(self.batch.header.lanes).cast::<u32>().wrapping_add(lane)
     }
 
     /// The last one takes its place.

@@ -55,14 +55,9 @@ header! {
     /// Cohorts, and lanes of each, a multiple of the block.
     cohorts,
     lanes,
-    /// Updates that all runs have had, and how many are to be made now.
-    done,
+    /// How many updates are to be made now.
     updates,
     row_length,
-    most_updates,
-    /// For so many updates a short step does not count, and for so many the parameters stay.
-    exempt,
-    delay,
     /// Whether subnormal numbers of the state become 0 at each 256th update.
     flushes,
     /// Whether parameters have bounds; then there are planes of them.
@@ -89,13 +84,28 @@ header! {
 /// and then a number, with which a run stops unless it is 0.
 pub const NO_KERNEL: usize = u32::MAX as usize;
 
-/// Float64 numbers that are no counts.
-pub const SETTINGS: &[&str] = &["tolerance"];
+/// Float64 numbers, in order. Counts of updates are such: they may be up to 2⁵³ − 1.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Settings {
+    pub tolerance: f64,
+    /// Updates that all runs have had.
+    pub done: f64,
+    pub most_updates: f64,
+    /// For so many updates a short step does not count, and for so many the parameters stay.
+    pub exempt: f64,
+    pub delay: f64,
+}
+
+impl Settings {
+    pub const NAMES: &[&str] = &["tolerance", "done", "most_updates", "exempt", "delay"];
+}
 
 /// A view of a batch for one call, with the code that runs on it.
 pub struct Batch {
     pub base: *mut u8,
     pub header: Header,
+    pub settings: Settings,
     /// The rule's kernel, if there is one.
     pub entry: Option<&'static Entry>,
     pub code: &'static dispatch::Code,
@@ -160,13 +170,14 @@ impl Batch {
         let outputs = parameters + usize::from(entry.is_none());
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
         let many = set.many(header.size);
-        let batch = Self { base, header, entry, code, many, value, gradient };
+        let settings = Settings { tolerance: 0.0, done: 0.0, most_updates: 0.0, exempt: 0.0, delay: 0.0 };
+        let mut batch = Self { base, header, settings, entry, code, many, value, gradient };
         // They may lie in any order, but nowhere over one another: most are written to.
         let mut sections = [
             (0, Header::NAMES.len() as u64 * 4),
             (header.value, batch.value.bytes()),
             (header.gradient, batch.gradient.bytes()),
-            (header.settings, SETTINGS.len() as u64 * 8),
+            (header.settings, size_of::<Settings>() as u64),
             (header.constant_values, constants as u64 * LINE as u64),
             (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
             (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
@@ -186,7 +197,14 @@ impl Batch {
             }
             end = next;
         }
+        // SAFETY: just checked; lines are aligned as the base is, and any bytes are float64 numbers.
+        batch.settings = unsafe { batch.place(header.settings).cast::<Settings>().read() };
         Ok(batch)
+    }
+
+    /// The number of an update of those at hand, from 1.
+    pub fn t(&self, update: usize) -> f64 {
+        self.settings.done + update as f64 + 1.0
     }
 
     pub fn place(&self, line: usize) -> *mut u8 {
@@ -248,7 +266,7 @@ impl Batch {
     }
 }
 
-/// Bytes a lane: the update since when steps are short, or 0; the change and the gradient's norm then.
-pub const SHORT: usize = 4 + 8 + 8;
+/// Bytes a lane: the change and the gradient's norm when steps became short; the update then, or 0.
+pub const SHORT: usize = 8 + 8 + 8;
 /// Bytes of a result beside the point: value, gradient's norm and change, updates, and why it stopped.
-pub const RESULT: usize = 8 + 8 + 8 + 4 + 4;
+pub const RESULT: usize = 8 + 8 + 8 + 8 + 4;

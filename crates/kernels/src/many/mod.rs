@@ -6,6 +6,6 @@ pub(crate) mod operations;
 mod program;
 mod results;
 
-pub use batch::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, SETTINGS};
+pub use batch::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, Settings};
 pub use operations::{NAMES as OPERATIONS, apply};
 pub use results::Reason;

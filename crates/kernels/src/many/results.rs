@@ -1,7 +1,7 @@
 //! Whether a run has stopped, and why: what `ts/minimize.ts` and `ts/rest.ts` do, with the same bits.
 
 use super::advance::{Block, Scratch, width};
-use super::batch::{Batch, Header, LINE};
+use super::batch::{Batch, Header, LINE, Settings};
 use super::program::{Program, Routine, Slots};
 use crate::Fault;
 use crate::vector::Scalar;
@@ -20,7 +20,7 @@ pub enum Reason {
 const REACH: f64 = 100.0;
 const PROBES: usize = 3;
 /// So many short steps in a row, on which nothing changes, are no accident.
-const PATIENCE: usize = 100;
+const PATIENCE: f64 = 100.0;
 
 /// A run after an update, whose gradient is still in the slots of its block.
 pub struct Run<'a> {
@@ -40,7 +40,7 @@ impl Run<'_> {
     /// # Safety
     /// As for `Batch::advance`.
     pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, Fault> {
-        let Header { most_updates, exempt, .. } = self.batch.header;
+        let Settings { tolerance, most_updates, exempt, .. } = self.batch.settings;
         let t = self.t();
         // SAFETY: passed on.
         unsafe {
@@ -48,14 +48,14 @@ impl Run<'_> {
             if change.is_nan() || change == f64::INFINITY {
                 return Ok(Some(Reason::Diverged));
             }
-            if change < self.batch.tolerance() && t > exempt {
+            if change < tolerance && t > exempt {
                 return self.when_short::<T>(change);
             }
             if t >= most_updates {
                 let is_finite = self.is_finite::<T>()?;
                 return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
             }
-            *self.block.cohort.short_since(self.lane) = 0;
+            *self.block.cohort.short_since(self.lane) = 0.0;
         }
         Ok(None)
     }
@@ -70,16 +70,16 @@ impl Run<'_> {
             if self.is_at_rest::<T>()? {
                 return Ok(Some(Reason::Converged));
             }
-            if t >= self.batch.header.most_updates {
+            if t >= self.batch.settings.most_updates {
                 return Ok(Some(Reason::MaxIterations));
             }
             let norm = self.free_norm::<T>()?;
             let (since, values) =
                 (self.block.cohort.short_since(self.lane), self.block.cohort.short_values(self.lane));
-            if *since == 0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
-                *since = t as u32;
+            if *since == 0.0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
+                *since = t;
                 *values = [change, norm];
-            } else if t.saturating_sub(*since as usize) >= PATIENCE {
+            } else if t - *since >= PATIENCE {
                 return Ok(Some(Reason::Stalled));
             }
         }
@@ -120,15 +120,14 @@ impl Run<'_> {
             for (k, value) in values.into_iter().enumerate() {
                 numbers.add(k * runs + run).write(value);
             }
-            let words = numbers.add(3 * runs).cast::<u32>();
-            words.add(run).write(self.t() as u32);
-            words.add(runs + run).write(reason);
+            numbers.add(3 * runs + run).write(self.t());
+            numbers.add(4 * runs).cast::<u32>().add(run).write(reason);
         }
         Ok(())
     }
 
-    fn t(&self) -> usize {
-        self.batch.header.done + self.update + 1
+    fn t(&self) -> f64 {
+        self.batch.t(self.update)
     }
 
     unsafe fn theta<T: Scalar>(&self, p: usize) -> T {
@@ -242,7 +241,7 @@ impl Run<'_> {
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/rest.ts`.
     unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, Fault> {
         let parameters = self.batch.header.parameters;
-        let tolerance = self.batch.tolerance();
+        let tolerance = self.batch.settings.tolerance;
         let row = self.batch.row(self.update);
         // SAFETY: passed on; each row begins with the pipeline's coefficients.
         unsafe {
