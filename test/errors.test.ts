@@ -264,10 +264,12 @@ describe('gradients', () => {
 })
 
 describe('rules', () => {
-  describe.each(Object.entries(definitions))('%s', (_, { name, options }) => {
+  describe.each(Object.entries(definitions))('%s', (_, { name, options, wantsShapes }) => {
     const rule = { ...antigrad }[name as keyof typeof antigrad] as unknown as (options?: Anything) => Rule
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
-    const underRule = () => underWay(rule())
+    const shapes = { w: [3, 1], nested: { list: [[1, 2]] } }
+    const around = { clip: { norm: 1 }, ...(wantsShapes ? { shapes } : {}) }
+    const underRule = () => underWay(rule(), around)
 
     test('an option for each of its definition', () => {
       expect(Object.keys(rule())).toEqual(['name', ...Object.keys(options)])
