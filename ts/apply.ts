@@ -105,9 +105,9 @@ export function apply(restored: Restored, model: Model, steps: Steps, comparison
   }
   // With tensors of the same rule and options they share one, as before.
   for (const tensor of left) {
-    const { shared, resolved } = tensor.use
-    tensor.use = inUse(resolved, uses)
-    tensor.use.adopt(shared)
+    const use = inUse(tensor.use.resolved, uses)
+    use.adopt(tensor.use.shared)
+    tensor.part.assign(tensor, use)
   }
   steps.updates = restored.updates
   steps.batches = isWhole ? restored.batches : 0

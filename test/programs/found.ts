@@ -70,4 +70,37 @@ export const found: Readonly<Record<string, Program>> = {
     ],
     { rule: { name: 'prodigy' } },
   ),
+  'nor did one that has grown': life(
+    [
+      { call: 'remember' },
+      { call: 'grow', tensor: 0, rows: 1 },
+      { call: 'restore', partial: true },
+      step,
+      step,
+    ],
+    {
+      ...{ rule: { name: 'prodigy' }, around: { accumulate: { batches: 2, reduce: 'mean' } }, seed: 0 },
+      specs: [
+        { length: 1, form: 1 },
+        { length: 1, form: 0 },
+      ],
+    },
+  ),
+  'and then one with a schedule had no numbers': life(
+    [
+      { call: 'remember' },
+      {
+        ...{ call: 'add', specs: [{ length: 1, form: 0 }], inner: false, frozen: null },
+        change: null,
+      },
+      { call: 'restore', partial: true },
+    ],
+    {
+      rule: {
+        ...{ name: 'gradientDescent' },
+        lr: { schedule: 'linear', value: 0.1, endValue: 0.01, steps: 5, begin: 0 },
+      },
+      seed: 0,
+    },
+  ),
 }
