@@ -14,7 +14,7 @@ export default defineConfig(({ mode }) => ({
       // The race has all rules, and with them the catalogue's module, which serves for the core's.
       ...(mode === 'fit'
         ? []
-        : [{ find: /.*\/wasm-core\.js$/, replacement: here('../dist/engines/wasm-catalogue.js') }]),
+        : [{ find: /.*\/webassembly\/core\.js$/, replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
   build: {

@@ -11,12 +11,32 @@ import { root, say } from './lib/run.mjs'
 
 /** Folders and files of the sources; the first room that has a file gets it. */
 const rooms = {
-  rules: ['ts/rules', 'ts/schedules.ts', 'ts/schedules', 'ts/clip.ts', 'ts/unitwise.ts', 'ts/noise.ts'],
-  engines: ['ts/engines', 'ts/arena.ts', 'ts/memory.ts', 'ts/plane.ts', 'ts/typed-arrays.ts', 'ts/norms.ts'],
-  saved: ['ts/saved.ts', 'ts/restore.ts', 'ts/state.ts'],
-  options: ['ts/options.ts', 'ts/bounds.ts', 'ts/groups.ts', 'ts/patterns.ts', 'ts/averages.ts'],
+  rules: [
+    'ts/rules',
+    'ts/schedules/schedule.ts',
+    'ts/schedules',
+    'ts/gradients/clip.ts',
+    'ts/gradients/unitwise.ts',
+    'ts/gradients/noise.ts',
+  ],
+  engines: [
+    'ts/engines',
+    'ts/arena/arena.ts',
+    'ts/arena/memory.ts',
+    'ts/engines/plane.ts',
+    'ts/ground/typed-arrays.ts',
+    'ts/gradients/norms.ts',
+  ],
+  saved: ['ts/saved/write.ts', 'ts/saved/read.ts', 'ts/model/state.ts'],
+  options: [
+    'ts/model/options.ts',
+    'ts/objectives/bounds.ts',
+    'ts/model/groups.ts',
+    'ts/model/patterns.ts',
+    'ts/model/averages.ts',
+  ],
   fits: ['ts/fits', 'ts/fit-command'],
-  many: ['ts/many', 'ts/methods', 'ts/minimize.ts', 'ts/rest.ts'],
+  many: ['ts/many', 'ts/methods', 'ts/minimize/minimize.ts', 'ts/minimize/at-rest.ts'],
   expressions: ['ts/expressions', 'ts/functions', 'ts/objectives'],
   kernels: ['crates/kernels/src'],
   native: ['crates/native/src', 'crates/pool/src'],

@@ -6,7 +6,7 @@ import { setup } from './setup.mjs'
 
 script(async () => {
   await setup()
-  const args = [join(root, 'dist/cli.js'), 'race', ...process.argv.slice(2)]
+  const args = [join(root, 'dist/command-line/cli.js'), 'race', ...process.argv.slice(2)]
   const status = await ended(spawn(process.execPath, args, { stdio: 'inherit' }), 'node')
   return typeof status === 'number' ? status : 1
 })

@@ -2,11 +2,11 @@
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
-import { wasmModule as core } from '../dist/engines/wasm-core.js'
-import { bytesOf } from '../dist/engines/wasm-module.js'
-import { ARRAY, HEADER, TENSOR } from '../dist/manifest.js'
-import { RESERVED } from '../dist/memory.js'
+import { ARRAY, HEADER, TENSOR } from '../dist/arena/manifest.js'
+import { RESERVED } from '../dist/arena/memory.js'
+import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
+import { wasmModule as core } from '../dist/webassembly/core.js'
+import { bytesOf } from '../dist/webassembly/module.js'
 import { inChild, noWasmMemory } from './children.js'
 import { bits, engineNames, noise } from './helpers.js'
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { adam, engines, minimize, rosenbrock } from 'antigrad'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
+const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url))
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { expression, fitManySync, fit as fitOne, models } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { columns } from '../dist/report.js'
-import { describeRate } from '../dist/sweep/progress.js'
+import { columns } from '../dist/command-line/report.js'
+import { describeRate } from '../dist/command-line/sweep/progress.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 
-const cli = join(home, 'dist/cli.js')
+const cli = join(home, 'dist/command-line/cli.js')
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 let folder: string

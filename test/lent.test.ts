@@ -117,8 +117,10 @@ function growing(bytes: number): ArrayBuffer {
 
 test('the addon refuses what does not fit, and has done nothing', async () => {
   const addon = addonOf()
-  const { Arena } = await import(new URL('../dist/arena.js', import.meta.url).href)
-  const { GradientDescentKernel, NORM } = await import(new URL('../dist/manifest.js', import.meta.url).href)
+  const { Arena } = await import(new URL('../dist/arena/arena.js', import.meta.url).href)
+  const { GradientDescentKernel, NORM } = await import(
+    new URL('../dist/arena/manifest.js', import.meta.url).href
+  )
   const arena = new Arena('float32', [100, 50], [{ tensors: 2, state: [], byTensor: [], coefficients: 1 }])
   arena.setSegment(0, 0, 1, arena.firstArrays[0], 0, 0, [GradientDescentKernel.number, 0, 0, 0])
   // No scaling, no limit, no decay; and the learning rate.

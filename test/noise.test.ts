@@ -274,7 +274,7 @@ test('what names it without its import is refused, and what has the import alone
     } catch (error) {
       message = error.message
     }
-    await import('./dist/noise.js')
+    await import('./dist/gradients/noise.js')
     console.log(JSON.stringify([message, make('wasm'), make('typescript')]))`
   const flags = ['--input-type=module', '-e', script]
   const made = JSON.parse(execFileSync(process.execPath, flags, { cwd: home, encoding: 'utf8' }))

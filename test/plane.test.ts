@@ -5,13 +5,13 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Arena } from '../dist/arena.js'
+import { Arena } from '../dist/arena/arena.js'
+import * as manifest from '../dist/arena/manifest.js'
 import type { Engine, Runner } from '../dist/engines/engine.js'
 import { native } from '../dist/engines/native.js'
 import { typescript } from '../dist/engines/typescript.js'
 import { wasm } from '../dist/engines/wasm.js'
-import * as manifest from '../dist/manifest.js'
-import { runInSlices } from '../dist/slices.js'
+import { runInSlices } from '../dist/step/slices.js'
 import { type Dtype, dtypes, noise, roundOf } from './helpers.js'
 import { firstDifference } from './support.js'
 

@@ -27,11 +27,11 @@ import {
 } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, describe, expect, test } from 'vitest'
-import { landscape } from '../dist/plot/landscape.js'
-import { Picture } from '../dist/plot/picture.js'
-import { clip, pathData, simplify, withoutRepeats } from '../dist/plot/polyline.js'
-import { surface } from '../dist/plot/surface.js'
-import { entrantNames } from '../dist/race.js'
+import { landscape } from '../dist/command-line/plot/landscape.js'
+import { Picture } from '../dist/command-line/plot/picture.js'
+import { clip, pathData, simplify, withoutRepeats } from '../dist/command-line/plot/polyline.js'
+import { surface } from '../dist/command-line/plot/surface.js'
+import { entrantNames } from '../dist/command-line/race.js'
 import { random } from './helpers.js'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
@@ -43,7 +43,12 @@ const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 /** Runs the command line in the test's folder, after some code of a test's own. */
 function antigrad(args: string, { before = '', engine = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
-  const command = ['--import', preload, join(home, 'dist/cli.js'), ...args.split(' ').filter(Boolean)]
+  const command = [
+    '--import',
+    preload,
+    join(home, 'dist/command-line/cli.js'),
+    ...args.split(' ').filter(Boolean),
+  ]
   const { status, stdout, stderr } = spawnSync(process.execPath, command, {
     cwd: folder,
     encoding: 'utf8',

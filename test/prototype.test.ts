@@ -37,7 +37,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
 import * as rules from '../dist/rules/index.js'
-import { kinds } from '../dist/schedules.js'
+import { kinds } from '../dist/schedules/schedule.js'
 
 const params = () => ({ w: Float64Array.of(1, -2, 3, 0.5, -1, 2), b: Float64Array.of(0.5, -0.5) })
 const shapes = { w: [2, 3] }

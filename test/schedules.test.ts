@@ -42,7 +42,7 @@ import { build } from 'esbuild'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as functions from '../dist/schedules/index.js'
-import { constantFrom, scaled, warmupSteps } from '../dist/schedules.js'
+import { constantFrom, scaled, warmupSteps } from '../dist/schedules/schedule.js'
 import { home } from './children.js'
 import { bits } from './helpers.js'
 

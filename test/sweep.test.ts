@@ -22,14 +22,14 @@ import {
 } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { textOf } from '../dist/command-line/sweep/functions.js'
+import { describeProgress } from '../dist/command-line/sweep/progress.js'
+import { sweepable } from '../dist/command-line/sweep/sweep.js'
+import { parseValues } from '../dist/command-line/sweep/values.js'
 import { definitions } from '../dist/rules/definitions.js'
-import { textOf } from '../dist/sweep/functions.js'
-import { describeProgress } from '../dist/sweep/progress.js'
-import { sweepable } from '../dist/sweep/sweep.js'
-import { parseValues } from '../dist/sweep/values.js'
 import { home } from './children.js'
 
-const cli = join(home, 'dist/cli.js')
+const cli = join(home, 'dist/command-line/cli.js')
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 let folder: string

@@ -5,13 +5,14 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { BLOCK } from '../dist/manifest.js'
+import { kernel, twice } from '../dist/arena/kernel.js'
+import { BLOCK } from '../dist/arena/manifest.js'
+import type { FloatArray } from '../dist/ground/numbers.js'
 import { Optimizer } from '../dist/optimizer.js'
+import { fraction, nonNegative, scheduled } from '../dist/options/kinds.js'
 import { define } from '../dist/rules/define.js'
 import type { Rule } from '../dist/rules/definitions.js'
 import { delayedStart } from '../dist/rules/delayed-start.js'
-import { type FloatArray, kernel, twice } from '../dist/rules/kernel.js'
-import { fraction, nonNegative, scheduled } from '../dist/rules/options.js'
 import { type RuleOf, rule } from '../dist/rules/rule.js'
 
 const row = { lr: 4, alpha: 5 } as const

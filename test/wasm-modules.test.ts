@@ -1,12 +1,12 @@
 /** Two WebAssembly modules: an optimizer begins with the core's, and a rule of the catalogue brings the other. */
 
 import { expect, test } from 'vitest'
-import { wasmModule as catalogue } from '../dist/engines/wasm-catalogue.js'
-import { wasmModule as core } from '../dist/engines/wasm-core.js'
-import { bring, broughtModule, bytesOf, type WasmModule } from '../dist/engines/wasm-module.js'
-import * as manifest from '../dist/manifest.js'
+import * as manifest from '../dist/arena/manifest.js'
 import { Optimizer } from '../dist/optimizer.js'
 import { adamw } from '../dist/rules/adamw.js'
+import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
+import { wasmModule as core } from '../dist/webassembly/core.js'
+import { bring, broughtModule, bytesOf, type WasmModule } from '../dist/webassembly/module.js'
 
 const LENGTH = 101
 

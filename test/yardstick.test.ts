@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { all, needsOf } from '../bench/lib/yardstick.mjs'
+import type { Kernel } from '../dist/arena/kernel.js'
 import { definitions } from '../dist/rules/definitions.js'
-import type { Kernel } from '../dist/rules/kernel.js'
 
 /** limits.c has no pass over more. */
 const MOST_READ = 6

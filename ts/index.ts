@@ -1,22 +1,5 @@
-export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './averages.js'
-export type { Bound, Bounds, LimitByRun } from './bounds.js'
-export { type CheckGradientOptions, checkGradient, type GradientCheck } from './check-gradient.js'
-export type { Clip, TensorClip } from './clip.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
-export {
-  AntigradError,
-  ArgumentError,
-  BusyError,
-  CheckpointError,
-  type Difference,
-  EngineError,
-  ExpressionError,
-  MemoryError,
-  NonFiniteError,
-  OptionError,
-  TensorError,
-} from './errors.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export { fit, fitMany, fitManySync } from './fits/fit-many.js'
 export type { Loss } from './fits/loss.js'
@@ -29,8 +12,23 @@ export type { Minimum, MultiStart } from './fits/multi-start.js'
 export type { FitColumn, FitData, FitManyOptions, FitOptions } from './fits/options.js'
 export type { FitParameter, FitParameters } from './fits/parameters.js'
 export { type BandOptions, type Fit, type FitManyResult, type FitReason, fitReasons } from './fits/result.js'
-export { type Group, layerwise, noDecay } from './groups.js'
-export type { Last, OptimizerReport, TensorReport } from './last.js'
+export type { Clip, TensorClip } from './gradients/clip.js'
+export { type Noise, noise } from './gradients/noise.js'
+export { centralized, type Unitwise, unitwise } from './gradients/unitwise.js'
+export {
+  AntigradError,
+  ArgumentError,
+  BusyError,
+  CheckpointError,
+  type Difference,
+  EngineError,
+  ExpressionError,
+  MemoryError,
+  NonFiniteError,
+  OptionError,
+  TensorError,
+} from './ground/errors.js'
+export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './ground/tensors.js'
 export type { DataByRun } from './many/data.js'
 export { minimizeMany, minimizeManySync, type Starts } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
@@ -45,8 +43,8 @@ export {
   sobolStarts,
   uniformStarts,
 } from './many/starts.js'
-export { type Lbfgs, lbfgs } from './methods/lbfgs.js'
-export type { Method } from './methods/method.js'
+export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
+export type { Method } from './minimize/method.js'
 export {
   type Evaluations,
   type MethodOptions,
@@ -55,8 +53,14 @@ export {
   type MinimizeReason,
   type MinimizeResult,
   minimize,
-} from './minimize.js'
-export { type Noise, noise } from './noise.js'
+} from './minimize/minimize.js'
+export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './model/averages.js'
+export { type Group, layerwise, noDecay } from './model/groups.js'
+export type { Accumulation, OptimizerOptions } from './model/options.js'
+export type { Described, Match } from './model/patterns.js'
+export type { States, TensorState } from './model/state.js'
+export type { Bound, Bounds, LimitByRun } from './objectives/bounds.js'
+export { type CheckGradientOptions, checkGradient, type GradientCheck } from './objectives/check-gradient.js'
 export {
   ackley,
   beale,
@@ -80,16 +84,12 @@ export {
   type View,
 } from './objectives/index.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
-export type { Accumulation, OptimizerOptions } from './options.js'
-export type { Described, Match } from './patterns.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'
 export * from './rules/index.js'
 export type { DelayedStart } from './rules/rule.js'
-export type { Saved, SavedTensor, Structure } from './saved.js'
+export type { Saved, SavedTensor, Structure } from './saved/write.js'
 export * from './schedules/index.js'
-export { evaluate, observe, type Scheduled } from './schedules.js'
-export type { States, TensorState } from './state.js'
-export type { Reason } from './steps.js'
-export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './tensors.js'
-export { centralized, type Unitwise, unitwise } from './unitwise.js'
+export { evaluate, observe, type Scheduled } from './schedules/schedule.js'
+export type { Last, OptimizerReport, TensorReport } from './step/last.js'
+export type { Reason } from './step/step.js'

@@ -1,26 +1,33 @@
-import { admit } from './admit.js'
-import { apply, compare } from './apply.js'
-import { growTensor, pick, setAll, setSome } from './changes.js'
+import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manifest.js'
 import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
-import { BusyError, CheckpointError, type Difference, OptionError } from './errors.js'
-import { ALL, check, NONE, type Present, read } from './gradients.js'
-import { Groups } from './groups.js'
-import { Last, type OptimizerReport, reportOf } from './last.js'
-import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './manifest.js'
-import { Model } from './model.js'
-import { type Around, Checked, checkOptions, type OptimizerOptions } from './options.js'
-import { own } from './own.js'
-import type { Match } from './patterns.js'
-import { checkArrays, parametersOf, readSaved } from './restore.js'
+import { ALL, check, NONE, type Present, read } from './gradients/read.js'
+import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
+import { own } from './ground/given.js'
+import {
+  flatten,
+  type Gradients,
+  type Merged,
+  type Parameters,
+  type Tree,
+  type Views,
+} from './ground/tensors.js'
+import { growTensor, pick, setAll, setSome } from './model/changes.js'
+import { Groups } from './model/groups.js'
+import { Model } from './model/model.js'
+import { admit } from './model/new-tensors.js'
+import { type Around, Checked, checkOptions, type OptimizerOptions } from './model/options.js'
+import type { Match } from './model/patterns.js'
+import { type States, statesOf } from './model/state.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
-import { type Saved, save } from './saved.js'
-import { type States, statesOf } from './state.js'
-import { Steps } from './steps.js'
-import { flatten, type Gradients, type Merged, type Parameters, type Tree, type Views } from './tensors.js'
+import { apply, compare } from './saved/put.js'
+import { checkArrays, parametersOf, readSaved } from './saved/read.js'
+import { type Saved, save } from './saved/write.js'
+import { Last, type OptimizerReport, reportOf } from './step/last.js'
+import { Steps } from './step/step.js'
 
 /** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */
 type Given<T> = [T][T extends unknown ? 0 : never]

@@ -8,9 +8,10 @@
 //
 // Kernels that take matrices whole are a pass over their arrays, once: how much longer they take is the price of
 // going over a matrix more often, and with `muon` that of its products, which are nearly all of a step.
+
+import { loopOf } from '../../dist/arena/kernel.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import * as functions from '../../dist/rules/index.js'
-import { loopOf } from '../../dist/rules/kernel.js'
 import { ours, passOver, rules } from './subjects.mjs'
 
 const simple = Object.entries(functions).filter(([name]) => name in definitions)

@@ -1,7 +1,7 @@
 /** Runs pieces of a picture of basins, beside the page. */
 
 import { expression, type MinimizeManyOptions, minimizeMany, OptionError, reasons } from 'antigrad'
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
 import { build, type Entry } from './rules.js'
 import { readSchedules } from './schedules.js'

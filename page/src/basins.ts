@@ -1,7 +1,7 @@
 /** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
 
 import type { Point, View } from 'antigrad'
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import { boxIn, drawAxes, pointAt, rounded } from './contour.js'
 import { Crew } from './crew.js'
 import { h, labelled, shown } from './dom.js'

@@ -2,7 +2,7 @@
 
 import { type EngineName, engines } from 'antigrad'
 import uPlot from 'uplot'
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { type Measurement, measure, SIZES } from './measure.js'
 import { build, notOffered, type RuleName, ruleNames, suggested } from './rules.js'

@@ -1,7 +1,7 @@
 /** The page: one state, one race at a time, and everything that shows it. */
 
 import type { Point } from 'antigrad'
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import { copyLink, decoded, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import { Bench } from './bench.js'

@@ -1,6 +1,6 @@
 /** The list of racers, with a form for each one's options. */
 
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import { h, labelled, select, shown, uniqueId } from './dom.js'
 import { loadSchedules } from './late.js'
 import {

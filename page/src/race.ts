@@ -1,7 +1,7 @@
 /** The race: each racer is the library's own `Minimization`, and keeps every point that it has visited. */
 
 import { Minimization, type MinimizeReason, type Point } from 'antigrad'
-import { messageOf } from '../../dist/errors.js'
+import { messageOf } from '../../dist/ground/errors.js'
 import type { Landscape } from './functions.js'
 import { build, type Entry, nameOf } from './rules.js'
 import type { State } from './state.js'

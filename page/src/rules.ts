@@ -9,11 +9,11 @@ import {
   type SimpleRule,
   warmup,
 } from 'antigrad'
-import { enter } from '../../dist/race.js'
+import { enter } from '../../dist/command-line/race.js'
+import type { Option as RuleOption } from '../../dist/options/kinds.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
 import * as rules from '../../dist/rules/index.js'
-import type { Option as RuleOption } from '../../dist/rules/options.js'
 
 export type RuleName = SimpleRule['name']
 export type OptionValue = number | boolean | string | null

@@ -1,7 +1,7 @@
 /** Schedules as they are typed, and small pictures of them; loaded where there are some. */
 
+import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
 import { parseSchedule, updatesOf } from '../../dist/schedules/text.js'
-import { compile, type Scheduled } from '../../dist/schedules.js'
 import { h, shown } from './dom.js'
 import { readBy } from './rules.js'
 

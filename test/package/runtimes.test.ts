@@ -70,7 +70,7 @@ describe.each(chosen)('%s', (_, runtime) => {
   })
 
   test('the race runs', () => {
-    const cli = 'node_modules/antigrad/dist/cli.js'
+    const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const result = json(folder, path, ...runtime.options, cli, 'race', '--max-iterations', '200', '--json')
     expect(result).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })

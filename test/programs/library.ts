@@ -12,7 +12,7 @@ import '../../dist/rules/adam.js'
 import '../../dist/schedules/index.js'
 
 export { engines } from '../../dist/engines/index.js'
-export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/errors.js'
+export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/ground/errors.js'
 export { Optimizer } from '../../dist/optimizer.js'
 
 let whole: typeof Antigrad | undefined

@@ -1,5 +1,7 @@
 /** What TypeScript must accept, and refuse, of rules, their options and the names of their state. */
 
+import type { LoopOf } from '../../dist/arena/kernel.js'
+import * as kernels from '../../dist/arena/manifest.js'
 import {
   type Adam,
   adam,
@@ -20,8 +22,6 @@ import {
   sgd,
   warmup,
 } from '../../dist/index.js'
-import * as kernels from '../../dist/manifest.js'
-import type { LoopOf } from '../../dist/rules/kernel.js'
 import type { DelayedStart, OptionsOf, StateOf } from '../../dist/rules/rule.js'
 
 const rules = { adam: adam({ lr: 1e-3 }), adamw: adamw(), sgd: sgd(), nesterov: nesterov() }

@@ -1,7 +1,7 @@
 /** Which engine runs what, and why. */
 
-import type { Arena } from '../arena.js'
-import { EngineError, messageOf, OptionError } from '../errors.js'
+import type { Arena } from '../arena/arena.js'
+import { EngineError, messageOf, OptionError } from '../ground/errors.js'
 import type { Engine, EngineName, EngineReport, Forced, Runner } from './engine.js'
 import { native } from './native.js'
 import { typescript } from './typescript.js'

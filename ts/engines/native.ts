@@ -1,7 +1,7 @@
 import { loadAddon } from '#addon'
-import type { Arena } from '../arena.js'
-import { messageOf } from '../errors.js'
-import { HASH, SCRATCH } from '../manifest.js'
+import type { Arena } from '../arena/arena.js'
+import { HASH, SCRATCH } from '../arena/manifest.js'
+import { messageOf } from '../ground/errors.js'
 import type { Engine, Forced, Lent, Runner } from './engine.js'
 
 /** Whether a call has done its work; or what Rust said where it failed, after which nobody knows what is done. */

@@ -1,21 +1,12 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
-import { type Arena, type Matrix, smallestNormal } from '../arena.js'
-import * as layout from '../manifest.js'
-import { overPlane } from '../plane.js'
-import {
-  type FloatArray,
-  type Kernel,
-  kernelOf,
-  type Loop,
-  loopOf,
-  type Round,
-  Row,
-  rounding,
-  type Sum,
-} from '../rules/kernel.js'
-import { sumOf } from '../sums.js'
+import type { Arena } from '../arena/arena.js'
+import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../arena/kernel.js'
+import * as layout from '../arena/manifest.js'
+import { type FloatArray, type Matrix, type Round, rounding, smallestNormal } from '../ground/numbers.js'
+import { type Sum, sumOf } from '../ground/sums.js'
 import type { Engine } from './engine.js'
+import { overPlane } from './plane.js'
 
 /** The kernels that are no passes, but sum the squares of gradients, and of parameters too. */
 const squares: Kernel = {

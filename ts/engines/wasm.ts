@@ -1,10 +1,10 @@
-import type { Arena } from '../arena.js'
-import { messageOf } from '../errors.js'
-import { HASH } from '../manifest.js'
-import { allocate, RESERVED, type Region } from '../memory.js'
+import type { Arena } from '../arena/arena.js'
+import { HASH } from '../arena/manifest.js'
+import { allocate, RESERVED, type Region } from '../arena/memory.js'
+import { messageOf } from '../ground/errors.js'
+import { wasmModule as core } from '../webassembly/core.js'
+import { broughtModule, bytesOf, type WasmModule } from '../webassembly/module.js'
 import type { Engine, Runner } from './engine.js'
-import { wasmModule as core } from './wasm-core.js'
-import { broughtModule, bytesOf, type WasmModule } from './wasm-module.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {

@@ -1,7 +1,7 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
 import { elementary } from '../functions/index.js'
-import { type Round, rounding } from '../rules/kernel.js'
+import { type Round, rounding } from '../ground/numbers.js'
 
 type Elementary = ReturnType<typeof elementary>
 

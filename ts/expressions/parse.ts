@@ -1,6 +1,6 @@
 /** From text to a graph. */
 
-import { ExpressionError } from '../errors.js'
+import { ExpressionError } from '../ground/errors.js'
 import { Graph } from './graph.js'
 import { constants, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'

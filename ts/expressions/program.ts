@@ -1,6 +1,6 @@
 /** A graph as a straight line of instructions on numbered slots, which an engine runs for many points at once. */
 
-import { OPERATIONS } from '../manifest.js'
+import { OPERATIONS } from '../arena/manifest.js'
 import type { Graph } from './graph.js'
 import { type Code, operations } from './operations.js'
 

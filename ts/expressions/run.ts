@@ -1,7 +1,7 @@
 /** Programs in TypeScript: the readable reference of what engines do with them. */
 
-import { OPERATIONS } from '../manifest.js'
-import type { FloatArray } from '../rules/kernel.js'
+import { OPERATIONS } from '../arena/manifest.js'
+import type { FloatArray } from '../ground/numbers.js'
 import { scalarOf } from './operations.js'
 import type { Instruction, Program } from './program.js'
 

@@ -1,7 +1,7 @@
 /** Columns of data: those of the model, the one that it is to meet, and weights. */
 
-import { OptionError } from '../errors.js'
 import { checkName } from '../expressions/names.js'
+import { OptionError } from '../ground/errors.js'
 import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'

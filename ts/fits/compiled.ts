@@ -1,7 +1,7 @@
 /** The programs of a problem. To make them takes longer than a fit, so the last ones are kept. */
 
+import type { Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
-import type { Region } from '../memory.js'
 import { iteration, type State, stateOf, summary } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
 import { makeProblem, type Problem } from './problem.js'

@@ -1,5 +1,5 @@
-import { OptionError } from '../errors.js'
 import type { Expression } from '../expressions/expression.js'
+import { OptionError } from '../ground/errors.js'
 import { advance, advanceAsync } from '../many/engines.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'

@@ -1,8 +1,8 @@
 /** Fits from several starts, and the minima that they end at. */
 
-import { OptionError } from '../errors.js'
+import { OptionError } from '../ground/errors.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../many/starts.js'
-import { readOptions } from '../read-options.js'
+import { readOptions } from '../options/read.js'
 import type { Problem } from './problem.js'
 
 const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uniform: uniformStarts }

@@ -1,5 +1,5 @@
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../errors.js'
+import { OptionError } from '../ground/errors.js'
 import { copyOptions } from '../many/options.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Loss, losses } from './loss.js'

@@ -1,10 +1,10 @@
 /** Parameters of a fit, as users give them. */
 
-import { OptionError } from '../errors.js'
 import { checkName } from '../expressions/names.js'
-import { own } from '../own.js'
-import { readOptions } from '../read-options.js'
-import { isFloatArray } from '../typed-arrays.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
+import { readOptions } from '../options/read.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
 export interface FitParameter {

@@ -1,8 +1,8 @@
 /** A model with its parameters and columns, as nodes of one graph. */
 
-import { OptionError } from '../errors.js'
 import { Graph } from '../expressions/graph.js'
 import { parse } from '../expressions/parse.js'
+import { OptionError } from '../ground/errors.js'
 import type { Loss } from './loss.js'
 import type { Parameter } from './parameters.js'
 

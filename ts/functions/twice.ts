@@ -1,4 +1,4 @@
-import type { Round } from '../rules/kernel.js'
+import type { Round } from '../ground/numbers.js'
 
 export type Dtype = 'float32' | 'float64'
 

@@ -1,6 +1,6 @@
 /** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
 
-import type { Program } from '../expressions/program.js'
+import type { Kernel } from '../arena/kernel.js'
 import {
   BATCH,
   BATCH_SETTINGS,
@@ -10,9 +10,10 @@ import {
   LINE,
   NO_KERNEL,
   PIPELINE,
-} from '../manifest.js'
-import { allocateAlone, type Region } from '../memory.js'
-import type { FloatArray, Kernel } from '../rules/kernel.js'
+} from '../arena/manifest.js'
+import { allocateAlone, type Region } from '../arena/memory.js'
+import type { Program } from '../expressions/program.js'
+import type { FloatArray } from '../ground/numbers.js'
 import { type Beginning, Cohort } from './cohort.js'
 import type { Column } from './data.js'
 

@@ -1,7 +1,7 @@
 /** A cohort of a batch: runs that have had the same updates, a lane each. */
 
-import { type Box, limitOf } from '../bounds.js'
-import type { FloatArray } from '../rules/kernel.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { type Box, limitOf } from '../objectives/bounds.js'
 import type { Column } from './data.js'
 
 /** What it consists of, in the memory of its batch. */

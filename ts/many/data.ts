@@ -1,8 +1,8 @@
 /** Data of many runs: the same for all, or for each its own. */
 
-import { OptionError } from '../errors.js'
 import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
-import type { FloatArray } from '../rules/kernel.js'
+import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
 
 /** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
 export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>

@@ -1,6 +1,6 @@
 /** How runs are put into batches, and batches into cohorts. */
 
-import { BLOCK_OF_RUNS, LINE } from '../manifest.js'
+import { BLOCK_OF_RUNS, LINE } from '../arena/manifest.js'
 import { type Column, rowsOf } from './data.js'
 
 /** At most so many runs are in memory at once, beside starts and results. */

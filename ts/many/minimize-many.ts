@@ -1,6 +1,6 @@
 import type { Expression } from '../expressions/expression.js'
+import type { FloatArray } from '../ground/numbers.js'
 import type { Rule } from '../rules/definitions.js'
-import type { FloatArray } from '../rules/kernel.js'
 import { advance, advanceAsync } from './engines.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'

@@ -1,6 +1,6 @@
 /** Options of rules that differ by run. */
 
-import { OptionError } from '../errors.js'
+import { OptionError } from '../ground/errors.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'

@@ -1,10 +1,10 @@
-import type { Bounds, LimitByRun } from '../bounds.js'
 import type { EngineName } from '../engines/engine.js'
 import { requestedEngine } from '../engines/index.js'
-import { OptionError } from '../errors.js'
-import { checkStopping } from '../minimize.js'
-import { own } from '../own.js'
-import { readOptions as readOptionsOf } from '../read-options.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import { checkStopping } from '../minimize/minimize.js'
+import type { Bounds, LimitByRun } from '../objectives/bounds.js'
+import { readOptions as readOptionsOf } from '../options/read.js'
 import type { DataByRun } from './data.js'
 
 export interface MinimizeManyOptions {

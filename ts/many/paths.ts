@@ -1,7 +1,7 @@
 /** Points that runs have come through. */
 
-import { OptionError } from '../errors.js'
-import type { FloatArray } from '../rules/kernel.js'
+import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
 import type { Batch } from './batch.js'
 import type { Paths } from './result.js'
 

@@ -1,6 +1,6 @@
 import type { EngineName } from '../engines/engine.js'
-import type { MinimizeReason } from '../minimize.js'
-import type { FloatArray } from '../rules/kernel.js'
+import type { FloatArray } from '../ground/numbers.js'
+import type { MinimizeReason } from '../minimize/minimize.js'
 
 /** Why runs have stopped, by the numbers in `reason`; the first is of none. */
 export const reasons = [

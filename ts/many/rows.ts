@@ -1,6 +1,6 @@
 /** A rule's coefficients, update by update, as an optimizer's cohort has them. */
 
-import type { Dtype } from '../arena.js'
+import type { Dtype } from '../ground/numbers.js'
 import type { ClockOf, Fields } from '../rules/define.js'
 import { RuleInUse } from '../rules/in-use.js'
 import type { Resolved } from '../rules/resolve.js'

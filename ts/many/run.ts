@@ -1,17 +1,18 @@
 /** Runs under way. */
 
-import { type Box, limitOf, readBounds, within } from '../bounds.js'
+import type { Kernel } from '../arena/kernel.js'
 
 import { requestedEngine, requestedThreads } from '../engines/index.js'
-import { OptionError } from '../errors.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { own } from '../own.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
+import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import type { Rule } from '../rules/definitions.js'
-import type { FloatArray, Kernel } from '../rules/kernel.js'
 import type { Resolved } from '../rules/resolve.js'
-import { warmupSteps } from '../schedules.js'
-import { isFloatArray } from '../typed-arrays.js'
+import { warmupSteps } from '../schedules/schedule.js'
 import { Batch } from './batch.js'
 import {
   byRows,

@@ -1,5 +1,5 @@
-import { OptionError } from '../errors.js'
-import { readOptions } from '../read-options.js'
+import { OptionError } from '../ground/errors.js'
+import { readOptions } from '../options/read.js'
 import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 

@@ -1,13 +1,13 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
-import { smallestNormal } from '../arena.js'
-import { type Box, project } from '../bounds.js'
-import { FLUSHING } from '../cohorts.js'
+import { type Kernel, loopOf, Row } from '../arena/kernel.js'
+import { pipeline } from '../arena/manifest.js'
 import { flush } from '../engines/typescript.js'
 import { Machine } from '../expressions/run.js'
-import { pipeline } from '../manifest.js'
-import { freeNorm, isAtRest, largest, PATIENCE } from '../rest.js'
-import { type FloatArray, type Kernel, loopOf, Row, rounding } from '../rules/kernel.js'
+import { type FloatArray, largest, rounding, smallestNormal } from '../ground/numbers.js'
+import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
+import { FLUSHING } from '../model/cohorts.js'
+import { type Box, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'
 
 /** Why a run has stopped, as Rust numbers it; 0 while it has not. */

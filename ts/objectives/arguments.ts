@@ -1,9 +1,9 @@
 /** What `minimize` and `checkGradient` are given. */
 
-import { OptionError } from '../errors.js'
-import { member, own } from '../own.js'
-import type { FloatArray } from '../rules/kernel.js'
-import { isFloatArray } from '../typed-arrays.js'
+import { OptionError } from '../ground/errors.js'
+import { member, own } from '../ground/given.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
 import type { Objective } from './objective.js'
 
 /**

@@ -1,5 +1,5 @@
-import { OptionError } from '../errors.js'
-import { readOptions } from '../read-options.js'
+import { OptionError } from '../ground/errors.js'
+import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
 
 /**

@@ -1,8 +1,8 @@
 /** Gradients as `minimize` calls them. */
 
-import { type Box, within } from '../bounds.js'
-import { OptionError } from '../errors.js'
-import type { FloatArray } from '../rules/kernel.js'
+import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { type Box, within } from './bounds.js'
 import type { Objective } from './objective.js'
 
 /** A NaN that no computation gives: two of these words in float64, one in float32. */

@@ -1,4 +1,4 @@
-import { OptionError, TensorError } from '../errors.js'
+import { OptionError, TensorError } from '../ground/errors.js'
 
 /**
  * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and

@@ -1,4 +1,4 @@
-import { readOptions } from '../read-options.js'
+import { readOptions } from '../options/read.js'
 import { checkFinite, type TestObjective } from './objective.js'
 
 /**

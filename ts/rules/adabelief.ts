@@ -1,9 +1,9 @@
-import { AdaBeliefKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdaBeliefKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m as in Adam, v ← (β₂·v + (1−β₂)·((g−m)·(g−m))) + ε', u = (c₁·m) / (√v·c₂ + ε). */

@@ -1,8 +1,8 @@
-import { AdadeltaKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdadeltaKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, positive, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, positive, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v ← ρ·v + (1−ρ)·(g·g), Δ = (√(w+ε) / √(v+ε))·g, or 0·g if the divisor is 0, w ← ρ·w + (1−ρ)·(Δ·Δ), u = η·Δ. */

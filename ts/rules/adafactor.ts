@@ -1,5 +1,4 @@
-import type { Dtype } from '../arena.js'
-import { pow } from '../functions/pow.js'
+import { kernel, type LoopOf, type Matrices, type Room, twice } from '../arena/kernel.js'
 import {
   BLOCK,
   FactoredKernel,
@@ -9,20 +8,22 @@ import {
   UnfactoredKernel,
   UnfactoredMomentumKernel,
   UnfactoredStepKernel,
-} from '../manifest.js'
-import { sumOf } from '../sums.js'
-import { define } from './define.js'
+} from '../arena/manifest.js'
+import { pow } from '../functions/pow.js'
+import type { Dtype, FloatArray, Round } from '../ground/numbers.js'
+import { sumOf } from '../ground/sums.js'
 import {
-  type FloatArray,
-  kernel,
-  type LoopOf,
-  type Matrices,
-  type Room,
-  type Round,
-  twice,
-} from './kernel.js'
+  atLeast,
+  flag,
+  fraction,
+  nonNegative,
+  nonPositive,
+  oneOf,
+  orNull,
+  scheduled,
+} from '../options/kinds.js'
+import { define } from './define.js'
 import { Prepared } from './norms.js'
-import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /**

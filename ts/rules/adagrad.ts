@@ -1,8 +1,8 @@
-import { AdagradKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdagradKernel } from '../arena/manifest.js'
+import { flag, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */

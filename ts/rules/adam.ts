@@ -1,8 +1,8 @@
-import { AdamKernel, AmsGradKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */

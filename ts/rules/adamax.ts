@@ -1,9 +1,9 @@
-import { AdamaxKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdamaxKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m as in Adam, n ← max(β₂·n, |g| + εᵢ), u = (c₁·m) / (n + εₒ), 0 if the divisor is. */

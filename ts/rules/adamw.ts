@@ -1,9 +1,9 @@
-import { AdamKernel, AmsGradKernel } from '../manifest.js'
+import { kernel } from '../arena/kernel.js'
+import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { AdamLoop, AmsGradLoop, correctLargest, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const definition = defineDirection('adamw', {

@@ -1,9 +1,9 @@
-import { AdanKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdanKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products, traced } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /**

@@ -1,11 +1,11 @@
+import { kernel, twice } from '../arena/kernel.js'
+import { AdEmaMixKernel } from '../arena/manifest.js'
 import { exp } from '../functions/exp.js'
 import { log } from '../functions/log.js'
-import { AdEmaMixKernel } from '../manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m₁ by β₁, m₂ by β₃, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m₁ + c₃·m₂) / (√v·c₂ + ε). */

@@ -1,9 +1,9 @@
+import { kernel, twice } from '../arena/kernel.js'
+import { AdoptKernel, pipeline } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { AdoptKernel, pipeline } from '../manifest.js'
+import { flag, fraction, nonNegative, orNull, scheduled } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** n = clip(g / max(√v, ε), ±high), m ← β₁·m + (1−β₁)·n, u = η·m, v ← β₂·v + (1−β₂)·(g·g). */

@@ -1,9 +1,9 @@
+import { kernel } from '../arena/kernel.js'
+import { GradientDescentKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { GradientDescentKernel } from '../manifest.js'
+import { flag, nonNegative, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
-import { kernel } from './kernel.js'
-import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const definition = defineDirection('asgd', {

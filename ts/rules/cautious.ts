@@ -1,10 +1,10 @@
 /** What modifies any direction, and decoupled decays; crates/kernels/src/rules/cautious.rs. */
 
-import { OptionError } from '../errors.js'
-import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../manifest.js'
+import { type Kernel, kernel, twice } from '../arena/kernel.js'
+import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
+import { flag, nonNegative, type Option, type OptionTable, type ValuesOf } from '../options/kinds.js'
 import { type Declaration, type Definition, define, type Fields } from './define.js'
-import { type Kernel, kernel, twice } from './kernel.js'
-import { flag, nonNegative, type Option, type OptionTable, type ValuesOf } from './options.js'
 
 /** θ ← d·θ − rate·w, or where the decay is cautious θ − rate·w where w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(

@@ -1,10 +1,10 @@
 /** What a rule is made of: one declaration, from which all else derives. */
 
-import type { Dtype } from '../arena.js'
-import { bring } from '../engines/wasm-module.js'
-import { PIPELINE } from '../manifest.js'
-import type { Kernel } from './kernel.js'
-import type { NumbersOf, OptionTable, ValuesOf } from './options.js'
+import type { Kernel } from '../arena/kernel.js'
+import { PIPELINE } from '../arena/manifest.js'
+import type { Dtype } from '../ground/numbers.js'
+import type { NumbersOf, OptionTable, ValuesOf } from '../options/kinds.js'
+import { bring } from '../webassembly/module.js'
 
 /** The fields of a rule's own clock. */
 export type Fields = Readonly<Record<string, number>>

@@ -1,7 +1,7 @@
-import { GradientDescentKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { GradientDescentKernel } from '../arena/manifest.js'
+import { flag, nonNegative, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { kernel, twice } from './kernel.js'
-import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** u = η·g. */

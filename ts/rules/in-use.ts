@@ -1,10 +1,10 @@
 /** A rule that tensors have, with its options at the update under way. */
 
-import { type Dtype, type Matrix, smallestNormal } from '../arena.js'
-import type { TensorLimits } from '../clip.js'
-import { POINT, pipeline, STAGES } from '../manifest.js'
+import type { Kernel } from '../arena/kernel.js'
+import { POINT, pipeline, STAGES } from '../arena/manifest.js'
+import type { TensorLimits } from '../gradients/clip.js'
+import { type Dtype, type Matrix, smallestNormal } from '../ground/numbers.js'
 import { type Definition, type Fields, linesOf, stateNames } from './define.js'
-import type { Kernel } from './kernel.js'
 import { isMatrix, type Resolved, wholeRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { type Numbers, type RuleSchedule, scheduleOf } from './values.js'

@@ -1,9 +1,9 @@
-import { LambKernel, ScaledKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { LambKernel, ScaledKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { define } from './define.js'
-import { kernel, twice } from './kernel.js'
 import { Scaled } from './norms.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε) + λ·θ. */

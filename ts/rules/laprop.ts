@@ -1,9 +1,9 @@
-import { LaPropKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { LaPropKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { traced, writeBetas } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v ← β₂·v + (1−β₂)·(g·g), m ← β₁·m + η(1−β₁)·(g / (√v·c₂ + ε)), u = c₁·m. */

@@ -1,8 +1,8 @@
-import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../arena/manifest.js'
+import { flag, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { define } from './define.js'
-import { kernel, twice } from './kernel.js'
 import { BothNorms } from './norms.js'
-import { flag, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** u = rate·(g + λ·θ), b ← μ·b + (1−τ)·u, θ ← θ − η·b. */

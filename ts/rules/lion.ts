@@ -1,7 +1,8 @@
-import { LionKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { LionKernel } from '../arena/manifest.js'
+import { signum } from '../ground/numbers.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
-import { kernel, signum, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** u = η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. */

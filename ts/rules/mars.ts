@@ -1,8 +1,9 @@
-import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.js'
+import { signum } from '../ground/numbers.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
-import { kernel, signum, twice } from './kernel.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** c = g + a·(g − p), p ← g. */

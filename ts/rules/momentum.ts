@@ -1,7 +1,7 @@
-import { MomentumKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { MomentumKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v ← α·v − η·g, θ ← θ + v. */

@@ -1,10 +1,10 @@
+import { kernel, twice } from '../arena/kernel.js'
+import { NAdamKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { NAdamKernel } from '../manifest.js'
+import { flag, fraction, nonNegative, orNull, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, orNull, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m and v as in Adam, u = (c₀·g + c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */

@@ -1,8 +1,8 @@
-import { MomentumKernel, NesterovKernel, PointKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { MomentumKernel, NesterovKernel, PointKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { define } from './define.js'
-import { kernel, twice } from './kernel.js'
 import { MomentumLoop } from './momentum.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'. */

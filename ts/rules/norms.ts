@@ -1,7 +1,7 @@
 /** The passes that rules have in common which measure whole tensors; crates/kernels/src/rules/norms.rs. */
 
-import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../manifest.js'
-import { kernel, twice } from './kernel.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../arena/manifest.js'
 
 /** Keeps the gradient as it was prepared. */
 const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {

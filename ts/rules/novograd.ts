@@ -1,8 +1,8 @@
-import { GradientNormKernel, NovoGradKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { GradientNormKernel, NovoGradKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { define } from './define.js'
-import { kernel, twice } from './kernel.js'
 import { GradientNorm } from './norms.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (rate·g + λ·θ), θ ← θ − η·m. */

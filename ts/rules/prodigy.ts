@@ -1,8 +1,8 @@
-import { ProdigyKernel, ProdigyMomentsKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
+import { atLeast, flag, fraction, nonNegative, positive, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { atLeast, flag, fraction, nonNegative, positive, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g; g·(θ₀−θ) is summed, and |s|. */

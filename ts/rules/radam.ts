@@ -1,9 +1,9 @@
-import { RAdamKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { RAdamKernel } from '../arena/manifest.js'
+import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m unrectified. */

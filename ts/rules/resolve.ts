@@ -1,7 +1,7 @@
-import type { TensorLimits } from '../clip.js'
-import { OptionError } from '../errors.js'
-import { own } from '../own.js'
-import { readOptions } from '../read-options.js'
+import type { TensorLimits } from '../gradients/clip.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
 import { type AnyRule, type DelayedStart, describe } from './rule.js'
 

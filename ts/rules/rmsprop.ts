@@ -1,13 +1,13 @@
+import { kernel, twice } from '../arena/kernel.js'
 import {
   RmsPropCenteredKernel,
   RmsPropCenteredMomentumKernel,
   RmsPropKernel,
   RmsPropMomentumKernel,
-} from '../manifest.js'
+} from '../arena/manifest.js'
+import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from './options.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** v ← α·v + (1−α)·(g·g), σ = √(v + εᵢ) + εₒ, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */

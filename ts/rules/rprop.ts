@@ -1,8 +1,9 @@
-import { OptionError } from '../errors.js'
-import { RpropKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { RpropKernel } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
+import { signum } from '../ground/numbers.js'
+import { atLeast, flag, fraction, nonNegative, positive } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { kernel, signum, twice } from './kernel.js'
-import { atLeast, flag, fraction, nonNegative, positive } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** h ← clip(h·η⁺) where g·g₋₁ > 0, clip(h·η⁻) and g ← 0 where that is < 0, else h; u = h·sign(g). */

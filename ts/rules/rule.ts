@@ -1,9 +1,9 @@
 /** Rules as values: plain, frozen, checked. */
 
-import { OptionError } from '../errors.js'
+import type { Kernel } from '../arena/kernel.js'
+import { OptionError } from '../ground/errors.js'
+import { accept, type ValuesOf } from '../options/kinds.js'
 import type { Definition } from './define.js'
-import type { Kernel } from './kernel.js'
-import { accept, type ValuesOf } from './options.js'
 
 /** Not there at run time: what a rule's type knows of its state. */
 declare const state: unique symbol

@@ -1,14 +1,14 @@
 /** What the Schedule-Free rules share; crates/kernels/src/rules/schedule_free.rs states the equations. */
 
-import { pow } from '../functions/pow.js'
+import { kernel, twice } from '../arena/kernel.js'
 import {
   ScheduleFreeAdamKernel,
   ScheduleFreeAdamPointKernel,
   ScheduleFreePointKernel,
   ScheduleFreeSgdKernel,
-} from '../manifest.js'
+} from '../arena/manifest.js'
+import { pow } from '../functions/pow.js'
 import type { ClockOf } from './define.js'
-import { kernel, twice } from './kernel.js'
 
 /** y = x + (1−β)·(z − x), z ← z − γ·(g + λ·y), x ← x + c·(z − x). */
 const SgdLoop = twice<typeof ScheduleFreeSgdKernel>(

@@ -1,9 +1,9 @@
-import { OptionError } from '../errors.js'
-import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
+import { flag, nonNegative, scheduled } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
-import { kernel, twice } from './kernel.js'
-import { flag, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** b ← μ·b + (1−τ)·g, u = η·b. */

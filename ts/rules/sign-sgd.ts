@@ -1,7 +1,8 @@
-import { SignSgdKernel, SignumKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { SignSgdKernel, SignumKernel } from '../arena/manifest.js'
+import { signum } from '../ground/numbers.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { kernel, signum, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** u = η·sign(g). */

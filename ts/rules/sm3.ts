@@ -1,3 +1,4 @@
+import { kernel, type LoopOf, type Matrices, type Room, twice } from '../arena/kernel.js'
 import {
   PreparedKernel,
   ScaledKernel,
@@ -6,19 +7,11 @@ import {
   Sm3MomentumKernel,
   Sm3SingleKernel,
   Sm3SingleMomentumKernel,
-} from '../manifest.js'
+} from '../arena/manifest.js'
+import type { FloatArray, Round } from '../ground/numbers.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { define } from './define.js'
-import {
-  type FloatArray,
-  kernel,
-  type LoopOf,
-  type Matrices,
-  type Room,
-  type Round,
-  twice,
-} from './kernel.js'
 import { Prepared, Scaled } from './norms.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** A matrix is cut into so many pieces at most, each of which has its own largest ν by column in Rust. */

@@ -1,8 +1,8 @@
-import { StableAdamWKernel, StableMomentsKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { StableAdamWKernel, StableMomentsKernel } from '../arena/manifest.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
-import { kernel, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m ← β̂₁·m + (1−β̂₁)·g, v ← β̂₂·v + (1−β̂₂)·(g·g); what is left is g / max(√v, ε). */

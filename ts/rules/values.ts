@@ -1,9 +1,9 @@
 /** What a rule's options are at one update. */
 
-import { OptionError } from '../errors.js'
-import { compile, constantFrom, type Scheduled } from '../schedules.js'
+import { OptionError } from '../ground/errors.js'
+import type { NumbersOf, Option, OptionTable } from '../options/kinds.js'
+import { compile, constantFrom, type Scheduled } from '../schedules/schedule.js'
 import type { Definition } from './define.js'
-import type { NumbersOf, Option, OptionTable } from './options.js'
 import type { AnyRule } from './rule.js'
 
 /** A rule with numbers for schedules, as those see it who know nothing of it. */

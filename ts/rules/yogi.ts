@@ -1,9 +1,10 @@
-import { YogiKernel } from '../manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { YogiKernel } from '../arena/manifest.js'
+import { signum } from '../ground/numbers.js'
+import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { kernel, signum, twice } from './kernel.js'
-import { flag, fraction, nonNegative, scheduled } from './options.js'
 import { type RuleOf, rule } from './rule.js'
 
 /** m as in Adam, v ← v − (1−β₂)·(sign(v − q)·q), q = g·g, u = (c₁·m) / (√v·c₂ + ε). */

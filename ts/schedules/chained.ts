@@ -1,5 +1,5 @@
-import { compile, constantFrom, type Scheduled, warmupSteps } from '../schedules.js'
 import { declare, number, schedule, schedules } from './kind.js'
+import { compile, constantFrom, type Scheduled, warmupSteps } from './schedule.js'
 
 /** See {@link chained}. */
 export interface Chained {

@@ -1,6 +1,6 @@
-import { OptionError } from '../errors.js'
-import { compile, constantFrom, type Scheduled, warmupSteps } from '../schedules.js'
+import { OptionError } from '../ground/errors.js'
 import { declare, schedule, schedules, updates } from './kind.js'
+import { compile, constantFrom, type Scheduled, warmupSteps } from './schedule.js'
 import { reached } from './shapes.js'
 
 /** See {@link joined}. */

@@ -1,8 +1,8 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
-import { OptionError } from '../errors.js'
-import { listOf, own } from '../own.js'
-import { readOptions } from '../read-options.js'
+import { OptionError } from '../ground/errors.js'
+import { listOf, own } from '../ground/given.js'
+import { readOptions } from '../options/read.js'
 import {
   afterMetric,
   type Budget,
@@ -15,7 +15,7 @@ import {
   type Schedule,
   type Scheduled,
   scaled,
-} from '../schedules.js'
+} from './schedule.js'
 
 /** A field of a schedule: how it is read, what it is unless given, and whether a factor of the schedule is its. */
 export interface Field<T = unknown, D extends boolean = boolean> {

@@ -1,4 +1,4 @@
-import { OptionError } from '../errors.js'
+import { OptionError } from '../ground/errors.js'
 import {
   count,
   declare,

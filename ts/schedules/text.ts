@@ -1,8 +1,8 @@
 /** Schedules as the command line and the page have them: JSON, or as a program would write them. */
 
-import { OptionError } from '../errors.js'
-import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from '../schedules.js'
+import { OptionError } from '../ground/errors.js'
 import * as functions from './index.js'
+import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from './schedule.js'
 
 const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
 const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }

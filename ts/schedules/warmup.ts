@@ -1,5 +1,5 @@
-import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from '../schedules.js'
 import { count, declare, inner, level, number, orNull, schedule } from './kind.js'
+import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
 /**
  * A linear warm-up.

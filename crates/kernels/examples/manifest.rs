@@ -1,4 +1,4 @@
-//! Prints the manifest: `npm run manifest` writes it to ts/manifest.ts.
+//! Prints the manifest: `npm run manifest` writes it to ts/arena/manifest.ts.
 
 fn main() {
     print!("{}", antigrad_kernels::manifest::typescript());

@@ -86,7 +86,7 @@ pub fn typescript() -> String {
         ("NO_KERNEL", "In place of a kernel's number: a program makes the updates.", many::NO_KERNEL),
         ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
-    text += "\nimport { wasmModule as catalogue } from './engines/wasm-catalogue.js'\n";
+    text += "\nimport { wasmModule as catalogue } from '../webassembly/catalogue.js'\n";
     let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
     let _ = writeln!(text, "export const HASH = 0x{HASH:08x}");
     for (name, doc, value) in constants {

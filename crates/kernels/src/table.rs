@@ -1,7 +1,7 @@
 //! The tables at the start of an arena. JavaScript can write them at any time, in the middle of a step
 //! too: each number is read once, atomically, and what was read is checked before it is used.
 //!
-//! `ts/arena.ts` writes them; the manifest carries the layout.
+//! `ts/arena/arena.ts` writes them; the manifest carries the layout.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 

@@ -1,6 +1,6 @@
 /** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
 
-import { messageOf } from '../../../dist/errors.js'
+import { messageOf } from '../../../dist/ground/errors.js'
 import { h, labelled, uniqueId } from '../dom.js'
 import { example } from './example.js'
 import { readTable, type Table } from './table.js'

@@ -1,7 +1,7 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
 import { expression, type Fit, fitMany } from 'antigrad'
-import { messageOf } from '../../../dist/errors.js'
+import { messageOf } from '../../../dist/ground/errors.js'
 import { copyLink, remember, showProblems } from '../address.js'
 import { download, h, labelled } from '../dom.js'
 import { onThemeChange } from '../theme.js'

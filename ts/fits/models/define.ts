@@ -1,8 +1,8 @@
 /** What models have in common: their options, and the name of their column. */
 
-import { OptionError } from '../../errors.js'
 import { Expression } from '../../expressions/expression.js'
-import { readOptions } from '../../read-options.js'
+import { OptionError } from '../../ground/errors.js'
+import { readOptions } from '../../options/read.js'
 import type { FitModel, ModelOptions } from './model.js'
 
 /** A copy of a model's options, which are among some names. */

@@ -1,8 +1,8 @@
 /** What a model is, beside its expression. */
 
-import { OptionError } from '../../errors.js'
 import { Expression } from '../../expressions/expression.js'
-import { member } from '../../own.js'
+import { OptionError } from '../../ground/errors.js'
+import { member } from '../../ground/given.js'
 import type { FitParameter } from '../parameters.js'
 
 /** A model whose parameters can be guessed: see `models`. */

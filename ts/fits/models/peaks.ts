@@ -1,7 +1,7 @@
 /** Peaks, by their heights and widths, on a baseline or without one. */
 
-import { OptionError } from '../../errors.js'
 import { exp, log } from '../../functions/index.js'
+import { OptionError } from '../../ground/errors.js'
 import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, readModelOptions } from './define.js'

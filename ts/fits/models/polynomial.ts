@@ -1,4 +1,4 @@
-import { OptionError } from '../../errors.js'
+import { OptionError } from '../../ground/errors.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, readModelOptions } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'

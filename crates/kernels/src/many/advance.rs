@@ -12,7 +12,7 @@ use crate::vector::{Scalar, Vector};
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-/// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/cohorts.ts`.
+/// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/model/cohorts.ts`.
 const FLUSHING: u64 = 256;
 
 /// Where a thread computes: blocks, and then slots of one vector.

@@ -185,7 +185,7 @@ operations! {
     Pow(a, b, _c): functions::pow(a, b);
 }
 
-/// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/bounds.ts`.
+/// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/objectives/bounds.ts`.
 pub struct Clamp;
 
 impl Operation for Clamp {

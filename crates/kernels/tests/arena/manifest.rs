@@ -4,11 +4,11 @@ use antigrad_kernels::manifest;
 
 #[test]
 fn the_manifest_of_typescript_is_that_of_these_sources() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ts/manifest.ts");
-    let checked_in = std::fs::read_to_string(path).expect("ts/manifest.ts is there");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ts/arena/manifest.ts");
+    let checked_in = std::fs::read_to_string(path).expect("ts/arena/manifest.ts is there");
     assert!(
         checked_in == manifest::typescript(),
-        "ts/manifest.ts is stale: `npm run manifest` writes it anew"
+        "ts/arena/manifest.ts is stale: `npm run manifest` writes it anew"
     );
 }
 

@@ -1,0 +1,323 @@
+/**
+ * One stretch of memory of an optimizer: tables that describe it, and then arrays. The parameters and
+ * their gradients come first, then sums by tensor, and then each family's arrays of state.
+ * crates/kernels/src/table.rs reads the tables and says what each field means.
+ */
+
+import { EngineError, TensorError } from '../ground/errors.js'
+import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
+import {
+  ACCUMULATED,
+  ARRAY,
+  BLOCK,
+  BLOCKS,
+  BY_LINE,
+  ELEMENTS,
+  HASH,
+  HEADER,
+  LINE,
+  PARAMETER_SQUARES,
+  PARTS,
+  PIPELINE,
+  SCALES,
+  SCRATCH,
+  SEGMENT,
+  SLOW,
+  SQUARES,
+  STAGES,
+  STAYS,
+  TENSOR,
+  TENSORS,
+} from './manifest.js'
+import { allocate, type Region } from './memory.js'
+
+/** Addresses that agree modulo this look alike to a processor's load and store units. */
+const PERIOD = 4096
+/** Arrays that every arena has. */
+const COMMON = SCRATCH + 1
+/** The most coefficients of stages that are no rule's, the pipeline's aside. */
+const PLANE_COEFFICIENTS = 6
+
+/** Tensors that lie side by side and have the same arrays. */
+export interface Family {
+  readonly tensors: number
+  /** The names of its arrays of state, and of what it has by tensor. */
+  readonly state: readonly string[]
+  readonly byTensor: readonly string[]
+  /** How many of the last arrays of state have numbers by row, and by column; none by default. */
+  readonly lines?: number
+  /** The most coefficients of its kernels, the pipeline's aside. */
+  readonly coefficients: number
+}
+
+/** An array's entry in the table. */
+interface Entry {
+  readonly extent: number
+  readonly byteOffset: number
+  readonly first: number
+  readonly length: number
+  /** Whether it has numbers by row (0) or by column (1). */
+  readonly line: number | undefined
+}
+
+const NONE: Matrix = [0, 0, 0]
+
+export class Arena {
+  readonly region: Region
+  readonly dtype: Dtype
+  /** How many elements each tensor has, and where it lies in the plane. */
+  readonly lengths: readonly number[]
+  readonly offsets: readonly number[]
+  /** What each is as matrices; zeros for those that are none. */
+  readonly matrices: readonly Matrix[]
+  /** How many rows it has in which it may be centralized or clipped; 0, the default, where it is no matrix. */
+  readonly units: readonly number[]
+  /** Where their own numbers begin in arrays by row, and by column. */
+  readonly #lines: readonly (readonly [number, number])[]
+  /** Elements of a plane, padding included. */
+  readonly length: number
+  /** For each family the number of its first array. */
+  readonly firstArrays: readonly number[]
+  /** The tables, as 32-bit words. */
+  readonly words: Uint32Array
+  /** Bytes of an element. */
+  readonly #size: number
+  readonly #arrays: readonly Entry[]
+  readonly #firstTensor: number
+  readonly #firstSegment: number
+  readonly #firstRow: number
+  readonly #rowLength: number
+  /** Which engine has failed in the middle of it, and how. */
+  #failure: readonly [engine: string, reason: string] | null = null
+
+  /**
+   * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
+   *
+   * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
+   * @param matrices what tensors are as matrices; null for those that are none
+   * @param room how many bytes SCRATCH has
+   * @param units how many rows each has; 0 for those that are no matrices
+   */
+  constructor(
+    dtype: Dtype,
+    lengths: readonly number[],
+    families: readonly Family[],
+    planes: readonly number[] = [],
+    matrices: readonly (Matrix | null)[] = [],
+    room = 0,
+    units: readonly number[] = [],
+  ) {
+    const size = dtype === 'float32' ? 4 : 8
+    const offsets: number[] = []
+    const blocks: number[] = []
+    let length = 0
+    let blockCount = 0
+    for (const elements of lengths) {
+      offsets.push(length)
+      blocks.push(blockCount)
+      length += roundUp(elements, LINE / size)
+      blockCount += Math.ceil(elements / BLOCK)
+    }
+    const count = lengths.length
+    const shapes = lengths.map((_, i) => matrices[i] ?? NONE)
+    const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
+    const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
+    this.#firstTensor = HEADER + arrayCount * ARRAY
+    this.#firstSegment = this.#firstTensor + count * TENSOR
+    this.#firstRow = this.#firstSegment + count * SEGMENT
+    const coefficients = families.map(({ coefficients }) => coefficients)
+    this.#rowLength = PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
+    const rowCount = count + 1
+    let end = (this.#firstRow + rowCount * this.#rowLength * 2) * 4
+
+    const mostState = families.reduce((most, { state }) => Math.max(most, state.length), 0)
+    const stagger = staggered(length * size, 2 + planes.length + mostState)
+    const arrays: Entry[] = []
+    const start = roundUp(end, LINE)
+    let plane = 0
+    const place = (extent: number, first: number, elements: number, line?: number) => {
+      let byteOffset = roundUp(end, LINE)
+      if (extent === ELEMENTS && elements > 0 && stagger > 0) {
+        byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
+      }
+      arrays.push({ extent, byteOffset, first, length: elements, line })
+      end = byteOffset + elements * (extent === ELEMENTS || extent === BY_LINE ? size : 8)
+    }
+    place(ELEMENTS, 0, length)
+    place(ELEMENTS, 0, length)
+    for (const _ of [SQUARES, PARAMETER_SQUARES, SCALES]) place(TENSORS, 0, count)
+    place(BLOCKS, 0, blockCount * PARTS)
+    for (let array = ACCUMULATED; array <= SLOW; array++) {
+      place(ELEMENTS, 0, planes.includes(array) ? length : 0)
+    }
+    place(ELEMENTS, 0, roundUp(room, LINE) / size)
+    const firstArrays: number[] = []
+    let tensor = 0
+    const lines: [number, number][] = []
+    for (const { tensors, state, byTensor, lines: byLine = 0 } of families) {
+      firstArrays.push(arrays.length)
+      const totals: [number, number] = [0, 0]
+      for (const [rows, columns, count] of shapes.slice(tensor, tensor + tensors)) {
+        lines.push([...totals])
+        totals[0] += rows * count
+        totals[1] += columns * count
+      }
+      const first = tensor < count ? offsets[tensor] : length
+      tensor += tensors
+      const last = tensor < count ? offsets[tensor] : length
+      for (let k = byLine; k < state.length; k++) place(ELEMENTS, first, last - first)
+      for (let line = 0; line < byLine; line++) place(BY_LINE, 0, totals[line], line)
+      for (const _ of byTensor) place(TENSORS, 0, count)
+    }
+
+    this.dtype = dtype
+    this.#size = size
+    this.lengths = lengths
+    this.offsets = offsets
+    this.matrices = shapes
+    this.units = units
+    this.#lines = lines
+    this.length = length
+    this.firstArrays = firstArrays
+    this.#arrays = arrays
+    this.region = allocate(roundUp(end, LINE), length)
+    this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
+    this.words.set([HASH, size, arrayCount, count, 0, rowCount, this.#rowLength, length, 0, blockCount])
+    arrays.forEach(({ extent, byteOffset, first, length }, k) => {
+      this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
+    })
+    lengths.forEach((elements, i) => {
+      this.words.set(
+        [
+          offsets[i],
+          elements,
+          blocks[i],
+          0,
+          shapes[i][0],
+          shapes[i][1],
+          ...(lines[i] ?? [0, 0]),
+          units[i] ?? 0,
+        ],
+        this.#firstTensor + i * TENSOR,
+      )
+    })
+  }
+
+  /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
+  get isDetached(): boolean {
+    return this.words.length === 0
+  }
+
+  /** @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it */
+  checkUsable(): void {
+    if (this.#failure !== null) throw this.fail(...this.#failure)
+    if (!this.isDetached) return
+    const received = 'a detached one: its buffer was transferred'
+    throw new TensorError('optimizer', 'an arena with its memory', received)
+  }
+
+  /** What is wrong where an engine has found tables that this class did not write. */
+  broken(): TensorError {
+    this.checkUsable()
+    return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
+  }
+
+  /** What is wrong where an engine has failed itself: from now on nobody can tell what is in here. */
+  fail(engine: string, reason: string): EngineError {
+    this.#failure = [engine, reason]
+    return new EngineError(engine, [reason], 'has failed, and this optimizer is broken')
+  }
+
+  /**
+   * A whole array of elements, padding included, each at its place in the plane: where a family begins in
+   * the middle of it, what comes before is another array's.
+   */
+  plane(array: number): FloatArray {
+    const { byteOffset, first, length } = this.#arrays[array]
+    return this.#elements(byteOffset - first * this.#size, first + length)
+  }
+
+  /** A tensor's part of an array of elements, or of what it has by row or by column. */
+  view(array: number, tensor: number): FloatArray {
+    const { byteOffset, first, line } = this.#arrays[array]
+    if (line !== undefined) {
+      const { [line]: lines, 2: count } = this.matrices[tensor]
+      return this.#elements(byteOffset + this.#lines[tensor][line] * this.#size, lines * count)
+    }
+    return this.#elements(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
+  }
+
+  #elements(byteOffset: number, length: number): FloatArray {
+    const { buffer, byteOffset: start } = this.region
+    const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
+    return new Typed(buffer, start + byteOffset, length)
+  }
+
+  /** An array of float64 numbers: by tensor, or by block. */
+  numbers(array: number): Float64Array {
+    const { byteOffset, length } = this.#arrays[array]
+    return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
+  }
+
+  /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
+  row(number: number): Float64Array {
+    const at = (this.#firstRow + number * this.#rowLength * 2) * 4
+    return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
+  }
+
+  /** Says whether passes over the plane leave a tensor out; none stays by default. */
+  setStays(tensor: number, stays: boolean): void {
+    this.words[this.#firstTensor + tensor * TENSOR + 3] = stays ? STAYS : 0
+  }
+
+  /** Where the key of its name is among the words. */
+  keyOf(tensor: number): number {
+    return this.#firstTensor + tensor * TENSOR + 9
+  }
+
+  set segmentCount(count: number) {
+    this.words[4] = count
+  }
+
+  set zeroesGradients(zeroes: boolean) {
+    this.words[8] = zeroes ? 1 : 0
+  }
+
+  /**
+   * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`, and
+   * what they have by tensor with `byTensor`; `kernels` has STAGES numbers.
+   */
+  setSegment(
+    number: number,
+    first: number,
+    last: number,
+    array: number,
+    byTensor: number,
+    row: number,
+    kernels: readonly number[],
+    flags: number,
+  ): void {
+    const at = this.#firstSegment + number * SEGMENT
+    const [words, offset] = [this.words, this.offsets[first]]
+    words[at] = offset
+    words[at + 1] = this.offsets[last] + this.lengths[last] - offset
+    words[at + 2] = array
+    words[at + 3] = row
+    words[at + 4] = flags
+    words[at + 5] = byTensor
+    for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
+  }
+
+  setFlags(segment: number, flags: number): void {
+    this.words[this.#firstSegment + segment * SEGMENT + 4] = flags
+  }
+}
+
+const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
+
+const modulo = (x: number, period: number): number => ((x % period) + period) % period
+
+/** By how much the starts of planes are moved apart, so that they do not collide; 0 where all is small. */
+function staggered(bytes: number, planes: number): number {
+  return bytes * planes <= PERIOD ? 0 : roundUp(PERIOD / planes, LINE)
+}

@@ -1,0 +1,145 @@
+/** Kernels: their descriptions, and their loops in TypeScript. */
+
+import type { Matrix } from '../ground/numbers.js'
+import { type FloatArray, type Round, rounding } from '../ground/numbers.js'
+import type { Sum } from '../ground/sums.js'
+import type { WasmModule } from '../webassembly/module.js'
+import { pipeline } from './manifest.js'
+
+/** A kernel as the manifest describes it. */
+export interface Kernel {
+  readonly number: number
+  readonly name: string
+  /** A hash of its equations in Rust, and of what all rules share: another one may compute other bits. */
+  readonly source: number
+  /** The names of its arrays of state. */
+  readonly state: readonly string[]
+  /** Where in a row each of its coefficients stands. */
+  readonly row: Readonly<Record<string, number>>
+  /** The names of what it has by tensor. */
+  readonly tensor: readonly string[]
+  /** What is summed by tensor after a pass, into the first of these. */
+  readonly sums: readonly Sum[]
+  /** Whether it takes each tensor whole, as matrices; its loop is told of these. */
+  readonly isMatrix?: true
+  /** Of such a kernel, the names of its arrays of state by row and by column, behind the others. */
+  readonly lines?: readonly string[]
+  /** The WebAssembly module that has it; left out where the core's has. */
+  readonly module?: WasmModule
+}
+
+/**
+ * A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name;
+ * what a stage leaves for the next one goes to `direction`.
+ */
+export type LoopOf<K extends Kernel> = (
+  theta: FloatArray,
+  g: FloatArray,
+  state: { readonly [N in K['state'][number]]: FloatArray },
+  row: { readonly [N in keyof K['row'] | 'decay']: number },
+  from: number,
+  to: number,
+  tensor: { readonly [N in K['tensor'][number]]: number },
+  direction: FloatArray,
+  matrices?: Matrices,
+) => void
+
+/** What the loop of a kernel is told that takes a tensor as matrices; its coefficients are not rounded. */
+export interface Matrices {
+  readonly shape: Matrix
+  /** Of the tensor's name, where noise is added. */
+  readonly key: number
+  /** State by row, and by column. */
+  readonly lines: readonly FloatArray[]
+  /** To compute in. */
+  readonly scratch: FloatArray
+  /** What the pipeline would do around a pass: parameters stay, and gradients become 0. */
+  readonly holds: boolean
+  readonly zeroes: boolean
+}
+
+/** The loop of any kernel. */
+export type Loop = LoopOf<Kernel>
+
+/** What makes a kernel's loop, once for each dtype. */
+export interface Twins<K extends Kernel> {
+  readonly float32: (f: Round) => LoopOf<K>
+  readonly float64: (f: Round) => LoopOf<K>
+}
+
+/**
+ * A loop for both dtypes. A JavaScript compiler specialises a function by the types that it has met,
+ * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
+ * second time, as `again`.
+ */
+export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = make): Twins<K> {
+  return { float32: make, float64: again }
+}
+
+/** How many numbers a kernel computes in that takes a tensor as matrices; some of its dtype, and some of float64. */
+export type Room = (matrix: Matrix) => { own?: number; wide?: number }
+
+interface Registered {
+  readonly description: Kernel
+  readonly made: Twins<Kernel>
+  readonly room: Room | undefined
+}
+
+const kernels = new Map<number, Registered>()
+const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
+
+/** Makes a kernel's loops known, and gives back its description. */
+export function kernel<const K extends Kernel>(description: K, made: Twins<K>, room?: Room): K {
+  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel>, room })
+  return description
+}
+
+const known = (number: number) => kernels.get(number) as Registered
+
+/** How many bytes it computes in for a tensor, of a dtype of so many bytes. */
+export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): number {
+  const { own, wide } = { own: 0, wide: 0, ...known(number).room?.(matrix) }
+  return own * size + wide * 8
+}
+
+/** A kernel whose rule was imported. */
+export function kernelOf(number: number): Kernel {
+  return known(number).description
+}
+
+/** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
+export function loopOf(number: number, dtype: 'float32' | 'float64'): Loop {
+  let loop = loops[dtype].get(number)
+  if (loop === undefined) {
+    loop = known(number).made[dtype](rounding[dtype])
+    loops[dtype].set(number, loop)
+  }
+  return loop
+}
+
+/** A kernel's coefficients by name, rounded to the dtype, from where they lie at the moment. */
+export class Row {
+  coefficients!: Float64Array
+  readonly byName = this as unknown as Readonly<Record<string, number>>
+
+  private constructor() {}
+
+  static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
+
+  /** A class for each kernel: to write a property by a name that varies is slow, and getters become inline. */
+  static of(kernel: Kernel, dtype: 'float32' | 'float64'): Row {
+    let Named = Row.#made[dtype].get(kernel)
+    if (Named === undefined) {
+      Named = class extends Row {}
+      const f = rounding[dtype]
+      for (const [name, place] of Object.entries({ ...kernel.row, decay: pipeline.decay })) {
+        const get = function (this: Row) {
+          return f(this.coefficients[place])
+        }
+        Object.defineProperty(Named.prototype, name, { __proto__: null, get } as PropertyDescriptor)
+      }
+      Row.#made[dtype].set(kernel, Named)
+    }
+    return new Named()
+  }
+}

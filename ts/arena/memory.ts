@@ -1,0 +1,101 @@
+/**
+ * Where arenas live: in a `WebAssembly.Memory` that never grows, so that views stay good for life,
+ * and that nobody holds but its arenas, so that the garbage collector frees it.
+ *
+ * Runtimes allow few live memories (browsers about a hundred), so small arenas share slabs: memories
+ * that are filled from the front, never reused and collected with their last tenant. Once many
+ * memories are alive, large arenas share larger slabs. Where no memory can be had, an arena is an
+ * `ArrayBuffer`.
+ */
+
+import { MemoryError, messageOf } from '../ground/errors.js'
+
+/** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
+export const RESERVED = 65536
+const PAGE = 65536
+const FIRST_SLAB = 1 << 16
+/** The largest slab, a quarter of which is an arena that has a memory of its own. */
+const LARGEST_SLAB = 1 << 22
+/** From this many live memories on, slabs grow to 16 times the size. */
+const MANY_MEMORIES = 32
+const LARGEST_OF_MANY = 1 << 26
+/** What 32-bit addresses can reach, less a page. */
+const LARGEST_MEMORY = 65535 * PAGE
+const ALIGNMENT = 64
+/** What the arena's header can count. */
+const LONGEST_PLANE = 0xffffffff
+
+/** A stretch of a buffer that is an arena's alone. */
+export interface Region {
+  readonly buffer: ArrayBuffer
+  readonly byteOffset: number
+  readonly byteLength: number
+  /** The memory that the buffer belongs to; null for a plain `ArrayBuffer`. */
+  readonly memory: WebAssembly.Memory | null
+  /** Why it is a plain `ArrayBuffer`; null if it is not. */
+  readonly reason: string | null
+}
+
+/** How many memories are alive, as far as the garbage collector has told. */
+let memories = 0
+const collected = new FinalizationRegistry(() => memories--)
+
+/** The slab that is being filled. Full ones are held by their tenants alone. */
+let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB / 2 }
+
+/**
+ * A zeroed region, aligned to 64 bytes within its buffer.
+ *
+ * @throws MemoryError where the runtime can hold it in neither way
+ */
+export function allocate(byteLength: number, planeLength: number): Region {
+  if (planeLength > LONGEST_PLANE) throw new MemoryError(byteLength, `more than ${LONGEST_PLANE} parameters`)
+  const rounded = Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT
+  try {
+    if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here')
+    if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
+    const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
+    if (rounded >= largest / 4) {
+      const memory = fixedMemory(RESERVED + rounded)
+      return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
+    }
+    if (slab.memory === null || slab.next + rounded > slab.end) {
+      let size = Math.min(2 * slab.size, largest)
+      while (size < rounded) size *= 2
+      slab = { memory: fixedMemory(RESERVED + size), next: RESERVED, end: RESERVED + size, size }
+    }
+    const memory = slab.memory as WebAssembly.Memory
+    const byteOffset = slab.next
+    slab.next += rounded
+    return { buffer: memory.buffer, byteOffset, byteLength, memory, reason: null }
+  } catch (thrown) {
+    const reason = messageOf(thrown)
+    try {
+      return { buffer: new ArrayBuffer(byteLength), byteOffset: 0, byteLength, memory: null, reason }
+    } catch (thrownToo) {
+      throw new MemoryError(byteLength, `${reason}; ${messageOf(thrownToo)}`)
+    }
+  }
+}
+
+/** A zeroed region in a memory that nobody else has; see {@link allocate}. */
+export function allocateAlone(byteLength: number): Region {
+  if (typeof WebAssembly === 'undefined' || RESERVED + byteLength > LARGEST_MEMORY) {
+    throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB, where there is one')
+  }
+  try {
+    const memory = fixedMemory(RESERVED + byteLength)
+    return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
+  } catch (thrown) {
+    throw new MemoryError(byteLength, messageOf(thrown))
+  }
+}
+
+function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
+  const pages = Math.ceil(bytes / PAGE)
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  memories++
+  // Views outlive the memory's own object.
+  collected.register(memory.buffer, undefined)
+  return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
+}

@@ -1,0 +1,134 @@
+/** The model of a fit, and what is known of its parameters, from the command line's options. */
+
+import { closestMatch } from 'leven'
+import { type Expression, expression } from '../../expressions/expression.js'
+import { type ModelName, models } from '../../fits/models/index.js'
+import type { FitModel } from '../../fits/models/model.js'
+import type { FitParameter } from '../../fits/parameters.js'
+import { OptionError } from '../../ground/errors.js'
+import { parseValue } from '../sweep/values.js'
+import { inCamelCase, inKebabCase } from './shared.js'
+
+export const modelNames = Object.keys(models).map(inKebabCase)
+
+/** Where parameters of an expression start unless it is said. */
+const START = 1
+
+export type Numbers = Readonly<Record<string, number>>
+type Columns = Readonly<Record<string, string>>
+
+export interface ModelOptions {
+  readonly model: string
+  /** Columns by the model's names for them; x. */
+  readonly x?: Columns
+  readonly start?: Numbers
+  readonly min?: Numbers
+  readonly max?: Numbers
+  /** Null where a parameter stays at its start. */
+  readonly fixed?: Readonly<Record<string, number | null>>
+}
+
+export interface Model {
+  readonly model: Expression | FitModel
+  /** Its equation. */
+  readonly text: string
+  /** All its names. */
+  readonly names: readonly string[]
+  /** Columns by the model's names for them. */
+  readonly x: Columns
+  readonly start: Readonly<Record<string, FitParameter>>
+  /** Parameters that start at 1, because nobody says where. */
+  readonly unsaid: readonly string[]
+}
+
+/** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
+export function readModel(options: ModelOptions): Model {
+  const { start = {}, min = {}, max = {}, fixed = {} } = options
+  const ours = named(options.model)
+  const model = ours ?? expression(options.model)
+  const { names } = expression(model.text)
+  const given = options.x ?? { x: 'x' }
+  const x = ours === undefined ? given : columnOf(ours, given)
+  const stranger = Object.keys(x).find((name) => !names.includes(name))
+  if (stranger !== undefined)
+    throw new OptionError('--x', `names in the model: ${names.join(', ')}`, stranger)
+  const entries = new Map<string, FitParameter>()
+  const tell = (name: string, more: FitParameter) => entries.set(name, { ...entries.get(name), ...more })
+  for (const [name, number] of Object.entries(start)) tell(name, { start: number })
+  for (const [name, number] of Object.entries(min)) tell(name, { min: number })
+  for (const [name, number] of Object.entries(max)) tell(name, { max: number })
+  for (const [name, number] of Object.entries(fixed)) {
+    tell(name, { fixed: true, ...(number !== null && { start: number }) })
+  }
+  const open = names.filter((name) => !Object.hasOwn(x, name) && entries.get(name)?.start === undefined)
+  const unsaid = ours === undefined ? open : []
+  const still = open.find((name) => entries.get(name)?.fixed)
+  if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
+  for (const name of unsaid) tell(name, { start: START })
+  return { ...{ model, text: model.text, names, x, unsaid }, start: Object.fromEntries(entries) }
+}
+
+/** A model of ours has one column, which has another name in the file. */
+function columnOf({ x }: FitModel, given: Columns): Columns {
+  const [[name, column], ...others] = Object.entries(given)
+  return others.length === 0 && (name === column || name === x) ? { [x]: column } : given
+}
+
+/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)`. */
+function named(text: string): FitModel | undefined {
+  const [, name, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/.exec(text) ?? []
+  if (name === undefined) return undefined
+  if (!modelNames.includes(name)) {
+    const closest = closestMatch(name, modelNames, { maxDistance: 2 })
+    // With brackets it is a call in an expression.
+    if (closest === undefined || options !== undefined || name.length < 4) return undefined
+    throw new OptionError(
+      '--model',
+      `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,
+      text,
+    )
+  }
+  const make = models[inCamelCase(name) as ModelName] as (options: object) => FitModel
+  const read = (value: string | undefined) => parseValue(value ?? 'true')
+  return make(options?.trim() ? parseList('--model', options, read) : {})
+}
+
+/**
+ * Values by name, as in a=1,b=0.5.
+ *
+ * @param read gets what stands after =, if there is one
+ */
+export function parseList<Value>(
+  option: string,
+  text: string,
+  read: (value: string | undefined) => Value,
+): Record<string, Value> {
+  const entries = text.split(',').map((item) => {
+    const [, name, value] = /^\s*([^=]+?)\s*(?:=(.*))?$/.exec(item) ?? []
+    if (name === undefined) throw new OptionError(option, LIST, text)
+    return [name, read(value)] as const
+  })
+  if (new Set(entries.map(([name]) => name)).size < entries.length) {
+    throw new OptionError(option, 'each name once', text)
+  }
+  return Object.fromEntries(entries)
+}
+
+const LIST = 'a list as in a=1,b=0.5'
+
+/** Numbers by name. */
+export function parseNumbers(option: string): (text: string) => Numbers {
+  const read = (value: string | undefined) => numberOf(option, value)
+  return (text) => parseList(option, text, read)
+}
+
+/** Names of parameters that stay, and where unless it is where they start. */
+export function parseFixed(text: string): Record<string, number | null> {
+  return parseList('--fixed', text, (value) => (value === undefined ? null : numberOf('--fixed', value)))
+}
+
+function numberOf(option: string, text: string | undefined): number {
+  const x = parseValue(text ?? '')
+  if (Number.isFinite(x)) return x as number
+  throw new OptionError(option, LIST, text ?? 'no number')
+}

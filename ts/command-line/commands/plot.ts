@@ -1,0 +1,115 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { AntigradError, OptionError } from '../../ground/errors.js'
+import { bowl, type ObjectiveName, objectives, type Point } from '../../objectives/index.js'
+import { parseSchedule, updatesOf } from '../../schedules/text.js'
+import { writer } from '../plot/file.js'
+import type { Named } from '../plot/schedule.js'
+import { entrantNames, ruleOptions } from '../race.js'
+import { parseValue } from '../sweep/values.js'
+import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
+import {
+  choice,
+  inCamelCase,
+  inKebabCase,
+  MISUSE,
+  parseFile,
+  showProgress,
+  titleOf,
+  whole,
+} from './shared.js'
+
+/** Rules to be drawn unless others are asked for. */
+const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
+
+/** Updates at most in a picture of schedules. */
+const MOST_UPDATES = 1_000_000
+
+function withSchedule(text: string, before: readonly Named[] = []): Named[] {
+  try {
+    return [...before, { text, schedule: parseSchedule(text, 'schedule') }]
+  } catch (error) {
+    throw error instanceof AntigradError ? new InvalidArgumentError(error.message) : error
+  }
+}
+
+export function addPlot(program: Command): void {
+  const plotCommand = program
+    .command('plot')
+    .summary('draw the paths that rules take down a function, or schedules, as SVG or PNG')
+    .description(
+      "Each rule minimises a function of two variables; the picture has the function's contours at " +
+        'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
+    )
+    .requiredOption(
+      '-o, --output <file>',
+      'where the picture goes: a name that ends in .svg or .png',
+      parseFile,
+    )
+    .addOption(
+      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
+        'rosenbrock',
+      ),
+    )
+    .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
+    .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
+    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
+    .addOption(
+      new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
+        .argParser(withSchedule)
+        .conflicts(['function', 'condition', 'from', 'rule', ...runOptions, ...ruleOptions.keys()]),
+    )
+    .option(
+      '--updates <number>',
+      'of schedules (default: until they stay, else 1000)',
+      whole(2, MOST_UPDATES),
+    )
+  addRunOptions(plotCommand)
+  plotCommand.addHelpText(
+    'after',
+    `
+Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
+have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
+
+  antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
+  antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
+
+Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
+  )
+
+  plotCommand.action(async (options: Record<string, unknown>) => {
+    const updates = options.updates as number | undefined
+    if (options.schedule !== undefined) return drawing(options.schedule as readonly Named[], options, updates)
+    if (updates !== undefined) throw new OptionError('--updates', 'no value without --schedule', updates)
+    const name = options.function as string
+    const condition = options.condition as number | undefined
+    if (condition !== undefined && name !== 'bowl') {
+      throw new OptionError('--condition', 'no value without --function bowl', condition)
+    }
+    const objective =
+      condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })
+    const write = await writer(options.output as string)
+    const { plot } = await import('../plot/plot.js')
+    const svg = plot(
+      {
+        ...runSettings(options),
+        objective,
+        title: titleOf(name) + (condition === undefined ? '' : ` of condition ${condition}`),
+        from: (options.from as Point | undefined) ?? objective.start,
+      },
+      showProgress,
+    )
+    showProgress('')
+    write(svg)
+  })
+}
+
+async function drawing(
+  schedules: readonly Named[],
+  { output }: Record<string, unknown>,
+  updates: number | undefined,
+): Promise<void> {
+  const write = await writer(output as string)
+  const { drawSchedules } = await import('../plot/schedule.js')
+  const last = updatesOf(schedules.map(({ schedule }) => schedule))
+  write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
+}

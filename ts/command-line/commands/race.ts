@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import type { EngineName, EngineReport } from '../../engines/engine.js'
+import { engineNames, engines, requestedEngine } from '../../engines/index.js'
+import { EngineError } from '../../ground/errors.js'
+import { type Point, rosenbrock } from '../../objectives/index.js'
+import { writer } from '../plot/file.js'
+import { entrantNames, race, type Settings } from '../race.js'
+import { describeEngines, describeOptions, describeRace } from '../report.js'
+import { addRunOptions, parsePoint, runSettings } from './runs.js'
+import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './shared.js'
+
+export function addRace(program: Command): void {
+  const raceCommand = program
+    .command('race')
+    .summary("let the rules minimise Rosenbrock's function on each engine")
+    .description(
+      'Each rule minimises (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
+        'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
+        'The parameters of all engines are compared, bit by bit, after every update.',
+    )
+    .option('--from <x,y>', 'where to start', parsePoint, [-1.5, 2])
+    .addOption(choice('--rule <name...>', 'only these rules', entrantNames))
+    .addOption(choice('--engine <name...>', 'only these engines', engineNames))
+    .option('--json', 'print JSON and nothing else')
+    .option('--plot <file>', 'draw the paths too, into this .svg or .png', parseFile)
+  addRunOptions(raceCommand)
+  raceCommand.addHelpText(
+    'after',
+    `\nExit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
+  )
+
+  raceCommand.action(async (options: Record<string, unknown>) => {
+    const report = engines()
+    const settings: Settings = {
+      ...runSettings(options),
+      engines: chooseEngines(options.engine as EngineName[] | undefined, report),
+      from: options.from as Point,
+    }
+    const file = options.plot as string | undefined
+    const write = file === undefined ? null : await writer(file)
+    const picture =
+      write && new (await import('../plot/picture.js')).Picture('Rosenbrock', rosenbrock(), settings.from)
+    const finishes = race(settings, showProgress, (finish, path) =>
+      picture?.add({ ...finish, options: describeOptions(finish), path }),
+    )
+    showProgress('')
+    const sameBits = finishes.every((finish) => finish.sameBits)
+    if (options.json) {
+      const { rules: _, overrides, engines: raced, ...rest } = settings
+      console.log(
+        JSON.stringify({ ...rest, overrides, raced, sameBits, rules: finishes, engines: report }, null, 2),
+      )
+    } else {
+      console.log(`${describeRace(finishes, settings.engines)}\n\n${describeEngines(report)}`)
+    }
+    if (picture) write?.(picture.toSvg())
+    if (sameBits) return
+    process.exitCode = DISAGREEMENT
+    for (const { name, engines: laps } of finishes) {
+      for (const [engine, { differsAt }] of Object.entries(laps)) {
+        if (differsAt !== null)
+          say(`${name}: ${engine} differs from ${settings.engines[0]} at update ${differsAt}`)
+      }
+    }
+  })
+}
+
+/** The engines that were asked for, or all that are available. */
+function chooseEngines(
+  asked: readonly EngineName[] | undefined,
+  report: Readonly<Record<EngineName, EngineReport>>,
+): readonly EngineName[] {
+  const forced = asked === undefined ? requestedEngine(undefined) : null
+  const names = forced ? [forced.name] : (asked ?? engineNames.filter((name) => report[name].available))
+  for (const name of names) {
+    if (!report[name].available) throw new EngineError(name, report[name].reasons)
+  }
+  return engineNames.filter((name) => names.includes(name))
+}

@@ -1,0 +1,97 @@
+/** What commands have in common: options, what is read of them, what is said. */
+
+import { InvalidArgumentError, Option } from 'commander'
+import { closestMatch } from 'leven'
+import { documentation } from '../../rules/documentation.js'
+import { obstacle } from '../plot/file.js'
+import { MAX_ITERATIONS } from '../race.js'
+import { parseValue } from '../sweep/values.js'
+
+/** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
+export const DISAGREEMENT = 1
+export const MISUSE = 2
+/** As shells have it: 128 and the number of SIGINT. */
+export const STOPPED = 130
+
+export const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
+
+/** An option that is one of some names, or several; where a name is misspelt, the closest one is named. */
+export function choice(flags: string, description: string, names: readonly string[]): Option {
+  const option = new Option(flags, description).choices(names)
+  const { parseArg } = option
+  return option.argParser((name, previous) => {
+    const closest = names.includes(name) ? undefined : closestMatch(name, names, { maxDistance: 3 })
+    if (closest === undefined) return parseArg?.(name, previous)
+    throw new InvalidArgumentError(`Did you mean ${closest}? Allowed choices are ${names.join(', ')}.`)
+  })
+}
+
+/** What the option is in each rule; those in which it is the same are named together. */
+export function documentationOf(name: string, rules: readonly string[]): string {
+  const byText = new Map<string, string[]>()
+  for (const rule of rules) {
+    const text = (documentation[rule]?.[name] ?? '').replaceAll('`', '')
+    byText.set(text, [...(byText.get(text) ?? []), rule])
+  }
+  return [...byText].map(([text, same]) => `${same.join(', ')}: ${text}`).join('; ')
+}
+
+export function showProgress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
+}
+
+/** Says how far something is, but not all the time. */
+export function reporter<Given extends unknown[]>(
+  describe: (seconds: number, ...given: Given) => string,
+): (...given: Given) => void {
+  const began = performance.now()
+  let said = Number.NEGATIVE_INFINITY
+  return (...given) => {
+    const now = performance.now()
+    if (now - said < 100) return
+    said = now
+    showProgress(describe((now - began) / 1000, ...given))
+  }
+}
+
+/** Waits until it is written, so that what nobody reads does not pile up. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, () => resolve())
+  })
+}
+
+export function inKebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+export function titleOf(name: string): string {
+  return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+}
+
+export function inCamelCase(name: string): string {
+  return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
+}
+
+export function parseFile(text: string): string {
+  const problem = obstacle(text)
+  if (problem === null) return text
+  throw new InvalidArgumentError(problem)
+}
+
+export function parseTolerance(text: string): number {
+  const x = parseValue(text)
+  if (Number.isFinite(x) && (x as number) >= 0) return x as number
+  throw new InvalidArgumentError('Expected a finite number ≥ 0.')
+}
+
+/** A parser of whole numbers. */
+export function whole(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const x = parseValue(text)
+    if (Number.isInteger(x) && (x as number) >= from && (x as number) <= to) return x as number
+    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`)
+  }
+}
+
+export const parseMaxIterations = whole(0, MAX_ITERATIONS)

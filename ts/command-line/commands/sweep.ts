@@ -1,0 +1,182 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { EngineName } from '../../engines/engine.js'
+import { engineNames } from '../../engines/index.js'
+import { OptionError } from '../../ground/errors.js'
+import { objectives } from '../../objectives/index.js'
+import { writer } from '../plot/file.js'
+import { ruleOptions } from '../race.js'
+import { describeSweep } from '../sweep/describe.js'
+import { describeProgress } from '../sweep/progress.js'
+import { type Progress, prepare, type RuleName, type SetResult, sweepable } from '../sweep/sweep.js'
+import { parseValue, parseValues } from '../sweep/values.js'
+import {
+  choice,
+  documentationOf,
+  inCamelCase,
+  inKebabCase,
+  MISUSE,
+  parseFile,
+  parseMaxIterations,
+  parseTolerance,
+  print,
+  reporter,
+  STOPPED,
+  say,
+  showProgress,
+  whole,
+} from './shared.js'
+import { type InputOptions, MOST_STARTS, parseBox, readInput, samples } from './sweep-input.js'
+
+interface Options extends InputOptions, Readonly<Record<string, unknown>> {
+  readonly rule: string
+  readonly tolerance: number
+  readonly maxIterations: number
+  readonly clip?: number
+  readonly engine?: EngineName
+  readonly threads?: number
+  readonly json?: boolean
+  readonly output?: string
+}
+
+type Values = Readonly<Record<string, readonly unknown[]>>
+
+export function addSweep(program: Command): void {
+  const command = program
+    .command('sweep')
+    .summary('run a rule with many options from many starts, and say which options do best')
+    .description(
+      'Minimises a function with every set of options from every start. An option of the rule may be a list of ' +
+        'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +
+        'line a set: how many runs converged, stalled and diverged, the best and the median value, the median ' +
+        'number of updates of those that converged.',
+    )
+    .addOption(
+      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).conflicts(
+        'expression',
+      ),
+    )
+    .option('--expression <text>', "what to minimise, as in '(1 - x)^2 + 100*(y - x^2)^2'")
+    .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
+    .option(
+      '--box <ranges>',
+      'where starts are, as in x=-2:2,y=-1:3 (default: what suits the function)',
+      parseBox,
+    )
+    .addOption(choice('--rule <name>', 'the rule', sweepable.map(inKebabCase)).default('adam'))
+    .option(
+      '--starts <count>',
+      'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
+      whole(1, MOST_STARTS),
+    )
+    .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
+    .option(
+      '--seed <number>',
+      'of the starts (default: 0; a Sobol sequence is not moved)',
+      whole(0, 0xffff_ffff),
+    )
+    .option(
+      '--target <value>',
+      "a run that ends there or below has reached it (default: a function's least value + 1e-6)",
+      parseFinite,
+    )
+    .addOption(
+      new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
+    )
+    .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
+    .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 10_000)
+    .option('--clip <limit>', 'clips each element of gradients', parseFinite)
+    .addOption(choice('--engine <name>', 'on this engine', engineNames))
+    .option('--threads <number>', 'on so many threads', whole(1, 256))
+    .option('--json', 'print JSON, a line a set, as sets end')
+    .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
+    .optionsGroup('Options of rules, as lists and ranges:')
+  for (const [name, rules] of ruleOptions) {
+    const having = sweepable.filter((rule) => rules.has(rule))
+    // What no run of many can have.
+    if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
+    const option = new Option(`--${inKebabCase(name)} <values>`, documentationOf(name, having))
+    command.addOption(option.argParser((text) => parseValues(`--${inKebabCase(name)}`, text)))
+  }
+  command.addHelpText(
+    'after',
+    `
+  antigrad sweep --function rosenbrock --rule adam --lr 1e-4..1:log:100 --starts 1024
+  antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --rule momentum --momentum 0.5,0.9 -o sweep.svg
+
+Ctrl-C ends it with the sets that are done, and the runs of the next one as far as they are.
+
+Exit status: ${MISUSE} if the command line makes no sense or an engine cannot run, ${STOPPED} after Ctrl-C.`,
+  )
+  command.action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const { tolerance, maxIterations, clip, engine, threads, output, json } = options
+  const { objective, title, starts, target } = readInput(options)
+  const values = Object.fromEntries(
+    Object.entries(options).filter(([name]) => ruleOptions.has(name)),
+  ) as Values
+  const rule = inCamelCase(options.rule) as RuleName
+  const limits = { tolerance, maxIterations, clip, engine, threads }
+  const sweep = prepare({ objective, rule, options: values, starts, target, ...limits })
+  const count = Object.values(starts)[0].length
+  const what = `${options.rule} on ${title}, from ${count} starts (${options.sample})`
+  const draw = output === undefined ? null : await drawing(output, what, values)
+
+  const stop = new AbortController()
+  let isInterrupted = false
+  // Only once: whoever presses it again has it end at once.
+  process.once('SIGINT', () => {
+    isInterrupted = true
+    stop.abort()
+  })
+  // Whoever reads has had enough.
+  process.stdout.once('error', () => stop.abort())
+  const onProgress = reporter((seconds, progress: Progress) => describeProgress(progress, seconds))
+  const results: SetResult[] = []
+  let last: SetResult | undefined
+  for await (const result of sweep.run(stop.signal, onProgress)) {
+    last = result
+    if (json) await print(`${JSON.stringify(result)}\n`)
+    if (!json || draw !== null) results.push(result)
+  }
+  showProgress('')
+  if (results.length > 0 && !json) await print(`${describeSweep(results, sweptOf(values))}\n`)
+  if (results.length > 0) draw?.(results)
+  if (!isInterrupted) return
+  say(whereItStopped(last, sweep.sets, count))
+  process.exitCode = STOPPED
+}
+
+/** Names of options of which there is more than one value. */
+function sweptOf(values: Values): string[] {
+  return Object.keys(values).filter((name) => values[name].length > 1)
+}
+
+/** What draws the results into a file; what keeps it from that is found out before anything runs. */
+async function drawing(output: string, title: string, values: Values) {
+  const write = await writer(output)
+  const { alongAxis, drawSweep, linesOf, MOST_LINES } = await import('../plot/sweep.js')
+  const along = alongAxis(values)
+  if (along === undefined)
+    throw new OptionError('--output', 'an option with several values to draw over', 'none')
+  const lines = linesOf(values, along)
+  if (lines > MOST_LINES) {
+    const expected = `at most ${MOST_LINES} sets of options beside --${inKebabCase(along)} in a picture`
+    throw new OptionError('--output', expected, lines)
+  }
+  return (results: readonly SetResult[]) => write(drawSweep(title, results, values, along))
+}
+
+function whereItStopped(last: SetResult | undefined, sets: number, count: number): string {
+  const isPartial = last !== undefined && last.runs < count
+  const done = last === undefined ? 0 : last.set + (isPartial ? 0 : 1)
+  const rest = isPartial ? `, and ${last.runs} of ${count} runs of the next one` : ''
+  return `stopped after ${done} of ${sets} option sets${rest}`
+}
+
+function parseFinite(text: string): number {
+  const x = parseValue(text)
+  if (Number.isFinite(x)) return x as number
+  throw new InvalidArgumentError('Expected a finite number.')
+}

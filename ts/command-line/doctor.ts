@@ -1,0 +1,104 @@
+/** What a bug report needs: what runs here, why the rest does not, and whether bits are the same. */
+
+import { arch, cpus, platform, release } from 'node:os'
+import { allocate } from '../arena/memory.js'
+import type { EngineName } from '../engines/engine.js'
+import { engines, requestedEngine, requestedThreads } from '../engines/index.js'
+import { messageOf } from '../ground/errors.js'
+import type { Dtype } from '../ground/numbers.js'
+import type { OptimizerOptions } from '../model/options.js'
+import { Optimizer } from '../optimizer.js'
+import { enter } from './race.js'
+
+/** How a rule came out on an engine where it differs from TypeScript. */
+export interface Difference {
+  readonly rule: string
+  readonly dtype: Dtype
+  readonly engine: string
+}
+
+export interface Diagnosis {
+  /** Of Node, or of what stands in for it, and of its JavaScript engine. */
+  readonly runtime: string
+  readonly platform: string
+  readonly processor: string
+  readonly memory: string
+  readonly environment: string
+  /** What is wrong with it: an optimizer refuses to be made then. */
+  readonly problems: readonly string[]
+  /** The rules of the self-test, and what they ran on beside TypeScript. */
+  readonly rules: number
+  readonly compared: readonly string[]
+  readonly differences: readonly Difference[]
+}
+
+export function diagnose(): Diagnosis {
+  const { versions, env } = process
+  const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
+  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS', 'ANTIGRAD_ADDON'].filter((name) => env[name])
+  const { memory, reason } = allocate(1, 1)
+  return {
+    runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
+    platform: `${platform()}-${arch()}, ${release()}`,
+    processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
+    memory: memory === null ? `ArrayBuffer: ${reason}` : 'WebAssembly.Memory',
+    environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
+    problems: [requestedEngine, requestedThreads].flatMap(problemOf),
+    ...selfTest(),
+  }
+}
+
+/** What a reader of an environment variable, which has no option to go by, throws. */
+function problemOf(read: (option: undefined) => unknown): string[] {
+  try {
+    read(undefined)
+    return []
+  } catch (thrown) {
+    return [messageOf(thrown)]
+  }
+}
+
+/** Several vectors of each width, and a remainder. */
+const LENGTH = 77
+const STEPS = 5
+
+/** Every rule of the race for a few steps, on every engine at every instruction set. */
+function selfTest() {
+  const report = engines()
+  // A number that nobody can use must not keep the test from running.
+  const common = problemOf(requestedThreads).length > 0 ? { threads: 1 } : {}
+  const others: OptimizerOptions[] = report.native.instructionSets.map((instructionSet) => ({
+    engine: 'native',
+    instructionSet,
+  }))
+  if (report.wasm.available) others.push({ engine: 'wasm' })
+  const nameOf = ({ engine, instructionSet }: OptimizerOptions) =>
+    [engine, instructionSet].filter(Boolean).join(' ')
+  const rules = enter()
+  const differences: Difference[] = []
+  for (const { name, rule, clip } of rules) {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const run = (options: OptimizerOptions) => {
+        const values = Array.from({ length: LENGTH }, (_, i) => ((i * 37) % 101) / 50 - 1)
+        const start = dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values)
+        const optimizer = new Optimizer<typeof start, typeof rule>(start, rule, {
+          ...common,
+          ...options,
+          clip,
+        })
+        for (let step = 0; step < STEPS; step++) {
+          optimizer.grads.set(optimizer.point().map((x, i) => x * x + i / 64 - step / 3))
+          optimizer.step()
+        }
+        return optimizer.params
+      }
+      const expected = run({ engine: 'typescript' satisfies EngineName })
+      for (const options of others) {
+        const params = run(options)
+        if (!expected.every((x, i) => Object.is(x, params[i])))
+          differences.push({ rule: name, dtype, engine: nameOf(options) })
+      }
+    }
+  }
+  return { rules: rules.length, compared: others.map(nameOf), differences }
+}

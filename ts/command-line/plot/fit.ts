@@ -1,0 +1,193 @@
+/** Fits as SVG: data, curves with their confidence bands, and beneath what is left of the data. */
+
+import { ticks } from 'd3-array'
+import type { Fit } from '../../fits/result.js'
+import { AntigradError } from '../../ground/errors.js'
+import { label } from './panel.js'
+import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
+import { clip, pathData, px, simplify } from './polyline.js'
+import { inXml } from './sweep.js'
+
+const WIDTH = 830
+const [LEFT, RIGHT] = [74, 800]
+/** Top and height of the upper panel and the lower one. */
+const [CURVES, RESIDUALS] = [
+  [62, 300],
+  [404, 120],
+] as const
+const LEGEND = 596
+const ROW = 18
+
+/** Points of a curve. */
+const POINTS = 600
+
+/** Fits that can be told apart. */
+export const MOST_FITS = COLORS.length * DASHES.length
+
+/** A fit with its data. */
+export interface Drawn {
+  /** For people; it may be empty. */
+  readonly name: string
+  readonly x: readonly number[]
+  readonly y: readonly number[]
+  readonly fit: Fit
+}
+
+/** Names of the picture and its axes; `column` is the model's own name for x. */
+export interface Titles {
+  readonly title: string
+  readonly x: string
+  readonly y: string
+  readonly column: string
+}
+
+type Range = readonly [low: number, high: number]
+
+interface Curve {
+  readonly x: readonly number[]
+  readonly f: Float64Array
+  readonly low: Float64Array
+  readonly high: Float64Array
+}
+
+/** @throws AntigradError where numbers are too far apart to be drawn */
+export function drawFits(all: readonly Drawn[], titles: Titles): string {
+  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x))), 0.02)
+  const curves = all.map((drawn) => curveOf(drawn, titles.column))
+  const y = viewOf(all, curves)
+  const residuals = all.map(({ fit }) => fit.residuals)
+  const [least, greatest] = rangeOf(residuals.flatMap(rangeOf))
+  const most = Math.max(0, -least, greatest)
+  const off = widened([-most, most], 0.05)
+  const [upper, lower] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
+  const [atX, atY, atOff] = [axis(x, LEFT, RIGHT), axis(y, upper, CURVES[0]), axis(off, lower, RESIDUALS[0])]
+  const legend = all.map(entry)
+  const height = LEGEND + ROW * legend.length
+  const title = inXml(titles.title)
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
+<title id="title">${title}: data, fit with its 95 % confidence band, and residuals</title>
+<rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
+<text x="${LEFT}" y="26" font-size="15" font-weight="bold">${title}</text>
+<g id="fit">
+${frame(CURVES, titles.y, ticksOf(y, atY, 7))}
+${curves.map((curve, i) => band(curve, i)).join('\n')}
+${all.map((drawn, i) => points(drawn, drawn.y, atY, i)).join('\n')}
+${curves.map((curve, i) => line(curve, i)).join('\n')}
+</g>
+<g id="residuals">
+${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3))}
+<path stroke="#555" d="M${LEFT} ${px(atOff(0))}H${RIGHT}"/>
+${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
+</g>
+<text x="${(LEFT + RIGHT) / 2}" y="${lower + 38}" text-anchor="middle" font-style="italic">${inXml(titles.x)}</text>
+<g id="legend">${legend.join('')}</g>
+</svg>
+`
+
+  function frame([top, height]: readonly [number, number], name: string, yTicks: string): string {
+    const bottom = top + height
+    const marks = ticks(x[0], x[1], 8).map(
+      (tick) =>
+        `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
+    )
+    return `<text x="${LEFT}" y="${top - 6}">${inXml(name)}</text>
+<g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${height}"/></g>
+<g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
+  }
+
+  function ticksOf(range: Range, at: (y: number) => number, count: number): string {
+    const marks = ticks(range[0], range[1], count).map(
+      (tick) =>
+        `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
+    )
+    return marks.join('')
+  }
+
+  /** Dots, as ends of lines of no length; of those in one pixel the first. */
+  function points(drawn: Drawn, y: ArrayLike<number>, at: (y: number) => number, i: number): string {
+    const places = drawn.x.flatMap((x, row) =>
+      Number.isFinite(y[row]) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
+    )
+    const d = [...new Set(places)].join('')
+    return `<path class="data" stroke="${colorOf(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
+  }
+
+  function line({ x, f }: Curve, i: number): string {
+    const path = Array.from(x, (_, k) => [atX(x[k]), atY(f[k])]).flat()
+    const seen = clip(path, [LEFT, RIGHT, CURVES[0], upper]).map((part) => simplify(part, 1))
+    return `<path class="curve" fill="none" ${styleOf(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
+  }
+
+  /** A shape for each stretch in which both ends are known. */
+  function band({ x, low, high }: Curve, i: number): string {
+    const at = (k: number, y: number) => [atX(x[k]), Math.min(upper, Math.max(CURVES[0], atY(y)))]
+    const shapes = stretches(x.map((_, k) => Number.isFinite(low[k]) && Number.isFinite(high[k]))).map(
+      (own) => [...own.flatMap((k) => at(k, high[k])), ...own.reverse().flatMap((k) => at(k, low[k]))],
+    )
+    const d = shapes.map((shape) => `${pathData([shape])}Z`).join('')
+    return `<path class="band" fill="${colorOf(i)}" fill-opacity=".16" d="${d}"/>`
+  }
+
+  function entry({ name, fit }: Drawn, i: number): string {
+    const y = LEGEND + ROW * i
+    const values = Object.entries(fit.values).map(([of, x]) => {
+      const error = fit.errors[of]
+      return `${of} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
+    })
+    const words = [...(name === '' ? [] : [name]), ...values].join(', ')
+    const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
+    return `<path ${styleOf(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(shortened(words) + end)}</text>`
+  }
+}
+
+/** What there is room for. */
+const shortened = (text: string) => (text.length > 110 ? `${text.slice(0, 109)}…` : text)
+const colorOf = (i: number) => COLORS[i % COLORS.length]
+const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
+
+/** The model over the range of a fit's data. */
+function curveOf({ x, fit }: Drawn, column: string): Curve {
+  const [low, high] = rangeOf(x)
+  const at = Array.from({ length: POINTS }, (_, k) => low + ((high - low) * k) / (POINTS - 1))
+  return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
+}
+
+/** The least and the largest of what is finite. */
+function rangeOf(numbers: Iterable<number>): Range {
+  let [low, high] = [Infinity, -Infinity]
+  for (const x of numbers) if (Number.isFinite(x)) [low, high] = [Math.min(low, x), Math.max(high, x)]
+  return [low, high]
+}
+
+/** The data, and of curves as much again at most. */
+function viewOf(all: readonly Drawn[], curves: readonly Curve[]): Range {
+  const [low, high] = rangeOf(all.flatMap(({ y }) => rangeOf(y)))
+  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(f)))
+  const span = high - low
+  return widened(
+    [Math.max(low - span, Math.min(low, least)), Math.min(high + span, Math.max(high, most))],
+    0.04,
+  )
+}
+
+/** With some room on both sides, also where there is but one number. */
+function widened([low, high]: Range, share: number): Range {
+  const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
+  if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
+  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to be drawn`)
+}
+
+/** From numbers to pixels. */
+function axis([low, high]: Range, from: number, to: number): (x: number) => number {
+  return (x) => from + ((to - from) * (x - low)) / (high - low)
+}
+
+/** Neighbours of which something holds. */
+function stretches(holds: readonly boolean[]): number[][] {
+  const found: number[][] = []
+  holds.forEach((does, k) => {
+    if (does && !holds[k - 1]) found.push([])
+    if (does) found.at(-1)?.push(k)
+  })
+  return found
+}

@@ -1,0 +1,257 @@
+/**
+ * The race: each rule of the founding essay minimises Rosenbrock's function on each engine, and
+ * every engine must visit the very same points.
+ */
+
+import type { EngineName } from '../engines/engine.js'
+import type { Clip } from '../gradients/clip.js'
+import { OptionError } from '../ground/errors.js'
+import { type MinimizeReason, minimize } from '../minimize/minimize.js'
+import { rosenbrock } from '../objectives/index.js'
+import { Optimizer } from '../optimizer.js'
+import type { Option } from '../options/kinds.js'
+import { adagrad } from '../rules/adagrad.js'
+import { adam } from '../rules/adam.js'
+import { adamw } from '../rules/adamw.js'
+import { definitions, type Rule, type SimpleRule } from '../rules/definitions.js'
+import { delayedStart } from '../rules/delayed-start.js'
+import { gradientDescent } from '../rules/gradient-descent.js'
+import { momentum } from '../rules/momentum.js'
+import { nesterov } from '../rules/nesterov.js'
+import { radam } from '../rules/radam.js'
+import { resolve } from '../rules/resolve.js'
+import { rmsprop } from '../rules/rmsprop.js'
+import { sgd } from '../rules/sgd.js'
+import { signSgd } from '../rules/sign-sgd.js'
+import { isWarmup, warmup } from '../schedules/warmup.js'
+
+/** A rule with the options that suit this function. */
+interface Entrant {
+  readonly name: string
+  readonly rule: (options: object) => SimpleRule
+  readonly options: Readonly<Record<string, unknown>>
+  readonly delay?: number
+  readonly clip?: Clip
+}
+
+const entrants: readonly Entrant[] = [
+  { name: 'gradient-descent', rule: gradientDescent, options: { lr: 1e-3 } },
+  // Its steps have one length: larger ones are stuck earlier, smaller ones are still on their way.
+  { name: 'sign-sgd', rule: signSgd, options: { lr: 1e-4 } },
+  { name: 'momentum', rule: momentum, options: { lr: 1e-3 } },
+  { name: 'nesterov', rule: nesterov, options: { lr: 1e-3 } },
+  { name: 'nesterov-shifted', rule: nesterov, options: { lr: 1e-3, form: 'shifted' } },
+  { name: 'sgd-momentum', rule: sgd, options: { lr: 1e-3, momentum: 0.9 } },
+  { name: 'sgd-nesterov', rule: sgd, options: { lr: 1e-3, momentum: 0.9, nesterov: true } },
+  { name: 'adagrad-essay', rule: adagrad, options: { lr: 3e-3, form: 'essay' } },
+  { name: 'adagrad', rule: adagrad, options: { lr: 0.5 } },
+  // RMSProp's steps do not shrink with the gradient: no learning rate lets it settle.
+  { name: 'rmsprop-essay', rule: rmsprop, options: { lr: 1e-3, form: 'essay' } },
+  { name: 'rmsprop', rule: rmsprop, options: { lr: 1e-3 } },
+  { name: 'rmsprop-momentum', rule: rmsprop, options: { lr: 1e-3, momentum: 0.9 } },
+  { name: 'adam-essay', rule: adam, options: { lr: 0.1, eps: 0 } },
+  { name: 'adam', rule: adam, options: { lr: 0.1 } },
+  { name: 'adam-l2', rule: adam, options: { lr: 0.1, weightDecay: 1e-4 } },
+  // With more decay, or larger steps, decay and gradient chase each other around the minimum.
+  { name: 'adamw', rule: adamw, options: { lr: 3e-4, weightDecay: 1e-4 } },
+  { name: 'amsgrad', rule: adam, options: { lr: 0.1, amsgrad: true } },
+  // The first, unrectified steps are as long as the gradient, which is steep here.
+  { name: 'radam', rule: radam, options: { lr: 2e-3 } },
+  { name: 'delayed-start', rule: adam, options: { lr: 0.1 }, delay: 10 },
+  { name: 'warm-up', rule: adam, options: { lr: warmup(0.1, { steps: 100 }) } },
+  { name: 'clip-norm', rule: gradientDescent, options: { lr: 1.9e-3 }, clip: { norm: 1 } },
+  { name: 'clip-value', rule: gradientDescent, options: { lr: 1.9e-3 }, clip: { value: 1 } },
+]
+
+export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
+
+/** A rule as it runs, and how its gradients are clipped. */
+export interface Entry {
+  readonly name: string
+  readonly rule: Rule
+  readonly clip: Clip
+}
+
+/**
+ * Entrants by name, in the list's order.
+ *
+ * @param overrides options that replace those of each of them
+ * @throws OptionError where a rule has no option of that name or not that value
+ */
+export function enter(names = entrantNames, overrides: Settings['overrides'] = {}): Entry[] {
+  return entrants
+    .filter(({ name }) => names.includes(name))
+    .map((entrant) => ({ name: entrant.name, rule: make(entrant, overrides), clip: entrant.clip ?? {} }))
+}
+
+/** Every option of any rule, with its definition in each rule that has it. */
+export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (() => {
+  const options = new Map<string, Map<string, Option>>()
+  for (const [rule, definition] of Object.entries(definitions)) {
+    for (const [name, option] of Object.entries(definition.options)) {
+      options.set(name, (options.get(name) ?? new Map()).set(rule, option))
+    }
+  }
+  return options
+})()
+
+export interface Settings {
+  /** Names of entrants. */
+  readonly rules: readonly string[]
+  /** Options that replace those of each of these rules. A warm-up stays one, to the new value. */
+  readonly overrides: Readonly<Record<string, unknown>>
+  /** The engines to race on; all are compared to the first. */
+  readonly engines: readonly EngineName[]
+  readonly from: readonly [number, number]
+  readonly dtype: 'float32' | 'float64'
+  readonly tolerance: number
+  readonly maxIterations: number
+}
+
+/** How a rule did on one engine. */
+export interface Lap {
+  /** One `point()` and `step()` with the gradient in place; the objective is not in it. */
+  readonly nanosecondsPerUpdate: number
+  readonly iterations: number
+  readonly reason: MinimizeReason
+  /** The first update after which a parameter's bits were not the first engine's; null if none. */
+  readonly differsAt: number | null
+}
+
+/** An entry, for people and JSON. */
+export interface Profile {
+  readonly name: string
+  readonly rule: SimpleRule['name']
+  /** All of the rule's options. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly delayedStart: number
+  readonly clip: Clip
+}
+
+export function profile({ name, rule, clip }: Entry): Profile {
+  const { rule: simple, delay } = resolve(rule)
+  const { name: ruleName, ...options } = simple
+  return { name, rule: ruleName as SimpleRule['name'], options, delayedStart: delay, clip }
+}
+
+/** How a rule did, on the first engine where engines differ. */
+export interface Finish extends Profile {
+  readonly iterations: number
+  readonly reason: MinimizeReason
+  readonly x: readonly [number, number]
+  readonly value: number
+  /** From the minimum, (1, 1). */
+  readonly distance: number
+  /** Whether all engines gave the same bits after every update; a NaN is any NaN. */
+  readonly sameBits: boolean
+  readonly engines: Readonly<Partial<Record<EngineName, Lap>>>
+}
+
+/** The whole path is kept, for the engines to be compared at every update: 16 bytes for each. */
+export const MAX_ITERATIONS = 10_000_000
+
+const objective = rosenbrock()
+
+/**
+ * Runs the race.
+ *
+ * @param onProgress is told what runs next
+ * @param onFinish is shown each path on the first engine, x and y in turn, from the start on; it is not kept
+ * @throws OptionError where a rule has no option of that name or not that value, or
+ * `maxIterations` is too large; EngineError where an engine cannot run
+ */
+export function race(
+  settings: Settings,
+  onProgress: (what: string) => void = () => {},
+  onFinish: (finish: Finish, path: Float64Array) => void = () => {},
+): Finish[] {
+  const { rules, overrides, maxIterations } = settings
+  if (!(maxIterations <= MAX_ITERATIONS)) {
+    throw new OptionError('maxIterations', `at most ${MAX_ITERATIONS}`, maxIterations)
+  }
+  // All are made before the first one runs, so that a bad option is found at once.
+  const entries = enter(rules, overrides)
+  const path = new Float64Array(2 * (maxIterations + 1))
+  return entries.map((entry, i) => {
+    onProgress(`${entry.name} (${i + 1} of ${entries.length})`)
+    const finish = run(entry, settings, path)
+    onFinish(finish, path.subarray(0, 2 * (finish.iterations + 1)))
+    return finish
+  })
+}
+
+function make({ rule, options, delay }: Entrant, overrides: Settings['overrides']): Rule {
+  const changed = { ...options, ...overrides }
+  // Before any of it goes into a schedule, so that an error names the number.
+  rule(changed)
+  for (const [name, own] of Object.entries(options)) {
+    const value = overrides[name]
+    if (isWarmup(own) && value !== undefined) changed[name] = warmup(value as number, { steps: own.steps })
+  }
+  return delay === undefined ? rule(changed) : delayedStart(delay, rule(changed))
+}
+
+function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
+  const { rule, clip } = entry
+  const { engines, from, dtype, tolerance, maxIterations } = settings
+  path.set(from)
+  const results = engines.map((engine, number) => {
+    let differsAt: number | null = null
+    const visit = (x: ArrayLike<number>, iteration: number) => {
+      const at = 2 * iteration
+      if (number === 0) path.set(x, at)
+      else if (!Object.is(path[at], x[0]) || !Object.is(path[at + 1], x[1])) differsAt ??= iteration
+    }
+    const limits = { tolerance, maxIterations, dtype }
+    const result = minimize(objective, from, rule, { ...limits, clip, engine, callback: visit })
+    // A last point that is not finite is not shown to the callback.
+    if (result.iterations > 0) visit(result.x, result.iterations)
+    return { ...result, differsAt: differsAt as number | null }
+  })
+  const [first] = results
+  const times = timed(rule, clip, settings)
+  const laps = results.map(({ iterations, reason, differsAt }, i): [EngineName, Lap] => {
+    const stoppedApart = iterations === first.iterations ? null : Math.min(iterations, first.iterations) + 1
+    const lap = { nanosecondsPerUpdate: times[i], iterations, reason, differsAt: differsAt ?? stoppedApart }
+    return [engines[i], lap]
+  })
+  const [x, y] = first.x
+  const [[x0, y0]] = objective.minima(2)
+  return {
+    ...profile(entry),
+    iterations: first.iterations,
+    reason: first.reason,
+    x: [x, y],
+    value: first.value,
+    distance: Math.sqrt((x - x0) * (x - x0) + (y - y0) * (y - y0)),
+    sameBits: laps.every(([, { differsAt }]) => differsAt === null),
+    engines: Object.fromEntries(laps),
+  }
+}
+
+/** The first rounds are for JavaScript's compiler and do not count. */
+const WARM_UP = 5
+const ROUNDS = 15
+const UPDATES = 4000
+
+/** Nanoseconds an update on each engine: the median of rounds, in which the engines take turns. */
+function timed(rule: Rule, clip: Clip, { engines, from, dtype }: Settings): number[] {
+  const optimizers = engines.map((engine) => {
+    const start = dtype === 'float32' ? Float32Array.from(from) : Float64Array.from(from)
+    const optimizer = new Optimizer(start, rule, { clip, engine })
+    objective.gradient(start, optimizer.grads)
+    return optimizer
+  })
+  const rounds = Array.from({ length: WARM_UP + ROUNDS }, () =>
+    optimizers.map((optimizer) => {
+      const start = performance.now()
+      for (let i = 0; i < UPDATES; i++) {
+        optimizer.point()
+        optimizer.step()
+      }
+      return ((performance.now() - start) * 1e6) / UPDATES
+    }),
+  )
+  const counted = rounds.slice(WARM_UP)
+  return engines.map((_, i) => counted.map((round) => round[i]).sort((a, b) => a - b)[ROUNDS >> 1])
+}

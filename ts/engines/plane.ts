@@ -1,0 +1,84 @@
+/**
+ * Passes over the whole plane of an arena, whatever segments there are: gradients are accumulated,
+ * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/plane.rs is the twin.
+ */
+
+import type { Arena } from '../arena/arena.js'
+import { kernel, loopOf, Row, twice } from '../arena/kernel.js'
+import * as layout from '../arena/manifest.js'
+import type { FloatArray } from '../ground/numbers.js'
+
+/** a ← a + g. */
+const AccumulateLoop = twice<typeof layout.AccumulateKernel>(
+  (f) =>
+    (_theta, g, { accumulated: a }, _, from, to) => {
+      for (let i = from; i < to; i++) a[i] = f(a[i] + g[i])
+    },
+)
+
+/** g ← a + g, a ← 0. */
+const ReleaseLoop = twice<typeof layout.ReleaseKernel>(
+  (f) =>
+    (_theta, g, { accumulated: a }, _row, from, to, _, direction) => {
+      for (let i = from; i < to; i++) {
+        direction[i] = f(a[i] + g[i])
+        a[i] = 0
+      }
+    },
+)
+
+/** e ← e + w·(θ − e). */
+const AverageLoop = twice<typeof layout.AverageKernel>(
+  (f) =>
+    (theta, _, { average: e }, { weight }, from, to) => {
+      for (let i = from; i < to; i++) e[i] = f(e[i] + f(weight * f(theta[i] - e[i])))
+    },
+)
+
+/** s ← s + w·(θ − s), θ ← s. */
+const SynchronizeLoop = twice<typeof layout.SynchronizeKernel>(
+  (f) =>
+    (theta, _, { slow: s }, { weight }, from, to) => {
+      for (let i = from; i < to; i++) {
+        s[i] = f(s[i] + f(weight * f(theta[i] - s[i])))
+        theta[i] = s[i]
+      }
+    },
+)
+
+/** From the stage ACCUMULATE on: the array that each updates, and its kernel. */
+const passes = [
+  { array: layout.ACCUMULATED, kernel: kernel(layout.AccumulateKernel, AccumulateLoop) },
+  { array: layout.ACCUMULATED, kernel: kernel(layout.ReleaseKernel, ReleaseLoop) },
+  { array: layout.AVERAGE, kernel: kernel(layout.AverageKernel, AverageLoop) },
+  { array: layout.SLOW, kernel: kernel(layout.SynchronizeKernel, SynchronizeLoop) },
+]
+
+/** What there is by tensor. */
+const NOTHING: Readonly<Record<string, number>> = {}
+
+/** Runs a stage over the elements from … to − 1 of all tensors that do not stay. */
+export function overPlane(arena: Arena): (stage: number, from: number, to: number) => void {
+  const { dtype, lengths, offsets, words } = arena
+  const theta = arena.plane(layout.PARAMETERS)
+  const g = arena.plane(layout.GRADIENTS)
+  const coefficients = arena.row(lengths.length)
+  const firstFlags = words.length - lengths.length * (layout.SEGMENT + layout.TENSOR) + 3
+  const jobs = passes.map(({ array, kernel }) => {
+    const own: FloatArray = arena.plane(array)
+    const row = Row.of(kernel, dtype)
+    row.coefficients = coefficients
+    return { own, state: { [kernel.state[0]]: own }, row: row.byName, loop: loopOf(kernel.number, dtype) }
+  })
+  return (stage, from, to) => {
+    const job = jobs[stage - layout.ACCUMULATE]
+    // Before anything is changed, and even where all stays.
+    if (job === undefined || job.own.length < arena.length) throw arena.broken()
+    const { state, row, loop } = job
+    for (let i = 0; i < lengths.length && offsets[i] < to; i++) {
+      const [start, end] = [Math.max(offsets[i], from), Math.min(offsets[i] + lengths[i], to)]
+      const stays = (words[firstFlags + i * layout.TENSOR] & layout.STAYS) !== 0
+      if (start < end && !stays) loop(theta, g, state, row, start, end, NOTHING, g)
+    }
+  }
+}

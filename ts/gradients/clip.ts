@@ -1,0 +1,143 @@
+/** How gradients are clipped, before the rule sees them and before decay. */
+
+import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import type { Tensor } from '../model/part.js'
+import { readOptions } from '../options/read.js'
+import type { Noise } from './noise.js'
+import type { Unitwise } from './unitwise.js'
+
+/** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
+export interface TensorClip {
+  /** The largest norm of a tensor's gradient, > 0: where ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
+  readonly tensorNorm?: number
+  /** The largest root mean square of its elements, > 0: g ← g/max(1, RMS(g)/rms), Optax's clip_by_block_rms. */
+  readonly rms?: number
+  /**
+   * The largest ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units):
+   * where ‖g‖ is larger than κ·max(‖θ‖, ε), it is made that; `{ factor: κ, eps: ε }` with ε > 0, 1e-3 by default.
+   * `unitwise({ factor: κ })` takes the rows of matrices as units.
+   */
+  readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
+  /** Takes its mean from each row of a matrix before: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
+  readonly centralized?: true
+  /** Adds noise to it then, before all other clips: `noise()` (Neelakantan et al., 2015). */
+  readonly noise?: Noise
+}
+
+/** By unit and tensor first, then by the global norm of what is left, then by value. */
+export interface Clip extends TensorClip {
+  /**
+   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
+   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   */
+  readonly norm?: number
+  /** The largest absolute value of an element, > 0; none by default. */
+  readonly value?: number
+}
+
+/** The limits that there are. */
+export interface TensorLimits {
+  readonly tensorNorm?: number
+  readonly rms?: number
+  readonly adaptive?: { readonly factor: number; readonly eps: number; readonly unit?: 'row' }
+  readonly centralized?: true
+  readonly noise?: Noise
+}
+
+/** Infinite where there are none. */
+export interface Limits {
+  readonly norm: number
+  readonly value: number
+  readonly byTensor: TensorLimits
+}
+
+const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized', 'noise']
+
+type Read = (what: string, given: unknown) => unknown
+
+/** What comes with an import: the stage UNITS, and how its options are read. */
+export const units: {
+  readonly read: Record<string, Read>
+  /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
+  write?: (
+    row: Float64Array,
+    limits: TensorLimits,
+    scale: number,
+    t: number,
+    tensors: readonly Tensor[],
+  ) => void
+} = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
+
+/** @throws OptionError where it is none */
+export function checkClip(given: unknown = {}): Limits {
+  const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
+  return { norm, value, byTensor: Object.freeze(own(byTensor)) }
+}
+
+/** What a group has of its own. @throws OptionError where it is none */
+export function readTensorClip(what: string, given: unknown): TensorLimits {
+  return readLimits(what, given, [])
+}
+
+function readLimits(
+  what: string,
+  given: unknown,
+  others: readonly string[],
+): TensorLimits & { readonly norm?: number; readonly value?: number } {
+  const names = [...others, ...tensorNames]
+  // What is not given is not looked for elsewhere either.
+  const limits = own({})
+  for (const [name, value] of Object.entries(readOptions(what, given, names, `{ ${names.join(', ')} }`))) {
+    if (value === undefined) continue
+    limits[name] = (Object.hasOwn(units.read, name) ? units.read[name] : limit)(`${what}: ${name}`, value)
+  }
+  return Object.freeze(limits)
+}
+
+function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
+  const whole = typeof given === 'object' && given !== null ? own(given) : { factor: given }
+  const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
+  const [stranger] = Object.keys(unknown)
+  if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
+  const limits = own({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
+  if (unit !== undefined) limits.unit = units.read.unit(`${what}: unit`, unit)
+  return Object.freeze(limits) as unknown as TensorLimits['adaptive']
+}
+
+/** Of options whose functions were not imported. */
+function notBrought(what: string, given: unknown): never {
+  throw new OptionError(
+    what,
+    'what unitwise(), centralized() or noise() gives, which has to be imported',
+    given,
+  )
+}
+
+function limit(what: string, given: unknown): number {
+  if (typeof given === 'number' && given > 0 && given < Infinity) return given
+  throw new OptionError(what, 'a finite number > 0', given)
+}
+
+/** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
+export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
+  const byUnit = adaptive?.unit !== undefined
+  const weighs = adaptive !== undefined && !byUnit ? CLIPS | WEIGHS : 0
+  const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPS
+  return weighs | clips | (byUnit || centralized || noise ? UNITWISE : 0)
+}
+
+/** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */
+export function limitOf(
+  { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
+  length: number,
+  squares: number,
+) {
+  const ofMean = rms === undefined ? Infinity : rms * Math.sqrt(length)
+  const ofParameters =
+    adaptive === undefined || adaptive.unit !== undefined
+      ? Infinity
+      : adaptive.factor * Math.max(Math.sqrt(squares), adaptive.eps)
+  return Math.min(tensorNorm, ofMean, ofParameters)
+}

@@ -1,0 +1,109 @@
+/** Noise on gradients; crates/kernels/src/rules/noise.rs states it. */
+
+import { log } from '../functions/log.js'
+import { pow } from '../functions/pow.js'
+import { cos, sin } from '../functions/trigonometric.js'
+import { OptionError } from '../ground/errors.js'
+import { readOptions } from '../options/read.js'
+import { units } from './clip.js'
+import { bringKernel, bringSource } from './unitwise.js'
+
+/** The noise of each element has the variance η/(1+t)^γ. */
+export interface Noise {
+  readonly eta: number
+  readonly gamma: number
+  readonly seed: number
+}
+
+/** 2⁻³². */
+const UNIT = 1 / 4294967296
+const TURN = 2 * Math.PI * UNIT
+
+const words = new Uint32Array(4)
+const numbers = new Float64Array(4)
+
+/** The upper word of a product of two. */
+function upper(a: number, b: number): number {
+  const lower = (a & 0xffff) * (b & 0xffff)
+  // (2¹⁶ − 1)² + 2¹⁶ − 1 is below 2³².
+  const middle = (a >>> 16) * (b & 0xffff) + (lower >>> 16)
+  const other = (a & 0xffff) * (b >>> 16) + (middle & 0xffff)
+  return ((a >>> 16) * (b >>> 16) + (middle >>> 16) + (other >>> 16)) | 0
+}
+
+/** Philox 4×32-10 of a counter and a key, into `words`. */
+function philox(a: number, b: number, c: number, d: number, k: number, l: number): void {
+  for (let round = 0; round < 10; round++) {
+    const first = upper(a, 0xd2511f53)
+    const second = upper(c, 0xcd9e8d57)
+    const low = Math.imul(a, 0xd2511f53)
+    a = second ^ b ^ k
+    b = Math.imul(c, 0xcd9e8d57)
+    c = first ^ d ^ l
+    d = low
+    k = (k + 0x9e3779b9) | 0
+    l = (l + 0xbb67ae85) | 0
+  }
+  words[0] = a
+  words[1] = b
+  words[2] = c
+  words[3] = d
+}
+
+function draw(counter: number, key: number, t: number, seed: number): void {
+  const upperOf = (x: number) => Math.floor(x * UNIT) >>> 0
+  philox(counter, key, t >>> 0, upperOf(t), seed >>> 0, upperOf(seed))
+  for (let k = 0; k < 4; k += 2) {
+    const radius = Math.sqrt(-2 * log((words[k] + 0.5) * UNIT))
+    const angle = words[k + 1] * TURN
+    numbers[k] = radius * cos(angle)
+    numbers[k + 1] = radius * sin(angle)
+  }
+}
+
+/** FNV-1a over the units of UTF-16. */
+function keyOf(name: string): number {
+  let key = 0x811c9dc5
+  for (let k = 0; k < name.length; k++) key = Math.imul(key ^ name.charCodeAt(k), 0x01000193)
+  return key >>> 0
+}
+
+const sigmaOf = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
+
+bringSource({ numbers, draw, sigmaOf, keyOf })
+
+function read(what: string, given: unknown): Noise {
+  const names = ['eta', 'gamma', 'seed']
+  const { eta = 0.01, gamma = 0.55, seed = 0 } = readOptions(what, given, names, '{ eta, gamma, seed }')
+  const nonNegative = (name: string, x: unknown) => {
+    if (typeof x === 'number' && x >= 0 && x < Infinity) return x
+    throw new OptionError(`${what}: ${name}`, 'a finite number ≥ 0', x)
+  }
+  if (!Number.isSafeInteger(seed) || (seed as number) < 0) {
+    throw new OptionError(`${what}: seed`, 'a whole number from 0 to 2⁵³ − 1', seed)
+  }
+  bringKernel()
+  // Not −0.
+  return Object.freeze({
+    eta: nonNegative('eta', eta),
+    gamma: nonNegative('gamma', gamma),
+    seed: (seed as number) + 0,
+  })
+}
+
+units.read.noise = read
+
+/**
+ * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),
+ * σ² = η/(1+t)^γ, as Optax's add_noise does. t counts a tensor's updates from 0. It comes after `centralized` and clips
+ * by unit, and before those by norm and by value, which so limit what the rule gets.
+ *
+ * Its bits depend on the seed, t, the tensor's name and the element's place in it, and on nothing else.
+ *
+ * @param options η, `eta`, ≥ 0, 0.01 by default; γ, `gamma`, ≥ 0, 0.55 by default, and 0 for noise that stays; `seed`,
+ * a whole number from 0 to 2⁵³ − 1, 0 by default
+ * @throws OptionError where one is unknown or not what it has to be
+ */
+export function noise(options: Partial<Noise> = {}): Noise {
+  return read('noise', options)
+}

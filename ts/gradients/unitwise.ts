@@ -1,0 +1,130 @@
+/** Gradients centralized and clipped by unit, and noise; crates/kernels/src/rules has unitwise.rs and noise.rs. */
+
+import { kernel, type Matrices, twice } from '../arena/kernel.js'
+import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { sumOf } from '../ground/sums.js'
+import { readOptions } from '../options/read.js'
+import { bring, type WasmModule } from '../webassembly/module.js'
+import { units } from './clip.js'
+import type { Noise } from './noise.js'
+import { normOf } from './norms.js'
+
+/** How each row of a matrix is clipped. */
+export interface Unitwise {
+  readonly unit: 'row'
+  readonly factor: number
+  readonly eps: number
+}
+
+/** Σx or Σx², in the one order. */
+function sum(kind: 'values' | 'gradients', values: FloatArray): number {
+  let total = 0
+  for (let at = 0; at < values.length; at += BLOCK) total += sumOf(kind, values.subarray(at, at + BLOCK))
+  return total
+}
+
+/** √Σx², also where a square is too large for a number. */
+function norm(values: FloatArray): number {
+  const total = sum('gradients', values)
+  return total === Infinity ? normOf([values]) : Math.sqrt(total)
+}
+
+/** What noise.ts brings. */
+export interface Source {
+  readonly numbers: Float64Array
+  /** Makes the four of a counter. */
+  draw(counter: number, key: number, t: number, seed: number): void
+  sigmaOf(noise: Noise, t: number): number
+  keyOf(name: string): number
+}
+
+let source: Source | undefined
+
+export function bringSource(given: Source): void {
+  source = given
+}
+
+const UnitwiseLoop = twice<typeof UnitwiseKernel>(
+  (f) => (theta, g, _state, coefficients, from, to, _tensor, _direction, matrices) => {
+    const { shape, key } = matrices as Matrices
+    const [rows, columns, count] = shape
+    const { kappa, eps, centralizes, sigma, seed, t } = coefficients
+    for (let row = 0; row < rows; row++) {
+      const [start, end] = [from + row * columns, from + (row + 1) * columns]
+      if (centralizes > 0 && count > 0) {
+        const mean = f(sum('values', g.subarray(start, end)) / columns)
+        for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
+      }
+      if (kappa === Infinity) continue
+      const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
+      // A NaN is taken over, and is no limit.
+      const limit = kappa * (eps > ofTheta ? eps : ofTheta)
+      if (!(ofG > limit)) continue
+      const factor = f(limit / ofG)
+      for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
+    }
+    if (!(sigma > 0) || source === undefined) return
+    for (let i = from; i < to; i += 4) {
+      source.draw((i - from) / 4, key, t, seed)
+      for (let k = 0; k < 4 && i + k < to; k++) g[i + k] = f(g[i + k] + sigma * source.numbers[k])
+    }
+  },
+)
+
+const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
+
+export const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
+
+const only =
+  <T>(value: T, expected: string) =>
+  (what: string, given: unknown) => {
+    if (given === value) return given
+    throw new OptionError(what, expected, given)
+  }
+
+units.read.unit = only('row', "'row'")
+units.read.centralized = only(true, 'what centralized() gives')
+
+units.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
+  const places = UnitwiseKernel.row
+  row[places.kappa] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
+  row[places.eps] = adaptive?.eps ?? 0
+  row[places.centralizes] = centralized === undefined ? 0 : 1
+  row[places.sigma] = 0
+  if (noise === undefined || source === undefined) return
+  row[places.sigma] = source.sigmaOf(noise, t) / scale
+  row[places.seed] = noise.seed
+  row[places.t] = t
+  for (const { name, place, part } of tensors) part.arena.words[part.arena.keyOf(place)] = source.keyOf(name)
+}
+
+/**
+ * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
+ * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
+ * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
+ *
+ * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default: the optimizer checks both
+ * @throws OptionError where that is no object
+ */
+export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
+  const expected = '{ factor, eps }'
+  const { factor, eps = 1e-3 } = readOptions<typeof options>(
+    'unitwise: options',
+    options,
+    ['factor', 'eps'],
+    expected,
+  )
+  bringKernel()
+  return { unit: 'row', factor, eps }
+}
+
+/**
+ * For `clip: { centralized: centralized() }`: gradients whose mean is 0 by row (Yong, Huang, Hua and Zhang, 2020),
+ * g ← g − mean(g), before all else. Rows are those of `unitwise`; tensors that are no matrices stay as they are.
+ */
+export function centralized(): true {
+  bringKernel()
+  return true
+}

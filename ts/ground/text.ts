@@ -1,0 +1,20 @@
+/** Texts of files, which are a stranger's, in messages and tables. */
+
+import { grouped } from '../command-line/sweep/progress.js'
+
+/** Characters of a text that are shown, and names of columns. */
+const [LONGEST, NAMES] = [40, 20]
+
+/** Without what would steer a terminal, and not the whole of a long text. */
+export function printable(text: string): string {
+  const short = text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+  return short.replace(/\p{Cc}/gu, '�')
+}
+
+export const quoted = (text: string): string => `"${printable(text)}"`
+
+/** Names in a sentence; of many the first ones. */
+export function listed(names: readonly string[]): string {
+  const more = names.length - NAMES
+  return names.slice(0, NAMES).map(quoted).join(', ') + (more > 0 ? ` and ${grouped(more)} more` : '')
+}

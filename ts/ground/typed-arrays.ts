@@ -1,0 +1,64 @@
+/**
+ * What a typed array is, whatever a subclass says that it is: these getters read what the runtime
+ * itself goes by, of any realm, and find nothing in a proxy.
+ */
+
+import { MemoryError, messageOf } from './errors.js'
+import type { FloatArray } from './numbers.js'
+
+const prototype = Object.getPrototypeOf(Float32Array.prototype)
+const getter = (name: string | symbol) =>
+  Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
+const getType = getter(Symbol.toStringTag)
+const getLength = getter('length')
+const getBuffer = getter('buffer')
+const getByteOffset = getter('byteOffset')
+
+/** 'Float32Array' and so on; undefined for what is no typed array. */
+export function typeOf(value: unknown): string | undefined {
+  return getType.call(value) as string | undefined
+}
+
+export function lengthOf(array: ArrayBufferView): number {
+  return getLength.call(array) as number
+}
+
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return getBuffer.call(array) as ArrayBufferLike
+}
+
+export function byteOffsetOf(array: ArrayBufferView): number {
+  return getByteOffset.call(array) as number
+}
+
+export function isFloatArray(value: unknown): value is FloatArray {
+  const type = typeOf(value)
+  return type === 'Float32Array' || type === 'Float64Array'
+}
+
+/**
+ * Not by `slice`, which a subclass may have replaced.
+ *
+ * @throws MemoryError where there is none for it
+ */
+export function copyOf(array: FloatArray): FloatArray {
+  try {
+    return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
+  } catch (thrown) {
+    throw new MemoryError(array.byteLength, messageOf(thrown), 'a copy')
+  }
+}
+
+/**
+ * Whether the memory was transferred away or has shrunk below the array. (`ArrayBuffer.detached` is
+ * missing in Node 20.)
+ */
+export function isDetached(array: ArrayBufferView): boolean {
+  if (lengthOf(array) > 0) return false
+  try {
+    prototype.keys.call(array)
+    return false
+  } catch {
+    return true
+  }
+}

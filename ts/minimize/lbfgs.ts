@@ -1,0 +1,244 @@
+import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { largest } from '../ground/numbers.js'
+import { filling } from '../objectives/gradient.js'
+import { fraction, option, type ValuesOf } from '../options/kinds.js'
+import { search, type Trial } from './line-search.js'
+import { type Descent, method, type Problem } from './method.js'
+
+const count = (value: number) =>
+  option('a whole number ≥ 1', value, (x) => Number.isInteger(x) && (x as number) >= 1)
+
+const options = {
+  /** m ≥ 1: of how many steps it remembers the change of the gradient; two arrays each */
+  history: count(10),
+  /** c1 in (0, c2): how much of what the slope promises a step has to gain */
+  c1: fraction(1e-4),
+  /** c2 in (c1, 1): to which part of itself a step has to flatten the slope */
+  c2: fraction(0.9),
+  /** ≥ 1: points that one line search may try */
+  maxLineSearch: count(25),
+}
+
+type Values = ValuesOf<typeof options>
+
+/** L-BFGS's description; see {@link lbfgs}. */
+export interface Lbfgs extends Values {
+  readonly method: 'lbfgs'
+}
+
+/** A point of a line search. */
+interface Tried extends Trial {
+  readonly grads: FloatArray
+}
+
+/** A step s, by which the gradient changed by y. */
+interface Pair {
+  readonly s: Float64Array
+  readonly y: Float64Array
+  /** 1/(s·y) */
+  readonly rho: number
+}
+
+/** At the first of so many gradients it is checked that they fill `out`. */
+const CHECKED = 32
+/** Values and slopes that differ by so many roundings may be the same. */
+const ROUNDINGS = 100
+/** So many steps in a row that neither value nor gradient was worth are noise. */
+const IDLE = 10
+const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
+
+class Descending implements Descent {
+  readonly engine = 'typescript'
+  readonly exempt = 0
+  readonly params: FloatArray
+  grads: FloatArray
+  isStuck = false
+  readonly #problem: Problem
+  readonly #values: Values
+  /** The newest first. */
+  readonly #pairs: Pair[] = []
+  /** Where a line search asks. */
+  readonly #point: FloatArray
+  #direction: Float64Array
+  #value: number | undefined
+  #asked = 0
+  /** The least value so far, and the least gradient. */
+  #least = Infinity
+  #flattest = Infinity
+  #idle = 0
+
+  constructor(values: Values, problem: Problem) {
+    this.params = problem.start.slice()
+    this.grads = this.params.slice()
+    this.#point = this.params.slice()
+    this.#direction = new Float64Array(this.params.length)
+    this.#values = values
+    this.#problem = problem
+  }
+
+  update(): number | undefined {
+    const start = this.#start()
+    const { value, slope } = start
+    // Also where the gradient is 0 or NaN.
+    if (!(slope < 0 && Number.isFinite(value))) return this.#end(undefined)
+    const { c1, c2, maxLineSearch } = this.#values
+    const found = search(start, (t) => this.#ask(t), {
+      ...{ c1, c2, most: maxLineSearch },
+      noise: ROUNDINGS * epsilon[this.params.BYTES_PER_ELEMENT] * Math.abs(value),
+      closest: this.#problem.tolerance / largest(this.#direction),
+    })
+    return this.#move(start, found)
+  }
+
+  gradsHere(): FloatArray {
+    return this.grads
+  }
+
+  state(): readonly FloatArray[] {
+    return []
+  }
+
+  decay() {
+    return { l2: 0, decoupled: 0, sign: 1 }
+  }
+
+  /** Where a line begins; it is chosen here. */
+  #start(): Tried {
+    if (this.#value === undefined) {
+      const { value, grads } = this.#ask(0)
+      this.#value = value
+      this.grads = grads
+    }
+    const { grads } = this
+    this.#direction = this.#descent()
+    let slope = dot(grads, this.#direction)
+    // What is remembered does not lead down: it is of no use here.
+    if (!(slope < 0)) {
+      this.#pairs.length = 0
+      this.#direction = this.#descent()
+      slope = dot(grads, this.#direction)
+    }
+    return { t: 0, value: this.#value, slope, grads }
+  }
+
+  /** −H·g by the two loops over what is remembered; at first −g/Σ|gᵢ|. */
+  #descent(): Float64Array {
+    const { grads } = this
+    const d = new Float64Array(grads.length)
+    const [newest] = this.#pairs
+    let size = 0
+    for (let i = 0; i < d.length; i++) size += Math.abs(grads[i])
+    const scale = newest === undefined ? size : 1
+    for (let i = 0; i < d.length; i++) d[i] = -grads[i] / scale
+    if (newest === undefined) return d
+    const alphas = this.#pairs.map(({ s, y, rho }) => {
+      const alpha = rho * dot(s, d)
+      add(d, -alpha, y)
+      return alpha
+    })
+    const gamma = 1 / (newest.rho * dot(newest.y, newest.y))
+    for (let i = 0; i < d.length; i++) d[i] *= gamma
+    for (let k = this.#pairs.length - 1; k >= 0; k--) {
+      const { s, y, rho } = this.#pairs[k]
+      add(d, alphas[k] - rho * dot(y, d), s)
+    }
+    return d
+  }
+
+  /** Writes θ + t·d, rounded to the dtype, to `#point`. */
+  #pointAt(t: number): FloatArray {
+    const { params } = this
+    for (let i = 0; i < params.length; i++) this.#point[i] = params[i] + t * this.#direction[i]
+    return this.#point
+  }
+
+  #ask(t: number): Tried {
+    const { value, gradient } = this.#problem
+    const point = this.#pointAt(t)
+    const grads = new (this.params.constructor as Float64ArrayConstructor)(point.length) as FloatArray
+    const found = value(point)
+    if (this.#asked++ % CHECKED === 0) filling(gradient, grads)(point, grads)
+    else gradient(point, grads)
+    const slope = dot(grads, this.#direction)
+    const isUsable = (Number.isFinite(found) && Number.isFinite(slope)) || found === -Infinity
+    return { t, value: isUsable ? found : Infinity, slope, grads }
+  }
+
+  /** Goes to where the search led, and remembers the step. */
+  #move(start: Tried, { t, value, grads }: Tried): number | undefined {
+    const point = this.#pointAt(t)
+    const s = difference(point, this.params)
+    // In vain: once more without what is remembered, if that is not what it was.
+    if (t === 0 || largest(s) === 0) {
+      if (this.#pairs.length === 0) return this.#end(start.value)
+      this.#pairs.length = 0
+      return start.value
+    }
+    const y = difference(grads, start.grads)
+    const curvature = dot(s, y)
+    const rho = 1 / curvature
+    const isUseful =
+      curvature > epsilon[8] * Math.abs(dot(s, start.grads)) && rho * dot(y, y) > 0 && rho < Infinity
+    if (isUseful) this.#pairs.unshift({ s, y, rho })
+    if (this.#pairs.length > this.#values.history) this.#pairs.pop()
+    this.params.set(point)
+    this.grads = grads
+    this.#value = value
+    const size = largest(grads)
+    this.#idle = value < this.#least || size < this.#flattest ? 0 : this.#idle + 1
+    this.#least = Math.min(this.#least, value)
+    this.#flattest = Math.min(this.#flattest, size)
+    // Without a least value there is nowhere to go either.
+    return this.#idle === IDLE || value === -Infinity ? this.#end(value) : value
+  }
+
+  /** Stays here for good. */
+  #end(value: number | undefined): number | undefined {
+    this.isStuck = true
+    return value
+  }
+}
+
+/** Σ aᵢ·bᵢ, from the first to the last, in float64. */
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
+  return sum
+}
+
+/** a − b */
+function difference(a: FloatArray, b: FloatArray): Float64Array {
+  const d = new Float64Array(a.length)
+  for (let i = 0; i < d.length; i++) d[i] = a[i] - b[i]
+  return d
+}
+
+/** a ← a + factor·b */
+function add(a: Float64Array, factor: number, b: Float64Array): void {
+  for (let i = 0; i < a.length; i++) a[i] += factor * b[i]
+}
+
+/**
+ * L-BFGS, a quasi-Newton method for {@link minimize}: d = −H·g, where H is made of the last `history` steps s and
+ * changes of the gradient y in two loops, and θ ← θ + t·d by a line search for the strong Wolfe conditions. (Liu and
+ * Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5.) As `torch.optim.LBFGS` with `line_search_fn:
+ * 'strong_wolfe'`, but that the first step is −g/Σ|gᵢ| however short g is, so that a factor of the objective
+ * changes nothing.
+ *
+ * It is no rule: a line search asks for values, which an `Optimizer` never sees. It takes smooth functions whose
+ * gradient has no noise in it, needs no learning rate, and mostly far fewer gradients than a rule. It runs in
+ * TypeScript, in float64 but for the parameters and gradients, with the same bits everywhere.
+ *
+ * @throws OptionError where an option is unknown or out of its range
+ * @example
+ * minimize(rosenbrock(), [-1.5, 2], lbfgs())
+ */
+export const lbfgs: (options?: Partial<Values>) => Lbfgs = method({
+  name: 'lbfgs',
+  options,
+  check({ c1, c2 }) {
+    if (!(c1 > 0 && c1 < c2)) throw new OptionError('lbfgs: c1', `a number in (0, c2), where c2 is ${c2}`, c1)
+  },
+  begin: (values, problem) => new Descending(values, problem),
+})

@@ -1,0 +1,89 @@
+/**
+ * Methods: what minimises by the function's values as well as its gradient. A rule gets gradients alone, so
+ * none of this is one. Each has a module beside this one, and is known when its function is imported.
+ */
+
+import type { EngineName } from '../engines/engine.js'
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import type { FloatArray } from '../ground/numbers.js'
+import type { Objective } from '../objectives/index.js'
+import type { OptionTable, ValuesOf } from '../options/kinds.js'
+import { overlay } from '../rules/rule.js'
+import type { Decay } from './at-rest.js'
+import type { Lbfgs } from './lbfgs.js'
+
+/** A plain, frozen description of a method, told apart from rules by `method`. */
+export type Method = Lbfgs
+
+/** What is asked of an objective, and where a run starts. */
+export interface Problem extends Required<Objective> {
+  /** Where to start; copied. */
+  readonly start: FloatArray
+  readonly tolerance: number
+}
+
+/** What makes a minimisation's updates: a rule by an optimizer, or a method. */
+export interface Descent {
+  readonly engine: EngineName
+  /** Live. */
+  readonly params: FloatArray
+  /** The gradient of the last update. */
+  readonly grads: FloatArray
+  /** For how many updates standing still does not count. */
+  readonly exempt: number
+  /** Whether nothing moved, and no further update would move anything. */
+  readonly isStuck: boolean
+  /** One update. Returns the objective at `params` where it is known. */
+  update(): number | undefined
+  /** The gradient at `params`, or no more than a step away. */
+  gradsHere(): FloatArray
+  /** What must be finite beside parameters, value and gradient. */
+  state(): readonly FloatArray[]
+  /** The decay at the last update. */
+  decay(): Decay
+}
+
+interface Kind<O extends OptionTable = OptionTable> {
+  readonly name: string
+  readonly options: O
+  /** What single options cannot show: throws an OptionError. */
+  check(values: ValuesOf<O>): void
+  begin(values: ValuesOf<O>, problem: Problem): Descent
+}
+
+const kinds = new Map<string, Kind>()
+
+/** Makes a method known by its name, for as long as its function is imported, and gives that function. */
+export function method<O extends OptionTable, M>(kind: Kind<O>): (options?: Partial<ValuesOf<O>>) => M {
+  kinds.set(kind.name, kind as unknown as Kind)
+  return (options = {}) => read(kind as unknown as Kind, options) as M
+}
+
+function read(kind: Kind, given: object): Readonly<Record<string, unknown>> {
+  const defaults = Object.entries(kind.options).map(([name, option]) => [name, option.default])
+  const values: Record<string, unknown> = { method: kind.name, ...Object.fromEntries(defaults) }
+  overlay(values, kind, given)
+  kind.check(values)
+  return Object.freeze(values)
+}
+
+/** Whether it is a method, or means to be one. */
+export function isMethod(given: unknown): given is Method {
+  return typeof given === 'object' && given !== null && Object.hasOwn(given, 'method')
+}
+
+/**
+ * Begins a run by a method, which is checked, as it may come from JSON.
+ *
+ * @throws OptionError where its function was not imported, or an option is unknown or out of its range
+ */
+export function begin(given: Method, problem: Problem): Descent {
+  const { method, ...options } = own(given)
+  const kind = kinds.get(method as string)
+  if (kind === undefined) {
+    const names = [...kinds.keys()].join(', ') || 'none'
+    throw new OptionError('method', `one that is imported from antigrad (so far: ${names})`, method)
+  }
+  return kind.begin(read(kind, options), problem)
+}

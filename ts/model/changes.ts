@@ -1,0 +1,102 @@
+/** Changes of what there is: options, what is frozen, how many rows a tensor has. */
+
+import { OptionError, TensorError } from '../ground/errors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { inUse, type RuleInUse } from '../rules/in-use.js'
+import { type AnyRule, changed } from '../rules/rule.js'
+import { type Scheduled, scaled } from '../schedules/schedule.js'
+import type { Model } from './model.js'
+import type { Tensor } from './part.js'
+import { matches, readMatch } from './patterns.js'
+
+/**
+ * The tensors that are picked. Functions of the user may run.
+ *
+ * @throws OptionError where it is no match, TensorError where it picks none
+ */
+export function pick(call: string, given: unknown, model: Model): Tensor[] {
+  const match = readMatch(`${call}: match`, given)
+  const tensors = model.all()
+  const picked = tensors.filter((tensor) => matches(match, tensor))
+  if (picked.length > 0) return picked
+  const names = tensors.slice(0, 8).map(({ name }) => name)
+  const expected = `what picks some of ${names.join(', ')}${tensors.length > 8 ? ', …' : ''}`
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
+}
+
+/**
+ * Changes options of the optimizer's rule, and so of all tensors but where groups gave options of their own; what
+ * comes back does it.
+ *
+ * @throws OptionError where one is unknown, out of its range, or would change which state there is
+ */
+export function setAll(model: Model, given: object): () => void {
+  const { base, uses } = model
+  // Each getter runs once.
+  const options = uses.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const after = changedRule(base, options)
+  const rules = new Map([[base, after]])
+  for (const use of uses) {
+    const { own, lrScale } = use
+    if (use === base || own === null) continue
+    const names = Object.keys(options).filter((name) => !own.includes(name))
+    const left = Object.fromEntries(names.map((name) => [name, after[name]]))
+    if (lrScale !== 1 && Object.hasOwn(left, 'lr')) left.lr = scaled(left.lr as Scheduled, lrScale)
+    rules.set(use, changedRule(use, left))
+  }
+  return () => {
+    for (const [use, rule] of rules) use.change(rule)
+    model.reschedule()
+  }
+}
+
+/** Changes options of some tensors, whatever groups say; otherwise as above. */
+export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
+  const before = [...new Set(picked.map(({ use }) => use))]
+  const options = before.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
+  return () => {
+    const uses = [...model.uses]
+    for (const tensor of picked) {
+      const rule = rules.get(tensor.use) as AnyRule
+      const use = inUse({ ...tensor.use.resolved, rule }, uses)
+      use.adopt(tensor.use.shared)
+      tensor.part.assign(tensor, use)
+    }
+    model.update()
+  }
+}
+
+function changedRule(use: RuleInUse, options: object): AnyRule {
+  const rule = changed(use.definition, use.rule, options)
+  if (use.keepsState(rule)) return rule
+  const expected = `options under which ${rule.name} keeps the same arrays of state`
+  throw new OptionError('set: options', expected, options)
+}
+
+/**
+ * Puts rows behind those of a tensor; what comes back does it.
+ *
+ * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it; MemoryError
+ */
+export function growTensor(model: Model, name: unknown, rows: unknown): () => void {
+  const tensor = typeof name === 'string' ? model.named(name) : undefined
+  if (tensor === undefined) throw new TensorError('grow: name', "a tensor's name", name)
+  const { shape } = tensor
+  if (shape === undefined || shape.length === 0) {
+    throw new TensorError(
+      'grow: name',
+      `a tensor whose shape says what a row is (${tensor.name} has none)`,
+      name,
+    )
+  }
+  const [count, ...inner] = shape
+  const size = inner.reduce((product, n) => product * n, 1)
+  const type = model.settings.dtype === 'float32' ? 'Float32Array' : 'Float64Array'
+  const isRows = isFloatArray(rows) && typeOf(rows) === type && !isDetached(rows)
+  const length = isRows ? lengthOf(rows) : 0
+  if (!isRows || length === 0 || length % size !== 0) {
+    throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
+  }
+  return model.grow(tensor, Object.freeze([count + length / size, ...inner]), rows)
+}

@@ -1,0 +1,285 @@
+/**
+ * Which tensors are updated alike: those that have the same rule and have had the same updates are a
+ * cohort, with one clock and one row of coefficients.
+ */
+
+import type { Arena } from '../arena/arena.js'
+import { FLUSHES, HOLDS } from '../arena/manifest.js'
+import { flagsOf, type TensorLimits, units } from '../gradients/clip.js'
+import type { ClockOf, Fields, Member } from '../rules/define.js'
+import type { RuleInUse } from '../rules/in-use.js'
+import type { Tensor } from './part.js'
+
+/**
+ * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
+ * state costs as much as a part of an update; so rarely, it costs next to nothing. A power of 2, for &:
+ * % was a tenth of a step of two parameters.
+ */
+export const FLUSHING = 256
+
+/** What has been counted of a tensor's updates. */
+export type Clock = ClockOf<Fields>
+
+interface Cohort {
+  readonly use: RuleInUse
+  clock: Clock
+  /** The clock of the update under way, which becomes the clock once it is done. */
+  next: Clock
+  segments: number[]
+  /** Its tensors that are updated, by number. */
+  tensors: number[]
+  /** The number of its row. */
+  row: number
+  /** What its row and segments have been told; they are told again only when it changes. */
+  version: number
+  scale: number
+  flags: number
+  /** The flags that its segments have at every update. */
+  readonly always: number
+}
+
+/** The number after a count, up to 2⁵³ − 1: from there on it would stay, or not be a count that is read again. */
+export const following = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
+
+export class Cohorts {
+  /** How many stages a step has. */
+  stages = 0
+  readonly #arena: Arena
+  readonly #rows: readonly Float64Array[]
+  readonly #limit: number
+  readonly #clip: TensorLimits
+  readonly #firstArrays: readonly number[]
+  /** By tensor; null for one that is never updated. */
+  readonly #cohortOf: (Cohort | null)[]
+  /** Which tensors the segments at hand are of; null where they have to be made anew. */
+  #laidOut: readonly boolean[] | null = null
+  /** Whether they are of all that are updated, as they are in most runs for good. */
+  #isComplete = false
+  #active: Cohort[] = []
+
+  /**
+   * @param uses the rule of each tensor, in the arena's order; null for one that is never updated
+   * @param firstArrays the number of each tensor's first array of state
+   * @param limit the largest absolute value of an element of a gradient
+   * @param clip how each tensor is clipped by itself, where groups do not say
+   */
+  constructor(
+    arena: Arena,
+    uses: readonly (RuleInUse | null)[],
+    firstArrays: readonly number[],
+    limit: number,
+    clip: TensorLimits = {},
+  ) {
+    this.#arena = arena
+    this.#rows = uses.map((_, i) => arena.row(i))
+    this.#limit = limit
+    this.#clip = clip
+    this.#firstArrays = firstArrays
+    this.#cohortOf = uses.map(() => null)
+    uses.forEach((use, i) => {
+      if (use !== null) this.assign(i, use)
+    })
+  }
+
+  /** A cohort with a clock of its own, which shows the time of another one or the beginning. */
+  #cohort(use: RuleInUse, time?: Clock): Cohort {
+    // Both are made in one place: for the compiler they are alike then.
+    const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
+    const always = use.flags | flagsOf(use.clip ?? this.#clip)
+    const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: always, always }
+    return { use, clock: clock(), next: clock(), ...started }
+  }
+
+  /**
+   * Puts a tensor among those of a rule and a time, by default the beginning; with null it is updated no
+   * more.
+   */
+  assign(tensor: number, use: RuleInUse | null, time?: Readonly<Clock>): void {
+    this.#laidOut = null
+    this.#isComplete = false
+    if (use === null) {
+      this.#cohortOf[tensor] = null
+      return
+    }
+    if (time !== undefined) use.adopt(time)
+    const made = this.#cohort(use, time)
+    const isLike = (cohort: Cohort | null) =>
+      cohort !== null && cohort.use === use && isSameTime(cohort.clock, made.clock)
+    // Most often it is a neighbour's.
+    const neighbour = this.#cohortOf[tensor - 1] ?? null
+    const known = isLike(neighbour) ? neighbour : this.#cohortOf.find(isLike)
+    this.#cohortOf[tensor] = known ?? made
+    this.stages = Math.max(this.stages, use.stages.length)
+  }
+
+  /** How many updates a tensor has had. */
+  updatesOf(tensor: number): number {
+    return this.#cohortOf[tensor]?.clock.t ?? 0
+  }
+
+  /** A copy of a tensor's clock; undefined for one that is never updated. */
+  clockOf(tensor: number): Clock | undefined {
+    const cohort = this.#cohortOf[tensor]
+    return cohort === null ? undefined : { ...cohort.clock }
+  }
+
+  /** Whether no segment is at hand. */
+  get isEmpty(): boolean {
+    return this.#active.length === 0
+  }
+
+  /**
+   * Makes the segments of the tensors that are present, unless they are at hand: neighbours of one cohort are
+   * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
+   */
+  layOut(isPresent: ((tensor: number) => boolean) | null): void {
+    // Functions that remember variables are apart, as they make every call slower.
+    if (isPresent !== null || !this.#isComplete) this.#layOut(isPresent)
+  }
+
+  #layOut(isPresent: ((tensor: number) => boolean) | null): void {
+    const cohortOf = this.#cohortOf
+    const wanted = (i: number) => cohortOf[i] !== null && (isPresent === null || isPresent(i))
+    if (this.#laidOut?.every((was, i) => was === wanted(i))) return
+    const laidOut = cohortOf.map((_, i) => wanted(i))
+    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && !laidOut[i]))
+    const copies = new Map<Cohort, Cohort>()
+    const active = new Set<Cohort>()
+    let count = 0
+    let first = 0
+    let previous = -1
+    for (let i = 0; i < cohortOf.length; i++) {
+      let cohort = cohortOf[i]
+      if (cohort === null || !laidOut[i]) continue
+      if (left.has(cohort)) {
+        const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, cohort.clock)
+        copies.set(cohort, copy)
+        cohort = copy
+        cohortOf[i] = copy
+      }
+      if (!active.has(cohort)) {
+        cohort.row = active.size
+        cohort.segments = []
+        cohort.tensors = []
+        cohort.version = -1
+        cohort.flags = cohort.always
+        active.add(cohort)
+      }
+      const isNext =
+        count > 0 &&
+        previous === i - 1 &&
+        cohort === cohortOf[previous] &&
+        this.#firstArrays[i] === this.#firstArrays[previous]
+      if (!isNext) {
+        first = i
+        cohort.segments.push(count++)
+      }
+      const array = this.#firstArrays[i]
+      const { use, row, always } = cohort
+      const byTensor = array + use.state.length
+      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, use.kernels, always)
+      cohort.tensors.push(i)
+      previous = i
+    }
+    this.#arena.segmentCount = count
+    this.#active = [...active]
+    this.#laidOut = laidOut
+    this.#isComplete = left.size === 0
+  }
+
+  /** Writes the coefficients of the next update; `scale` is the gradients' factor. No clock has moved yet. */
+  prepare(scale: number): void {
+    const active = this.#active
+    for (let c = 0; c < active.length; c++) {
+      const cohort = active[c]
+      const { use, clock, next } = cohort
+      const row = this.#rows[cohort.row]
+      const { advance, corrections, numbers, delay } = use
+      next.t = following(clock.t)
+      advance?.(clock, numbers as never, next)
+      if (cohort.version !== use.version || cohort.scale !== scale) {
+        use.write(row, scale, this.#limit, this.#arena.dtype)
+        cohort.version = use.version
+        cohort.scale = scale
+      }
+      corrections?.(numbers as never, next, row)
+      const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
+      const flags = cohort.always | (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
+      if (flags !== cohort.flags) this.#flag(cohort, flags)
+    }
+  }
+
+  /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
+  prepareUnits(scale: number, tensors: readonly (Tensor | null)[]): void {
+    for (const cohort of this.#active) {
+      const own = cohort.tensors.map((i) => tensors[i] as Tensor)
+      const { use, clock, row } = cohort
+      units.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
+      cohort.version = -1
+    }
+  }
+
+  /** Apart from `prepare`, which is faster without a loop in it. */
+  #flag(cohort: Cohort, flags: number): void {
+    for (const segment of cohort.segments) this.#arena.setFlags(segment, flags)
+    cohort.flags = flags
+  }
+
+  /** Makes what some tensors have by tensor ready for the stage after `stage`. */
+  between(stage: number): void {
+    const { lengths, matrices } = this.#arena
+    for (const { use, tensors, next } of this.#active) {
+      const { between } = use.definition
+      if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
+      // A part's tensors of one rule have theirs in the same arrays.
+      const first = this.#firstArrays[tensors[0]] + use.state.length
+      const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
+      for (const i of tensors)
+        between(use.numbers as never, next, arrays, i, stage, lengths[i], matrices[i][0])
+    }
+  }
+
+  /** A tensor as rules see it that measure all of theirs together. */
+  member(tensor: number): Member {
+    const cohort = this.#cohortOf[tensor] as Cohort
+    const { use, clock, next, row } = cohort
+    const isActive = this.#active.includes(cohort)
+    const first = this.#firstArrays[tensor] + use.state.length
+    const sums = use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)[tensor]])
+    return {
+      clock: isActive ? next : clock,
+      row: isActive ? this.#rows[row] : null,
+      sums: Object.fromEntries(sums),
+      hold: () => {
+        Object.assign(next, clock)
+        this.#flag(cohort, cohort.flags | HOLDS)
+      },
+    }
+  }
+
+  /** The update is done: clocks move. */
+  commit(): void {
+    const active = this.#active
+    for (let c = 0; c < active.length; c++) {
+      const cohort = active[c]
+      const { clock, next } = cohort
+      cohort.clock = next
+      cohort.next = clock
+    }
+  }
+
+  /** Writes the coefficients for the points where the next gradients are wanted. */
+  preparePoint(): void {
+    for (const cohort of this.#active) {
+      if (cohort.use.point === undefined) continue
+      cohort.use.write(this.#rows[cohort.row], 1, Infinity, this.#arena.dtype)
+      cohort.version = -1
+    }
+  }
+}
+
+function isSameTime(a: Clock, b: Clock): boolean {
+  for (const name in a)
+    if (!Object.is((a as Record<string, number>)[name], (b as Record<string, number>)[name])) return false
+  return true
+}

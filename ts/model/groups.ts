@@ -1,0 +1,261 @@
+/** Groups: which tensors have another rule, other options, or are frozen. */
+
+import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
+import { OptionError } from '../ground/errors.js'
+import { listOf, own } from '../ground/given.js'
+import { type Definition, definitionNamed, importedNames } from '../rules/define.js'
+import type { Rule, RuleNamed } from '../rules/definitions.js'
+import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
+import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
+import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
+import { type Described, type Match, matches, readMatch } from './patterns.js'
+
+/**
+ * What some tensors have of their own: options of their rule, another rule, a factor of their learning
+ * rate, or that they are frozen. Where groups contradict one another, later ones win.
+ */
+export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
+  /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
+  readonly match: Match
+  /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
+  readonly frozen?: boolean | undefined
+  /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
+  readonly lrScale?: number | undefined
+  /** Clips each of them by itself so, instead of as the optimizer's `clip` says; `{}` does not. */
+  readonly clip?: TensorClip | undefined
+} & (
+  | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
+  | { readonly rule: Rule & { readonly name: N } }
+)
+
+/** A group, each property read once. */
+interface Checked {
+  readonly match: Match
+  readonly frozen: boolean | undefined
+  readonly lrScale: number | undefined
+  readonly clip: TensorLimits | undefined
+  readonly resolved: Resolved | undefined
+  readonly options: Readonly<Record<string, unknown>>
+  /** The group as it can be saved. */
+  readonly plain: object
+}
+
+/** What a tensor gets. */
+export interface Assignment {
+  readonly resolved: Resolved
+  readonly isFrozen: boolean
+  /** The numbers of the groups that it matches. */
+  readonly groups: readonly number[]
+}
+
+export class Groups {
+  readonly #list: readonly Checked[]
+  /** By the numbers of groups, as most tensors match the same; for one base. */
+  readonly #resolved = new Map<string, Resolved>()
+  #base: Resolved | undefined
+
+  private constructor(list: readonly Checked[]) {
+    this.#list = list
+  }
+
+  /** @throws OptionError where a group is none */
+  static read(given: unknown): Groups {
+    const list = listOf(given)
+    if (list === undefined) throw new OptionError('groups', 'a list of groups', given)
+    return new Groups(list.map((group, k) => read(group, `groups[${k}]`)))
+  }
+
+  static readonly none = new Groups([])
+
+  /** These, and then others. */
+  and(others: Groups): Groups {
+    return others.#list.length === 0 ? this : new Groups([...this.#list, ...others.#list])
+  }
+
+  get matches(): readonly Match[] {
+    return this.#list.map(({ match }) => match)
+  }
+
+  /** As they can be saved. */
+  get plain(): readonly object[] {
+    return this.#list.map(({ plain }) => plain)
+  }
+
+  /**
+   * What a tensor gets. Functions of the user may run.
+   *
+   * @throws OptionError where a rule does not have an option, TensorError where a rank is unknown
+   */
+  assign(base: Resolved, tensor: Described): Assignment {
+    let isFrozen = false
+    const groups: number[] = []
+    this.#list.forEach(({ match, frozen }, k) => {
+      if (!matches(match, tensor)) return
+      groups.push(k)
+      isFrozen = frozen ?? isFrozen
+    })
+    if (this.#base !== base) this.#resolved.clear()
+    this.#base = base
+    const key = `${groups} ${tensor.shape}`
+    const resolved = this.#resolved.get(key) ?? this.#resolve(base, groups, tensor)
+    this.#resolved.set(key, resolved)
+    return { resolved, isFrozen, groups: Object.freeze(groups) }
+  }
+
+  /**
+   * The name of a rule for matrices alone, where none of the tensors that are meant to have it has a shape;
+   * undefined where there is no such rule.
+   */
+  shapeless(
+    base: Resolved,
+    tensors: Iterable<Pick<Described, 'shape'> & Pick<Assignment, 'groups' | 'resolved'>>,
+  ): string | undefined {
+    const found = new Map<Definition, boolean>()
+    for (const { shape, groups, resolved } of tensors) {
+      const { definition: meant } = this.#meant(base, groups) ?? resolved
+      if (meant.wantsShapes) found.set(meant, found.get(meant) === true || shape !== undefined)
+    }
+    return [...found].find(([, hasShape]) => !hasShape)?.[0].name
+  }
+
+  /** The rule that a tensor would have if it had any shape; undefined where its groups are not known. */
+  #meant(base: Resolved, groups: readonly number[]): Resolved | undefined {
+    if (groups.some((k) => k >= this.#list.length)) return undefined
+    return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
+  }
+
+  #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
+    let resolved = fitting(base, shape)
+    for (const k of groups) {
+      const group = this.#list[k]
+      if (group.resolved !== undefined) {
+        resolved = fitting({ ...group.resolved, own: null, clip: resolved.clip }, shape)
+      }
+      if (group.clip !== undefined) resolved = { ...resolved, clip: group.clip }
+      if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
+      resolved = overlaid(resolved, group.options, `groups[${k}]`, name)
+    }
+    const { lrScale, rule } = resolved
+    if (lrScale === 1) return resolved
+    const scales = { lr: scaled(rule.lr as Scheduled, lrScale) }
+    return { ...overlaid(resolved, scales, 'groups: lrScale', name), own: resolved.own }
+  }
+}
+
+/** What is wanted of those who name such a rule. */
+export const expectedShapes = (rule: string) =>
+  `the dimensions of tensors, of at least one for ${rule}, which is for matrices alone (others get its fallback)`
+
+/**
+ * A rule with options that a group gives.
+ *
+ * @throws OptionError where the rule does not have one; a decay of 0 is what those have that do not decay
+ */
+function overlaid(resolved: Resolved, options: object, what: string, tensor: string): Resolved {
+  const { definition, rule, own } = resolved
+  const has = (name: string) => Object.hasOwn(definition.options, name)
+  const given = Object.entries(options).filter(
+    ([name, value]) => has(name) || name !== 'weightDecay' || value !== 0,
+  )
+  if (given.length === 0) return resolved
+  const stranger = given.find(([name]) => !has(name))
+  if (stranger !== undefined) {
+    const known = Object.keys(definition.options).join(', ')
+    throw new OptionError(
+      what,
+      `options of ${definition.name}, the rule of ${tensor || 'the parameters'}: ${known}`,
+      stranger[0],
+    )
+  }
+  return {
+    ...resolved,
+    rule: Object.freeze(changed(definition, rule, Object.fromEntries(given))) as AnyRule,
+    own: own && [...new Set([...own, ...given.map(([name]) => name)])].sort(),
+  }
+}
+
+function read(given: unknown, what: string): Checked {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
+  }
+  const { match, rule, frozen, lrScale, clip: limits, ...rest } = own(given)
+  const checked = readMatch(`${what}: match`, match)
+  if (frozen !== undefined && typeof frozen !== 'boolean') {
+    throw new OptionError(`${what}: frozen`, 'true or false', frozen)
+  }
+  if (lrScale !== undefined && !(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
+    throw new OptionError(`${what}: lrScale`, 'a finite number > 0', lrScale)
+  }
+  const clip = limits === undefined ? undefined : readTensorClip(`${what}: clip`, limits)
+  const resolved = rule === undefined ? undefined : resolve(rule, `${what}: rule`)
+  const options: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(rest)) {
+    const accepted = readOption(what, key, value)
+    if (accepted !== undefined) options[key] = accepted
+  }
+  const plain = Object.freeze({
+    match: checked,
+    ...(resolved && { rule: wholeRule(resolved) }),
+    ...(frozen !== undefined && { frozen }),
+    ...(lrScale !== undefined && { lrScale }),
+    ...(clip !== undefined && { clip }),
+    ...options,
+  })
+  return { match: checked, frozen, lrScale, clip, resolved, options, plain }
+}
+
+/** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
+function readOption(what: string, key: string, given: unknown): unknown {
+  const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
+  const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
+  if (known.length === 0)
+    throw new OptionError(what, 'match, rule, frozen, lrScale, clip, or options of rules', key)
+  if (given === undefined) return undefined
+  const { expected } = known[0]
+  const isObject = typeof given === 'object' || typeof given === 'function'
+  if (!isObject && known.some(({ accepts }) => accepts(given))) return given
+  if (!known.some(({ schedulable }) => schedulable)) {
+    throw new OptionError(`${what}: ${key}`, expected, given)
+  }
+  // Read once; which of its numbers are accepted, each rule says.
+  return readSchedule(`${what}: ${key}`, given, { expected, accepts: (x) => isObject && Number.isFinite(x) })
+}
+
+/**
+ * The habit of timm: no weight decay for biases and for tensors of one dimension (norms' scales, too); and
+ * for what is named besides, as Keras' exclude_from_weight_decay. `shapes` must say how many
+ * dimensions those have that are not called bias.
+ *
+ * @example
+ * new Optimizer(params, adamw({ lr: 1e-3 }), { shapes, groups: [noDecay('embed')] })
+ */
+export function noDecay(...also: readonly Match[]): { readonly match: Match; readonly weightDecay: 0 } {
+  return { match: ['**.bias', { maxRank: 1 }, ...also], weightDecay: 0 }
+}
+
+/**
+ * Learning rates that fall from the last layer to the first, as timm's layer_decay: the last one has the
+ * rule's, and each one before it `decay` times that of the next. (Clark et al., 2020; Bao et al., 2021)
+ *
+ * @param layers what matches each layer, from the input to the output
+ * @param decay in (0, 1], for instance 0.75
+ * @throws OptionError where decay is out of its range or a layer is no match
+ * @example
+ * groups: [...layerwise(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.75), noDecay()]
+ */
+export function layerwise(
+  layers: readonly Match[],
+  decay: number,
+): { readonly match: Match; readonly lrScale: number }[] {
+  if (!Array.isArray(layers)) throw new OptionError('layerwise: layers', 'a list of matches', layers)
+  if (!(typeof decay === 'number' && decay > 0 && decay <= 1)) {
+    throw new OptionError('layerwise: decay', 'a number in (0, 1]', decay)
+  }
+  let lrScale = 1
+  const groups: { match: Match; lrScale: number }[] = []
+  for (const layer of [...layers].reverse()) {
+    groups.unshift({ match: readMatch('layerwise: layers', layer), lrScale })
+    lrScale *= decay
+  }
+  return groups
+}

@@ -1,0 +1,69 @@
+/** How tensors come to an optimizer: what they are given, and which rule each gets. */
+
+import { SLOW } from '../arena/manifest.js'
+import { OptionError, TensorError } from '../ground/errors.js'
+import { type Flat, merged, namesOf, readShapes, renumbered } from '../ground/tensors.js'
+import { isDetached, lengthOf } from '../ground/typed-arrays.js'
+import { inUse } from '../rules/in-use.js'
+import type { RestoredTensor } from '../saved/read.js'
+import { expectedShapes, type Groups } from './groups.js'
+import type { Model } from './model.js'
+import { Tensor } from './part.js'
+
+/**
+ * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of
+ * shapes, functions that match.
+ *
+ * @param flat the new tensors by themselves
+ * @param restored what a saved run says of each, instead of shapes and groups
+ * @throws TensorError for names and shapes, OptionError for groups
+ */
+export function admit(
+  model: Model,
+  flat: Flat,
+  shapes: unknown,
+  groups: Groups,
+  restored?: ReadonlyMap<string, RestoredTensor>,
+): () => void {
+  const { values, dtype } = flat
+  const isFirst = model.tensors.length === 0
+  if (dtype !== model.settings.dtype) {
+    throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
+  }
+  const dimensions = readShapes(flat.shape, shapes, (number) => lengthOf(values[number]))
+  const isNew = (number: number) => -1 - number
+  const shape = isFirst ? renumbered(flat.shape, isNew) : merged(model.shape, flat.shape)
+  const taken = new Set<string>()
+  const names: string[] = []
+  for (const [number, name] of namesOf(shape)) {
+    if (taken.has(name)) throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
+    taken.add(name)
+    if (number < 0) names[isNew(number)] = name
+  }
+  const base = model.base.resolved
+  const uses = [...model.uses]
+  const tensors = values.map((value, number) => {
+    const name = names[number]
+    const saved = restored?.get(name)
+    const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: lengthOf(value) }
+    const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
+    return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
+  })
+  const all = [...model.all(), ...tensors]
+  const shapeless = groups.shapeless(
+    base,
+    all.map(({ shape, groups, use }) => ({ shape, groups, resolved: use.resolved })),
+  )
+  if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
+  if (model.settings.planes.includes(SLOW)) {
+    const free = uses.find(({ definition }) => definition.wantsPoint)
+    const expected = 'not to be beside a rule whose parameters are an average already'
+    if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
+  }
+  tensors.forEach(({ name, length }, number) => {
+    // What matched may have run anything.
+    const isThere = lengthOf(values[number]) === length && !isDetached(values[number])
+    if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
+  })
+  return () => model.add(tensors, new Map(tensors.map((tensor, i) => [tensor, [values[i]]])), shape)
+}

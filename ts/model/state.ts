@@ -1,0 +1,26 @@
+import type { FloatArray } from '../ground/numbers.js'
+import type { Views } from '../ground/tensors.js'
+import type { StateOf } from '../rules/rule.js'
+import type { Model } from './model.js'
+
+/** A tensor's state: live views, and how many updates it has had. */
+export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
+
+/** The state of each tensor, in the shape of the parameters. */
+export type States<P, R> = P extends FloatArray
+  ? TensorState<R, Views<P>>
+  : P extends readonly unknown[]
+    ? { readonly [K in keyof P]: States<P[K], R> }
+    : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
+
+/** Live views of the state of each tensor; a frozen one has none. */
+export function statesOf(model: Model): unknown {
+  return model.views((tensor) =>
+    Object.freeze({
+      ...tensor.state,
+      get updates() {
+        return tensor.updates
+      },
+    }),
+  )
+}

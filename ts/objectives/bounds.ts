@@ -1,0 +1,135 @@
+/** Boxes that parameters stay in. */
+
+import { OptionError } from '../ground/errors.js'
+import { type FloatArray, rounding } from '../ground/numbers.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
+import { readOptions } from '../options/read.js'
+
+/** From which number to which a parameter may go; −∞ and ∞ where it is not said. */
+export type Bound<Limit = number> =
+  | readonly [min: Limit, max: Limit]
+  | { readonly min?: Limit; readonly max?: Limit }
+
+/** By a parameter's name, or a list in the order of parameters. */
+export type Bounds<Limit = number> =
+  | Readonly<Record<string, Bound<Limit>>>
+  | readonly (Bound<Limit> | null | undefined)[]
+
+/** A number for all runs, or one for each. */
+export type LimitByRun = number | ArrayLike<number>
+
+/** What each parameter may be at least, and at most, in the dtype. */
+export interface Box<Limit = number> {
+  readonly min: ArrayLike<Limit>
+  readonly max: ArrayLike<Limit>
+}
+
+/** The number in the box that is nearest; NaN stays NaN. */
+export function within(x: number, min: number, max: number): number {
+  return x < min ? min : x > max ? max : x
+}
+
+/** Moves a point into the box. */
+export function project(x: FloatArray, { min, max }: Box): void {
+  for (let i = 0; i < x.length; i++) x[i] = within(x[i], min[i], max[i])
+}
+
+interface Reading {
+  /** Names of parameters, if they have any, and how many there are. */
+  readonly names: readonly string[] | null
+  readonly length: number
+  readonly dtype: 'float32' | 'float64'
+  /** For how many runs limits may differ. */
+  readonly runs?: number
+}
+
+/**
+ * What a user gave as bounds; null where nothing is bounded.
+ *
+ * @throws OptionError where they are none
+ */
+export function readBounds(
+  bounds: unknown,
+  reading: Reading & { runs: number },
+): Box<number | FloatArray> | null
+export function readBounds(bounds: unknown, reading: Reading): Box | null
+export function readBounds(bounds: unknown, reading: Reading): Box<number | FloatArray> | null {
+  if (bounds === undefined) return null
+  const { length } = reading
+  const box = {
+    min: new Array<number | FloatArray>(length).fill(-Infinity),
+    max: new Array<number | FloatArray>(length).fill(Infinity),
+  }
+  for (const [i, name, bound] of entriesOf(bounds, reading)) {
+    const { min, max } = readBound(`bounds: ${name}`, bound)
+    box.min[i] = readLimit(`bounds: ${name}: min`, min, reading)
+    box.max[i] = readLimit(`bounds: ${name}: max`, max, reading)
+    for (let run = 0; run < (reading.runs ?? 1); run++) {
+      const [low, high] = [limitOf(box.min[i], run), limitOf(box.max[i], run)]
+      if (low <= high && low < Infinity && high > -Infinity) continue
+      throw new OptionError(
+        `bounds: ${name}`,
+        `numbers with min ≤ max in ${reading.dtype}`,
+        `${low} and ${high}`,
+      )
+    }
+  }
+  const isBounded = [...box.min, ...box.max].some(
+    (limit) => typeof limit !== 'number' || Number.isFinite(limit),
+  )
+  return isBounded ? box : null
+}
+
+/** A run's. */
+export function limitOf(limit: number | FloatArray, run: number): number {
+  return typeof limit === 'number' ? limit : limit[run]
+}
+
+function entriesOf(bounds: unknown, { names, length }: Reading): [number, string, unknown][] {
+  const isList = Array.isArray(bounds)
+  if (typeof bounds !== 'object' || bounds === null || (!isList && names === null)) {
+    const by =
+      names === null ? 'a list with [min, max] for each parameter' : `[min, max] of ${names.join(', ')}`
+    throw new OptionError('bounds', by, bounds)
+  }
+  if (isList) {
+    if (bounds.length !== length)
+      throw new OptionError('bounds', `${length}, one for each parameter`, `${bounds.length}`)
+    const entries = Array.from(bounds, (bound, i): [number, string, unknown] => [
+      i,
+      names?.[i] ?? `${i}`,
+      bound,
+    ])
+    return entries.filter(([, , bound]) => bound !== undefined && bound !== null)
+  }
+  return Object.entries(bounds).map(([name, bound]) => {
+    const i = names?.indexOf(name) ?? -1
+    if (i < 0) throw new OptionError('bounds', `names among ${names?.join(', ')}`, name)
+    return [i, name, bound]
+  })
+}
+
+function readBound(argument: string, bound: unknown): { min: unknown; max: unknown } {
+  const expected = '[min, max] or { min, max }'
+  if (Array.isArray(bound) && bound.length === 2) return { min: bound[0], max: bound[1] }
+  if (typeof bound !== 'object' || bound === null || Array.isArray(bound) || isFloatArray(bound)) {
+    throw new OptionError(argument, expected, bound)
+  }
+  const { min = -Infinity, max = Infinity } = readOptions(argument, bound, ['min', 'max'], expected)
+  return { min, max }
+}
+
+/** A copy, rounded to the dtype. */
+function readLimit(argument: string, limit: unknown, { dtype, runs }: Reading): number | FloatArray {
+  if (typeof limit === 'number' && !Number.isNaN(limit)) return rounding[dtype](limit)
+  if (runs !== undefined && (isFloatArray(limit) || Array.isArray(limit))) {
+    if (limit.length !== runs) {
+      throw new OptionError(argument, `a number, or ${runs}, as there are runs`, `${limit.length} numbers`)
+    }
+    const isNumbers = Array.from(limit as ArrayLike<unknown>).every(
+      (x) => typeof x === 'number' && !Number.isNaN(x),
+    )
+    if (isNumbers) return dtype === 'float32' ? Float32Array.from(limit) : Float64Array.from(limit)
+  }
+  throw new OptionError(argument, runs === undefined ? 'a number' : 'a number, or one for each run', limit)
+}

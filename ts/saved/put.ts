@@ -1,0 +1,151 @@
+/** Saved runs over models: what differs, and what is written. */
+
+import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
+import type { Difference } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { bufferOf, copyOf } from '../ground/typed-arrays.js'
+import type { Model } from '../model/model.js'
+import type { Around } from '../model/options.js'
+import type { Averaged, Tensor } from '../model/part.js'
+import { inUse, RuleInUse } from '../rules/in-use.js'
+import type { Steps } from '../step/step.js'
+import type { Restored, RestoredTensor } from './read.js'
+
+/** What of a saved run does not fit a model, and which tensors do, with their state or without. */
+export interface Comparison {
+  readonly differences: readonly Difference[]
+  readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
+}
+
+export function compare(restored: Restored, model: Model, around: Around): Comparison {
+  const found: Difference[] = []
+  const fitting: [Tensor, RestoredTensor, boolean][] = []
+  const differ = (tensor: string | null, expected: unknown, received: unknown) => {
+    if (`${expected}` !== `${received}`)
+      found.push({ tensor, expected: `${expected}`, received: `${received}` })
+  }
+  differ(null, model.settings.dtype, restored.dtype)
+  differ(null, `the rule ${nameOf(model.base)}`, `the rule ${nameOf(new RuleInUse(restored.base))}`)
+  for (const plane of ['average', 'lookahead'] as const) {
+    const shown = ({ [plane]: kept }: Around) =>
+      kept === null ? `no ${plane}` : `${plane} ${JSON.stringify(kept)}`
+    differ(null, shown(around), shown(restored.around))
+  }
+  const batches = ({ accumulate }: Around) => `${accumulate.batches} batches a step, ${accumulate.reduce}`
+  differ(null, batches(around), batches(restored.around))
+  const names = new Set(restored.tensors.keys())
+  for (const tensor of model.all()) {
+    const other = restored.tensors.get(tensor.name)
+    names.delete(tensor.name)
+    if (other === undefined) {
+      differ(tensor.name, 'a tensor of that name', 'none')
+      continue
+    }
+    const shape = (shape: readonly number[] | undefined, length: number) => `shape [${shape ?? length}]`
+    const before = found.length
+    differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, other.length))
+    const isOfShape = found.length === before
+    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved))}`)
+    const isOfDtype = restored.dtype === model.settings.dtype
+    if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
+  }
+  for (const name of names) differ(name, 'no tensor of that name', 'one')
+  return { differences: found, fitting }
+}
+
+/** A rule as far as its state goes. */
+function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
+  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${definition.name} with ${state.join(', ') || 'no'} state`
+}
+
+/**
+ * Writes what was saved over a model: all of it, or where there are differences what fits.
+ *
+ * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
+ */
+export function apply(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
+  const { differences } = comparison
+  const isWhole = differences.every(({ tensor }) => tensor !== null)
+  const fitting = comparison.fitting.map(
+    ([{ name }, other, hasState]) => [name, apart(other, model), hasState] as const,
+  )
+  const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
+  model.thaw(thawing.map(([tensor]) => tensor))()
+  const tensors = new Map(model.all().map((tensor) => [tensor.name, tensor]))
+  const uses: RuleInUse[] = isWhole ? [] : [model.base]
+  if (isWhole) {
+    model.base = inUse(restored.base, uses)
+    model.base.adopt(restored.shared)
+  }
+  const averages = new Map<string, Averaged>()
+  const left = new Set(tensors.values())
+  // Batches are counted anew, and so must not be left where nothing is restored.
+  for (const tensor of tensors.values()) tensor.forgetBatches()
+  for (const [name, other, hasState] of fitting) {
+    const tensor = tensors.get(name) as Tensor
+    const { part } = tensor
+    if (hasState) {
+      if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
+      const use = inUse(other.resolved, uses)
+      use.adopt(other.shared)
+      tensor.use = use
+      left.delete(tensor)
+      if (other.clock !== null) part.setClock(tensor, other.clock)
+    }
+    write(tensor, other, hasState, isWhole)
+    // State that began as other parameters says nothing of these.
+    if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
+    if (isWhole && other.averaged !== null) {
+      const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
+      const averaged = averages.get(key) ?? { ...other.averaged }
+      averages.set(key, averaged)
+      tensor.averaged = averaged
+    }
+    tensor.isGathered = isWhole && other.isGathered
+  }
+  // With tensors of the same rule and options they share one, as before.
+  for (const tensor of left) {
+    const use = inUse(tensor.use.resolved, uses)
+    use.adopt(tensor.use.shared)
+    tensor.part.assign(tensor, use)
+  }
+  steps.updates = restored.updates
+  steps.batches = isWhole ? restored.batches : 0
+  steps.skips = restored.skips
+  steps.hasLooked = false
+  model.update()
+}
+
+/** Copies of what lies in the model's own memory: it might be written before it is read. */
+function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
+  const isOwn = (array: FloatArray) => parts.some(({ arena }) => arena.region.buffer === bufferOf(array))
+  if (!saved.arrays.some(([array]) => isOwn(array))) return saved
+  const copy = <T extends FloatArray | null>(array: T) => (array === null ? array : (copyOf(array) as T))
+  const { params, state, average, slow, accumulated } = saved
+  return {
+    ...saved,
+    params: copy(params),
+    state: Object.fromEntries(Object.entries(state).map(([name, array]) => [name, copy(array)])),
+    average: copy(average),
+    slow: copy(slow),
+    accumulated: copy(accumulated),
+  }
+}
+
+function followsParameters({ use: { definition, rule } }: Tensor): boolean {
+  return Object.values(definition.starts(rule as never)).includes('parameters' as never)
+}
+
+function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
+  tensor.view(PARAMETERS).set(other.params)
+  if (hasState) {
+    for (const [name, state] of Object.entries(tensor.state)) state.set(other.state[name])
+    for (const [name, numbers] of Object.entries(tensor.byTensor)) {
+      numbers[tensor.place] = other.byTensor[name]
+    }
+  }
+  if (!isWhole) return
+  if (other.average !== null) tensor.view(AVERAGE).set(other.average)
+  if (other.slow !== null) tensor.view(SLOW).set(other.slow)
+  if (other.accumulated !== null) tensor.view(ACCUMULATED).set(other.accumulated)
+}

@@ -1,0 +1,167 @@
+/** A run as one plain object: typed arrays and what JSON knows, so that structuredClone takes it. */
+
+import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
+import type { TensorLimits } from '../gradients/clip.js'
+import { OptionError } from '../ground/errors.js'
+import type { Dtype, FloatArray } from '../ground/numbers.js'
+import { type Shape, setOwn } from '../ground/tensors.js'
+import { copyOf } from '../ground/typed-arrays.js'
+import type { Groups } from '../model/groups.js'
+import type { Model } from '../model/model.js'
+import type { Around } from '../model/options.js'
+import type { Averaged, Tensor } from '../model/part.js'
+import { isPlain } from '../model/patterns.js'
+import type { Rule } from '../rules/definitions.js'
+import type { RuleInUse } from '../rules/in-use.js'
+import type { Steps } from '../step/step.js'
+
+/** The version of the format. */
+export const VERSION = 2
+
+/** What is saved of a tensor: copies. */
+export interface SavedTensor {
+  readonly shape: readonly number[] | null
+  readonly rule: Rule
+  /** The options that groups gave it; null where they gave the rule. */
+  readonly own: readonly string[] | null
+  readonly lrScale: number
+  /** How groups clip it, where that is not left to the optimizer. */
+  readonly clip?: TensorLimits
+  readonly frozen: boolean
+  /** The numbers of the groups that it matched. */
+  readonly groups: readonly number[]
+  /** What is counted of its updates: t, and what else its rule counts. Null where it is frozen. */
+  readonly clock: Readonly<Record<string, number>> | null
+  /** What all tensors of its rule have in common, whether or not one is updated now: Prodigy's d. */
+  readonly shared: Readonly<Record<string, number>>
+  readonly params: FloatArray
+  /** By the symbols of its rule's equations. */
+  readonly state: Readonly<Record<string, FloatArray>>
+  /** What its rule keeps of it as a whole, by name. */
+  readonly byTensor: Readonly<Record<string, number>>
+  /** Null without the option; `count` and `product` say what was averaged so far. */
+  readonly average: ({ readonly values: FloatArray } & Readonly<Averaged>) | null
+  /** The slow weights of lookahead. */
+  readonly slow: FloatArray | null
+  /** The sum of gradients so far, and whether some batch had one. */
+  readonly accumulated: { readonly values: FloatArray; readonly present: boolean } | null
+}
+
+/** The names of tensors in the shape of the parameters. */
+export type Structure = string | readonly Structure[] | { readonly [key: string]: Structure }
+
+/** A run that can go on; see `Optimizer.save`. All arrays in it are copies. */
+export interface Saved {
+  readonly format: 'antigrad'
+  /** Of the format: later versions of the package read it as well. */
+  readonly version: 2
+  /** Hashes of the kernels' equations by kernel. */
+  readonly equations: Readonly<Record<string, number>>
+  readonly dtype: Dtype
+  readonly structure: Structure
+  /** The rule of tensors that no group gives another one. */
+  readonly rule: Rule
+  /** What tensors of that have in common. */
+  readonly shared: Readonly<Record<string, number>>
+  /** For tensors to come. Null where one matched by a function. */
+  readonly groups: readonly object[] | null
+  /** What the optimizer does around its rules. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** The t of schedules at the next step. */
+  readonly updates: number
+  /** Batches accumulated for the next update. */
+  readonly batches: number
+  /** Steps skipped in a row. */
+  readonly skips: number
+  readonly tensors: Readonly<Record<string, SavedTensor>>
+}
+
+/** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
+export function save(model: Model, steps: Steps, around: Around, groups: Groups | null): Saved {
+  for (const use of model.uses) checkPlain(use.value)
+  const plain = groups?.matches.every(isPlain) ? groups.plain : null
+  for (const group of plain ?? []) checkPlain(group)
+  const tensors: Record<string, SavedTensor> = {}
+  for (const tensor of model.all()) setOwn(tensors, tensor.name, saveTensor(tensor, around))
+  return {
+    format: 'antigrad',
+    version: VERSION,
+    equations: equationsOf(model.uses),
+    dtype: model.settings.dtype,
+    structure: structureOf(model.shape, (number) => model.names[number]),
+    rule: model.base.value as Rule,
+    shared: { ...model.base.shared },
+    groups: plain,
+    options: plainOptions(around),
+    updates: steps.updates,
+    batches: steps.batches,
+    skips: steps.skips,
+    tensors,
+  }
+}
+
+function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around): SavedTensor {
+  const { shape, use, isFrozen, groups, part, place, averaged, isGathered } = tensor
+  const copy = (array: number) => copyOf(tensor.view(array))
+  const isAccumulating = accumulate.batches > 1
+  return {
+    shape: shape ?? null,
+    rule: use.value as Rule,
+    own: use.own && [...use.own],
+    lrScale: use.lrScale,
+    ...(use.clip !== null && { clip: use.clip }),
+    frozen: isFrozen,
+    groups,
+    clock: part.cohorts.clockOf(place) ?? null,
+    shared: { ...use.shared },
+    params: copy(PARAMETERS),
+    state: Object.fromEntries(Object.entries(tensor.state).map(([name, array]) => [name, copyOf(array)])),
+    byTensor: Object.fromEntries(Object.entries(tensor.byTensor).map(([name, all]) => [name, all[place]])),
+    average: average === null ? null : { values: copy(AVERAGE), ...averaged },
+    slow: lookahead === null ? null : copy(SLOW),
+    accumulated: isAccumulating ? { values: copy(ACCUMULATED), present: isGathered } : null,
+  }
+}
+
+/** The hashes of all equations that some rules use. */
+export function equationsOf(uses: readonly RuleInUse[]): Record<string, number> {
+  const kernels = uses.flatMap(({ stages, point }) => (point === undefined ? stages : [...stages, point]))
+  return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
+}
+
+/** Options that say no more than what the user has to say. */
+function plainOptions({ clip, maxSkips, average, lookahead, ...rest }: Around): Record<string, unknown> {
+  const finite = (x: number) => (x === Infinity ? undefined : x)
+  const given = {
+    ...rest,
+    clip: withoutUndefined({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
+    maxSkips: finite(maxSkips),
+    average: average ?? undefined,
+    lookahead: lookahead ?? undefined,
+  }
+  return withoutUndefined(given)
+}
+
+const withoutUndefined = (record: object) =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+
+function structureOf(shape: Shape, nameOf: (number: number) => string): Structure {
+  if (typeof shape === 'number') return nameOf(shape)
+  if (Array.isArray(shape)) return shape.map((child) => structureOf(child, nameOf))
+  const record: Record<string, Structure> = {}
+  for (const [key, child] of shape as ReadonlyMap<string, Shape>) {
+    setOwn(record, key, structureOf(child, nameOf))
+  }
+  return record
+}
+
+/** @throws OptionError where there is a function: it names the option */
+function checkPlain(value: unknown, path = 'save'): void {
+  if (typeof value === 'function') {
+    throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)
+  }
+  if (typeof value !== 'object' || value === null) return
+  const name = (value as { name?: unknown }).name
+  const inner = typeof name === 'string' ? `${path}: ${name}` : path
+  for (const [key, child] of Object.entries(value)) checkPlain(child, `${inner}: ${key}`)
+}

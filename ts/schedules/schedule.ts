@@ -1,0 +1,145 @@
+/** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
+
+import { OptionError } from '../ground/errors.js'
+import { own } from '../ground/given.js'
+import type { Schedule } from './index.js'
+
+export type { Schedule }
+
+/** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
+export type Scheduled = number | Schedule | ((t: number) => number)
+
+/** What numbers may be, in words and as a test. */
+export interface Range {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+}
+
+/** How many schedules there are left to be read: what is deeper would not fit on a stack some day. */
+export interface Budget {
+  left: number
+}
+
+/** What is known of a kind of schedules; `schedules/kind.ts` makes it. */
+export interface Kind {
+  /** A checked, frozen copy of what has been copied once already, without a prototype. */
+  read(given: Readonly<Record<string, unknown>>, what: string, range: Range, budget: Budget): Schedule
+  at(schedule: never): (t: number) => number
+  constantFrom(schedule: never): number
+  warmupSteps(schedule: never): number
+  scaled(schedule: never, factor: number): Schedule
+  /** The same schedule where nothing in it takes metrics. */
+  observed(schedule: never, metric: number): Schedule
+}
+
+/** By name: those whose functions are imported. */
+export const kinds = new Map<string, Kind>()
+
+export const FINITE: Range = { expected: 'a finite number', accepts: Number.isFinite }
+
+/** What messages add for an option that is schedulable; the command line takes numbers alone. */
+export const SCHEDULES = ', a schedule or a function'
+
+/** How many others may be in a schedule. */
+const MOST = 100
+
+export const budget = (): Budget => ({ left: MOST })
+
+/**
+ * What was given as a number or a schedule, each property read once: a frozen copy.
+ *
+ * @throws OptionError where it is not a schedule all through, as one that comes from JSON may be, where its
+ * function is not imported, and where a number in it is out of the range
+ */
+export function readSchedule(what: string, given: unknown, range: Range, rest = budget()): Scheduled {
+  if (typeof given === 'function') return given as (t: number) => number
+  if (range.accepts(given)) return given as number
+  if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
+  if (rest.left-- === 0) throw new OptionError(what, `at most ${MOST} schedules in one`, given)
+  const copy: Readonly<Record<string, unknown>> = own(given)
+  const kind = kinds.get(copy.schedule as string)
+  if (kind === undefined) {
+    const names = [...kinds.keys()].join(', ') || 'none'
+    throw new OptionError(what, `a schedule that is imported from antigrad (so far: ${names})`, copy.schedule)
+  }
+  return kind.read(copy, what, range, rest)
+}
+
+/**
+ * The number that a schedule has at update t; a number is itself at each t. For loops that set an option
+ * before each step, as a rule that has a function for a schedule cannot be saved.
+ *
+ * @param t the update, from 0: `optimizer.updates` before its step
+ * @throws OptionError where `schedule` is none, t is not a whole number ≥ 0, or what a function returned makes
+ * no finite number
+ * @example
+ * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
+ */
+export function evaluate(schedule: Scheduled, t: number): number {
+  const read = readSchedule('evaluate: schedule', schedule, FINITE)
+  if (!(Number.isInteger(t) && t >= 0)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
+  const x = compile(read)(t)
+  if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
+  return x
+}
+
+/**
+ * A schedule that takes metrics, as `reduceOnPlateau`, after one: a new value, to be set. All such schedules that are
+ * in it take it.
+ *
+ * @param metric what is to be small, or large: the loss on data that is held back, once an epoch. One that is not
+ * finite is no better than any.
+ * @throws OptionError where there is no such schedule in it, or the metric is no number
+ * @example
+ * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
+ */
+export function observe<S extends Scheduled>(schedule: S, metric: number): S {
+  const read = readSchedule('observe: schedule', schedule, FINITE)
+  if (typeof metric !== 'number') throw new OptionError('observe: metric', 'a number', metric)
+  const after = afterMetric(read, metric)
+  if (after === read) throw new OptionError('observe: schedule', 'one with reduceOnPlateau() in it', schedule)
+  return after as S
+}
+
+/** The same where it does not take metrics. */
+export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
+  return isSchedule(scheduled) ? kindOf(scheduled).observed(scheduled as never, metric) : scheduled
+}
+
+/** A schedule as a function of t, for the many updates of a run. */
+export function compile(scheduled: Scheduled): (t: number) => number {
+  if (typeof scheduled === 'number') return () => scheduled
+  if (typeof scheduled === 'function') return scheduled
+  return kindOf(scheduled).at(scheduled as never)
+}
+
+/** What a schedule gives, times a factor. */
+export function scaled(scheduled: Scheduled, factor: number): Scheduled {
+  if (typeof scheduled === 'number') return scheduled * factor
+  if (typeof scheduled === 'function') {
+    return (t) => {
+      const x: unknown = scheduled(t)
+      return typeof x === 'number' ? x * factor : NaN
+    }
+  }
+  return kindOf(scheduled).scaled(scheduled as never, factor)
+}
+
+/** The update from which on the value stays; Infinity where nobody knows. */
+export function constantFrom(scheduled: Scheduled): number {
+  if (typeof scheduled === 'number') return 0
+  if (typeof scheduled === 'function') return Infinity
+  return kindOf(scheduled).constantFrom(scheduled as never)
+}
+
+/** How many updates the schedule rises at first, which is its warm-up; 0 where it does not. */
+export function warmupSteps(scheduled: unknown): number {
+  return isSchedule(scheduled) ? kindOf(scheduled).warmupSteps(scheduled as never) : 0
+}
+
+export function isSchedule(value: unknown): value is Schedule {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'schedule')
+}
+
+/** That of a schedule that has been read. */
+const kindOf = ({ schedule }: Schedule): Kind => kinds.get(schedule) as Kind

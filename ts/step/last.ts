@@ -1,0 +1,134 @@
+/** What can be asked of the last step, and of each tensor. */
+
+import type { EngineName } from '../engines/engine.js'
+import { ALL } from '../gradients/read.js'
+import type { Groups } from '../model/groups.js'
+import type { Model } from '../model/model.js'
+import type { Tensor } from '../model/part.js'
+import type { Rule } from '../rules/definitions.js'
+import type { RuleInUse } from '../rules/in-use.js'
+import { compile, type Scheduled } from '../schedules/schedule.js'
+import type { Reason, Steps } from './step.js'
+
+/** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
+export class Last {
+  readonly #model: Model
+  readonly #steps: Steps
+
+  constructor(model: Model, steps: Steps) {
+    this.#model = model
+    this.#steps = steps
+  }
+
+  /**
+   * The norm of all gradients before clipping; NaN where nothing needed it: it is there with any `clip` but `value`,
+   * `norms` or `onNonFinite`.
+   */
+  get norm(): number {
+    return this.#steps.norm
+  }
+
+  /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
+  get norms(): Readonly<Record<string, number>> {
+    if (!this.#steps.isMeasured) return {}
+    const { scale, large } = this.#steps
+    const entries = this.#presentTensors().map((tensor) => {
+      const { name, part, place } = tensor
+      return [name, (large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale]
+    })
+    return Object.fromEntries(entries)
+  }
+
+  /** Why nothing was updated; null where something was, or before the first step. */
+  get reason(): Reason | null {
+    return this.#steps.reason
+  }
+
+  /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
+  get skipped(): readonly string[] {
+    const updated = this.#steps.reason === null ? this.#presentTensors() : []
+    return this.#steps.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
+  }
+
+  /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */
+  get nonFinite(): readonly string[] {
+    return this.#steps.nonFinite
+  }
+
+  /** How many steps have been skipped in a row because of that. */
+  get skips(): number {
+    return this.#steps.skips
+  }
+
+  /**
+   * The learning rate of the rule that the optimizer was made with, whether or not some tensor has it: that of the last
+   * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
+   */
+  get lr(): number {
+    return rateOf(this.#steps, this.#model.base) ?? NaN
+  }
+
+  #presentTensors(): readonly Tensor[] {
+    const { present, tensors, live } = this.#steps
+    if (present === ALL) return live
+    const given = new Set(tensors.filter((_, number) => present[number] !== undefined))
+    return live.filter((tensor) => given.has(tensor))
+  }
+}
+
+/** What an optimizer does with a tensor. */
+export interface TensorReport {
+  readonly name: string
+  /** As `shapes` said it; null where it did not. */
+  readonly shape: readonly number[] | null
+  readonly length: number
+  readonly rule: Rule
+  /** How many updates it has had. */
+  readonly updates: number
+  readonly frozen: boolean
+  /** The numbers of the groups that it matched when it came. */
+  readonly groups: readonly number[]
+  readonly engine: EngineName
+  /**
+   * Its learning rate η, by the options that it has now: a schedule's at the last update, as Torch's `get_last_lr` before
+   * `scheduler.step()`, and before the first that of the first. Null where it is frozen, or its rule has none.
+   */
+  readonly lr: number | null
+}
+
+/** What an optimizer does with which tensors. */
+export interface OptimizerReport {
+  readonly tensors: readonly TensorReport[]
+  /** The names of tensors that no group matched. */
+  readonly unmatched: readonly string[]
+  /** The numbers of groups that matched no tensor. */
+  readonly unused: readonly number[]
+}
+
+/**
+ * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
+ * and for a rule that no tensor has, a function of the user's may be called.
+ */
+function rateOf({ updates }: Steps, { rule, numbers, evaluated }: RuleInUse): number | null {
+  if (!Object.hasOwn(rule, 'lr')) return null
+  const lr = rule.lr as Scheduled
+  const last = Math.max(updates - 1, 0)
+  return typeof lr !== 'number' && evaluated === last ? (numbers.lr as number) : compile(lr)(last)
+}
+
+export function reportOf(model: Model, steps: Steps, groups: Groups | null): OptimizerReport {
+  const tensors: TensorReport[] = []
+  model.views((tensor) => {
+    const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
+    const { name: engine } = part.choice.engine
+    const rule = use.value as Rule
+    const lr = isFrozen ? null : rateOf(steps, use)
+    tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })
+  })
+  const used = new Set(tensors.flatMap(({ groups }) => groups))
+  return {
+    tensors,
+    unmatched: tensors.filter(({ groups }) => groups.length === 0).map(({ name }) => name),
+    unused: (groups?.matches ?? []).map((_, k) => k).filter((k) => !used.has(k)),
+  }
+}

@@ -1,0 +1,25 @@
+/** A stage in slices on the main thread, where an engine cannot run it on another one. */
+
+import type { Arena } from '../arena/arena.js'
+import { BLOCK } from '../arena/manifest.js'
+import type { Runner } from '../engines/engine.js'
+import { turn } from '../ground/event-loop.js'
+
+/** Elements a slice: a fraction of a millisecond in WebAssembly. */
+const SLICE = 8 * BLOCK
+
+/**
+ * The same bits, but other tasks of the event loop get their turn in between.
+ *
+ * @throws (rejects with) TensorError where somebody has transferred the arena's buffer meanwhile
+ */
+export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
+  for (let from = 0; from < arena.length; from += SLICE) {
+    if (from > 0) {
+      await turn()
+      arena.checkUsable()
+    }
+    runner.runRange(stage, from, Math.min(from + SLICE, arena.length))
+  }
+  runner.gather(stage)
+}
