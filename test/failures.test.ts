@@ -13,9 +13,9 @@ import { home, inChild, noWasmMemory } from './children.js'
 const prepared = `
   const part = (name) => import(new URL(name, antigradUrl))
   const { define } = await part('rules/define.js')
-  const { kernel, twice } = await part('rules/kernel.js')
+  const { kernel, twice } = await part('arena/kernel.js')
   const { rule } = await part('rules/rule.js')
-  const manifest = await part('manifest.js')
+  const manifest = await part('arena/manifest.js')
   const numbers = Object.values(manifest).map((entry) => entry?.number ?? 0)
   // Behind the shipped kernels come the two of a trial rule, which no addon that users have has either.
   const Fails = { source: 0, state: [], row: {}, tensor: [], sums: [], number: Math.max(...numbers) + 3, name: 'Fails' }

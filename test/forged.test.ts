@@ -9,8 +9,8 @@ const prepared = `
   const { createRequire } = await import('node:module')
   const require = createRequire(antigradUrl)
   const addon = require(Object.keys(require.cache).find((file) => file.endsWith('.node')))
-  const { Arena } = await import(new URL('arena.js', antigradUrl))
-  const { BATCH, GradientDescentKernel, HASH } = await import(new URL('manifest.js', antigradUrl))
+  const { Arena } = await import(new URL('arena/arena.js', antigradUrl))
+  const { BATCH, GradientDescentKernel, HASH } = await import(new URL('arena/manifest.js', antigradUrl))
   const made = (length = 100) => {
     const arena = new Arena('float32', [length], [{ tensors: 1, state: [], byTensor: [], coefficients: 1 }])
     arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [GradientDescentKernel.number, 0, 0, 0])

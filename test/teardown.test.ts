@@ -211,8 +211,8 @@ describe('garbage collection', () => {
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))
     const end = await run(
-      `const { Arena } = await import(${built('arena.js')})
-      const { AdamKernel, NORM } = await import(${built('manifest.js')})
+      `const { Arena } = await import(${built('arena/arena.js')})
+      const { AdamKernel, NORM } = await import(${built('arena/manifest.js')})
       const addon = require(${JSON.stringify(addon)})
       let done = 0
       const drop = () => {

@@ -9,11 +9,12 @@ import { kernel, twice } from '../dist/arena/kernel.js'
 import { BLOCK } from '../dist/arena/manifest.js'
 import type { FloatArray } from '../dist/ground/numbers.js'
 import { Optimizer } from '../dist/optimizer.js'
-import { fraction, nonNegative, scheduled } from '../dist/options/kinds.js'
+import { fraction, nonNegative } from '../dist/options/kinds.js'
 import { define } from '../dist/rules/define.js'
 import type { Rule } from '../dist/rules/definitions.js'
 import { delayedStart } from '../dist/rules/delayed-start.js'
 import { type RuleOf, rule } from '../dist/rules/rule.js'
+import { scheduled } from '../dist/schedules/option.js'
 
 const row = { lr: 4, alpha: 5 } as const
 const tensor = ['parameters', 'direction', 'ratio'] as const

@@ -11,10 +11,11 @@ export type { PolynomialOptions } from './fits/models/polynomial.js'
 export type { Minimum, MultiStart } from './fits/multi-start.js'
 export type { FitColumn, FitData, FitManyOptions, FitOptions } from './fits/options.js'
 export type { FitParameter, FitParameters } from './fits/parameters.js'
-export { type BandOptions, type Fit, type FitManyResult, type FitReason, fitReasons } from './fits/result.js'
-export type { Clip, TensorClip } from './gradients/clip.js'
-export { type Noise, noise } from './gradients/noise.js'
-export { centralized, type Unitwise, unitwise } from './gradients/unitwise.js'
+export { type FitReason, fitReasons } from './fits/reasons.js'
+export type { BandOptions, Fit, FitManyResult } from './fits/result.js'
+export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
+export { noise } from './gradients/noise.js'
+export { centralized, unitwise } from './gradients/unitwise.js'
 export {
   AntigradError,
   ArgumentError,
@@ -29,8 +30,8 @@ export {
   TensorError,
 } from './ground/errors.js'
 export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './ground/tensors.js'
-export type { DataByRun } from './many/data.js'
-export { minimizeMany, minimizeManySync, type Starts } from './many/minimize-many.js'
+export type { DataByRun, Starts } from './many/data.js'
+export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export { type ManyResult, type Paths, reasons } from './many/result.js'
 export {

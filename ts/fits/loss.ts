@@ -1,7 +1,7 @@
 /** What a row of data costs, by how far the model is from it. */
 
 import { Builder } from '../expressions/differentiate.js'
-import type { Problem } from './problem.js'
+import type { Graph } from '../expressions/graph.js'
 
 /** Nodes of a row. The cost's derivative by the model is twice the slope. */
 export interface Terms {
@@ -96,8 +96,19 @@ export const losses = {
 /** See {@link losses}. */
 export type Loss = keyof typeof losses
 
+/** What a row's cost is made of: nodes and names in a graph. */
+export interface Costed {
+  readonly graph: Graph
+  readonly model: number
+  /** The column that the model is to meet, and weights of rows if there are some. */
+  readonly y: string
+  readonly weight: string | null
+  readonly loss: Loss
+  readonly scale: number
+}
+
 /** What a row of a problem costs, as nodes of its graph. */
-export function termsOf({ graph, model, y, weight, loss, scale }: Problem): Terms {
+export function termsOf({ graph, model, y, weight, loss, scale }: Costed): Terms {
   const b = new Builder(graph)
   const row = { model, y: graph.name(y), weight: weight === null ? b.one : graph.name(weight) }
   return losses[loss](b, { ...row, scale: b.constant(scale) })

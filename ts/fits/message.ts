@@ -3,7 +3,7 @@
 import { type Column, numbersOf } from '../many/data.js'
 import { roleOf } from './counted.js'
 import type { Problem } from './problem.js'
-import type { Fit, FitReason } from './result.js'
+import type { FitReason } from './reasons.js'
 
 /** What was not finite where a fit began. */
 export interface NonFinite {
@@ -62,6 +62,19 @@ export function findNonFinite({ problem, columns, fit, starts, drops, evaluate }
   return null
 }
 
+/** What the words are made of; a fit has all of it. */
+interface Ended {
+  readonly reason: FitReason
+  readonly rows: number
+  readonly missing: number
+  readonly free: readonly string[]
+  readonly held: readonly string[]
+  readonly undetermined: readonly string[]
+  readonly chiSquared: number
+  readonly freedom: number
+  readonly nonFinite: NonFinite | null
+}
+
 /** What is known of a fit beside itself. */
 export interface Circumstances {
   /** The model's columns and what they are in a row. */
@@ -74,7 +87,7 @@ export interface Circumstances {
 const list = (names: readonly string[]) => names.join(', ')
 const plural = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 
-const reasons: Readonly<Record<FitReason, (fit: Fit, about: Circumstances) => string>> = {
+const reasons: Readonly<Record<FitReason, (fit: Ended, about: Circumstances) => string>> = {
   converged: () => '',
   stalled: () =>
     'no step makes χ² less, but this is no minimum, or that is nowhere; other starts or bounds may help',
@@ -106,7 +119,7 @@ function describeNonFinite(found: NonFinite | null, { at, isByRule }: Circumstan
 }
 
 /** Why a fit ended, unless it has converged, and what has to be known of its numbers. */
-export function describe(fit: Fit, about: Circumstances): string {
+export function describe(fit: Ended, about: Circumstances): string {
   const { reason, held, chiSquared, freedom, missing } = fit
   const isPoint = reason === 'converged' || reason === 'singular'
   const remarks = [

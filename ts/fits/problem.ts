@@ -3,13 +3,11 @@
 import { Graph } from '../expressions/graph.js'
 import { parse } from '../expressions/parse.js'
 import { OptionError } from '../ground/errors.js'
-import type { Loss } from './loss.js'
+import type { Costed } from './loss.js'
 import type { Parameter } from './parameters.js'
 
 /** What is fitted: nodes of a graph, in which parameters and columns are names. */
-export interface Problem {
-  readonly graph: Graph
-  readonly model: number
+export interface Problem extends Costed {
   /** Parameters that vary, and what each may be. */
   readonly free: readonly string[]
   readonly min: readonly number[]
@@ -18,12 +16,8 @@ export interface Problem {
   readonly fixed: readonly string[]
   /** Parameters that follow from others: their nodes. */
   readonly derived: ReadonlyMap<string, number>
-  /** Columns of data: those of the model, the one that it is to meet, and weights of rows if there are some. */
+  /** Columns of data: those of the model, the one that it is to meet, and weights. */
   readonly columns: readonly string[]
-  readonly y: string
-  readonly weight: string | null
-  readonly loss: Loss
-  readonly scale: number
 }
 
 /** More would make programs of thousands of operations. */

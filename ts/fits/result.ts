@@ -10,22 +10,9 @@ import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
 import type { Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
+import { type FitReason, fitReasons } from './reasons.js'
 import { type Statistics, statistics, varies } from './statistics.js'
 import { quantile } from './student.js'
-
-/** Why fits have stopped, by the numbers in `reason`; the first is of none. */
-export const fitReasons = [
-  null,
-  'converged',
-  'stalled',
-  'max-iterations',
-  'not-finite',
-  'singular',
-  'too-few-points',
-  'underflow',
-] as const
-
-export type FitReason = Exclude<(typeof fitReasons)[number], null>
 
 /** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
 export interface Found {

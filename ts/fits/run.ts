@@ -26,7 +26,8 @@ import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-star
 import { type FitData, type FitManyOptions, readOptions } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
-import { FitManyResult, type Found, fitReasons } from './result.js'
+import { fitReasons } from './reasons.js'
+import { FitManyResult, type Found } from './result.js'
 
 /** Iterations a call. */
 const UPDATES = 4

@@ -1,12 +1,24 @@
 /** How gradients are clipped, before the rule sees them and before decay. */
 
+import type { Arena } from '../arena/arena.js'
 import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
 import { own } from '../ground/given.js'
-import type { Tensor } from '../model/part.js'
 import { readOptions } from '../options/read.js'
-import type { Noise } from './noise.js'
-import type { Unitwise } from './unitwise.js'
+
+/** The noise of each element has the variance η/(1+t)^γ. */
+export interface Noise {
+  readonly eta: number
+  readonly gamma: number
+  readonly seed: number
+}
+
+/** How each row of a matrix is clipped. */
+export interface Unitwise {
+  readonly unit: 'row'
+  readonly factor: number
+  readonly eps: number
+}
 
 /** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
 export interface TensorClip {
@@ -55,6 +67,13 @@ export interface Limits {
 
 const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized', 'noise']
 
+/** A tensor in its arena. */
+export interface Placed {
+  readonly name: string
+  readonly place: number
+  readonly part: { readonly arena: Arena }
+}
+
 type Read = (what: string, given: unknown) => unknown
 
 /** What comes with an import: the stage UNITS, and how its options are read. */
@@ -66,7 +85,7 @@ export const units: {
     limits: TensorLimits,
     scale: number,
     t: number,
-    tensors: readonly Tensor[],
+    tensors: readonly Placed[],
   ) => void
 } = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
 

@@ -5,15 +5,8 @@ import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
 import { OptionError } from '../ground/errors.js'
 import { readOptions } from '../options/read.js'
-import { units } from './clip.js'
+import { type Noise, units } from './clip.js'
 import { bringKernel, bringSource } from './unitwise.js'
-
-/** The noise of each element has the variance η/(1+t)^γ. */
-export interface Noise {
-  readonly eta: number
-  readonly gamma: number
-  readonly seed: number
-}
 
 /** 2⁻³². */
 const UNIT = 1 / 4294967296

@@ -1,17 +1,10 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
+import { copyOf } from '../ground/copy.js'
 import { TensorError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { hint, isClosed, type Shape } from '../ground/tensors.js'
-import {
-  bufferOf,
-  byteOffsetOf,
-  copyOf,
-  isDetached,
-  isFloatArray,
-  lengthOf,
-  typeOf,
-} from '../ground/typed-arrays.js'
+import { bufferOf, byteOffsetOf, isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]

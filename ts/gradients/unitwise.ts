@@ -7,16 +7,9 @@ import type { FloatArray } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
 import { readOptions } from '../options/read.js'
 import { bring, type WasmModule } from '../webassembly/module.js'
-import { units } from './clip.js'
-import type { Noise } from './noise.js'
+import type { Noise } from './clip.js'
+import { type Unitwise, units } from './clip.js'
 import { normOf } from './norms.js'
-
-/** How each row of a matrix is clipped. */
-export interface Unitwise {
-  readonly unit: 'row'
-  readonly factor: number
-  readonly eps: number
-}
 
 /** Σx or Σx², in the one order. */
 function sum(kind: 'values' | 'gradients', values: FloatArray): number {

@@ -1,7 +1,5 @@
 /** Texts of files, which are a stranger's, in messages and tables. */
 
-import { grouped } from '../command-line/sweep/progress.js'
-
 /** Characters of a text that are shown, and names of columns. */
 const [LONGEST, NAMES] = [40, 20]
 
@@ -17,4 +15,9 @@ export const quoted = (text: string): string => `"${printable(text)}"`
 export function listed(names: readonly string[]): string {
   const more = names.length - NAMES
   return names.slice(0, NAMES).map(quoted).join(', ') + (more > 0 ? ` and ${grouped(more)} more` : '')
+}
+
+/** A count, with commas between thousands. */
+export function grouped(count: number): string {
+  return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }

@@ -3,7 +3,6 @@
  * itself goes by, of any realm, and find nothing in a proxy.
  */
 
-import { MemoryError, messageOf } from './errors.js'
 import type { FloatArray } from './numbers.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
@@ -34,19 +33,6 @@ export function byteOffsetOf(array: ArrayBufferView): number {
 export function isFloatArray(value: unknown): value is FloatArray {
   const type = typeOf(value)
   return type === 'Float32Array' || type === 'Float64Array'
-}
-
-/**
- * Not by `slice`, which a subclass may have replaced.
- *
- * @throws MemoryError where there is none for it
- */
-export function copyOf(array: FloatArray): FloatArray {
-  try {
-    return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
-  } catch (thrown) {
-    throw new MemoryError(array.byteLength, messageOf(thrown), 'a copy')
-  }
 }
 
 /**

@@ -4,6 +4,9 @@ import { type Expression, isNumbers, readColumns } from '../expressions/expressi
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 
+/** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
+export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
+
 /** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
 export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
 

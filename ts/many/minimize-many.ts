@@ -1,13 +1,10 @@
 import type { Expression } from '../expressions/expression.js'
-import type { FloatArray } from '../ground/numbers.js'
 import type { Rule } from '../rules/definitions.js'
+import type { Starts } from './data.js'
 import { advance, advanceAsync } from './engines.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'
 import { Many } from './run.js'
-
-/** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
-export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
 /**
  * `minimize` for many runs at once: the same bits, run by run, on every engine and number of threads. The event

@@ -14,6 +14,7 @@ import type { Rule } from '../rules/definitions.js'
 import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
 import { Batch } from './batch.js'
+import type { Starts } from './data.js'
 import {
   byRows,
   type Column,
@@ -28,7 +29,6 @@ import {
 } from './data.js'
 import { type Chosen, choose } from './engines.js'
 import { cohortsOf, runsOfBatch } from './layout.js'
-import type { Starts } from './minimize-many.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { type MinimizeManyOptions, readOptions } from './options.js'
 import { Recorder } from './paths.js'

@@ -1,7 +1,7 @@
 /** Minimising by a rule, which an optimizer runs. */
 
+import { copyOf } from '../ground/copy.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { copyOf } from '../ground/typed-arrays.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type Box, project } from '../objectives/bounds.js'
 import { filling } from '../objectives/gradient.js'

@@ -27,6 +27,12 @@ export interface Lbfgs extends Values {
   readonly method: 'lbfgs'
 }
 
+declare module './method.js' {
+  interface Methods {
+    readonly lbfgs: Lbfgs
+  }
+}
+
 /** A point of a line search. */
 interface Tried extends Trial {
   readonly grads: FloatArray

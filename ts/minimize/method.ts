@@ -11,10 +11,13 @@ import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { overlay } from '../rules/rule.js'
 import type { Decay } from './at-rest.js'
-import type { Lbfgs } from './lbfgs.js'
+
+/** Descriptions by name. Each method's module adds its own, so that this one knows none. */
+// biome-ignore lint/suspicious/noEmptyInterface: see above
+export interface Methods {}
 
 /** A plain, frozen description of a method, told apart from rules by `method`. */
-export type Method = Lbfgs
+export type Method = Methods[keyof Methods]
 
 /** What is asked of an objective, and where a run starts. */
 export interface Problem extends Required<Objective> {

@@ -5,10 +5,9 @@
 
 import type { Arena } from '../arena/arena.js'
 import { FLUSHES, HOLDS } from '../arena/manifest.js'
-import { flagsOf, type TensorLimits, units } from '../gradients/clip.js'
+import { flagsOf, type Placed, type TensorLimits, units } from '../gradients/clip.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
-import type { Tensor } from './part.js'
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
@@ -210,9 +209,9 @@ export class Cohorts {
   }
 
   /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
-  prepareUnits(scale: number, tensors: readonly (Tensor | null)[]): void {
+  prepareUnits(scale: number, tensors: readonly (Placed | null)[]): void {
     for (const cohort of this.#active) {
-      const own = cohort.tensors.map((i) => tensors[i] as Tensor)
+      const own = cohort.tensors.map((i) => tensors[i] as Placed)
       const { use, clock, row } = cohort
       units.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
       cohort.version = -1

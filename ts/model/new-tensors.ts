@@ -5,10 +5,10 @@ import { OptionError, TensorError } from '../ground/errors.js'
 import { type Flat, merged, namesOf, readShapes, renumbered } from '../ground/tensors.js'
 import { isDetached, lengthOf } from '../ground/typed-arrays.js'
 import { inUse } from '../rules/in-use.js'
-import type { RestoredTensor } from '../saved/read.js'
 import { expectedShapes, type Groups } from './groups.js'
 import type { Model } from './model.js'
 import { Tensor } from './part.js'
+import type { RestoredTensor } from './restored.js'
 
 /**
  * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of

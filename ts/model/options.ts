@@ -8,9 +8,9 @@ import { OptionError } from '../ground/errors.js'
 import type { Shapes } from '../ground/tensors.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import type { RestoredTensor } from '../saved/read.js'
 import { type Average, isCount, type Lookahead, readAverage, readLookahead } from './averages.js'
 import { type Group, Groups } from './groups.js'
+import type { RestoredTensor } from './restored.js'
 
 /** Gradients of several batches as one. */
 export interface Accumulation {

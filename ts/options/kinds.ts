@@ -1,7 +1,6 @@
-/** The kinds of options that rules have. */
+/** Kinds of options: what they may be, in words and as a test, and what they are unless given. */
 
 import { OptionError } from '../ground/errors.js'
-import { readSchedule, type Scheduled } from '../schedules/schedule.js'
 
 /** An option: what it may be, in words and as a test, and what it is unless given. */
 export interface Option<T = unknown> {
@@ -20,12 +19,7 @@ export type OptionTable = Readonly<Record<string, Option>>
 /** The values of options, as a rule has them. */
 export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never }
 
-/** The same at one update: numbers for schedules. */
-export type NumbersOf<O> = {
-  readonly [K in keyof O]: O[K] extends Option<infer T> ? (Scheduled extends T ? number : T) : never
-}
-
-type NumberOption = (value: number) => Option<number>
+export type NumberOption = (value: number) => Option<number>
 
 export const option = <T>(expected: string, value: T, accepts: (value: unknown) => boolean): Option<T> => ({
   ...{ expected, accepts, default: value, schedulable: false },
@@ -68,16 +62,10 @@ export function oneOf<const T extends string>(...values: readonly [T, ...T[]]): 
   return option<T>(expected, values[0], (x) => values.includes(x as T))
 }
 
-/** A number that may also be a schedule or a function of t. */
-export function scheduled(kind: NumberOption, value: number): Option<Scheduled> {
-  return { ...kind(value), schedulable: true }
-}
-
-/** A value for a rule's option as it is kept: what is a schedule is read once, and copied. */
+/** A value for a rule's option as it is kept: what is an object is read once, and copied. */
 export function accept(rule: string, name: string, option: Option, value: unknown): unknown {
   if (option.accepts(value)) return value
   const copy = option.read?.(value, `${rule}: ${name}`)
   if (copy !== undefined) return copy
-  if (option.schedulable) return readSchedule(`${rule}: ${name}`, value, option)
   throw new OptionError(`${rule}: ${name}`, option.expected, value)
 }

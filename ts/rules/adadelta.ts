@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdadeltaKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, positive, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative, positive } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'

@@ -12,16 +12,8 @@ import {
 import { pow } from '../functions/pow.js'
 import type { Dtype, FloatArray, Round } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
-import {
-  atLeast,
-  flag,
-  fraction,
-  nonNegative,
-  nonPositive,
-  oneOf,
-  orNull,
-  scheduled,
-} from '../options/kinds.js'
+import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'

@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'

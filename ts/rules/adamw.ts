@@ -1,6 +1,7 @@
 import { kernel } from '../arena/kernel.js'
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { AdamLoop, AmsGradLoop, correctLargest, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'

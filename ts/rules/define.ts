@@ -3,7 +3,8 @@
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
 import type { Dtype } from '../ground/numbers.js'
-import type { NumbersOf, OptionTable, ValuesOf } from '../options/kinds.js'
+import type { OptionTable, ValuesOf } from '../options/kinds.js'
+import type { NumbersOf } from '../schedules/option.js'
 import { bring } from '../webassembly/module.js'
 
 /** The fields of a rule's own clock. */

@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientDescentKernel } from '../arena/manifest.js'
-import { flag, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 

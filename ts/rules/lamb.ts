@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LambKernel, ScaledKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { define } from './define.js'
 import { Scaled } from './norms.js'

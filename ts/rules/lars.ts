@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../arena/manifest.js'
-import { flag, nonNegative, oneOf, scheduled } from '../options/kinds.js'
+import { flag, nonNegative, oneOf } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { BothNorms } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'

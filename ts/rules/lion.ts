@@ -1,7 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LionKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { preset, type RuleOf, rule } from './rule.js'
 

@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MomentumKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 

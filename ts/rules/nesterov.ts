@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MomentumKernel, NesterovKernel, PointKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { MomentumLoop } from './momentum.js'
 import { type RuleOf, rule } from './rule.js'

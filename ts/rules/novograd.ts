@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientNormKernel, NovoGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { GradientNorm } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'

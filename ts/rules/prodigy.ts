@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
-import { atLeast, flag, fraction, nonNegative, positive, scheduled } from '../options/kinds.js'
+import { atLeast, flag, fraction, nonNegative, positive } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'

@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { RAdamKernel } from '../arena/manifest.js'
-import { atLeast, flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
+import { atLeast, flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'

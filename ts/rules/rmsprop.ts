@@ -5,7 +5,8 @@ import {
   RmsPropKernel,
   RmsPropMomentumKernel,
 } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'

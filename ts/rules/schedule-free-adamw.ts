@@ -1,5 +1,6 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'

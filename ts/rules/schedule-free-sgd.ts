@@ -1,4 +1,5 @@
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'

@@ -9,7 +9,8 @@ import {
   Sm3SingleMomentumKernel,
 } from '../arena/manifest.js'
 import type { FloatArray, Round } from '../ground/numbers.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { Prepared, Scaled } from './norms.js'
 import { type RuleOf, rule } from './rule.js'

@@ -1,6 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { StableAdamWKernel, StableMomentsKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, scheduled } from '../options/kinds.js'
+import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'

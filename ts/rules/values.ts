@@ -1,7 +1,8 @@
 /** What a rule's options are at one update. */
 
 import { OptionError } from '../ground/errors.js'
-import type { NumbersOf, Option, OptionTable } from '../options/kinds.js'
+import type { Option, OptionTable } from '../options/kinds.js'
+import type { NumbersOf } from '../schedules/option.js'
 import { compile, constantFrom, type Scheduled } from '../schedules/schedule.js'
 import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'

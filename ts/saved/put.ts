@@ -1,15 +1,17 @@
 /** Saved runs over models: what differs, and what is written. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
+import { copyOf } from '../ground/copy.js'
 import type { Difference } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { bufferOf, copyOf } from '../ground/typed-arrays.js'
+import { bufferOf } from '../ground/typed-arrays.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Averaged, Tensor } from '../model/part.js'
+import type { RestoredTensor } from '../model/restored.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
 import type { Steps } from '../step/step.js'
-import type { Restored, RestoredTensor } from './read.js'
+import type { Restored } from './read.js'
 
 /** What of a saved run does not fit a model, and which tensors do, with their state or without. */
 export interface Comparison {

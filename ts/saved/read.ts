@@ -7,31 +7,13 @@ import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Clock } from '../model/cohorts.js'
-import { type Assignment, expectedShapes, Groups } from '../model/groups.js'
+import { expectedShapes, Groups } from '../model/groups.js'
 import { type Around, checkAround } from '../model/options.js'
-import type { Averaged } from '../model/part.js'
+import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { equationsOf, type Structure, VERSION } from './write.js'
-
-/** A tensor of a saved run, checked. */
-export interface RestoredTensor extends Assignment {
-  readonly shape: readonly number[] | undefined
-  readonly length: number
-  readonly clock: Clock | null
-  readonly shared: Fields
-  readonly params: FloatArray
-  readonly state: Readonly<Record<string, FloatArray>>
-  readonly byTensor: Readonly<Record<string, number>>
-  readonly average: FloatArray | null
-  readonly averaged: Averaged | null
-  readonly slow: FloatArray | null
-  readonly accumulated: FloatArray | null
-  /** All of its arrays, as long as they were when they were read. */
-  readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
-  readonly isGathered: boolean
-}
 
 /** A saved run, checked. */
 export interface Restored {

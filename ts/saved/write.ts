@@ -2,10 +2,10 @@
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
+import { copyOf } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { type Shape, setOwn } from '../ground/tensors.js'
-import { copyOf } from '../ground/typed-arrays.js'
 import type { Groups } from '../model/groups.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'

@@ -7,6 +7,12 @@ export interface Chained {
   readonly schedules: readonly Scheduled[]
 }
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly chained: Chained
+  }
+}
+
 const kind = declare(
   'chained',
   { schedules: schedules(true) },

@@ -22,6 +22,12 @@ const kind = declare(
 /** See {@link constant}. */
 export interface Constant extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly constant: Constant
+  }
+}
+
 /**
  * `value` always, as Optax's `constant_schedule`; with `steps`, the updates before have factor·value, as Torch's
  * `ConstantLR`.

@@ -35,6 +35,12 @@ const kind = declare(
 /** See {@link cosineRestarts}. */
 export interface CosineRestarts extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly cosineRestarts: CosineRestarts
+  }
+}
+
 /**
  * Half cosines from `value` to `endValue`, one after the other (SGDR; Loshchilov and Hutter, 2017), as Torch's
  * `CosineAnnealingWarmRestarts`.

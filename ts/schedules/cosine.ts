@@ -40,6 +40,12 @@ const kind = declare(
 /** See {@link cosine}. */
 export interface Cosine extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly cosine: Cosine
+  }
+}
+
 /**
  * endValue + (value − endValue)·(½·(1 + cos(π·t/steps)))^exponent (Loshchilov and Hutter, 2017): Optax's
  * `cosine_decay_schedule`, and with `periodic` Torch's `CosineAnnealingLR`.

@@ -52,6 +52,12 @@ const kind = declare(
 /** See {@link cyclic}. */
 export interface Cyclic extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly cyclic: Cyclic
+  }
+}
+
 /**
  * Up and down between `value` and `maxValue` (Smith, 2017), as Torch's `CyclicLR`. Momentum is not cycled beside it,
  * as Torch does by default: schedule it as well.

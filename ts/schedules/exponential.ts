@@ -44,6 +44,12 @@ const kind = declare(
 /** See {@link exponential}. */
 export interface Exponential extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly exponential: Exponential
+  }
+}
+
 /**
  * value·γ^(t/steps), as Torch's `ExponentialLR` (of one `steps`) and Optax's `exponential_decay`. The value
  * with which it starts is not limited by `endValue`.

@@ -23,6 +23,12 @@ const kind = declare(
 /** See {@link inverseSqrt}. */
 export interface InverseSqrt extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly inverseSqrt: InverseSqrt
+  }
+}
+
 /**
  * value·t/warmupSteps, then value / √((t − warmupSteps + timescale) / timescale): Hugging Face's
  * `get_inverse_sqrt_schedule`. See {@link noam} for that of the Transformer's paper.

@@ -38,6 +38,12 @@ const kind = declare(
 /** See {@link inverseTime}. */
 export interface InverseTime extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly inverseTime: InverseTime
+  }
+}
+
 /**
  * value / (1 + decayRate·t/steps), as Keras' `InverseTimeDecay`.
  *

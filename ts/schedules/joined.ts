@@ -10,6 +10,12 @@ export interface Joined {
   readonly boundaries: readonly number[]
 }
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly joined: Joined
+  }
+}
+
 const kind = declare(
   'joined',
   { schedules: schedules(false), boundaries: updates(1, true) },

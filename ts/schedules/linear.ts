@@ -25,6 +25,12 @@ const kind = declare(
 /** See {@link linear}. */
 export interface Linear extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly linear: Linear
+  }
+}
+
 /**
  * A straight line from `value` to `endValue` within `steps` updates, as Optax's `linear_schedule`. Torch's
  * `LinearLR` has value·start_factor and value·end_factor for these.

@@ -23,6 +23,12 @@ const kind = declare(
 /** See {@link multiStep}. */
 export interface MultiStep extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly multiStep: MultiStep
+  }
+}
+
 /**
  * value·γ^(how many `milestones` are ≤ t), as Torch's `MultiStepLR`.
  *

@@ -23,6 +23,12 @@ const kind = declare(
 /** See {@link noam}. */
 export interface Noam extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly noam: Noam
+  }
+}
+
 /**
  * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). The first
  * update is the paper's number 1, and the highest rate, value/√(d·w), is that of number w.

@@ -83,6 +83,12 @@ const kind = declare('oneCycle', fields, {
 /** See {@link oneCycle}. */
 export interface OneCycle extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly oneCycle: OneCycle
+  }
+}
+
 /**
  * From value/divFactor up to `value` and down to value/divFactor/finalDivFactor within `steps` updates (Smith and
  * Topin, 2018), as Torch's `OneCycleLR`, or with `form: 'optax'` as `cosine_onecycle_schedule` and

@@ -15,6 +15,12 @@ const kind = declare('piecewiseConstant', fields, {
 /** See {@link piecewiseConstant}. */
 export interface PiecewiseConstant extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly piecewiseConstant: PiecewiseConstant
+  }
+}
+
 /**
  * `value`, multiplied from each of `boundaries` on by one of `scales`: Optax's `piecewise_constant_schedule`, with
  * two lists for its record.

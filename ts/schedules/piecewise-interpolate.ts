@@ -19,6 +19,12 @@ const kind = declare('piecewiseInterpolate', fields, {
 /** See {@link piecewiseInterpolate}. */
 export interface PiecewiseInterpolate extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly piecewiseInterpolate: PiecewiseInterpolate
+  }
+}
+
 /**
  * From `value` to scales[0]·value at boundaries[0], from there to scales[1] times that, and so on: Optax's
  * `piecewise_interpolate_schedule`.

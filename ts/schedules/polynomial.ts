@@ -38,6 +38,12 @@ const kind = declare(
 /** See {@link polynomial}. */
 export interface Polynomial extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly polynomial: Polynomial
+  }
+}
+
 /**
  * endValue + (value − endValue)·(1 − t/steps)^power, as Optax's `polynomial_schedule`; Torch's `PolynomialLR` is the
  * one to 0, and has 5 `steps` unless told.

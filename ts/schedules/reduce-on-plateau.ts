@@ -73,6 +73,12 @@ function isBetterThanBest({ best, ...options }: ValuesOf<typeof fields>, metric:
 /** See {@link reduceOnPlateau}. */
 export interface ReduceOnPlateau extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly reduceOnPlateau: ReduceOnPlateau
+  }
+}
+
 /**
  * A value that {@link observe} multiplies by `factor` once more than `patience` metrics in a row were no better than
  * the best: Torch's `ReduceLROnPlateau`. What it has seen, `best`, `bad` and `cooling`, are fields as the others: so

@@ -2,9 +2,13 @@
 
 import { OptionError } from '../ground/errors.js'
 import { own } from '../ground/given.js'
-import type { Schedule } from './index.js'
 
-export type { Schedule }
+/** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
+// biome-ignore lint/suspicious/noEmptyInterface: see above
+export interface Schedules {}
+
+/** A plain description of how a number changes with the update t = 0, 1, … */
+export type Schedule = Schedules[keyof Schedules]
 
 /** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)

@@ -22,6 +22,12 @@ const kind = declare(
 /** See {@link step}. */
 export interface Step extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly step: Step
+  }
+}
+
 /**
  * value·γ^⌊t/stepSize⌋, as Torch's `StepLR`.
  *

@@ -44,6 +44,12 @@ const kind = declare(
 /** See {@link warmupStableDecay}. */
 export interface WarmupStableDecay extends ScheduleOf<typeof kind> {}
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly warmupStableDecay: WarmupStableDecay
+  }
+}
+
 /**
  * value·t/warmupSteps, then `value`, then down to `endValue` (WSD; Hu et al., 2024), as Hugging Face's
  * `get_wsd_schedule`, which, though, begins its warm-up with the minimum. `warmup` around another does not begin

@@ -16,6 +16,12 @@ export interface Warmup {
   readonly from: number | null
 }
 
+declare module './schedule.js' {
+  interface Schedules {
+    readonly warmup: Warmup
+  }
+}
+
 const kind = declare(
   'warmup',
   { value: inner, steps: count(), from: orNull(level) },

@@ -7,12 +7,12 @@ import { type Loss, losses } from '../../fits/loss.js'
 import type { FitManyOptions } from '../../fits/options.js'
 import type { Fit, FitManyResult } from '../../fits/result.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
-import { printable } from '../../ground/text.js'
+import { grouped, printable } from '../../ground/text.js'
 import type { DataByRun } from '../../many/data.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
 import { describeFit, describeGroups, inJson } from '../fits/describe.js'
 import { writer } from '../plot/file.js'
-import { describeRate, grouped } from '../sweep/progress.js'
+import { describeRate } from '../sweep/progress.js'
 import {
   type Model,
   type ModelOptions,

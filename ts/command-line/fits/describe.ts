@@ -1,9 +1,8 @@
 /** What is said of fits: tables, and JSON. */
 
 import type { Fit } from '../../fits/result.js'
-import { printable } from '../../ground/text.js'
+import { grouped, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
-import { grouped } from '../sweep/progress.js'
 
 /** A fit: values and errors, and below what holds of it as a whole. */
 export function describeFit(fit: Fit): string {

@@ -1,5 +1,6 @@
 /** How far a sweep is, in words. */
 
+import { grouped } from '../../ground/text.js'
 import type { Progress } from './sweep.js'
 
 /** @param seconds since it began */
@@ -13,11 +14,6 @@ export function describeRate(what: string, done: number, of: number, seconds: nu
   if (done === 0 || seconds <= 0) return share
   const left = (seconds * (of - done)) / done
   return `${share}, ${grouped(Math.round(done / seconds))} ${what}/s, ${clock(left)} left`
-}
-
-/** A count, with commas between thousands. */
-export function grouped(count: number): string {
-  return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** Minutes and seconds, or hours, minutes and seconds. */

@@ -1,0 +1,13 @@
+/** Why fits have stopped, by the numbers in `reason`; the first is of none. */
+export const fitReasons = [
+  null,
+  'converged',
+  'stalled',
+  'max-iterations',
+  'not-finite',
+  'singular',
+  'too-few-points',
+  'underflow',
+] as const
+
+export type FitReason = Exclude<(typeof fitReasons)[number], null>

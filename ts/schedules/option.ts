@@ -1,0 +1,15 @@
+/** Options that may be schedules. */
+
+import type { NumberOption, Option } from '../options/kinds.js'
+import { readSchedule, type Scheduled } from './schedule.js'
+
+/** The same at one update: numbers for schedules. */
+export type NumbersOf<O> = {
+  readonly [K in keyof O]: O[K] extends Option<infer T> ? (Scheduled extends T ? number : T) : never
+}
+
+/** A number that may also be a schedule or a function of t. */
+export function scheduled(kind: NumberOption, value: number): Option<Scheduled> {
+  const range = kind(value)
+  return { ...range, schedulable: true, read: (given, what) => readSchedule(what, given, range) }
+}
