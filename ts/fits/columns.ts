@@ -40,10 +40,11 @@ export function readData(
 
 /** A copy in which what is missing is NaN, also where it was null. */
 function readGappyColumn(argument: string, column: unknown): Column {
-  const filled = (list: unknown) =>
-    Array.isArray(list) && list.includes(null) ? list.map((x) => (x === null ? NaN : x)) : list
+  const hasNull = (list: unknown): list is unknown[] => Array.isArray(list) && list.includes(null)
+  const filled = (list: unknown) => (hasNull(list) ? list.map((x) => (x === null ? NaN : x)) : list)
   const isOfLists = Array.isArray(column) && column.some((list) => typeof list === 'object' && list !== null)
-  return readColumn(argument, isOfLists ? column.map(filled) : filled(column))
+  if (!isOfLists) return readColumn(argument, filled(column))
+  return readColumn(argument, column.some(hasNull) ? column.map(filled) : column)
 }
 
 /** @param drops whether rows are left out whose weight is missing */

@@ -21,7 +21,10 @@ export class Compiled {
   readonly state: State
   readonly iteration: Program
   readonly summary: Program
+  readonly #isAbsolute: boolean
+  readonly #tolerance: number
   #last: Program | null = null
+  #closer: Program | null = null
   /** What small batches have left, for those that come. */
   readonly #regions = new Map<Program, Region>()
 
@@ -30,13 +33,21 @@ export class Compiled {
     this.problem = makeProblem(text, parameters, data)
     this.state = stateOf(this.problem)
     this.iteration = iteration(this.problem, this.state, tolerance)
-    this.summary = summary(this.problem, isAbsolute, tolerance)
+    this.summary = summary(this.problem, isAbsolute, tolerance, false)
+    this.#isAbsolute = isAbsolute
+    this.#tolerance = tolerance
   }
 
   /** An iteration with second derivatives as errors have them. */
   get last(): Program {
     this.#last ??= iteration(this.problem, this.state, 0, 'curvature')
     return this.#last
+  }
+
+  /** The summary of what it is in doubt of. */
+  get closer(): Program {
+    this.#closer ??= summary(this.problem, this.#isAbsolute, this.#tolerance, true)
+    return this.#closer
   }
 
   /** Who takes it has it alone. */

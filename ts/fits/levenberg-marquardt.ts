@@ -10,6 +10,7 @@
 import { Builder, differentiate } from '../expressions/differentiate.js'
 import type { Graph } from '../expressions/graph.js'
 import { compile, type Program } from '../expressions/program.js'
+import type { FloatArray } from '../rules/kernel.js'
 import { dot, factorize, inTriangle, invert, product, solve, triangle } from './linear.js'
 import { termsOf } from './loss.js'
 import type { Problem } from './problem.js'
@@ -297,31 +298,54 @@ const FADED = 1e-12
 const TINY = 2 ** -1010
 
 /**
- * The names of what {@link summary} reads: the best point, cost, gradient, matrix and its largest diagonal so far,
- * where parameters started, and degrees of freedom where all vary.
+ * The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom where all
+ * vary; where it looks closer, also the largest diagonal of the matrix so far, and where parameters started.
  */
-function summaryNames({ free }: Problem): readonly string[] {
+function summaryNames({ free }: Problem, isCloser: boolean): readonly string[] {
   const size = free.length
   return [
     ...named('best', size),
     '@cost',
     ...named('gradient', size),
     ...named('matrix', inTriangle(size, 0)),
-    ...named('scale', size),
-    ...named('start', size),
     '@freedom',
+    ...(isCloser ? [...named('scale', size), ...named('start', size)] : []),
   ]
+}
+
+/** At which runs the summary is to look closer; at the others, which are nearly all, it would find nothing. */
+export function doubtful(
+  size: number,
+  point: readonly FloatArray[],
+  largest: readonly FloatArray[],
+  runs: number,
+): Uint32Array {
+  const some = new Set<number>()
+  const cost = point[size]
+  for (let run = 0; run < runs; run++) if (cost[run] < TINY) some.add(run)
+  for (const [i, most] of largest.entries()) {
+    const diagonal = point[2 * size + 1 + inTriangle(i, i)]
+    for (let run = 0; run < runs; run++) {
+      if (diagonal[run] < TINY || diagonal[run] <= FADED * most[run]) some.add(run)
+    }
+  }
+  return Uint32Array.from(some)
 }
 
 /**
  * What is said of a fit that has stopped. Its outputs are the point and the cost, the covariance's lower triangle,
- * a verdict on the point, which parameters a bound holds and of which the data say nothing (as bits), whether squares may
- * have been lost as too small, and 1, as it does not go on.
+ * a verdict on the point, which parameters a bound holds (as bits), and 1, as it does not go on. A closer look also tells
+ * of which parameters the data say nothing (as bits), and whether squares may have been lost as too small.
  *
  * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
  * so short that no evaluation could tell the difference. What a bound holds counts as fixed there.
  */
-export function summary(problem: Problem, isAbsolute: boolean, tolerance: number): Program {
+export function summary(
+  problem: Problem,
+  isAbsolute: boolean,
+  tolerance: number,
+  isCloser: boolean,
+): Program {
   const { graph, free } = problem
   const size = free.length
   const b = new Builder(graph)
@@ -341,9 +365,9 @@ export function summary(problem: Problem, isAbsolute: boolean, tolerance: number
 
   const inside = freedoms(b, problem, best, gradient)
   const held = inside.map((is) => b.subtract(b.one, is))
-  const faded = fading(b, { best, scale, largest: known('scale', size), starts: known('start', size) }, least)
-  const vague = faded.map((is, i) => b.multiply(is, inside[i]))
-  const moves = inside.map((is, i) => b.subtract(is, vague[i]))
+  const ends = { best, scale, largest: known('scale', size), starts: known('start', size) }
+  const vague = isCloser ? fading(b, ends, least).map((is, i) => b.multiply(is, inside[i])) : []
+  const moves = isCloser ? inside.map((is, i) => b.subtract(is, vague[i])) : inside
   const point = { best, gradient, matrix, scale, moves }
   const { scales, factors, right, leastPivot } = equations(b, point, b.zero)
   const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
@@ -383,10 +407,11 @@ export function summary(problem: Problem, isAbsolute: boolean, tolerance: number
     .reduce((any, is) => b.apply('max', any, is), b.apply('less', cost, b.constant(TINY)))
   const outputs = [
     ...[...polished.map(ifInRange), rest, ...covariance],
-    ...[verdict, bits(b, held), bits(b, vague), isTiny],
+    ...[verdict, bits(b, held)],
+    ...(isCloser ? [bits(b, vague), isTiny] : []),
   ]
   // As many as there are names: what goes in and what comes out of an iteration has the same places.
-  const names = summaryNames(problem)
+  const names = summaryNames(problem, isCloser)
   const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
 }

@@ -18,7 +18,7 @@ import type { Rule } from '../rules/definitions.js'
 import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
-import { CONVERGED, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
+import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import { type FitModel, readModel } from './models/model.js'
@@ -38,6 +38,16 @@ const TOO_FEW = fitReasons.indexOf('too-few-points')
 const LEAST_SQUARE = 2 ** -950
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
+
+/** Where runs of fits have stopped. */
+interface Ends {
+  /** What the summary reads, but degrees of freedom, and what a closer look reads. */
+  readonly point: readonly FloatArray[]
+  readonly largest: readonly FloatArray[]
+  readonly starts: readonly FloatArray[]
+  readonly iterations: ArrayLike<number>
+  readonly reason: ArrayLike<number>
+}
 
 export class Fits {
   readonly engine: Chosen
@@ -95,7 +105,7 @@ export class Fits {
       undetermined: new Uint32Array(count),
       evaluations: new Uint32Array(count),
       // Of those that are not begun.
-      reason: Uint8Array.from(this.#counted.rows, (rows) => (rows < size ? TOO_FEW : NOT_FINITE)),
+      reason: new Uint8Array(count).map((_, fit) => (this.#counted.rows[fit] < size ? TOO_FEW : NOT_FINITE)),
       minima: [],
     }
   }
@@ -163,12 +173,12 @@ export class Fits {
     for (let run = 0; run < runs.length; run++)
       freedom[run] = this.#counted.rows[runs[run]] - this.#problem.free.length
     const ends = yield* this.#ends(runs, data)
-    const summed = yield* this.#iterate(this.#compiled.summary, runs, [], [...ends.point, freedom], 1)
+    const said = yield* this.#summed(runs, ends, freedom)
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
-    const [verdict, held, vague, isTiny] = summed.x.slice(columns.length)
-    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, summed.x)
-    for (const [i, column] of columns.entries()) put(column, fits, pick(summed.x[i], best))
+    const [verdict, held, vague, isTiny] = said.slice(columns.length)
+    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, said)
+    for (const [i, column] of columns.entries()) put(column, fits, pick(said[i], best))
     put(to.held, fits, pick(held, best))
     put(to.undetermined, fits, pick(vague, best))
     for (let k = 0; k < fits.length; k++) {
@@ -179,6 +189,23 @@ export class Fits {
       for (let start = 0; start < count; start++)
         to.evaluations[fits[k]] += ends.iterations[k * count + start]
     }
+  }
+
+  /** What the summary says of runs; of the few that are doubtful what a closer look says. */
+  *#summed(runs: Uint32Array, { point, largest, starts }: Ends, freedom: Float64Array) {
+    const { x } = yield* this.#iterate(this.#compiled.summary, runs, [], [...point, freedom], 1)
+    const { free, covariance } = this.#found
+    const said = x.slice(0, free.length + covariance.length + 3)
+    // Nothing is vague or tiny but what is looked at.
+    said.push(new Float64Array(runs.length), new Float64Array(runs.length))
+    const some = doubtful(free.length, point, largest, runs.length)
+    if (some.length > 0) {
+      const own = [...point, freedom, ...largest, ...starts].map((column) => pick(column, some))
+      const few = some.map((run) => runs[run])
+      const closer = yield* this.#iterate(this.#compiled.closer, few, [], own, 1)
+      for (const [i, column] of said.entries()) put(column, some, closer.x[i])
+    }
+    return said
   }
 
   /** Whether squares of a column that a fit has are too small for a number to keep them. */
@@ -203,7 +230,7 @@ export class Fits {
   }
 
   /** Where runs stop: what the summary reads, and why. */
-  *#ends(runs: Uint32Array, data: readonly Column[]) {
+  *#ends(runs: Uint32Array, data: readonly Column[]): Generator<Batch, Ends> {
     const { names, starts, best, cost, gradient, matrix, scale } = this.#compiled.state
     const { method, maxIterations = 1000 } = this.options
     const { free, loss } = this.#problem
@@ -218,14 +245,12 @@ export class Fits {
       method === undefined && (loss === 'squared' || loss === 'poisson')
         ? ends
         : yield* this.#iterate(this.#compiled.last, runs, data, [...points, ...begin.slice(free.length)], 1)
-    const scales =
+    const largest =
       method === undefined ? scale.map((at) => ends.x[at]) : free.map((_, i) => x[matrix[inTriangle(i, i)]])
     return {
-      point: [
-        ...[...best, cost, ...gradient, ...matrix].map((at) => x[at]),
-        ...scales,
-        ...begin.slice(0, free.length),
-      ],
+      point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
+      largest,
+      starts: begin.slice(0, free.length) as Float64Array[],
       iterations: ends.iterations,
       reason: ends.reason,
     }
