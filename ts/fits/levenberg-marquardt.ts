@@ -10,7 +10,7 @@
 import { Builder, differentiate } from '../expressions/differentiate.js'
 import type { Graph } from '../expressions/graph.js'
 import { compile, type Program } from '../expressions/program.js'
-import type { FloatArray } from '../rules/kernel.js'
+import type { FloatArray } from '../ground/numbers.js'
 import { dot, factorize, inTriangle, invert, product, solve, triangle } from './linear.js'
 import { termsOf } from './loss.js'
 import type { Problem } from './problem.js'
