@@ -1,0 +1,68 @@
+/** The comments on options, from sources that are written in other ways than today's rules. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { optionDocumentation } from '../scripts/lib/option-documentation.mjs'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-documentation-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** What is read of these files, beside a `define.ts`. */
+function read(files: Readonly<Record<string, string>>) {
+  mkdirSync(join(folder, 'rules'))
+  writeFileSync(
+    join(folder, 'rules/define.ts'),
+    'export function define(name, declaration) { return { name, ...declaration } }',
+  )
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+  return optionDocumentation(join(folder, 'rules'))
+}
+
+test('shared options come by names, imports, fields and functions, in the order that an object has', () => {
+  const documentation = read({
+    'shared.ts': `
+      /** not an option: { lr: 1 } */
+      const rate = { /** η, ½ of it */ lr: 1 }
+      export const groups = { rate, rest: { /** the last */ last: 2 } } as const`,
+    'rules/around.ts': `
+      import { define as make } from './define.js'
+      export function around(name: string, { options: unused }: never, declaration: object) {
+        const options = { ...declaration.options, /** around */ also: 3 }
+        return make(name, { ...declaration, ...{ options } } as never) as never
+      }`,
+    'rules/one.ts': `
+      import { groups as shared } from '../shared.js'
+      import { around as wrap } from './around.js'
+      const own = {
+        ...shared.rate,
+        // no documentation
+        /**
+         * two
+         * lines: with a comma, \`/* and
+         */
+        'beta': 0.5, /** overridden */ last: 1,
+        ...shared.rest,
+      }
+      export const definition = wrap('one', {}, { kernels: [], options: own })`,
+    'rules/helper.ts': 'export const definition = 1',
+  })
+  expect(documentation).toEqual({
+    one: { lr: 'η, ½ of it', beta: 'two lines: with a comma, `/* and', last: 'the last', also: 'around' },
+  })
+  expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
+})
+
+test.each([
+  ['an option without a comment', '{ lr: 1 }', /^one: no comment on lr$/],
+  ['a spread of which nothing is known', '{ ...somewhere }', /one\.ts: nothing known of \.\.\.somewhere$/],
+  ['options that are computed', 'make()', /one\.ts: no object: make\(\)$/],
+  ['a mistake in the source', '{', /one\.ts: /],
+])('%s is an error', (_, options, message) => {
+  const text = `import { define } from './define.js'\nexport const definition = define('one', { options: ${options} })`
+  expect(() => read({ 'rules/one.ts': text })).toThrow(message)
+})
