@@ -1,8 +1,7 @@
-// npm run table:options: writes docs/rules.md and docs/presets.md from the rules, and measures what each weighs.
+// npm run table:options: writes docs/rules.md from the rules, and measures what each weighs.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sizesOf } from './lib/bundle.mjs'
-import { presetsPage } from './lib/presets.mjs'
 import { rulesPage } from './lib/rules-page.mjs'
 import { root, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
@@ -14,8 +13,6 @@ script(async () => {
   const { definitions } = await import('../dist/rules/definitions.js')
   const { documentation } = await import('../dist/rules/documentation.js')
 
-  const names = Object.keys(definitions)
-  const sizes = await sizesOf(names)
+  const sizes = await sizesOf(Object.keys(definitions))
   writeFileSync(join(root, 'docs/rules.md'), rulesPage(antigrad, definitions, documentation, sizes))
-  writeFileSync(join(root, 'docs/presets.md'), presetsPage(antigrad, names))
 })

@@ -39,21 +39,33 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
   const about = aboutRules()
   const kB = (bytes) => (bytes / 1000).toFixed(1)
   const rows = Object.keys(definitions).map((name) => {
-    const { source } = about[name]
-    return `| [\`${name}\`](#${name.toLowerCase()}) | ${inTable(source)} | ${sizes[name].map(kB).join(' | ')} |`
+    const presets = Object.keys(antigrad[name]).map((system) => `\`${system}\``)
+    const cells = [inTable(about[name].source), presets.join(', '), ...sizes[name].map(kB)]
+    return `| [\`${name}\`](#${name.toLowerCase()}) | ${cells.join(' | ')} |`
   })
   const sections = Object.values(definitions).map(({ name, options }) => {
     const { paragraphs, state } = about[name]
+    const presets = Object.entries(antigrad[name]).map(([system, preset]) => [system, preset()])
     const lines = Object.entries(options).map(([option, { expected, schedulable, default: value }]) => {
       const takes = expected + (schedulable ? OR_SCHEDULE : '')
-      return `| \`${option}\` | ${takes} | ${written(value)} | ${inTable(documentation[name][option])} |`
+      const values = [value, ...presets.map(([, values]) => values[option])].map(written)
+      const own = values.map((text, i) => (i > 0 && text === values[0] ? '' : text))
+      return `| ${[`\`${option}\``, takes, ...own, inTable(documentation[name][option])].join(' | ')} |`
     })
     const words = [...paragraphs, state].map(wrapped).join('\n\n')
-    return `## ${name}\n\n${words}\n\n| option | takes | unless given | |\n|---|---|---|---|\n${lines.join('\n')}\n`
+    const titles = [
+      'option',
+      'takes',
+      'unless given',
+      ...presets.map(([system]) => `\`${name}.${system}\``),
+      '',
+    ]
+    const head = `| ${titles.join(' | ').trim()} |\n|${'---|'.repeat(titles.length)}`
+    return `## ${name}\n\n${words}\n\n${head}\n${lines.join('\n')}\n`
   })
   return `${INTRODUCTION}
-| rule | source | kB | more |
-|---|---|---|---|
+| rule | source | presets | kB | more |
+|---|---|---|---|---|
 ${rows.join('\n')}
 
 ## What options take
@@ -72,7 +84,11 @@ const INTRODUCTION = `# Rules
 
 Every rule with its options, its state and where it comes from. \`npm run table:options\` writes this page from
 the rules' declarations and comments. All that differs from system to system is in
-[numerics.md](numerics.md#where-systems-differ), other systems' values are in [presets.md](presets.md).
+[numerics.md](numerics.md#where-systems-differ).
+
+Where systems give a rule other values than ours, a *preset* has theirs: \`adam.tfjs({ lr: 1e-2 })\` is \`adam\`
+with TensorFlow.js's values and another η. It is plain options and nothing else, so the description that it
+makes says all of them. In the tables below a preset has a column, with what it changes.
 
 A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
 gzipped; one that has \`adamw\` already gets so many *more* by the rule. Most of what a rule beyond the core's
