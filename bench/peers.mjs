@@ -29,7 +29,7 @@ script(async () => {
     .option('--extras <names>', `what is measured beside the rules: ${extras.join(',')}`, list(extras))
     .option('--rounds <n>', 'rounds of each comparison, at least 6', wholeFrom6)
     .option('--json', 'JSON instead of tables')
-    .option('--save', "writes tables, JSON and chart to bench/results/ and the README's part")
+    .option('--save', "writes tables, JSON and chart to bench/results/, and docs/rivals.md's table")
     .option('--no-setup', 'takes antigrad as it is built')
     .helpOption('-h, --help', 'shows this')
     .parse()
@@ -68,8 +68,8 @@ script(async () => {
     writeFileSync(at(`results/${name}.md`), text)
     writeFileSync(at(`results/${name}.json`), `${json}\n`)
     writeFileSync(at(`results/${name}.svg`), report.chart(result))
-    const isInReadme = !isApart && report.writeReadme(at('../README.md'), result)
-    say(`Written to bench/results/${name}.*${isInReadme ? ' and README.md' : ''}`)
+    const isInDocs = !isApart && report.writeDocs(at('../docs/rivals.md'), result)
+    say(`Written to bench/results/${name}.*${isInDocs ? ' and docs/rivals.md' : ''}`)
   }
 })
 

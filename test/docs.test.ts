@@ -141,43 +141,79 @@ describe("CONTRIBUTING's worked rule", () => {
   })
 })
 
-describe.each(['README.md', 'docs/expressions.md', 'docs/fits.md', 'docs/models.md', 'docs/schedules.md'])(
-  'samples of %s',
-  (page) => {
-    const folder = join(home, 'target/samples', page)
-    const samples = blocksOf(read(home, page)).filter(({ language }) => language === 'ts')
+const withSamples = [
+  'README.md',
+  ...['engines', 'expressions', 'fits', 'minimize', 'models', 'optimizer', 'schedules'].map(
+    (name) => `docs/${name}.md`,
+  ),
+]
 
-    beforeAll(() => {
-      rmSync(folder, { recursive: true, force: true })
-      mkdirSync(folder, { recursive: true })
-      samples.forEach(({ text }, i) => {
-        writeFileSync(join(folder, `sample${i}.mts`), text)
-      })
-      const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
-    })
+describe.each(withSamples)('samples of %s', (page) => {
+  const folder = join(home, 'target/samples', page)
+  const samples = blocksOf(read(home, page)).filter(({ language }) => language === 'ts')
 
-    test('compile', () => {
-      expect(samples.length).toBeGreaterThanOrEqual(2)
-      const tsc = join(home, 'node_modules/typescript/bin/tsc')
-      expect(complaint({}, process.execPath, tsc, '--project', folder)).toBe('')
+  beforeAll(() => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    samples.forEach(({ text }, i) => {
+      writeFileSync(join(folder, `sample${i}.mts`), text)
     })
+    const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }))
+  })
 
-    test('run', async () => {
-      for (const [i, { text }] of samples.entries()) {
-        const { code } = await transform(text, { loader: 'ts' })
-        writeFileSync(join(folder, `sample${i}.mjs`), code)
-        expect(complaint({ cwd: folder }, process.execPath, `sample${i}.mjs`), text).toBe('')
-      }
-    })
-  },
+  test('compile', () => {
+    expect(samples.length).toBeGreaterThanOrEqual(2)
+    const tsc = join(home, 'node_modules/typescript/bin/tsc')
+    expect(complaint({}, process.execPath, tsc, '--project', folder)).toBe('')
+  })
+
+  test('run', async () => {
+    for (const [i, { text }] of samples.entries()) {
+      const { code } = await transform(text, { loader: 'ts' })
+      writeFileSync(join(folder, `sample${i}.mjs`), code)
+      expect(complaint({ cwd: folder }, process.execPath, `sample${i}.mjs`), text).toBe('')
+    }
+  })
+})
+
+/** Text for readers: the README, and all pages of docs. */
+const pages = ['README.md', ...readdirSync(join(home, 'docs')).map((file) => `docs/${file}`)].filter((file) =>
+  file.endsWith('.md'),
 )
+const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
 test('text in docs is wrapped at 110 columns, but for tables and code', () => {
-  const pages = readdirSync(join(home, 'docs')).filter((file) => file.endsWith('.md'))
   const long = pages.flatMap((file) => {
-    const text = read(home, join('docs', file)).replace(/^ *```[\s\S]*?^ *```/gm, '')
+    const text = withoutCode(read(home, file))
     return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
   })
   expect(long).toEqual([])
 })
+
+test('the README has at most 180 lines', () => {
+  expect(read(home, 'README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(180)
+})
+
+/** What GitHub makes of a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-')
+
+test.each([...pages, 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md'])(
+  'links of %s lead to files and headings that are there',
+  (page) => {
+    const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
+    const broken = links.filter((link) => {
+      if (/^https?:/.test(link)) return false
+      const [path, anchor] = link.split('#')
+      const file = path === '' ? page : join(page, '..', path)
+      if (!existsSync(join(home, file))) return true
+      const headings = withoutCode(file.endsWith('.md') ? read(home, file) : '').matchAll(/^#+ (.*)$/gm)
+      return anchor !== undefined && ![...headings].some(([, heading]) => anchorOf(heading) === anchor)
+    })
+    expect(broken).toEqual([])
+  },
+)

@@ -20,7 +20,7 @@ import { constantFrom, type Scheduled } from '../dist/schedules/schedule.js'
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 
 import { examplesOf } from '../scripts/lib/option-examples.mjs'
-import { aboutRules, rulesPage, sizesIn } from '../scripts/lib/rules-page.mjs'
+import { aboutRules, rulesPage, sizesIn, withRules } from '../scripts/lib/rules-page.mjs'
 
 const about = aboutRules()
 
@@ -171,6 +171,13 @@ const beside: Readonly<Record<string, object>> = {
 test('the page of rules is what their declarations say', () => {
   const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
+})
+
+test("the README's list of rules is what their comments say", () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const listed = [...readme.matchAll(/^\| \[`(\w+)`\]\(docs\/rules\.md#/gm)].map(([, name]) => name)
+  expect(listed).toEqual(Object.keys(definitions))
+  expect(readme).toBe(withRules(readme, definitions))
 })
 
 test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {

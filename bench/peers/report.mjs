@@ -1,6 +1,7 @@
-// The comparison's answers: tables, a chart, and the README's part.
+// The comparison's answers: tables, a chart, and the table of docs/rivals.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as echarts from 'echarts'
+import { wrapped } from '../../scripts/lib/wrapped.mjs'
 import { table } from '../lib/report.mjs'
 import { ours, rivals } from './rivals.mjs'
 import { ruleNames, TOLERANCE } from './values.mjs'
@@ -268,8 +269,8 @@ const [BEGIN, END] = [
   '<!-- /bench:peers -->',
 ]
 
-/** The README's part: Adam beside everybody, between its two markers. */
-export function writeReadme(file, result) {
+/** The table of docs/rivals.md: Adam beside everybody, between its two markers. */
+export function writeDocs(file, result) {
   if (!existsSync(file)) return false
   const text = readFileSync(file, 'utf8')
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
@@ -293,21 +294,25 @@ export function writeReadme(file, result) {
   const inWords = ({ threads, ratio }) => `${interval(ratio)} times as long on ${threadsName(threads)}`
   const block = [
     BEGIN,
-    `${ruleNames[rule]}, float32: what a step takes in antigrad, and how many times as long it takes elsewhere, by the`,
-    'number of parameters.',
+    wrapped(
+      `${ruleNames[rule]}, float32: what a step takes in antigrad, and how many times as long it takes elsewhere, ` +
+        'by the number of parameters.',
+    ),
     '',
     table(['', 'threads', ...sizes.map(sizeName)], body),
     '',
-    '![the same as a chart](bench/results/peers.svg)',
+    '![the same as a chart](../bench/results/peers.svg)',
     '',
     ...(torch.length
       ? [
-          'For a whole training step (clip by the global norm, AdamW, zero the gradients; 10⁷ parameters) Torch needs',
-          `${torch.map(inWords).join(' and ')}.`,
+          wrapped(
+            'For a whole training step (clip by the global norm, AdamW, zero the gradients; 10⁷ parameters) Torch ' +
+              `needs ${torch.map(inWords).join(' and ')}.`,
+          ),
           '',
         ]
       : []),
-    sentence(result),
+    wrapped(sentence(result)),
     '',
   ].join('\n')
   writeFileSync(file, text.slice(0, from) + block + text.slice(to))

@@ -11,3 +11,5 @@ export type Sizes = Readonly<Record<string, readonly number[]>>
 export function sizesIn(page: string): Sizes
 /** The text of docs/rules.md, from the package's exports, all declarations, and the words on options. */
 export function rulesPage(antigrad: object, definitions: object, documentation: object, sizes: Sizes): string
+/** The README's text, with a line for each rule. */
+export function withRules(readme: string, definitions: object): string

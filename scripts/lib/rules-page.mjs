@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { examplesOf } from './option-examples.mjs'
 import { root } from './run.mjs'
+import { wrapped } from './wrapped.mjs'
 
 /** Where a rule comes from: the first words in brackets that have a year. */
 const SOURCE = /\(([^()]*\b(?:18|19|20)\d\d\b[^()]*)\)/
@@ -68,6 +69,9 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
 |---|---|---|---|---|
 ${rows.join('\n')}
 
+## What rules have in common
+
+${COMMON}
 ## What options take
 
 ${EXAMPLES}
@@ -76,6 +80,20 @@ ${EXAMPLES}
 ${exampleRows(antigrad, definitions).join('\n')}
 
 ${sections.join('\n')}`
+}
+
+const [BEGIN, END] = ['<!-- rules, written by npm run table:options -->', '<!-- /rules -->']
+
+/** @returns the README's text with a line for each rule between its markers: what its comment begins with */
+export function withRules(readme, definitions) {
+  const about = aboutRules()
+  const lines = Object.keys(definitions).map((name) => {
+    const [sentence] = /^.*?(?=\.(?: |$))/.exec(about[name].paragraphs[0])
+    return `| [\`${name}\`](docs/rules.md#${name.toLowerCase()}) | ${inTable(sentence)} |`
+  })
+  const [before, rest] = readme.split(BEGIN)
+  const [, after] = rest.split(END)
+  return [before, BEGIN, '\n| rule | |\n|---|---|\n', lines.join('\n'), '\n', END, after].join('')
 }
 
 const OR_SCHEDULE = ', a schedule or a function'
@@ -93,6 +111,33 @@ makes says all of them. In the tables below a preset has a column, with what it 
 A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
 gzipped; one that has \`adamw\` already gets so many *more* by the rule. Most of what a rule beyond the core's
 brings is the catalogue's module, which is the same for all of them.
+`
+
+const COMMON = `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
+m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). [numerics.md](numerics.md#the-rules) has the order of operations.
+
+- **A rule is a value**: \`adam({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
+  may be compared, stored as JSON, or sent to a worker. One that was stored as JSON is as good as one from its
+  function, and is checked as that is. The program has to import the function too, since bundles leave out
+  what is not imported; if it does not, an \`OptionError\` says so.
+- \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md). A function of t = 0, 1, … will do too,
+  but a rule with a function in it cannot be stored or sent.
+- \`weightDecay\` adds λ·θ to the gradient, as Torch's does, except where it says otherwise. Where the decay is
+  decoupled, \`cautiousWeightDecay\` spares what the step enlarges (Chen et al., 2025), and with \`maxLr\`, which
+  is 0 for no, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025), but for \`laprop\` and \`adan\`.
+- Norms ‖·‖ are of one tensor, so in \`lamb\`, \`lars\`, \`novograd\`, \`mars\` and \`stableAdamW\` it matters what a
+  tensor is.
+- \`muon\` is for matrices, as the optimizer's \`shapes\` say (without any it is an error), and others get its
+  \`fallback\`. \`adafactor\` takes the last two dimensions for a matrix, of which it keeps a number a row and one
+  a column, and other tensors have \`v\`, as long as themselves. \`sm3\` does likewise with a tensor's first
+  dimension by all others.
+- Schedule-Free rules need no schedule: \`params\` is the average x, and the gradient is wanted at
+  \`optimizer.point()\`; a step without a look at it is an error.
+- Every rule has \`maximize\`. Elementwise ones but \`nesterov\` and the Schedule-Free have \`cautious\`: only what
+  agrees with the gradient moves, and farther (Liang et al., 2024); and \`grams\`: all moves, but with the
+  gradient's sign (Cao et al., 2024).
+- \`delayedStart(k, rule)\` is a rule too: for k updates statistics are collected, and θ stays (the essay; Liu
+  et al., 2020, section 3.1).
 `
 
 const EXAMPLES = `What is not in an option's range is an \`OptionError\` that says what was expected in the words below, and what
@@ -121,14 +166,3 @@ const written = (value) =>
   Object(value) === value ? `\`${value.name}()\`` : JSON.stringify(value).replaceAll('"', "'")
 
 const inTable = (text) => text.replaceAll('|', '\\|')
-
-/** Lines of at most 110 columns. */
-function wrapped(text) {
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)
-    if (line.length + word.length >= 110) lines.push(word)
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
-  }
-  return lines.join('\n')
-}

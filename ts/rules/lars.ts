@@ -87,9 +87,9 @@ export const definition = define('lars', {
 export interface Lars extends RuleOf<typeof definition> {}
 
 /**
- * LARS (You, Gitman and Ginsburg, 2017): momentum, in which each tensor's gradient g + λ·θ is scaled by
- * τ·‖θ‖/‖g + λ·θ‖, or by 1 where one of the norms is 0. Biases and norms' scales are customarily left out of
- * decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
+ * LARS (You, Gitman and Ginsburg, 2017): momentum, in which each tensor's gradient u = g + λ·θ is scaled by
+ * r = τ·‖θ‖/‖u‖, or by 1 where one of the norms is 0: b ← μ·b + η·r·u, θ ← θ − b. Biases and norms' scales are
+ * customarily left out of decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
  *
  * Defaults are Optax's. `lars.timm` has timm's: the paper's sum of norms below, η outside of the momentum,
  * which is 0, and no ratio where λ is 0.

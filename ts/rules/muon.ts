@@ -229,13 +229,13 @@ export const definition = define('muon', {
 export interface Muon extends RuleOf<typeof definition> {}
 
 /**
- * Muon (Jordan, 2024): momentum, of which each matrix is made orthogonal by Newton and Schulz's iteration before
- * it is a step, θ ← (1 − η·λ)·θ − η·s·O.
+ * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, of which each matrix is made orthogonal by Newton and Schulz's
+ * iteration, X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ, before it is a step, θ ← (1 − η·λ)·θ − η·s·X.
  *
  * A tensor is a matrix where `shapes` says that it has two dimensions or more: its first one by all others. All
  * that are none get the rule `fallback`, whose options `set(match, …)` changes, and which `report()` names; where
- * `shapes` says nothing of any of its tensors, as of those of `minimize`, that is a TensorError. Customarily embeddings and the
- * last layer get another rule too: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ * `shapes` says nothing of any of its tensors, as of those of `minimize`, that is a TensorError. Customarily
+ * embeddings and the last layer get another rule too: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
  * Defaults are PyTorch's but for the precision, which `muon.torch` has as well. `muon.kellerJordan`,
  * `muon.timm` and `muon.keras` have the values of those.

@@ -59,7 +59,8 @@ export const definition = define('nesterov', {
 export interface Nesterov extends RuleOf<typeof definition> {}
 
 /**
- * Nesterov's momentum (Nesterov, 1983; as Sutskever et al., 2013, equations 3 and 4, write it).
+ * Nesterov's momentum (Nesterov, 1983; as Sutskever et al., 2013, equations 3 and 4, write it), in u = θ + α·v:
+ * v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'; or with `form: 'shifted'` v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
  *
  * State: v; in the shifted form also the last `point`.
  * @throws OptionError where an option is unknown or out of its range

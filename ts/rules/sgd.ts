@@ -81,8 +81,8 @@ export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
  * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first
- * update b ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW: θ ← (1 − η·λ)·θ
- * instead of the first step.
+ * update b ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW
+ * (Loshchilov and Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ instead of the first step.
  *
  * State: b, where there is momentum.
  * @throws OptionError where an option is unknown or out of its range
