@@ -1,7 +1,7 @@
 /** Goes on with a saved run elsewhere: in a page as `hop`, else in a runtime that gets a leg on its standard input. */
 
 import { type EngineName, Optimizer } from 'antigrad'
-import { decode, encode, goOn } from './model/long-run.js'
+import { brought, decode, encode, goOn } from './model/long-run.js'
 
 export interface Leg {
   /** As `encode` has it. */
@@ -27,7 +27,7 @@ function hop({ saved, engine, from, to }: Leg): Landed {
   return { saved: encode(optimizer.save()), engine: optimizer.engine, runtime }
 }
 
-if ('document' in globalThis) Object.assign(globalThis, { hop })
+if ('document' in globalThis) Object.assign(globalThis, { hop, brought })
 else {
   let leg = ''
   for await (const chunk of process.stdin) leg += chunk

@@ -22,6 +22,9 @@ import { arrayOf, type Dtype, type FloatArray, noise } from '../helpers.js'
 
 type Run = Optimizer<unknown, Rule, never>
 
+/** What a program must bring along that only loads the run: a bundle leaves out what it does not use. */
+export const brought = [adamw, delayedStart, nesterov, radam, rmsprop, sgd, warmup]
+
 /** Batches that make an update. */
 export const BATCHES = 2
 
