@@ -64,6 +64,13 @@ const named = (make: (length: number, i: number) => FloatArray) =>
 test('the formula is that of the paper', () => {
   // The known answers of Philox's authors.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
+  const ones = 0xffffffffn
+  expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([
+    0x408f276dn,
+    0x41c83b0en,
+    0xa20bc7c6n,
+    0x6d5451fdn,
+  ])
   const pi = [0x243f6a88n, 0x85a308d3n, 0x13198a2en, 0x03707344n] as const
   const words = [0xd16cfe09n, 0x94fdccebn, 0x5001e420n, 0x24126ea1n]
   expect(philox(pi, [0xa4093822n, 0x299f31d0n])).toEqual(words)

@@ -108,22 +108,3 @@ fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     }
     [a, b, c, d]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::philox;
-
-    /// The known answers that its authors give.
-    #[test]
-    fn philox_is_as_published() {
-        let ones = u32::MAX;
-        let pi = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
-        for (counter, key, words) in [
-            ([0; 4], [0; 2], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]),
-            ([ones; 4], [ones; 2], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
-            (pi, [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]),
-        ] {
-            assert_eq!(philox(counter, key), words);
-        }
-    }
-}
