@@ -263,7 +263,7 @@ impl Arena {
                     (self.code.mask)(held, block.g, block.direction, factors, count);
                 }
                 if does(FLUSHES) {
-                    for state in &block.state[..job.entry.state] {
+                    for state in block.state.iter().take(job.entry.state) {
                         (self.code.flush)(*state, count);
                     }
                 }

@@ -267,7 +267,7 @@ impl Batch {
                     theta.copy_from_nonoverlapping(before, bytes);
                 }
                 if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
-                    streams.state[..entry.state].iter().for_each(|state| (self.code.flush)(*state, count));
+                    streams.state.iter().take(entry.state).for_each(|state| (self.code.flush)(*state, count));
                 }
                 if bounded != 0 {
                     let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
