@@ -1,8 +1,9 @@
+// biome-ignore-all assist/source/organizeImports: the module's bytes come first, as engines/index.ts says
+import { wasmModule as core } from '../webassembly/core.js'
 import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED, type Region } from '../arena/memory.js'
 import { messageOf } from '../ground/errors.js'
-import { wasmModule as core } from '../webassembly/core.js'
 import { broughtModule, bytesOf, type WasmModule } from '../webassembly/module.js'
 import type { Engine, Runner } from './engine.js'
 
