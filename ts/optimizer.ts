@@ -3,7 +3,7 @@ import type { EngineName } from './engines/engine.js'
 import { requestedEngine } from './engines/index.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
-import { own } from './ground/given.js'
+import { isObject, own } from './ground/given.js'
 import {
   flatten,
   type Gradients,
@@ -24,7 +24,7 @@ import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
 import { apply, compare } from './saved/put.js'
-import { checkArrays, parametersOf, readSaved } from './saved/read.js'
+import { checkArrays, readSaved } from './saved/read.js'
 import { type Saved, save } from './saved/write.js'
 import { Last, type OptimizerReport, reportOf } from './step/last.js'
 import { Steps } from './step/step.js'
@@ -434,11 +434,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     checkArrays(restored)
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, engine, forced, restored: tensors })
-    const optimizer = new Optimizer(
-      parametersOf(restored) as Parameters,
-      restored.rule as Rule,
-      checked as never,
-    )
+    const optimizer = new Optimizer(restored.params as Parameters, restored.rule as Rule, checked as never)
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>
   }
@@ -523,7 +519,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
 /** @throws OptionError where it is no object, or `onWarning` no function */
 function readWarned(given: unknown, what: string) {
-  if (typeof given !== 'object' || given === null) throw new OptionError(what, 'an object', given)
+  if (!isObject(given)) throw new OptionError(what, 'an object', given)
   const { onWarning = console.warn, ...rest } = own(given)
   if (typeof onWarning !== 'function') throw new OptionError('onWarning', 'a function', onWarning)
   return { onWarning: onWarning as (message: string) => void, rest }

@@ -448,7 +448,7 @@ describe('what is refused', () => {
     ],
     ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
     ['line', { degree: 1 }, 'options: expected one of x, got "degree"'],
-    ['line', null, 'options: expected an object, got null'],
+    ['line', null, 'options: expected { x }, got null'],
     ['line', { x: 'slope' }, 'x: expected another name than slope, intercept, got "slope"'],
     ['line', { x: 'sin' }, 'x: expected a name, got "sin"'],
   ])('%s(%o)', (name, options, message) => {

@@ -56,18 +56,16 @@ export function allocate(byteLength: number, planeLength: number): Region {
     if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
     const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
     if (rounded >= largest / 4) {
-      const memory = fixedMemory(RESERVED + rounded)
-      return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
+      return regionOf(fixedMemory(RESERVED + rounded), RESERVED, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
       let size = Math.min(2 * slab.size, largest)
       while (size < rounded) size *= 2
       slab = { memory: fixedMemory(RESERVED + size), next: RESERVED, end: RESERVED + size, size }
     }
-    const memory = slab.memory as WebAssembly.Memory
     const byteOffset = slab.next
     slab.next += rounded
-    return { buffer: memory.buffer, byteOffset, byteLength, memory, reason: null }
+    return regionOf(slab.memory as WebAssembly.Memory, byteOffset, byteLength)
   } catch (thrown) {
     const reason = messageOf(thrown)
     try {
@@ -84,11 +82,14 @@ export function allocateAlone(byteLength: number): Region {
     throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB, where there is one')
   }
   try {
-    const memory = fixedMemory(RESERVED + byteLength)
-    return { buffer: memory.buffer, byteOffset: RESERVED, byteLength, memory, reason: null }
+    return regionOf(fixedMemory(RESERVED + byteLength), RESERVED, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, messageOf(thrown))
   }
+}
+
+function regionOf(memory: WebAssembly.Memory, byteOffset: number, byteLength: number): Region {
+  return { buffer: memory.buffer as ArrayBuffer, byteOffset, byteLength, memory, reason: null }
 }
 
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {

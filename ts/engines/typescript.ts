@@ -3,6 +3,7 @@
 import type { Arena } from '../arena/arena.js'
 import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../arena/kernel.js'
 import * as layout from '../arena/manifest.js'
+import { recordOf } from '../ground/given.js'
 import { type FloatArray, type Matrix, type Round, rounding, smallestNormal } from '../ground/numbers.js'
 import { type Sum, sumOf } from '../ground/sums.js'
 import type { Engine } from './engine.js'
@@ -118,7 +119,7 @@ export const typescript: Engine = {
         loop: isNorm ? undefined : loopOf(number, dtype),
         byTensor: isNorm ? layout.SQUARES : words[at + 5],
         row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
-        state: Object.fromEntries(kernel.state.map((name, k) => [name, arena.plane(array + k)])),
+        state: recordOf(kernel.state, (_, k) => arena.plane(array + k)),
         tensor: masks ? layout.CautiousKernel.tensor : kernel.tensor,
         sums: masks ? ['nonzero'] : kernel.sums,
         isFirst: stage === 0,

@@ -3,7 +3,8 @@
 import type { Arena } from '../arena/arena.js'
 import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { isObject, own } from '../ground/given.js'
+import { isPositive } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 
 /** The noise of each element has the variance η/(1+t)^γ. */
@@ -108,7 +109,7 @@ function readLimits(
   const names = [...others, ...tensorNames]
   // What is not given is not looked for elsewhere either.
   const limits = own({})
-  for (const [name, value] of Object.entries(readOptions(what, given, names, `{ ${names.join(', ')} }`))) {
+  for (const [name, value] of Object.entries(readOptions(what, given, names))) {
     if (value === undefined) continue
     limits[name] = (Object.hasOwn(units.read, name) ? units.read[name] : limit)(`${what}: ${name}`, value)
   }
@@ -116,7 +117,7 @@ function readLimits(
 }
 
 function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
-  const whole = typeof given === 'object' && given !== null ? own(given) : { factor: given }
+  const whole = isObject(given) ? own(given) : { factor: given }
   const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
@@ -135,7 +136,7 @@ function notBrought(what: string, given: unknown): never {
 }
 
 function limit(what: string, given: unknown): number {
-  if (typeof given === 'number' && given > 0 && given < Infinity) return given
+  if (isPositive(given)) return given
   throw new OptionError(what, 'a finite number > 0', given)
 }
 

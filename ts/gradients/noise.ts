@@ -67,7 +67,7 @@ bringSource({ numbers, draw, sigmaOf, keyOf })
 
 function read(what: string, given: unknown): Noise {
   const names = ['eta', 'gamma', 'seed']
-  const { eta = 0.01, gamma = 0.55, seed = 0 } = readOptions(what, given, names, '{ eta, gamma, seed }')
+  const { eta = 0.01, gamma = 0.55, seed = 0 } = readOptions(what, given, names)
   const nonNegative = (name: string, x: unknown) => {
     if (typeof x === 'number' && x >= 0 && x < Infinity) return x
     throw new OptionError(`${what}: ${name}`, 'a finite number ≥ 0', x)

@@ -1,10 +1,11 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
+import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
-import { TensorError } from '../ground/errors.js'
+import { some, TensorError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { hint, isClosed, type Shape } from '../ground/tensors.js'
-import { bufferOf, byteOffsetOf, isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { hint, isNest, type Shape } from '../ground/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type Present = readonly (FloatArray | undefined)[]
@@ -38,15 +39,12 @@ export function read(shape: Shape, given: unknown, found: unknown[], path = 'gra
     }
     return
   }
-  const isRecord = typeof given === 'object' && !Array.isArray(given) && !ArrayBuffer.isView(given)
-  if (!isRecord || isClosed(given)) throw new TensorError(path, 'a record of gradients', given)
+  if (Array.isArray(given) || !isNest(given)) throw new TensorError(path, 'a record of gradients', given)
   const children = shape as ReadonlyMap<string, Shape>
   for (const key of Object.keys(given)) {
     const child = children.get(key)
     if (child === undefined) {
-      const known = [...children.keys()]
-      const some = known.slice(0, 8).join(', ') + (known.length > 8 ? ', …' : '')
-      throw new TensorError(path, `only the names of parameters: ${some}`, key)
+      throw new TensorError(path, `only the names of parameters: ${some([...children.keys()])}`, key)
     }
     const gradient = (given as Record<string, unknown>)[key]
     if (typeof child === 'number') found[child] = gradient ?? undefined

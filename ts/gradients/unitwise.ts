@@ -102,13 +102,7 @@ units.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
  * @throws OptionError where that is no object
  */
 export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
-  const expected = '{ factor, eps }'
-  const { factor, eps = 1e-3 } = readOptions<typeof options>(
-    'unitwise: options',
-    options,
-    ['factor', 'eps'],
-    expected,
-  )
+  const { factor, eps = 1e-3 } = readOptions<typeof options>('unitwise: options', options, ['factor', 'eps'])
   bringKernel()
   return { unit: 'row', factor, eps }
 }

@@ -1,3 +1,4 @@
+import { isObject } from './given.js'
 import type { FloatArray } from './numbers.js'
 import { lengthOf, typeOf } from './typed-arrays.js'
 
@@ -17,7 +18,7 @@ export class ArgumentError extends AntigradError {
   readonly received: string
 
   constructor(argument: string, expected: string, received: unknown) {
-    const shown = describe(received)
+    const shown = brief(show(received))
     super(`${argument}: expected ${expected}, got ${shown}`)
     this.argument = argument
     this.expected = expected
@@ -82,8 +83,7 @@ export class NonFiniteError extends AntigradError {
   readonly tensors: readonly string[]
 
   constructor(tensors: readonly string[], skips: number) {
-    const some = tensors.slice(0, 8).map((name) => name || 'the parameters')
-    const names = some.join(', ') + (tensors.length > 8 ? ', …' : '')
+    const names = some(tensors, (name) => name || 'the parameters')
     super(`gradients of ${names} are not finite${skips > 0 ? `, after ${skips} skipped steps in a row` : ''}`)
     this.tensors = tensors
   }
@@ -130,21 +130,22 @@ export class MemoryError extends AntigradError {
   }
 }
 
-/** What came, for people: short, and never the whole of a large value. */
-function describe(value: unknown): string {
-  return brief(show(value))
-}
-
 /** The beginning of what somebody wrote, where it is long. */
 export const brief = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
+/** Of many the first ones. */
+export function some<T>(list: readonly T[], textOf: (one: T) => unknown = String): string {
+  return list.slice(0, 8).map(textOf).join(', ') + (list.length > 8 ? ', …' : '')
+}
+
+/** What came, for people: never the whole of a large value. */
 function show(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'
   // Digits of a long one take longer than anything else here.
   if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
-  if (typeof value !== 'object' || value === null) return String(value)
+  if (!isObject(value)) return String(value)
   const array = typeOf(value)
   const type = array ?? Object.prototype.toString.call(value).slice('[object '.length, -1)
   if (type === 'Object')

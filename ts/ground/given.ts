@@ -1,11 +1,25 @@
 /** What is in objects that somebody gave: each thing is read once, and no list is walked to its end in good faith. */
 
+export function isObject(given: unknown): given is object {
+  return typeof given === 'object' && given !== null
+}
+
+/** A record of what each name has. */
+export function recordOf<T>(names: readonly string[], of: (name: string, k: number) => T): Record<string, T> {
+  return Object.fromEntries(names.map((name, k) => [name, of(name, k)]))
+}
+
+/** A record of the same names. */
+export function mapped<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U): Record<string, U> {
+  return recordOf(Object.keys(record), (name) => to(record[name]))
+}
+
 /**
  * Own properties, each read once: what somebody has put on every object is none of them. A list, a typed array or a
  * String has the one property 0 here, which no reader knows: it may be billions long.
  */
 export function own(given: object): Record<string, unknown> {
-  return isNumbered(given) ? { __proto__: null, 0: undefined } : { __proto__: null, ...given }
+  return { __proto__: null, ...(isNumbered(given) ? [0] : given) }
 }
 
 /** Whether what is in it has numbers for names. */

@@ -30,3 +30,10 @@ export function largest(x: FloatArray): number {
 
 /** Rows and columns of each of the matrices that a tensor is, and how many these are. */
 export type Matrix = readonly [rows: number, columns: number, count: number]
+
+/** A whole number that is at least `least`. */
+export const isCount = (n: unknown, least = 0): n is number => Number.isInteger(n) && (n as number) >= least
+
+export const isPositive = (x: unknown): x is number => typeof x === 'number' && x > 0 && x < Infinity
+
+export const isNonNegative = (x: unknown): x is number => x === 0 || isPositive(x)

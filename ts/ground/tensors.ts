@@ -1,8 +1,9 @@
 /** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
 
-import { TensorError } from './errors.js'
-import { LONGEST, listOf } from './given.js'
+import { some, TensorError } from './errors.js'
+import { isObject, LONGEST, listOf } from './given.js'
 import type { FloatArray } from './numbers.js'
+import { isCount } from './numbers.js'
 import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
 
 /** How many lists and records may lie in one another: no more than any stack holds. */
@@ -122,8 +123,7 @@ export function flatten(parameters: unknown): Flat {
       names.push(path)
       return values.push(node) - 1
     }
-    const isOpen = typeof node === 'object' && node !== null && !ArrayBuffer.isView(node) && !isClosed(node)
-    if (!isOpen || holdsValues(node)) {
+    if (!isNest(node) || holdsValues(node)) {
       const expected = 'a Float32Array or Float64Array, or a list or record of them'
       throw new TensorError(name, expected + hint(node), node)
     }
@@ -200,12 +200,11 @@ export function readShapes(
     if (dimensions !== undefined) return found.set(shape, dimensions)
     throw new TensorError(path, expectedDimensions(length), show(given))
   }
-  const isOpen = typeof given === 'object' && !ArrayBuffer.isView(given) && !isClosed(given as object)
-  if (!isOpen || Array.isArray(shape) !== Array.isArray(given)) {
+  if (!isNest(given) || Array.isArray(shape) !== Array.isArray(given)) {
     throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, given)
   }
   const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
-  for (const [key, child] of Object.entries(given as object)) {
+  for (const [key, child] of Object.entries(given)) {
     const place = (children as ReadonlyMap<string, Shape>).get(key)
     if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
     for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
@@ -213,15 +212,13 @@ export function readShapes(
   return found
 }
 
-const isDimension = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0
-
 /** How many dimensions a tensor may have. */
 const MOST_DIMENSIONS = 100
 
 /** The dimensions of a tensor, each read once; undefined for what is none, or of another length. */
 export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
   const dimensions = listOf(given, MOST_DIMENSIONS)
-  const product = dimensions?.reduce<number>((product, n) => product * (isDimension(n) ? n : NaN), 1)
+  const product = dimensions?.reduce<number>((product, n) => product * (isCount(n) ? n : NaN), 1)
   return product === length ? Object.freeze(dimensions as number[]) : undefined
 }
 
@@ -231,17 +228,21 @@ export const expectedDimensions = (length: number) =>
 /** Dimensions as they are written. */
 function show(given: unknown): unknown {
   if (!Array.isArray(given)) return given
-  const some = given.slice(0, 8).map((n) => (typeof n === 'number' ? n : typeof n))
-  return `a list: [${some.join(', ')}${given.length > 8 ? ', …' : ''}]`
+  return `a list: [${some(given, (n) => (typeof n === 'number' ? n : typeof n))}]`
 }
 
-/** The shape with `leaf(number)` for each tensor. */
-export function unflatten(shape: Shape, leaf: (number: number) => unknown): unknown {
+/** The shape with `leaf(number)` for each tensor, in lists and records that are frozen, or what `made` makes of them. */
+export function unflatten(
+  shape: Shape,
+  leaf: (number: number) => unknown,
+  made: (nest: object) => unknown = Object.freeze,
+): unknown {
   if (typeof shape === 'number') return leaf(shape)
-  if (Array.isArray(shape)) return Object.freeze(shape.map((child) => unflatten(child, leaf)))
+  const inner = (child: Shape) => unflatten(child, leaf, made)
+  if (Array.isArray(shape)) return made(shape.map(inner))
   const record: Record<string, unknown> = {}
-  for (const [key, child] of shape as ReadonlyMap<string, Shape>) setOwn(record, key, unflatten(child, leaf))
-  return Object.freeze(record)
+  for (const [key, child] of shape as ReadonlyMap<string, Shape>) setOwn(record, key, inner(child))
+  return made(record)
 }
 
 /** Not by assignment: a key may be called __proto__. */
@@ -272,8 +273,9 @@ export function hint(value: unknown): string {
   return isNumber ? ' (Float32Array.from and Float64Array.from make one of plain numbers)' : ''
 }
 
-/** Maps, promises and their like: they look like records without names, and are mistakes. */
-export function isClosed(node: object): boolean {
-  for (const key in node) if (Object.hasOwn(node, key)) return false
-  return !Array.isArray(node) && Object.prototype.toString.call(node) !== '[object Object]'
+/** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */
+export function isNest(node: unknown): node is object {
+  if (!isObject(node) || ArrayBuffer.isView(node)) return false
+  for (const key in node) if (Object.hasOwn(node, key)) return true
+  return Array.isArray(node) || Object.prototype.toString.call(node) === '[object Object]'
 }

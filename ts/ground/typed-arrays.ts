@@ -6,12 +6,11 @@
 import type { FloatArray } from './numbers.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
-const getter = (name: string | symbol) =>
+/** What reads a property of any typed array. */
+export const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
-const getBuffer = getter('buffer')
-const getByteOffset = getter('byteOffset')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
 export function typeOf(value: unknown): string | undefined {
@@ -20,14 +19,6 @@ export function typeOf(value: unknown): string | undefined {
 
 export function lengthOf(array: ArrayBufferView): number {
   return getLength.call(array) as number
-}
-
-export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
-  return getBuffer.call(array) as ArrayBufferLike
-}
-
-export function byteOffsetOf(array: ArrayBufferView): number {
-  return getByteOffset.call(array) as number
 }
 
 export function isFloatArray(value: unknown): value is FloatArray {

@@ -74,7 +74,7 @@ export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
     throw new OptionError('dtype', "'float32' or 'float64'", dtype)
   }
   if (clip === undefined) return options
-  const { value } = readOptionsOf<typeof clip>('clip', clip, ['value'], '{ value }')
+  const { value } = readOptionsOf<typeof clip>('clip', clip, ['value'])
   if (value !== undefined && !(typeof value === 'number' && value > 0)) {
     throw new OptionError('clip: value', 'a number > 0', value)
   }

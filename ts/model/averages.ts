@@ -1,7 +1,8 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { isObject, own } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 import { following } from './cohorts.js'
 import type { Averaged } from './part.js'
@@ -65,7 +66,7 @@ export function swa(options: { readonly start?: number; readonly every?: number 
 /** @throws OptionError where it is none */
 export function readAverage(given: unknown, what = 'average'): Average {
   const expected = 'ema(), swa(), or what they return'
-  if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
+  if (!isObject(given)) throw new OptionError(what, expected, given)
   const { average, ...rest } = own(given)
   const names = average === 'ema' ? ['decay', 'corrected'] : ['start', 'every']
   const stranger = Object.keys(rest).find((name) => !names.includes(name))
@@ -81,7 +82,7 @@ export function readAverage(given: unknown, what = 'average'): Average {
     return Object.freeze({ average, decay, corrected })
   }
   if (average !== 'swa') throw new OptionError(what, expected, given)
-  if (!isCount(start, 0)) throw new OptionError(`${what}: start`, 'a whole number ≥ 0', start)
+  if (!isCount(start)) throw new OptionError(`${what}: start`, 'a whole number ≥ 0', start)
   if (!isCount(every, 1)) throw new OptionError(`${what}: every`, 'a whole number ≥ 1', every)
   return Object.freeze({ average, start, every })
 }
@@ -89,17 +90,13 @@ export function readAverage(given: unknown, what = 'average'): Average {
 /** @throws OptionError where it is none */
 export function readLookahead(given: unknown): Required<Lookahead> {
   const names = ['steps', 'alpha']
-  const { steps = 6, alpha = 0.5 } = readOptions<Lookahead>('lookahead', given, names, '{ steps, alpha }')
+  const { steps = 6, alpha = 0.5 } = readOptions<Lookahead>('lookahead', given, names)
   if (!isCount(steps, 1)) throw new OptionError('lookahead: steps', 'a whole number ≥ 1', steps)
   if (!(typeof alpha === 'number' && alpha > 0 && alpha <= 1)) {
     throw new OptionError('lookahead: alpha', 'a number in (0, 1]', alpha)
   }
   return Object.freeze({ steps, alpha })
 }
-
-/** A whole number that is at least `least`. */
-export const isCount = (n: unknown, least: number): n is number =>
-  Number.isInteger(n) && (n as number) >= least
 
 /**
  * The weight w of e ← e + w·(θ − e) after update `updates` of the optimizer, and what has been averaged

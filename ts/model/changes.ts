@@ -1,6 +1,7 @@
 /** Changes of what there is: options, what is frozen, how many rows a tensor has. */
 
-import { OptionError, TensorError } from '../ground/errors.js'
+import { OptionError, some, TensorError } from '../ground/errors.js'
+import { isObject, recordOf } from '../ground/given.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import { inUse, type RuleInUse } from '../rules/in-use.js'
 import { type AnyRule, changed } from '../rules/rule.js'
@@ -19,8 +20,7 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
-  const names = tensors.slice(0, 8).map(({ name }) => name)
-  const expected = `what picks some of ${names.join(', ')}${tensors.length > 8 ? ', …' : ''}`
+  const expected = `what picks some of ${some(tensors, ({ name }) => name)}`
   throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
 }
 
@@ -33,14 +33,14 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
 export function setAll(model: Model, given: object): () => void {
   const { base, uses } = model
   // Each getter runs once.
-  const options = uses.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const options = uses.length > 1 && isObject(given) ? { ...given } : given
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
   for (const use of uses) {
     const { own, lrScale } = use
     if (use === base || own === null) continue
     const names = Object.keys(options).filter((name) => !own.includes(name))
-    const left = Object.fromEntries(names.map((name) => [name, after[name]]))
+    const left = recordOf(names, (name) => after[name])
     if (lrScale !== 1 && Object.hasOwn(left, 'lr')) left.lr = scaled(left.lr as Scheduled, lrScale)
     rules.set(use, changedRule(use, left))
   }
@@ -53,7 +53,7 @@ export function setAll(model: Model, given: object): () => void {
 /** Changes options of some tensors, whatever groups say; otherwise as above. */
 export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
-  const options = before.length > 1 && typeof given === 'object' && given !== null ? { ...given } : given
+  const options = before.length > 1 && isObject(given) ? { ...given } : given
   const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
   return () => {
     const uses = [...model.uses]

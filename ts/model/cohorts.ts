@@ -6,6 +6,7 @@
 import type { Arena } from '../arena/arena.js'
 import { FLUSHES, HOLDS } from '../arena/manifest.js'
 import { flagsOf, type Placed, type TensorLimits, units } from '../gradients/clip.js'
+import { recordOf } from '../ground/given.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
 
@@ -232,7 +233,7 @@ export class Cohorts {
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
-      const arrays = Object.fromEntries(use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)]))
+      const arrays = recordOf(use.byTensor, (_, k) => this.#arena.numbers(first + k))
       for (const i of tensors)
         between(use.numbers as never, next, arrays, i, stage, lengths[i], matrices[i][0])
     }
@@ -244,11 +245,10 @@ export class Cohorts {
     const { use, clock, next, row } = cohort
     const isActive = this.#active.includes(cohort)
     const first = this.#firstArrays[tensor] + use.state.length
-    const sums = use.byTensor.map((name, k) => [name, this.#arena.numbers(first + k)[tensor]])
     return {
       clock: isActive ? next : clock,
       row: isActive ? this.#rows[row] : null,
-      sums: Object.fromEntries(sums),
+      sums: recordOf(use.byTensor, (_, k) => this.#arena.numbers(first + k)[tensor]),
       hold: () => {
         Object.assign(next, clock)
         this.#flag(cohort, cohort.flags | HOLDS)

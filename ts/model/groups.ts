@@ -2,7 +2,8 @@
 
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
-import { listOf, own } from '../ground/given.js'
+import { isObject, listOf, own } from '../ground/given.js'
+import { isPositive } from '../ground/numbers.js'
 import { type Definition, definitionNamed, importedNames } from '../rules/define.js'
 import type { Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
@@ -175,7 +176,7 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
 }
 
 function read(given: unknown, what: string): Checked {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isObject(given) || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
   }
   const { match, rule, frozen, lrScale, clip: limits, ...rest } = own(given)
@@ -183,7 +184,7 @@ function read(given: unknown, what: string): Checked {
   if (frozen !== undefined && typeof frozen !== 'boolean') {
     throw new OptionError(`${what}: frozen`, 'true or false', frozen)
   }
-  if (lrScale !== undefined && !(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
+  if (lrScale !== undefined && !isPositive(lrScale)) {
     throw new OptionError(`${what}: lrScale`, 'a finite number > 0', lrScale)
   }
   const clip = limits === undefined ? undefined : readTensorClip(`${what}: clip`, limits)

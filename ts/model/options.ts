@@ -5,10 +5,11 @@ import { requestedThreads } from '../engines/index.js'
 import { native } from '../engines/native.js'
 import { type Clip, checkClip, type Limits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
+import { isCount } from '../ground/numbers.js'
 import type { Shapes } from '../ground/tensors.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import { type Average, isCount, type Lookahead, readAverage, readLookahead } from './averages.js'
+import { type Average, type Lookahead, readAverage, readLookahead } from './averages.js'
 import { type Group, Groups } from './groups.js'
 import type { RestoredTensor } from './restored.js'
 
@@ -77,22 +78,17 @@ export interface Around {
 
 /** The options with their defaults; a class, so that what a user gives is not taken for checked. */
 export class Checked {
-  readonly around: Around
+  readonly around!: Around
   /** Null where those of a saved run are not known. */
-  readonly groups: Groups | null
+  readonly groups!: Groups | null
   readonly shapes: unknown
   readonly engine: EngineName | undefined
-  readonly forced: Forced
+  readonly forced!: Forced
   /** What a saved run says of its tensors. */
   readonly restored: ReadonlyMap<string, RestoredTensor> | undefined
 
   constructor(options: Omit<Checked, 'restored'> & Partial<Pick<Checked, 'restored'>>) {
-    this.around = options.around
-    this.groups = options.groups
-    this.shapes = options.shapes
-    this.engine = options.engine
-    this.forced = options.forced
-    this.restored = options.restored
+    Object.assign(this, options)
   }
 }
 
@@ -140,7 +136,7 @@ export function checkAround(given: Readonly<Record<string, unknown>>): Around {
   if (!['propagate', 'skip', 'throw'].includes(onNonFinite as string)) {
     throw new OptionError('onNonFinite', "'propagate', 'skip' or 'throw'", onNonFinite)
   }
-  if (maxSkips !== undefined && (onNonFinite !== 'skip' || !isCount(maxSkips, 0))) {
+  if (maxSkips !== undefined && (onNonFinite !== 'skip' || !isCount(maxSkips))) {
     throw new OptionError('maxSkips', "a whole number ≥ 0, beside onNonFinite: 'skip'", maxSkips)
   }
   return {

@@ -15,7 +15,7 @@ import {
 import type { Forced, Runner } from '../engines/engine.js'
 import { type Choice, choose, type Requested } from '../engines/index.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { own } from '../ground/given.js'
+import { own, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
 import { lengthOf } from '../ground/typed-arrays.js'
 import type { RuleInUse } from '../rules/in-use.js'
@@ -58,7 +58,7 @@ export class Tensor implements Described {
   get state(): Readonly<Record<string, FloatArray>> {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place]
-    return Object.fromEntries(this.use.state.map((name, k) => [name, this.view(first + k)]))
+    return recordOf(this.use.state, (_, k) => this.view(first + k))
   }
 
   /** What its rule has by tensor, by name: arrays in which `place` is its own. */
@@ -66,7 +66,7 @@ export class Tensor implements Described {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place] + this.use.state.length
     const { arena } = this.part
-    return Object.fromEntries(this.use.byTensor.map((name, k) => [name, arena.numbers(first + k)]))
+    return recordOf(this.use.byTensor, (_, k) => arena.numbers(first + k))
   }
 
   get updates(): number {

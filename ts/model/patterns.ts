@@ -1,7 +1,8 @@
 /** Which tensors are meant. */
 
 import { OptionError, TensorError } from '../ground/errors.js'
-import { listOf, own } from '../ground/given.js'
+import { isObject, listOf, own } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface Described {
@@ -48,10 +49,9 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
     lists.add(given)
     return list
   }
-  if (typeof given === 'object' && given !== null) {
+  if (isObject(given)) {
     const { maxRank, ...unknown } = own(given)
-    const isRank = Number.isInteger(maxRank) && (maxRank as number) >= 0
-    if (isRank && Object.keys(unknown).length === 0) return Object.freeze({ maxRank: maxRank as number })
+    if (isCount(maxRank) && Object.keys(unknown).length === 0) return Object.freeze({ maxRank })
   }
   throw new OptionError(what, 'a pattern, { maxRank }, a function, or a list of these', given)
 }

@@ -9,12 +9,7 @@ import type { TestObjective } from './objective.js'
  * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
  */
 export function bowl(options: { condition?: number } = {}): TestObjective {
-  const { condition = 100 } = readOptions<typeof options>(
-    'bowl: options',
-    options,
-    ['condition'],
-    '{ condition }',
-  )
+  const { condition = 100 } = readOptions<typeof options>('bowl: options', options, ['condition'])
   if (!(Number.isFinite(condition) && condition >= 1)) {
     throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
   }

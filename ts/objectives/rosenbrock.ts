@@ -10,12 +10,7 @@ import { checkFinite, type TestObjective } from './objective.js'
  * @throws OptionError where one is not, or has another name
  */
 export function rosenbrock(options: { a?: number; b?: number } = {}): TestObjective {
-  const { a = 1, b = 100 } = readOptions<typeof options>(
-    'rosenbrock: options',
-    options,
-    ['a', 'b'],
-    '{ a, b }',
-  )
+  const { a = 1, b = 100 } = readOptions<typeof options>('rosenbrock: options', options, ['a', 'b'])
   checkFinite('rosenbrock: a', a)
   checkFinite('rosenbrock: b', b)
   const size = Math.max(1, Math.abs(a))

@@ -1,6 +1,7 @@
 /** Kinds of options: what they may be, in words and as a test, and what they are unless given. */
 
 import { OptionError } from '../ground/errors.js'
+import { isNonNegative, isPositive } from '../ground/numbers.js'
 
 /** An option: what it may be, in words and as a test, and what it is unless given. */
 export interface Option<T = unknown> {
@@ -26,11 +27,11 @@ export const option = <T>(expected: string, value: T, accepts: (value: unknown) 
 })
 
 export function nonNegative(value: number): Option<number> {
-  return option('a finite number ≥ 0', value, (x) => typeof x === 'number' && x >= 0 && x < Infinity)
+  return option('a finite number ≥ 0', value, isNonNegative)
 }
 
 export function positive(value: number): Option<number> {
-  return option('a finite number > 0', value, (x) => typeof x === 'number' && x > 0 && x < Infinity)
+  return option('a finite number > 0', value, isPositive)
 }
 
 export function fraction(value: number): Option<number> {

@@ -1,22 +1,23 @@
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { isObject, own } from '../ground/given.js'
 
 /**
  * Options as a user gives them: own properties, each read once, and none but those that have these names.
  *
  * @param what the argument, for messages
- * @param expected what it has to be
+ * @param expected what it has to be, unless an object with these
  * @throws OptionError where it is no object, or has another name
  */
 export function readOptions<Options extends object = Readonly<Record<string, unknown>>>(
   what: string,
   given: unknown,
   names: readonly string[],
-  expected = 'an object',
+  expected?: string,
 ): Options {
-  if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
+  if (!isObject(given)) throw new OptionError(what, expected ?? `{ ${names.join(', ')} }`, given)
   const options = own(given)
-  const stranger = Object.keys(options).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError(what, `one of ${names.join(', ')}`, stranger)
+  for (const name in options) {
+    if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
+  }
   return options as Options
 }

@@ -3,6 +3,7 @@
 import type { Kernel } from '../arena/kernel.js'
 import { POINT, pipeline, STAGES } from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
+import { isObject, recordOf } from '../ground/given.js'
 import { type Dtype, type Matrix, smallestNormal } from '../ground/numbers.js'
 import { type Definition, type Fields, linesOf, stateNames } from './define.js'
 import { isMatrix, type Resolved, wholeRule } from './resolve.js'
@@ -40,11 +41,14 @@ export class RuleInUse {
   evaluated = -1
   /** Counts changes of the numbers. */
   version = 0
+  readonly #resolved: Resolved
   #value: unknown
   #schedule!: RuleSchedule | null
   #isConstant = false
 
-  constructor({ rule, definition, delay, isDelayed, own, lrScale, clip }: Resolved) {
+  constructor(resolved: Resolved) {
+    const { rule, definition, delay, isDelayed, own, lrScale, clip } = resolved
+    this.#resolved = resolved
     this.definition = definition
     this.advance = definition.advance
     this.corrections = definition.corrections
@@ -73,8 +77,7 @@ export class RuleInUse {
   }
 
   get resolved(): Resolved {
-    const { rule, definition, delay, isDelayed, own, lrScale, clip } = this
-    return { rule, definition, delay, isDelayed, own, lrScale, clip }
+    return { ...this.#resolved, rule: this.rule }
   }
 
   change(rule: AnyRule): void {
@@ -88,7 +91,10 @@ export class RuleInUse {
   }
 
   /** Whether it is the same rule with the same options. */
-  isLike({ rule, definition, delay, isDelayed, own, lrScale, clip }: Resolved): boolean {
+  isLike(resolved: Resolved): boolean {
+    const { rule, definition, delay, isDelayed, own, lrScale, clip } = resolved
+    // Most often, of each tensor after the first.
+    if (resolved === this.#resolved && rule === this.rule) return true
     if (`${own}` !== `${this.own}` || lrScale !== this.lrScale || !isSame(clip, this.clip)) return false
     if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
     for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
@@ -146,7 +152,7 @@ export class RuleInUse {
 
   /** Takes over from a clock what all have in common. */
   share(clock: Fields): void {
-    this.shared = Object.fromEntries(Object.keys(this.shared).map((name) => [name, clock[name]]))
+    this.shared = recordOf(Object.keys(this.shared), (name) => clock[name])
   }
 
   /** Whether subnormal numbers of the state may be flushed. */
@@ -167,7 +173,7 @@ export class RuleInUse {
 
 /** Schedules are compared by what they say, functions by what they are, and 0 is not −0. */
 function isSame(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  if (!isObject(a) || !isObject(b)) return Object.is(a, b)
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))

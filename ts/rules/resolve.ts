@@ -1,6 +1,7 @@
 import type { TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { isObject, own } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
 import { type AnyRule, type DelayedStart, describe } from './rule.js'
@@ -60,7 +61,7 @@ export function resolveInner(given: unknown): Resolved {
 
 function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resolved {
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
-  if (typeof given !== 'object' || given === null) throw new OptionError(what, expected, given)
+  if (!isObject(given)) throw new OptionError(what, expected, given)
   // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
   const whole = own(given)
   const { name, ...options } = whole
@@ -95,6 +96,6 @@ export function wholeRule({
 
 /** @throws OptionError where it is not a whole number ≥ 0 */
 export function checkUpdates(updates: unknown): number {
-  if (Number.isInteger(updates) && (updates as number) >= 0) return updates as number
+  if (isCount(updates)) return updates
   throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
 }

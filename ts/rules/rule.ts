@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import { accept, type ValuesOf } from '../options/kinds.js'
 import type { Definition } from './define.js'
 
@@ -107,7 +108,7 @@ export function overlay(
   { name, options }: Pick<Definition, 'name' | 'options'>,
   given: object,
 ): void {
-  if (typeof given !== 'object' || given === null) {
+  if (!isObject(given)) {
     throw new OptionError(`${name}: options`, 'an object', given)
   }
   for (const key of Object.keys(given)) {

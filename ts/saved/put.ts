@@ -1,10 +1,11 @@
 /** Saved runs over models: what differs, and what is written. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
+import { bufferOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import type { Difference } from '../ground/errors.js'
+import { mapped } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { bufferOf } from '../ground/typed-arrays.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Averaged, Tensor } from '../model/part.js'
@@ -127,7 +128,7 @@ function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
   return {
     ...saved,
     params: copy(params),
-    state: Object.fromEntries(Object.entries(state).map(([name, array]) => [name, copy(array)])),
+    state: mapped(state, copy),
     average: copy(average),
     slow: copy(slow),
     accumulated: copy(accumulated),

@@ -1,9 +1,10 @@
 /** Saved runs as they come back: read once, and checked. */
 
 import { readTensorClip } from '../gradients/clip.js'
-import { brief, CheckpointError } from '../ground/errors.js'
-import { isNumbered, listOf, own } from '../ground/given.js'
+import { brief, CheckpointError, some } from '../ground/errors.js'
+import { isNumbered, isObject, listOf, own, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
+import { isNonNegative, isPositive } from '../ground/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Clock } from '../model/cohorts.js'
@@ -13,12 +14,13 @@ import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
-import { equationsOf, type Structure, VERSION } from './write.js'
+import { equationsOf, VERSION } from './write.js'
 
 /** A saved run, checked. */
 export interface Restored {
   readonly dtype: Dtype
-  readonly structure: Structure
+  /** The parameters, in their shape. */
+  readonly params: unknown
   readonly rule: object
   readonly shared: Fields
   readonly base: Resolved
@@ -39,7 +41,7 @@ function fail(tensor: string | null, expected: string, received: string): never 
 }
 
 function open(given: unknown, tensor: string | null, what: string): Bag {
-  if (typeof given !== 'object' || given === null || isNumbered(given)) fail(tensor, what, show(given))
+  if (!isObject(given) || isNumbered(given)) fail(tensor, what, show(given))
   return own(given)
 }
 
@@ -62,14 +64,14 @@ export function readSaved(given: unknown): Restored {
   const tensors = new Map<string, RestoredTensor>()
   const entries = Object.entries(open(saved.tensors, null, 'tensors by name'))
   for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around, version))
-  const structure = readStructure(saved.structure, new Set(tensors.keys()))
+  const params = readStructure(saved.structure, tensors, new Set(tensors.keys()))
   const uses = [...tensors.values()].map(({ resolved }) => resolved)
   const groups = saved.groups === null ? null : Groups.read(saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
   if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
   return {
     dtype,
-    structure,
+    params,
     rule: wholeRule(base),
     shared: readShared(saved.shared, null, base, version),
     base,
@@ -148,8 +150,7 @@ function readTensor(
     // A product, which begins as 1, only falls; what begins as 0 is a sum, a rate or made of gradients.
     const isProduct = use.definition.clock[what.slice('clock: '.length)] === 1
     if (!isProduct && typeof value === 'number') return value
-    const isInRange = typeof value === 'number' && value >= 0 && value < Infinity
-    return isInRange ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
+    return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
   })
   const wanted = (value: unknown, what: string, isWanted: boolean): Bag | null => {
     if (isWanted === (value !== null)) return isWanted ? open(value, name, what) : null
@@ -193,7 +194,7 @@ function readOwn(
   name: string,
   { definition: { options } }: Resolved,
 ): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
-  if (!(typeof lrScale === 'number' && lrScale > 0 && lrScale < Infinity)) {
+  if (!isPositive(lrScale)) {
     fail(name, 'lrScale: a finite number > 0', show(lrScale))
   }
   const names = listOf(own, Object.keys(options).length) ?? null
@@ -234,13 +235,9 @@ function exactly<T>(
   const bag = open(given, tensor, what)
   const found = Object.keys(bag)
   if (found.length !== names.length || !names.every((name) => Object.hasOwn(bag, name))) {
-    fail(
-      tensor,
-      `${what}: ${names.join(', ') || 'nothing'}`,
-      found.slice(0, 8).map(brief).join(', ') || 'nothing',
-    )
+    fail(tensor, `${what}: ${names.join(', ') || 'nothing'}`, some(found, brief) || 'nothing')
   }
-  return Object.fromEntries(names.map((name) => [name, read(bag[name], `${what}: ${name}`)]))
+  return recordOf(names, (name) => read(bag[name], `${what}: ${name}`))
 }
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
@@ -248,17 +245,18 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
   return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, show(given))
 }
 
-/** The names in their shape; each is there once. */
+/** The parameters in the shape of their names; each of these is there once. */
 function readStructure(
   given: unknown,
+  tensors: Restored['tensors'],
   names: Set<string>,
   seen = new Set<unknown>(),
   path = '',
   depth = 0,
-): Structure {
+): unknown {
   if (typeof given === 'string') {
     if (given !== path || !names.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
-  } else if (depth > 100 || typeof given !== 'object' || given === null) {
+  } else if (depth > 100 || !isObject(given)) {
     fail(null, 'a structure of names', show(given))
   }
   // Lists that are in one another twice each would take forever.
@@ -266,21 +264,20 @@ function readStructure(
     fail(null, 'a tree', 'a structure in which a part is twice')
   seen.add(given)
   const inner = (key: string) => (path === '' ? key : `${path}.${key}`)
-  const read = (child: unknown, key: string) => readStructure(child, names, seen, inner(key), depth + 1)
-  let structure: Structure = given as string
+  const read = (child: unknown, key: string) =>
+    readStructure(child, tensors, names, seen, inner(key), depth + 1)
+  let params: unknown = tensors.get(path)?.params
   const children = listOf(given)
-  if (children !== undefined) structure = children.map((child, i) => read(child, `${i}`))
+  if (children !== undefined) params = children.map((child, i) => read(child, `${i}`))
   else if (typeof given === 'object') {
     if (isNumbered(given as object)) fail(null, 'a structure of names', show(given))
-    const record: Record<string, Structure> = {}
-    for (const [key, child] of Object.entries(given as object)) {
-      setOwn(record, key, read(child, key))
-    }
-    structure = record
+    const record: Record<string, unknown> = {}
+    for (const [key, child] of Object.entries(given as object)) setOwn(record, key, read(child, key))
+    params = record
   }
   if (depth === 0 && names.size > 0)
     fail(null, 'a structure with all tensors', `one without ${brief([...names][0])}`)
-  return structure
+  return params
 }
 
 /**
@@ -306,16 +303,4 @@ function warningsOf(equations: Bag, resolved: readonly Resolved[]): string[] {
   return [
     `antigrad: the equations of ${names} have changed since this run was saved: it goes on, but not to the same bits`,
   ]
-}
-
-/** The parameters of a saved run, in their shape. */
-export function parametersOf({ structure, tensors }: Restored): unknown {
-  const of = (node: Structure): unknown => {
-    if (typeof node === 'string') return (tensors.get(node) as RestoredTensor).params
-    if (Array.isArray(node)) return node.map(of)
-    const record: Record<string, unknown> = {}
-    for (const [key, child] of Object.entries(node)) setOwn(record, key, of(child))
-    return record
-  }
-  return of(structure)
 }

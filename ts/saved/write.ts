@@ -4,8 +4,9 @@ import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
+import { isObject, mapped } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
-import { type Shape, setOwn } from '../ground/tensors.js'
+import { setOwn, unflatten } from '../ground/tensors.js'
 import type { Groups } from '../model/groups.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
@@ -88,7 +89,11 @@ export function save(model: Model, steps: Steps, around: Around, groups: Groups 
     version: VERSION,
     equations: equationsOf(model.uses),
     dtype: model.settings.dtype,
-    structure: structureOf(model.shape, (number) => model.names[number]),
+    structure: unflatten(
+      model.shape,
+      (number) => model.names[number],
+      (nest) => nest,
+    ) as Structure,
     rule: model.base.value as Rule,
     shared: { ...model.base.shared },
     groups: plain,
@@ -115,8 +120,8 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     clock: part.cohorts.clockOf(place) ?? null,
     shared: { ...use.shared },
     params: copy(PARAMETERS),
-    state: Object.fromEntries(Object.entries(tensor.state).map(([name, array]) => [name, copyOf(array)])),
-    byTensor: Object.fromEntries(Object.entries(tensor.byTensor).map(([name, all]) => [name, all[place]])),
+    state: mapped(tensor.state, copyOf),
+    byTensor: mapped(tensor.byTensor, (all) => all[place]),
     average: average === null ? null : { values: copy(AVERAGE), ...averaged },
     slow: lookahead === null ? null : copy(SLOW),
     accumulated: isAccumulating ? { values: copy(ACCUMULATED), present: isGathered } : null,
@@ -145,22 +150,12 @@ function plainOptions({ clip, maxSkips, average, lookahead, ...rest }: Around): 
 const withoutUndefined = (record: object) =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
-function structureOf(shape: Shape, nameOf: (number: number) => string): Structure {
-  if (typeof shape === 'number') return nameOf(shape)
-  if (Array.isArray(shape)) return shape.map((child) => structureOf(child, nameOf))
-  const record: Record<string, Structure> = {}
-  for (const [key, child] of shape as ReadonlyMap<string, Shape>) {
-    setOwn(record, key, structureOf(child, nameOf))
-  }
-  return record
-}
-
 /** @throws OptionError where there is a function: it names the option */
 function checkPlain(value: unknown, path = 'save'): void {
   if (typeof value === 'function') {
     throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)
   }
-  if (typeof value !== 'object' || value === null) return
+  if (!isObject(value)) return
   const name = (value as { name?: unknown }).name
   const inner = typeof name === 'string' ? `${path}: ${name}` : path
   for (const [key, child] of Object.entries(value)) checkPlain(child, `${inner}: ${key}`)

@@ -120,7 +120,7 @@ export function schedule<S>(kind: { readonly name: string; readonly fields: obje
   const [first, ...others] = Object.keys(kind.fields)
   const none = others.every((key) => (kind.fields as Fields)[key].hasDefault) ? {} : undefined
   return (value: unknown, options: unknown = none): S => {
-    const given = readOptions(`${kind.name}: options`, options, others, `{ ${others.join(', ')} }`)
+    const given = readOptions(`${kind.name}: options`, options, others)
     return kind.read(own({ ...given, [first]: value }), '', FINITE, { left: budget().left - 1 }) as S
   }
 }

@@ -1,7 +1,8 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { isObject, own } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
 
 /** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
@@ -81,7 +82,7 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
  */
 export function evaluate(schedule: Scheduled, t: number): number {
   const read = readSchedule('evaluate: schedule', schedule, FINITE)
-  if (!(Number.isInteger(t) && t >= 0)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
+  if (!isCount(t)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
   const x = compile(read)(t)
   if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
   return x
@@ -142,7 +143,7 @@ export function warmupSteps(scheduled: unknown): number {
 }
 
 export function isSchedule(value: unknown): value is Schedule {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'schedule')
+  return isObject(value) && Object.hasOwn(value, 'schedule')
 }
 
 /** That of a schedule that has been read. */
