@@ -90,8 +90,12 @@ export const units: {
   ) => void
 } = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
 
+/** Of most optimizers: to read nothing takes a microsecond. */
+const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: Object.freeze(own({})) }
+
 /** @throws OptionError where it is none */
-export function checkClip(given: unknown = {}): Limits {
+export function checkClip(given: unknown): Limits {
+  if (given === undefined) return NO_LIMITS
   const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
   return { norm, value, byTensor: Object.freeze(own(byTensor)) }
 }
