@@ -214,7 +214,12 @@ describe('errors', () => {
       [{ x: [0, 1] }, 1.5, {}, `${what}: expected a whole number from 1 to 2^30, got 1.5`],
       [{ x: [0, 1] }, 2 ** 31, {}, `${what}: expected a whole number from 1 to 2^30`],
       [{ x: [0, 1] }, '3', {}, `${what}: expected a whole number from 1 to 2^30, got "3"`],
-      [{ x: [0, 1] }, 3, null, `options: expected { ${name === 'gridStarts' ? 'dtype' : 'seed, dtype'} }, got null`],
+      [
+        { x: [0, 1] },
+        3,
+        null,
+        `options: expected { ${name === 'gridStarts' ? '' : 'seed, '}dtype }, got null`,
+      ],
       [{ x: [0, 1] }, 3, { sed: 1 }, 'options: expected one of '],
       [{ x: [0, 1] }, 3, { dtype: 'float16' }, "dtype: expected 'float32' or 'float64', got \"float16\""],
     ]
