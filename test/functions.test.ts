@@ -226,7 +226,9 @@ const exact = [
 
 test('but for pictures nothing in the package uses what differs between JavaScript engines', async () => {
   const files = readdirSync(join(home, 'ts'), { recursive: true, encoding: 'utf8' })
-  const sources = files.filter((file) => file.endsWith('.ts') && !file.startsWith(join('command-line', 'plot')))
+  const sources = files.filter(
+    (file) => file.endsWith('.ts') && !file.startsWith(join('command-line', 'plot')),
+  )
   expect(sources).toContain(join('functions', 'exp.ts'))
   const found = await Promise.all(sources.map(async (file) => [file, await inexact(file)]))
   expect(found.filter(([, names]) => names.length > 0)).toEqual([])

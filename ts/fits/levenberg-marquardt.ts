@@ -294,8 +294,8 @@ const EXACT = 1e-9
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
 const FADED = 1e-12
 
-/** Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
-const TINY = 2 ** -1010
+/** 2⁻¹⁰¹⁰. Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
+const TINY = 9.113902524445497e-305
 
 /**
  * The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom where all
@@ -441,7 +441,7 @@ function fading(b: Builder, { best, scale, largest, starts }: Ends, least: numbe
 
 /** Conditions as the bits of a number. */
 function bits(b: Builder, conditions: readonly number[]): number {
-  return conditions.map((is, i) => b.multiply(b.constant(2 ** i), is)).reduce((sum, bit) => b.add(sum, bit))
+  return conditions.map((is, i) => b.multiply(b.constant(1 << i), is)).reduce((sum, bit) => b.add(sum, bit))
 }
 
 /** Σ D·x². */

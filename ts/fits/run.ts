@@ -34,8 +34,8 @@ const UPDATES = 4
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 const RUNS = 8192
 const TOO_FEW = fitReasons.indexOf('too-few-points')
-/** Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
-const LEAST_SQUARE = 2 ** -950
+/** 2⁻⁹⁵⁰. Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
+const LEAST_SQUARE = 1.0507614211323843e-286
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
 
