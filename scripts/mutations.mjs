@@ -35,15 +35,15 @@ const rooms = {
     'ts/model/patterns.ts',
     'ts/model/averages.ts',
   ],
-  fits: ['ts/fits', 'ts/fit-command'],
-  many: ['ts/many', 'ts/methods', 'ts/minimize/minimize.ts', 'ts/minimize/at-rest.ts'],
+  fits: ['ts/fits', 'ts/tables', 'ts/command-line/fits'],
+  many: ['ts/many', 'ts/minimize'],
   expressions: ['ts/expressions', 'ts/functions', 'ts/objectives'],
   kernels: ['crates/kernels/src'],
   native: ['crates/native/src', 'crates/pool/src'],
   model: ['ts'],
 }
 // Generated; for other machines than this one; declarations alone.
-const left = /manifest\.(ts|rs)$|documentation|package\.ts|wasm-(core|catalogue|many)|neon|simd128|index\.ts$/
+const left = /manifest\.(ts|rs)$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
 const list = join(root, 'test/mutations.json')
 
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */

@@ -9,17 +9,24 @@ use napi::{Env, Error, JsValue, Result, sys};
 
 /// Gives the buffer of a memory that does not grow: one at its maximum throws, and nothing has changed. Of another
 /// one, whose bytes may move, it gives nothing. It throws for what is no memory. (Caught here, as an exception that
-/// leaves JavaScript takes twenty times as long. A class may have taken the memory's place.)
-const BUFFER_OF: &str = "((prototype, { apply }) => {
+/// leaves JavaScript takes twenty times as long; and once a memory, as small arenas share one. A class may have taken
+/// the memory's place.)
+const BUFFER_OF: &str = "((prototype, { apply }, { has, add }) => {
+  const fixed = new WeakSet()
   for (; prototype; prototype = Object.getPrototypeOf(prototype)) {
     const buffer = Object.getOwnPropertyDescriptor(prototype, 'buffer')?.get
     const { grow } = prototype
     if (buffer) return (memory) => {
-      try { apply(grow, memory, [1]) } catch { return apply(buffer, memory, []) }
+      if (apply(has, fixed, [memory])) return apply(buffer, memory, [])
+      try { apply(grow, memory, [1]) } catch {
+        const found = apply(buffer, memory, [])
+        apply(add, fixed, [memory])
+        return found
+      }
     }
   }
   return () => { throw new TypeError('no WebAssembly') }
-})(globalThis.WebAssembly?.Memory?.prototype, Reflect)";
+})(globalThis.WebAssembly?.Memory?.prototype, Reflect, WeakSet.prototype)";
 
 /// That function; it lives as long as the environment.
 struct BufferOf(sys::napi_ref);
