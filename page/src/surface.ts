@@ -37,8 +37,8 @@ const MEASURED = 4
 const QUICK = 4
 /** Pixels for one of the screen, each way, which make edges smooth. */
 const FINER = 2
-/** Milliseconds after which the frame that follows a picture is late. */
-const LATE = 40
+/** Milliseconds after which the frame that follows a picture is late: one and a half of those that most screens have. */
+const LATE = 25
 /** Milliseconds between pictures at least, where they are slow. */
 const SLOW = 80
 const HEIGHT = 0.55
