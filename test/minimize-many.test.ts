@@ -10,7 +10,6 @@ import {
   cosine,
   cyclic,
   delayedStart,
-  EngineError,
   engines,
   expression,
   gradientDescent,
@@ -671,10 +670,16 @@ test.each([
   expect(call).toThrow(OptionError)
 })
 
-test('an instruction set that there is not is an EngineError', () => {
-  expect(() =>
-    minimizeManySync(valley, [1, 2], adam(), { engine: 'native', instructionSet: 'sse9' }),
-  ).toThrow(EngineError)
+test.each([
+  [{ engine: 'native', instructionSet: 'sse9' }, /^instructionSet: expected one of scalar, .*, got "sse9"/],
+  [
+    { engine: 'wasm', instructionSet: 'simd128' },
+    /^instructionSet: expected nothing without engine: 'native'/,
+  ],
+  [{ instructionSet: 'scalar' }, /^instructionSet: expected nothing without engine: 'native'/],
+] as const)('an instruction set that cannot be %#', (options, message) => {
+  expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(message)
+  expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(OptionError)
 })
 
 test('no updates', () => {

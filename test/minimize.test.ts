@@ -381,11 +381,13 @@ describe('one update at a time', () => {
     while (minimization.step()) points.push(inBits(minimization.params))
     if (reason !== 'diverged') points.push(inBits(minimization.params))
     expect(points).toEqual(visited)
-    const { params, value, gradientNorm, iterations, evaluations, change, gradient, engine } = minimization
+    const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+    const { engine, engineReasons } = minimization
     // Each look at `value` is one more, unless it is known.
     expect(evaluations.gradients).toBe(result.evaluations.gradients)
     const counts = { iterations, evaluations: result.evaluations }
-    const same = { x: params, value, gradientNorm, ...counts, reason, change, gradient, engine }
+    const ran = { engine, engineReasons }
+    const same = { x: params, value, gradientNorm, ...counts, reason, change, gradient, ...ran }
     expect(inBits(same)).toBe(inBits(result))
     // It stays where it has stopped.
     expect(minimization.step()).toBe(false)

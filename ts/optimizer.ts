@@ -1,6 +1,5 @@
 import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manifest.js'
 import type { EngineName } from './engines/engine.js'
-import { requestedEngine } from './engines/index.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
 import { isObject, own } from './ground/given.js'
@@ -93,8 +92,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       zeroGrads: around.zeroGrads,
       measures: around.clip.norm !== Infinity || around.norms || around.onNonFinite !== 'propagate',
       planes,
-      requested: requestedEngine(checked.engine),
-      forced: checked.forced,
+      asked: checked.asked,
     })
     admit(model, flat, shapes, groups ?? Groups.none, restored)()
     this.#model = model
@@ -159,7 +157,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /** What runs: 'native', 'wasm' or 'typescript', of tensors that came first. The same bits in each. */
   get engine(): EngineName {
-    return this.#model.parts[0].choice.engine.name
+    return this.#model.parts[0].choice.engine
   }
 
   /** Why this engine, and why not another. */
@@ -428,12 +426,12 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {
     const { onWarning, rest } = readWarned(options, 'options')
-    const { engine, forced } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
+    const { asked } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
     const restored = readSaved(saved)
     for (const warning of restored.warnings) onWarning(warning)
     checkArrays(restored)
     const { around, groups, tensors } = restored
-    const checked = new Checked({ around, groups, shapes: undefined, engine, forced, restored: tensors })
+    const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
     const optimizer = new Optimizer(restored.params as Parameters, restored.rule as Rule, checked as never)
     apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>

@@ -2,8 +2,9 @@
 
 import { arch, cpus, platform, release } from 'node:os'
 import { allocate } from '../arena/memory.js'
+import { requestedEngine, requestedThreads } from '../engines/choice.js'
 import type { EngineName } from '../engines/engine.js'
-import { engines, requestedEngine, requestedThreads } from '../engines/index.js'
+import { engines } from '../engines/index.js'
 import { messageOf } from '../ground/errors.js'
 import type { Dtype } from '../ground/numbers.js'
 import type { OptimizerOptions } from '../model/options.js'

@@ -50,6 +50,13 @@ export function load(): Loaded {
   return loaded
 }
 
+/** @throws Error with the reasons where there is none */
+export function loadOrThrow(): Addon {
+  const { addon, reasons } = load()
+  if (addon === null) throw new Error(reasons.join('; '))
+  return addon
+}
+
 /** A report of what is wrong must not be what goes wrong. */
 function loadUnlessItThrows(): Loaded {
   try {
@@ -86,8 +93,7 @@ export const native: Engine = {
     }
   },
   attach(arena: Arena, forced: Forced) {
-    const { addon, reasons } = load()
-    if (addon === null) throw new Error(reasons.join('; '))
+    const addon = loadOrThrow()
     const isLong = arena.plane(SCRATCH).length >= MATRICES_FROM
     const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))

@@ -17,23 +17,6 @@ interface Exports {
 /** The core's, or the catalogue's once a rule has brought it. */
 const current = () => broughtModule() ?? core
 
-let compiled:
-  | { source: WasmModule; module: WebAssembly.Module | null; reasons: readonly string[] }
-  | undefined
-
-/** Compiles synchronously: the module is small, and so the whole API can be synchronous. */
-function compile(): NonNullable<typeof compiled> {
-  const source = current()
-  if (compiled?.source !== source) {
-    try {
-      compiled = { source, module: new WebAssembly.Module(bytesOf(source)), reasons: [] }
-    } catch (thrown) {
-      compiled = { source, module: null, reasons: [`the module does not compile: ${messageOf(thrown)}`] }
-    }
-  }
-  return compiled
-}
-
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
 /** The module's instance of a memory, for as long as the memory lives. */
@@ -64,12 +47,11 @@ class Instance {
   }
 
   #instantiate(): Exports {
-    const { source, module, reasons } = compile()
-    if (module === null) throw new Error(reasons.join('; '))
+    const source = current()
     // What another instance has left: a module takes what it does not initialise for zeros.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
     // Properties of the instance's own object are slower to read than these.
-    const { run, gather, hash } = start<Exports>(module, this.#memory)
+    const { run, gather, hash } = start<Exports>(source, this.#memory)
     this.#source = source
     return { run, gather, hash }
   }
@@ -80,12 +62,27 @@ interface Hashed {
   hash(): number
 }
 
+/** Modules that have been compiled, or why they cannot be. */
+const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
+
+/** Compiles synchronously: modules are small, and so the whole API can be synchronous. */
+function compile(source: WasmModule): WebAssembly.Module | Error {
+  try {
+    return new WebAssembly.Module(bytesOf(source))
+  } catch (thrown) {
+    return new Error(`the module does not compile: ${messageOf(thrown)}`)
+  }
+}
+
 /**
  * A module's exports on a memory.
  *
- * @throws Error where it does not start, or was built from other sources
+ * @throws Error where it does not compile or start, or was built from other sources
  */
-export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
+export function start<E extends Hashed>(source: WasmModule, memory: WebAssembly.Memory): E {
+  const module = compiled.get(source) ?? compile(source)
+  compiled.set(source, module)
+  if (module instanceof Error) throw module
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     imports[from] ??= {}

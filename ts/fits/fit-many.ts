@@ -1,6 +1,5 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
-import { advance, advanceAsync } from '../many/engines.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
@@ -28,7 +27,7 @@ export async function fitMany(
   const { signal } = fits.options
   signal?.throwIfAborted()
   for (const call of fits.calls()) {
-    await advanceAsync(call, fits.engine)
+    await fits.choice.runner.advanceAsync(call)
     signal?.throwIfAborted()
   }
   return fits.result()
@@ -41,7 +40,7 @@ export function fitManySync(
   options: FitManyOptions = {},
 ): FitManyResult {
   const fits = new Fits(model, data, options)
-  for (const call of fits.calls()) advance(call, fits.engine)
+  for (const call of fits.calls()) fits.choice.runner.advance(call)
   return fits.result()
 }
 

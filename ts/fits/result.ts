@@ -1,3 +1,4 @@
+import type { Choice } from '../engines/choice.js'
 import type { EngineName } from '../engines/engine.js'
 import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
@@ -44,7 +45,7 @@ interface Ingredients {
   /** Whether a first-order rule has made the steps. */
   readonly isByRule: boolean
   readonly found: Found
-  readonly engine: EngineName
+  readonly choice: Choice<unknown>
   readonly isAbsolute: boolean
 }
 
@@ -70,12 +71,14 @@ export class FitManyResult {
   readonly free: readonly string[]
   /** What ran. */
   readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
   readonly #of: Ingredients
   readonly #programs = new Map<string, Program>()
 
   /** @internal */
   constructor(ingredients: Ingredients) {
-    const { problem, parameters, starts, rows, found, engine } = ingredients
+    const { problem, parameters, starts, rows, found, choice } = ingredients
     this.#of = ingredients
     this.free = problem.free
     this.chiSquared = found.cost
@@ -83,7 +86,8 @@ export class FitManyResult {
     this.missing = ingredients.missing
     this.evaluations = found.evaluations
     this.reason = found.reason
-    this.engine = engine
+    this.engine = choice.engine
+    this.engineReasons = choice.reasons
     const columns = parameters.map(({ name, expr }) => {
       const at = problem.free.indexOf(name)
       if (at >= 0) return [name, found.free[at], found.covariance[inTriangle(at, at)].map(Math.sqrt)] as const
@@ -234,7 +238,10 @@ export class Fit {
   readonly undetermined: readonly string[]
   /** The minima at which the starts of `multiStart` have ended, the best one first. */
   readonly minima: readonly Minimum[]
+  /** What ran. */
   readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
   readonly #fit: number
   readonly #of: Ingredients
   readonly #programOf: (columns: readonly string[]) => Program
@@ -270,6 +277,7 @@ export class Fit {
     this.reason = fitReasons[all.reason[fit]] as FitReason
     this.minima = ingredients.found.minima[fit] ?? []
     this.engine = all.engine
+    this.engineReasons = all.engineReasons
   }
 
   /** By rows and columns, of the parameters in `free`. */

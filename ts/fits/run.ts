@@ -1,7 +1,7 @@
 /** Fits under way. */
 
 import type { Region } from '../arena/memory.js'
-import { requestedEngine, requestedThreads } from '../engines/index.js'
+import { type Choice, readAsked } from '../engines/choice.js'
 import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
 import type { Program } from '../expressions/program.js'
@@ -9,7 +9,7 @@ import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
-import { type Chosen, choose } from '../many/engines.js'
+import { type Advancer, chooseAdvancer } from '../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
 import { reasons } from '../many/result.js'
@@ -50,7 +50,7 @@ interface Ends {
 }
 
 export class Fits {
-  readonly engine: Chosen
+  readonly choice: Choice<Advancer>
   readonly options: FitManyOptions
   readonly #compiled: Compiled
   /** What the last batch of each program has left. */
@@ -90,11 +90,7 @@ export class Fits {
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
     this.#starts = this.#begin(guess, x)
-    this.engine = choose(
-      requestedEngine(options.engine)?.name,
-      options.instructionSet,
-      requestedThreads(options.threads),
-    )
+    this.choice = chooseAdvancer(readAsked(options))
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
     this.#found = {
@@ -285,7 +281,7 @@ export class Fits {
     const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
     const starts = Object.fromEntries(free.map((name, i) => [name, begin[i] as FloatArray]))
     const many = new Many(objective, starts, rule, {
-      ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.engine.engine },
+      ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.choice.engine },
       bounds: free.map((_, i) => [min[i], max[i]] as const),
       ...Object.fromEntries(Object.entries(limits).filter(([, given]) => given !== undefined)),
     })
@@ -323,7 +319,7 @@ export class Fits {
     x: readonly (FloatArray | number)[],
     mostUpdates: number,
   ): Generator<Batch, Results> {
-    const { threads } = this.engine
+    const { threads } = this.choice.runner
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const updates = Math.min(UPDATES, mostUpdates)
     const shape: Shape = {
@@ -356,7 +352,7 @@ export class Fits {
     for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
     return new FitManyResult({
       ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts },
-      ...{ ...this.#counted, given: this.#given, found: this.#found, engine: this.engine.engine },
+      ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },
       drops: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
       isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',

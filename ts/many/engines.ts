@@ -1,19 +1,72 @@
-/** Who advances a batch. */
+/** What advances batches on each engine. */
 
-import type { EngineName } from '../engines/engine.js'
-import { load } from '../engines/native.js'
+import { type Asked, type Choice, choose } from '../engines/choice.js'
+import type { EngineName, Forced } from '../engines/engine.js'
+import { loadOrThrow } from '../engines/native.js'
 import { isTrap, start } from '../engines/wasm.js'
-import { EngineError, MemoryError, messageOf } from '../ground/errors.js'
+import { EngineError, MemoryError } from '../ground/errors.js'
 import { turn } from '../ground/event-loop.js'
 import { wasmModule } from '../webassembly/many.js'
-import { bytesOf } from '../webassembly/module.js'
 import type { Batch } from './batch.js'
 import { advanceInTypeScript } from './typescript.js'
 
-export interface Chosen {
-  readonly engine: EngineName
-  readonly instructionSet: string | undefined
+export interface Advancer {
+  /** On how many threads it runs. */
   readonly threads: number
+  /** Makes the updates at hand of a batch. */
+  advance(batch: Batch): void
+  /** The same, while the event loop goes on: on other threads, or else in turn with it. */
+  advanceAsync(batch: Batch): Promise<void>
+}
+
+const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
+  native({ instructionSet, threads: forced }) {
+    const addon = loadOrThrow()
+    const threads = forced ?? addon.cores()
+    return {
+      threads,
+      advance({ region: { buffer, byteOffset, byteLength } }) {
+        check(addon.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
+      },
+      async advanceAsync({ region: { memory, byteOffset, byteLength } }) {
+        const owner = memory as WebAssembly.Memory
+        const outcome = addon.advanceManyAsync(owner, byteOffset, byteLength, threads, instructionSet)
+        check(await outcome, byteLength)
+      },
+    }
+  },
+  wasm() {
+    // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
+    if (!hasStarted) start<Exports>(wasmModule, new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+    hasStarted = true
+    return onThisThread(advanceInWebAssembly)
+  },
+  typescript: () => onThisThread(advanceInTypeScript),
+}
+
+/**
+ * Begins on the engine that was asked for, or else on the first that can.
+ *
+ * @throws EngineError where one was asked for that cannot run here
+ */
+export function chooseAdvancer(asked: Asked): Choice<Advancer> {
+  return choose(
+    asked,
+    (engine, forced) => beginnings[engine](forced),
+    ['native', 'wasm'],
+    'native is tried first, then wasm, then typescript',
+  )
+}
+
+function onThisThread(advance: Advancer['advance']): Advancer {
+  return {
+    threads: 1,
+    advance,
+    async advanceAsync(batch) {
+      await turn()
+      advance(batch)
+    },
+  }
 }
 
 /** What the module of many runs exports. */
@@ -22,90 +75,31 @@ interface Exports {
   hash(): number
 }
 
-let compiled: WebAssembly.Module | undefined
-
-/** @throws Error where it does not compile */
-function compile(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(bytesOf(wasmModule))
-  return compiled
-}
-
-/** Why WebAssembly cannot run here; null if it can. */
-function fault(): string | null {
-  try {
-    // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
-    start<Exports>(compile(), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
-    return null
-  } catch (thrown) {
-    return messageOf(thrown)
-  }
-}
-
-/** @throws EngineError where one was asked for that cannot run here */
-export function choose(
-  name: EngineName | undefined,
-  instructionSet: string | undefined,
-  threads: number | undefined,
-): Chosen {
-  const { addon, reasons } = load()
-  if (name === 'native' || (name === undefined && addon !== null)) {
-    if (addon === null) throw new EngineError('native', reasons)
-    if (instructionSet !== undefined && !addon.instructionSets().includes(instructionSet)) {
-      throw new EngineError('native', [`this processor does not run ${instructionSet}`])
-    }
-    return { engine: 'native', instructionSet, threads: threads ?? addon.cores() }
-  }
-  const why = name === 'typescript' ? 'not asked for' : fault()
-  if (name === 'wasm' && why !== null) throw new EngineError(name, [why])
-  return { engine: why === null ? 'wasm' : 'typescript', instructionSet: undefined, threads: 1 }
-}
+/** Once it has, it is not tried again: that takes a memory, of which browsers allow few. */
+let hasStarted = false
 
 const instances = new WeakMap<WebAssembly.Memory, Exports>()
 
-/** Makes the updates at hand of a batch. */
-export function advance(batch: Batch, { engine, instructionSet, threads }: Chosen): void {
-  if (engine === 'typescript') {
-    advanceInTypeScript(batch)
-    return
-  }
-  const { buffer, byteOffset, byteLength, memory } = batch.region
-  if (engine === 'native') {
-    check(load().addon?.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
-    return
-  }
-  const own = memory as WebAssembly.Memory
-  const exports = instances.get(own) ?? start<Exports>(compile(), own)
+function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Batch): void {
+  const owner = memory as WebAssembly.Memory
+  const exports = instances.get(owner) ?? start<Exports>(wasmModule, owner)
   // It is kept if the call returns: otherwise it has lost its place on its own stack.
-  instances.delete(own)
+  instances.delete(owner)
   let isDone: boolean
   try {
     isDone = exports.advance(byteOffset, byteLength) !== 0
   } catch (thrown) {
     throw isTrap(thrown) ? failure('wasm', `it has trapped: ${thrown.message}`) : thrown
   }
-  instances.set(own, exports)
+  instances.set(owner, exports)
   check(isDone, byteLength)
-}
-
-/** The same, while the event loop goes on: on other threads, or else in turn with it. */
-export async function advanceAsync(batch: Batch, chosen: Chosen): Promise<void> {
-  const { engine, instructionSet, threads } = chosen
-  if (engine !== 'native') {
-    await turn()
-    advance(batch, chosen)
-    return
-  }
-  const { memory, byteOffset, byteLength } = batch.region
-  const own = memory as WebAssembly.Memory
-  const done = load().addon?.advanceManyAsync(own, byteOffset, byteLength, threads, instructionSet)
-  check(await done, byteLength)
 }
 
 function failure(engine: EngineName, reason: string): EngineError {
   return new EngineError(engine, [reason], 'has failed, and these runs are lost')
 }
 
-function check(outcome: boolean | string | undefined, byteLength: number): void {
+function check(outcome: boolean | string, byteLength: number): void {
   if (typeof outcome === 'string') throw failure('native', outcome)
-  if (outcome !== true) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
+  if (!outcome) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
 }

@@ -1,7 +1,6 @@
 import type { Expression } from '../expressions/expression.js'
 import type { Rule } from '../rules/definitions.js'
 import type { Starts } from './data.js'
-import { advance, advanceAsync } from './engines.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'
 import { Many } from './run.js'
@@ -25,7 +24,7 @@ export async function minimizeMany(
   const { signal } = many.options
   signal?.throwIfAborted()
   for (const call of many.calls()) {
-    await advanceAsync(call, many.engine)
+    await many.choice.runner.advanceAsync(call)
     signal?.throwIfAborted()
   }
   return many.result()
@@ -39,6 +38,6 @@ export function minimizeManySync(
   options: MinimizeManyOptions = {},
 ): ManyResult {
   const many = new Many(objective, starts, rule, options)
-  for (const call of many.calls()) advance(call, many.engine)
+  for (const call of many.calls()) many.choice.runner.advance(call)
   return many.result()
 }

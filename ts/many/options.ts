@@ -1,5 +1,4 @@
 import type { EngineName } from '../engines/engine.js'
-import { requestedEngine } from '../engines/index.js'
 import { OptionError } from '../ground/errors.js'
 import { own } from '../ground/given.js'
 import { checkStopping } from '../minimize/minimize.js'
@@ -49,21 +48,17 @@ const optionNames = [
 
 /** A copy of options, so that each is read once; checked are those that all calls of many runs have. */
 export function copyOptions<
-  Options extends Pick<
-    MinimizeManyOptions,
-    'tolerance' | 'maxIterations' | 'engine' | 'signal' | 'onProgress'
-  >,
+  Options extends Pick<MinimizeManyOptions, 'tolerance' | 'maxIterations' | 'signal' | 'onProgress'>,
 >(given: Options, names: readonly string[]): Options {
   const options = readOptionsOf<Options>('options', given, names)
   checkStopping(options)
-  const { engine, signal, onProgress } = options
+  const { signal, onProgress } = options
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new OptionError('signal', 'an AbortSignal', signal)
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new OptionError('onProgress', 'a function', onProgress)
   }
-  requestedEngine(engine)
   return options
 }
 

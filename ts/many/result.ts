@@ -37,4 +37,6 @@ export interface ManyResult {
   readonly paths: Paths | null
   /** What ran. */
   readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
 }

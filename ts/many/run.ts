@@ -1,8 +1,7 @@
 /** Runs under way. */
 
 import type { Kernel } from '../arena/kernel.js'
-
-import { requestedEngine, requestedThreads } from '../engines/index.js'
+import { type Choice, readAsked } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
@@ -27,7 +26,7 @@ import {
   rowsOf,
   sharedFirst,
 } from './data.js'
-import { type Chosen, choose } from './engines.js'
+import { type Advancer, chooseAdvancer } from './engines.js'
 import { cohortsOf, runsOfBatch } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { type MinimizeManyOptions, readOptions } from './options.js'
@@ -36,7 +35,7 @@ import { type ManyResult, reasons } from './result.js'
 import { Rows } from './rows.js'
 
 /** What a run comes to. */
-interface Found extends Omit<ManyResult, 'engine' | 'paths' | 'x' | 'reason'> {
+interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
   readonly x: readonly FloatArray[]
   readonly reason: Numbers
 }
@@ -47,7 +46,7 @@ const UPDATES = 256
 const WORK = 4e8
 
 export class Many {
-  readonly engine: Chosen
+  readonly choice: Choice<Advancer>
   readonly #programs: Programs
   readonly #data: readonly Column[]
   readonly #x: readonly FloatArray[]
@@ -79,11 +78,7 @@ export class Many {
     })
     this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
     this.#sets = readSets(rule, options.each, this.#count)
-    this.engine = choose(
-      requestedEngine(options.engine)?.name,
-      options.instructionSet,
-      requestedThreads(options.threads),
-    )
+    this.choice = chooseAdvancer(readAsked(options))
     const count = this.#count
     const { path, maxIterations = 10_000 } = options
     this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
@@ -139,7 +134,7 @@ export class Many {
     const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
-    const { threads } = this.engine
+    const { threads } = this.choice.runner
     const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
     const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
     const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
@@ -220,7 +215,8 @@ export class Many {
     const { parameters } = this.#programs
     const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
     const paths = this.#recorder?.paths(parameters, this.#x, this.#result) ?? null
-    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine: this.engine.engine }
+    const { engine, reasons: engineReasons } = this.choice
+    return { x: named, ...rest, reason: reason as Uint8Array, paths, engine, engineReasons }
   }
 }
 

@@ -18,6 +18,7 @@ const CHECKED = 32
 
 export class ByRule implements Descent {
   readonly engine: Descent['engine']
+  readonly engineReasons: Descent['engineReasons']
   readonly params: FloatArray
   readonly grads: FloatArray
   readonly exempt: number
@@ -38,6 +39,7 @@ export class ByRule implements Descent {
     const optimizer = new Optimizer(inside, rule, options)
     const { rule: checked, delay, definition } = resolve(optimizer.rule)
     this.engine = optimizer.engine
+    this.engineReasons = optimizer.engineReasons
     this.params = optimizer.params
     // A stage may leave something else where the gradient was, for the next one.
     const hasStages = definition.stages(checked as never).length > 1

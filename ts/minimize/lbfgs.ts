@@ -56,6 +56,7 @@ const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readon
 
 class Descending implements Descent {
   readonly engine = 'typescript'
+  readonly engineReasons = ['methods run in TypeScript']
   readonly exempt = 0
   readonly params: FloatArray
   grads: FloatArray

@@ -29,6 +29,7 @@ export interface Problem extends Required<Objective> {
 /** What makes a minimisation's updates: a rule by an optimizer, or a method. */
 export interface Descent {
   readonly engine: EngineName
+  readonly engineReasons: readonly string[]
   /** Live. */
   readonly params: FloatArray
   /** The gradient of the last update. */

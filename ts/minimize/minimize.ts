@@ -80,6 +80,8 @@ export interface MinimizeResult {
   readonly gradient: 'given' | 'central-differences'
   /** What ran. */
   readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
 }
 
 /**
@@ -119,9 +121,11 @@ export function minimize(
 ): MinimizeResult {
   const minimization = new Minimization(objective, x, rule as Rule, options)
   while (minimization.step());
-  const { params, value, gradientNorm, iterations, evaluations, change, gradient, engine } = minimization
+  const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+  const { engine, engineReasons } = minimization
   const reason = minimization.reason as MinimizeReason
-  return { x: params.slice(), value, gradientNorm, iterations, evaluations, reason, change, gradient, engine }
+  const numbers = { x: params.slice(), value, gradientNorm, iterations, evaluations }
+  return { ...numbers, reason, change, gradient, engine, engineReasons }
 }
 
 /**
@@ -140,6 +144,8 @@ export class Minimization {
   readonly gradient: MinimizeResult['gradient']
   /** What runs. */
   readonly engine: EngineName
+  /** Why this engine, and why not another. */
+  readonly engineReasons: readonly string[]
 
   readonly #descent: Descent
   readonly #value: (x: ArrayLike<number>) => number
@@ -206,6 +212,7 @@ export class Minimization {
     this.#descent = isMethod(rule) ? begin(rule, problem) : new ByRule(rule, problem, rest, box)
     this.params = this.#descent.params
     this.engine = this.#descent.engine
+    this.engineReasons = this.#descent.engineReasons
     this.gradient = gradient ? 'given' : 'central-differences'
     this.#callback = callback
     this.#tolerance = tolerance

@@ -1,8 +1,7 @@
 /** What an optimizer does around its rule, and where. */
 
-import type { EngineName, Forced } from '../engines/engine.js'
-import { requestedThreads } from '../engines/index.js'
-import { native } from '../engines/native.js'
+import { type Asked, readAsked } from '../engines/choice.js'
+import type { EngineName } from '../engines/engine.js'
 import { type Clip, checkClip, type Limits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
 import { isCount } from '../ground/numbers.js'
@@ -82,8 +81,7 @@ export class Checked {
   /** Null where those of a saved run are not known. */
   readonly groups!: Groups | null
   readonly shapes: unknown
-  readonly engine: EngineName | undefined
-  readonly forced!: Forced
+  readonly asked!: Asked
   /** What a saved run says of its tensors. */
   readonly restored: ReadonlyMap<string, RestoredTensor> | undefined
 
@@ -96,25 +94,11 @@ export class Checked {
 export function checkOptions(options: unknown, names = optionNames): Checked {
   const given = readOptions('options', options, names)
   const { groups, shapes, engine, instructionSet, threads } = given
-  if (instructionSet !== undefined) {
-    if (engine !== 'native') {
-      throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
-    }
-    const { available, instructionSets } = native.report()
-    // Where there is no addon, that is what is wrong, and said when it is asked for.
-    if (available && !instructionSets.includes(instructionSet as string)) {
-      throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
-    }
-  }
   return new Checked({
     around: checkAround(given),
     groups: groups === undefined ? Groups.none : Groups.read(groups),
     shapes,
-    engine: engine as EngineName | undefined,
-    forced: {
-      instructionSet: instructionSet as string | undefined,
-      threads: requestedThreads(threads as number | undefined),
-    },
+    asked: readAsked({ engine, instructionSet, threads }),
   })
 }
 

@@ -12,8 +12,9 @@ import {
   SLOW,
   SQUARES,
 } from '../arena/manifest.js'
-import type { Forced, Runner } from '../engines/engine.js'
-import { type Choice, choose, type Requested } from '../engines/index.js'
+import type { Asked, Choice } from '../engines/choice.js'
+import type { Runner } from '../engines/engine.js'
+import { attach } from '../engines/index.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { own, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
@@ -97,8 +98,7 @@ export interface Settings {
   readonly measures: boolean
   /** The arrays beside the parameters that are wanted, by number. */
   readonly planes: readonly number[]
-  readonly requested: Requested | null
-  readonly forced: Forced
+  readonly asked: Asked
 }
 
 /** How often an average has been told of parameters, and what of it that has left. */
@@ -112,7 +112,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 export class Part {
   readonly arena: Arena
-  readonly choice: Choice
+  readonly choice: Choice<Runner>
   readonly runner: Runner
   readonly cohorts: Cohorts
   /** In the arena's order; null where one has moved away. */
@@ -138,7 +138,7 @@ export class Part {
   constructor(
     tensors: readonly Tensor[],
     values: ReadonlyMap<Tensor, readonly FloatArray[]>,
-    { dtype, limit, clip, zeroGrads, planes, requested, forced }: Settings,
+    { dtype, limit, clip, zeroGrads, planes, asked }: Settings,
   ) {
     const sorted = inFamilies(tensors)
     const families: Writable<Omit<Family, 'coefficients'>>[] = []
@@ -166,7 +166,7 @@ export class Part {
       room,
       sorted.map(({ shape, length }) => (isMatrix(shape) && length > 0 ? shape[0] : 0)),
     )
-    this.choice = choose(this.arena, requested, forced)
+    this.choice = attach(this.arena, asked)
     this.runner = this.choice.runner
     this.tensors = [...sorted]
     this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])

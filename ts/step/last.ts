@@ -120,7 +120,7 @@ export function reportOf(model: Model, steps: Steps, groups: Groups | null): Opt
   const tensors: TensorReport[] = []
   model.views((tensor) => {
     const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
-    const { name: engine } = part.choice.engine
+    const { engine } = part.choice
     const rule = use.value as Rule
     const lr = isFrozen ? null : rateOf(steps, use)
     tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })

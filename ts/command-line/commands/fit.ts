@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
-import { engineNames } from '../../engines/index.js'
 import { fitMany } from '../../fits/fit-many.js'
 import { type Loss, losses } from '../../fits/loss.js'
 import type { FitManyOptions } from '../../fits/options.js'

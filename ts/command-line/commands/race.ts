@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { engineNames, requestedEngine } from '../../engines/choice.js'
 import type { EngineName, EngineReport } from '../../engines/engine.js'
-import { engineNames, engines, requestedEngine } from '../../engines/index.js'
+import { engines } from '../../engines/index.js'
 import { EngineError } from '../../ground/errors.js'
 import { type Point, rosenbrock } from '../../objectives/index.js'
 import { writer } from '../plot/file.js'

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
-import { engineNames } from '../../engines/index.js'
 import { OptionError } from '../../ground/errors.js'
 import { objectives } from '../../objectives/index.js'
 import { writer } from '../plot/file.js'

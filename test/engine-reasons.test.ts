@@ -1,0 +1,89 @@
+/** Promise 5: what ran is said, and why, by every call that chooses an engine. */
+
+import {
+  adam,
+  expression,
+  fitManySync,
+  fit as fitOne,
+  lbfgs,
+  minimize,
+  minimizeMany,
+  minimizeManySync,
+} from 'antigrad'
+import { expect, test } from 'vitest'
+import { inChild, withCopy } from './children.js'
+import { engineNames } from './helpers.js'
+
+const order = 'native is tried first, then wasm, then typescript'
+const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
+const data = { t: [0, 1, 2, 3], y: [1, 3, 5, 7.5] }
+const start = { a: 1, b: 1 }
+
+/** What each call says, in the order of the results below. */
+const said = `
+  const valley = antigrad.expression('(x - 1)^2 + 2*(y + 1)^2')
+  const line = antigrad.expression('a*t + b')
+  const said = (options = {}) => {
+    const many = antigrad.minimizeManySync(valley, [1, 2], antigrad.adam(), { maxIterations: 3, ...options })
+    const found = antigrad.fitManySync(line, { t: [0, 1, 2, 3], y: [1, 3, 5, 7.5] }, { start: { a: 1, b: 1 }, ...options })
+    return [many, found, found.at(0)].map(({ engine, engineReasons }) => [engine, ...engineReasons])
+  }\n`
+const thrice = (...expected: unknown[]) => [expected, expected, expected]
+
+const noModules =
+  "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('forbidden here') } }"
+const missing = expect.stringMatching(/^native: antigrad-.* is not installed/)
+const refused = 'wasm: the module does not compile: forbidden here'
+
+test.each(engineNames)('%s, which an option asked for', async (engine) => {
+  const reasons = { engine, engineReasons: ['the option engine asked for it'] }
+  const rule = adam({ lr: 0.1 })
+  expect(minimize(valley, [1, 2], rule, { engine, maxIterations: 3 })).toMatchObject(reasons)
+  expect(minimizeManySync(valley, [1, 2], rule, { engine })).toMatchObject(reasons)
+  expect(await minimizeMany(valley, [1, 2], rule, { engine })).toMatchObject(reasons)
+  for (const method of [undefined, rule]) {
+    const options = { start, engine, ...(method && { method }) }
+    expect(fitOne(expression('a*t + b'), data, options)).toMatchObject(reasons)
+    expect(fitManySync(expression('a*t + b'), data, options)).toMatchObject(reasons)
+  }
+})
+
+test.each(engineNames)('%s, which the environment asked for', (engine) => {
+  const asked = 'the environment variable ANTIGRAD_ENGINE asked for it'
+  expect(
+    inChild(`${said} return [said(), said({ engine: 'typescript' })]`, { env: { ANTIGRAD_ENGINE: engine } }),
+  ).toEqual([thrice(engine, asked), thrice('typescript', 'the option engine asked for it')])
+})
+
+test('by default native runs many runs and fits', () => {
+  expect(inChild(`${said} return said()`)).toEqual(thrice('native', order))
+})
+
+test('a missing addon and refused WebAssembly are explained', () => {
+  withCopy((folder) => {
+    expect(inChild(`${said} return said()`, { folder })).toEqual(thrice('wasm', order, missing))
+    expect(inChild(`${said} return said()`, { folder, before: noModules })).toEqual(
+      thrice('typescript', order, missing, refused),
+    )
+    const forced = "return ['native', 'wasm'].map((engine) => thrownBy(() => said({ engine })))"
+    const message = (engine: string, reason: string) => ({
+      ...{ is: 'EngineError', engine },
+      message: expect.stringMatching(`^the engine ${engine} was asked for but cannot run: .*${reason}`),
+    })
+    expect(inChild(said + forced, { folder, before: noModules })).toMatchObject([
+      message('native', 'is not installed'),
+      message('wasm', 'forbidden here'),
+    ])
+  })
+})
+
+test('minimize says what its optimizer says; a method runs in TypeScript', () => {
+  const small =
+    inChild(`const { engine, engineReasons } = antigrad.minimize(antigrad.bowl(), [1, 2], antigrad.adam())
+    return [engine, ...engineReasons]`)
+  expect(small).toEqual(['wasm', 'the optimizer has fewer than 128 parameters'])
+  expect(minimize(valley, [1, 2], lbfgs())).toMatchObject({
+    engine: 'typescript',
+    engineReasons: ['methods run in TypeScript'],
+  })
+})
