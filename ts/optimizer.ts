@@ -2,7 +2,7 @@ import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manif
 import type { EngineName } from './engines/engine.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
-import { isObject, own } from './ground/given.js'
+import { isObject, ownProperties } from './ground/given.js'
 import {
   flatten,
   type Gradients,
@@ -63,7 +63,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   #isBusy = false
   readonly #last: Last
   /** What was made of the model, and of which version of it. */
-  #made: Partial<Record<Made, unknown>> = own({})
+  #made: Partial<Record<Made, unknown>> = ownProperties({})
   #madeOf = -1
 
   /**
@@ -453,7 +453,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     this.#checkFree('restore')
     const { restored, comparison } = this.#guarded(() => {
       const { onWarning, rest } = readWarned(options, 'restore: options')
-      const { partial = false, ...unknown } = own(rest)
+      const { partial = false, ...unknown } = ownProperties(rest)
       const [stranger] = Object.keys(unknown)
       if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
       if (typeof partial !== 'boolean') throw new OptionError('restore: partial', 'true or false', partial)
@@ -507,7 +507,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   /** The same as before unless the model has changed. */
   #make(name: Made, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
-      this.#made = own({})
+      this.#made = ownProperties({})
       this.#madeOf = this.#model.version
     }
     this.#made[name] ??= make()
@@ -518,7 +518,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 /** @throws OptionError where it is no object, or `onWarning` no function */
 function readWarned(given: unknown, what: string) {
   if (!isObject(given)) throw new OptionError(what, 'an object', given)
-  const { onWarning = console.warn, ...rest } = own(given)
+  const { onWarning = console.warn, ...rest } = ownProperties(given)
   if (typeof onWarning !== 'function') throw new OptionError('onWarning', 'a function', onWarning)
   return { onWarning: onWarning as (message: string) => void, rest }
 }

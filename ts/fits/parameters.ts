@@ -2,7 +2,7 @@
 
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { ownProperties } from '../ground/given.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { readOptions } from '../options/read.js'
 
@@ -76,7 +76,7 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
   const expected = 'a number, one for each fit, or { start, min, max, fixed, expr }'
   const given = readOptions<FitParameter>(argument, whole, fields, expected)
-  const all: FitParameter = own({ ...defaults, ...given })
+  const all: FitParameter = ownProperties({ ...defaults, ...given })
   const { start, min = -Infinity, max = Infinity, fixed = false, expr } = all
   for (const [side, limit] of [['min', min] as const, ['max', max] as const]) {
     if (typeof limit !== 'number' || Number.isNaN(limit)) {

@@ -253,13 +253,13 @@ export class Fit {
     ingredients: Ingredients,
     programOf: (columns: readonly string[]) => Program,
   ) {
-    const own = (columns: Columns) =>
+    const ofFit = (columns: Columns) =>
       Object.fromEntries(Object.entries(columns).map(([name, numbers]) => [name, numbers[fit]]))
     this.#fit = fit
     this.#of = ingredients
     this.#programOf = programOf
-    this.values = own(all.values)
-    this.errors = own(all.errors)
+    this.values = ofFit(all.values)
+    this.errors = ofFit(all.errors)
     this.chiSquared = all.chiSquared[fit]
     this.rows = all.rows[fit]
     this.missing = all.missing[fit]

@@ -30,14 +30,16 @@ export function statistics(
   freedom: number,
 ): Statistics {
   const count = rows - freedom
-  const own = (name: string | null) => {
+  const columnNamed = (name: string | null) => {
     const column = name === null ? undefined : columns.get(name)
     return column === undefined ? undefined : numbersOf(column, fit)
   }
   const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
   return {
     reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN,
-    rSquared: 1 - chiSquared / (variation(own(problem.y) as Float64Array, own(problem.weight)) || NaN),
+    rSquared:
+      1 -
+      chiSquared / (variation(columnNamed(problem.y) as Float64Array, columnNamed(problem.weight)) || NaN),
     aic: criterion + 2 * count,
     bic: criterion + log(rows) * count,
   }

@@ -3,7 +3,7 @@
 import type { Arena } from '../arena/arena.js'
 import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, own } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import { isPositive } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 
@@ -91,13 +91,13 @@ export const units: {
 } = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
 
 /** Of most optimizers: to read nothing takes a microsecond. */
-const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: Object.freeze(own({})) }
+const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: Object.freeze(ownProperties({})) }
 
 /** @throws OptionError where it is none */
 export function checkClip(given: unknown): Limits {
   if (given === undefined) return NO_LIMITS
   const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
-  return { norm, value, byTensor: Object.freeze(own(byTensor)) }
+  return { norm, value, byTensor: Object.freeze(ownProperties(byTensor)) }
 }
 
 /** What a group has of its own. @throws OptionError where it is none */
@@ -112,7 +112,7 @@ function readLimits(
 ): TensorLimits & { readonly norm?: number; readonly value?: number } {
   const names = [...others, ...tensorNames]
   // What is not given is not looked for elsewhere either.
-  const limits = own({})
+  const limits = ownProperties({})
   for (const [name, value] of Object.entries(readOptions(what, given, names))) {
     if (value === undefined) continue
     limits[name] = (Object.hasOwn(units.read, name) ? units.read[name] : limit)(`${what}: ${name}`, value)
@@ -121,11 +121,11 @@ function readLimits(
 }
 
 function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
-  const whole = isObject(given) ? own(given) : { factor: given }
+  const whole = isObject(given) ? ownProperties(given) : { factor: given }
   const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
-  const limits = own({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
+  const limits = ownProperties({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
   if (unit !== undefined) limits.unit = units.read.unit(`${what}: unit`, unit)
   return Object.freeze(limits) as unknown as TensorLimits['adaptive']
 }

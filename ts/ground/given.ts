@@ -18,7 +18,7 @@ export function mapped<T, U>(record: Readonly<Record<string, T>>, to: (value: T)
  * Own properties, each read once: what somebody has put on every object is none of them. A list, a typed array or a
  * String has the one property 0 here, which no reader knows: it may be billions long.
  */
-export function own(given: object): Record<string, unknown> {
+export function ownProperties(given: object): Record<string, unknown> {
   return { __proto__: null, ...(isNumbered(given) ? [0] : given) }
 }
 

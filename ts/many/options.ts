@@ -1,6 +1,6 @@
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { ownProperties } from '../ground/given.js'
 import { checkStopping } from '../minimize/minimize.js'
 import type { Bounds, LimitByRun } from '../objectives/bounds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
@@ -73,5 +73,5 @@ export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
   if (value !== undefined && !(typeof value === 'number' && value > 0)) {
     throw new OptionError('clip: value', 'a number > 0', value)
   }
-  return own({ ...options, clip: own({ value }) })
+  return ownProperties({ ...options, clip: ownProperties({ value }) })
 }

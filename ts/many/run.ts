@@ -5,7 +5,7 @@ import { type Choice, readAsked } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
@@ -155,7 +155,10 @@ export class Many {
       isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     })
-    const starts = own(use.definition.starts(use.rule as never)) as Record<string, number | 'parameters'>
+    const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<
+      string,
+      number | 'parameters'
+    >
     const points = this.#x.map((column) => pick(column, runs))
     batch.fill({
       x: points,
@@ -245,7 +248,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
   if (typeof starts !== 'object' || starts === null) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
   }
-  const given = own(starts) as Readonly<Record<string, ArrayLike<number>>>
+  const given = ownProperties(starts) as Readonly<Record<string, ArrayLike<number>>>
   const stranger = Object.keys(given).find((name) => !parameters.includes(name))
   if (stranger !== undefined) throw new OptionError('starts', `columns ${parameters.join(', ')}`, stranger)
   const columns = parameters.map((name) => {

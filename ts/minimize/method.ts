@@ -5,7 +5,7 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
-import { own } from '../ground/given.js'
+import { ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
@@ -83,7 +83,7 @@ export function isMethod(given: unknown): given is Method {
  * @throws OptionError where its function was not imported, or an option is unknown or out of its range
  */
 export function begin(given: Method, problem: Problem): Descent {
-  const { method, ...options } = own(given)
+  const { method, ...options } = ownProperties(given)
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'

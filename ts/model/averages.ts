@@ -1,7 +1,7 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
 import { OptionError } from '../ground/errors.js'
-import { isObject, own } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 import { following } from './cohorts.js'
@@ -67,11 +67,11 @@ export function swa(options: { readonly start?: number; readonly every?: number 
 export function readAverage(given: unknown, what = 'average'): Average {
   const expected = 'ema(), swa(), or what they return'
   if (!isObject(given)) throw new OptionError(what, expected, given)
-  const { average, ...rest } = own(given)
+  const { average, ...rest } = ownProperties(given)
   const names = average === 'ema' ? ['decay', 'corrected'] : ['start', 'every']
   const stranger = Object.keys(rest).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError(what, expected, stranger)
-  const { decay, corrected, start, every } = own(rest)
+  const { decay, corrected, start, every } = ownProperties(rest)
   if (average === 'ema') {
     if (!(typeof decay === 'number' && decay >= 0 && decay < 1)) {
       throw new OptionError(`${what}: decay`, 'a number in [0, 1)', decay)

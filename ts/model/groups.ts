@@ -2,7 +2,7 @@
 
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, listOf, own } from '../ground/given.js'
+import { isObject, listOf, ownProperties } from '../ground/given.js'
 import { isPositive } from '../ground/numbers.js'
 import { type Definition, definitionNamed, importedNames } from '../rules/define.js'
 import type { Rule, RuleNamed } from '../rules/definitions.js'
@@ -179,7 +179,7 @@ function read(given: unknown, what: string): Checked {
   if (!isObject(given) || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
   }
-  const { match, rule, frozen, lrScale, clip: limits, ...rest } = own(given)
+  const { match, rule, frozen, lrScale, clip: limits, ...rest } = ownProperties(given)
   const checked = readMatch(`${what}: match`, match)
   if (frozen !== undefined && typeof frozen !== 'boolean') {
     throw new OptionError(`${what}: frozen`, 'true or false', frozen)

@@ -16,7 +16,7 @@ import type { Asked, Choice } from '../engines/choice.js'
 import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { own, recordOf } from '../ground/given.js'
+import { ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
 import { lengthOf } from '../ground/typed-arrays.js'
 import type { RuleInUse } from '../rules/in-use.js'
@@ -277,7 +277,7 @@ function inFamilies(tensors: readonly Tensor[]): Tensor[] {
 /** Writes the state that a new tensor has. */
 function begin(tensor: Tensor, isZero: boolean): void {
   const { definition, rule } = tensor.use
-  const starts = own(definition.starts(rule as never))
+  const starts = ownProperties(definition.starts(rule as never))
   for (const [name, state] of Object.entries(tensor.state)) {
     const start = starts[name] ?? 0
     if (start === 'parameters') state.set(tensor.view(PARAMETERS))

@@ -1,7 +1,7 @@
 /** Which tensors are meant. */
 
 import { OptionError, TensorError } from '../ground/errors.js'
-import { isObject, listOf, own } from '../ground/given.js'
+import { isObject, listOf, ownProperties } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
 
 /** A tensor as a function that picks some sees it. */
@@ -50,7 +50,7 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
     return list
   }
   if (isObject(given)) {
-    const { maxRank, ...unknown } = own(given)
+    const { maxRank, ...unknown } = ownProperties(given)
     if (isCount(maxRank) && Object.keys(unknown).length === 0) return Object.freeze({ maxRank })
   }
   throw new OptionError(what, 'a pattern, { maxRank }, a function, or a list of these', given)

@@ -1,7 +1,7 @@
 /** What `minimize` and `checkGradient` are given. */
 
 import { OptionError } from '../ground/errors.js'
-import { member, own } from '../ground/given.js'
+import { member, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import type { Objective } from './objective.js'
@@ -17,7 +17,7 @@ export function readObjective(objective: unknown): {
   /** What its parameters are called, if it says so, as expressions do. */
   readonly names: readonly string[] | null
 } {
-  const given = typeof objective === 'function' ? own({ value: objective }) : objective
+  const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective
   const whole = typeof given === 'object' && given !== null ? given : {}
   const value = member(whole, 'value')
   if (typeof value !== 'function') {

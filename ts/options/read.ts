@@ -1,5 +1,5 @@
 import { OptionError } from '../ground/errors.js'
-import { isObject, own } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 
 /**
  * Options as a user gives them: own properties, each read once, and none but those that have these names.
@@ -15,7 +15,7 @@ export function readOptions<Options extends object = Readonly<Record<string, unk
   expected?: string,
 ): Options {
   if (!isObject(given)) throw new OptionError(what, expected ?? `{ ${names.join(', ')} }`, given)
-  const options = own(given)
+  const options = ownProperties(given)
   for (const name in options) {
     if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
   }

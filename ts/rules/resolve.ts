@@ -1,6 +1,6 @@
 import type { TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, own } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
@@ -63,7 +63,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
   if (!isObject(given)) throw new OptionError(what, expected, given)
   // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
-  const whole = own(given)
+  const whole = ownProperties(given)
   const { name, ...options } = whole
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
   if (Object.hasOwn(whole, 'method'))

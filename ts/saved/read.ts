@@ -2,7 +2,7 @@
 
 import { readTensorClip } from '../gradients/clip.js'
 import { brief, CheckpointError, some } from '../ground/errors.js'
-import { isNumbered, isObject, listOf, own, recordOf } from '../ground/given.js'
+import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { isNonNegative, isPositive } from '../ground/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../ground/tensors.js'
@@ -42,7 +42,7 @@ function fail(tensor: string | null, expected: string, received: string): never 
 
 function open(given: unknown, tensor: string | null, what: string): Bag {
   if (!isObject(given) || isNumbered(given)) fail(tensor, what, show(given))
-  return own(given)
+  return ownProperties(given)
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
 import { OptionError } from '../ground/errors.js'
-import { listOf, own } from '../ground/given.js'
+import { listOf, ownProperties } from '../ground/given.js'
 import { readOptions } from '../options/read.js'
 import {
   afterMetric,
@@ -121,7 +121,9 @@ export function schedule<S>(kind: { readonly name: string; readonly fields: obje
   const none = others.every((key) => (kind.fields as Fields)[key].hasDefault) ? {} : undefined
   return (value: unknown, options: unknown = none): S => {
     const given = readOptions(`${kind.name}: options`, options, others)
-    return kind.read(own({ ...given, [first]: value }), '', FINITE, { left: budget().left - 1 }) as S
+    return kind.read(ownProperties({ ...given, [first]: value }), '', FINITE, {
+      left: budget().left - 1,
+    }) as S
   }
 }
 

@@ -1,7 +1,7 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
 import { OptionError } from '../ground/errors.js'
-import { isObject, own } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
 
 /** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
@@ -61,7 +61,7 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
   if (range.accepts(given)) return given as number
   if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
   if (rest.left-- === 0) throw new OptionError(what, `at most ${MOST} schedules in one`, given)
-  const copy: Readonly<Record<string, unknown>> = own(given)
+  const copy: Readonly<Record<string, unknown>> = ownProperties(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
