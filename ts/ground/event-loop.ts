@@ -1,5 +1,5 @@
 /** Resolves when the event loop has been round. */
-export function turn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise<void>((resolve) => {
     if (typeof setImmediate === 'function') {
       setImmediate(resolve)

@@ -5,7 +5,7 @@ import type { EngineName, Forced } from '../engines/engine.js'
 import { loadOrThrow } from '../engines/native.js'
 import { isTrap, start } from '../engines/wasm.js'
 import { EngineError, MemoryError } from '../ground/errors.js'
-import { turn } from '../ground/event-loop.js'
+import { nextTurn } from '../ground/event-loop.js'
 import { wasmModule } from '../webassembly/many.js'
 import type { Batch } from './batch.js'
 import { advanceInTypeScript } from './typescript.js'
@@ -63,7 +63,7 @@ function onThisThread(advance: Advancer['advance']): Advancer {
     threads: 1,
     advance,
     async advanceAsync(batch) {
-      await turn()
+      await nextTurn()
       advance(batch)
     },
   }

@@ -14,14 +14,14 @@ export function random(seed: number): () => number {
   // The finaliser is one to one, so that not all four can be 0.
   let [a, b, c, d] = [1, 2, 3, 4].map((k) => finalise(seed + Math.imul(k, 0x9e3779b9)))
   return () => {
-    const word = Math.imul(turn(Math.imul(b, 5), 7), 9) >>> 0
+    const word = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0
     const shifted = b << 9
     c ^= a
     d ^= b
     b ^= c
     a ^= d
     c ^= shifted
-    d = turn(d, 11)
+    d = rotated(d, 11)
     return word
   }
 }
@@ -41,7 +41,7 @@ export function below(count: number, next: () => number): number {
   }
 }
 
-function turn(word: number, by: number): number {
+function rotated(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by))
 }
 

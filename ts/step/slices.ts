@@ -3,7 +3,7 @@
 import type { Arena } from '../arena/arena.js'
 import { BLOCK } from '../arena/manifest.js'
 import type { Runner } from '../engines/engine.js'
-import { turn } from '../ground/event-loop.js'
+import { nextTurn } from '../ground/event-loop.js'
 
 /** Elements a slice: a fraction of a millisecond in WebAssembly. */
 const SLICE = 8 * BLOCK
@@ -16,7 +16,7 @@ const SLICE = 8 * BLOCK
 export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
   for (let from = 0; from < arena.length; from += SLICE) {
     if (from > 0) {
-      await turn()
+      await nextTurn()
       arena.checkUsable()
     }
     runner.runRange(stage, from, Math.min(from + SLICE, arena.length))
