@@ -14,7 +14,7 @@ import {
 import { growTensor, pick, setAll, setSome } from './model/changes.js'
 import { Groups } from './model/groups.js'
 import { Model } from './model/model.js'
-import { admit } from './model/new-tensors.js'
+import { prepareTensors } from './model/new-tensors.js'
 import { type Around, Checked, checkOptions, type OptimizerOptions } from './model/options.js'
 import type { Match } from './model/patterns.js'
 import { type States, statesOf } from './model/state.js'
@@ -94,7 +94,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       planes,
       asked: checked.asked,
     })
-    admit(model, flat, shapes, groups ?? Groups.none, restored)()
+    prepareTensors(model, flat, shapes, groups ?? Groups.none, restored)()
     this.#model = model
     this.#around = around
     this.#groups = groups
@@ -354,16 +354,16 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   ): Optimizer<Merged<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
-    const { groups, admission } = this.#guarded(() => {
+    const { groups, addTensors } = this.#guarded(() => {
       const checked = checkOptions(options, ['groups', 'shapes'])
       if (this.#groups === null && checked.groups === Groups.none) {
         const expected = 'those of the saved run again, or [], as one matched by a function and was not saved'
         throw new OptionError('add: groups', expected, undefined)
       }
       const groups = (this.#groups ?? Groups.none).and(checked.groups as Groups)
-      return { groups, admission: admit(this.#model, flatten(params), checked.shapes, groups) }
+      return { groups, addTensors: prepareTensors(this.#model, flatten(params), checked.shapes, groups) }
     })
-    admission()
+    addTensors()
     this.#groups = groups
     return this
   }

@@ -18,7 +18,7 @@ import type { RestoredTensor } from './restored.js'
  * @param restored what a saved run says of each, instead of shapes and groups
  * @throws TensorError for names and shapes, OptionError for groups
  */
-export function admit(
+export function prepareTensors(
   model: Model,
   flat: Flat,
   shapes: unknown,
