@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What every kernel's result depends on.
-const SHARED: [&str; 3] = ["src/kernel.rs", "src/pipeline.rs", "src/sums.rs"];
+const SHARED: [&str; 3] = ["src/kernel/mod.rs", "src/kernel/pipeline.rs", "src/sums/mod.rs"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=src");

@@ -1,7 +1,7 @@
 /**
  * One stretch of memory of an optimizer: tables that describe it, and then arrays. The parameters and
  * their gradients come first, then sums by tensor, and then each family's arrays of state.
- * crates/kernels/src/table.rs reads the tables and says what each field means.
+ * crates/kernels/src/arena/table.rs reads the tables and says what each field means.
  */
 
 import { EngineError, TensorError } from '../ground/errors.js'

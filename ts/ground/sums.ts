@@ -1,4 +1,4 @@
-/** Sums in the one order that crates/kernels/src/sums.rs states. */
+/** Sums in the one order that crates/kernels/src/sums/mod.rs states. */
 
 import type { FloatArray } from './numbers.js'
 

@@ -1,19 +1,19 @@
 //! From a kernel's number to code for the instruction set at hand.
 
+use crate::arena::table::{LINE, Numbers};
+use crate::kernel::lanes::Lanes;
+use crate::kernel::pipeline::{self, Factors, Preparation};
 use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
-use crate::lanes::Lanes;
 use crate::many::advance::{self, Movement};
 use crate::many::operations::{self, Operand, Operate, Operation, for_each_operation};
-use crate::matrices::{Tools, Whole};
-use crate::pipeline::{self, Factors, Preparation};
-use crate::product::{self, Product};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
 use crate::rules::noise::{self, Noise};
 use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
+use crate::stages::matrices::{Tools, Whole};
 use crate::sums;
-use crate::table::{LINE, Numbers};
+use crate::sums::product::{self, Product};
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
 use crate::vector::{self, Scalar, Two};

@@ -62,38 +62,31 @@ mod arena;
 mod dispatch;
 mod functions;
 mod kernel;
-mod lanes;
 pub mod manifest;
 pub mod many;
-mod matrices;
-mod pipeline;
-mod plane;
-mod product;
 mod rules;
-mod run;
+mod stages;
 mod sums;
-mod table;
 mod vector;
-mod walk;
 
 use std::fmt;
 
-pub use arena::Arena;
 pub use dispatch::InstructionSet;
-pub use matrices::{Alone, Workers};
-pub use pipeline::Scratch;
-pub use run::Lent;
+pub use kernel::pipeline::Scratch;
+pub use stages::arena::Arena;
+pub use stages::matrices::{Alone, Workers};
+pub use stages::run::Lent;
 pub use sums::BLOCK;
 
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
-    pub use crate::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
-    pub use crate::run::{NORM, POINT, UNITS};
-    pub use crate::table::{
+    pub use crate::arena::table::{
         ACCUMULATED, ARRAY, AVERAGE, CLIPS, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, KEEPS, LINE, MASKS,
         PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SEGMENT, SIGNS, SLOW, SQUARES, STAGES,
         STAYS, TENSOR, UNITWISE, WEIGHS,
     };
+    pub use crate::stages::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
+    pub use crate::stages::run::{NORM, POINT, UNITS};
 }
 
 /// What is wrong with an arena; as one word, which is returned in a register. In WebAssembly, where bytes count and

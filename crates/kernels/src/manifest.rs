@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::arena::table::{self, Extent};
+use crate::kernel::lanes::Lanes;
 use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
-use crate::lanes::Lanes;
-use crate::table::{self, Extent};
-use crate::{many, plane, rules, run, sums};
+use crate::stages::{plane, run};
+use crate::{many, rules, sums};
 
 /// FNV-1a of the sources' lines.
 pub const HASH: u32 = include!(concat!(env!("OUT_DIR"), "/hash.rs"));

@@ -5,8 +5,8 @@
 
 use super::program::Program;
 use crate::Fault;
+use crate::arena::table::Numbers;
 use crate::dispatch::{Entry, InstructionSet, ManyCode};
-use crate::table::Numbers;
 use crate::{dispatch, manifest};
 
 /// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
@@ -262,7 +262,7 @@ impl Batch {
     /// The coefficients of one of the updates at hand.
     pub fn row(&self, update: usize) -> Numbers {
         let at = self.place(self.header.coefficients).wrapping_add(update * self.header.row_length * 8);
-        crate::table::Tables::numbers(at)
+        crate::arena::table::Tables::numbers(at)
     }
 }
 

@@ -4,7 +4,7 @@
 //! v and w are the means of g² and of Δ². Where √(v + ε) is exactly 0 the parameter stays.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -9,13 +9,13 @@
 use std::{array, ptr};
 
 use crate::Fault;
+use crate::arena::table::{FLUSHES, HOLDS, LINE, Numbers};
 use crate::dispatch::Code;
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum, splat};
-use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Matrix, Tools, Workers, whole};
-use crate::run::ZEROES;
+use crate::stages::matrices::{Matrix, Tools, Workers, whole};
+use crate::stages::run::ZEROES;
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
-use crate::table::{FLUSHES, HOLDS, LINE, Numbers};
 use crate::vector::{Scalar, Vector};
 
 lanes! {

@@ -4,7 +4,7 @@
 //! Where σ is exactly 0 the parameter stays.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -7,7 +7,7 @@
 //! ε), the quotient counts as 0.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

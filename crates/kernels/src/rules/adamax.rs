@@ -5,7 +5,7 @@
 //! the divisor is exactly 0 the parameter stays.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

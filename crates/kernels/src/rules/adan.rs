@@ -5,7 +5,7 @@
 //! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). The first row has 0 for both factors of δ.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -5,7 +5,7 @@
 //! c₁ and c₂ are Adam's, and c₃ = η·α: nothing corrects the bias of m₂.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -5,7 +5,7 @@
 
 use super::adam::Moments;
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -7,8 +7,8 @@
 //!
 //! The stage before it leaves w, as the flag `MASKS` and those beside it say; `pipeline::mask` has how.
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, splat};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

@@ -1,7 +1,7 @@
 //! Gradient descent (Cauchy, 1847): u = η·g.
 
 use crate::kernel::Direction;
-use crate::lanes::{Nothing, lanes};
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! { Rate { lr } }

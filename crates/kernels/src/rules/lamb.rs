@@ -3,8 +3,8 @@
 //!
 //! c₁ = 1/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::lanes;
 use crate::rules::adam::Moments;
 use crate::rules::norms::Norms;
 use crate::vector::Vector;

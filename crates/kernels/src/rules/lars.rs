@@ -4,8 +4,8 @@
 //! TypeScript makes the tensor's rate of its norms. Where η stands inside of b it is part of the rate, and
 //! where λ·θ has been added to g before the norm was taken, λ is 0 here.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output};
-use crate::lanes::lanes;
 use crate::rules::norms::Norms;
 use crate::rules::sgd::Buffer;
 use crate::vector::Vector;

@@ -1,7 +1,7 @@
 //! Lion (Chen et al., 2023, algorithm 2): u = η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

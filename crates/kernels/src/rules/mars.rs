@@ -3,8 +3,8 @@
 //!
 //! At the first update a is 0. c₁ and c₂ are Adam's.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::lanes;
 use crate::rules::norms::Squares;
 use crate::vector::Vector;
 

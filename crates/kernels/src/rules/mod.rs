@@ -101,7 +101,7 @@ macro_rules! before_the_last {
 /// The number of the first kernel in the last list, which runs in a stage that is no rule's.
 pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(before_the_last!());
 
-pub(crate) use crate::plane;
+pub(crate) use crate::stages::plane;
 
 pub(crate) mod adabelief;
 pub(crate) mod adadelta;

@@ -1,8 +1,8 @@
 //! Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it):
 //! v ← α·v − η·g, θ ← θ + v.
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

@@ -9,13 +9,13 @@
 use std::ptr;
 
 use crate::Fault;
+use crate::arena::table::Numbers;
 use crate::dispatch::Code;
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
-use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Matrix, Tools, Workers, whole};
-use crate::product::Product;
+use crate::stages::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums;
-use crate::table::Numbers;
+use crate::sums::product::Product;
 use crate::vector::{Scalar, Vector};
 
 lanes! {

@@ -5,8 +5,8 @@
 //! [`Point`] gives u. Reparametrised: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
 
 use super::momentum::{Ball, Velocity};
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

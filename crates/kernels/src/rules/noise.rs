@@ -10,7 +10,7 @@ use std::slice;
 
 use crate::functions::{cos_sin_near, log};
 use crate::kernel::splat;
-use crate::matrices::Matrix;
+use crate::stages::matrices::Matrix;
 use crate::sums::BLOCK;
 use crate::vector::{Scalar, Vector};
 

@@ -1,8 +1,8 @@
 //! What rules have in common that measure whole tensors: a pass that sums the squares of what they
 //! compare, and one that ends a step by a rate for each tensor, which TypeScript makes of the sums.
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

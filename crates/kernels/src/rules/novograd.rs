@@ -3,8 +3,8 @@
 //!
 //! The tensor's rate is 1/(√v + ε), in which v ← β₂·v + (1−β₂)·‖g‖² is one number; TypeScript makes it.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output};
-use crate::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

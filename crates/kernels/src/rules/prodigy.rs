@@ -4,8 +4,8 @@
 //! Σ g·(θ₀ − θ) and Σ |s| over all tensors, and then
 //! θ ← θ + θ·(−λγ) − γ·m / (√v + d·ε). (1 − λγ)·θ would not see a γ of 1e-6 in float32, and d grows by what is lost.
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

@@ -6,8 +6,8 @@
 //! and the other η 1. The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
 //! Where σ is exactly 0, g/σ counts as 0.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Direction, splat};
-use crate::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -3,8 +3,8 @@
 //!
 //! h begins with η, which its first row adds to 0. Where p is NaN, h stays, and sign(g) is NaN if g is.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Direction, splat};
-use crate::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -4,8 +4,8 @@
 //! z ← z − γ·(ĝ + λ·y), x ← x + c·(z − x). For SGD ĝ is g; otherwise v ← β₂·v + (1−β₂)·(g·g) and
 //! ĝ = g / (√v·c₂ + ε), or g where RAdam does not rectify.
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

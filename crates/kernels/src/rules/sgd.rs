@@ -2,7 +2,7 @@
 //! update, and u = η·b, or u = η·(g + μ·b) with Nesterov's correction.
 
 use crate::kernel::Direction;
-use crate::lanes::lanes;
+use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {

@@ -3,7 +3,7 @@
 
 use super::gradient_descent::Rate;
 use crate::kernel::Direction;
-use crate::lanes::{Nothing, lanes};
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

@@ -8,12 +8,12 @@
 //! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
 
 use crate::Fault;
+use crate::arena::table::Numbers;
 use crate::dispatch::Code;
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, splat};
-use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Matrix, Tools, Workers, whole};
+use crate::stages::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums::BLOCK;
-use crate::table::Numbers;
 use crate::vector::{Scalar, Stored, Vector};
 
 lanes! {

@@ -4,8 +4,8 @@
 //! The rate is η / max(1, RMS(g / max(√v, ε))): the first pass leaves what is in the RMS where the
 //! gradient was, and sums its squares.
 
+use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
-use crate::lanes::lanes;
 use crate::rules::adam::Moments;
 use crate::vector::Vector;
 

@@ -2,8 +2,8 @@
 //! norms, as LAMB and LARS have it. m ← α·m + g and u = m, then θ ← d·θ − (η·ratio)·u, where TypeScript
 //! makes the ratio of the sums of θ² and u².
 
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum, splat};
-use crate::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {

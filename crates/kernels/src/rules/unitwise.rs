@@ -7,12 +7,12 @@
 use std::slice;
 
 use crate::Fault;
+use crate::arena::table::Numbers;
 use crate::dispatch::Code;
-use crate::lanes::{Nothing, lanes};
-use crate::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::lanes::{Nothing, lanes};
 use crate::rules::noise::Noise;
+use crate::stages::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums::{BLOCK, VALUE};
-use crate::table::Numbers;
 use crate::vector::Scalar;
 
 lanes! {

@@ -1,12 +1,12 @@
 //! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
 
 use crate::Fault;
-use crate::arena::Arena;
+use crate::arena::table::*;
+use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_TENSOR, Streams, Sum};
-use crate::pipeline::Scratch;
-use crate::run::{Job, Lent};
+use crate::stages::arena::Arena;
+use crate::stages::run::{Job, Lent};
 use crate::sums;
-use crate::table::*;
 
 impl Arena {
     /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says

@@ -1,9 +1,9 @@
-//! A region of memory that describes itself: tables (see [`crate::table`]), and then arrays.
+//! A region of memory that describes itself: tables (see [`crate::arena`]), and then arrays.
 
+use crate::arena::table::*;
 use crate::dispatch::{Code, InstructionSet};
 use crate::kernel::Streams;
-use crate::run::Job;
-use crate::table::*;
+use crate::stages::run::Job;
 use crate::{Fault, manifest};
 
 /// A view of an arena for one call, with the code that runs on it.

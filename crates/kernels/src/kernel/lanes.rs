@@ -23,7 +23,7 @@ macro_rules! lanes {
                 $(pub $field: V),*
             }
 
-            impl $crate::lanes::Lanes for $name {
+            impl $crate::kernel::lanes::Lanes for $name {
                 type Of<V: $crate::vector::Vector> = $name<V>;
                 const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
 

@@ -2,9 +2,9 @@
 
 use std::mem::MaybeUninit;
 
+use crate::arena::table::Numbers;
 use crate::kernel::splat;
-use crate::product::PANEL;
-use crate::table::Numbers;
+use crate::sums::product::PANEL;
 use crate::vector::{Scalar, Vector};
 
 /// Elements that go through the pipeline at a time.

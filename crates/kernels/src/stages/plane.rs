@@ -4,14 +4,14 @@
 //! Each has an array of its own that every arena may have. `ts/engines/plane.ts` states the same equations.
 
 use crate::Fault;
-use crate::arena::Arena;
+use crate::arena::table::*;
+use crate::kernel::lanes::{Nothing, lanes};
+use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams, splat};
-use crate::lanes::{Nothing, lanes};
-use crate::pipeline::Scratch;
-use crate::run::{Job, Lent, NORM};
-use crate::table::*;
+use crate::stages::arena::Arena;
+use crate::stages::run::{Job, Lent, NORM};
+use crate::stages::walk::lent_to;
 use crate::vector::Vector;
-use crate::walk::lent_to;
 
 /// The stages, behind those of a step; each has one kernel.
 pub const ACCUMULATE: usize = NORM + 1;

@@ -1,6 +1,8 @@
 //! Sums in one fixed order, whatever the width of the vectors or the number of threads: by block
 //! sixteen striped sums in float64 that a fixed tree combines, and the blocks of a tensor in order.
 
+pub mod product;
+
 use std::array;
 
 use crate::kernel::splat;

@@ -1,10 +1,13 @@
 //! What a rule is made of: kernels, each a pass over elements, and the loop that runs one.
 
+pub mod lanes;
+pub mod pipeline;
+
 use std::ptr;
 
-use crate::lanes::{Lanes, Nothing};
-use crate::matrices::Compute;
-use crate::table::Numbers;
+use crate::arena::table::Numbers;
+use crate::kernel::lanes::{Lanes, Nothing};
+use crate::stages::matrices::Compute;
 use crate::vector::{Scalar, Vector};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.

@@ -4,19 +4,19 @@
 use std::ptr;
 
 use crate::Fault;
-use crate::arena::Arena;
+use crate::arena::table::*;
 use crate::dispatch::Code;
+use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_STATE, PIPELINE, Streams};
-use crate::pipeline::Scratch;
-use crate::product::Product;
 use crate::rules::adafactor::Factoring;
 use crate::rules::muon::Transfer;
 use crate::rules::noise::{Draw, Noise};
 use crate::rules::sm3::Covering;
 use crate::rules::unitwise::Clipping;
-use crate::run::Job;
+use crate::stages::arena::Arena;
+use crate::stages::run::Job;
 use crate::sums::BLOCK;
-use crate::table::*;
+use crate::sums::product::Product;
 
 /// What such stages compute with, for one dtype and instruction set.
 #[derive(Clone, Copy)]
@@ -46,20 +46,20 @@ macro_rules! whole {
             impl $crate::kernel::Kernel for $name {
                 type Row = $row;
                 type State = $state;
-                type Tensor = $crate::lanes::Nothing;
+                type Tensor = $crate::kernel::lanes::Nothing;
                 const OUTPUT: $crate::kernel::Output = $crate::kernel::Output::State;
-                const WHOLE: Option<$crate::matrices::Compute> = Some($compute);
+                const WHOLE: Option<$crate::stages::matrices::Compute> = Some($compute);
                 const LINES: &'static [&'static str] = $lines;
                 const DIVIDES: bool = false;
 
                 #[inline(always)]
                 fn apply<V: $crate::vector::Vector>(
-                    _: &<$row as $crate::lanes::Lanes>::Of<V>,
-                    _: &$crate::lanes::Nothing,
+                    _: &<$row as $crate::kernel::lanes::Lanes>::Of<V>,
+                    _: &$crate::kernel::lanes::Nothing,
                     _: V,
                     theta: V,
                     _: V,
-                    _: &mut <$state as $crate::lanes::Lanes>::Of<V>,
+                    _: &mut <$state as $crate::kernel::lanes::Lanes>::Of<V>,
                 ) -> V {
                     theta
                 }

@@ -5,13 +5,14 @@
 use std::ptr;
 
 use crate::Fault;
-use crate::arena::Arena;
+use crate::arena::table::*;
 use crate::dispatch::Entry;
+use crate::kernel::pipeline::{BLOCK, Factors, Preparation, Scratch};
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
-use crate::pipeline::{BLOCK, Factors, Preparation, Scratch};
+use crate::rules;
+use crate::stages::arena::Arena;
+use crate::stages::plane;
 use crate::sums;
-use crate::table::*;
-use crate::{plane, rules};
 
 /// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
 pub type Lent<'a> = Option<&'a [*const u8]>;

@@ -1,0 +1,3 @@
+//! An arena: a region of memory that describes itself.
+
+pub mod table;
