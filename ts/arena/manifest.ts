@@ -3,7 +3,7 @@
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xc3050d35
+export const HASH = 0x21992f7a
 
 /** Arrays and tensors start at multiples of so many bytes. */
 export const LINE = 64
@@ -192,7 +192,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x038df16a,
+  source: 0x8c95ef43,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -202,7 +202,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x038df16a,
+  source: 0x8c95ef43,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -212,7 +212,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x038df16a,
+  source: 0x8c95ef43,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -222,7 +222,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x038df16a,
+  source: 0x8c95ef43,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -232,7 +232,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xfcb7ca80,
+  source: 0xcbe08542,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -242,7 +242,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xf308d216,
+  source: 0xa1485c6c,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -252,7 +252,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x407878da,
+  source: 0xbead293c,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -262,7 +262,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x407878da,
+  source: 0xbead293c,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -272,7 +272,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x88c5f67e,
+  source: 0x259659d4,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -282,7 +282,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x88c5f67e,
+  source: 0x259659d4,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -292,7 +292,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x1a9d8d4a,
+  source: 0x29c0084e,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -302,7 +302,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x9c66e7af,
+  source: 0x8ca4f315,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -312,7 +312,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x9c66e7af,
+  source: 0x8ca4f315,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
@@ -322,7 +322,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0xc1bd020d,
+  source: 0x4140d681,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -332,7 +332,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x7cc856f8,
+  source: 0x8b93f384,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -342,7 +342,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0xe190a809,
+  source: 0x7c46550f,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -353,7 +353,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0xe190a809,
+  source: 0x7c46550f,
   state: ['m'],
   row: { lr: 4, beta: 5, rest: 6 },
   tensor: [],
@@ -364,7 +364,7 @@ export const SignumKernel = {
 export const RmsPropKernel = {
   number: 19,
   name: 'RmsProp',
-  source: 0x67df857c,
+  source: 0x5772d522,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -375,7 +375,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 20,
   name: 'RmsPropMomentum',
-  source: 0x67df857c,
+  source: 0x5772d522,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -386,7 +386,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 21,
   name: 'RmsPropCentered',
-  source: 0x67df857c,
+  source: 0x5772d522,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -397,7 +397,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 22,
   name: 'RmsPropCenteredMomentum',
-  source: 0x67df857c,
+  source: 0x5772d522,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -408,7 +408,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 23,
   name: 'Adamax',
-  source: 0x80e5348a,
+  source: 0xe84e5906,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -419,7 +419,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 24,
   name: 'NAdam',
-  source: 0x99ee3cbc,
+  source: 0x5a51d5c8,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
   tensor: [],
@@ -430,7 +430,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 25,
   name: 'Adadelta',
-  source: 0x22988462,
+  source: 0x91e9c914,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -441,7 +441,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x0e219e44,
+  source: 0xe580de4c,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -452,7 +452,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 27,
   name: 'Lion',
-  source: 0xbfd09550,
+  source: 0x883de88c,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: [],
@@ -463,7 +463,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 28,
   name: 'AdaBelief',
-  source: 0xbac4a789,
+  source: 0x57cc0b89,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
   tensor: [],
@@ -474,7 +474,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 29,
   name: 'Yogi',
-  source: 0xf29631ed,
+  source: 0x59d36d22,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -485,7 +485,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 30,
   name: 'LaProp',
-  source: 0xce68c2e3,
+  source: 0xa4ac0fa8,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -496,7 +496,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 31,
   name: 'Adopt',
-  source: 0xfc2ea247,
+  source: 0x6b35348b,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: [],
@@ -507,7 +507,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 32,
   name: 'Adan',
-  source: 0x1bc107e2,
+  source: 0x8e68c1b6,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -530,7 +530,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 33,
   name: 'AdEmaMix',
-  source: 0x37526496,
+  source: 0x8e1ed12a,
   state: ['m1', 'm2', 'v'],
   row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
   tensor: [],
@@ -541,7 +541,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0x69f9a22f,
+  source: 0x212bcd92,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -553,7 +553,7 @@ export const UnitwiseKernel = {
 export const PreparedKernel = {
   number: 35,
   name: 'Prepared',
-  source: 0xaf9be908,
+  source: 0x0c921442,
   state: [],
   row: {},
   tensor: [],
@@ -564,7 +564,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 36,
   name: 'BothNorms',
-  source: 0xaf9be908,
+  source: 0x0c921442,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -575,7 +575,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 37,
   name: 'GradientNorm',
-  source: 0xaf9be908,
+  source: 0x0c921442,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -586,7 +586,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 38,
   name: 'Scaled',
-  source: 0xaf9be908,
+  source: 0x0c921442,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -597,7 +597,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 39,
   name: 'Lamb',
-  source: 0x544c9816,
+  source: 0x5d317980,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -608,7 +608,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 40,
   name: 'Lars',
-  source: 0x81376480,
+  source: 0xb151722c,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -619,7 +619,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 41,
   name: 'LarsNesterov',
-  source: 0x81376480,
+  source: 0xb151722c,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -630,7 +630,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 42,
   name: 'NovoGrad',
-  source: 0xcf8ed2a4,
+  source: 0xae89464a,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -641,7 +641,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 43,
   name: 'StableMoments',
-  source: 0xb6622d7a,
+  source: 0xbaf440a6,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -652,7 +652,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 44,
   name: 'StableAdamW',
-  source: 0xb6622d7a,
+  source: 0xbaf440a6,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -663,7 +663,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 45,
   name: 'ScheduleFreeSgd',
-  source: 0x5941a022,
+  source: 0x450708b2,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -674,7 +674,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 46,
   name: 'ScheduleFreeAdam',
-  source: 0x5941a022,
+  source: 0x450708b2,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -685,7 +685,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 47,
   name: 'ScheduleFreePoint',
-  source: 0x5941a022,
+  source: 0x450708b2,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -696,7 +696,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 48,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x5941a022,
+  source: 0x450708b2,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -707,7 +707,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 49,
   name: 'Mars',
-  source: 0x5954e22b,
+  source: 0x870a5573,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -718,7 +718,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 50,
   name: 'MarsAdamW',
-  source: 0x5954e22b,
+  source: 0x870a5573,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: ['gradients', 'rate'],
@@ -729,7 +729,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 51,
   name: 'MarsLion',
-  source: 0x5954e22b,
+  source: 0x870a5573,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, rest1: 7 },
   tensor: ['gradients', 'rate'],
@@ -740,7 +740,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 52,
   name: 'ProdigyMoments',
-  source: 0xa0723712,
+  source: 0xe438a1e8,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -751,7 +751,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 53,
   name: 'Prodigy',
-  source: 0xa0723712,
+  source: 0xe438a1e8,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -762,7 +762,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 54,
   name: 'MuonMomentum',
-  source: 0x3c737212,
+  source: 0xa1c81ce5,
   state: ['b'],
   row: {
     rest: 4,
@@ -803,7 +803,7 @@ export const MuonMomentumKernel = {
 export const NewtonSchulzKernel = {
   number: 55,
   name: 'NewtonSchulz',
-  source: 0x3c737212,
+  source: 0xa1c81ce5,
   state: [],
   row: {
     rest: 4,
@@ -845,7 +845,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 56,
   name: 'Factored',
-  source: 0xf7987c12,
+  source: 0xf037daa9,
   state: [],
   row: {
     beta2: 4,
@@ -872,7 +872,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 57,
   name: 'FactoredMomentum',
-  source: 0xf7987c12,
+  source: 0xf037daa9,
   state: ['m'],
   row: {
     beta2: 4,
@@ -899,7 +899,7 @@ export const FactoredMomentumKernel = {
 export const UnfactoredKernel = {
   number: 58,
   name: 'Unfactored',
-  source: 0xf7987c12,
+  source: 0xf037daa9,
   state: ['v'],
   row: {
     beta2: 4,
@@ -924,7 +924,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 59,
   name: 'UnfactoredStep',
-  source: 0xf7987c12,
+  source: 0xf037daa9,
   state: ['v'],
   row: {
     beta2: 4,
@@ -949,7 +949,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 60,
   name: 'UnfactoredMomentum',
-  source: 0xf7987c12,
+  source: 0xf037daa9,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -974,7 +974,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 61,
   name: 'Sm3Covered',
-  source: 0x04a1ad86,
+  source: 0x9c8fafa7,
   state: [],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -987,7 +987,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 62,
   name: 'Sm3CoveredMomentum',
-  source: 0x04a1ad86,
+  source: 0x9c8fafa7,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1000,7 +1000,7 @@ export const Sm3CoveredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 63,
   name: 'Sm3Single',
-  source: 0x04a1ad86,
+  source: 0x9c8fafa7,
   state: ['v'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1011,7 +1011,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 64,
   name: 'Sm3SingleMomentum',
-  source: 0x04a1ad86,
+  source: 0x9c8fafa7,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1022,7 +1022,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 65,
   name: 'Sm3Momentum',
-  source: 0x04a1ad86,
+  source: 0x9c8fafa7,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],

@@ -1,88 +1,24 @@
-//! From a kernel's number to code for the instruction set at hand.
+//! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
 
-use crate::arena::table::{LINE, Numbers};
-use crate::kernel::lanes::Lanes;
+use crate::arena::{Fault, LINE, Numbers};
+use crate::kernel::code::{Code, Entry};
+use crate::kernel::matrices::Tools;
 use crate::kernel::pipeline::{self, Factors, Preparation};
-use crate::kernel::{self, Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
-use crate::many::advance::{self, Movement};
-use crate::many::operations::{self, Operand, Operate, Operation, for_each_operation};
+use crate::kernel::{self, Kernel, MAX_TENSOR, Streams, Sum};
+use crate::many::advance::{self, ManyCode, Movement};
+use crate::many::operations::{self, Operand, Operation, for_each_operation};
+use crate::many::{self, Batch};
 use crate::rules::adafactor::{self, Factoring};
 use crate::rules::muon::{self, Transfer};
 use crate::rules::noise::{self, Noise};
 use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
-use crate::stages::matrices::{Tools, Whole};
+use crate::stages::arena::Arena;
 use crate::sums;
 use crate::sums::product::{self, Product};
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
-use crate::vector::{self, Scalar, Two};
-
-pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
-
-/// A kernel for one dtype and instruction set, and what it needs.
-pub struct Entry {
-    /// None where only sums are wanted.
-    pub pass: Option<Pass>,
-    /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
-    pub state: usize,
-    /// How many it has by row and by column.
-    pub lines: usize,
-    pub row: usize,
-    pub tensor: usize,
-    pub sums: &'static [Sum],
-    /// How it makes matrices of whole tensors, without a pass.
-    pub whole: Option<Whole>,
-    /// Whether its output is the gradient as it is.
-    pub copies: bool,
-}
-
-impl Entry {
-    const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
-        let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
-        let tensor = K::Tensor::NAMES.len();
-        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor && K::LINES.len() <= 2);
-        // Only from here is the code of matrices reached: a build without such kernels has none of it.
-        let whole = match K::WHOLE {
-            Some(compute) => Some(Whole::new(compute, tools)),
-            None => None,
-        };
-        Self {
-            pass: if whole.is_some() { None } else { Some(pass) },
-            state,
-            lines: K::LINES.len(),
-            row,
-            tensor,
-            sums: K::SUMS,
-            copies: K::COPIES,
-            whole,
-        }
-    }
-
-    const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, lines: 0, row: 0, tensor, sums, copies: false, whole: None }
-    }
-}
-
-/// All code for one dtype and instruction set.
-pub struct Code {
-    /// By number; see [`crate::rules`].
-    pub kernels: &'static [Entry],
-    pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
-    pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
-    pub flush: unsafe fn(*mut u8, usize),
-    pub squares: unsafe fn(*const u8, usize) -> f64,
-    pub values: unsafe fn(*const u8, usize, u64) -> f64,
-    pub nonzero: unsafe fn(*const u8, usize) -> f64,
-}
-
-/// The code for many runs at once.
-pub struct ManyCode {
-    /// By number.
-    pub operations: &'static [Operate],
-    pub clamp: Operate,
-    pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
-}
+use crate::vector::{self, Scalar, Two, WIDEST};
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
 macro_rules! entries {
@@ -124,8 +60,7 @@ macro_rules! code {
             use super::*;
             use crate::vector::Vector;
 
-            // Tensors, slots and columns have whole lines.
-            const _: () = assert!(size_of::<$f32>() <= LINE && size_of::<$f64>() <= LINE);
+            const _: () = assert!(size_of::<$f32>() <= WIDEST && size_of::<$f64>() <= WIDEST);
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece`, `cover` and `clip` want them.
@@ -251,6 +186,7 @@ macro_rules! code {
                 squares: squares::<f32>,
                 values: values::<f32>,
                 nonzero: nonzero::<$f32>,
+                units: crate::rules::UNITWISE,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
@@ -260,31 +196,19 @@ macro_rules! code {
                 squares: squares::<f64>,
                 values: values::<f64>,
                 nonzero: nonzero::<$f64>,
+                units: crate::rules::UNITWISE,
             };
         }
     };
 }
 
-/// One row an instruction set, the widest last: its name, its vectors, and how to find out about it.
+/// One row an instruction set: its name, its vectors, and how to find out about it.
 macro_rules! instruction_sets {
     ($(
         $(#[$cfg:meta])*
         $variant:ident, $name:literal, $module:ident, $f32:ty, $f64:ty, $available:expr $(, $feature:literal)?;
     )*) => {
         $($(#[$cfg])* code!($module, $f32, $f64 $(, $feature)?);)*
-
-        /// Bytes of the longest vectors.
-        pub const WIDEST: usize = {
-            let sizes = [$($(#[$cfg])* [size_of::<$f32>(), size_of::<$f64>()]),*];
-            let (mut widest, mut set) = (0, 0);
-            while set < sizes.len() {
-                let [of_f32, of_f64] = sizes[set];
-                let size = if of_f32 > of_f64 { of_f32 } else { of_f64 };
-                widest = if size > widest { size } else { widest };
-                set += 1;
-            }
-            widest
-        };
 
         /// What code is compiled for.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -304,13 +228,13 @@ macro_rules! instruction_sets {
             }
 
             /// The code for numbers of four bytes, or of eight.
-            pub(crate) fn code(self, size: usize) -> &'static Code {
+            fn code(self, size: usize) -> &'static Code {
                 const CODES: &[[&Code; 2]] = &[$($(#[$cfg])* [&$module::FLOAT32, &$module::FLOAT64]),*];
                 CODES[self as usize][usize::from(size == 8)]
             }
 
             /// The code for many runs. (Apart: most builds have none.)
-            pub(crate) fn many(self, size: usize) -> &'static ManyCode {
+            fn many(self, size: usize) -> &'static ManyCode {
                 const ALL: &[[&ManyCode; 2]] = &[$($(#[$cfg])* [&$module::MANY32, &$module::MANY64]),*];
                 ALL[self as usize][usize::from(size == 8)]
             }
@@ -359,9 +283,54 @@ instruction_sets! {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")))]
 instruction_sets_beside_scalar! {}
 
+// Tensors, slots and columns have whole lines.
+const _: () = assert!(WIDEST <= LINE);
+
 impl InstructionSet {
     /// The widest that this processor runs.
     pub fn best() -> Self {
         *Self::ALL.iter().rfind(|set| set.is_available()).expect("the first is always there")
+    }
+
+    /// x ← an operation, by its name, of x, y and z, over `length` elements, for who has no program. Columns have whole lines;
+    /// what is behind `length` becomes anything.
+    ///
+    /// # Panics
+    /// Where the processor lacks it, there is no such operation, or a column is too short.
+    pub fn apply<T: Scalar>(self, name: &str, x: &mut [T], y: &[T], z: &[T], length: usize) {
+        let least = length.next_multiple_of(LINE / size_of::<T>());
+        assert!(self.is_available() && [x.len(), y.len(), z.len()].iter().all(|&length| length >= least));
+        let number = many::OPERATIONS.iter().position(|known| *known == name).expect("an operation's name");
+        let x = x.as_mut_ptr();
+        let operands =
+            [x.cast_const(), y.as_ptr(), z.as_ptr()].map(|at| Operand { at: at.cast(), mask: usize::MAX });
+        // SAFETY: just checked.
+        unsafe { self.many(size_of::<T>()).operations[number](x.cast(), &operands, length) }
+    }
+}
+
+impl Arena {
+    /// Reads the header at `base` and checks that its tables lie within `bytes`.
+    ///
+    /// # Safety
+    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used, and
+    /// the instruction set available. JavaScript may write to the bytes meanwhile: what becomes of them
+    /// is then unspecified, but nothing outside of them is touched.
+    #[inline(always)]
+    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        unsafe { Self::read(base, bytes, |size| set.code(size)) }
+    }
+}
+
+impl Batch {
+    /// Reads and checks the header.
+    ///
+    /// # Safety
+    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
+    /// instruction set available.
+    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }
 }

@@ -69,53 +69,20 @@ mod stages;
 mod sums;
 mod vector;
 
-use std::fmt;
-
+pub use arena::Fault;
 pub use dispatch::InstructionSet;
+pub use kernel::matrices::{Alone, Workers};
 pub use kernel::pipeline::Scratch;
 pub use stages::arena::Arena;
-pub use stages::matrices::{Alone, Workers};
 pub use stages::run::Lent;
 pub use sums::BLOCK;
 
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
-    pub use crate::arena::table::{
+    pub use crate::arena::{
         ACCUMULATED, ARRAY, AVERAGE, CLIPS, Extent, FLUSHES, GRADIENTS, HEADER, HOLDS, KEEPS, LINE, MASKS,
         PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SEGMENT, SIGNS, SLOW, SQUARES, STAGES,
         STAYS, TENSOR, UNITWISE, WEIGHS,
     };
-    pub use crate::stages::plane::{ACCUMULATE, AVERAGING, RELEASE, SYNCHRONIZE};
-    pub use crate::stages::run::{NORM, POINT, UNITS};
+    pub use crate::stages::{ACCUMULATE, AVERAGING, NORM, POINT, RELEASE, SYNCHRONIZE, UNITS};
 }
-
-/// What is wrong with an arena; as one word, which is returned in a register. In WebAssembly, where bytes count and
-/// nobody reads it, it says nothing.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fault(#[cfg(not(target_arch = "wasm32"))] &'static &'static str);
-
-impl Fault {
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) const fn new(what: &'static &'static str) -> Self {
-        Self(what)
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) const fn new(_: &'static &'static str) -> Self {
-        Self()
-    }
-
-    /// Where several threads have found something wrong.
-    pub const OVERWRITTEN: Self = Self::new(&"it was overwritten");
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("this is not an arena of this version")?;
-        #[cfg(not(target_arch = "wasm32"))]
-        write!(f, ": {}", self.0)?;
-        Ok(())
-    }
-}
-
-impl std::error::Error for Fault {}

@@ -2,7 +2,7 @@
 //! lane, and in TypeScript, where test/function-bits.test.ts makes the same arguments of functions.
 
 use antigrad_kernels::InstructionSet;
-use antigrad_kernels::many::{LINE, OPERATIONS, apply};
+use antigrad_kernels::many::{LINE, OPERATIONS};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 const FUNCTIONS: [&str; 8] = ["Exp", "Log", "Pow", "Sin", "Cos", "Tan", "Tanh", "Atan"];
@@ -58,7 +58,7 @@ impl Number for f32 {
         x as f32
     }
     fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
-        apply(set, name, x, y, z, length);
+        set.apply(name, x, y, z, length);
     }
     fn hex(self) -> String {
         format!("{:08x}", if self.is_nan() { 0x7fc0_0000 } else { self.to_bits() })
@@ -71,7 +71,7 @@ impl Number for f64 {
         x
     }
     fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
-        apply(set, name, x, y, z, length);
+        set.apply(name, x, y, z, length);
     }
     fn hex(self) -> String {
         format!("{:016x}", if self.is_nan() { 0x7ff8 << 48 } else { self.to_bits() })

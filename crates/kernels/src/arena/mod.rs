@@ -1,3 +1,10 @@
 //! An arena: a region of memory that describes itself.
 
-pub mod table;
+mod fault;
+mod table;
+
+pub use fault::Fault;
+pub use table::*;
+
+/// FNV-1a of the sources' lines: what was laid out for others is refused.
+pub const HASH: u32 = include!(concat!(env!("OUT_DIR"), "/hash.rs"));

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::Fault;
+use super::{Fault, HASH};
 
 /// Arrays and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
 pub const LINE: usize = 64;
@@ -190,13 +190,13 @@ impl Tables {
     /// # Safety
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
     #[inline(always)]
-    pub unsafe fn new(base: *const u8, bytes: usize, layout: u32) -> Result<Self, Fault> {
+    pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, Fault> {
         if !base.cast::<u64>().is_aligned() || bytes < HEADER * 4 {
             return Err(Fault::new(&"it is too short, or not aligned"));
         }
         // SAFETY: just checked.
         let word = |k: usize| unsafe { &*base.cast::<AtomicU32>().add(k) }.load(Relaxed);
-        if word(0) != layout {
+        if word(0) != HASH {
             return Err(Fault::new(&"it was made for other kernels"));
         }
         let count = |k: usize| word(k) as usize;

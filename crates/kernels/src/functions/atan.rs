@@ -1,6 +1,5 @@
 use super::numbers::{Of, polynomial};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
 /// (atan u/u − 1)/u² by powers of u², where |u| ≤ 7/16.

@@ -1,6 +1,5 @@
 use super::numbers::{LN2_HIGH, LN2_LOW, Of, bounded, polynomial, scale, to_exponent};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 use std::f64::consts::LOG2_E;
 
 /// (eʳ − 1 − r)/r² where |r| ≤ ½·log 2.

@@ -1,6 +1,5 @@
 use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, polynomial, split};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 /// √½, in so few bits that both dtypes have it.
 const SQRT_HALF: f64 = f64::from_bits(0x3fe6a09e << 32);

@@ -1,7 +1,6 @@
 //! What the functions share: exponents, exact errors of sums and products, polynomials, log 2.
 
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 /// What float32 and float64 have their own of.
 #[derive(Clone, Copy)]

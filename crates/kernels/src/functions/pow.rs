@@ -1,7 +1,6 @@
 use super::exp::exp_of_sum;
 use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, UNIT, bounded, polynomial, product_error, split};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 /// √¾, in so few bits that both dtypes have it.
 const SQRT_3_4: f64 = f64::from_bits(0x3febb67a << 32);

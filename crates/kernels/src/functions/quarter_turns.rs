@@ -1,6 +1,5 @@
 use super::numbers::{Of, UNIT, product_error, sum_error, to_whole};
-use crate::kernel::splat;
-use crate::vector::{Scalar, Stored, Vector};
+use crate::vector::{Scalar, Stored, Vector, splat};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact.

@@ -1,7 +1,6 @@
 use super::exp::exp_in_parts;
 use super::numbers::{Of, polynomial, power_of_two};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 /// (tanh x/x − 1)/x² by powers of x², where |x| ≤ ⅝.
 const REST: Of<&[f64]> = Of(

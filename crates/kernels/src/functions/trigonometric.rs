@@ -1,7 +1,6 @@
 use super::numbers::{Of, polynomial, product_error};
 use super::quarter_turns::{Turned, quarter_turns, subtract_turns};
-use crate::kernel::splat;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 /// (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ by powers of r², where |r| ≤ π/4.
 const SIN: Of<&[f64]> = Of(

@@ -1,14 +1,16 @@
 //! What a rule is made of: kernels, each a pass over elements, and the loop that runs one.
 
+pub mod code;
 pub mod lanes;
+pub mod matrices;
 pub mod pipeline;
 
 use std::ptr;
 
-use crate::arena::table::Numbers;
+use crate::arena::Numbers;
 use crate::kernel::lanes::{Lanes, Nothing};
-use crate::stages::matrices::Compute;
-use crate::vector::{Scalar, Vector};
+use crate::kernel::matrices::Compute;
+use crate::vector::{Vector, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
 pub const MAX_STATE: usize = 6;
@@ -217,9 +219,4 @@ unsafe fn lanes<V: Vector, K: Kernel>(
             Output::State => {}
         }
     }
-}
-
-#[inline(always)]
-pub fn splat<V: Vector>(x: f64) -> V {
-    V::splat(V::Scalar::from_f64(x))
 }

@@ -2,10 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use crate::arena::table::Numbers;
-use crate::kernel::splat;
+use crate::arena::Numbers;
 use crate::sums::product::PANEL;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Vector, splat};
 
 /// Elements that go through the pipeline at a time.
 pub const BLOCK: usize = 256;
@@ -39,6 +38,11 @@ impl Default for Scratch {
         Self::new()
     }
 }
+
+/// What is done around a pass, beside what flags of a segment say: gradients still have to be scaled, clipped and decayed.
+pub const PREPARES: u32 = 1 << 8;
+/// They are set to 0 afterwards.
+pub const ZEROES: u32 = 1 << 9;
 
 /// The first coefficients of a row.
 #[derive(Clone, Copy)]

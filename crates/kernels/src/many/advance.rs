@@ -1,14 +1,14 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
-use super::batch::{BLOCK, Batch, GAP, Header, LINE, Settings};
+use super::batch::{BLOCK, Batch, GAP, Header, Settings};
+use super::operations::{Operand, Operate};
 use super::program::{Routine, Slots};
 use super::results::{Reason, Run};
-use crate::Fault;
-use crate::dispatch::Entry;
+use crate::arena::{Fault, LINE};
+use crate::kernel::code::Entry;
 use crate::kernel::pipeline::Preparation;
-use crate::kernel::{MAX_TENSOR, Streams, splat};
-use crate::many::operations::Operand;
-use crate::vector::{Scalar, Vector};
+use crate::kernel::{MAX_TENSOR, Streams};
+use crate::vector::{Scalar, Vector, splat};
 use std::cell::Cell;
 use std::cmp::Ordering;
 
@@ -48,6 +48,14 @@ pub struct Movement {
     pub parameters: usize,
     pub count: usize,
     pub tolerance: f64,
+}
+
+/// What there is for many runs at once, for one dtype and instruction set.
+pub struct ManyCode {
+    /// By number.
+    pub operations: &'static [Operate],
+    pub clamp: Operate,
+    pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
 }
 
 /// Writes the largest change, which may miss a NaN, and the sum of changes by lane; says whether one is below the

@@ -3,16 +3,14 @@
 //! Nobody else holds that memory. What is in it is checked all the same, when a call begins and where slots
 //! are used, so that no mistake reads or writes outside of it.
 
+use super::advance::ManyCode;
 use super::program::Program;
-use crate::Fault;
-use crate::arena::table::Numbers;
-use crate::dispatch::{Entry, InstructionSet, ManyCode};
-use crate::{dispatch, manifest};
+use crate::arena::{Fault, HASH, LINE, Numbers, Tables};
+use crate::kernel::PIPELINE;
+use crate::kernel::code::{Code, Entry};
 
 /// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
 pub const BLOCK: usize = 256;
-/// Sections begin at multiples of so many bytes, of which a vector has no more.
-pub const LINE: usize = 64;
 
 /// Bytes between planes, and between slots: what lies at one place of each must not look alike to a
 /// processor's load and store units, which compare the last 12 bits.
@@ -108,7 +106,7 @@ pub struct Batch {
     pub settings: Settings,
     /// The rule's kernel, if there is one.
     pub entry: Option<&'static Entry>,
-    pub code: &'static dispatch::Code,
+    pub code: &'static Code,
     pub many: &'static ManyCode,
     pub value: Program,
     pub gradient: Program,
@@ -119,12 +117,15 @@ pub struct Batch {
 unsafe impl Sync for Batch {}
 
 impl Batch {
-    /// Reads and checks the header.
+    /// Reads and checks the header; `code` is given a number's bytes.
     ///
     /// # Safety
-    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
-    /// instruction set available.
-    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+    /// As for `new` in [`crate::dispatch`], which has the code.
+    pub(crate) unsafe fn read(
+        base: *mut u8,
+        bytes: usize,
+        code: impl FnOnce(usize) -> (&'static Code, &'static ManyCode),
+    ) -> Result<Self, Fault> {
         if !base.cast::<u64>().is_aligned() || bytes < Header::NAMES.len() * 4 {
             return Err(Fault::new(&"it is too short, or not aligned"));
         }
@@ -135,8 +136,8 @@ impl Batch {
             unsafe { base.cast::<u32>().add(k - 1).read() as usize }
         });
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
-        let is_known = header.hash == manifest::HASH as usize && (header.size == 4 || header.size == 8);
-        let code = set.code(if header.size == 8 { 8 } else { 4 });
+        let is_known = header.hash == HASH as usize && (header.size == 4 || header.size == 8);
+        let (code, many) = code(header.size);
         let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
         if entry.is_none() && header.kernel != NO_KERNEL {
             return Err(Fault::new(&"there is no such kernel"));
@@ -161,7 +162,7 @@ impl Batch {
         if columns == 0 && header.rows > 0 {
             return Err(Fault::new(&"its data do not fit"));
         }
-        let row = crate::kernel::PIPELINE.len() + entry.map_or(0, |entry| entry.row);
+        let row = PIPELINE.len() + entry.map_or(0, |entry| entry.row);
         if header.row_length < row || entry.is_some_and(|entry| entry.tensor > 0) {
             return Err(Fault::new(&"the kernel does not fit"));
         }
@@ -169,7 +170,6 @@ impl Batch {
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
         let outputs = parameters + usize::from(entry.is_none());
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
-        let many = set.many(header.size);
         let settings = Settings { tolerance: 0.0, done: 0.0, most_updates: 0.0, exempt: 0.0, delay: 0.0 };
         let mut batch = Self { base, header, settings, entry, code, many, value, gradient };
         // They may lie in any order, but nowhere over one another: most are written to.
@@ -262,7 +262,7 @@ impl Batch {
     /// The coefficients of one of the updates at hand.
     pub fn row(&self, update: usize) -> Numbers {
         let at = self.place(self.header.coefficients).wrapping_add(update * self.header.row_length * 8);
-        crate::arena::table::Tables::numbers(at)
+        Tables::numbers(at)
     }
 }
 

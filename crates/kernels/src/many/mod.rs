@@ -6,6 +6,7 @@ pub(crate) mod operations;
 mod program;
 mod results;
 
-pub use batch::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, Settings};
-pub use operations::{NAMES as OPERATIONS, apply};
+pub use crate::arena::LINE;
+pub use batch::{BLOCK, Batch, GAP, Header, NO_KERNEL, Settings};
+pub use operations::NAMES as OPERATIONS;
 pub use results::Reason;

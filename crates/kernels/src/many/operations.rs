@@ -1,10 +1,8 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
-use super::batch::LINE;
-use crate::dispatch::InstructionSet;
+use crate::arena::LINE;
 use crate::functions;
-use crate::kernel::splat;
-use crate::vector::{Scalar, Two, Vector};
+use crate::vector::{Two, Vector, splat};
 
 /// An operand: where it is, and whether it has a number for each lane or one for all.
 #[derive(Clone, Copy)]
@@ -30,22 +28,6 @@ pub trait Operation {
     const IN_FLIGHT: usize;
 
     fn apply<V: Vector>(a: V, b: V, c: V) -> V;
-}
-
-/// x ← an operation, by its name, of x, y and z, over `length` elements, for who has no program. Columns have whole lines;
-/// what is behind `length` becomes anything.
-///
-/// # Panics
-/// Where the processor lacks the instruction set, there is no such operation, or a column is too short.
-pub fn apply<T: Scalar>(set: InstructionSet, name: &str, x: &mut [T], y: &[T], z: &[T], length: usize) {
-    let least = length.next_multiple_of(LINE / size_of::<T>());
-    assert!(set.is_available() && [x.len(), y.len(), z.len()].iter().all(|&length| length >= least));
-    let number = NAMES.iter().position(|known| *known == name).expect("an operation's name");
-    let x = x.as_mut_ptr();
-    let operands =
-        [x.cast_const(), y.as_ptr(), z.as_ptr()].map(|at| Operand { at: at.cast(), mask: usize::MAX });
-    // SAFETY: just checked.
-    unsafe { set.many(size_of::<T>()).operations[number](x.cast(), &operands, length) }
 }
 
 /// # Safety

@@ -1,8 +1,8 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
-use super::batch::{Batch, Header, LINE};
+use super::batch::{Batch, Header};
 use super::operations::{Operand, Operate};
-use crate::Fault;
+use crate::arena::{Fault, LINE};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
 use std::ops::Range;

@@ -1,9 +1,9 @@
 //! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/at-rest.ts` do, with the same bits.
 
 use super::advance::{Block, Scratch, width};
-use super::batch::{Batch, Header, LINE, Settings};
+use super::batch::{Batch, Header, Settings};
 use super::program::{Program, Routine, Slots};
-use crate::Fault;
+use crate::arena::{Fault, LINE};
 use crate::vector::Scalar;
 use std::cell::Cell;
 

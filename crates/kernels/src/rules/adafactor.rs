@@ -8,15 +8,14 @@
 
 use std::{array, ptr};
 
-use crate::Fault;
-use crate::arena::table::{FLUSHES, HOLDS, LINE, Numbers};
-use crate::dispatch::Code;
+use crate::arena::{FLUSHES, Fault, HOLDS, LINE, Numbers};
+use crate::kernel::code::Code;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::{Kernel, Output, Sum, splat};
-use crate::stages::matrices::{Matrix, Tools, Workers, whole};
-use crate::stages::run::ZEROES;
+use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::pipeline::ZEROES;
+use crate::kernel::{Kernel, Output, Sum};
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Vector, splat};
 
 lanes! {
     /// `rest2` is 1 − β̂₂ and `rest1` 1 − β₁; `added` to g², `floor` of √v, `cap` of 1/√V̂. Then ρ, whether

@@ -8,8 +8,8 @@
 //! The stage before it leaves w, as the flag `MASKS` and those beside it say; `pipeline::mask` has how.
 
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::{Kernel, Output, splat};
-use crate::vector::Vector;
+use crate::kernel::{Kernel, Output};
+use crate::vector::{Vector, splat};
 
 lanes! {
     /// How many w are not 0; 1 / max(mean(k), 10⁻³), or 1; whether the decay is cautious, 1 or 0.

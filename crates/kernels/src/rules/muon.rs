@@ -8,12 +8,11 @@
 
 use std::ptr;
 
-use crate::Fault;
-use crate::arena::table::Numbers;
-use crate::dispatch::Code;
+use crate::arena::{Fault, Numbers};
+use crate::kernel::code::Code;
 use crate::kernel::lanes::{Nothing, lanes};
+use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
 use crate::kernel::{Kernel, Output};
-use crate::stages::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums;
 use crate::sums::product::Product;
 use crate::vector::{Scalar, Vector};

@@ -9,10 +9,9 @@ use std::f64::consts::TAU;
 use std::slice;
 
 use crate::functions::{cos_sin_near, log};
-use crate::kernel::splat;
-use crate::stages::matrices::Matrix;
+use crate::kernel::matrices::Matrix;
 use crate::sums::BLOCK;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Vector, splat};
 
 /// Makes the normal numbers of the counters from some one on, in float64 whatever the dtype.
 pub type Draw = unsafe fn(&Noise, u32, &mut [f64; NUMBERS]);

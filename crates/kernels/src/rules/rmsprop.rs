@@ -6,9 +6,9 @@
 //! and the other η 1. The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
 //! Where σ is exactly 0, g/σ counts as 0.
 
+use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
-use crate::kernel::{Direction, splat};
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 lanes! {
     /// `rest` is 1 − α; `inside` and `outside` are εᵢ and εₒ.

@@ -3,9 +3,9 @@
 //!
 //! h begins with η, which its first row adds to 0. Where p is NaN, h stays, and sign(g) is NaN if g is.
 
+use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
-use crate::kernel::{Direction, splat};
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
 lanes! {
     /// `first` is η at the first update, and 0 later.

@@ -7,14 +7,13 @@
 //!
 //! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
 
-use crate::Fault;
-use crate::arena::table::Numbers;
-use crate::dispatch::Code;
+use crate::arena::{Fault, Numbers};
+use crate::kernel::code::Code;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::{Kernel, Output, splat};
-use crate::stages::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::{Kernel, Output};
 use crate::sums::BLOCK;
-use crate::vector::{Scalar, Stored, Vector};
+use crate::vector::{Scalar, Stored, Vector, splat};
 
 lanes! {
     /// `rest1` is 1 − β₁.

@@ -3,8 +3,8 @@
 //! makes the ratio of the sums of θ² and u².
 
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::{Kernel, Output, Sum, splat};
-use crate::vector::Vector;
+use crate::kernel::{Kernel, Output, Sum};
+use crate::vector::{Vector, splat};
 
 lanes! {
     Row { lr, alpha }

@@ -6,12 +6,11 @@
 
 use std::slice;
 
-use crate::Fault;
-use crate::arena::table::Numbers;
-use crate::dispatch::Code;
+use crate::arena::{Fault, Numbers};
+use crate::kernel::code::Code;
 use crate::kernel::lanes::{Nothing, lanes};
+use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
 use crate::rules::noise::Noise;
-use crate::stages::matrices::{Matrix, Tools, Workers, whole};
 use crate::sums::{BLOCK, VALUE};
 use crate::vector::Scalar;
 

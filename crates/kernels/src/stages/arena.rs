@@ -1,10 +1,9 @@
 //! A region of memory that describes itself: tables (see [`crate::arena`]), and then arrays.
 
-use crate::arena::table::*;
-use crate::dispatch::{Code, InstructionSet};
+use crate::arena::*;
 use crate::kernel::Streams;
+use crate::kernel::code::Code;
 use crate::stages::run::Job;
-use crate::{Fault, manifest};
 
 /// A view of an arena for one call, with the code that runs on it.
 #[derive(Clone, Copy)]
@@ -20,17 +19,19 @@ pub struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Reads the header at `base` and checks that its tables lie within `bytes`.
+    /// Reads the header at `base` and checks that its tables lie within `bytes`; `code` is given an element's bytes.
     ///
     /// # Safety
-    /// `base` must be valid for reads and writes of `bytes` bytes for as long as the arena is used, and
-    /// the instruction set available. JavaScript may write to the bytes meanwhile: what becomes of them
-    /// is then unspecified, but nothing outside of them is touched.
+    /// As for `new` in [`crate::dispatch`], which has the code.
     #[inline(always)]
-    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+    pub(crate) unsafe fn read(
+        base: *mut u8,
+        bytes: usize,
+        code: impl FnOnce(usize) -> &'static Code,
+    ) -> Result<Self, Fault> {
         // SAFETY: passed on.
-        let tables = unsafe { Tables::new(base, bytes, manifest::HASH) }?;
-        Ok(Self { base, bytes, tables, code: set.code(tables.header.size) })
+        let tables = unsafe { Tables::new(base, bytes) }?;
+        Ok(Self { base, bytes, tables, code: code(tables.header.size) })
     }
 
     /// Elements of the plane, padding included: what ranges are ranges of.

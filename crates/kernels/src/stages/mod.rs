@@ -1,7 +1,25 @@
-//! Stages of a step: from tables to passes over stretches of arrays, and to matrices.
+//! Stages of a step, by number: from tables to passes over stretches of arrays, and to matrices.
+//!
+//! The first ones are the rules' own, and have other kernels in each segment.
+
+use crate::arena::STAGES;
 
 pub mod arena;
 pub mod matrices;
 pub mod plane;
 pub mod run;
 pub mod walk;
+
+/// The last of the rules' own: it writes the point where the next gradient is wanted.
+pub const POINT: usize = STAGES - 1;
+/// Sums the squares of gradients.
+pub const NORM: usize = STAGES;
+
+/// Passes over the plane, each of which has one kernel.
+pub const ACCUMULATE: usize = NORM + 1;
+pub const RELEASE: usize = NORM + 2;
+pub const AVERAGING: usize = NORM + 3;
+pub const SYNCHRONIZE: usize = NORM + 4;
+
+/// Before all others: clips gradients by unit, and adds noise.
+pub const UNITS: usize = SYNCHRONIZE + 1;

@@ -3,23 +3,17 @@
 //!
 //! Each has an array of its own that every arena may have. `ts/engines/plane.ts` states the same equations.
 
-use crate::Fault;
-use crate::arena::table::*;
+use crate::arena::*;
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::pipeline::Scratch;
-use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams, splat};
+use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams};
+use crate::stages::ACCUMULATE;
 use crate::stages::arena::Arena;
-use crate::stages::run::{Job, Lent, NORM};
+use crate::stages::run::{Job, Lent};
 use crate::stages::walk::lent_to;
-use crate::vector::Vector;
+use crate::vector::{Vector, splat};
 
-/// The stages, behind those of a step; each has one kernel.
-pub const ACCUMULATE: usize = NORM + 1;
-pub const RELEASE: usize = NORM + 2;
-pub const AVERAGING: usize = NORM + 3;
-pub const SYNCHRONIZE: usize = NORM + 4;
-
-/// The kernel of the first of them; see [`crate::rules`].
+/// The kernel of the first of them.
 const FIRST_KERNEL: usize = 2;
 /// The array that each updates.
 const ARRAYS: [usize; 4] = [ACCUMULATED, ACCUMULATED, AVERAGE, SLOW];

@@ -4,25 +4,17 @@
 
 use std::ptr;
 
-use crate::Fault;
-use crate::arena::table::*;
-use crate::dispatch::Entry;
-use crate::kernel::pipeline::{BLOCK, Factors, Preparation, Scratch};
+use crate::arena::*;
+use crate::kernel::code::Entry;
+use crate::kernel::pipeline::{BLOCK, Factors, PREPARES, Preparation, Scratch, ZEROES};
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
-use crate::rules;
 use crate::stages::arena::Arena;
-use crate::stages::plane;
+use crate::stages::{NORM, POINT, UNITS};
 use crate::sums;
 
 /// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
 pub type Lent<'a> = Option<&'a [*const u8]>;
 
-/// The stage that sums the squares of gradients; a rule's own stages come before it.
-pub const NORM: usize = STAGES;
-/// The last of the rule's own: it writes the point where the next gradient is wanted.
-pub const POINT: usize = STAGES - 1;
-/// The stage before all others that clips gradients by unit, and adds noise.
-pub const UNITS: usize = plane::SYNCHRONIZE + 1;
 /// The kernel that is no pass, but sums the squares of gradients.
 const SUM_SQUARES: usize = 1;
 
@@ -46,11 +38,6 @@ pub struct Job {
     /// Whether a tensor's rows are its units.
     pub by_unit: bool,
 }
-
-/// Gradients still have to be scaled, clipped and decayed.
-const PREPARES: u32 = 1 << 8;
-/// They are set to 0 afterwards.
-pub(crate) const ZEROES: u32 = 1 << 9;
 
 impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
@@ -127,9 +114,10 @@ impl Arena {
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
             if let Some(whole) = &job.entry.whole {
-                if MATRICES {
+                // The core has no such kernels, nor this code.
+                if MATRICES && cfg!(feature = "catalogue") {
                     // SAFETY: passed on.
-                    unsafe { (whole.run)(*self, whole, job, segment, from, to, scratch) }?;
+                    unsafe { self.matrices_alone(whole, job, segment, from, to, scratch) }?;
                 }
                 continue;
             }
@@ -157,7 +145,7 @@ impl Arena {
         let (kernel, by_tensor) = match stage {
             NORM => (SUM_SQUARES, SQUARES),
             UNITS if segment.flags & UNITWISE == 0 => (0, 0),
-            UNITS => (rules::UNITWISE, 0),
+            UNITS => (self.code.units, 0),
             _ => (segment.kernel(stage), segment.by_tensor),
         };
         if kernel == 0 {

@@ -1,7 +1,6 @@
 //! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
 
-use crate::Fault;
-use crate::arena::table::*;
+use crate::arena::*;
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_TENSOR, Streams, Sum};
 use crate::stages::arena::Arena;

@@ -5,8 +5,7 @@ pub mod product;
 
 use std::array;
 
-use crate::kernel::splat;
-use crate::vector::{Scalar, Stored, Vector};
+use crate::vector::{Scalar, Stored, Vector, splat};
 
 pub const STRIPES: usize = 16;
 /// Elements of a tensor that are summed on their own; threads may split here.

@@ -4,9 +4,7 @@
 use std::array;
 use std::ptr;
 
-use crate::dispatch::WIDEST;
-use crate::kernel::splat;
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Vector, WIDEST, splat};
 
 /// Rows and columns that are computed as one piece of work.
 const BLOCK: usize = 64;

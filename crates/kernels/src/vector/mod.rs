@@ -95,6 +95,9 @@ impl Scalar for f64 {
     }
 }
 
+/// Bytes of the longest vectors.
+pub const WIDEST: usize = if cfg!(any(target_arch = "x86_64", feature = "emulated")) { 64 } else { 16 };
+
 /// `LANES` numbers on which each operation acts lane by lane.
 pub trait Vector:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
@@ -188,6 +191,12 @@ pub trait Vector:
     fn abs(self) -> Self {
         self.xor(self.sign())
     }
+}
+
+/// The same number in each lane, rounded.
+#[inline(always)]
+pub fn splat<V: Vector>(x: f64) -> V {
+    V::splat(V::Scalar::from_f64(x))
 }
 
 /// Implements [`Vector`] for a register type from its intrinsics.

@@ -1,0 +1,67 @@
+//! What runs: kernels by number, and the pipeline's passes, for one dtype and instruction set.
+
+use super::lanes::Lanes;
+use super::matrices::{Tools, Whole};
+use super::pipeline::{Factors, Preparation};
+use super::{Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::arena::Numbers;
+
+pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
+
+/// A kernel for one dtype and instruction set, and what it needs.
+pub struct Entry {
+    /// None where only sums are wanted.
+    pub pass: Option<Pass>,
+    /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
+    pub state: usize,
+    /// How many it has by row and by column.
+    pub lines: usize,
+    pub row: usize,
+    pub tensor: usize,
+    pub sums: &'static [Sum],
+    /// How it makes matrices of whole tensors, without a pass.
+    pub whole: Option<Whole>,
+    /// Whether its output is the gradient as it is.
+    pub copies: bool,
+}
+
+impl Entry {
+    pub const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
+        let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
+        let tensor = K::Tensor::NAMES.len();
+        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor && K::LINES.len() <= 2);
+        assert!(K::WHOLE.is_none() || cfg!(feature = "catalogue"));
+        let whole = match K::WHOLE {
+            Some(compute) => Some(Whole { compute, tools }),
+            None => None,
+        };
+        Self {
+            pass: if whole.is_some() { None } else { Some(pass) },
+            state,
+            lines: K::LINES.len(),
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            whole,
+        }
+    }
+
+    pub const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
+        Self { pass: None, state: 0, lines: 0, row: 0, tensor, sums, copies: false, whole: None }
+    }
+}
+
+/// All code for one dtype and instruction set.
+pub struct Code {
+    /// By number: 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones.
+    pub kernels: &'static [Entry],
+    pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
+    pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
+    pub flush: unsafe fn(*mut u8, usize),
+    pub squares: unsafe fn(*const u8, usize) -> f64,
+    pub values: unsafe fn(*const u8, usize, u64) -> f64,
+    pub nonzero: unsafe fn(*const u8, usize) -> f64,
+    /// The number of the kernel that clips gradients by unit and adds noise.
+    pub units: usize,
+}
