@@ -22,7 +22,7 @@ import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
-import { apply, compare } from './saved/put.js'
+import { compare, putInPlace } from './saved/put.js'
 import { checkArrays, readSaved } from './saved/read.js'
 import { type Saved, save } from './saved/write.js'
 import { Last, type OptimizerReport, reportOf } from './step/last.js'
@@ -433,7 +433,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
     const optimizer = new Optimizer(restored.params as Parameters, restored.rule as Rule, checked as never)
-    apply(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
+    putInPlace(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>
   }
 
@@ -465,7 +465,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       checkArrays(restored)
       return { restored, comparison }
     })
-    apply(restored, this.#model, this.#steps, comparison)
+    putInPlace(restored, this.#model, this.#steps, comparison)
     return comparison.differences
   }
 

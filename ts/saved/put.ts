@@ -66,7 +66,7 @@ function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
  *
  * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
  */
-export function apply(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
+export function putInPlace(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
   const { differences } = comparison
   const isWhole = differences.every(({ tensor }) => tensor !== null)
   const fitting = comparison.fitting.map(
