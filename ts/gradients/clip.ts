@@ -78,7 +78,7 @@ export interface Placed {
 type Read = (what: string, given: unknown) => unknown
 
 /** What comes with an import: the stage UNITS, and how its options are read. */
-export const units: {
+export const importedClips: {
   readonly read: Record<string, Read>
   /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
   write?: (
@@ -115,7 +115,7 @@ function readLimits(
   const limits = ownProperties({})
   for (const [name, value] of Object.entries(readOptions(what, given, names))) {
     if (value === undefined) continue
-    limits[name] = (Object.hasOwn(units.read, name) ? units.read[name] : limit)(`${what}: ${name}`, value)
+    limits[name] = (Object.hasOwn(importedClips.read, name) ? importedClips.read[name] : limit)(`${what}: ${name}`, value)
   }
   return Object.freeze(limits)
 }
@@ -126,7 +126,7 @@ function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
   const [stranger] = Object.keys(unknown)
   if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
   const limits = ownProperties({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
-  if (unit !== undefined) limits.unit = units.read.unit(`${what}: unit`, unit)
+  if (unit !== undefined) limits.unit = importedClips.read.unit(`${what}: unit`, unit)
   return Object.freeze(limits) as unknown as TensorLimits['adaptive']
 }
 

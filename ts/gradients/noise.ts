@@ -5,7 +5,7 @@ import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
 import { OptionError } from '../ground/errors.js'
 import { readOptions } from '../options/read.js'
-import { type Noise, units } from './clip.js'
+import { type Noise, importedClips } from './clip.js'
 import { bringKernel, bringSource } from './unitwise.js'
 
 /** 2⁻³². */
@@ -84,7 +84,7 @@ function read(what: string, given: unknown): Noise {
   })
 }
 
-units.read.noise = read
+importedClips.read.noise = read
 
 /**
  * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),

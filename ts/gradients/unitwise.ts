@@ -8,7 +8,7 @@ import { sumOf } from '../ground/sums.js'
 import { readOptions } from '../options/read.js'
 import { bring, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
-import { type Unitwise, units } from './clip.js'
+import { type Unitwise, importedClips } from './clip.js'
 import { normOf } from './norms.js'
 
 /** Σx or Σx², in the one order. */
@@ -77,10 +77,10 @@ const only =
     throw new OptionError(what, expected, given)
   }
 
-units.read.unit = only('row', "'row'")
-units.read.centralized = only(true, 'what centralized() gives')
+importedClips.read.unit = only('row', "'row'")
+importedClips.read.centralized = only(true, 'what centralized() gives')
 
-units.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
+importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
   const places = UnitwiseKernel.row
   row[places.kappa] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
   row[places.eps] = adaptive?.eps ?? 0

@@ -5,7 +5,7 @@
 
 import type { Arena } from '../arena/arena.js'
 import { FLUSHES, HOLDS } from '../arena/manifest.js'
-import { flagsOf, type Placed, type TensorLimits, units } from '../gradients/clip.js'
+import { flagsOf, type Placed, type TensorLimits, importedClips } from '../gradients/clip.js'
 import { recordOf } from '../ground/given.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
@@ -214,7 +214,7 @@ export class Cohorts {
     for (const cohort of this.#active) {
       const own = cohort.tensors.map((i) => tensors[i] as Placed)
       const { use, clock, row } = cohort
-      units.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
+      importedClips.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
       cohort.version = -1
     }
   }
