@@ -54,7 +54,7 @@ export interface Declaration<O extends OptionTable, K extends readonly Kernel[],
    * After the first stage: makes what they share of what was summed of all tensors of the rule, in the order
    * of names.
    */
-  across?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
+  estimateShared?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
   /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
   /**
@@ -98,7 +98,7 @@ export interface Member<C extends Fields = Fields> {
 export type Start = number | 'parameters'
 
 /** What some rules have nothing for. */
-type Optional = 'advance' | 'corrections' | 'between' | 'across' | 'fallback'
+type Optional = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
 
 /** A declaration with its name, and with what it left out. */
 export interface Definition<
@@ -147,7 +147,7 @@ export function define<
       advance: undefined,
       corrections: undefined,
       between: undefined,
-      across: undefined,
+      estimateShared: undefined,
       fallback: undefined,
     },
     ...declaration,

@@ -129,7 +129,7 @@ export const definition = define('prodigy', {
     row[ProdigyKernel.row.rest2] = (1 - beta2) * d * d
     row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : rateOf(rule, clock))
   },
-  across(rule, members) {
+  estimateShared(rule, members) {
     // After another set of options, or a saved run, tensors of one rule may have come by different ways.
     const groups = new Map<string, Member<typeof clock>[]>()
     for (const member of members) {

@@ -240,19 +240,19 @@ export class Steps {
   }
 
   #between(stage: number): void {
-    if (stage === 0) this.#measureAcross()
+    if (stage === 0) this.#estimateShared()
     for (const { cohorts } of this.#model.parts) cohorts.between(stage)
   }
 
-  #measureAcross(): void {
+  #estimateShared(): void {
     const { uses, live } = this.#model
     for (const use of uses) {
-      const { across } = use.definition
-      if (across === undefined) continue
+      const { estimateShared } = use.definition
+      if (estimateShared === undefined) continue
       const members = live.filter((tensor) => tensor.use === use)
       if (members.length === 0) continue
       const seen = members.map(({ part, place }) => part.cohorts.member(place))
-      across(use.numbers as never, seen)
+      estimateShared(use.numbers as never, seen)
       use.share(seen[0].clock)
     }
   }
