@@ -25,7 +25,7 @@ import type { OptionsOf } from './rules/rule.js'
 import { compare, putInPlace } from './saved/put.js'
 import { checkArrays, readSaved } from './saved/read.js'
 import { type Saved, save } from './saved/write.js'
-import { Last, type OptimizerReport, reportOf } from './step/last.js'
+import { Last, type OptimizerReport, reportOf } from './step/report.js'
 import { Steps } from './step/step.js'
 
 /** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */

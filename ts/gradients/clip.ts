@@ -115,7 +115,10 @@ function readLimits(
   const limits = ownProperties({})
   for (const [name, value] of Object.entries(readOptions(what, given, names))) {
     if (value === undefined) continue
-    limits[name] = (Object.hasOwn(importedClips.read, name) ? importedClips.read[name] : limit)(`${what}: ${name}`, value)
+    limits[name] = (Object.hasOwn(importedClips.read, name) ? importedClips.read[name] : limit)(
+      `${what}: ${name}`,
+      value,
+    )
   }
   return Object.freeze(limits)
 }

@@ -5,7 +5,7 @@ import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
 import { OptionError } from '../ground/errors.js'
 import { readOptions } from '../options/read.js'
-import { type Noise, importedClips } from './clip.js'
+import { importedClips, type Noise } from './clip.js'
 import { bringKernel, bringSource } from './unitwise.js'
 
 /** 2⁻³². */

@@ -8,7 +8,7 @@ import { sumOf } from '../ground/sums.js'
 import { readOptions } from '../options/read.js'
 import { bring, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
-import { type Unitwise, importedClips } from './clip.js'
+import { importedClips, type Unitwise } from './clip.js'
 import { normOf } from './norms.js'
 
 /** Σx or Σx², in the one order. */

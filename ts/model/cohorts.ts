@@ -5,7 +5,7 @@
 
 import type { Arena } from '../arena/arena.js'
 import { FLUSHES, HOLDS } from '../arena/manifest.js'
-import { flagsOf, type Placed, type TensorLimits, importedClips } from '../gradients/clip.js'
+import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
 import { recordOf } from '../ground/given.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
