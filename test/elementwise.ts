@@ -12,6 +12,6 @@ export function isElementwise(rule: Rule): boolean {
 }
 
 /** Rules whose tensors go on as if each had an optimizer of its own. */
-export const separateRules = rules.filter(([, rule]) => definitions[rule.name].across === undefined)
+export const separateRules = rules.filter(([, rule]) => definitions[rule.name].estimateShared === undefined)
 
 export const elementwiseRules = rules.filter(([, rule]) => isElementwise(rule))
