@@ -1,4 +1,5 @@
 import { ArgumentError, OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { differentiate } from './differentiate.js'
@@ -156,7 +157,7 @@ export function readColumns<Column>(
   data: unknown,
   read: (argument: string, column: unknown) => Column,
 ): Map<string, Column> {
-  if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
+  if (!isObject(data)) throw new OptionError('data', 'an object', data)
   const given = new Map(Object.entries(data))
   const columns = new Map<string, Column>()
   for (const name of expression.names) {

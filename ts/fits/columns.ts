@@ -2,6 +2,7 @@
 
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitManyOptions } from './options.js'
 import type { Parameter } from './parameters.js'
@@ -12,7 +13,7 @@ export function readData(
   data: unknown,
   { y: given, sigma, weights, missing }: FitManyOptions,
 ) {
-  if (typeof data !== 'object' || data === null) throw new OptionError('data', 'an object', data)
+  if (!isObject(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
   for (const name of columns.keys()) checkName('data', name)
   const others = [...columns.keys()].filter((name) => !names.includes(name))
@@ -42,7 +43,7 @@ export function readData(
 function readGappyColumn(argument: string, column: unknown): Column {
   const hasNull = (list: unknown): list is unknown[] => Array.isArray(list) && list.includes(null)
   const filled = (list: unknown) => (hasNull(list) ? list.map((x) => (x === null ? NaN : x)) : list)
-  const isOfLists = Array.isArray(column) && column.some((list) => typeof list === 'object' && list !== null)
+  const isOfLists = Array.isArray(column) && column.some(isObject)
   if (!isOfLists) return readColumn(argument, filled(column))
   return readColumn(argument, column.some(hasNull) ? column.map(filled) : column)
 }

@@ -2,7 +2,7 @@
 
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
-import { ownProperties } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { readOptions } from '../options/read.js'
 
@@ -44,7 +44,7 @@ export function readParameters(
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
 ): Parameter[] {
-  if (typeof given !== 'object' || given === null) throw new OptionError('start', 'an object', given)
+  if (!isObject(given)) throw new OptionError('start', 'an object', given)
   const entries = new Map(Object.entries(given as FitParameters))
   const names = [...known]
   // A parameter that only others are made of.
@@ -62,10 +62,7 @@ export function readParameters(
 }
 
 function usesIn(entry: FitParameters[string], name: string): boolean {
-  const expr =
-    typeof entry === 'object' && entry !== null && Object.hasOwn(entry, 'expr')
-      ? (entry as FitParameter).expr
-      : undefined
+  const expr = isObject(entry) && Object.hasOwn(entry, 'expr') ? (entry as FitParameter).expr : undefined
   return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
 }
 

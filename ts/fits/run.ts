@@ -6,6 +6,7 @@ import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
 import type { Program } from '../expressions/program.js'
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
@@ -115,12 +116,7 @@ export class Fits {
     const own = this.#parameters.filter(({ expr }) => expr === null)
     const starts = new Map<string, Float64Array>()
     for (const { name, start } of own) {
-      starts.set(
-        name,
-        typeof start === 'object' && start !== null
-          ? start
-          : new Float64Array(this.#count).fill(start ?? NaN),
-      )
+      starts.set(name, isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN))
     }
     const open = own.filter(({ start }) => start === null)
     if (open.length > 0) {

@@ -5,7 +5,7 @@ import { type Choice, readAsked } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
-import { ownProperties } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
@@ -245,7 +245,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
     )
     return { columns, dtype: flat instanceof Float32Array ? ('float32' as const) : ('float64' as const) }
   }
-  if (typeof starts !== 'object' || starts === null) {
+  if (!isObject(starts)) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
   }
   const given = ownProperties(starts) as Readonly<Record<string, ArrayLike<number>>>

@@ -1,4 +1,5 @@
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import { readOptions } from '../options/read.js'
 import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
@@ -183,7 +184,7 @@ function prepare(box: Box, options: StartsOptions, allowed: readonly string[] = 
 }
 
 function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
-  if (typeof box !== 'object' || box === null) throw new OptionError('box', '{ parameter: [low, high] }', box)
+  if (!isObject(box)) throw new OptionError('box', '{ parameter: [low, high] }', box)
   const ranges = Object.entries(box)
   if (ranges.length === 0) throw new OptionError('box', 'at least one parameter', box)
   const ends = ranges.map(([name, range]) => {
@@ -209,7 +210,7 @@ function show(range: unknown): unknown {
 }
 
 function readCounts(counts: unknown, names: readonly string[]): number[] {
-  if (typeof counts !== 'object' || counts === null) {
+  if (!isObject(counts)) {
     return names.map(() => checkCount('counts', counts))
   }
   const given = readOptions('counts', counts, names)

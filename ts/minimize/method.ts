@@ -5,7 +5,7 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
-import { ownProperties } from '../ground/given.js'
+import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
@@ -74,7 +74,7 @@ function read(kind: Kind, given: object): Readonly<Record<string, unknown>> {
 
 /** Whether it is a method, or means to be one. */
 export function isMethod(given: unknown): given is Method {
-  return typeof given === 'object' && given !== null && Object.hasOwn(given, 'method')
+  return isObject(given) && Object.hasOwn(given, 'method')
 }
 
 /**

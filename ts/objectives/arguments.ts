@@ -1,7 +1,7 @@
 /** What `minimize` and `checkGradient` are given. */
 
 import { OptionError } from '../ground/errors.js'
-import { member, ownProperties } from '../ground/given.js'
+import { isObject, member, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import type { Objective } from './objective.js'
@@ -18,7 +18,7 @@ export function readObjective(objective: unknown): {
   readonly names: readonly string[] | null
 } {
   const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective
-  const whole = typeof given === 'object' && given !== null ? given : {}
+  const whole = isObject(given) ? given : {}
   const value = member(whole, 'value')
   if (typeof value !== 'function') {
     throw new OptionError('objective', 'a function or { value, gradient }', objective)

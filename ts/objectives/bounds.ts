@@ -1,6 +1,7 @@
 /** Boxes that parameters stay in. */
 
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import { type FloatArray, rounding } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { readOptions } from '../options/read.js'
@@ -87,7 +88,7 @@ export function limitOf(limit: number | FloatArray, run: number): number {
 
 function entriesOf(bounds: unknown, { names, length }: Reading): [number, string, unknown][] {
   const isList = Array.isArray(bounds)
-  if (typeof bounds !== 'object' || bounds === null || (!isList && names === null)) {
+  if (!isObject(bounds) || (!isList && names === null)) {
     const by =
       names === null ? 'a list with [min, max] for each parameter' : `[min, max] of ${names.join(', ')}`
     throw new OptionError('bounds', by, bounds)
@@ -112,7 +113,7 @@ function entriesOf(bounds: unknown, { names, length }: Reading): [number, string
 function readBound(argument: string, bound: unknown): { min: unknown; max: unknown } {
   const expected = '[min, max] or { min, max }'
   if (Array.isArray(bound) && bound.length === 2) return { min: bound[0], max: bound[1] }
-  if (typeof bound !== 'object' || bound === null || Array.isArray(bound) || isFloatArray(bound)) {
+  if (!isObject(bound) || Array.isArray(bound) || isFloatArray(bound)) {
     throw new OptionError(argument, expected, bound)
   }
   const { min = -Infinity, max = Infinity } = readOptions(argument, bound, ['min', 'max'], expected)

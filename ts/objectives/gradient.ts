@@ -1,6 +1,7 @@
 /** Gradients as `minimize` calls them. */
 
 import { OptionError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { type Box, within } from './bounds.js'
 import type { Objective } from './objective.js'
@@ -20,8 +21,7 @@ export function filling(
     const returned: unknown = gradient(x, out)
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
-      const instead =
-        typeof returned === 'object' && returned !== null ? ' and returned something instead' : ''
+      const instead = isObject(returned) ? ' and returned something instead' : ''
       throw new OptionError(
         'objective: gradient',
         'all of out to be filled',

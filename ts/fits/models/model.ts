@@ -2,7 +2,7 @@
 
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
-import { member } from '../../ground/given.js'
+import { isObject, member } from '../../ground/given.js'
 import type { FitParameter } from '../parameters.js'
 
 /** A model whose parameters can be guessed: see `models`. */
@@ -29,7 +29,7 @@ type Read = Omit<FitModel, 'guess'> & { readonly guess: FitModel['guess'] | unde
 /** A copy of what a user gave as a model, so that each field is read once. */
 export function readModel(given: unknown): Read {
   if (given instanceof Expression) return { text: given.text, x: '', parameters: {}, guess: undefined }
-  if (typeof given !== 'object' || given === null) {
+  if (!isObject(given)) {
     throw new OptionError('model', 'an expression, or one of models', given)
   }
   const [text, x] = [member(given, 'text'), member(given, 'x')]
@@ -37,7 +37,7 @@ export function readModel(given: unknown): Read {
   const guess = member(given, 'guess') as NonNullable<FitModel['guess']> | undefined
   if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
   if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
-  if (typeof parameters !== 'object' || parameters === null) {
+  if (!isObject(parameters)) {
     throw new OptionError('model: parameters', 'an object', parameters)
   }
   if (guess !== undefined && typeof guess !== 'function')
