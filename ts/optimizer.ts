@@ -99,7 +99,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     this.#around = around
     this.#groups = groups
     this.#steps = new Steps(model, around)
-    this.#last = new Last(model, this.#steps)
+    this.#last = new Last(this.#steps.progress)
   }
 
   /**
@@ -152,7 +152,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /** How many steps have updated something: the t that schedules see at the next one. */
   get updates(): number {
-    return this.#steps.updates
+    return this.#steps.progress.updates
   }
 
   /** What runs: 'native', 'wasm' or 'typescript', of tensors that came first. The same bits in each. */
@@ -177,7 +177,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /** For each tensor its rule, its learning rate, its count of updates and its groups; and what matched nothing. */
   report(): OptimizerReport {
-    return reportOf(this.#model, this.#steps, this.#groups)
+    return reportOf(this.#steps.progress, this.#groups)
   }
 
   /**
@@ -196,8 +196,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * on, and all that changes or saves it throws the same. Others go on.
    */
   step(gradients?: Gradients<P>): boolean {
-    const present = this.#begin('step', gradients)
-    return present === NONE ? this.#steps.pass() : this.#steps.run(present)
+    const steps = this.#steps
+    if (steps.goesStraight && gradients === undefined) return steps.runStraight()
+    // Nothing has changed since the last step: there is nothing to be asked but the gradients.
+    const present = steps.goesStraight
+      ? this.#ask(gradients, this.#model.scheduled)
+      : this.#begin('step', gradients)
+    return present === NONE ? steps.pass() : steps.run(present)
   }
 
   /**
@@ -228,7 +233,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     this.#checkFree(call)
     const { scheduled, live } = this.#model
     if (live.length === 0) return NONE
-    if (this.#model.wantsPoint && !this.#steps.hasLooked && call !== 'point') throw this.#blind(call)
+    if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'point') throw this.#blind(call)
     // Apart, so that the compiler has room for the rest of a step.
     return given === undefined && scheduled.length === 0 ? ALL : this.#ask(given, scheduled)
   }
@@ -250,7 +255,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
         if (present === NONE) return NONE
       }
       if (scheduled.length > 0) {
-        this.#evaluate(scheduled)
+        this.#model.evaluate(this.#steps.progress.updates)
         // It may have run anything.
         check(present, this.#model.gradients, this.#model.names)
       }
@@ -259,15 +264,6 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     }
     this.#checkUsable()
     return present
-  }
-
-  #evaluate(scheduled: readonly RuleInUse[]): void {
-    let isOver = false
-    for (let k = 0; k < scheduled.length; k++) {
-      scheduled[k].evaluate(this.#steps.updates)
-      isOver ||= !scheduled[k].isScheduled
-    }
-    if (isOver) this.#model.reschedule()
   }
 
   #read(given: unknown): Present {
@@ -286,7 +282,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   /** Sets all gradients in `grads` to 0. */
   zeroGrad(): void {
     this.#checkFree('zeroGrad')
-    this.#steps.zeroGradients()
+    this.#steps.progress.zeroGradients()
   }
 
   /**
@@ -408,7 +404,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   save(): Saved {
     this.#checkFree('save')
-    return save(this.#model, this.#steps, this.#around, this.#groups)
+    return save(this.#steps.progress, this.#groups)
   }
 
   /**
@@ -433,7 +429,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
     const optimizer = new Optimizer(restored.params as Parameters, restored.rule as Rule, checked as never)
-    putInPlace(restored, optimizer.#model, optimizer.#steps, compare(restored, optimizer.#model, around))
+    putInPlace(restored, optimizer.#steps.progress, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>
   }
 
@@ -465,7 +461,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       checkArrays(restored)
       return { restored, comparison }
     })
-    putInPlace(restored, this.#model, this.#steps, comparison)
+    putInPlace(restored, this.#steps.progress, comparison)
     return comparison.differences
   }
 
@@ -484,6 +480,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now, nor broken. */
   #checkFree(call: string): void {
+    this.#steps.leaveStraightPath()
     if (this.#isBusy) throw new BusyError(call)
     this.#checkUsable()
   }

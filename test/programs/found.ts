@@ -29,6 +29,20 @@ const step: Command = { call: 'step', inPlace: false, seed: 1, holes: 0, wild: n
 const wide = ['native', 'native avx512', 'native avx2', 'wasm'] as const
 
 export const found: Readonly<Record<string, Program>> = {
+  'after a step with holes the next one went straight with segments of those that had gradients': life(
+    [
+      { ...step, times: 2 },
+      { ...step, times: 1, holes: 1 },
+      { ...step, times: 2 },
+    ],
+    {
+      specs: [
+        { length: 3, form: 1 },
+        { length: 2, form: 1 },
+      ],
+      structure: 2,
+    },
+  ),
   'far tangents in lanes beyond the sixteenth ended the process': runs({
     ...{ places: wide, text: 'tan(b)', runs: 33, starts: [[1], [1e6], [1e22]] },
   }),

@@ -42,6 +42,8 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
       /** Bits of the tensors that have no gradient. */
       readonly holes: number
       readonly wild: number | null
+      /** So many calls one after the other, with nothing in between that looks at anything: 1 by default. */
+      readonly times?: number
     }
   | {
       readonly call: 'set'
@@ -184,6 +186,7 @@ const step = record({
   seed: fc.nat(1e6),
   holes: fc.oneof(fc.constant(0), fc.nat(255)),
   wild: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(5) }),
+  times: fc.constantFrom(1, 1, 2, 4, 258),
 })
 
 const sets = fc.constantFrom<Readonly<Record<string, unknown>>>(

@@ -187,7 +187,7 @@ export class World {
     const names = namesOf(plan.structure)
     switch (command.call) {
       case 'step':
-        return optimizer.step(this.#given(command, plan, made))
+        return this.#step(this.#given(command, plan, made), command.times)
       case 'stepAsync':
         return this.#stepAsync(this.#given(command, plan, made), first)
       case 'set': {
@@ -259,6 +259,21 @@ export class World {
       case 'other':
         return this.#other(command)
     }
+  }
+
+  /** Steps that follow each other take the straight path; in the steady world a look in between keeps them off it. */
+  #step(given: Gradients<never> | undefined, times = 1): unknown {
+    const steps: unknown[] = [this.optimizer.step(given)]
+    while (steps.length < times) {
+      if (this.#isSteady) void this.optimizer.state
+      try {
+        steps.push(this.optimizer.step(given))
+      } catch (thrown) {
+        // Those before it have changed something.
+        return [...steps, String(thrown)]
+      }
+    }
+    return times === 1 ? steps[0] : steps
   }
 
   async #stepAsync(given: Gradients<never> | undefined, first: Outcome | undefined): Promise<boolean> {

@@ -12,8 +12,7 @@ import type { RuleInUse } from '../rules/in-use.js'
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
- * state costs as much as a part of an update; so rarely, it costs next to nothing. A power of 2, for &:
- * % was a tenth of a step of two parameters.
+ * state costs as much as a part of an update; so rarely, it costs next to nothing.
  */
 export const FLUSHING = 256
 
@@ -34,6 +33,8 @@ interface Cohort {
   version: number
   scale: number
   flags: number
+  /** The update, from 1, at which its flags may be other ones. */
+  due: number
   /** The flags that its segments have at every update. */
   readonly always: number
 }
@@ -86,7 +87,16 @@ export class Cohorts {
     // Both are made in one place: for the compiler they are alike then.
     const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
     const always = use.flags | flagsOf(use.clip ?? this.#clip)
-    const started = { segments: [], tensors: [], row: 0, version: -1, scale: 1, flags: always, always }
+    const started = {
+      segments: [],
+      tensors: [],
+      row: 0,
+      version: -1,
+      scale: 1,
+      flags: always,
+      due: 0,
+      always,
+    }
     return { use, clock: clock(), next: clock(), ...started }
   }
 
@@ -163,6 +173,7 @@ export class Cohorts {
         cohort.tensors = []
         cohort.version = -1
         cohort.flags = cohort.always
+        cohort.due = 0
         active.add(cohort)
       }
       const isNext =
@@ -194,7 +205,7 @@ export class Cohorts {
       const cohort = active[c]
       const { use, clock, next } = cohort
       const row = this.#rows[cohort.row]
-      const { advance, corrections, numbers, delay } = use
+      const { advance, corrections, numbers } = use
       next.t = following(clock.t)
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
@@ -203,10 +214,17 @@ export class Cohorts {
         cohort.scale = scale
       }
       corrections?.(numbers as never, next, row)
-      const isFlushing = (next.t & (FLUSHING - 1)) === 0 && use.flushes(this.#arena.dtype)
-      const flags = cohort.always | (next.t <= delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
-      if (flags !== cohort.flags) this.#flag(cohort, flags)
+      if (next.t >= cohort.due) this.#flagFor(cohort, next.t)
     }
+  }
+
+  /** Flags a cohort for update t, and says when to look again. Apart from `prepare`, which is faster without a loop. */
+  #flagFor(cohort: Cohort, t: number): void {
+    const { use, always } = cohort
+    const isFlushing = t % FLUSHING === 0 && use.flushes(this.#arena.dtype)
+    const flags = always | (t <= use.delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
+    if (flags !== cohort.flags) this.#flag(cohort, flags)
+    cohort.due = flags === always ? (Math.floor(t / FLUSHING) + 1) * FLUSHING : t + 1
   }
 
   /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
@@ -219,7 +237,6 @@ export class Cohorts {
     }
   }
 
-  /** Apart from `prepare`, which is faster without a loop in it. */
   #flag(cohort: Cohort, flags: number): void {
     for (const segment of cohort.segments) this.#arena.setFlags(segment, flags)
     cohort.flags = flags
@@ -252,6 +269,7 @@ export class Cohorts {
       hold: () => {
         Object.assign(next, clock)
         this.#flag(cohort, cohort.flags | HOLDS)
+        cohort.due = 0
       },
     }
   }

@@ -146,6 +146,28 @@ export class Model {
     this.version++
   }
 
+  /**
+   * Evaluates the schedules at update t, from 0. Functions of the user may run, unless `isPlain`.
+   *
+   * @throws OptionError where one gives a value out of its option's range, and whatever a function throws
+   */
+  evaluate(t: number): void {
+    const { scheduled } = this
+    let isOver = false
+    for (let k = 0; k < scheduled.length; k++) {
+      scheduled[k].evaluate(t)
+      isOver ||= !scheduled[k].isScheduled
+    }
+    if (isOver) this.reschedule()
+  }
+
+  /** Whether no function of the user's is among the schedules. */
+  get isPlain(): boolean {
+    const { scheduled } = this
+    for (let k = 0; k < scheduled.length; k++) if (!scheduled[k].isPlain) return false
+    return true
+  }
+
   /** Finds out which rules have schedules. */
   reschedule(): void {
     if (this.scheduled.length === 0 && !this.uses.some(({ isScheduled }) => isScheduled)) return

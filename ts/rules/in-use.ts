@@ -135,6 +135,11 @@ export class RuleInUse {
     return !this.#isConstant
   }
 
+  /** Whether no function of the user's is in its schedules. */
+  get isPlain(): boolean {
+    return this.#schedule?.isPlain ?? true
+  }
+
   /** Evaluates what is scheduled at update t, from 0. Functions of the user may run, and throw. */
   evaluate(t: number): void {
     const schedule = this.#schedule

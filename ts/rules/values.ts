@@ -3,7 +3,7 @@
 import { OptionError } from '../ground/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
 import type { NumbersOf } from '../schedules/option.js'
-import { compile, constantFrom, type Scheduled } from '../schedules/schedule.js'
+import { compile, constantFrom, isPlain, type Scheduled } from '../schedules/schedule.js'
 import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'
 
@@ -26,12 +26,15 @@ interface Entry {
 export class RuleSchedule {
   /** The update, from 0, from which on all values stay; Infinity where nobody knows. */
   readonly constantFrom: number
+  /** Whether no function of the user's is in them. */
+  readonly isPlain: boolean
   readonly #name: string
   readonly #entries: readonly Entry[]
   readonly #values: Values
 
   constructor(rule: AnyRule, entries: readonly Entry[]) {
     this.constantFrom = Math.max(...entries.map(({ key }) => constantFrom(rule[key] as Scheduled)))
+    this.isPlain = entries.every(({ key }) => isPlain(rule[key]))
     this.#name = rule.name
     this.#entries = entries
     this.#values = new Values()

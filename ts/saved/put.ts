@@ -11,7 +11,7 @@ import type { Around } from '../model/options.js'
 import type { Averaged, Tensor } from '../model/part.js'
 import type { RestoredTensor } from '../model/restored.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
-import type { Steps } from '../step/step.js'
+import type { Progress } from '../step/progress.js'
 import type { Restored } from './read.js'
 
 /** What of a saved run does not fit a model, and which tensors do, with their state or without. */
@@ -66,7 +66,8 @@ function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
  *
  * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
  */
-export function putInPlace(restored: Restored, model: Model, steps: Steps, comparison: Comparison): void {
+export function putInPlace(restored: Restored, progress: Progress, comparison: Comparison): void {
+  const { model } = progress
   const { differences } = comparison
   const isWhole = differences.every(({ tensor }) => tensor !== null)
   const fitting = comparison.fitting.map(
@@ -112,10 +113,10 @@ export function putInPlace(restored: Restored, model: Model, steps: Steps, compa
     use.adopt(tensor.use.shared)
     tensor.part.assign(tensor, use)
   }
-  steps.updates = restored.updates
-  steps.batches = isWhole ? restored.batches : 0
-  steps.skips = restored.skips
-  steps.hasLooked = false
+  progress.updates = restored.updates
+  progress.batches = isWhole ? restored.batches : 0
+  progress.skips = restored.skips
+  progress.hasLooked = false
   model.update()
 }
 

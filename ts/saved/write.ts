@@ -8,13 +8,12 @@ import { isObject, mapped } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { setOwn, unflatten } from '../ground/tensors.js'
 import type { Groups } from '../model/groups.js'
-import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Averaged, Tensor } from '../model/part.js'
 import { isPlain } from '../model/patterns.js'
 import type { Rule } from '../rules/definitions.js'
 import type { RuleInUse } from '../rules/in-use.js'
-import type { Steps } from '../step/step.js'
+import type { Progress } from '../step/progress.js'
 
 /** The version of the format. */
 export const VERSION = 2
@@ -78,7 +77,8 @@ export interface Saved {
 }
 
 /** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
-export function save(model: Model, steps: Steps, around: Around, groups: Groups | null): Saved {
+export function save(progress: Progress, groups: Groups | null): Saved {
+  const { model, around } = progress
   for (const use of model.uses) checkPlain(use.value)
   const plain = groups?.matches.every(isPlain) ? groups.plain : null
   for (const group of plain ?? []) checkPlain(group)
@@ -98,9 +98,9 @@ export function save(model: Model, steps: Steps, around: Around, groups: Groups 
     shared: { ...model.base.shared },
     groups: plain,
     options: plainOptions(around),
-    updates: steps.updates,
-    batches: steps.batches,
-    skips: steps.skips,
+    updates: progress.updates,
+    batches: progress.batches,
+    skips: progress.skips,
     tensors,
   }
 }

@@ -137,6 +137,11 @@ export function constantFrom(scheduled: Scheduled): number {
   return kindOf(scheduled).constantFrom(scheduled as never)
 }
 
+/** Whether no function of the user's is in what has been read. */
+export function isPlain(scheduled: unknown): boolean {
+  return isObject(scheduled) ? Object.values(scheduled).every(isPlain) : typeof scheduled !== 'function'
+}
+
 /** How many updates the schedule rises at first, which is its warm-up; 0 where it does not. */
 export function warmupSteps(scheduled: unknown): number {
   return isSchedule(scheduled) ? kindOf(scheduled).warmupSteps(scheduled as never) : 0

@@ -1,23 +1,18 @@
 /** What can be asked of the last step, and of each tensor. */
 
 import type { EngineName } from '../engines/engine.js'
-import { ALL } from '../gradients/read.js'
 import type { Groups } from '../model/groups.js'
-import type { Model } from '../model/model.js'
-import type { Tensor } from '../model/part.js'
 import type { Rule } from '../rules/definitions.js'
 import type { RuleInUse } from '../rules/in-use.js'
 import { compile, type Scheduled } from '../schedules/schedule.js'
-import type { Reason, Steps } from './step.js'
+import type { Progress, Reason } from './progress.js'
 
 /** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
 export class Last {
-  readonly #model: Model
-  readonly #steps: Steps
+  readonly #step: Progress
 
-  constructor(model: Model, steps: Steps) {
-    this.#model = model
-    this.#steps = steps
+  constructor(progress: Progress) {
+    this.#step = progress
   }
 
   /**
@@ -25,14 +20,14 @@ export class Last {
    * `norms` or `onNonFinite`.
    */
   get norm(): number {
-    return this.#steps.norm
+    return this.#step.norm
   }
 
   /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
   get norms(): Readonly<Record<string, number>> {
-    if (!this.#steps.isMeasured) return {}
-    const { scale, large } = this.#steps
-    const entries = this.#presentTensors().map((tensor) => {
+    if (!this.#step.isMeasured) return {}
+    const { scale, large } = this.#step
+    const entries = this.#step.presentTensors().map((tensor) => {
       const { name, part, place } = tensor
       return [name, (large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale]
     })
@@ -41,23 +36,23 @@ export class Last {
 
   /** Why nothing was updated; null where something was, or before the first step. */
   get reason(): Reason | null {
-    return this.#steps.reason
+    return this.#step.reason
   }
 
   /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
   get skipped(): readonly string[] {
-    const updated = this.#steps.reason === null ? this.#presentTensors() : []
-    return this.#steps.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
+    const updated = this.#step.reason === null ? this.#step.presentTensors() : []
+    return this.#step.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
   }
 
   /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */
   get nonFinite(): readonly string[] {
-    return this.#steps.nonFinite
+    return this.#step.nonFinite
   }
 
   /** How many steps have been skipped in a row because of that. */
   get skips(): number {
-    return this.#steps.skips
+    return this.#step.skips
   }
 
   /**
@@ -65,14 +60,7 @@ export class Last {
    * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
    */
   get lr(): number {
-    return rateOf(this.#steps, this.#model.base) ?? NaN
-  }
-
-  #presentTensors(): readonly Tensor[] {
-    const { present, tensors, live } = this.#steps
-    if (present === ALL) return live
-    const given = new Set(tensors.filter((_, number) => present[number] !== undefined))
-    return live.filter((tensor) => given.has(tensor))
+    return rateOf(this.#step, this.#step.model.base) ?? NaN
   }
 }
 
@@ -109,20 +97,20 @@ export interface OptimizerReport {
  * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
  * and for a rule that no tensor has, a function of the user's may be called.
  */
-function rateOf({ updates }: Steps, { rule, numbers, evaluated }: RuleInUse): number | null {
+function rateOf({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null
   const lr = rule.lr as Scheduled
   const last = Math.max(updates - 1, 0)
   return typeof lr !== 'number' && evaluated === last ? (numbers.lr as number) : compile(lr)(last)
 }
 
-export function reportOf(model: Model, steps: Steps, groups: Groups | null): OptimizerReport {
+export function reportOf(progress: Progress, groups: Groups | null): OptimizerReport {
   const tensors: TensorReport[] = []
-  model.views((tensor) => {
+  progress.model.views((tensor) => {
     const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
     const { engine } = part.choice
     const rule = use.value as Rule
-    const lr = isFrozen ? null : rateOf(steps, use)
+    const lr = isFrozen ? null : rateOf(progress, use)
     tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })
   })
   const used = new Set(tensors.flatMap(({ groups }) => groups))

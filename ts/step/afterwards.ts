@@ -1,0 +1,43 @@
+/** What follows an update: lookahead and averages. */
+
+import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
+import { weightOf } from '../model/averages.js'
+import { type Phase, type Progress, passOf } from './progress.js'
+
+/** Lookahead first: what is averaged is what the user sees. */
+export function afterwards({ model, around }: Progress): readonly Phase[] {
+  const { average, lookahead } = around
+  const phases: Phase[] = []
+  if (lookahead !== null) {
+    const synchronize = passOf(model.parts, SYNCHRONIZE)
+    phases.push(({ updates }) => {
+      if (updates % lookahead.steps !== 0) return null
+      for (const { planeRow } of model.parts) planeRow[PIPELINE] = lookahead.alpha
+      return synchronize
+    })
+  }
+  if (average === null) return phases
+  for (const [part, averaged, tensors] of model.averages) {
+    const averaging = passOf([part], AVERAGING)
+    phases.push(({ updates }) => {
+      const next = weightOf(average, updates, averaged)
+      if (next === null) return null
+      Object.assign(averaged, next.averaged)
+      if (next.weight === 1) {
+        // e + (θ − e) is not θ to the last bit.
+        for (const tensor of tensors ?? part.tensors) if (tensor?.isFrozen === false) tensor.follow(AVERAGE)
+        return null
+      }
+      if (tensors !== null) part.only(tensors)
+      part.planeRow[PIPELINE] = next.weight
+      return averaging
+    })
+    if (tensors !== null) {
+      phases.push(() => {
+        part.only(null)
+        return null
+      })
+    }
+  }
+  return phases
+}

@@ -1,0 +1,56 @@
+/** Gradients of several batches as one. */
+
+import { ACCUMULATE, NORM, RELEASE } from '../arena/manifest.js'
+import { ALL, type Present } from '../gradients/read.js'
+import { areFinite, normOf } from './norms.js'
+import { type Phase, type Progress, passOf, stageOf } from './progress.js'
+
+/** Takes up a batch, and ends the step unless it was the last one; nothing where each is an update. */
+export function batch({ model, around }: Progress): readonly Phase[] {
+  const { batches } = around.accumulate
+  if (batches === 1) return []
+  const norm = stageOf(model.parts, NORM)
+  const accumulate = passOf(model.parts, ACCUMULATE)
+  const release = passOf(model.parts, RELEASE)
+
+  const look: Phase = (progress) => {
+    progress.layOut(progress.present)
+    return norm
+  }
+  const judge: Phase = (progress) => {
+    progress.norm = normOf(progress)
+    if (areFinite(progress, progress.norm)) progress.skips = 0
+    return null
+  }
+  const takeUp: Phase = (progress) => {
+    const { present } = progress
+    progress.begin(present)
+    progress.takeIn()
+    for (const tensor of model.live) {
+      if (present === ALL || present[tensor.number] !== undefined) tensor.isGathered = true
+      else model.gradients[tensor.number].fill(0)
+    }
+    return progress.batches + 1 < batches ? accumulate : release
+  }
+  const count: Phase = (progress) => {
+    if (++progress.batches >= batches) {
+      progress.batches = 0
+      progress.present = released(progress)
+      return null
+    }
+    progress.reason = 'accumulating'
+    if (around.zeroGrads) progress.zeroGradients()
+    return null
+  }
+  return around.onNonFinite === 'propagate' ? [takeUp, count] : [look, judge, takeUp, count]
+}
+
+/** Which tensors have gradients of some batch, in the arenas. */
+function released({ model: { live, tensors, gradients } }: Progress): Present {
+  const isAll = live.every(({ isGathered }) => isGathered)
+  const present = isAll
+    ? ALL
+    : tensors.map((tensor, number) => (tensor?.isGathered ? gradients[number] : undefined))
+  for (const tensor of live) tensor.isGathered = false
+  return present
+}

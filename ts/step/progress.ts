@@ -1,0 +1,133 @@
+/** How far an optimizer is, and what its step under way, or its last one, has found. */
+
+import { ALL, copy, NONE, type Present } from '../gradients/read.js'
+import { following } from '../model/cohorts.js'
+import type { Model } from '../model/model.js'
+import type { Around } from '../model/options.js'
+import type { Part, Tensor } from '../model/part.js'
+
+/** What an engine has to run, and on which parts. */
+export interface Stage {
+  readonly number: number
+  readonly parts: readonly Part[]
+  /** Whether it is a pass over all elements, and not over the segments that are laid out. */
+  readonly isPass: boolean
+}
+
+export const stageOf = (parts: readonly Part[], number: number): Stage => ({ number, parts, isPass: false })
+export const passOf = (parts: readonly Part[], number: number): Stage => ({ number, parts, isPass: true })
+
+/**
+ * Makes the numbers for the next stage, which it returns; null where there is nothing to run. A step ends where there
+ * is a `reason` for no update.
+ */
+export type Phase = (progress: Progress) => Stage | null
+
+/**
+ * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
+ * the last, or gradients were not finite with `onNonFinite: 'skip'`.
+ */
+export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
+
+export class Progress {
+  readonly model: Model
+  readonly around: Around
+  /** How many updates there were. */
+  updates = 0
+  /** Batches that have been accumulated for the next one. */
+  batches = 0
+  /** Whether the points were written since the last update. */
+  hasLooked = false
+  /** Steps that were skipped in a row. */
+  skips = 0
+  /** Why it updated nothing; null where it did. */
+  reason: Reason | null = null
+  /** Which tensors had gradients; and what tensors there were, as numbers and what is frozen may change. */
+  present: Present = NONE
+  tensors: readonly (Tensor | null)[] = []
+  live: readonly Tensor[] = []
+  /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
+  outside: Present = ALL
+  /** The norm of its gradients before clipping, NaN where nobody wanted it. */
+  norm = NaN
+  /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
+  isMeasured = false
+  scale = 1
+  /** Norms by tensor where squares are too large for sums. */
+  large: ReadonlyMap<Tensor, number> | null = null
+  /** Sums of squares by part before clips by unit, where others measure what these leave. */
+  before: readonly Float64Array[] | null = null
+  /** The names of tensors whose gradients were not finite. */
+  nonFinite: readonly string[] = []
+
+  constructor(model: Model, around: Around) {
+    this.model = model
+    this.around = around
+  }
+
+  /** Forgets what the step before has found. */
+  begin(present: Present): void {
+    this.present = present
+    this.tensors = this.model.tensors
+    this.live = this.model.live
+    this.reason = null
+    // Most steps leave nothing else behind.
+    if (!this.model.measures && !this.isMeasured) return
+    this.norm = NaN
+    this.isMeasured = false
+    this.scale = 1
+    this.large = null
+    this.nonFinite = []
+  }
+
+  /** The same, and makes segments of the tensors that have gradients. */
+  layOut(present: Present): void {
+    this.begin(present)
+    if (!this.hasAll(present)) {
+      this.#layOutSome(present)
+      return
+    }
+    const { parts } = this.model
+    for (let p = 0; p < parts.length; p++) parts[p].cohorts.layOut(null)
+  }
+
+  /** Whether each tensor that is updated has its gradient. */
+  hasAll(present: Present): boolean {
+    if (present === ALL) return true
+    const { live } = this.model
+    for (let k = 0; k < live.length; k++) if (present[live[k].number] === undefined) return false
+    return true
+  }
+
+  /** Apart, as functions that remember variables make every call slower. */
+  #layOutSome(present: Present): void {
+    for (const { cohorts, first } of this.model.parts) {
+      cohorts.layOut((place) => present[first + place] !== undefined)
+    }
+  }
+
+  /** The tensors that had gradients, also where numbers have changed since. */
+  presentTensors(): readonly Tensor[] {
+    const { present, tensors, live } = this
+    if (present === ALL) return live
+    const given = new Set(tensors.filter((_, number) => present[number] !== undefined))
+    return live.filter((tensor) => given.has(tensor))
+  }
+
+  /** An update has been made. */
+  count(): void {
+    this.updates = following(this.updates)
+    this.hasLooked = false
+    this.skips = 0
+  }
+
+  /** Copies what lies outside into the arenas. */
+  takeIn(): void {
+    if (this.outside !== ALL) copy(this.outside, this.model.gradients)
+    this.outside = ALL
+  }
+
+  zeroGradients(): void {
+    for (const gradient of this.model.gradients) gradient.fill(0)
+  }
+}
