@@ -87,7 +87,7 @@ async function addLatency(add, n) {
     ['step', (optimizer) => optimizer.step()],
     ['stepAsync', (optimizer) => optimizer.stepAsync()],
   ]) {
-    const { optimizer } = ours(rules.adam.rule, 'float32', [n], { engine: 'native', threads: undefined })
+    const { optimizer } = ours(rules.adam, 'float32', [n], { engine: 'native', threads: undefined })
     const worst = []
     for (let round = 0; round < 21; round++) {
       const end = { reached: false }
@@ -125,7 +125,7 @@ async function longestTurn(end) {
 
 /** Processor time of the whole process in a second after a step on two threads. */
 async function addIdle(add) {
-  const { optimizer } = ours(rules.adam.rule, 'float32', [1_000_000], { engine: 'native', threads: 2 })
+  const { optimizer } = ours(rules.adam, 'float32', [1_000_000], { engine: 'native', threads: 2 })
   const used = []
   for (let round = 0; round < 5; round++) {
     for (let i = 0; i < 100; i++) optimizer.step()
