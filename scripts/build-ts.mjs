@@ -42,7 +42,10 @@ for (const emitted of [
 const modules = ['rules', 'functions'].flatMap((folder) =>
   readdirSync(`dist/${folder}`).map((file) => `dist/${folder}/${file}`),
 )
-for (const path of [...modules.filter((file) => file.endsWith('.js')), 'dist/engines/plane.js']) {
+for (const path of [
+  ...modules.filter((file) => file.endsWith('.js')),
+  'dist/engines/typescript/all-tensors.js',
+]) {
   writeFileSync(path, withLoopsTwice(readFileSync(path, 'utf8')))
 }
 

@@ -23,7 +23,6 @@ const rooms = {
     'ts/engines',
     'ts/arena/arena.ts',
     'ts/arena/memory.ts',
-    'ts/engines/plane.ts',
     'ts/ground/typed-arrays.ts',
     'ts/gradients/norms.ts',
   ],

@@ -2,7 +2,7 @@
 
 import { type Kernel, loopOf, Row } from '../arena/kernel.js'
 import { pipeline } from '../arena/manifest.js'
-import { flush } from '../engines/typescript.js'
+import { flush } from '../engines/typescript/pipeline.js'
 import { Machine } from '../expressions/run.js'
 import { type FloatArray, largest, rounding, smallestNormal } from '../ground/numbers.js'
 import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'

@@ -1,7 +1,7 @@
 //! Passes over the whole plane, whatever segments there are: gradients are accumulated, parameters
 //! averaged, and set back to slow ones (lookahead; Zhang et al., 2019).
 //!
-//! Each has an array of its own that every arena may have. `ts/engines/plane.ts` states the same equations.
+//! Each has an array of its own that every arena may have. `ts/engines/typescript/all-tensors.ts` states the same equations.
 
 use crate::arena::*;
 use crate::kernel::lanes::{Nothing, lanes};

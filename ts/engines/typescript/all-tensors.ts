@@ -1,12 +1,12 @@
 /**
- * Passes over the whole plane of an arena, whatever segments there are: gradients are accumulated,
- * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/stages/plane.rs is the twin.
+ * Passes over all tensors of an arena, whatever segments there are: gradients are accumulated,
+ * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/plane.rs is the twin.
  */
 
-import type { Arena } from '../arena/arena.js'
-import { kernel, loopOf, Row, twice } from '../arena/kernel.js'
-import * as layout from '../arena/manifest.js'
-import type { FloatArray } from '../ground/numbers.js'
+import type { Arena } from '../../arena/arena.js'
+import { kernel, loopOf, Row, twice } from '../../arena/kernel.js'
+import * as layout from '../../arena/manifest.js'
+import { NOTHING } from './pipeline.js'
 
 /** a ← a + g. */
 const AccumulateLoop = twice<typeof layout.AccumulateKernel>(
@@ -54,26 +54,23 @@ const passes = [
   { array: layout.SLOW, kernel: kernel(layout.SynchronizeKernel, SynchronizeLoop) },
 ]
 
-/** What there is by tensor. */
-const NOTHING: Readonly<Record<string, number>> = {}
-
 /** Runs a stage over the elements from … to − 1 of all tensors that do not stay. */
-export function overPlane(arena: Arena): (stage: number, from: number, to: number) => void {
+export function overAllTensors(arena: Arena): (stage: number, from: number, to: number) => void {
   const { dtype, lengths, offsets, words } = arena
   const theta = arena.plane(layout.PARAMETERS)
   const g = arena.plane(layout.GRADIENTS)
-  const coefficients = arena.row(lengths.length)
   const firstFlags = words.length - lengths.length * (layout.SEGMENT + layout.TENSOR) + 3
   const jobs = passes.map(({ array, kernel }) => {
-    const own: FloatArray = arena.plane(array)
+    const updated = arena.plane(array)
     const row = Row.of(kernel, dtype)
-    row.coefficients = coefficients
-    return { own, state: { [kernel.state[0]]: own }, row: row.byName, loop: loopOf(kernel.number, dtype) }
+    row.coefficients = arena.row(lengths.length)
+    const state = { [kernel.state[0]]: updated }
+    return { updated, state, row: row.byName, loop: loopOf(kernel.number, dtype) }
   })
   return (stage, from, to) => {
     const job = jobs[stage - layout.ACCUMULATE]
     // Before anything is changed, and even where all stays.
-    if (job === undefined || job.own.length < arena.length) throw arena.broken()
+    if (job === undefined || job.updated.length < arena.length) throw arena.broken()
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {
       const [start, end] = [Math.max(offsets[i], from), Math.min(offsets[i] + lengths[i], to)]

@@ -1,0 +1,165 @@
+/** From segments to what a stage does with them; crates/kernels/src/run.rs is the twin. */
+
+import type { Arena } from '../../arena/arena.js'
+import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../../arena/kernel.js'
+import {
+  CautiousKernel,
+  CLIPS,
+  FLUSHES,
+  GRADIENTS,
+  HOLDS,
+  KEEPS,
+  MASKS,
+  NORM,
+  PARAMETERS,
+  POINT,
+  SEGMENT,
+  SIGNS,
+  SQUARES,
+  UNITS,
+  UNITWISE,
+  UNITWISE_KERNEL,
+  WEIGHS,
+} from '../../arena/manifest.js'
+import { recordOf } from '../../ground/given.js'
+import type { FloatArray } from '../../ground/numbers.js'
+import type { Sum } from '../../ground/sums.js'
+import { firstNot } from './find.js'
+
+/** A stage of a segment: its loop, and what that is given. */
+export interface Job {
+  /** The same key, the same job. */
+  readonly key: number
+  /** Undefined where only sums are wanted. */
+  readonly loop: Loop | undefined
+  readonly row: Row
+  readonly state: Readonly<Record<string, FloatArray>>
+  /** What there is by tensor, by name. */
+  readonly byTensor: readonly (readonly [name: string, numbers: Float64Array])[]
+  /** What is summed into the first of these, and of which array. */
+  readonly sums: readonly (readonly [kind: Sum, source: FloatArray])[]
+  readonly isMatrix: boolean
+  /** Arrays by row and by column, by number. */
+  readonly lines: readonly number[]
+  readonly stage: number
+  /** Whether it is the rule's last stage. */
+  readonly isLast: boolean
+  /** The flags that mean something here, and which of them the segment at hand has. */
+  readonly heeded: number
+  flags: number
+  /** Whether each tensor is by itself. */
+  isByTensor: boolean
+}
+
+/** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
+const sumsAlone = (...sums: Sum[]): Kernel => ({
+  ...{ number: 1, name: '', source: 0, state: [], row: {}, tensor: sums, sums },
+})
+const squares = sumsAlone('gradients')
+const bothSquares = sumsAlone('gradients', 'parameters')
+
+/** Calls `visit` for each segment that has the stage, with what of it is in the range. */
+type ForEachJob = (
+  stage: number,
+  from: number,
+  to: number,
+  visit: (job: Job, from: number, to: number) => void,
+) => void
+
+/** What a stage is beside itself: the rule's last one, one that masks its direction, or a norm of parameters too. */
+const PLAIN = 0
+const LAST = 1
+const MASKED = 2
+const WEIGHED = 3
+
+/** The flags that then mean something. */
+const heeded = [0, HOLDS | FLUSHES, MASKS | SIGNS | KEEPS | FLUSHES, 0]
+
+export function jobsOf(arena: Arena): ForEachJob {
+  const { words, dtype, lengths } = arena
+  const theta = arena.plane(PARAMETERS)
+  const g = arena.plane(GRADIENTS)
+  const rows = lengths.map((_, i) => arena.row(i))
+  const firstSegment = words.length - lengths.length * SEGMENT
+  const jobs = new Map<number, Job>()
+  /** The job of most steps. */
+  let latest: Job | undefined
+
+  /** A segment's kernel in a stage; 0 for none. */
+  const kernelAt = (at: number, stage: number): number => {
+    if (stage === NORM) return squares.number
+    if (stage === UNITS) return (words[at + 4] & UNITWISE) !== 0 ? UNITWISE_KERNEL : 0
+    return (words[at + 6 + (stage >> 1)] >>> (16 * (stage & 1))) & 0xffff
+  }
+
+  const formOf = (stage: number, at: number, flags: number): number => {
+    if (stage === 0 && (flags & MASKS) !== 0) return MASKED
+    if (stage >= POINT) return stage === NORM && (flags & WEIGHS) !== 0 ? WEIGHED : PLAIN
+    return stage + 1 === POINT || kernelAt(at, stage + 1) === 0 ? LAST : PLAIN
+  }
+
+  /** The job of the segment whose words begin at `at`. */
+  const jobOf = (stage: number, at: number): Job | undefined => {
+    const number = kernelAt(at, stage)
+    if (number === 0) return undefined
+    const flags = words[at + 4]
+    const form = formOf(stage, at, flags)
+    const key = ((words[at + 2] * 1024 + number) * 16 + stage) * 4 + form
+    if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
+    const row = rows[words[at + 3]]
+    if (row === undefined) throw arena.broken()
+    latest.row.coefficients = row
+    latest.flags = flags & latest.heeded
+    latest.isByTensor = latest.byTensor.length > 0 || (latest.flags & CLIPS) !== 0
+    return latest
+  }
+
+  const makeJob = (key: number, stage: number, at: number, number: number, form: number): Job => {
+    const isNorm = stage === NORM
+    const kernel = !isNorm ? kernelOf(number) : form === WEIGHED ? bothSquares : squares
+    const array = words[at + 2]
+    const byTensor = isNorm ? SQUARES : words[at + 5]
+    const state = recordOf(kernel.state, (_, k) => arena.plane(array + k))
+    const sourceOf = (sum: Sum) =>
+      sum === 'parameters' ? theta : sum === 'sizes' ? state[kernel.state[0]] : g
+    const names = form === MASKED ? CautiousKernel.tensor : kernel.tensor
+    const sums: readonly Sum[] = form === MASKED ? ['nonzero'] : kernel.sums
+    const job: Job = {
+      key,
+      loop: isNorm ? undefined : loopOf(number, dtype),
+      row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
+      state,
+      byTensor: names.map((name, k) => [name, arena.numbers(byTensor + k)]),
+      sums: sums.map((sum) => [sum, sourceOf(sum)]),
+      isMatrix: kernel.isMatrix === true,
+      lines: (kernel.lines ?? []).map((_, k) => array + kernel.state.length + k),
+      stage,
+      isLast: form === LAST,
+      heeded: heeded[form] | (stage === 0 ? CLIPS : 0),
+      flags: 0,
+      isByTensor: false,
+    }
+    jobs.set(key, job)
+    return job
+  }
+
+  const segmentFrom = (count: number, element: number) =>
+    firstNot(count, (segment) => {
+      const at = firstSegment + segment * SEGMENT
+      return words[at] + words[at + 1] <= element
+    })
+
+  return (stage, from, to, visit) => {
+    const count = words[4]
+    if (count > lengths.length) throw arena.broken()
+    for (let segment = from === 0 ? 0 : segmentFrom(count, from); segment < count; segment++) {
+      const at = firstSegment + segment * SEGMENT
+      const start = words[at]
+      const end = start + words[at + 1]
+      if (end > arena.length) throw arena.broken()
+      if (start >= to) return
+      const job = jobOf(stage, at)
+      if (job !== undefined) visit(job, Math.max(start, from), Math.min(end, to))
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/** What surrounds every elementwise loop, and knows none; crates/kernels/src/pipeline.rs is the twin. */
+
+import type { Arena } from '../../arena/arena.js'
+import { FLUSHES, GRADIENTS, HOLDS, KEEPS, MASKS, PARAMETERS, pipeline, SIGNS } from '../../arena/manifest.js'
+import { type FloatArray, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
+import type { Job } from './jobs.js'
+
+/** What there is of a tensor, by name. */
+export type ByName = Readonly<Record<string, number>>
+
+/** What there is by tensor where there is nothing. */
+export const NOTHING: ByName = {}
+
+/**
+ * Runs a stage over the elements from … to − 1, which are of one segment; with numbers of their tensor, and its factor
+ * of the gradients, they are of one tensor.
+ */
+export type Pass = (job: Job, from: number, to: number, tensor?: ByName, factor?: number) => void
+
+export function passOf(arena: Arena): Pass {
+  const f = rounding[arena.dtype]
+  const least = smallestNormal[arena.dtype]
+  const theta = arena.plane(PARAMETERS)
+  const g = arena.plane(GRADIENTS)
+  // All that a step needs is made here: one that runs out of memory must not do so in the middle.
+  const [prepared, held] = [g.slice(), theta.slice()]
+
+  /** The gradients as the first stage gets them: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
+  const prepare = (coefficients: Float64Array, factor: number, from: number, to: number): FloatArray => {
+    const scale = f(coefficients[pipeline.scale] * factor)
+    const limit = f(coefficients[pipeline.limit])
+    const l2 = f(coefficients[pipeline.l2])
+    // Not −limit: both ends of a limit that is rounded to 0 are +0.
+    const low = 0 - limit
+    for (let i = from; i < to; i++) {
+      const scaled = f(scale * g[i])
+      const clamped = scaled < low ? low : scaled > limit ? limit : scaled
+      prepared[i] = l2 === 0 ? clamped : f(clamped + f(l2 * theta[i]))
+    }
+    return prepared
+  }
+
+  return ({ loop, row, state, flags, stage, isLast }, from, to, tensor = NOTHING, factor = 1) => {
+    const { coefficients } = row
+    const gradient =
+      stage === 0 && !isPlain(coefficients, factor) ? prepare(coefficients, factor, from, to) : g
+    const masks = (flags & MASKS) !== 0
+    const holds = (flags & HOLDS) !== 0
+    if (holds) held.set(theta.subarray(from, to), from)
+    // d·0 − u is −u.
+    if (masks) held.fill(0, from, to)
+    loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
+    if (masks) mask(held, gradient, g, flags, from, to, f)
+    if ((flags & FLUSHES) !== 0) flush(state, from, to, least)
+    if (isLast && arena.words[8] !== 0) g.fill(0, from, to)
+  }
+}
+
+/** Whether gradients are wanted as they are. */
+function isPlain(coefficients: Float64Array, factor: number): boolean {
+  return (
+    coefficients[pipeline.scale] * factor === 1 &&
+    coefficients[pipeline.limit] === Infinity &&
+    coefficients[pipeline.l2] === 0
+  )
+}
+
+/** masked ← u·k, k by the agreement u·g, of 0 − u; pipeline.rs says what becomes of NaN. */
+function mask(
+  negated: FloatArray,
+  g: FloatArray,
+  masked: FloatArray,
+  flags: number,
+  from: number,
+  to: number,
+  f: Round,
+): void {
+  const neither = (flags & KEEPS) !== 0 ? 1 : 0
+  const against = (flags & SIGNS) !== 0 ? -1 : neither
+  for (let i = from; i < to; i++) {
+    const u = 0 - negated[i]
+    const agreement = f(u * g[i])
+    masked[i] = u * (agreement > 0 ? 1 : agreement < 0 ? against : neither)
+  }
+}
+
+/** Sets subnormal numbers to +0; pipeline.rs says why. */
+export function flush(
+  state: Readonly<Record<string, FloatArray>>,
+  from: number,
+  to: number,
+  least: number,
+): void {
+  for (const name in state) {
+    const array = state[name]
+    for (let i = from; i < to; i++) {
+      if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Segments tensor by tensor, because each has numbers of its own or is summed; crates/kernels/src/walk.rs is the
+ * twin.
+ */
+
+import type { Arena } from '../../arena/arena.js'
+import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES } from '../../arena/manifest.js'
+import { rounding } from '../../ground/numbers.js'
+import { sumOf } from '../../ground/sums.js'
+import { tensorFrom } from './find.js'
+import type { Job } from './jobs.js'
+import type { ByName, Pass } from './pipeline.js'
+
+export function overTensors(arena: Arena, pass: Pass) {
+  const { lengths, offsets } = arena
+  const f = rounding[arena.dtype]
+  const scales = arena.numbers(SCALES)
+  const partials = arena.numbers(PARTIALS)
+  let blocks = 0
+  const firstBlocks = lengths.map((length) => {
+    const first = blocks
+    blocks += blocksOf(length)
+    return first
+  })
+
+  /** The blocks of tensor `i` that begin in the range, and the sums over each. */
+  const sum = (job: Job, i: number, from: number, to: number, tensor: ByName, factor: number) => {
+    const end = offsets[i] + lengths[i]
+    for (let block = 0, low = offsets[i]; low < end; block++, low += BLOCK) {
+      if (low < from || low >= to) continue
+      const high = Math.min(low + BLOCK, end)
+      if (job.loop !== undefined) pass(job, low, high, tensor, factor)
+      job.sums.forEach(([kind, source], k) => {
+        partials[(firstBlocks[i] + block) * PARTS + k] = sumOf(kind, source.subarray(low, high))
+      })
+    }
+  }
+
+  return {
+    run(job: Job, from: number, to: number): void {
+      const clips = (job.flags & CLIPS) !== 0
+      for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
+        const tensor: Record<string, number> = {}
+        for (const [name, numbers] of job.byTensor) tensor[name] = f(numbers[i])
+        const factor = clips ? scales[i] : 1
+        const [low, high] = [Math.max(offsets[i], from), Math.min(offsets[i] + lengths[i], to)]
+        if (job.sums.length > 0) sum(job, i, from, to, tensor, factor)
+        else if (low < high) pass(job, low, high, tensor, factor)
+      }
+    },
+
+    /** Adds up what was summed by block, in order. */
+    gather({ sums, byTensor }: Job, from: number, to: number): void {
+      if (sums.length === 0) return
+      for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
+        for (let k = 0; k < sums.length; k++) {
+          let total = 0
+          for (let b = 0; b < blocksOf(lengths[i]); b++) total += partials[(firstBlocks[i] + b) * PARTS + k]
+          byTensor[k][1][i] = total
+        }
+      }
+    },
+  }
+}
+
+const blocksOf = (length: number): number => Math.ceil(length / BLOCK)
