@@ -47,7 +47,8 @@ export function needsOf(kernel) {
   const { number, state, isMatrix, sums } = kernel
   const text = loopOf(number, 'float64').toString()
   const [, head, body] = /^\(([\s\S]*?)\) =>([\s\S]*)$/.exec(text)
-  const [theta, g, ...rest] = head.replaceAll(/\{[^}]*\}/g, '_').split(/,\s*/)
+  // Of a tensor that is taken as matrices each array has its name.
+  const [theta, g, ...rest] = isMatrix ? ['theta', 'g'] : head.replaceAll(/\{[^}]*\}/g, '_').split(/,\s*/)
   const reads = (name) => new RegExp(`\\b${name}\\[`).test(body)
   const writes = (name) => new RegExp(`\\b${name}\\[[^\\]]*\\] = `).test(body)
   // A direction goes where the gradient was.

@@ -1,7 +1,6 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
-import type { Matrix } from '../ground/numbers.js'
-import { type FloatArray, type Round, rounding } from '../ground/numbers.js'
+import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../ground/numbers.js'
 import type { Sum } from '../ground/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { pipeline } from './manifest.js'
@@ -41,30 +40,15 @@ export type LoopOf<K extends Kernel> = (
   to: number,
   tensor: { readonly [N in K['tensor'][number]]: number },
   direction: FloatArray,
-  matrices?: Matrices,
 ) => void
-
-/** What the loop of a kernel is told that takes a tensor as matrices; its coefficients are not rounded. */
-export interface Matrices {
-  readonly shape: Matrix
-  /** Of the tensor's name, where noise is added. */
-  readonly key: number
-  /** State by row, and by column. */
-  readonly lines: readonly FloatArray[]
-  /** To compute in. */
-  readonly scratch: FloatArray
-  /** What the pipeline would do around a pass: parameters stay, and gradients become 0. */
-  readonly holds: boolean
-  readonly zeroes: boolean
-}
 
 /** The loop of any kernel. */
 export type Loop = LoopOf<Kernel>
 
 /** What makes a kernel's loop, once for each dtype. */
-export interface Twins<K extends Kernel> {
-  readonly float32: (f: Round) => LoopOf<K>
-  readonly float64: (f: Round) => LoopOf<K>
+export interface Twins<L> {
+  readonly float32: (f: Round) => L
+  readonly float64: (f: Round) => L
 }
 
 /**
@@ -72,34 +56,38 @@ export interface Twins<K extends Kernel> {
  * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
  * second time, as `again`.
  */
-export function twice<K extends Kernel>(make: (f: Round) => LoopOf<K>, again = make): Twins<K> {
+export function twice<K extends Kernel, L = LoopOf<K>>(make: (f: Round) => L, again = make): Twins<L> {
   return { float32: make, float64: again }
 }
 
-/** How many numbers a kernel computes in that takes a tensor as matrices; some of its dtype, and some of float64. */
-export type Room = (matrix: Matrix) => { own?: number; wide?: number }
+/** How many bytes a kernel computes in for a tensor that it takes as matrices. */
+export type BytesFor = (matrix: Matrix, dtype: Dtype) => number
 
 interface Registered {
   readonly description: Kernel
-  readonly made: Twins<Kernel>
-  readonly room: Room | undefined
+  readonly made: Twins<unknown>
+  readonly bytes: BytesFor
 }
 
 const kernels = new Map<number, Registered>()
-const loops = { float32: new Map<number, Loop>(), float64: new Map<number, Loop>() }
+const loops = { float32: new Map<number, unknown>(), float64: new Map<number, unknown>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
-export function kernel<const K extends Kernel>(description: K, made: Twins<K>, room?: Room): K {
-  kernels.set(description.number, { description, made: made as unknown as Twins<Kernel>, room })
+export function kernel<const K extends Kernel>(description: K, made: Twins<LoopOf<K>>): K {
+  return register(description, made, () => 0)
+}
+
+/** The same of a kernel whose loops are of another kind. */
+export function register<const K extends Kernel>(description: K, made: Twins<unknown>, bytes: BytesFor): K {
+  kernels.set(description.number, { description, made, bytes })
   return description
 }
 
 const known = (number: number) => kernels.get(number) as Registered
 
-/** How many bytes it computes in for a tensor, of a dtype of so many bytes. */
-export function bytesFor({ number }: Kernel, matrix: Matrix, size: number): number {
-  const { own, wide } = { own: 0, wide: 0, ...known(number).room?.(matrix) }
-  return own * size + wide * 8
+/** How many bytes it computes in. */
+export function bytesFor({ number }: Kernel, matrix: Matrix, dtype: Dtype): number {
+  return known(number).bytes(matrix, dtype)
 }
 
 /** A kernel whose rule was imported. */
@@ -108,13 +96,13 @@ export function kernelOf(number: number): Kernel {
 }
 
 /** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
-export function loopOf(number: number, dtype: 'float32' | 'float64'): Loop {
+export function loopOf<L = Loop>(number: number, dtype: Dtype): L {
   let loop = loops[dtype].get(number)
   if (loop === undefined) {
     loop = known(number).made[dtype](rounding[dtype])
     loops[dtype].set(number, loop)
   }
-  return loop
+  return loop as L
 }
 
 /** A kernel's coefficients by name, rounded to the dtype, from where they lie at the moment. */
@@ -127,7 +115,7 @@ export class Row {
   static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
 
   /** A class for each kernel: to write a property by a name that varies is slow, and getters become inline. */
-  static of(kernel: Kernel, dtype: 'float32' | 'float64'): Row {
+  static of(kernel: Kernel, dtype: Dtype): Row {
     let Named = Row.#made[dtype].get(kernel)
     if (Named === undefined) {
       Named = class extends Row {}

@@ -5,7 +5,6 @@ import { NORM, UNITS } from '../arena/manifest.js'
 import type { Engine } from './engine.js'
 import { overAllTensors } from './typescript/all-tensors.js'
 import { jobsOf } from './typescript/jobs.js'
-import { overMatrices } from './typescript/matrices.js'
 import { passOf } from './typescript/pipeline.js'
 import { overTensors } from './typescript/tensors.js'
 
@@ -16,7 +15,6 @@ export const typescript: Engine = {
     const forEachJob = jobsOf(arena)
     const pass = passOf(arena)
     const tensors = overTensors(arena, pass)
-    const matrices = overMatrices(arena)
     const allTensors = overAllTensors(arena)
 
     const runRange = (stage: number, from: number, to: number) => {
@@ -25,7 +23,7 @@ export const typescript: Engine = {
         return
       }
       forEachJob(stage, from, to, (job, first, last) => {
-        if (job.isMatrix) matrices(job, first, last)
+        if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
         else if (job.isByTensor) tensors.run(job, first, last)
         else pass(job, first, last)
       })

@@ -1,7 +1,8 @@
 /** Gradients centralized and clipped by unit, and noise; crates/kernels/src/rules has unitwise.rs and noise.rs. */
 
-import { kernel, type Matrices, twice } from '../arena/kernel.js'
+import { twice } from '../arena/kernel.js'
 import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
+import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
@@ -39,34 +40,35 @@ export function bringSource(given: Source): void {
   source = given
 }
 
-const UnitwiseLoop = twice<typeof UnitwiseKernel>(
-  (f) => (theta, g, _state, coefficients, from, to, _tensor, _direction, matrices) => {
-    const { shape, key } = matrices as Matrices
-    const [rows, columns, count] = shape
-    const { kappa, eps, centralizes, sigma, seed, t } = coefficients
-    for (let row = 0; row < rows; row++) {
-      const [start, end] = [from + row * columns, from + (row + 1) * columns]
-      if (centralizes > 0 && count > 0) {
-        const mean = f(sum('values', g.subarray(start, end)) / columns)
-        for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
+/** What it computes in. */
+const nothing = () => ({})
+
+const UnitwiseLoop = twice(
+  (f): MatrixLoopOf<typeof UnitwiseKernel, typeof nothing> =>
+    ({ theta, g, key, shape: [rows, columns, count] }, { kappa, eps, centralizes, sigma, seed, t }) => {
+      for (let row = 0; row < rows; row++) {
+        const [start, end] = [row * columns, (row + 1) * columns]
+        if (centralizes > 0 && count > 0) {
+          const mean = f(sum('values', g.subarray(start, end)) / columns)
+          for (let i = start; i < end; i++) g[i] = f(g[i] - mean)
+        }
+        if (kappa === Infinity) continue
+        const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
+        // A NaN is taken over, and is no limit.
+        const limit = kappa * (eps > ofTheta ? eps : ofTheta)
+        if (!(ofG > limit)) continue
+        const factor = f(limit / ofG)
+        for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
       }
-      if (kappa === Infinity) continue
-      const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
-      // A NaN is taken over, and is no limit.
-      const limit = kappa * (eps > ofTheta ? eps : ofTheta)
-      if (!(ofG > limit)) continue
-      const factor = f(limit / ofG)
-      for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
-    }
-    if (!(sigma > 0) || source === undefined) return
-    for (let i = from; i < to; i += 4) {
-      source.draw((i - from) / 4, key, t, seed)
-      for (let k = 0; k < 4 && i + k < to; k++) g[i + k] = f(g[i + k] + sigma * source.numbers[k])
-    }
-  },
+      if (!(sigma > 0) || source === undefined) return
+      for (let i = 0; i < g.length; i += 4) {
+        source.draw(i / 4, key, t, seed)
+        for (let k = 0; k < 4 && i + k < g.length; k++) g[i + k] = f(g[i + k] + sigma * source.numbers[k])
+      }
+    },
 )
 
-const Kernel = kernel(UnitwiseKernel, UnitwiseLoop)
+const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, nothing)
 
 export const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
 

@@ -10,6 +10,13 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
   float64: 2.2250738585072014e-308,
 }
 
+/** Sets subnormal numbers of an array of state to +0; crates/kernels/src/kernel/pipeline.rs says why. */
+export function flush(array: FloatArray, from: number, to: number, least: number): void {
+  for (let i = from; i < to; i++) {
+    if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
+  }
+}
+
 /** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
 export type Round = (x: number) => number
 

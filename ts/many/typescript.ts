@@ -2,9 +2,8 @@
 
 import { type Kernel, loopOf, Row } from '../arena/kernel.js'
 import { pipeline } from '../arena/manifest.js'
-import { flush } from '../engines/typescript/pipeline.js'
 import { Machine } from '../expressions/run.js'
-import { type FloatArray, largest, rounding, smallestNormal } from '../ground/numbers.js'
+import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
 import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
 import { FLUSHING } from '../model/cohorts.js'
 import { type Box, project } from '../objectives/bounds.js'
@@ -91,7 +90,8 @@ function update(batch: Batch, kernel: Kernel): void {
     }
     loop(theta, prepared, state, row.byName, 0, parameters, {}, prepared)
     if (t <= delay) theta.set(before)
-    if (batch.flushes && t % FLUSHING === 0) flush(state, 0, parameters, smallestNormal[dtype])
+    if (batch.flushes && t % FLUSHING === 0)
+      for (const name in state) flush(state[name], 0, parameters, smallestNormal[dtype])
     if (box !== null) project(theta, box)
   }
 

@@ -155,8 +155,7 @@ export class Part {
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
     const matrices = sorted.map(({ use, shape, length }) => use.matrixOf(shape, length))
-    const size = dtype === 'float32' ? 4 : 8
-    const room = sorted.reduce((most, tensor, i) => Math.max(most, roomFor(tensor, matrices[i], size)), 0)
+    const room = sorted.reduce((most, tensor, i) => Math.max(most, roomFor(tensor, matrices[i], dtype)), 0)
     this.arena = new Arena(
       dtype,
       lengths,
@@ -250,9 +249,9 @@ export class Part {
 const roomOf = ({ state, byTensor }: Pick<Family, 'state' | 'byTensor'>): string => `${state} ${byTensor}`
 
 /** Bytes that rules compute in for a tensor that they take as matrices. */
-function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, size: number): number {
+function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype: Dtype): number {
   if (isFrozen || matrix === null || length === 0) return 0
-  return Math.max(...use.stages.map((stage) => bytesFor(stage, matrix, size)))
+  return Math.max(...use.stages.map((stage) => bytesFor(stage, matrix, dtype)))
 }
 
 /** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */

@@ -1,22 +1,25 @@
-import { kernel, type LoopOf, type Matrices, type Room, twice } from '../arena/kernel.js'
+import { kernel, twice } from '../arena/kernel.js'
 import {
   BLOCK,
   FactoredKernel,
   FactoredMomentumKernel,
   PreparedKernel,
-  ROWS,
   UnfactoredKernel,
   UnfactoredMomentumKernel,
   UnfactoredStepKernel,
 } from '../arena/manifest.js'
+import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { pow } from '../functions/pow.js'
-import type { Dtype, FloatArray, Round } from '../ground/numbers.js'
+import type { Dtype, FloatArray, Matrix, Round } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
 import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
+
+/** A piece of a matrix has at least so many rows. */
+const ROWS = 64
 
 /**
  * How many pieces a matrix is cut into, of how many rows, and how many are measured together;
@@ -28,12 +31,16 @@ function cuts(height: number, columns: number) {
   return { least, pieces, some: Math.max(1, Math.floor(BLOCK / columns)) }
 }
 
-/** Numbers by row and column, sums by piece and by some rows, and factors. */
-const room: Room = ([height, columns, count]) => {
-  const [rows, all] = [height * count, columns * count]
+/** Σ g² by row, and by column of each piece; Σ θ² and Σ U² of some rows; factors whose product is 1/√V̂. */
+const sumsAndFactors = ([height, columns, count]: Matrix) => {
   const { pieces, some } = cuts(height, columns)
-  const sizes = [rows, all * pieces, 2 * Math.ceil(rows / some), rows, all]
-  return { wide: sizes.reduce((sum, size) => sum + Math.ceil(size / 8) * 8, 8) }
+  return {
+    rows: { float64: height * count },
+    pieces: { float64: columns * count * pieces },
+    squares: { float64: 2 * Math.ceil((height * count) / some) },
+    rowFactors: height * count,
+    columnFactors: columns * count,
+  }
 }
 
 /** ρ at update t. */
@@ -51,31 +58,19 @@ function clipped(full: number, rms: number, d: number): number {
 
 /** The three passes over a tensor whose matrices are factored; crates/kernels/src/rules/adafactor.rs states them. */
 const factored =
-  (f: Round) =>
-  (
-    theta: FloatArray,
-    g: FloatArray,
-    { m }: { readonly m?: FloatArray },
-    row: Parameters<LoopOf<typeof FactoredKernel>>[3],
-    from: number,
-    to: number,
-    _tensor: object,
-    _direction: FloatArray,
-    matrices?: Matrices,
-  ): void => {
-    const { shape, lines, holds, zeroes } = matrices as Matrices
-    const [height, columns, count] = shape
-    const [r, c] = lines
+  (f: Round): MatrixLoopOf<typeof FactoredKernel, typeof sumsAndFactors> =>
+  ({ theta, g, state, shape: [height, columns, count], holds, zeroes }, row, scratch) => {
+    // With momentum there is m.
+    const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
+    const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
     const { beta2, rest2, added, floor, rho, scales, eps2, clip, fixed, share } = row
     const [cap, beta1, rest1] = [f(row.cap), f(row.beta1), f(row.rest1)]
     // Of nothing the step is 0, unless the cap is its factor.
     const ofNothing = floor > 0 ? Infinity : 0
     const root = (x: number) => (x === 0 ? ofNothing : 1 / Math.sqrt(x))
-    const rowFactors = new Float64Array(height * count)
-    const columnFactors = new Float64Array(columns * count)
     for (let matrix = 0; matrix < count; matrix++) {
-      const start = from + matrix * height * columns
+      const start = matrix * height * columns
       let total = 0
       for (let i = 0; i < height; i++) {
         const line = start + i * columns
@@ -106,8 +101,8 @@ const factored =
         columnFactors[at] = f(root(c[at]))
       }
     }
-    const length = to - from
-    const u = g.slice(from, to)
+    const { length } = g
+    const u = g.slice()
     for (let i = 0; i < length; i++) {
       const line = Math.floor(i / columns)
       const factor = f(rowFactors[line] * columnFactors[Math.floor(line / height) * columns + (i % columns)])
@@ -121,23 +116,23 @@ const factored =
       }
       return Math.sqrt(total / length)
     }
-    const full = scales === 0 ? rho : scaledBy(rho, rms(theta.subarray(from, to)), eps2)
+    const full = scales === 0 ? rho : scaledBy(rho, rms(theta), eps2)
     const rate = f(clipped(full, rms(u), clip))
     const decay = f(1 - (fixed + share * full))
-    for (let i = from; i < to; i++) {
-      let step = f(rate * u[i - from])
+    for (let i = 0; i < length; i++) {
+      let step = f(rate * u[i])
       if (m !== undefined) {
         m[i] = f(f(beta1 * m[i]) + f(rest1 * step))
         step = m[i]
       }
       if (!holds) theta[i] = f(f(theta[i] * decay) - step)
     }
-    if (zeroes) g.fill(0, from, to)
+    if (zeroes) g.fill(0)
   }
 
-const FactoredLoop = twice<typeof FactoredKernel>(factored)
+const FactoredLoop = twice(factored)
 
-const FactoredMomentumLoop = twice<typeof FactoredMomentumKernel>(factored)
+const FactoredMomentumLoop = twice(factored)
 
 /** v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor). */
 const UnfactoredLoop = twice<typeof UnfactoredKernel>(
@@ -205,8 +200,8 @@ export const definition = define('adafactor', {
   },
   kernels: [
     Prepared,
-    kernel(FactoredKernel, FactoredLoop, room),
-    kernel(FactoredMomentumKernel, FactoredMomentumLoop, room),
+    matrixKernel(FactoredKernel, FactoredLoop, sumsAndFactors),
+    matrixKernel(FactoredMomentumKernel, FactoredMomentumLoop, sumsAndFactors),
     kernel(UnfactoredKernel, UnfactoredLoop),
     kernel(UnfactoredStepKernel, UnfactoredStepLoop),
     kernel(UnfactoredMomentumKernel, UnfactoredMomentumLoop),

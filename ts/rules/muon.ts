@@ -1,7 +1,8 @@
-import { kernel, type Matrices, twice } from '../arena/kernel.js'
+import { kernel, twice } from '../arena/kernel.js'
 import { BLOCK, MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel } from '../arena/manifest.js'
+import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { listOf } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
+import type { FloatArray, Matrix } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
 import { flag, fraction, nonNegative, type Option, oneOf, option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
@@ -59,70 +60,71 @@ function toBfloat16(x: number): number {
   return Number.isNaN(x) ? x : number[0]
 }
 
-/** NS(m) where m was; crates/kernels/src/rules/muon.rs states it. */
-const NewtonSchulzLoop = twice<typeof NewtonSchulzKernel>(
-  (f) => (_theta, _g, _state, row, from, to, _tensor, direction, matrices) => {
-    const { shape, scratch } = matrices as Matrices
-    const [rows, columns] = shape
-    const count = to - from
-    const [least, most] = rows < columns ? [rows, columns] : [columns, rows]
-    const isWide = rows <= columns
-    const isRounded = row.bfloat16 !== 0
-    const round = (x: number) => (isRounded ? toBfloat16(x) : x)
+/** P, b·P + c·P·P, and another X. */
+const squares = ([rows, columns]: Matrix) => {
+  const least = Math.min(rows, columns)
+  return { p: least * least, q: least * least, other: rows * columns }
+}
 
-    /** C ← α·A·B + β·D, or A·B without D: one sum an element, k ascending. */
-    const multiply = (
-      a: FloatArray,
-      b: FloatArray,
-      [bStep, bColumn]: readonly [number, number],
-      c: FloatArray,
-      d: FloatArray | null,
-      [alpha, beta]: readonly [number, number],
-      [columns, depth]: readonly [number, number],
-    ) => {
-      for (let i = 0; i < least; i++) {
-        for (let j = 0; j < columns; j++) {
-          let sum = 0
-          for (let k = 0; k < depth; k++) {
-            sum = f(sum + f(a[i * depth + k] * b[k * bStep + j * bColumn]))
+/** NS(m) where m was; crates/kernels/src/rules/muon.rs states it. */
+const NewtonSchulzLoop = twice(
+  (f): MatrixLoopOf<typeof NewtonSchulzKernel, typeof squares> =>
+    ({ g, shape: [rows, columns] }, row, { p, q, other }) => {
+      const count = g.length
+      const [least, most] = rows < columns ? [rows, columns] : [columns, rows]
+      const isWide = rows <= columns
+      const isRounded = row.bfloat16 !== 0
+      const round = (x: number) => (isRounded ? toBfloat16(x) : x)
+
+      /** C ← α·A·B + β·D, or A·B without D: one sum an element, k ascending. */
+      const multiply = (
+        a: FloatArray,
+        b: FloatArray,
+        [bStep, bColumn]: readonly [number, number],
+        c: FloatArray,
+        d: FloatArray | null,
+        [alpha, beta]: readonly [number, number],
+        [columns, depth]: readonly [number, number],
+      ) => {
+        for (let i = 0; i < least; i++) {
+          for (let j = 0; j < columns; j++) {
+            let sum = 0
+            for (let k = 0; k < depth; k++) {
+              sum = f(sum + f(a[i * depth + k] * b[k * bStep + j * bColumn]))
+            }
+            const at = i * columns + j
+            c[at] = round(d === null ? sum : f(f(beta * d[at]) + f(alpha * sum)))
           }
-          const at = i * columns + j
-          c[at] = round(d === null ? sum : f(f(beta * d[at]) + f(alpha * sum)))
         }
       }
-    }
 
-    const given = direction.subarray(from, to)
-    const p = scratch.subarray(0, least * least)
-    const q = scratch.subarray(least * least, 2 * least * least)
-    const other = scratch.subarray(2 * least * least, 2 * least * least + count)
-    let squares = 0
-    for (let i = 0; i < count; i++) given[i] = round(given[i])
-    for (let at = 0; at < count; at += BLOCK) squares += sumOf('gradients', given.subarray(at, at + BLOCK))
-    const norm = Math.sqrt(squares)
-    // A norm that is NaN is taken over, and divided by nothing all is 0.
-    const larger = row.eps > norm ? row.eps : norm
-    const divisor = larger === 0 ? Infinity : round(f(larger))
-    let [x, next] = isWide ? [given, other] : [other, given]
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        x[isWide ? i * columns + j : j * rows + i] = round(f(given[i * columns + j] / divisor))
+      let sum = 0
+      for (let i = 0; i < count; i++) g[i] = round(g[i])
+      for (let at = 0; at < count; at += BLOCK) sum += sumOf('gradients', g.subarray(at, at + BLOCK))
+      const norm = Math.sqrt(sum)
+      // A norm that is NaN is taken over, and divided by nothing all is 0.
+      const larger = row.eps > norm ? row.eps : norm
+      const divisor = larger === 0 ? Infinity : round(f(larger))
+      let [x, next] = isWide ? [g, other] : [other, g]
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) {
+          x[isWide ? i * columns + j : j * rows + i] = round(f(g[i * columns + j] / divisor))
+        }
       }
-    }
-    for (let step = 0; step < row.steps; step++) {
-      const triple = step < TRIPLES ? step : TRIPLES - 1
-      const [a, b, c] = ['a', 'b', 'c'].map((name) => f(row[`${name}${triple}` as 'a0']))
-      multiply(x, x, [1, most], p, null, [1, 0], [least, most])
-      multiply(p, p, [least, 1], q, p, [c, b], [least, least])
-      multiply(q, x, [most, 1], next, x, [1, a], [most, least])
-      ;[x, next] = [next, x]
-    }
-    if (x !== given && isWide) given.set(x)
-    if (isWide) return
-    if (x === given) other.set(given)
-    for (let i = 0; i < rows; i++)
-      for (let j = 0; j < columns; j++) given[i * columns + j] = other[j * rows + i]
-  },
+      for (let step = 0; step < row.steps; step++) {
+        const triple = step < TRIPLES ? step : TRIPLES - 1
+        const [a, b, c] = ['a', 'b', 'c'].map((name) => f(row[`${name}${triple}` as 'a0']))
+        multiply(x, x, [1, most], p, null, [1, 0], [least, most])
+        multiply(p, p, [least, 1], q, p, [c, b], [least, least])
+        multiply(q, x, [most, 1], next, x, [1, a], [most, least])
+        ;[x, next] = [next, x]
+      }
+      if (x !== g && isWide) g.set(x)
+      if (isWide) return
+      if (x === g) other.set(g)
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++) g[i * columns + j] = other[j * rows + i]
+    },
 )
 
 /** A whole number from 1 to 100. */
@@ -187,10 +189,7 @@ export const definition = define('muon', {
   },
   kernels: [
     kernel(MuonMomentumKernel, MuonMomentumLoop),
-    kernel(NewtonSchulzKernel, NewtonSchulzLoop, ([rows, columns]) => {
-      const least = Math.min(rows, columns)
-      return { own: 2 * least * least + rows * columns }
-    }),
+    matrixKernel(NewtonSchulzKernel, NewtonSchulzLoop, squares),
     Scaled,
   ],
   stages: () => [MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel],

@@ -1,4 +1,4 @@
-import { kernel, type LoopOf, type Matrices, type Room, twice } from '../arena/kernel.js'
+import { kernel, type LoopOf, twice } from '../arena/kernel.js'
 import {
   PreparedKernel,
   ScaledKernel,
@@ -8,7 +8,8 @@ import {
   Sm3SingleKernel,
   Sm3SingleMomentumKernel,
 } from '../arena/manifest.js'
-import type { FloatArray, Round } from '../ground/numbers.js'
+import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
+import type { FloatArray, Matrix, Round } from '../ground/numbers.js'
 import { flag, fraction, nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
@@ -23,42 +24,32 @@ const nanOf = (x: number): number => (x > -Infinity ? 0 : x)
 const larger = (a: number, b: number): number => (a > b ? a : b) + nanOf(a)
 const smaller = (a: number, b: number): number => (a > b ? b : a) + nanOf(b)
 
+/** The largest ν by column, of each piece. */
+const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * columns })
+
 /** ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. */
 const covered =
-  (f: Round) =>
-  (
-    _theta: FloatArray,
-    g: FloatArray,
-    _state: object,
-    row: { readonly eps: number },
-    from: number,
-    _to: number,
-    _tensor: object,
-    u: FloatArray,
-    matrices?: Matrices,
-  ): void => {
-    const { shape, lines } = matrices as Matrices
-    const [height, columns] = shape
-    const [r, c] = lines
+  (f: Round): MatrixLoopOf<typeof Sm3CoveredKernel, typeof found> =>
+  ({ g, state: { r, c }, shape: [height, columns] }, row, { found }) => {
     const eps = f(row.eps)
-    const found = new Float64Array(columns)
+    found.fill(0, 0, columns)
     for (let i = 0; i < height; i++) {
       let most = 0
       for (let j = 0; j < columns; j++) {
-        const at = from + i * columns + j
+        const at = i * columns + j
         const nu = f(smaller(r[i], c[j]) + f(g[at] * g[at]))
         const root = f(Math.sqrt(f(nu + eps)))
-        u[at] = root === 0 ? 0 : f(g[at] / root)
+        g[at] = root === 0 ? 0 : f(g[at] / root)
         found[j] = larger(found[j], nu)
         most = larger(most, nu)
       }
       r[i] = most
     }
-    c.set(found)
+    c.set(found.subarray(0, columns))
   }
 
-const Sm3CoveredLoop = twice<typeof Sm3CoveredKernel>(covered)
-const Sm3CoveredMomentumLoop = twice<typeof Sm3CoveredMomentumKernel>(covered)
+const Sm3CoveredLoop = twice(covered)
+const Sm3CoveredMomentumLoop = twice(covered)
 
 /** v ← v + g·g, u = g/√(v + ε). */
 const Sm3SingleLoop = twice<typeof Sm3SingleKernel>((f) => (_theta, g, { v }, { eps }, from, to, _, u) => {
@@ -89,8 +80,6 @@ const moved =
 const Sm3MomentumLoop = twice<typeof Sm3MomentumKernel>(moved)
 const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 
-const room: Room = ([rows, columns]) => ({ own: Math.min(rows, PIECES) * columns })
-
 export const definition = define('sm3', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -108,8 +97,8 @@ export const definition = define('sm3', {
   },
   kernels: [
     Prepared,
-    kernel(Sm3CoveredKernel, Sm3CoveredLoop, room),
-    kernel(Sm3CoveredMomentumKernel, Sm3CoveredMomentumLoop, room),
+    matrixKernel(Sm3CoveredKernel, Sm3CoveredLoop, found),
+    matrixKernel(Sm3CoveredMomentumKernel, Sm3CoveredMomentumLoop, found),
     kernel(Sm3SingleKernel, Sm3SingleLoop),
     kernel(Sm3SingleMomentumKernel, Sm3SingleMomentumLoop),
     kernel(Sm3MomentumKernel, Sm3MomentumLoop),

@@ -1,6 +1,6 @@
 /**
  * Passes over all tensors of an arena, whatever segments there are: gradients are accumulated,
- * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/plane.rs is the twin.
+ * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/stages/plane.rs is the twin.
  */
 
 import type { Arena } from '../../arena/arena.js'

@@ -1,6 +1,7 @@
-/** From segments to what a stage does with them; crates/kernels/src/run.rs is the twin. */
+/** From segments to what a stage does with them; crates/kernels/src/stages/run.rs is the twin. */
 
 import type { Arena } from '../../arena/arena.js'
+import { firstNot } from '../../arena/find.js'
 import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../../arena/kernel.js'
 import {
   CautiousKernel,
@@ -21,29 +22,24 @@ import {
   UNITWISE_KERNEL,
   WEIGHS,
 } from '../../arena/manifest.js'
+import { type MatrixStage, matrixStages, type Segment } from '../../arena/matrices.js'
 import { recordOf } from '../../ground/given.js'
 import type { FloatArray } from '../../ground/numbers.js'
 import type { Sum } from '../../ground/sums.js'
-import { firstNot } from './find.js'
 
 /** A stage of a segment: its loop, and what that is given. */
-export interface Job {
+export interface Job extends Segment {
   /** The same key, the same job. */
   readonly key: number
   /** Undefined where only sums are wanted. */
   readonly loop: Loop | undefined
-  readonly row: Row
   readonly state: Readonly<Record<string, FloatArray>>
   /** What there is by tensor, by name. */
   readonly byTensor: readonly (readonly [name: string, numbers: Float64Array])[]
   /** What is summed into the first of these, and of which array. */
   readonly sums: readonly (readonly [kind: Sum, source: FloatArray])[]
-  readonly isMatrix: boolean
-  /** Arrays by row and by column, by number. */
-  readonly lines: readonly number[]
-  readonly stage: number
-  /** Whether it is the rule's last stage. */
-  readonly isLast: boolean
+  /** Instead of all that: how it takes each tensor as matrices. */
+  readonly ofMatrices: MatrixStage | undefined
   /** The flags that mean something here, and which of them the segment at hand has. */
   readonly heeded: number
   flags: number
@@ -125,15 +121,13 @@ export function jobsOf(arena: Arena): ForEachJob {
     const names = form === MASKED ? CautiousKernel.tensor : kernel.tensor
     const sums: readonly Sum[] = form === MASKED ? ['nonzero'] : kernel.sums
     const job: Job = {
-      key,
+      ...{ key, stage },
       loop: isNorm ? undefined : loopOf(number, dtype),
       row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
       state,
       byTensor: names.map((name, k) => [name, arena.numbers(byTensor + k)]),
       sums: sums.map((sum) => [sum, sourceOf(sum)]),
-      isMatrix: kernel.isMatrix === true,
-      lines: (kernel.lines ?? []).map((_, k) => array + kernel.state.length + k),
-      stage,
+      ofMatrices: matrixStages.get(number)?.(arena, array),
       isLast: form === LAST,
       heeded: heeded[form] | (stage === 0 ? CLIPS : 0),
       flags: 0,

@@ -1,8 +1,8 @@
-/** What surrounds every elementwise loop, and knows none; crates/kernels/src/pipeline.rs is the twin. */
+/** What surrounds every elementwise loop, and knows none; crates/kernels/src/kernel/pipeline.rs is the twin. */
 
 import type { Arena } from '../../arena/arena.js'
 import { FLUSHES, GRADIENTS, HOLDS, KEEPS, MASKS, PARAMETERS, pipeline, SIGNS } from '../../arena/manifest.js'
-import { type FloatArray, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
+import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
 import type { Job } from './jobs.js'
 
 /** What there is of a tensor, by name. */
@@ -51,7 +51,7 @@ export function passOf(arena: Arena): Pass {
     if (masks) held.fill(0, from, to)
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)
-    if ((flags & FLUSHES) !== 0) flush(state, from, to, least)
+    if ((flags & FLUSHES) !== 0) for (const name in state) flush(state[name], from, to, least)
     if (isLast && arena.words[8] !== 0) g.fill(0, from, to)
   }
 }
@@ -81,20 +81,5 @@ function mask(
     const u = 0 - negated[i]
     const agreement = f(u * g[i])
     masked[i] = u * (agreement > 0 ? 1 : agreement < 0 ? against : neither)
-  }
-}
-
-/** Sets subnormal numbers to +0; pipeline.rs says why. */
-export function flush(
-  state: Readonly<Record<string, FloatArray>>,
-  from: number,
-  to: number,
-  least: number,
-): void {
-  for (const name in state) {
-    const array = state[name]
-    for (let i = from; i < to; i++) {
-      if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
-    }
   }
 }

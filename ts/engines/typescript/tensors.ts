@@ -1,13 +1,13 @@
 /**
- * Segments tensor by tensor, because each has numbers of its own or is summed; crates/kernels/src/walk.rs is the
+ * Segments tensor by tensor, because each has numbers of its own or is summed; crates/kernels/src/stages/walk.rs is the
  * twin.
  */
 
 import type { Arena } from '../../arena/arena.js'
+import { tensorFrom } from '../../arena/find.js'
 import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES } from '../../arena/manifest.js'
 import { rounding } from '../../ground/numbers.js'
 import { sumOf } from '../../ground/sums.js'
-import { tensorFrom } from './find.js'
 import type { Job } from './jobs.js'
 import type { ByName, Pass } from './pipeline.js'
 

@@ -6,7 +6,7 @@
 //! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
 //! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
 
-use std::{array, ptr};
+use std::array;
 
 use crate::arena::{FLUSHES, Fault, HOLDS, LINE, Numbers};
 use crate::kernel::code::Code;
@@ -182,19 +182,22 @@ unsafe fn factored(
     let cuts = Cuts::new(matrix);
     let (length, columns) = (matrix.length(), cuts.columns * matrix.count);
     let parts = cuts.rows.div_ceil(cuts.some);
-    // Piece by piece, each a whole number of lines.
-    let lines = |numbers: usize| numbers.next_multiple_of(LINE / 8);
-    let sizes = [cuts.rows, columns * cuts.pieces, 2 * parts, cuts.rows, columns].map(lines);
-    // Factors may be read a line further.
-    if (sizes.iter().map(|&size| size as u64).sum::<u64>() + (LINE / 8) as u64) * 8 > matrix.room as u64 {
+    // One behind the other, each a whole number of lines.
+    let bytes = |count: usize, size: usize| (count as u64 * size as u64).next_multiple_of(LINE as u64);
+    let sizes = [
+        bytes(cuts.rows, 8),
+        bytes(columns * cuts.pieces, 8),
+        bytes(2 * parts, 8),
+        bytes(cuts.rows, matrix.size),
+        bytes(columns, matrix.size),
+    ];
+    if sizes.iter().sum::<u64>() > matrix.room as u64 {
         return Err(Fault::new(&"there is no room for a matrix"));
     }
-    let starts = sizes.iter().scan(0, |at, size| {
-        *at += size;
-        Some(matrix.scratch.wrapping_add((*at - size) * 8))
-    });
-    let mut places = [ptr::null_mut(); 5];
-    places.iter_mut().zip(starts).for_each(|(place, start)| *place = start);
+    let mut places = [matrix.scratch; 5];
+    for k in 1..places.len() {
+        places[k] = places[k - 1].wrapping_add(sizes[k - 1] as usize);
+    }
     let [rows, pieces, squares, row_factors, column_factors] = places;
     // SAFETY: the caller vouches for the row.
     let [beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share] =

@@ -1,6 +1,6 @@
 /** Where in an arena's tables a range begins. */
 
-import type { Arena } from '../../arena/arena.js'
+import type { Arena } from './arena.js'
 
 /** The first tensor that ends behind the element at `at`; tensors are in the order of their places. */
 export function tensorFrom({ offsets, lengths }: Arena, at: number): number {
