@@ -19,6 +19,7 @@ import {
   PARAMETER_SQUARES,
   PARTS,
   PIPELINE,
+  PLANNED,
   SCALES,
   SCRATCH,
   SEGMENT,
@@ -35,6 +36,8 @@ import { allocate, type Region } from './memory.js'
 const PERIOD = 4096
 /** Arrays that every arena has. */
 const COMMON = SCRATCH + 1
+/** The most passes that a plan has room for: where there are more, what it saves of each is little beside the rest. */
+const MOST_PLANNED = 16
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
 const PLANE_COEFFICIENTS = 6
 
@@ -80,6 +83,11 @@ export class Arena {
   readonly firstArrays: readonly number[]
   /** The tables, as 32-bit words. */
   readonly words: Uint32Array
+  /** Counts changes of what a stage runs. */
+  version = 0
+  /** Where there is room for an engine's plan of so many passes. */
+  readonly plan: number
+  readonly planned: number
   /** Bytes of an element. */
   readonly #size: number
   readonly #arrays: readonly Entry[]
@@ -169,6 +177,10 @@ export class Arena {
       for (let line = 0; line < byLine; line++) place(BY_LINE, 0, totals[line], line)
       for (const _ of byTensor) place(TENSORS, 0, count)
     }
+
+    this.planned = Math.min(count, MOST_PLANNED)
+    this.plan = roundUp(end, LINE)
+    end = this.plan + (2 + this.planned * PLANNED) * 4
 
     this.dtype = dtype
     this.#size = size
@@ -276,6 +288,7 @@ export class Arena {
   }
 
   set segmentCount(count: number) {
+    this.version++
     this.words[4] = count
   }
 
@@ -309,6 +322,7 @@ export class Arena {
   }
 
   setFlags(segment: number, flags: number): void {
+    this.version++
     this.words[this.#firstSegment + segment * SEGMENT + 4] = flags
   }
 }

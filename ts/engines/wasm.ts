@@ -11,6 +11,8 @@ import type { Engine, Runner } from './engine.js'
 interface Exports {
   run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
+  plan(address: number, bytes: number, stage: number, to: number, most: number, word: number): number
+  rerun(plan: number, word: number): number
   hash(): number
 }
 
@@ -48,12 +50,14 @@ class Instance {
 
   #instantiate(): Exports {
     const source = current()
+    // Before anything is changed: it may not compile.
+    compile(source)
     // What another instance has left: a module takes what it does not initialise for zeros.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
     // Properties of the instance's own object are slower to read than these.
-    const { run, gather, hash } = start<Exports>(source, this.#memory)
+    const { run, gather, plan, rerun, hash } = start<Exports>(source, this.#memory)
     this.#source = source
-    return { run, gather, hash }
+    return { run, gather, plan, rerun, hash }
   }
 }
 
@@ -65,13 +69,23 @@ interface Hashed {
 /** Modules that have been compiled, or why they cannot be. */
 const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
 
-/** Compiles synchronously: modules are small, and so the whole API can be synchronous. */
-function compile(source: WasmModule): WebAssembly.Module | Error {
-  try {
-    return new WebAssembly.Module(bytesOf(source))
-  } catch (thrown) {
-    return new Error(`the module does not compile: ${messageOf(thrown)}`)
+/**
+ * Compiles synchronously, and once: modules are small, and so the whole API can be synchronous.
+ *
+ * @throws Error where it does not compile
+ */
+function compile(source: WasmModule): WebAssembly.Module {
+  let module = compiled.get(source)
+  if (module === undefined) {
+    try {
+      module = new WebAssembly.Module(bytesOf(source))
+    } catch (thrown) {
+      module = new Error(`the module does not compile: ${messageOf(thrown)}`)
+    }
+    compiled.set(source, module)
   }
+  if (module instanceof Error) throw module
+  return module
 }
 
 /**
@@ -80,9 +94,7 @@ function compile(source: WasmModule): WebAssembly.Module | Error {
  * @throws Error where it does not compile or start, or was built from other sources
  */
 export function start<E extends Hashed>(source: WasmModule, memory: WebAssembly.Memory): E {
-  const module = compiled.get(source) ?? compile(source)
-  compiled.set(source, module)
-  if (module instanceof Error) throw module
+  const module = compile(source)
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     imports[from] ??= {}
@@ -116,30 +128,54 @@ function instanceOf({ memory, reason }: Region): Instance {
   return instance
 }
 
+/** How many plans there were: each is known by its number, so that no other is taken for it. */
+let plans = 0
+
 class WasmRunner implements Runner {
   readonly threads = 1
   readonly #arena: Arena
   readonly #instance: Instance
   readonly #address: number
   readonly #bytes: number
-  readonly #length: number
+  /** The plan of stage 0: where it is, which it is (0 for none), who has made it, and of which tables. */
+  readonly #plan: number
+  #number = 0
+  #planner: Exports | undefined
+  #version = -1
 
   constructor(arena: Arena) {
     this.#arena = arena
-    this.#length = arena.length
     this.#instance = instanceOf(arena.region)
     this.#address = arena.region.byteOffset
     this.#bytes = arena.region.byteLength
+    this.#plan = this.#address + arena.plan
   }
 
   run(stage: number): void {
-    // As runRange, and not by it: all of a small step is to fit into one function.
+    if (stage !== 0 || !this.#runAgain()) this.runRange(stage, 0, this.#arena.length)
+  }
+
+  /** Runs what the call before has run, if that was of the same tables and all is known of it. */
+  #runAgain(): boolean {
+    const { version, planned } = this.#arena
+    if (this.#version !== version) {
+      this.#version = version
+      this.#planner = undefined
+      return false
+    }
     const exports = this.#instance.take()
     try {
-      this.#end(exports, exports.run(this.#address, this.#bytes, stage, 0, this.#length))
+      if (this.#planner !== exports) {
+        const isPlanned = exports.plan(this.#address, this.#bytes, 0, this.#plan, planned, ++plans)
+        this.#number = isPlanned ? plans : 0
+        this.#planner = exports
+      }
+      if (this.#number !== 0 && exports.rerun(this.#plan, this.#number) === 0) this.#number = 0
     } catch (thrown) {
       throw this.#failed(thrown)
     }
+    this.#instance.giveBack(exports)
+    return this.#number !== 0
   }
 
   runRange(stage: number, from: number, to: number): void {

@@ -1,6 +1,8 @@
 //! Stages on arenas.
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, Scratch};
+use std::{ptr, slice};
+
+use antigrad_kernels::{Arena, Fault, InstructionSet, Planned, Scratch, run_planned};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 static mut SCRATCH: Scratch = Scratch::new();
@@ -21,6 +23,56 @@ pub fn run(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -
 pub fn gather(address: usize, bytes: usize, stage: usize) -> bool {
     // SAFETY: as above.
     with(address, bytes, |arena| unsafe { arena.gather(stage) })
+}
+
+/// What a plan begins with, in front of its passes: the word by which it is known, and how many these are.
+#[repr(C)]
+struct Plan {
+    word: u32,
+    count: usize,
+    passes: [Planned; 0],
+}
+
+/// Finds what a stage runs, and writes it to `to`, where there is room for `most` passes; `word` is what it is known
+/// by, and not 0. False where it is more than passes, or more of them.
+#[wasm_bindgen]
+pub fn plan(address: usize, bytes: usize, stage: usize, to: usize, most: usize, word: u32) -> bool {
+    let plan = to as *mut Plan;
+    let mut count = 0;
+    let mut is_planned = false;
+    // SAFETY: see the crate's top, also of the room. What is half written is not known by any word.
+    unsafe {
+        (*plan).word = 0;
+        let passes = (&raw mut (*plan).passes).cast::<Planned>();
+        with(address, bytes, |arena| {
+            is_planned = arena.plan(stage, |planned| {
+                if count < most {
+                    ptr::write(passes.add(count), planned);
+                }
+                count += 1;
+                count <= most
+            })?;
+            Ok(())
+        });
+        if is_planned {
+            *plan = Plan { word, count, passes: [] };
+        }
+    }
+    is_planned
+}
+
+/// Runs the plan at `at` that is known by `word`. False, and nothing is done, where there is none, or where
+/// coefficients want more than passes.
+///
+/// Who can write over a plan can write over the module's stack, too: so its passes are trusted, as addresses are.
+#[wasm_bindgen]
+pub fn rerun(at: usize, word: u32) -> bool {
+    let plan = at as *const Plan;
+    // SAFETY: see the crate's top; `plan` has written it.
+    unsafe {
+        let passes = (&raw const (*plan).passes).cast::<Planned>();
+        (*plan).word == word && run_planned(slice::from_raw_parts(passes, (*plan).count))
+    }
 }
 
 fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), Fault>) -> bool {

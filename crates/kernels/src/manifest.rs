@@ -37,6 +37,7 @@ pub fn typescript() -> String {
         ("ARRAY", "", arena::ARRAY),
         ("TENSOR", "", arena::TENSOR),
         ("SEGMENT", "", arena::SEGMENT),
+        ("PLANNED", "", stages::plan::PLANNED),
         ("HOLDS", "Flags of a segment: its parameters stay.", arena::HOLDS as usize),
         ("FLUSHES", "Afterwards, subnormal numbers of its state become +0.", arena::FLUSHES as usize),
         (

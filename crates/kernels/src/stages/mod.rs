@@ -6,6 +6,7 @@ use crate::arena::STAGES;
 
 pub mod arena;
 pub mod matrices;
+pub mod plan;
 pub mod plane;
 pub mod run;
 pub mod walk;
