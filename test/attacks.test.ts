@@ -136,6 +136,28 @@ test('in WebAssembly, what is written to an arena cannot lead into another one',
   expect(victim.params.every((x) => x === 1)).toBe(true)
 })
 
+test('in WebAssembly, what is written over what a step has found harms its memory alone', () => {
+  const body = `
+    const victim = new antigrad.Optimizer(new Float32Array(1 << 20).fill(1), antigrad.sgd(), { engine: 'wasm' })
+    const ends = new Set()
+    let [slab, start] = [null, 0]
+    for (let word = 0; word < 32; word++) {
+      for (const value of [0, 1, 64, 65_536, 0x7fffffff, 0xffffffff]) {
+        const attacker = new antigrad.Optimizer(new Float64Array(2).fill(1), antigrad.adamw(), { engine: 'wasm' })
+        const { buffer, byteOffset } = attacker.params
+        if (buffer === victim.params.buffer) throw new Error('they share a memory')
+        for (let k = 0; k < 4; k++) attacker.step()
+        // Small arenas follow each other; what was found is at the end of each.
+        if (buffer !== slab) [slab, start] = [buffer, 65_536]
+        start += attacker.bytes
+        new Uint32Array(buffer, start - 128, 32)[word] = value
+        for (let k = 0; k < 2; k++) ends.add(thrownBy(() => attacker.step())?.is ?? 'done')
+      }
+    }
+    return [[...ends].sort(), victim.params.every((x) => x === 1)]`
+  expect(inChild(body)).toEqual([['EngineError', 'done'], true])
+})
+
 describe('a stack that overflows in WebAssembly', () => {
   const make = (options: object) =>
     new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })

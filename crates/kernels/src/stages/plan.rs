@@ -1,8 +1,7 @@
 //! What a stage runs, found once: most steps run what the one before has run.
 
 use super::arena::Arena;
-use crate::Fault;
-use crate::arena::Numbers;
+use crate::arena::{Fault, Numbers};
 use crate::kernel::code::Pass;
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
