@@ -88,7 +88,7 @@ describe.each(odd)('%s', (name, value) => {
     )
     changesNothing(
       (optimizer: Anything) => optimizer.restore(optimizer.save(), { onWarning: value }),
-      'onWarning',
+      'restore: onWarning',
     )
     refusal(() => Optimizer.load(value))
     const saved = underWay().save()

@@ -393,14 +393,18 @@ describe('is refused', () => {
     ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized, noise }, got 3'],
     ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
     ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
-    ['infinity', { adaptive: Infinity }, `clip: adaptive: expected ${limit}, got Infinity`],
-    ['null', { adaptive: null }, `clip: adaptive: expected ${limit}, got null`],
-    ['a factor that is none', { adaptive: { factor: '1' } }, `clip: adaptive: expected ${limit}, got "1"`],
+    ['infinity', { adaptive: Infinity }, `clip: adaptive: factor: expected ${limit}, got Infinity`],
+    ['null', { adaptive: null }, `clip: adaptive: expected ${limit} or { factor, eps }, got null`],
+    [
+      'a factor that is none',
+      { adaptive: { factor: '1' } },
+      `clip: adaptive: factor: expected ${limit}, got "1"`,
+    ],
     ['an ε of 0', { adaptive: { factor: 1, eps: 0 } }, `clip: adaptive: eps: expected ${limit}, got 0`],
     [
       'more',
       { adaptive: { factor: 1, ratio: 1 } },
-      'clip: adaptive: expected factor or { factor, eps }, got "ratio"',
+      'clip: adaptive: expected one of factor, eps, unit, got "ratio"',
     ],
     [
       'what is not centralized',
@@ -414,15 +418,15 @@ describe('is refused', () => {
     ],
     [
       'a wrong factor of units',
-      { adaptive: unitwise({ factor: 0 }) },
-      'clip: adaptive: expected a finite number > 0, got 0',
+      { adaptive: { ...unitwise({ factor: 1 }), factor: 0 } },
+      'clip: adaptive: factor: expected a finite number > 0, got 0',
     ],
   ])('%s', (_, clip, message) => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
-  test.each([undefined, null, 0.01, 'row'])('unitwise(%j)', (options) => {
+  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('unitwise(%j)', (options) => {
     expect(() => unitwise(options as never)).toThrow(OptionError)
   })
 

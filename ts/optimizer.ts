@@ -1,8 +1,9 @@
 import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manifest.js'
+import { readAsked } from './engines/choice.js'
 import type { EngineName } from './engines/engine.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
-import { isObject, ownProperties } from './ground/given.js'
+import { ownProperties } from './ground/given.js'
 import {
   flatten,
   type Gradients,
@@ -15,9 +16,18 @@ import { growTensor, pick, setAll, setSome } from './model/changes.js'
 import { Groups } from './model/groups.js'
 import { Model } from './model/model.js'
 import { prepareTensors } from './model/new-tensors.js'
-import { type Around, Checked, checkOptions, type OptimizerOptions } from './model/options.js'
+import {
+  type Around,
+  Checked,
+  checkOptions,
+  type OptimizerOptions,
+  placing,
+  running,
+} from './model/options.js'
 import type { Match } from './model/patterns.js'
 import { type States, statesOf } from './model/state.js'
+import { callback, flag } from './options/kinds.js'
+import { readOptions } from './options/read.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
@@ -351,13 +361,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
     const { groups, addTensors } = this.#guarded(() => {
-      const checked = checkOptions(options, ['groups', 'shapes'])
-      if (this.#groups === null && checked.groups === Groups.none) {
+      const { groups: given, shapes } = readOptions('options', options, placing)
+      if (this.#groups === null && given === Groups.none) {
         const expected = 'those of the saved run again, or [], as one matched by a function and was not saved'
         throw new OptionError('add: groups', expected, undefined)
       }
-      const groups = (this.#groups ?? Groups.none).and(checked.groups as Groups)
-      return { groups, addTensors: prepareTensors(this.#model, flatten(params), checked.shapes, groups) }
+      const groups = (this.#groups ?? Groups.none).and(given)
+      return { groups, addTensors: prepareTensors(this.#model, flatten(params), shapes, groups) }
     })
     addTensors()
     this.#groups = groups
@@ -421,8 +431,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     saved: Saved,
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {
-    const { onWarning, rest } = readWarned(options, 'options')
-    const { asked } = checkOptions(rest, ['engine', 'instructionSet', 'threads'])
+    const { onWarning, ...rest } = readOptions('options', options, { ...running, onWarning: warning })
+    const asked = readAsked(rest)
     const restored = readSaved(saved)
     for (const warning of restored.warnings) onWarning(warning)
     checkArrays(restored)
@@ -448,11 +458,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   ): readonly Difference[] {
     this.#checkFree('restore')
     const { restored, comparison } = this.#guarded(() => {
-      const { onWarning, rest } = readWarned(options, 'restore: options')
-      const { partial = false, ...unknown } = ownProperties(rest)
-      const [stranger] = Object.keys(unknown)
-      if (stranger !== undefined) throw new OptionError('restore: options', 'partial, onWarning', stranger)
-      if (typeof partial !== 'boolean') throw new OptionError('restore: partial', 'true or false', partial)
+      const table = { partial: flag(false), onWarning: warning }
+      const { partial, onWarning } = readOptions('restore: options', options, table)
       const restored = readSaved(saved)
       const comparison = compare(restored, this.#model, this.#around)
       const { differences } = comparison
@@ -512,10 +519,6 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   }
 }
 
-/** @throws OptionError where it is no object, or `onWarning` no function */
-function readWarned(given: unknown, what: string) {
-  if (!isObject(given)) throw new OptionError(what, 'an object', given)
-  const { onWarning = console.warn, ...rest } = ownProperties(given)
-  if (typeof onWarning !== 'function') throw new OptionError('onWarning', 'a function', onWarning)
-  return { onWarning: onWarning as (message: string) => void, rest }
-}
+const warning = callback<(message: string) => void, (message: string) => void>((message) =>
+  console.warn(message),
+)

@@ -4,14 +4,14 @@ import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
-import type { FitManyOptions } from './options.js'
+import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
 /** The columns of data: those of the model, the one to meet, and weights. */
 export function readData(
   names: readonly string[],
   data: unknown,
-  { y: given, sigma, weights, missing }: FitManyOptions,
+  { y: given, sigma, weights, missing }: FitValues,
 ) {
   if (!isObject(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))

@@ -2,19 +2,21 @@
 
 import { OptionError } from '../ground/errors.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../many/starts.js'
-import { readOptions } from '../options/read.js'
+import { type GivenOf, nameIn, type ValuesOf, wholeTo } from '../options/kinds.js'
 import type { Problem } from './problem.js'
 
 const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uniform: uniformStarts }
 
-export interface MultiStart {
+export const multiStart = {
   /** How many starts each fit has, its own one with them. */
-  readonly count: number
+  count: wholeTo(1, 4096),
   /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
-  readonly sample?: keyof typeof samplers
+  sample: nameIn<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
   /** A whole number from 0 to 2³² − 1; 0. */
-  readonly seed?: number
+  seed: wholeTo(0, 0xffff_ffff, 0, '2^32 - 1'),
 }
+
+export interface MultiStart extends GivenOf<typeof multiStart> {}
 
 /** A point at which some of a fit's starts end. */
 export interface Minimum {
@@ -25,28 +27,6 @@ export interface Minimum {
   readonly starts: number
 }
 
-const MOST = 4096
-const fields = ['count', 'sample', 'seed'] as const satisfies (keyof MultiStart)[]
-
-export function readMultiStart(given: unknown): Required<MultiStart> {
-  const defaults = { count: 1, sample: 'latinHypercube', seed: 0 } as const
-  if (given === undefined) return defaults
-  const whole = typeof given === 'number' ? { count: given } : given
-  const expected = 'a number, or { count, sample, seed }'
-  const own = readOptions<MultiStart>('multiStart', whole, fields, expected)
-  const { count, sample, seed } = { ...defaults, ...own }
-  if (!Number.isInteger(count) || count < 1 || count > MOST) {
-    throw new OptionError('multiStart: count', `a whole number from 1 to ${MOST}`, count)
-  }
-  if (!Object.hasOwn(samplers, sample)) {
-    throw new OptionError('multiStart: sample', `one of ${Object.keys(samplers).join(', ')}`, sample)
-  }
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) {
-    throw new OptionError('multiStart: seed', 'a whole number from 0 to 2^32 - 1', seed)
-  }
-  return { count, sample, seed }
-}
-
 /**
  * Starts beside each fit's own, a column for each parameter that varies.
  *
@@ -54,7 +34,7 @@ export function readMultiStart(given: unknown): Required<MultiStart> {
  */
 export function samples(
   { free, min, max }: Problem,
-  { count, sample, seed }: Required<MultiStart>,
+  { count, sample, seed }: ValuesOf<typeof multiStart>,
 ): Float64Array[] {
   if (count === 1) return free.map(() => new Float64Array(0))
   const open = free.findIndex((_, i) => !Number.isFinite(min[i]) || !Number.isFinite(max[i]))

@@ -1,9 +1,21 @@
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { copyOptions } from '../many/options.js'
+import { calls } from '../many/options.js'
+import {
+  anything,
+  flag,
+  nameIn,
+  nonNegative,
+  type Option,
+  oneOf,
+  optional,
+  positive,
+  type ValuesOf,
+  whole,
+} from '../options/kinds.js'
+import { nested } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Loss, losses } from './loss.js'
-import { type MultiStart, readMultiStart } from './multi-start.js'
+import { type MultiStart, multiStart } from './multi-start.js'
 import type { FitParameters } from './parameters.js'
 
 /**
@@ -70,35 +82,24 @@ export interface FitManyOptions {
 /** As for `fitMany`, without what only a promise has. */
 export type FitOptions = Omit<FitManyOptions, 'signal' | 'onProgress' | 'threads'>
 
-const optionNames = [
-  ...(['start', 'y', 'sigma', 'weights', 'missing', 'absoluteSigma', 'loss', 'lossScale'] as const),
-  ...([
-    'tolerance',
-    'maxIterations',
-    'multiStart',
-    'method',
-    'engine',
-    'instructionSet',
-    'threads',
-    'signal',
-    'onProgress',
-  ] as const),
-] satisfies (keyof FitManyOptions)[]
+export const table = {
+  start: anything<FitParameters>(),
+  y: anything<string>(),
+  sigma: anything<FitColumn>(),
+  weights: anything<FitColumn>(),
+  missing: optional(oneOf('drop')),
+  absoluteSigma: optional(flag()),
+  loss: nameIn<Loss, 'squared'>(losses, 'squared'),
+  lossScale: positive(1),
+  tolerance: optional(nonNegative()),
+  maxIterations: optional(whole(1)),
+  multiStart: nested(multiStart, {
+    ...{ expected: 'a number, or { count, sample, seed }', short: 'count' },
+    value: { count: 1, sample: 'latinHypercube', seed: 0 },
+  }),
+  method: anything<Rule>(),
+  ...calls,
+} satisfies Record<keyof FitManyOptions, Option>
 
-export function readOptions(given: FitManyOptions): FitManyOptions {
-  const options = copyOptions(given, optionNames)
-  const { missing, absoluteSigma, loss, lossScale, maxIterations } = options
-  if (missing !== undefined && missing !== 'drop') throw new OptionError('missing', "'drop'", missing)
-  if (absoluteSigma !== undefined && typeof absoluteSigma !== 'boolean') {
-    throw new OptionError('absoluteSigma', 'true or false', absoluteSigma)
-  }
-  if (loss !== undefined && !Object.hasOwn(losses, loss)) {
-    throw new OptionError('loss', `one of ${Object.keys(losses).join(', ')}`, loss)
-  }
-  if (lossScale !== undefined && !(typeof lossScale === 'number' && lossScale > 0 && lossScale < Infinity)) {
-    throw new OptionError('lossScale', 'a number > 0', lossScale)
-  }
-  if (maxIterations === 0) throw new OptionError('maxIterations', 'a whole number ≥ 1', maxIterations)
-  readMultiStart(options.multiStart)
-  return options
-}
+/** The options as they were read. */
+export type FitValues = ValuesOf<typeof table>

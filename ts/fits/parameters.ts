@@ -2,8 +2,9 @@
 
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
+import { isObject } from '../ground/given.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
+import { flag, type Option, option, optional, readBy } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
@@ -33,7 +34,17 @@ export interface Parameter {
   readonly expr: string | null
 }
 
-const fields = ['start', 'min', 'max', 'fixed', 'expr'] as const satisfies (keyof FitParameter)[]
+const limit = optional(
+  option<number, undefined>('a number', undefined, (x) => typeof x === 'number' && !Number.isNaN(x)),
+)
+
+const fields = {
+  start: optional(readBy(readStart)),
+  min: limit,
+  max: limit,
+  fixed: optional(flag()),
+  expr: optional(option<string, undefined>('a text', undefined, (x) => typeof x === 'string')),
+} satisfies Record<keyof FitParameter, Option>
 
 /**
  * @param known names that there may be, in order; those without an entry are to be guessed
@@ -72,25 +83,19 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
   const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
   const expected = 'a number, one for each fit, or { start, min, max, fixed, expr }'
-  const given = readOptions<FitParameter>(argument, whole, fields, expected)
-  const all: FitParameter = ownProperties({ ...defaults, ...given })
-  const { start, min = -Infinity, max = Infinity, fixed = false, expr } = all
-  for (const [side, limit] of [['min', min] as const, ['max', max] as const]) {
-    if (typeof limit !== 'number' || Number.isNaN(limit)) {
-      throw new OptionError(`${argument}: ${side}`, 'a number', limit)
-    }
-  }
+  const given = readOptions(argument, whole, fields, expected)
+  const model = readOptions(argument, defaults, fields)
+  const { start = model.start ?? null, min = model.min ?? -Infinity, max = model.max ?? Infinity } = given
+  const { fixed = model.fixed ?? false, expr = model.expr } = given
   if (!(min <= max) || min === Infinity || max === -Infinity) {
     throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
   }
-  if (typeof fixed !== 'boolean') throw new OptionError(`${argument}: fixed`, 'true or false', fixed)
   if (expr === undefined) {
-    const numbers = start === undefined ? null : readStart(`${argument}: start`, start)
-    if (fixed && numbers === null)
-      throw new OptionError(`${argument}: start`, 'a number, as it is fixed', start)
-    return { name, start: numbers, min, max, isFixed: fixed, expr: null }
+    if (fixed && start === null) {
+      throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
+    }
+    return { name, start, min, max, isFixed: fixed, expr: null }
   }
-  if (typeof expr !== 'string') throw new OptionError(`${argument}: expr`, 'a text', expr)
   const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => given[field] !== undefined)
   if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
   return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr }

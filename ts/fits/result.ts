@@ -5,7 +5,8 @@ import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { ArgumentError, OptionError } from '../ground/errors.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
-import { readOptions } from '../options/read.js'
+import { type GivenOf, oneOf, option } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
 import { inTriangle } from './linear.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
@@ -202,12 +203,19 @@ function statisticsOf(of: Ingredients, fit: number): Statistics {
   return statistics(problem, columns, fit, found.cost[fit], rows[fit], freedomOf(of, fit))
 }
 
-export interface BandOptions {
+/** A probability, but not of all or nothing. */
+const probability = option<number, number>('a number between 0 and 1', 0.95, (x) => {
+  return typeof x === 'number' && x > 0 && x < 1
+})
+
+const band = {
   /** The probability, between 0 and 1; 0.95. */
-  readonly level?: number
+  level: probability,
   /** Of the curve ('confidence'), or of what would be measured there ('prediction'); 'confidence'. */
-  readonly kind?: 'confidence' | 'prediction'
+  kind: oneOf('confidence', 'prediction'),
 }
+
+export interface BandOptions extends GivenOf<typeof band> {}
 
 /** One fit. */
 export class Fit {
@@ -354,13 +362,7 @@ export class Fit {
     at?: Readonly<Record<string, ArrayLike<number>>>,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level = 0.95, kind = 'confidence' } = readOptions<BandOptions>('options', options, [
-      'level',
-      'kind',
-    ])
-    if (kind !== 'confidence' && kind !== 'prediction') {
-      throw new OptionError('kind', "'confidence' or 'prediction'", kind)
-    }
+    const { level, kind } = readOptions('options', options, band)
     const t = this.#quantile(level)
     const { isAbsolute, given, problem } = this.#of
     // Of a row that has no weight: 1.
@@ -382,9 +384,7 @@ export class Fit {
   }
 
   #quantile(level: number): number {
-    if (!(typeof level === 'number' && level > 0 && level < 1)) {
-      throw new OptionError('level', 'a number between 0 and 1', level)
-    }
+    readOption('level', probability, level)
     if (this.#of.isAbsolute) return quantile(level, Infinity)
     return this.freedom > 0 ? quantile(level, this.freedom) : NaN
   }

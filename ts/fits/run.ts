@@ -15,6 +15,7 @@ import { cohortsOf, runsOfBatch } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
 import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
+import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
@@ -23,8 +24,8 @@ import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import { type FitModel, readModel } from './models/model.js'
-import { type MultiStart, minimaOf, readMultiStart, samples } from './multi-start.js'
-import { type FitData, type FitManyOptions, readOptions } from './options.js'
+import { minimaOf, samples } from './multi-start.js'
+import { type FitData, type FitValues, table } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
 import { fitReasons } from './reasons.js'
@@ -52,7 +53,7 @@ interface Ends {
 
 export class Fits {
   readonly choice: Choice<Advancer>
-  readonly options: FitManyOptions
+  readonly options: FitValues
   readonly #compiled: Compiled
   /** What the last batch of each program has left. */
   readonly #regions = new Map<Program, Region>()
@@ -62,14 +63,13 @@ export class Fits {
   readonly #parameters: readonly Parameter[]
   readonly #starts: ReadonlyMap<string, Float64Array>
   readonly #count: number
-  readonly #multiStart: Required<MultiStart>
   readonly #samples: readonly Float64Array[]
   readonly #text: string
   readonly #found: Found
 
-  constructor(model: Expression | FitModel, data: FitData, given: FitManyOptions) {
+  constructor(model: Expression | FitModel, data: FitData, given: object) {
     const { text, parameters: defaults, guess, x } = readModel(model)
-    const options = readOptions(given)
+    const options = readOptions('options', given, table)
     this.options = options
     const { names } = parse(text)
     const { columns, y, weight } = readData(names, data, options)
@@ -79,15 +79,14 @@ export class Fits {
     checkRows(columns, this.#count)
     this.#given = columns
     this.#counted = countRows(columns, weight, this.#count, options.missing === 'drop')
-    const { loss = 'squared', lossScale = 1 } = options
+    const { loss, lossScale, multiStart } = options
     this.#compiled = compiled(text, this.#parameters, {
       ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
       ...{ tolerance: options.tolerance ?? 1e-10, isAbsolute: options.absoluteSigma ?? loss === 'poisson' },
     })
     const problem = this.#problem
     this.#text = text
-    this.#multiStart = readMultiStart(options.multiStart)
-    this.#samples = samples(problem, this.#multiStart)
+    this.#samples = samples(problem, multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
     this.#starts = this.#begin(guess, x)
@@ -147,7 +146,7 @@ export class Fits {
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
       const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8, RUNS)
-      const most = Math.max(1, Math.floor(runs / this.#multiStart.count))
+      const most = Math.max(1, Math.floor(runs / this.options.multiStart.count))
       for (let from = 0; from < some.length; from += most) {
         const part = some.subarray(from, from + most)
         yield* this.#batch(part, data)
@@ -158,7 +157,7 @@ export class Fits {
   }
 
   *#batch(fits: Uint32Array, data: readonly Column[]): Generator<Batch> {
-    const { count } = this.#multiStart
+    const { count } = this.options.multiStart
     // The runs of a fit, one from each start, are neighbours.
     const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
     const freedom = new Float64Array(runs.length)
@@ -252,7 +251,7 @@ export class Fits {
   #startsOf(name: string, runs: Uint32Array): Float64Array {
     const own = pick(this.#starts.get(name) as Float64Array, runs)
     const others = this.#samples[this.#problem.free.indexOf(name)]
-    const { count } = this.#multiStart
+    const { count } = this.options.multiStart
     if (others !== undefined) {
       for (let run = 0; run < runs.length; run++) if (run % count > 0) own[run] = others[(run % count) - 1]
     }
@@ -263,7 +262,6 @@ export class Fits {
   *#byRule(rule: Rule, runs: Uint32Array, data: readonly Column[], begin: readonly (FloatArray | number)[]) {
     const { graph, free, fixed, min, max, columns } = this.#problem
     const { tolerance, maxIterations, instructionSet, threads } = this.options
-    const limits = { tolerance, maxIterations, instructionSet, threads }
     const objective = new Expression(`the cost of ${this.#text}`, {
       ...{ graph, root: termsOf(this.#problem).cost, names: [...free, ...fixed, ...columns] },
     })
@@ -279,7 +277,7 @@ export class Fits {
     const many = new Many(objective, starts, rule, {
       ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.choice.engine },
       bounds: free.map((_, i) => [min[i], max[i]] as const),
-      ...Object.fromEntries(Object.entries(limits).filter(([, given]) => given !== undefined)),
+      ...{ tolerance, maxIterations, instructionSet, threads },
     })
     yield* many.calls()
     const { x, iterations, reason } = many.result()
@@ -291,7 +289,7 @@ export class Fits {
 
   /** The best run of each fit; all are told in its minima. */
   #best(fits: Uint32Array, summed: readonly FloatArray[]): Uint32Array {
-    const { count } = this.#multiStart
+    const { count } = this.options.multiStart
     const { free } = this.#problem
     const size = free.length
     const cost = summed[size]

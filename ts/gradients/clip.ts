@@ -2,10 +2,9 @@
 
 import type { Arena } from '../arena/arena.js'
 import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import { isPositive } from '../ground/numbers.js'
-import { readOptions } from '../options/read.js'
+import { ownProperties, present } from '../ground/given.js'
+import { type Option, option, optional, positive } from '../options/kinds.js'
+import { nested, readOptions } from '../options/read.js'
 
 /** The noise of each element has the variance η/(1+t)^γ. */
 export interface Noise {
@@ -66,8 +65,6 @@ export interface Limits {
   readonly byTensor: TensorLimits
 }
 
-const tensorNames = ['tensorNorm', 'rms', 'adaptive', 'centralized', 'noise']
-
 /** A tensor in its arena. */
 export interface Placed {
   readonly name: string
@@ -75,11 +72,32 @@ export interface Placed {
   readonly part: { readonly arena: Arena }
 }
 
-type Read = (what: string, given: unknown) => unknown
+/** What brings its kind with the import of a function. */
+const notBrought = optional<never>(
+  option('what unitwise(), centralized() or noise() gives, which has to be imported', undefined, () => false),
+)
 
-/** What comes with an import: the stage UNITS, and how its options are read. */
+export const adaptive = {
+  factor: positive(),
+  eps: positive(1e-3),
+  unit: notBrought as Option<'row' | undefined>,
+}
+
+/** Options of clips; what comes with an import is put in by that. */
+export const kinds = {
+  norm: positive(Infinity),
+  value: positive(Infinity),
+  tensorNorm: optional(positive()),
+  rms: optional(positive()),
+  adaptive: optional(
+    nested(adaptive, { expected: 'a finite number > 0 or { factor, eps }', short: 'factor' }),
+  ),
+  centralized: notBrought as Option<true | undefined>,
+  noise: notBrought as Option<Noise | undefined>,
+}
+
+/** What comes with an import: the stage UNITS. */
 export const importedClips: {
-  readonly read: Record<string, Read>
   /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
   write?: (
     row: Float64Array,
@@ -88,64 +106,26 @@ export const importedClips: {
     t: number,
     tensors: readonly Placed[],
   ) => void
-} = { read: { adaptive: readAdaptive, unit: notBrought, centralized: notBrought, noise: notBrought } }
-
-/** Of most optimizers: to read nothing takes a microsecond. */
-const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: Object.freeze(ownProperties({})) }
+} = {}
 
 /** @throws OptionError where it is none */
-export function checkClip(given: unknown): Limits {
-  if (given === undefined) return NO_LIMITS
-  const { norm = Infinity, value = Infinity, ...byTensor } = readLimits('clip', given, ['norm', 'value'])
-  return { norm, value, byTensor: Object.freeze(ownProperties(byTensor)) }
+export function readClip(what: string, given: unknown): Limits {
+  const { norm, value, ...byTensor } = readOptions(what, given, kinds)
+  return { norm, value, byTensor: limitsOf(byTensor) }
 }
 
 /** What a group has of its own. @throws OptionError where it is none */
 export function readTensorClip(what: string, given: unknown): TensorLimits {
-  return readLimits(what, given, [])
+  const { norm: _norm, value: _value, ...byTensor } = kinds
+  return limitsOf(readOptions(what, given, byTensor))
 }
 
-function readLimits(
-  what: string,
-  given: unknown,
-  others: readonly string[],
-): TensorLimits & { readonly norm?: number; readonly value?: number } {
-  const names = [...others, ...tensorNames]
-  // What is not given is not looked for elsewhere either.
-  const limits = ownProperties({})
-  for (const [name, value] of Object.entries(readOptions(what, given, names))) {
-    if (value === undefined) continue
-    limits[name] = (Object.hasOwn(importedClips.read, name) ? importedClips.read[name] : limit)(
-      `${what}: ${name}`,
-      value,
-    )
-  }
-  return Object.freeze(limits)
-}
+/** What was not given is not looked for elsewhere either. */
+const limitsOf = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
+  Object.freeze(ownProperties(present(limits)))
 
-function readAdaptive(what: string, given: unknown): TensorLimits['adaptive'] {
-  const whole = isObject(given) ? ownProperties(given) : { factor: given }
-  const { factor, eps = 1e-3, unit, ...unknown } = whole as Record<string, unknown>
-  const [stranger] = Object.keys(unknown)
-  if (stranger !== undefined) throw new OptionError(what, 'factor or { factor, eps }', stranger)
-  const limits = ownProperties({ factor: limit(what, factor), eps: limit(`${what}: eps`, eps) })
-  if (unit !== undefined) limits.unit = importedClips.read.unit(`${what}: unit`, unit)
-  return Object.freeze(limits) as unknown as TensorLimits['adaptive']
-}
-
-/** Of options whose functions were not imported. */
-function notBrought(what: string, given: unknown): never {
-  throw new OptionError(
-    what,
-    'what unitwise(), centralized() or noise() gives, which has to be imported',
-    given,
-  )
-}
-
-function limit(what: string, given: unknown): number {
-  if (isPositive(given)) return given
-  throw new OptionError(what, 'a finite number > 0', given)
-}
+/** Of most optimizers. */
+export const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: limitsOf({}) }
 
 /** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
 export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {

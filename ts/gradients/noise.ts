@@ -3,9 +3,9 @@
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
-import { OptionError } from '../ground/errors.js'
+import { nonNegative, option, optional, readBy } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { importedClips, type Noise } from './clip.js'
+import { kinds, type Noise } from './clip.js'
 import { bringKernel, bringSource } from './unitwise.js'
 
 /** 2⁻³². */
@@ -65,26 +65,24 @@ const sigmaOf = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t,
 
 bringSource({ numbers, draw, sigmaOf, keyOf })
 
-function read(what: string, given: unknown): Noise {
-  const names = ['eta', 'gamma', 'seed']
-  const { eta = 0.01, gamma = 0.55, seed = 0 } = readOptions(what, given, names)
-  const nonNegative = (name: string, x: unknown) => {
-    if (typeof x === 'number' && x >= 0 && x < Infinity) return x
-    throw new OptionError(`${what}: ${name}`, 'a finite number ≥ 0', x)
-  }
-  if (!Number.isSafeInteger(seed) || (seed as number) < 0) {
-    throw new OptionError(`${what}: seed`, 'a whole number from 0 to 2⁵³ − 1', seed)
-  }
-  bringKernel()
-  // Not −0.
-  return Object.freeze({
-    eta: nonNegative('eta', eta),
-    gamma: nonNegative('gamma', gamma),
-    seed: (seed as number) + 0,
-  })
+const fields = {
+  eta: nonNegative(0.01),
+  gamma: nonNegative(0.55),
+  seed: option<number, number>(
+    'a whole number from 0 to 2⁵³ − 1',
+    0,
+    (x) => Number.isSafeInteger(x) && (x as number) >= 0,
+  ),
 }
 
-importedClips.read.noise = read
+function read(what: string, given: unknown): Noise {
+  const { seed, ...rest } = readOptions(what, given, fields)
+  bringKernel()
+  // Not −0.
+  return Object.freeze({ ...rest, seed: seed + 0 })
+}
+
+kinds.noise = optional(readBy(read))
 
 /**
  * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),

@@ -3,13 +3,13 @@
 import { twice } from '../arena/kernel.js'
 import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
-import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
+import { oneOf, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { bring, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
-import { importedClips, type Unitwise } from './clip.js'
+import { adaptive, importedClips, kinds, type Unitwise } from './clip.js'
 import { normOf } from './norms.js'
 
 /** Σx or Σx², in the one order. */
@@ -72,15 +72,10 @@ const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, nothing)
 
 export const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
 
-const only =
-  <T>(value: T, expected: string) =>
-  (what: string, given: unknown) => {
-    if (given === value) return given
-    throw new OptionError(what, expected, given)
-  }
-
-importedClips.read.unit = only('row', "'row'")
-importedClips.read.centralized = only(true, 'what centralized() gives')
+adaptive.unit = optional(oneOf('row'))
+kinds.centralized = optional(
+  option<true, undefined>('what centralized() gives', undefined, (x) => x === true),
+)
 
 importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
   const places = UnitwiseKernel.row
@@ -96,15 +91,16 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
 }
 
 /**
- * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
+ * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose importedClips are
  * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
  * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
  *
- * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default: the optimizer checks both
- * @throws OptionError where that is no object
+ * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default
+ * @throws OptionError where one is unknown or not what it has to be
  */
 export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
-  const { factor, eps = 1e-3 } = readOptions<typeof options>('unitwise: options', options, ['factor', 'eps'])
+  const { unit: _, ...table } = adaptive
+  const { factor, eps } = readOptions('unitwise: options', options, table)
   bringKernel()
   return { unit: 'row', factor, eps }
 }

@@ -14,6 +14,13 @@ export function mapped<T, U>(record: Readonly<Record<string, T>>, to: (value: T)
   return recordOf(Object.keys(record), (name) => to(record[name]))
 }
 
+/** Without what is undefined. */
+export function present<T>(record: Readonly<Record<string, T | undefined>>): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, T] => entry[1] !== undefined),
+  )
+}
+
 /**
  * Own properties, each read once: what somebody has put on every object is none of them. A list, a typed array or a
  * String has the one property 0 here, which no reader knows: it may be billions long.

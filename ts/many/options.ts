@@ -1,9 +1,18 @@
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { ownProperties } from '../ground/given.js'
-import { checkStopping } from '../minimize/minimize.js'
+import { isObject } from '../ground/given.js'
+import { stopping } from '../minimize/minimize.js'
 import type { Bounds, LimitByRun } from '../objectives/bounds.js'
-import { readOptions as readOptionsOf } from '../options/read.js'
+import {
+  anything,
+  callback,
+  dtype,
+  type Option,
+  option,
+  optional,
+  type ValuesOf,
+  whole,
+} from '../options/kinds.js'
+import { nested } from '../options/read.js'
 import type { DataByRun } from './data.js'
 
 export interface MinimizeManyOptions {
@@ -41,37 +50,29 @@ export interface MinimizeManyOptions {
   readonly onProgress?: (done: number, total: number) => void
 }
 
-const optionNames = [
-  ...(['data', 'each', 'bounds', 'tolerance', 'maxIterations', 'path', 'dtype', 'clip'] as const),
-  ...(['engine', 'instructionSet', 'threads', 'signal', 'onProgress'] as const),
-] satisfies (keyof MinimizeManyOptions)[]
+const isSignal = (x: unknown) => isObject(x) && typeof (x as AbortSignal).throwIfAborted === 'function'
 
-/** A copy of options, so that each is read once; checked are those that all calls of many runs have. */
-export function copyOptions<
-  Options extends Pick<MinimizeManyOptions, 'tolerance' | 'maxIterations' | 'signal' | 'onProgress'>,
->(given: Options, names: readonly string[]): Options {
-  const options = readOptionsOf<Options>('options', given, names)
-  checkStopping(options)
-  const { signal, onProgress } = options
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new OptionError('signal', 'an AbortSignal', signal)
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new OptionError('onProgress', 'a function', onProgress)
-  }
-  return options
+/** What all calls of many runs have. */
+export const calls = {
+  engine: anything<EngineName>(),
+  instructionSet: anything<string>(),
+  threads: anything<number>(),
+  signal: optional(option<AbortSignal, undefined>('an AbortSignal', undefined, isSignal)),
+  onProgress: optional(callback<(done: number, total: number) => void>()),
 }
 
-export function readOptions(given: MinimizeManyOptions): MinimizeManyOptions {
-  const options = copyOptions(given, optionNames)
-  const { dtype, clip } = options
-  if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
-    throw new OptionError('dtype', "'float32' or 'float64'", dtype)
-  }
-  if (clip === undefined) return options
-  const { value } = readOptionsOf<typeof clip>('clip', clip, ['value'])
-  if (value !== undefined && !(typeof value === 'number' && value > 0)) {
-    throw new OptionError('clip: value', 'a number > 0', value)
-  }
-  return ownProperties({ ...options, clip: ownProperties({ value }) })
-}
+const limit = option<number, number>('a number > 0', Infinity, (x) => typeof x === 'number' && x > 0)
+
+export const table = {
+  data: anything<DataByRun>(),
+  each: anything<Readonly<Record<string, ArrayLike<number>>>>(),
+  bounds: anything(),
+  ...stopping,
+  path: optional(whole(1)),
+  dtype: dtype(),
+  clip: nested({ value: limit }, { value: { value: Infinity } }),
+  ...calls,
+} satisfies Record<keyof MinimizeManyOptions, Option>
+
+/** The options as they were read. */
+export type ManyValues = ValuesOf<typeof table>

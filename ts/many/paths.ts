@@ -24,11 +24,8 @@ export class Recorder {
   readonly every: number
   readonly #snapshots: Snapshot[] = []
 
-  /** @throws OptionError where it is no number, or there might be too many points */
-  constructor(every: unknown, runs: number, parameters: number, maxIterations: number) {
-    if (!(typeof every === 'number' && Number.isInteger(every) && every >= 1)) {
-      throw new OptionError('path', 'a whole number ≥ 1', every)
-    }
+  /** @throws OptionError where there might be too many points */
+  constructor(every: number, runs: number, parameters: number, maxIterations: number) {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MOST) {
       const expected = `at most ${MOST} numbers in all points of ${runs} runs with ${maxIterations} updates`

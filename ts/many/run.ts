@@ -9,6 +9,7 @@ import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
+import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
@@ -29,7 +30,7 @@ import {
 import { type Advancer, chooseAdvancer } from './engines.js'
 import { cohortsOf, runsOfBatch } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
-import { type MinimizeManyOptions, readOptions } from './options.js'
+import { type ManyValues, table } from './options.js'
 import { Recorder } from './paths.js'
 import { type ManyResult, reasons } from './result.js'
 import { Rows } from './rows.js'
@@ -54,14 +55,14 @@ export class Many {
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
   readonly #sets: readonly OptionSet[]
-  readonly options: MinimizeManyOptions
+  readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   readonly #result: Found
 
-  constructor(objective: Expression, starts: Starts, rule: Rule, given: MinimizeManyOptions) {
+  constructor(objective: Expression, starts: Starts, rule: Rule, given: object) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
-    const options = readOptions(given)
+    const options = readOptions('options', given, table)
     const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
@@ -80,7 +81,7 @@ export class Many {
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(readAsked(options))
     const count = this.#count
-    const { path, maxIterations = 10_000 } = options
+    const { path, maxIterations } = options
     this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
     this.#result = {
       x: columns.map(() => this.#numbers(count)),
@@ -127,11 +128,11 @@ export class Many {
   }
 
   *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
-    const { tolerance = 1e-9, maxIterations = 10_000, clip } = this.options
+    const { tolerance, maxIterations, clip } = this.options
     const { value, gradient } = this.#programs
     const [column] = this.#data
     const rows = column === undefined ? 0 : rowsOf(column, runs[0])
-    const rowsOfRule = new Rows(resolved, clip?.value ?? Number.POSITIVE_INFINITY, this.#dtype)
+    const rowsOfRule = new Rows(resolved, clip.value, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.choice.runner

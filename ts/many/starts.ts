@@ -1,13 +1,13 @@
 import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
-import { readOptions } from '../options/read.js'
+import { isObject, recordOf } from '../ground/given.js'
+import type { Dtype } from '../ground/numbers.js'
+import { dtype, optional, wholeTo } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
 import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 
 /** A range for each parameter, both ends included: `{ x: [-2, 2], y: [-1, 3] }`. */
 export type Box = Readonly<Record<string, readonly [low: number, high: number]>>
-
-type Dtype = 'float32' | 'float64'
 
 export interface GridOptions<D extends Dtype = Dtype> {
   /** Of the columns, in which `minimizeMany` computes then; 'float64'. */
@@ -27,6 +27,10 @@ export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
 /** All are numbered by 32 bits, and columns have to fit into memory. */
 const MOST = 1 << 30
 
+const counted = wholeTo(1, MOST, undefined, '2^30')
+
+const all = { seed: optional(wholeTo(0, WORDS - 1)), dtype: dtype() }
+
 /**
  * All points of a grid whose outer lines are the box's ends, exactly; the last parameter changes from one start to
  * the next. An axis with one point has it in its middle.
@@ -40,7 +44,7 @@ export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
   counts: number | { readonly [Name in keyof B]: number },
   options: GridOptions<D> = {},
 ): StartColumns<B, D> {
-  const { names, place, columns } = prepare(box, options, ['dtype'])
+  const { names, place, columns } = prepare(box, options, { dtype: all.dtype })
   const each = readCounts(counts, names)
   const total = each.reduce((product, count) => product * count, 1)
   if (total > MOST) throw new OptionError('counts', 'at most 2^30 starts', total)
@@ -73,7 +77,7 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
   options: StartsOptions<D> = {},
 ): StartColumns<B, D> {
   const { names, place, columns, seed = 0 } = prepare(box, options)
-  checkCount('count', count)
+  readOption('count', counted, count)
   const made = columns(count)
   const next = random(seed)
   for (let i = 0; i < count; i++) {
@@ -98,7 +102,7 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   options: StartsOptions<D> = {},
 ): StartColumns<B, D> {
   const { names, place, columns, seed = 0 } = prepare(box, options)
-  checkCount('count', count)
+  readOption('count', counted, count)
   const made = columns(count)
   const next = random(seed)
   // So fine that a part's number and the place in it are one number without rounding.
@@ -142,7 +146,7 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   if (names.length > SOBOL_DIMENSIONS) {
     throw new OptionError('box', `at most ${SOBOL_DIMENSIONS} parameters`, names.length)
   }
-  checkCount('count', count)
+  readOption('count', counted, count)
   const made = columns(count)
   const next = seed === undefined ? () => 0 : random(seed)
   for (let p = 0; p < names.length; p++) {
@@ -155,14 +159,8 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /** A copy of the box, and what makes columns of it; everything is read once and checked. */
-function prepare(box: Box, options: StartsOptions, allowed: readonly string[] = ['seed', 'dtype']) {
-  const { seed, dtype = 'float64' } = readOptions<StartsOptions>('options', options, allowed)
-  if (dtype !== 'float32' && dtype !== 'float64') {
-    throw new OptionError('dtype', "'float32' or 'float64'", dtype)
-  }
-  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < WORDS)) {
-    throw new OptionError('seed', 'a whole number from 0 to 4294967295', seed)
-  }
+function prepare(box: Box, options: StartsOptions, table: Partial<typeof all> = all) {
+  const { seed, dtype = 'float64' } = readOptions('options', options, table as typeof all)
   const Floats = dtype === 'float32' ? Float32Array : Float64Array
   const { names, lows, highs } = readBox(box, Floats)
   return {
@@ -210,14 +208,11 @@ function show(range: unknown): unknown {
 }
 
 function readCounts(counts: unknown, names: readonly string[]): number[] {
-  if (!isObject(counts)) {
-    return names.map(() => checkCount('counts', counts))
-  }
-  const given = readOptions('counts', counts, names)
-  return names.map((name) => checkCount(`counts: ${name}`, given[name]))
-}
-
-function checkCount(what: string, count: unknown): number {
-  if (Number.isInteger(count) && (count as number) >= 1 && (count as number) <= MOST) return count as number
-  throw new OptionError(what, 'a whole number from 1 to 2^30', count)
+  if (!isObject(counts)) return names.map(() => readOption('counts', counted, counts))
+  const given = readOptions(
+    'counts',
+    counts,
+    recordOf(names, () => counted),
+  )
+  return names.map((name) => given[name])
 }

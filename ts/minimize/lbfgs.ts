@@ -2,22 +2,19 @@ import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { largest } from '../ground/numbers.js'
 import { filling } from '../objectives/gradient.js'
-import { fraction, option, type ValuesOf } from '../options/kinds.js'
+import { fraction, type ValuesOf, whole } from '../options/kinds.js'
 import { search, type Trial } from './line-search.js'
 import { type Descent, method, type Problem } from './method.js'
 
-const count = (value: number) =>
-  option('a whole number ≥ 1', value, (x) => Number.isInteger(x) && (x as number) >= 1)
-
 const options = {
   /** m ≥ 1: of how many steps it remembers the change of the gradient; two arrays each */
-  history: count(10),
+  history: whole(1, 10),
   /** c1 in (0, c2): how much of what the slope promises a step has to gain */
   c1: fraction(1e-4),
   /** c2 in (c1, 1): to which part of itself a step has to flatten the slope */
   c2: fraction(0.9),
   /** ≥ 1: points that one line search may try */
-  maxLineSearch: count(25),
+  maxLineSearch: whole(1, 25),
 }
 
 type Values = ValuesOf<typeof options>

@@ -9,7 +9,7 @@ import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
-import { overlay } from '../rules/rule.js'
+import { readOptions } from '../options/read.js'
 import type { Decay } from './at-rest.js'
 
 /** Descriptions by name. Each method's module adds its own, so that this one knows none. */
@@ -65,9 +65,7 @@ export function method<O extends OptionTable, M>(kind: Kind<O>): (options?: Part
 }
 
 function read(kind: Kind, given: object): Readonly<Record<string, unknown>> {
-  const defaults = Object.entries(kind.options).map(([name, option]) => [name, option.default])
-  const values: Record<string, unknown> = { method: kind.name, ...Object.fromEntries(defaults) }
-  overlay(values, kind, given)
+  const values = { method: kind.name, ...readOptions(`${kind.name}: options`, given, kind.options) }
   kind.check(values)
   return Object.freeze(values)
 }

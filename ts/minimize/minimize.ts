@@ -1,11 +1,22 @@
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
-import { type FloatArray, largest, rounding } from '../ground/numbers.js'
+import { present, recordOf } from '../ground/given.js'
+import { type Dtype, type FloatArray, largest, rounding } from '../ground/numbers.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
 import { centralDifferences } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/index.js'
+import {
+  anything,
+  callback,
+  dtype,
+  nonNegative,
+  type Option,
+  optional,
+  type ValuesOf,
+  whole,
+} from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { freeNorm, isAtRest, PATIENCE } from './at-rest.js'
@@ -35,7 +46,7 @@ export interface MinimizeOptions
 }
 
 /** The options that go with a method too, which runs in TypeScript and without bounds. */
-export type MethodOptions = Pick<MinimizeOptions, (typeof methodOptions)[number]>
+export type MethodOptions = Pick<MinimizeOptions, keyof typeof ofMethods>
 
 /**
  * Why a minimisation stopped:
@@ -184,12 +195,9 @@ export class Minimization {
     options: MinimizeOptions = {},
   ) {
     const read = readOptions(options, isMethod(rule))
-    const { tolerance = 1e-9, maxIterations = 10_000, dtype, callback, bounds, ...rest } = read
+    const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
+    const around = { clip, engine, instructionSet, threads }
     const { value: given, gradient, names } = readObjective(objective)
-    checkStopping({ tolerance, maxIterations })
-    if (callback !== undefined && typeof callback !== 'function') {
-      throw new OptionError('callback', 'a function', callback)
-    }
     const from = start(x, dtype)
     const box = readBounds(bounds, {
       ...{ names, length: from.length },
@@ -209,7 +217,9 @@ export class Minimization {
             return gradient(at, out)
           }
     const problem = { start: from, value, gradient: this.#gradient, tolerance }
-    this.#descent = isMethod(rule) ? begin(rule, problem) : new ByRule(rule, problem, rest, box)
+    this.#descent = isMethod(rule)
+      ? begin(rule, problem)
+      : new ByRule(rule, problem, around as OptimizerOptions, box)
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
@@ -296,45 +306,36 @@ export class Minimization {
   }
 }
 
-/** @throws OptionError where one of them is not what it has to be */
-export function checkStopping({
-  tolerance = 0,
-  maxIterations = 0,
-}: Pick<MinimizeOptions, 'tolerance' | 'maxIterations'>): void {
-  if (!(typeof tolerance === 'number' && tolerance >= 0 && tolerance < Infinity)) {
-    throw new OptionError('tolerance', 'a finite number ≥ 0', tolerance)
-  }
-  if (!Number.isInteger(maxIterations) || maxIterations < 0) {
-    throw new OptionError('maxIterations', 'a whole number ≥ 0', maxIterations)
-  }
+/** When runs end. */
+export const stopping = { tolerance: nonNegative(1e-9), maxIterations: whole(0, 10_000) }
+
+const ofMethods = {
+  ...stopping,
+  dtype: dtype(),
+  callback: optional(callback<NonNullable<MinimizeOptions['callback']>>()),
 }
 
-const methodOptions = [
-  'tolerance',
-  'maxIterations',
-  'dtype',
-  'callback',
-] as const satisfies (keyof MinimizeOptions)[]
-const optionNames = [
-  ...methodOptions,
-  ...(['bounds', 'clip', 'engine', 'instructionSet', 'threads'] as const),
-] satisfies (keyof MinimizeOptions)[]
+const table = {
+  ...ofMethods,
+  ...{
+    bounds: anything(),
+    clip: anything(),
+    engine: anything(),
+    instructionSet: anything(),
+    threads: anything(),
+  },
+} satisfies Record<keyof MinimizeOptions, Option>
 
-/**
- * A copy, for which each option is read once.
- *
- * @throws OptionError where these are no options, or one is of another name, or not for a method
- */
-function readOptions(given: object, isForMethod: boolean): MinimizeOptions {
-  if (!isForMethod) return readOptionsOf<MinimizeOptions>('options', given, optionNames)
+/** @throws OptionError where these are no options, or one is unknown, not for a method, or not what it has to be */
+function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
+  if (!isForMethod) return readOptionsOf('options', given, table)
   // Others may be there, undefined.
-  const options = readOptionsOf<MinimizeOptions>('options', given, Object.keys(given ?? {}))
-  const names: readonly string[] = methodOptions
-  for (const [name, value] of Object.entries(options)) {
-    if (names.includes(name) || value === undefined) continue
-    throw new OptionError('options', `one of ${names.join(', ')} where a method runs instead of a rule`, name)
-  }
-  return options
+  const others = recordOf(Object.keys(given ?? {}), () => anything())
+  const options = readOptionsOf('options', given, { ...others, ...table })
+  const stranger = Object.keys(present(options)).find((name) => !Object.hasOwn(ofMethods, name))
+  if (stranger === undefined) return options
+  const names = Object.keys(ofMethods).join(', ')
+  throw new OptionError('options', `one of ${names} where a method runs instead of a rule`, stranger)
 }
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
@@ -350,10 +351,7 @@ function moved(x: FloatArray, before: FloatArray): number {
   return largest
 }
 
-function start(x: ArrayLike<number>, dtype: 'float32' | 'float64' | undefined): FloatArray {
-  if (dtype !== undefined && dtype !== 'float32' && dtype !== 'float64') {
-    throw new OptionError('dtype', "'float32' or 'float64'", dtype)
-  }
+function start(x: ArrayLike<number>, dtype: Dtype | undefined): FloatArray {
   const read = readStart(x)
   return dtype === undefined ? read : dtype === 'float32' ? Float32Array.from(read) : Float64Array.from(read)
 }

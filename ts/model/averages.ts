@@ -2,39 +2,49 @@
 
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
-import { readOptions } from '../options/read.js'
+import { flag, fraction, part, type ValuesOf, whole } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
 import { following } from './cohorts.js'
 import type { Averaged } from './part.js'
 
-/** An exponential moving average; see {@link ema}. */
-export interface Ema {
-  readonly average: 'ema'
+const emas = {
   /** β in [0, 1). */
-  readonly decay: number
+  decay: fraction(0.999),
   /** Whether the first parameters have no part in it. */
-  readonly corrected: boolean
+  corrected: flag(false),
+}
+
+const swas = {
+  /** The optimizer's updates before the first that may count, ≥ 0. */
+  start: whole(0, 0),
+  /** From one update that counts to the next, ≥ 1. */
+  every: whole(1, 1),
+}
+
+const tables = { ema: emas, swa: swas }
+
+/** An exponential moving average; see {@link ema}. */
+export interface Ema extends ValuesOf<typeof emas> {
+  readonly average: 'ema'
 }
 
 /** A plain mean; see {@link swa}. */
-export interface Swa {
+export interface Swa extends ValuesOf<typeof swas> {
   readonly average: 'swa'
-  /** The optimizer's updates before the first that may count, ≥ 0. */
-  readonly start: number
-  /** From one update that counts to the next, ≥ 1. */
-  readonly every: number
 }
 
 /** What the option `average` keeps: what `ema` or `swa` returns. */
 export type Average = Ema | Swa
 
-/** Slow weights beside the parameters; see the option `lookahead`. */
-export interface Lookahead {
+export const lookahead = {
   /** Fast updates between two synchronizations, ≥ 1; 6. */
-  readonly steps?: number
+  steps: whole(1, 6),
   /** How far the slow weights go towards the fast ones, in (0, 1]; 0.5. */
-  readonly alpha?: number
+  alpha: part(0.5),
 }
+
+/** Slow weights beside the parameters; see the option `lookahead`. */
+export interface Lookahead extends Partial<ValuesOf<typeof lookahead>> {}
 
 /**
  * An exponential moving average of the parameters, for `average`: after each update e ← e + (1−β)·(θ − e),
@@ -46,9 +56,9 @@ export interface Lookahead {
  * @param options `corrected`, false by default
  * @throws OptionError where an option is unknown or out of its range
  */
-export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {}): Ema {
-  const { corrected = false } = readOptions('ema: options', options, ['corrected'])
-  return readAverage({ average: 'ema', decay, corrected }, 'ema') as Ema
+export function ema(decay: number = emas.decay.default, options: Partial<Pick<Ema, 'corrected'>> = {}): Ema {
+  const { corrected } = readOptions('ema: options', options, { corrected: emas.corrected })
+  return Object.freeze({ average: 'ema', decay: readOption('ema: decay', emas.decay, decay), corrected })
 }
 
 /**
@@ -58,44 +68,17 @@ export function ema(decay = 0.999, options: { readonly corrected?: boolean } = {
  * @param options `start` ≥ 0, by default 0, and `every` ≥ 1, by default 1: both count the optimizer's updates
  * @throws OptionError where an option is unknown or out of its range
  */
-export function swa(options: { readonly start?: number; readonly every?: number } = {}): Swa {
-  const { start = 0, every = 1 } = readOptions('swa: options', options, ['start', 'every'])
-  return readAverage({ average: 'swa', start, every }, 'swa') as Swa
+export function swa(options: Partial<Omit<Swa, 'average'>> = {}): Swa {
+  return Object.freeze({ average: 'swa', ...readOptions('swa: options', options, swas) })
 }
 
 /** @throws OptionError where it is none */
-export function readAverage(given: unknown, what = 'average'): Average {
-  const expected = 'ema(), swa(), or what they return'
-  if (!isObject(given)) throw new OptionError(what, expected, given)
-  const { average, ...rest } = ownProperties(given)
-  const names = average === 'ema' ? ['decay', 'corrected'] : ['start', 'every']
-  const stranger = Object.keys(rest).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError(what, expected, stranger)
-  const { decay, corrected, start, every } = ownProperties(rest)
-  if (average === 'ema') {
-    if (!(typeof decay === 'number' && decay >= 0 && decay < 1)) {
-      throw new OptionError(`${what}: decay`, 'a number in [0, 1)', decay)
-    }
-    if (typeof corrected !== 'boolean') {
-      throw new OptionError(`${what}: corrected`, 'true or false', corrected)
-    }
-    return Object.freeze({ average, decay, corrected })
+export function readAverage(what: string, given: unknown): Average {
+  const { average, ...rest } = ownProperties(isObject(given) ? given : {})
+  if (average !== 'ema' && average !== 'swa') {
+    throw new OptionError(what, 'ema(), swa(), or what they return', given)
   }
-  if (average !== 'swa') throw new OptionError(what, expected, given)
-  if (!isCount(start)) throw new OptionError(`${what}: start`, 'a whole number ≥ 0', start)
-  if (!isCount(every, 1)) throw new OptionError(`${what}: every`, 'a whole number ≥ 1', every)
-  return Object.freeze({ average, start, every })
-}
-
-/** @throws OptionError where it is none */
-export function readLookahead(given: unknown): Required<Lookahead> {
-  const names = ['steps', 'alpha']
-  const { steps = 6, alpha = 0.5 } = readOptions<Lookahead>('lookahead', given, names)
-  if (!isCount(steps, 1)) throw new OptionError('lookahead: steps', 'a whole number ≥ 1', steps)
-  if (!(typeof alpha === 'number' && alpha > 0 && alpha <= 1)) {
-    throw new OptionError('lookahead: alpha', 'a number in (0, 1]', alpha)
-  }
-  return Object.freeze({ steps, alpha })
+  return Object.freeze({ average, ...readOptions(what, rest, tables[average]) }) as Average
 }
 
 /**

@@ -2,8 +2,9 @@
 
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, listOf, ownProperties } from '../ground/given.js'
-import { isPositive } from '../ground/numbers.js'
+import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
+import { flag, optional, part, positive, readBy } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedNames } from '../rules/define.js'
 import type { Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
@@ -175,38 +176,28 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
   }
 }
 
+const table = {
+  match: readBy((what, given) => readMatch(what, given)),
+  rule: optional(readBy((what, given) => resolve(given, what))),
+  frozen: optional(flag()),
+  lrScale: optional(positive()),
+  clip: optional(readBy(readTensorClip)),
+}
+
 function read(given: unknown, what: string): Checked {
   if (!isObject(given) || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
   }
-  const { match, rule, frozen, lrScale, clip: limits, ...rest } = ownProperties(given)
-  const checked = readMatch(`${what}: match`, match)
-  if (frozen !== undefined && typeof frozen !== 'boolean') {
-    throw new OptionError(`${what}: frozen`, 'true or false', frozen)
-  }
-  if (lrScale !== undefined && !isPositive(lrScale)) {
-    throw new OptionError(`${what}: lrScale`, 'a finite number > 0', lrScale)
-  }
-  const clip = limits === undefined ? undefined : readTensorClip(`${what}: clip`, limits)
-  const resolved = rule === undefined ? undefined : resolve(rule, `${what}: rule`)
-  const options: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(rest)) {
-    const accepted = readOption(what, key, value)
-    if (accepted !== undefined) options[key] = accepted
-  }
-  const plain = Object.freeze({
-    match: checked,
-    ...(resolved && { rule: wholeRule(resolved) }),
-    ...(frozen !== undefined && { frozen }),
-    ...(lrScale !== undefined && { lrScale }),
-    ...(clip !== undefined && { clip }),
-    ...options,
-  })
-  return { match: checked, frozen, lrScale, clip, resolved, options, plain }
+  const { match, rule, frozen, lrScale, clip, ...others } = ownProperties(given)
+  const { rule: resolved, ...rest } = readOptions(what, { match, rule, frozen, lrScale, clip }, table)
+  const read = recordOf(Object.keys(others), (name) => readOfRules(what, name, others[name]))
+  const options = present(read)
+  const plain = Object.freeze(present({ ...rest, rule: resolved && wholeRule(resolved), ...options }))
+  return { ...rest, resolved, options, plain }
 }
 
 /** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
-function readOption(what: string, key: string, given: unknown): unknown {
+function readOfRules(what: string, key: string, given: unknown): unknown {
   const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
   const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
   if (known.length === 0)
@@ -249,9 +240,7 @@ export function layerwise(
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
   if (!Array.isArray(layers)) throw new OptionError('layerwise: layers', 'a list of matches', layers)
-  if (!(typeof decay === 'number' && decay > 0 && decay <= 1)) {
-    throw new OptionError('layerwise: decay', 'a number in (0, 1]', decay)
-  }
+  readOption('layerwise: decay', part(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []
   for (const layer of [...layers].reverse()) {

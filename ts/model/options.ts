@@ -2,23 +2,37 @@
 
 import { type Asked, readAsked } from '../engines/choice.js'
 import type { EngineName } from '../engines/engine.js'
-import { type Clip, checkClip, type Limits } from '../gradients/clip.js'
+import { type Clip, NO_LIMITS, readClip } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
 import { isCount } from '../ground/numbers.js'
 import type { Shapes } from '../ground/tensors.js'
-import { readOptions } from '../options/read.js'
+import {
+  anything,
+  flag,
+  type GivenOf,
+  type Option,
+  oneOf,
+  option,
+  orNull,
+  readBy,
+  type ValuesOf,
+  whole,
+} from '../options/kinds.js'
+import { nested, readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import { type Average, type Lookahead, readAverage, readLookahead } from './averages.js'
+import { type Average, type Lookahead, lookahead, readAverage } from './averages.js'
 import { type Group, Groups } from './groups.js'
 import type { RestoredTensor } from './restored.js'
 
-/** Gradients of several batches as one. */
-export interface Accumulation {
+const accumulation = {
   /** How many calls of `step` make one update, ≥ 1. */
-  readonly batches: number
+  batches: whole(1),
   /** What the rule gets of their gradients: the mean by default. */
-  readonly reduce?: 'mean' | 'sum'
+  reduce: oneOf('mean', 'sum'),
 }
+
+/** Gradients of several batches as one. */
+export interface Accumulation extends GivenOf<typeof accumulation> {}
 
 /** What an optimizer does around its rule, and where. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
@@ -63,17 +77,37 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   readonly threads?: number
 }
 
-/** What is done around the rule at each step. */
-export interface Around {
-  readonly clip: Limits
-  readonly zeroGrads: boolean
-  readonly accumulate: Required<Accumulation>
-  readonly average: Average | null
-  readonly lookahead: Required<Lookahead> | null
-  readonly onNonFinite: 'propagate' | 'skip' | 'throw'
-  readonly maxSkips: number
-  readonly norms: boolean
+const around = {
+  clip: readBy(readClip, NO_LIMITS),
+  zeroGrads: flag(false),
+  accumulate: nested(accumulation, {
+    ...{ expected: 'a whole number ≥ 1 or { batches, reduce }', short: 'batches' },
+    value: Object.freeze({ batches: 1, reduce: 'mean' }),
+  }),
+  average: orNull(readBy(readAverage)),
+  lookahead: orNull(nested(lookahead)),
+  onNonFinite: oneOf('propagate', 'skip', 'throw'),
+  maxSkips: option<number, number>("a whole number ≥ 0, beside onNonFinite: 'skip'", Infinity, isCount),
+  norms: flag(false),
 }
+
+/** Which tensors there are, and what they are. */
+export const placing = {
+  groups: readBy((_, given) => Groups.read(given), Groups.none),
+  shapes: anything(),
+}
+
+/** What runs it. */
+export const running = {
+  engine: anything<EngineName>(),
+  instructionSet: anything<string>(),
+  threads: anything<number>(),
+}
+
+const all = { ...placing, ...around, ...running } satisfies Record<keyof OptimizerOptions, Option>
+
+/** What is done around the rule at each step. */
+export interface Around extends ValuesOf<typeof around> {}
 
 /** The options with their defaults; a class, so that what a user gives is not taken for checked. */
 export class Checked {
@@ -91,64 +125,23 @@ export class Checked {
 }
 
 /** @throws OptionError where one is unknown, or not what it has to be */
-export function checkOptions(options: unknown, names = optionNames): Checked {
-  const given = readOptions('options', options, names)
-  const { groups, shapes, engine, instructionSet, threads } = given
+export function checkOptions(options: unknown): Checked {
+  const { groups, shapes, engine, instructionSet, threads, ...rest } = readOptions('options', options, all)
   return new Checked({
-    around: checkAround(given),
-    groups: groups === undefined ? Groups.none : Groups.read(groups),
+    around: checkAround(rest),
+    groups,
     shapes,
     asked: readAsked({ engine, instructionSet, threads }),
   })
 }
 
-const aroundNames = [
-  ...(['clip', 'zeroGrads', 'accumulate', 'average', 'lookahead', 'onNonFinite', 'maxSkips'] as const),
-  'norms' as const,
-]
-const optionNames: readonly string[] = [
-  ...(['groups', 'shapes'] as const),
-  ...aroundNames,
-  ...(['engine', 'instructionSet', 'threads'] as const),
-] satisfies (keyof OptimizerOptions)[]
-
-/** @throws OptionError where one is not what it has to be */
-export function checkAround(given: Readonly<Record<string, unknown>>): Around {
-  const { zeroGrads = false, average, lookahead, onNonFinite = 'propagate', maxSkips, norms = false } = given
-  if (typeof zeroGrads !== 'boolean') throw new OptionError('zeroGrads', 'true or false', zeroGrads)
-  if (typeof norms !== 'boolean') throw new OptionError('norms', 'true or false', norms)
-  if (!['propagate', 'skip', 'throw'].includes(onNonFinite as string)) {
-    throw new OptionError('onNonFinite', "'propagate', 'skip' or 'throw'", onNonFinite)
-  }
-  if (maxSkips !== undefined && (onNonFinite !== 'skip' || !isCount(maxSkips))) {
-    throw new OptionError('maxSkips', "a whole number ≥ 0, beside onNonFinite: 'skip'", maxSkips)
-  }
-  return {
-    clip: checkClip(given.clip),
-    zeroGrads,
-    accumulate: checkAccumulation(given.accumulate),
-    average: average === undefined || average === null ? null : readAverage(average),
-    lookahead: lookahead === undefined || lookahead === null ? null : readLookahead(lookahead),
-    onNonFinite: onNonFinite as Around['onNonFinite'],
-    maxSkips: (maxSkips as number | undefined) ?? Infinity,
-    norms,
-  }
+/** What a saved run did. @throws OptionError where one is unknown, or not what it has to be */
+export function readAround(given: object): Around {
+  return checkAround(readOptions('options', given, around))
 }
 
-function checkAccumulation(given: unknown): Required<Accumulation> {
-  if (given === undefined) return { batches: 1, reduce: 'mean' }
-  const whole = typeof given === 'number' ? { batches: given } : given
-  const expected = 'a whole number ≥ 1 or { batches, reduce }'
-  const names = ['batches', 'reduce']
-  const { batches, reduce = 'mean' } = readOptions<Partial<Accumulation>>(
-    'accumulate',
-    whole,
-    names,
-    expected,
-  )
-  if (!isCount(batches, 1)) throw new OptionError('accumulate: batches', 'a whole number ≥ 1', batches)
-  if (reduce !== 'mean' && reduce !== 'sum') {
-    throw new OptionError('accumulate: reduce', "'mean' or 'sum'", reduce)
-  }
-  return Object.freeze({ batches, reduce })
+function checkAround(options: Around): Around {
+  const { maxSkips, onNonFinite } = options
+  if (maxSkips === Infinity || onNonFinite === 'skip') return options
+  throw new OptionError('maxSkips', around.maxSkips.expected, maxSkips)
 }

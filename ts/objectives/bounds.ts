@@ -4,6 +4,7 @@ import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import { type FloatArray, rounding } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
+import { anything } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 
 /** From which number to which a parameter may go; −∞ and ∞ where it is not said. */
@@ -116,7 +117,12 @@ function readBound(argument: string, bound: unknown): { min: unknown; max: unkno
   if (!isObject(bound) || Array.isArray(bound) || isFloatArray(bound)) {
     throw new OptionError(argument, expected, bound)
   }
-  const { min = -Infinity, max = Infinity } = readOptions(argument, bound, ['min', 'max'], expected)
+  const { min = -Infinity, max = Infinity } = readOptions(
+    argument,
+    bound,
+    { min: anything(), max: anything() },
+    expected,
+  )
   return { min, max }
 }
 

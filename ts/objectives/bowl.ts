@@ -1,4 +1,4 @@
-import { OptionError } from '../ground/errors.js'
+import { atLeast } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
 
@@ -9,10 +9,7 @@ import type { TestObjective } from './objective.js'
  * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
  */
 export function bowl(options: { condition?: number } = {}): TestObjective {
-  const { condition = 100 } = readOptions<typeof options>('bowl: options', options, ['condition'])
-  if (!(Number.isFinite(condition) && condition >= 1)) {
-    throw new OptionError('bowl: condition', 'a finite number ≥ 1', condition)
-  }
+  const { condition } = readOptions('bowl: options', options, { condition: atLeast(1, 100) })
   const curvature = (i: number, n: number) => (n === 1 ? condition : 1 + ((condition - 1) * i) / (n - 1))
   return {
     name: 'bowl',

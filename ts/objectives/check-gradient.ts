@@ -1,20 +1,23 @@
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { typeOf } from '../ground/typed-arrays.js'
-import { readOptions as readOptionsOf } from '../options/read.js'
+import { type GivenOf, nonNegative, optional, positive } from '../options/kinds.js'
+import { readOptions } from '../options/read.js'
 import { readObjective, readStart } from './arguments.js'
 import { centralDifferences, filling } from './gradient.js'
 import type { Objective } from './index.js'
 
-/** How far a gradient may be from differences, and how those are taken. */
-export interface CheckGradientOptions {
+const table = {
   /** Of the larger of both numbers, ≥ 0; 1e-5, or 1e-2 in float32. */
-  readonly rtol?: number
+  rtol: optional(nonNegative()),
   /** ≥ 0; 1e-8·max(1, |F(x)|), or 1e-3·max(1, |F(x)|) in float32: as much as differences may be rounded. */
-  readonly atol?: number
+  atol: optional(nonNegative()),
   /** h in xᵢ ± h·max(1, |xᵢ|), > 0; ∛ε of the dtype: 6.1e-6, or 4.9e-3 in float32. */
-  readonly step?: number
+  step: optional(positive()),
 }
+
+/** How far a gradient may be from differences, and how those are taken. */
+export interface CheckGradientOptions extends GivenOf<typeof table> {}
 
 /** A gradient beside differences, at the element that is furthest from its tolerance. */
 export interface GradientCheck {
@@ -65,7 +68,7 @@ export function checkGradient(
   const given = readStart(x)
   const copy = () => (typeOf(given) === 'Float32Array' ? Float32Array.from(given) : Float64Array.from(given))
   const at = copy()
-  const { rtol, atol, step } = readOptions(options)
+  const { rtol, atol, step } = readOptions('options', options, table)
   const defaults = tolerances[at.BYTES_PER_ELEMENT]
 
   const point = copy()
@@ -117,18 +120,4 @@ function checkKept(name: string, point: FloatArray, x: FloatArray): void {
   const i = point.findIndex((xi, i) => !Object.is(xi, x[i]))
   if (i !== -1)
     throw new OptionError(`objective: ${name}`, 'x to be left as it is', `a call that set x[${i}]`)
-}
-
-/** Each is read once. */
-function readOptions(given: unknown): CheckGradientOptions {
-  const { rtol, atol, step } = readOptionsOf<CheckGradientOptions>('options', given, ['rtol', 'atol', 'step'])
-  for (const [name, tolerance] of Object.entries({ rtol, atol })) {
-    if (tolerance !== undefined && !(Number.isFinite(tolerance) && tolerance >= 0)) {
-      throw new OptionError(name, 'a finite number ≥ 0', tolerance)
-    }
-  }
-  if (step !== undefined && !(Number.isFinite(step) && step > 0)) {
-    throw new OptionError('step', 'a finite number > 0', step)
-  }
-  return { rtol, atol, step } as CheckGradientOptions
 }

@@ -1,4 +1,4 @@
-import { OptionError, TensorError } from '../ground/errors.js'
+import { TensorError } from '../ground/errors.js'
 
 /**
  * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and
@@ -55,9 +55,4 @@ export function planar({ name, value, gradient, minima, start, view }: Planar): 
     },
     minima: (dimensions) => (dimensions === 2 ? minima.map((point) => Float64Array.from(point)) : []),
   }
-}
-
-/** @throws OptionError where the option is not a finite number */
-export function checkFinite(argument: string, x: number): void {
-  if (!Number.isFinite(x)) throw new OptionError(argument, 'a finite number', x)
 }

@@ -1,5 +1,6 @@
+import { finite } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { checkFinite, type TestObjective } from './objective.js'
+import type { TestObjective } from './objective.js'
 
 /**
  * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
@@ -10,9 +11,7 @@ import { checkFinite, type TestObjective } from './objective.js'
  * @throws OptionError where one is not, or has another name
  */
 export function rosenbrock(options: { a?: number; b?: number } = {}): TestObjective {
-  const { a = 1, b = 100 } = readOptions<typeof options>('rosenbrock: options', options, ['a', 'b'])
-  checkFinite('rosenbrock: a', a)
-  checkFinite('rosenbrock: b', b)
+  const { a, b } = readOptions('rosenbrock: options', options, { a: finite(1), b: finite(100) })
   const size = Math.max(1, Math.abs(a))
   return {
     name: 'rosenbrock',

@@ -1,23 +1,93 @@
+/** The reader of options. */
+
 import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
+import { isNumbered, isObject, mapped } from '../ground/given.js'
+import { type Option, type OptionTable, readBy, type ValuesOf } from './kinds.js'
+
+type Values = Record<string, unknown>
 
 /**
- * Options as a user gives them: own properties, each read once, and none but those that have these names.
+ * Options as a user gives them, with what stands where nothing was given: own properties, each read once, and none
+ * but those of the table.
  *
- * @param what the argument, for messages
+ * @param what the argument, for messages; where it ends in `options`, these are named without that word
  * @param expected what it has to be, unless an object with these
- * @throws OptionError where it is no object, or has another name
+ * @param context what else their kinds want to know
+ * @throws OptionError where it is no object, has another name, or an option is not what it has to be
  */
-export function readOptions<Options extends object = Readonly<Record<string, unknown>>>(
+export function readOptions<O extends OptionTable>(
   what: string,
   given: unknown,
-  names: readonly string[],
+  table: O,
   expected?: string,
-): Options {
-  if (!isObject(given)) throw new OptionError(what, expected ?? `{ ${names.join(', ')} }`, given)
-  const options = ownProperties(given)
-  for (const name in options) {
-    if (!names.includes(name)) throw new OptionError(what, `one of ${names.join(', ')}`, name)
+  context?: readonly unknown[],
+): ValuesOf<O> {
+  const values = { ...defaultsOf(table) }
+  overlay(values, what, given, table, expected, context)
+  for (const name of Object.keys(values)) {
+    if (values[name] === undefined) values[name] = read(what, name, table[name], undefined, context)
   }
-  return options as Options
+  return values as ValuesOf<O>
+}
+
+const defaults = new WeakMap<OptionTable, Readonly<Values>>()
+
+/** What is unless something is given, for each name. */
+export function defaultsOf(table: OptionTable): Readonly<Values> {
+  const known = defaults.get(table) ?? mapped(table, (option) => option.default)
+  defaults.set(table, known)
+  return known
+}
+
+/** Writes the options that are given over others. */
+export function overlay(
+  values: Values,
+  what: string,
+  given: unknown,
+  table: OptionTable,
+  expected?: string,
+  context?: readonly unknown[],
+): void {
+  if (!isObject(given)) {
+    throw new OptionError(what, expected ?? `{ ${Object.keys(table).join(', ')} }`, given)
+  }
+  // A list may be billions long.
+  for (const name of isNumbered(given) ? ['0'] : Object.keys(given)) {
+    if (!Object.hasOwn(table, name)) {
+      throw new OptionError(what, `one of ${Object.keys(table).join(', ')}`, name)
+    }
+    const value = (given as Readonly<Values>)[name]
+    if (value !== undefined) values[name] = read(what, name, table[name], value, context)
+  }
+}
+
+function read(
+  what: string,
+  name: string,
+  option: Option,
+  given: unknown,
+  context: readonly unknown[] = [],
+): unknown {
+  if (option.accepts(given)) return given
+  const [, place = `${what}: `] = /^(|.*: )options$/s.exec(what) ?? []
+  return readOption(place + name, option, given, ...context)
+}
+
+/** One value, as it is kept. @throws OptionError where it is not what it has to be */
+export function readOption<T>(what: string, option: Option<T>, given: unknown, ...context: unknown[]): T {
+  if (option.accepts(given)) return given as T
+  const copy = option.read?.(what, given, ...(context as never[]))
+  if (copy !== undefined) return copy
+  throw new OptionError(what, option.expected, given)
+}
+
+/** An object with options of its own. @param short the option that a number stands for */
+export function nested<O extends OptionTable, D extends ValuesOf<O> | undefined = undefined>(
+  table: O,
+  { expected, short, value }: { expected?: string; short?: keyof O & string; value?: D } = {},
+): Option<ValuesOf<O>, D> {
+  return readBy<ValuesOf<O>, D>((what, given) => {
+    const whole = short !== undefined && typeof given === 'number' ? { [short]: given } : given
+    return Object.freeze(readOptions(what, whole, table, expected))
+  }, value)
 }

@@ -174,13 +174,13 @@ export const definition = define('adafactor', {
     /** τ ≤ 0 of β̂₂ = 1 − tᵗᵃᵘ at update t, from 1 */
     beta2Decay: nonPositive(-0.8),
     /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
-    eps1: orNull(nonNegative, null),
+    eps1: orNull(nonNegative(), null),
     /** where ε₁ stands: `'floor'`, the default: mean(r) is at least ε₁, and √V̂ too; `'square'`: it is added to g² */
     epsPlace: oneOf('floor', 'square'),
     /** ε₂ ≥ 0, what RMS(θ) is at least */
     eps2: nonNegative(1e-3),
     /** U is divided by RMS(U)/d where that is above 1; null does not clip */
-    d: orNull(nonNegative, 1),
+    d: orNull(nonNegative(), 1),
     /** ρ = min(η, 1/√t), and not η */
     relativeStep: flag(true),
     /** the rate is ρ·max(ε₂, RMS(θ)), and not ρ */

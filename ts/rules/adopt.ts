@@ -35,7 +35,7 @@ export const definition = defineDirection('adopt', {
     /** ε ≥ 0, the least divisor; where it is exactly 0 so is the quotient */
     eps: nonNegative(1e-6),
     /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
-    clipExponent: orNull(nonNegative, 0.25),
+    clipExponent: orNull(nonNegative(), 0.25),
     /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does, from the second update on */

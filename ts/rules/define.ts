@@ -4,6 +4,7 @@ import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
 import type { Dtype } from '../ground/numbers.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
+import { defaultsOf } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'
 import { bring } from '../webassembly/module.js'
 
@@ -126,7 +127,6 @@ export function define<
 >(name: N, declaration: Declaration<O, K, C>): Definition<N, O, K, C> {
   for (const { module } of declaration.kernels) if (module !== undefined) bring(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
-  const values = Object.entries(declaration.options).map(([key, option]) => [key, option.default])
   const definition: Definition<N, O, K, C> = {
     point: () => undefined,
     wantsPoint: false,
@@ -152,7 +152,7 @@ export function define<
     },
     ...declaration,
     name,
-    defaults: Object.freeze({ name, ...Object.fromEntries(values) }),
+    defaults: Object.freeze({ name, ...defaultsOf(declaration.options) }) as { name: N } & ValuesOf<O>,
     coefficientCount: Math.max(PIPELINE - 1, ...places) + 1 - PIPELINE,
   }
   definitions.set(name, definition as unknown as Definition)

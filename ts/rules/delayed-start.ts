@@ -1,5 +1,7 @@
+import { whole } from '../options/kinds.js'
+import { readOption } from '../options/read.js'
 import type { SimpleRule } from './definitions.js'
-import { checkUpdates, resolveInner } from './resolve.js'
+import { resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
 
 /**
@@ -12,7 +14,7 @@ import type { DelayedStart } from './rule.js'
  * option out of its range
  */
 export function delayedStart<R extends SimpleRule>(updates: number, rule: R): DelayedStart<R> {
-  const checked = checkUpdates(updates)
+  const checked = readOption('delayedStart: updates', whole(0), updates)
   return Object.freeze({
     name: 'delayedStart',
     updates: checked,

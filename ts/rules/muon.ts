@@ -4,7 +4,7 @@ import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { listOf } from '../ground/given.js'
 import type { FloatArray, Matrix } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
-import { flag, fraction, nonNegative, type Option, oneOf, option } from '../options/kinds.js'
+import { flag, fraction, nonNegative, type Option, oneOf, option, wholeTo } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { adamw } from './adamw.js'
 import { besideEps, define } from './define.js'
@@ -127,33 +127,29 @@ const NewtonSchulzLoop = twice(
     },
 )
 
-/** A whole number from 1 to 100. */
-function times(value: number): Option<number> {
-  const accepts = (x: unknown) => Number.isInteger(x) && (x as number) >= 1 && (x as number) <= 100
-  return option('a whole number from 1 to 100', value, accepts)
-}
+type Coefficients = keyof typeof named | Triples
 
-function coefficients(): Option<keyof typeof named | Triples> {
+function coefficients(): Option<Coefficients> {
   const expected = `${Object.keys(named)
     .map((name) => `'${name}'`)
     .join(' or ')} or a list of 1 to ${TRIPLES} triples of finite numbers`
-  const read = (value: unknown): Triples | undefined => {
+  const read = (_: string, value: unknown): Triples | undefined => {
     const triples = listOf(value, TRIPLES)?.map((triple) => listOf(triple, 3) ?? [])
     const isRight = triples?.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
     if (!isRight || triples === undefined || triples.length < 1) return undefined
     return Object.freeze(triples.map((triple) => Object.freeze(triple))) as unknown as Triples
   }
   const accepts = (x: unknown) => typeof x === 'string' && Object.hasOwn(named, x)
-  return { ...option<keyof typeof named | Triples>(expected, 'original', accepts), read }
+  return option<Coefficients, Coefficients>(expected, 'original', accepts, read)
 }
 
 /** A rule for what is no matrix. */
 function otherRule(value: object): Option<object> {
-  const read = (given: unknown, what: string): object | undefined => {
+  const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
     return resolved.definition.fallback === undefined ? wholeRule(resolved) : undefined
   }
-  return { ...option('a rule such as adamw(), for any tensor', value, () => false), read }
+  return option('a rule such as adamw(), for any tensor', value, () => false, read)
 }
 
 export const definition = define('muon', {
@@ -167,7 +163,7 @@ export const definition = define('muon', {
     /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
     weightDecay: scheduled(nonNegative, 0.1),
     /** how often X is made anew; from 1 to 100 */
-    nsSteps: times(5),
+    nsSteps: wholeTo(1, 100, 5),
     /**
      * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five),
      * `'polarExpress'` (Amsel et al., 2025), or a list of up to eight, the last of which is for all that follow

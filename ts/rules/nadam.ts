@@ -43,7 +43,7 @@ export const definition = defineDirection('nadam', {
     /** ε ≥ 0; where the divisor is exactly 0 the parameter stays */
     eps: nonNegative(1e-8),
     /** ψ ≥ 0 of μₜ = β₁·(1 − ½·0.96^(t·ψ)), or null: μₜ is β₁ at every update, as in Optax */
-    momentumDecay: orNull(nonNegative, 4e-3),
+    momentumDecay: orNull(nonNegative(), 4e-3),
     /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
     weightDecay: scheduled(nonNegative, 0),
     /** takes the decay from the parameters, as AdamW does */

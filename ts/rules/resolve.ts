@@ -1,10 +1,10 @@
 import type { TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { anything, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedNames } from './define.js'
-import { type AnyRule, type DelayedStart, describe } from './rule.js'
+import { type AnyRule, describe } from './rule.js'
 
 /** A rule as the optimizer uses it. */
 export interface Resolved {
@@ -79,9 +79,9 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
 }
 
 function resolveDelayed(options: object): Resolved {
-  const names = ['updates', 'rule']
-  const { updates, rule } = readOptions<Partial<DelayedStart>>('delayedStart: options', options, names)
-  return { ...resolveInner(rule), delay: checkUpdates(updates), isDelayed: true }
+  const table = { updates: whole(0), rule: anything() }
+  const { updates, rule } = readOptions('delayedStart: options', options, table)
+  return { ...resolveInner(rule), delay: updates, isDelayed: true }
 }
 
 /** The frozen description of a rule with its delay. */
@@ -92,10 +92,4 @@ export function wholeRule({
 }: Pick<Resolved, 'rule' | 'delay' | 'isDelayed'>): object {
   const inner = Object.freeze({ ...rule })
   return isDelayed ? Object.freeze({ name: 'delayedStart', updates: delay, rule: inner }) : inner
-}
-
-/** @throws OptionError where it is not a whole number ≥ 0 */
-export function checkUpdates(updates: unknown): number {
-  if (isCount(updates)) return updates
-  throw new OptionError('delayedStart: updates', 'a whole number ≥ 0', updates)
 }

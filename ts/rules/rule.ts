@@ -1,9 +1,8 @@
 /** Rules as values: plain, frozen, checked. */
 
 import type { Kernel } from '../arena/kernel.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
-import { accept, type ValuesOf } from '../options/kinds.js'
+import type { ValuesOf } from '../options/kinds.js'
+import { overlay } from '../options/read.js'
 import type { Definition } from './define.js'
 
 /** Not there at run time: what a rule's type knows of its state. */
@@ -82,7 +81,7 @@ export function preset<R extends { readonly name: string }>(
  */
 export function describe(definition: Definition, given: object, preset?: object): AnyRule {
   const values: Record<string, unknown> = { ...preset }
-  overlay(values, definition, given)
+  overlay(values, `${definition.name}: options`, given, definition.options, 'an object')
   const { defaults } = definition
   const rule = { ...defaults, ...definition.implied({ ...defaults, ...values }), ...values }
   definition.check(rule)
@@ -97,25 +96,7 @@ export function describe(definition: Definition, given: object, preset?: object)
  */
 export function changed<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
   const values = { ...rule }
-  overlay(values, definition, given)
+  overlay(values, `${definition.name}: options`, given, definition.options, 'an object')
   definition.check(values)
   return values
-}
-
-/** Writes the options that are given, each read once and checked. */
-export function overlay(
-  values: Record<string, unknown>,
-  { name, options }: Pick<Definition, 'name' | 'options'>,
-  given: object,
-): void {
-  if (!isObject(given)) {
-    throw new OptionError(`${name}: options`, 'an object', given)
-  }
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(options, key)) {
-      throw new OptionError(`${name}: options`, `one of ${Object.keys(options).join(', ')}`, key)
-    }
-    const value = (given as Record<string, unknown>)[key]
-    if (value !== undefined) values[key] = accept(name, key, options[key], value)
-  }
 }

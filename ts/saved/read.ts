@@ -9,7 +9,7 @@ import { expectedDimensions, readDimensions, setOwn } from '../ground/tensors.js
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Clock } from '../model/cohorts.js'
 import { expectedShapes, Groups } from '../model/groups.js'
-import { type Around, checkAround } from '../model/options.js'
+import { type Around, readAround } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
@@ -60,7 +60,7 @@ export function readSaved(given: unknown): Restored {
   const { dtype } = saved
   if (dtype !== 'float32' && dtype !== 'float64') fail(null, 'float32 or float64', show(dtype))
   const base = resolve(saved.rule, 'saved: rule')
-  const around = checkAround(open(saved.options, null, 'options'))
+  const around = readAround(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const entries = Object.entries(open(saved.tensors, null, 'tensors by name'))
   for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around, version))

@@ -4,7 +4,7 @@ import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject, mapped } from '../ground/given.js'
+import { isObject, mapped, present } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { setOwn, unflatten } from '../ground/tensors.js'
 import type { Groups } from '../model/groups.js'
@@ -139,16 +139,13 @@ function plainOptions({ clip, maxSkips, average, lookahead, ...rest }: Around): 
   const finite = (x: number) => (x === Infinity ? undefined : x)
   const given = {
     ...rest,
-    clip: withoutUndefined({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
+    clip: present({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
     maxSkips: finite(maxSkips),
     average: average ?? undefined,
     lookahead: lookahead ?? undefined,
   }
-  return withoutUndefined(given)
+  return present(given)
 }
-
-const withoutUndefined = (record: object) =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
 /** @throws OptionError where there is a function: it names the option */
 function checkPlain(value: unknown, path = 'save'): void {

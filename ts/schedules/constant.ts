@@ -1,13 +1,14 @@
-import { declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule, wholeOr } from './kind.js'
+import { type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'constant',
   {
-    value: level,
+    value: level(),
     /** ≥ 0: what the first updates have is factor·value */
-    factor: nonNegativeOr(1 / 3),
+    factor: nonNegative(1 / 3),
     /** ≥ 0: how many these are; Torch has 5 */
-    steps: wholeOr(0),
+    steps: whole(0, 0),
   },
   {
     at:
@@ -34,5 +35,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export const constant: (value: number, options?: Given<typeof kind.fields, 'value'>) => Constant =
+export const constant: (value: number, options?: GivenOf<typeof kind.fields, 'value'>) => Constant =
   schedule(kind)

@@ -1,16 +1,17 @@
-import { count, countOr, declare, type Given, level, levelOr, type ScheduleOf, schedule } from './kind.js'
+import { type GivenOf, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine } from './shapes.js'
 
 const kind = declare(
   'cosineRestarts',
   {
-    value: level,
+    value: level(),
     /** ≥ 1: how many updates the first cosine takes; Torch's `T_0` */
-    steps: count(),
+    steps: whole(1),
     /** ≥ 1: how many times as long as the one before it each one is; Torch's `T_mult` */
-    factor: countOr(1),
+    factor: whole(1, 1),
     /** where each would end */
-    endValue: levelOr(0),
+    endValue: level(0),
   },
   {
     at:
@@ -47,5 +48,7 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const cosineRestarts: (value: number, options: Given<typeof kind.fields, 'value'>) => CosineRestarts =
-  schedule(kind)
+export const cosineRestarts: (
+  value: number,
+  options: GivenOf<typeof kind.fields, 'value'>,
+) => CosineRestarts = schedule(kind)

@@ -1,29 +1,20 @@
 import { pow } from '../functions/pow.js'
-import {
-  count,
-  declare,
-  type Given,
-  level,
-  levelOr,
-  nonNegativeOr,
-  off,
-  type ScheduleOf,
-  schedule,
-} from './kind.js'
+import { flag, type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine } from './shapes.js'
 
 const kind = declare(
   'cosine',
   {
-    value: level,
+    value: level(),
     /** ≥ 1: how many updates it takes to get to `endValue` */
-    steps: count(),
+    steps: whole(1),
     /** where it ends, or turns: Torch's `eta_min`, and value·alpha of Optax */
-    endValue: levelOr(0),
+    endValue: level(0),
     /** ≥ 0: of the half cosine */
-    exponent: nonNegativeOr(1),
+    exponent: nonNegative(1),
     /** goes up again, and so on, as Torch's; else it stays, as Optax's */
-    periodic: off,
+    periodic: flag(false),
   },
   {
     at:
@@ -52,4 +43,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const cosine: (value: number, options: Given<typeof kind.fields, 'value'>) => Cosine = schedule(kind)
+export const cosine: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Cosine = schedule(kind)

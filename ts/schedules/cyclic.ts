@@ -1,33 +1,23 @@
 import { pow } from '../functions/pow.js'
-import {
-  count,
-  countOr,
-  declare,
-  type Given,
-  level,
-  nonNegativeOr,
-  oneOf,
-  orNull,
-  type ScheduleOf,
-  schedule,
-} from './kind.js'
+import { type GivenOf, nonNegative, oneOf, orNull, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between } from './shapes.js'
 
 const kind = declare(
   'cyclic',
   {
     /** where each cycle starts and ends; Torch's `base_lr` */
-    value: level,
+    value: level(),
     /** where the first one turns; Torch's `max_lr` */
-    maxValue: level,
+    maxValue: level(),
     /** ≥ 1: the updates from `value` to the turn */
-    stepSizeUp: countOr(2000),
+    stepSizeUp: whole(1, 2000),
     /** ≥ 1: those back; null is as many */
-    stepSizeDown: orNull(count()),
+    stepSizeDown: orNull(whole(1)),
     /** `'triangular'`; `'triangular2'`, each half as high as the one before; `'expRange'`, the height times γᵗ */
     mode: oneOf('triangular', 'triangular2', 'expRange'),
     /** γ ≥ 0 of `'expRange'` */
-    gamma: nonNegativeOr(1),
+    gamma: nonNegative(1),
   },
   {
     at({ value, maxValue, stepSizeUp, stepSizeDown, mode, gamma }) {
@@ -64,4 +54,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const cyclic: (value: number, options: Given<typeof kind.fields, 'value'>) => Cyclic = schedule(kind)
+export const cyclic: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Cyclic = schedule(kind)

@@ -1,31 +1,21 @@
 import { pow } from '../functions/pow.js'
-import {
-  countOr,
-  declare,
-  type Given,
-  level,
-  nonNegative,
-  off,
-  orNull,
-  type ScheduleOf,
-  schedule,
-  wholeOr,
-} from './kind.js'
+import { flag, type GivenOf, nonNegative, orNull, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'exponential',
   {
-    value: level,
+    value: level(),
     /** γ ≥ 0; Optax's `decay_rate` */
     gamma: nonNegative(),
     /** ≥ 1: the updates that one γ takes */
-    steps: countOr(1),
+    steps: whole(1, 1),
     /** ≥ 0: the update with which it begins to move */
-    begin: wholeOr(0),
+    begin: whole(0, 0),
     /** moves by whole factors only */
-    staircase: off,
+    staircase: flag(false),
     /** what it never passes: it is at least that where γ < 1, else at most; null is no limit */
-    endValue: orNull(level),
+    endValue: orNull(level()),
   },
   {
     at:
@@ -56,5 +46,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const exponential: (value: number, options: Given<typeof kind.fields, 'value'>) => Exponential =
+export const exponential: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Exponential =
   schedule(kind)

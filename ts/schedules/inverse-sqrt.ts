@@ -1,13 +1,14 @@
-import { count, declare, type Given, level, orNull, type ScheduleOf, schedule, wholeOr } from './kind.js'
+import { type GivenOf, orNull, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'inverseSqrt',
   {
-    value: level,
+    value: level(),
     /** ≥ 0: how many updates it rises, from 0 */
-    warmupSteps: wholeOr(0),
+    warmupSteps: whole(0, 0),
     /** ≥ 1: how far it is stretched; by default `warmupSteps`, or 10,000 without these */
-    timescale: orNull(count()),
+    timescale: orNull(whole(1)),
   },
   {
     at({ value, warmupSteps, timescale }) {
@@ -35,5 +36,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export const inverseSqrt: (value: number, options?: Given<typeof kind.fields, 'value'>) => InverseSqrt =
+export const inverseSqrt: (value: number, options?: GivenOf<typeof kind.fields, 'value'>) => InverseSqrt =
   schedule(kind)

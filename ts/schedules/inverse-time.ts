@@ -1,27 +1,18 @@
-import {
-  countOr,
-  declare,
-  type Given,
-  level,
-  nonNegative,
-  off,
-  type ScheduleOf,
-  schedule,
-  wholeOr,
-} from './kind.js'
+import { flag, type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'inverseTime',
   {
-    value: level,
+    value: level(),
     /** ≥ 0 */
     decayRate: nonNegative(),
     /** ≥ 1: the updates that one `decayRate` takes */
-    steps: countOr(1),
+    steps: whole(1, 1),
     /** ≥ 0: the update with which it begins to move */
-    begin: wholeOr(0),
+    begin: whole(0, 0),
     /** moves after each `steps` updates only */
-    staircase: off,
+    staircase: flag(false),
   },
   {
     at:
@@ -49,5 +40,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const inverseTime: (value: number, options: Given<typeof kind.fields, 'value'>) => InverseTime =
+export const inverseTime: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => InverseTime =
   schedule(kind)

@@ -1,8 +1,10 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
 import { OptionError } from '../ground/errors.js'
-import { listOf, ownProperties } from '../ground/given.js'
-import { readOptions } from '../options/read.js'
+import { listOf, ownProperties, recordOf } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
+import { anything, nonNegative, type Option, readBy, type ValuesOf } from '../options/kinds.js'
+import { overlay, readOption, readOptions } from '../options/read.js'
 import {
   afterMetric,
   type Budget,
@@ -17,35 +19,16 @@ import {
   scaled,
 } from './schedule.js'
 
-/** A field of a schedule: how it is read, what it is unless given, and whether a factor of the schedule is its. */
-export interface Field<T = unknown, D extends boolean = boolean> {
-  readonly read: (what: string, value: unknown, range: Range, rest: Budget) => T
-  readonly default: T | undefined
-  /** Whether it may be left out. */
-  readonly hasDefault: D
+/** A field of a schedule. What reads one is told the range of the option, and how many schedules there may still be. */
+export interface Field<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
   // Methods, so that tables may hold fields of any type.
+  /** Where a factor of the schedule is the field's. */
   scaled?(value: T, factor: number): T
   /** Where there are schedules in it: these after a metric. The same value where none takes one. */
   observed?(value: T, metric: number): T
 }
 
 export type Fields = Readonly<Record<string, Field>>
-
-type Value<F> = F extends Field<infer T> ? T : never
-
-/** The fields' values, as a schedule has them. */
-export type ValuesOf<F> = { readonly [K in keyof F]: Value<F[K]> }
-
-/** The fields as a user gives them, but for the first. */
-export type Given<F, First extends keyof F> = {
-  readonly [K in keyof F as K extends First ? never : F[K] extends Field<infer _, true> ? K : never]?:
-    | Value<F[K]>
-    | undefined
-} & {
-  readonly [K in keyof F as K extends First ? never : F[K] extends Field<infer _, true> ? never : K]: Value<
-    F[K]
-  >
-}
 
 export interface Behaviour<F> {
   /** The schedule as a function of t. */
@@ -87,15 +70,10 @@ export function declare<const N extends string, F extends Fields>(
       // Of what is deep, the first places.
       const place = what.length > 150 ? `${what.slice(0, 100)}…` : what
       const path = what === '' ? name : `${place}: ${name}`
-      const stranger = Object.keys(given).find((key) => key !== 'schedule' && !keys.includes(key))
-      if (stranger !== undefined) throw new OptionError(path, `one of ${keys.join(', ')}`, stranger)
-      const values: Record<string, unknown> = { schedule: name }
-      for (const key of keys) {
-        const { [key]: value = fields[key].default } = given
-        // What is in it is named by where all of it is.
-        values[key] = fields[key].read(`${path}: ${key}`, value, range, rest)
-      }
-      check?.(values as ValuesOf<F>, path)
+      const { schedule: _, ...inner } = given
+      // What is in it is named by where all of it is.
+      const values = { schedule: name, ...readOptions(path, inner, fields, undefined, [range, rest]) }
+      check?.(values, path)
       return Object.freeze(values) as unknown as Schedule
     },
     scaled(schedule: Readonly<Record<string, unknown>>, factor) {
@@ -116,14 +94,14 @@ export function declare<const N extends string, F extends Fields>(
 }
 
 /** The function that makes schedules of a kind: its first field comes by itself, and the others by name. */
-export function schedule<S>(kind: { readonly name: string; readonly fields: object } & Kind) {
-  const [first, ...others] = Object.keys(kind.fields)
-  const none = others.every((key) => (kind.fields as Fields)[key].hasDefault) ? {} : undefined
+export function schedule<S>({ name, fields, read }: Declared<string, Fields>) {
+  const [first, ...others] = Object.keys(fields)
+  const table = recordOf(others, () => anything())
+  const none = others.every((key) => fields[key].default !== undefined) ? {} : undefined
   return (value: unknown, options: unknown = none): S => {
-    const given = readOptions(`${kind.name}: options`, options, others)
-    return kind.read(ownProperties({ ...given, [first]: value }), '', FINITE, {
-      left: budget().left - 1,
-    }) as S
+    const given = ownProperties({ [first]: value })
+    overlay(given, `${name}: options`, options, table)
+    return read(given, '', FINITE, { left: budget().left - 1 }) as S
   }
 }
 
@@ -132,85 +110,19 @@ export function number(x: unknown): number {
   return typeof x === 'number' ? x : NaN
 }
 
-type Accepts = (value: number) => boolean
-
-/** A number that is none of the option's own: a factor, a count. */
-function plain(expected: string, accepts: Accepts): Field<number, false>
-function plain(expected: string, accepts: Accepts, value: number): Field<number, true>
-function plain(expected: string, accepts: Accepts, value?: number): Field<number> {
-  const read = (what: string, x: unknown) => {
-    if (Number.isFinite(x) && accepts(x as number)) return x as number
-    throw new OptionError(what, expected, x)
-  }
-  return { read, default: value, hasDefault: value !== undefined }
-}
-
-// Functions, as a bundle leaves those out that it does not use.
-/** A whole number ≥ 1. */
-export const count = () => plain('a whole number ≥ 1', (x) => Number.isInteger(x) && x >= 1)
-export const countOr = (value: number) =>
-  plain('a whole number ≥ 1', (x) => Number.isInteger(x) && x >= 1, value)
-/** A whole number ≥ 0. */
-export const whole = () => plain('a whole number ≥ 0', (x) => Number.isInteger(x) && x >= 0)
-export const wholeOr = (value: number) =>
-  plain('a whole number ≥ 0', (x) => Number.isInteger(x) && x >= 0, value)
-export const finite = () => plain('a finite number', () => true)
-export const nonNegative = () => plain('a finite number ≥ 0', (x) => x >= 0)
-export const nonNegativeOr = (value: number) => plain('a finite number ≥ 0', (x) => x >= 0, value)
-export const positiveOr = (value: number) => plain('a finite number > 0', (x) => x > 0, value)
-export const shareOr = (value: number) => plain('a number in [0, 1]', (x) => x >= 0 && x <= 1, value)
-
-const readLevel = (what: string, x: unknown, { expected, accepts }: Range): number => {
-  if (Number.isFinite(x) && accepts(x)) return x as number
-  throw new OptionError(what, expected, x)
-}
-const product = (x: number, factor: number): number => x * factor
-
 /** A number of the option: it is in its range, and what a factor of the schedule goes into. */
-export const level: Field<number, false> = {
-  read: readLevel,
-  default: undefined,
-  hasDefault: false,
-  scaled: product,
-}
-export const levelOr = (value: number): Field<number, true> => ({
-  ...{ read: readLevel, default: value, hasDefault: true, scaled: product },
-})
-
-/** The same field, or null. */
-export const orNull = <T>({ read, scaled }: Field<T>): Field<T | null, true> => ({
-  read: (what, x, range, rest) => (x === null ? null : read(what, x, range, rest)),
-  default: null,
-  hasDefault: true,
-  scaled: (x, factor) => (x === null ? null : (scaled?.(x, factor) ?? x)),
-})
-
-/** One of some words; the first by default. */
-export function oneOf<const T extends string>(...words: readonly [T, ...T[]]): Field<T, true> {
-  const expected = words.map((word) => `'${word}'`).join(' or ')
-  const read = (what: string, x: unknown) => {
-    if (words.includes(x as T)) return x as T
+export function level<D extends number | undefined = undefined>(value?: D): Field<number, D> {
+  const read = (what: string, x: unknown, { expected, accepts }: Range) => {
+    if (accepts(x)) return x as number
     throw new OptionError(what, expected, x)
   }
-  return { read, default: words[0], hasDefault: true }
-}
-
-export const off: Field<boolean, true> = {
-  read(what, x) {
-    if (typeof x === 'boolean') return x
-    throw new OptionError(what, 'true or false', x)
-  },
-  default: false,
-  hasDefault: true,
+  // It may be null, too.
+  return { ...readBy(read, value), scaled: (x, factor) => x && x * factor }
 }
 
 /** A number of the option, or a schedule in the schedule. */
-export const inner: Field<Scheduled, false> = {
-  read: readSchedule,
-  default: undefined,
-  hasDefault: false,
-  scaled,
-  observed: afterMetric,
+export function inner(): Field<Scheduled, undefined> {
+  return { ...readBy(readSchedule), scaled, observed: afterMetric }
 }
 
 const LONGEST = 10_000
@@ -223,48 +135,39 @@ function readList(what: string, given: unknown, expected: string, longest = LONG
 }
 
 /** Updates at which something happens, in order. */
-export function updates(from: number, isStrict: boolean): Field<readonly number[], false> {
+export function updates(from: number, isStrict: boolean): Field<readonly number[], undefined> {
   const expected = `a list of whole numbers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
-  const read = (what: string, given: unknown) => {
+  return readBy((what, given) => {
     const list = readList(what, given, expected)
     let before = isStrict ? from - 1 : from
     list.forEach((x, i) => {
-      const isNext = Number.isInteger(x) && (isStrict ? (x as number) > before : (x as number) >= before)
-      if (!isNext) throw new OptionError(`${what}[${i}]`, expected, x)
-      before = x as number
+      if (!isCount(x, isStrict ? before + 1 : before)) throw new OptionError(`${what}[${i}]`, expected, x)
+      before = x
     })
     return Object.freeze(list as number[])
-  }
-  return { read, default: undefined, hasDefault: false }
+  })
 }
 
 /** Factors ≥ 0. */
-export const factors: Field<readonly number[], false> = {
-  read(what, given) {
+export function factors(): Field<readonly number[], undefined> {
+  return readBy((what, given) => {
     const list = readList(what, given, 'a list of finite numbers ≥ 0')
-    list.forEach((x, i) => {
-      if (!(Number.isFinite(x) && (x as number) >= 0)) {
-        throw new OptionError(`${what}[${i}]`, 'a finite number ≥ 0', x)
-      }
-    })
-    return Object.freeze(list as number[])
-  },
-  default: undefined,
-  hasDefault: false,
+    return Object.freeze(list.map((x, i) => readOption(`${what}[${i}]`, nonNegative(), x)))
+  })
 }
 
-/** One schedule or more. `ranges` says which numbers the elements may have, and `factor` which get a factor. */
-export function schedules(isProduct: boolean): Field<readonly Scheduled[], false> {
+/** One schedule or more. `isProduct` says whether these are factors of one another. */
+export function schedules(isProduct: boolean): Field<readonly Scheduled[], undefined> {
   const expected = 'a list of numbers, schedules or functions, at least one'
+  const read = (what: string, given: unknown, range: Range, rest: Budget) => {
+    const list = readList(what, given, expected, 100)
+    if (list.length === 0) throw new OptionError(what, expected, given)
+    // Of a product, the option's range is for the whole, which is checked at each update.
+    const own = isProduct ? FINITE : range
+    return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
+  }
   return {
-    read(what, given, range, rest) {
-      const list = readList(what, given, expected, 100)
-      if (list.length === 0) throw new OptionError(what, expected, given)
-      // Of a product, the option's range is for the whole, which is checked at each update.
-      const own = isProduct ? FINITE : range
-      return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
-    },
-    ...{ default: undefined, hasDefault: false },
+    ...readBy(read),
     scaled: (list, factor) => Object.freeze(list.map((x, i) => (isProduct && i > 0 ? x : scaled(x, factor)))),
     observed(list, metric) {
       const after = list.map((x) => afterMetric(x, metric))

@@ -1,16 +1,17 @@
-import { count, declare, type Given, level, type ScheduleOf, schedule, wholeOr } from './kind.js'
+import { type GivenOf, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, progress } from './shapes.js'
 
 const kind = declare(
   'linear',
   {
-    value: level,
+    value: level(),
     /** where it ends, and stays */
-    endValue: level,
+    endValue: level(),
     /** ≥ 1: how many updates that takes */
-    steps: count(),
+    steps: whole(1),
     /** ≥ 0: the update with which it begins to move */
-    begin: wholeOr(0),
+    begin: whole(0, 0),
   },
   {
     at:
@@ -37,4 +38,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const linear: (value: number, options: Given<typeof kind.fields, 'value'>) => Linear = schedule(kind)
+export const linear: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Linear = schedule(kind)

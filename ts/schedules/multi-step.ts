@@ -1,15 +1,16 @@
 import { pow } from '../functions/pow.js'
-import { declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule, updates } from './kind.js'
+import { type GivenOf, nonNegative } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule, updates } from './kind.js'
 import { reached } from './shapes.js'
 
 const kind = declare(
   'multiStep',
   {
-    value: level,
+    value: level(),
     /** whole numbers ≥ 0 in ascending order: the updates from which on it is multiplied, twice where one is there twice */
     milestones: updates(0, false),
     /** γ ≥ 0 */
-    gamma: nonNegativeOr(0.1),
+    gamma: nonNegative(0.1),
   },
   {
     at:
@@ -34,5 +35,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const multiStep: (value: number, options: Given<typeof kind.fields, 'value'>) => MultiStep =
+export const multiStep: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => MultiStep =
   schedule(kind)

@@ -1,13 +1,14 @@
-import { count, countOr, declare, type Given, level, type ScheduleOf, schedule } from './kind.js'
+import { type GivenOf, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'noam',
   {
-    value: level,
+    value: level(),
     /** d ≥ 1: the model's width */
-    modelSize: count(),
+    modelSize: whole(1),
     /** w ≥ 1: how many updates it rises */
-    warmupSteps: countOr(4000),
+    warmupSteps: whole(1, 4000),
   },
   {
     at({ value, modelSize, warmupSteps }) {
@@ -35,4 +36,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const noam: (value: number, options: Given<typeof kind.fields, 'value'>) => Noam = schedule(kind)
+export const noam: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Noam = schedule(kind)

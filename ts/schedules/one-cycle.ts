@@ -1,37 +1,26 @@
 import { OptionError } from '../ground/errors.js'
-import {
-  count,
-  declare,
-  type Given,
-  level,
-  off,
-  oneOf,
-  positiveOr,
-  type ScheduleOf,
-  schedule,
-  shareOr,
-  type ValuesOf,
-} from './kind.js'
+import { flag, type GivenOf, oneOf, positive, share, type ValuesOf, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { firstRise, pieces } from './shapes.js'
 
 const fields = {
-  value: level,
+  value: level(),
   /** ≥ 1: how many updates it takes; after them it stays. Torch's `total_steps`, Optax's `transition_steps` */
-  steps: count(),
+  steps: whole(1),
   /** in [0, 1]: the share of them in which it rises */
-  pctStart: shareOr(0.3),
+  pctStart: share(0.3),
   /** by half cosines, or by straight lines */
   annealStrategy: oneOf('cos', 'linear'),
   /** > 0: it starts from value/divFactor */
-  divFactor: positiveOr(25),
+  divFactor: positive(25),
   /** > 0: it ends at that, divided by finalDivFactor */
-  finalDivFactor: positiveOr(1e4),
+  finalDivFactor: positive(1e4),
   /** with Torch: falls to where it started in as many updates as it rises, and then to the end */
-  threePhase: off,
+  threePhase: flag(false),
   /** `'torch'`, the default, or `'optax'`, where the phases begin an update later and straight lines are three */
   form: oneOf('torch', 'optax'),
   /** with Optax's straight lines, in [0, 1]: the share of updates after which it has fallen to where it started */
-  pctFinal: shareOr(0.85),
+  pctFinal: share(0.85),
 } as const
 
 type Values = ValuesOf<typeof fields>
@@ -96,4 +85,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range, or a phase has no length
  */
-export const oneCycle: (value: number, options: Given<typeof fields, 'value'>) => OneCycle = schedule(kind)
+export const oneCycle: (value: number, options: GivenOf<typeof fields, 'value'>) => OneCycle = schedule(kind)

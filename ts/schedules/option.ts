@@ -9,7 +9,10 @@ export type NumbersOf<O> = {
 }
 
 /** A number that may also be a schedule or a function of t. */
-export function scheduled(kind: NumberOption, value: number): Option<Scheduled> {
+export function scheduled(kind: NumberOption, value: number): Option<Scheduled, number> {
   const range = kind(value)
-  return { ...range, schedulable: true, read: (given, what) => readSchedule(what, given, range) }
+  return {
+    ...{ ...range, default: value, schedulable: true },
+    read: (what, given) => readSchedule(what, given, range),
+  }
 }

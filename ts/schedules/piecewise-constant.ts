@@ -1,4 +1,5 @@
-import { declare, type Given, type ScheduleOf, schedule } from './kind.js'
+import type { GivenOf } from '../options/kinds.js'
+import { declare, type ScheduleOf, schedule } from './kind.js'
 import { check, fields, valuesOf } from './piecewise.js'
 import { firstRise, reached } from './shapes.js'
 
@@ -27,5 +28,7 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range, or the lists differ in length
  */
-export const piecewiseConstant: (value: number, options: Given<typeof fields, 'value'>) => PiecewiseConstant =
-  schedule(kind)
+export const piecewiseConstant: (
+  value: number,
+  options: GivenOf<typeof fields, 'value'>,
+) => PiecewiseConstant = schedule(kind)

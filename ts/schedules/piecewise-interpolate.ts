@@ -1,4 +1,5 @@
-import { declare, type Given, oneOf, type ScheduleOf, schedule } from './kind.js'
+import { type GivenOf, oneOf } from '../options/kinds.js'
+import { declare, type ScheduleOf, schedule } from './kind.js'
 import { check, fields as common, valuesOf } from './piecewise.js'
 import { firstRise, pieces } from './shapes.js'
 
@@ -33,5 +34,5 @@ declare module './schedule.js' {
  */
 export const piecewiseInterpolate: (
   value: number,
-  options: Given<typeof fields, 'value'>,
+  options: GivenOf<typeof fields, 'value'>,
 ) => PiecewiseInterpolate = schedule(kind)

@@ -4,11 +4,11 @@ import { OptionError } from '../ground/errors.js'
 import { factors, level, updates } from './kind.js'
 
 export const fields = {
-  value: level,
+  value: level(),
   /** whole numbers ≥ 1, each above the one before */
   boundaries: updates(1, true),
   /** ≥ 0: the factor of the value at each */
-  scales: factors,
+  scales: factors(),
 } as const
 
 interface Piecewise {

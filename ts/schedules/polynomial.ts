@@ -1,29 +1,20 @@
 import { pow } from '../functions/pow.js'
-import {
-  count,
-  declare,
-  type Given,
-  level,
-  levelOr,
-  nonNegativeOr,
-  type ScheduleOf,
-  schedule,
-  wholeOr,
-} from './kind.js'
+import { type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, progress } from './shapes.js'
 
 const kind = declare(
   'polynomial',
   {
-    value: level,
+    value: level(),
     /** where it ends, and stays */
-    endValue: levelOr(0),
+    endValue: level(0),
     /** ≥ 0: 1 is a straight line */
-    power: nonNegativeOr(1),
+    power: nonNegative(1),
     /** ≥ 1: how many updates it takes */
-    steps: count(),
+    steps: whole(1),
     /** ≥ 0: the update with which it begins to move */
-    begin: wholeOr(0),
+    begin: whole(0, 0),
   },
   {
     at:
@@ -50,5 +41,5 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const polynomial: (value: number, options: Given<typeof kind.fields, 'value'>) => Polynomial =
+export const polynomial: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Polynomial =
   schedule(kind)

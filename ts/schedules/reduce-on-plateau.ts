@@ -1,43 +1,39 @@
 import { OptionError } from '../ground/errors.js'
 import {
-  declare,
   finite,
-  type Given,
-  level,
-  levelOr,
-  nonNegativeOr,
+  type GivenOf,
+  nonNegative,
   oneOf,
   orNull,
-  type ScheduleOf,
-  schedule,
-  shareOr,
+  share,
   type ValuesOf,
-  wholeOr,
-} from './kind.js'
+  whole,
+} from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const fields = {
   /** what it is now */
-  value: level,
+  value: level(),
   /** in [0, 1]: what a plateau multiplies it by */
-  factor: shareOr(0.1),
+  factor: share(0.1),
   /** ≥ 0: so many metrics in a row may be no better than the best */
-  patience: wholeOr(10),
+  patience: whole(0, 10),
   /** ≥ 0: by how much a better one has to be better */
-  threshold: nonNegativeOr(1e-4),
+  threshold: nonNegative(1e-4),
   /** whether that is a part of the best one, or a difference */
   thresholdMode: oneOf('rel', 'abs'),
   /** whether smaller metrics are better, or larger ones */
   mode: oneOf('min', 'max'),
   /** ≥ 0: for so many metrics after a reduction none counts as bad */
-  cooldown: wholeOr(0),
+  cooldown: whole(0, 0),
   /** where reductions end */
-  minValue: levelOr(0),
+  minValue: level(0),
   /** the best metric so far; null before the first */
   best: orNull(finite()),
   /** how many in a row were no better */
-  bad: wholeOr(0),
+  bad: whole(0, 0),
   /** how many are left of the cooldown */
-  cooling: wholeOr(0),
+  cooling: whole(0, 0),
 }
 
 const kind = declare('reduceOnPlateau', fields, {
@@ -88,5 +84,5 @@ declare module './schedule.js' {
  * @example
  * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
  */
-export const reduceOnPlateau: (value: number, options?: Given<typeof fields, 'value'>) => ReduceOnPlateau =
+export const reduceOnPlateau: (value: number, options?: GivenOf<typeof fields, 'value'>) => ReduceOnPlateau =
   schedule(kind)

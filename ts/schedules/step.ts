@@ -1,14 +1,15 @@
 import { pow } from '../functions/pow.js'
-import { count, declare, type Given, level, nonNegativeOr, type ScheduleOf, schedule } from './kind.js'
+import { type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
   'step',
   {
-    value: level,
+    value: level(),
     /** ≥ 1: after so many updates each it is multiplied */
-    stepSize: count(),
+    stepSize: whole(1),
     /** γ ≥ 0 */
-    gamma: nonNegativeOr(0.1),
+    gamma: nonNegative(0.1),
   },
   {
     at:
@@ -33,4 +34,4 @@ declare module './schedule.js' {
  *
  * @throws OptionError where an option is missing, unknown or out of its range
  */
-export const step: (value: number, options: Given<typeof kind.fields, 'value'>) => Step = schedule(kind)
+export const step: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Step = schedule(kind)

@@ -1,30 +1,21 @@
-import {
-  count,
-  declare,
-  type Given,
-  level,
-  levelOr,
-  oneOf,
-  type ScheduleOf,
-  schedule,
-  whole,
-} from './kind.js'
+import { type GivenOf, oneOf, whole } from '../options/kinds.js'
+import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine, progress } from './shapes.js'
 
 const kind = declare(
   'warmupStableDecay',
   {
-    value: level,
+    value: level(),
     /** ≥ 0: how many updates it rises, from 0 */
-    warmupSteps: whole(),
+    warmupSteps: whole(0),
     /** ≥ 0: how many it stays */
-    stableSteps: whole(),
+    stableSteps: whole(0),
     /** ≥ 1: how many it falls */
-    decaySteps: count(),
+    decaySteps: whole(1),
     /** `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the share of `decaySteps` (Hägele et al., 2024) */
     decayType: oneOf('cosine', 'linear', '1-sqrt'),
     /** where it ends, and stays */
-    endValue: levelOr(0),
+    endValue: level(0),
   },
   {
     at:
@@ -59,5 +50,5 @@ declare module './schedule.js' {
  */
 export const warmupStableDecay: (
   value: number,
-  options: Given<typeof kind.fields, 'value'>,
+  options: GivenOf<typeof kind.fields, 'value'>,
 ) => WarmupStableDecay = schedule(kind)

@@ -1,4 +1,5 @@
-import { count, declare, inner, level, number, orNull, schedule } from './kind.js'
+import { orNull, whole } from '../options/kinds.js'
+import { declare, inner, level, number, schedule } from './kind.js'
 import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
 /**
@@ -24,7 +25,7 @@ declare module './schedule.js' {
 
 const kind = declare(
   'warmup',
-  { value: inner, steps: count(), from: orNull(level) },
+  { value: inner(), steps: whole(1), from: orNull(level()) },
   {
     at({ value, steps, from }) {
       if (typeof value === 'number') return (t) => rising(value, steps, from, t)

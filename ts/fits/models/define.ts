@@ -2,35 +2,9 @@
 
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
+import { option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { FitModel, ModelOptions } from './model.js'
-
-/** A copy of a model's options, which are among some names. */
-export function readModelOptions<O extends ModelOptions>(
-  given: O,
-  names: readonly (keyof O & string)[] = [],
-): O {
-  return readOptions<O>('options', given, ['x', ...names])
-}
-
-/**
- * A model as it is given to users.
- *
- * @param write its text, with a name for its column
- */
-export function define(
-  { x = 'x' }: ModelOptions,
-  write: (x: string) => string,
-  guess: NonNullable<FitModel['guess']>,
-  parameters: FitModel['parameters'] = {},
-): FitModel {
-  if (!isName(x)) throw new OptionError('x', 'a name', x)
-  const text = write(x)
-  // No parameter is called x.
-  const names = new Expression(write('x')).names.filter((name) => name !== 'x')
-  if (names.includes(x)) throw new OptionError('x', `another name than ${names.join(', ')}`, x)
-  return { text, x, parameters, guess }
-}
 
 /** Whether a text is one name, and none that expressions have themselves. */
 function isName(text: unknown): boolean {
@@ -39,4 +13,29 @@ function isName(text: unknown): boolean {
   } catch {
     return false
   }
+}
+
+/** Options of every model. */
+export const ofAll = {
+  /** The name of its column; x. */
+  x: option<string, string>('a name', 'x', isName),
+}
+
+/**
+ * A model as it is given to users.
+ *
+ * @param write its text, with a name for its column
+ */
+export function define(
+  options: ModelOptions,
+  write: (x: string) => string,
+  guess: NonNullable<FitModel['guess']>,
+  parameters: FitModel['parameters'] = {},
+): FitModel {
+  const { x } = readOptions('options', options, ofAll)
+  const text = write(x)
+  // No parameter is called x.
+  const names = new Expression(write('x')).names.filter((name) => name !== 'x')
+  if (names.includes(x)) throw new OptionError('x', `another name than ${names.join(', ')}`, x)
+  return { text, x, parameters, guess }
 }

@@ -1,12 +1,12 @@
 import { exp } from '../../functions/index.js'
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
 export function exponential(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `amplitude*exp(-rate*${x}) + offset`,
     (x, y) => guess(finiteRows(x, y)),
   )

@@ -1,4 +1,4 @@
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { leastSquares } from './polynomial.js'
 import { finiteRows } from './rows.js'
@@ -6,7 +6,7 @@ import { finiteRows } from './rows.js'
 /** slope·x + intercept. */
 export function line(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `slope*${x} + intercept`,
     (x, y) => {
       const [intercept, slope] = leastSquares(finiteRows(x, y), 1)

@@ -1,11 +1,11 @@
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
 export function michaelisMenten(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `vmax*${x}/(km + ${x})`,
     (x, y) => guess(finiteRows(x, y, (at) => at >= 0)),
   )

@@ -1,10 +1,11 @@
 /** Peaks, by their heights and widths, on a baseline or without one. */
 
 import { exp, log } from '../../functions/index.js'
-import { OptionError } from '../../ground/errors.js'
+import { finite, type GivenOf, nameIn, wholeTo } from '../../options/kinds.js'
+import { readOption, readOptions } from '../../options/read.js'
 import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
-import { define, readModelOptions } from './define.js'
+import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
@@ -53,7 +54,7 @@ export type PeakShape = keyof typeof shapes
  * height·sigma·√(2π). The sign of sigma means nothing.
  */
 export function gaussian(options: ModelOptions = {}): FitModel {
-  return single(readModelOptions(options), 'gaussian')
+  return single(options, 'gaussian')
 }
 
 /**
@@ -61,7 +62,7 @@ export function gaussian(options: ModelOptions = {}): FitModel {
  * height·sigma·π. The sign of sigma means nothing.
  */
 export function lorentzian(options: ModelOptions = {}): FitModel {
-  return single(readModelOptions(options), 'lorentzian')
+  return single(options, 'lorentzian')
 }
 
 /**
@@ -69,33 +70,30 @@ export function lorentzian(options: ModelOptions = {}): FitModel {
  * the height, which is 2·sigma, in units of x. The fraction is from 0 to 1.
  */
 export function pseudoVoigt(options: ModelOptions = {}): FitModel {
-  return single(readModelOptions(options), 'pseudoVoigt')
+  return single(options, 'pseudoVoigt')
 }
 
-export interface PeaksOptions extends ModelOptions {
+const table = {
+  ...ofAll,
   /** How many peaks there are, 1 to 5; 3 at most if they have a fraction; 2. */
-  readonly count?: number
+  count: finite(2),
   /** 'gaussian' */
-  readonly shape?: PeakShape
+  shape: nameIn<PeakShape, 'gaussian'>(shapes, 'gaussian'),
 }
+
+export interface PeaksOptions extends GivenOf<typeof table> {}
 
 /**
  * The sum of peaks of one shape, and a baseline: height1, center1, sigma1 (and fraction1), height2, …, offset. They
  * are numbered from left to right where they are guessed.
  */
 export function peaks(options: PeaksOptions = {}): FitModel {
-  const own = readModelOptions(options, ['count', 'shape'])
-  const { count = 2, shape = 'gaussian' } = own
-  if (!Object.hasOwn(shapes, shape)) {
-    throw new OptionError('shape', `one of ${Object.keys(shapes).join(', ')}`, shape)
-  }
+  const { count, shape, ...rest } = readOptions('options', options, table)
   const most = Math.floor((MOST_PARAMETERS - 1) / shapes[shape].names.length)
-  if (!Number.isInteger(count) || count < 1 || count > most) {
-    throw new OptionError('count', `a whole number from 1 to ${most}`, count)
-  }
+  readOption('count', wholeTo(1, most), count)
   const suffixes = Array.from({ length: count }, (_, k) => `${k + 1}`)
   return define(
-    own,
+    rest,
     (x) => `${suffixes.map((suffix) => peakText(shape, x, suffix)).join(' + ')} + offset`,
     (x, y) => {
       const { offset, found } = guess(finiteRows(x, y), shapes[shape], count, true)

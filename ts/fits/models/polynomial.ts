@@ -1,27 +1,27 @@
-import { OptionError } from '../../ground/errors.js'
+import { type GivenOf, wholeTo } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
 import { MOST_PARAMETERS } from '../problem.js'
-import { define, readModelOptions } from './define.js'
-import type { FitModel, ModelOptions } from './model.js'
+import { define, ofAll } from './define.js'
+import type { FitModel } from './model.js'
 import { finiteRows, project, type Rows } from './rows.js'
 
-export interface PolynomialOptions extends ModelOptions {
+const table = {
+  ...ofAll,
   /** The highest power of x, a whole number from 0 to 15; 2. */
-  readonly degree?: number
+  degree: wholeTo(0, MOST_PARAMETERS - 1, 2),
 }
+
+export interface PolynomialOptions extends GivenOf<typeof table> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
  * are so alike that a fit may be 'singular': take x − mean(x) for the column then.
  */
 export function polynomial(options: PolynomialOptions = {}): FitModel {
-  const own = readModelOptions(options, ['degree'])
-  const { degree = 2 } = own
-  if (!Number.isInteger(degree) || degree < 0 || degree >= MOST_PARAMETERS) {
-    throw new OptionError('degree', `a whole number from 0 to ${MOST_PARAMETERS - 1}`, degree)
-  }
+  const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
   return define(
-    own,
+    rest,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),
     (x, y) => {

@@ -1,12 +1,12 @@
 import { log, pow } from '../../functions/index.js'
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { finiteRows, project, type Rows } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `amplitude*${x}^exponent`,
     (x, y) => guess(finiteRows(x, y, (at) => at >= 0)),
   )

@@ -2,7 +2,7 @@
 
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
@@ -12,7 +12,7 @@ const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 /** amplitude/(1 + e^(−rate·(x − center))): growth towards the amplitude, or where the rate is below 0 decline. */
 export function logistic(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
     (x, y) => guessLogistic(finiteRows(x, y)),
   )
@@ -24,7 +24,7 @@ export function logistic(options: ModelOptions = {}): FitModel {
  */
 export function hill(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     // What has no logarithm is the dose 0.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     (x, y) => guessHill(finiteRows(x, y)),
@@ -37,7 +37,7 @@ export function hill(options: ModelOptions = {}): FitModel {
  */
 export function fourPL(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(`slope*log(${x}/ec50)`)} : slope > 0 ? bottom : top`,
     (x, y) => {
       const { asymmetry: _, ...others } = guessDoses(finiteRows(x, y), [1])
@@ -52,7 +52,7 @@ export function fourPL(options: ModelOptions = {}): FitModel {
  */
 export function fivePL(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => {
       const t = `slope*log(ec50/${x})`
       // log(1 + e^t) without overflow.

@@ -1,5 +1,5 @@
 import { atan, cos, sin } from '../../functions/index.js'
-import { define, readModelOptions } from './define.js'
+import { define } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
@@ -10,7 +10,7 @@ import { bestOf, finiteRows, type Rows } from './rows.js'
  */
 export function sinusoid(options: ModelOptions = {}): FitModel {
   return define(
-    readModelOptions(options),
+    options,
     (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`,
     (x, y) => guess(finiteRows(x, y)),
   )
