@@ -79,14 +79,34 @@ function fits(gradient: unknown, type: string | undefined, length: number): grad
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
+/** Up to so many elements a loop takes less time than the call of `set`. */
+const SHORT = 32
+
 /** Copies gradients into the arena's own, also where they are some of these in another order. */
 export function copy(gradients: Present, own: readonly FloatArray[]): void {
-  // One alone may lie where it likes; to ask for a buffer is slow.
-  const apart = gradients.length === 1 ? gradients : gradients.map((gradient, i) => moved(gradient, own[i]))
+  let apart = gradients
+  // One alone may lie where it likes.
+  if (gradients.length > 1 && !gradients.every(isElsewhere, own)) {
+    apart = gradients.map((gradient, i) => moved(gradient, own[i]))
+  }
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
-    if (gradient !== undefined) own[i].set(gradient)
+    if (gradient !== undefined) copyElements(gradient, own[i])
   }
+}
+
+function copyElements(from: FloatArray, to: FloatArray): void {
+  const { length } = to
+  if (length > SHORT) to.set(from)
+  else for (let i = 0; i < length; i++) to[i] = from[i]
+}
+
+/**
+ * Whether it is surely not in the arena, in front of whose arrays there are tables: a short one at the start of its buffer.
+ * To ask for a buffer is slow, and makes one where a short array had none.
+ */
+function isElsewhere(this: readonly FloatArray[], gradient: FloatArray | undefined, i: number): boolean {
+  return gradient === undefined || (this[i].length <= SHORT && byteOffsetOf(gradient) === 0)
 }
 
 /** The gradient, or a copy where it is in the arena; undefined where it is in its place. */

@@ -1,7 +1,7 @@
 import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
 import { present, recordOf } from '../ground/given.js'
-import { type Dtype, type FloatArray, largest, rounding } from '../ground/numbers.js'
+import { type Dtype, type FloatArray, largest } from '../ground/numbers.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
@@ -166,6 +166,7 @@ export class Minimization {
   readonly #box: Box | null
   readonly #maxIterations: number
   readonly #before: FloatArray
+  readonly #isSingle: boolean
   readonly #evaluations = { values: 0, gradients: 0 }
   #iterations = 0
   #change = NaN
@@ -229,6 +230,7 @@ export class Minimization {
     this.#box = box
     this.#maxIterations = maxIterations
     this.#before = this.params.slice()
+    this.#isSingle = from instanceof Float32Array
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
 
@@ -268,7 +270,7 @@ export class Minimization {
     const descent = this.#descent
     this.#valueHere = descent.update()
     const iterations = ++this.#iterations
-    const change = moved(this.params, this.#before)
+    const change = moved(this.params, this.#before, this.#isSingle)
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
@@ -338,14 +340,13 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
   throw new OptionError('options', `one of ${names} where a method runs instead of a rule`, stranger)
 }
 
-/** The largest |xᵢ − beforeᵢ|, NaN if one is; `before` becomes x. */
-function moved(x: FloatArray, before: FloatArray): number {
-  // In the dtype, as many runs at once do it.
-  const f = rounding[x instanceof Float32Array ? 'float32' : 'float64']
+/** The largest |xᵢ − beforeᵢ|, NaN if one is, in the dtype, as many runs at once do it; `before` becomes x. */
+function moved(x: FloatArray, before: FloatArray, isSingle: boolean): number {
   let largest = 0
   for (let i = 0; i < x.length; i++) {
     const now = x[i]
-    largest = Math.max(largest, Math.abs(f(now - before[i])))
+    const by = now - before[i]
+    largest = Math.max(largest, Math.abs(isSingle ? Math.fround(by) : by))
     before[i] = now
   }
   return largest

@@ -29,6 +29,8 @@ export type Phase = (progress: Progress) => Stage | null
  */
 export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
 
+const NOBODY: readonly string[] = []
+
 export class Progress {
   readonly model: Model
   readonly around: Around
@@ -58,7 +60,7 @@ export class Progress {
   /** Sums of squares by part before clips by unit, where others measure what these leave. */
   before: readonly Float64Array[] | null = null
   /** The names of tensors whose gradients were not finite. */
-  nonFinite: readonly string[] = []
+  nonFinite = NOBODY
 
   constructor(model: Model, around: Around) {
     this.model = model
@@ -72,12 +74,16 @@ export class Progress {
     this.live = this.model.live
     this.reason = null
     // Most steps leave nothing else behind.
-    if (!this.model.measures && !this.isMeasured) return
+    if (this.model.measures || this.isMeasured) this.forget()
+  }
+
+  /** Forgets what has been measured. */
+  forget(): void {
     this.norm = NaN
     this.isMeasured = false
     this.scale = 1
     this.large = null
-    this.nonFinite = []
+    this.nonFinite = NOBODY
   }
 
   /** The same, and makes segments of the tensors that have gradients. */

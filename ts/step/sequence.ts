@@ -20,6 +20,8 @@ export function sequenceOf(progress: Progress): readonly Phase[] {
 /** What is left of a step where nothing has changed since the one before: no question. */
 export interface Straight {
   readonly parts: readonly Part[]
+  /** What sums squares, where the norm is wanted. */
+  readonly norm: Stage | null
   readonly first: Stage
   /** What comes between the first stage and `commit`, and afterwards; null where there is neither, as most often. */
   readonly more: { readonly between: readonly Phase[]; readonly afterwards: readonly Phase[] } | null
@@ -29,13 +31,14 @@ export interface Straight {
 export function straightOf(progress: Progress): Straight | null {
   const { model, around } = progress
   const { measures, clipsUnits, wantsPoint, parts } = model
-  const asks = measures || clipsUnits || wantsPoint || around.accumulate.batches > 1
+  const asks = clipsUnits || wantsPoint || around.accumulate.batches > 1
   // An `ArrayBuffer` may be transferred at any time.
   const stays = parts.every(({ arena }) => arena.region.memory !== null)
   if (asks || !stays) return null
   const more = { between: following(model), afterwards: afterwards(progress) }
   const isShort = more.between.length + more.afterwards.length === 0
-  return { parts, first: stageOf(parts, 0), more: isShort ? null : more }
+  const norm = measures ? stageOf(parts, NORM) : null
+  return { parts, norm, first: stageOf(parts, 0), more: isShort ? null : more }
 }
 
 function update({ model, around }: Progress): readonly Phase[] {

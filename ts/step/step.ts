@@ -5,6 +5,7 @@ import { ALL, NONE, type Present } from '../gradients/read.js'
 import { checkStack } from '../ground/stack.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
+import { clip, judge } from './norms.js'
 import { type Phase, Progress, type Stage } from './progress.js'
 import { moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
 import { runInSlices } from './slices.js'
@@ -59,11 +60,11 @@ export class Steps {
    * One update by the gradients in the arenas, where the step `goesStraight`. Few words: a step of two parameters takes
    * half as long where the compiler has room for all of it in one.
    */
-  runStraight(): true {
+  runStraight(): boolean {
     const straight = this.#straight as Straight
     const { progress } = this
     progress.present = ALL
-    if (straight.more !== null || this.#model.scheduled.length > 0) {
+    if (straight.norm !== null || straight.more !== null || this.#model.scheduled.length > 0) {
       this.#model.evaluate(progress.updates)
       return this.#runStraight(straight)
     }
@@ -78,11 +79,19 @@ export class Steps {
     return true
   }
 
-  #runStraight(straight: Straight): true {
+  #runStraight(straight: Straight): boolean {
     if (this.#needsStack) checkStack()
     const { progress } = this
     this.#straight = null
-    prepare(straight.parts, 1)
+    let scale = 1
+    if (straight.norm !== null) {
+      progress.forget()
+      run(straight.norm, progress)
+      judge(progress)
+      if (progress.reason !== null) return false
+      scale = clip(progress)
+    }
+    prepare(straight.parts, scale)
     run(straight.first, progress)
     if (straight.more !== null) runAll(straight.more.between, progress)
     moveClocks(straight.parts)
