@@ -2,7 +2,7 @@
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { ARRAY, HEADER, TENSOR } from '../dist/arena/manifest.js'
+import * as layout from '../dist/arena/manifest.js'
 import { RESERVED } from '../dist/arena/memory.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
@@ -11,20 +11,33 @@ import { inChild, noWasmMemory } from './children.js'
 import { bits, engineNames, noise } from './helpers.js'
 
 describe('whatever is written to the arena', () => {
+  /** By words: behind the header come ten arrays, the tensors, and as many segments. */
+  const arrays = Array.from({ length: layout.SCRATCH + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
+  const TENSOR_AT = layout.HEADER + arrays.length * layout.ARRAY
+  const segmentAt = (tensors: number) => TENSOR_AT + tensors * layout.TENSOR
+  const lengths = [
+    ...[layout.HEADER_LENGTH, ...arrays.map((at) => at + layout.ARRAY_LENGTH)],
+    ...[TENSOR_AT + layout.TENSOR_LENGTH, segmentAt(1) + layout.SEGMENT_LENGTH],
+  ]
+  const places = [
+    ...arrays.slice(0, 3).map((at) => at + layout.ARRAY_POSITION),
+    ...[TENSOR_AT + layout.TENSOR_OFFSET, segmentAt(1) + layout.SEGMENT_OFFSET],
+  ]
+
   /** Bytes all over an optimizer's arena, while a step is under way; the child must end in peace. */
   test.each([
     ['zeros', 'words.fill(0)'],
     ['ones', 'words.fill(0xffffffff)'],
     ['large numbers', 'words.fill(0x3fffffc0)'],
     ['noise', 'for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 0x9e3779b9)'],
-    ['a count', 'words[4] = 0xffffffff'],
+    ['a count', `words[${layout.HEADER_SEGMENTS}] = 0xffffffff`],
     ['a few zeros, again and again', 'for (let k = 0; k < 2000; k++) words.fill(0, 0, 64)'],
     [
       'lengths, again and again',
       `const kept = words.slice(0, 64)
        for (let k = 0; k < 100_000; k++) {
-         for (const at of [7, 13, 17, 21, 25, 29, 33, 37, 41, 45, 49, 51, 57]) words[at] = k & 1 ? 0xffffffc0 : kept[at]
-         for (const at of [11, 15, 19, 50, 56]) words[at] = k & 2 ? 0x10000 : kept[at]
+         for (const at of [${lengths}]) words[at] = k & 1 ? 0xffffffc0 : kept[at]
+         for (const at of [${places}]) words[at] = k & 2 ? 0x10000 : kept[at]
        }`,
     ],
   ])('natively, during stepAsync: %s', (_, write) => {
@@ -56,14 +69,12 @@ describe('whatever is written to the arena', () => {
     const field = ({ params }, at) => new Uint32Array(params[0].buffer, 65536 + 4 * at)
     const isError = (end) => end?.is === 'TensorError' && /overwritten/.test(end.message)`
 
-  /** By words: behind the header come ten arrays, two tensors and two segments. */
-  const TENSOR_AT = HEADER + 10 * ARRAY
-  const SEGMENT_AT = TENSOR_AT + 2 * TENSOR
+  const SEGMENT_AT = segmentAt(2)
   const corruptions: [string, number, number][] = [
-    ['the count of segments', 4, 0xffffffff],
-    ['the count of segments, by one', 4, 3],
-    ['the length of a segment', SEGMENT_AT + 1, 0xffffffff],
-    ['the offset of a segment', SEGMENT_AT, 0xfffffff0],
+    ['the count of segments', layout.HEADER_SEGMENTS, 0xffffffff],
+    ['the count of segments, by one', layout.HEADER_SEGMENTS, 3],
+    ['the length of a segment', SEGMENT_AT + layout.SEGMENT_LENGTH, 0xffffffff],
+    ['the offset of a segment', SEGMENT_AT + layout.SEGMENT_OFFSET, 0xfffffff0],
   ]
 
   describe.each(engineNames)('%s', (engine) => {
@@ -90,9 +101,9 @@ describe('whatever is written to the arena', () => {
     })
 
     test.each([
-      ['the count of segments', 4, 0xffffffff],
-      ['the length of a tensor', TENSOR_AT + 1, 0xffffffff],
-      ['the offset of a tensor', TENSOR_AT, 0xfffffff0],
+      ['the count of segments', layout.HEADER_SEGMENTS, 0xffffffff],
+      ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
+      ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
     ])('%s may be overwritten in the middle of stepAsync', (_, at, value) => {
       const body = `${made(engine)}

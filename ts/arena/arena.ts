@@ -1,41 +1,19 @@
 /**
  * One stretch of memory of an optimizer: tables that describe it, and then arrays. The parameters and
  * their gradients come first, then sums by tensor, and then each family's arrays of state.
- * crates/kernels/src/arena/table.rs reads the tables and says what each field means.
+ * crates/kernels/src/arena/layout.rs says what each field means, and table.rs beside it reads them.
  */
 
 import { EngineError, TensorError } from '../ground/errors.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
-import {
-  ACCUMULATED,
-  ARRAY,
-  BLOCK,
-  BLOCKS,
-  BY_LINE,
-  ELEMENTS,
-  HASH,
-  HEADER,
-  LINE,
-  PARAMETER_SQUARES,
-  PARTS,
-  PIPELINE,
-  PLANNED,
-  SCALES,
-  SCRATCH,
-  SEGMENT,
-  SLOW,
-  SQUARES,
-  STAGES,
-  STAYS,
-  TENSOR,
-  TENSORS,
-} from './manifest.js'
+import * as layout from './layout.js'
+import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'
 
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = SCRATCH + 1
+const COMMON = layout.SCRATCH + 1
 /** The most passes that a plan has room for: where there are more, what it saves of each is little beside the rest. */
 const MOST_PLANNED = 16
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
@@ -123,42 +101,43 @@ export class Arena {
     for (const elements of lengths) {
       offsets.push(length)
       blocks.push(blockCount)
-      length += roundUp(elements, LINE / size)
-      blockCount += Math.ceil(elements / BLOCK)
+      length += roundUp(elements, layout.LINE / size)
+      blockCount += Math.ceil(elements / layout.BLOCK)
     }
     const count = lengths.length
     const shapes = lengths.map((_, i) => matrices[i] ?? NONE)
     const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
     const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
-    this.#firstTensor = HEADER + arrayCount * ARRAY
-    this.#firstSegment = this.#firstTensor + count * TENSOR
-    this.#firstRow = this.#firstSegment + count * SEGMENT
+    this.#firstTensor = layout.HEADER + arrayCount * layout.ARRAY
+    this.#firstSegment = this.#firstTensor + count * layout.TENSOR
+    this.#firstRow = this.#firstSegment + count * layout.SEGMENT
     const coefficients = families.map(({ coefficients }) => coefficients)
-    this.#rowLength = PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
+    this.#rowLength = layout.PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
     const rowCount = count + 1
     let end = (this.#firstRow + rowCount * this.#rowLength * 2) * 4
 
     const mostState = families.reduce((most, { state }) => Math.max(most, state.length), 0)
     const stagger = staggered(length * size, 2 + planes.length + mostState)
     const arrays: Entry[] = []
-    const start = roundUp(end, LINE)
+    const start = roundUp(end, layout.LINE)
     let plane = 0
-    const place = (extent: number, first: number, elements: number, line?: number) => {
-      let byteOffset = roundUp(end, LINE)
-      if (extent === ELEMENTS && elements > 0 && stagger > 0) {
+    const place = (array: number, extent: number, first: number, elements: number, line?: number) => {
+      let byteOffset = roundUp(end, layout.LINE)
+      if (extent === layout.ELEMENTS && elements > 0 && stagger > 0) {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
       }
-      arrays.push({ extent, byteOffset, first, length: elements, line })
-      end = byteOffset + elements * (extent === ELEMENTS || extent === BY_LINE ? size : 8)
+      arrays[array] = { extent, byteOffset, first, length: elements, line }
+      end = byteOffset + elements * (extent === layout.ELEMENTS || extent === layout.BY_LINE ? size : 8)
     }
-    place(ELEMENTS, 0, length)
-    place(ELEMENTS, 0, length)
-    for (const _ of [SQUARES, PARAMETER_SQUARES, SCALES]) place(TENSORS, 0, count)
-    place(BLOCKS, 0, blockCount * PARTS)
-    for (let array = ACCUMULATED; array <= SLOW; array++) {
-      place(ELEMENTS, 0, planes.includes(array) ? length : 0)
+    for (const array of [layout.PARAMETERS, layout.GRADIENTS]) place(array, layout.ELEMENTS, 0, length)
+    for (const array of [layout.SQUARES, layout.PARAMETER_SQUARES, layout.SCALES]) {
+      place(array, layout.TENSORS, 0, count)
     }
-    place(ELEMENTS, 0, roundUp(room, LINE) / size)
+    place(layout.PARTIALS, layout.BLOCKS, 0, blockCount * layout.PARTS)
+    for (let array = layout.ACCUMULATED; array <= layout.SLOW; array++) {
+      place(array, layout.ELEMENTS, 0, planes.includes(array) ? length : 0)
+    }
+    place(layout.SCRATCH, layout.ELEMENTS, 0, roundUp(room, layout.LINE) / size)
     const firstArrays: number[] = []
     let tensor = 0
     const lines: [number, number][] = []
@@ -173,14 +152,14 @@ export class Arena {
       const first = tensor < count ? offsets[tensor] : length
       tensor += tensors
       const last = tensor < count ? offsets[tensor] : length
-      for (let k = byLine; k < state.length; k++) place(ELEMENTS, first, last - first)
-      for (let line = 0; line < byLine; line++) place(BY_LINE, 0, totals[line], line)
-      for (const _ of byTensor) place(TENSORS, 0, count)
+      for (let k = byLine; k < state.length; k++) place(arrays.length, layout.ELEMENTS, first, last - first)
+      for (let line = 0; line < byLine; line++) place(arrays.length, layout.BY_LINE, 0, totals[line], line)
+      for (const _ of byTensor) place(arrays.length, layout.TENSORS, 0, count)
     }
 
     this.planned = Math.min(count, MOST_PLANNED)
-    this.plan = roundUp(end, LINE)
-    end = this.plan + (2 + this.planned * PLANNED) * 4
+    this.plan = roundUp(end, layout.LINE)
+    end = this.plan + (2 + this.planned * layout.PLANNED) * 4
 
     this.dtype = dtype
     this.#size = size
@@ -192,26 +171,35 @@ export class Arena {
     this.length = length
     this.firstArrays = firstArrays
     this.#arrays = arrays
-    this.region = allocate(roundUp(end, LINE), length)
+    this.region = allocate(roundUp(end, layout.LINE), length)
     this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
-    this.words.set([HASH, size, arrayCount, count, 0, rowCount, this.#rowLength, length, 0, blockCount])
+    const { words } = this
+    words[layout.HEADER_HASH] = HASH
+    words[layout.HEADER_ELEMENT_SIZE] = size
+    words[layout.HEADER_ARRAYS] = arrayCount
+    words[layout.HEADER_TENSORS] = count
+    words[layout.HEADER_ROWS] = rowCount
+    words[layout.HEADER_ROW_LENGTH] = this.#rowLength
+    words[layout.HEADER_LENGTH] = length
+    words[layout.HEADER_BLOCKS] = blockCount
     arrays.forEach(({ extent, byteOffset, first, length }, k) => {
-      this.words.set([extent, byteOffset / LINE, first, length], HEADER + k * ARRAY)
+      const at = layout.HEADER + k * layout.ARRAY
+      words[at + layout.ARRAY_EXTENT] = extent
+      words[at + layout.ARRAY_POSITION] = byteOffset / layout.LINE
+      words[at + layout.ARRAY_FIRST] = first
+      words[at + layout.ARRAY_LENGTH] = length
     })
     lengths.forEach((elements, i) => {
-      this.words.set(
-        [
-          offsets[i],
-          elements,
-          blocks[i],
-          0,
-          shapes[i][0],
-          shapes[i][1],
-          ...(lines[i] ?? [0, 0]),
-          units[i] ?? 0,
-        ],
-        this.#firstTensor + i * TENSOR,
-      )
+      const [[rows, columns], [firstRow, firstColumn]] = [shapes[i], lines[i] ?? NONE]
+      const at = this.tensorAt(i)
+      words[at + layout.TENSOR_OFFSET] = offsets[i]
+      words[at + layout.TENSOR_LENGTH] = elements
+      words[at + layout.TENSOR_BLOCK] = blocks[i]
+      words[at + layout.TENSOR_ROWS] = rows
+      words[at + layout.TENSOR_COLUMNS] = columns
+      words[at + layout.TENSOR_FIRST_ROW] = firstRow
+      words[at + layout.TENSOR_FIRST_COLUMN] = firstColumn
+      words[at + layout.TENSOR_UNITS] = units[i] ?? 0
     })
   }
 
@@ -279,21 +267,35 @@ export class Arena {
 
   /** Says whether passes over the plane leave a tensor out; none stays by default. */
   setStays(tensor: number, stays: boolean): void {
-    this.words[this.#firstTensor + tensor * TENSOR + 3] = stays ? STAYS : 0
+    this.words[this.tensorAt(tensor) + layout.TENSOR_FLAGS] = stays ? layout.STAYS : 0
   }
 
-  /** Where the key of its name is among the words. */
-  keyOf(tensor: number): number {
-    return this.#firstTensor + tensor * TENSOR + 9
+  /** Where a tensor begins among the words. */
+  tensorAt(number: number): number {
+    return this.#firstTensor + number * layout.TENSOR
+  }
+
+  /** Where a segment begins. */
+  segmentAt(number: number): number {
+    return this.#firstSegment + number * layout.SEGMENT
+  }
+
+  /** The key of a tensor's name, for its noise. */
+  setKey(tensor: number, key: number): void {
+    this.words[this.tensorAt(tensor) + layout.TENSOR_KEY] = key
   }
 
   set segmentCount(count: number) {
     this.version++
-    this.words[4] = count
+    this.words[layout.HEADER_SEGMENTS] = count
+  }
+
+  get zeroesGradients(): boolean {
+    return this.words[layout.HEADER_ZEROES] !== 0
   }
 
   set zeroesGradients(zeroes: boolean) {
-    this.words[8] = zeroes ? 1 : 0
+    this.words[layout.HEADER_ZEROES] = zeroes ? 1 : 0
   }
 
   /**
@@ -310,20 +312,21 @@ export class Arena {
     kernels: readonly number[],
     flags: number,
   ): void {
-    const at = this.#firstSegment + number * SEGMENT
+    const at = this.segmentAt(number)
     const [words, offset] = [this.words, this.offsets[first]]
-    words[at] = offset
-    words[at + 1] = this.offsets[last] + this.lengths[last] - offset
-    words[at + 2] = array
-    words[at + 3] = row
-    words[at + 4] = flags
-    words[at + 5] = byTensor
-    for (let k = 0; k < STAGES; k += 2) words[at + 6 + k / 2] = kernels[k] | (kernels[k + 1] << 16)
+    words[at + layout.SEGMENT_OFFSET] = offset
+    words[at + layout.SEGMENT_LENGTH] = this.offsets[last] + this.lengths[last] - offset
+    words[at + layout.SEGMENT_ARRAY] = array
+    words[at + layout.SEGMENT_ROW] = row
+    words[at + layout.SEGMENT_FLAGS] = flags
+    words[at + layout.SEGMENT_BY_TENSOR] = byTensor
+    words[at + layout.SEGMENT_EARLY_KERNELS] = kernels[0] | (kernels[1] << 16)
+    words[at + layout.SEGMENT_LATE_KERNELS] = kernels[2] | (kernels[3] << 16)
   }
 
   setFlags(segment: number, flags: number): void {
     this.version++
-    this.words[this.#firstSegment + segment * SEGMENT + 4] = flags
+    this.words[this.segmentAt(segment) + layout.SEGMENT_FLAGS] = flags
   }
 }
 
@@ -333,5 +336,5 @@ const modulo = (x: number, period: number): number => ((x % period) + period) % 
 
 /** By how much the starts of planes are moved apart, so that they do not collide; 0 where all is small. */
 function staggered(bytes: number, planes: number): number {
-  return bytes * planes <= PERIOD ? 0 : roundUp(PERIOD / planes, LINE)
+  return bytes * planes <= PERIOD ? 0 : roundUp(PERIOD / planes, layout.LINE)
 }

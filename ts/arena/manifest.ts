@@ -2,115 +2,10 @@
 
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 
+export * from './layout.js'
+
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xe618ac87
-
-/** Arrays and tensors start at multiples of so many bytes. */
-export const LINE = 64
-
-/** Kernels of a segment: the stages of a step, and the pass for the point behind them. */
-export const STAGES = 4
-
-/** The stage that writes the points where gradients are wanted. */
-export const POINT = 3
-
-/** The stage that sums the squares of gradients. */
-export const NORM = 4
-
-/** Stages over the plane: gradients are added to ACCUMULATED. */
-export const ACCUMULATE = 5
-
-/** What was accumulated is added to the gradients, and set to 0. */
-export const RELEASE = 6
-
-/** AVERAGE moves towards the parameters. */
-export const AVERAGING = 7
-
-/** SLOW moves towards the parameters, and these are set to it. */
-export const SYNCHRONIZE = 8
-
-/** The stage before all others that clips gradients by unit, and adds noise. */
-export const UNITS = 9
-
-/** Sizes in 32-bit words. */
-export const HEADER = 10
-export const ARRAY = 4
-export const TENSOR = 10
-export const SEGMENT = 8
-export const PLANNED = 12
-
-/** Flags of a segment: its parameters stay. */
-export const HOLDS = 1
-
-/** Afterwards, subnormal numbers of its state become +0. */
-export const FLUSHES = 2
-
-/** The first stage leaves its direction where that agrees with the gradient, and counts those. */
-export const MASKS = 4
-
-/** Gradients are scaled by a number of their tensor's, too. */
-export const CLIPS = 8
-
-/** The norm of the parameters is wanted beside that of the gradients. */
-export const WEIGHS = 16
-
-/** Gradients are centralized or clipped by unit, or get noise, before the first stage. */
-export const UNITWISE = 32
-
-/** Beside MASKS, its direction has the gradient's sign. */
-export const SIGNS = 64
-
-/** Beside MASKS, all of its direction is left. */
-export const KEEPS = 128
-
-/** The kernel that does it. */
-export const UNITWISE_KERNEL = 34
-
-/** A flag of a tensor: stages over the plane leave it out. */
-export const STAYS = 1
-
-/** The arrays that every arena has. */
-export const PARAMETERS = 0
-export const GRADIENTS = 1
-export const SQUARES = 2
-export const PARAMETER_SQUARES = 3
-export const SCALES = 4
-export const PARTIALS = 5
-
-/** Those of stages over the plane, of length 0 unless they were asked for. */
-export const ACCUMULATED = 6
-export const AVERAGE = 7
-export const SLOW = 8
-
-/** What rules compute with that take tensors as matrices. */
-export const SCRATCH = 9
-
-/** Extents of arrays. */
-export const ELEMENTS = 0
-export const TENSORS = 1
-export const BLOCKS = 2
-export const BY_LINE = 3
-
-/** Elements of a tensor that are summed on their own. */
-export const BLOCK = 16384
-
-/** The least rows of a piece of a matrix that is summed by column. */
-export const ROWS = 64
-
-/** Sums that a block has room for. */
-export const PARTS = 4
-
-/** Runs that are computed together. */
-export const BLOCK_OF_RUNS = 256
-
-/** Bytes between their arrays. */
-export const GAP_OF_RUNS = 320
-
-/** In place of a kernel's number: a program makes the updates. */
-export const NO_KERNEL = 4294967295
-
-/** Where a kernel's own coefficients begin in a row. */
-export const PIPELINE = 4
+export const HASH = 0xa1dad3cd
 
 /** Where the coefficients of the pipeline are in each row. */
 export const pipeline = { scale: 0, limit: 1, l2: 2, decay: 3 } as const
@@ -125,21 +20,21 @@ export const BATCH = {
   constants: 5,
   slots: 6,
   rows: 7,
-  data_lanes: 8,
+  dataLanes: 8,
   kernel: 9,
   cohorts: 10,
   lanes: 11,
   updates: 12,
-  row_length: 13,
+  rowLength: 13,
   flushes: 14,
   bounded: 15,
   scratches: 16,
   value: 17,
   gradient: 18,
   settings: 19,
-  constant_values: 20,
+  constantValues: 20,
   data: 21,
-  lane_data: 22,
+  laneData: 22,
   coefficients: 23,
   live: 24,
   planes: 25,
@@ -148,7 +43,19 @@ export const BATCH = {
 } as const
 
 /** Those of its float64 settings. */
-export const BATCH_SETTINGS = { tolerance: 0, done: 1, most_updates: 2, exempt: 3, delay: 4 } as const
+export const BATCH_SETTINGS = { tolerance: 0, done: 1, mostUpdates: 2, exempt: 3, delay: 4 } as const
+
+/** Those of a lane: since when its steps are short. */
+export const BATCH_SHORT = { change: 0, gradientNorm: 1, since: 2 } as const
+
+/** Those of a run that has stopped. */
+export const BATCH_OUTCOME = { value: 0, gradientNorm: 1, change: 2, updates: 3 } as const
+
+/** Those at the beginning of a program. */
+export const COUNTS = { head: 0, body: 1, tail: 2, sums: 3 } as const
+
+/** Those of an instruction. */
+export const INSTRUCTION = { operation: 0, to: 1, a: 2, b: 3, c: 4 } as const
 
 /** What programs are made of, by number. */
 export const OPERATIONS = [
@@ -193,7 +100,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x8c95ef43,
+  source: 0xb99ec7cc,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -203,7 +110,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x8c95ef43,
+  source: 0xb99ec7cc,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -213,7 +120,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x8c95ef43,
+  source: 0xb99ec7cc,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -223,7 +130,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x8c95ef43,
+  source: 0xb99ec7cc,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -233,7 +140,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xcbe08542,
+  source: 0x82d4aae6,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -243,7 +150,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xa1485c6c,
+  source: 0x0dc9d648,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -253,7 +160,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0xbead293c,
+  source: 0xcc2ca258,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -263,7 +170,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0xbead293c,
+  source: 0xcc2ca258,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -273,7 +180,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x259659d4,
+  source: 0x44d9ee70,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -283,7 +190,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x259659d4,
+  source: 0x44d9ee70,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -293,7 +200,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x29c0084e,
+  source: 0x0e208b32,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -303,7 +210,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x8ca4f315,
+  source: 0x53c345b1,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -313,7 +220,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x8ca4f315,
+  source: 0x53c345b1,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, h: 11 },
   tensor: [],
@@ -323,7 +230,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x4140d681,
+  source: 0x018170fd,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, unrectified: 11 },
   tensor: [],
@@ -333,7 +240,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x8b93f384,
+  source: 0x188fdee0,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -343,7 +250,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x7c46550f,
+  source: 0xef05ebcb,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -354,7 +261,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x7c46550f,
+  source: 0xef05ebcb,
   state: ['m'],
   row: { lr: 4, beta: 5, rest: 6 },
   tensor: [],
@@ -365,7 +272,7 @@ export const SignumKernel = {
 export const RmsPropKernel = {
   number: 19,
   name: 'RmsProp',
-  source: 0x5772d522,
+  source: 0xd0ff9cc6,
   state: ['v'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -376,7 +283,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 20,
   name: 'RmsPropMomentum',
-  source: 0x5772d522,
+  source: 0xd0ff9cc6,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -387,7 +294,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 21,
   name: 'RmsPropCentered',
-  source: 0x5772d522,
+  source: 0xd0ff9cc6,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -398,7 +305,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 22,
   name: 'RmsPropCenteredMomentum',
-  source: 0x5772d522,
+  source: 0xd0ff9cc6,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, rest: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -409,7 +316,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 23,
   name: 'Adamax',
-  source: 0xe84e5906,
+  source: 0x6c65bdea,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, rest1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -420,7 +327,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 24,
   name: 'NAdam',
-  source: 0x5a51d5c8,
+  source: 0xe88b3974,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, c0: 11 },
   tensor: [],
@@ -431,7 +338,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 25,
   name: 'Adadelta',
-  source: 0x91e9c914,
+  source: 0x166f53b0,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, rest: 6, eps: 7 },
   tensor: [],
@@ -442,7 +349,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0xe580de4c,
+  source: 0x2acd3328,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -453,7 +360,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 27,
   name: 'Lion',
-  source: 0x883de88c,
+  source: 0x623f0468,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: [],
@@ -464,7 +371,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 28,
   name: 'AdaBelief',
-  source: 0x57cc0b89,
+  source: 0x09334e85,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, inner: 11 },
   tensor: [],
@@ -475,7 +382,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 29,
   name: 'Yogi',
-  source: 0x59d36d22,
+  source: 0xded1b4c6,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -486,7 +393,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 30,
   name: 'LaProp',
-  source: 0xa4ac0fa8,
+  source: 0xaab2eed4,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10 },
   tensor: [],
@@ -497,7 +404,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 31,
   name: 'Adopt',
-  source: 0x6b35348b,
+  source: 0x94a67e47,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: [],
@@ -508,7 +415,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 32,
   name: 'Adan',
-  source: 0x8e68c1b6,
+  source: 0x0c7c3a9a,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -531,7 +438,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 33,
   name: 'AdEmaMix',
-  source: 0x8e1ed12a,
+  source: 0x9eee054e,
   state: ['m1', 'm2', 'v'],
   row: { c1: 4, c2: 5, c3: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11, beta3: 12, rest3: 13 },
   tensor: [],
@@ -542,7 +449,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0x212bcd92,
+  source: 0xacea8036,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -554,7 +461,7 @@ export const UnitwiseKernel = {
 export const PreparedKernel = {
   number: 35,
   name: 'Prepared',
-  source: 0x0c921442,
+  source: 0x14d029e6,
   state: [],
   row: {},
   tensor: [],
@@ -565,7 +472,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 36,
   name: 'BothNorms',
-  source: 0x0c921442,
+  source: 0x14d029e6,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -576,7 +483,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 37,
   name: 'GradientNorm',
-  source: 0x0c921442,
+  source: 0x14d029e6,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -587,7 +494,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 38,
   name: 'Scaled',
-  source: 0x0c921442,
+  source: 0x14d029e6,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -598,7 +505,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 39,
   name: 'Lamb',
-  source: 0x5d317980,
+  source: 0xdfedb4ec,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, rest1: 8, beta2: 9, rest2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -609,7 +516,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 40,
   name: 'Lars',
-  source: 0xb151722c,
+  source: 0x839e1708,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -620,7 +527,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 41,
   name: 'LarsNesterov',
-  source: 0xb151722c,
+  source: 0x839e1708,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -631,7 +538,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 42,
   name: 'NovoGrad',
-  source: 0xae89464a,
+  source: 0xd4bba5ee,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -642,7 +549,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 43,
   name: 'StableMoments',
-  source: 0xbaf440a6,
+  source: 0x157efe0a,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -653,7 +560,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 44,
   name: 'StableAdamW',
-  source: 0xbaf440a6,
+  source: 0x157efe0a,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, rest1: 6, beta2: 7, rest2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -664,7 +571,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 45,
   name: 'ScheduleFreeSgd',
-  source: 0x450708b2,
+  source: 0xcd5076d6,
   state: ['z'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -675,7 +582,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 46,
   name: 'ScheduleFreeAdam',
-  source: 0x450708b2,
+  source: 0xcd5076d6,
   state: ['z', 'v'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -686,7 +593,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 47,
   name: 'ScheduleFreePoint',
-  source: 0x450708b2,
+  source: 0xcd5076d6,
   state: ['z', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7 },
   tensor: [],
@@ -697,7 +604,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 48,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x450708b2,
+  source: 0xcd5076d6,
   state: ['z', 'v', 'point'],
   row: { lr: 4, c: 5, rest: 6, lambda: 7, c2: 8, eps: 9, beta2: 10, rest2: 11, unrectified: 12 },
   tensor: [],
@@ -708,7 +615,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 49,
   name: 'Mars',
-  source: 0x870a5573,
+  source: 0xf0cda5af,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -719,7 +626,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 50,
   name: 'MarsAdamW',
-  source: 0x870a5573,
+  source: 0xf0cda5af,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, rest1: 9, beta2: 10, rest2: 11 },
   tensor: ['gradients', 'rate'],
@@ -730,7 +637,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 51,
   name: 'MarsLion',
-  source: 0x870a5573,
+  source: 0xf0cda5af,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, rest1: 7 },
   tensor: ['gradients', 'rate'],
@@ -741,7 +648,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 52,
   name: 'ProdigyMoments',
-  source: 0xe438a1e8,
+  source: 0x5bfcfd14,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -752,7 +659,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 53,
   name: 'Prodigy',
-  source: 0xe438a1e8,
+  source: 0x5bfcfd14,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, rest1: 5, beta2: 6, rest2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -763,7 +670,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 54,
   name: 'MuonMomentum',
-  source: 0xa1c81ce5,
+  source: 0x0a41d2c1,
   state: ['b'],
   row: {
     rest: 4,
@@ -804,7 +711,7 @@ export const MuonMomentumKernel = {
 export const NewtonSchulzKernel = {
   number: 55,
   name: 'NewtonSchulz',
-  source: 0xa1c81ce5,
+  source: 0x0a41d2c1,
   state: [],
   row: {
     rest: 4,
@@ -846,7 +753,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 56,
   name: 'Factored',
-  source: 0x3629072a,
+  source: 0x92e59b4e,
   state: [],
   row: {
     beta2: 4,
@@ -873,7 +780,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 57,
   name: 'FactoredMomentum',
-  source: 0x3629072a,
+  source: 0x92e59b4e,
   state: ['m'],
   row: {
     beta2: 4,
@@ -900,7 +807,7 @@ export const FactoredMomentumKernel = {
 export const UnfactoredKernel = {
   number: 58,
   name: 'Unfactored',
-  source: 0x3629072a,
+  source: 0x92e59b4e,
   state: ['v'],
   row: {
     beta2: 4,
@@ -925,7 +832,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 59,
   name: 'UnfactoredStep',
-  source: 0x3629072a,
+  source: 0x92e59b4e,
   state: ['v'],
   row: {
     beta2: 4,
@@ -950,7 +857,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 60,
   name: 'UnfactoredMomentum',
-  source: 0x3629072a,
+  source: 0x92e59b4e,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -975,7 +882,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 61,
   name: 'Sm3Covered',
-  source: 0x9c8fafa7,
+  source: 0xadd41843,
   state: [],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -988,7 +895,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 62,
   name: 'Sm3CoveredMomentum',
-  source: 0x9c8fafa7,
+  source: 0xadd41843,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1001,7 +908,7 @@ export const Sm3CoveredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 63,
   name: 'Sm3Single',
-  source: 0x9c8fafa7,
+  source: 0xadd41843,
   state: ['v'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1012,7 +919,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 64,
   name: 'Sm3SingleMomentum',
-  source: 0x9c8fafa7,
+  source: 0xadd41843,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],
@@ -1023,7 +930,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 65,
   name: 'Sm3Momentum',
-  source: 0x9c8fafa7,
+  source: 0xadd41843,
   state: ['m'],
   row: { lr: 4, beta1: 5, rest1: 6, eps: 7 },
   tensor: [],

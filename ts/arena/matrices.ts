@@ -8,7 +8,7 @@ import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from 
 import type { Arena } from './arena.js'
 import { tensorFrom } from './find.js'
 import { type Kernel, loopOf, type Row, register, type Twins } from './kernel.js'
-import { FLUSHES, GRADIENTS, HOLDS, LINE, PARAMETERS, SCRATCH, UNITS } from './manifest.js'
+import { FLUSHES, GRADIENTS, HOLDS, LINE, PARAMETERS, SCRATCH, TENSOR_KEY, UNITS } from './manifest.js'
 
 /** The names of a kernel's state by row and by column. */
 type LinesOf<K> = K extends { readonly lines: readonly (infer N extends string)[] } ? N : never
@@ -81,12 +81,12 @@ function stageOf(arena: Arena, array: number, kernel: Kernel, scratch: Scratch):
 
   return (segment, from, to) => {
     const holds = (segment.flags & HOLDS) !== 0
-    const zeroes = segment.isLast && words[8] !== 0
+    const zeroes = segment.isLast && arena.zeroesGradients
     for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
       if (offsets[i] < from || lengths[i] === 0) continue
       known[i] ??= make(i, segment)
       const [tensor, row, scratch] = known[i]
-      loop(Object.assign(tensor, { key: words[arena.keyOf(i)], holds, zeroes }), row, scratch)
+      loop(Object.assign(tensor, { key: words[arena.tensorAt(i) + TENSOR_KEY], holds, zeroes }), row, scratch)
       if ((segment.flags & FLUSHES) === 0) continue
       for (const state of Object.values(tensor.state)) flush(state, 0, state.length, smallestNormal[dtype])
     }

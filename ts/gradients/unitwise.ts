@@ -87,7 +87,7 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
   row[places.sigma] = source.sigmaOf(noise, t) / scale
   row[places.seed] = noise.seed
   row[places.t] = t
-  for (const { name, place, part } of tensors) part.arena.words[part.arena.keyOf(place)] = source.keyOf(name)
+  for (const { name, place, part } of tensors) part.arena.setKey(place, source.keyOf(name))
 }
 
 /**

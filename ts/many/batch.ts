@@ -1,12 +1,16 @@
-/** A batch of runs in memory, as crates/kernels/src/many/batch.rs describes it. */
+/** A batch of runs in memory, as crates/kernels/src/many/layout.rs describes it. */
 
 import type { Kernel } from '../arena/kernel.js'
 import {
   BATCH,
+  BATCH_OUTCOME,
   BATCH_SETTINGS,
+  BATCH_SHORT,
   BLOCK_OF_RUNS,
+  COUNTS,
   GAP_OF_RUNS,
   HASH,
+  INSTRUCTION,
   LINE,
   NO_KERNEL,
   PIPELINE,
@@ -51,9 +55,16 @@ export interface Results {
   readonly reason: Uint32Array
 }
 
-/** Bytes a lane beside its numbers, and of a result beside its point. */
-const LANE = 28
-const RESULT = 36
+/** How many numbers a table has. */
+const sizeOf = (table: Readonly<Record<string, number>>) => Object.keys(table).length
+
+/** A table's numbers in the order of their places. */
+const inOrder = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
+  Object.keys(table).map((name) => numbers[name as T])
+
+/** Bytes a lane beside its numbers, and of a result beside its point: float64 numbers, and a word. */
+const LANE = sizeOf(BATCH_SHORT) * 8 + 4
+const RESULT = sizeOf(BATCH_OUTCOME) * 8 + 4
 
 /** Its places begin at multiples of a line; all that is written is read by the engine. */
 export class Batch {
@@ -90,10 +101,10 @@ export class Batch {
     const lengths: Record<string, number> = {
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
-      settings: Object.keys(BATCH_SETTINGS).length * 8,
-      constant_values: constants * LINE,
+      settings: sizeOf(BATCH_SETTINGS) * 8,
+      constantValues: constants * LINE,
       data: shared * rows * size,
-      lane_data: own.length * rows * size * cohorts * dataLanes,
+      laneData: own.length * rows * size * cohorts * dataLanes,
       coefficients: updates * rowLength * 8,
       live: cohorts * 4,
       planes: cohorts * cohortBytes,
@@ -104,7 +115,7 @@ export class Batch {
           (2 * slots + parameters) * LINE),
     }
     const places: Record<string, number> = {}
-    let line = Math.ceil((Object.keys(BATCH).length * 4) / LINE)
+    let line = Math.ceil((sizeOf(BATCH) * 4) / LINE)
     for (const [name, length] of Object.entries(lengths)) {
       places[name] = line
       line += Math.ceil(length / LINE)
@@ -117,13 +128,12 @@ export class Batch {
     this.rowLength = rowLength
     this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
-    this.#header = new Uint32Array(buffer, byteOffset, Object.keys(BATCH).length)
+    this.#header = new Uint32Array(buffer, byteOffset, sizeOf(BATCH))
     this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns: data.length, shared, constants, slots, rows },
-      data_lanes: dataLanes,
-      ...{ kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, row_length: rowLength, scratches },
+      ...{ dataLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
       bounded: Number(shape.isBounded),
       ...places,
     }
@@ -131,11 +141,9 @@ export class Batch {
     new Uint32Array(buffer, this.#at('value')).set(words.value)
     new Uint32Array(buffer, this.#at('gradient')).set(words.gradient)
     const { tolerance, mostUpdates, exempt, delay } = shape
-    const settings = { tolerance, most_updates: mostUpdates, exempt, delay, done: 0 }
-    this.#settings = new Float64Array(buffer, this.#at('settings'), Object.keys(BATCH_SETTINGS).length)
-    for (const [name, place] of Object.entries(BATCH_SETTINGS))
-      this.#settings[place] = settings[name as keyof typeof settings]
-    const values = this.#numbers(this.#at('constant_values'), constants * vector)
+    this.#settings = new Float64Array(buffer, this.#at('settings'), sizeOf(BATCH_SETTINGS))
+    this.#settings.set(inOrder(BATCH_SETTINGS, { tolerance, mostUpdates, exempt, delay, done: 0 }))
+    const values = this.#numbers(this.#at('constantValues'), constants * vector)
     for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
   }
 
@@ -208,11 +216,10 @@ export class Batch {
         planes: Array.from({ length: planes }, (_, k) =>
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
-        short: new Float64Array(buffer, rest, 2 * lanes),
-        since: new Float64Array(buffer, rest + 16 * lanes, lanes),
-        runs: new Uint32Array(buffer, rest + 24 * lanes, lanes),
+        short: Object.values(BATCH_SHORT).map((k) => new Float64Array(buffer, rest + 8 * k * lanes, lanes)),
+        runs: new Uint32Array(buffer, rest + 8 * sizeOf(BATCH_SHORT) * lanes, lanes),
         shared: this.#shared,
-        data: this.#numbers(this.#at('lane_data') + number * numbers * size, numbers),
+        data: this.#numbers(this.#at('laneData') + number * numbers * size, numbers),
       }
       return new Cohort(parts, counts)
     })
@@ -226,13 +233,13 @@ export class Batch {
     const runs = cohorts * lanes
     const at = this.#at('results')
     const numbers = at + value.parameters.length * runs * size
+    const column = (name: keyof typeof BATCH_OUTCOME) =>
+      new Float64Array(buffer, numbers + 8 * BATCH_OUTCOME[name] * runs, runs)
     return {
       x: value.parameters.map((_, p) => this.#numbers(at + p * runs * size, runs)),
-      value: new Float64Array(buffer, numbers, runs),
-      gradientNorm: new Float64Array(buffer, numbers + 8 * runs, runs),
-      change: new Float64Array(buffer, numbers + 16 * runs, runs),
-      iterations: new Float64Array(buffer, numbers + 24 * runs, runs),
-      reason: new Uint32Array(buffer, numbers + 32 * runs, runs),
+      ...{ value: column('value'), gradientNorm: column('gradientNorm'), change: column('change') },
+      iterations: column('updates'),
+      reason: new Uint32Array(buffer, numbers + 8 * sizeOf(BATCH_OUTCOME) * runs, runs),
     }
   }
 
@@ -266,8 +273,11 @@ function wordsOf(program: Program): Uint32Array {
   const { head, body, tail, sums, outputs } = program
   const before = known.get(program)
   if (before !== undefined) return before
-  const counts = [head.length, body.length, tail.length, sums.length]
-  const instructions = [...head, ...body, ...tail].flat()
+  const lengths = { head: head.length, body: body.length, tail: tail.length, sums: sums.length }
+  const counts = inOrder(COUNTS, lengths)
+  const instructions = [...head, ...body, ...tail].flatMap(([operation, to, a, b, c]) =>
+    inOrder(INSTRUCTION, { operation, to, a, b, c }),
+  )
   const words = Uint32Array.from([...counts, ...instructions, ...sums, ...outputs])
   known.set(program, words)
   return words

@@ -1,5 +1,6 @@
 /** A cohort of a batch: runs that have had the same updates, a lane each. */
 
+import { BATCH_SHORT } from '../arena/manifest.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { type Box, limitOf } from '../objectives/bounds.js'
 import type { Column } from './data.js'
@@ -10,9 +11,8 @@ interface Parts {
   readonly count: Uint32Array
   /** Parameters, state by parameter, and bounds by parameter if there are some. */
   readonly planes: readonly FloatArray[]
-  /** By lane, the change and the gradient's norm when its steps became short, and the update, or 0. */
-  readonly short: Float64Array
-  readonly since: Float64Array
+  /** Columns in the order of BATCH_SHORT: since when its steps are short. */
+  readonly short: readonly Float64Array[]
   readonly runs: Uint32Array
   /** Data that all share: row by row, in it column by column. */
   readonly shared: FloatArray
@@ -71,7 +71,7 @@ export class Cohort {
 
   /** Puts runs into its lanes, from a first number on. */
   fill(first: number, live: number, { x, starts, box }: Beginning): void {
-    const { planes, since, runs, count } = this.#parts
+    const { planes, short, runs, count } = this.#parts
     for (const [p, column] of x.entries()) {
       const theta = planes[p].fill(typeof column === 'number' ? column : 0)
       if (typeof column !== 'number') theta.set(column.subarray(first, first + live))
@@ -85,7 +85,7 @@ export class Cohort {
         for (let lane = 0; lane < live; lane++) bound[lane] = limitOf(limits[p], first + lane)
       }
     }
-    since.fill(0)
+    short[BATCH_SHORT.since].fill(0)
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }
@@ -110,13 +110,12 @@ export class Cohort {
     }
   }
 
-  /** Reads a lane's parameters and arrays of state, and since when its steps are short. */
+  /** Reads a lane's parameters and arrays of state, and since when its steps are short, by BATCH_SHORT. */
   read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
     this.#each(theta, states, (array, i, plane) => {
       array[i] = plane[lane]
     })
-    const { since, short } = this.#parts
-    return Float64Array.of(since[lane], short[2 * lane], short[2 * lane + 1])
+    return Float64Array.from(this.#parts.short, (column) => column[lane])
   }
 
   /** A lane's bounds; null if there are none. */
@@ -145,23 +144,18 @@ export class Cohort {
     this.#each(theta, states, (array, i, plane) => {
       plane[lane] = array[i]
     })
-    const { since, short } = this.#parts
-    since[lane] = began[0]
-    short.set(began.subarray(1), 2 * lane)
+    for (const [k, column] of this.#parts.short.entries()) column[lane] = began[k]
   }
 
   /** The last one takes its place. */
   remove(lane: number): void {
-    const { count, planes, since, short, runs, data } = this.#parts
+    const { count, planes, short, runs, data } = this.#parts
     const last = this.live - 1
-    for (const plane of planes) plane[lane] = plane[last]
+    for (const column of [...planes, ...short, runs]) column[lane] = column[last]
     const { dataLanes } = this.#counts
     for (let from = 0; from < data.length; from += dataLanes) {
       data[from + lane] = data[from + last]
     }
-    short.copyWithin(2 * lane, 2 * last, 2 * last + 2)
-    since[lane] = since[last]
-    runs[lane] = runs[last]
     count[0] = last
   }
 

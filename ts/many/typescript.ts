@@ -1,17 +1,13 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
 import { type Kernel, loopOf, Row } from '../arena/kernel.js'
-import { pipeline } from '../arena/manifest.js'
+import { BATCH_SHORT, CONVERGED, DIVERGED, MAX_ITERATIONS, pipeline, STALLED } from '../arena/manifest.js'
 import { Machine } from '../expressions/run.js'
 import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
 import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
 import { FLUSHING } from '../model/cohorts.js'
 import { type Box, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'
-
-/** Why a run has stopped, as Rust numbers it; 0 while it has not. */
-type Reason = 0 | 1 | 2 | 3 | 4
-const [CONVERGED, STALLED, MOST, DIVERGED] = [1, 2, 3, 4] as const
 
 export function advanceInTypeScript(batch: Batch): void {
   const { kernel } = batch.shape
@@ -31,7 +27,7 @@ function iterate(batch: Batch): void {
   for (const cohort of batch.cohorts()) {
     let data = cohort.data(0)
     for (let lane = cohort.live - 1; lane >= 0; lane--) {
-      const since = cohort.read(lane, theta, [])
+      const began = cohort.read(lane, theta, [])
       if (isByRun) data = cohort.data(lane)
       let reason = 0
       let t = done
@@ -40,9 +36,9 @@ function iterate(batch: Batch): void {
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]
       }
-      if (reason === 0 && t >= mostUpdates) reason = MOST
+      if (reason === 0 && t >= mostUpdates) reason = MAX_ITERATIONS
       if (reason === 0) {
-        cohort.write(lane, theta, [], since)
+        cohort.write(lane, theta, [], began)
         continue
       }
       const run = cohort.runs[lane]
@@ -95,19 +91,19 @@ function update(batch: Batch, kernel: Kernel): void {
     if (box !== null) project(theta, box)
   }
 
-  /** The steps of a run since they became short: the update, the change and the gradient's norm then. */
+  /** Why a run has stopped, 0 while it has not; `began` is since when its steps are short. */
   const judge = (
     t: number,
     change: number,
     coefficients: Float64Array,
-    since: Float64Array,
+    began: Float64Array,
     box: Box | null,
-  ): Reason => {
+  ): number => {
     const isAllFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
     if (!(change < Infinity)) return DIVERGED
     if (!(change < tolerance && t > exempt)) {
-      if (t >= mostUpdates) return isAllFinite() ? MOST : DIVERGED
-      since[0] = 0
+      if (t >= mostUpdates) return isAllFinite() ? MAX_ITERATIONS : DIVERGED
+      began[BATCH_SHORT.since] = 0
       return 0
     }
     if (!isAllFinite()) return DIVERGED
@@ -117,10 +113,14 @@ function update(batch: Batch, kernel: Kernel): void {
       sign: coefficients[pipeline.scale] < 0 ? -1 : 1,
     }
     if (isAtRest(gradientAt as never, theta, g, tolerance, decay, box)) return CONVERGED
-    if (t >= mostUpdates) return MOST
+    if (t >= mostUpdates) return MAX_ITERATIONS
     const norm = freeNorm(theta, g, decay, box)
-    if (since[0] === 0 || norm < 0.99 * since[2] || change > 1.01 * since[1]) since.set([t, change, norm])
-    else if (t - since[0] >= PATIENCE) return STALLED
+    const { since, change: changeThen, gradientNorm: normThen } = BATCH_SHORT
+    if (began[since] === 0 || norm < 0.99 * began[normThen] || change > 1.01 * began[changeThen]) {
+      began[since] = t
+      began[changeThen] = change
+      began[normThen] = norm
+    } else if (t - began[since] >= PATIENCE) return STALLED
     return 0
   }
 
@@ -131,10 +131,10 @@ function update(batch: Batch, kernel: Kernel): void {
   for (const cohort of batch.cohorts()) {
     data = cohort.data(0)
     for (let lane = cohort.live - 1; lane >= 0; lane--) {
-      const since = cohort.read(lane, theta, states)
+      const began = cohort.read(lane, theta, states)
       const box = cohort.box(lane)
       if (batch.isByRun) data = cohort.data(lane)
-      let reason: Reason = 0
+      let reason = 0
       let change = 0
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
@@ -142,10 +142,10 @@ function update(batch: Batch, kernel: Kernel): void {
         step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        reason = judge(t, change, rowsOf[k], since, box)
+        reason = judge(t, change, rowsOf[k], began, box)
       }
       if (reason === 0) {
-        cohort.write(lane, theta, states, since)
+        cohort.write(lane, theta, states, began)
         continue
       }
       const run = cohort.runs[lane]

@@ -1,5 +1,10 @@
-//! Prints the manifest: `npm run manifest` writes it to ts/arena/manifest.ts.
+//! Writes the manifest: `npm run manifest`.
 
-fn main() {
-    print!("{}", antigrad_kernels::manifest::typescript());
+use std::path::Path;
+
+fn main() -> std::io::Result<()> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../ts/arena"));
+    antigrad_kernels::manifest::modules()
+        .iter()
+        .try_for_each(|(name, text)| std::fs::write(folder.join(name), text))
 }

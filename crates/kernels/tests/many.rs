@@ -2,7 +2,9 @@
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
-use antigrad_kernels::many::{BLOCK, Batch, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Reason, Settings};
+use antigrad_kernels::many::{
+    BLOCK, Batch, Counts, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Outcome, Reason, Settings, Short,
+};
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
@@ -23,18 +25,18 @@ impl Memory {
     fn new(size: usize, runs: usize) -> Self {
         let data_lanes = runs.next_multiple_of(LINE / size);
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
-        let mut lines = (Header::NAMES.len() * 4).div_ceil(LINE);
+        let mut lines = (Header::SIZE * 4).div_ceil(LINE);
         for (name, bytes) in [
             ("value", 2 * LINE),
             ("gradient", 2 * LINE),
-            ("settings", 8 * Settings::NAMES.len()),
+            ("settings", 8 * Settings::SIZE),
             ("constant_values", 0),
             ("data", 0),
             ("lane_data", ROWS * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
             ("live", 4),
-            ("planes", LANES * (PLANES * size + 28) + PLANES * GAP),
-            ("results", LANES * (size + 36)),
+            ("planes", LANES * (PLANES * size + Short::SIZE * 8 + 4) + PLANES * GAP),
+            ("results", LANES * (size + Outcome::SIZE * 8 + 4)),
             ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
         ] {
             memory.places.push((name, lines));
@@ -68,8 +70,8 @@ impl Memory {
         let sum = [operation("Add"), 2, 2, 3, 0];
         memory.program("value", &[difference, square, sum]);
         memory.program("gradient", &[difference, sum]);
-        memory.double("settings", 0, 1e-3);
-        memory.double("settings", 2, 9.0);
+        memory.double("settings", Settings::AT.tolerance as usize, 1e-3);
+        memory.double("settings", Settings::AT.most_updates as usize, 9.0);
         for update in 0..3 {
             // Scale, limit, λ, d, and the rate that leads from anywhere to the mean.
             for (k, x) in [1.0, f64::INFINITY, 0.0, 1.0, 0.25].into_iter().enumerate() {
@@ -82,7 +84,11 @@ impl Memory {
             for (k, x) in [start(run), min, max].into_iter().enumerate() {
                 memory.number("planes", k * (LANES + GAP / size) + run, x);
             }
-            memory.word("planes", (PLANES * (LANES * size + GAP) + 24 * LANES) / 4 + run, run as u32);
+            memory.word(
+                "planes",
+                (PLANES * (LANES * size + GAP) + Short::SIZE * 8 * LANES) / 4 + run,
+                run as u32,
+            );
             for row in 0..ROWS {
                 memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
@@ -96,10 +102,11 @@ impl Memory {
 
     /// One whose only sum is in slot 2.
     fn program_with(&mut self, name: &str, body: &[[u32; 5]], tail: &[[u32; 5]], outputs: &[u32]) {
-        let counts = [0, body.len() as u32, tail.len() as u32, 1];
+        Counts { head: 0, body: body.len(), tail: tail.len(), sums: 1 }
+            .write(|k, count| self.word(name, k, count as u32));
         let instructions = body.iter().chain(tail).flatten().copied();
-        let words = counts.into_iter().chain(instructions).chain([2]).chain(outputs.iter().copied());
-        words.enumerate().for_each(|(k, word)| self.word(name, k, word));
+        let words = instructions.chain([2]).chain(outputs.iter().copied());
+        (Counts::SIZE..).zip(words).for_each(|(k, word)| self.word(name, k, word));
     }
 
     fn set(&mut self, name: &str, number: usize) {
@@ -146,14 +153,16 @@ impl Memory {
     /// Where a run has ended, after how many updates and why.
     fn result(&self, run: usize) -> (f64, f64, u32) {
         let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE);
-        let numbers = at.wrapping_add(LANES * (self.size + 24)).cast::<f64>();
+        let numbers = at.wrapping_add(LANES * self.size).cast::<f64>();
+        let updates = numbers.wrapping_add(Outcome::AT.updates as usize * LANES + run);
+        let reasons = numbers.wrapping_add(Outcome::SIZE * LANES).cast::<u32>();
         // SAFETY: that is where results are.
         unsafe {
             let x = match self.size {
                 4 => f64::from(at.cast::<f32>().add(run).read()),
                 _ => at.cast::<f64>().add(run).read(),
             };
-            (x, numbers.add(run).read(), numbers.add(LANES).cast::<u32>().add(run).read())
+            (x, updates.read(), reasons.add(run).read())
         }
     }
 }

@@ -59,7 +59,6 @@ export function overAllTensors(arena: Arena): (stage: number, from: number, to: 
   const { dtype, lengths, offsets, words } = arena
   const theta = arena.plane(layout.PARAMETERS)
   const g = arena.plane(layout.GRADIENTS)
-  const firstFlags = words.length - lengths.length * (layout.SEGMENT + layout.TENSOR) + 3
   const jobs = passes.map(({ array, kernel }) => {
     const updated = arena.plane(array)
     const row = Row.of(kernel, dtype)
@@ -74,7 +73,7 @@ export function overAllTensors(arena: Arena): (stage: number, from: number, to: 
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {
       const [start, end] = [Math.max(offsets[i], from), Math.min(offsets[i] + lengths[i], to)]
-      const stays = (words[firstFlags + i * layout.TENSOR] & layout.STAYS) !== 0
+      const stays = (words[arena.tensorAt(i) + layout.TENSOR_FLAGS] & layout.STAYS) !== 0
       if (start < end && !stays) loop(theta, g, state, row, start, end, NOTHING, g)
     }
   }

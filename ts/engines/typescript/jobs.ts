@@ -8,13 +8,21 @@ import {
   CLIPS,
   FLUSHES,
   GRADIENTS,
+  HEADER_SEGMENTS,
   HOLDS,
   KEEPS,
   MASKS,
   NORM,
   PARAMETERS,
   POINT,
-  SEGMENT,
+  SEGMENT_ARRAY,
+  SEGMENT_BY_TENSOR,
+  SEGMENT_EARLY_KERNELS,
+  SEGMENT_FLAGS,
+  SEGMENT_LATE_KERNELS,
+  SEGMENT_LENGTH,
+  SEGMENT_OFFSET,
+  SEGMENT_ROW,
   SIGNS,
   SQUARES,
   UNITS,
@@ -76,7 +84,6 @@ export function jobsOf(arena: Arena): ForEachJob {
   const theta = arena.plane(PARAMETERS)
   const g = arena.plane(GRADIENTS)
   const rows = lengths.map((_, i) => arena.row(i))
-  const firstSegment = words.length - lengths.length * SEGMENT
   const jobs = new Map<number, Job>()
   /** The job of most steps. */
   let latest: Job | undefined
@@ -84,8 +91,9 @@ export function jobsOf(arena: Arena): ForEachJob {
   /** A segment's kernel in a stage; 0 for none. */
   const kernelAt = (at: number, stage: number): number => {
     if (stage === NORM) return squares.number
-    if (stage === UNITS) return (words[at + 4] & UNITWISE) !== 0 ? UNITWISE_KERNEL : 0
-    return (words[at + 6 + (stage >> 1)] >>> (16 * (stage & 1))) & 0xffff
+    if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & UNITWISE) !== 0 ? UNITWISE_KERNEL : 0
+    const pair = stage < 2 ? SEGMENT_EARLY_KERNELS : SEGMENT_LATE_KERNELS
+    return (words[at + pair] >>> (16 * (stage & 1))) & 0xffff
   }
 
   const formOf = (stage: number, at: number, flags: number): number => {
@@ -98,11 +106,11 @@ export function jobsOf(arena: Arena): ForEachJob {
   const jobOf = (stage: number, at: number): Job | undefined => {
     const number = kernelAt(at, stage)
     if (number === 0) return undefined
-    const flags = words[at + 4]
+    const flags = words[at + SEGMENT_FLAGS]
     const form = formOf(stage, at, flags)
-    const key = ((words[at + 2] * 1024 + number) * 16 + stage) * 4 + form
+    const key = ((words[at + SEGMENT_ARRAY] * 1024 + number) * 16 + stage) * 4 + form
     if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
-    const row = rows[words[at + 3]]
+    const row = rows[words[at + SEGMENT_ROW]]
     if (row === undefined) throw arena.broken()
     latest.row.coefficients = row
     latest.flags = flags & latest.heeded
@@ -113,8 +121,8 @@ export function jobsOf(arena: Arena): ForEachJob {
   const makeJob = (key: number, stage: number, at: number, number: number, form: number): Job => {
     const isNorm = stage === NORM
     const kernel = !isNorm ? kernelOf(number) : form === WEIGHED ? bothSquares : squares
-    const array = words[at + 2]
-    const byTensor = isNorm ? SQUARES : words[at + 5]
+    const array = words[at + SEGMENT_ARRAY]
+    const byTensor = isNorm ? SQUARES : words[at + SEGMENT_BY_TENSOR]
     const state = recordOf(kernel.state, (_, k) => arena.plane(array + k))
     const sourceOf = (sum: Sum) =>
       sum === 'parameters' ? theta : sum === 'sizes' ? state[kernel.state[0]] : g
@@ -139,17 +147,17 @@ export function jobsOf(arena: Arena): ForEachJob {
 
   const segmentFrom = (count: number, element: number) =>
     firstNot(count, (segment) => {
-      const at = firstSegment + segment * SEGMENT
-      return words[at] + words[at + 1] <= element
+      const at = arena.segmentAt(segment)
+      return words[at + SEGMENT_OFFSET] + words[at + SEGMENT_LENGTH] <= element
     })
 
   return (stage, from, to, visit) => {
-    const count = words[4]
+    const count = words[HEADER_SEGMENTS]
     if (count > lengths.length) throw arena.broken()
     for (let segment = from === 0 ? 0 : segmentFrom(count, from); segment < count; segment++) {
-      const at = firstSegment + segment * SEGMENT
-      const start = words[at]
-      const end = start + words[at + 1]
+      const at = arena.segmentAt(segment)
+      const start = words[at + SEGMENT_OFFSET]
+      const end = start + words[at + SEGMENT_LENGTH]
       if (end > arena.length) throw arena.broken()
       if (start >= to) return
       const job = jobOf(stage, at)

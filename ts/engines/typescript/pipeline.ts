@@ -52,7 +52,7 @@ export function passOf(arena: Arena): Pass {
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)
     if ((flags & FLUSHES) !== 0) for (const name in state) flush(state[name], from, to, least)
-    if (isLast && arena.words[8] !== 0) g.fill(0, from, to)
+    if (isLast && arena.zeroesGradients) g.fill(0, from, to)
   }
 }
 

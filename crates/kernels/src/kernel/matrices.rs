@@ -109,7 +109,7 @@ pub struct Matrix {
     /// Bytes of an element.
     pub size: usize,
     /// What the pipeline would do around a pass.
-    pub around: u32,
+    pub around: usize,
 }
 
 impl Matrix {
@@ -122,7 +122,7 @@ impl Matrix {
         (BLOCK / self.columns).max(1)
     }
 
-    pub fn has(&self, flag: u32) -> bool {
+    pub fn has(&self, flag: usize) -> bool {
         self.around & flag != 0
     }
 }

@@ -40,9 +40,9 @@ impl Default for Scratch {
 }
 
 /// What is done around a pass, beside what flags of a segment say: gradients still have to be scaled, clipped and decayed.
-pub const PREPARES: u32 = 1 << 8;
+pub const PREPARES: usize = 1 << 8;
 /// They are set to 0 afterwards.
-pub const ZEROES: u32 = 1 << 9;
+pub const ZEROES: usize = 1 << 9;
 
 /// The first coefficients of a row.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
-use super::batch::{BLOCK, Batch, GAP, Header, Settings};
+use super::batch::Batch;
+use super::layout::{BLOCK, GAP, Header, Settings, Short};
 use super::operations::{Operand, Operate};
 use super::program::{Routine, Slots};
 use super::results::{Reason, Run};
@@ -370,19 +371,20 @@ impl Cohort<'_> {
         self.batch.planes() as usize
     }
 
-    /// The change and the gradient's norm when its steps became short.
-    pub fn short_values(&self, lane: usize) -> *mut [f64; 2] {
-        self.plane(self.planes(), 0).cast::<[f64; 2]>().wrapping_add(lane)
+    /// A number of a lane, by its place in [`Short`].
+    pub fn short(&self, column: usize, lane: usize) -> *mut f64 {
+        let first = self.plane(self.planes(), 0).cast::<f64>();
+        first.wrapping_add(column * self.batch.header.lanes + lane)
     }
 
     /// The update since when its steps are short, 0 if they are not.
     pub fn short_since(&self, lane: usize) -> *mut f64 {
-        self.short_values(self.batch.header.lanes).cast::<f64>().wrapping_add(lane)
+        self.short(Short::AT.since as usize, lane)
     }
 
     /// The number of its run.
     pub fn run(&self, lane: usize) -> *mut u32 {
-        self.short_since(self.batch.header.lanes).cast::<u32>().wrapping_add(lane)
+        self.short(Short::SIZE, 0).cast::<u32>().wrapping_add(lane)
     }
 
     /// The last one takes its place.
@@ -412,8 +414,7 @@ impl Cohort<'_> {
                 let step = k * data_lanes * size;
                 self.data(to).wrapping_add(step).copy_from(self.data(from).wrapping_add(step), size);
             }
-            *self.short_values(to) = *self.short_values(from);
-            *self.short_since(to) = *self.short_since(from);
+            (0..Short::SIZE).for_each(|column| *self.short(column, to) = *self.short(column, from));
             *self.run(to) = *self.run(from);
         }
     }

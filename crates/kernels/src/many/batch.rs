@@ -4,100 +4,11 @@
 //! are used, so that no mistake reads or writes outside of it.
 
 use super::advance::ManyCode;
+use super::layout::*;
 use super::program::Program;
 use crate::arena::{Fault, HASH, LINE, Numbers, Tables};
 use crate::kernel::PIPELINE;
 use crate::kernel::code::{Code, Entry};
-
-/// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
-pub const BLOCK: usize = 256;
-
-/// Bytes between planes, and between slots: what lies at one place of each must not look alike to a
-/// processor's load and store units, which compare the last 12 bits.
-pub const GAP: usize = 5 * LINE;
-
-/// Numbers that the header has, in order, as 32-bit words; what is a place counts lines from the beginning.
-macro_rules! header {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        #[derive(Clone, Copy)]
-        pub struct Header { $($(#[$doc])* pub $name: usize),* }
-
-        impl Header {
-            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
-
-            fn new(mut next: impl FnMut() -> usize) -> Self {
-                Self { $($name: next()),* }
-            }
-        }
-    };
-}
-
-header! {
-    /// The hash of the kernels' sources.
-    hash,
-    /// Bytes of a number: 4 or 8.
-    size,
-    parameters,
-    /// Of data, and how many of them, the first ones, are the same for all runs.
-    columns,
-    shared,
-    constants,
-    /// Of both programs: parameters, columns, constants and what they compute.
-    slots,
-    /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
-    /// cohort has runs, rounded up to whole vectors.
-    rows,
-    data_lanes,
-    /// The rule's, or [`NO_KERNEL`].
-    kernel,
-    /// Cohorts, and lanes of each, a multiple of the block.
-    cohorts,
-    lanes,
-    /// How many updates are to be made now.
-    updates,
-    row_length,
-    /// Whether subnormal numbers of the state become 0 at each 256th update.
-    flushes,
-    /// Whether parameters have bounds; then there are planes of them.
-    bounded,
-    /// How many scratches there are, one for each thread.
-    scratches,
-    /// Places: two programs, float64 settings, constants and data in the dtype, for all and by lane, rows of
-    /// coefficients.
-    value,
-    gradient,
-    settings,
-    constant_values,
-    data,
-    lane_data,
-    coefficients,
-    /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
-    live,
-    planes,
-    results,
-    scratch,
-}
-
-/// Without a kernel the gradient's program makes the updates itself: its outputs are what the parameters become,
-/// and then a number, with which a run stops unless it is 0.
-pub const NO_KERNEL: usize = u32::MAX as usize;
-
-/// Float64 numbers, in order. Counts of updates are such: they may be up to 2⁵³ − 1.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Settings {
-    pub tolerance: f64,
-    /// Updates that all runs have had.
-    pub done: f64,
-    pub most_updates: f64,
-    /// For so many updates a short step does not count, and for so many the parameters stay.
-    pub exempt: f64,
-    pub delay: f64,
-}
-
-impl Settings {
-    pub const NAMES: &[&str] = &["tolerance", "done", "most_updates", "exempt", "delay"];
-}
 
 /// A view of a batch for one call, with the code that runs on it.
 pub struct Batch {
@@ -126,15 +37,11 @@ impl Batch {
         bytes: usize,
         code: impl FnOnce(usize) -> (&'static Code, &'static ManyCode),
     ) -> Result<Self, Fault> {
-        if !base.cast::<u64>().is_aligned() || bytes < Header::NAMES.len() * 4 {
+        if !base.cast::<u64>().is_aligned() || bytes < Header::SIZE * 4 {
             return Err(Fault::new(&"it is too short, or not aligned"));
         }
-        let mut k = 0;
-        let header = Header::new(|| {
-            k += 1;
-            // SAFETY: just checked.
-            unsafe { base.cast::<u32>().add(k - 1).read() as usize }
-        });
+        // SAFETY: just checked.
+        let header = Header::read(|at| unsafe { base.cast::<u32>().add(at).read() as usize });
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known = header.hash == HASH as usize && (header.size == 4 || header.size == 8);
         let (code, many) = code(header.size);
@@ -170,14 +77,14 @@ impl Batch {
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
         let outputs = parameters + usize::from(entry.is_none());
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
-        let settings = Settings { tolerance: 0.0, done: 0.0, most_updates: 0.0, exempt: 0.0, delay: 0.0 };
+        let settings = Settings::read(|_| 0.0);
         let mut batch = Self { base, header, settings, entry, code, many, value, gradient };
         // They may lie in any order, but nowhere over one another: most are written to.
         let mut sections = [
-            (0, Header::NAMES.len() as u64 * 4),
+            (0, Header::SIZE as u64 * 4),
             (header.value, batch.value.bytes()),
             (header.gradient, batch.gradient.bytes()),
-            (header.settings, size_of::<Settings>() as u64),
+            (header.settings, Settings::SIZE as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
             (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
             (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
@@ -197,8 +104,9 @@ impl Batch {
             }
             end = next;
         }
+        let settings = batch.place(header.settings).cast::<f64>();
         // SAFETY: just checked; lines are aligned as the base is, and any bytes are float64 numbers.
-        batch.settings = unsafe { batch.place(header.settings).cast::<Settings>().read() };
+        batch.settings = Settings::read(|at| unsafe { settings.add(at).read() });
         Ok(batch)
     }
 
@@ -222,11 +130,11 @@ impl Batch {
         parameters as u64 * (1 + self.states() as u64 + if bounded == 0 { 0 } else { 2 })
     }
 
-    /// Planes, then for each lane the run's number, and since when its steps are short.
+    /// Planes, then for each lane since when its steps are short, and the run's number.
     pub fn cohort_bytes(&self) -> u64 {
         let Header { size, lanes, .. } = self.header;
         let planes = self.planes();
-        let numbers = (planes * size as u64 + 4 + SHORT as u64).saturating_mul(lanes as u64);
+        let numbers = (planes * size as u64 + Short::SIZE as u64 * 8 + 4).saturating_mul(lanes as u64);
         numbers.saturating_add(planes * GAP as u64)
     }
 
@@ -248,7 +156,7 @@ impl Batch {
 
     /// A point, and the rest of a result.
     fn result_bytes(&self) -> u64 {
-        self.header.parameters as u64 * self.header.size as u64 + RESULT as u64
+        self.header.parameters as u64 * self.header.size as u64 + Outcome::SIZE as u64 * 8 + 4
     }
 
     /// Slots of blocks for both programs, what was before a step, its largest change and its sum, a prepared gradient; and slots
@@ -265,8 +173,3 @@ impl Batch {
         Tables::numbers(at)
     }
 }
-
-/// Bytes a lane: the change and the gradient's norm when steps became short; the update then, or 0.
-pub const SHORT: usize = 8 + 8 + 8;
-/// Bytes of a result beside the point: value, gradient's norm and change, updates, and why it stopped.
-pub const RESULT: usize = 8 + 8 + 8 + 8 + 4;

@@ -2,11 +2,13 @@
 
 pub(crate) mod advance;
 mod batch;
+mod layout;
 pub(crate) mod operations;
 mod program;
 mod results;
 
 pub use crate::arena::LINE;
-pub use batch::{BLOCK, Batch, GAP, Header, NO_KERNEL, Settings};
+pub use batch::Batch;
+pub use layout::*;
 pub use operations::NAMES as OPERATIONS;
 pub use results::Reason;

@@ -1,25 +1,18 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
-use super::batch::{Batch, Header};
+use super::batch::Batch;
+use super::layout::{Counts, Header, Instruction};
 use super::operations::{Operand, Operate};
 use crate::arena::{Fault, LINE};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.
-pub const COUNTS: usize = 4;
-/// Words of an instruction: operation, slot of the result, slots of three operands.
-pub const INSTRUCTION: usize = 5;
-
 /// Where a program's words are, all of which there are.
 #[derive(Clone, Copy)]
 pub struct Program {
     words: *const u32,
-    head: usize,
-    body: usize,
-    tail: usize,
-    sums: usize,
+    counts: Counts,
     bytes: u64,
 }
 
@@ -45,18 +38,20 @@ impl Program {
     pub unsafe fn new(base: *const u8, bytes: usize, line: usize, outputs: usize) -> Result<Self, Fault> {
         let short = Fault::new(&"a program does not fit");
         let end = |words: u64| line as u64 * LINE as u64 + words * 4 <= bytes as u64;
-        if !end(COUNTS as u64) {
+        if !end(Counts::SIZE as u64) {
             return Err(short);
         }
         let words = base.wrapping_add(line * LINE).cast::<u32>();
         // SAFETY: just checked.
-        let [head, body, tail, sums] = std::array::from_fn(|k| unsafe { words.add(k).read() } as usize);
+        let counts = Counts::read(|at| unsafe { words.add(at).read() as usize });
+        let Counts { head, body, tail, sums } = counts;
         let instructions = head as u64 + body as u64 + tail as u64;
-        let all = COUNTS as u64 + instructions * INSTRUCTION as u64 + sums as u64 + outputs as u64;
+        let all =
+            Counts::SIZE as u64 + instructions * Instruction::SIZE as u64 + sums as u64 + outputs as u64;
         if !end(all) {
             return Err(short);
         }
-        Ok(Self { words: words.wrapping_add(COUNTS), head, body, tail, sums, bytes: all * 4 })
+        Ok(Self { words: words.wrapping_add(Counts::SIZE), counts, bytes: all * 4 })
     }
 
     /// Of all its words.
@@ -65,17 +60,18 @@ impl Program {
     }
 
     fn instructions(&self) -> usize {
-        self.head + self.body + self.tail
+        let Counts { head, body, tail, .. } = self.counts;
+        head + body + tail
     }
 
     /// What runs for each row comes first.
     fn first_looked_up(&self) -> usize {
-        if self.body > 0 { self.head } else { 0 }
+        if self.counts.body > 0 { self.counts.head } else { 0 }
     }
 
     /// The slot of a sum.
     fn sum(&self, number: usize) -> usize {
-        self.word(self.instructions() * INSTRUCTION + number)
+        self.word(self.instructions() * Instruction::SIZE + number)
     }
 
     /// The word at a place that `new` has found to be there.
@@ -86,7 +82,7 @@ impl Program {
 
     /// The slot of an output.
     fn output(&self, number: usize) -> usize {
-        self.sum(self.sums + number)
+        self.sum(self.counts.sums + number)
     }
 }
 
@@ -127,7 +123,7 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
-        let Program { head, body, tail, sums, .. } = *self.program;
+        let Counts { head, body, tail, sums } = self.program.counts;
         // SAFETY: passed on.
         unsafe {
             for k in 0..sums {
@@ -183,8 +179,8 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, Fault> {
-        let [operation, to, a, b, c]: [usize; INSTRUCTION] =
-            std::array::from_fn(|k| self.program.word(number * INSTRUCTION + k));
+        let Instruction { operation, to, a, b, c } =
+            Instruction::read(|at| self.program.word(number * Instruction::SIZE + at));
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?];
         Ok(Step {

@@ -1,7 +1,8 @@
 //! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/at-rest.ts` do, with the same bits.
 
 use super::advance::{Block, Scratch, width};
-use super::batch::{Batch, Header, Settings};
+use super::batch::Batch;
+use super::layout::{Header, Outcome, Settings, Short};
 use super::program::{Program, Routine, Slots};
 use crate::arena::{Fault, LINE};
 use crate::vector::Scalar;
@@ -74,12 +75,12 @@ impl Run<'_> {
                 return Ok(Some(Reason::MaxIterations));
             }
             let norm = self.free_norm::<T>()?;
-            let (since, values) =
-                (self.block.cohort.short_since(self.lane), self.block.cohort.short_values(self.lane));
-            if *since == 0.0 || norm < 0.99 * (*values)[1] || change > 1.01 * (*values)[0] {
-                *since = t;
-                *values = [change, norm];
-            } else if t - *since >= PATIENCE {
+            let cohort = self.block.cohort;
+            let began = Short::read(|column| *cohort.short(column, self.lane));
+            if began.since == 0.0 || norm < 0.99 * began.gradient_norm || change > 1.01 * began.change {
+                let begins = Short { change, gradient_norm: norm, since: t };
+                begins.write(|column, x| *cohort.short(column, self.lane) = x);
+            } else if t - began.since >= PATIENCE {
                 return Ok(Some(Reason::Stalled));
             }
         }
@@ -117,11 +118,10 @@ impl Run<'_> {
                 at.cast::<T>().add(run).write(self.theta::<T>(p));
                 at = at.wrapping_add(runs * size_of::<T>());
             }
-            for (k, value) in values.into_iter().enumerate() {
-                numbers.add(k * runs + run).write(value);
-            }
-            numbers.add(3 * runs + run).write(self.t());
-            numbers.add(4 * runs).cast::<u32>().add(run).write(reason);
+            let [value, gradient_norm, change] = values;
+            Outcome { value, gradient_norm, change, updates: self.t() }
+                .write(|column, x| numbers.add(column * runs + run).write(x));
+            numbers.add(Outcome::SIZE * runs).cast::<u32>().add(run).write(reason);
         }
         Ok(())
     }

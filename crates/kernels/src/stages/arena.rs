@@ -31,7 +31,7 @@ impl Arena {
     ) -> Result<Self, Fault> {
         // SAFETY: passed on.
         let tables = unsafe { Tables::new(base, bytes) }?;
-        Ok(Self { base, bytes, tables, code: code(tables.header.size) })
+        Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
 
     /// Elements of the plane, padding included: what ranges are ranges of.
@@ -59,7 +59,7 @@ impl Arena {
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.tables.header.size
+        self.tables.header.element_size
     }
 
     /// `elements`, rounded up to whole lines. Not by a division: that took as long as a small step.
@@ -114,7 +114,7 @@ impl Arena {
         // What wraps around is not there.
         let bytes = |elements: usize| (elements as u64).wrapping_mul(self.size() as u64);
         let at = (array.position as u64 * LINE as u64).wrapping_add(bytes(start.wrapping_sub(array.first)));
-        let is_there = (array.extent == Extent::Elements as u32)
+        let is_there = (array.extent == Extent::Elements as usize)
             & (start >= array.first)
             & (end as u64 <= array.first as u64 + array.length as u64)
             & (at.wrapping_add(bytes(end - start)) <= self.bytes as u64);
@@ -126,7 +126,7 @@ impl Arena {
         let array = self.tables.array(number)?;
         // 64 bits hold this product.
         let end = array.position as u64 * LINE as u64 + array.length as u64 * 8;
-        if array.extent != extent as u32 || array.length < count || end > self.bytes as u64 {
+        if array.extent != extent as usize || array.length < count || end > self.bytes as u64 {
             return Err(Fault::new(&"an array is too short"));
         }
         Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))

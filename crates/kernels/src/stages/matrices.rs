@@ -83,7 +83,7 @@ impl Arena {
     }
 
     fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
-        let Tensor { offset, length, lines, key, .. } = *tensor;
+        let Tensor { offset, length, first_row, first_column, .. } = *tensor;
         let [rows, columns] = match tensor.units.max(1) {
             units if job.by_unit => [units, length / units],
             _ => [tensor.rows, tensor.columns],
@@ -100,7 +100,7 @@ impl Arena {
         let mut by_line = [ptr::null_mut(); 2];
         for k in 0..job.entry.lines {
             let array = job.array + job.entry.state + k;
-            by_line[k] = self.room(array, Extent::Lines, lines[k], wanted[k])?.0;
+            by_line[k] = self.room(array, Extent::Lines, [first_row, first_column][k], wanted[k])?.0;
         }
         let (scratch, room) = self.room(SCRATCH, Extent::Elements, 0, 0)?;
         let Streams { theta, direction: at, state, .. } = streams;
@@ -115,7 +115,7 @@ impl Arena {
             rows,
             columns,
             count,
-            key,
+            key: tensor.key as u32,
             size,
             around,
         })
@@ -134,7 +134,7 @@ impl Arena {
         let (size, at) = (self.size() as u64, position as u64 * LINE as u64);
         let fits =
             at + length as u64 * size <= self.bytes() as u64 && first as u64 + count as u64 <= length as u64;
-        if found != extent as u32 || begins != 0 || !fits {
+        if found != extent as usize || begins != 0 || !fits {
             return Err(Fault::new(&"an array does not have room for a matrix"));
         }
         let skipped = first * self.size();

@@ -120,7 +120,7 @@ impl Arena {
             let (start, end) = (from.max(tensor.offset), to.min(tensor.offset + tensor.length));
             // SAFETY: passed on; what is lent is as long as its tensor.
             unsafe {
-                if tensor.stays {
+                if tensor.stays() {
                     self.neighbours(&job, stretch, scratch)?;
                     stretch = to..to;
                 } else if let Some(lent) = lent {

@@ -34,7 +34,7 @@ pub struct Job {
     /// The gradients' factor, beside the row's.
     pub scale: f64,
     /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `CLIPS`, `MASKS` with its like, and the following.
-    pub around: u32,
+    pub around: usize,
     /// Whether a tensor's rows are its units.
     pub by_unit: bool,
 }
@@ -160,7 +160,8 @@ impl Arena {
             around = segment.flags & (MASKS | SIGNS | KEEPS | FLUSHES);
             sums = &[Sum::Nonzero];
         } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
-            around = segment.flags & (HOLDS | FLUSHES) | if self.tables.header.zeroes { ZEROES } else { 0 };
+            around = segment.flags & (HOLDS | FLUSHES);
+            around |= if self.tables.header.zeroes != 0 { ZEROES } else { 0 };
         }
         if stage == NORM && segment.flags & WEIGHS != 0 {
             sums = &[Sum::Gradients, Sum::Parameters];

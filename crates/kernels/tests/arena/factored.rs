@@ -4,7 +4,7 @@ use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::*;
 
 use crate::matrices::has_any_order;
-use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
+use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places};
 use crate::reference::{Job, PLAIN, combined, round, striped};
 
 /// How many matrices, their rows and columns.
@@ -151,7 +151,7 @@ fn parameters_stay_and_gradients_become_0_where_that_is_wanted() {
     let start = memory(4, shape, true);
     let [mut moved, mut held] = [start.clone(), start.clone()];
     moved.run(InstructionSet::best(), 0, None).expect("it fits");
-    held.set_word(held.first_segment + 4, HOLDS);
+    held.set_word(held.segment_at(0) + antigrad_kernels::layout::Segment::AT.flags, HOLDS as u32);
     held.zeroes();
     held.run(InstructionSet::best(), 0, None).expect("it fits");
     for i in 0..600 {
@@ -166,24 +166,24 @@ fn parameters_stay_and_gradients_become_0_where_that_is_wanted() {
 #[test]
 fn what_does_not_fit_is_a_fault_and_changes_nothing() {
     let clean = memory(4, [2, 12, 5], false);
-    let scratch = HEADER + SCRATCH * ARRAY;
-    let lines = HEADER + clean.first_arrays[0] * ARRAY;
-    let tensor = clean.first_segment - TENSOR;
+    let scratch = array_at(SCRATCH);
+    let lines = array_at(clean.first_arrays[0]);
+    let tensor = clean.tensor_at(0);
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut Memory));
     let wrong: &[Wrong] = &[
         ("no rows", &|memory| memory.matrix(0, [0, 5])),
         ("no columns", &|memory| memory.matrix(0, [12, 0])),
         ("rows that do not fit", &|memory| memory.matrix(0, [7, 5])),
         ("a product that wraps around", &|memory| memory.matrix(0, [u32::MAX - 59, u32::MAX])),
-        ("no scratch", &|memory| memory.set_word(scratch + 3, 0)),
-        ("a short scratch", &|memory| memory.set_word(scratch + 3, 96)),
-        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + 1, 1 << 24)),
-        ("r of elements", &|memory| memory.set_word(lines, Extent::Elements as u32)),
-        ("r that is elsewhere", &|memory| memory.set_word(lines + 1, 1 << 24)),
-        ("a short r", &|memory| memory.set_word(lines + 3, 23)),
-        ("a short c", &|memory| memory.set_word(lines + ARRAY + 3, 9)),
-        ("c that begins late", &|memory| memory.set_word(tensor + 7, u32::MAX)),
-        ("r that begins late", &|memory| memory.set_word(tensor + 6, 112)),
+        ("no scratch", &|memory| memory.set_word(scratch + Array::AT.length, 0)),
+        ("a short scratch", &|memory| memory.set_word(scratch + Array::AT.length, 96)),
+        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + Array::AT.position, 1 << 24)),
+        ("r of elements", &|memory| memory.set_word(lines + Array::AT.extent, Extent::Elements as u32)),
+        ("r that is elsewhere", &|memory| memory.set_word(lines + Array::AT.position, 1 << 24)),
+        ("a short r", &|memory| memory.set_word(lines + Array::AT.length, 23)),
+        ("a short c", &|memory| memory.set_word(lines + Array::SIZE + Array::AT.length, 9)),
+        ("c that begins late", &|memory| memory.set_word(tensor + Tensor::AT.first_column, u32::MAX)),
+        ("r that begins late", &|memory| memory.set_word(tensor + Tensor::AT.first_row, 112)),
     ];
     for (what, spoil) in wrong {
         let mut memory = clean.clone();

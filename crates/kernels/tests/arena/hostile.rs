@@ -93,7 +93,7 @@ fn value() -> impl Strategy<Value = u32> {
 
 /// What is written where: in the header half of the time.
 fn corruption() -> impl Strategy<Value = Vec<(usize, u32)>> {
-    let at = prop_oneof![1 => 1_usize..HEADER, 3 => 1_usize..480];
+    let at = prop_oneof![1 => 1_usize..Header::SIZE, 3 => 1_usize..480];
     prop::collection::vec((at, value()), 1..6)
 }
 

@@ -113,7 +113,7 @@ fn a_gradient_that_is_missing_is_a_fault_unless_its_tensor_is_empty_or_has_no_se
         assert!(memory.run(set, stage, Some(&[])).is_err(), "none");
     }
     // Momentum's segment is gone.
-    memory.set_word(4, 1);
+    memory.set_word(Header::AT.segments, 1);
     for stage in [0, NORM] {
         assert!(memory.run(set, stage, Some(&without(14))).is_ok());
         assert!(memory.run(set, stage, Some(&without(11))).is_err());

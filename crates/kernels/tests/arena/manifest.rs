@@ -4,12 +4,11 @@ use antigrad_kernels::manifest;
 
 #[test]
 fn the_manifest_of_typescript_is_that_of_these_sources() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ts/arena/manifest.ts");
-    let checked_in = std::fs::read_to_string(path).expect("ts/arena/manifest.ts is there");
-    assert!(
-        checked_in == manifest::typescript(),
-        "ts/arena/manifest.ts is stale: `npm run manifest` writes it anew"
-    );
+    for (name, text) in manifest::modules() {
+        let path = format!("{}/../../ts/arena/{name}", env!("CARGO_MANIFEST_DIR"));
+        let checked_in = std::fs::read_to_string(path).expect("it is there");
+        assert!(checked_in == text, "ts/arena/{name} is stale: `npm run manifest` writes it anew");
+    }
 }
 
 #[test]

@@ -10,10 +10,10 @@ use crate::reference::{Job, PLAIN, prepared, round, update};
 const LENGTHS: [usize; 6] = [3, 0, 2 * BLOCK + 33, 1, 257, 40];
 
 /// The flag beside MASKS, and the factors of a direction where it agrees, where not, and where there is neither.
-const MASKED: [(u32, [f64; 3]); 3] =
+const MASKED: [(usize, [f64; 3]); 3] =
     [(0, [1.0, 0.0, 0.0]), (SIGNS, [1.0, -1.0, 0.0]), (KEEPS, [1.0, 1.0, 1.0])];
 
-fn memory(name: &str, size: usize, job: &Job, flag: u32) -> Memory {
+fn memory(name: &str, size: usize, job: &Job, flag: usize) -> Memory {
     let kernel_of = kernel(name);
     let state = kernel_of.state.len();
     let family = Family { lengths: &LENGTHS, state, by_tensor: 3 };

@@ -4,7 +4,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
 use antigrad_kernels::{Alone, InstructionSet, Scratch, Workers};
 
-use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
+use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places};
 use crate::reference::{Job, PLAIN, round};
 
 /// Where in a row the steps are, and a, b, c at the first time; behind the pipeline's.
@@ -161,8 +161,8 @@ fn a_tensor_is_done_where_the_range_has_its_beginning() {
 fn what_does_not_fit_is_a_fault_and_changes_nothing() {
     let shape = [12, 5];
     let clean = memory(4, shape);
-    let tensor = clean.first_segment - TENSOR;
-    let scratch = HEADER + SCRATCH * ARRAY;
+    let tensor = clean.tensor_at(0);
+    let scratch = array_at(SCRATCH);
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut Memory));
     let wrong: &[Wrong] = &[
         ("no rows", &|memory| memory.matrix(0, [0, 0])),
@@ -172,12 +172,14 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
         ("a product that wraps around", &|memory| memory.matrix(0, [u32::MAX - 59, u32::MAX])),
         // Their squares are larger than what there is room for.
         ("another matrix of that length", &|memory| memory.matrix(0, [6, 10])),
-        ("no scratch", &|memory| memory.set_word(scratch + 3, 0)),
-        ("a short scratch", &|memory| memory.set_word(scratch + 3, 96)),
-        ("a scratch of tensors", &|memory| memory.set_word(scratch, Extent::Tensors as u32)),
-        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + 1, 1 << 24)),
-        ("a scratch that begins late", &|memory| memory.set_word(scratch + 2, 16)),
-        ("a longer tensor", &|memory| memory.set_word(tensor + 1, 61)),
+        ("no scratch", &|memory| memory.set_word(scratch + Array::AT.length, 0)),
+        ("a short scratch", &|memory| memory.set_word(scratch + Array::AT.length, 96)),
+        ("a scratch of tensors", &|memory| {
+            memory.set_word(scratch + Array::AT.extent, Extent::Tensors as u32)
+        }),
+        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + Array::AT.position, 1 << 24)),
+        ("a scratch that begins late", &|memory| memory.set_word(scratch + Array::AT.first, 16)),
+        ("a longer tensor", &|memory| memory.set_word(tensor + Tensor::AT.length, 61)),
         ("many steps", &|memory| memory.row(0, &row(1e9))),
         ("NaN steps", &|memory| memory.row(0, &row(f64::NAN))),
     ];

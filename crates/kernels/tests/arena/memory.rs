@@ -1,6 +1,6 @@
 //! An arena made by hand, with canaries before, between and behind its arrays.
 
-use antigrad_kernels::layout::*;
+use antigrad_kernels::layout::{self, ACCUMULATED, Extent, Header, LINE, SLOW, STAGES, STAYS, Tensor};
 use antigrad_kernels::manifest::{Description, HASH, kernels};
 use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Lent, Scratch};
 
@@ -24,7 +24,7 @@ pub struct Segment {
     pub array: usize,
     pub by_tensor: usize,
     pub row: usize,
-    pub flags: u32,
+    pub flags: usize,
     pub kernels: [u16; STAGES],
 }
 
@@ -45,7 +45,6 @@ pub struct Memory {
     /// The first array of each family.
     pub first_arrays: Vec<usize>,
     arrays: Vec<Array>,
-    pub first_segment: usize,
     first_row: usize,
     row_length: usize,
 }
@@ -95,8 +94,8 @@ impl Memory {
             plan.extend((0..family.by_tensor).map(|_| (Extent::Tensors, 0, count)));
             first += padded(family.lengths);
         }
-        let first_segment = HEADER + plan.len() * ARRAY + count * TENSOR;
-        let first_row = first_segment + count * SEGMENT;
+        let first_segment = Header::SIZE + plan.len() * layout::Array::SIZE + count * Tensor::SIZE;
+        let first_row = first_segment + count * layout::Segment::SIZE;
         let rows = count + 1;
         let mut end = (first_row + rows * row_length * 2) * 4;
         let mut arrays = Vec::new();
@@ -107,41 +106,37 @@ impl Memory {
             arrays.push(Array { extent, byte, first, length });
         }
         let words = vec![CANARY; 2 * BORDER + end.next_multiple_of(LINE) / 8];
-        let mut memory = Self {
-            words,
-            size,
-            lengths,
-            offsets,
-            first_arrays,
-            arrays,
-            first_segment,
-            first_row,
-            row_length,
-        };
+        let mut memory = Self { words, size, lengths, offsets, first_arrays, arrays, first_row, row_length };
         memory.words[BORDER..BORDER + (first_row + rows * row_length * 2) / 2].fill(0);
-        let header = [
-            HASH as usize,
-            size,
-            memory.arrays.len(),
-            count,
-            0,
+        Header {
+            hash: HASH as usize,
+            element_size: size,
+            arrays: memory.arrays.len(),
+            tensors: count,
+            segments: 0,
             rows,
             row_length,
             length,
-            0,
-            blocks(&memory.lengths),
-        ];
-        header.iter().enumerate().for_each(|(k, x)| memory.set_word(k, *x as u32));
+            zeroes: 0,
+            blocks: blocks(&memory.lengths),
+        }
+        .write(|k, x| memory.set_word(k, x as u32));
         for (number, Array { extent, byte, first, length }) in memory.arrays.clone().into_iter().enumerate() {
-            let entry = [extent as usize, byte / LINE, first, length];
-            (0..ARRAY).for_each(|k| memory.set_word(HEADER + number * ARRAY + k, entry[k] as u32));
+            let at = array_at(number);
+            layout::Array { extent: extent as usize, position: byte / LINE, first, length }
+                .write(|k, x| memory.set_word(at + k, x as u32));
             let size = if extent == Extent::Elements { size } else { 8 };
             memory.words[BORDER + byte / 8..BORDER + (byte + length * size) / 8].fill(0);
         }
         for number in 0..count {
-            let entry = [memory.offsets[number], memory.lengths[number], blocks(&memory.lengths[..number])];
-            let at = HEADER + memory.arrays.len() * ARRAY + number * TENSOR;
-            (0..3).for_each(|k| memory.set_word(at + k, entry[k] as u32));
+            let entry = Tensor {
+                offset: memory.offsets[number],
+                length: memory.lengths[number],
+                block: blocks(&memory.lengths[..number]),
+                ..Tensor::read(|_| 0)
+            };
+            let at = memory.tensor_at(number);
+            entry.write(|k, x| memory.set_word(at + k, x as u32));
         }
         memory
     }
@@ -163,42 +158,45 @@ impl Memory {
 
     /// Makes segment `number` of the tensors from `first` to `last`.
     pub fn segment(&mut self, number: usize, [first, last]: [usize; 2], segment: Segment) {
-        let (offset, k) = (self.offsets[first], segment.kernels.map(u32::from));
+        let Segment { array, by_tensor, row, flags, kernels } = segment;
+        let (offset, k) = (self.offsets[first], kernels.map(usize::from));
         let length = self.offsets[last] + self.lengths[last] - offset;
-        let entry = [offset as u32, length as u32, segment.array as u32, segment.row as u32];
-        // Only the trial rule has numbers by tensor, behind its one array of state.
-        let rest = [segment.flags, segment.by_tensor as u32, k[0] | k[1] << 16, k[2] | k[3] << 16];
-        let at = self.first_segment + number * SEGMENT;
-        for (k, x) in entry.into_iter().chain(rest).enumerate() {
-            self.set_word(at + k, x);
-        }
-        self.set_word(4, number as u32 + 1);
+        let [early_kernels, late_kernels] = [k[0] | k[1] << 16, k[2] | k[3] << 16];
+        let at = self.segment_at(number);
+        layout::Segment { offset, length, array, by_tensor, row, flags, early_kernels, late_kernels }
+            .write(|k, x| self.set_word(at + k, x as u32));
+        self.set_word(Header::AT.segments, number as u32 + 1);
     }
 
     /// Passes over the plane leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
-        self.set_word(self.tensor(tensor) + 3, STAYS);
+        self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, STAYS as u32);
     }
 
     /// It is a matrix of so many rows and columns.
     pub fn matrix(&mut self, tensor: usize, [rows, columns]: [u32; 2]) {
-        self.set_word(self.tensor(tensor) + 4, rows);
-        self.set_word(self.tensor(tensor) + 5, columns);
+        self.set_word(self.tensor_at(tensor) + Tensor::AT.rows, rows);
+        self.set_word(self.tensor_at(tensor) + Tensor::AT.columns, columns);
     }
 
     /// Makes an array of elements one that has numbers by row or by column.
     pub fn by_line(&mut self, array: usize) {
-        self.set_word(HEADER + array * ARRAY, Extent::Lines as u32);
-        self.set_word(HEADER + array * ARRAY + 2, 0);
+        self.set_word(array_at(array) + layout::Array::AT.extent, Extent::Lines as u32);
+        self.set_word(array_at(array) + layout::Array::AT.first, 0);
     }
 
-    /// Where a tensor's entry begins.
-    fn tensor(&self, tensor: usize) -> usize {
-        self.first_segment - (self.lengths.len() - tensor) * TENSOR
+    /// Where a tensor's words begin.
+    pub fn tensor_at(&self, tensor: usize) -> usize {
+        array_at(self.arrays.len()) + tensor * Tensor::SIZE
+    }
+
+    /// Where a segment's begin.
+    pub fn segment_at(&self, segment: usize) -> usize {
+        self.tensor_at(self.lengths.len()) + segment * layout::Segment::SIZE
     }
 
     pub fn zeroes(&mut self) {
-        self.set_word(8, 1);
+        self.set_word(Header::AT.zeroes, 1);
     }
 
     pub fn row(&mut self, number: usize, row: &[f64]) {
@@ -298,6 +296,11 @@ impl Memory {
         // SAFETY: only this thread uses the arena; what tests lend is as long as its tensors.
         unsafe { self.arena(set)?.run(stage, lent, &mut Scratch::new()) }
     }
+}
+
+/// Where an array's words begin.
+pub fn array_at(array: usize) -> usize {
+    Header::SIZE + array * layout::Array::SIZE
 }
 
 /// A number's bits; one pattern for all NaN.

@@ -3,7 +3,7 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
 
-use crate::memory::{Memory, bits, kernel, noise, places, sets};
+use crate::memory::{Memory, array_at, bits, kernel, noise, places, sets};
 use crate::reference::{Job, PLAIN, sum_of_squares};
 
 #[test]
@@ -87,10 +87,10 @@ fn the_last_stage_alone_holds_flushes_and_zeroes() {
         let least = if size == 4 { 1e-45 } else { 5e-324 };
         (0..300).for_each(|i| [PARAMETERS, GRADIENTS, v].iter().for_each(|a| memory.set(*a, 0, i, least)));
         // The same kernel at the place of the point, which is no step.
-        let at = memory.first_segment + 6;
-        let number = memory.word(at);
-        memory.set_word(at, 0);
-        memory.set_word(at + 1, number << 16);
+        let at = memory.segment_at(0);
+        let number = memory.word(at + Segment::AT.early_kernels);
+        memory.set_word(at + Segment::AT.early_kernels, 0);
+        memory.set_word(at + Segment::AT.late_kernels, number << 16);
         let before = memory.clone();
         memory.run(set, POINT, None).expect("it fits");
         (0..300).for_each(|i| assert_eq!(memory.get(v, 0, i), before.get(v, 0, i)));
@@ -109,26 +109,27 @@ fn two() -> Memory {
 #[test]
 fn an_arena_that_does_not_fit_is_refused() {
     let set = InstructionSet::best();
-    let hash = two().word(0);
+    let hash = two().word(Header::AT.hash);
     let bytes = two().bytes().1 as u32;
-    let fields: [(&str, &[u32]); 10] = [
+    let fields: [(&str, &[u32]); Header::SIZE] = [
         ("hash", &[0, hash ^ 1]),
-        ("size", &[0, 3, 16, u32::MAX]),
+        ("element_size", &[0, 3, 16, u32::MAX]),
         ("arrays", &[bytes / 16, u32::MAX]),
         ("tensors", &[1, bytes / 48, u32::MAX]),
         ("segments", &[3, u32::MAX]),
         ("rows", &[bytes / 8, u32::MAX]),
-        ("row length", &[bytes / 8, u32::MAX]),
+        ("row_length", &[bytes / 8, u32::MAX]),
         ("length", &[bytes / 4 + 1, u32::MAX - 14, u32::MAX]),
         ("zeroes", &[]),
         ("blocks", &[bytes / 32, 0x4000_0000, u32::MAX]),
     ];
     assert!(two().arena(set).is_ok());
     for (at, (field, values)) in fields.into_iter().enumerate() {
+        assert_eq!(field, Header::NAMES[at]);
         for &value in values {
             let mut memory = two();
             if field == "tensors" {
-                memory.set_word(4, 2);
+                memory.set_word(Header::AT.segments, 2);
             }
             memory.set_word(at, value);
             assert!(memory.arena(set).is_err(), "{field} {value}");
@@ -136,7 +137,7 @@ fn an_arena_that_does_not_fit_is_refused() {
     }
     let mut memory = two();
     let (base, bytes) = memory.bytes();
-    for (skipped, left) in [(0, HEADER * 4 - 1), (0, HEADER * 4), (0, 0), (4, bytes - 4)] {
+    for (skipped, left) in [(0, Header::SIZE * 4 - 1), (0, Header::SIZE * 4), (0, 0), (4, bytes - 4)] {
         // SAFETY: these bytes are there; that they are too few or not aligned is what it must see.
         let arena = unsafe { Arena::new(base.add(skipped), left, set) };
         assert!(arena.is_err(), "{left} bytes from {skipped}");
@@ -145,33 +146,33 @@ fn an_arena_that_does_not_fit_is_refused() {
 
 #[test]
 fn what_does_not_fit_in_the_first_segment_changes_nothing() {
-    let first = two().first_segment;
-    let array = |number: usize| HEADER + number * ARRAY;
+    let first = two().segment_at(0);
+    let tensor = two().tensor_at(0);
     let m = two().first_arrays[0];
     for (stage, at, value) in [
-        (0, first, 1),                      // an offset that is not on a line's border
-        (0, first, 96),                     // or behind the plane
-        (0, first + 1, 81),                 // a length
-        (0, first + 1, u32::MAX),           // a sum that overflows
-        (0, first + 2, m as u32 + 1),       // arrays of state that end too early
-        (0, first + 2, u32::MAX),           // none at all
-        (0, first + 2, SQUARES as u32),     // arrays that are not of elements
-        (0, first + 3, 3),                  // a row
-        (0, first + 6, 1000),               // a kernel
-        (0, array(m), 1),                   // an extent
-        (0, array(m) + 1, u32::MAX),        // a place
-        (0, array(m) + 2, 16),              // an array that begins too late
-        (0, array(m) + 3, 79),              // or is too short
-        (0, array(PARAMETERS) + 3, 79),     // or these are
-        (0, array(GRADIENTS) + 1, 100),     // or end behind the arena
-        (0, 6, 10),                         // rows too short for Adam
-        (NORM, array(SQUARES) + 3, 1),      // no room for sums
-        (NORM, array(PARTIALS) + 3, 7),     // or their parts
-        (NORM, first - 2 * TENSOR, 1),      // a tensor's offset
-        (NORM, first + 1, 16),              // a segment that ends within a tensor
-        (NORM, first - 2 * TENSOR + 1, 81), // its length
-        (NORM, first - 2 * TENSOR + 2, 2),  // its first block
-        (NORM, first - 2 * TENSOR + 2, u32::MAX),
+        (0, first + Segment::AT.offset, 1), // an offset that is not on a line's border
+        (0, first + Segment::AT.offset, 96), // or behind the plane
+        (0, first + Segment::AT.length, 81), // a length
+        (0, first + Segment::AT.length, u32::MAX), // a sum that overflows
+        (0, first + Segment::AT.array, m as u32 + 1), // arrays of state that end too early
+        (0, first + Segment::AT.array, u32::MAX), // none at all
+        (0, first + Segment::AT.array, SQUARES as u32), // arrays that are not of elements
+        (0, first + Segment::AT.row, 3),    // a row
+        (0, first + Segment::AT.early_kernels, 1000), // a kernel
+        (0, array_at(m) + Array::AT.extent, 1), // an extent
+        (0, array_at(m) + Array::AT.position, u32::MAX), // a place
+        (0, array_at(m) + Array::AT.first, 16), // an array that begins too late
+        (0, array_at(m) + Array::AT.length, 79), // or is too short
+        (0, array_at(PARAMETERS) + Array::AT.length, 79), // or these are
+        (0, array_at(GRADIENTS) + Array::AT.position, 100), // or end behind the arena
+        (0, Header::AT.row_length, 10),     // rows too short for Adam
+        (NORM, array_at(SQUARES) + Array::AT.length, 1), // no room for sums
+        (NORM, array_at(PARTIALS) + Array::AT.length, 7), // or their parts
+        (NORM, tensor + Tensor::AT.offset, 1), // a tensor's offset
+        (NORM, first + Segment::AT.length, 16), // a segment that ends within a tensor
+        (NORM, tensor + Tensor::AT.length, 81), // its length
+        (NORM, tensor + Tensor::AT.block, 2), // its first block
+        (NORM, tensor + Tensor::AT.block, u32::MAX),
     ] {
         let mut memory = two();
         memory.set_word(at, value);
@@ -185,8 +186,14 @@ fn what_does_not_fit_in_the_first_segment_changes_nothing() {
 
 #[test]
 fn sums_are_not_gathered_from_blocks_that_are_not_there() {
-    let tensor = two().first_segment - 2 * TENSOR;
-    for (at, value) in [(tensor + 2, 2), (tensor + 2, u32::MAX), (tensor + 1, 81), (9, 1), (9, 0)] {
+    let tensor = two().tensor_at(0);
+    for (at, value) in [
+        (tensor + Tensor::AT.block, 2),
+        (tensor + Tensor::AT.block, u32::MAX),
+        (tensor + Tensor::AT.length, 81),
+        (Header::AT.blocks, 1),
+        (Header::AT.blocks, 0),
+    ] {
         let mut memory = two();
         memory.set_word(at, value);
         let before = memory.outside();

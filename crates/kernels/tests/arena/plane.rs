@@ -4,7 +4,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
 
 use crate::guarded::Guarded;
-use crate::memory::{Family, Memory, bits, noise, places};
+use crate::memory::{Family, Memory, array_at, bits, noise, places};
 use crate::reference::{Job, PLAIN, round};
 
 const STAGES_OF_IT: [usize; 4] = [ACCUMULATE, RELEASE, AVERAGING, SYNCHRONIZE];
@@ -194,25 +194,25 @@ fn what_is_missing_or_does_not_fit_is_a_fault_and_changes_nothing() {
         refused(without.clone(), stage, "the array");
         (0..2).for_each(|tensor| without.stays(tensor));
         refused(without, stage, "the array, and all stays");
-        let first = memory(4, &lengths, &[]).first_segment;
-        let array = HEADER + own(stage) * ARRAY;
+        let array = array_at(own(stage));
+        let tensor = |number: usize| memory(4, &lengths, &[]).tensor_at(number);
         for (at, value) in [
-            (array, 1),                     // an extent
-            (array + 1, u32::MAX),          // a place
-            (array + 2, 16),                // an array that begins too late
-            (array + 3, 79),                // or is too short
-            (HEADER + 3, 79),               // or the parameters are
-            (5, 2),                         // the plane's row
-            (first - 2 * TENSOR, 1),        // an offset that is not on a line's border
-            (first - 2 * TENSOR + 1, 81),   // a length
-            (first - TENSOR + 1, u32::MAX), // one that overflows, of the second tensor
+            (array + Array::AT.extent, 1),                 // an extent
+            (array + Array::AT.position, u32::MAX),        // a place
+            (array + Array::AT.first, 16),                 // an array that begins too late
+            (array + Array::AT.length, 79),                // or is too short
+            (array_at(PARAMETERS) + Array::AT.length, 79), // or the parameters are
+            (Header::AT.rows, 2),                          // the plane's row
+            (tensor(0) + Tensor::AT.offset, 1),            // an offset that is not on a line's border
+            (tensor(0) + Tensor::AT.length, 81),           // a length
+            (tensor(1) + Tensor::AT.length, u32::MAX),     // one that overflows, of the second tensor
         ] {
             let mut memory = memory(4, &lengths, &[]);
             memory.set_word(at, value);
             refused(memory, stage, &format!("{value} at {at}"));
         }
         let mut short = memory(4, &lengths, &[]);
-        short.set_word(6, 4);
+        short.set_word(Header::AT.row_length, 4);
         if stage >= AVERAGING {
             refused(short, stage, "a row without the weight");
         }

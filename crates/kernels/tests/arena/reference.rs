@@ -38,8 +38,8 @@ pub const PLAIN: Job = Job {
 };
 
 impl Job {
-    pub fn flags(&self) -> u32 {
-        u32::from(self.holds) * HOLDS + u32::from(self.flushes) * FLUSHES
+    pub fn flags(&self) -> usize {
+        usize::from(self.holds) * HOLDS + usize::from(self.flushes) * FLUSHES
     }
 
     pub fn row(&self) -> Vec<f64> {

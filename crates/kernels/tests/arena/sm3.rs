@@ -4,7 +4,7 @@ use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::*;
 
 use crate::matrices::has_any_order;
-use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
+use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places};
 use crate::reference::{PLAIN, round};
 
 /// Rows and columns.
@@ -102,9 +102,9 @@ fn pieces_may_be_done_in_any_order_and_at_once() {
 #[test]
 fn what_does_not_fit_is_a_fault_and_changes_nothing() {
     let clean = memory(4, [12, 5], false);
-    let scratch = HEADER + SCRATCH * ARRAY;
-    let lines = HEADER + clean.first_arrays[0] * ARRAY;
-    let tensor = clean.first_segment - TENSOR;
+    let scratch = array_at(SCRATCH);
+    let lines = array_at(clean.first_arrays[0]);
+    let tensor = clean.tensor_at(0);
     type Wrong<'a> = (&'a str, &'a dyn Fn(&mut Memory));
     let wrong: &[Wrong] = &[
         ("no rows", &|memory| memory.matrix(0, [0, 5])),
@@ -115,18 +115,20 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
         ("a product that wraps around", &|memory| memory.matrix(0, [u32::MAX - 59, u32::MAX])),
         // A row has more columns than there is room for.
         ("another matrix of that length", &|memory| memory.matrix(0, [6, 10])),
-        ("a longer tensor", &|memory| memory.set_word(tensor + 1, 61)),
-        ("no scratch", &|memory| memory.set_word(scratch + 3, 0)),
-        ("a short scratch", &|memory| memory.set_word(scratch + 3, 4)),
-        ("a scratch of tensors", &|memory| memory.set_word(scratch, Extent::Tensors as u32)),
-        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + 1, 1 << 24)),
-        ("a scratch that begins late", &|memory| memory.set_word(scratch + 2, 16)),
-        ("r of elements", &|memory| memory.set_word(lines, Extent::Elements as u32)),
-        ("r that is elsewhere", &|memory| memory.set_word(lines + 1, 1 << 24)),
-        ("a short r", &|memory| memory.set_word(lines + 3, 11)),
-        ("a short c", &|memory| memory.set_word(lines + ARRAY + 3, 4)),
-        ("r that begins late", &|memory| memory.set_word(tensor + 6, 56)),
-        ("c that begins late", &|memory| memory.set_word(tensor + 7, u32::MAX)),
+        ("a longer tensor", &|memory| memory.set_word(tensor + Tensor::AT.length, 61)),
+        ("no scratch", &|memory| memory.set_word(scratch + Array::AT.length, 0)),
+        ("a short scratch", &|memory| memory.set_word(scratch + Array::AT.length, 4)),
+        ("a scratch of tensors", &|memory| {
+            memory.set_word(scratch + Array::AT.extent, Extent::Tensors as u32)
+        }),
+        ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + Array::AT.position, 1 << 24)),
+        ("a scratch that begins late", &|memory| memory.set_word(scratch + Array::AT.first, 16)),
+        ("r of elements", &|memory| memory.set_word(lines + Array::AT.extent, Extent::Elements as u32)),
+        ("r that is elsewhere", &|memory| memory.set_word(lines + Array::AT.position, 1 << 24)),
+        ("a short r", &|memory| memory.set_word(lines + Array::AT.length, 11)),
+        ("a short c", &|memory| memory.set_word(lines + Array::SIZE + Array::AT.length, 4)),
+        ("r that begins late", &|memory| memory.set_word(tensor + Tensor::AT.first_row, 56)),
+        ("c that begins late", &|memory| memory.set_word(tensor + Tensor::AT.first_column, u32::MAX)),
     ];
     for (what, spoil) in wrong {
         let mut memory = clean.clone();

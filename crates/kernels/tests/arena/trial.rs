@@ -160,7 +160,7 @@ fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut M
 const PIPELINE: usize = 4;
 
 /// Neighbours that are present and have had the same updates are a segment.
-fn lay_out(memory: &mut Memory, step: usize, flags: u32, updates: &[usize]) {
+fn lay_out(memory: &mut Memory, step: usize, flags: usize, updates: &[usize]) {
     let kernels = [kernel("Measure").number, kernel("Move").number, 0, 0];
     let present: Vec<usize> = (0..LENGTHS.len()).filter(|&tensor| is_present(step, tensor)).collect();
     let joined = |a: &usize, b: &usize| a + 1 == *b && updates[*a] == updates[*b];

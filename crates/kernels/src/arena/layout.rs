@@ -1,0 +1,162 @@
+//! How an arena is laid out. The manifest carries it to TypeScript: what is here is nowhere else a number.
+
+/// Arrays and tensors start at multiples of this many bytes; what pads a tensor may be overwritten.
+pub const LINE: usize = 64;
+/// Stages of a step, and behind them the pass that writes the point where a gradient is wanted.
+pub const STAGES: usize = 4;
+
+/// Declares tables: their numbers by name, in order, all of one type.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident of $type:ty { $($(#[$of:meta])* $field:ident,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name {
+            $($(#[$of])* pub $field: $type),*
+        }
+
+        impl $name {
+            pub const NAMES: &[&str] = &[$(stringify!($field)),*];
+            /// How many numbers it has.
+            pub const SIZE: usize = Self::NAMES.len();
+            /// Where each of them is.
+            pub const AT: Self = {
+                let mut count = 0;
+                Self { $($field: { count += 1; (count - 1) as $type }),* }
+            };
+
+            /// Reads each of them once.
+            #[inline(always)]
+            pub fn read(number: impl Fn(usize) -> $type) -> Self {
+                Self { $($field: number(Self::AT.$field as usize)),* }
+            }
+
+            #[inline(always)]
+            pub fn write(&self, mut number: impl FnMut(usize, $type)) {
+                $(number(Self::AT.$field as usize, self.$field);)*
+            }
+        }
+    )*};
+}
+pub(crate) use tables;
+
+tables! {
+    Header of usize {
+        /// Of the sources: see [`super::HASH`].
+        hash,
+        /// Bytes of an element: 4 or 8.
+        element_size,
+        arrays,
+        tensors,
+        segments,
+        /// One for each tensor, and the plane's behind them.
+        rows,
+        /// Numbers in a row.
+        row_length,
+        /// Elements of the parameters' array, padding included.
+        length,
+        /// Whether gradients are set to 0 once they are used.
+        zeroes,
+        /// Blocks of all tensors, for sums.
+        blocks,
+    }
+
+    /// It has elements `first` to `first + length − 1` of the plane, or of its own extent.
+    Array of usize {
+        extent,
+        /// Where it begins, in lines.
+        position,
+        first,
+        length,
+    }
+
+    Tensor of usize {
+        offset,
+        length,
+        /// The number of its first block.
+        block,
+        flags,
+        /// Rows and columns of each of the matrices that it is, one behind the other; or 0.
+        rows,
+        columns,
+        /// Where its own numbers begin in arrays by row, and in arrays by column.
+        first_row,
+        first_column,
+        /// How many rows it has in which gradients may be centralized and clipped; 0 where its shape has none.
+        units,
+        /// Of its name, where noise is added to its gradients.
+        key,
+    }
+
+    /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
+    Segment of usize {
+        offset,
+        length,
+        /// The number of the first array of its state.
+        array,
+        row,
+        flags,
+        /// The number of the first array that has numbers by tensor.
+        by_tensor,
+        /// The kernels of the stages 0 and 1, and of 2 and 3: 16 bits each, from the lowest on.
+        early_kernels,
+        late_kernels,
+    }
+}
+
+// So that rows of coefficients are aligned.
+const _: () = assert!((Header::SIZE | Array::SIZE | Tensor::SIZE | Segment::SIZE).is_multiple_of(2));
+// As many as segments have kernels.
+const _: () = assert!(STAGES == 4);
+
+/// The parameters are collected, but stay (a delayed start).
+pub const HOLDS: usize = 1;
+/// Afterwards, subnormal numbers of the state become +0.
+pub const FLUSHES: usize = 2;
+
+/// The first stage, of a direction u, does not move θ: it leaves u·k, k = [u·g > 0], where the gradient
+/// was, and Σ k as the first number by tensor.
+pub const MASKS: usize = 4;
+/// Gradients are scaled by a number of their tensor's in SCALES, too.
+pub const CLIPS: usize = 8;
+/// The norm of the parameters is wanted beside that of the gradients.
+pub const WEIGHS: usize = 16;
+/// Gradients are centralized or clipped by unit, or get noise, before the first stage.
+pub const UNITWISE: usize = 32;
+/// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
+pub const SIGNS: usize = 64;
+pub const KEEPS: usize = 128;
+
+/// A flag of a tensor: passes over the plane leave it out.
+pub const STAYS: usize = 1;
+
+/// The arrays that every arena has, by number; those of the state follow.
+pub const PARAMETERS: usize = 0;
+pub const GRADIENTS: usize = 1;
+/// Σ g² by tensor.
+pub const SQUARES: usize = 2;
+/// Σ θ² by tensor, where that is wanted.
+pub const PARAMETER_SQUARES: usize = 3;
+/// Factors of the gradients by tensor.
+pub const SCALES: usize = 4;
+/// What sums by tensor are made of: some numbers for each block of each tensor.
+pub const PARTIALS: usize = 5;
+
+/// Sums of gradients, averages and slow copies of the parameters; of length 0 unless they were asked for.
+pub const ACCUMULATED: usize = 6;
+pub const AVERAGE: usize = 7;
+pub const SLOW: usize = 8;
+/// What rules compute with that take tensors as matrices; of length 0 unless there is one.
+pub const SCRATCH: usize = 9;
+
+/// Over what an array extends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// A number for each parameter, of the arena's dtype.
+    Elements = 0,
+    /// A float64 for each tensor.
+    Tensors = 1,
+    /// Some float64 for each block of each tensor.
+    Blocks = 2,
+    /// A number of the arena's dtype for each row, or for each column, of tensors that are matrices.
+    Lines = 3,
+}

@@ -1,0 +1,107 @@
+//! How a batch is laid out. The manifest carries it to TypeScript, as that of arenas.
+
+use crate::arena::{LINE, tables};
+
+/// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
+pub const BLOCK: usize = 256;
+
+/// Bytes between planes, and between slots: what lies at one place of each must not look alike to a
+/// processor's load and store units, which compare the last 12 bits.
+pub const GAP: usize = 5 * LINE;
+
+/// Without a kernel the gradient's program makes the updates itself: its outputs are what the parameters become,
+/// and then a number, with which a run stops unless it is 0.
+pub const NO_KERNEL: usize = u32::MAX as usize;
+
+tables! {
+    /// As 32-bit words; what is a place counts lines from the beginning.
+    Header of usize {
+        /// The hash of the kernels' sources.
+        hash,
+        /// Bytes of a number: 4 or 8.
+        size,
+        parameters,
+        /// Of data, and how many of them, the first ones, are the same for all runs.
+        columns,
+        shared,
+        constants,
+        /// Of both programs: parameters, columns, constants and what they compute.
+        slots,
+        /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
+        /// cohort has runs, rounded up to whole vectors.
+        rows,
+        data_lanes,
+        /// The rule's, or [`NO_KERNEL`].
+        kernel,
+        /// Cohorts, and lanes of each, a multiple of the block.
+        cohorts,
+        lanes,
+        /// How many updates are to be made now.
+        updates,
+        row_length,
+        /// Whether subnormal numbers of the state become 0 at each 256th update.
+        flushes,
+        /// Whether parameters have bounds; then there are planes of them.
+        bounded,
+        /// How many scratches there are, one for each thread.
+        scratches,
+        /// Places: two programs, float64 settings, constants and data in the dtype, for all and by lane, rows of
+        /// coefficients.
+        value,
+        gradient,
+        settings,
+        constant_values,
+        data,
+        lane_data,
+        coefficients,
+        /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
+        live,
+        planes,
+        results,
+        scratch,
+    }
+
+    /// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.
+    Counts of usize {
+        head,
+        body,
+        tail,
+        sums,
+    }
+
+    /// An operation's number, the slot of the result, and those of three operands.
+    Instruction of usize {
+        operation,
+        to,
+        a,
+        b,
+        c,
+    }
+
+    /// Counts of updates are float64 numbers: they may be up to 2⁵³ − 1.
+    Settings of f64 {
+        tolerance,
+        /// Updates that all runs have had.
+        done,
+        most_updates,
+        /// For so many updates a short step does not count, and for so many the parameters stay.
+        exempt,
+        delay,
+    }
+
+    /// Behind the planes of a cohort, a column each, then the runs' numbers: the change and the gradient's norm when
+    /// steps became short; the update then, or 0.
+    Short of f64 {
+        change,
+        gradient_norm,
+        since,
+    }
+
+    /// Behind the points where runs have ended, a column each, then why they have stopped.
+    Outcome of f64 {
+        value,
+        gradient_norm,
+        change,
+        updates,
+    }
+}
