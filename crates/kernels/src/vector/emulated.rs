@@ -99,18 +99,5 @@ where
         self.0.iter().zip(other.0).any(|(x, other)| *x > other)
     }
 
-    lane_by_lane! {
-        sqrt([]);
-        if_greater([other, yes, no]);
-        if_zero([yes, no]);
-        min([other]);
-        max([other]);
-        zero_unless([divisor]);
-        and([other]);
-        xor([other]);
-        add_bits([other]);
-        sub_bits([other]);
-        shl([] count: u32);
-        shr([] count: u32);
-    }
+    each_method!(lane_by_lane);
 }

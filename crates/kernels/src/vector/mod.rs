@@ -5,6 +5,26 @@
 
 use std::ops::{Add, Div, Mul, Sub};
 
+/// Gives a macro the methods that make a vector of vectors and a number, for types that are made of other vectors.
+macro_rules! each_method {
+    ($of:ident) => {
+        $of! {
+            sqrt([]);
+            if_greater([other, yes, no]);
+            if_zero([yes, no]);
+            min([other]);
+            max([other]);
+            zero_unless([divisor]);
+            and([other]);
+            xor([other]);
+            add_bits([other]);
+            sub_bits([other]);
+            shl([] count: u32);
+            shr([] count: u32);
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
 #[cfg(target_arch = "x86_64")]

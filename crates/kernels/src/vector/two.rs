@@ -21,7 +21,7 @@ macro_rules! operators {
 }
 operators! { Add::add, Sub::sub, Mul::mul, Div::div, }
 
-/// Methods that give a vector of such vectors and other numbers.
+/// Methods, vector by vector.
 macro_rules! methods {
     ($($name:ident([$($vector:ident),*] $($number:ident: $type:ty)?);)*) => {
         $(#[inline(always)]
@@ -69,18 +69,5 @@ impl<V: Vector> Vector for Two<V> {
         self.0.any_greater(other.0) | self.1.any_greater(other.1)
     }
 
-    methods! {
-        sqrt([]);
-        if_greater([other, yes, no]);
-        if_zero([yes, no]);
-        min([other]);
-        max([other]);
-        zero_unless([divisor]);
-        and([other]);
-        xor([other]);
-        add_bits([other]);
-        sub_bits([other]);
-        shl([] count: u32);
-        shr([] count: u32);
-    }
+    each_method!(methods);
 }
