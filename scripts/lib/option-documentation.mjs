@@ -1,7 +1,8 @@
-// What the comment on each option of each rule says, read from the syntax trees of the rules' sources.
+// What the sources say of rules and their options, read from their syntax trees.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
+import { equationsOf } from './equations.mjs'
 
 /** The names that a place in the sources sees, and the module that it stands in. */
 class Scope {
@@ -26,7 +27,9 @@ class Scope {
       }
       if (declaration.type !== 'VariableDeclaration') continue
       for (const { id, init } of declaration.declarations) {
-        if (id.type === 'Identifier' && init !== null) this.bind(id.name, () => this.resolve(init))
+        if (id.type !== 'Identifier' || init === null) continue
+        this.bind(id.name, () => this.resolve(init))
+        this.module.documented.set(init, this.module.comments.get(statement.start))
       }
     }
     return this
@@ -76,9 +79,9 @@ class Scope {
 
 /**
  * @param folder of the rules, each of which calls `define` of its `define.ts`, or a function that returns such a call
- * @returns by rule, what the comment on each of its options says
+ * @returns by rule, the fields of what it declares, and the module's scope
  */
-export function optionDocumentation(folder) {
+function rulesIn(folder) {
   const modules = new Map()
   const moduleAt = (path) => {
     if (!modules.has(path)) modules.set(path, readModule(path, moduleAt))
@@ -91,12 +94,7 @@ export function optionDocumentation(folder) {
     const callee = node.type === 'CallExpression' ? scope.resolve(node.callee) : undefined
     if (callee?.node === define) {
       const [name, declaration] = node.arguments.map((argument) => scope.resolve(argument))
-      const options = declaration.scope.fields(declaration.node).get('options').value()
-      const words = [...options.scope.fields(options.node)].map(([option, { comment }]) => {
-        if (comment === undefined) throw new Error(`${name.node.value}: no comment on ${option}`)
-        return [option, comment]
-      })
-      return [name.node.value, Object.fromEntries(words)]
+      return [name.node.value, declaration.scope.fields(declaration.node)]
     }
     if (callee?.node.type !== 'FunctionDeclaration') return undefined
     const inner = new Scope(callee.scope.module, callee.scope).declare(callee.node.body.body)
@@ -108,29 +106,91 @@ export function optionDocumentation(folder) {
   }
 
   const files = readdirSync(folder).filter((file) => file.endsWith('.ts') && file !== 'documentation.ts')
-  return Object.fromEntries(
-    files.flatMap((file) => {
-      const definition = moduleAt(join(folder, file)).named('definition')
-      const rule = definition && declared(definition)
-      return rule === undefined ? [] : [rule]
-    }),
-  )
+  return files.flatMap((file) => {
+    const module = moduleAt(join(folder, file))
+    const definition = module.named('definition')
+    const rule = definition && declared(definition)
+    return rule === undefined ? [] : [[rule[0], { fields: rule[1], module }]]
+  })
 }
 
-/** A module's scope, with the words of comments by where what they stand before begins. */
+/** @returns by rule, what the comment on each of its options says */
+export function optionDocumentation(folder) {
+  const rules = rulesIn(folder).map(([name, { fields }]) => {
+    const options = fields.get('options').value()
+    const words = [...options.scope.fields(options.node)].map(([option, { comment }]) => {
+      if (comment === undefined) throw new Error(`${name}: no comment on ${option}`)
+      return [option, inOneLine(comment)]
+    })
+    return [name, Object.fromEntries(words)]
+  })
+  return Object.fromEntries(rules)
+}
+
+/** Where a rule comes from: the first words in brackets that have a year. */
+const SOURCE = /\(([^()]*\b(?:18|19|20)\d\d\b[^()]*)\)/
+
+/**
+ * @returns by rule, what the comment on its function says, the equations of its loops, and the comment on its
+ * definition, which is about their coefficients
+ */
+export function ruleDocumentation(folder) {
+  const rules = rulesIn(folder).map(([name, { fields, module }]) => {
+    const commentOn = (exported) => module.module.documented.get(module.named(exported).node)
+    const [comment] = commentOn(name).split('@throws')
+    const all = comment
+      .replaceAll(/\{@link (\w+)\}/g, '`$1`')
+      .split(/\n[ *]*\n/)
+      .map(inOneLine)
+    const isState = (paragraph) => /^(State: |No state\.)/.test(paragraph)
+    const paragraphs = all.filter((paragraph) => paragraph !== '' && !isState(paragraph))
+    const coefficients = commentOn('definition')
+    return [
+      name,
+      {
+        paragraphs,
+        source: SOURCE.exec(paragraphs[0])?.[1],
+        state: all.find(isState),
+        equations: equationsIn(fields.get('kernels').value()),
+        coefficients: coefficients && inOneLine(coefficients),
+      },
+    ]
+  })
+  return Object.fromEntries(rules)
+}
+
+/** The equations of kernels' loops, each after the comment on it, which has to say all where they are none. */
+function equationsIn({ node, scope }) {
+  // What a function adds to the kernels of many rules is none's own.
+  const own = node.elements.find(({ type }) => type === 'SpreadElement')
+  if (own !== undefined) return equationsIn(scope.resolve(own.argument))
+  return node.elements.map((element) => {
+    const { node: call, scope: inner } = scope.resolve(element)
+    const twins = inner.resolve(call.arguments[1])
+    const loop = twins.scope.resolve(twins.node.arguments[0])
+    const comment = twins.scope.module.documented.get(twins.node)
+    const parts = [comment && inOneLine(comment).replace(/\.$/, ''), equationsOf(loop.node)].filter(Boolean)
+    if (parts.length === 0)
+      throw new Error(`${twins.scope.module.path}: a loop that has neither equations nor a comment`)
+    return parts.join(': ')
+  })
+}
+
+/** A comment's words. */
+const inOneLine = (comment) => comment.replaceAll(/\s+(\* ?)?/g, ' ').trim()
+
+/** A module's scope, with comments by where what they stand before begins, and those on constants. */
 function readModule(path, moduleAt) {
   const text = readFileSync(path, 'utf8')
   const { program, comments, errors } = parseSync(path, text)
   if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`)
   const before = comments.flatMap(({ type, value, end }) => {
     if (type !== 'Block' || !value.startsWith('*')) return []
-    const words = value
-      .slice(1)
-      .replaceAll(/\s+(\* ?)?/g, ' ')
-      .trim()
-    return [[end + text.slice(end).search(/\S/), words]]
+    return [[end + text.slice(end).search(/\S/), value.slice(1)]]
   })
-  const scope = new Scope({ path, text, comments: new Map(before) }).declare(program.body)
+  const scope = new Scope({ path, text, comments: new Map(before), documented: new Map() }).declare(
+    program.body,
+  )
   for (const { source, specifiers = [] } of program.body.filter(({ type }) => type === 'ImportDeclaration')) {
     if (!source.value.startsWith('.')) continue
     const from = join(path, '..', source.value.replace(/\.js$/, '.ts'))

@@ -1,11 +1,7 @@
-/** What a rule's comment says: its paragraphs, where the rule comes from, and its state. */
-export interface About {
-  readonly paragraphs: readonly string[]
-  readonly source?: string
-  readonly state?: string
-}
+import type { RuleDocumentation } from './option-documentation.mjs'
+
 /** By name. */
-export function aboutRules(): Readonly<Record<string, About>>
+export function aboutRules(): Readonly<Record<string, RuleDocumentation>>
 /** By name, bytes alone and beside adamw, as the page has them. */
 export type Sizes = Readonly<Record<string, readonly number[]>>
 export function sizesIn(page: string): Sizes

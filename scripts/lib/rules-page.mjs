@@ -1,30 +1,12 @@
 // docs/rules.md, made from the rules: their declarations, and the comments on them and on their options.
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ruleDocumentation } from './option-documentation.mjs'
 import { examplesOf } from './option-examples.mjs'
 import { root } from './run.mjs'
 import { wrapped } from './wrapped.mjs'
 
-/** Where a rule comes from: the first words in brackets that have a year. */
-const SOURCE = /\(([^()]*\b(?:18|19|20)\d\d\b[^()]*)\)/
-
-/** What the comment on each rule's function says: its paragraphs, the source, and the state. */
-export function aboutRules() {
-  const folder = join(root, 'ts/rules')
-  const rules = readdirSync(folder).flatMap((file) => {
-    const text = readFileSync(join(folder, file), 'utf8')
-    const found =
-      /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport const (\w+) = (?:rule<|Object\.assign\(rule<)/.exec(text)
-    if (found === null) return []
-    const [comment] = found[1].split('@throws')
-    const words = comment.replaceAll(/\n *\* ?/g, '\n').replaceAll(/\{@link (\w+)\}/g, '`$1`')
-    const paragraphs = words.split(/\n\s*\n/).map((paragraph) => paragraph.replaceAll(/\s+/g, ' ').trim())
-    const state = paragraphs.find((paragraph) => /^(State: |No state\.)/.test(paragraph))
-    const own = paragraphs.filter((paragraph) => paragraph !== '' && paragraph !== state)
-    return [[found[2], { paragraphs: own, source: SOURCE.exec(own[0])?.[1], state }]]
-  })
-  return Object.fromEntries(rules)
-}
+/** What the sources say of each rule. */
+export const aboutRules = () => ruleDocumentation(join(root, 'ts/rules'))
 
 /** The sizes that a page has, which differ a little with all that a bundle has. */
 export function sizesIn(page) {
@@ -45,7 +27,7 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
     return `| [\`${name}\`](#${name.toLowerCase()}) | ${cells.join(' | ')} |`
   })
   const sections = Object.values(definitions).map(({ name, options }) => {
-    const { paragraphs, state } = about[name]
+    const { paragraphs, state, equations, coefficients } = about[name]
     const presets = Object.entries(antigrad[name]).map(([system, preset]) => [system, preset()])
     const lines = Object.entries(options).map(([option, { expected, schedulable, default: value }]) => {
       const takes = expected + (schedulable ? OR_SCHEDULE : '')
@@ -53,7 +35,9 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
       const own = values.map((text, i) => (i > 0 && text === values[0] ? '' : text))
       return `| ${[`\`${option}\``, takes, ...own, inTable(documentation[name][option])].join(' | ')} |`
     })
-    const words = [...paragraphs, state].map(wrapped).join('\n\n')
+    const operations = equations.map((text) => `- ${wrapped(text, 108).replaceAll('\n', '\n  ')}`).join('\n')
+    const words = [...paragraphs, state].map((text) => wrapped(text)).join('\n\n')
+    const computed = coefficients === undefined ? operations : `${operations}\n\n${wrapped(coefficients)}`
     const titles = [
       'option',
       'takes',
@@ -62,7 +46,7 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
       '',
     ]
     const head = `| ${titles.join(' | ').trim()} |\n|${'---|'.repeat(titles.length)}`
-    return `## ${name}\n\n${words}\n\n${head}\n${lines.join('\n')}\n`
+    return `## ${name}\n\n${words}\n\n${computed}\n\n${head}\n${lines.join('\n')}\n`
   })
   return `${INTRODUCTION}
 | rule | source | presets | kB | more |
@@ -114,7 +98,13 @@ brings is the catalogue's module, which is the same for all of them.
 `
 
 const COMMON = `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
-m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). [numerics.md](numerics.md#the-rules) has the order of operations.
+m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
+
+Below its state each rule has its *order of operations*, as its source states it, pass by pass. x' is the new
+x, each \`+ − × ÷ √\` is rounded on its own, and what has no brackets goes from left to right. Names are the
+source's: d is 1 and coefficients are the options, but for what stands behind the equations, and u is what a
+pass over a tensor leaves for the next one. ∏β is the product of all β so far, and Σ is over a tensor of n
+elements. [numerics.md](numerics.md#the-rules) has what rules have in common.
 
 - **A rule is a value**: \`adam({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
   may be compared, stored as JSON, or sent to a worker. One that was stored as JSON is as good as one from its

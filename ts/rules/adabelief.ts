@@ -7,20 +7,27 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** m as in Adam, v ← (β₂·v + (1−β₂)·((g−m)·(g−m))) + ε', u = (c₁·m) / (√v·c₂ + ε). */
 export const AdaBeliefLoop = twice<typeof AdaBeliefKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, inner }, from, to) => {
+    (
+      theta,
+      g,
+      { m, v },
+      { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2, inner },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         const surprise = f(g[i] - m[i])
-        v[i] = f(f(f(beta2 * v[i]) + f(rest2 * f(surprise * surprise))) + inner)
+        v[i] = f(f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(surprise * surprise))) + inner)
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
     },
 )
 
+/** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), and inner is ε'. */
 export const definition = defineDirection('adabelief', {
   options: {
     /** η ≥ 0; may be scheduled */

@@ -6,16 +6,15 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** v ← ρ·v + (1−ρ)·(g·g), Δ = (√(w+ε) / √(v+ε))·g, or 0·g if the divisor is 0, w ← ρ·w + (1−ρ)·(Δ·Δ), u = η·Δ. */
 export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
   (f) =>
-    (theta, g, { v, w }, { decay, lr, rho, rest, eps }, from, to) => {
+    (theta, g, { v, w }, { decay, lr, rho, oneMinusRho, eps }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(rho * v[i]) + f(rest * f(g[i] * g[i])))
+        v[i] = f(f(rho * v[i]) + f(oneMinusRho * f(g[i] * g[i])))
         const divisor = f(Math.sqrt(f(v[i] + eps)))
         const ratio = divisor === 0 ? 0 : f(f(Math.sqrt(f(w[i] + eps))) / divisor)
         const delta = f(ratio * g[i])
-        w[i] = f(f(rho * w[i]) + f(rest * f(delta * delta)))
+        w[i] = f(f(rho * w[i]) + f(oneMinusRho * f(delta * delta)))
         theta[i] = f(f(theta[i] * decay) - f(lr * delta))
       }
     },
@@ -39,7 +38,7 @@ export const definition = defineDirection('adadelta', {
   coefficients({ lr, rho, eps }, row) {
     row[AdadeltaKernel.row.lr] = lr
     row[AdadeltaKernel.row.rho] = rho
-    row[AdadeltaKernel.row.rest] = 1 - rho
+    row[AdadeltaKernel.row.oneMinusRho] = 1 - rho
     row[AdadeltaKernel.row.eps] = eps
   },
   l2: ({ weightDecay }) => weightDecay,

@@ -64,8 +64,8 @@ const factored =
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
-    const { beta2, rest2, added, floor, rho, scales, eps2, clip, fixed, share } = row
-    const [cap, beta1, rest1] = [f(row.cap), f(row.beta1), f(row.rest1)]
+    const { beta2, oneMinusBeta2, added, floor, rho, scales, eps2, clip, fixed, share } = row
+    const [cap, beta1, oneMinusBeta1] = [f(row.cap), f(row.beta1), f(row.oneMinusBeta1)]
     // Of nothing the step is 0, unless the cap is its factor.
     const ofNothing = floor > 0 ? Infinity : 0
     const root = (x: number) => (x === 0 ? ofNothing : 1 / Math.sqrt(x))
@@ -76,7 +76,7 @@ const factored =
         const line = start + i * columns
         const at = matrix * height + i
         const mean = sumOf('gradients', g.subarray(line, line + columns)) / columns + added
-        r[at] = beta2 * r[at] + rest2 * mean
+        r[at] = beta2 * r[at] + oneMinusBeta2 * mean
         total += r[at]
       }
       const mean = total / height
@@ -97,7 +97,7 @@ const factored =
           }
           total = piece === 0 ? sum : total + sum
         }
-        c[at] = beta2 * c[at] + rest2 * (total / height + added)
+        c[at] = beta2 * c[at] + oneMinusBeta2 * (total / height + added)
         columnFactors[at] = f(root(c[at]))
       }
     }
@@ -122,7 +122,7 @@ const factored =
     for (let i = 0; i < length; i++) {
       let step = f(rate * u[i])
       if (m !== undefined) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * step))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * step))
         step = m[i]
       }
       if (!holds) theta[i] = f(f(theta[i] * decay) - step)
@@ -130,16 +130,21 @@ const factored =
     if (zeroes) g.fill(0)
   }
 
+/**
+ * r' = β₂·r + (1−β₂)·(Σⱼg²/k + added), c' = β₂·c + (1−β₂)·(Σᵢg²/n + added) of n rows and k columns; U =
+ * g·min(1/√(r'/max(mean(r'), floor))·1/√c', cap); θ' = θ·d − rate·U.
+ */
 const FactoredLoop = twice(factored)
 
+/** With `beta1`: r', c' and U as before; m' = β₁·m + (1−β₁)·(rate·U); θ' = θ·d − m'. */
 const FactoredMomentumLoop = twice(factored)
 
-/** v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor). */
+/** Not factored. */
 const UnfactoredLoop = twice<typeof UnfactoredKernel>(
   (f) =>
-    (_theta, g, { v }, { beta2, rest2, added, floor }, from, to, _, direction) => {
+    (_theta, g, { v }, { beta2, oneMinusBeta2, added, floor }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(f(g[i] * g[i]) + added)))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(f(g[i] * g[i]) + added)))
         const root = f(Math.sqrt(v[i]))
         // A NaN in v is taken over.
         const divisor = floor > root ? floor : root
@@ -148,7 +153,6 @@ const UnfactoredLoop = twice<typeof UnfactoredKernel>(
     },
 )
 
-/** θ ← d·θ − rate·U. */
 const UnfactoredStepLoop = twice<typeof UnfactoredStepKernel>(
   (f) =>
     (theta, u, _state, _row, from, to, { rate, decay }) => {
@@ -156,17 +160,22 @@ const UnfactoredStepLoop = twice<typeof UnfactoredStepKernel>(
     },
 )
 
-/** m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m. */
+/** With `beta1`. */
 const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
   (f) =>
-    (theta, u, { m }, { beta1, rest1 }, from, to, { rate, decay }) => {
+    (theta, u, { m }, { beta1, oneMinusBeta1 }, from, to, { rate, decay }) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(rate * u[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * f(rate * u[i])))
         theta[i] = f(f(theta[i] * decay) - m[i])
       }
     },
 )
 
+/**
+ * β₂ = 1 − tᵗᵃᵘ; added = ε₁, floor = 0 and cap = ∞, or with `epsPlace: 'floor'` 0, ε₁ and 1/ε₁; rate =
+ * ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d, ρ = min(η, 1/√t); d = 1 − λ·η, or with
+ * λ·rate without that division, or λ.
+ */
 export const definition = define('adafactor', {
   options: {
     /** η ≥ 0, with `relativeStep` the largest ρ; may be scheduled */
@@ -225,7 +234,7 @@ export const definition = define('adafactor', {
     row[places.floor] = isAdded ? 0 : eps
     row[places.cap] = isAdded || eps === 0 ? Infinity : 1 / eps
     row[places.beta1] = beta1
-    row[places.rest1] = 1 - beta1
+    row[places.oneMinusBeta1] = 1 - beta1
     row[places.scales] = scaleParameter ? 1 : 0
     row[places.eps2] = eps2
     row[places.clip] = d ?? Infinity
@@ -233,9 +242,9 @@ export const definition = define('adafactor', {
     row[places.share] = decayScale === 'rate' ? weightDecay : 0
   },
   corrections(rule, { t }, row) {
-    const rest = pow(t, rule.beta2Decay)
-    row[FactoredKernel.row.beta2] = 1 - rest
-    row[FactoredKernel.row.rest2] = rest
+    const oneMinusBeta2 = pow(t, rule.beta2Decay)
+    row[FactoredKernel.row.beta2] = 1 - oneMinusBeta2
+    row[FactoredKernel.row.oneMinusBeta2] = oneMinusBeta2
     row[FactoredKernel.row.rho] = rhoOf(rule, t)
   },
   between(rule, { t }, { parameters, direction, rate, decay }, i, _stage, length) {

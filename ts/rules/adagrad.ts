@@ -6,7 +6,6 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
 export const AdagradLoop = twice<typeof AdagradKernel>(
   (f) =>
     (theta, g, { s }, { decay, lr, c, eps }, from, to) => {
@@ -18,6 +17,7 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
     },
 )
 
+/** η here is η/(1 + (t−1)·lrDecay); c is 1, or in the essay's form 1/t. */
 export const definition = defineDirection('adagrad', {
   options: {
     /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */

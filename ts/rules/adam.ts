@@ -6,26 +6,32 @@ import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
 export const AdamLoop = twice<typeof AdamKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 }, from, to) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
     },
 )
 
-/** The same with the largest h·v so far under the root. */
+/** With `amsgrad`. */
 export const AmsGradLoop = twice<typeof AmsGradKernel>(
   (f) =>
-    (theta, g, { m, v, largest }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, h }, from, to) => {
+    (
+      theta,
+      g,
+      { m, v, largest },
+      { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2, h },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const size = f(h * v[i])
         // A NaN in v is taken over, one in the largest is left behind.
         largest[i] = largest[i] > size ? largest[i] : size
@@ -60,9 +66,9 @@ export const traced = (product: number): number => (product < 1e-300 ? 0 : produ
 export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number }, row: Float64Array): void {
   row[AdamKernel.row.eps] = eps
   row[AdamKernel.row.beta1] = beta1
-  row[AdamKernel.row.rest1] = 1 - beta1
+  row[AdamKernel.row.oneMinusBeta1] = 1 - beta1
   row[AdamKernel.row.beta2] = beta2
-  row[AdamKernel.row.rest2] = 1 - beta2
+  row[AdamKernel.row.oneMinusBeta2] = 1 - beta2
 }
 
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
@@ -90,6 +96,7 @@ export function correctLargest(rule: Largest, clock: ClockOf<typeof products>, r
   if (isCorrected) row[AmsGradKernel.row.c2] = 1
 }
 
+/** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradOf: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. */
 export const definition = defineDirection('adam', {
   options: {
     /** η ≥ 0; may be scheduled */

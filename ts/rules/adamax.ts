@@ -7,12 +7,11 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m as in Adam, n ← max(β₂·n, |g| + εᵢ), u = (c₁·m) / (n + εₒ), 0 if the divisor is. */
 export const AdamaxLoop = twice<typeof AdamaxKernel>(
   (f) =>
-    (theta, g, { m, n }, { decay, c1, beta1, rest1, beta2, inside, outside }, from, to) => {
+    (theta, g, { m, n }, { decay, c1, beta1, oneMinusBeta1, beta2, inside, outside }, from, to) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         const faded = f(beta2 * n[i])
         const size = f(Math.abs(g[i]) + inside)
         // A NaN in g is taken over, one in n is left behind.
@@ -23,6 +22,7 @@ export const AdamaxLoop = twice<typeof AdamaxKernel>(
     },
 )
 
+/** c₁ = η/(1−∏β₁); one of inside and outside is ε, and the other one 0. */
 export const definition = defineDirection('adamax', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -46,7 +46,7 @@ export const definition = defineDirection('adamax', {
   advance: multiplyBetas,
   coefficients({ beta1, beta2, eps, epsPlace }, row) {
     row[AdamaxKernel.row.beta1] = beta1
-    row[AdamaxKernel.row.rest1] = 1 - beta1
+    row[AdamaxKernel.row.oneMinusBeta1] = 1 - beta1
     row[AdamaxKernel.row.beta2] = beta2
     row[AdamaxKernel.row.inside] = epsPlace === 'gradient' ? eps : 0
     row[AdamaxKernel.row.outside] = epsPlace === 'gradient' ? 0 : eps

@@ -7,6 +7,7 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
+/** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. */
 export const definition = defineDirection('adamw', {
   options: {
     /** η ≥ 0; may be scheduled */

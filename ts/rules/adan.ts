@@ -7,17 +7,13 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/**
- * δ = g − p, p ← g, m ← β₁·m + (1−β₁)·g, n ← β₂·n + (1−β₂)·δ, q ← β₃·q + (1−β₃)·(h·h), h = g + β₂·δ,
- * u = (c₁·m + c₂·n) / (√q·c₃ + ε).
- */
 export const AdanLoop = twice<typeof AdanKernel>(
   (f) =>
     (
       theta,
       g,
       { m, n, q, previous },
-      { decay, c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3, ahead },
+      { decay, c1, c2, c3, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2, beta3, oneMinusBeta3, ahead },
       from,
       to,
     ) => {
@@ -25,9 +21,9 @@ export const AdanLoop = twice<typeof AdanKernel>(
         const change = f(g[i] - previous[i])
         const expected = f(g[i] + f(ahead * change))
         previous[i] = g[i]
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        n[i] = f(f(beta2 * n[i]) + f(rest2 * change))
-        q[i] = f(f(beta3 * q[i]) + f(rest3 * f(expected * expected)))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        n[i] = f(f(beta2 * n[i]) + f(oneMinusBeta2 * change))
+        q[i] = f(f(beta3 * q[i]) + f(oneMinusBeta3 * f(expected * expected)))
         const divisor = f(f(f(Math.sqrt(q[i])) * c3) + eps)
         const momentum = f(f(c1 * m[i]) + f(c2 * n[i]))
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(momentum / divisor)))
@@ -44,6 +40,10 @@ interface Decay {
 const decayOf = ({ lr, weightDecay, proximal }: Decay) =>
   proximal ? 1 / (1 + lr * weightDecay) : 1 - lr * weightDecay
 
+/**
+ * ahead = β₂, which is 0 at t = 1, and so is 1−β₂; d = 1/(1 + η·λ) and r = η·d, or without `proximal` d = 1
+ * − η·λ and r = η; c₁ = r/(1−∏β₁), c₂ = (r·β₂)/(1−∏β₂), c₃ = 1/√(1−∏β₃).
+ */
 export const definition = defineDirection('adan', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -73,10 +73,10 @@ export const definition = defineDirection('adan', {
   coefficients({ beta1, beta2, beta3, eps }, row) {
     row[AdanKernel.row.eps] = eps
     row[AdanKernel.row.beta1] = beta1
-    row[AdanKernel.row.rest1] = 1 - beta1
+    row[AdanKernel.row.oneMinusBeta1] = 1 - beta1
     row[AdanKernel.row.beta2] = beta2
     row[AdanKernel.row.beta3] = beta3
-    row[AdanKernel.row.rest3] = 1 - beta3
+    row[AdanKernel.row.oneMinusBeta3] = 1 - beta3
   },
   corrections(rule, { t, product1, product2, product3 }, row) {
     const { beta2 } = rule
@@ -86,7 +86,7 @@ export const definition = defineDirection('adan', {
     row[AdanKernel.row.c2] = (rate * beta2) / (1 - product2)
     row[AdanKernel.row.c3] = 1 / Math.sqrt(1 - product3)
     // Before the first gradient there was none to change.
-    row[AdanKernel.row.rest2] = t === 1 ? 0 : 1 - beta2
+    row[AdanKernel.row.oneMinusBeta2] = t === 1 ? 0 : 1 - beta2
     row[AdanKernel.row.ahead] = t === 1 ? 0 : beta2
   },
   decay: decayOf,

@@ -9,21 +9,20 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** m₁ by β₁, m₂ by β₃, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m₁ + c₃·m₂) / (√v·c₂ + ε). */
 export const AdEMAMixLoop = twice<typeof AdEmaMixKernel>(
   (f) =>
     (
       theta,
       g,
       { m1, m2, v },
-      { decay, c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3 },
+      { decay, c1, c2, c3, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2, beta3, oneMinusBeta3 },
       from,
       to,
     ) => {
       for (let i = from; i < to; i++) {
-        m1[i] = f(f(beta1 * m1[i]) + f(rest1 * g[i]))
-        m2[i] = f(f(beta3 * m2[i]) + f(rest3 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m1[i] = f(f(beta1 * m1[i]) + f(oneMinusBeta1 * g[i]))
+        m2[i] = f(f(beta3 * m2[i]) + f(oneMinusBeta3 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         const mixed = f(f(c1 * m1[i]) + f(c3 * m2[i]))
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(mixed / divisor)))
@@ -39,6 +38,10 @@ function warmed(beta1: number, beta3: number, part: number): number {
   return Math.min(exp(1 / ((1 - part) / log(beta1) + part / log(beta3))), beta3)
 }
 
+/**
+ * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); c₃ = η·α, in its warm-up η·((α·t)/T); β₃ in its warm-up is
+ * min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), s = t/T.
+ */
 export const definition = defineDirection('ademamix', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -70,9 +73,9 @@ export const definition = defineDirection('ademamix', {
   coefficients({ eps, beta1, beta2 }, row) {
     row[AdEmaMixKernel.row.eps] = eps
     row[AdEmaMixKernel.row.beta1] = beta1
-    row[AdEmaMixKernel.row.rest1] = 1 - beta1
+    row[AdEmaMixKernel.row.oneMinusBeta1] = 1 - beta1
     row[AdEmaMixKernel.row.beta2] = beta2
-    row[AdEmaMixKernel.row.rest2] = 1 - beta2
+    row[AdEmaMixKernel.row.oneMinusBeta2] = 1 - beta2
   },
   corrections({ lr, beta1, beta3, alpha, alphaWarmup, beta3Warmup }, { t, product1, product2 }, row) {
     const slow = t < beta3Warmup ? warmed(beta1, beta3, t / beta3Warmup) : beta3
@@ -80,7 +83,7 @@ export const definition = defineDirection('ademamix', {
     row[AdEmaMixKernel.row.c2] = 1 / Math.sqrt(1 - product2)
     row[AdEmaMixKernel.row.c3] = lr * (t < alphaWarmup ? (alpha * t) / alphaWarmup : alpha)
     row[AdEmaMixKernel.row.beta3] = slow
-    row[AdEmaMixKernel.row.rest3] = 1 - slow
+    row[AdEmaMixKernel.row.oneMinusBeta3] = 1 - slow
   },
   decay: decoupled,
   flushes: besideEps,

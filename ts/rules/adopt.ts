@@ -7,23 +7,33 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** n = clip(g / max(√v, ε), ±high), m ← β₁·m + (1−β₁)·n, u = η·m, v ← β₂·v + (1−β₂)·(g·g). */
 export const AdoptLoop = twice<typeof AdoptKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, lr, low, high, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+    (
+      theta,
+      g,
+      { m, v },
+      { decay, lr, low, high, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
         const root = f(Math.sqrt(v[i]))
         // A NaN in v is taken over.
         const divisor = eps > root ? eps : root
         const divided = divisor === 0 ? 0 : f(g[i] / divisor)
         const clipped = divided < low ? low : divided > high ? high : divided
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * clipped))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * clipped))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         theta[i] = f(f(theta[i] * decay) - f(lr * m[i]))
       }
     },
 )
 
+/**
+ * high = (t−1)ᵏ, k by `clipExponent`, and low = −high; d = 1, or 1 − η·λ with `decoupledWeightDecay`; at t =
+ * 1 η, 1−β₁ and β₂ are 0, and d = 1.
+ */
 export const definition = defineDirection('adopt', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -58,9 +68,9 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.lr] = moves ? lr : 0
     row[AdoptKernel.row.high] = clipExponent === null ? Infinity : pow(t - 1, clipExponent)
     row[AdoptKernel.row.low] = -row[AdoptKernel.row.high]
-    row[AdoptKernel.row.rest1] = moves ? 1 - beta1 : 0
+    row[AdoptKernel.row.oneMinusBeta1] = moves ? 1 - beta1 : 0
     row[AdoptKernel.row.beta2] = kept
-    row[AdoptKernel.row.rest2] = 1 - kept
+    row[AdoptKernel.row.oneMinusBeta2] = 1 - kept
     row[pipeline.decay] = moves && rule.decoupledWeightDecay ? decoupled(rule) : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),

@@ -7,6 +7,10 @@ import { defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
+/**
+ * η is `lr` at t = 1, then η/(1 + λ′·η·t)^α with the η and the t of the update before; λ + λ′ is what g has
+ * of θ.
+ */
 export const definition = defineDirection('asgd', {
   options: {
     /** η ≥ 0; may be scheduled, and acts from the update after its own on */

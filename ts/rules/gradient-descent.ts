@@ -5,7 +5,6 @@ import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** u = η·g. */
 export const GradientDescentLoop = twice<typeof GradientDescentKernel>(
   (f) =>
     (theta, g, _, { decay, lr }, from, to) => {

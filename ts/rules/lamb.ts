@@ -7,19 +7,31 @@ import { define } from './define.js'
 import { Scaled } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε) + λ·θ. */
 const LambLoop = twice<typeof LambKernel>(
   (f) =>
-    (theta, g, { m, v }, { c1, c2, eps, beta1, rest1, beta2, rest2, lambda }, from, to, _, direction) => {
+    (
+      theta,
+      g,
+      { m, v },
+      { c1, c2, eps, beta1, taken1, beta2, oneMinusBeta2, lambda },
+      from,
+      to,
+      _,
+      direction,
+    ) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(taken1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         direction[i] = f((divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)) + f(lambda * theta[i]))
       }
     },
 )
 
+/**
+ * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂), taken₁ = 1−β₁, or 1 without `gradAveraging`; with `decoupled` λ = 0 and d
+ * = 1 − η·λ; rate = η·(d·√Σθ²/√Σu²).
+ */
 export const definition = define('lamb', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -50,9 +62,9 @@ export const definition = define('lamb', {
   coefficients({ beta1, beta2, eps, weightDecay, decoupled, gradAveraging }, row) {
     row[LambKernel.row.eps] = eps
     row[LambKernel.row.beta1] = beta1
-    row[LambKernel.row.rest1] = gradAveraging ? 1 - beta1 : 1
+    row[LambKernel.row.taken1] = gradAveraging ? 1 - beta1 : 1
     row[LambKernel.row.beta2] = beta2
-    row[LambKernel.row.rest2] = 1 - beta2
+    row[LambKernel.row.oneMinusBeta2] = 1 - beta2
     row[LambKernel.row.lambda] = decoupled ? 0 : weightDecay
   },
   corrections(_, { product1, product2 }, row) {

@@ -7,14 +7,13 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** v ← β₂·v + (1−β₂)·(g·g), m ← β₁·m + η(1−β₁)·(g / (√v·c₂ + ε)), u = c₁·m. */
 export const LaPropLoop = twice<typeof LaPropKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, taken1, beta2, oneMinusBeta2 }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * (divisor === 0 ? 0 : f(g[i] / divisor))))
+        m[i] = f(f(beta1 * m[i]) + f(taken1 * (divisor === 0 ? 0 : f(g[i] / divisor))))
         theta[i] = f(f(theta[i] * decay) - f(c1 * m[i]))
       }
     },
@@ -23,6 +22,10 @@ export const LaPropLoop = twice<typeof LaPropKernel>(
 const decayOf = ({ lr, weightDecay }: { readonly lr: number; readonly weightDecay: number }) =>
   1 - lr * weightDecay
 
+/**
+ * taken₁ = η·(1−β₁), d = 1 − η·λ, c₁ = (η/η̄)·d, or 0 where η̄ is; η̄' = β₁·η̄ + (1−β₁)·η from 0; c₂ =
+ * 1/√(1−∏β₂).
+ */
 export const definition = defineDirection('laprop', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -48,7 +51,7 @@ export const definition = defineDirection('laprop', {
   },
   coefficients(rule, row) {
     writeBetas(rule, row)
-    row[LaPropKernel.row.rest1] = rule.lr * (1 - rule.beta1)
+    row[LaPropKernel.row.taken1] = rule.lr * (1 - rule.beta1)
   },
   corrections(rule, { product2, averageLr }, row) {
     // (θ − u)·d is d·θ − d·u.

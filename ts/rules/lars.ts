@@ -6,7 +6,6 @@ import { define } from './define.js'
 import { BothNorms } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** u = rate·(g + λ·θ), b ← μ·b + (1−τ)·u, θ ← θ − η·b. */
 const LarsLoop = twice<typeof LarsKernel>(
   (f) =>
     (theta, g, { b }, { lr, mu, undampened, lambda }, from, to, { rate }) => {
@@ -18,7 +17,7 @@ const LarsLoop = twice<typeof LarsKernel>(
     },
 )
 
-/** The same, but θ ← θ − η·(u + μ·b). */
+/** With `nesterov`. */
 const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
   (f) =>
     (theta, g, { b }, { lr, mu, undampened, lambda }, from, to, { rate }) => {
@@ -30,6 +29,11 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
     },
 )
 
+/**
+ * undampened is 1 − dampening, at t = 1 instead 1. g has λ·θ in it, and λ here is 0, but with `denominator:
+ * 'sum'`. ratio = (τ·√Σθ²)/(√Σg² + ε), there (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε); rate = η·ratio and η here is 1,
+ * or with `lrPlace: 'outside'` rate = ratio.
+ */
 export const definition = define('lars', {
   options: {
     /** η ≥ 0; may be scheduled */

@@ -6,18 +6,18 @@ import { scheduled } from '../schedules/option.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** u = η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. */
 export const LionLoop = twice<typeof LionKernel>(
   (f) =>
-    (theta, g, { m }, { decay, lr, beta1, rest1, beta2, rest2 }, from, to) => {
+    (theta, g, { m }, { decay, lr, beta1, oneMinusBeta1, beta2, oneMinusBeta2 }, from, to) => {
       for (let i = from; i < to; i++) {
-        const u = f(lr * signum(f(f(beta1 * m[i]) + f(rest1 * g[i]))))
-        m[i] = f(f(beta2 * m[i]) + f(rest2 * g[i]))
+        const u = f(lr * signum(f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))))
+        m[i] = f(f(beta2 * m[i]) + f(oneMinusBeta2 * g[i]))
         theta[i] = f(f(theta[i] * decay) - u)
       }
     },
 )
 
+/** d = 1 − η·λ. */
 export const definition = defineDirection('lion', {
   options: {
     /** η ≥ 0; may be scheduled. A third to a tenth of what AdamW wants. */
@@ -37,9 +37,9 @@ export const definition = defineDirection('lion', {
   coefficients({ lr, beta1, beta2 }, row) {
     row[LionKernel.row.lr] = lr
     row[LionKernel.row.beta1] = beta1
-    row[LionKernel.row.rest1] = 1 - beta1
+    row[LionKernel.row.oneMinusBeta1] = 1 - beta1
     row[LionKernel.row.beta2] = beta2
-    row[LionKernel.row.rest2] = 1 - beta2
+    row[LionKernel.row.oneMinusBeta2] = 1 - beta2
   },
   decay: decoupled,
 })

@@ -7,7 +7,6 @@ import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** c = g + a·(g − p), p ← g. */
 const MarsLoop = twice<typeof MarsKernel>(
   (f) =>
     (_theta, g, { previous }, { ahead }, from, to, _, direction) => {
@@ -19,31 +18,43 @@ const MarsLoop = twice<typeof MarsKernel>(
     },
 )
 
-/** Of rate·c: m ← β₁·m + (1−β₁)·c, v ← β₂·v + (1−β₂)·(c·c), u = (c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
+/** With `form: 'adamw'`. */
 const MarsAdamWLoop = twice<typeof MarsAdamWKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to, { rate }) => {
+    (
+      theta,
+      u,
+      { m, v },
+      { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 },
+      from,
+      to,
+      { rate },
+    ) => {
       for (let i = from; i < to; i++) {
-        const c = f(rate * g[i])
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * c))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(c * c)))
+        const c = f(rate * u[i])
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * c))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(c * c)))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
     },
 )
 
-/** Of rate·c: m ← β₁·m + (1−β₁)·c, u = η·sign(m). */
+/** With `form: 'lion'`. */
 const MarsLionLoop = twice<typeof MarsLionKernel>(
   (f) =>
-    (theta, c, { m }, { decay, lr, beta1, rest1 }, from, to, { rate }) => {
+    (theta, u, { m }, { decay, lr, beta1, oneMinusBeta1 }, from, to, { rate }) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(rate * c[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * f(rate * u[i])))
         theta[i] = f(f(theta[i] * decay) - f(lr * signum(m[i])))
       }
     },
 )
 
+/**
+ * ahead = (γ·β₁)/(1−β₁), 0 at t = 1; rate = 1/√Σu² where that root is above 1, else 1; d = 1 − η·λ, c₁ =
+ * η/(1−∏β₁), c₂ = 1/√(1−∏β₂).
+ */
 export const definition = define('mars', {
   options: {
     /** what steps by c: `'adamw'`, the default, or `'lion'`, by the sign of m */
@@ -74,14 +85,14 @@ export const definition = define('mars', {
   coefficients({ form, lr, beta1, beta2, eps }, row) {
     const places = form === 'lion' ? MarsLionKernel.row : MarsAdamWKernel.row
     row[places.beta1] = beta1
-    row[places.rest1] = 1 - beta1
+    row[places.oneMinusBeta1] = 1 - beta1
     if (form === 'lion') {
       row[MarsLionKernel.row.lr] = lr
       return
     }
     row[MarsAdamWKernel.row.eps] = eps
     row[MarsAdamWKernel.row.beta2] = beta2
-    row[MarsAdamWKernel.row.rest2] = 1 - beta2
+    row[MarsAdamWKernel.row.oneMinusBeta2] = 1 - beta2
   },
   corrections({ form, lr, beta1, gamma }, { t, product1, product2 }, row) {
     // Before the first gradient there was none to change.

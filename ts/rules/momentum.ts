@@ -5,7 +5,6 @@ import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** v ← α·v − η·g, θ ← θ + v. */
 export const MomentumLoop = twice<typeof MomentumKernel>(
   (f) =>
     (theta, g, { v }, { lr, alpha }, from, to) => {

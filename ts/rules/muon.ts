@@ -39,12 +39,11 @@ const named = {
   ],
 } as const satisfies Readonly<Record<string, Triples>>
 
-/** b ← b + (1−μ)·(g − b), m = b − (1−μ)·(b − g). */
 const MuonMomentumLoop = twice<typeof MuonMomentumKernel>(
   (f) =>
-    (_theta, g, { b }, { rest, nesterov }, from, to, _, direction) => {
+    (_theta, g, { b }, { oneMinusMu, nesterov }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
-        b[i] = f(b[i] + f(rest * f(g[i] - b[i])))
+        b[i] = f(b[i] + f(oneMinusMu * f(g[i] - b[i])))
         direction[i] = f(b[i] - f(nesterov * f(b[i] - g[i])))
       }
     },
@@ -66,7 +65,10 @@ const squares = ([rows, columns]: Matrix) => {
   return { p: least * least, q: least * least, other: rows * columns }
 }
 
-/** NS(m) where m was; crates/kernels/src/rules/muon.rs states it. */
+/**
+ * X = u/max(√Σu², ε), transposed if it is high; some times P = X·Xᵀ, Q = c·(P·P) + b·P, X' = Q·X + a·X, each
+ * sum with k ascending; u = X.
+ */
 const NewtonSchulzLoop = twice(
   (f): MatrixLoopOf<typeof NewtonSchulzKernel, typeof squares> =>
     ({ g, shape: [rows, columns] }, row, { p, q, other }) => {
@@ -152,6 +154,7 @@ function otherRule(value: object): Option<object> {
   return option('a rule such as adamw(), for any tensor', value, () => false, read)
 }
 
+/** nesterov = 1−μ, or 0; a, b and c by iteration; d = 1 − η·λ, rate = η·s, s by `scale`. */
 export const definition = define('muon', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -191,7 +194,7 @@ export const definition = define('muon', {
   stages: () => [MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel],
   coefficients({ momentum, nesterov, nsSteps, coefficients, eps, precision }, row) {
     const places = MuonMomentumKernel.row
-    row[places.rest] = 1 - momentum
+    row[places.oneMinusMu] = 1 - momentum
     row[places.nesterov] = nesterov ? 1 - momentum : 0
     row[places.steps] = nsSteps
     row[places.eps] = eps

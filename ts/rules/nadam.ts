@@ -8,13 +8,19 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m and v as in Adam, u = (c₀·g + c₁·m) / (√v·c₂ + ε), 0 if the divisor is. */
 export const NAdamLoop = twice<typeof NAdamKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c0, c1, c2, eps, beta1, rest1, beta2, rest2 }, from, to) => {
+    (
+      theta,
+      g,
+      { m, v },
+      { decay, c0, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const ahead = f(f(c0 * g[i]) + f(c1 * m[i]))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(ahead / divisor)))
@@ -32,6 +38,10 @@ function momentumAt(t: number, { beta1, momentumDecay }: Momenta): number {
   return momentumDecay === null ? beta1 : beta1 * (1 - 0.5 * pow(0.96, t * momentumDecay))
 }
 
+/**
+ * c₀ = η·(1−μₜ)/(1−∏μ), c₁ = η·μₜ₊₁/(1−μₜ₊₁·∏μ), c₂ = 1/√(1−∏β₂), with μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁; d
+ * = 1, or 1 − η·λ with `decoupledWeightDecay`.
+ */
 export const definition = defineDirection('nadam', {
   options: {
     /** η ≥ 0; may be scheduled */

@@ -6,7 +6,6 @@ import { define } from './define.js'
 import { MomentumLoop } from './momentum.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'. */
 export const NesterovLoop = twice<typeof NesterovKernel>(
   (f) =>
     (theta, g, { v }, { lr, alpha, ahead }, from, to) => {
@@ -18,13 +17,14 @@ export const NesterovLoop = twice<typeof NesterovKernel>(
     },
 )
 
-/** Not an update: writes the point θ + α·v, at which the shifted form wants the gradient. */
+/** Not an update: the point at which the shifted form wants the gradient. */
 export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
   }
 })
 
+/** ahead = 1 + α. The first equations are of the reparametrised form, the second of the shifted one. */
 export const definition = define('nesterov', {
   options: {
     /** η ≥ 0; may be scheduled */

@@ -22,7 +22,6 @@ const GradientNormLoop = twice<typeof GradientNormKernel>(
   },
 )
 
-/** θ ← d·θ − rate·u. */
 const ScaledLoop = twice<typeof ScaledKernel>((f) => (theta, u, _state, { decay }, from, to, { rate }) => {
   for (let i = from; i < to; i++) theta[i] = f(f(theta[i] * decay) - f(rate * u[i]))
 })

@@ -6,17 +6,20 @@ import { define } from './define.js'
 import { GradientNorm } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m ← β₁·m + (rate·g + λ·θ), θ ← θ − η·m. */
 const NovoGradLoop = twice<typeof NovoGradKernel>(
   (f) =>
-    (theta, g, { m }, { lr, beta1, rest1, lambda }, from, to, { rate }) => {
+    (theta, g, { m }, { lr, beta1, taken1, lambda }, from, to, { rate }) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * f(f(rate * g[i]) + f(lambda * theta[i]))))
+        m[i] = f(f(beta1 * m[i]) + f(taken1 * f(f(rate * g[i]) + f(lambda * theta[i]))))
         theta[i] = f(theta[i] - f(lr * m[i]))
       }
     },
 )
 
+/**
+ * rate = 1/(√v' + ε), where v' = β₂·v + (1−β₂)·Σg², or Σg² while v is 0; taken₁ = 1, or 1−β₁ with
+ * `gradAveraging`.
+ */
 export const definition = define('novograd', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -39,7 +42,7 @@ export const definition = define('novograd', {
   coefficients({ lr, beta1, weightDecay, gradAveraging }, row) {
     row[NovoGradKernel.row.lr] = lr
     row[NovoGradKernel.row.beta1] = beta1
-    row[NovoGradKernel.row.rest1] = gradAveraging ? 1 - beta1 : 1
+    row[NovoGradKernel.row.taken1] = gradAveraging ? 1 - beta1 : 1
     row[NovoGradKernel.row.lambda] = weightDecay
   },
   between({ beta2, eps }, _, { gradients, rate, v }, i) {

@@ -6,20 +6,19 @@ import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g; g·(θ₀−θ) is summed, and |s|. */
+/** Σu and Σ|s| are of all tensors. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
-    (theta, g, { s, m, v, start }, { beta1, rest1, beta2, rest2, beta3, pull }, from, to, _, direction) => {
+    (theta, g, { s, m, v, start }, { beta1, taken1, beta2, taken2, beta3, pull }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(taken1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(taken2 * f(g[i] * g[i])))
         s[i] = f(f(beta3 * s[i]) + f(pull * g[i]))
         direction[i] = f(g[i] * f(start[i] - theta[i]))
       }
     },
 )
 
-/** θ ← θ + θ·(−λγ) − γ·m / (√v + d·ε): 1 − λγ may be 1, rounded to float32, for a γ of 1e-6. */
 const ProdigyLoop = twice<typeof ProdigyKernel>(
   (f) =>
     (theta, _, { m, v }, { rate, eps, shrink }, from, to) => {
@@ -80,6 +79,11 @@ function estimate(rule: Options, members: readonly Member<typeof clock>[]): void
   for (const { clock } of members) Object.assign(clock, { d: next, dMax: nextMax, numerator: nextNumerator })
 }
 
+/**
+ * taken₁ = (1−β₁)·d, taken₂ = (1−β₂)·d², pull = (d/d₀)·γ, or with `safeguardWarmup` (d/d₀)·d. rate = γ =
+ * d·η, with `useBiasCorrection` times √(1−∏β₂)/(1−∏β₁), and where β₁ is 0 γ·(d'/d); shrink = 0 − λ·γ: 1 − λγ
+ * would be 1 in float32 for a γ of 1e-6. ε here is d'·ε, of the next d.
+ */
 export const definition = define('prodigy', {
   options: {
     /** η ≥ 0, a factor of d: leave it at 1, or put a schedule here */
@@ -125,8 +129,8 @@ export const definition = define('prodigy', {
   corrections(rule, clock, row) {
     const { beta1, beta2, d0, safeguardWarmup } = rule
     const { d } = clock
-    row[ProdigyKernel.row.rest1] = (1 - beta1) * d
-    row[ProdigyKernel.row.rest2] = (1 - beta2) * d * d
+    row[ProdigyKernel.row.taken1] = (1 - beta1) * d
+    row[ProdigyKernel.row.taken2] = (1 - beta2) * d * d
     row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : rateOf(rule, clock))
   },
   estimateShared(rule, members) {

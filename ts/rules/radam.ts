@@ -7,13 +7,19 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m unrectified. */
 export const RAdamLoop = twice<typeof RAdamKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, beta2, rest2, unrectified }, from, to) => {
+    (
+      theta,
+      g,
+      { m, v },
+      { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2, unrectified },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = unrectified === 0 ? f(f(f(Math.sqrt(v[i])) * c2) + eps) : 1
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
@@ -38,6 +44,10 @@ export function rectification(
   return Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
 }
 
+/**
+ * c₁ = η·r/(1−∏β₁), c₂ = 1/√(1−∏β₂), or in Torch's form c₁ = η·r·√(1−∏β₂)/(1−∏β₁), c₂ = 1; not rectified, c₁
+ * = η/(1−∏β₁). d = 1, or 1 − η·λ with `decoupledWeightDecay`.
+ */
 export const definition = defineDirection('radam', {
   options: {
     /** `'torch'`, the default: ε is added to √v before its bias correction; `'optax'`: after it */

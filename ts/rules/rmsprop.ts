@@ -11,24 +11,23 @@ import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** v ← α·v + (1−α)·(g·g), σ = √(v + εᵢ) + εₒ, u = η·(g/σ), where g/σ counts as 0 if σ is 0. */
 export const RmsPropLoop = twice<typeof RmsPropKernel>(
   (f) =>
-    (theta, g, { v }, { decay, lr, alpha, rest, inside, outside }, from, to) => {
+    (theta, g, { v }, { decay, lr, alpha, oneMinusAlpha, inside, outside }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
+        v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
         const sigma = f(f(Math.sqrt(f(v[i] + inside))) + outside)
         theta[i] = f(f(theta[i] * decay) - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
       }
     },
 )
 
-/** v and σ as before, b ← μ·b + ηᵢ·(g/σ), u = ηₒ·b. */
+/** With `momentum`. */
 export const RmsPropMomentumLoop = twice<typeof RmsPropMomentumKernel>(
   (f) =>
-    (theta, g, { v, b }, { decay, lr, alpha, rest, inside, outside, inner, mu }, from, to) => {
+    (theta, g, { v, b }, { decay, lr, alpha, oneMinusAlpha, inside, outside, inner, mu }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
+        v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
         const sigma = f(f(Math.sqrt(f(v[i] + inside))) + outside)
         b[i] = f(f(mu * b[i]) + f(inner * (sigma === 0 ? 0 : f(g[i] / sigma))))
         theta[i] = f(f(theta[i] * decay) - f(lr * b[i]))
@@ -36,13 +35,13 @@ export const RmsPropMomentumLoop = twice<typeof RmsPropMomentumKernel>(
     },
 )
 
-/** As the first one, with a ← α·a + (1−α)·g, and max(v − a·a, 0) for v in σ. */
+/** With `centered`. */
 export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
   (f) =>
-    (theta, g, { v, a }, { decay, lr, alpha, rest, inside, outside }, from, to) => {
+    (theta, g, { v, a }, { decay, lr, alpha, oneMinusAlpha, inside, outside }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
-        a[i] = f(f(alpha * a[i]) + f(rest * g[i]))
+        v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
+        a[i] = f(f(alpha * a[i]) + f(oneMinusAlpha * g[i]))
         const variance = f(v[i] - f(a[i] * a[i]))
         // A NaN stays.
         const sigma = f(f(Math.sqrt(f((variance < 0 ? 0 : variance) + inside))) + outside)
@@ -51,13 +50,13 @@ export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
     },
 )
 
-/** The same with b as before. */
+/** With both. */
 export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumKernel>(
   (f) =>
-    (theta, g, { v, a, b }, { decay, lr, alpha, rest, inside, outside, inner, mu }, from, to) => {
+    (theta, g, { v, a, b }, { decay, lr, alpha, oneMinusAlpha, inside, outside, inner, mu }, from, to) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(alpha * v[i]) + f(rest * f(g[i] * g[i])))
-        a[i] = f(f(alpha * a[i]) + f(rest * g[i]))
+        v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
+        a[i] = f(f(alpha * a[i]) + f(oneMinusAlpha * g[i]))
         const variance = f(v[i] - f(a[i] * a[i]))
         const sigma = f(f(Math.sqrt(f((variance < 0 ? 0 : variance) + inside))) + outside)
         b[i] = f(f(mu * b[i]) + f(inner * (sigma === 0 ? 0 : f(g[i] / sigma))))
@@ -66,6 +65,10 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
     },
 )
 
+/**
+ * One of inside and outside is ε, and the other one 0. With momentum one of inner and η here is η, and the
+ * other one 1. In the essay's form α = 0 at t = 1.
+ */
 export const definition = defineDirection('rmsprop', {
   options: {
     /**
@@ -114,7 +117,7 @@ export const definition = defineDirection('rmsprop', {
   corrections({ form, alpha }, { t }, row) {
     const kept = form === 'essay' && t === 1 ? 0 : alpha
     row[RmsPropMomentumKernel.row.alpha] = kept
-    row[RmsPropMomentumKernel.row.rest] = 1 - kept
+    row[RmsPropMomentumKernel.row.oneMinusAlpha] = 1 - kept
   },
   l2: ({ weightDecay }) => weightDecay,
   flushes: besideEps,

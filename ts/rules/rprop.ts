@@ -6,7 +6,6 @@ import { atLeast, flag, fraction, nonNegative, positive } from '../options/kinds
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** h ← clip(h·η⁺) where g·g₋₁ > 0, clip(h·η⁻) and g ← 0 where that is < 0, else h; u = h·sign(g). */
 export const RpropLoop = twice<typeof RpropKernel>(
   (f) =>
     (theta, g, { before, h }, { decay, first, plus, minus, least, most }, from, to) => {
@@ -23,6 +22,7 @@ export const RpropLoop = twice<typeof RpropKernel>(
     },
 )
 
+/** plus and minus are η⁺ and η⁻, least and most the limits of steps; first is η at t = 1, later 0. */
 export const definition = defineDirection('rprop', {
   options: {
     /** η ≥ 0, the size of a tensor's first steps; read at its first update, and not later */

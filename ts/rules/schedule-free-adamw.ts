@@ -6,6 +6,7 @@ import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRate } from './schedule-free.js'
 
+/** β is β₁; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ; c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
   options: {
     /** η ≥ 0; may be scheduled, though it need not be */

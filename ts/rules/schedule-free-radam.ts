@@ -19,6 +19,10 @@ function rateOf(clock: ClockOf<typeof products>, { lr, beta2, silentSgdPhase }: 
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
 }
 
+/**
+ * β is β₁; γ = η·r, with `radam`'s r where ρ > 4; not rectified, γ is 0 or η; c and c₂ as in
+ * `scheduleFreeAdamW`.
+ */
 export const definition = define('scheduleFreeRAdam', {
   options: {
     /** η ≥ 0; may be scheduled, though it need not be */

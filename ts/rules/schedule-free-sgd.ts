@@ -4,6 +4,7 @@ import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'
 
+/** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
   options: {
     /** η ≥ 0; may be scheduled, though it need not be */

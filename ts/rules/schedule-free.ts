@@ -10,47 +10,52 @@ import {
 import { pow } from '../functions/pow.js'
 import type { ClockOf } from './define.js'
 
-/** y = x + (1−β)·(z − x), z ← z − γ·(g + λ·y), x ← x + c·(z − x). */
 const SgdLoop = twice<typeof ScheduleFreeSgdKernel>(
   (f) =>
-    (theta, g, { z }, { lr, c, rest, lambda }, from, to) => {
+    (theta, g, { z }, { gamma, c, oneMinusBeta, lambda }, from, to) => {
       for (let i = from; i < to; i++) {
         const x = theta[i]
-        const y = f(x + f(rest * f(z[i] - x)))
-        z[i] = f(z[i] - f(lr * f(g[i] + f(lambda * y))))
+        const y = f(x + f(oneMinusBeta * f(z[i] - x)))
+        z[i] = f(z[i] - f(gamma * f(g[i] + f(lambda * y))))
         theta[i] = f(x + f(c * f(z[i] - x)))
       }
     },
 )
 
-/** v ← β₂·v + (1−β₂)·(g·g), and the same with g / (√v·c₂ + ε) for g, or with g unrectified. */
 const AdamLoop = twice<typeof ScheduleFreeAdamKernel>(
   (f) =>
-    (theta, g, { z, v }, { lr, c, rest, lambda, c2, eps, beta2, rest2, unrectified }, from, to) => {
+    (
+      theta,
+      g,
+      { z, v },
+      { gamma, c, oneMinusBeta, lambda, c2, eps, beta2, oneMinusBeta2, unrectified },
+      from,
+      to,
+    ) => {
       for (let i = from; i < to; i++) {
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const divisor = unrectified === 0 ? f(f(f(Math.sqrt(v[i])) * c2) + eps) : 1
         const x = theta[i]
-        const y = f(x + f(rest * f(z[i] - x)))
-        z[i] = f(z[i] - f(lr * f((divisor === 0 ? 0 : f(g[i] / divisor)) + f(lambda * y))))
+        const y = f(x + f(oneMinusBeta * f(z[i] - x)))
+        z[i] = f(z[i] - f(gamma * f((divisor === 0 ? 0 : f(g[i] / divisor)) + f(lambda * y))))
         theta[i] = f(x + f(c * f(z[i] - x)))
       }
     },
 )
 
-/** Not an update: writes y, where the gradient is wanted. */
+/** Not an update: y, where the gradient is wanted. */
 const PointLoop = twice<typeof ScheduleFreePointKernel>(
   (f) =>
-    (theta, _, { z, point }, { rest }, from, to) => {
-      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(rest * f(z[i] - theta[i])))
+    (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
+      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(oneMinusBeta * f(z[i] - theta[i])))
     },
 )
 
-/** The same beside v. */
+/** Not an update: y, where the gradient is wanted. */
 const AdamPointLoop = twice<typeof ScheduleFreeAdamPointKernel>(
   (f) =>
-    (theta, _, { z, point }, { rest }, from, to) => {
-      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(rest * f(z[i] - theta[i])))
+    (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
+      for (let i = from; i < to; i++) point[i] = f(theta[i] + f(oneMinusBeta * f(z[i] - theta[i])))
     },
 )
 
@@ -92,13 +97,13 @@ export function writeRate(
   gamma: number,
   row: Float64Array,
 ): void {
-  row[ScheduleFreeSgdKernel.row.lr] = gamma
+  row[ScheduleFreeSgdKernel.row.gamma] = gamma
   row[ScheduleFreeSgdKernel.row.c] = clock.weightSum === 0 ? 0 : weightOf(clock, powers) / clock.weightSum
 }
 
 /** Writes 1 − β and λ. */
 export function writeRest(beta: number, weightDecay: number, row: Float64Array): void {
-  row[ScheduleFreeSgdKernel.row.rest] = 1 - beta
+  row[ScheduleFreeSgdKernel.row.oneMinusBeta] = 1 - beta
   row[ScheduleFreeSgdKernel.row.lambda] = weightDecay
 }
 
@@ -122,5 +127,5 @@ export function writeAdaptive({ beta1, beta2, eps, weightDecay }: Adaptive, row:
   writeRest(beta1, weightDecay, row)
   row[ScheduleFreeAdamKernel.row.eps] = eps
   row[ScheduleFreeAdamKernel.row.beta2] = beta2
-  row[ScheduleFreeAdamKernel.row.rest2] = 1 - beta2
+  row[ScheduleFreeAdamKernel.row.oneMinusBeta2] = 1 - beta2
 }

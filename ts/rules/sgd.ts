@@ -7,7 +7,7 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** b ← μ·b + (1−τ)·g, u = η·b. */
+/** With `momentum`. */
 export const SgdMomentumLoop = twice<typeof SgdMomentumKernel>(
   (f) =>
     (theta, g, { b }, { decay, lr, mu, undampened }, from, to) => {
@@ -18,7 +18,7 @@ export const SgdMomentumLoop = twice<typeof SgdMomentumKernel>(
     },
 )
 
-/** b ← μ·b + (1−τ)·g, u = η·(g + μ·b). */
+/** With `nesterov`. */
 export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
   (f) =>
     (theta, g, { b }, { decay, lr, mu, undampened }, from, to) => {
@@ -29,6 +29,7 @@ export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
     },
 )
 
+/** undampened is 1 − dampening, at t = 1 instead 1; d = 1, or 1 − η·λ with `decoupledWeightDecay`. */
 export const definition = defineDirection('sgd', {
   options: {
     /** η ≥ 0; may be scheduled */

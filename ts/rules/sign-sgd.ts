@@ -6,19 +6,18 @@ import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** u = η·sign(g). */
 export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { decay, lr }, from, to) => {
   for (let i = from; i < to; i++) {
     theta[i] = f(f(theta[i] * decay) - f(lr * signum(g[i])))
   }
 })
 
-/** m ← β·m + (1−β)·g, u = η·sign(m) */
+/** With `momentum`, which is β. */
 export const SignumLoop = twice<typeof SignumKernel>(
   (f) =>
-    (theta, g, { m }, { decay, lr, beta, rest }, from, to) => {
+    (theta, g, { m }, { decay, lr, beta, oneMinusBeta }, from, to) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta * m[i]) + f(rest * g[i]))
+        m[i] = f(f(beta * m[i]) + f(oneMinusBeta * g[i]))
         theta[i] = f(f(theta[i] * decay) - f(lr * signum(m[i])))
       }
     },
@@ -38,7 +37,7 @@ export const definition = defineDirection('signSgd', {
   coefficients({ lr, momentum }, row) {
     row[SignumKernel.row.lr] = lr
     row[SignumKernel.row.beta] = momentum
-    row[SignumKernel.row.rest] = 1 - momentum
+    row[SignumKernel.row.oneMinusBeta] = 1 - momentum
   },
 })
 

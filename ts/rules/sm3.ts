@@ -27,7 +27,6 @@ const smaller = (a: number, b: number): number => (a > b ? b : a) + nanOf(b)
 /** The largest ν by column, of each piece. */
 const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * columns })
 
-/** ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. */
 const covered =
   (f: Round): MatrixLoopOf<typeof Sm3CoveredKernel, typeof found> =>
   ({ g, state: { r, c }, shape: [height, columns] }, row, { found }) => {
@@ -48,10 +47,15 @@ const covered =
     c.set(found.subarray(0, columns))
   }
 
+/**
+ * ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν, where a NaN is both the least and the
+ * largest.
+ */
 const Sm3CoveredLoop = twice(covered)
+/** The same with `momentum`. */
 const Sm3CoveredMomentumLoop = twice(covered)
 
-/** v ← v + g·g, u = g/√(v + ε). */
+/** Without `factored`. */
 const Sm3SingleLoop = twice<typeof Sm3SingleKernel>((f) => (_theta, g, { v }, { eps }, from, to, _, u) => {
   for (let i = from; i < to; i++) {
     v[i] = f(v[i] + f(g[i] * g[i]))
@@ -60,26 +64,28 @@ const Sm3SingleLoop = twice<typeof Sm3SingleKernel>((f) => (_theta, g, { v }, { 
   }
 })
 
-/** m ← β₁·m + (1−β₁)·u, θ ← d·θ − η·m. */
 const moved =
   (f: Round) =>
   (
     theta: FloatArray,
     u: FloatArray,
     { m }: { readonly m: FloatArray },
-    { decay, lr, beta1, rest1 }: Parameters<LoopOf<typeof Sm3MomentumKernel>>[3],
+    { decay, lr, beta1, oneMinusBeta1 }: Parameters<LoopOf<typeof Sm3MomentumKernel>>[3],
     from: number,
     to: number,
   ): void => {
     for (let i = from; i < to; i++) {
-      m[i] = f(f(beta1 * m[i]) + f(rest1 * u[i]))
+      m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * u[i]))
       theta[i] = f(f(theta[i] * decay) - f(lr * m[i]))
     }
   }
 
+/** With `momentum`. */
 const Sm3MomentumLoop = twice<typeof Sm3MomentumKernel>(moved)
+/** Without `factored`, with `momentum`. */
 const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 
+/** β₁ is the momentum; without any, rate = η. */
 export const definition = define('sm3', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -117,7 +123,7 @@ export const definition = define('sm3', {
   coefficients({ lr, momentum, eps }, row) {
     row[Sm3MomentumKernel.row.lr] = lr
     row[Sm3MomentumKernel.row.beta1] = momentum
-    row[Sm3MomentumKernel.row.rest1] = 1 - momentum
+    row[Sm3MomentumKernel.row.oneMinusBeta1] = 1 - momentum
     row[Sm3MomentumKernel.row.eps] = eps
   },
   between({ lr, momentum }, _, { rate }, i) {

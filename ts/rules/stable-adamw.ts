@@ -6,13 +6,12 @@ import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** m ← β̂₁·m + (1−β̂₁)·g, v ← β̂₂·v + (1−β̂₂)·(g·g); what is left is g / max(√v, ε). */
 const StableMomentsLoop = twice<typeof StableMomentsKernel>(
   (f) =>
-    (_theta, g, { m, v }, { eps, beta1, rest1, beta2, rest2 }, from, to, _, direction) => {
+    (_theta, g, { m, v }, { eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
-        v[i] = f(f(beta2 * v[i]) + f(rest2 * f(g[i] * g[i])))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
+        v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const root = f(Math.sqrt(v[i]))
         // A NaN in v is taken over.
         const divisor = eps > root ? eps : root
@@ -21,7 +20,6 @@ const StableMomentsLoop = twice<typeof StableMomentsKernel>(
     },
 )
 
-/** θ ← d·θ − rate·m/(√v + ε). */
 const StableAdamWLoop = twice<typeof StableAdamWKernel>(
   (f) =>
     (theta, _g, { m, v }, { eps }, from, to, { rate, decay }) => {
@@ -32,6 +30,7 @@ const StableAdamWLoop = twice<typeof StableAdamWKernel>(
     },
 )
 
+/** β₁ and β₂ here correct the bias, 1−β̂ = (1−β)/(1−∏β); rate = η/max(1, √(Σu²/n)), d = 1 − rate·λ. */
 export const definition = define('stableAdamW', {
   options: {
     /** η ≥ 0; may be scheduled */
@@ -56,11 +55,11 @@ export const definition = define('stableAdamW', {
   },
   corrections({ beta1, beta2 }, { product1, product2 }, row) {
     // 1 − β̂ = (1−β)/(1−∏β)
-    const [rest1, rest2] = [(1 - beta1) / (1 - product1), (1 - beta2) / (1 - product2)]
-    row[StableMomentsKernel.row.beta1] = 1 - rest1
-    row[StableMomentsKernel.row.rest1] = rest1
-    row[StableMomentsKernel.row.beta2] = 1 - rest2
-    row[StableMomentsKernel.row.rest2] = rest2
+    const [oneMinusBeta1, oneMinusBeta2] = [(1 - beta1) / (1 - product1), (1 - beta2) / (1 - product2)]
+    row[StableMomentsKernel.row.beta1] = 1 - oneMinusBeta1
+    row[StableMomentsKernel.row.oneMinusBeta1] = oneMinusBeta1
+    row[StableMomentsKernel.row.beta2] = 1 - oneMinusBeta2
+    row[StableMomentsKernel.row.oneMinusBeta2] = oneMinusBeta2
   },
   between({ lr, weightDecay }, _, { ratios, rate, decay }, i, _stage, length) {
     const rms = Math.sqrt(ratios[i] / length)

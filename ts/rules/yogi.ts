@@ -8,20 +8,20 @@ import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** m as in Adam, v ← v − (1−β₂)·(sign(v − q)·q), q = g·g, u = (c₁·m) / (√v·c₂ + ε). */
 export const YogiLoop = twice<typeof YogiKernel>(
   (f) =>
-    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, rest1, rest2 }, from, to) => {
+    (theta, g, { m, v }, { decay, c1, c2, eps, beta1, oneMinusBeta1, oneMinusBeta2 }, from, to) => {
       for (let i = from; i < to; i++) {
-        m[i] = f(f(beta1 * m[i]) + f(rest1 * g[i]))
+        m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         const square = f(g[i] * g[i])
-        v[i] = f(v[i] - f(rest2 * f(signum(f(v[i] - square)) * square)))
+        v[i] = f(v[i] - f(oneMinusBeta2 * f(signum(f(v[i] - square)) * square)))
         const divisor = f(f(f(Math.sqrt(v[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
       }
     },
 )
 
+/** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
 export const definition = defineDirection('yogi', {
   options: {
     /** η ≥ 0; may be scheduled */

@@ -146,7 +146,7 @@ fn tables() -> String {
             "\nexport const {name}Kernel = {{\n  number: {number},\n  name: '{name}',\n  \
              source: 0x{source:08x},\n  state: [{}],\n  row: {},\n  tensor: [{}],\n  sums: [{}],\n{}{}{}}} as const\n",
             list(state),
-            positions(row, PIPELINE.len(), "  "),
+            positions(&row.iter().map(|name| camel(name)).collect::<Vec<_>>(), PIPELINE.len(), "  "),
             list(tensor),
             list(&sums),
             if *is_matrix { "  isMatrix: true,\n" } else { "" },

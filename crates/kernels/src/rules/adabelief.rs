@@ -1,5 +1,4 @@
-//! AdaBelief (Zhuang et al., 2020, algorithm 2): Adam, whose v is of the gradient's distance from what m expects:
-//! m ← β₁·m + (1−β₁)·g, v ← (β₂·v + (1−β₂)·((g−m)·(g−m))) + ε', u = (c₁·m) / (√v·c₂ + ε).
+//! AdaBelief (Zhuang et al., 2020, algorithm 2): Adam, whose v is of the gradient's distance from what m expects.
 //!
 //! m is the new one, and ε' is added at each update. c₁ and c₂ are Adam's.
 
@@ -10,7 +9,7 @@ use crate::vector::Vector;
 
 lanes! {
     /// `inner` is ε'.
-    Believed { c1, c2, eps, beta1, rest1, beta2, rest2, inner }
+    Believed { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, inner }
 }
 
 pub struct AdaBelief;
@@ -22,9 +21,9 @@ impl Direction for AdaBelief {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Believed<V>, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         let surprise = g - s.m;
-        s.v = (row.beta2 * s.v + row.rest2 * (surprise * surprise)) + row.inner;
+        s.v = (row.beta2 * s.v + row.one_minus_beta2 * (surprise * surprise)) + row.inner;
         (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }

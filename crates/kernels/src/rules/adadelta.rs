@@ -1,5 +1,4 @@
-//! Adadelta (Zeiler, 2012, algorithm 1): v ← ρ·v + (1−ρ)·(g·g), Δ = (√(w + ε) / √(v + ε))·g,
-//! w ← ρ·w + (1−ρ)·(Δ·Δ), u = η·Δ.
+//! Adadelta (Zeiler, 2012, algorithm 1).
 //!
 //! v and w are the means of g² and of Δ². Where √(v + ε) is exactly 0 the parameter stays.
 
@@ -8,8 +7,7 @@ use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest` is 1 − ρ.
-    Fading { lr, rho, rest, eps }
+    Fading { lr, rho, one_minus_rho, eps }
     Means { v, w }
 }
 
@@ -22,9 +20,9 @@ impl Direction for Adadelta {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Fading<V>, g: V, s: &mut Means<V>) -> V {
-        s.v = row.rho * s.v + row.rest * (g * g);
+        s.v = row.rho * s.v + row.one_minus_rho * (g * g);
         let delta = (s.w + row.eps).sqrt().div_or_zero((s.v + row.eps).sqrt()) * g;
-        s.w = row.rho * s.w + row.rest * (delta * delta);
+        s.w = row.rho * s.w + row.one_minus_rho * (delta * delta);
         row.lr * delta
     }
 }

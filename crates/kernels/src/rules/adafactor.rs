@@ -18,9 +18,12 @@ use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
 use crate::vector::{Scalar, Vector, splat};
 
 lanes! {
-    /// `rest2` is 1 − β̂₂ and `rest1` 1 − β₁; `added` to g², `floor` of √v, `cap` of 1/√V̂. Then ρ, whether
-    /// RMS(θ) `scales` it, ε₂, the `clip` of RMS(U), and the decay, `fixed` and as a `share` of the rate.
-    Row { beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share }
+    /// `beta2` is β̂₂; `added` to g², `floor` of √v, `cap` of 1/√V̂. Then ρ, whether RMS(θ) `scales` it, ε₂, the `clip`
+    /// of RMS(U), and the decay, `fixed` and as a `share` of the rate.
+    Row {
+        beta2, one_minus_beta2, added, floor, cap, beta1, one_minus_beta1,
+        rho, scales, eps2, clip, fixed, share,
+    }
     /// Σ θ² and Σ U², the tensor's rate and its decay d.
     Measured { parameters, direction, rate, decay }
     SecondMoment { v }
@@ -48,7 +51,7 @@ impl Kernel for Unfactored {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Measured<V>, _: V, _: V, g: V, s: &mut SecondMoment<V>) -> V {
-        s.v = row.beta2 * s.v + row.rest2 * (g * g + row.added);
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g + row.added);
         let root = s.v.sqrt();
         // A NaN in v is taken over.
         g.div_or_zero(row.floor.if_greater(root, row.floor, root))
@@ -83,7 +86,7 @@ impl Kernel for UnfactoredMomentum {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, by: &Measured<V>, _: V, theta: V, u: V, s: &mut Both<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * (by.rate * u);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * (by.rate * u);
         theta * by.decay - s.m
     }
 }
@@ -162,7 +165,7 @@ pub struct Factoring {
     holds: bool,
     cap: f64,
     beta1: f64,
-    rest1: f64,
+    one_minus_beta1: f64,
     rate: f64,
     decay: f64,
 }
@@ -200,8 +203,21 @@ unsafe fn factored(
     }
     let [rows, pieces, squares, row_factors, column_factors] = places;
     // SAFETY: the caller vouches for the row.
-    let [beta2, rest2, added, floor, cap, beta1, rest1, rho, scales, eps2, clip, fixed, share] =
-        array::from_fn(|k| unsafe { row.get(k) });
+    let [
+        beta2,
+        one_minus_beta2,
+        added,
+        floor,
+        cap,
+        beta1,
+        one_minus_beta1,
+        rho,
+        scales,
+        eps2,
+        clip,
+        fixed,
+        share,
+    ] = array::from_fn(|k| unsafe { row.get(k) });
     let mut factoring = Factoring {
         matrix: *matrix,
         cuts,
@@ -215,7 +231,7 @@ unsafe fn factored(
         holds: matrix.has(HOLDS),
         cap,
         beta1,
-        rest1,
+        one_minus_beta1,
         rate: 0.0,
         decay: 0.0,
     };
@@ -223,9 +239,9 @@ unsafe fn factored(
     unsafe {
         run(tools, workers, &factoring, cuts.units);
         if matrix.size == 4 {
-            factor::<f32>(&factoring, [beta2, rest2, added, floor]);
+            factor::<f32>(&factoring, [beta2, one_minus_beta2, added, floor]);
         } else {
-            factor::<f64>(&factoring, [beta2, rest2, added, floor]);
+            factor::<f64>(&factoring, [beta2, one_minus_beta2, added, floor]);
         }
         if matrix.has(FLUSHES) {
             (code.flush)(matrix.lines[0], cuts.rows);
@@ -263,7 +279,7 @@ unsafe fn run(tools: &Tools, workers: &mut dyn Workers, factoring: &Factoring, c
 ///
 /// # Safety
 /// As for `piece`; nothing else may run.
-unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, rest2, added, floor]: [f64; 4]) {
+unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, one_minus_beta2, added, floor]: [f64; 4]) {
     let Factoring { matrix, cuts, rows, pieces, row_factors, column_factors, .. } = *factoring;
     let [r, c] = matrix.lines.map(<*mut u8>::cast::<S>);
     let Cuts { height, columns, .. } = cuts;
@@ -277,7 +293,7 @@ unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, rest2, added, floor]:
         unsafe {
             for i in first..last {
                 let mean = rows.add(i).read() / columns as f64 + added;
-                let moved = S::from_f64(beta2 * r.add(i).read().to_f64() + rest2 * mean);
+                let moved = S::from_f64(beta2 * r.add(i).read().to_f64() + one_minus_beta2 * mean);
                 r.add(i).write(moved);
                 total += moved.to_f64();
             }
@@ -296,7 +312,7 @@ unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, rest2, added, floor]:
             }
             for j in number * columns..(number + 1) * columns {
                 let mean = own.add(j - number * columns).read() / height as f64 + added;
-                let moved = S::from_f64(beta2 * c.add(j).read().to_f64() + rest2 * mean);
+                let moved = S::from_f64(beta2 * c.add(j).read().to_f64() + one_minus_beta2 * mean);
                 c.add(j).write(moved);
                 column_factors.cast::<S>().add(j).write(S::from_f64(root(moved.to_f64())));
             }
@@ -440,13 +456,13 @@ unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
     m: *mut V::Scalar,
     at: usize,
 ) {
-    let Factoring { rate, decay, beta1, rest1, holds, .. } = *factoring;
-    let [rate, decay, beta1, rest1] = [rate, decay, beta1, rest1].map(splat::<V>);
+    let Factoring { rate, decay, beta1, one_minus_beta1, holds, .. } = *factoring;
+    let [rate, decay, beta1, one_minus_beta1] = [rate, decay, beta1, one_minus_beta1].map(splat::<V>);
     // SAFETY: the caller vouches for all of them.
     unsafe {
         let mut step = rate * line.direction(at);
         if MOMENTUM {
-            step = beta1 * V::load(m.add(at)) + rest1 * step;
+            step = beta1 * V::load(m.add(at)) + one_minus_beta1 * step;
             step.store(m.add(at));
         }
         if !holds {

@@ -1,7 +1,7 @@
-//! Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, σ = √(c·s) + ε, u = η·(g/σ).
+//! Adagrad (Duchi, Hazan and Singer, 2011).
 //!
 //! c is 1 for the sum of squares (the paper, Torch) and 1/t for their mean (the essay).
-//! Where σ is exactly 0 the parameter stays.
+//! Where the divisor is exactly 0 the parameter stays.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

@@ -1,6 +1,5 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1), AdamW (Loshchilov and Hutter, 2019) and AMSGrad
-//! (Reddi, Kale and Kumar, 2018):
-//! m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·(g·g), u = (c₁·m) / (√v·c₂ + ε).
+//! (Reddi, Kale and Kumar, 2018).
 //!
 //! c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections. AMSGrad divides by the root of the largest h·v
 //! so far: h is 1, or in Optax's form 1/(1−∏β₂), and c₂ is 1 then. Where the divisor is exactly 0 (only without
@@ -11,10 +10,9 @@ use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1 − β₁, and `rest2` 1 − β₂.
-    Corrected { c1, c2, eps, beta1, rest1, beta2, rest2 }
+    Corrected { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
     /// The same, and h.
-    CorrectedLargest { c1, c2, eps, beta1, rest1, beta2, rest2, h }
+    CorrectedLargest { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, h }
     Moments { m, v }
     LargestMoments { m, v, largest }
 }
@@ -28,8 +26,8 @@ impl Direction for Adam {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Corrected<V>, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }
@@ -43,8 +41,8 @@ impl Direction for AmsGrad {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &CorrectedLargest<V>, g: V, s: &mut LargestMoments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let size = row.h * s.v;
         // A NaN in v is taken over, one in the largest is left behind.
         s.largest = s.largest.if_greater(size, s.largest, size);

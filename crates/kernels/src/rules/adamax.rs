@@ -1,5 +1,4 @@
-//! Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| instead of the root of their squares:
-//! m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + εᵢ), u = (c₁·m) / (n + εₒ).
+//! Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| instead of the root of their squares.
 //!
 //! c₁ = η/(1−∏β₁). Torch has ε inside of the maximum (εᵢ), TensorFlow outside (εₒ); the other one is 0. Where
 //! the divisor is exactly 0 the parameter stays.
@@ -9,8 +8,8 @@ use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1 − β₁; `inside` and `outside` are εᵢ and εₒ.
-    Largest { c1, beta1, rest1, beta2, inside, outside }
+    /// `inside` and `outside` are εᵢ and εₒ.
+    Largest { c1, beta1, one_minus_beta1, beta2, inside, outside }
     MomentLargest { m, n }
 }
 
@@ -23,7 +22,7 @@ impl Direction for Adamax {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Largest<V>, g: V, s: &mut MomentLargest<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         let (faded, size) = (row.beta2 * s.n, g.abs() + row.inside);
         // A NaN in g is taken over, one in n is left behind.
         s.n = faded.if_greater(size, faded, size);

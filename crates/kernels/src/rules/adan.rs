@@ -1,8 +1,7 @@
-//! Adan (Xie et al., 2022, algorithm 1), with the change of the gradient δ = g − p, p ← g:
-//! m ← β₁·m + (1−β₁)·g, n ← β₂·n + (1−β₂)·δ, q ← β₃·q + (1−β₃)·(h·h), h = g + β₂·δ,
-//! u = (c₁·m + c₂·n) / (√q·c₃ + ε).
+//! Adan (Xie et al., 2022, algorithm 1).
 //!
-//! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). The first row has 0 for both factors of δ.
+//! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). The first row has 0 for both factors of the gradient's
+//! change.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
@@ -10,7 +9,7 @@ use crate::vector::Vector;
 
 lanes! {
     /// `ahead` is β₂ as δ's factor in h.
-    Accelerated { c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3, ahead }
+    Accelerated { c1, c2, c3, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, beta3, one_minus_beta3, ahead }
     Changes { m, n, q, previous }
 }
 
@@ -26,9 +25,9 @@ impl Direction for Adan {
         let change = g - s.previous;
         let expected = g + row.ahead * change;
         s.previous = g;
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.n = row.beta2 * s.n + row.rest2 * change;
-        s.q = row.beta3 * s.q + row.rest3 * (expected * expected);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.n = row.beta2 * s.n + row.one_minus_beta2 * change;
+        s.q = row.beta3 * s.q + row.one_minus_beta3 * (expected * expected);
         (row.c1 * s.m + row.c2 * s.n).div_or_zero(s.q.sqrt() * row.c3 + row.eps)
     }
 }

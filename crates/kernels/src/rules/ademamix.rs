@@ -1,6 +1,4 @@
-//! AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): Adam with a second, much slower momentum:
-//! m₁ ← β₁·m₁ + (1−β₁)·g, m₂ ← β₃·m₂ + (1−β₃)·g, v ← β₂·v + (1−β₂)·(g·g),
-//! u = (c₁·m₁ + c₃·m₂) / (√v·c₂ + ε).
+//! AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): Adam with a second, much slower momentum.
 //!
 //! c₁ and c₂ are Adam's, and c₃ = η·α: nothing corrects the bias of m₂.
 
@@ -9,7 +7,7 @@ use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    Mixed { c1, c2, c3, eps, beta1, rest1, beta2, rest2, beta3, rest3 }
+    Mixed { c1, c2, c3, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, beta3, one_minus_beta3 }
     Averages { m1, m2, v }
 }
 
@@ -22,9 +20,9 @@ impl Direction for AdEmaMix {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Mixed<V>, g: V, s: &mut Averages<V>) -> V {
-        s.m1 = row.beta1 * s.m1 + row.rest1 * g;
-        s.m2 = row.beta3 * s.m2 + row.rest3 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m1 = row.beta1 * s.m1 + row.one_minus_beta1 * g;
+        s.m2 = row.beta3 * s.m2 + row.one_minus_beta3 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         (row.c1 * s.m1 + row.c3 * s.m2).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }

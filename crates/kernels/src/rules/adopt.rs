@@ -1,5 +1,4 @@
-//! ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by what was known before it, and clipped:
-//! n = clip(g / max(√v, ε), ±high), m ← β₁·m + (1−β₁)·n, u = η·m, v ← β₂·v + (1−β₂)·(g·g).
+//! ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by what was known before it, and clipped.
 //!
 //! The first row has η = 0, 1−β₁ = 0 and β₂ = 0: v starts from g·g, and nothing moves.
 
@@ -10,7 +9,7 @@ use crate::vector::Vector;
 
 lanes! {
     /// `low` is −`high`.
-    Limited { lr, low, high, eps, beta1, rest1, beta2, rest2 }
+    Limited { lr, low, high, eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
 }
 
 pub struct Adopt;
@@ -26,8 +25,8 @@ impl Direction for Adopt {
         // A NaN in v is taken over.
         let divided = g.div_or_zero(row.eps.if_greater(root, row.eps, root));
         let limited = divided.if_greater(row.high, row.high, divided);
-        s.m = row.beta1 * s.m + row.rest1 * row.low.if_greater(divided, row.low, limited);
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * row.low.if_greater(divided, row.low, limited);
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         row.lr * s.m
     }
 }

@@ -1,4 +1,4 @@
-//! Gradient descent (Cauchy, 1847): u = η·g.
+//! Gradient descent (Cauchy, 1847).
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::{Nothing, lanes};

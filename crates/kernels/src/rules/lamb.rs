@@ -1,5 +1,4 @@
-//! LAMB (You et al., 2020, algorithm 2): m and v as Adam's, u = (c₁·m) / (√v·c₂ + ε) + λ·θ. The second
-//! pass is `norms::Scaled`: θ ← d·θ − (η·‖θ‖/‖u‖)·u.
+//! LAMB (You et al., 2020, algorithm 2). The second pass is `norms::Scaled`, by the rate η·‖θ‖/‖u‖.
 //!
 //! c₁ = 1/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections.
 
@@ -10,8 +9,8 @@ use crate::rules::norms::Norms;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1 − β₁, or 1 without averaging, and `rest2` 1 − β₂.
-    Row { c1, c2, eps, beta1, rest1, beta2, rest2, lambda }
+    /// `taken1` is 1 − β₁, or 1 without averaging.
+    Row { c1, c2, eps, beta1, taken1, beta2, one_minus_beta2, lambda }
 }
 
 /// u, where the gradient was.
@@ -27,8 +26,8 @@ impl Kernel for Lamb {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Norms<V>, _: V, theta: V, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.taken1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps) + row.lambda * theta
     }
 }

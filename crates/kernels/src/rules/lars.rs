@@ -1,5 +1,4 @@
-//! LARS (You, Gitman and Ginsburg, 2017), after a pass that has summed θ² and g² (`norms::BothNorms`):
-//! u = rate·(g + λ·θ), b ← μ·b + (1−τ)·u, θ ← θ − η·b; with Nesterov's momentum θ ← θ − η·(u + μ·b).
+//! LARS (You, Gitman and Ginsburg, 2017), after a pass that has summed θ² and g² (`norms::BothNorms`).
 //!
 //! TypeScript makes the tensor's rate of its norms. Where η stands inside of b it is part of the rate, and
 //! where λ·θ has been added to g before the norm was taken, λ is 0 here.

@@ -1,12 +1,11 @@
-//! Lion (Chen et al., 2023, algorithm 2): u = η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g.
+//! Lion (Chen et al., 2023, algorithm 2).
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1 − β₁, and `rest2` 1 − β₂.
-    Interpolated { lr, beta1, rest1, beta2, rest2 }
+    Interpolated { lr, beta1, one_minus_beta1, beta2, one_minus_beta2 }
     Momentum { m }
 }
 
@@ -19,8 +18,8 @@ impl Direction for Lion {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Interpolated<V>, g: V, s: &mut Momentum<V>) -> V {
-        let u = row.lr * (row.beta1 * s.m + row.rest1 * g).signum();
-        s.m = row.beta2 * s.m + row.rest2 * g;
+        let u = row.lr * (row.beta1 * s.m + row.one_minus_beta1 * g).signum();
+        s.m = row.beta2 * s.m + row.one_minus_beta2 * g;
         u
     }
 }

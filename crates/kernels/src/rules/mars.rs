@@ -1,7 +1,7 @@
-//! MARS (Yuan et al., 2024, algorithms 2 and 3): the gradient and a part of its change, c = g + a·(g − p), p ← g,
-//! with a = γ·β₁/(1−β₁); c ← c/max(1, ‖c‖) of each tensor; then Adam's m, v and u of c, or m of c and u = η·sign(m).
+//! MARS (Yuan et al., 2024, algorithms 2 and 3): of the gradient and a part of its change, c, each tensor has
+//! c/max(1, ‖c‖); then Adam or Lion by that.
 //!
-//! At the first update a is 0. c₁ and c₂ are Adam's.
+//! At the first update `ahead` is 0. c₁ and c₂ are Adam's.
 
 use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
@@ -9,10 +9,10 @@ use crate::rules::norms::Squares;
 use crate::vector::Vector;
 
 lanes! {
-    /// `ahead` is a, `rest1` is 1 − β₁, and `rest2` 1 − β₂.
-    Row { ahead, c1, c2, eps, beta1, rest1, beta2, rest2 }
+    /// `ahead` is a.
+    Row { ahead, c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
     Change { ahead }
-    SignRow { ahead, lr, beta1, rest1 }
+    SignRow { ahead, lr, beta1, one_minus_beta1 }
     Previous { previous }
     Moments { previous, m, v }
     Momentum { previous, m }
@@ -50,8 +50,8 @@ impl Kernel for MarsAdamW {
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, by: &Squares<V>, decay: V, theta: V, c: V, s: &mut Moments<V>) -> V {
         let c = by.rate * c;
-        s.m = row.beta1 * s.m + row.rest1 * c;
-        s.v = row.beta2 * s.v + row.rest2 * (c * c);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * c;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (c * c);
         theta * decay - (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }
@@ -75,7 +75,7 @@ impl Kernel for MarsLion {
         c: V,
         s: &mut Momentum<V>,
     ) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * (by.rate * c);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * (by.rate * c);
         theta * decay - row.lr * s.m.signum()
     }
 }

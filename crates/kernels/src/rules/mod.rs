@@ -93,7 +93,7 @@ macro_rules! for_each_kernel {
 pub(crate) use for_each_kernel;
 
 macro_rules! before_the_last {
-    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] [$($rest:tt)*]) => {
+    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] [$($others:tt)*]) => {
         0 $(+ [stringify!($kernel)].len())* $(+ [stringify!($further)].len())*
     };
 }

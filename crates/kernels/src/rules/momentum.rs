@@ -1,5 +1,4 @@
-//! Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it):
-//! v ← α·v − η·g, θ ← θ + v.
+//! Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it).
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};

@@ -18,10 +18,10 @@ use crate::sums::product::Product;
 use crate::vector::{Scalar, Vector};
 
 lanes! {
-    /// `rest` is 1 − μ, `nesterov` the same or 0; then how often, ε, whether in bfloat16, and a, b, c for
-    /// each of the first times, of which the last ones are for all that follow.
+    /// `nesterov` is 1 − μ or 0; then how often, ε, whether in bfloat16, and a, b, c for each of the first times, of
+    /// which the last ones are for all that follow.
     Row {
-        rest, nesterov, steps, eps, bfloat16,
+        one_minus_mu, nesterov, steps, eps, bfloat16,
         a0, b0, c0, a1, b1, c1, a2, b2, c2, a3, b3, c3, a4, b4, c4, a5, b5, c5, a6, b6, c6, a7, b7, c7,
     }
     Buffer { b }
@@ -45,7 +45,7 @@ impl Kernel for MuonMomentum {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Nothing, _: V, _: V, g: V, s: &mut Buffer<V>) -> V {
-        s.b = s.b + row.rest * (g - s.b);
+        s.b = s.b + row.one_minus_mu * (g - s.b);
         s.b - row.nesterov * (s.b - g)
     }
 }

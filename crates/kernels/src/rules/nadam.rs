@@ -1,5 +1,4 @@
-//! NAdam (Dozat, 2016), Adam with Nesterov's momentum: m and v as in Adam,
-//! u = (c₀·g + c₁·m) / (√v·c₂ + ε).
+//! NAdam (Dozat, 2016), Adam with Nesterov's momentum.
 //!
 //! The momenta μₜ and the bias corrections are in c₀, c₁ and c₂.
 
@@ -10,7 +9,7 @@ use crate::vector::Vector;
 
 lanes! {
     /// `c0` is behind those that Adam has, too.
-    Ahead { c1, c2, eps, beta1, rest1, beta2, rest2, c0 }
+    Ahead { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, c0 }
 }
 
 pub struct NAdam;
@@ -22,8 +21,8 @@ impl Direction for NAdam {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Ahead<V>, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         (row.c0 * g + row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }

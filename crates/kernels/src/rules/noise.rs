@@ -24,7 +24,7 @@ pub struct Noise {
     sigma: f64,
     /// Philox's key, and its counter behind the element's.
     seed: [u32; 2],
-    rest: [u32; 3],
+    key_and_seed: [u32; 3],
     draw: Draw,
 }
 
@@ -36,7 +36,7 @@ impl Noise {
         let words = |x: f64| [x as u64 as u32, (x as u64 >> 32) as u32];
         let [low, high] = words(t);
         let length = matrix.rows * matrix.columns;
-        Self { at: matrix.at, length, sigma, seed: words(seed), rest: [matrix.key, low, high], draw }
+        Self { at: matrix.at, length, sigma, seed: words(seed), key_and_seed: [matrix.key, low, high], draw }
     }
 }
 
@@ -70,7 +70,7 @@ pub unsafe fn perturb<S: Scalar>(noise: &Noise, number: usize) {
 /// A [`Draw`]; `V` has float64.
 #[inline(always)]
 pub fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; NUMBERS]) {
-    let [key, low, high] = noise.rest;
+    let [key, low, high] = noise.key_and_seed;
     let [mut u, mut a] = [[V::Scalar::from_f64(0.0); NUMBERS / 2]; 2];
     for k in 0..COUNTERS {
         let words = philox([first.wrapping_add(k as u32), key, low, high], noise.seed);

@@ -1,5 +1,4 @@
-//! NovoGrad (Ginsburg et al., 2019), after a pass that has summed g² (`norms::GradientNorm`):
-//! a = rate·g + λ·θ, m ← β₁·m + a, θ ← θ − η·m.
+//! NovoGrad (Ginsburg et al., 2019), after a pass that has summed g² (`norms::GradientNorm`).
 //!
 //! The tensor's rate is 1/(√v + ε), in which v ← β₂·v + (1−β₂)·‖g‖² is one number; TypeScript makes it.
 
@@ -8,8 +7,8 @@ use crate::kernel::{Kernel, Output};
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1, or 1 − β₁ where gradients are averaged.
-    Row { lr, beta1, rest1, lambda }
+    /// `taken1` is 1, or 1 − β₁ where gradients are averaged.
+    Row { lr, beta1, taken1, lambda }
     Moment { m }
     /// Σ g², what is made of it, and v.
     Layer { gradients, rate, v }
@@ -26,7 +25,7 @@ impl Kernel for NovoGrad {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, by: &Layer<V>, _: V, theta: V, g: V, s: &mut Moment<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * (by.rate * g + row.lambda * theta);
+        s.m = row.beta1 * s.m + row.taken1 * (by.rate * g + row.lambda * theta);
         theta - row.lr * s.m
     }
 }

@@ -1,16 +1,15 @@
 //! Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam, whose rate is a distance d that it estimates.
 //!
-//! m ← β₁·m + (1−β₁)·d·g, v ← β₂·v + (1−β₂)·d²·(g·g), s ← β₃·s + w·g. TypeScript makes the next d of
-//! Σ g·(θ₀ − θ) and Σ |s| over all tensors, and then
-//! θ ← θ + θ·(−λγ) − γ·m / (√v + d·ε). (1 − λγ)·θ would not see a γ of 1e-6 in float32, and d grows by what is lost.
+//! TypeScript makes the next d of Σ g·(θ₀ − θ) and Σ |s| over all tensors. (1 − λγ)·θ would not see a γ of 1e-6
+//! in float32, and d grows by what is lost: so `shrink`·θ is added.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is (1 − β₁)·d, `rest2` (1 − β₂)·d², `pull` w, `rate` γ `eps` d·ε, and `shrink` −λγ.
-    Row { beta1, rest1, beta2, rest2, beta3, pull, rate, eps, shrink }
+    /// `taken1` is (1 − β₁)·d, `taken2` (1 − β₂)·d², `pull` w, `rate` γ `eps` d·ε, and `shrink` −λγ.
+    Row { beta1, taken1, beta2, taken2, beta3, pull, rate, eps, shrink }
     /// `start` is θ₀.
     Distances { s, m, v, start }
     /// s too, since the last stage settles what is subnormal.
@@ -32,8 +31,8 @@ impl Kernel for ProdigyMoments {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Progress<V>, _: V, theta: V, g: V, s: &mut Distances<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.taken1 * g;
+        s.v = row.beta2 * s.v + row.taken2 * (g * g);
         s.s = row.beta3 * s.s + row.pull * g;
         g * (s.start - theta)
     }

@@ -1,6 +1,5 @@
-//! RAdam (Liu et al., 2020, algorithm 2): Adam, rectified where the variance of the adaptive
-//! learning rate is tractable, and otherwise momentum without adaptation:
-//! m and v as in Adam, u = (c₁·m) / (√v·c₂ + ε), or u = c₁·m.
+//! RAdam (Liu et al., 2020, algorithm 2): Adam, rectified where the variance of the adaptive learning rate is
+//! tractable, and otherwise momentum without adaptation.
 //!
 //! The rectification r and the bias corrections are in c₁ and c₂.
 
@@ -11,7 +10,7 @@ use crate::vector::Vector;
 
 lanes! {
     /// `unrectified` is 1 or 0.
-    Rectified { c1, c2, eps, beta1, rest1, beta2, rest2, unrectified }
+    Rectified { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, unrectified }
 }
 
 pub struct RAdam;
@@ -23,8 +22,8 @@ impl Direction for RAdam {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rectified<V>, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
         let one = row.unrectified;
         let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);

@@ -1,20 +1,18 @@
-//! RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·(g·g), σ = √(v + εᵢ) + εₒ, u = η·(g/σ);
-//! with momentum, b ← μ·b + ηᵢ·(g/σ) and u = ηₒ·b.
+//! RMSProp (Hinton, Coursera lecture 6e, 2012), also with momentum, and centered (Graves, 2013).
 //!
-//! Centered (Graves, 2013), a ← α·a + (1−α)·g, and max(v − a·a, 0) stands for v under the root.
 //! Torch has ε outside of the root and η outside of b, Optax and TensorFlow have them inside; the other ε is 0,
 //! and the other η 1. The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
-//! Where σ is exactly 0, g/σ counts as 0.
+//! Where the divisor is exactly 0, the quotient counts as 0.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
 use crate::vector::{Vector, splat};
 
 lanes! {
-    /// `rest` is 1 − α; `inside` and `outside` are εᵢ and εₒ.
-    Rates { lr, alpha, rest, inside, outside }
+    /// `inside` and `outside` are εᵢ and εₒ.
+    Rates { lr, alpha, one_minus_alpha, inside, outside }
     /// `inner` is ηᵢ, and `lr` ηₒ.
-    RatesMomentum { lr, alpha, rest, inside, outside, inner, mu }
+    RatesMomentum { lr, alpha, one_minus_alpha, inside, outside, inner, mu }
     Square { v }
     SquareMomentum { v, b }
     SquareMean { v, a }
@@ -30,7 +28,7 @@ impl Direction for RmsProp {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut Square<V>) -> V {
-        s.v = row.alpha * s.v + row.rest * (g * g);
+        s.v = row.alpha * s.v + row.one_minus_alpha * (g * g);
         row.lr * g.div_or_zero((s.v + row.inside).sqrt() + row.outside)
     }
 }
@@ -44,7 +42,7 @@ impl Direction for RmsPropMomentum {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMomentum<V>) -> V {
-        s.v = row.alpha * s.v + row.rest * (g * g);
+        s.v = row.alpha * s.v + row.one_minus_alpha * (g * g);
         let sigma = (s.v + row.inside).sqrt() + row.outside;
         s.b = row.mu * s.b + row.inner * g.div_or_zero(sigma);
         row.lr * s.b
@@ -60,8 +58,8 @@ impl Direction for RmsPropCentered {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut SquareMean<V>) -> V {
-        s.v = row.alpha * s.v + row.rest * (g * g);
-        s.a = row.alpha * s.a + row.rest * g;
+        s.v = row.alpha * s.v + row.one_minus_alpha * (g * g);
+        s.a = row.alpha * s.a + row.one_minus_alpha * g;
         row.lr * g.div_or_zero((variance(s.v, s.a) + row.inside).sqrt() + row.outside)
     }
 }
@@ -75,8 +73,8 @@ impl Direction for RmsPropCenteredMomentum {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMeanMomentum<V>) -> V {
-        s.v = row.alpha * s.v + row.rest * (g * g);
-        s.a = row.alpha * s.a + row.rest * g;
+        s.v = row.alpha * s.v + row.one_minus_alpha * (g * g);
+        s.a = row.alpha * s.a + row.one_minus_alpha * g;
         let sigma = (variance(s.v, s.a) + row.inside).sqrt() + row.outside;
         s.b = row.mu * s.b + row.inner * g.div_or_zero(sigma);
         row.lr * s.b

@@ -1,7 +1,7 @@
-//! Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in Torch: p = g·g₋₁, and the size of each step,
-//! h ← clip(h·η⁺) where p > 0, clip(h·η⁻) where p < 0 (and there g ← 0), else h; u = h·sign(g).
+//! Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in Torch.
 //!
-//! h begins with η, which its first row adds to 0. Where p is NaN, h stays, and sign(g) is NaN if g is.
+//! h begins with η, which its first row adds to 0. Where the product of gradients is NaN, h stays, and
+//! the sign of g is NaN if g is.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

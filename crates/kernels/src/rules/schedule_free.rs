@@ -1,18 +1,15 @@
 //! Schedule-Free (Defazio et al., 2024): the parameters are x, an average of the iterates z, and the
-//! gradient g is taken between them, at y = x + (1−β)·(z − x).
-//!
-//! z ← z − γ·(ĝ + λ·y), x ← x + c·(z − x). For SGD ĝ is g; otherwise v ← β₂·v + (1−β₂)·(g·g) and
-//! ĝ = g / (√v·c₂ + ε), or g where RAdam does not rectify.
+//! gradient g is taken between them, at y. It is divided by a root as in Adam, but for SGD and where RAdam
+//! does not rectify.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
 use crate::vector::Vector;
 
 lanes! {
-    /// `lr` is γ, `rest` 1 − β, and `lambda` λ.
-    Free { lr, c, rest, lambda }
+    Free { gamma, c, one_minus_beta, lambda }
     /// The same, and what v takes; `unrectified` is 1 or 0.
-    FreeAdam { lr, c, rest, lambda, c2, eps, beta2, rest2, unrectified }
+    FreeAdam { gamma, c, one_minus_beta, lambda, c2, eps, beta2, one_minus_beta2, unrectified }
     Iterate { z }
     IteratePoint { z, point }
     Adaptive { z, v }
@@ -36,8 +33,8 @@ impl Kernel for ScheduleFreeSgd {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Iterate<V>) -> V {
-        let y = towards(x, s.z, row.rest);
-        s.z = s.z - row.lr * (g + row.lambda * y);
+        let y = towards(x, s.z, row.one_minus_beta);
+        s.z = s.z - row.gamma * (g + row.lambda * y);
         towards(x, s.z, row.c)
     }
 }
@@ -53,12 +50,12 @@ impl Kernel for ScheduleFreeAdam {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Adaptive<V>) -> V {
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
         let one = row.unrectified;
         let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
-        let y = towards(x, s.z, row.rest);
-        s.z = s.z - row.lr * (g.div_or_zero(divisor) + row.lambda * y);
+        let y = towards(x, s.z, row.one_minus_beta);
+        s.z = s.z - row.gamma * (g.div_or_zero(divisor) + row.lambda * y);
         towards(x, s.z, row.c)
     }
 }
@@ -75,7 +72,7 @@ impl Kernel for ScheduleFreePoint {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, _: V, s: &mut IteratePoint<V>) -> V {
-        s.point = towards(x, s.z, row.rest);
+        s.point = towards(x, s.z, row.one_minus_beta);
         x
     }
 }
@@ -92,7 +89,7 @@ impl Kernel for ScheduleFreeAdamPoint {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, _: V, s: &mut AdaptivePoint<V>) -> V {
-        s.point = towards(x, s.z, row.rest);
+        s.point = towards(x, s.z, row.one_minus_beta);
         x
     }
 }

@@ -1,5 +1,5 @@
-//! SGD with momentum as Torch defines it: b ← μ·b + (1−τ)·g, without the dampening τ at the first
-//! update, and u = η·b, or u = η·(g + μ·b) with Nesterov's correction.
+//! SGD with momentum as Torch defines it: without the dampening τ at the first update, and with Nesterov's
+//! correction.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

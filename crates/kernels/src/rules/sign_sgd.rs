@@ -1,5 +1,5 @@
-//! signSGD (Bernstein et al., 2018, algorithm 1): u = η·sign(g); and with momentum, Signum (algorithm 2),
-//! m ← β·m + (1−β)·g, u = η·sign(m). Zeros and NaN are their own sign.
+//! signSGD (Bernstein et al., 2018, algorithm 1), and with momentum Signum (algorithm 2). Zeros and NaN are their
+//! own sign.
 
 use super::gradient_descent::Rate;
 use crate::kernel::Direction;
@@ -7,8 +7,7 @@ use crate::kernel::lanes::{Nothing, lanes};
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest` is 1 − β.
-    RateMomentum { lr, beta, rest }
+    RateMomentum { lr, beta, one_minus_beta }
     Moment { m }
 }
 
@@ -34,7 +33,7 @@ impl Direction for Signum {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RateMomentum<V>, g: V, s: &mut Moment<V>) -> V {
-        s.m = row.beta * s.m + row.rest * g;
+        s.m = row.beta * s.m + row.one_minus_beta * g;
         row.lr * s.m.signum()
     }
 }

@@ -16,8 +16,7 @@ use crate::sums::BLOCK;
 use crate::vector::{Scalar, Stored, Vector, splat};
 
 lanes! {
-    /// `rest1` is 1 − β₁.
-    Row { lr, beta1, rest1, eps }
+    Row { lr, beta1, one_minus_beta1, eps }
     Cover { v }
     Momentum { m }
     Both { v, m }
@@ -81,7 +80,7 @@ impl Kernel for Sm3SingleMomentum {
 
 #[inline(always)]
 fn moved<V: Vector>(row: &Row<V>, decay: V, theta: V, u: V, m: &mut V) -> V {
-    *m = row.beta1 * *m + row.rest1 * u;
+    *m = row.beta1 * *m + row.one_minus_beta1 * u;
     theta * decay - row.lr * *m
 }
 
@@ -191,13 +190,13 @@ pub unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
                 found,
             };
             let mut most = V::splat(zero);
-            let mut rest = V::One::splat(zero);
+            let mut others = V::One::splat(zero);
             (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(covering, j)));
-            (whole..columns).for_each(|j| rest = larger(rest, line.cover::<V::One>(covering, j)));
+            (whole..columns).for_each(|j| others = larger(others, line.cover::<V::One>(covering, j)));
             for lane in &*Stored::new(most) {
-                rest = larger(rest, V::One::splat(*lane));
+                others = larger(others, V::One::splat(*lane));
             }
-            rest.store(r);
+            others.store(r);
         }
     }
 }

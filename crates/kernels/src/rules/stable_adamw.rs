@@ -1,5 +1,4 @@
-//! StableAdamW (Wortsman et al., 2023, algorithm 2): m ← β̂₁·m + (1−β̂₁)·g, v ← β̂₂·v + (1−β̂₂)·(g·g),
-//! in which the β̂ correct the bias, and then θ ← d·θ − rate·m/(√v + ε), both for each tensor.
+//! StableAdamW (Wortsman et al., 2023, algorithm 2), in which the β̂ correct the bias.
 //!
 //! The rate is η / max(1, RMS(g / max(√v, ε))): the first pass leaves what is in the RMS where the
 //! gradient was, and sums its squares.
@@ -10,8 +9,8 @@ use crate::rules::adam::Moments;
 use crate::vector::Vector;
 
 lanes! {
-    /// `rest1` is 1 − β̂₁, and `rest2` 1 − β̂₂.
-    Row { eps, beta1, rest1, beta2, rest2 }
+    /// Of β̂₁ and β̂₂.
+    Row { eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
     /// Σ of what is in the RMS, the tensor's rate and its decay d.
     Steady { ratios, rate, decay }
 }
@@ -29,8 +28,8 @@ impl Kernel for StableMoments {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Row<V>, _: &Steady<V>, _: V, _: V, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
-        s.v = row.beta2 * s.v + row.rest2 * (g * g);
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
+        s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let root = s.v.sqrt();
         // A NaN in v is taken over.
         g.div_or_zero(row.eps.if_greater(root, row.eps, root))

@@ -1,5 +1,4 @@
-//! Yogi (Zaheer et al., 2018, algorithm 2): Adam, whose v moves by no more than (1−β₂)·g²:
-//! m ← β₁·m + (1−β₁)·g, v ← v − (1−β₂)·(sign(v − q)·q), q = g·g, u = (c₁·m) / (√v·c₂ + ε).
+//! Yogi (Zaheer et al., 2018, algorithm 2): Adam, whose v moves by no more than (1−β₂)·g².
 //!
 //! c₁ and c₂ are Adam's.
 
@@ -16,9 +15,9 @@ impl Direction for Yogi {
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Corrected<V>, g: V, s: &mut Moments<V>) -> V {
-        s.m = row.beta1 * s.m + row.rest1 * g;
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         let square = g * g;
-        s.v = s.v - row.rest2 * ((s.v - square).signum() * square);
+        s.v = s.v - row.one_minus_beta2 * ((s.v - square).signum() * square);
         (row.c1 * s.m).div_or_zero(s.v.sqrt() * row.c2 + row.eps)
     }
 }

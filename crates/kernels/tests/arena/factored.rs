@@ -48,7 +48,8 @@ fn memory(size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Mem
 /// What it makes of the memory, by array: θ, and then those of the state.
 fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Vec<Vec<f64>> {
     let f = round(size);
-    let [beta2, rest2, added, floor, cap, beta1, rest1, rho, _, eps2, clip, fixed, share] = ROW;
+    let [beta2, one_minus_beta2, added, floor, cap, beta1, one_minus_beta1, rho, _, eps2, clip, fixed, share] =
+        ROW;
     let length = count * rows * columns;
     let first = memory.first_arrays[0] + usize::from(has_momentum);
     let all =
@@ -64,7 +65,9 @@ fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_moment
         let mut total = 0.0;
         for i in 0..rows {
             let r = &mut r[matrix * rows + i];
-            *r = f(beta2 * *r + rest2 * (striped(&g[at(i, 0)..at(i + 1, 0)]) / columns as f64 + added));
+            *r =
+                f(beta2 * *r
+                    + one_minus_beta2 * (striped(&g[at(i, 0)..at(i + 1, 0)]) / columns as f64 + added));
             total += *r;
         }
         let mean = f64::max(total / rows as f64, floor);
@@ -75,7 +78,7 @@ fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_moment
             };
             let sum = (0..pieces).fold(0.0, |sum, piece| sum + of_piece(piece));
             let c = &mut c[matrix * columns + j];
-            *c = f(beta2 * *c + rest2 * (sum / rows as f64 + added));
+            *c = f(beta2 * *c + one_minus_beta2 * (sum / rows as f64 + added));
             for i in 0..rows {
                 let factor = f(f(1.0 / (r[matrix * rows + i] / mean).sqrt()) * f(1.0 / c.sqrt()));
                 u[at(i, j)] = f(g[at(i, j)] * factor.min(f(cap)));
@@ -95,7 +98,11 @@ fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_moment
     let rate = f(full / f64::max(rms(&u) / clip, 1.0));
     let decay = f(1.0 - (fixed + share * full));
     for i in 0..length {
-        m[i] = if has_momentum { f(f(beta1 * m[i]) + f(rest1 * f(rate * u[i]))) } else { f(rate * u[i]) };
+        m[i] = if has_momentum {
+            f(f(beta1 * m[i]) + f(one_minus_beta1 * f(rate * u[i])))
+        } else {
+            f(rate * u[i])
+        };
         theta[i] = f(f(theta[i] * decay) - m[i]);
     }
     if has_momentum { vec![theta, m, r, c] } else { vec![theta, r, c] }

@@ -123,7 +123,7 @@ fn rule(
         f(job.own[place])
     };
     let down = |u: f64| f(f(theta * f(job.decay)) - u);
-    let mean = |old: f64, decay: &str, rest: &str, x: f64| f(f(c(decay) * old) + f(c(rest) * x));
+    let mean = |old: f64, kept: &str, taken: &str, x: f64| f(f(c(kept) * old) + f(c(taken) * x));
     let ratio = |x: f64, divisor: f64| if divisor == 0.0 { 0.0 } else { f(x / divisor) };
     let root = |x: f64| f(x.sqrt());
     Some(match kernel.name {
@@ -159,18 +159,18 @@ fn rule(
             down(f(c("lr") * ratio(g, sigma)))
         }
         "RmsProp" => {
-            s[0] = mean(s[0], "alpha", "rest", f(g * g));
+            s[0] = mean(s[0], "alpha", "one_minus_alpha", f(g * g));
             down(f(c("lr") * ratio(g, f(root(f(s[0] + c("inside"))) + c("outside")))))
         }
         "RmsPropMomentum" => {
-            s[0] = mean(s[0], "alpha", "rest", f(g * g));
+            s[0] = mean(s[0], "alpha", "one_minus_alpha", f(g * g));
             let sigma = f(root(f(s[0] + c("inside"))) + c("outside"));
             s[1] = f(f(c("mu") * s[1]) + f(c("inner") * ratio(g, sigma)));
             down(f(c("lr") * s[1]))
         }
         "Adam" | "AmsGrad" | "RAdam" => {
-            s[0] = mean(s[0], "beta1", "rest1", g);
-            s[1] = mean(s[1], "beta2", "rest2", f(g * g));
+            s[0] = mean(s[0], "beta1", "one_minus_beta1", g);
+            s[1] = mean(s[1], "beta2", "one_minus_beta2", f(g * g));
             let mut v = s[1];
             if kernel.name == "AmsGrad" {
                 let size = f(c("h") * v);
