@@ -252,13 +252,13 @@ function loopText(arrays, scalars, temporaries, body) {
 const adamText = () =>
   loopText(
     ['theta', 'm', 'v', 'g'],
-    ['decay', 'c1', 'c2', 'eps', 'beta1', 'rest1', 'beta2', 'rest2'],
+    ['decay', 'c1', 'c2', 'eps', 'beta1', 'oneMinusBeta1', 'beta2', 'oneMinusBeta2'],
     ['gi', 'mi', 'vi', 'divisor'],
     (at) => `
       ${set('gi', load('g', at))}
-      ${set('mi', op('add', op('mul', get('beta1'), load('m', at)), op('mul', get('rest1'), get('gi'))))}
+      ${set('mi', op('add', op('mul', get('beta1'), load('m', at)), op('mul', get('oneMinusBeta1'), get('gi'))))}
       ${store('m', at, get('mi'))}
-      ${set('vi', op('add', op('mul', get('beta2'), load('v', at)), op('mul', get('rest2'), op('mul', get('gi'), get('gi')))))}
+      ${set('vi', op('add', op('mul', get('beta2'), load('v', at)), op('mul', get('oneMinusBeta2'), op('mul', get('gi'), get('gi')))))}
       ${store('v', at, get('vi'))}
       ${set('divisor', op('add', op('mul', op('sqrt', get('vi')), get('c2')), get('eps')))}
       ${store(

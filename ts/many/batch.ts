@@ -79,7 +79,7 @@ export class Batch {
   /** Runs of a cohort. */
   readonly #each: number
   /** Columns that differ by run, and their numbers in each row: one for each run of a cohort, and what pads a vector. */
-  readonly #own: readonly Column[]
+  readonly #byRun: readonly Column[]
   readonly #dataLanes: number
 
   /** @param left a region that another batch needs no more */
@@ -88,8 +88,8 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
     const each = Math.ceil(shape.runs.length / cohorts)
-    const own = data.filter(({ offsets }) => offsets !== null)
-    const shared = data.length - own.length
+    const byRun = data.filter(({ offsets }) => offsets !== null)
+    const shared = data.length - byRun.length
     const dataLanes = Math.ceil(each / vector) * vector
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
@@ -104,7 +104,7 @@ export class Batch {
       settings: sizeOf(BATCH_SETTINGS) * 8,
       constantValues: constants * LINE,
       data: shared * rows * size,
-      laneData: own.length * rows * size * cohorts * dataLanes,
+      laneData: byRun.length * rows * size * cohorts * dataLanes,
       coefficients: updates * rowLength * 8,
       live: cohorts * 4,
       planes: cohorts * cohortBytes,
@@ -122,7 +122,7 @@ export class Batch {
     }
     this.shape = shape
     this.#each = each
-    this.#own = own
+    this.#byRun = byRun
     this.#dataLanes = dataLanes
     this.#places = places
     this.rowLength = rowLength
@@ -172,7 +172,7 @@ export class Batch {
 
   /** Whether some data differ by run. */
   get isByRun(): boolean {
-    return this.#own.length > 0
+    return this.#byRun.length > 0
   }
 
   /** How many runs live. */
@@ -189,9 +189,9 @@ export class Batch {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
       cohort.fill(first, live, beginning)
-      cohort.fillData(this.#own, runs.subarray(first, first + live))
+      cohort.fillData(this.#byRun, runs.subarray(first, first + live))
     }
-    const shared = data.slice(0, data.length - this.#own.length)
+    const shared = data.slice(0, data.length - this.#byRun.length)
     for (const [k, column] of shared.entries()) {
       for (let row = 0; row < rows; row++) this.#shared[row * shared.length + k] = column.numbers[row]
     }
@@ -203,10 +203,10 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     const dataLanes = this.#dataLanes
-    const numbers = rows * this.#own.length * dataLanes
+    const numbers = rows * this.#byRun.length * dataLanes
     const counts = {
       ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
-      ...{ rows, columns: data.length, own: this.#own.length, dataLanes },
+      ...{ rows, columns: data.length, byRun: this.#byRun.length, dataLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
       const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
@@ -246,7 +246,7 @@ export class Batch {
   /** Data that all runs share: row by row, in it column by column. */
   get #shared(): FloatArray {
     const { data, rows } = this.shape
-    return this.#numbers(this.#at('data'), (data.length - this.#own.length) * rows)
+    return this.#numbers(this.#at('data'), (data.length - this.#byRun.length) * rows)
   }
 
   #at(name: string): number {

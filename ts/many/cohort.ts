@@ -27,7 +27,7 @@ interface Counts {
   readonly rows: number
   /** Of data: all, and those that differ by run. */
   readonly columns: number
-  readonly own: number
+  readonly byRun: number
   /** Numbers of these in each row. */
   readonly dataLanes: number
 }
@@ -128,13 +128,13 @@ export class Cohort {
   /** A lane's data, by column. */
   data(lane: number): readonly FloatArray[] {
     const { data, shared } = this.#parts
-    const { rows, columns, own, dataLanes } = this.#counts
-    const common = columns - own
+    const { rows, columns, byRun, dataLanes } = this.#counts
+    const common = columns - byRun
     return Array.from({ length: columns }, (_, k) => {
       const column = k < common ? shared.slice(0, rows) : data.slice(0, rows)
       for (let row = 0; row < rows; row++) {
         column[row] =
-          k < common ? shared[row * common + k] : data[(row * own + k - common) * dataLanes + lane]
+          k < common ? shared[row * common + k] : data[(row * byRun + k - common) * dataLanes + lane]
       }
       return column
     })

@@ -12,8 +12,8 @@ const CACHE = 1 << 19
 
 /** Bytes that data of a run's own take. */
 function dataBytes(data: readonly Column[], run: number, size: number): number {
-  const own = data.filter(({ offsets }) => offsets !== null)
-  return own.length === 0 ? 0 : own.length * rowsOf(own[0], run) * size
+  const byRun = data.filter(({ offsets }) => offsets !== null)
+  return byRun.length === 0 ? 0 : byRun.length * rowsOf(byRun[0], run) * size
 }
 
 /** How many runs are in a batch, whose data have as many rows as this run's; `size` is a number's, in bytes. */

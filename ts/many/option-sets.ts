@@ -19,8 +19,8 @@ export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: n
   }
   const sets: OptionSet[] = []
   const resolved = (run: number) => {
-    const own = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
-    const found = resolve({ ...rule, ...own })
+    const options = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
+    const found = resolve({ ...rule, ...options })
     checkElementwise(found)
     return found
   }

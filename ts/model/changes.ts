@@ -37,9 +37,9 @@ export function setAll(model: Model, given: object): () => void {
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
   for (const use of uses) {
-    const { own, lrScale } = use
-    if (use === base || own === null) continue
-    const names = Object.keys(options).filter((name) => !own.includes(name))
+    const { groupOptions, lrScale } = use
+    if (use === base || groupOptions === null) continue
+    const names = Object.keys(options).filter((name) => !groupOptions.includes(name))
     const left = recordOf(names, (name) => after[name])
     if (lrScale !== 1 && Object.hasOwn(left, 'lr')) left.lr = scaled(left.lr as Scheduled, lrScale)
     rules.set(use, changedRule(use, left))

@@ -131,7 +131,7 @@ export class Groups {
     for (const k of groups) {
       const group = this.#list[k]
       if (group.resolved !== undefined) {
-        resolved = fitting({ ...group.resolved, own: null, clip: resolved.clip }, shape)
+        resolved = fitting({ ...group.resolved, groupOptions: null, clip: resolved.clip }, shape)
       }
       if (group.clip !== undefined) resolved = { ...resolved, clip: group.clip }
       if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
@@ -140,7 +140,7 @@ export class Groups {
     const { lrScale, rule } = resolved
     if (lrScale === 1) return resolved
     const scales = { lr: scaled(rule.lr as Scheduled, lrScale) }
-    return { ...overlaid(resolved, scales, 'groups: lrScale', name), own: resolved.own }
+    return { ...overlaid(resolved, scales, 'groups: lrScale', name), groupOptions: resolved.groupOptions }
   }
 }
 
@@ -154,7 +154,7 @@ export const expectedShapes = (rule: string) =>
  * @throws OptionError where the rule does not have one; a decay of 0 is what those have that do not decay
  */
 function overlaid(resolved: Resolved, options: object, what: string, tensor: string): Resolved {
-  const { definition, rule, own } = resolved
+  const { definition, rule, groupOptions } = resolved
   const has = (name: string) => Object.hasOwn(definition.options, name)
   const given = Object.entries(options).filter(
     ([name, value]) => has(name) || name !== 'weightDecay' || value !== 0,
@@ -172,7 +172,7 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
   return {
     ...resolved,
     rule: Object.freeze(changed(definition, rule, Object.fromEntries(given))) as AnyRule,
-    own: own && [...new Set([...own, ...given.map(([name]) => name)])].sort(),
+    groupOptions: groupOptions && [...new Set([...groupOptions, ...given.map(([name]) => name)])].sort(),
   }
 }
 

@@ -17,7 +17,7 @@ export class RuleInUse {
   readonly corrections: Definition['corrections']
   readonly delay: number
   readonly isDelayed: boolean
-  readonly own: readonly string[] | null
+  readonly groupOptions: readonly string[] | null
   readonly lrScale: number
   readonly clip: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
@@ -47,7 +47,7 @@ export class RuleInUse {
   #isConstant = false
 
   constructor(resolved: Resolved) {
-    const { rule, definition, delay, isDelayed, own, lrScale, clip } = resolved
+    const { rule, definition, delay, isDelayed, groupOptions, lrScale, clip } = resolved
     this.#resolved = resolved
     this.definition = definition
     this.advance = definition.advance
@@ -55,7 +55,7 @@ export class RuleInUse {
     this.shared = definition.shared
     this.delay = delay
     this.isDelayed = isDelayed
-    this.own = own
+    this.groupOptions = groupOptions
     this.lrScale = lrScale
     this.clip = clip
     this.stages = definition.stages(rule as never)
@@ -92,10 +92,11 @@ export class RuleInUse {
 
   /** Whether it is the same rule with the same options. */
   isLike(resolved: Resolved): boolean {
-    const { rule, definition, delay, isDelayed, own, lrScale, clip } = resolved
+    const { rule, definition, delay, isDelayed, groupOptions, lrScale, clip } = resolved
     // Most often, of each tensor after the first.
     if (resolved === this.#resolved && rule === this.rule) return true
-    if (`${own}` !== `${this.own}` || lrScale !== this.lrScale || !isSame(clip, this.clip)) return false
+    if (`${groupOptions}` !== `${this.groupOptions}` || lrScale !== this.lrScale || !isSame(clip, this.clip))
+      return false
     if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
     for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
     return true

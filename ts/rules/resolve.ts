@@ -15,7 +15,7 @@ export interface Resolved {
   readonly delay: number
   readonly isDelayed: boolean
   /** The options that groups gave, which the optimizer's do not replace; null where the rule itself is one's. */
-  readonly own: readonly string[] | null
+  readonly groupOptions: readonly string[] | null
   /** By which they multiplied its lr. */
   readonly lrScale: number
   /** How they clip each tensor by itself; null where they leave that to the optimizer. */
@@ -45,7 +45,7 @@ export function fitting(resolved: Resolved, shape: readonly number[] | undefined
   if ((fallback as AnyRule).name === rule.name) return { ...resolved, rule: fallback as AnyRule }
   const { delay, isDelayed } = resolved
   const other = resolve(fallback)
-  return { ...other, ...(!other.isDelayed && { delay, isDelayed }), own: null }
+  return { ...other, ...(!other.isDelayed && { delay, isDelayed }), groupOptions: null }
 }
 
 /** A rule that is not a delayed start itself. */
@@ -75,7 +75,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
     throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
   }
   const rule = describe(definition, options)
-  return { rule, definition, delay: 0, isDelayed: false, own: [], lrScale: 1, clip: null }
+  return { rule, definition, delay: 0, isDelayed: false, groupOptions: [], lrScale: 1, clip: null }
 }
 
 function resolveDelayed(options: object): Resolved {

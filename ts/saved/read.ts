@@ -193,14 +193,14 @@ function readOwn(
   { own, lrScale, clip }: Bag,
   name: string,
   { definition: { options } }: Resolved,
-): Pick<Resolved, 'own' | 'lrScale' | 'clip'> {
+): Pick<Resolved, 'groupOptions' | 'lrScale' | 'clip'> {
   if (!isPositive(lrScale)) {
     fail(name, 'lrScale: a finite number > 0', show(lrScale))
   }
   const names = listOf(own, Object.keys(options).length) ?? null
   if (own === null || names?.every((name) => typeof name === 'string' && Object.hasOwn(options, name))) {
     const limits = clip === undefined ? null : readTensorClip(`saved: ${brief(name)}: clip`, clip)
-    return { own: names as readonly string[] | null, lrScale, clip: limits }
+    return { groupOptions: names as readonly string[] | null, lrScale, clip: limits }
   }
   return fail(name, "own: a list of its rule's options, or null", show(own))
 }

@@ -112,7 +112,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
   return {
     shape: shape ?? null,
     rule: use.value as Rule,
-    own: use.own && [...use.own],
+    own: use.groupOptions && [...use.groupOptions],
     lrScale: use.lrScale,
     ...(use.clip !== null && { clip: use.clip }),
     frozen: isFrozen,
