@@ -159,7 +159,7 @@ export class Arena {
 
     this.planned = Math.min(count, MOST_PLANNED)
     this.plan = roundUp(end, layout.LINE)
-    end = this.plan + (2 + this.planned * layout.PLANNED) * 4
+    end = this.plan + (layout.PLAN + this.planned * layout.PLANNED) * 4
 
     this.dtype = dtype
     this.#size = size

@@ -27,8 +27,12 @@ export const SYNCHRONIZE = 8
 /** The stage before all others that clips gradients by unit, and adds noise. */
 export const UNITS = 9
 
-/** Words of a pass in a plan. */
+/** Words of a plan in front of its passes, and of each of these. */
+export const PLAN = 2
 export const PLANNED = 12
+
+/** The kernel of NORM, which is no pass. */
+export const SUM_SQUARES = 1
 
 /** Flags of a segment: its parameters stay. */
 export const HOLDS = 1

@@ -32,6 +32,8 @@ struct Plan {
     count: usize,
     passes: [Planned; 0],
 }
+#[cfg(target_arch = "wasm32")]
+const _: () = assert!(size_of::<Plan>() == antigrad_kernels::PLAN * 4);
 
 /// Finds what a stage runs, and writes it to `to`, where there is room for `most` passes; `word` is what it is known
 /// by, and not 0. False where it is more than passes, or more of them.

@@ -39,7 +39,9 @@ fn numbers() -> String {
         ("AVERAGING", "AVERAGE moves towards the parameters.", stages::AVERAGING),
         ("SYNCHRONIZE", "SLOW moves towards the parameters, and these are set to it.", stages::SYNCHRONIZE),
         ("UNITS", "The stage before all others that clips gradients by unit, and adds noise.", stages::UNITS),
-        ("PLANNED", "Words of a pass in a plan.", stages::plan::PLANNED),
+        ("PLAN", "Words of a plan in front of its passes, and of each of these.", stages::plan::PLAN),
+        ("PLANNED", "", stages::plan::PLANNED),
+        ("SUM_SQUARES", "The kernel of NORM, which is no pass.", stages::SUM_SQUARES),
         ("HOLDS", "Flags of a segment: its parameters stay.", arena::HOLDS),
         ("FLUSHES", "Afterwards, subnormal numbers of its state become +0.", arena::FLUSHES),
         (
@@ -188,7 +190,7 @@ macro_rules! descriptions {
         [$($elementwise:ident::$single:ident,)*]
         [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
     ) => {{
-        let mut numbers = 2..;
+        let mut numbers = stages::FIRST_KERNEL as u16..;
         let mut numbered = |described: Description| Description { number: numbers.next().unwrap_or(0), ..described };
         vec![
             $(numbered(Description {

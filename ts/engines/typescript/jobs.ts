@@ -25,6 +25,7 @@ import {
   SEGMENT_ROW,
   SIGNS,
   SQUARES,
+  SUM_SQUARES,
   UNITS,
   UNITWISE,
   UNITWISE_KERNEL,
@@ -57,7 +58,7 @@ export interface Job extends Segment {
 
 /** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
 const sumsAlone = (...sums: Sum[]): Kernel => ({
-  ...{ number: 1, name: '', source: 0, state: [], row: {}, tensor: sums, sums },
+  ...{ number: SUM_SQUARES, name: '', source: 0, state: [], row: {}, tensor: sums, sums },
 })
 const squares = sumsAlone('gradients')
 const bothSquares = sumsAlone('gradients', 'parameters')

@@ -14,6 +14,7 @@ macro_rules! tables {
             $($(#[$of])* pub $field: $type),*
         }
 
+        #[allow(dead_code)] // Some are lists of places alone.
         impl $name {
             pub const NAMES: &[&str] = &[$(stringify!($field)),*];
             /// How many numbers it has.

@@ -7,7 +7,7 @@ pub mod pipeline;
 
 use std::ptr;
 
-use crate::arena::Numbers;
+use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::kernel::matrices::Compute;
 use crate::vector::{Vector, splat};
@@ -16,9 +16,17 @@ use crate::vector::{Vector, splat};
 pub const MAX_STATE: usize = 6;
 pub const MAX_TENSOR: usize = 4;
 
-/// Where the coefficients that belong to the pipeline lie in a row; a kernel's own follow.
-pub const PIPELINE: &[&str] = &["scale", "limit", "l2", "decay"];
-const DECAY: usize = 3;
+tables! {
+    /// The coefficients of a row that belong to the pipeline; a kernel's own follow.
+    Pipeline of usize {
+        scale,
+        limit,
+        l2,
+        decay,
+    }
+}
+
+pub const PIPELINE: &[&str] = Pipeline::NAMES;
 
 /// What a pass gives for each element, and where that is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,7 +168,7 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
 ) {
     // SAFETY: the caller vouches for the row.
     let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
-    let decay = coefficient(DECAY);
+    let decay = coefficient(Pipeline::AT.decay);
     let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
     let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
     // By value: what lies in memory would be loaded again after each store.

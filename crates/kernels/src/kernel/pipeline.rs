@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::Pipeline;
 use crate::arena::Numbers;
 use crate::sums::product::PANEL;
 use crate::vector::{Scalar, Vector, splat};
@@ -60,8 +61,9 @@ impl Preparation {
     /// The row must have the pipeline's coefficients.
     #[inline(always)]
     pub unsafe fn new(row: Numbers) -> Self {
+        let Pipeline { scale, limit, l2, .. } = Pipeline::AT;
         // SAFETY: passed on.
-        unsafe { Self { scale: row.get(0), limit: row.get(1), l2: row.get(2) } }
+        unsafe { Self { scale: row.get(scale), limit: row.get(limit), l2: row.get(l2) } }
     }
 
     /// By bits, in one comparison: this is a part of each step. (Twice −0 is 0.)

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::layout::{Header, Outcome, Settings, Short};
 use super::program::{Program, Routine, Slots};
 use crate::arena::{Fault, LINE};
+use crate::kernel::Pipeline;
 use crate::vector::Scalar;
 use std::cell::Cell;
 
@@ -170,10 +171,11 @@ impl Run<'_> {
             return Ok(false);
         }
         let row = self.batch.row(self.update);
+        let Pipeline { scale, l2, .. } = Pipeline::AT;
         // SAFETY: passed on; each row begins with the pipeline's coefficients.
         unsafe {
             let (x, [min, max]) = (self.theta::<T>(p).to_f64(), self.bounds::<T>(p));
-            let pull = sign(row.get(0)) * self.gradient::<T>(p)? + row.get(2) * x;
+            let pull = sign(row.get(scale)) * self.gradient::<T>(p)? + row.get(l2) * x;
             Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
         }
     }
@@ -243,10 +245,11 @@ impl Run<'_> {
         let parameters = self.batch.header.parameters;
         let tolerance = self.batch.settings.tolerance;
         let row = self.batch.row(self.update);
+        let Pipeline { scale, l2, decay, .. } = Pipeline::AT;
         // SAFETY: passed on; each row begins with the pipeline's coefficients.
         unsafe {
-            let (l2, decoupled) = (row.get(2), 1.0 - row.get(3));
-            let sign = sign(row.get(0));
+            let (l2, decoupled) = (row.get(l2), 1.0 - row.get(decay));
+            let sign = sign(row.get(scale));
             let x = |p: usize| self.theta::<T>(p).to_f64();
             let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
             let pull = |p: usize, at: f64, g: f64| {

@@ -99,7 +99,7 @@ macro_rules! before_the_last {
 }
 
 /// The number of the first kernel in the last list, which runs in a stage that is no rule's.
-pub(crate) const UNITWISE: usize = 2 + for_each_kernel!(before_the_last!());
+pub(crate) const UNITWISE: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_the_last!());
 
 pub(crate) use crate::stages::plane;
 

@@ -24,3 +24,8 @@ pub const SYNCHRONIZE: usize = NORM + 4;
 
 /// Before all others: clips gradients by unit, and adds noise.
 pub const UNITS: usize = SYNCHRONIZE + 1;
+
+/// The kernel of NORM, which is no pass.
+pub const SUM_SQUARES: usize = 1;
+/// The kernel of ACCUMULATE, with which the list of kernels begins.
+pub const FIRST_KERNEL: usize = SUM_SQUARES + 1;

@@ -6,6 +6,8 @@ use crate::kernel::code::Pass;
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
 
+/// 32-bit words in front of a plan's passes: what it is known by, and how many they are.
+pub const PLAN: usize = 2;
 /// 32-bit words that a planned pass takes in WebAssembly, where it lies in the arena.
 pub const PLANNED: usize = 6 + MAX_STATE;
 #[cfg(target_arch = "wasm32")]

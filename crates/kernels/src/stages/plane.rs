@@ -7,14 +7,12 @@ use crate::arena::*;
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams};
-use crate::stages::ACCUMULATE;
 use crate::stages::arena::Arena;
 use crate::stages::run::{Job, Lent};
 use crate::stages::walk::lent_to;
+use crate::stages::{ACCUMULATE, FIRST_KERNEL};
 use crate::vector::{Vector, splat};
 
-/// The kernel of the first of them.
-const FIRST_KERNEL: usize = 2;
 /// The array that each updates.
 const ARRAYS: [usize; 4] = [ACCUMULATED, ACCUMULATED, AVERAGE, SLOW];
 

@@ -9,14 +9,11 @@ use crate::kernel::code::Entry;
 use crate::kernel::pipeline::{BLOCK, Factors, PREPARES, Preparation, Scratch, ZEROES};
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
 use crate::stages::arena::Arena;
-use crate::stages::{NORM, POINT, UNITS};
+use crate::stages::{NORM, POINT, SUM_SQUARES, UNITS};
 use crate::sums;
 
 /// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
 pub type Lent<'a> = Option<&'a [*const u8]>;
-
-/// The kernel that is no pass, but sums the squares of gradients.
-const SUM_SQUARES: usize = 1;
 
 /// What a stage does to one segment.
 #[derive(Clone, Copy)]
