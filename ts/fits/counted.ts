@@ -55,12 +55,12 @@ export function countRows(
   const isSame = [...gappy, ...(hasZero && weights ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
-    const own = gappy.map((column) => numbersOf(column, fit))
+    const numbers = gappy.map((column) => numbersOf(column, fit))
     const ownWeights = weights && numbersOf(weights, fit)
     const of = new Uint32Array(rows[fit])
     let length = 0
     for (let row = 0; row < of.length; row++) {
-      const role = roleOf(own, ownWeights, row)
+      const role = roleOf(numbers, ownWeights, row)
       if (role === 'missing' && drops) missing[fit]++
       else if (role === 'missing') isIncomplete[fit] = true
       if (role === 'counts' || (role === 'missing' && !drops)) of[length++] = row

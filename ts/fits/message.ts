@@ -37,14 +37,14 @@ export function findNonFinite({ problem, columns, fit, starts, drops, evaluate }
     const value = column[fit]
     if (!Number.isFinite(value)) return { row: null, what: 'start', name, value }
   }
-  const own = [...columns].map(([name, column]) => [name, numbersOf(column, fit)] as const)
-  const numbers = own.map(([, column]) => column)
-  const weights = own.find(([name]) => name === weight)?.[1]
+  const named = [...columns].map(([name, column]) => [name, numbersOf(column, fit)] as const)
+  const numbers = named.map(([, column]) => column)
+  const weights = named.find(([name]) => name === weight)?.[1]
   for (let row = 0; row < numbers[0].length; row++) {
     const role = roleOf(numbers, weights, row)
     if (role === 'weightless' || (role === 'missing' && drops)) continue
     const inColumn = (is: (x: number, name: string) => boolean): NonFinite | undefined => {
-      const found = own.find(([name, column]) => is(column[row], name))
+      const found = named.find(([name, column]) => is(column[row], name))
       return found && { row, what: 'column', name: found[0], value: found[1][row] }
     }
     const missing = inColumn((x, name) => Number.isNaN(x) || (name === y && !Number.isFinite(x)))

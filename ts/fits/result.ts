@@ -318,10 +318,10 @@ export class Fit {
     const { given: columns, problem, starts, drops } = this.#of
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
     const names = this.#columns()
-    const own = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
+    const columnsOfFit = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
     const machine = new Machine(this.#programOf(names), 'float64')
     const evaluate = (row: number) => {
-      machine.run([...point, ...own.map((column) => column[row])], [], 0)
+      machine.run([...point, ...columnsOfFit.map((column) => column[row])], [], 0)
       return machine.program.outputs.map((slot) => machine.slots[slot])
     }
     return findNonFinite({ problem, columns, fit: this.#fit, starts, drops, evaluate })
@@ -403,8 +403,8 @@ export class Fit {
     const { problem, given, starts, found } = this.#of
     const names = this.#columns()
     const data = names.map((name) => {
-      const own = at !== undefined && Object.hasOwn(at, name) ? at[name] : undefined
-      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : own
+      const asked = at !== undefined && Object.hasOwn(at, name) ? at[name] : undefined
+      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : asked
       if (column === undefined) throw new OptionError('at', `a column ${name}`, undefined)
       return column
     })

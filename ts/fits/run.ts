@@ -112,12 +112,12 @@ export class Fits {
 
   /** Where each parameter starts, by fit; what is not given is guessed. */
   #begin(guess: FitModel['guess'], x: string): ReadonlyMap<string, Float64Array> {
-    const own = this.#parameters.filter(({ expr }) => expr === null)
+    const started = this.#parameters.filter(({ expr }) => expr === null)
     const starts = new Map<string, Float64Array>()
-    for (const { name, start } of own) {
+    for (const { name, start } of started) {
       starts.set(name, isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN))
     }
-    const open = own.filter(({ start }) => start === null)
+    const open = started.filter(({ start }) => start === null)
     if (open.length > 0) {
       const { columns } = this.#counted
       const [xs, ys] = [columns.get(x), columns.get(this.#problem.y) as Column]
@@ -129,7 +129,7 @@ export class Fits {
         for (const { name } of open) (starts.get(name) as Float64Array)[fit] = guessed[name]
       }
     }
-    for (const { name, min, max } of own) {
+    for (const { name, min, max } of started) {
       const column = (starts.get(name) as Float64Array).map((start) => Math.min(Math.max(start, min), max))
       starts.set(name, column)
     }
@@ -191,9 +191,9 @@ export class Fits {
     said.push(new Float64Array(runs.length), new Float64Array(runs.length))
     const some = doubtful(free.length, point, largest, runs.length)
     if (some.length > 0) {
-      const own = [...point, freedom, ...largest, ...starts].map((column) => pick(column, some))
+      const columns = [...point, freedom, ...largest, ...starts].map((column) => pick(column, some))
       const few = some.map((run) => runs[run])
-      const closer = yield* this.#iterate(this.#compiled.closer, few, [], own, 1)
+      const closer = yield* this.#iterate(this.#compiled.closer, few, [], columns, 1)
       for (const [i, column] of said.entries()) put(column, some, closer.x[i])
     }
     return said
@@ -249,13 +249,13 @@ export class Fits {
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
   #startsOf(name: string, runs: Uint32Array): Float64Array {
-    const own = pick(this.#starts.get(name) as Float64Array, runs)
+    const points = pick(this.#starts.get(name) as Float64Array, runs)
     const others = this.#samples[this.#problem.free.indexOf(name)]
     const { count } = this.options.multiStart
     if (others !== undefined) {
-      for (let run = 0; run < runs.length; run++) if (run % count > 0) own[run] = others[(run % count) - 1]
+      for (let run = 0; run < runs.length; run++) if (run % count > 0) points[run] = others[(run % count) - 1]
     }
-    return own
+    return points
   }
 
   /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
@@ -294,14 +294,14 @@ export class Fits {
     const size = free.length
     const cost = summed[size]
     return fits.map((fit, k) => {
-      const own = Array.from({ length: count }, (_, start) => k * count + start)
-      const ends = own.map((run) => ({
+      const runs = Array.from({ length: count }, (_, start) => k * count + start)
+      const ends = runs.map((run) => ({
         x: free.map((_, i) => summed[i][run]),
         errors: free.map((_, i) => Math.sqrt(summed[size + 1 + inTriangle(i, i)][run])),
         chiSquared: cost[run],
       }))
       this.#found.minima[fit] = minimaOf(free, ends)
-      return own.reduce((best, run) => (cost[run] < cost[best] || Number.isNaN(cost[best]) ? run : best))
+      return runs.reduce((best, run) => (cost[run] < cost[best] || Number.isNaN(cost[best]) ? run : best))
     })
   }
 

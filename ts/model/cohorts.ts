@@ -230,9 +230,9 @@ export class Cohorts {
   /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
   prepareUnits(scale: number, tensors: readonly (Placed | null)[]): void {
     for (const cohort of this.#active) {
-      const own = cohort.tensors.map((i) => tensors[i] as Placed)
+      const placed = cohort.tensors.map((i) => tensors[i] as Placed)
       const { use, clock, row } = cohort
-      importedClips.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, own)
+      importedClips.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, placed)
       cohort.version = -1
     }
   }

@@ -139,8 +139,9 @@ export class Model {
       const tensors = part.tensors.filter((tensor) => tensor !== null)
       const alike = [...new Set(tensors.map(({ averaged }) => averaged))]
       return alike.map((one) => {
-        const own = alike.length === 1 ? null : new Set(tensors.filter(({ averaged }) => averaged === one))
-        return [part, one, own] as const
+        const averaging =
+          alike.length === 1 ? null : new Set(tensors.filter(({ averaged }) => averaged === one))
+        return [part, one, averaging] as const
       })
     })
     this.version++
