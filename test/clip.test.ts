@@ -394,7 +394,7 @@ describe('is refused', () => {
     ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
     ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
     ['infinity', { adaptive: Infinity }, `clip: adaptive: factor: expected ${limit}, got Infinity`],
-    ['null', { adaptive: null }, `clip: adaptive: expected ${limit} or { factor, eps }, got null`],
+    ['null', { adaptive: null }, `clip: adaptive: expected ${limit} or { factor, eps, unit }, got null`],
     [
       'a factor that is none',
       { adaptive: { factor: '1' } },

@@ -19,6 +19,10 @@ function read(files: Readonly<Record<string, string>>) {
     join(folder, 'rules/define.ts'),
     'export function define(name, declaration) { return { name, ...declaration } }',
   )
+  writeFileSync(
+    join(folder, 'rules/options.ts'),
+    'const numbers = { /** of all\n * rules */ gamma: (value) => value }\ninterface Flags { /** δ */ delta: unknown }',
+  )
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
   return optionDocumentation(join(folder, 'rules'))
 }
@@ -55,6 +59,19 @@ test('shared options come by names, imports, fields and functions, in the order 
     one: { lr: 'η, ½ of it', beta: 'two lines: with a comma, `/* and', last: 'the last', also: 'around' },
   })
   expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
+})
+
+test('what many rules have is taken in by its name, and a rule has more to say of it, or a kind of its own', () => {
+  const definition = (name: string, options: string) =>
+    `import { define } from './define.js'\nexport const definition = define('${name}', { options: ${options} })`
+  const documentation = read({
+    'rules/one.ts': definition('one', '{ /** here too */ delta: false, gamma: 1 }'),
+    'rules/two.ts': definition('two', '{ /** another */ gamma: fraction(1) }'),
+  })
+  expect(documentation).toEqual({
+    one: { delta: 'δ; here too', gamma: 'of all rules' },
+    two: { gamma: 'another' },
+  })
 })
 
 test.each([

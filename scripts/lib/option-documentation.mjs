@@ -18,11 +18,11 @@ class Scope {
     this.#names.set(name, found)
   }
 
-  /** Takes in the constants and functions among statements. */
+  /** Takes in the constants, functions and interfaces among statements. */
   declare(statements) {
     for (const statement of statements) {
       const declaration = statement.declaration ?? statement
-      if (declaration.type === 'FunctionDeclaration') {
+      if (/^(Function|TSInterface)Declaration$/.test(declaration.type)) {
         this.bind(declaration.id.name, () => ({ node: declaration, scope: this }))
       }
       if (declaration.type !== 'VariableDeclaration') continue
@@ -56,8 +56,12 @@ class Scope {
     }
   }
 
-  /** The fields of an object as it is written, what it takes in by spreads among them: their values and comments. */
+  /** The fields of an interface, or of an object as it is written, with what it takes in by spreads: comments, values. */
   fields(node) {
+    if (node.type === 'TSInterfaceDeclaration') {
+      const { comments } = this.module
+      return new Map(node.body.body.map(({ key, start }) => [key.name, { comment: comments.get(start) }]))
+    }
     if (node.type !== 'ObjectExpression') {
       throw new Error(`${this.module.path}: no object: ${this.module.text.slice(node.start, node.end)}`)
     }
@@ -114,13 +118,22 @@ function rulesIn(folder) {
   })
 }
 
-/** @returns by rule, what the comment on each of its options says */
+/**
+ * Those of `numbers` and `Flags` in its `options.ts` are options that rules take in by their names, with a value instead
+ * of a kind.
+ *
+ * @returns by rule, what the comments on each of its options say: on the shared one, and the rule's own
+ */
 export function optionDocumentation(folder) {
+  const common = readModule(join(folder, 'options.ts'))
+  const shared = new Map(['numbers', 'Flags'].flatMap((name) => [...common.fields(common.named(name).node)]))
   const rules = rulesIn(folder).map(([name, { fields }]) => {
     const options = fields.get('options').value()
-    const words = [...options.scope.fields(options.node)].map(([option, { comment }]) => {
-      if (comment === undefined) throw new Error(`${name}: no comment on ${option}`)
-      return [option, inOneLine(comment)]
+    const words = [...options.scope.fields(options.node)].map(([option, { comment, value }]) => {
+      const isShared = value().node.type === 'Literal' && shared.has(option)
+      const comments = [isShared ? shared.get(option).comment : undefined, comment].filter(Boolean)
+      if (comments.length === 0) throw new Error(`${name}: no comment on ${option}`)
+      return [option, comments.map(inOneLine).join('; ')]
     })
     return [name, Object.fromEntries(words)]
   })

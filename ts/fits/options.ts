@@ -93,10 +93,7 @@ export const table = {
   lossScale: positive(1),
   tolerance: optional(nonNegative()),
   maxIterations: optional(whole(1)),
-  multiStart: nested(multiStart, {
-    ...{ expected: 'a number, or { count, sample, seed }', short: 'count' },
-    value: { count: 1, sample: 'latinHypercube', seed: 0 },
-  }),
+  multiStart: nested(multiStart, 'count', 1),
   method: anything<Rule>(),
   ...calls,
 } satisfies Record<keyof FitManyOptions, Option>

@@ -8,15 +8,20 @@ import { nested, readOptions } from '../options/read.js'
 
 /** The noise of each element has the variance η/(1+t)^γ. */
 export interface Noise {
+  /** η ≥ 0; 0.01 by default */
   readonly eta: number
+  /** γ ≥ 0, 0.55 by default; 0 is for noise that stays */
   readonly gamma: number
+  /** a whole number from 0 to 2⁵³ − 1; 0 by default */
   readonly seed: number
 }
 
 /** How each row of a matrix is clipped. */
 export interface Unitwise {
   readonly unit: 'row'
+  /** κ > 0: the largest ratio of norms */
   readonly factor: number
+  /** ε > 0: what the norm of parameters is at least; 1e-3 by default */
   readonly eps: number
 }
 
@@ -89,9 +94,7 @@ export const kinds = {
   value: positive(Infinity),
   tensorNorm: optional(positive()),
   rms: optional(positive()),
-  adaptive: optional(
-    nested(adaptive, { expected: 'a finite number > 0 or { factor, eps }', short: 'factor' }),
-  ),
+  adaptive: optional(nested(adaptive, 'factor')),
   centralized: notBrought as Option<true | undefined>,
   noise: notBrought as Option<Noise | undefined>,
 }
@@ -125,7 +128,7 @@ const limitsOf = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
   Object.freeze(ownProperties(present(limits)))
 
 /** Of most optimizers. */
-export const NO_LIMITS: Limits = { norm: Infinity, value: Infinity, byTensor: limitsOf({}) }
+export const NO_LIMITS = readClip('', {})
 
 /** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
 export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {

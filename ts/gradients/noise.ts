@@ -91,8 +91,6 @@ kinds.noise = optional(readBy(read))
  *
  * Its bits depend on the seed, t, the tensor's name and the element's place in it, and on nothing else.
  *
- * @param options η, `eta`, ≥ 0, 0.01 by default; γ, `gamma`, ≥ 0, 0.55 by default, and 0 for noise that stays; `seed`,
- * a whole number from 0 to 2⁵³ − 1, 0 by default
  * @throws OptionError where one is unknown or not what it has to be
  */
 export function noise(options: Partial<Noise> = {}): Noise {

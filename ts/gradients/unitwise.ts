@@ -91,14 +91,13 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
 }
 
 /**
- * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose importedClips are
+ * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
  * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
  * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
  *
- * @param options κ, `factor`, > 0; ε, `eps`, > 0, 1e-3 by default
  * @throws OptionError where one is unknown or not what it has to be
  */
-export function unitwise(options: { readonly factor: number; readonly eps?: number }): Unitwise {
+export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwise, 'eps'>>): Unitwise {
   const { unit: _, ...table } = adaptive
   const { factor, eps } = readOptions('unitwise: options', options, table)
   bringKernel()

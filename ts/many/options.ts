@@ -70,7 +70,7 @@ export const table = {
   ...stopping,
   path: optional(whole(1)),
   dtype: dtype(),
-  clip: nested({ value: limit }, { value: { value: Infinity } }),
+  clip: nested({ value: limit }, undefined, {}),
   ...calls,
 } satisfies Record<keyof MinimizeManyOptions, Option>
 

@@ -5,7 +5,7 @@ import { OptionError } from '../ground/errors.js'
 import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
 import { flag, optional, part, positive, readBy } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
-import { type Definition, definitionNamed, importedNames } from '../rules/define.js'
+import { type Definition, importedDefinitions } from '../rules/define.js'
 import type { Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
@@ -61,10 +61,10 @@ export class Groups {
   }
 
   /** @throws OptionError where a group is none */
-  static read(given: unknown): Groups {
+  static read(what: string, given: unknown): Groups {
     const list = listOf(given)
-    if (list === undefined) throw new OptionError('groups', 'a list of groups', given)
-    return new Groups(list.map((group, k) => read(group, `groups[${k}]`)))
+    if (list === undefined) throw new OptionError(what, 'a list of groups', given)
+    return new Groups(list.map((group, k) => read(group, `${what}[${k}]`)))
   }
 
   static readonly none = new Groups([])
@@ -177,7 +177,7 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
 }
 
 const table = {
-  match: readBy((what, given) => readMatch(what, given)),
+  match: readBy(readMatch),
   rule: optional(readBy((what, given) => resolve(given, what))),
   frozen: optional(flag()),
   lrScale: optional(positive()),
@@ -198,14 +198,17 @@ function read(given: unknown, what: string): Checked {
 
 /** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
 function readOfRules(what: string, key: string, given: unknown): unknown {
-  const tables = importedNames().map((name) => definitionNamed(name)?.options ?? {})
-  const known = tables.filter((table) => Object.hasOwn(table, key)).map((table) => table[key])
-  if (known.length === 0)
+  const known = importedDefinitions().flatMap(({ options }) =>
+    Object.hasOwn(options, key) ? [options[key]] : [],
+  )
+  const [first] = known
+  if (first === undefined) {
     throw new OptionError(what, 'match, rule, frozen, lrScale, clip, or options of rules', key)
+  }
   if (given === undefined) return undefined
-  const { expected } = known[0]
   const isObject = typeof given === 'object' || typeof given === 'function'
   if (!isObject && known.some(({ accepts }) => accepts(given))) return given
+  const { expected } = first
   if (!known.some(({ schedulable }) => schedulable)) {
     throw new OptionError(`${what}: ${key}`, expected, given)
   }

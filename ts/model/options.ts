@@ -80,10 +80,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
 const around = {
   clip: readBy(readClip, NO_LIMITS),
   zeroGrads: flag(false),
-  accumulate: nested(accumulation, {
-    ...{ expected: 'a whole number ≥ 1 or { batches, reduce }', short: 'batches' },
-    value: Object.freeze({ batches: 1, reduce: 'mean' }),
-  }),
+  accumulate: nested(accumulation, 'batches', 1),
   average: orNull(readBy(readAverage)),
   lookahead: orNull(nested(lookahead)),
   onNonFinite: oneOf('propagate', 'skip', 'throw'),
@@ -93,7 +90,7 @@ const around = {
 
 /** Which tensors there are, and what they are. */
 export const placing = {
-  groups: readBy((_, given) => Groups.read(given), Groups.none),
+  groups: readBy(Groups.read, Groups.none),
   shapes: anything(),
 }
 

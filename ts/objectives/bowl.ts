@@ -1,6 +1,14 @@
-import { atLeast } from '../options/kinds.js'
+import { atLeast, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
+
+const table = {
+  /** ≥ 1: the largest curvature by the smallest; 100 */
+  condition: atLeast(1, 100),
+}
+
+/** See {@link bowl}. */
+export interface BowlOptions extends GivenOf<typeof table> {}
 
 /**
  * A quadratic bowl F(x) = ½·Σ cᵢ·xᵢ² whose curvatures rise evenly from 1 to `condition`, so that
@@ -8,8 +16,8 @@ import type { TestObjective } from './objective.js'
  *
  * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
  */
-export function bowl(options: { condition?: number } = {}): TestObjective {
-  const { condition } = readOptions('bowl: options', options, { condition: atLeast(1, 100) })
+export function bowl(options: BowlOptions = {}): TestObjective {
+  const { condition } = readOptions('bowl: options', options, table)
   const curvature = (i: number, n: number) => (n === 1 ? condition : 1 + ((condition - 1) * i) / (n - 1))
   return {
     name: 'bowl',

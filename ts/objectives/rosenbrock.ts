@@ -1,17 +1,26 @@
-import { finite } from '../options/kinds.js'
+import { finite, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
+
+const table = {
+  /** where the minimum is; 1 */
+  a: finite(1),
+  /** how steep the walls of the valley are; 100. There is a minimum where it is ≥ 0 */
+  b: finite(100),
+}
+
+/** See {@link rosenbrock}. */
+export interface RosenbrockOptions extends GivenOf<typeof table> {}
 
 /**
  * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
  * F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁ − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²); in
  * more, with a = 1, 0 at (1, …, 1).
  *
- * @param options `a`, 1, and `b`, 100: finite numbers; there is a minimum where b ≥ 0
  * @throws OptionError where one is not, or has another name
  */
-export function rosenbrock(options: { a?: number; b?: number } = {}): TestObjective {
-  const { a, b } = readOptions('rosenbrock: options', options, { a: finite(1), b: finite(100) })
+export function rosenbrock(options: RosenbrockOptions = {}): TestObjective {
+  const { a, b } = readOptions('rosenbrock: options', options, table)
   const size = Math.max(1, Math.abs(a))
   return {
     name: 'rosenbrock',

@@ -50,7 +50,7 @@ export function readBy<T, D extends T | undefined = undefined>(read: Read<T>, va
 
 /** What is read elsewhere, by those who know more. */
 export function anything<T>(): Option<T | undefined, undefined> {
-  return option('anything', undefined, () => true)
+  return option('', undefined, () => true)
 }
 
 /** The same, which may be left out. */

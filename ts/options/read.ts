@@ -81,13 +81,22 @@ export function readOption<T>(what: string, option: Option<T>, given: unknown, .
   throw new OptionError(what, option.expected, given)
 }
 
-/** An object with options of its own. @param short the option that a number stands for */
-export function nested<O extends OptionTable, D extends ValuesOf<O> | undefined = undefined>(
+/**
+ * An object with options of its own.
+ *
+ * @param short the option that a number stands for
+ * @param unless what it is unless given, as a user would give it
+ */
+export function nested<O extends OptionTable, D extends number | object | undefined = undefined>(
   table: O,
-  { expected, short, value }: { expected?: string; short?: keyof O & string; value?: D } = {},
-): Option<ValuesOf<O>, D> {
-  return readBy<ValuesOf<O>, D>((what, given) => {
+  short?: keyof O & string,
+  unless?: D,
+): Option<ValuesOf<O>, D extends undefined ? undefined : ValuesOf<O>> {
+  const names = `{ ${Object.keys(table).join(', ')} }`
+  const expected = short === undefined ? names : `${table[short].expected} or ${names}`
+  const read = (what: string, given: unknown) => {
     const whole = short !== undefined && typeof given === 'number' ? { [short]: given } : given
     return Object.freeze(readOptions(what, whole, table, expected))
-  }, value)
+  }
+  return readBy(read, (unless === undefined ? undefined : read('', unless)) as never)
 }

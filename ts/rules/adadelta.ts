@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdadeltaKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, positive } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { fraction, positive } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
@@ -22,16 +21,15 @@ export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
 
 export const definition = defineDirection('adadelta', {
   options: {
-    /** η ≥ 0, 1 in the paper; may be scheduled */
-    lr: scheduled(nonNegative, 1),
+    /** 1 in the paper */
+    lr: 1,
     /** ρ in [0, 1) */
     rho: fraction(0.9),
     /** ε > 0: the first steps have about its root as their size */
     eps: positive(1e-6),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    /** added to the gradient */
+    weightDecay: 0,
+    maximize: false,
   },
   kernels: [kernel(AdadeltaKernel, AdadeltaLoop)],
   stages: () => [AdadeltaKernel],

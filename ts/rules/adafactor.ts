@@ -12,8 +12,7 @@ import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { pow } from '../functions/pow.js'
 import type { Dtype, FloatArray, Matrix, Round } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
-import { atLeast, flag, fraction, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { atLeast, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -178,8 +177,8 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
  */
 export const definition = define('adafactor', {
   options: {
-    /** η ≥ 0, with `relativeStep` the largest ρ; may be scheduled */
-    lr: scheduled(nonNegative, 1e-2),
+    /** with `relativeStep` the largest ρ */
+    lr: 1e-2,
     /** τ ≤ 0 of β̂₂ = 1 − tᵗᵃᵘ at update t, from 1 */
     beta2Decay: nonPositive(-0.8),
     /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
@@ -191,21 +190,20 @@ export const definition = define('adafactor', {
     /** U is divided by RMS(U)/d where that is above 1; null does not clip */
     d: orNull(nonNegative(), 1),
     /** ρ = min(η, 1/√t), and not η */
-    relativeStep: flag(true),
+    relativeStep: true,
     /** the rate is ρ·max(ε₂, RMS(θ)), and not ρ */
-    scaleParameter: flag(true),
+    scaleParameter: true,
     /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
-    factored: flag(true),
+    factored: true,
     /** the least of both of the last two dimensions of a tensor that is factored */
     minFactored: atLeast(1, 1),
-    /** β₁ in [0, 1): m is an average of steps, and 0 has none */
-    beta1: fraction(0),
-    /** λ ≥ 0, taken from the parameters by η; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** m is an average of steps, and 0 has none */
+    beta1: 0,
+    /** taken from the parameters by η */
+    weightDecay: 0,
     /** what λ·θ is multiplied by: `'lr'`, the default, is η, `'rate'` the tensor's own, and `'none'` 1 */
     decayScale: oneOf('lr', 'rate', 'none'),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [
     Prepared,

@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdagradKernel } from '../arena/manifest.js'
-import { flag, nonNegative, oneOf } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative, oneOf } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -22,18 +21,17 @@ export const definition = defineDirection('adagrad', {
   options: {
     /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */
     form: oneOf('torch', 'essay'),
-    /** η ≥ 0; may be scheduled. With η/√t the essay's form is the other. */
-    lr: scheduled(nonNegative, 1e-2),
+    /** with η/√t the essay's form is the other */
+    lr: 1e-2,
     /** ≥ 0: update t (from 1) has η/(1 + (t−1)·lrDecay) */
     lrDecay: nonNegative(0),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** added to the gradient */
+    weightDecay: 0,
     /** ≥ 0: what s starts from */
     initialAccumulator: nonNegative(0),
-    /** ε ≥ 0; where √s + ε is exactly 0 the parameter stays */
-    eps: nonNegative(1e-10),
-    /** climbs instead */
-    maximize: flag(false),
+    /** where √s + ε is exactly 0 the parameter stays */
+    eps: 1e-10,
+    maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
   kernels: [kernel(AdagradKernel, AdagradLoop)],

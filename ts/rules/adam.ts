@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { oneOf } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -99,22 +98,17 @@ export function correctLargest(rule: Largest, clock: ClockOf<typeof products>, r
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradOf: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. */
 export const definition = defineDirection('adam', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter stays. 0 is the essay's form. */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, added to the gradient (as `adamw` does not); may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
-    amsgrad: flag(false),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 the parameter stays; 0 is the essay's form */
+    eps: 1e-8,
+    /** added to the gradient (as `adamw` does not) */
+    weightDecay: 0,
+    amsgrad: false,
     /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
     amsgradOf: oneOf('raw', 'corrected'),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
   stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],

@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamaxKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { oneOf } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -25,20 +24,16 @@ export const AdamaxLoop = twice<typeof AdamaxKernel>(
 /** c₁ = η/(1−∏β₁); one of inside and outside is ε, and the other one 0. */
 export const definition = defineDirection('adamax', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 2e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter stays */
-    eps: nonNegative(1e-8),
+    lr: 2e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 the parameter stays */
+    eps: 1e-8,
     /** `'gradient'`, the default: ε is added to |g|, as in Torch; `'divisor'`: to n */
     epsPlace: oneOf('gradient', 'divisor'),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    /** added to the gradient */
+    weightDecay: 0,
+    maximize: false,
   },
   kernels: [kernel(AdamaxKernel, AdamaxLoop)],
   stages: () => [AdamaxKernel],

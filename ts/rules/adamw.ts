@@ -1,7 +1,5 @@
 import { kernel } from '../arena/kernel.js'
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { AdamLoop, AmsGradLoop, correctLargest, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -10,21 +8,16 @@ import { preset, type RuleOf, rule } from './rule.js'
 /** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. */
 export const definition = defineDirection('adamw', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 1e-2),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-8,
+    /** taken from the parameters as η·λ·θ */
+    weightDecay: 1e-2,
     ...decays,
-    /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
-    amsgrad: flag(false),
-    /** climbs instead */
-    maximize: flag(false),
+    amsgrad: false,
+    maximize: false,
   },
   kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
   stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],

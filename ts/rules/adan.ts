@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdanKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { fraction } from '../options/kinds.js'
 import { multiplyBetas, products, traced } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -46,22 +45,19 @@ const decayOf = ({ lr, weightDecay, proximal }: Decay) =>
  */
 export const definition = defineDirection('adan', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1): the part of m that is kept, where the paper says what is taken up */
-    beta1: fraction(0.98),
-    /** β₂ in [0, 1), of the gradient's change */
-    beta2: fraction(0.92),
+    lr: 1e-3,
+    /** the part of m that is kept, where the paper says what is taken up */
+    beta1: 0.98,
+    /** of the gradient's change */
+    beta2: 0.92,
     /** β₃ in [0, 1), of the squares */
     beta3: fraction(0.99),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-8,
+    weightDecay: 0,
     /** the decay divides by 1 + η·λ after the step, as in the paper; else it is AdamW's */
-    proximal: flag(true),
-    /** climbs instead */
-    maximize: flag(false),
+    proximal: true,
+    maximize: false,
   },
   kernels: [kernel(AdanKernel, AdanLoop)],
   stages: () => [AdanKernel],

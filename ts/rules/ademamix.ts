@@ -2,8 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { AdEmaMixKernel } from '../arena/manifest.js'
 import { exp } from '../functions/exp.js'
 import { log } from '../functions/log.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { fraction, nonNegative } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -44,12 +43,10 @@ function warmed(beta1: number, beta3: number, part: number): number {
  */
 export const definition = defineDirection('ademamix', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1), of the fast momentum */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
+    lr: 1e-3,
+    /** of the fast momentum */
+    beta1: 0.9,
+    beta2: 0.999,
     /** β₃ in [0, 1), of the slow momentum */
     beta3: fraction(0.9999),
     /** α ≥ 0, the weight of the slow momentum */
@@ -58,13 +55,12 @@ export const definition = defineDirection('ademamix', {
     alphaWarmup: nonNegative(0),
     /** ≥ 0: for so many updates β₃ rises from β₁; the paper has all that there will be */
     beta3Warmup: nonNegative(0),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-8,
+    /** taken from the parameters as η·λ·θ */
+    weightDecay: 0,
     ...decays,
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(AdEmaMixKernel, AdEMAMixLoop)],
   stages: () => [AdEmaMixKernel],

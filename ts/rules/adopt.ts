@@ -1,8 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdoptKernel, pipeline } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { flag, fraction, nonNegative, orNull } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative, orNull } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -36,23 +35,19 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
  */
 export const definition = defineDirection('adopt', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.9999),
-    /** ε ≥ 0, the least divisor; where it is exactly 0 so is the quotient */
-    eps: nonNegative(1e-6),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.9999,
+    /** the least divisor; where it is exactly 0 so is the quotient */
+    eps: 1e-6,
     /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
     clipExponent: orNull(nonNegative(), 0.25),
-    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** takes the decay from the parameters, as AdamW does, from the second update on */
-    decoupledWeightDecay: flag(false),
+    /** added to the gradient, or decoupled */
+    weightDecay: 0,
+    /** from the second update on */
+    decoupledWeightDecay: false,
     ...decays,
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(AdoptKernel, AdoptLoop)],
   stages: () => [AdoptKernel],

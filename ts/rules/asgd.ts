@@ -1,8 +1,7 @@
 import { kernel } from '../arena/kernel.js'
 import { GradientDescentKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { flag, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
@@ -13,16 +12,15 @@ import { type RuleOf, rule } from './rule.js'
  */
 export const definition = defineDirection('asgd', {
   options: {
-    /** η ≥ 0; may be scheduled, and acts from the update after its own on */
-    lr: scheduled(nonNegative, 1e-2),
+    /** acts from the update after its own on */
+    lr: 1e-2,
     /** λ′ ≥ 0: how soon the rate falls, and a decay that is added to the gradient */
     lambda: nonNegative(1e-4),
     /** α ≥ 0: how fast it falls then */
     alpha: nonNegative(0.75),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    /** added to the gradient */
+    weightDecay: 0,
+    maximize: false,
   },
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],

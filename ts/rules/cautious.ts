@@ -3,8 +3,9 @@
 import { type Kernel, kernel, twice } from '../arena/kernel.js'
 import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
-import { flag, nonNegative, type Option, type OptionTable, type ValuesOf } from '../options/kinds.js'
+import type { ValuesOf } from '../options/kinds.js'
 import { type Declaration, type Definition, define, type Fields } from './define.js'
+import type { Own, TableOf } from './options.js'
 
 /** θ ← d·θ − rate·w, or where the decay is cautious θ − rate·w where w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(
@@ -20,17 +21,16 @@ const CautiousLoop = twice<typeof CautiousKernel>(
 
 const Cautious = kernel(CautiousKernel, CautiousLoop)
 
-/** Not an interface, which would be no table of options. */
-type Modified = { readonly cautious: Option<boolean>; readonly grams: Option<boolean> }
-type Modifiers = ValuesOf<Modified> & { readonly cautiousWeightDecay?: boolean }
+interface Modifiers {
+  readonly cautious: boolean
+  readonly grams: boolean
+  readonly cautiousWeightDecay?: boolean
+}
+
+const modifiers = { cautious: false, grams: false }
 
 /** What rules with a decoupled decay have besides; {@link decoupled} reads it. */
-export const decays = {
-  /** η_max ≥ 0: where it is not 0 the decay is corrected, (η²/η_max)·λ·θ for η·λ·θ (Defazio, 2025) */
-  maxLr: nonNegative(0),
-  /** the decay spares what the step enlarges (Chen et al., 2025) */
-  cautiousWeightDecay: flag(false),
-}
+export const decays = { maxLr: 0, cautiousWeightDecay: false }
 
 /** d of a decoupled decay, where there is one. */
 export function decoupled({
@@ -51,21 +51,19 @@ export function decoupled({
  */
 export function defineDirection<
   const N extends string,
-  O extends OptionTable,
+  G extends Own<G>,
   const K extends readonly Kernel[],
   C extends Fields = Fields,
->(name: N, declaration: Declaration<O, K, C>): Definition<N, O & Modified, K, C> {
-  const options = {
-    ...declaration.options,
-    /** moves only where the direction agrees with the gradient, and farther (Liang et al., 2024) */
-    cautious: flag(false),
-    /** the direction's size with the gradient's sign (Cao et al., 2024); not beside `cautious` */
-    grams: flag(false),
-  }
+>(
+  name: N,
+  declaration: { readonly options: G } & Declaration<TableOf<G & typeof modifiers>, K, C>,
+): Definition<N, TableOf<G & typeof modifiers>, K, C> {
+  type Values = ValuesOf<TableOf<G & typeof modifiers>>
+  const options = { ...declaration.options, ...modifiers }
   const hasDecay = Object.hasOwn(options, 'cautiousWeightDecay')
   const flags = ({ cautious, grams, cautiousWeightDecay }: Modifiers) =>
     cautious ? MASKS : grams ? MASKS | SIGNS : hasDecay && cautiousWeightDecay ? MASKS | KEEPS : 0
-  const stages = (rule: ValuesOf<O> & Modifiers) => {
+  const stages = (rule: Values & Modifiers) => {
     const own = declaration.stages(rule)
     return flags(rule) === 0 ? own : [...own, Cautious]
   }
@@ -81,7 +79,7 @@ export function defineDirection<
     rate[i] = cautious ? 1 / (mean > 1e-3 ? mean : 1e-3) : 1
     spares[i] = hasDecay && cautiousWeightDecay ? 1 : 0
   }
-  const check = (rule: ValuesOf<O> & Modifiers) => {
+  const check = (rule: Values & Modifiers) => {
     declaration.check?.(rule)
     if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false beside cautious', true)
   }

@@ -7,6 +7,7 @@ import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { defaultsOf } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'
 import { bring } from '../webassembly/module.js'
+import { type Own, type TableOf, tableOf } from './options.js'
 
 /** The fields of a rule's own clock. */
 export type Fields = Readonly<Record<string, number>>
@@ -15,8 +16,7 @@ export type Fields = Readonly<Record<string, number>>
 export type ClockOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
 /** A rule, said once. What takes a rule gets its numbers at one update where schedules could be. */
-export interface Declaration<O extends OptionTable, K extends readonly Kernel[], C extends Fields> {
-  readonly options: O
+export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
   /** All kernels that it may use. */
   readonly kernels: K
   /** The kernels of one step, in order. */
@@ -104,12 +104,13 @@ type Optional = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fall
 /** A declaration with its name, and with what it left out. */
 export interface Definition<
   N extends string = string,
-  O extends OptionTable = OptionTable,
+  O = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
   C extends Fields = Fields,
 > extends Omit<Required<Declaration<O, K, C>>, Optional>,
     Pick<{ [P in Optional]: Declaration<O, K, C>[P] | undefined }, Optional> {
   readonly name: N
+  readonly options: O
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
   /** The most coefficients that its rows have beside the pipeline's, whatever its options are. */
@@ -121,13 +122,18 @@ const definitions = new Map<string, Definition>()
 /** Makes a rule known by its name, for as long as its function is imported. */
 export function define<
   const N extends string,
-  O extends OptionTable,
+  G extends Own<G>,
   const K extends readonly Kernel[],
   C extends Fields = Fields,
->(name: N, declaration: Declaration<O, K, C>): Definition<N, O, K, C> {
+>(
+  name: N,
+  declaration: { readonly options: G } & Declaration<TableOf<G>, K, C>,
+): Definition<N, TableOf<G>, K, C> {
   for (const { module } of declaration.kernels) if (module !== undefined) bring(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
-  const definition: Definition<N, O, K, C> = {
+  const options = tableOf(declaration.options)
+  const defaults = { name, ...defaultsOf(options as OptionTable) }
+  const definition: Definition<N, TableOf<G>, K, C> = {
     point: () => undefined,
     wantsPoint: false,
     wantsShapes: false,
@@ -151,8 +157,8 @@ export function define<
       fallback: undefined,
     },
     ...declaration,
-    name,
-    defaults: Object.freeze({ name, ...defaultsOf(declaration.options) }) as { name: N } & ValuesOf<O>,
+    ...{ name, options },
+    defaults: Object.freeze(defaults) as { name: N } & ValuesOf<TableOf<G>>,
     coefficientCount: Math.max(PIPELINE - 1, ...places) + 1 - PIPELINE,
   }
   definitions.set(name, definition as unknown as Definition)
@@ -164,16 +170,13 @@ export function definitionNamed(name: string): Definition | undefined {
   return definitions.get(name)
 }
 
-/** The names of the rules that were imported, whatever the order in which they were. */
-export function importedNames(): string[] {
-  return [...definitions.keys()].sort()
+/** The rules that were imported, whatever the order in which they were. */
+export function importedDefinitions(): Definition[] {
+  return [...definitions.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** The names of the arrays of state that a rule has, in the order in which they lie. */
-export function stateNames<O extends OptionTable>(
-  definition: Definition<string, O>,
-  rule: ValuesOf<O>,
-): string[] {
+export function stateNames<O>(definition: Definition<string, O>, rule: ValuesOf<O>): string[] {
   const point = definition.point(rule)
   const kernels: readonly Kernel[] = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
   const elementwise = kernels.flatMap(({ state }) => state)

@@ -1,7 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientDescentKernel } from '../arena/manifest.js'
-import { flag, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -16,10 +14,8 @@ export const GradientDescentLoop = twice<typeof GradientDescentKernel>(
 
 export const definition = defineDirection('gradientDescent', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** climbs instead */
-    maximize: flag(false),
+    lr: 1e-3,
+    maximize: false,
   },
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],

@@ -1,7 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LambKernel, ScaledKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { define } from './define.js'
 import { Scaled } from './norms.js'
@@ -34,26 +32,22 @@ const LambLoop = twice<typeof LambKernel>(
  */
 export const definition = define('lamb', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
-    eps: nonNegative(1e-6),
-    /** λ ≥ 0, λ·θ is part of the direction; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 so is the quotient */
+    eps: 1e-6,
+    /** λ·θ is part of the direction */
+    weightDecay: 0,
     /** takes the decay from the parameters before they are measured, as η·λ·θ, and not into the direction */
-    decoupled: flag(false),
+    decoupled: false,
     /** the ratio of norms also where there is no decay; else it is 1 there */
-    alwaysAdapt: flag(true),
+    alwaysAdapt: true,
     /** no ratio above 1 */
-    trustClip: flag(false),
+    trustClip: false,
     /** m takes (1−β₁)·g, and not g */
-    gradAveraging: flag(true),
-    /** climbs instead */
-    maximize: flag(false),
+    gradAveraging: true,
+    maximize: false,
   },
   kernels: [kernel(LambKernel, LambLoop), Scaled],
   stages: () => [LambKernel, ScaledKernel],

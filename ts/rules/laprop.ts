@@ -1,7 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LaPropKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { traced, writeBetas } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -28,18 +26,14 @@ const decayOf = ({ lr, weightDecay }: { readonly lr: number; readonly weightDeca
  */
 export const definition = defineDirection('laprop', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 4e-4),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
-    eps: nonNegative(1e-15),
-    /** λ ≥ 0, taken from the parameters after the step as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    lr: 4e-4,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 so is the quotient */
+    eps: 1e-15,
+    /** taken from the parameters after the step as η·λ·θ */
+    weightDecay: 0,
+    maximize: false,
   },
   kernels: [kernel(LaPropKernel, LaPropLoop)],
   stages: () => [LaPropKernel],

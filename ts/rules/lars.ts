@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../arena/manifest.js'
-import { flag, nonNegative, oneOf } from '../options/kinds.js'
+import { nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { BothNorms } from './norms.js'
@@ -36,30 +36,28 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
  */
 export const definition = define('lars', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
     /** τ ≥ 0 of the momentum */
     dampening: nonNegative(0),
     /** θ ← θ − η·(u + μ·b) */
-    nesterov: flag(false),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    nesterov: false,
+    /** added to the gradient */
+    weightDecay: 0,
     /** the factor of the ratio of norms, ≥ 0 */
     trustCoefficient: nonNegative(1e-3),
-    /** ε ≥ 0, added to the norm below */
-    eps: nonNegative(0),
+    /** added to the norm below */
+    eps: 0,
     /** what the norm of θ is divided by: 'update' has ‖g + λ·θ‖, 'sum' has ‖g‖ + λ·‖θ‖, as the paper */
     denominator: oneOf('update', 'sum'),
     /** whether η is in what the momentum remembers: it is 'inside' with Optax, as in the paper, or 'outside' */
     lrPlace: oneOf('inside', 'outside'),
     /** the ratio of norms also where there is no decay; else it is 1 there */
-    alwaysAdapt: flag(true),
+    alwaysAdapt: true,
     /** no rate above η (LARC) */
-    trustClip: flag(false),
-    /** climbs instead */
-    maximize: flag(false),
+    trustClip: false,
+    maximize: false,
   },
   kernels: [BothNorms, kernel(LarsKernel, LarsLoop), kernel(LarsNesterovKernel, LarsNesterovLoop)],
   stages: ({ nesterov }) => [BothNormsKernel, nesterov ? LarsNesterovKernel : LarsKernel],

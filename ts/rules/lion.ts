@@ -1,8 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LionKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -20,17 +18,16 @@ export const LionLoop = twice<typeof LionKernel>(
 /** d = 1 − η·λ. */
 export const definition = defineDirection('lion', {
   options: {
-    /** η ≥ 0; may be scheduled. A third to a tenth of what AdamW wants. */
-    lr: scheduled(nonNegative, 1e-4),
-    /** β₁ in [0, 1), of the direction */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1), of the momentum that is kept */
-    beta2: fraction(0.99),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled. Three to ten times AdamW's. */
-    weightDecay: scheduled(nonNegative, 0),
+    /** a third to a tenth of what AdamW wants */
+    lr: 1e-4,
+    /** of the direction */
+    beta1: 0.9,
+    /** of the momentum that is kept */
+    beta2: 0.99,
+    /** taken from the parameters as η·λ·θ; three to ten times AdamW's */
+    weightDecay: 0,
     ...decays,
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(LionKernel, LionLoop)],
   stages: () => [LionKernel],

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
-import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
@@ -59,20 +59,17 @@ export const definition = define('mars', {
   options: {
     /** what steps by c: `'adamw'`, the default, or `'lion'`, by the sign of m */
     form: oneOf('adamw', 'lion'),
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 3e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.95),
-    /** β₂ in [0, 1), of AdamW's form */
-    beta2: fraction(0.99),
+    lr: 3e-3,
+    beta1: 0.95,
+    /** of AdamW's form */
+    beta2: 0.99,
     /** γ ≥ 0: how much of the gradient's change is added, times β₁/(1−β₁); may be scheduled */
     gamma: scheduled(nonNegative, 0.025),
-    /** ε ≥ 0, of AdamW's form; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    /** of AdamW's form; where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-8,
+    /** taken from the parameters as η·λ·θ */
+    weightDecay: 0,
+    maximize: false,
   },
   kernels: [
     kernel(MarsKernel, MarsLoop),

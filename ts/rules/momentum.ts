@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MomentumKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { fraction } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
@@ -17,12 +17,10 @@ export const MomentumLoop = twice<typeof MomentumKernel>(
 
 export const definition = defineDirection('momentum', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** α in [0, 1); may be scheduled */
     momentum: scheduled(fraction, 0.9),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(MomentumKernel, MomentumLoop)],
   stages: () => [MomentumKernel],

@@ -4,7 +4,7 @@ import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import { listOf } from '../ground/given.js'
 import type { FloatArray, Matrix } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
-import { flag, fraction, nonNegative, type Option, oneOf, option, wholeTo } from '../options/kinds.js'
+import { fraction, type Option, oneOf, option, wholeTo } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { adamw } from './adamw.js'
 import { besideEps, define } from './define.js'
@@ -157,14 +157,13 @@ function otherRule(value: object): Option<object> {
 /** nesterov = 1−μ, or 0; a, b and c by iteration; d = 1 − η·λ, rate = η·s, s by `scale`. */
 export const definition = define('muon', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** μ in [0, 1); may be scheduled */
     momentum: scheduled(fraction, 0.95),
     /** m = μ·b + (1−μ)·g, and not b */
-    nesterov: flag(true),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0.1),
+    nesterov: true,
+    /** taken from the parameters as η·λ·θ */
+    weightDecay: 0.1,
     /** how often X is made anew; from 1 to 100 */
     nsSteps: wholeTo(1, 100, 5),
     /**
@@ -177,14 +176,13 @@ export const definition = define('muon', {
      * 0.2·√max(A, B), `'spectralUnclamped'` √(A/B)
      */
     scale: oneOf('original', 'matchRmsAdamW', 'spectralUnclamped'),
-    /** ε ≥ 0, the least that the matrix is divided by; where that is 0 so is the quotient */
-    eps: nonNegative(1e-7),
+    /** the least that the matrix is divided by; where that is 0 so is the quotient */
+    eps: 1e-7,
     /** in which X is computed: `'bfloat16'` rounds where PyTorch does, and takes longer */
     precision: oneOf('parameters', 'bfloat16'),
     /** the rule of tensors that are no matrices: without a shape, or with less than two dimensions */
     fallback: otherRule(adamw()),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [
     kernel(MuonMomentumKernel, MuonMomentumLoop),

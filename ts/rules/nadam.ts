@@ -1,8 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { NAdamKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { flag, fraction, nonNegative, orNull } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative, orNull } from '../options/kinds.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -44,23 +43,18 @@ function momentumAt(t: number, { beta1, momentumDecay }: Momenta): number {
  */
 export const definition = defineDirection('nadam', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 2e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter stays */
-    eps: nonNegative(1e-8),
+    lr: 2e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 the parameter stays */
+    eps: 1e-8,
     /** ψ ≥ 0 of μₜ = β₁·(1 − ½·0.96^(t·ψ)), or null: μₜ is β₁ at every update, as in Optax */
     momentumDecay: orNull(nonNegative(), 4e-3),
-    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** takes the decay from the parameters, as AdamW does */
-    decoupledWeightDecay: flag(false),
+    /** added to the gradient, or decoupled */
+    weightDecay: 0,
+    decoupledWeightDecay: false,
     ...decays,
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(NAdamKernel, NAdamLoop)],
   stages: () => [NAdamKernel],

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MomentumKernel, NesterovKernel, PointKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { fraction, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { MomentumLoop } from './momentum.js'
@@ -27,8 +27,7 @@ export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point 
 /** ahead = 1 + α. The first equations are of the reparametrised form, the second of the shifted one. */
 export const definition = define('nesterov', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** α in [0, 1); may be scheduled */
     momentum: scheduled(fraction, 0.9),
     /**
@@ -38,8 +37,7 @@ export const definition = define('nesterov', {
      * Both visit the same points under u = θ + α·v.
      */
     form: oneOf('reparametrised', 'shifted'),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [
     kernel(NesterovKernel, NesterovLoop),

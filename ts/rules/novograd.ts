@@ -1,7 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientNormKernel, NovoGradKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { GradientNorm } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -22,20 +20,15 @@ const NovoGradLoop = twice<typeof NovoGradKernel>(
  */
 export const definition = define('novograd', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.25),
-    /** ε ≥ 0 */
-    eps: nonNegative(1e-6),
-    /** λ ≥ 0, λ·θ is part of what the momentum takes up; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.25,
+    eps: 1e-6,
+    /** λ·θ is part of what the momentum takes up */
+    weightDecay: 0,
     /** the momentum takes up (1−β₁) of it, and not all */
-    gradAveraging: flag(false),
-    /** climbs instead */
-    maximize: flag(false),
+    gradAveraging: false,
+    maximize: false,
   },
   kernels: [GradientNorm, kernel(NovoGradKernel, NovoGradLoop)],
   stages: () => [GradientNormKernel, NovoGradKernel],

@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
-import { atLeast, flag, fraction, nonNegative, positive } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { atLeast, fraction, positive } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -86,18 +85,16 @@ function estimate(rule: Options, members: readonly Member<typeof clock>[]): void
  */
 export const definition = define('prodigy', {
   options: {
-    /** η ≥ 0, a factor of d: leave it at 1, or put a schedule here */
-    lr: scheduled(nonNegative, 1),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
+    /** a factor of d: leave it at 1, or put a schedule here */
+    lr: 1,
+    beta1: 0.9,
+    beta2: 0.999,
     /** β₃ in [0, 1), of the estimate of d; √β₂ by default */
     beta3: fraction(0.999499874937461),
-    /** ε ≥ 0, times d; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from the parameters as γ·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** times d; where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-8,
+    /** taken from the parameters as γ·λ·θ */
+    weightDecay: 0,
     /** d₀ > 0, what d begins with: less than the distance to the solution */
     d0: positive(1e-6),
     /** > 0, a factor of the estimate of d: try half or twice before anything else */
@@ -105,11 +102,10 @@ export const definition = define('prodigy', {
     /** ≥ 1: d grows by no more than this factor at an update; by default without a limit */
     growthRate: atLeast(1, Number.MAX_VALUE),
     /** √(1−β₂ᵗ)/(1−β₁ᵗ) as a factor of the steps, as in Adam */
-    useBiasCorrection: flag(false),
+    useBiasCorrection: false,
     /** leaves η out of the denominator of the estimate, for a schedule that warms up */
-    safeguardWarmup: flag(false),
-    /** climbs instead */
-    maximize: flag(false),
+    safeguardWarmup: false,
+    maximize: false,
   },
   kernels: [kernel(ProdigyMomentsKernel, ProdigyMomentsLoop), kernel(ProdigyKernel, ProdigyLoop)],
   stages: () => [ProdigyMomentsKernel, ProdigyKernel],

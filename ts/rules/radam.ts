@@ -1,7 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { RAdamKernel } from '../arena/manifest.js'
-import { atLeast, flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { atLeast, oneOf } from '../options/kinds.js'
 import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
@@ -52,23 +51,18 @@ export const definition = defineDirection('radam', {
   options: {
     /** `'torch'`, the default: ε is added to √v before its bias correction; `'optax'`: after it */
     form: oneOf('torch', 'optax'),
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1); with 0.6 or less it never rectifies */
-    beta2: fraction(0.999),
-    /** ε ≥ 0 */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** takes the decay from the parameters, as AdamW does */
-    decoupledWeightDecay: flag(false),
+    lr: 1e-3,
+    beta1: 0.9,
+    /** with 0.6 or less it never rectifies */
+    beta2: 0.999,
+    eps: 1e-8,
+    /** added to the gradient, or decoupled */
+    weightDecay: 0,
+    decoupledWeightDecay: false,
     ...decays,
     /** ≥ 4: where ρₜ is above it, the step is rectified; 5 is Torch's and Optax's, the paper has 4 */
     threshold: atLeast(4, 5),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(RAdamKernel, RAdamLoop)],
   stages: () => [RAdamKernel],

@@ -3,7 +3,7 @@ import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import { anything, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { type Definition, definitionNamed, importedNames } from './define.js'
+import { type Definition, definitionNamed, importedDefinitions } from './define.js'
 import { type AnyRule, describe } from './rule.js'
 
 /** A rule as the optimizer uses it. */
@@ -71,7 +71,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name)
   if (definition === undefined) {
-    const names = [...importedNames(), 'delayedStart'].join(', ')
+    const names = [...importedDefinitions().map(({ name }) => name), 'delayedStart'].join(', ')
     throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
   }
   const rule = describe(definition, options)

@@ -5,7 +5,7 @@ import {
   RmsPropKernel,
   RmsPropMomentumKernel,
 } from '../arena/manifest.js'
-import { flag, fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { fraction, nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -76,24 +76,22 @@ export const definition = defineDirection('rmsprop', {
      * unless given, so that the first step is η·sign(g)
      */
     form: oneOf('torch', 'essay'),
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-2),
+    lr: 1e-2,
     /** α in [0, 1) */
     alpha: fraction(0.99),
-    /** ε ≥ 0; where the divisor is exactly 0, the quotient counts as 0 */
-    eps: nonNegative(1e-8),
+    /** where the divisor is exactly 0, the quotient counts as 0 */
+    eps: 1e-8,
     /** `'outside'`, the default: √v + ε, as in Torch; `'inside'`: √(v + ε) */
     epsPlace: oneOf('outside', 'inside'),
     /** divides by the root of the variance, v − a² with a the average gradient, or 0 if that is negative */
-    centered: flag(false),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    centered: false,
+    /** added to the gradient */
+    weightDecay: 0,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /** of η, with momentum: `'outside'`, the default, of b, as in Torch; or `'inside'` */
     lrPlace: oneOf('outside', 'inside'),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
   kernels: [

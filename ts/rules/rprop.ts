@@ -2,7 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { RpropKernel } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
 import { signum } from '../ground/numbers.js'
-import { atLeast, flag, fraction, nonNegative, positive } from '../options/kinds.js'
+import { atLeast, fraction, nonNegative, positive } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -35,8 +35,7 @@ export const definition = defineDirection('rprop', {
     minStep: positive(1e-6),
     /** > 0: the largest step */
     maxStep: positive(50),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   check({ minStep, maxStep }) {
     if (minStep > maxStep) throw new OptionError('rprop: maxStep', `at least minStep, ${minStep}`, maxStep)

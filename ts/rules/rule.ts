@@ -81,7 +81,7 @@ export function preset<R extends { readonly name: string }>(
  */
 export function describe(definition: Definition, given: object, preset?: object): AnyRule {
   const values: Record<string, unknown> = { ...preset }
-  overlay(values, `${definition.name}: options`, given, definition.options, 'an object')
+  overlay(values, `${definition.name}: options`, given, definition.options)
   const { defaults } = definition
   const rule = { ...defaults, ...definition.implied({ ...defaults, ...values }), ...values }
   definition.check(rule)
@@ -96,7 +96,7 @@ export function describe(definition: Definition, given: object, preset?: object)
  */
 export function changed<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
   const values = { ...rule }
-  overlay(values, `${definition.name}: options`, given, definition.options, 'an object')
+  overlay(values, `${definition.name}: options`, given, definition.options)
   definition.check(values)
   return values
 }

@@ -1,6 +1,5 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
@@ -9,24 +8,22 @@ import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRat
 /** β is β₁; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ; c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
   options: {
-    /** η ≥ 0; may be scheduled, though it need not be */
-    lr: scheduled(nonNegative, 0.0025),
-    /** β₁ in [0, 1): how near to x, and not to z, the gradient is taken */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from z as γ·λ·y; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** no schedule is needed */
+    lr: 0.0025,
+    /** how near to x, and not to z, the gradient is taken */
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 so is the quotient */
+    eps: 1e-8,
+    /** taken from z as γ·λ·y */
+    weightDecay: 0,
     /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
     warmupSteps: nonNegative(0),
     /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
     /** p ≥ 0 of these weights */
     weightLrPower: nonNegative(2),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [Adam, AdamPoint],
   stages: () => [Adam],

@@ -1,6 +1,5 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define } from './define.js'
 import { rectification } from './radam.js'
@@ -25,24 +24,23 @@ function rateOf(clock: ClockOf<typeof products>, { lr, beta2, silentSgdPhase }: 
  */
 export const definition = define('scheduleFreeRAdam', {
   options: {
-    /** η ≥ 0; may be scheduled, though it need not be */
-    lr: scheduled(nonNegative, 0.0025),
-    /** β₁ in [0, 1): how near to x, and not to z, the gradient is taken */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1); with 0.6 or less it never rectifies */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 so is the quotient */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from z as γ·λ·y; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** no schedule is needed */
+    lr: 0.0025,
+    /** how near to x, and not to z, the gradient is taken */
+    beta1: 0.9,
+    /** with 0.6 or less it never rectifies */
+    beta2: 0.999,
+    /** where the divisor is exactly 0 so is the quotient */
+    eps: 1e-8,
+    /** taken from z as γ·λ·y */
+    weightDecay: 0,
     /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
     /** p ≥ 0 of these weights */
     weightLrPower: nonNegative(2),
     /** stands still where it is not rectified, the first updates; else these are SGD's */
-    silentSgdPhase: flag(true),
-    /** climbs instead */
-    maximize: flag(false),
+    silentSgdPhase: true,
+    maximize: false,
   },
   kernels: [Adam, AdamPoint],
   stages: () => [Adam],

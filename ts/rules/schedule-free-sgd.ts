@@ -1,5 +1,4 @@
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { fraction, nonNegative } from '../options/kinds.js'
 import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'
@@ -7,20 +6,19 @@ import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from 
 /** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
   options: {
-    /** η ≥ 0; may be scheduled, though it need not be */
-    lr: scheduled(nonNegative, 1),
+    /** no schedule is needed */
+    lr: 1,
     /** β in [0, 1): how near to x, and not to z, the gradient is taken */
     momentum: fraction(0.9),
-    /** λ ≥ 0, λ·y is added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** λ·y is added to the gradient */
+    weightDecay: 0,
     /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
     warmupSteps: nonNegative(0),
     /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
     /** p ≥ 0 of these weights */
     weightLrPower: nonNegative(2),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [Sgd, Point],
   stages: () => [Sgd],

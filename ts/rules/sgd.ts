@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
-import { flag, nonNegative } from '../options/kinds.js'
+import { nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
@@ -32,21 +32,19 @@ export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
 /** undampened is 1 − dampening, at t = 1 instead 1; d = 1, or 1 − η·λ with `decoupledWeightDecay`. */
 export const definition = defineDirection('sgd', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /** τ ≥ 0 */
     dampening: nonNegative(0),
-    /** λ ≥ 0, added to the gradient, or decoupled; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
-    /** takes the decay from the parameters, as AdamW does: SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
-    decoupledWeightDecay: flag(false),
+    /** added to the gradient, or decoupled */
+    weightDecay: 0,
+    /** SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
+    decoupledWeightDecay: false,
     ...decays,
     /** θ ← θ − η·(g + μ·b); wants a momentum > 0 and no dampening */
-    nesterov: flag(false),
-    /** climbs instead */
-    maximize: flag(false),
+    nesterov: false,
+    maximize: false,
   },
   check({ momentum, dampening, nesterov }) {
     if (nesterov && (momentum === 0 || dampening !== 0)) {

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { SignSgdKernel, SignumKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
+import { fraction } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { type RuleOf, rule } from './rule.js'
@@ -25,12 +25,10 @@ export const SignumLoop = twice<typeof SignumKernel>(
 
 export const definition = defineDirection('signSgd', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
+    lr: 1e-3,
     /** β in [0, 1): the sign is that of an average of gradients, which is Signum; may be scheduled */
     momentum: scheduled(fraction, 0),
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(SignSgdKernel, SignSgdLoop), kernel(SignumKernel, SignumLoop)],
   stages: ({ momentum }) => [momentum === 0 ? SignSgdKernel : SignumKernel],

@@ -10,8 +10,7 @@ import {
 } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { FloatArray, Matrix, Round } from '../ground/numbers.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { fraction } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared, Scaled } from './norms.js'
 import { type RuleOf, rule } from './rule.js'
@@ -88,18 +87,16 @@ const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 /** β₁ is the momentum; without any, rate = η. */
 export const definition = define('sm3', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 0.1),
+    lr: 0.1,
     /** β₁ in [0, 1): m is an average of directions, and 0 has none */
     momentum: fraction(0.9),
-    /** ε ≥ 0, under the root; where the root is exactly 0 so is the quotient */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, added to the gradient; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** under the root; where the root is exactly 0 so is the quotient */
+    eps: 1e-8,
+    /** added to the gradient */
+    weightDecay: 0,
     /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
-    factored: flag(true),
-    /** climbs instead */
-    maximize: flag(false),
+    factored: true,
+    maximize: false,
   },
   kernels: [
     Prepared,

@@ -1,7 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { StableAdamWKernel, StableMomentsKernel } from '../arena/manifest.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
@@ -33,18 +31,14 @@ const StableAdamWLoop = twice<typeof StableAdamWKernel>(
 /** β₁ and β₂ here correct the bias, 1−β̂ = (1−β)/(1−∏β); rate = η/max(1, √(Σu²/n)), d = 1 − rate·λ. */
 export const definition = define('stableAdamW', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-3),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.99),
-    /** ε ≥ 0; where a divisor is exactly 0 so is the quotient */
-    eps: nonNegative(1e-8),
-    /** λ ≥ 0, taken from the parameters by the tensor's own rate; may be scheduled */
-    weightDecay: scheduled(nonNegative, 1e-2),
-    /** climbs instead */
-    maximize: flag(false),
+    lr: 1e-3,
+    beta1: 0.9,
+    beta2: 0.99,
+    /** where a divisor is exactly 0 so is the quotient */
+    eps: 1e-8,
+    /** taken from the parameters by the tensor's own rate */
+    weightDecay: 1e-2,
+    maximize: false,
   },
   kernels: [kernel(StableMomentsKernel, StableMomentsLoop), kernel(StableAdamWKernel, StableAdamWLoop)],
   stages: () => [StableMomentsKernel, StableAdamWKernel],

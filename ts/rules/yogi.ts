@@ -1,8 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { YogiKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
-import { flag, fraction, nonNegative } from '../options/kinds.js'
-import { scheduled } from '../schedules/option.js'
+import { nonNegative } from '../options/kinds.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
@@ -24,21 +23,17 @@ export const YogiLoop = twice<typeof YogiKernel>(
 /** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
 export const definition = defineDirection('yogi', {
   options: {
-    /** η ≥ 0; may be scheduled */
-    lr: scheduled(nonNegative, 1e-2),
-    /** β₁ in [0, 1) */
-    beta1: fraction(0.9),
-    /** β₂ in [0, 1) */
-    beta2: fraction(0.999),
-    /** ε ≥ 0; where the divisor is exactly 0 the parameter only decays */
-    eps: nonNegative(1e-3),
+    lr: 1e-2,
+    beta1: 0.9,
+    beta2: 0.999,
+    /** where the divisor is exactly 0 the parameter only decays */
+    eps: 1e-3,
     /** ≥ 0: what m and v start from */
     initialAccumulator: nonNegative(1e-6),
-    /** λ ≥ 0, taken from the parameters as η·λ·θ; may be scheduled */
-    weightDecay: scheduled(nonNegative, 0),
+    /** taken from the parameters as η·λ·θ */
+    weightDecay: 0,
     ...decays,
-    /** climbs instead */
-    maximize: flag(false),
+    maximize: false,
   },
   kernels: [kernel(YogiKernel, YogiLoop)],
   stages: () => [YogiKernel],

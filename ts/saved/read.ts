@@ -66,7 +66,7 @@ export function readSaved(given: unknown): Restored {
   for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around, version))
   const params = readStructure(saved.structure, tensors, new Set(tensors.keys()))
   const uses = [...tensors.values()].map(({ resolved }) => resolved)
-  const groups = saved.groups === null ? null : Groups.read(saved.groups)
+  const groups = saved.groups === null ? null : Groups.read('groups', saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
   if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
   return {

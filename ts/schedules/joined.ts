@@ -7,6 +7,7 @@ import { reached } from './shapes.js'
 export interface Joined {
   readonly schedule: 'joined'
   readonly schedules: readonly Scheduled[]
+  /** whole numbers ≥ 1, each above the one before: the updates with which all but the first begin */
   readonly boundaries: readonly number[]
 }
 
@@ -57,7 +58,5 @@ const kind = declare(
  * @throws OptionError where one is none, or `boundaries` are not whole numbers ≥ 1, each above the one before, one
  * less than there are schedules
  */
-export const joined: (
-  schedules: readonly Scheduled[],
-  options: { readonly boundaries: readonly number[] },
-) => Joined = schedule(kind)
+export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =
+  schedule(kind)

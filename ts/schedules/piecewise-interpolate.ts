@@ -3,19 +3,22 @@ import { declare, type ScheduleOf, schedule } from './kind.js'
 import { check, fields as common, valuesOf } from './piecewise.js'
 import { firstRise, pieces } from './shapes.js'
 
-const fields = {
-  ...common,
+const own = {
   /** straight lines, or half cosines */
   interpolation: oneOf('linear', 'cosine'),
-} as const
+}
 
-const kind = declare('piecewiseInterpolate', fields, {
-  at: (schedule) =>
-    pieces([0, ...schedule.boundaries], valuesOf(schedule), schedule.interpolation === 'cosine'),
-  constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
-  warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
-  check,
-})
+const kind = declare(
+  'piecewiseInterpolate',
+  { ...common, ...own },
+  {
+    at: (schedule) =>
+      pieces([0, ...schedule.boundaries], valuesOf(schedule), schedule.interpolation === 'cosine'),
+    constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
+    warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
+    check,
+  },
+)
 
 /** See {@link piecewiseInterpolate}. */
 export interface PiecewiseInterpolate extends ScheduleOf<typeof kind> {}
@@ -34,5 +37,5 @@ declare module './schedule.js' {
  */
 export const piecewiseInterpolate: (
   value: number,
-  options: GivenOf<typeof fields, 'value'>,
+  options: GivenOf<typeof common, 'value'> & GivenOf<typeof own>,
 ) => PiecewiseInterpolate = schedule(kind)

@@ -2,19 +2,21 @@ import { orNull, whole } from '../options/kinds.js'
 import { declare, inner, level, number, schedule } from './kind.js'
 import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
-/**
- * A linear warm-up.
- *
- * - `value`: what is reached, a number or another schedule
- * - `steps`: how many updates it takes
- * - `from`: null, then update t (from 0) has value·(t+1)/steps; or the value at t = 0, then
- *   from + (value − from)·t/steps, as Optax's `linear_schedule`
- */
-export interface Warmup {
-  readonly schedule: 'warmup'
-  readonly value: Scheduled
+interface Options {
+  /** ≥ 1: how many updates it takes */
   readonly steps: number
+  /**
+   * null: update t (from 0) has value·(t+1)/steps; or the value at t = 0: from + (value − from)·t/steps, as Optax's
+   * `linear_schedule`
+   */
   readonly from: number | null
+}
+
+/** A linear warm-up; see {@link warmup}. */
+export interface Warmup extends Options {
+  readonly schedule: 'warmup'
+  /** what is reached, a number or another schedule */
+  readonly value: Scheduled
 }
 
 declare module './schedule.js' {
@@ -52,10 +54,8 @@ function rising(reached: number, steps: number, from: number | null, t: number):
  *
  * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
  */
-export const warmup: (
-  value: Scheduled,
-  options: { readonly steps: number; readonly from?: number | null | undefined },
-) => Warmup = schedule(kind)
+export const warmup: (value: Scheduled, options: Pick<Options, 'steps'> & Partial<Options>) => Warmup =
+  schedule(kind)
 
 export function isWarmup(value: unknown): value is Warmup {
   return isSchedule(value) && value.schedule === 'warmup'

@@ -1,0 +1,26 @@
+import ts from './oldest/node_modules/typescript/lib/typescript.js'
+
+export function wordsOnOptions(file) {
+  const { ModuleKind, ModuleResolutionKind, ScriptTarget, SymbolFlags } = ts
+  const program = ts.createProgram([file], {
+    ...{ strict: true, target: ScriptTarget.ES2022, types: [] },
+    ...{ module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext },
+  })
+  const checker = program.getTypeChecker()
+  const words = {}
+  for (const exported of checker.getExportsOfModule(
+    checker.getSymbolAtLocation(program.getSourceFile(file)),
+  )) {
+    const symbol = exported.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
+    if (!(symbol.flags & SymbolFlags.Value)) continue
+    const type = checker.getTypeOfSymbol(symbol)
+    const signatures = [...type.getCallSignatures(), ...type.getConstructSignatures()]
+    const parameters = signatures.flatMap((signature) => signature.getParameters())
+    for (const parameter of parameters.filter(({ name }) => name === 'options')) {
+      const options = checker.getNonNullableType(checker.getTypeOfSymbol(parameter)).getProperties()
+      const shown = options.map((option) => ts.displayPartsToString(option.getDocumentationComment(checker)))
+      words[exported.name] = Object.fromEntries(options.map(({ name }, i) => [name, shown[i]]))
+    }
+  }
+  return words
+}
