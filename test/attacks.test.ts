@@ -78,25 +78,31 @@ describe('whatever is written to the arena', () => {
   ]
 
   describe.each(engineNames)('%s', (engine) => {
-    test.each(corruptions)('%s is an error of step and of stepAsync, and soon', (_, at, value) => {
+    // WebAssembly reads tables in its memory; the others have their own, and nobody can write there.
+    const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
+    test.each(corruptions)(`%s is ${expected[0]} by step and by stepAsync, and soon`, (_, at, value) => {
       const body = `${made(engine)}
         const ends = []
         for (const call of ['step', 'stepAsync']) {
-          const optimizer = make()
-          optimizer.step()
+          const [optimizer, twin] = [make(), make()]
+          const pair = [optimizer, twin]
+          const fill = () => pair.forEach(({ grads }) => grads.forEach((grad) => grad.fill(0.5)))
+          fill()
+          for (const each of pair) each.step()
           const before = optimizer.params.map((view) => view.slice())
+          fill()
           field(optimizer, ${at})[0] = ${value}
-          let end = null
+          let end = 'done'
           try { await optimizer[call]() } catch (error) { end = { is: error.name, message: error.message } }
+          twin.step()
+          const isLike = (others) => optimizer.params.every((view, i) => view.every((x, k) => x === others[i][k]))
           ends.push(isError(end) ? 'refused' : end)
-          ends.push(optimizer.params.every((view, i) => view.every((x, k) => x === before[i][k])) ? 'unchanged' : 'changed')
+          ends.push(isLike(before) ? 'unchanged' : isLike(twin.params) ? 'as ever' : 'changed')
         }
         return ends`
       expect(inChild(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
-        'refused',
-        'unchanged',
-        'refused',
-        'unchanged',
+        ...expected,
+        ...expected,
       ])
     })
 
@@ -235,7 +241,7 @@ const addonInChild = `
     return arena
   }
   const attached = (arena, threads = 1, owner = arena.region.memory ?? arena.region.buffer) =>
-    addon.attach(owner, arena.region.byteOffset, arena.region.byteLength, threads)
+    addon.attach(owner, arena.region.byteOffset, arena.region.byteLength, arena.words, threads)
   const outcomeOf = async (call) => {
     try { return await call() } catch (error) { return error.message }
   }`
@@ -275,7 +281,7 @@ describe('the addon alone', () => {
       new Uint8Array(resizable).set(new Uint8Array(arena.region.buffer))
       const buffer = ${change.startsWith('buffer') ? 'resizable' : 'arena.region.buffer'}
       const run = attached(arena, 1, buffer)
-      const calls = [() => run(), () => run(NORM), () => run(0, new Float32Array(100)),
+      const calls = [() => run(0), () => run(NORM), () => run(0, new Float32Array(100)),
         () => addon.runRange(run.handle, 0, 0, arena.length), () => addon.gather(run.handle, NORM)]
       const before = calls.map((call) => call())
       ${change}
@@ -287,16 +293,16 @@ describe('the addon alone', () => {
 
   test('refuses odd arguments, and allocates nothing by their leave', () => {
     const body = `${addonInChild}
-      const { region } = made()
+      const { region, words } = made()
       const { buffer, byteOffset, byteLength } = region
       const step = attached(made())
       const before = process.memoryUsage().rss
       const calls = {
         threads: [0, 257, 4294967295].map((threads) => () => attached(made(), threads)),
         place: [[-1, 64], [0.5, 640], [NaN, 640], [0, Infinity], [0, buffer.byteLength + 1], [buffer.byteLength, 1], [4, 640]]
-          .map(([offset, length]) => () => addon.attach(buffer, offset, length, 1)),
+          .map(([offset, length]) => () => addon.attach(buffer, offset, length, words, 1)),
         buffer: [null, {}, new SharedArrayBuffer(4096), new Uint8Array(buffer), 'buffer']
-          .map((buffer) => () => addon.attach(buffer, 0, 640, 1)),
+          .map((buffer) => () => addon.attach(buffer, 0, 640, words, 1)),
         detached: [() => {
           const gradient = new Float32Array(100)
           structuredClone(null, { transfer: [gradient.buffer] })

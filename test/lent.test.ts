@@ -127,7 +127,7 @@ test('the addon refuses what does not fit, and has done nothing', async () => {
   arena.row(0).set([1, Infinity, 0, 1, 1])
   arena.segmentCount = 1
   const { memory, byteOffset, byteLength } = arena.region
-  const run = addon.attach(memory, byteOffset, byteLength, 1)
+  const run = addon.attach(memory, byteOffset, byteLength, arena.words, 1)
   const fitting = [new Float32Array(100).fill(1), new Float32Array(50).fill(1)]
   for (const wrong of [
     [new Float32Array(99), fitting[1]],

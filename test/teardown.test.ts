@@ -221,7 +221,7 @@ describe('garbage collection', () => {
         arena.setSegment(0, 0, 0, arena.firstArrays[0], 0, 0, [AdamKernel.number, 0, 0, 0])
         arena.segmentCount = 1
         const { memory, byteOffset, byteLength } = arena.region
-        const { handle } = addon.attach(memory, byteOffset, byteLength, 2)
+        const { handle } = addon.attach(memory, byteOffset, byteLength, arena.words, 2)
         addon.runAsync(handle, 0).then((isDone) => isDone && done++)
         addon.runAsync(handle, NORM).then((isDone) => isDone && done++)
       }

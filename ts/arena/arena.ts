@@ -59,9 +59,10 @@ export class Arena {
   readonly length: number
   /** For each family the number of its first array. */
   readonly firstArrays: readonly number[]
-  /** The tables, as 32-bit words. */
+  /** The tables, as 32-bit words, which nobody else gets; and where an engine reads them that cannot read them here. */
   readonly words: Uint32Array
-  /** Counts changes of what a stage runs. */
+  readonly #written: Uint32Array
+  /** Counts changes of the tables. */
   version = 0
   /** Where there is room for an engine's plan of so many passes. */
   readonly plan: number
@@ -172,7 +173,8 @@ export class Arena {
     this.firstArrays = firstArrays
     this.#arrays = arrays
     this.region = allocate(roundUp(end, layout.LINE), length)
-    this.words = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
+    this.words = new Uint32Array(this.#firstRow)
+    this.#written = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
     const { words } = this
     words[layout.HEADER_HASH] = HASH
     words[layout.HEADER_ELEMENT_SIZE] = size
@@ -205,7 +207,7 @@ export class Arena {
 
   /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
   get isDetached(): boolean {
-    return this.words.length === 0
+    return this.#written.length === 0
   }
 
   /** @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it */
@@ -265,9 +267,20 @@ export class Arena {
     return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
   }
 
+  /** Writes the tables into the arena itself. */
+  writeTables(): void {
+    this.#written.set(this.words)
+  }
+
+  #set(at: number, word: number): void {
+    if (this.words[at] === word >>> 0) return
+    this.words[at] = word
+    this.version++
+  }
+
   /** Says whether passes over the plane leave a tensor out; none stays by default. */
   setStays(tensor: number, stays: boolean): void {
-    this.words[this.tensorAt(tensor) + layout.TENSOR_FLAGS] = stays ? layout.STAYS : 0
+    this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.STAYS : 0)
   }
 
   /** Where a tensor begins among the words. */
@@ -282,12 +295,11 @@ export class Arena {
 
   /** The key of a tensor's name, for its noise. */
   setKey(tensor: number, key: number): void {
-    this.words[this.tensorAt(tensor) + layout.TENSOR_KEY] = key
+    this.#set(this.tensorAt(tensor) + layout.TENSOR_KEY, key)
   }
 
   set segmentCount(count: number) {
-    this.version++
-    this.words[layout.HEADER_SEGMENTS] = count
+    this.#set(layout.HEADER_SEGMENTS, count)
   }
 
   get zeroesGradients(): boolean {
@@ -295,7 +307,7 @@ export class Arena {
   }
 
   set zeroesGradients(zeroes: boolean) {
-    this.words[layout.HEADER_ZEROES] = zeroes ? 1 : 0
+    this.#set(layout.HEADER_ZEROES, zeroes ? 1 : 0)
   }
 
   /**
@@ -314,6 +326,7 @@ export class Arena {
   ): void {
     const at = this.segmentAt(number)
     const [words, offset] = [this.words, this.offsets[first]]
+    this.version++
     words[at + layout.SEGMENT_OFFSET] = offset
     words[at + layout.SEGMENT_LENGTH] = this.offsets[last] + this.lengths[last] - offset
     words[at + layout.SEGMENT_ARRAY] = array
@@ -325,8 +338,7 @@ export class Arena {
   }
 
   setFlags(segment: number, flags: number): void {
-    this.version++
-    this.words[this.segmentAt(segment) + layout.SEGMENT_FLAGS] = flags
+    this.#set(this.segmentAt(segment) + layout.SEGMENT_FLAGS, flags)
   }
 }
 

@@ -7,7 +7,7 @@ import type { Engine, Forced, Lent, Runner } from './engine.js'
 /** Whether a call has done its work; or what Rust said where it failed, after which nobody knows what is done. */
 type Outcome = boolean | string
 
-/** Runs a stage of the arena that it was made for; with gradients that are lent, if it can. */
+/** Runs a stage of the arena that it was made for; with gradients that are lent, if it can. Without any: as planned. */
 interface Run {
   (stage?: number, ...gradients: Lent): Outcome
   /** The arena, for the addon's other functions. */
@@ -19,7 +19,16 @@ type Owner = WebAssembly.Memory | ArrayBuffer
 /** What crates/native exports. */
 export interface Addon {
   /** @param owner a memory must not grow; a buffer is looked at in each call, as it may be transferred */
-  attach(owner: Owner, byteOffset: number, byteLength: number, threads: number, instructionSet?: string): Run
+  attach(
+    owner: Owner,
+    byteOffset: number,
+    byteLength: number,
+    tables: Uint32Array,
+    threads: number,
+    instructionSet?: string,
+  ): Run
+  /** Takes other tables. Says whether stage 0 is planned; null where they are none. */
+  keep(handle: object, tables: Uint32Array): boolean | null
   runRange(handle: object, stage: number, from: number, to: number): Outcome
   gather(handle: object, stage: number): Outcome
   runAsync(handle: object, stage: number): Promise<Outcome>
@@ -99,7 +108,14 @@ export const native: Engine = {
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
-    const run = addon.attach(memory ?? buffer, byteOffset, byteLength, threads, forced.instructionSet)
+    const run = addon.attach(
+      memory ?? buffer,
+      byteOffset,
+      byteLength,
+      arena.words,
+      threads,
+      forced.instructionSet,
+    )
     const count = arena.lengths.length
     const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
     return new NativeRunner(arena, addon, run, threads, isLendable)
@@ -113,31 +129,54 @@ class NativeRunner implements Runner {
   readonly #arena: Arena
   readonly #addon: Addon
   readonly #run: Run
+  /** Of which version of the tables the addon knows, and whether it has planned stage 0. */
+  #version = -1
+  #isPlanned = false
 
   constructor(arena: Arena, addon: Addon, run: Run, threads: number, isLendable: boolean) {
     this.threads = threads
     this.#arena = arena
     this.#addon = addon
     this.#run = run
-    this.runLent = isLendable ? (stage, gradients) => this.#isDone(run(stage, ...gradients)) : undefined
+    this.runLent = isLendable
+      ? (stage, gradients) => this.#isDone(this.#bound(stage, ...gradients))
+      : undefined
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
     if (arena.region.memory !== null) {
-      this.runAsync = async (stage) => this.#check(await addon.runAsync(run.handle, stage))
+      this.runAsync = async (stage) => this.#check(await addon.runAsync(this.#bound.handle, stage))
     }
   }
 
+  /** The function, once the addon has the tables as they are now. */
+  get #bound(): Run {
+    if (this.#version !== this.#arena.version) this.#keep()
+    return this.#run
+  }
+
+  #keep(): void {
+    const { version, words } = this.#arena
+    const isPlanned = this.#addon.keep(this.#run.handle, words)
+    if (isPlanned === null) throw this.#arena.broken()
+    this.#isPlanned = isPlanned
+    this.#version = version
+  }
+
   run(stage: number): void {
-    const run = this.#run
-    // A call without an argument is the cheapest.
-    this.#check(stage === 0 ? run() : run(stage))
+    const run = this.#bound
+    if (stage === 0 && this.#isPlanned) {
+      if (this.#isDone(run())) return
+      // Its coefficients want more than passes.
+      this.#isPlanned = false
+    }
+    this.#check(run(stage))
   }
 
   runRange(stage: number, from: number, to: number): void {
-    this.#check(this.#addon.runRange(this.#run.handle, stage, from, to))
+    this.#check(this.#addon.runRange(this.#bound.handle, stage, from, to))
   }
 
   gather(stage: number): void {
-    this.#check(this.#addon.gather(this.#run.handle, stage))
+    this.#check(this.#addon.gather(this.#bound.handle, stage))
   }
 
   #check(outcome: Outcome): void {

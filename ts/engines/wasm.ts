@@ -158,11 +158,7 @@ class WasmRunner implements Runner {
   /** Runs what the call before has run, if that was of the same tables and all is known of it. */
   #runAgain(): boolean {
     const { version, planned } = this.#arena
-    if (this.#version !== version) {
-      this.#version = version
-      this.#planner = undefined
-      return false
-    }
+    if (this.#version !== version) return false
     const exports = this.#instance.take()
     try {
       if (this.#planner !== exports) {
@@ -179,7 +175,7 @@ class WasmRunner implements Runner {
   }
 
   runRange(stage: number, from: number, to: number): void {
-    const exports = this.#instance.take()
+    const exports = this.#take()
     try {
       this.#end(exports, exports.run(this.#address, this.#bytes, stage, from, to))
     } catch (thrown) {
@@ -188,12 +184,22 @@ class WasmRunner implements Runner {
   }
 
   gather(stage: number): void {
-    const exports = this.#instance.take()
+    const exports = this.#take()
     try {
       this.#end(exports, exports.gather(this.#address, this.#bytes, stage))
     } catch (thrown) {
       throw this.#failed(thrown)
     }
+  }
+
+  /** The exports, once the memory has the tables as they are now. */
+  #take(): Exports {
+    if (this.#version !== this.#arena.version) {
+      this.#arena.writeTables()
+      this.#planner = undefined
+      this.#version = this.#arena.version
+    }
+    return this.#instance.take()
   }
 
   #failed(thrown: unknown): unknown {

@@ -113,6 +113,8 @@ export interface Definition<
   readonly options: O
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
+  /** The options that may be schedules. */
+  readonly schedulable: readonly string[]
   /** The most coefficients that its rows have beside the pipeline's, whatever its options are. */
   readonly coefficientCount: number
 }
@@ -159,6 +161,7 @@ export function define<
     ...declaration,
     ...{ name, options },
     defaults: Object.freeze(defaults) as { name: N } & ValuesOf<TableOf<G>>,
+    schedulable: Object.keys(options).filter((key) => options[key].schedulable),
     coefficientCount: Math.max(PIPELINE - 1, ...places) + 1 - PIPELINE,
   }
   definitions.set(name, definition as unknown as Definition)

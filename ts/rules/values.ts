@@ -68,11 +68,8 @@ const isValue = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function')
 
 /** The schedules of a checked rule; null where it has none, and so is its own values. */
-export function scheduleOf({ options }: Definition, rule: AnyRule): RuleSchedule | null {
-  const keys: string[] = []
-  for (const key of Object.keys(options)) {
-    if (options[key].schedulable && !isValue(rule[key])) keys.push(key)
-  }
+export function scheduleOf({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
+  const keys = schedulable.filter((key) => !isValue(rule[key]))
   if (keys.length === 0) return null
   const entries = keys.map((key) => ({ key, option: options[key], at: compile(rule[key] as Scheduled) }))
   return new RuleSchedule(rule, entries)

@@ -14,6 +14,7 @@ use crate::rules::noise::{self, Noise};
 use crate::rules::sm3::{self, Covering};
 use crate::rules::unitwise::{self, Clipping};
 use crate::stages::arena::Arena;
+use crate::stages::plan::Kept;
 use crate::sums;
 use crate::sums::product::{self, Product};
 #[cfg(feature = "emulated")]
@@ -320,6 +321,22 @@ impl Arena {
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
         // SAFETY: passed on.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
+    }
+}
+
+impl Kept {
+    /// Copies the tables, checks them, and finds what the first stage runs.
+    ///
+    /// # Safety
+    /// As for [`Arena::new`].
+    pub unsafe fn new(
+        words: &[u32],
+        base: *mut u8,
+        bytes: usize,
+        set: InstructionSet,
+    ) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
 }
 

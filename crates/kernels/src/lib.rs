@@ -74,7 +74,7 @@ pub use dispatch::InstructionSet;
 pub use kernel::matrices::{Alone, Workers};
 pub use kernel::pipeline::Scratch;
 pub use stages::arena::Arena;
-pub use stages::plan::{PLAN, Planned, run_planned};
+pub use stages::plan::{Kept, PLAN, Planned, run_planned};
 pub use stages::run::Lent;
 pub use sums::BLOCK;
 

@@ -9,8 +9,9 @@ use napi::{Env, Error, JsError, Result, Status, sys};
 use crate::lent::Lent;
 use crate::outcome::{Failure, outcome};
 
-/// What may be called with a stage, 0 by default, and with gradients that are lent; says whether it was done.
+/// What may be called without anything, or with a stage and with gradients that are lent; says whether it was done.
 pub trait Callable: Sync {
+    fn call_again(&self) -> bool;
     fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure>;
 }
 
@@ -56,11 +57,12 @@ unsafe fn called<T: Callable>(
     unsafe { sys::napi_get_cb_info(env, info, &mut count, &mut stage, nowhere, &mut data) };
     // SAFETY: the caller vouches for it.
     let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return Ok(false) };
-    let mut number = 0;
-    if count > 0 {
-        // SAFETY: the argument is of the call under way; a value that is no number leaves 0.
-        unsafe { sys::napi_get_value_uint32(env, stage, &mut number) };
+    if count == 0 {
+        return Ok(callable.call_again());
     }
+    let mut number = 0;
+    // SAFETY: the argument is of the call under way; a value that is no number leaves 0.
+    unsafe { sys::napi_get_value_uint32(env, stage, &mut number) };
     if count < 2 {
         return callable.call(number, None);
     }

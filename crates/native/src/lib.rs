@@ -11,11 +11,11 @@ mod steps;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antigrad_kernels::{Arena, InstructionSet, manifest};
+use antigrad_kernels::{InstructionSet, Kept, manifest};
 use bound::Callable;
 use bytes::Bytes;
 use lent::Lent;
-use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint32ArraySlice, Unknown};
 use napi::{Env, Error, Property, PropertyAttributes, Result, Task};
 use napi_derive::napi;
 use outcome::{Failure, Outcome, outcome};
@@ -45,12 +45,13 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
 pub struct Handle(Arc<Steps>);
 
 /// The arena in `length` bytes from `offset` on of an `ArrayBuffer`, or of a `WebAssembly.Memory` that does not
-/// grow, whose tables must be complete; runs on the instruction set of that name, or on the best one, and on up
+/// grow, with these tables, which are copied; runs on the instruction set of that name, or on the best one, and on up
 /// to `threads` threads. A memory saves a look at the buffer in each call.
 ///
-/// What comes back is a function `(stage = 0, ...gradients)` that runs a stage, with gradients that are lent
-/// by tensor, or else with the arena's. It says whether it did: not if one that is lent lies in the arena,
-/// if the arena was overwritten, or if the buffer was transferred or resized. A text instead is a panic's, after
+/// What comes back is a function `(stage, ...gradients)` that runs a stage, with gradients that are lent
+/// by tensor, or else with the arena's; without an argument it runs the first one, where `keep` has planned it. It
+/// says whether it did: not if one that is lent lies in the arena, if tables are none, or if the buffer was
+/// transferred or resized. A text instead is a panic's, after
 /// which the arena is broken. Its `handle` is for the functions below.
 #[napi(catch_unwind)]
 pub fn attach<'env>(
@@ -58,6 +59,7 @@ pub fn attach<'env>(
     owner: Unknown<'env>,
     offset: f64,
     length: f64,
+    words: Uint32ArraySlice,
     threads: u32,
     instruction_set: Option<String>,
 ) -> Result<Object<'env>> {
@@ -68,8 +70,9 @@ pub fn attach<'env>(
         memory.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
     // SAFETY: the function keeps their owner alive, and so does a call on another thread; a call by the
     // handle looks whether it lives, and each call whether the bytes are there, unless they stay.
-    unsafe { Arena::new(base, bytes, set) }.map_err(|fault| Error::from_reason(fault.to_string()))?;
-    let steps = Arc::new(Steps { base, bytes, set, threads, memory });
+    let steps = unsafe { Steps::new(base, bytes, set, threads, memory, &words) }
+        .map_err(|fault| Error::from_reason(fault.to_string()))?;
+    let steps = Arc::new(steps);
     // SAFETY: the function holds the handle, which owns the steps.
     let mut run = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
@@ -80,6 +83,14 @@ pub fn attach<'env>(
     };
     run.define_properties(&[fixed("handle", &handle)?, fixed("owner", &owner)?])?;
     Ok(run)
+}
+
+/// Takes the tables, which have changed: until then all calls go by what they were. Says whether the function of
+/// `attach` may be called without an argument, which runs the first stage by a plan; null, and nothing has changed,
+/// where they are none.
+#[napi(catch_unwind)]
+pub fn keep(handle: &External<Handle>, words: Uint32ArraySlice) -> Option<bool> {
+    handle.0.keep(&words)
 }
 
 /// Runs a stage over the elements from `from` to `to` of the plane; ends as the function of `attach`.
@@ -105,7 +116,8 @@ pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call
         return Err(Error::from_reason("the arena is gone"));
     }
     steps.memory.hold()?;
-    Ok(AsyncTask::new(Call { steps, stage: stage as usize }))
+    let kept = steps.kept().clone();
+    Ok(AsyncTask::new(Call { steps, kept, stage: stage as usize }))
 }
 
 /// The instruction sets that this processor runs, worst first.
@@ -127,14 +139,19 @@ pub fn hash() -> u32 {
 }
 
 impl Callable for Steps {
+    fn call_again(&self) -> bool {
+        self.run_again()
+    }
+
     fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure> {
-        self.run(stage as usize, lent.as_ref())
+        self.run(self.kept(), stage as usize, lent.as_ref())
     }
 }
 
 /// A call that runs on a thread of Node's pool. Node ends an environment only after it.
 pub struct Call {
     steps: Arc<Steps>,
+    kept: Arc<Kept>,
     stage: usize,
 }
 
@@ -143,7 +160,7 @@ impl Task for Call {
     type JsValue = Outcome;
 
     fn compute(&mut self) -> Result<Outcome> {
-        outcome(|| self.steps.run(self.stage, None))
+        outcome(|| self.steps.run(&self.kept, self.stage, None))
     }
 
     fn resolve(&mut self, _: Env, outcome: Outcome) -> Result<Outcome> {

@@ -1,10 +1,10 @@
 //! What is done with an arena, on as many threads as it is worth.
 
 use std::cell::UnsafeCell;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Scratch, Workers};
+use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Kept, Scratch, Workers};
 use antigrad_pool::{Panic, Pool};
 
 use crate::bytes::Bytes;
@@ -27,29 +27,78 @@ pub struct Steps {
     pub set: InstructionSet,
     pub threads: usize,
     pub memory: Bytes,
+    /// Exchanged on JavaScript's thread alone; a call on another one has what it began with.
+    kept: UnsafeCell<Arc<Kept>>,
 }
 
-// SAFETY: the facade starts no second call while one is under way; see `run`.
+// SAFETY: the facade starts no second call while one is under way; see `run`. `kept` is of one thread.
 unsafe impl Send for Steps {}
 // SAFETY: as above.
 unsafe impl Sync for Steps {}
 
 impl Steps {
+    /// # Safety
+    /// As for `Kept::new`, for as long as its memory says that the bytes are there.
+    pub unsafe fn new(
+        base: *mut u8,
+        bytes: usize,
+        set: InstructionSet,
+        threads: usize,
+        memory: Bytes,
+        words: &[u32],
+    ) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        let kept = unsafe { Kept::new(words, base, bytes, set) }?;
+        Ok(Self { base, bytes, set, threads, memory, kept: UnsafeCell::new(Arc::new(kept)) })
+    }
+
+    /// What is known of the tables. Of JavaScript's thread alone.
+    pub fn kept(&self) -> &Arc<Kept> {
+        // SAFETY: that thread exchanges it only in `keep`, while nobody has what this returns.
+        unsafe { &*self.kept.get() }
+    }
+
+    /// Takes other tables: all of them, or nothing, and None where they are none. Says whether there is a plan. Of
+    /// JavaScript's thread alone.
+    pub fn keep(&self, words: &[u32]) -> Option<bool> {
+        if !self.memory.are_there() {
+            return None;
+        }
+        // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
+        let kept = unsafe { Kept::new(words, self.base, self.bytes, self.set) }.ok()?;
+        let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept);
+        // SAFETY: as in `kept`.
+        unsafe { *self.kept.get() = Arc::new(kept) };
+        Some(is_planned)
+    }
+
+    fn is_in_pieces(&self, kept: &Kept) -> bool {
+        self.threads > 1 && kept.arena().length() > PIECE
+    }
+
+    /// Runs the first stage again, of which `keep` has said that there is a plan; false, and nothing is done, where
+    /// coefficients want more.
+    #[inline(always)]
+    pub fn run_again(&self) -> bool {
+        // SAFETY: nothing else runs on the arena, whose bytes stay.
+        self.memory.stay && unsafe { self.kept().run_planned() }
+    }
+
     /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the
-    /// buffer was transferred or resized, or if the arena was overwritten.
-    pub fn run(&self, stage: usize, lent: Option<&Lent>) -> Result<bool, Failure> {
+    /// buffer was transferred or resized, or if a table is none.
+    pub fn run(&self, kept: &Kept, stage: usize, lent: Option<&Lent>) -> Result<bool, Failure> {
         if !self.memory.stay && !self.memory.are_there() {
             return Ok(false);
         }
-        let Ok(arena) = self.arena() else { return Ok(false) };
+        let arena = kept.arena();
         if let Some(lent) = lent
-            && !lent.is_apart(&arena)?
+            && !lent.is_apart(arena)?
         {
             return Ok(false);
         }
         let lent = lent.map(|lent| lent.pointers.as_slice());
-        if self.threads > 1 && arena.length() > PIECE {
-            return Ok(self.run_in_pieces(arena, stage, lent)?);
+        if self.is_in_pieces(kept) {
+            return Ok(self.run_in_pieces(*arena, stage, lent)?);
         }
         // SAFETY: nothing else runs on the arena, and what is lent has been checked.
         Ok(with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) }).is_ok())
@@ -98,14 +147,7 @@ impl Steps {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Arena) -> Result<T, Fault>) -> bool {
-        self.memory.are_there() && self.arena().and_then(|arena| work(&arena)).is_ok()
-    }
-
-    /// Inline: what is returned in memory costs as much as the rest of a small step.
-    #[inline(always)]
-    fn arena(&self) -> Result<Arena, Fault> {
-        // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
-        unsafe { Arena::new(self.base, self.bytes, self.set) }
+        self.memory.are_there() && work(self.kept().arena()).is_ok()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The tables at the start of an arena. JavaScript can write them at any time, in the middle of a step
-//! too: each number is read once, atomically, and what was read is checked before it is used.
+//! The tables of an arena: at its start, where JavaScript can write them at any time, in the middle of a step too, or
+//! elsewhere. Each number is read once, atomically, and what was read is checked before it is used.
 //!
 //! `ts/arena/arena.ts` writes them.
 
@@ -61,6 +61,8 @@ impl Segment {
 /// All tables of an arena.
 #[derive(Clone, Copy)]
 pub struct Tables {
+    /// Where tables are read, and where rows are: two places where the tables are a copy.
+    words: *const AtomicU32,
     base: *const u8,
     pub header: Header,
 }
@@ -72,11 +74,33 @@ impl Tables {
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
     #[inline(always)]
     pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, Fault> {
-        if !base.cast::<u64>().is_aligned() || bytes < Header::SIZE * 4 {
+        // SAFETY: passed on.
+        unsafe { Self::read(base.cast(), bytes / 4, base, bytes) }
+    }
+
+    /// The same of tables in words that lie elsewhere, and that nobody writes; rows of coefficients are at their place.
+    ///
+    /// # Safety
+    /// As for `new`, and the words must stay where they are.
+    pub unsafe fn apart(words: &[u32], base: *const u8, bytes: usize) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        unsafe { Self::read(words.as_ptr().cast(), words.len(), base, bytes) }
+    }
+
+    /// # Safety
+    /// As above, where `count` words are.
+    #[inline(always)]
+    unsafe fn read(
+        words: *const AtomicU32,
+        count: usize,
+        base: *const u8,
+        bytes: usize,
+    ) -> Result<Self, Fault> {
+        if !base.cast::<u64>().is_aligned() || count < Header::SIZE {
             return Err(Fault::new(&"it is too short, or not aligned"));
         }
         // SAFETY: just checked.
-        let header = Header::read(|at| unsafe { &*base.cast::<AtomicU32>().add(at) }.load(Relaxed) as usize);
+        let header = Header::read(|at| unsafe { &*words.add(at) }.load(Relaxed) as usize);
         if header.hash != HASH as usize {
             return Err(Fault::new(&"it was made for other kernels"));
         }
@@ -90,6 +114,7 @@ impl Tables {
             + wide(header.tensors, Tensor::SIZE + Segment::SIZE);
         let fits = header.row_length <= MOST_COEFFICIENTS
             && header.segments <= header.tensors
+            && tables <= count as u64 * 4
             && tables + wide(header.rows, header.row_length * 2) <= bytes as u64;
         if !fits {
             return Err(Fault::new(&"its tables do not fit"));
@@ -98,7 +123,7 @@ impl Tables {
         if header.length as u64 * header.element_size as u64 > bytes as u64 || header.blocks > bytes / LINE {
             return Err(Fault::new(&"its arrays do not fit"));
         }
-        Ok(Self { base, header })
+        Ok(Self { words, base, header })
     }
 
     /// Where tensors begin, segments, and rows, in words.
@@ -119,7 +144,7 @@ impl Tables {
     #[inline(always)]
     fn word(&self, at: usize) -> usize {
         // SAFETY: all callers stay within the tables, which `new` has found to fit.
-        unsafe { &*self.base.cast::<AtomicU32>().add(at) }.load(Relaxed) as usize
+        unsafe { &*self.words.add(at) }.load(Relaxed) as usize
     }
 
     #[inline(always)]

@@ -17,6 +17,8 @@ pub struct Arena {
 // SAFETY: whoever makes one vouches for the bytes on any thread, and several threads only ever `run` on
 // ranges that do not overlap.
 unsafe impl Sync for Arena {}
+// SAFETY: as above.
+unsafe impl Send for Arena {}
 
 impl Arena {
     /// Reads the header at `base` and checks that its tables lie within `bytes`; `code` is given an element's bytes.
@@ -31,6 +33,21 @@ impl Arena {
     ) -> Result<Self, Fault> {
         // SAFETY: passed on.
         let tables = unsafe { Tables::new(base, bytes) }?;
+        Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
+    }
+
+    /// The same of tables that lie elsewhere.
+    ///
+    /// # Safety
+    /// As above, and for [`Tables::apart`].
+    pub(crate) unsafe fn apart(
+        words: &[u32],
+        base: *mut u8,
+        bytes: usize,
+        code: impl FnOnce(usize) -> &'static Code,
+    ) -> Result<Self, Fault> {
+        // SAFETY: passed on.
+        let tables = unsafe { Tables::apart(words, base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
 
@@ -83,7 +100,9 @@ impl Arena {
 
     /// Finds where the elements from `start` on are in each array of the job, which must have them up to `end`.
     /// (What is returned would be copied, and wide reads of narrow writes stall.)
-    #[inline(always)]
+    // Once in WebAssembly, where bytes count and most steps go by a plan.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(crate) fn find(
         &self,
         job: &Job,

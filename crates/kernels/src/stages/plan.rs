@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use crate::arena::{Fault, Numbers};
-use crate::kernel::code::Pass;
+use crate::kernel::code::{Code, Pass};
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
 
@@ -41,6 +41,75 @@ impl Arena {
         }
         Ok(true)
     }
+}
+
+/// An arena with tables of its own, and what its first stage runs, if that is nothing but passes. JavaScript can write
+/// coefficients and numbers, and nothing that says what is done with them.
+pub struct Kept {
+    arena: Arena,
+    passes: Box<[Planned]>,
+    /// The tables.
+    _words: Box<[u32]>,
+}
+
+// SAFETY: as for `Arena`: whoever makes one vouches for the bytes on any thread. Nothing of it changes.
+unsafe impl Send for Kept {}
+// SAFETY: as above.
+unsafe impl Sync for Kept {}
+
+impl Kept {
+    /// # Safety
+    /// As for `new` in [`crate::dispatch`], which has the code.
+    pub(crate) unsafe fn read(
+        words: &[u32],
+        base: *mut u8,
+        bytes: usize,
+        code: impl FnOnce(usize) -> &'static Code,
+    ) -> Result<Self, Fault> {
+        let own = copied(words)?;
+        // SAFETY: passed on; what a box holds does not move with it.
+        let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
+        let mut count = 0;
+        let is_planned = arena.plan(0, |_| {
+            count += 1;
+            true
+        })?;
+        let mut passes = Vec::new();
+        if is_planned && passes.try_reserve_exact(count).is_ok() {
+            arena.plan(0, |planned| {
+                passes.push(planned);
+                true
+            })?;
+        }
+        let passes = passes.into_boxed_slice();
+        Ok(Self { arena, passes, _words: own })
+    }
+
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// Whether the first stage is nothing but passes.
+    pub fn is_planned(&self) -> bool {
+        !self.passes.is_empty()
+    }
+
+    /// Runs the first stage; false, and nothing is done, where it is more than passes.
+    ///
+    /// # Safety
+    /// As for `Arena::run`.
+    #[inline(always)]
+    pub unsafe fn run_planned(&self) -> bool {
+        // SAFETY: passed on.
+        self.is_planned() && unsafe { run_planned(&self.passes) }
+    }
+}
+
+fn copied(words: &[u32]) -> Result<Box<[u32]>, Fault> {
+    let mut own = Vec::new();
+    own.try_reserve_exact(words.len()).map_err(|_| Fault::new(&"there is no memory for its tables"))?;
+    own.extend_from_slice(words);
+    Ok(own.into_boxed_slice())
 }
 
 /// Runs passes of a plan; false, and nothing is done, where coefficients want the pipeline now.

@@ -136,7 +136,9 @@ impl Arena {
     }
 
     /// What the stage does to the segment; None if nothing.
-    #[inline(always)]
+    // Once in WebAssembly, where bytes count and most steps go by a plan.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
         let by_unit = stage == UNITS;
         let (kernel, by_tensor) = match stage {
