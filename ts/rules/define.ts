@@ -161,7 +161,7 @@ export function define<
     ...declaration,
     ...{ name, options },
     defaults: Object.freeze(defaults) as { name: N } & ValuesOf<TableOf<G>>,
-    schedulable: Object.keys(options).filter((key) => options[key].schedulable),
+    schedulable: Object.keys(options).filter((key) => (options as OptionTable)[key].schedulable),
     coefficientCount: Math.max(PIPELINE - 1, ...places) + 1 - PIPELINE,
   }
   definitions.set(name, definition as unknown as Definition)
