@@ -89,9 +89,6 @@ export const BY_LINE = 3
 /** Elements of a tensor that are summed on their own. */
 export const BLOCK = 16384
 
-/** The least rows of a piece of a matrix that is summed by column. */
-export const ROWS = 64
-
 /** Sums that a block has room for. */
 export const PARTS = 4
 

@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xb5c2adae
+export const HASH = 0xf5ad52ad
 
 /** Where the coefficients of the pipeline are in each row. */
 export const pipeline = { scale: 0, limit: 1, l2: 2, decay: 3 } as const
@@ -100,7 +100,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x43b16738,
+  source: 0x0953ec0d,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -110,7 +110,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x43b16738,
+  source: 0x0953ec0d,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -120,7 +120,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x43b16738,
+  source: 0x0953ec0d,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -130,7 +130,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x43b16738,
+  source: 0x0953ec0d,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -140,7 +140,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0xa9ce058f,
+  source: 0x5b3a4204,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -150,7 +150,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xb0e24ff5,
+  source: 0xd467d602,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -160,7 +160,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x9b125fa5,
+  source: 0xa592a6f2,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -170,7 +170,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x9b125fa5,
+  source: 0xa592a6f2,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -180,7 +180,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x65e1d00d,
+  source: 0xd29bf17a,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -190,7 +190,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x65e1d00d,
+  source: 0xd29bf17a,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -200,7 +200,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x692230d3,
+  source: 0xc98df7b8,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -210,7 +210,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x53c5ebd0,
+  source: 0x738b00e5,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -220,7 +220,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x53c5ebd0,
+  source: 0x738b00e5,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -230,7 +230,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0xfb61e864,
+  source: 0xca4a7069,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -240,7 +240,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x0054df9d,
+  source: 0x1269df0a,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -250,7 +250,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x4c2ad9b2,
+  source: 0xfcf894bf,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -261,7 +261,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x4c2ad9b2,
+  source: 0xfcf894bf,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -272,7 +272,7 @@ export const SignumKernel = {
 export const RmsPropKernel = {
   number: 19,
   name: 'RmsProp',
-  source: 0x75603459,
+  source: 0xb4d847d6,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -283,7 +283,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 20,
   name: 'RmsPropMomentum',
-  source: 0x75603459,
+  source: 0xb4d847d6,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -294,7 +294,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 21,
   name: 'RmsPropCentered',
-  source: 0x75603459,
+  source: 0xb4d847d6,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -305,7 +305,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 22,
   name: 'RmsPropCenteredMomentum',
-  source: 0x75603459,
+  source: 0xb4d847d6,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -316,7 +316,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 23,
   name: 'Adamax',
-  source: 0xc11986d7,
+  source: 0xa192a40c,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -327,7 +327,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 24,
   name: 'NAdam',
-  source: 0xaa59b2a1,
+  source: 0x4ace61fe,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -338,7 +338,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 25,
   name: 'Adadelta',
-  source: 0x092cb784,
+  source: 0x2f21e049,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -349,7 +349,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 26,
   name: 'Rprop',
-  source: 0x94c98915,
+  source: 0x4559efe2,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -360,7 +360,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 27,
   name: 'Lion',
-  source: 0xace233fd,
+  source: 0x96f0c0aa,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -371,7 +371,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 28,
   name: 'AdaBelief',
-  source: 0x2ddcc9e8,
+  source: 0xffde463d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -382,7 +382,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 29,
   name: 'Yogi',
-  source: 0xdefbc543,
+  source: 0x332a47e8,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -393,7 +393,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 30,
   name: 'LaProp',
-  source: 0x2c23cd7a,
+  source: 0xa689a887,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -404,7 +404,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 31,
   name: 'Adopt',
-  source: 0x9e77ccde,
+  source: 0x7acd5c6b,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -415,7 +415,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 32,
   name: 'Adan',
-  source: 0x07bceceb,
+  source: 0xc01ed650,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -438,7 +438,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 33,
   name: 'AdEmaMix',
-  source: 0xae328e73,
+  source: 0x4e0aa018,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -460,7 +460,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 34,
   name: 'Unitwise',
-  source: 0x6caf7f7f,
+  source: 0x88279738,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -469,280 +469,10 @@ export const UnitwiseKernel = {
   module: catalogue,
 } as const
 
-export const PreparedKernel = {
-  number: 35,
-  name: 'Prepared',
-  source: 0x65555c8f,
-  state: [],
-  row: {},
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const BothNormsKernel = {
-  number: 36,
-  name: 'BothNorms',
-  source: 0x65555c8f,
-  state: [],
-  row: {},
-  tensor: ['parameters', 'direction', 'rate'],
-  sums: ['parameters', 'gradients'],
-  module: catalogue,
-} as const
-
-export const GradientNormKernel = {
-  number: 37,
-  name: 'GradientNorm',
-  source: 0x65555c8f,
-  state: [],
-  row: {},
-  tensor: ['gradients', 'rate'],
-  sums: ['gradients'],
-  module: catalogue,
-} as const
-
-export const ScaledKernel = {
-  number: 38,
-  name: 'Scaled',
-  source: 0x65555c8f,
-  state: [],
-  row: {},
-  tensor: ['parameters', 'direction', 'rate'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const LambKernel = {
-  number: 39,
-  name: 'Lamb',
-  source: 0x7b707933,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
-  tensor: ['parameters', 'direction', 'rate'],
-  sums: ['parameters', 'gradients'],
-  module: catalogue,
-} as const
-
-export const LarsKernel = {
-  number: 40,
-  name: 'Lars',
-  source: 0x749f1bb5,
-  state: ['b'],
-  row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
-  tensor: ['parameters', 'direction', 'rate'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const LarsNesterovKernel = {
-  number: 41,
-  name: 'LarsNesterov',
-  source: 0x749f1bb5,
-  state: ['b'],
-  row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
-  tensor: ['parameters', 'direction', 'rate'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const NovoGradKernel = {
-  number: 42,
-  name: 'NovoGrad',
-  source: 0xec1f4ac9,
-  state: ['m'],
-  row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
-  tensor: ['gradients', 'rate', 'v'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const StableMomentsKernel = {
-  number: 43,
-  name: 'StableMoments',
-  source: 0x172c21f3,
-  state: ['m', 'v'],
-  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
-  tensor: ['ratios', 'rate', 'decay'],
-  sums: ['gradients'],
-  module: catalogue,
-} as const
-
-export const StableAdamWKernel = {
-  number: 44,
-  name: 'StableAdamW',
-  source: 0x172c21f3,
-  state: ['m', 'v'],
-  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
-  tensor: ['ratios', 'rate', 'decay'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeSgdKernel = {
-  number: 45,
-  name: 'ScheduleFreeSgd',
-  source: 0x90154b01,
-  state: ['z'],
-  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeAdamKernel = {
-  number: 46,
-  name: 'ScheduleFreeAdam',
-  source: 0x90154b01,
-  state: ['z', 'v'],
-  row: {
-    gamma: 4,
-    c: 5,
-    oneMinusBeta: 6,
-    lambda: 7,
-    c2: 8,
-    eps: 9,
-    beta2: 10,
-    oneMinusBeta2: 11,
-    unrectified: 12,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreePointKernel = {
-  number: 47,
-  name: 'ScheduleFreePoint',
-  source: 0x90154b01,
-  state: ['z', 'point'],
-  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeAdamPointKernel = {
-  number: 48,
-  name: 'ScheduleFreeAdamPoint',
-  source: 0x90154b01,
-  state: ['z', 'v', 'point'],
-  row: {
-    gamma: 4,
-    c: 5,
-    oneMinusBeta: 6,
-    lambda: 7,
-    c2: 8,
-    eps: 9,
-    beta2: 10,
-    oneMinusBeta2: 11,
-    unrectified: 12,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const MarsKernel = {
-  number: 49,
-  name: 'Mars',
-  source: 0xc99c5592,
-  state: ['previous'],
-  row: { ahead: 4 },
-  tensor: ['gradients', 'rate'],
-  sums: ['gradients'],
-  module: catalogue,
-} as const
-
-export const MarsAdamWKernel = {
-  number: 50,
-  name: 'MarsAdamW',
-  source: 0xc99c5592,
-  state: ['previous', 'm', 'v'],
-  row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
-  tensor: ['gradients', 'rate'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const MarsLionKernel = {
-  number: 51,
-  name: 'MarsLion',
-  source: 0xc99c5592,
-  state: ['previous', 'm'],
-  row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
-  tensor: ['gradients', 'rate'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ProdigyMomentsKernel = {
-  number: 52,
-  name: 'ProdigyMoments',
-  source: 0xa17afb89,
-  state: ['s', 'm', 'v', 'start'],
-  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
-  tensor: ['progress', 'path'],
-  sums: ['values', 'sizes'],
-  module: catalogue,
-} as const
-
-export const ProdigyKernel = {
-  number: 53,
-  name: 'Prodigy',
-  source: 0xa17afb89,
-  state: ['s', 'm', 'v'],
-  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const MuonMomentumKernel = {
-  number: 54,
-  name: 'MuonMomentum',
-  source: 0x959efc64,
-  state: ['b'],
-  row: {
-    oneMinusMu: 4,
-    nesterov: 5,
-    steps: 6,
-    eps: 7,
-    bfloat16: 8,
-    a0: 9,
-    b0: 10,
-    c0: 11,
-    a1: 12,
-    b1: 13,
-    c1: 14,
-    a2: 15,
-    b2: 16,
-    c2: 17,
-    a3: 18,
-    b3: 19,
-    c3: 20,
-    a4: 21,
-    b4: 22,
-    c4: 23,
-    a5: 24,
-    b5: 25,
-    c5: 26,
-    a6: 27,
-    b6: 28,
-    c6: 29,
-    a7: 30,
-    b7: 31,
-    c7: 32,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
 export const NewtonSchulzKernel = {
-  number: 55,
+  number: 35,
   name: 'NewtonSchulz',
-  source: 0x959efc64,
+  source: 0x85a7270f,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -782,9 +512,9 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 56,
+  number: 36,
   name: 'Factored',
-  source: 0x690e23c7,
+  source: 0xb1b00981,
   state: [],
   row: {
     beta2: 4,
@@ -809,9 +539,9 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 57,
+  number: 37,
   name: 'FactoredMomentum',
-  source: 0x690e23c7,
+  source: 0xb1b00981,
   state: ['m'],
   row: {
     beta2: 4,
@@ -835,10 +565,306 @@ export const FactoredMomentumKernel = {
   module: catalogue,
 } as const
 
-export const UnfactoredKernel = {
+export const Sm3CoveredKernel = {
+  number: 38,
+  name: 'Sm3Covered',
+  source: 0x3a8e8bb5,
+  state: [],
+  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const Sm3CoveredMomentumKernel = {
+  number: 39,
+  name: 'Sm3CoveredMomentum',
+  source: 0x3a8e8bb5,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const PreparedKernel = {
+  number: 40,
+  name: 'Prepared',
+  source: 0x352c0704,
+  state: [],
+  row: {},
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const BothNormsKernel = {
+  number: 41,
+  name: 'BothNorms',
+  source: 0x352c0704,
+  state: [],
+  row: {},
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: ['parameters', 'gradients'],
+  module: catalogue,
+} as const
+
+export const GradientNormKernel = {
+  number: 42,
+  name: 'GradientNorm',
+  source: 0x352c0704,
+  state: [],
+  row: {},
+  tensor: ['gradients', 'rate'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const ScaledKernel = {
+  number: 43,
+  name: 'Scaled',
+  source: 0x352c0704,
+  state: [],
+  row: {},
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LambKernel = {
+  number: 44,
+  name: 'Lamb',
+  source: 0x1eb98558,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: ['parameters', 'gradients'],
+  module: catalogue,
+} as const
+
+export const LarsKernel = {
+  number: 45,
+  name: 'Lars',
+  source: 0xf1da0642,
+  state: ['b'],
+  row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LarsNesterovKernel = {
+  number: 46,
+  name: 'LarsNesterov',
+  source: 0xf1da0642,
+  state: ['b'],
+  row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NovoGradKernel = {
+  number: 47,
+  name: 'NovoGrad',
+  source: 0xef0fb0c6,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
+  tensor: ['gradients', 'rate', 'v'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const StableMomentsKernel = {
+  number: 48,
+  name: 'StableMoments',
+  source: 0xf02f3a98,
+  state: ['m', 'v'],
+  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
+  tensor: ['ratios', 'rate', 'decay'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const StableAdamWKernel = {
+  number: 49,
+  name: 'StableAdamW',
+  source: 0xf02f3a98,
+  state: ['m', 'v'],
+  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
+  tensor: ['ratios', 'rate', 'decay'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeSgdKernel = {
+  number: 50,
+  name: 'ScheduleFreeSgd',
+  source: 0x0463a79e,
+  state: ['z'],
+  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeAdamKernel = {
+  number: 51,
+  name: 'ScheduleFreeAdam',
+  source: 0x0463a79e,
+  state: ['z', 'v'],
+  row: {
+    gamma: 4,
+    c: 5,
+    oneMinusBeta: 6,
+    lambda: 7,
+    c2: 8,
+    eps: 9,
+    beta2: 10,
+    oneMinusBeta2: 11,
+    unrectified: 12,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreePointKernel = {
+  number: 52,
+  name: 'ScheduleFreePoint',
+  source: 0x0463a79e,
+  state: ['z', 'point'],
+  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeAdamPointKernel = {
+  number: 53,
+  name: 'ScheduleFreeAdamPoint',
+  source: 0x0463a79e,
+  state: ['z', 'v', 'point'],
+  row: {
+    gamma: 4,
+    c: 5,
+    oneMinusBeta: 6,
+    lambda: 7,
+    c2: 8,
+    eps: 9,
+    beta2: 10,
+    oneMinusBeta2: 11,
+    unrectified: 12,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const MarsKernel = {
+  number: 54,
+  name: 'Mars',
+  source: 0xd8dde2df,
+  state: ['previous'],
+  row: { ahead: 4 },
+  tensor: ['gradients', 'rate'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const MarsAdamWKernel = {
+  number: 55,
+  name: 'MarsAdamW',
+  source: 0xd8dde2df,
+  state: ['previous', 'm', 'v'],
+  row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const MarsLionKernel = {
+  number: 56,
+  name: 'MarsLion',
+  source: 0xd8dde2df,
+  state: ['previous', 'm'],
+  row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
+  tensor: ['gradients', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ProdigyMomentsKernel = {
+  number: 57,
+  name: 'ProdigyMoments',
+  source: 0x6bc90206,
+  state: ['s', 'm', 'v', 'start'],
+  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
+  tensor: ['progress', 'path'],
+  sums: ['values', 'sizes'],
+  module: catalogue,
+} as const
+
+export const ProdigyKernel = {
   number: 58,
+  name: 'Prodigy',
+  source: 0x6bc90206,
+  state: ['s', 'm', 'v'],
+  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const MuonMomentumKernel = {
+  number: 59,
+  name: 'MuonMomentum',
+  source: 0x85a7270f,
+  state: ['b'],
+  row: {
+    oneMinusMu: 4,
+    nesterov: 5,
+    steps: 6,
+    eps: 7,
+    bfloat16: 8,
+    a0: 9,
+    b0: 10,
+    c0: 11,
+    a1: 12,
+    b1: 13,
+    c1: 14,
+    a2: 15,
+    b2: 16,
+    c2: 17,
+    a3: 18,
+    b3: 19,
+    c3: 20,
+    a4: 21,
+    b4: 22,
+    c4: 23,
+    a5: 24,
+    b5: 25,
+    c5: 26,
+    a6: 27,
+    b6: 28,
+    c6: 29,
+    a7: 30,
+    b7: 31,
+    c7: 32,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const UnfactoredKernel = {
+  number: 60,
   name: 'Unfactored',
-  source: 0x690e23c7,
+  source: 0xb1b00981,
   state: ['v'],
   row: {
     beta2: 4,
@@ -861,9 +887,9 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 59,
+  number: 61,
   name: 'UnfactoredStep',
-  source: 0x690e23c7,
+  source: 0xb1b00981,
   state: ['v'],
   row: {
     beta2: 4,
@@ -886,9 +912,9 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 60,
+  number: 62,
   name: 'UnfactoredMomentum',
-  source: 0x690e23c7,
+  source: 0xb1b00981,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -910,36 +936,10 @@ export const UnfactoredMomentumKernel = {
   module: catalogue,
 } as const
 
-export const Sm3CoveredKernel = {
-  number: 61,
-  name: 'Sm3Covered',
-  source: 0xf3154eee,
-  state: [],
-  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
-  tensor: [],
-  sums: [],
-  isMatrix: true,
-  lines: ['r', 'c'],
-  module: catalogue,
-} as const
-
-export const Sm3CoveredMomentumKernel = {
-  number: 62,
-  name: 'Sm3CoveredMomentum',
-  source: 0xf3154eee,
-  state: ['m'],
-  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
-  tensor: [],
-  sums: [],
-  isMatrix: true,
-  lines: ['r', 'c'],
-  module: catalogue,
-} as const
-
 export const Sm3SingleKernel = {
   number: 63,
   name: 'Sm3Single',
-  source: 0xf3154eee,
+  source: 0x3a8e8bb5,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -950,7 +950,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 64,
   name: 'Sm3SingleMomentum',
-  source: 0xf3154eee,
+  source: 0x3a8e8bb5,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -961,7 +961,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 65,
   name: 'Sm3Momentum',
-  source: 0xf3154eee,
+  source: 0x3a8e8bb5,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

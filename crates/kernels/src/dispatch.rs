@@ -2,21 +2,15 @@
 
 use crate::arena::{Fault, LINE, Numbers};
 use crate::kernel::code::{Code, Entry};
-use crate::kernel::matrices::Tools;
-use crate::kernel::pipeline::{self, Factors, Preparation};
+use crate::kernel::matrices::{Compiled, Work};
+use crate::kernel::pipeline::{self, Factors, Preparation, Scratch};
 use crate::kernel::{self, Kernel, MAX_TENSOR, Streams, Sum};
 use crate::many::advance::{self, ManyCode, Movement};
 use crate::many::operations::{self, Operand, Operation, for_each_operation};
 use crate::many::{self, Batch};
-use crate::rules::adafactor::{self, Factoring};
-use crate::rules::muon::{self, Transfer};
-use crate::rules::noise::{self, Noise};
-use crate::rules::sm3::{self, Covering};
-use crate::rules::unitwise::{self, Clipping};
 use crate::stages::arena::Arena;
 use crate::stages::plan::Kept;
 use crate::sums;
-use crate::sums::product::{self, Product};
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
 use crate::vector::{self, Scalar, Two, WIDEST};
@@ -27,22 +21,19 @@ macro_rules! entries {
         ($vector:ty)
         [$($core:ident::$kernel:ident,)*]
         [$($elementwise:ident::$single:ident,)*]
+        [$($rule:ident::$matrices:ident,)*]
         [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
     ) => {
         &[
             Entry::sums(0, &[]),
             Entry::sums(1, &[Sum::Gradients]),
-            $(Entry::of::<crate::rules::$core::$kernel>(
-                run::<$vector, crate::rules::$core::$kernel>,
-                tools::<$vector>(),
-            ),)*
+            $(Entry::of::<crate::rules::$core::$kernel>(run::<$vector, crate::rules::$core::$kernel>),)*
             $(#[cfg(feature = "elementwise")] Entry::of::<crate::rules::$elementwise::$single>(
                 run::<$vector, crate::rules::$elementwise::$single>,
-                tools::<$vector>(),
             ),)*
+            $(#[cfg(feature = "catalogue")] Entry::of_matrices::<$vector, crate::rules::$rule::$matrices>(),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
                 run::<$vector, crate::rules::$module::$further>,
-                tools::<$vector>(),
             ),)*
         ]
     };
@@ -64,7 +55,7 @@ macro_rules! code {
             const _: () = assert!(size_of::<$f32>() <= WIDEST && size_of::<$f64>() <= WIDEST);
 
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `mask`, `sums`, `product`, `transfer`, `piece`, `cover` and `clip` want them.
+            // with arrays as `pass`, `prepare`, `mask`, `sums` and `Work::piece` want them.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel>(
                 streams: &Streams,
@@ -120,42 +111,21 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn product<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
-                unsafe { product::block::<V>(product, number, panel) }
+            #[inline(never)] // A test finds it by its name.
+            unsafe fn piece<V: Vector, W: Work<V>>(work: &W, number: usize, scratch: &mut Scratch) {
+                unsafe { work.piece(number, scratch) }
             }
 
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn transfer<T: Scalar>(transfer: &Transfer, number: usize) {
-                unsafe { muon::transfer::<T>(transfer, number) }
+            impl Compiled for $f32 {
+                unsafe fn piece<W: Work<Self>>(work: &W, number: usize, scratch: &mut Scratch) {
+                    unsafe { piece(work, number, scratch) }
+                }
             }
 
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn factor<V: Vector>(factoring: &Factoring, number: usize) {
-                unsafe { adafactor::piece::<V>(factoring, number) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
-                unsafe { sm3::cover::<V>(covering, number) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn clip<T: Scalar>(clipping: &Clipping, number: usize) {
-                unsafe { unitwise::clip::<T>(clipping, number) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn perturb<T: Scalar>(noise: &Noise, number: usize) {
-                unsafe { noise::perturb::<T>(noise, number) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; noise::NUMBERS]) {
-                noise::draw::<V>(noise, first, normal)
-            }
-
-            const fn tools<V: Vector>() -> Tools {
-                Tools { product: product::<V>, transfer: transfer::<V::Scalar>, factor: factor::<V>, cover: cover::<V>, clip: clip::<V::Scalar>, perturb: perturb::<V::Scalar>, draw: draw::<$f64> }
+            impl Compiled for $f64 {
+                unsafe fn piece<W: Work<Self>>(work: &W, number: usize, scratch: &mut Scratch) {
+                    unsafe { piece(work, number, scratch) }
+                }
             }
 
             $(#[target_feature(enable = $feature)])?

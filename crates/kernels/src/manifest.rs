@@ -5,6 +5,8 @@ use std::fmt::{Display, Write};
 pub use crate::arena::HASH;
 use crate::arena::{self, Array, Extent, Header, Segment, Tensor};
 use crate::kernel::lanes::Lanes;
+#[cfg(feature = "catalogue")]
+use crate::kernel::matrices::MatrixKernel;
 use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
 use crate::many::{self, Reason};
 use crate::{rules, stages, sums};
@@ -79,7 +81,6 @@ fn numbers() -> String {
         ("BLOCKS", "", Extent::Blocks as usize),
         ("BY_LINE", "", Extent::Lines as usize),
         ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
-        ("ROWS", "The least rows of a piece of a matrix that is summed by column.", rules::adafactor::ROWS),
         ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
         ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
@@ -188,6 +189,7 @@ macro_rules! descriptions {
         ()
         [$($core:ident::$kernel:ident,)*]
         [$($elementwise:ident::$single:ident,)*]
+        [$($rule:ident::$matrices:ident,)*]
         [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
     ) => {{
         let mut numbers = stages::FIRST_KERNEL as u16..;
@@ -195,38 +197,45 @@ macro_rules! descriptions {
         vec![
             $(numbered(Description {
                 is_core: true,
-                ..describe::<rules::$core::$kernel>(stringify!($kernel), stringify!($core), true)
+                ..describe::<rules::$core::$kernel>(stringify!($kernel), stringify!($core))
             }),)*
-            $(#[cfg(feature = "elementwise")] numbered(describe::<rules::$elementwise::$single>(
-                stringify!($single),
-                stringify!($elementwise),
-                true,
-            )),)*
-            $(#[cfg(feature = "catalogue")] $(#[$cfg])* numbered(describe::<rules::$module::$further>(
-                stringify!($further),
-                stringify!($module),
-                <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
-            )),)*
+            $(#[cfg(feature = "elementwise")] numbered(
+                describe::<rules::$elementwise::$single>(stringify!($single), stringify!($elementwise)),
+            ),)*
+            $(#[cfg(feature = "catalogue")] numbered(
+                describe_of_matrices::<rules::$rule::$matrices>(stringify!($matrices), stringify!($rule)),
+            ),)*
+            $(#[cfg(feature = "catalogue")] $(#[$cfg])* numbered(Description {
+                is_shipped: <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
+                ..describe::<rules::$module::$further>(stringify!($further), stringify!($module))
+            }),)*
         ]
     }};
 }
 use descriptions;
 
-fn describe<K: Kernel>(name: &'static str, module: &str, is_shipped: bool) -> Description {
-    let (state, row, tensor) = (K::State::NAMES, K::Row::NAMES, K::Tensor::NAMES);
-    let (source, sums, is_matrix, lines) = (source(module), K::SUMS, K::WHOLE.is_some(), K::LINES);
+fn describe<K: Kernel>(name: &'static str, module: &str) -> Description {
+    Description { tensor: K::Tensor::NAMES, sums: K::SUMS, ..named::<K::State, K::Row>(name, module) }
+}
+
+#[cfg(feature = "catalogue")]
+fn describe_of_matrices<K: MatrixKernel>(name: &'static str, module: &str) -> Description {
+    Description { is_matrix: true, lines: K::Lines::NAMES, ..named::<K::State, K::Row>(name, module) }
+}
+
+fn named<S: Lanes, R: Lanes>(name: &'static str, module: &str) -> Description {
     Description {
         name,
         number: 0,
-        source,
-        state,
-        row,
-        tensor,
-        sums,
-        is_matrix,
-        lines,
+        source: source(module),
+        state: S::NAMES,
+        row: R::NAMES,
+        tensor: &[],
+        sums: &[],
+        is_matrix: false,
+        lines: &[],
         is_core: false,
-        is_shipped,
+        is_shipped: true,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What runs: kernels by number, and the pipeline's passes, for one dtype and instruction set.
 
 use super::lanes::Lanes;
-use super::matrices::{Tools, Whole};
+use super::matrices::Compute;
+#[cfg(feature = "catalogue")]
+use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
 use super::{Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
 use crate::arena::Numbers;
@@ -19,36 +21,32 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
-    /// How it makes matrices of whole tensors, without a pass.
-    pub whole: Option<Whole>,
+    /// Of a kernel of matrices, instead of a pass.
+    pub compute: Option<Compute>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
 }
 
 impl Entry {
-    pub const fn of<K: Kernel>(pass: Pass, tools: Tools) -> Self {
+    const NOTHING: Self =
+        Self { pass: None, state: 0, lines: 0, row: 0, tensor: 0, sums: &[], copies: false, compute: None };
+
+    pub const fn of<K: Kernel>(pass: Pass) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
-        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor && K::LINES.len() <= 2);
-        assert!(K::WHOLE.is_none() || cfg!(feature = "catalogue"));
-        let whole = match K::WHOLE {
-            Some(compute) => Some(Whole { compute, tools }),
-            None => None,
-        };
-        Self {
-            pass: if whole.is_some() { None } else { Some(pass) },
-            state,
-            lines: K::LINES.len(),
-            row,
-            tensor,
-            sums: K::SUMS,
-            copies: K::COPIES,
-            whole,
-        }
+        assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
+        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES, ..Self::NOTHING }
+    }
+
+    #[cfg(feature = "catalogue")]
+    pub const fn of_matrices<V: Compiled, K: MatrixKernel>() -> Self {
+        let (state, lines, row) = (K::State::NAMES.len(), K::Lines::NAMES.len(), K::Row::NAMES.len());
+        assert!(state <= MAX_STATE && lines <= 2);
+        Self { compute: Some(matrices::compute::<V, K>), state, lines, row, ..Self::NOTHING }
     }
 
     pub const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {
-        Self { pass: None, state: 0, lines: 0, row: 0, tensor, sums, copies: false, whole: None }
+        Self { tensor, sums, ..Self::NOTHING }
     }
 }
 

@@ -1,17 +1,15 @@
 //! Structs whose fields are lanes: what a rule calls its coefficients and its state by name.
 
-use crate::vector::Vector;
-
-/// A list of names, and a struct of vectors under these names.
+/// A list of names, and a struct of vectors, numbers or pointers under these names.
 pub trait Lanes {
-    type Of<V: Vector>;
+    type Of<V>;
     const NAMES: &'static [&'static str];
 
     /// The struct whose field number k is `lanes(k)`.
-    fn each<V: Vector>(lanes: impl FnMut(usize) -> V) -> Self::Of<V>;
+    fn each<V>(lanes: impl FnMut(usize) -> V) -> Self::Of<V>;
 
     /// Calls `see` with each field and its number.
-    fn visit<V: Vector>(of: &Self::Of<V>, see: impl FnMut(usize, V));
+    fn visit<V: Copy>(of: &Self::Of<V>, see: impl FnMut(usize, V));
 }
 
 /// Declares structs of lanes: `lanes! { Moments { m, v } }`.
@@ -24,18 +22,18 @@ macro_rules! lanes {
             }
 
             impl $crate::kernel::lanes::Lanes for $name {
-                type Of<V: $crate::vector::Vector> = $name<V>;
+                type Of<V> = $name<V>;
                 const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
 
                 #[inline(always)]
-                fn each<V: $crate::vector::Vector>(mut lanes: impl FnMut(usize) -> V) -> $name<V> {
+                fn each<V>(mut lanes: impl FnMut(usize) -> V) -> $name<V> {
                     let mut count = 0..;
                     // The numbers are constants once this is inlined.
                     $name { $($field: lanes(count.next().unwrap_or_default())),* }
                 }
 
                 #[inline(always)]
-                fn visit<V: $crate::vector::Vector>(of: &$name<V>, mut see: impl FnMut(usize, V)) {
+                fn visit<V: Copy>(of: &$name<V>, mut see: impl FnMut(usize, V)) {
                     let mut count = 0..;
                     $(see(count.next().unwrap_or_default(), of.$field);)*
                 }
@@ -49,14 +47,14 @@ pub(crate) use lanes;
 pub struct Nothing;
 
 impl Lanes for Nothing {
-    type Of<V: Vector> = Self;
+    type Of<V> = Self;
     const NAMES: &'static [&'static str] = &[];
 
     #[inline(always)]
-    fn each<V: Vector>(_: impl FnMut(usize) -> V) -> Self {
+    fn each<V>(_: impl FnMut(usize) -> V) -> Self {
         Self
     }
 
     #[inline(always)]
-    fn visit<V: Vector>(_: &Self, _: impl FnMut(usize, V)) {}
+    fn visit<V: Copy>(_: &Self, _: impl FnMut(usize, V)) {}
 }

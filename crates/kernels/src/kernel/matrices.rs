@@ -1,76 +1,162 @@
 //! Kernels that take each tensor whole, as matrices, and do so in pieces that threads may share.
 
+use std::marker::PhantomData;
+
 use super::MAX_STATE;
 use super::code::Code;
+use super::lanes::Lanes;
 use super::pipeline::Scratch;
-use crate::arena::{Fault, Numbers};
-use crate::rules::adafactor::Factoring;
-use crate::rules::muon::Transfer;
-use crate::rules::noise::{Draw, Noise};
-use crate::rules::sm3::Covering;
-use crate::rules::unitwise::Clipping;
+use crate::arena::{Fault, LINE, Numbers};
 use crate::sums::BLOCK;
-use crate::sums::product::Product;
+use crate::sums::product::{self, Product};
+use crate::vector::{Scalar, Vector};
 
-/// What such kernels compute with, for one dtype and instruction set.
-#[derive(Clone, Copy)]
-pub struct Tools {
-    /// One block of a product of matrices.
-    pub product: unsafe fn(&Product, usize, *mut u8),
-    /// A piece of a copy of a matrix.
-    pub transfer: unsafe fn(&Transfer, usize),
-    /// A piece of a pass of Adafactor.
-    pub factor: unsafe fn(&Factoring, usize),
-    /// A piece of SM3's pass.
-    pub cover: unsafe fn(&Covering, usize),
-    /// Clips some rows.
-    pub clip: unsafe fn(&Clipping, usize),
-    /// Adds noise to a block.
-    pub perturb: unsafe fn(&Noise, usize),
-    pub draw: Draw,
+/// A kernel of this kind: a stage by itself.
+pub trait MatrixKernel {
+    /// Its coefficients, behind the pipeline's; as they are, not rounded.
+    type Row: Lanes;
+    /// Its arrays of state by element, and behind them, if it has these, one by row and one by column.
+    type State: Lanes;
+    type Lines: Lanes;
+
+    /// What it does with a tensor; a fault changes nothing.
+    ///
+    /// # Safety
+    /// The instruction set must be available, and nothing else use the tensor and what comes with it.
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &<Self::Row as Lanes>::Of<f64>,
+        state: <Self::State as Lanes>::Of<*mut V::Scalar>,
+        lines: <Self::Lines as Lanes>::Of<*mut V::Scalar>,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault>;
 }
 
-/// Declares kernels that are no passes: `Name { its row, its state, what it does, its state by row and column }`.
-macro_rules! whole {
-    ($($(#[$doc:meta])* $name:ident { $row:ty, $state:ty, $compute:path, $lines:expr })*) => {
-        $(
-            $(#[$doc])*
-            pub struct $name;
-
-            impl $crate::kernel::Kernel for $name {
-                type Row = $row;
-                type State = $state;
-                type Tensor = $crate::kernel::lanes::Nothing;
-                const OUTPUT: $crate::kernel::Output = $crate::kernel::Output::State;
-                const WHOLE: Option<$crate::kernel::matrices::Compute> = Some($compute);
-                const LINES: &'static [&'static str] = $lines;
-                const DIVIDES: bool = false;
-
-                #[inline(always)]
-                fn apply<V: $crate::vector::Vector>(
-                    _: &<$row as $crate::kernel::lanes::Lanes>::Of<V>,
-                    _: &$crate::kernel::lanes::Nothing,
-                    _: V,
-                    theta: V,
-                    _: V,
-                    _: &mut <$state as $crate::kernel::lanes::Lanes>::Of<V>,
-                ) -> V {
-                    theta
-                }
-            }
-        )*
-    };
-}
-pub(crate) use whole;
-
-/// What a kernel does with a matrix, given the kernel's own coefficients.
-pub type Compute = unsafe fn(&Code, &Tools, &Matrix, Numbers, &mut dyn Workers) -> Result<(), Fault>;
-
-/// A kernel of this kind.
+/// A tensor as matrices, one behind the other, each row by row.
 #[derive(Clone, Copy)]
-pub struct Whole {
-    pub compute: Compute,
-    pub tools: Tools,
+pub struct Matrices<S> {
+    pub shape: Shape,
+    pub theta: *mut S,
+    /// The gradient, and the direction that a stage leaves for the next one.
+    pub g: *mut S,
+    /// Of the tensor's name.
+    pub key: u32,
+    /// What the pipeline would do around a pass.
+    pub around: usize,
+    pub scratch: Room,
+    pub code: &'static Code,
+}
+
+impl<S> Matrices<S> {
+    pub fn has(&self, flag: usize) -> bool {
+        self.around & flag != 0
+    }
+
+    /// Σ x² of some numbers, block by block.
+    ///
+    /// # Safety
+    /// So many must be there.
+    #[inline(never)]
+    pub unsafe fn squares(&self, from: *const S, length: usize) -> f64 {
+        // SAFETY: the caller vouches for them.
+        sum_of_blocks(length, |at, count| unsafe { (self.code.squares)(from.add(at).cast(), count) })
+    }
+
+    /// Σ x, or of their bits that a mask leaves.
+    ///
+    /// # Safety
+    /// As for `squares`.
+    #[inline(never)]
+    pub unsafe fn values(&self, from: *const S, length: usize, mask: u64) -> f64 {
+        // SAFETY: as above.
+        sum_of_blocks(length, |at, count| unsafe { (self.code.values)(from.add(at).cast(), count, mask) })
+    }
+}
+
+fn sum_of_blocks(length: usize, of: impl Fn(usize, usize) -> f64) -> f64 {
+    (0..length).step_by(BLOCK).fold(0.0, |total, at| total + of(at, BLOCK.min(length - at)))
+}
+
+/// Rows and columns of each matrix, and how many there are; by unit, 0 for a tensor that is no matrix.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub rows: usize,
+    pub columns: usize,
+    pub count: usize,
+}
+
+impl Shape {
+    /// Rows that are about a block of sums, or one.
+    pub fn rows_of_a_block(&self) -> usize {
+        (BLOCK / self.columns).max(1)
+    }
+}
+
+/// What a kernel computes in. It takes as many arrays as `scratch` of its rule in TypeScript names, in that order.
+#[derive(Clone, Copy)]
+pub struct Room {
+    /// The start of a line, and how many bytes there are.
+    at: *mut u8,
+    bytes: usize,
+}
+
+impl Room {
+    pub fn new(at: *mut u8, bytes: usize) -> Self {
+        Self { at, bytes }
+    }
+
+    /// The next array, of so many numbers; it begins with a line.
+    pub fn take<T: Scalar>(&mut self, count: usize) -> Result<*mut T, Fault> {
+        // 64 bits hold this product.
+        self.take_bytes(count as u64 * size_of::<T>() as u64).map(<*mut u8>::cast)
+    }
+
+    #[inline(never)]
+    fn take_bytes(&mut self, bytes: u64) -> Result<*mut u8, Fault> {
+        let taken = bytes.next_multiple_of(LINE as u64);
+        if taken > self.bytes as u64 {
+            return Err(Fault::new(&"there is no room for a matrix"));
+        }
+        let at = self.at;
+        *self = Self::new(at.wrapping_add(taken as usize), self.bytes - taken as usize);
+        Ok(at)
+    }
+}
+
+/// Work in pieces.
+///
+/// # Safety
+/// Pieces may be done at once, in any order: none may write what another one reads or writes.
+pub unsafe trait Work<V: Vector> {
+    fn pieces(&self) -> usize;
+
+    /// Does one of them; to be inlined, as all that has vectors.
+    ///
+    /// # Safety
+    /// All that the work points to must be there.
+    unsafe fn piece(&self, number: usize, scratch: &mut Scratch);
+}
+
+// SAFETY: blocks of a product do not overlap, and what is read stays.
+unsafe impl<V: Vector> Work<V> for Product<V::Scalar> {
+    fn pieces(&self) -> usize {
+        self.blocks()
+    }
+
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, scratch: &mut Scratch) {
+        // SAFETY: passed on.
+        unsafe { product::block::<V>(self, number, scratch.panel()) }
+    }
+}
+
+/// Vectors of an instruction set for which code is compiled.
+pub trait Compiled: Vector {
+    /// A piece of work, compiled for it.
+    ///
+    /// # Safety
+    /// As for [`Work::piece`], and the instruction set must be available.
+    unsafe fn piece<W: Work<Self>>(work: &W, number: usize, scratch: &mut Scratch);
 }
 
 /// Who does pieces of work.
@@ -88,41 +174,60 @@ impl Workers for Alone<'_> {
     }
 }
 
-/// A tensor as matrices, one behind the other, each row by row, and what a kernel has for it.
-#[derive(Clone, Copy)]
-pub struct Matrix {
-    /// The gradient.
-    pub at: *mut u8,
-    pub theta: *mut u8,
-    pub state: [*mut u8; MAX_STATE],
-    /// A number for each row, and one for each column.
-    pub lines: [*mut u8; 2],
-    /// To compute in; it begins with a line, and `room` counts its bytes.
-    pub scratch: *mut u8,
-    pub room: usize,
-    pub rows: usize,
-    pub columns: usize,
-    /// By unit, 0 for a tensor that is no matrix.
-    pub count: usize,
-    /// Of the tensor's name.
-    pub key: u32,
-    /// Bytes of an element.
-    pub size: usize,
-    /// What the pipeline would do around a pass.
-    pub around: usize,
+/// Workers, and the vectors that they compute with.
+pub struct Team<'a, V>(&'a mut dyn Workers, PhantomData<V>);
+
+impl<V: Compiled> Team<'_, V> {
+    /// Does all pieces of some work.
+    ///
+    /// # Safety
+    /// As for [`Compiled::piece`].
+    #[inline(never)]
+    pub unsafe fn run<W: Work<V>>(&mut self, work: &W) {
+        let shared = Shared(work);
+        self.0.run(work.pieces(), &|number, scratch| {
+            // SAFETY: passed on.
+            unsafe { V::piece(shared.work(), number, scratch) }
+        });
+    }
 }
 
-impl Matrix {
-    pub fn length(&self) -> usize {
-        self.rows * self.columns * self.count
-    }
+struct Shared<'a, W>(&'a W);
 
-    /// Rows that are about a block of sums, or one.
-    pub fn rows_of_a_block(&self) -> usize {
-        (BLOCK / self.columns).max(1)
-    }
+// SAFETY: `Work` promises that its pieces may be done at once.
+unsafe impl<W> Sync for Shared<'_, W> {}
 
-    pub fn has(&self, flag: usize) -> bool {
-        self.around & flag != 0
+impl<'a, W> Shared<'a, W> {
+    fn work(&self) -> &'a W {
+        self.0
+    }
+}
+
+/// What there is of a tensor of any dtype.
+pub struct Found {
+    pub matrices: Matrices<u8>,
+    pub state: [*mut u8; MAX_STATE],
+    pub lines: [*mut u8; 2],
+}
+
+/// A kernel for one dtype and instruction set.
+pub type Compute = unsafe fn(&Found, Numbers, &mut dyn Workers) -> Result<(), Fault>;
+
+/// What [`MatrixKernel::run`] does, given the kernel's own coefficients.
+///
+/// # Safety
+/// As there; all that was found must be there, and the row have all coefficients.
+pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
+    found: &Found,
+    row: Numbers,
+    workers: &mut dyn Workers,
+) -> Result<(), Fault> {
+    let Matrices { shape, theta, g, key, around, scratch, code } = found.matrices;
+    let matrices = Matrices { shape, theta: theta.cast(), g: g.cast(), key, around, scratch, code };
+    let state = K::State::each(|k| found.state[k].cast());
+    let lines = K::Lines::each(|k| found.lines[k].cast());
+    // SAFETY: passed on.
+    unsafe {
+        K::run(&matrices, &K::Row::each(|k| row.get(k)), state, lines, &mut Team::<V>(workers, PhantomData))
     }
 }

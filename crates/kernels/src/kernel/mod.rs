@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod lanes;
+#[cfg_attr(not(feature = "catalogue"), allow(dead_code))] // The core has no such kernel.
 pub mod matrices;
 pub mod pipeline;
 
@@ -9,7 +10,6 @@ use std::ptr;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
-use crate::kernel::matrices::Compute;
 use crate::vector::{Vector, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
@@ -81,10 +81,6 @@ pub trait Kernel {
     const SUMS: &'static [Sum] = &[];
     /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
     const COPIES: bool = false;
-    /// Instead of a pass: what is done with each tensor as a whole, as matrices.
-    const WHOLE: Option<Compute> = None;
-    /// Of such a kernel, the names of its arrays of state by row and by column, behind the others.
-    const LINES: &'static [&'static str] = &[];
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
 

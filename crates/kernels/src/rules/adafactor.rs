@@ -6,13 +6,12 @@
 //! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
 //! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
 
-use std::array;
+use std::ptr;
 
-use crate::arena::{FLUSHES, Fault, HOLDS, LINE, Numbers};
-use crate::kernel::code::Code;
+use crate::arena::{Fault, HOLDS};
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
-use crate::kernel::pipeline::ZEROES;
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::pipeline::{Scratch, ZEROES};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
 use crate::vector::{Scalar, Vector, splat};
@@ -29,13 +28,48 @@ lanes! {
     SecondMoment { v }
     Momentum { m }
     Both { v, m }
+    /// Of rows, and of columns.
+    Means { r, c }
 }
 
-whole! {
-    /// θ, r and c, from the gradient as it was prepared.
-    Factored { Row, Nothing, factored, &["r", "c"] }
-    /// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
-    FactoredMomentum { Row, Momentum, factored, &["r", "c"] }
+/// θ, r and c, from the gradient as it was prepared.
+pub struct Factored;
+
+impl MatrixKernel for Factored {
+    type Row = Row;
+    type State = Nothing;
+    type Lines = Means;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        _: Nothing,
+        means: Means<*mut V::Scalar>,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { factored(matrices, row, None, means, team) }
+    }
+}
+
+/// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
+pub struct FactoredMomentum;
+
+impl MatrixKernel for FactoredMomentum {
+    type Row = Row;
+    type State = Momentum;
+    type Lines = Means;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        state: Momentum<*mut V::Scalar>,
+        means: Means<*mut V::Scalar>,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { factored(matrices, row, Some(state.m), means, team) }
+    }
 }
 
 /// v ← β̂₂·v + (1−β̂₂)·(g·g + ε), and U = g / max(√v, floor).
@@ -92,7 +126,7 @@ impl Kernel for UnfactoredMomentum {
 }
 
 /// A piece of a matrix has at least so many rows, and a block's elements: so sums of columns by piece are few.
-pub const ROWS: usize = 64;
+const ROWS: usize = 64;
 
 /// How rows are cut into units, in which g² is summed: a piece of a matrix, or some whole matrices where these
 /// are small. No bit depends on the threads.
@@ -113,14 +147,19 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn new(matrix: &Matrix) -> Self {
-        let Matrix { rows: height, columns, count, .. } = *matrix;
+    fn new(shape: Shape) -> Self {
+        let Shape { rows: height, columns, count } = shape;
         let least = ROWS.max(BLOCK.div_ceil(columns));
         let pieces = (height / least).max(1);
         let together = if pieces > 1 { 1 } else { least.div_ceil(height) };
         let units = if pieces > 1 { count * pieces } else { count.div_ceil(together) };
-        let some = matrix.rows_of_a_block();
+        let some = shape.rows_of_a_block();
         Self { height, columns, rows: height * count, least, pieces, together, units, some }
+    }
+
+    /// How often some rows are measured and moved.
+    fn parts(&self) -> usize {
+        self.rows.div_ceil(self.some)
     }
 
     /// The rows of a unit, and which piece of its matrix it is.
@@ -147,146 +186,85 @@ enum Pass {
 }
 
 /// A pass over a tensor, and what it reads and writes.
-#[derive(Clone, Copy)]
-pub struct Factoring {
-    matrix: Matrix,
+struct Factoring<'a, S> {
+    matrices: &'a Matrices<S>,
+    row: &'a Row<f64>,
+    m: Option<*mut S>,
     cuts: Cuts,
     pass: Pass,
-    /// By row, and by column of each piece of each matrix.
+    /// Σ g² by row, and by column of each piece of each matrix.
     rows: *mut f64,
     pieces: *mut f64,
     /// By some rows Σ θ² and Σ U².
     squares: *mut f64,
-    /// In the dtype: factors of rows and of columns, whose product is 1/√V̂.
-    row_factors: *mut u8,
-    column_factors: *mut u8,
-    has_momentum: bool,
-    /// Whether θ stays.
-    holds: bool,
-    cap: f64,
-    beta1: f64,
-    one_minus_beta1: f64,
+    /// Factors of rows and of columns, whose product is 1/√V̂.
+    row_factors: *mut S,
+    column_factors: *mut S,
     rate: f64,
     decay: f64,
 }
 
-// SAFETY: pieces write to places that do not overlap, and what they read stays meanwhile; see `piece`.
-unsafe impl Sync for Factoring {}
-
 /// # Safety
-/// The matrices and their scratch must be there, and the row have all coefficients.
-unsafe fn factored(
-    code: &Code,
-    tools: &Tools,
-    matrix: &Matrix,
-    row: Numbers,
-    workers: &mut dyn Workers,
+/// As for [`MatrixKernel::run`].
+unsafe fn factored<V: Compiled>(
+    matrices: &Matrices<V::Scalar>,
+    row: &Row<f64>,
+    m: Option<*mut V::Scalar>,
+    means: Means<*mut V::Scalar>,
+    team: &mut Team<V>,
 ) -> Result<(), Fault> {
-    let cuts = Cuts::new(matrix);
-    let (length, columns) = (matrix.length(), cuts.columns * matrix.count);
-    let parts = cuts.rows.div_ceil(cuts.some);
-    // One behind the other, each a whole number of lines.
-    let bytes = |count: usize, size: usize| (count as u64 * size as u64).next_multiple_of(LINE as u64);
-    let sizes = [
-        bytes(cuts.rows, 8),
-        bytes(columns * cuts.pieces, 8),
-        bytes(2 * parts, 8),
-        bytes(cuts.rows, matrix.size),
-        bytes(columns, matrix.size),
-    ];
-    if sizes.iter().sum::<u64>() > matrix.room as u64 {
-        return Err(Fault::new(&"there is no room for a matrix"));
-    }
-    let mut places = [matrix.scratch; 5];
-    for k in 1..places.len() {
-        places[k] = places[k - 1].wrapping_add(sizes[k - 1] as usize);
-    }
-    let [rows, pieces, squares, row_factors, column_factors] = places;
-    // SAFETY: the caller vouches for the row.
-    let [
-        beta2,
-        one_minus_beta2,
-        added,
-        floor,
-        cap,
-        beta1,
-        one_minus_beta1,
-        rho,
-        scales,
-        eps2,
-        clip,
-        fixed,
-        share,
-    ] = array::from_fn(|k| unsafe { row.get(k) });
+    let cuts = Cuts::new(matrices.shape);
+    let columns = cuts.columns * matrices.shape.count;
+    let parts = cuts.parts();
+    let mut scratch = matrices.scratch;
     let mut factoring = Factoring {
-        matrix: *matrix,
+        matrices,
+        row,
+        m,
         cuts,
         pass: Pass::Sum,
-        rows: rows.cast(),
-        pieces: pieces.cast(),
-        squares: squares.cast(),
-        row_factors,
-        column_factors,
-        has_momentum: !matrix.state[0].is_null(),
-        holds: matrix.has(HOLDS),
-        cap,
-        beta1,
-        one_minus_beta1,
+        rows: scratch.take(cuts.rows)?,
+        pieces: scratch.take(columns * cuts.pieces)?,
+        squares: scratch.take(2 * parts)?,
+        row_factors: scratch.take(cuts.rows)?,
+        column_factors: scratch.take(columns)?,
         rate: 0.0,
         decay: 0.0,
     };
-    // SAFETY: all of it has just been found; pieces do not overlap.
+    // SAFETY: passed on.
     unsafe {
-        run(tools, workers, &factoring, cuts.units);
-        if matrix.size == 4 {
-            factor::<f32>(&factoring, [beta2, one_minus_beta2, added, floor]);
-        } else {
-            factor::<f64>(&factoring, [beta2, one_minus_beta2, added, floor]);
-        }
-        if matrix.has(FLUSHES) {
-            (code.flush)(matrix.lines[0], cuts.rows);
-            (code.flush)(matrix.lines[1], columns);
-        }
+        team.run(&factoring);
+        factor(&factoring, means);
         factoring.pass = Pass::Measure;
-        run(tools, workers, &factoring, parts);
+        team.run(&factoring);
         let [parameters, direction] = [0, 1].map(|k| {
             let total =
                 (0..parts).fold(0.0, |total, part| total + factoring.squares.add(2 * part + k).read());
-            (total / length as f64).sqrt()
+            (total / (cuts.rows * cuts.columns) as f64).sqrt()
         });
-        let full = if scales == 0.0 { rho } else { rho * if parameters > eps2 { parameters } else { eps2 } };
-        let excess = direction / clip;
+        let least = if parameters > row.eps2 { parameters } else { row.eps2 };
+        let full = if row.scales == 0.0 { row.rho } else { row.rho * least };
+        let excess = direction / row.clip;
         factoring.rate = if excess > 1.0 { full / excess } else { full };
-        factoring.decay = 1.0 - (fixed + share * full);
+        factoring.decay = 1.0 - (row.fixed + row.share * full);
         factoring.pass = Pass::Move;
-        run(tools, workers, &factoring, parts);
-        if matrix.has(FLUSHES) && factoring.has_momentum {
-            (code.flush)(matrix.state[0], length);
-        }
+        team.run(&factoring);
     }
     Ok(())
-}
-
-/// # Safety
-/// As for `piece`.
-#[inline(never)]
-unsafe fn run(tools: &Tools, workers: &mut dyn Workers, factoring: &Factoring, count: usize) {
-    // SAFETY: passed on, and no two of them have the same number.
-    workers.run(count, &|number, _| unsafe { (tools.factor)(factoring, number) });
 }
 
 /// Makes of the sums r and c, and factors of rows and columns whose product is 1/√V̂.
 ///
 /// # Safety
-/// As for `piece`; nothing else may run.
-unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, one_minus_beta2, added, floor]: [f64; 4]) {
-    let Factoring { matrix, cuts, rows, pieces, row_factors, column_factors, .. } = *factoring;
-    let [r, c] = matrix.lines.map(<*mut u8>::cast::<S>);
+/// As for `factored`; nothing else may run.
+unsafe fn factor<S: Scalar>(factoring: &Factoring<S>, Means { r, c }: Means<*mut S>) {
+    let Factoring { cuts, rows, pieces, row_factors, column_factors, .. } = *factoring;
+    let Row { beta2, one_minus_beta2, added, floor, .. } = *factoring.row;
     let Cuts { height, columns, .. } = cuts;
     // Of nothing the step is 0, unless the cap is its factor.
     let of_nothing = if floor > 0.0 { f64::INFINITY } else { 0.0 };
     let root = |x: f64| if x == 0.0 { of_nothing } else { 1.0 / x.sqrt() };
-    for number in 0..matrix.count {
+    for number in 0..factoring.matrices.shape.count {
         let (first, last) = (number * height, (number + 1) * height);
         let mut total = 0.0;
         // SAFETY: the caller vouches for all of them.
@@ -302,7 +280,7 @@ unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, one_minus_beta2, adde
             for i in first..last {
                 let ratio = r.add(i).read().to_f64() / divisor;
                 let factor = if divisor == 0.0 { of_nothing } else { root(ratio) };
-                row_factors.cast::<S>().add(i).write(S::from_f64(factor));
+                row_factors.add(i).write(S::from_f64(factor));
             }
             let own = pieces.add(number * cuts.pieces * columns);
             for piece in 1..cuts.pieces {
@@ -314,53 +292,99 @@ unsafe fn factor<S: Scalar>(factoring: &Factoring, [beta2, one_minus_beta2, adde
                 let mean = own.add(j - number * columns).read() / height as f64 + added;
                 let moved = S::from_f64(beta2 * c.add(j).read().to_f64() + one_minus_beta2 * mean);
                 c.add(j).write(moved);
-                column_factors.cast::<S>().add(j).write(S::from_f64(root(moved.to_f64())));
+                column_factors.add(j).write(S::from_f64(root(moved.to_f64())));
             }
         }
     }
 }
 
-/// One piece of a pass: a unit, or some rows.
-///
-/// # Safety
-/// All of it must be there. Other threads may do other pieces of the same pass.
-#[inline(always)]
-pub unsafe fn piece<V: Vector>(factoring: &Factoring, number: usize) {
-    let Factoring { matrix, cuts, pass, row_factors, column_factors, squares, .. } = *factoring;
-    let Cuts { height, columns, rows, some, .. } = cuts;
-    // SAFETY: the caller vouches for all of them; no two of these overlap.
-    unsafe {
-        if let Pass::Sum = pass {
-            return sum_unit::<V>(factoring, number);
+// SAFETY: pieces write to places that do not overlap, and what they read stays meanwhile.
+unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
+    fn pieces(&self) -> usize {
+        if let Pass::Sum = self.pass { self.cuts.units } else { self.cuts.parts() }
+    }
+
+    /// A unit, or some rows.
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        // SAFETY: passed on.
+        unsafe {
+            if let Pass::Sum = self.pass { self.sum_unit::<V>(number) } else { self.some_rows::<V>(number) }
         }
-        let cap = V::Scalar::from_f64(factoring.cap);
+    }
+}
+
+impl<S: Scalar> Factoring<'_, S> {
+    /// # Safety
+    /// All of it must be there, as for what follows.
+    #[inline(always)]
+    unsafe fn sum_unit<V: Vector<Scalar = S>>(&self, unit: usize) {
+        let Self { cuts, rows, pieces, .. } = *self;
+        let g = self.matrices.g;
+        let (first, last, piece) = cuts.unit(unit);
+        let mut row = first;
+        while row < last {
+            let begins = row == first || row % cuts.height == 0;
+            let place = (row / cuts.height * cuts.pieces + piece) * cuts.columns;
+            let left = last.min((row / cuts.height + 1) * cuts.height) - row;
+            // SAFETY: the caller vouches for all of them.
+            unsafe {
+                let lines = g.add(row * cuts.columns);
+                // Several streams keep more of the memory busy than one, and columns are read less often. As many
+                // as registers have room for.
+                let summed = if left >= 4 && size_of::<V>() == 64 {
+                    sum_lines::<V, 4>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                    4
+                } else if left >= 2 {
+                    sum_lines::<V, 2>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                    2
+                } else {
+                    sum_lines::<V, 1>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
+                    1
+                };
+                row += summed;
+            }
+        }
+    }
+
+    /// Sums θ² and U², or moves m and θ.
+    #[inline(always)]
+    unsafe fn some_rows<V: Vector<Scalar = S>>(&self, number: usize) {
+        let Cuts { height, columns, rows, some, .. } = self.cuts;
+        let Matrices { g, theta, .. } = *self.matrices;
+        let cap = S::from_f64(self.row.cap);
+        let by = [self.rate, self.decay, self.row.beta1, self.row.one_minus_beta1];
+        let (holds, zeroes) = (self.matrices.has(HOLDS), self.matrices.has(ZEROES));
+        let Self { pass, m, row_factors, column_factors, .. } = *self;
         let mut sums = [[0.0; STRIPES]; 2];
-        for row in number * some..rows.min((number + 1) * some) {
-            let at = row * columns;
-            let [g, theta, m] = [matrix.at, matrix.theta, matrix.state[0]].map(|at| at.cast::<V::Scalar>());
-            let factors = column_factors.cast::<V::Scalar>().add(row / height * columns);
-            let line = Line {
-                g: g.add(at),
-                row: row_factors.cast::<V::Scalar>().add(row).read(),
-                columns: factors,
-                cap,
-                length: columns,
-            };
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            for row in number * some..rows.min((number + 1) * some) {
+                let at = row * columns;
+                let line = Line {
+                    g: g.add(at),
+                    row: row_factors.add(row).read(),
+                    columns: column_factors.add(row / height * columns),
+                    cap,
+                    length: columns,
+                };
+                if let Pass::Measure = pass {
+                    measure::<V>(&line, theta.add(at), &mut sums);
+                    continue;
+                }
+                match m {
+                    Some(m) => move_line::<V, true>(&line, by, holds, theta.add(at), m.add(at)),
+                    None => move_line::<V, false>(&line, by, holds, theta.add(at), ptr::null_mut()),
+                }
+                if zeroes {
+                    g.add(at).write_bytes(0, columns);
+                }
+            }
             if let Pass::Measure = pass {
-                measure::<V>(&line, theta.add(at), &mut sums);
-                continue;
+                sums.iter()
+                    .enumerate()
+                    .for_each(|(k, &sums)| self.squares.add(2 * number + k).write(combine(sums)));
             }
-            if factoring.has_momentum {
-                move_line::<V, true>(factoring, &line, theta.add(at), m.add(at));
-            } else {
-                move_line::<V, false>(factoring, &line, theta.add(at), m);
-            }
-            if matrix.has(ZEROES) {
-                g.add(at).write_bytes(0, columns);
-            }
-        }
-        if let Pass::Measure = pass {
-            sums.iter().enumerate().for_each(|(k, &sums)| squares.add(2 * number + k).write(combine(sums)));
         }
     }
 }
@@ -424,8 +448,9 @@ unsafe fn measure<V: Vector>(
 /// θ must be as long as the line, and m too where there is momentum.
 #[inline(always)]
 unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
-    factoring: &Factoring,
     line: &Line<V::Scalar>,
+    by: [f64; 4],
+    holds: bool,
     theta: *mut V::Scalar,
     m: *mut V::Scalar,
 ) {
@@ -435,14 +460,14 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
         let mut at = 0;
         // Some at a time, so that several are in flight; in WebAssembly bytes count.
         while at + 4 * V::LANES <= whole && cfg!(not(target_arch = "wasm32")) {
-            (0..4).for_each(|k| move_lanes::<V, MOMENTUM>(factoring, line, theta, m, at + k * V::LANES));
+            (0..4).for_each(|k| move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES));
             at += 4 * V::LANES;
         }
         while at < whole {
-            move_lanes::<V, MOMENTUM>(factoring, line, theta, m, at);
+            move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at);
             at += V::LANES;
         }
-        (whole..line.length).for_each(|at| move_lanes::<V::One, MOMENTUM>(factoring, line, theta, m, at));
+        (whole..line.length).for_each(|at| move_lanes::<V::One, MOMENTUM>(line, by, holds, theta, m, at));
     }
 }
 
@@ -450,14 +475,14 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
 /// As for `move_line`.
 #[inline(always)]
 unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
-    factoring: &Factoring,
     line: &Line<V::Scalar>,
+    by: [f64; 4],
+    holds: bool,
     theta: *mut V::Scalar,
     m: *mut V::Scalar,
     at: usize,
 ) {
-    let Factoring { rate, decay, beta1, one_minus_beta1, holds, .. } = *factoring;
-    let [rate, decay, beta1, one_minus_beta1] = [rate, decay, beta1, one_minus_beta1].map(splat::<V>);
+    let [rate, decay, beta1, one_minus_beta1] = by.map(splat::<V>);
     // SAFETY: the caller vouches for all of them.
     unsafe {
         let mut step = rate * line.direction(at);
@@ -467,37 +492,6 @@ unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
         }
         if !holds {
             (V::load(theta.add(at)) * decay - step).store(theta.add(at));
-        }
-    }
-}
-
-/// # Safety
-/// As for `piece`.
-#[inline(always)]
-unsafe fn sum_unit<V: Vector>(factoring: &Factoring, unit: usize) {
-    let Factoring { matrix, cuts, rows, pieces, .. } = *factoring;
-    let (first, last, piece) = cuts.unit(unit);
-    let mut row = first;
-    while row < last {
-        let begins = row == first || row % cuts.height == 0;
-        let place = (row / cuts.height * cuts.pieces + piece) * cuts.columns;
-        let left = last.min((row / cuts.height + 1) * cuts.height) - row;
-        // SAFETY: the caller vouches for all of them.
-        unsafe {
-            let lines = matrix.at.cast::<V::Scalar>().add(row * cuts.columns);
-            // Several streams keep more of the memory busy than one, and columns are read less often. As many
-            // as registers have room for.
-            let summed = if left >= 4 && size_of::<V>() == 64 {
-                sum_lines::<V, 4>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
-                4
-            } else if left >= 2 {
-                sum_lines::<V, 2>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
-                2
-            } else {
-                sum_lines::<V, 1>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
-                1
-            };
-            row += summed;
         }
     }
 }

@@ -8,7 +8,7 @@
 
 /// The one list of kernels; its order numbers them, from 2 on: 0 is none, 1 sums the gradients' squares.
 /// First the core, which every build has, then the catalogue: those that many runs may have, which are the only
-/// stages of elementwise rules, and all others. Passes over the plane come first of all, in the order of their
+/// stages of elementwise rules, those that take tensors as matrices, and all others. Passes over the plane come first of all, in the order of their
 /// stages.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
@@ -52,6 +52,13 @@ macro_rules! for_each_kernel {
             ]
             [
                 unitwise::Unitwise,
+                muon::NewtonSchulz,
+                adafactor::Factored,
+                adafactor::FactoredMomentum,
+                sm3::Sm3Covered,
+                sm3::Sm3CoveredMomentum,
+            ]
+            [
                 norms::Prepared,
                 norms::BothNorms,
                 norms::GradientNorm,
@@ -72,14 +79,9 @@ macro_rules! for_each_kernel {
                 prodigy::ProdigyMoments,
                 prodigy::Prodigy,
                 muon::MuonMomentum,
-                muon::NewtonSchulz,
-                adafactor::Factored,
-                adafactor::FactoredMomentum,
                 adafactor::Unfactored,
                 adafactor::UnfactoredStep,
                 adafactor::UnfactoredMomentum,
-                sm3::Sm3Covered,
-                sm3::Sm3CoveredMomentum,
                 sm3::Sm3Single,
                 sm3::Sm3SingleMomentum,
                 sm3::Sm3Momentum,
@@ -93,7 +95,7 @@ macro_rules! for_each_kernel {
 pub(crate) use for_each_kernel;
 
 macro_rules! before_the_last {
-    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] [$($others:tt)*]) => {
+    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] $($others:tt)*) => {
         0 $(+ [stringify!($kernel)].len())* $(+ [stringify!($further)].len())*
     };
 }

@@ -8,12 +8,11 @@
 
 use std::ptr;
 
-use crate::arena::{Fault, Numbers};
-use crate::kernel::code::Code;
+use crate::arena::Fault;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Team, Work};
+use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
-use crate::sums;
 use crate::sums::product::Product;
 use crate::vector::{Scalar, Vector};
 
@@ -27,9 +26,22 @@ lanes! {
     Buffer { b }
 }
 
-/// Where in a row a0 is, and how many triples follow.
-const FIRST: usize = 5;
-const TRIPLES: usize = 8;
+impl Row<f64> {
+    /// a, b and c of each of the first times.
+    fn triples(&self) -> [[f64; 3]; 8] {
+        [
+            [self.a0, self.b0, self.c0],
+            [self.a1, self.b1, self.c1],
+            [self.a2, self.b2, self.c2],
+            [self.a3, self.b3, self.c3],
+            [self.a4, self.b4, self.c4],
+            [self.a5, self.b5, self.c5],
+            [self.a6, self.b6, self.c6],
+            [self.a7, self.b7, self.c7],
+        ]
+    }
+}
+
 /// Nobody wants more, and a row that says so was overwritten.
 const MOST_STEPS: f64 = 100.0;
 
@@ -50,150 +62,122 @@ impl Kernel for MuonMomentum {
     }
 }
 
-whole! {
-    /// O where m was.
-    NewtonSchulz { Row, Nothing, newton_schulz, &[] }
-}
+/// O where m was.
+pub struct NewtonSchulz;
 
-/// # Safety
-/// The matrix and its scratch must be there, and the row have all coefficients.
-unsafe fn newton_schulz(
-    code: &Code,
-    tools: &Tools,
-    matrix: &Matrix,
-    row: Numbers,
-    workers: &mut dyn Workers,
-) -> Result<(), Fault> {
-    let Matrix { at: given, rows, columns, size, .. } = *matrix;
-    let (least, most) = (rows.min(columns), rows.max(columns));
-    // The square is no larger than the length, and three lengths of four bytes are counted in 32 bits.
-    if matrix.count != 1 || (2 * least * least + rows * columns) as u64 * size as u64 > matrix.room as u64 {
-        return Err(Fault::new(&"there is no room for a matrix, or it is several"));
-    }
-    let p = matrix.scratch;
-    let q = p.wrapping_add(least * least * size);
-    let other = q.wrapping_add(least * least * size);
-    // SAFETY: the caller vouches for the row and for room for all of these; each product writes to another
-    // one than it reads.
-    unsafe {
-        let [steps, eps, bfloat16] = std::array::from_fn(|k| row.get(2 + k));
-        if steps.is_nan() || steps > MOST_STEPS {
-            return Err(Fault::new(&"a row of coefficients has too many steps"));
+impl MatrixKernel for NewtonSchulz {
+    type Row = Row;
+    type State = Nothing;
+    type Lines = Nothing;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        _: Nothing,
+        _: Nothing,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        let (g, rows, columns) = (matrices.g, matrices.shape.rows, matrices.shape.columns);
+        let (least, most) = (rows.min(columns), rows.max(columns));
+        let mut scratch = matrices.scratch;
+        // The square is no larger than the length.
+        let [p, q] = [scratch.take(least * least)?, scratch.take(least * least)?];
+        let other = scratch.take(rows * columns)?;
+        if matrices.shape.count != 1 || row.steps.is_nan() || row.steps > MOST_STEPS {
+            return Err(Fault::new(&"it is several matrices, or a row of coefficients has too many steps"));
         }
-        let is_rounded = bfloat16 != 0.0;
+        let is_rounded = row.bfloat16 != 0.0;
         let is_wide = rows <= columns;
-        let start =
-            Transfer { from: given, to: given, rows, columns, divisor: 1.0, transposes: false, is_rounded };
-        move_by(tools, workers, &start);
-        let norm = norm(code, given, rows * columns, size);
-        // A norm that is NaN is taken over, and divided by nothing all is 0.
-        let larger = if eps > norm { eps } else { norm };
-        let divisor = if larger == 0.0 { f64::INFINITY } else { larger };
-        let [mut x, mut next] = if is_wide { [given, other] } else { [other, given] };
-        move_by(tools, workers, &Transfer { to: x, divisor, transposes: !is_wide, ..start });
-        let wide = Transfer { rows: least, columns: most, ..start };
-        for step in 0..steps as usize {
-            let triple = FIRST + step.min(TRIPLES - 1) * 3;
-            let [a, b, c] = std::array::from_fn(|k| row.get(triple + k));
-            // Until X is made anew there, `next` is its transposed.
-            move_by(tools, workers, &Transfer { from: x, to: next, transposes: true, ..wide });
-            let square = Product {
-                a: x,
-                b: next,
-                c: p,
-                d: ptr::null(),
-                alpha: 1.0,
-                beta: 0.0,
-                rows: least,
-                columns: least,
-                depth: most,
-                is_symmetric: true,
-                is_rounded,
-            };
-            let polynomial = Product { a: p, b: p, c: q, d: p, alpha: c, beta: b, depth: least, ..square };
-            let last =
-                Product { a: q, b: x, c: next, d: x, alpha: 1.0, beta: a, columns: most, ..polynomial };
-            for product in [square, polynomial, Product { is_symmetric: false, ..last }] {
-                multiply(tools, workers, &product);
+        let start = Transfer { from: g, to: g, rows, columns, divisor: 1.0, transposes: false, is_rounded };
+        // SAFETY: the caller vouches for the matrix, and there is room for the others; each product writes to
+        // another one than it reads.
+        unsafe {
+            team.run(&start);
+            let norm = matrices.squares(g, rows * columns).sqrt();
+            // A norm that is NaN is taken over, and divided by nothing all is 0.
+            let larger = if row.eps > norm { row.eps } else { norm };
+            let divisor = if larger == 0.0 { f64::INFINITY } else { larger };
+            let [mut x, mut next] = if is_wide { [g, other] } else { [other, g] };
+            team.run(&Transfer { to: x, divisor, transposes: !is_wide, ..start });
+            let wide = Transfer { rows: least, columns: most, ..start };
+            let triples = row.triples();
+            for step in 0..row.steps as usize {
+                let [a, b, c] = triples[step.min(triples.len() - 1)];
+                // Until X is made anew there, `next` is its transposed.
+                team.run(&Transfer { from: x, to: next, transposes: true, ..wide });
+                let square = Product {
+                    a: x.cast_const(),
+                    b: next.cast_const(),
+                    c: p,
+                    d: ptr::null(),
+                    alpha: 1.0,
+                    beta: 0.0,
+                    rows: least,
+                    columns: least,
+                    depth: most,
+                    is_symmetric: true,
+                    is_rounded,
+                };
+                let polynomial =
+                    Product { a: p, b: p, c: q, d: p, alpha: c, beta: b, depth: least, ..square };
+                let last =
+                    Product { a: q, b: x, c: next, d: x, alpha: 1.0, beta: a, columns: most, ..polynomial };
+                for product in [square, polynomial, Product { is_symmetric: false, ..last }] {
+                    team.run(&product);
+                }
+                (x, next) = (next, x);
             }
-            (x, next) = (next, x);
+            if is_wide {
+                team.run(&Transfer { from: x, ..wide });
+            } else {
+                team.run(&Transfer { from: x, to: other, ..wide });
+                team.run(&Transfer { from: other, transposes: true, ..wide });
+            }
         }
-        if is_wide {
-            move_by(tools, workers, &Transfer { from: x, ..wide });
-        } else {
-            move_by(tools, workers, &Transfer { from: x, to: other, ..wide });
-            move_by(tools, workers, &Transfer { from: other, transposes: true, ..wide });
-        }
+        Ok(())
     }
-    Ok(())
-}
-
-/// # Safety
-/// All of the matrices must be there.
-#[inline(never)]
-unsafe fn multiply(tools: &Tools, workers: &mut dyn Workers, product: &Product) {
-    // SAFETY: passed on, and blocks do not overlap.
-    workers.run(product.blocks(), &|number, scratch| unsafe {
-        (tools.product)(product, number, scratch.panel())
-    });
-}
-
-/// # Safety
-/// As for `multiply`.
-#[inline(never)]
-unsafe fn move_by(tools: &Tools, workers: &mut dyn Workers, transfer: &Transfer) {
-    // SAFETY: as in `multiply`.
-    workers.run(transfer.rows.div_ceil(ROWS), &|number, _| unsafe { (tools.transfer)(transfer, number) });
-}
-
-/// ‖m‖, from the same sums as those of a stage.
-unsafe fn norm(code: &Code, from: *const u8, count: usize, size: usize) -> f64 {
-    let blocks = (0..count).step_by(sums::BLOCK);
-    // SAFETY: the caller vouches for the numbers.
-    let of_block = |at: usize| unsafe { (code.squares)(from.add(at * size), sums::BLOCK.min(count - at)) };
-    blocks.fold(0.0, |total, at| total + of_block(at)).sqrt()
 }
 
 /// A matrix that becomes another one, or its transposed, each element divided and rounded.
 #[derive(Clone, Copy)]
-pub struct Transfer {
-    pub from: *const u8,
+struct Transfer<S> {
+    from: *const S,
     /// The same matrix, or one that does not overlap it.
-    pub to: *mut u8,
-    pub rows: usize,
-    pub columns: usize,
-    pub divisor: f64,
-    pub transposes: bool,
+    to: *mut S,
+    rows: usize,
+    columns: usize,
+    divisor: f64,
+    transposes: bool,
     /// To bfloat16, the divisor too.
-    pub is_rounded: bool,
+    is_rounded: bool,
 }
-
-// SAFETY: pieces do not overlap, and what is read stays; see `transfer`.
-unsafe impl Sync for Transfer {}
 
 /// Rows of a transfer that are one piece of work.
 const ROWS: usize = 64;
 /// Columns that are moved at a time, so that what they become in a transposed matrix stays in the cache.
 const COLUMNS: usize = 16;
 
-/// Moves the rows of piece `number`.
-///
-/// # Safety
-/// Both matrices must be there; other threads may move other pieces.
-#[inline(always)]
-pub unsafe fn transfer<S: Scalar>(transfer: &Transfer, number: usize) {
-    let Transfer { rows, columns, transposes, is_rounded, .. } = *transfer;
-    let (from, to) = (transfer.from.cast::<S>(), transfer.to.cast::<S>());
-    let round = |x: S| if is_rounded { x.to_bfloat16() } else { x };
-    let divisor = round(S::from_f64(transfer.divisor));
-    let (row, column) = if transposes { (1, rows) } else { (columns, 1) };
-    for first in (0..columns).step_by(COLUMNS) {
-        for i in number * ROWS..rows.min((number + 1) * ROWS) {
-            for j in first..columns.min(first + COLUMNS) {
-                // SAFETY: the caller vouches for both.
-                unsafe {
-                    to.add(i * row + j * column).write(round(from.add(i * columns + j).read() / divisor))
-                };
+// SAFETY: pieces are other rows, and what is read stays, or is what is written.
+unsafe impl<V: Vector> Work<V> for Transfer<V::Scalar> {
+    fn pieces(&self) -> usize {
+        self.rows.div_ceil(ROWS)
+    }
+
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        let Self { from, to, rows, columns, transposes, is_rounded, .. } = *self;
+        let round = |x: V::Scalar| if is_rounded { x.to_bfloat16() } else { x };
+        let divisor = round(V::Scalar::from_f64(self.divisor));
+        let (row, column) = if transposes { (1, rows) } else { (columns, 1) };
+        for first in (0..columns).step_by(COLUMNS) {
+            for i in number * ROWS..rows.min((number + 1) * ROWS) {
+                for j in first..columns.min(first + COLUMNS) {
+                    // SAFETY: the caller vouches for both.
+                    unsafe {
+                        let x = from.add(i * columns + j).read();
+                        to.add(i * row + j * column).write(round(x / divisor));
+                    };
+                }
             }
         }
     }

@@ -9,74 +9,77 @@ use std::f64::consts::TAU;
 use std::slice;
 
 use crate::functions::{cos_sin_near, log};
-use crate::kernel::matrices::Matrix;
+use crate::kernel::matrices::{Matrices, Work};
+use crate::kernel::pipeline::Scratch;
 use crate::sums::BLOCK;
 use crate::vector::{Scalar, Vector, splat};
 
-/// Makes the normal numbers of the counters from some one on, in float64 whatever the dtype.
-pub type Draw = unsafe fn(&Noise, u32, &mut [f64; NUMBERS]);
-
 /// What noise is added to.
-#[derive(Clone, Copy)]
-pub struct Noise {
-    at: *mut u8,
-    pub length: usize,
+pub struct Noise<S> {
+    g: *mut S,
+    length: usize,
     sigma: f64,
-    /// Philox's key, and its counter behind the element's.
-    seed: [u32; 2],
-    key_and_seed: [u32; 3],
-    draw: Draw,
+    counters: Counters,
 }
 
-// SAFETY: pieces are other blocks; see `perturb`.
-unsafe impl Sync for Noise {}
-
-impl Noise {
-    pub fn new(matrix: &Matrix, sigma: f64, seed: f64, t: f64, draw: Draw) -> Self {
+impl<S> Noise<S> {
+    pub fn new(matrices: &Matrices<S>, sigma: f64, seed: f64, t: f64) -> Self {
         let words = |x: f64| [x as u64 as u32, (x as u64 >> 32) as u32];
         let [low, high] = words(t);
-        let length = matrix.rows * matrix.columns;
-        Self { at: matrix.at, length, sigma, seed: words(seed), key_and_seed: [matrix.key, low, high], draw }
+        let counters = Counters { seed: words(seed), key_and_t: [matrices.key, low, high] };
+        let length = matrices.shape.rows * matrices.shape.columns;
+        Self { g: matrices.g, length, sigma, counters }
     }
+}
+
+/// Philox's key, and its counter behind the element's.
+#[derive(Clone, Copy)]
+struct Counters {
+    seed: [u32; 2],
+    key_and_t: [u32; 3],
 }
 
 /// Numbers at a time: four from each of so many counters.
 const COUNTERS: usize = 16;
-pub const NUMBERS: usize = 4 * COUNTERS;
+const NUMBERS: usize = 4 * COUNTERS;
 
 /// 2⁻³².
 const UNIT: f64 = 1.0 / 4294967296.0;
 
-/// Adds noise to a block.
-///
-/// # Safety
-/// All of the tensor must be there, of this dtype. Other threads may do other blocks.
-#[inline(always)]
-pub unsafe fn perturb<S: Scalar>(noise: &Noise, number: usize) {
-    let start = number * BLOCK;
-    let count = BLOCK.min(noise.length - start);
-    // SAFETY: the caller vouches for it.
-    let g = unsafe { slice::from_raw_parts_mut(noise.at.cast::<S>().add(start), count) };
-    let mut normal = [0.0; NUMBERS];
-    for (k, some) in g.chunks_mut(NUMBERS).enumerate() {
-        // SAFETY: the instruction set is available.
-        unsafe { (noise.draw)(noise, (start / 4 + k * COUNTERS) as u32, &mut normal) };
-        for (x, n) in some.iter_mut().zip(normal) {
-            *x = S::from_f64(x.to_f64() + noise.sigma * n);
+// SAFETY: pieces are other blocks.
+unsafe impl<V: Vector> Work<V> for Noise<V::Scalar> {
+    fn pieces(&self) -> usize {
+        self.length.div_ceil(BLOCK)
+    }
+
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        let start = number * BLOCK;
+        let count = BLOCK.min(self.length - start);
+        // SAFETY: the caller vouches for it.
+        let g = unsafe { slice::from_raw_parts_mut(self.g.add(start), count) };
+        let mut normal = [0.0; NUMBERS];
+        for (k, some) in g.chunks_mut(NUMBERS).enumerate() {
+            draw::<V::Wide>(self.counters, (start / 4 + k * COUNTERS) as u32, &mut normal);
+            for (x, n) in some.iter_mut().zip(normal) {
+                *x = V::Scalar::from_f64(x.to_f64() + self.sigma * n);
+            }
         }
     }
 }
 
-/// A [`Draw`]; `V` has float64.
-#[inline(always)]
-pub fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; NUMBERS]) {
-    let [key, low, high] = noise.key_and_seed;
-    let [mut u, mut a] = [[V::Scalar::from_f64(0.0); NUMBERS / 2]; 2];
+/// Makes the normal numbers of the counters from `first` on, in float64 whatever the dtype.
+// Both dtypes have the same code in WebAssembly, where bytes count.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn draw<V: Vector<Scalar = f64>>(counters: Counters, first: u32, normal: &mut [f64; NUMBERS]) {
+    let [key, low, high] = counters.key_and_t;
+    let [mut u, mut a] = [[0.0; NUMBERS / 2]; 2];
     for k in 0..COUNTERS {
-        let words = philox([first.wrapping_add(k as u32), key, low, high], noise.seed);
+        let words = philox([first.wrapping_add(k as u32), key, low, high], counters.seed);
         for pair in 0..2 {
-            u[2 * k + pair] = V::Scalar::from_f64((f64::from(words[2 * pair]) + 0.5) * UNIT);
-            a[2 * k + pair] = V::Scalar::from_f64(f64::from(words[2 * pair + 1]) * (TAU * UNIT));
+            u[2 * k + pair] = (f64::from(words[2 * pair]) + 0.5) * UNIT;
+            a[2 * k + pair] = f64::from(words[2 * pair + 1]) * (TAU * UNIT);
         }
     }
     const { assert!((NUMBERS / 2).is_multiple_of(V::LANES)) };
@@ -91,7 +94,7 @@ pub fn draw<V: Vector>(noise: &Noise, first: u32, normal: &mut [f64; NUMBERS]) {
         }
     }
     for (pair, (cosine, sine)) in normal.chunks_mut(2).zip(u.iter().zip(a)) {
-        pair.copy_from_slice(&[cosine.to_f64(), sine.to_f64()]);
+        pair.copy_from_slice(&[*cosine, sine]);
     }
 }
 

@@ -7,10 +7,10 @@
 //!
 //! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
 
-use crate::arena::{Fault, Numbers};
-use crate::kernel::code::Code;
+use crate::arena::Fault;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
 use crate::sums::BLOCK;
 use crate::vector::{Scalar, Stored, Vector, splat};
@@ -20,13 +20,48 @@ lanes! {
     Cover { v }
     Momentum { m }
     Both { v, m }
+    /// Of rows, and of columns.
+    Largest { r, c }
 }
 
-whole! {
-    /// u where the gradient was, r and c.
-    Sm3Covered { Row, Nothing, covered, &["r", "c"] }
-    /// The same where m is kept for the stage behind it.
-    Sm3CoveredMomentum { Row, Momentum, covered, &["r", "c"] }
+/// u where the gradient was, r and c.
+pub struct Sm3Covered;
+
+impl MatrixKernel for Sm3Covered {
+    type Row = Row;
+    type State = Nothing;
+    type Lines = Largest;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        _: Nothing,
+        largest: Largest<*mut V::Scalar>,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { covered(matrices, row, largest, team) }
+    }
+}
+
+/// The same where m is kept for the stage behind it.
+pub struct Sm3CoveredMomentum;
+
+impl MatrixKernel for Sm3CoveredMomentum {
+    type Row = Row;
+    type State = Momentum;
+    type Lines = Largest;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        _: Momentum<*mut V::Scalar>,
+        largest: Largest<*mut V::Scalar>,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { covered(matrices, row, largest, team) }
+    }
 }
 
 /// v, and u where the gradient was.
@@ -87,57 +122,29 @@ fn moved<V: Vector>(row: &Row<V>, decay: V, theta: V, u: V, m: &mut V) -> V {
 /// A matrix is cut into so many pieces at most, each of which has its own largest ν by column.
 const PIECES: usize = 16;
 
-#[derive(Clone, Copy)]
-pub struct Covering {
-    matrix: Matrix,
-    /// Rows of a piece.
-    some: usize,
-    eps: f64,
-}
-
-// SAFETY: pieces are of other rows, and each has its own columns in the scratch; see `cover`.
-unsafe impl Sync for Covering {}
-
 /// # Safety
-/// The matrix and its scratch must be there, and the row have all coefficients.
-unsafe fn covered(
-    _: &Code,
-    tools: &Tools,
-    matrix: &Matrix,
-    row: Numbers,
-    workers: &mut dyn Workers,
+/// As for [`MatrixKernel::run`].
+unsafe fn covered<V: Compiled>(
+    matrices: &Matrices<V::Scalar>,
+    row: &Row<f64>,
+    Largest { r, c }: Largest<*mut V::Scalar>,
+    team: &mut Team<V>,
 ) -> Result<(), Fault> {
-    let Matrix { rows, columns, size, .. } = *matrix;
+    let Shape { rows, columns, count } = matrices.shape;
     let some = rows.div_ceil((rows * columns / BLOCK).clamp(1, PIECES));
     let pieces = rows.div_ceil(some);
-    if matrix.count != 1 || pieces as u64 * columns as u64 * size as u64 > matrix.room as u64 {
-        return Err(Fault::new(&"there is no room for a matrix, or it is several"));
+    let mut scratch = matrices.scratch;
+    let found = scratch.take(pieces * columns)?;
+    if count != 1 {
+        return Err(Fault::new(&"it is several matrices"));
     }
-    // SAFETY: the caller vouches for the row and the matrix; pieces do not overlap.
+    // SAFETY: passed on; there is room for a row of each piece.
     unsafe {
-        let covering = Covering { matrix: *matrix, some, eps: row.get(3) };
-        workers.run(pieces, &|number, _| (tools.cover)(&covering, number));
-        if size == 4 {
-            gather::<f32>(matrix, pieces);
-        } else {
-            gather::<f64>(matrix, pieces);
-        }
-    }
-    Ok(())
-}
-
-/// c, of what the pieces have found.
-///
-/// # Safety
-/// As for `cover`; nothing else may run.
-unsafe fn gather<S: Scalar>(matrix: &Matrix, pieces: usize) {
-    let (found, c) = (matrix.scratch.cast::<S>(), matrix.lines[1].cast::<S>());
-    for j in 0..matrix.columns {
-        // SAFETY: the caller vouches for both.
-        unsafe {
+        team.run(&Covering { g: matrices.g, r, c, found, rows, columns, some, eps: row.eps });
+        for j in 0..columns {
             let mut most = found.add(j).read();
             for piece in 1..pieces {
-                let other = found.add(piece * matrix.columns + j).read();
+                let other = found.add(piece * columns + j).read();
                 // A NaN stays.
                 if most < other || other.to_f64().is_nan() {
                     most = other;
@@ -146,6 +153,7 @@ unsafe fn gather<S: Scalar>(matrix: &Matrix, pieces: usize) {
             c.add(j).write(most);
         }
     }
+    Ok(())
 }
 
 /// The larger number, or a NaN.
@@ -166,37 +174,48 @@ fn nan_of<V: Vector>(x: V) -> V {
     x.if_greater(splat::<V>(f64::NEG_INFINITY), splat::<V>(0.0), x)
 }
 
-/// The rows of a piece.
-///
-/// # Safety
-/// All of the matrix must be there. Other threads may do other pieces.
-#[inline(always)]
-pub unsafe fn cover<V: Vector>(covering: &Covering, number: usize) {
-    let Covering { matrix, some, .. } = *covering;
-    let Matrix { rows, columns, lines, .. } = matrix;
-    let first = number * some;
-    let whole = columns - columns % V::LANES;
-    let zero = V::Scalar::from_f64(0.0);
-    // SAFETY: the caller vouches for all of them.
-    unsafe {
-        let found = matrix.scratch.cast::<V::Scalar>().add(number * columns);
-        (0..columns).for_each(|j| found.add(j).write(zero));
-        for i in first..rows.min(first + some) {
-            let r = lines[0].cast::<V::Scalar>().add(i);
-            let line = Line {
-                g: matrix.at.cast::<V::Scalar>().add(i * columns),
-                r: r.read(),
-                c: lines[1].cast(),
-                found,
-            };
-            let mut most = V::splat(zero);
-            let mut others = V::One::splat(zero);
-            (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(covering, j)));
-            (whole..columns).for_each(|j| others = larger(others, line.cover::<V::One>(covering, j)));
-            for lane in &*Stored::new(most) {
-                others = larger(others, V::One::splat(*lane));
+/// A matrix, and what is largest.
+struct Covering<S> {
+    g: *mut S,
+    r: *mut S,
+    c: *const S,
+    /// By column, of each piece.
+    found: *mut S,
+    rows: usize,
+    columns: usize,
+    /// Rows of a piece.
+    some: usize,
+    eps: f64,
+}
+
+// SAFETY: pieces are of other rows, and each has its own columns in the scratch.
+unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
+    fn pieces(&self) -> usize {
+        self.rows.div_ceil(self.some)
+    }
+
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        let Self { g, r, c, found, rows, columns, some, eps } = *self;
+        let first = number * some;
+        let whole = columns - columns % V::LANES;
+        let zero = V::Scalar::from_f64(0.0);
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            let found = found.add(number * columns);
+            (0..columns).for_each(|j| found.add(j).write(zero));
+            for i in first..rows.min(first + some) {
+                let r = r.add(i);
+                let line = Line { g: g.add(i * columns), r: r.read(), c, found, eps };
+                let mut most = V::splat(zero);
+                let mut others = V::One::splat(zero);
+                (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(j)));
+                (whole..columns).for_each(|j| others = larger(others, line.cover::<V::One>(j)));
+                for lane in &*Stored::new(most) {
+                    others = larger(others, V::One::splat(*lane));
+                }
+                others.store(r);
             }
-            others.store(r);
         }
     }
 }
@@ -207,6 +226,7 @@ struct Line<S> {
     r: S,
     c: *const S,
     found: *mut S,
+    eps: f64,
 }
 
 impl<S: Scalar> Line<S> {
@@ -215,8 +235,8 @@ impl<S: Scalar> Line<S> {
     /// # Safety
     /// So many columns must be there.
     #[inline(always)]
-    unsafe fn cover<V: Vector<Scalar = S>>(&self, covering: &Covering, j: usize) -> V {
-        let eps = splat::<V>(covering.eps);
+    unsafe fn cover<V: Vector<Scalar = S>>(&self, j: usize) -> V {
+        let eps = splat::<V>(self.eps);
         // SAFETY: passed on.
         unsafe {
             let g = V::load(self.g.add(j));

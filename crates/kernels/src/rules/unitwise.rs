@@ -6,13 +6,13 @@
 
 use std::slice;
 
-use crate::arena::{Fault, Numbers};
-use crate::kernel::code::Code;
+use crate::arena::Fault;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Matrix, Tools, Workers, whole};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::pipeline::Scratch;
 use crate::rules::noise::Noise;
-use crate::sums::{BLOCK, VALUE};
-use crate::vector::Scalar;
+use crate::sums::VALUE;
+use crate::vector::{Scalar, Vector};
 
 lanes! {
     /// κ, infinite to clip nothing, and ε; whether rows are centralized, 1 or 0; the noise's standard deviation,
@@ -20,91 +20,79 @@ lanes! {
     Row { kappa, eps, centralizes, sigma, seed, t }
 }
 
-whole! {
-    /// g, where it was.
-    Unitwise { Row, Nothing, unitwise, &[] }
+/// g, where it was.
+pub struct Unitwise;
+
+impl MatrixKernel for Unitwise {
+    type Row = Row;
+    type State = Nothing;
+    type Lines = Nothing;
+
+    unsafe fn run<V: Compiled>(
+        matrices: &Matrices<V::Scalar>,
+        row: &Row<f64>,
+        _: Nothing,
+        _: Nothing,
+        team: &mut Team<V>,
+    ) -> Result<(), Fault> {
+        let Row { kappa, eps, sigma, seed, t, .. } = *row;
+        let centralizes = row.centralizes > 0.0 && matrices.shape.count > 0;
+        // SAFETY: passed on.
+        unsafe {
+            if centralizes || kappa < f64::INFINITY {
+                team.run(&Clipping { matrices, kappa, eps, centralizes });
+            }
+            if sigma > 0.0 {
+                team.run(&Noise::new(matrices, sigma, seed, t));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// A matrix whose rows are centralized and clipped.
-#[derive(Clone, Copy)]
-pub struct Clipping {
-    matrix: Matrix,
-    /// Rows of a piece.
-    some: usize,
+/// Matrices whose rows are centralized and clipped.
+struct Clipping<'a, S> {
+    matrices: &'a Matrices<S>,
     kappa: f64,
     eps: f64,
     centralizes: bool,
-    sum_squares: unsafe fn(*const u8, usize) -> f64,
-    sum_values: unsafe fn(*const u8, usize, u64) -> f64,
 }
 
-// SAFETY: pieces are of other rows; see `clip`.
-unsafe impl Sync for Clipping {}
-
-/// # Safety
-/// The matrix must be there, and the row have all coefficients.
-unsafe fn unitwise(
-    code: &Code,
-    tools: &Tools,
-    matrix: &Matrix,
-    row: Numbers,
-    workers: &mut dyn Workers,
-) -> Result<(), Fault> {
-    let some = matrix.rows_of_a_block();
-    // SAFETY: the caller vouches for the row.
-    let [kappa, eps, centralizes, sigma, seed, t] = std::array::from_fn(|k| unsafe { row.get(k) });
-    let clipping = Clipping {
-        matrix: *matrix,
-        some,
-        kappa,
-        eps,
-        centralizes: centralizes > 0.0 && matrix.count > 0,
-        sum_squares: code.squares,
-        sum_values: code.values,
-    };
-    if clipping.centralizes || kappa < f64::INFINITY {
-        // SAFETY: passed on; pieces do not overlap.
-        workers.run(matrix.rows.div_ceil(some), &|number, _| unsafe { (tools.clip)(&clipping, number) });
+// SAFETY: pieces are other rows.
+unsafe impl<V: Vector> Work<V> for Clipping<'_, V::Scalar> {
+    fn pieces(&self) -> usize {
+        let shape = self.matrices.shape;
+        shape.rows.div_ceil(shape.rows_of_a_block())
     }
-    if sigma > 0.0 {
-        let noise = Noise::new(matrix, sigma, seed, t, tools.draw);
-        // SAFETY: passed on; blocks do not overlap.
-        workers.run(noise.length.div_ceil(BLOCK), &|number, _| unsafe { (tools.perturb)(&noise, number) });
-    }
-    Ok(())
-}
 
-/// Centralizes and clips the rows of a piece.
-///
-/// # Safety
-/// All of the matrix must be there. Other threads may clip other pieces.
-#[inline(always)]
-pub unsafe fn clip<S: Scalar>(clipping: &Clipping, number: usize) {
-    let Clipping { matrix: Matrix { at, theta, rows, columns, .. }, some, kappa, eps, sum_squares, .. } =
-        *clipping;
-    for row in number * some..rows.min((number + 1) * some) {
-        // SAFETY: the caller vouches for both.
-        unsafe {
-            let g = slice::from_raw_parts_mut(at.cast::<S>().add(row * columns), columns);
-            let theta = slice::from_raw_parts(theta.cast::<S>().add(row * columns), columns);
-            if clipping.centralizes {
-                let sum = |block: &[S]| (clipping.sum_values)(block.as_ptr().cast(), block.len(), VALUE);
-                let total = g.chunks(BLOCK).fold(0.0, |total, block| total + sum(block));
-                let mean = S::from_f64(total / columns as f64);
-                for x in &mut *g {
-                    *x = *x - mean;
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        let Self { matrices, kappa, eps, .. } = *self;
+        let Shape { rows, columns, .. } = matrices.shape;
+        let some = matrices.shape.rows_of_a_block();
+        for row in number * some..rows.min((number + 1) * some) {
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let g = slice::from_raw_parts_mut(matrices.g.add(row * columns), columns);
+                let theta = slice::from_raw_parts(matrices.theta.add(row * columns), columns);
+                if self.centralizes {
+                    let total = matrices.values(g.as_ptr(), columns, VALUE);
+                    let mean = V::Scalar::from_f64(total / columns as f64);
+                    for x in &mut *g {
+                        *x = *x - mean;
+                    }
                 }
-            }
-            if kappa == f64::INFINITY {
-                continue;
-            }
-            let [of_theta, of_g] = [theta, &*g].map(|values| norm(values, sum_squares));
-            // A NaN is taken over, and is no limit.
-            let limit = kappa * if eps > of_theta { eps } else { of_theta };
-            if of_g > limit {
-                let factor = S::from_f64(limit / of_g);
-                for x in g {
-                    *x = *x * factor;
+                if kappa == f64::INFINITY {
+                    continue;
+                }
+                let [of_theta, of_g] = [theta, &*g].map(|values| norm(values, matrices));
+                // A NaN is taken over, and is no limit.
+                let limit = kappa * if eps > of_theta { eps } else { of_theta };
+                if of_g > limit {
+                    let factor = V::Scalar::from_f64(limit / of_g);
+                    for x in g {
+                        *x = *x * factor;
+                    }
                 }
             }
         }
@@ -112,14 +100,10 @@ pub unsafe fn clip<S: Scalar>(clipping: &Clipping, number: usize) {
 }
 
 /// √Σx², also where a square is too large for a number.
-///
-/// # Safety
-/// The sum must be one of numbers of this dtype.
 #[inline(always)]
-unsafe fn norm<S: Scalar>(values: &[S], sum_squares: unsafe fn(*const u8, usize) -> f64) -> f64 {
-    // SAFETY: passed on.
-    let sum = |block: &[S]| unsafe { sum_squares(block.as_ptr().cast(), block.len()) };
-    let total = values.chunks(BLOCK).fold(0.0, |total, block| total + sum(block));
+fn norm<S: Scalar>(values: &[S], matrices: &Matrices<S>) -> f64 {
+    // SAFETY: they are there.
+    let total = unsafe { matrices.squares(values.as_ptr(), values.len()) };
     if total < f64::INFINITY || total.is_nan() {
         return total.sqrt();
     }

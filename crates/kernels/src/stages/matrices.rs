@@ -3,7 +3,7 @@
 use std::ptr;
 
 use crate::arena::*;
-use crate::kernel::matrices::{Alone, Matrix, Whole, Workers};
+use crate::kernel::matrices::{Alone, Compute, Found, Matrices, Room, Shape, Workers};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{PIPELINE, Streams};
 use crate::stages::arena::Arena;
@@ -27,9 +27,9 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
-            if let Some(whole) = &job.entry.whole {
+            if let Some(compute) = job.entry.compute {
                 // SAFETY: passed on.
-                unsafe { self.matrices(whole, job, segment, from, to, workers) }?;
+                unsafe { self.matrices(compute, &job, segment, from, to, workers) }?;
             }
         }
         Ok(())
@@ -42,7 +42,7 @@ impl Arena {
     #[inline(never)] // By value, as `walk`.
     pub(crate) unsafe fn matrices_alone(
         self,
-        whole: &Whole,
+        compute: Compute,
         job: Job,
         segment: Segment,
         from: usize,
@@ -50,15 +50,15 @@ impl Arena {
         scratch: &mut Scratch,
     ) -> Result<(), Fault> {
         // SAFETY: passed on.
-        unsafe { self.matrices(whole, job, segment, from, to, &mut Alone(scratch)) }
+        unsafe { self.matrices(compute, &job, segment, from, to, &mut Alone(scratch)) }
     }
 
     /// # Safety
     /// As for `run_matrices`.
     unsafe fn matrices(
         &self,
-        whole: &Whole,
-        job: Job,
+        compute: Compute,
+        job: &Job,
         segment: Segment,
         from: usize,
         to: usize,
@@ -70,19 +70,34 @@ impl Arena {
             if tensor.offset >= end {
                 break;
             }
-            if tensor.offset >= from && tensor.length > 0 {
-                let matrix = self.matrix(&job, &tensor)?;
-                // SAFETY: the instruction set is available, `job` has checked the row, and `matrix` found all of it.
-                unsafe {
-                    let row = job.row.skip(PIPELINE.len());
-                    (whole.compute)(self.code, &whole.tools, &matrix, row, workers)
-                }?;
+            if tensor.offset < from || tensor.length == 0 {
+                continue;
+            }
+            let found = self.found(job, &tensor)?;
+            // SAFETY: the instruction set is available, `job` has checked the row, and all of it was found.
+            unsafe {
+                compute(&found, job.row.skip(PIPELINE.len()), workers)?;
+                if job.around & FLUSHES != 0 {
+                    self.flush(job, &found, tensor.length);
+                }
             }
         }
         Ok(())
     }
 
-    fn matrix(&self, job: &Job, tensor: &Tensor) -> Result<Matrix, Fault> {
+    /// # Safety
+    /// What was found must be there.
+    unsafe fn flush(&self, job: &Job, found: &Found, length: usize) {
+        let Shape { rows, columns, count } = found.matrices.shape;
+        let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
+        let elements = found.state.iter().map(|state| (state, length)).take(job.entry.state);
+        for (state, length) in elements.chain(lines) {
+            // SAFETY: passed on.
+            unsafe { (self.code.flush)(*state, length) };
+        }
+    }
+
+    fn found(&self, job: &Job, tensor: &Tensor) -> Result<Found, Fault> {
         let Tensor { offset, length, first_row, first_column, .. } = *tensor;
         let [rows, columns] = match tensor.units.max(1) {
             units if job.by_unit => [units, length / units],
@@ -102,23 +117,18 @@ impl Arena {
             let array = job.array + job.entry.state + k;
             by_line[k] = self.room(array, Extent::Lines, [first_row, first_column][k], wanted[k])?.0;
         }
-        let (scratch, room) = self.room(SCRATCH, Extent::Elements, 0, 0)?;
-        let Streams { theta, direction: at, state, .. } = streams;
-        let (size, around) = (self.size(), job.around);
-        Ok(Matrix {
-            at,
+        let (at, bytes) = self.room(SCRATCH, Extent::Elements, 0, 0)?;
+        let Streams { theta, direction: g, state, .. } = streams;
+        let matrices = Matrices {
+            shape: Shape { rows, columns, count },
             theta,
-            state,
-            lines: by_line,
-            scratch,
-            room,
-            rows,
-            columns,
-            count,
+            g,
             key: tensor.key as u32,
-            size,
-            around,
-        })
+            around: job.around,
+            scratch: Room::new(at, bytes),
+            code: self.code,
+        };
+        Ok(Found { matrices, state, lines: by_line })
     }
 
     /// Where number `first` of an array is, and for how many bytes it goes on: for `count` numbers at least.

@@ -110,11 +110,11 @@ impl Arena {
                 break;
             }
             let Some(job) = self.job(stage, &segment)? else { continue };
-            if let Some(whole) = &job.entry.whole {
+            if let Some(compute) = job.entry.compute {
                 // The core has no such kernels, nor this code.
                 if MATRICES && cfg!(feature = "catalogue") {
                     // SAFETY: passed on.
-                    unsafe { self.matrices_alone(whole, job, segment, from, to, scratch) }?;
+                    unsafe { self.matrices_alone(compute, job, segment, from, to, scratch) }?;
                 }
                 continue;
             }

@@ -15,17 +15,17 @@ const ROWS: usize = 4;
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
 pub const PANEL: usize = TERMS * 4 * WIDEST;
 
-/// C ← α·A·B + β·D, or A·B where there is no D. All are of one dtype, and C overlaps nothing.
+/// C ← α·A·B + β·D, or A·B where there is no D. C overlaps nothing.
 #[derive(Clone, Copy)]
-pub struct Product {
+pub struct Product<S> {
     /// `rows` × `depth`, row by row.
-    pub a: *const u8,
+    pub a: *const S,
     /// `depth` × `columns`, row by row.
-    pub b: *const u8,
+    pub b: *const S,
     /// `rows` × `columns`, row by row.
-    pub c: *mut u8,
+    pub c: *mut S,
     /// The same; or null.
-    pub d: *const u8,
+    pub d: *const S,
     pub alpha: f64,
     pub beta: f64,
     pub rows: usize,
@@ -37,10 +37,7 @@ pub struct Product {
     pub is_rounded: bool,
 }
 
-// SAFETY: blocks of C do not overlap, and what is read stays; see `block`.
-unsafe impl Sync for Product {}
-
-impl Product {
+impl<S> Product<S> {
     /// How many blocks it has.
     pub fn blocks(&self) -> usize {
         self.rows.div_ceil(BLOCK) * self.columns.div_ceil(BLOCK)
@@ -53,7 +50,7 @@ impl Product {
 /// The matrices must be there, and the panel have `PANEL` bytes, aligned for the dtype. Other threads may
 /// compute other blocks.
 #[inline(always)]
-pub unsafe fn block<V: Vector>(product: &Product, number: usize, panel: *mut u8) {
+pub unsafe fn block<V: Vector>(product: &Product<V::Scalar>, number: usize, panel: *mut u8) {
     let panel = panel.cast();
     // As many sums as registers hold.
     // SAFETY: passed on.
@@ -67,7 +64,11 @@ pub unsafe fn block<V: Vector>(product: &Product, number: usize, panel: *mut u8)
 }
 
 #[inline(always)]
-unsafe fn block_by<V: Vector, const N: usize>(product: &Product, number: usize, panel: *mut V::Scalar) {
+unsafe fn block_by<V: Vector, const N: usize>(
+    product: &Product<V::Scalar>,
+    number: usize,
+    panel: *mut V::Scalar,
+) {
     let Product { rows, columns, depth, is_symmetric, .. } = *product;
     let across = columns.div_ceil(BLOCK);
     let (top, left) = (number / across * BLOCK, number % across * BLOCK);
@@ -110,7 +111,7 @@ struct Place {
 /// Writes some terms of B for the columns of a tile side by side; what is missing is 0.
 #[inline(always)]
 unsafe fn pack<S: Scalar>(
-    product: &Product,
+    product: &Product<S>,
     from: usize,
     terms: usize,
     column: usize,
@@ -118,7 +119,7 @@ unsafe fn pack<S: Scalar>(
     width: usize,
     panel: *mut S,
 ) {
-    let b = product.b.cast::<S>().wrapping_add(from * product.columns + column);
+    let b = product.b.wrapping_add(from * product.columns + column);
     // SAFETY: the caller vouches for both.
     unsafe {
         if columns < width {
@@ -133,14 +134,13 @@ unsafe fn pack<S: Scalar>(
 /// Adds some terms to a tile of C, and finishes it once these are the last.
 #[inline(always)]
 unsafe fn tile<V: Vector, const N: usize>(
-    product: &Product,
+    product: &Product<V::Scalar>,
     place: &Place,
     from: usize,
     terms: usize,
     panel: *const V::Scalar,
 ) {
     let Product { a, c, columns, depth, .. } = *product;
-    let c = c.cast::<V::Scalar>();
     let start = |row: usize| (place.row + row) * columns + place.column;
     let mut sums = [[splat::<V>(0.0); N]; ROWS];
     let sum = |sums: *mut [[V; N]; ROWS], row: usize, j: usize| {
@@ -154,9 +154,8 @@ unsafe fn tile<V: Vector, const N: usize>(
             }
         }
         // Rows that are missing repeat the last one.
-        let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
-            a.cast::<V::Scalar>().add((place.row + row.min(place.rows - 1)) * depth + from)
-        });
+        let rows: [*const V::Scalar; ROWS] =
+            array::from_fn(|row| a.add((place.row + row.min(place.rows - 1)) * depth + from));
         // A copy, whose address nobody has: it stays in registers.
         let mut lanes = sums;
         for k in 0..terms {
@@ -188,12 +187,12 @@ unsafe fn tile<V: Vector, const N: usize>(
 
 /// α·sum + β·d, or the sum, for element number `at`.
 #[inline(always)]
-unsafe fn finished<S: Scalar>(product: &Product, at: usize, sum: S) -> S {
+unsafe fn finished<S: Scalar>(product: &Product<S>, at: usize, sum: S) -> S {
     let Product { d, alpha, beta, is_rounded, .. } = *product;
     let mut x = sum;
     if !d.is_null() {
         // SAFETY: the caller vouches for D.
-        let d = unsafe { d.cast::<S>().add(at).read() };
+        let d = unsafe { d.add(at).read() };
         x = S::from_f64(beta) * d + S::from_f64(alpha) * sum;
     }
     if is_rounded { x.to_bfloat16() } else { x }

@@ -14,7 +14,8 @@ const FIRST: usize = 5;
 /// One matrix, in a stage by itself: twice a·X + (b·P + c·P·P)·X.
 fn memory(size: usize, [rows, columns]: [usize; 2]) -> Memory {
     let least = rows.min(columns);
-    let room = (2 * least * least + rows * columns).next_multiple_of(LINE / size);
+    let lines = |numbers: usize| numbers.next_multiple_of(LINE / size);
+    let room = 2 * lines(least * least) + lines(rows * columns);
     let row = row(2.0);
     let lengths = [rows * columns];
     let family = Family { lengths: &lengths, state: 0, by_tensor: 0 };

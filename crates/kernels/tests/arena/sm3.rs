@@ -23,8 +23,7 @@ fn memory(size: usize, [rows, columns]: Shape, has_momentum: bool) -> Memory {
     let mut job = PLAIN;
     job.own[3] = EPS;
     let pieces = (rows * columns / PIECE).clamp(1, PIECES);
-    // Whole words, so that what is outside can be told.
-    let room = (pieces * columns).next_multiple_of(2);
+    let room = (pieces * columns).next_multiple_of(LINE / size);
     let mut memory = Memory::with_scratch(size, &[family], job.row().len(), &[], room);
     memory.matrix(0, [rows as u32, columns as u32]);
     memory.row(0, &job.row());
@@ -114,7 +113,7 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
         ("several matrices", &|memory| memory.matrix(0, [6, 5])),
         ("a product that wraps around", &|memory| memory.matrix(0, [u32::MAX - 59, u32::MAX])),
         // A row has more columns than there is room for.
-        ("another matrix of that length", &|memory| memory.matrix(0, [6, 10])),
+        ("another matrix of that length", &|memory| memory.matrix(0, [3, 20])),
         ("a longer tensor", &|memory| memory.set_word(tensor + Tensor::AT.length, 61)),
         ("no scratch", &|memory| memory.set_word(scratch + Array::AT.length, 0)),
         ("a short scratch", &|memory| memory.set_word(scratch + Array::AT.length, 4)),
