@@ -16,6 +16,7 @@ import {
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { definitions } from '../dist/rules/definitions.js'
 import { type Dtype, dtypes, epsilonOf, type FloatArray, roundOf, rules } from './helpers.js'
 import { array, firstDifference, reference, type Variant, variants } from './support.js'
 
@@ -33,8 +34,10 @@ const settles = (rule: Rule) => rule.name === 'lars' || !('eps' in rule) || rule
  */
 const measures = (rule: Rule): boolean =>
   rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb' || rule.name === 'prodigy'
-const settling = rules.filter(([, rule]) => settles(rule) && !measures(rule))
-const keeping = rules.filter(([, rule]) => !settles(rule) || measures(rule))
+/** Those that are for matrices alone have their own tests. */
+const ofAnyShape = rules.filter(([, { name }]) => !definitions[name as keyof typeof definitions]?.wantsShapes)
+const settling = ofAnyShape.filter(([, rule]) => settles(rule) && !measures(rule))
+const keeping = ofAnyShape.filter(([, rule]) => !settles(rule) || measures(rule))
 /** StableAdamW's moments do depend on t, and so does the largest corrected v. */
 const alike = settling.filter(
   ([, rule]) => rule.name !== 'stableAdamW' && !('amsgradOf' in rule && rule.amsgradOf === 'corrected'),
