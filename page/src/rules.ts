@@ -1,16 +1,9 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
-import {
-  type Clip,
-  delayedStart,
-  OptionError,
-  type Rule,
-  type Scheduled,
-  type SimpleRule,
-  warmup,
-} from 'antigrad'
+import { type Clip, delayedStart, type Rule, type Scheduled, type SimpleRule, warmup } from 'antigrad'
 import { enter } from '../../dist/command-line/race.js'
-import type { Option as RuleOption } from '../../dist/options/kinds.js'
+import { nonNegative, optional, type Option as RuleOption, whole } from '../../dist/options/kinds.js'
+import { readOption } from '../../dist/options/read.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
 import * as rules from '../../dist/rules/index.js'
@@ -48,33 +41,19 @@ export interface Field {
   readonly help: string
 }
 
-/** What a control has to know of an option. */
-type Option = Pick<RuleOption, 'expected' | 'accepts'> & Partial<Pick<RuleOption, 'schedulable'>>
+const updates = { ...whole(0), expected: 'a whole number of updates ≥ 0' }
 
 /** What may stand around any rule, beside its own options; 0 is without. */
-const extras: Readonly<Record<string, Option>> = {
-  warmup: count('updates'),
-  delay: count('updates'),
-  clipNorm: positive(),
-  clipValue: positive(),
-}
-
-function count(what: string): Option {
-  return {
-    expected: `a whole number of ${what} ≥ 0`,
-    accepts: (x) => Number.isInteger(x) && (x as number) >= 0,
-  }
-}
-
-function positive(): Option {
-  return { expected: 'a finite number ≥ 0', accepts: (x) => Number.isFinite(x) && (x as number) >= 0 }
+const extras: Readonly<Record<string, RuleOption>> = {
+  ...{ warmup: updates, delay: updates },
+  ...{ clipNorm: nonNegative(), clipValue: nonNegative() },
 }
 
 /** All options of a rule; the learning rate is the first. */
 export function fields(rule: RuleName): Field[] {
-  const own: Readonly<Record<string, Option>> = definitions[rule].options
+  const own: Readonly<Record<string, RuleOption>> = definitions[rule].options
   // A rule has no control.
-  const isPlain = ([name]: [string, Option]) => {
+  const isPlain = ([name]: [string, RuleOption]) => {
     const value: unknown = definitions[rule].defaults[name as 'name']
     return typeof value !== 'object' || value === null
   }
@@ -83,7 +62,7 @@ export function fields(rule: RuleName): Field[] {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
-    const { schedulable = false, expected } = option
+    const { schedulable, expected } = option
     return { name, kind, choices, schedulable, help: documentation[rule][name] ?? expected }
   })
 }
@@ -100,11 +79,8 @@ export function optionOf(entry: Entry, name: string): OptionValue {
  * @throws OptionError where an option is unknown or out of its range
  */
 export function build(entry: Entry): { rule: Rule; clip: Clip } {
-  for (const [name, { accepts, expected }] of Object.entries(extras)) {
-    const value = entry.options[name]
-    if (value !== undefined && !accepts(value)) {
-      throw new OptionError(`${entry.rule}: ${name}`, expected, value)
-    }
+  for (const [name, kind] of Object.entries(extras)) {
+    readOption(`${entry.rule}: ${name}`, optional(kind), entry.options[name])
   }
   const { warmup: rise = 0, delay = 0, clipNorm = 0, clipValue = 0 } = entry.options as Record<string, number>
   const plain = make(entry.rule, entry.options)

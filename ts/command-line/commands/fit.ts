@@ -9,6 +9,7 @@ import type { Fit, FitManyResult } from '../../fits/result.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
 import { grouped, printable } from '../../ground/text.js'
 import type { DataByRun } from '../../many/data.js'
+import { wholeTo } from '../../options/kinds.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
 import { describeFit, describeGroups, inJson } from '../fits/describe.js'
 import { writer } from '../plot/file.js'
@@ -28,13 +29,13 @@ import {
   MISUSE,
   parseFile,
   parseMaxIterations,
+  parserOf,
   parseTolerance,
   print,
   reporter,
   STOPPED,
   say,
   showProgress,
-  whole,
 } from './shared.js'
 
 /** A fit has not converged. */
@@ -93,7 +94,11 @@ export function addFit(program: Command): void {
       'the residual, in units of σ, from which a loss bends (default: 1)',
       parseScale,
     )
-    .option('--multi-start <count>', 'start from so many points between min and max', whole(1, 4096))
+    .option(
+      '--multi-start <count>',
+      'start from so many points between min and max',
+      parserOf(wholeTo(1, 4096)),
+    )
     .option(
       '--tolerance <number>',
       'the part of χ² or of the parameters that is small enough',
@@ -102,7 +107,7 @@ export function addFit(program: Command): void {
     )
     .option('--max-iterations <number>', 'evaluations at most', parseMaxIterations, 1000)
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', whole(1, 256))
+    .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
     .option(
       '--delimiter <character>',
       'between cells, or tab (default: that of , ; tab in the header)',

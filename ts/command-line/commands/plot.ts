@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AntigradError, OptionError } from '../../ground/errors.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../../objectives/index.js'
+import { wholeTo } from '../../options/kinds.js'
 import { parseSchedule, updatesOf } from '../../schedules/text.js'
 import { writer } from '../plot/file.js'
 import type { Named } from '../plot/schedule.js'
@@ -13,9 +14,9 @@ import {
   inKebabCase,
   MISUSE,
   parseFile,
+  parserOf,
   showProgress,
   titleOf,
-  whole,
 } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
@@ -61,7 +62,7 @@ export function addPlot(program: Command): void {
     .option(
       '--updates <number>',
       'of schedules (default: until they stay, else 1000)',
-      whole(2, MOST_UPDATES),
+      parserOf(wholeTo(2, MOST_UPDATES)),
     )
   addRunOptions(plotCommand)
   plotCommand.addHelpText(

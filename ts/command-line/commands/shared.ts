@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
+import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
 import { obstacle } from '../plot/file.js'
 import { MAX_ITERATIONS } from '../race.js'
@@ -79,19 +80,14 @@ export function parseFile(text: string): string {
   throw new InvalidArgumentError(problem)
 }
 
-export function parseTolerance(text: string): number {
-  const x = parseValue(text)
-  if (Number.isFinite(x) && (x as number) >= 0) return x as number
-  throw new InvalidArgumentError('Expected a finite number ≥ 0.')
-}
-
-/** A parser of whole numbers. */
-export function whole(from: number, to: number): (text: string) => number {
+/** A parser of a kind of values, which refuses others in the words that the library has for it. */
+export function parserOf<T>({ accepts, expected }: Kind<T>): (text: string) => T {
   return (text) => {
-    const x = parseValue(text)
-    if (Number.isInteger(x) && (x as number) >= from && (x as number) <= to) return x as number
-    throw new InvalidArgumentError(`Expected a whole number from ${from} to ${to}.`)
+    const value = parseValue(text)
+    if (accepts(value)) return value as T
+    throw new InvalidArgumentError(`Expected ${expected}.`)
   }
 }
 
-export const parseMaxIterations = whole(0, MAX_ITERATIONS)
+export const parseTolerance = parserOf(nonNegative())
+export const parseMaxIterations = parserOf(wholeTo(0, MAX_ITERATIONS))

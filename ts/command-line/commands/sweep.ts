@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
 import { OptionError } from '../../ground/errors.js'
 import { objectives } from '../../objectives/index.js'
+import { finite, wholeTo } from '../../options/kinds.js'
 import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'
@@ -17,13 +18,13 @@ import {
   MISUSE,
   parseFile,
   parseMaxIterations,
+  parserOf,
   parseTolerance,
   print,
   reporter,
   STOPPED,
   say,
   showProgress,
-  whole,
 } from './shared.js'
 import { type InputOptions, MOST_STARTS, parseBox, readInput, samples } from './sweep-input.js'
 
@@ -66,27 +67,27 @@ export function addSweep(program: Command): void {
     .option(
       '--starts <count>',
       'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
-      whole(1, MOST_STARTS),
+      parserOf(wholeTo(1, MOST_STARTS)),
     )
     .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
     .option(
       '--seed <number>',
       'of the starts (default: 0; a Sobol sequence is not moved)',
-      whole(0, 0xffff_ffff),
+      parserOf(wholeTo(0, 0xffff_ffff)),
     )
     .option(
       '--target <value>',
       "a run that ends there or below has reached it (default: a function's least value + 1e-6)",
-      parseFinite,
+      parserOf(finite()),
     )
     .addOption(
       new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
     )
     .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
     .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 10_000)
-    .option('--clip <limit>', 'clips each element of gradients', parseFinite)
+    .option('--clip <limit>', 'clips each element of gradients', parserOf(finite()))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', whole(1, 256))
+    .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
     .option('--json', 'print JSON, a line a set, as sets end')
     .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
     .optionsGroup('Options of rules, as lists and ranges:')
@@ -173,10 +174,4 @@ function whereItStopped(last: SetResult | undefined, sets: number, count: number
   const done = last === undefined ? 0 : last.set + (isPartial ? 0 : 1)
   const rest = isPartial ? `, and ${last.runs} of ${count} runs of the next one` : ''
   return `stopped after ${done} of ${sets} option sets${rest}`
-}
-
-function parseFinite(text: string): number {
-  const x = parseValue(text)
-  if (Number.isFinite(x)) return x as number
-  throw new InvalidArgumentError('Expected a finite number.')
 }
