@@ -50,7 +50,7 @@ export const CLIPS = 8
 export const WEIGHS = 16
 
 /** Gradients are centralized or clipped by unit, or get noise, before the first stage. */
-export const UNITWISE = 32
+export const BY_UNIT = 32
 
 /** Beside MASKS, its direction has the gradient's sign. */
 export const SIGNS = 64
@@ -59,7 +59,7 @@ export const SIGNS = 64
 export const KEEPS = 128
 
 /** The kernel that does it. */
-export const UNITWISE_KERNEL = 34
+export const BY_UNIT_KERNEL = 34
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1

@@ -1,7 +1,7 @@
 /** How gradients are clipped, before the rule sees them and before decay. */
 
 import type { Arena } from '../arena/arena.js'
-import { CLIPS, UNITWISE, WEIGHS } from '../arena/manifest.js'
+import { BY_UNIT, CLIPS, WEIGHS } from '../arena/manifest.js'
 import { ownProperties, present } from '../ground/given.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
 import { nested, readOptions } from '../options/read.js'
@@ -135,7 +135,7 @@ export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: Tenso
   const byUnit = adaptive?.unit !== undefined
   const weighs = adaptive !== undefined && !byUnit ? CLIPS | WEIGHS : 0
   const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPS
-  return weighs | clips | (byUnit || centralized || noise ? UNITWISE : 0)
+  return weighs | clips | (byUnit || centralized || noise ? BY_UNIT : 0)
 }
 
 /** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */

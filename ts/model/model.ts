@@ -1,6 +1,6 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
-import { CLIPS, GRADIENTS, PARAMETERS, UNITWISE } from '../arena/manifest.js'
+import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
 import { flagsOf } from '../gradients/clip.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { inOrderOfNames, renumbered, type Shape, unflatten } from '../ground/tensors.js'
@@ -130,7 +130,7 @@ export class Model {
     this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
     const flags = this.live.reduce((all, { use }) => all | flagsOf(use.clip ?? this.settings.clip), 0)
-    this.clipsUnits = (flags & UNITWISE) !== 0
+    this.clipsUnits = (flags & BY_UNIT) !== 0
     this.clips = (flags & CLIPS) !== 0
     this.measures = this.settings.measures || this.clips
     this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)

@@ -157,7 +157,7 @@ macro_rules! code {
                 squares: squares::<f32>,
                 values: values::<f32>,
                 nonzero: nonzero::<$f32>,
-                units: crate::rules::UNITWISE,
+                units: crate::rules::BY_UNIT,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
@@ -167,7 +167,7 @@ macro_rules! code {
                 squares: squares::<f64>,
                 values: values::<f64>,
                 nonzero: nonzero::<$f64>,
-                units: crate::rules::UNITWISE,
+                units: crate::rules::BY_UNIT,
             };
         }
     };

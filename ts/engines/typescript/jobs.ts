@@ -4,6 +4,8 @@ import type { Arena } from '../../arena/arena.js'
 import { firstNot } from '../../arena/find.js'
 import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../../arena/kernel.js'
 import {
+  BY_UNIT,
+  BY_UNIT_KERNEL,
   CautiousKernel,
   CLIPS,
   FLUSHES,
@@ -27,8 +29,6 @@ import {
   SQUARES,
   SUM_SQUARES,
   UNITS,
-  UNITWISE,
-  UNITWISE_KERNEL,
   WEIGHS,
 } from '../../arena/manifest.js'
 import { type MatrixStage, matrixStages, type Segment } from '../../arena/matrices.js'
@@ -92,7 +92,7 @@ export function jobsOf(arena: Arena): ForEachJob {
   /** A segment's kernel in a stage; 0 for none. */
   const kernelAt = (at: number, stage: number): number => {
     if (stage === NORM) return squares.number
-    if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & UNITWISE) !== 0 ? UNITWISE_KERNEL : 0
+    if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & BY_UNIT) !== 0 ? BY_UNIT_KERNEL : 0
     const pair = stage < 2 ? SEGMENT_EARLY_KERNELS : SEGMENT_LATE_KERNELS
     return (words[at + pair] >>> (16 * (stage & 1))) & 0xffff
   }

@@ -122,7 +122,7 @@ pub const CLIPS: usize = 8;
 /// The norm of the parameters is wanted beside that of the gradients.
 pub const WEIGHS: usize = 16;
 /// Gradients are centralized or clipped by unit, or get noise, before the first stage.
-pub const UNITWISE: usize = 32;
+pub const BY_UNIT: usize = 32;
 /// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
 pub const SIGNS: usize = 64;
 pub const KEEPS: usize = 128;

@@ -94,14 +94,14 @@ macro_rules! for_each_kernel {
 }
 pub(crate) use for_each_kernel;
 
-macro_rules! before_the_last {
+macro_rules! before_matrices {
     (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] $($others:tt)*) => {
         0 $(+ [stringify!($kernel)].len())* $(+ [stringify!($further)].len())*
     };
 }
 
-/// The number of the first kernel in the last list, which runs in a stage that is no rule's.
-pub(crate) const UNITWISE: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_the_last!());
+/// The number of the first kernel of matrices, which runs in a stage that is no rule's.
+pub(crate) const BY_UNIT: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_matrices!());
 
 pub(crate) use crate::stages::plane;
 

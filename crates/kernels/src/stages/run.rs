@@ -143,7 +143,7 @@ impl Arena {
         let by_unit = stage == UNITS;
         let (kernel, by_tensor) = match stage {
             NORM => (SUM_SQUARES, SQUARES),
-            UNITS if segment.flags & UNITWISE == 0 => (0, 0),
+            UNITS if segment.flags & BY_UNIT == 0 => (0, 0),
             UNITS => (self.code.units, 0),
             _ => (segment.kernel(stage), segment.by_tensor),
         };
