@@ -1,7 +1,7 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
-import { NORM, UNITS } from '../arena/manifest.js'
+import { CLIPS, NORM, UNITS } from '../arena/manifest.js'
 import type { Engine } from './engine.js'
 import { overAllTensors } from './typescript/all-tensors.js'
 import { jobsOf } from './typescript/jobs.js'
@@ -24,7 +24,7 @@ export const typescript: Engine = {
       }
       forEachJob(stage, from, to, (job, first, last) => {
         if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
-        else if (job.isByTensor) tensors.run(job, first, last)
+        else if (job.byTensor.length > 0 || (job.flags & CLIPS) !== 0) tensors.run(job, first, last)
         else pass(job, first, last)
       })
     }

@@ -52,8 +52,6 @@ export interface Job extends Segment {
   /** The flags that mean something here, and which of them the segment at hand has. */
   readonly heeded: number
   flags: number
-  /** Whether each tensor is by itself. */
-  isByTensor: boolean
 }
 
 /** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
@@ -115,7 +113,6 @@ export function jobsOf(arena: Arena): ForEachJob {
     if (row === undefined) throw arena.broken()
     latest.row.coefficients = row
     latest.flags = flags & latest.heeded
-    latest.isByTensor = latest.byTensor.length > 0 || (latest.flags & CLIPS) !== 0
     return latest
   }
 
@@ -140,7 +137,6 @@ export function jobsOf(arena: Arena): ForEachJob {
       isLast: form === LAST,
       heeded: heeded[form] | (stage === 0 ? CLIPS : 0),
       flags: 0,
-      isByTensor: false,
     }
     jobs.set(key, job)
     return job
