@@ -1,5 +1,5 @@
 // What is wanted of the engines, each against the best that the same machine does otherwise.
-import { adam, minimize, rosenbrock } from '../../dist/index.js'
+import { adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
 import {
@@ -47,10 +47,7 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
 
   // First, as in a program of few rules: later the compiler has seen every rule on every engine, and
   // the facade takes half as long again.
-  for (const dtype of ['float32', 'float64']) {
-    const two = ours(adam(), dtype, [2], {})
-    add(`two parameters of ${dtype} in place, ${two.name}`, 2, summary(measure([two], timing)(two)), 'ns', 50)
-  }
+  addSmall(add, timing)
   addMinimize(add, timing)
 
   for (const name of ['adam', 'momentum']) {
@@ -61,7 +58,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
       }
       // Called as ours is, and with all its calls made within C: the difference is Node's price.
       const c = verify(handwritten(limits, name, 'float32', n), name, 'float32', n, { engine: 'native' })
-      against(`native ${name} to C by hand`, n, native(name, 'float32', [n]), c, 1.05)
+      const atFirst = n > 1_000 ? 1.05 : name === 'adam' ? 1.1 : 1.25
+      against(`native ${name} to C by hand`, n, native(name, 'float32', [n]), c, atFirst)
       against(
         `native ${name} to C by hand, looping in C`,
         n,
@@ -82,7 +80,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
     } else skipped.push(`native ${name} to the pass: ${reason}`)
     for (const n of new Set([...inCache, largest])) {
       const hand = verify(wasmByHand(name, n), name, 'float32', n, { engine: 'wasm' })
-      against(`WebAssembly ${name} to WebAssembly by hand`, n, wasm(name, [n]), hand, 1.05)
+      const target = name === 'adam' || n > 10_000 ? 1.05 : n > 1_000 ? 1.08 : 1.15
+      against(`WebAssembly ${name} to WebAssembly by hand`, n, wasm(name, [n]), hand, target)
     }
     for (const n of [1_000, 100_000]) {
       const typescript = ours(rules[name], 'float32', [n], { engine: 'typescript' })
@@ -112,6 +111,42 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
   return { rows, skipped }
 }
 
+/** Nanoseconds of a step of few parameters, in each of the ways to make one. */
+function addSmall(add, timing) {
+  const steps = (what, n, call, target) => {
+    const subject = { name: what, call }
+    add(what, n, summary(measure([subject], timing)(subject)), 'ns', target)
+  }
+  for (const dtype of ['float32', 'float64']) {
+    const two = ours(adam(), dtype, [2], {})
+    steps(`two parameters of ${dtype} in place, ${two.name}`, 2, two.call, 35)
+  }
+  steps('ten parameters in place', 10, ours(adam(), 'float32', [10], {}).call, 45)
+  for (const [n, target] of [
+    [2, 70],
+    [10, 80],
+  ]) {
+    const { optimizer } = ours(adam(), 'float32', [n], {})
+    const gradient = noise(new Float32Array(n), 1)
+    steps(`${n} parameters by step(gradient)`, n, () => optimizer.step(gradient), target)
+  }
+  const names = Array.from({ length: 10 }, (_, k) => `tensor${k}`)
+  const record = (seed) =>
+    Object.fromEntries(names.map((name, k) => [name, noise(new Float32Array(10), seed + k)]))
+  const tensors = new Optimizer(record(1), adam())
+  const gradients = record(100)
+  steps('ten tensors of ten by step(gradients)', 100, () => tensors.step(gradients), 250)
+  const clipped = ours(adam(), 'float32', [2], { clip: { norm: 1 } })
+  steps('two parameters in place, clipped by norm', 2, clipped.call, 80)
+  const { optimizer } = ours(adam(), 'float32', [2], {})
+  let t = 0
+  const setAndStep = () => {
+    optimizer.set({ lr: 1e-3 + 1e-9 * (t++ % 1000) })
+    optimizer.step()
+  }
+  steps('set({ lr }) and a step of two parameters', 2, setAndStep, 400)
+}
+
 /** Nanoseconds of an iteration in two dimensions, less what the gradient takes. */
 function addMinimize(add, timing) {
   const iterations = 10_000
@@ -136,7 +171,7 @@ function addMinimize(add, timing) {
     2,
     figure,
     'ns',
-    40,
+    75,
     `gradient ${gradientTakes} ns`,
   )
 }
