@@ -207,9 +207,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   step(gradients?: Gradients<P>): boolean {
     const steps = this.#steps
-    if (steps.goesStraight && gradients === undefined) return steps.runStraight()
+    const goesStraight = steps.straight !== null
+    if (goesStraight && gradients === undefined) return steps.runStraight()
     // Nothing has changed since the last step: there is nothing to be asked but the gradients.
-    const present = steps.goesStraight
+    const present = goesStraight
       ? this.#ask(gradients, this.#model.scheduled)
       : this.#begin('step', gradients)
     return present === NONE ? steps.pass() : steps.run(present)
@@ -487,7 +488,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
 
   /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now, nor broken. */
   #checkFree(call: string): void {
-    this.#steps.leaveStraightPath()
+    this.#steps.straight = null
     if (this.#isBusy) throw new BusyError(call)
     this.#checkUsable()
   }

@@ -149,16 +149,14 @@ class NativeRunner implements Runner {
 
   /** The function, once the addon has the tables as they are now. */
   get #bound(): Run {
-    if (this.#version !== this.#arena.version) this.#keep()
-    return this.#run
-  }
-
-  #keep(): void {
     const { version, words } = this.#arena
-    const isPlanned = this.#addon.keep(this.#run.handle, words)
-    if (isPlanned === null) throw this.#arena.broken()
-    this.#isPlanned = isPlanned
-    this.#version = version
+    if (this.#version !== version) {
+      const isPlanned = this.#addon.keep(this.#run.handle, words)
+      if (isPlanned === null) throw this.#arena.broken()
+      this.#isPlanned = isPlanned
+      this.#version = version
+    }
+    return this.#run
   }
 
   run(stage: number): void {

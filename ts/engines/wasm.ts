@@ -51,13 +51,12 @@ class Instance {
   #instantiate(): Exports {
     const source = current()
     // Before anything is changed: it may not compile.
-    compile(source)
+    const module = compile(source)
     // What another instance has left: a module takes what it does not initialise for zeros.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
-    // Properties of the instance's own object are slower to read than these.
-    const { run, gather, plan, rerun, hash } = start<Exports>(source, this.#memory)
+    const exports = start<Exports>(module, this.#memory)
     this.#source = source
-    return { run, gather, plan, rerun, hash }
+    return exports
   }
 }
 
@@ -74,7 +73,7 @@ const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
  *
  * @throws Error where it does not compile
  */
-function compile(source: WasmModule): WebAssembly.Module {
+export function compile(source: WasmModule): WebAssembly.Module {
   let module = compiled.get(source)
   if (module === undefined) {
     try {
@@ -91,10 +90,9 @@ function compile(source: WasmModule): WebAssembly.Module {
 /**
  * A module's exports on a memory.
  *
- * @throws Error where it does not compile or start, or was built from other sources
+ * @throws Error where it does not start, or was built from other sources
  */
-export function start<E extends Hashed>(source: WasmModule, memory: WebAssembly.Memory): E {
-  const module = compile(source)
+export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     imports[from] ??= {}
@@ -162,8 +160,7 @@ class WasmRunner implements Runner {
     const exports = this.#instance.take()
     try {
       if (this.#planner !== exports) {
-        const isPlanned = exports.plan(this.#address, this.#bytes, 0, this.#plan, planned, ++plans)
-        this.#number = isPlanned ? plans : 0
+        this.#number = exports.plan(this.#address, this.#bytes, 0, this.#plan, planned, ++plans) && plans
         this.#planner = exports
       }
       if (this.#number !== 0 && exports.rerun(this.#plan, this.#number) === 0) this.#number = 0

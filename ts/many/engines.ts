@@ -3,7 +3,7 @@
 import { type Asked, type Choice, choose } from '../engines/choice.js'
 import type { EngineName, Forced } from '../engines/engine.js'
 import { loadOrThrow } from '../engines/native.js'
-import { isTrap, start } from '../engines/wasm.js'
+import { compile, isTrap, start } from '../engines/wasm.js'
 import { EngineError, MemoryError } from '../ground/errors.js'
 import { nextTurn } from '../ground/event-loop.js'
 import { wasmModule } from '../webassembly/many.js'
@@ -37,7 +37,7 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
   },
   wasm() {
     // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
-    if (!hasStarted) start<Exports>(wasmModule, new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+    if (!hasStarted) start<Exports>(compile(wasmModule), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
     hasStarted = true
     return onThisThread(advanceInWebAssembly)
   },
@@ -82,7 +82,7 @@ const instances = new WeakMap<WebAssembly.Memory, Exports>()
 
 function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Batch): void {
   const owner = memory as WebAssembly.Memory
-  const exports = instances.get(owner) ?? start<Exports>(wasmModule, owner)
+  const exports = instances.get(owner) ?? start<Exports>(compile(wasmModule), owner)
   // It is kept if the call returns: otherwise it has lost its place on its own stack.
   instances.delete(owner)
   let isDone: boolean

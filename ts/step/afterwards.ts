@@ -2,14 +2,14 @@
 
 import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
 import { weightOf } from '../model/averages.js'
-import { type Phase, type Progress, passOf } from './progress.js'
+import { type Phase, type Progress, stageOf } from './progress.js'
 
 /** Lookahead first: what is averaged is what the user sees. */
 export function afterwards({ model, around }: Progress): readonly Phase[] {
   const { average, lookahead } = around
   const phases: Phase[] = []
   if (lookahead !== null) {
-    const synchronize = passOf(model.parts, SYNCHRONIZE)
+    const synchronize = stageOf(model.parts, SYNCHRONIZE, true)
     phases.push(({ updates }) => {
       if (updates % lookahead.steps !== 0) return null
       for (const { planeRow } of model.parts) planeRow[PIPELINE] = lookahead.alpha
@@ -18,7 +18,7 @@ export function afterwards({ model, around }: Progress): readonly Phase[] {
   }
   if (average === null) return phases
   for (const [part, averaged, tensors] of model.averages) {
-    const averaging = passOf([part], AVERAGING)
+    const averaging = stageOf([part], AVERAGING, true)
     phases.push(({ updates }) => {
       const next = weightOf(average, updates, averaged)
       if (next === null) return null

@@ -3,15 +3,15 @@
 import { ACCUMULATE, NORM, RELEASE } from '../arena/manifest.js'
 import { ALL, type Present } from '../gradients/read.js'
 import { areFinite, normOf } from './norms.js'
-import { type Phase, type Progress, passOf, stageOf } from './progress.js'
+import { type Phase, type Progress, stageOf } from './progress.js'
 
 /** Takes up a batch, and ends the step unless it was the last one; nothing where each is an update. */
 export function batch({ model, around }: Progress): readonly Phase[] {
   const { batches } = around.accumulate
   if (batches === 1) return []
   const norm = stageOf(model.parts, NORM)
-  const accumulate = passOf(model.parts, ACCUMULATE)
-  const release = passOf(model.parts, RELEASE)
+  const accumulate = stageOf(model.parts, ACCUMULATE, true)
+  const release = stageOf(model.parts, RELEASE, true)
 
   const look: Phase = (progress) => {
     progress.layOut(progress.present)

@@ -14,8 +14,11 @@ export interface Stage {
   readonly isPass: boolean
 }
 
-export const stageOf = (parts: readonly Part[], number: number): Stage => ({ number, parts, isPass: false })
-export const passOf = (parts: readonly Part[], number: number): Stage => ({ number, parts, isPass: true })
+export const stageOf = (parts: readonly Part[], number: number, isPass = false): Stage => ({
+  number,
+  parts,
+  isPass,
+})
 
 /**
  * Makes the numbers for the next stage, which it returns; null where there is nothing to run. A step ends where there

@@ -20,8 +20,11 @@ export class Steps {
   #version = -1
   /** Those of a step that asks nothing; null where each step has to ask something. */
   #short: Straight | null = null
-  /** The same once a step may go straight: there was one since anything has changed. */
-  #straight: Straight | null = null
+  /**
+   * The same where the next step may go straight: nothing has changed since the last one, and no function of the user's
+   * runs. Whoever may change something makes it null.
+   */
+  straight: Straight | null = null
 
   constructor(model: Model, around: Around) {
     const { accumulate, average, lookahead } = around
@@ -30,38 +33,28 @@ export class Steps {
     this.#needsStack = accumulate.batches > 1 || average !== null || lookahead !== null
   }
 
-  /** Whether the next step asks nothing, as nothing has changed since the last one; no function of the user's runs. */
-  get goesStraight(): boolean {
-    return this.#straight !== null
-  }
-
-  /** Something may have changed: the next step asks all questions. */
-  leaveStraightPath(): void {
-    this.#straight = null
-  }
-
   /** One update, unless it says why not. Where it throws, no clock has moved. */
   run(given: Present): boolean {
     const { progress } = this
-    const straight = this.#straight
+    const straight = this.straight
     if (straight !== null && progress.hasAll(given)) {
       progress.present = given
       progress.outside = given
       return this.#runStraight(straight)
     }
-    this.#straight = null
+    this.straight = null
     runAll(this.#begin(given), progress)
     if (progress.reason !== null) return false
-    if (progress.hasAll(given) && this.#model.isPlain) this.#straight = this.#short
+    if (progress.hasAll(given) && this.#model.isPlain) this.straight = this.#short
     return true
   }
 
   /**
-   * One update by the gradients in the arenas, where the step `goesStraight`. Few words: a step of two parameters takes
+   * One update by the gradients in the arenas, where it may go straight. Few words: a step of two parameters takes
    * half as long where the compiler has room for all of it in one.
    */
   runStraight(): boolean {
-    const straight = this.#straight as Straight
+    const straight = this.straight as Straight
     const { progress } = this
     progress.present = ALL
     if (straight.norm !== null || straight.more !== null || this.#model.scheduled.length > 0) {
@@ -69,20 +62,20 @@ export class Steps {
       return this.#runStraight(straight)
     }
     // What throws may have changed more.
-    this.#straight = null
+    this.straight = null
     const { parts } = straight
     prepare(parts, 1)
     for (let p = 0; p < parts.length; p++) parts[p].runner.run(0)
     moveClocks(parts)
     progress.count()
-    this.#straight = straight
+    this.straight = straight
     return true
   }
 
   #runStraight(straight: Straight): boolean {
     if (this.#needsStack) checkStack()
     const { progress } = this
-    this.#straight = null
+    this.straight = null
     let scale = 1
     if (straight.norm !== null) {
       progress.forget()
@@ -98,7 +91,7 @@ export class Steps {
     progress.count()
     progress.outside = ALL
     if (straight.more !== null) runAll(straight.more.afterwards, progress)
-    this.#straight = straight
+    this.straight = straight
     return true
   }
 
@@ -140,7 +133,7 @@ export class Steps {
 
   /** Nothing has a gradient. */
   pass(): false {
-    this.#straight = null
+    this.straight = null
     this.progress.begin(NONE)
     this.progress.reason = 'no gradient'
     return false

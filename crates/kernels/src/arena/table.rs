@@ -89,7 +89,8 @@ impl Tables {
 
     /// # Safety
     /// As above, where `count` words are.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     unsafe fn read(
         words: *const AtomicU32,
         count: usize,
