@@ -16,7 +16,8 @@ import { type Dtype, dtypes, noise, roundOf } from './helpers.js'
 import { firstDifference } from './support.js'
 
 const { ACCUMULATE, ACCUMULATED, AVERAGE, AVERAGING, BLOCK, GRADIENTS, PARAMETERS } = manifest
-const { PIPELINE, RELEASE, SLOW, SYNCHRONIZE, UNITS, pipeline } = manifest
+const { PIPELINE, PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE } = manifest
+const { RELEASE, SLOW, SYNCHRONIZE, UNITS } = manifest
 const planes = [ACCUMULATED, AVERAGE, SLOW]
 const stages = [ACCUMULATE, RELEASE, AVERAGING, SYNCHRONIZE]
 const own = new Map([
@@ -53,10 +54,10 @@ function make(
   const families = [{ tensors: lengths.length, state: ['m'], byTensor: [], coefficients: 0 }]
   const arena = new Arena(dtype, lengths, families, has)
   const row = arena.row(lengths.length)
-  row[pipeline.scale] = -0.5
-  row[pipeline.limit] = 0.1
-  row[pipeline.l2] = 0.1
-  row[pipeline.decay] = 0.9
+  row[PIPELINE_SCALE] = -0.5
+  row[PIPELINE_LIMIT] = 0.1
+  row[PIPELINE_L2] = 0.1
+  row[PIPELINE_DECAY] = 0.9
   row[PIPELINE] = weight
   arena.zeroesGradients = true
   lengths.forEach((length, i) => {

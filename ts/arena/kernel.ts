@@ -3,7 +3,7 @@
 import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../ground/numbers.js'
 import type { Sum } from '../ground/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
-import { pipeline } from './manifest.js'
+import { PIPELINE_DECAY } from './manifest.js'
 
 /** A kernel as the manifest describes it. */
 export interface Kernel {
@@ -120,7 +120,7 @@ export class Row {
     if (Named === undefined) {
       Named = class extends Row {}
       const f = rounding[dtype]
-      for (const [name, place] of Object.entries({ ...kernel.row, decay: pipeline.decay })) {
+      for (const [name, place] of Object.entries({ ...kernel.row, decay: PIPELINE_DECAY })) {
         const get = function (this: Row) {
           return f(this.coefficients[place])
         }

@@ -107,9 +107,6 @@ export const DIVERGED = 4
 /** In place of a kernel's number: a program makes the updates. */
 export const NO_KERNEL = 4294967295
 
-/** Where a kernel's own coefficients begin in a row. */
-export const PIPELINE = 4
-
 /** The words of an arena's header: how many there are, and where each is. */
 export const HEADER = 10
 export const HEADER_HASH = 0
@@ -153,3 +150,10 @@ export const SEGMENT_FLAGS = 4
 export const SEGMENT_BY_TENSOR = 5
 export const SEGMENT_EARLY_KERNELS = 6
 export const SEGMENT_LATE_KERNELS = 7
+
+/** The coefficients of the pipeline in each row; a kernel's own follow. */
+export const PIPELINE = 4
+export const PIPELINE_SCALE = 0
+export const PIPELINE_LIMIT = 1
+export const PIPELINE_L2 = 2
+export const PIPELINE_DECAY = 3

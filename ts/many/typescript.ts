@@ -1,7 +1,17 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
 import { type Kernel, loopOf, Row } from '../arena/kernel.js'
-import { BATCH_SHORT, CONVERGED, DIVERGED, MAX_ITERATIONS, pipeline, STALLED } from '../arena/manifest.js'
+import {
+  BATCH_SHORT,
+  CONVERGED,
+  DIVERGED,
+  MAX_ITERATIONS,
+  PIPELINE_DECAY,
+  PIPELINE_L2,
+  PIPELINE_LIMIT,
+  PIPELINE_SCALE,
+  STALLED,
+} from '../arena/manifest.js'
 import { Machine } from '../expressions/run.js'
 import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
 import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
@@ -77,7 +87,7 @@ function update(batch: Batch, kernel: Kernel): void {
     gradientAt(theta, g)
     before.set(theta)
     row.coefficients = coefficients
-    const [scale, limit, l2] = [pipeline.scale, pipeline.limit, pipeline.l2].map((at) => f(coefficients[at]))
+    const [scale, limit, l2] = [PIPELINE_SCALE, PIPELINE_LIMIT, PIPELINE_L2].map((at) => f(coefficients[at]))
     const low = 0 - limit
     for (let p = 0; p < parameters; p++) {
       const scaled = f(scale * g[p])
@@ -108,9 +118,9 @@ function update(batch: Batch, kernel: Kernel): void {
     }
     if (!isAllFinite()) return DIVERGED
     const decay = {
-      l2: coefficients[pipeline.l2],
-      decoupled: 1 - coefficients[pipeline.decay],
-      sign: coefficients[pipeline.scale] < 0 ? -1 : 1,
+      l2: coefficients[PIPELINE_L2],
+      decoupled: 1 - coefficients[PIPELINE_DECAY],
+      sign: coefficients[PIPELINE_SCALE] < 0 ? -1 : 1,
     }
     if (isAtRest(gradientAt as never, theta, g, tolerance, decay, box)) return CONVERGED
     if (t >= mostUpdates) return MAX_ITERATIONS

@@ -1,5 +1,5 @@
 import { kernel, twice } from '../arena/kernel.js'
-import { AdoptKernel, pipeline } from '../arena/manifest.js'
+import { AdoptKernel, PIPELINE_DECAY } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
 import { nonNegative, orNull } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
@@ -66,7 +66,7 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.oneMinusBeta1] = moves ? 1 - beta1 : 0
     row[AdoptKernel.row.beta2] = kept
     row[AdoptKernel.row.oneMinusBeta2] = 1 - kept
-    row[pipeline.decay] = moves && rule.decoupledWeightDecay ? decoupled(rule) : 1
+    row[PIPELINE_DECAY] = moves && rule.decoupledWeightDecay ? decoupled(rule) : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
   flushes: besideEps,

@@ -1,7 +1,14 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import type { Kernel } from '../arena/kernel.js'
-import { POINT, pipeline, STAGES } from '../arena/manifest.js'
+import {
+  PIPELINE_DECAY,
+  PIPELINE_L2,
+  PIPELINE_LIMIT,
+  PIPELINE_SCALE,
+  POINT,
+  STAGES,
+} from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { isObject, recordOf } from '../ground/given.js'
 import { type Dtype, type Matrix, smallestNormal } from '../ground/numbers.js'
@@ -169,10 +176,10 @@ export class RuleInUse {
   /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
   write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
-    row[pipeline.scale] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
-    row[pipeline.limit] = limit
-    row[pipeline.l2] = definition.l2(numbers as never)
-    row[pipeline.decay] = definition.decay(numbers as never)
+    row[PIPELINE_SCALE] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
+    row[PIPELINE_LIMIT] = limit
+    row[PIPELINE_L2] = definition.l2(numbers as never)
+    row[PIPELINE_DECAY] = definition.decay(numbers as never)
     definition.coefficients(numbers as never, row, dtype)
   }
 }

@@ -89,7 +89,6 @@ fn numbers() -> String {
         ("MAX_ITERATIONS", "", Reason::MaxIterations as usize),
         ("DIVERGED", "", Reason::Diverged as usize),
         ("NO_KERNEL", "In place of a kernel's number: a program makes the updates.", many::NO_KERNEL),
-        ("PIPELINE", "Where a kernel's own coefficients begin in a row.", PIPELINE.len()),
     ];
     for (name, doc, value) in constants {
         if !doc.is_empty() {
@@ -102,6 +101,7 @@ fn numbers() -> String {
         ("ARRAY", "Those of an array.", Array::NAMES),
         ("TENSOR", "Those of a tensor.", Tensor::NAMES),
         ("SEGMENT", "Those of a segment.", Segment::NAMES),
+        ("PIPELINE", "The coefficients of the pipeline in each row; a kernel's own follow.", PIPELINE),
     ] {
         let _ = write!(text, "\n/** {doc} */\nexport const {table} = {}\n", names.len());
         for (at, name) in names.iter().enumerate() {
@@ -118,8 +118,6 @@ fn tables() -> String {
     text += "\nexport * from './layout.js'\n";
     let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
     let _ = writeln!(text, "export const HASH = 0x{HASH:08x}");
-    let _ = write!(text, "\n/** Where the coefficients of the pipeline are in each row. */\n");
-    let _ = writeln!(text, "export const pipeline = {} as const", positions(PIPELINE, 0, ""));
     for (table, doc, names) in [
         ("BATCH", "Where the numbers of a batch's header are.", many::Header::NAMES),
         ("BATCH_SETTINGS", "Those of its float64 settings.", many::Settings::NAMES),

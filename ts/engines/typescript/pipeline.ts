@@ -1,7 +1,18 @@
 /** What surrounds every elementwise loop, and knows none; crates/kernels/src/kernel/pipeline.rs is the twin. */
 
 import type { Arena } from '../../arena/arena.js'
-import { FLUSHES, GRADIENTS, HOLDS, KEEPS, MASKS, PARAMETERS, pipeline, SIGNS } from '../../arena/manifest.js'
+import {
+  FLUSHES,
+  GRADIENTS,
+  HOLDS,
+  KEEPS,
+  MASKS,
+  PARAMETERS,
+  PIPELINE_L2,
+  PIPELINE_LIMIT,
+  PIPELINE_SCALE,
+  SIGNS,
+} from '../../arena/manifest.js'
 import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
 import type { Job } from './jobs.js'
 
@@ -27,9 +38,9 @@ export function passOf(arena: Arena): Pass {
 
   /** The gradients as the first stage gets them: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
   const prepare = (coefficients: Float64Array, factor: number, from: number, to: number): FloatArray => {
-    const scale = f(coefficients[pipeline.scale] * factor)
-    const limit = f(coefficients[pipeline.limit])
-    const l2 = f(coefficients[pipeline.l2])
+    const scale = f(coefficients[PIPELINE_SCALE] * factor)
+    const limit = f(coefficients[PIPELINE_LIMIT])
+    const l2 = f(coefficients[PIPELINE_L2])
     // Not −limit: both ends of a limit that is rounded to 0 are +0.
     const low = 0 - limit
     for (let i = from; i < to; i++) {
@@ -59,9 +70,9 @@ export function passOf(arena: Arena): Pass {
 /** Whether gradients are wanted as they are. */
 function isPlain(coefficients: Float64Array, factor: number): boolean {
   return (
-    coefficients[pipeline.scale] * factor === 1 &&
-    coefficients[pipeline.limit] === Infinity &&
-    coefficients[pipeline.l2] === 0
+    coefficients[PIPELINE_SCALE] * factor === 1 &&
+    coefficients[PIPELINE_LIMIT] === Infinity &&
+    coefficients[PIPELINE_L2] === 0
   )
 }
 
