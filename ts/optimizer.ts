@@ -207,7 +207,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   step(gradients?: Gradients<P>): boolean {
     const steps = this.#steps
-    const goesStraight = steps.straight !== null
+    const goesStraight = steps.straight !== null && !this.#isBusy
     if (goesStraight && gradients === undefined) return steps.runStraight()
     // Nothing has changed since the last step: there is nothing to be asked but the gradients.
     const present = goesStraight

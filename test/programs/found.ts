@@ -29,6 +29,9 @@ const step: Command = { call: 'step', inPlace: false, seed: 1, holes: 0, wild: n
 const wide = ['native', 'native avx512', 'native avx2', 'wasm'] as const
 
 export const found: Readonly<Record<string, Program>> = {
+  'a getter could step in the middle of a step that went straight': life([
+    { ...step, times: 3, intrusion: { by: 'getter', calls: ['step'], end: null, spared: 1 } },
+  ]),
   'after a step with holes the next one went straight with segments of those that had gradients': life(
     [
       { ...step, times: 2 },

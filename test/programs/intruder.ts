@@ -12,6 +12,7 @@ export class Intrusions {
   readonly #isSteady: boolean
   readonly #call: (intruder: Intruder) => unknown
   #armed: Intrusion | null = null
+  #spared = 0
   #log: (string | Promise<string>)[] = []
   #arrays: readonly (ArrayBufferView | null)[] = []
 
@@ -27,6 +28,7 @@ export class Intrusions {
 
   arm(intrusion: Intrusion | null, arrays: readonly (ArrayBufferView | null)[] = []): void {
     this.#armed = intrusion
+    this.#spared = 0
     this.#arrays = arrays
     this.#log = []
   }
@@ -73,7 +75,7 @@ export class Intrusions {
   /** Once: a second reading is not interrupted. */
   strike(): void {
     const armed = this.#armed
-    if (armed === null) return
+    if (armed === null || this.#spared++ < (armed.spared ?? 0)) return
     this.#armed = null
     for (const call of armed.calls) this.#log.push(this.#isSteady ? refusalOf(call) : this.#attempt(call))
     if (armed.end === 'transfers') {

@@ -31,6 +31,8 @@ export interface Intrusion {
   readonly calls: readonly Intruder[]
   /** At last it throws an error of its own, or gives the memory of a gradient away. */
   readonly end: 'throws' | 'transfers' | null
+  /** So many readings before it are let pass, 0 by default: it may come to a later tensor, or a later step. */
+  readonly spared?: number
 }
 
 export type Command = { readonly intrusion?: Intrusion | null } & (
@@ -160,6 +162,7 @@ const intrusion = rarely(
       { weight: 8, arbitrary: fc.constant(null) },
       { weight: 1, arbitrary: fc.constantFrom('throws' as const, 'transfers' as const) },
     ),
+    spared: fc.constantFrom(0, 0, 1, 3),
   }),
 )
 
