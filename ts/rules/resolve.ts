@@ -62,11 +62,12 @@ export function resolveInner(given: unknown): Resolved {
 function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resolved {
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
   if (!isObject(given)) throw new OptionError(what, expected, given)
-  // A copy, so that each property is read once: V8 may read one twice that is taken out of a rest.
-  const whole = ownProperties(given)
-  const { name, ...options } = whole
+  // A copy, so that each property is read once. (What is left of it would be another, and took longer than all else.)
+  const options = ownProperties(given)
+  const { name } = options
+  delete options.name
   if (name === 'delayedStart' && mayBeDelayed) return resolveDelayed(options)
-  if (Object.hasOwn(whole, 'method'))
+  if (Object.hasOwn(options, 'method'))
     throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
   const definition = definitionNamed(name)
