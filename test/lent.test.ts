@@ -137,7 +137,7 @@ test('the addon refuses what does not fit, and has done nothing', async () => {
     expect(() => run(0, ...wrong)).toThrow('not of its tensor')
     expect(() => run(NORM, ...wrong)).toThrow('not of its tensor')
   }
-  expect(arena.plane(0).every((x: number) => x === 0)).toBe(true)
+  expect(arena.elements(0).every((x: number) => x === 0)).toBe(true)
   expect(run(0, ...fitting)).toBe(true)
   expect([arena.view(0, 0)[99], arena.view(0, 1)[49]]).toEqual([-1, -1])
 })

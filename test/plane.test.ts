@@ -135,7 +135,7 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
           expect(agree(arena, expected), `stage ${stage}`).toBe(true)
         }
         const padding = (array: number) => {
-          const plane = arena.plane(array).slice()
+          const plane = arena.elements(array).slice()
           lengths.forEach((length, i) => {
             plane.fill(0, arena.offsets[i], arena.offsets[i] + length)
           })
@@ -154,11 +154,11 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
         const arena = make('float32', [40, 3], [stays, stays], 0.5, has)
         const runner = attach(arena)
         const before = arena.words.slice()
-        const theta = arena.plane(PARAMETERS).slice()
+        const theta = arena.elements(PARAMETERS).slice()
         expect(() => runner.run(stage)).toThrow('overwritten')
         expect(() => runner.runRange(stage, 0, arena.length)).toThrow('overwritten')
         expect(arena.words).toEqual(before)
-        expect(arena.plane(PARAMETERS)).toEqual(theta)
+        expect(arena.elements(PARAMETERS)).toEqual(theta)
       }
     }
     expect(() => attach(make('float32', [40], [false], 0.5)).run(UNITS + 1)).toThrow('overwritten')
@@ -182,7 +182,7 @@ test('arrays that are not asked for take no memory', () => {
   expect(bytes([AVERAGE]) - bytes([])).toBeGreaterThanOrEqual(8000)
   expect(bytes(planes) - bytes([])).toBeLessThan(8000 * 3 + 3 * 4096)
   const two = make('float64', [2], [false], 0.5, [])
-  expect(planes.map((array) => two.plane(array).length)).toEqual([0, 0, 0])
+  expect(planes.map((array) => two.elements(array).length)).toEqual([0, 0, 0])
 })
 
 test('each kernel has a hash of its own sources', () => {

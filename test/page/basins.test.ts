@@ -285,13 +285,14 @@ describe('in Chromium', () => {
     const log = await logOf(page)
     const jobs = [...new Set(log.filter(([kind]) => kind === 'order').map(([, job]) => job))]
     expect(jobs).toContain(begun)
-    // Each change leaves a piece without an answer; one may have been on its way.
+    // A change ends the piece under way; of some of them the answer may have been on its way.
     const late = jobs.slice(0, -1).map((job, i) => {
       const next = log.findIndex(([kind, other]) => kind === 'order' && other === jobs[i + 1])
       return log.slice(next).filter(([kind, other]) => kind === 'answer' && other === job).length
     })
     expect(late.length).toBeGreaterThan(2)
-    expect(late.reduce((sum, count) => sum + count)).toBeLessThan(2)
+    expect(Math.max(...late)).toBeLessThan(2)
+    expect(late.reduce((sum, count) => sum + count)).toBeLessThan(late.length)
     expect(await page.locator('.picture').getAttribute('aria-label')).toContain(
       'Basins of rmsprop 0.02 on Himmelblau',
     )

@@ -459,6 +459,6 @@ test('it is light', () => {
   // At first; with the surface, which follows; and with an expression, schedules or the basins, which few need.
   expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(140_000)
   expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(281_000)
-  expect(parts('schedules-', 'basins-')).toBeLessThan(328_000)
-  expect(size(assets)).toBeLessThan(445_000)
+  expect(parts('schedules-', 'basins-')).toBeLessThan(331_000)
+  expect(size(assets)).toBeLessThan(448_000)
 })

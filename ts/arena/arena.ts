@@ -234,9 +234,9 @@ export class Arena {
    * A whole array of elements, padding included, each at its place in the plane: where a family begins in
    * the middle of it, what comes before is another array's.
    */
-  plane(array: number): FloatArray {
+  elements(array: number): FloatArray {
     const { byteOffset, first, length } = this.#arrays[array]
-    return this.#elements(byteOffset - first * this.#size, first + length)
+    return this.#floats(byteOffset - first * this.#size, first + length)
   }
 
   /** A tensor's part of an array of elements, or of what it has by row or by column. */
@@ -244,12 +244,12 @@ export class Arena {
     const { byteOffset, first, line } = this.#arrays[array]
     if (line !== undefined) {
       const { [line]: lines, 2: count } = this.matrices[tensor]
-      return this.#elements(byteOffset + this.#lines[tensor][line] * this.#size, lines * count)
+      return this.#floats(byteOffset + this.#lines[tensor][line] * this.#size, lines * count)
     }
-    return this.#elements(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
+    return this.#floats(byteOffset + (this.offsets[tensor] - first) * this.#size, this.lengths[tensor])
   }
 
-  #elements(byteOffset: number, length: number): FloatArray {
+  #floats(byteOffset: number, length: number): FloatArray {
     const { buffer, byteOffset: start } = this.region
     const Typed = this.dtype === 'float32' ? Float32Array : Float64Array
     return new Typed(buffer, start + byteOffset, length)

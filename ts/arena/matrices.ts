@@ -112,7 +112,7 @@ function placed(wanted: ReturnType<Scratch>, dtype: Dtype) {
 }
 
 function arraysIn(arena: Arena, wanted: ReturnType<Scratch>): Record<string, FloatArray> {
-  const { buffer, byteOffset } = arena.plane(SCRATCH)
+  const { buffer, byteOffset } = arena.elements(SCRATCH)
   return Object.fromEntries(
     placed(wanted, arena.dtype).places.map(({ name, type, at, length }) => {
       const Typed = type === 'float32' ? Float32Array : Float64Array

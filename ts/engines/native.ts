@@ -103,7 +103,7 @@ export const native: Engine = {
   },
   attach(arena: Arena, forced: Forced) {
     const addon = loadOrThrow()
-    const isLong = arena.plane(SCRATCH).length >= MATRICES_FROM
+    const isLong = arena.elements(SCRATCH).length >= MATRICES_FROM
     const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.

@@ -16,20 +16,24 @@ const rules: Readonly<Record<Operation, Rule>> = {
   },
   negate: (b, d) => [b.negate(d)],
   abs: (b, d, [x]) => [
-    b.select(b.apply('less', x, b.zero), b.negate(d), b.select(b.apply('less', b.zero, x), d, b.zero)),
+    b.select(
+      b.operation('less', x, b.zero),
+      b.negate(d),
+      b.select(b.operation('less', b.zero, x), d, b.zero),
+    ),
   ],
   sqrt: (b, d, _, y) => [b.divide(d, b.add(y, y))],
   exp: (b, d, _, y) => [b.multiply(d, y)],
   log: (b, d, [x]) => [b.divide(d, x)],
-  sin: (b, d, [x]) => [b.multiply(d, b.apply('cos', x))],
-  cos: (b, d, [x]) => [b.negate(b.multiply(d, b.apply('sin', x)))],
+  sin: (b, d, [x]) => [b.multiply(d, b.operation('cos', x))],
+  cos: (b, d, [x]) => [b.negate(b.multiply(d, b.operation('sin', x)))],
   tan: (b, d, _, y) => [b.multiply(d, b.add(b.one, b.multiply(y, y)))],
   tanh: (b, d, _, y) => [b.multiply(d, b.subtract(b.one, b.multiply(y, y)))],
   atan: (b, d, [x]) => [b.divide(d, b.add(b.one, b.multiply(x, x)))],
   // x⁰ is 1 for every x, and where x or the power is 0, its exponent has no slope (as Torch and JAX have it).
   pow: (b, d, [x, y], power) => {
-    const byBase = b.multiply(d, b.multiply(y, b.apply('pow', x, b.subtract(y, b.one))))
-    const byExponent = b.multiply(d, b.multiply(power, b.apply('log', x)))
+    const byBase = b.multiply(d, b.multiply(y, b.operation('pow', x, b.subtract(y, b.one))))
+    const byExponent = b.multiply(d, b.multiply(power, b.operation('log', x)))
     const exponent = b.constantAt(y)
     return [
       exponent === undefined ? b.select(y, byBase, b.zero) : exponent === 0 ? b.zero : byBase,
@@ -46,8 +50,8 @@ const rules: Readonly<Record<Operation, Rule>> = {
 
 /** When each operand counts, for operations that choose one of them. */
 const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {
-  min: (b, [x, y]) => b.eitherWay(b.apply('less', x, y)),
-  max: (b, [x, y]) => b.eitherWay(b.apply('less', y, x)),
+  min: (b, [x, y]) => b.eitherWay(b.operation('less', x, y)),
+  max: (b, [x, y]) => b.eitherWay(b.operation('less', y, x)),
   select: (b, [condition]) => [condition, ...b.eitherWay(condition)],
 }
 
@@ -66,8 +70,8 @@ export class Builder {
     this.one = graph.constant(1)
   }
 
-  apply(operation: Operation, ...operands: number[]): number {
-    return this.#graph.apply(operation, ...operands)
+  operation(operation: Operation, ...operands: number[]): number {
+    return this.#graph.operation(operation, ...operands)
   }
 
   constant(value: number): number {
@@ -82,18 +86,18 @@ export class Builder {
   add(a: number, b: number): number {
     const [less, lessToo] = [this.#negated(a), this.#negated(b)]
     if (lessToo !== undefined) return this.subtract(a, lessToo)
-    return less !== undefined ? this.subtract(b, less) : this.apply('add', a, b)
+    return less !== undefined ? this.subtract(b, less) : this.operation('add', a, b)
   }
 
   subtract(a: number, b: number): number {
-    return this.apply('subtract', a, b)
+    return this.operation('subtract', a, b)
   }
 
   multiply(a: number, b: number): number {
     if (this.constantAt(a) === 1) return b
     if (this.constantAt(b) === 1) return a
     const [of, ofToo] = [this.#negated(a), this.#negated(b)]
-    const product = this.apply('multiply', of ?? a, ofToo ?? b)
+    const product = this.operation('multiply', of ?? a, ofToo ?? b)
     return (of === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
@@ -105,11 +109,11 @@ export class Builder {
 
   divide(a: number, b: number): number {
     const of = this.#negated(a)
-    return of === undefined ? this.apply('divide', a, b) : this.negate(this.apply('divide', of, b))
+    return of === undefined ? this.operation('divide', a, b) : this.negate(this.operation('divide', of, b))
   }
 
   negate(a: number): number {
-    return this.#negated(a) ?? this.apply('negate', a)
+    return this.#negated(a) ?? this.operation('negate', a)
   }
 
   /** What a node is the negative of, if that is what it is. */
@@ -119,7 +123,7 @@ export class Builder {
   }
 
   select(condition: number, yes: number, no: number): number {
-    return this.apply('select', condition, yes, no)
+    return this.operation('select', condition, yes, no)
   }
 
   /** A condition, and that it is not so. */
@@ -170,7 +174,7 @@ export function differentiate(
         ? null
         : other === undefined
           ? guard
-          : builder.apply('max', guard, other)
+          : builder.operation('max', guard, other)
     guards.set(number, isFromRow && !isByRow(number) ? null : either)
   }
   add(root, builder.one, isByRow(root), null)

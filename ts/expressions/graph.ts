@@ -30,16 +30,16 @@ export class Graph {
   }
 
   /** A node for an operation; a constant where all operands are, computed in float64. */
-  apply(operation: Operation, ...operands: number[]): number {
+  operation(operation: Operation, ...operands: number[]): number {
     const constants = operands.map((number) => this.constantAt(number))
     if (constants.every((value) => value !== undefined)) {
       return this.constant(scalarOf(operation, 'float64')(...constants))
     }
     const [a, b] = operands
     // Only what has the same bits.
-    if (operation === 'add' && a === b) return this.apply('multiply', this.constant(2), a)
+    if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
     if (operation === 'subtract' && this.#negated(a) === b)
-      return this.apply('multiply', this.constant(-2), b)
+      return this.operation('multiply', this.constant(-2), b)
     if (symmetric.includes(operation)) operands.sort((a, b) => a - b)
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }

@@ -128,40 +128,40 @@ class Parser {
     if (binding === COMPARISON && (infix[this.#token.text]?.[0] ?? 0) === COMPARISON) {
       throw this.#error('&& or || between comparisons')
     }
-    return { node: this.#apply(operator.text, a, b), kind: gives, at: left.at }
+    return { node: this.#operation(operator.text, a, b), kind: gives, at: left.at }
   }
 
-  #apply(operator: string, a: number, b: number): number {
+  #operation(operator: string, a: number, b: number): number {
     const { graph } = this
     switch (operator) {
       case '+':
-        return graph.apply('add', a, b)
+        return graph.operation('add', a, b)
       case '-':
-        return graph.apply('subtract', a, b)
+        return graph.operation('subtract', a, b)
       case '*':
       case '&&':
-        return graph.apply('multiply', a, b)
+        return graph.operation('multiply', a, b)
       case '/':
-        return graph.apply('divide', a, b)
+        return graph.operation('divide', a, b)
       case '||':
-        return graph.apply('max', a, b)
+        return graph.operation('max', a, b)
       case '<':
-        return graph.apply('less', a, b)
+        return graph.operation('less', a, b)
       case '<=':
-        return graph.apply('lessOrEqual', a, b)
+        return graph.operation('lessOrEqual', a, b)
       case '>':
-        return graph.apply('less', b, a)
+        return graph.operation('less', b, a)
       case '>=':
-        return graph.apply('lessOrEqual', b, a)
+        return graph.operation('lessOrEqual', b, a)
       case '==':
-        return graph.apply('equal', a, b)
+        return graph.operation('equal', a, b)
       default:
-        return this.#not(graph.apply('equal', a, b))
+        return this.#not(graph.operation('equal', a, b))
     }
   }
 
   #not(condition: number): number {
-    return this.graph.apply('subtract', this.graph.constant(1), condition)
+    return this.graph.operation('subtract', this.graph.constant(1), condition)
   }
 
   #conditional(left: Part): Part {
@@ -170,7 +170,7 @@ class Parser {
     const yes = this.#as('number', this.#part(0))
     this.#expect(':')
     const no = this.#as('number', this.#part(CONDITIONAL - 1))
-    return { node: this.graph.apply('select', condition, yes, no), kind: 'number', at: left.at }
+    return { node: this.graph.operation('select', condition, yes, no), kind: 'number', at: left.at }
   }
 
   /** A number, a name, a call, brackets or a sign, and the power that it is raised to. */
@@ -180,7 +180,7 @@ class Parser {
     if (text === '-' || text === '+' || text === '!') {
       const kind = text === '!' ? 'condition' : 'number'
       const of = this.#as(kind, this.#part(SIGN - 1))
-      const node = text === '-' ? this.graph.apply('negate', of) : text === '!' ? this.#not(of) : of
+      const node = text === '-' ? this.graph.operation('negate', of) : text === '!' ? this.#not(of) : of
       return { node, kind, at }
     }
     const base = this.#atom(token)
@@ -228,7 +228,7 @@ class Parser {
     }
     this.#expect(')')
     const [a, b] = operands
-    const node = operation === 'pow' ? this.#power(a, b) : this.graph.apply(operation, ...operands)
+    const node = operation === 'pow' ? this.#power(a, b) : this.graph.operation(operation, ...operands)
     return { node, kind: 'number', at }
   }
 
@@ -237,15 +237,15 @@ class Parser {
     const { graph } = this
     const n = graph.constantAt(exponent)
     if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > LARGEST_PRODUCT) {
-      return graph.apply('pow', base, exponent)
+      return graph.operation('pow', base, exponent)
     }
     let product: number | undefined
     let square = base
     for (let rest = Math.abs(n); rest > 0; rest >>= 1) {
-      if (rest & 1) product = product === undefined ? square : graph.apply('multiply', product, square)
-      if (rest > 1) square = graph.apply('multiply', square, square)
+      if (rest & 1) product = product === undefined ? square : graph.operation('multiply', product, square)
+      if (rest > 1) square = graph.operation('multiply', square, square)
     }
-    return n > 0 ? (product as number) : graph.apply('divide', graph.constant(1), product as number)
+    return n > 0 ? (product as number) : graph.operation('divide', graph.constant(1), product as number)
   }
 
   #as(kind: Kind, part: Part): number {

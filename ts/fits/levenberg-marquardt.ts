@@ -94,8 +94,8 @@ export function iteration(
   const before = name('@cost')
   // Where the derivatives are not finite, no step leads on.
   const trace = free.map((_, i) => sums.matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
-  const areFinite = b.apply('equal', b.multiply(trace, b.zero), b.zero)
-  const isBetter = b.select(areFinite, b.apply('less', sums.cost, before), b.zero)
+  const areFinite = b.operation('equal', b.multiply(trace, b.zero), b.zero)
+  const isBetter = b.select(areFinite, b.operation('less', sums.cost, before), b.zero)
   const newer = (now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(isBetter, node, then[i]))
 
@@ -103,10 +103,10 @@ export function iteration(
   const best = newer(free.map(name), known('best', free))
   const gradient = newer(sums.gradient, known('gradient', sums.gradient))
   const matrix = newer(sums.matrix, known('matrix', sums.matrix))
-  const scale = free.map((_, i) => b.apply('max', matrix[inTriangle(i, i)], name(`@scale${i}`)))
+  const scale = free.map((_, i) => b.operation('max', matrix[inTriangle(i, i)], name(`@scale${i}`)))
 
   const gain = b.divide(b.subtract(before, sums.cost), name('@predicted'))
-  const isFirst = b.apply('equal', before, b.constant(Infinity))
+  const isFirst = b.operation('equal', before, b.constant(Infinity))
   const { damping, growth } = dampingAfter(b, name, isBetter, isFirst, gain)
   // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
   const waits = waiting(graph, sums.slopes, free)
@@ -123,17 +123,21 @@ export function iteration(
   const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, x)
   const isSmall = b.select(
     waits.includes(true) ? b.multiply(step.isSound, later) : step.isSound,
-    b.apply(
+    b.operation(
       'max',
-      b.apply('lessOrEqual', step.reduction, b.multiply(b.constant(tolerance), cost)),
-      b.apply('lessOrEqual', sizeOf(step.delta), b.multiply(b.constant(tolerance * tolerance), sizeOf(best))),
+      b.operation('lessOrEqual', step.reduction, b.multiply(b.constant(tolerance), cost)),
+      b.operation(
+        'lessOrEqual',
+        sizeOf(step.delta),
+        b.multiply(b.constant(tolerance * tolerance), sizeOf(best)),
+      ),
     ),
     b.zero,
   )
   // With damping any step becomes small: only one almost without it tells.
-  const isUndamped = b.apply('lessOrEqual', damping, b.multiply(b.constant(SLIGHT), step.leastPivot))
+  const isUndamped = b.operation('lessOrEqual', damping, b.multiply(b.constant(SLIGHT), step.leastPivot))
   const confirmations = name('@confirmations')
-  const isTired = b.apply('lessOrEqual', b.constant(CONFIRMATIONS), confirmations)
+  const isTired = b.operation('lessOrEqual', b.constant(CONFIRMATIONS), confirmations)
   const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
   const whenSmall = b.select(
     isUndamped,
@@ -141,7 +145,7 @@ export function iteration(
     b.select(isTired, b.constant(STALLED), b.zero),
   )
   const reason = b.select(
-    b.apply('equal', cost, b.constant(Infinity)),
+    b.operation('equal', cost, b.constant(Infinity)),
     b.constant(NOT_FINITE),
     b.select(isSmall, whenSmall, b.zero),
   )
@@ -206,11 +210,11 @@ function dampingAfter(
   const [damping, growth] = [name('@damping'), name('@growth')]
   const off = b.subtract(b.add(gain, gain), b.one)
   const factor = b.subtract(b.one, b.multiply(b.multiply(off, off), off))
-  const shrunk = b.multiply(damping, b.apply('max', b.constant(1 / 3), factor))
-  const grown = b.apply('max', b.multiply(damping, growth), b.constant(DAMPED_AGAIN))
+  const shrunk = b.multiply(damping, b.operation('max', b.constant(1 / 3), factor))
+  const grown = b.operation('max', b.multiply(damping, growth), b.constant(DAMPED_AGAIN))
   const next = b.select(isFirst, damping, b.select(isBetter, shrunk, grown))
   return {
-    damping: b.apply('max', b.select(damping, next, b.zero), b.constant(UNDAMPED)),
+    damping: b.operation('max', b.select(damping, next, b.zero), b.constant(UNDAMPED)),
     growth: b.select(b.multiply(damping, b.subtract(b.one, isBetter)), b.add(growth, growth), b.constant(2)),
   }
 }
@@ -228,7 +232,7 @@ interface Point {
 function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
   const { best, gradient, matrix } = point
   const { scales, factors, right, leastPivot } = equations(b, point, damping)
-  const isSound = b.apply('less', b.zero, leastPivot)
+  const isSound = b.operation('less', b.zero, leastPivot)
   const u = solve(b, factors, right)
   const delta = u.map((x, i) => b.multiply(scales[i], x))
   const reduction = dot(
@@ -245,14 +249,14 @@ function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
 }
 
 function bounded(b: Builder, { min, max }: Problem, i: number, x: number): number {
-  const above = min[i] === -Infinity ? x : b.apply('max', x, b.constant(min[i]))
-  return max[i] === Infinity ? above : b.apply('min', above, b.constant(max[i]))
+  const above = min[i] === -Infinity ? x : b.operation('max', x, b.constant(min[i]))
+  return max[i] === Infinity ? above : b.operation('min', above, b.constant(max[i]))
 }
 
 /** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What may not move is left out. */
 function equations(b: Builder, { gradient, matrix, scale, moves }: Point, damping: number) {
   const size = gradient.length
-  const scales = scale.map((d) => b.select(d, b.divide(b.one, b.apply('sqrt', d)), b.one))
+  const scales = scale.map((d) => b.select(d, b.divide(b.one, b.operation('sqrt', d)), b.one))
   const scaled = triangle(size, (i, j) => {
     const inside = b.multiply(
       b.multiply(matrix[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
@@ -261,7 +265,7 @@ function equations(b: Builder, { gradient, matrix, scale, moves }: Point, dampin
     return i === j ? b.select(moves[i], b.add(inside, damping), b.one) : inside
   })
   const factors = factorize(b, scaled, size)
-  const leastPivot = factors.diagonal.reduce((least, pivot) => b.apply('min', least, pivot))
+  const leastPivot = factors.diagonal.reduce((least, pivot) => b.operation('min', least, pivot))
   const right = gradient.map((g, i) => b.multiply(b.multiply(b.negate(g), scales[i]), moves[i]))
   return { scales, factors, right, leastPivot }
 }
@@ -270,12 +274,12 @@ function equations(b: Builder, { gradient, matrix, scale, moves }: Point, dampin
 function freedoms(b: Builder, { min, max }: Problem, x: readonly number[], gradient: readonly number[]) {
   return x.map((at, i) => {
     const atMin = b.multiply(
-      b.apply('lessOrEqual', at, b.constant(min[i])),
-      b.apply('less', b.zero, gradient[i]),
+      b.operation('lessOrEqual', at, b.constant(min[i])),
+      b.operation('less', b.zero, gradient[i]),
     )
     const atMax = b.multiply(
-      b.apply('lessOrEqual', b.constant(max[i]), at),
-      b.apply('less', gradient[i], b.zero),
+      b.operation('lessOrEqual', b.constant(max[i]), at),
+      b.operation('less', gradient[i], b.zero),
     )
     const sides = [...(min[i] === -Infinity ? [] : [atMin]), ...(max[i] === Infinity ? [] : [atMax])]
     return sides.reduce((free, side) => b.subtract(free, side), b.one)
@@ -357,11 +361,15 @@ export function summary(
 
   const exact = b.constant(Math.max(EXACT * EXACT, 4 * tolerance * tolerance))
   // As squares of products: there are larger numbers than have a square.
-  const lengths = scale.map((d, i) => b.multiply(b.apply('sqrt', d), best[i]))
+  const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), best[i]))
   const least = b.multiply(exact, dot(b, lengths, lengths))
-  const limit = b.apply('max', b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost), least)
+  const limit = b.operation(
+    'max',
+    b.multiply(b.constant(Math.max(OFFSET * OFFSET, 2 * tolerance)), cost),
+    least,
+  )
   // Squares that are too large for a number say nothing.
-  const isInRange = b.apply('less', limit, b.constant(Infinity))
+  const isInRange = b.operation('less', limit, b.constant(Infinity))
 
   const inside = freedoms(b, problem, best, gradient)
   const held = inside.map((is) => b.subtract(b.one, is))
@@ -370,16 +378,16 @@ export function summary(
   const moves = isCloser ? inside.map((is, i) => b.subtract(is, vague[i])) : inside
   const point = { best, gradient, matrix, scale, moves }
   const { scales, factors, right, leastPivot } = equations(b, point, b.zero)
-  const isSound = b.apply('less', b.constant(LEAST_PIVOT), leastPivot)
+  const isSound = b.operation('less', b.constant(LEAST_PIVOT), leastPivot)
 
   const u = solve(b, factors, right)
   const offset = dot(b, right, u)
-  const isOff = b.apply('less', limit, offset)
+  const isOff = b.operation('less', limit, offset)
   const isClose = b.multiply(isSound, b.subtract(b.one, isOff))
   const polished = best.map((x, i) =>
     b.select(isClose, bounded(b, problem, i, b.add(x, b.multiply(scales[i], u[i]))), x),
   )
-  const lowered = b.select(isClose, b.apply('max', b.subtract(cost, offset), b.zero), cost)
+  const lowered = b.select(isClose, b.operation('max', b.subtract(cost, offset), b.zero), cost)
   const ifInRange = (x: number) => b.select(isInRange, x, b.constant(NaN))
   const rest = ifInRange(lowered)
 
@@ -395,7 +403,7 @@ export function summary(
     )
     return b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), known, b.constant(NaN))
   })
-  const isSingular = vague.reduce((any, is) => b.apply('max', any, is), b.subtract(b.one, isSound))
+  const isSingular = vague.reduce((any, is) => b.operation('max', any, is), b.subtract(b.one, isSound))
   const atPoint = b.select(isOff, b.constant(STALLED), b.constant(CONVERGED))
   const verdict = b.select(
     isInRange,
@@ -403,8 +411,8 @@ export function summary(
     b.constant(NOT_FINITE),
   )
   const isTiny = scale
-    .map((d, i) => b.multiply(inside[i], b.apply('less', d, b.constant(TINY))))
-    .reduce((any, is) => b.apply('max', any, is), b.apply('less', cost, b.constant(TINY)))
+    .map((d, i) => b.multiply(inside[i], b.operation('less', d, b.constant(TINY))))
+    .reduce((any, is) => b.operation('max', any, is), b.operation('less', cost, b.constant(TINY)))
   const outputs = [
     ...[...polished.map(ifInRange), rest, ...covariance],
     ...[verdict, bits(b, held)],
@@ -431,10 +439,10 @@ interface Ends {
  */
 function fading(b: Builder, { best, scale, largest, starts }: Ends, least: number): number[] {
   return best.map((x, i) => {
-    const size = b.apply('max', b.apply('abs', x), b.apply('abs', starts[i]))
-    const length = b.multiply(b.apply('sqrt', scale[i]), size)
-    const isIdle = b.apply('lessOrEqual', b.multiply(length, length), least)
-    const isFaded = b.apply('lessOrEqual', scale[i], b.multiply(b.constant(FADED), largest[i]))
+    const size = b.operation('max', b.operation('abs', x), b.operation('abs', starts[i]))
+    const length = b.multiply(b.operation('sqrt', scale[i]), size)
+    const isIdle = b.operation('lessOrEqual', b.multiply(length, length), least)
+    const isFaded = b.operation('lessOrEqual', scale[i], b.multiply(b.constant(FADED), largest[i]))
     return b.multiply(isIdle, isFaded)
   })
 }

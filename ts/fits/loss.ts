@@ -37,7 +37,7 @@ function robust(rho: (b: Builder, z: number) => readonly [number, number, number
       cost: b.multiply(square, value),
       slope: b.multiply(weighted, first),
       weight: b.multiply(weight, first),
-      curvature: b.multiply(weight, b.apply('max', second, b.constant(LEAST))),
+      curvature: b.multiply(weight, b.operation('max', second, b.constant(LEAST))),
     }
   }
 }
@@ -55,8 +55,8 @@ export const losses = {
   },
   /** z up to 1, then 2·√z − 1 */
   huber: robust((b, z) => {
-    const isNear = b.apply('lessOrEqual', z, b.one)
-    const root = b.apply('sqrt', z)
+    const isNear = b.operation('lessOrEqual', z, b.one)
+    const root = b.operation('sqrt', z)
     return [
       b.select(isNear, z, b.subtract(b.add(root, root), b.one)),
       b.select(isNear, b.one, b.divide(b.one, root)),
@@ -66,7 +66,7 @@ export const losses = {
   /** 2·(√(1 + z) − 1) */
   softL1: robust((b, z) => {
     const above = b.add(b.one, z)
-    const root = b.apply('sqrt', above)
+    const root = b.operation('sqrt', above)
     const less = b.subtract(root, b.one)
     const first = b.divide(b.one, root)
     return [b.add(less, less), first, b.divide(first, above)]
@@ -75,17 +75,17 @@ export const losses = {
   cauchy: robust((b, z) => {
     const above = b.add(b.one, z)
     const first = b.divide(b.one, above)
-    return [b.apply('log', above), first, b.divide(b.multiply(b.subtract(b.one, z), first), above)]
+    return [b.operation('log', above), first, b.divide(b.multiply(b.subtract(b.one, z), first), above)]
   }),
   /** The deviance of counts y, 2·w·(f − y + y·log(y/f)); infinite where the model is not above 0. */
   poisson: (b, { model, y, weight }) => {
     const ratio = b.divide(y, model)
-    const logs = b.select(b.apply('less', b.zero, y), b.multiply(y, b.apply('log', ratio)), b.zero)
+    const logs = b.select(b.operation('less', b.zero, y), b.multiply(y, b.operation('log', ratio)), b.zero)
     const deviance = b.add(b.subtract(model, y), logs)
     const cost = b.multiply(weight, b.add(deviance, deviance))
     const expected = b.divide(weight, model)
     return {
-      cost: b.select(b.apply('less', b.zero, model), cost, b.constant(Infinity)),
+      cost: b.select(b.operation('less', b.zero, model), cost, b.constant(Infinity)),
       slope: b.multiply(weight, b.subtract(b.one, ratio)),
       weight: expected,
       curvature: expected,

@@ -57,10 +57,10 @@ const passes = [
 /** Runs a stage over the elements from … to − 1 of all tensors that do not stay. */
 export function overAllTensors(arena: Arena): (stage: number, from: number, to: number) => void {
   const { dtype, lengths, offsets, words } = arena
-  const theta = arena.plane(layout.PARAMETERS)
-  const g = arena.plane(layout.GRADIENTS)
+  const theta = arena.elements(layout.PARAMETERS)
+  const g = arena.elements(layout.GRADIENTS)
   const jobs = passes.map(({ array, kernel }) => {
-    const updated = arena.plane(array)
+    const updated = arena.elements(array)
     const row = Row.of(kernel, dtype)
     row.coefficients = arena.row(lengths.length)
     const state = { [kernel.state[0]]: updated }

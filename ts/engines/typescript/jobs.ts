@@ -80,8 +80,8 @@ const heeded = [0, HOLDS | FLUSHES, MASKS | SIGNS | KEEPS | FLUSHES, 0]
 
 export function jobsOf(arena: Arena): ForEachJob {
   const { words, dtype, lengths } = arena
-  const theta = arena.plane(PARAMETERS)
-  const g = arena.plane(GRADIENTS)
+  const theta = arena.elements(PARAMETERS)
+  const g = arena.elements(GRADIENTS)
   const rows = lengths.map((_, i) => arena.row(i))
   const jobs = new Map<number, Job>()
   /** The job of most steps. */
@@ -121,7 +121,7 @@ export function jobsOf(arena: Arena): ForEachJob {
     const kernel = !isNorm ? kernelOf(number) : form === WEIGHED ? bothSquares : squares
     const array = words[at + SEGMENT_ARRAY]
     const byTensor = isNorm ? SQUARES : words[at + SEGMENT_BY_TENSOR]
-    const state = recordOf(kernel.state, (_, k) => arena.plane(array + k))
+    const state = recordOf(kernel.state, (_, k) => arena.elements(array + k))
     const sourceOf = (sum: Sum) =>
       sum === 'parameters' ? theta : sum === 'sizes' ? state[kernel.state[0]] : g
     const names = form === MASKED ? CautiousKernel.tensor : kernel.tensor

@@ -31,8 +31,8 @@ export type Pass = (job: Job, from: number, to: number, tensor?: ByName, factor?
 export function passOf(arena: Arena): Pass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
-  const theta = arena.plane(PARAMETERS)
-  const g = arena.plane(GRADIENTS)
+  const theta = arena.elements(PARAMETERS)
+  const g = arena.elements(GRADIENTS)
   // All that a step needs is made here: one that runs out of memory must not do so in the middle.
   const [prepared, held] = [g.slice(), theta.slice()]
 
