@@ -147,6 +147,8 @@ export function equationsOf(loop) {
   const { body } = statements[0]
   const lines = body.type === 'BlockStatement' ? body.body : [body]
   const [theta, , state] = loop.body.params
+  // One that takes matrices is given all by name, and its comment says what it computes.
+  if (state === undefined) return null
   const printer = new Printer([theta.name, ...(state.properties ?? []).map(({ key }) => key.name)])
   try {
     const usesOf = (name) => usesIn(lines, name) - 1
