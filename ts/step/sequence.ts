@@ -19,7 +19,6 @@ export function sequenceOf(progress: Progress): readonly Phase[] {
 
 /** What is left of a step where nothing has changed since the one before: no question. */
 export interface Straight {
-  readonly parts: readonly Part[]
   /** What sums squares, where the norm is wanted. */
   readonly norm: Stage | null
   readonly first: Stage
@@ -38,7 +37,7 @@ export function straightOf(progress: Progress): Straight | null {
   const more = { between: following(model), afterwards: afterwards(progress) }
   const isShort = more.between.length + more.afterwards.length === 0
   const norm = measures ? stageOf(parts, NORM) : null
-  return { parts, norm, first: stageOf(parts, 0), more: isShort ? null : more }
+  return { norm, first: stageOf(parts, 0), more: isShort ? null : more }
 }
 
 function update({ model, around }: Progress): readonly Phase[] {
@@ -113,7 +112,7 @@ function estimateShared({ uses, live }: Model): void {
   }
 }
 
-const commit: Phase = (progress) => {
+export const commit: Phase = (progress) => {
   moveClocks(progress.model.parts)
   progress.count()
   progress.outside = ALL

@@ -7,7 +7,7 @@ import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import { clip, judge } from './norms.js'
 import { type Phase, Progress, type Stage } from './progress.js'
-import { moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
+import { commit, moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
 import { runInSlices } from './slices.js'
 
 export class Steps {
@@ -63,7 +63,7 @@ export class Steps {
     }
     // What throws may have changed more.
     this.straight = null
-    const { parts } = straight
+    const { parts } = straight.first
     prepare(parts, 1)
     for (let p = 0; p < parts.length; p++) parts[p].runner.run(0)
     moveClocks(parts)
@@ -84,12 +84,10 @@ export class Steps {
       if (progress.reason !== null) return false
       scale = clip(progress)
     }
-    prepare(straight.parts, scale)
+    prepare(straight.first.parts, scale)
     run(straight.first, progress)
     if (straight.more !== null) runAll(straight.more.between, progress)
-    moveClocks(straight.parts)
-    progress.count()
-    progress.outside = ALL
+    commit(progress)
     if (straight.more !== null) runAll(straight.more.afterwards, progress)
     this.straight = straight
     return true
