@@ -21,17 +21,13 @@ impl Arena {
         to: usize,
         workers: &mut dyn Workers,
     ) -> Result<(), Fault> {
-        for number in self.tables.segment_from(from)?..self.tables.header.segments {
-            let segment = self.tables.segment(number)?;
-            if segment.offset >= to {
-                break;
-            }
-            let Some(job) = self.job(stage, &segment)? else { continue };
+        self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
                 // SAFETY: passed on.
                 unsafe { self.matrices(compute, &job, segment, from, to, workers) }?;
             }
-        }
+            Ok(true)
+        })?;
         Ok(())
     }
 

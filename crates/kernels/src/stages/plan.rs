@@ -26,20 +26,15 @@ impl Arena {
     /// Gives the passes of a stage, one a segment. False where it is more than that: where it sums, takes tensors
     /// whole, or has a pipeline around it, which the segments' flags say.
     pub fn plan(&self, stage: usize, mut take: impl FnMut(Planned) -> bool) -> Result<bool, Fault> {
-        for number in 0..self.tables.header.segments {
-            let segment = self.tables.segment(number)?;
-            let Some(job) = self.job(stage, &segment)? else { continue };
-            let Some(pass) = job.entry.pass.filter(|_| job.around == 0 && !job.walks) else {
+        self.each_job(stage, 0, usize::MAX, |job, segment| {
+            let Some(pass) = job.entry.pass.filter(|_| job.around == 0 && !job.walks && !job.entry.copies)
+            else {
                 return Ok(false);
             };
             let mut streams = Streams::NOWHERE;
-            let end = segment.offset + segment.length;
-            self.find(&job, segment.offset, end, &mut streams)?;
-            if job.entry.copies || !take(Planned { pass, row: job.row, length: segment.length, streams }) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+            self.find(&job, segment.offset, segment.offset + segment.length, &mut streams)?;
+            Ok(take(Planned { pass, row: job.row, length: segment.length, streams }))
+        })
     }
 }
 
@@ -69,17 +64,16 @@ impl Kept {
         let own = copied(words)?;
         // SAFETY: passed on; what a box holds does not move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
-        let mut count = 0;
-        let is_planned = arena.plan(0, |_| {
-            count += 1;
-            true
-        })?;
         let mut passes = Vec::new();
-        if is_planned && passes.try_reserve_exact(count).is_ok() {
-            arena.plan(0, |planned| {
+        // As many as segments at most; what is too much is given back.
+        let has_room = passes.try_reserve_exact(arena.tables.header.segments).is_ok();
+        let is_planned = has_room
+            && arena.plan(0, |planned| {
                 passes.push(planned);
                 true
             })?;
+        if !is_planned {
+            passes.clear();
         }
         let passes = passes.into_boxed_slice();
         Ok(Self { arena, passes, _words: own })

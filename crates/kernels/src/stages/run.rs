@@ -104,19 +104,14 @@ impl Arena {
         }
         let mut tensor = None;
         let mut sums = false;
-        for number in self.tables.segment_from(from)?..self.tables.header.segments {
-            let segment = self.tables.segment(number)?;
-            if segment.offset >= to {
-                break;
-            }
-            let Some(job) = self.job(stage, &segment)? else { continue };
+        self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
                 // The core has no such kernels, nor this code.
                 if MATRICES && cfg!(feature = "catalogue") {
                     // SAFETY: passed on.
                     unsafe { self.matrices_alone(compute, job, segment, from, to, scratch) }?;
                 }
-                continue;
+                return Ok(true);
             }
             sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
@@ -131,8 +126,31 @@ impl Arena {
                     self.stretch(&job, &streams, end - start, &[0.0; MAX_TENSOR], scratch);
                 }
             }
-        }
+            Ok(true)
+        })?;
         Ok(sums)
+    }
+
+    /// Visits the segments that lie in a range and have the stage, until `visit` says false, which is returned.
+    #[inline(always)]
+    pub(crate) fn each_job(
+        &self,
+        stage: usize,
+        from: usize,
+        to: usize,
+        mut visit: impl FnMut(Job, Segment) -> Result<bool, Fault>,
+    ) -> Result<bool, Fault> {
+        for number in self.tables.segment_from(from)?..self.tables.header.segments {
+            let segment = self.tables.segment(number)?;
+            if segment.offset >= to {
+                break;
+            }
+            let Some(job) = self.job(stage, &segment)? else { continue };
+            if !visit(job, segment)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What the stage does to the segment; None if nothing.

@@ -118,11 +118,9 @@ impl Arena {
     /// As for `run`.
     #[inline(never)]
     pub unsafe fn gather(self, stage: usize) -> Result<(), Fault> {
-        for number in 0..self.tables.header.segments {
-            let segment = self.tables.segment(number)?;
-            let Some(job) = self.job(stage, &segment)? else { continue };
+        self.each_job(stage, 0, usize::MAX, |job, segment| {
             if job.sums.is_empty() {
-                continue;
+                return Ok(true);
             }
             let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;
             for number in self.tables.tensor_from(segment.offset)?..self.tables.header.tensors {
@@ -143,7 +141,8 @@ impl Arena {
                     }
                 }
             }
-        }
+            Ok(true)
+        })?;
         Ok(())
     }
 
