@@ -165,6 +165,21 @@ describe('a group', () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
+  test('is one again where options have become the same, whichever set says so', () => {
+    const sets = [
+      (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
+      (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
+    ]
+    for (const set of sets) {
+      const optimizer = make(start) as unknown as Named
+      optimizer.set('a', { lr: 0.5 } as never)
+      set(optimizer)
+      const never = make(prodigy({ d0: 1e-3, lr: 0.5 }))
+      expect(go(optimizer, 8).params).toEqual(go(never, 8).params)
+      expect(new Set(distances(optimizer as never)).size).toBe(1)
+    }
+  })
+
   test('stands beside other rules, also where it stands still itself', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())

@@ -120,4 +120,19 @@ export const found: Readonly<Record<string, Program>> = {
       seed: 0,
     },
   ),
+  'tensors whose options had become alike still shared apart, and together in a run that was loaded': life(
+    [
+      { call: 'set', picker: { kind: 'name', tensor: 0 }, options: { lr: 0.02 } },
+      step,
+      { call: 'set', picker: null, options: { lr: 0.02 } },
+      step,
+    ],
+    {
+      rule: { name: 'prodigy' },
+      specs: [
+        { length: 1, form: 0 },
+        { length: 17, form: 0 },
+      ],
+    },
+  ),
 }

@@ -3,7 +3,7 @@
 import { OptionError, some, TensorError } from '../ground/errors.js'
 import { isObject, recordOf } from '../ground/given.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
-import { inUse, type RuleInUse } from '../rules/in-use.js'
+import type { RuleInUse } from '../rules/in-use.js'
 import { type AnyRule, changed } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
@@ -46,7 +46,10 @@ export function setAll(model: Model, given: object): () => void {
   }
   return () => {
     for (const [use, rule] of rules) use.change(rule)
-    model.reschedule()
+    if (!uses.some((use) => use !== base && use.definition.estimateShared)) return model.reschedule()
+    // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
+    for (const tensor of model.all()) tensor.part.assign(tensor, tensor.use.resolved, uses)
+    model.update()
   }
 }
 
@@ -59,9 +62,7 @@ export function setSome(model: Model, picked: readonly Tensor[], given: object):
     const uses = [...model.uses]
     for (const tensor of picked) {
       const rule = rules.get(tensor.use) as AnyRule
-      const use = inUse({ ...tensor.use.resolved, rule }, uses)
-      use.adopt(tensor.use.shared)
-      tensor.part.assign(tensor, use)
+      tensor.part.assign(tensor, { ...tensor.use.resolved, rule }, uses)
     }
     model.update()
   }

@@ -108,11 +108,7 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
     tensor.isGathered = isWhole && other.isGathered
   }
   // With tensors of the same rule and options they share one, as before.
-  for (const tensor of left) {
-    const use = inUse(tensor.use.resolved, uses)
-    use.adopt(tensor.use.shared)
-    tensor.part.assign(tensor, use)
-  }
+  for (const tensor of left) tensor.part.assign(tensor, tensor.use.resolved, uses)
   progress.updates = restored.updates
   progress.batches = isWhole ? restored.batches : 0
   progress.skips = restored.skips
