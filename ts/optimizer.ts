@@ -399,7 +399,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     this.#checkFree('point')
     const model = this.#model
     if (!model.uses.some(({ point }) => point !== undefined)) return this.params
-    if (this.#begin('point', undefined) === ALL) this.#steps.writePoints()
+    this.#begin('point', undefined)
+    this.#steps.writePoints()
     return this.#make('point', () =>
       model.views((tensor) => tensor.state.point ?? tensor.view(PARAMETERS)),
     ) as Views<P>

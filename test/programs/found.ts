@@ -120,6 +120,16 @@ export const found: Readonly<Record<string, Program>> = {
       seed: 0,
     },
   ),
+  'a look at the point of a model that was all frozen did not count': life(
+    [
+      { call: 'load', shift: 0 },
+      { call: 'freeze', picker: { kind: 'name', tensor: 0 } },
+      { call: 'load', shift: 0 },
+      { call: 'thaw', picker: { kind: 'name', tensor: 0 } },
+      step,
+    ],
+    { places: ['typescript', ...wide], rule: { name: 'scheduleFreeRAdam' } },
+  ),
   'tensors whose options had become alike still shared apart, and together in a run that was loaded': life(
     [
       { call: 'set', picker: { kind: 'name', tensor: 0 }, options: { lr: 0.02 } },
