@@ -208,7 +208,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   step(gradients?: Gradients<P>): boolean {
     const steps = this.#steps
     const goesStraight = steps.straight !== null && !this.#isBusy
-    if (goesStraight && gradients === undefined) return steps.runStraight()
+    if (goesStraight && (gradients === undefined || steps.take(gradients))) return steps.runStraight()
     // Nothing has changed since the last step: there is nothing to be asked but the gradients.
     const present = goesStraight
       ? this.#ask(gradients, this.#model.scheduled)
@@ -278,10 +278,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   }
 
   #read(given: unknown): Present {
-    const { shape, names, gradients, live, tensors } = this.#model
+    const { reader, names, gradients, live, tensors } = this.#model
     const found: unknown[] = []
     for (let i = 0; i < names.length; i++) found.push(undefined)
-    read(shape, given, found)
+    read(reader, given, found)
     check(found, gradients, names)
     if (live.length < found.length) {
       for (let i = 0; i < found.length; i++) if (tensors[i]?.isFrozen !== false) found[i] = undefined

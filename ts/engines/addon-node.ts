@@ -4,7 +4,7 @@ import nodeModule from 'node:module'
 import { resolve } from 'node:path'
 import { messageOf } from '../ground/errors.js'
 import { platforms, version } from '../ground/package.js'
-import type { Addon, Loaded } from './native.js'
+import type { Addon, Loaded } from './addon.js'
 
 /**
  * The addon that ANTIGRAD_ADDON names; else the one that was built here, the one beside the bundle that this

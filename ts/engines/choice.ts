@@ -1,8 +1,8 @@
 /** Which engine runs: the one that was asked for, or else the first that can; and why. */
 
+import { native } from '#native'
 import { EngineError, messageOf, OptionError } from '../ground/errors.js'
 import type { EngineName, Forced } from './engine.js'
-import { native } from './native.js'
 
 export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript']
 

@@ -6,7 +6,7 @@ import { wasm } from './wasm.js'
 import type { Arena } from '../arena/arena.js'
 import { type Asked, type Choice, choose } from './choice.js'
 import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
-import { native } from './native.js'
+import { native } from '#native'
 import { typescript } from './typescript.js'
 
 const all: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }

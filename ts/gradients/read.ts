@@ -14,42 +14,92 @@ export const ALL: Present = []
 /** A step without any gradient. */
 export const NONE: Present = []
 
+/** A shape as steps read it; a record has its names in order beside them, as to compare takes less than to look up. */
+export type Reader = number | readonly Reader[] | RecordReader
+
+interface RecordReader {
+  readonly names: readonly string[]
+  readonly children: readonly Reader[]
+  readonly places: ReadonlyMap<string, number>
+}
+
+export function readerOf(shape: Shape): Reader {
+  if (typeof shape === 'number') return shape
+  if (Array.isArray(shape)) return shape.map(readerOf)
+  const record = shape as ReadonlyMap<string, Shape>
+  const names = [...record.keys()]
+  const places = new Map(names.map((name, k) => [name, k]))
+  return { names, children: [...record.values()].map(readerOf), places }
+}
+
 /**
  * What was given for each tensor, in the shape's order. All code of the user's that is in the way, getters
  * and proxies, runs here.
  *
  * @throws TensorError where a name does not exist, or what is in a list's or record's place is none
  */
-export function read(shape: Shape, given: unknown, found: unknown[], path = 'gradients'): void {
+export function read(reader: Reader, given: unknown, found: unknown[], path = 'gradients'): void {
   if (given === null || given === undefined) return
-  if (typeof shape === 'number') {
-    found[shape] = given
+  if (typeof reader === 'number') {
+    found[reader] = given
     return
   }
-  if (Array.isArray(shape)) {
-    if (!Array.isArray(given) || given.length !== shape.length) {
-      throw new TensorError(path, `a list of ${shape.length} gradients`, given)
+  if (isList(reader)) {
+    if (!Array.isArray(given) || given.length !== reader.length) {
+      throw new TensorError(path, `a list of ${reader.length} gradients`, given)
     }
-    for (let i = 0; i < shape.length; i++) {
-      const child = shape[i] as Shape
-      const gradient: unknown = given[i]
-      // A path is only made where it may be needed: there can be thousands of tensors.
-      if (typeof child === 'number') found[child] = gradient ?? undefined
-      else read(child, gradient, found, `${path}.${i}`)
-    }
+    for (let i = 0; i < reader.length; i++) readChild(reader[i] as Reader, given[i], found, path, i)
     return
   }
   if (Array.isArray(given) || !isNest(given)) throw new TensorError(path, 'a record of gradients', given)
-  const children = shape as ReadonlyMap<string, Shape>
-  for (const key of Object.keys(given)) {
-    const child = children.get(key)
-    if (child === undefined) {
-      throw new TensorError(path, `only the names of parameters: ${some([...children.keys()])}`, key)
-    }
-    const gradient = (given as Record<string, unknown>)[key]
-    if (typeof child === 'number') found[child] = gradient ?? undefined
-    else read(child, gradient, found, `${path}.${key}`)
+  const record = given as Record<string, unknown>
+  const keys = Object.keys(record)
+  let k = 0
+  // In such a loop the compiler knows where values are. What is inherited comes last, and is not looked at.
+  for (const key in record) {
+    if (key !== keys[k]) break
+    const child = childOf(reader, key, k++, path)
+    readChild(child, record[key], found, path, key)
   }
+  // What getters have deleted, or hidden, meanwhile.
+  for (; k < keys.length; k++) {
+    const child = childOf(reader, keys[k], k, path)
+    readChild(child, record[keys[k]], found, path, keys[k])
+  }
+}
+
+const isList = (reader: Reader): reader is readonly Reader[] => Array.isArray(reader)
+
+function childOf(
+  { names, children, places }: RecordReader,
+  key: string,
+  guess: number,
+  path: string,
+): Reader {
+  const place = names[guess] === key ? guess : places.get(key)
+  if (place !== undefined) return children[place]
+  throw new TensorError(path, `only the names of parameters: ${some(names)}`, key)
+}
+
+/** A path is only made where it may be needed: there can be thousands of tensors. */
+function readChild(
+  reader: Reader,
+  given: unknown,
+  found: unknown[],
+  path: string,
+  key: string | number,
+): void {
+  if (typeof reader === 'number') found[reader] = given ?? undefined
+  else read(reader, given, found, `${path}.${key}`)
+}
+
+/** Copies what is the one gradient of the only tensor; false, and nothing is done, where it is none. */
+export function take(given: unknown, own: FloatArray): boolean {
+  if (!fits(given, typeOf(own), own.length)) return false
+  // `set` copies also what overlaps.
+  if (isElsewhere(given, own)) copyElements(given, own)
+  else own.set(given)
+  return true
 }
 
 /**
@@ -80,15 +130,16 @@ function fits(gradient: unknown, type: string | undefined, length: number): grad
 }
 
 /** Up to so many elements a loop takes less time than the call of `set`. */
-const SHORT = 32
+const SHORT = 12
+
+/** So many are shorter than the tables in front of an arena's arrays. */
+const SHORTER = 32
 
 /** Copies gradients into the arena's own, also where they are some of these in another order. */
 export function copy(gradients: Present, own: readonly FloatArray[]): void {
-  let apart = gradients
-  // One alone may lie where it likes.
-  if (gradients.length > 1 && !gradients.every(isElsewhere, own)) {
-    apart = gradients.map((gradient, i) => moved(gradient, own[i]))
-  }
+  const apart = areElsewhere(gradients, own)
+    ? gradients
+    : gradients.map((gradient, i) => moved(gradient, own[i]))
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
     if (gradient !== undefined) copyElements(gradient, own[i])
@@ -101,13 +152,20 @@ function copyElements(from: FloatArray, to: FloatArray): void {
   else for (let i = 0; i < length; i++) to[i] = from[i]
 }
 
-/**
- * Whether it is surely not in the arena, in front of whose arrays there are tables: a short one at the start of its buffer.
- * To ask for a buffer is slow, and makes one where a short array had none.
- */
-function isElsewhere(this: readonly FloatArray[], gradient: FloatArray | undefined, i: number): boolean {
-  return gradient === undefined || (this[i].length <= SHORT && byteOffsetOf(gradient) === 0)
+function areElsewhere(gradients: Present, own: readonly FloatArray[]): boolean {
+  for (let i = 0; i < gradients.length; i++) {
+    const gradient = gradients[i]
+    if (gradient !== undefined && !isElsewhere(gradient, own[i])) return false
+  }
+  return true
 }
+
+/**
+ * Whether it is surely not in an arena's array: a short one at the start of its buffer. To ask for a buffer is slow, and
+ * makes one where a short array had none.
+ */
+const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
+  length <= SHORTER && byteOffsetOf(gradient) === 0
 
 /** The gradient, or a copy where it is in the arena; undefined where it is in its place. */
 function moved(gradient: FloatArray | undefined, own: FloatArray): FloatArray | undefined {

@@ -1,8 +1,8 @@
 /** What advances batches on each engine. */
 
+import { loadOrThrow } from '#native'
 import { type Asked, type Choice, choose } from '../engines/choice.js'
 import type { EngineName, Forced } from '../engines/engine.js'
-import { loadOrThrow } from '../engines/native.js'
 import { compile, isTrap, start } from '../engines/wasm.js'
 import { EngineError, MemoryError } from '../ground/errors.js'
 import { nextTurn } from '../ground/event-loop.js'

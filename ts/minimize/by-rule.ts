@@ -24,6 +24,8 @@ export class ByRule implements Descent {
   readonly exempt: number
   readonly isStuck = false
   readonly #optimizer: Optimizer<FloatArray>
+  /** Where the optimizer wants its gradients, unless that is `grads`. */
+  readonly #handedOver: FloatArray | null
   readonly #gradient: Problem['gradient']
   readonly #fillingGradient: Problem['gradient']
   readonly #box: Box | null
@@ -43,7 +45,9 @@ export class ByRule implements Descent {
     this.params = optimizer.params
     // A stage may leave something else where the gradient was, for the next one.
     const hasStages = definition.stages(checked as never).length > 1
-    this.grads = hasStages ? optimizer.grads.slice() : optimizer.grads
+    const { grads } = optimizer
+    this.grads = hasStages ? grads.slice() : grads
+    this.#handedOver = hasStages ? grads : null
     this.exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
     this.#optimizer = optimizer
     this.#gradient = gradient
@@ -65,7 +69,7 @@ export class ByRule implements Descent {
     }
     const gradient = this.#updates % CHECKED === 0 ? this.#fillingGradient : this.#gradient
     gradient(inside, this.grads)
-    if (this.grads !== optimizer.grads) optimizer.grads.set(this.grads)
+    this.#handedOver?.set(this.grads)
     optimizer.step()
     if (box !== null) project(this.params, box)
     this.#updates++

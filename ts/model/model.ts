@@ -2,6 +2,7 @@
 
 import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
 import { flagsOf } from '../gradients/clip.js'
+import { type Reader, readerOf } from '../gradients/read.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { inOrderOfNames, renumbered, type Shape, unflatten } from '../ground/tensors.js'
 import { lengthOf } from '../ground/typed-arrays.js'
@@ -19,6 +20,7 @@ export class Model {
   gradients: FloatArray[] = []
   /** By number in the user's shape. */
   shape: Shape = []
+  #reader: Reader | null = null
   /** Those that are not frozen, in the order of names in which their parts of a norm are added up. */
   live: Tensor[] = []
   /** The rules of all, once each, the base first; and those that have schedules to evaluate. */
@@ -176,6 +178,12 @@ export class Model {
     this.scheduled = [...uses].filter(({ isScheduled }) => isScheduled)
   }
 
+  /** What reads gradients of that shape. */
+  get reader(): Reader {
+    this.#reader ??= readerOf(this.shape)
+    return this.#reader
+  }
+
   named(name: string): Tensor | undefined {
     return this.tensors[this.names.indexOf(name)] ?? undefined
   }
@@ -204,6 +212,7 @@ export class Model {
       if (tensor !== null) tensor.number = number
     })
     this.tensors = numbered
+    this.#reader = null
     this.shape = renumbered(shape, (number) => tensorOf(number).number)
     this.names = numbered.map((tensor) => tensor?.name ?? '')
     this.gradients = this.parts.flatMap((part) =>

@@ -5,6 +5,7 @@
 
 import { NORM, UNITS } from '../arena/manifest.js'
 import { ALL } from '../gradients/read.js'
+import type { FloatArray } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Part } from '../model/part.js'
 import { afterwards } from './afterwards.js'
@@ -19,6 +20,8 @@ export function sequenceOf(progress: Progress): readonly Phase[] {
 
 /** What is left of a step where nothing has changed since the one before: no question. */
 export interface Straight {
+  /** The gradient in the arena, where there is one tensor and no other shape, and the engine wants it there. */
+  readonly only: FloatArray | null
   /** What sums squares, where the norm is wanted. */
   readonly norm: Stage | null
   readonly first: Stage
@@ -37,7 +40,9 @@ export function straightOf(progress: Progress): Straight | null {
   const more = { between: following(model), afterwards: afterwards(progress) }
   const isShort = more.between.length + more.afterwards.length === 0
   const norm = measures ? stageOf(parts, NORM) : null
-  return { norm, first: stageOf(parts, 0), more: isShort ? null : more }
+  const isAlone = typeof model.shape === 'number' && parts[0].runner.runLent === undefined
+  const only = isAlone ? model.gradients[model.shape as number] : null
+  return { only, norm, first: stageOf(parts, 0), more: isShort ? null : more }
 }
 
 function update({ model, around }: Progress): readonly Phase[] {

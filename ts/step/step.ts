@@ -1,7 +1,7 @@
 /** Steps: the phases of one in order, and the engine's stages between them. */
 
 import { POINT } from '../arena/manifest.js'
-import { ALL, NONE, type Present } from '../gradients/read.js'
+import { ALL, NONE, type Present, take } from '../gradients/read.js'
 import { checkStack } from '../ground/stack.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
@@ -47,6 +47,12 @@ export class Steps {
     if (progress.reason !== null) return false
     if (progress.hasAll(given) && this.#model.isPlain) this.straight = this.#short
     return true
+  }
+
+  /** Whether the next step may go straight with this gradient, which is the only one and is in the arena now. */
+  take(given: unknown): boolean {
+    const only = this.straight?.only ?? null
+    return only !== null && take(given, only)
   }
 
   /**

@@ -1,0 +1,115 @@
+/** Gradients in the shapes in which people have them, once steps go straight, and before. */
+
+import { adam, Optimizer, sgd } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import type { Anything } from './attacked.js'
+import { engineNames, inBits } from './helpers.js'
+
+describe.each(engineNames)('%s', (engine) => {
+  const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
+
+  test.each(lengths)('one array of %i: wherever it lies, as if it were a copy', (n) => {
+    const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
+    const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
+    const [given, expected] = [make(), make()]
+    /** The same numbers in the middle of another buffer. */
+    const inside = new Float32Array(n + 2)
+    const { buffer, byteOffset } = given.grads
+    for (let k = 0; k < 8; k++) {
+      inside.set(gradient, 1)
+      // A view that begins an element before the optimizer's own gradient, or behind it.
+      const overlapping = new Float32Array(buffer, byteOffset + (k % 2 === 0 ? -4 : 4), n)
+      const own = k < 2 ? gradient : k < 4 ? inside.subarray(1, n + 1) : k < 6 ? given.grads : overlapping
+      if (k >= 4) own.set(gradient)
+      const copy = new Float32Array(own)
+      expect(given.step(own)).toBe(true)
+      expect(expected.step(copy)).toBe(true)
+      expect(inBits([given.params, given.state])).toBe(inBits([expected.params, expected.state]))
+    }
+  })
+
+  test('one array of another type, length or realm, a proxy, or a detached one: none is taken, or all of it', () => {
+    const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
+    const gradient = Float32Array.of(0.5, 0.25)
+    const detached = Float32Array.of(3, 3)
+    structuredClone(null, { transfer: [detached.buffer] })
+    const disguised = Object.setPrototypeOf(Float64Array.of(3, 3), Float32Array.prototype)
+    const strangers = [Float32Array.of(3), new Float32Array(3), disguised, detached, [3, 3], '33', 3, {}]
+    for (const stranger of [null, new Proxy(gradient, {}), ...strangers]) {
+      // The second of these goes straight.
+      for (let k = 0; k < 2; k++) expect(optimizer.step(gradient)).toBe(true)
+      const before = inBits([optimizer.params, optimizer.grads, optimizer.updates])
+      const step = () => optimizer.step(stranger as Anything)
+      if (stranger === null) expect(step()).toBe(false)
+      else expect(step).toThrow(/^gradients: expected a Float32Array of length 2/)
+      expect(inBits([optimizer.params, optimizer.grads, optimizer.updates])).toBe(before)
+    }
+  })
+})
+
+describe('a record', () => {
+  const names = ['b', 'a', 'c.d', 'e']
+  const make = () => {
+    const params = Object.fromEntries(names.map((name, k) => [name, Float32Array.of(k, -k)]))
+    return new Optimizer({ ...params, c: { d2: Float32Array.of(7, 8) } }, sgd({ lr: 1 }))
+  }
+  const full = () => ({
+    ...Object.fromEntries(names.map((name, k) => [name, Float32Array.of(k + 1, 0.5)])),
+    c: { d2: Float32Array.of(-1, -2) },
+  })
+  const stepped = (gradients: unknown, times = 3) => {
+    const optimizer = make()
+    for (let k = 0; k < times; k++) optimizer.step(gradients as Anything)
+    return inBits([optimizer.params, optimizer.report()])
+  }
+
+  test('the order of names changes nothing', () => {
+    const entries = Object.entries(full())
+    for (let k = 1; k < entries.length; k++) {
+      expect(stepped(Object.fromEntries([...entries.slice(k), ...entries.slice(0, k)]))).toBe(stepped(full()))
+    }
+  })
+
+  test('what is inherited is no gradient, nor is it looked at', () => {
+    const { a, ...rest } = full() as Anything
+    const heir = Object.assign(Object.create({ a, other: 1 }), rest)
+    expect(stepped(heir)).toBe(stepped(rest))
+  })
+
+  test('what a getter deletes or adds on the way is missing, or not looked at', () => {
+    const trap = () => {
+      const gradients = full() as Anything
+      const { b } = gradients
+      return Object.defineProperty(gradients, 'b', {
+        enumerable: true,
+        get: () => {
+          delete gradients.e
+          gradients.zzz = Float32Array.of(1, 1)
+          return b
+        },
+      })
+    }
+    const { e, ...rest } = full() as Anything
+    expect(e).toBeDefined()
+    expect(stepped(trap(), 1)).toBe(stepped(rest, 1))
+    expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/names of parameters: b, .*got "zzz"/)
+  })
+
+  test('a proxy is asked for each name, in whatever order it lists them', () => {
+    let turn = 0
+    const shuffling = new Proxy(full(), {
+      ownKeys: (target) => (turn++ % 2 === 0 ? Reflect.ownKeys(target) : Reflect.ownKeys(target).reverse()),
+    })
+    expect(stepped(shuffling)).toBe(stepped(full()))
+  })
+
+  test('a name with a dot is not the tensor of that path', () => {
+    const optimizer = new Optimizer(
+      { 'a.b': { c: Float32Array.of(1) }, a: { b: Float32Array.of(2) } },
+      sgd({ lr: 1 }),
+    )
+    const gradients = { a: { b: Float32Array.of(1) }, 'a.b': { c: Float32Array.of(0.5) } }
+    for (let k = 0; k < 3; k++) optimizer.step(gradients)
+    expect([...optimizer.params['a.b'].c, ...optimizer.params.a.b]).toEqual([-0.5, -1])
+  })
+})
