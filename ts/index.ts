@@ -29,7 +29,7 @@ export {
   OptionError,
   TensorError,
 } from './ground/errors.js'
-export type { Gradients, Merged, Parameters, Shapes, Tree, Views } from './ground/tensors.js'
+export type { Gradients, Merged, Params, Shapes, Tree, Views } from './ground/tensors.js'
 export type { DataByRun, Starts } from './many/data.js'
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'

@@ -4,14 +4,7 @@ import type { EngineName } from './engines/engine.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
 import { ownProperties } from './ground/given.js'
-import {
-  flatten,
-  type Gradients,
-  type Merged,
-  type Parameters,
-  type Tree,
-  type Views,
-} from './ground/tensors.js'
+import { flatten, type Gradients, type Merged, type Params, type Tree, type Views } from './ground/tensors.js'
 import { growTensor, pick, setAll, setSome } from './model/changes.js'
 import { Groups } from './model/groups.js'
 import { Model } from './model/model.js'
@@ -83,7 +76,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Parameters, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
+  constructor(params: P & Params, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
   constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
   constructor(params: unknown, rule: R, options: unknown = {}) {
     const checked = options instanceof Checked ? options : checkOptions(options)
@@ -352,7 +345,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * Nothing has changed then.
    */
   add<const Q>(
-    params: Q & Parameters,
+    params: Q & Params,
     options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
   ): Optimizer<Merged<P, Q>, R, N>
   add<const Q>(
@@ -440,7 +433,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     checkArrays(restored)
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
-    const optimizer = new Optimizer(restored.params as Parameters, restored.rule as Rule, checked as never)
+    const optimizer = new Optimizer(restored.params as Params, restored.rule as Rule, checked as never)
     putInPlace(restored, optimizer.#steps.progress, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>
   }

@@ -12,7 +12,7 @@ import {
   minimize,
   minimizeMany,
   Optimizer,
-  type Parameters,
+  type Params,
   type Rule,
   rosenbrock,
   sgd,
@@ -64,7 +64,7 @@ ofList.step([null, { deep: [Float32Array.of(1)] }])
 export const deep: Float32Array = ofList.params[1].deep[0]
 export const buffer: ArrayBuffer = deep.buffer as ArrayBuffer
 
-export function generic<P extends Parameters>(params: P): Optimizer<P, Rule> {
+export function generic<P extends Params>(params: P): Optimizer<P, Rule> {
   return new Optimizer(params, adam() as Rule)
 }
 generic({ w: Float32Array.of(1) }).set({ lr: 0.1 })

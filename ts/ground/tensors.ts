@@ -10,7 +10,7 @@ import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
 const DEEPEST = 100
 
 /** One typed array, or lists and records of them, nested up to 100 deep. */
-export type Parameters = FloatArray | readonly Parameters[] | { readonly [name: string]: Parameters }
+export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
 
 // TypeScript 5.7 made typed arrays generic. Before, this is Float32Array, and since then it is
 // Float32Array<ArrayBuffer>: so declarations need to name neither.
@@ -20,14 +20,19 @@ type View64 = ReturnType<typeof Float64Array.of>
 /** Methods of a class are on its prototype, which is not looked at. */
 type Method = (...args: never) => unknown
 
+// Lists of any length are written as `E[]`, which TypeScript leaves alone until somebody asks. It would map them at once,
+// and without an end where `P` may be any parameters.
+
 /**
- * What `P` has to be so that it can be parameters. Interfaces and classes are no {@link Parameters},
+ * What `P` has to be so that it can be parameters. Interfaces and classes are no {@link Params},
  * for which TypeScript wants an index signature.
  */
 export type Tree<P> = P extends FloatArray
   ? P
-  : P extends readonly unknown[]
-    ? { readonly [K in keyof P]: Tree<P[K]> }
+  : P extends readonly (infer E)[]
+    ? E[] extends P
+      ? readonly Tree<E>[]
+      : { readonly [K in keyof P]: Tree<P[K]> }
     : P extends object
       ? P extends Method
         ? never
@@ -39,21 +44,27 @@ export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
     ? View64
-    : P extends readonly unknown[]
-      ? { readonly [K in keyof P]: Views<P[K]> }
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly Views<E>[]
+        : { readonly [K in keyof P]: Views<P[K]> }
       : { readonly [K in keyof P as P[K] extends Method ? never : K]: Views<P[K]> }
 
 /**
  * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
  * and its count of updates stands still.
  */
-export type Gradients<P> = P extends Float32Array
+export type Gradients<P> = P | Views<P> | OfSome<P>
+
+type OfSome<P> = P extends Float32Array
   ? Float32Array
   : P extends Float64Array
     ? Float64Array
-    : P extends readonly unknown[]
-      ? { readonly [K in keyof P]: Gradients<P[K]> | null | undefined }
-      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Gradients<P[K]> | null | undefined }
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly (OfSome<E> | null | undefined)[]
+        : { readonly [K in keyof P]: OfSome<P[K]> | null | undefined }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: OfSome<P[K]> | null | undefined }
 
 /** Parameters beside others that were added: records are merged, and lists go on. */
 export type Merged<P, Q> = P extends FloatArray
@@ -78,8 +89,10 @@ export type Shapes<P> = unknown extends P
     any
   : P extends FloatArray
     ? readonly number[]
-    : P extends readonly unknown[]
-      ? { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly (Shapes<E> | undefined)[]
+        : { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
       : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Shapes<P[K]> | undefined }
 
 /** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */

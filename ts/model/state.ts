@@ -9,8 +9,10 @@ export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
 /** The state of each tensor, in the shape of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
-  : P extends readonly unknown[]
-    ? { readonly [K in keyof P]: States<P[K], R> }
+  : P extends readonly (infer E)[]
+    ? E[] extends P
+      ? readonly States<E, R>[]
+      : { readonly [K in keyof P]: States<P[K], R> }
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
 /** Live views of the state of each tensor; a frozen one has none. */
