@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expression, fitManySync, fit as fitOne, models } from 'antigrad'
+import { expression, type FitManyOptions, fitManySync, fit as fitOne, models } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'
@@ -113,7 +113,7 @@ describe('JSON lines', () => {
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
   })
 
-  test.each([
+  test.each<[string, FitManyOptions]>([
     [
       '--min a=0,c=0.6 --max a=2',
       { start: { ...start, a: { start: 1, min: 0, max: 2 }, c: { start: 1, min: 0.6 } } },
@@ -132,7 +132,7 @@ describe('JSON lines', () => {
     ],
     ['--engine typescript', { start, engine: 'typescript' }],
     ['--engine wasm --threads 1', { start, engine: 'wasm', threads: 1 }],
-  ] as const)('%s', (args, options) => {
+  ])('%s', (args, options) => {
     const [found] = lines(`decay.csv --x t ${STARTS} ${args}`)
     const { values, errors, minima } = fitOne(expression(MODEL), { t, y }, options)
     const inJson = JSON.parse(
@@ -419,7 +419,7 @@ describe('the table', () => {
     )
     const { values, errors, chiSquared, rSquared, evaluations } = found
     const short = (x: number, digits = 6) => `${Number(x.toPrecision(digits))}`
-    const row = (name: string) => {
+    const row = (name: 'a' | 'b' | 'c') => {
       const ends = found.intervals(0.95)[name].map((end) => short(end))
       return [name, short(values[name], 8), short(errors[name], 3), ...ends].join(' ')
     }

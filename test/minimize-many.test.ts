@@ -222,7 +222,7 @@ describe.each([
     for (const result of results) expectSame(result, results[0])
     const few = { x: many.x.subarray(0, 50), y: many.y.subarray(0, 50) }
     const first = minimizeManySync(hill, few, rule, options)
-    for (const name of ['x', 'y']) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
+    for (const name of ['x', 'y'] as const) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
     expectThoseOfMinimize(first, hill, few, () => rule, options)
     expect([...first.reason].filter((reason) => reasons[reason] === 'converged').length).toBeGreaterThan(40)
   })
@@ -238,7 +238,7 @@ describe.each([
     for (const result of results) expectSame(result, results[0])
     const few = { x: many.x.subarray(0, 50), y: many.y.subarray(0, 50) }
     const first = minimizeManySync(hill, few, rule, { ...options, engine: 'typescript' })
-    for (const name of ['x', 'y']) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
+    for (const name of ['x', 'y'] as const) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
     expectThoseOfMinimize(first, hill, few, () => rule, options)
   })
 
@@ -317,7 +317,7 @@ describe.each([
         ...{ ...options, maxIterations: 60, each: { lr: each.lr.slice(650) } },
         ...{ bounds: { b: { max: bounds.b.max.slice(650) } }, data: { y: data.y.slice(650), t } },
       })
-      for (const name of ['a', 'b', 'c']) expect(rest.x[name]).toEqual(results[0].x[name].slice(650))
+      for (const name of ['a', 'b', 'c'] as const) expect(rest.x[name]).toEqual(results[0].x[name].slice(650))
       const objective = { of: (run: number) => f.with({ t, y: data.y[650 + run] }) }
       const ruleOf = (run: number) => adam({ lr: each.lr[650 + run] })
       expectThoseOfMinimize(rest, objective, few, ruleOf, (run) => ({

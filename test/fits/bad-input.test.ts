@@ -359,7 +359,7 @@ describe('is no error, but has a reason', () => {
     const own = [y, column, y]
     const many = fitManySync(decay, { t: own.map(({ length }) => t.slice(0, length)), y: own }, { start })
     expect(Array.from(many.reason, (k) => fitReasons[k])).toEqual(['converged', reason, 'converged'])
-    for (const name of ['a', 'b', 'c']) {
+    for (const name of ['a', 'b', 'c'] as const) {
       expect([many.values[name][0], many.values[name][2]]).toEqual([good.values[name], good.values[name]])
       expect(many.values[name][1]).toBeNaN()
       expect(many.errors[name][1]).toBeNaN()
@@ -410,7 +410,7 @@ describe('is no error, but has a reason', () => {
     const one = fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start })
     expect(one.reason).toBe('converged')
     expect(one.freedom).toBe(0)
-    for (const name of ['a', 'b', 'c']) expect(one.errors[name]).toBeNaN()
+    for (const name of ['a', 'b', 'c'] as const) expect(one.errors[name]).toBeNaN()
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })
 

@@ -326,7 +326,7 @@ describe('numbers whose squares are no numbers', () => {
 
   test.each([1e-153, 1e-155, 1e-156, 1e-160, 1e-170, 1e-200, 1e-300])('%d underflow, and say so', (k) => {
     const scaled = steep.map((value) => value * k)
-    const fits = [
+    const fits: Fit[] = [
       fitOne(decay, { t, y: scaled }, { start: { a: k, b: 1, c: 0 } }),
       fitOne(line, { t, y: straight.map((value) => value * k) }, { start: { a: 1, c: 0 } }),
       ...(k < 1e-154

@@ -4,6 +4,7 @@ import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { differentiate } from './differentiate.js'
 import { checkName } from './names.js'
+import type { NamesBeside, NamesOf, Only } from './names-of.js'
 import { type Parsed, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { Machine } from './run.js'
@@ -20,13 +21,13 @@ export interface Programs {
 }
 
 /** A function of named numbers, with its exact gradient: see {@link expression}. */
-export class Expression {
+export class Expression<Names extends string = string> {
   /** As it was given. */
   readonly text: string
   /** All names, in the order in which they first appear. */
-  readonly names: readonly string[]
+  readonly names: readonly Names[]
   /** The same: without data all are parameters. */
-  readonly parameters: readonly string[]
+  readonly parameters: readonly Names[]
   readonly #parsed: Parsed
   readonly #programs = new Map<string, Programs>()
   readonly #bound: BoundExpression
@@ -35,7 +36,7 @@ export class Expression {
   constructor(text: string, parsed = parse(text)) {
     this.#parsed = parsed
     this.text = text
-    this.names = Object.freeze([...parsed.names])
+    this.names = Object.freeze([...parsed.names] as Names[])
     this.parameters = this.names
     this.#bound = new BoundExpression(this, {})
   }
@@ -57,7 +58,11 @@ export class Expression {
    * @param data columns of equal length; copied
    * @throws OptionError where a column is none, has another length than the first, or is not in the expression
    */
-  with(data: Data): BoundExpression {
+  with<N extends string, D extends Data>(
+    // So, as a method of `Names` would make an expression of some names another type than one of any.
+    this: Expression<N>,
+    data: D & Only<N, D>,
+  ): BoundExpression<NamesBeside<N, D>> {
     return new BoundExpression(this, data)
   }
 
@@ -91,9 +96,9 @@ export class Expression {
 }
 
 /** An expression with its data: an objective of its parameters. */
-export class BoundExpression {
+export class BoundExpression<Names extends string = string> {
   /** The names that are parameters, in the order in which x has them. */
-  readonly parameters: readonly string[]
+  readonly parameters: readonly Names[]
   readonly #programs: Programs
   readonly #data: readonly Float64Array[]
   readonly #rows: number
@@ -109,7 +114,7 @@ export class BoundExpression {
     this.#data = [...columns.values()]
     this.#rows = this.#data[0]?.length ?? 0
     this.#programs = expression.programs([...columns.keys()])
-    this.parameters = this.#programs.parameters
+    this.parameters = this.#programs.parameters as readonly Names[]
   }
 
   /** The value at a point, a number for each of `parameters`; in float32 if x is a Float32Array. */
@@ -185,7 +190,7 @@ export function readColumns<Column>(
  * @example
  * minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
  */
-export function expression(text: string): Expression {
+export function expression<Text extends string>(text: Text): Expression<NamesOf<Text>> {
   if (typeof text !== 'string') throw new OptionError('expression', 'a text', text)
   return new Expression(text)
 }

@@ -8,8 +8,24 @@ const RAISED = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
 /** A name as a part of a regular expression: letters of any alphabet, digits, also below the line, and _. */
 export const NAME = `(?![${RAISED}])[\\p{L}_](?:(?![${RAISED}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
 
+/** Names that can be called. */
+export const functions = [
+  'sqrt',
+  'exp',
+  'log',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'atan',
+  'abs',
+  'min',
+  'max',
+  'pow',
+] as const
+
 /** Names that are numbers. */
-export const constants: Readonly<Record<string, number>> = { pi: Math.PI, π: Math.PI }
+export const constants = { pi: Math.PI, π: Math.PI } as const
 
 /** @throws OptionError for the name of a parameter or a column that is the one of a number */
 export function checkName(argument: string, name: string): void {

@@ -2,7 +2,7 @@
 
 import { ExpressionError } from '../ground/errors.js'
 import { Graph } from './graph.js'
-import { constants, misspelt, NAME } from './names.js'
+import { constants, functions, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Beyond these an expression is refused, so that what is hostile costs no time. */
@@ -38,9 +38,7 @@ const SIGN = 7
 
 /** What can be called, by name. */
 const callable: Readonly<Record<string, Operation>> = Object.fromEntries(
-  (['sqrt', 'exp', 'log', 'sin', 'cos', 'tan', 'tanh', 'atan', 'abs', 'min', 'max', 'pow'] as const).map(
-    (name) => [name, name],
-  ),
+  functions.map((name) => [name, name]),
 )
 
 type Kind = 'number' | 'condition'
@@ -207,7 +205,7 @@ class Parser {
     if (this.#token.text === '(') return this.#call(text, at)
     if (Object.hasOwn(callable, text)) throw this.#error(`( after ${text}, which is a function`)
     if (Object.hasOwn(constants, text)) {
-      return { node: this.graph.constant(constants[text]), kind: 'number', at }
+      return { node: this.graph.constant(constants[text as keyof typeof constants]), kind: 'number', at }
     }
     this.names.add(text)
     if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })

@@ -2,6 +2,7 @@ import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
+import type { FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
 import { Fits } from './run.js'
 
@@ -18,11 +19,15 @@ import { Fits } from './run.js'
  * @example
  * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
-export async function fitMany(
-  model: Expression | FitModel,
-  data: FitData,
-  options: FitManyOptions = {},
-): Promise<FitManyResult> {
+export async function fitMany<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
+): Promise<FitManyResult<ParametersOf<Names, D, Start>>> {
   const fits = new Fits(model, data, options)
   const { signal } = fits.options
   signal?.throwIfAborted()
@@ -34,14 +39,16 @@ export async function fitMany(
 }
 
 /** `fitMany` without a promise. */
-export function fitManySync(
-  model: Expression | FitModel,
-  data: FitData,
-  options: FitManyOptions = {},
-): FitManyResult {
-  const fits = new Fits(model, data, options)
-  for (const call of fits.calls()) fits.choice.runner.advance(call)
-  return fits.result()
+export function fitManySync<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
+): FitManyResult<ParametersOf<Names, D, Start>> {
+  return run(model, data, options).result()
 }
 
 /**
@@ -50,8 +57,22 @@ export function fitManySync(
  * @example
  * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
-export function fit(model: Expression | FitModel, data: FitData, options: FitOptions = {}): Fit {
-  const found = fitManySync(model, data, options)
+export function fit<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options: FitOptions<Start & OnlyParameters<Names, D, Start>> = {},
+): Fit<ParametersOf<Names, D, Start>> {
+  const found = run(model, data, options).result<ParametersOf<Names, D, Start>>()
   if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
   return found.at(0)
+}
+
+function run(model: Expression | FitModel, data: FitData, options: object): Fits {
+  const fits = new Fits(model, data, options)
+  for (const call of fits.calls()) fits.choice.runner.advance(call)
+  return fits
 }

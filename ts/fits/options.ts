@@ -27,12 +27,12 @@ export type FitData = Readonly<Record<string, FitColumn>>
 /** A column: numbers, or a list of these for each fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
-export interface FitManyOptions {
+export interface FitManyOptions<Start = FitParameters> {
   /**
    * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
    * be guessed.
    */
-  readonly start?: FitParameters
+  readonly start?: Start
   /** The column that the model is to meet: y, or else the only one that the model has no name for. */
   readonly y?: string
   /** Standard deviations of the measured numbers: for all rows, or for each fit's. */
@@ -80,7 +80,10 @@ export interface FitManyOptions {
 }
 
 /** As for `fitMany`, without what only a promise has. */
-export type FitOptions = Omit<FitManyOptions, 'signal' | 'onProgress' | 'threads'>
+export type FitOptions<Start = FitParameters> = Omit<
+  FitManyOptions<Start>,
+  'signal' | 'onProgress' | 'threads'
+>
 
 export const table = {
   start: anything<FitParameters>(),

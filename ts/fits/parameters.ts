@@ -1,6 +1,7 @@
 /** Parameters of a fit, as users give them. */
 
 import { checkName } from '../expressions/names.js'
+import type { NamesBeside, NamesOf, Only } from '../expressions/names-of.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
@@ -23,6 +24,23 @@ export interface FitParameter {
 
 /** Parameters by name: where they start, or all about them. */
 export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
+
+/** The names of a fit's parameters: of the model but for columns, and those that only others are made of. */
+export type ParametersOf<Names extends string, Data, Start> = NamesBeside<Names | KeysOf<Start>, Data>
+
+type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
+
+/** Refuses parameters that neither the model nor a text of others has. */
+export type OnlyParameters<Names extends string, Data, Start> = Only<
+  NamesBeside<Names, Data> | NamesInTexts<Start>,
+  Start
+>
+
+type NamesInTexts<Start, Entry = Start[keyof Start]> = Entry extends {
+  readonly expr: infer Text extends string
+}
+  ? NamesOf<Text>
+  : never
 
 export interface Parameter {
   readonly name: string

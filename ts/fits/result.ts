@@ -4,6 +4,7 @@ import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { ArgumentError, OptionError } from '../ground/errors.js'
+import { mapped, recordOf } from '../ground/given.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { type GivenOf, oneOf, option } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
@@ -50,14 +51,14 @@ interface Ingredients {
   readonly isAbsolute: boolean
 }
 
-type Columns = Readonly<Record<string, Float64Array>>
+type Columns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
 /** Where fits ended, a column each, by fit. */
-export class FitManyResult {
+export class FitManyResult<Names extends string = string> {
   /** All parameters, fixed ones and those that follow from others too. */
-  readonly values: Columns
+  readonly values: Columns<Names>
   /** Their standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
-  readonly errors: Columns
+  readonly errors: Columns<Names>
   /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
   readonly chiSquared: Float64Array
   /** Rows of data that count: those whose weight is not 0 and that are not left out. */
@@ -69,7 +70,7 @@ export class FitManyResult {
   /** Indices into `fitReasons`. */
   readonly reason: Uint8Array
   /** Parameters that vary, in the order of covariances. */
-  readonly free: readonly string[]
+  readonly free: readonly Names[]
   /** What ran. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
@@ -81,7 +82,7 @@ export class FitManyResult {
   constructor(ingredients: Ingredients) {
     const { problem, parameters, starts, rows, found, choice } = ingredients
     this.#of = ingredients
-    this.free = problem.free
+    this.free = problem.free as readonly Names[]
     this.chiSquared = found.cost
     this.rows = rows
     this.missing = ingredients.missing
@@ -96,8 +97,9 @@ export class FitManyResult {
         return [name, starts.get(name) as Float64Array, new Float64Array(rows.length)] as const
       return [name, ...this.#derive(name)] as const
     })
-    this.values = Object.fromEntries(columns.map(([name, values]) => [name, values]))
-    this.errors = Object.fromEntries(columns.map(([name, , errors]) => [name, errors]))
+    const names = columns.map(([name]) => name as Names)
+    this.values = recordOf(names, (_, i) => columns[i][1])
+    this.errors = recordOf(names, (_, i) => columns[i][2])
   }
 
   /** How many fits there are. */
@@ -126,7 +128,7 @@ export class FitManyResult {
   }
 
   /** One of the fits, with all that can be said of it. */
-  at(fit: number): Fit {
+  at(fit: number): Fit<Names> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
       throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
     }
@@ -218,10 +220,10 @@ const band = {
 export interface BandOptions extends GivenOf<typeof band> {}
 
 /** One fit. */
-export class Fit {
-  readonly values: Readonly<Record<string, number>>
+export class Fit<Names extends string = string> {
+  readonly values: Readonly<Record<Names, number>>
   /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
-  readonly errors: Readonly<Record<string, number>>
+  readonly errors: Readonly<Record<Names, number>>
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly rSquared: number
@@ -236,14 +238,14 @@ export class Fit {
   readonly evaluations: number
   readonly reason: FitReason
   /** Parameters that vary, in the order of covariances. */
-  readonly free: readonly string[]
+  readonly free: readonly Names[]
   /**
    * Those of them that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
    * there: degrees of freedom, errors, bands; their own errors are NaN.
    */
-  readonly held: readonly string[]
+  readonly held: readonly Names[]
   /** Those on which the model no longer depends where the fit has ended: their errors are NaN, and it is 'singular'. */
-  readonly undetermined: readonly string[]
+  readonly undetermined: readonly Names[]
   /** The minima at which the starts of `multiStart` have ended, the best one first. */
   readonly minima: readonly Minimum[]
   /** What ran. */
@@ -256,13 +258,12 @@ export class Fit {
 
   /** @internal */
   constructor(
-    all: FitManyResult,
+    all: FitManyResult<Names>,
     fit: number,
     ingredients: Ingredients,
     programOf: (columns: readonly string[]) => Program,
   ) {
-    const ofFit = (columns: Columns) =>
-      Object.fromEntries(Object.entries(columns).map(([name, numbers]) => [name, numbers[fit]]))
+    const ofFit = (columns: Columns<Names>) => mapped(columns, (numbers) => numbers[fit])
     this.#fit = fit
     this.#of = ingredients
     this.#programOf = programOf
@@ -341,11 +342,12 @@ export class Fit {
    * Within which a parameter is with a probability: value ± t·error, with Student's t, or the normal distribution's
    * where σ is known.
    */
-  intervals(level = 0.95): Readonly<Record<string, readonly [low: number, high: number]>> {
+  intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
     const t = this.#quantile(level)
-    const around = (name: string) =>
-      [this.values[name] - t * this.errors[name], this.values[name] + t * this.errors[name]] as const
-    return Object.fromEntries(Object.keys(this.values).map((name) => [name, around(name)]))
+    return mapped(this.values, (value, name) => {
+      const half = t * this.errors[name]
+      return [value - half, value + half] as const
+    })
   }
 
   /**

@@ -342,9 +342,10 @@ export class Fits {
     return batch.results()
   }
 
-  result(): FitManyResult {
+  /** Whoever knows what its parameters are called says so. */
+  result<Names extends string>(): FitManyResult<Names> {
     for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
-    return new FitManyResult({
+    return new FitManyResult<Names>({
       ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts },
       ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },
       drops: this.options.missing === 'drop',

@@ -5,13 +5,19 @@ export function isObject(given: unknown): given is object {
 }
 
 /** A record of what each name has. */
-export function recordOf<T>(names: readonly string[], of: (name: string, k: number) => T): Record<string, T> {
-  return Object.fromEntries(names.map((name, k) => [name, of(name, k)]))
+export function recordOf<T, Names extends string = string>(
+  names: readonly Names[],
+  of: (name: Names, k: number) => T,
+): Record<Names, T> {
+  return Object.fromEntries(names.map((name, k) => [name, of(name, k)])) as Record<Names, T>
 }
 
 /** A record of the same names. */
-export function mapped<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U): Record<string, U> {
-  return recordOf(Object.keys(record), (name) => to(record[name]))
+export function mapped<T, U, Names extends string = string>(
+  record: Readonly<Record<Names, T>>,
+  to: (value: T, name: Names) => U,
+): Record<Names, U> {
+  return recordOf(Object.keys(record) as Names[], (name) => to(record[name], name))
 }
 
 /** Without what is undefined. */

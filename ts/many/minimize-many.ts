@@ -1,6 +1,7 @@
 import type { Expression } from '../expressions/expression.js'
+import type { NamesBeside, Only } from '../expressions/names-of.js'
 import type { Rule } from '../rules/definitions.js'
-import type { Starts } from './data.js'
+import type { DataByRun, Starts } from './data.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'
 import { Many } from './run.js'
@@ -14,12 +15,16 @@ import { Many } from './run.js'
  * @param rule one that is elementwise, such as `adam()`
  * @throws (rejects with) OptionError as `minimize` does, before the first update; the signal's reason
  */
-export async function minimizeMany(
-  objective: Expression,
-  starts: Starts,
+export async function minimizeMany<
+  Names extends string,
+  S extends Starts,
+  D extends DataByRun = Record<never, never>,
+>(
+  objective: Expression<Names>,
+  starts: S & Only<NamesBeside<Names, D>, S>,
   rule: Rule,
-  options: MinimizeManyOptions = {},
-): Promise<ManyResult> {
+  options: MinimizeManyOptions<D> = {},
+): Promise<ManyResult<NamesBeside<Names, D>>> {
   const many = new Many(objective, starts, rule, options)
   const { signal } = many.options
   signal?.throwIfAborted()
@@ -31,12 +36,16 @@ export async function minimizeMany(
 }
 
 /** `minimizeMany` without a promise. */
-export function minimizeManySync(
-  objective: Expression,
-  starts: Starts,
+export function minimizeManySync<
+  Names extends string,
+  S extends Starts,
+  D extends DataByRun = Record<never, never>,
+>(
+  objective: Expression<Names>,
+  starts: S & Only<NamesBeside<Names, D>, S>,
   rule: Rule,
-  options: MinimizeManyOptions = {},
-): ManyResult {
+  options: MinimizeManyOptions<D> = {},
+): ManyResult<NamesBeside<Names, D>> {
   const many = new Many(objective, starts, rule, options)
   for (const call of many.calls()) many.choice.runner.advance(call)
   return many.result()

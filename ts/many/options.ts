@@ -15,12 +15,12 @@ import {
 import { nested } from '../options/read.js'
 import type { DataByRun } from './data.js'
 
-export interface MinimizeManyOptions {
+export interface MinimizeManyOptions<D = DataByRun> {
   /**
    * Columns of data, whose rows are summed; the expression's other names are parameters. A list of columns, one for
    * each run, gives each run its own, also of its own length.
    */
-  readonly data?: DataByRun
+  readonly data?: D
   /** Options of the rule that differ by run: a number for each. */
   readonly each?: Readonly<Record<string, ArrayLike<number>>>
   /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */

@@ -12,17 +12,17 @@ export const reasons = [
 ] as const satisfies readonly (MinimizeReason | null)[]
 
 /** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
-export interface Paths {
+export interface Paths<Names extends string = string> {
   /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
   readonly offsets: Uint32Array
   /** Run after run, by parameter, in the dtype. */
-  readonly x: Readonly<Record<string, FloatArray>>
+  readonly x: Readonly<Record<Names, FloatArray>>
 }
 
 /** Where runs ended, a column each, by run. */
-export interface ManyResult {
+export interface ManyResult<Names extends string = string> {
   /** The last points, by parameter, in the dtype. */
-  readonly x: Readonly<Record<string, FloatArray>>
+  readonly x: Readonly<Record<Names, FloatArray>>
   /** The objective there. */
   readonly value: Float64Array
   /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
@@ -34,7 +34,7 @@ export interface ManyResult {
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
   /** Points on the way, if `path` asked for them. */
-  readonly paths: Paths | null
+  readonly paths: Paths<Names> | null
   /** What ran. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */

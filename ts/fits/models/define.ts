@@ -26,12 +26,12 @@ export const ofAll = {
  *
  * @param write its text, with a name for its column
  */
-export function define(
+export function define<Names extends string>(
   options: ModelOptions,
   write: (x: string) => string,
-  guess: NonNullable<FitModel['guess']>,
+  guess: (...data: Parameters<NonNullable<FitModel['guess']>>) => Readonly<Record<Names, number>>,
   parameters: FitModel['parameters'] = {},
-): FitModel {
+): FitModel<Names> {
   const { x } = readOptions('options', options, ofAll)
   const text = write(x)
   // No parameter is called x.

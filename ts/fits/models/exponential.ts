@@ -4,7 +4,7 @@ import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
-export function exponential(options: ModelOptions = {}): FitModel {
+export function exponential(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'offset'> {
   return define(
     options,
     (x) => `amplitude*exp(-rate*${x}) + offset`,
@@ -20,7 +20,7 @@ const CLOSER = [1.4, 1.2, 1.1]
 /** Amplitudes where x is 0 are this many times those of the data at most, or less by it. */
 const FARTHEST = 1e200
 
-function guess(rows: Rows): Readonly<Record<string, number>> {
+function guess(rows: Rows) {
   const { x, y, range } = rows
   // Where e^(−rate·x) is 1 instead: at the end from where it falls.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]

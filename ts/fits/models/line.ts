@@ -4,7 +4,7 @@ import { leastSquares } from './polynomial.js'
 import { finiteRows } from './rows.js'
 
 /** slope·x + intercept. */
-export function line(options: ModelOptions = {}): FitModel {
+export function line(options: ModelOptions = {}): FitModel<'slope' | 'intercept'> {
   return define(
     options,
     (x) => `slope*${x} + intercept`,

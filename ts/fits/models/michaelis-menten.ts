@@ -3,7 +3,7 @@ import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, finiteRows, type Rows } from './rows.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
-export function michaelisMenten(options: ModelOptions = {}): FitModel {
+export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | 'km'> {
   return define(
     options,
     (x) => `vmax*${x}/(km + ${x})`,
@@ -14,7 +14,7 @@ export function michaelisMenten(options: ModelOptions = {}): FitModel {
 /** km is looked for among powers of 2 times the largest x. */
 const [LEAST, MOST] = [1 / 4096, 4]
 
-function guess({ x, y, range }: Rows): Readonly<Record<string, number>> {
+function guess({ x, y, range }: Rows) {
   const largest = x[x.length - 1] || range
   const candidates: number[] = []
   for (let part = LEAST; part <= MOST; part += part) candidates.push(part * largest)

@@ -5,8 +5,12 @@ import { OptionError } from '../../ground/errors.js'
 import { isObject, member } from '../../ground/given.js'
 import type { FitParameter } from '../parameters.js'
 
+/** Not there at run time: what a model's type knows of its parameters. */
+declare const names: unique symbol
+
 /** A model whose parameters can be guessed: see `models`. */
-export interface FitModel {
+export interface FitModel<Names extends string = string> {
+  readonly [names]?: Names
   /** An expression of its parameters and its column. */
   readonly text: string
   /** The name of its column. */

@@ -48,12 +48,14 @@ const shapes = {
 
 /** A shape of peaks. */
 export type PeakShape = keyof typeof shapes
+/** What its parameters are called. */
+type NamesOf<S extends PeakShape> = (typeof shapes)[S]['names'][number]
 
 /**
  * height·e^(−((x − center)/sigma)²/2): sigma is the standard deviation, in units of x, and the area
  * height·sigma·√(2π). The sign of sigma means nothing.
  */
-export function gaussian(options: ModelOptions = {}): FitModel {
+export function gaussian(options: ModelOptions = {}): FitModel<NamesOf<'gaussian'>> {
   return single(options, 'gaussian')
 }
 
@@ -61,7 +63,7 @@ export function gaussian(options: ModelOptions = {}): FitModel {
  * height/(1 + ((x − center)/sigma)²): sigma is half the width at half the height, in units of x, and the area
  * height·sigma·π. The sign of sigma means nothing.
  */
-export function lorentzian(options: ModelOptions = {}): FitModel {
+export function lorentzian(options: ModelOptions = {}): FitModel<NamesOf<'lorentzian'>> {
   return single(options, 'lorentzian')
 }
 
@@ -69,7 +71,7 @@ export function lorentzian(options: ModelOptions = {}): FitModel {
  * height·(fraction·L + (1 − fraction)·G): a Lorentzian and a Gaussian of the same center, height and width at half
  * the height, which is 2·sigma, in units of x. The fraction is from 0 to 1.
  */
-export function pseudoVoigt(options: ModelOptions = {}): FitModel {
+export function pseudoVoigt(options: ModelOptions = {}): FitModel<NamesOf<'pseudoVoigt'>> {
   return single(options, 'pseudoVoigt')
 }
 
@@ -87,7 +89,7 @@ export interface PeaksOptions extends GivenOf<typeof table> {}
  * The sum of peaks of one shape, and a baseline: height1, center1, sigma1 (and fraction1), height2, …, offset. They
  * are numbered from left to right where they are guessed.
  */
-export function peaks(options: PeaksOptions = {}): FitModel {
+export function peaks(options: PeaksOptions = {}): FitModel<`${NamesOf<PeakShape>}${number}` | 'offset'> {
   const { count, shape, ...rest } = readOptions('options', options, table)
   const most = Math.floor((MOST_PARAMETERS - 1) / shapes[shape].names.length)
   readOption('count', wholeTo(1, most), count)
@@ -103,11 +105,14 @@ export function peaks(options: PeaksOptions = {}): FitModel {
   )
 }
 
-function single(options: ModelOptions, shape: PeakShape): FitModel {
+function single<S extends PeakShape>(options: ModelOptions, shape: S): FitModel<NamesOf<S>> {
   return define(
     options,
     (x) => peakText(shape, x, ''),
-    (x, y) => named(shape, guess(finiteRows(x, y), shapes[shape], 1, false).found[0], ''),
+    (x, y) => {
+      const { found } = guess(finiteRows(x, y), shapes[shape], 1, false)
+      return named(shape, found[0], '') as Record<NamesOf<S>, number>
+    },
     boundsOf(shape, ''),
   )
 }

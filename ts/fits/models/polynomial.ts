@@ -17,10 +17,10 @@ export interface PolynomialOptions extends GivenOf<typeof table> {}
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
  * are so alike that a fit may be 'singular': take x − mean(x) for the column then.
  */
-export function polynomial(options: PolynomialOptions = {}): FitModel {
+export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}`> {
   const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
-  return define(
+  return define<`c${number}`>(
     rest,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),

@@ -4,7 +4,7 @@ import type { FitModel, ModelOptions } from './model.js'
 import { finiteRows, project, type Rows } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
-export function power(options: ModelOptions = {}): FitModel {
+export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
   return define(
     options,
     (x) => `amplitude*${x}^exponent`,
@@ -16,7 +16,7 @@ export function power(options: ModelOptions = {}): FitModel {
 const LEAST_AT_0 = 0.125
 
 /** A line through logarithms, whose weights y² make up for what these do to noise. */
-function guess({ x, y }: Rows): Readonly<Record<string, number>> {
+function guess({ x, y }: Rows) {
   const sign = y.reduce((sum, number) => sum + number * Math.abs(number), 0) < 0 ? -1 : 1
   const rows = [...y.keys()].filter((row) => x[row] > 0 && sign * y[row] > 0)
   const column = (of: (row: number) => number) => Float64Array.from(rows, (row) => sign * y[row] * of(row))

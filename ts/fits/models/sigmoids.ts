@@ -9,8 +9,10 @@ import { bestOf, finiteRows, type Rows } from './rows.js'
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 
+type Doses = 'bottom' | 'top' | 'ec50' | 'slope'
+
 /** amplitude/(1 + e^(−rate·(x − center))): growth towards the amplitude, or where the rate is below 0 decline. */
-export function logistic(options: ModelOptions = {}): FitModel {
+export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
   return define(
     options,
     (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
@@ -22,7 +24,7 @@ export function logistic(options: ModelOptions = {}): FitModel {
  * vmax·xⁿ/(kⁿ + xⁿ), for doses x ≥ 0; at k, in units of x, half of vmax is reached. Where n is below 0 it falls
  * from vmax to 0.
  */
-export function hill(options: ModelOptions = {}): FitModel {
+export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
   return define(
     options,
     // What has no logarithm is the dose 0.
@@ -35,7 +37,7 @@ export function hill(options: ModelOptions = {}): FitModel {
  * bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0; at ec50, in units of x, the curve is half-way. Where
  * the slope is below 0 it falls from top to bottom.
  */
-export function fourPL(options: ModelOptions = {}): FitModel {
+export function fourPL(options: ModelOptions = {}): FitModel<Doses> {
   return define(
     options,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(`slope*log(${x}/ec50)`)} : slope > 0 ? bottom : top`,
@@ -50,7 +52,7 @@ export function fourPL(options: ModelOptions = {}): FitModel {
  * bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The curve is half-way at
  * ec50/(2^(1/asymmetry) − 1)^(1/slope), which is ec50 where the asymmetry is 1.
  */
-export function fivePL(options: ModelOptions = {}): FitModel {
+export function fivePL(options: ModelOptions = {}): FitModel<Doses | 'asymmetry'> {
   return define(
     options,
     (x) => {
@@ -112,7 +114,7 @@ function bestShape(y: Float64Array, odds: Float64Array, candidates: Iterable<Sha
 /** The least rate beside 1/range, and how often it is doubled. */
 const [SLOWEST, FASTER] = [2, 6]
 
-function guessLogistic({ x, y, range }: Rows): Readonly<Record<string, number>> {
+function guessLogistic({ x, y, range }: Rows) {
   // Growth may have just begun, or be over nearly.
   const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
   const odds = x.map((at) => exp((-SLOWEST * (at - centers[0])) / range))
@@ -140,7 +142,7 @@ function dosesOf({ x }: Rows) {
   return { centers, odds, factors }
 }
 
-function guessHill(rows: Rows): Readonly<Record<string, number>> {
+function guessHill(rows: Rows) {
   const { centers, odds, factors } = dosesOf(rows)
   const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, STEEPER)])
   const { candidate, coefficients } = bestShape(rows.y, odds, candidates, false)

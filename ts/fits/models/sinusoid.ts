@@ -8,7 +8,9 @@ import { bestOf, finiteRows, type Rows } from './rows.js'
  * where it is guessed, in radians. Frequencies are guessed up to half of one by the usual step of x, and to 2048
  * periods in all.
  */
-export function sinusoid(options: ModelOptions = {}): FitModel {
+export function sinusoid(
+  options: ModelOptions = {},
+): FitModel<'amplitude' | 'frequency' | 'phase' | 'offset'> {
   return define(
     options,
     (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`,
@@ -22,7 +24,7 @@ const OVERSAMPLING = 4
 const MOST_FREQUENCIES = 8192
 
 /** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
-function guess(rows: Rows): Readonly<Record<string, number>> {
+function guess(rows: Rows) {
   const { x, y, range } = rows
   const step = 1 / (OVERSAMPLING * range)
   const { candidate, coefficients } = bestOf(y, {
