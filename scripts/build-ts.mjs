@@ -67,13 +67,12 @@ function withLoopsTwice(source) {
 const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
-// class of each error, and one addon.
+// class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
 await build({
   ...node,
   entryPoints: ['dist/index.js'],
   outfile: 'dist/node/index.js',
   format: 'cjs',
-  minifyWhitespace: true,
   define: { 'import.meta.url': 'undefined' },
   plugins: [
     {
@@ -134,8 +133,9 @@ const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
 })
 writeFileSync('dist/LICENSES.md', `# What the command line has of other packages\n\n${licenses.join('\n')}`)
 
-// The declarations that users see once more: whether they are a CommonJS module's depends on the folder.
+// The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
 copyDeclarations('index')
+writeFileSync('dist/node/index.d.mts', "export * from './index.js'\n")
 
 /** Copies a module's declarations, and those that they import. */
 function copyDeclarations(module, copied = new Set()) {

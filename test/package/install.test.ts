@@ -60,7 +60,7 @@ describe('the tarball', () => {
     expect([...folders].sort()).toEqual([
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
     ])
-    expect(files.filter((file) => !/\.(js|mjs|d\.ts|json|md)$|LICENSE$/.test(file))).toEqual([])
+    expect(files.filter((file) => !/\.(js|mjs|d\.m?ts|json|md)$|LICENSE$/.test(file))).toEqual([])
     expect(readFileSync(tarball).length).toBeLessThan(630_000)
   })
 
@@ -150,6 +150,19 @@ describe('with the addon', () => {
     expect(names).toContain('Optimizer')
     expect(same).toEqual(names)
     expect(imported).toEqual(names)
+  })
+
+  test.each([
+    ['import', 'mjs', "import { adamw, Optimizer } from 'antigrad'"],
+    ['require', 'cjs', "const { adamw, Optimizer } = require('antigrad')"],
+  ])('an error that nobody catches is short, and names functions: %s', (_, ending, line) => {
+    const script = join(folder, `uncaught.${ending}`)
+    writeFileSync(script, `${line}\nnew Optimizer({ w: [1, 2, 3] }, adamw())\n`)
+    const { status, stderr } = run(folder, process.execPath, script)
+    expect(status).toBe(1)
+    expect(stderr).toContain('\nTensorError: params.w.0: expected a Float32Array or Float64Array')
+    expect(stderr).toMatch(/at flatten \(.*\n.*at new \w*Optimizer \(/)
+    expect(stderr.length).toBeLessThan(2_000)
   })
 
   test('TypeScript finds the types of both', () => {
