@@ -37,7 +37,8 @@ describe.each([native, wasm, typescript])('$name', (engine) => {
     const runner = engine.attach(arena, { threads: 2 })
     const firstArrays = owners.map((k) => arena.firstArrays[k])
     const tensors = owners.map((k) => uses[k])
-    const cohorts = new Cohorts(arena, tensors, firstArrays, Infinity)
+    const cohorts = new Cohorts(arena, firstArrays, Infinity)
+    for (const [i, use] of tensors.entries()) cohorts.assign(i, use)
     cohorts.layOut(null)
     all.forEach((length, i) => {
       arena.view(PARAMETERS, i).set(noise(i, length, dtype))

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { Arena } from '../dist/arena/arena.js'
 import * as manifest from '../dist/arena/manifest.js'
 import type { Engine, Runner } from '../dist/engines/engine.js'
-import { native } from '../dist/engines/native.js'
+import { native, report } from '../dist/engines/native.js'
 import { typescript } from '../dist/engines/typescript.js'
 import { wasm } from '../dist/engines/wasm.js'
 import { runInSlices } from '../dist/step/slices.js'
@@ -35,7 +35,7 @@ const forced = (engine: Engine, instructionSet?: string, threads = 1) => ({
   threads,
 })
 const variants = [
-  ...native.report().instructionSets.map((set) => forced(native, set)),
+  ...report().instructionSets.map((set) => forced(native, set)),
   forced(native, undefined, 3),
   forced(wasm),
   forced(typescript),

@@ -235,6 +235,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   /** All of a step in which code of the user's runs: afterwards gradients are checked, schedules evaluated. */
   #begin(call: string, given: unknown): Present {
     this.#checkFree(call)
+    this.#model.settle()
     const { scheduled, live } = this.#model
     if (live.length === 0) return NONE
     if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'point') throw this.#blind(call)
@@ -261,7 +262,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       if (scheduled.length > 0) {
         this.#model.evaluate(this.#steps.progress.updates)
         // It may have run anything.
-        check(present, this.#model.gradients, this.#model.names)
+        check(present, this.#model.gradients, this.#model.tensors)
       }
     } finally {
       this.#isBusy = false
@@ -271,13 +272,13 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   }
 
   #read(given: unknown): Present {
-    const { reader, names, gradients, live, tensors } = this.#model
+    const { reader, gradients, live, tensors } = this.#model
     const found: unknown[] = []
-    for (let i = 0; i < names.length; i++) found.push(undefined)
+    for (let i = 0; i < tensors.length; i++) found.push(undefined)
     read(reader, given, found)
-    check(found, gradients, names)
+    check(found, gradients, tensors)
     if (live.length < found.length) {
-      for (let i = 0; i < found.length; i++) if (tensors[i]?.isFrozen !== false) found[i] = undefined
+      for (let i = 0; i < found.length; i++) if (tensors[i].isFrozen) found[i] = undefined
     }
     for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found
     return NONE
@@ -332,7 +333,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   thaw(match: Match): void {
     this.#checkFree('thaw')
-    this.#guarded(() => this.#model.thaw(pick('thaw', match, this.#model)))()
+    this.#model.thaw(this.#guarded(() => pick('thaw', match, this.#model)))
   }
 
   /**

@@ -41,20 +41,25 @@ interface Entry {
   readonly line: number | undefined
 }
 
-const NONE: Matrix = [0, 0, 0]
+/** What is no matrix, as one. */
+export const NONE: Matrix = [0, 0, 0]
 
 export class Arena {
   readonly region: Region
   readonly dtype: Dtype
   /** How many elements each tensor has, and where it lies in the plane. */
-  readonly lengths: readonly number[]
-  readonly offsets: readonly number[]
+  readonly lengths: number[]
+  readonly offsets: number[]
   /** What each is as matrices; zeros for those that are none. */
-  readonly matrices: readonly Matrix[]
+  readonly matrices: Matrix[]
   /** How many rows it has in which it may be centralized or clipped; 0, the default, where it is no matrix. */
-  readonly units: readonly number[]
+  readonly units: number[]
+  /** The first tensor that is not there yet, and where it would lie. */
+  #next = 0
+  #end = 0
+  #block = 0
   /** Where their own numbers begin in arrays by row, and by column. */
-  readonly #lines: readonly (readonly [number, number])[]
+  readonly #lines: (readonly [number, number])[] = []
   /** Elements of a plane, padding included. */
   readonly length: number
   /** For each family the number of its first array. */
@@ -84,6 +89,7 @@ export class Arena {
    * @param matrices what tensors are as matrices; null for those that are none
    * @param room how many bytes SCRATCH has
    * @param units how many rows each has; 0 for those that are no matrices
+   * @param spare how many lines are left for tensors to come, which have the arrays of the last family
    */
   constructor(
     dtype: Dtype,
@@ -93,20 +99,21 @@ export class Arena {
     matrices: readonly (Matrix | null)[] = [],
     room = 0,
     units: readonly number[] = [],
+    spare = 0,
   ) {
     const size = dtype === 'float32' ? 4 : 8
-    const offsets: number[] = []
-    const blocks: number[] = []
-    let length = 0
-    let blockCount = 0
-    for (const elements of lengths) {
-      offsets.push(length)
-      blocks.push(blockCount)
-      length += roundUp(elements, layout.LINE / size)
-      blockCount += Math.ceil(elements / layout.BLOCK)
-    }
-    const count = lengths.length
-    const shapes = lengths.map((_, i) => matrices[i] ?? NONE)
+    this.dtype = dtype
+    this.#size = size
+    const count = lengths.length + spare
+    const length = lengths.reduce((sum, n) => sum + this.#padded(n), (spare * layout.LINE) / size)
+    const blockCount = lengths.reduce((sum, n) => sum + blocksOf(n), spare)
+    this.length = length
+    const all = Array.from({ length: count })
+    // What is not there yet lies behind all else.
+    this.offsets = all.map(() => length)
+    this.lengths = all.map(() => 0)
+    this.matrices = all.map(() => NONE)
+    this.units = [...this.lengths]
     const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
     const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
     this.#firstTensor = layout.HEADER + arrayCount * layout.ARRAY
@@ -140,19 +147,21 @@ export class Arena {
     }
     place(layout.SCRATCH, layout.ELEMENTS, 0, roundUp(room, layout.LINE) / size)
     const firstArrays: number[] = []
-    let tensor = 0
-    const lines: [number, number][] = []
+    this.words = new Uint32Array(this.#firstRow)
+    const { words } = this
     for (const { tensors, state, byTensor, lines: byLine = 0 } of families) {
       firstArrays.push(arrays.length)
       const totals: [number, number] = [0, 0]
-      for (const [rows, columns, count] of shapes.slice(tensor, tensor + tensors)) {
-        lines.push([...totals])
+      const first = this.#end
+      for (let k = 0; k < tensors; k++) {
+        const i = this.#next
+        this.#lines.push([...totals])
+        this.add(lengths[i], matrices[i] ?? NONE, units[i] ?? 0)
+        const [rows, columns, count] = this.matrices[i]
         totals[0] += rows * count
         totals[1] += columns * count
       }
-      const first = tensor < count ? offsets[tensor] : length
-      tensor += tensors
-      const last = tensor < count ? offsets[tensor] : length
+      const last = this.#next < lengths.length ? this.#end : length
       for (let k = byLine; k < state.length; k++) place(arrays.length, layout.ELEMENTS, first, last - first)
       for (let line = 0; line < byLine; line++) place(arrays.length, layout.BY_LINE, 0, totals[line], line)
       for (const _ of byTensor) place(arrays.length, layout.TENSORS, 0, count)
@@ -162,20 +171,10 @@ export class Arena {
     this.plan = roundUp(end, layout.LINE)
     end = this.plan + (layout.PLAN + this.planned * layout.PLANNED) * 4
 
-    this.dtype = dtype
-    this.#size = size
-    this.lengths = lengths
-    this.offsets = offsets
-    this.matrices = shapes
-    this.units = units
-    this.#lines = lines
-    this.length = length
     this.firstArrays = firstArrays
     this.#arrays = arrays
     this.region = allocate(roundUp(end, layout.LINE), length)
-    this.words = new Uint32Array(this.#firstRow)
     this.#written = new Uint32Array(this.region.buffer, this.region.byteOffset, this.#firstRow)
-    const { words } = this
     words[layout.HEADER_HASH] = HASH
     words[layout.HEADER_ELEMENT_SIZE] = size
     words[layout.HEADER_ARRAYS] = arrayCount
@@ -191,18 +190,41 @@ export class Arena {
       words[at + layout.ARRAY_FIRST] = first
       words[at + layout.ARRAY_LENGTH] = length
     })
-    lengths.forEach((elements, i) => {
-      const [[rows, columns], [firstRow, firstColumn]] = [shapes[i], lines[i] ?? NONE]
-      const at = this.tensorAt(i)
-      words[at + layout.TENSOR_OFFSET] = offsets[i]
-      words[at + layout.TENSOR_LENGTH] = elements
-      words[at + layout.TENSOR_BLOCK] = blocks[i]
-      words[at + layout.TENSOR_ROWS] = rows
-      words[at + layout.TENSOR_COLUMNS] = columns
-      words[at + layout.TENSOR_FIRST_ROW] = firstRow
-      words[at + layout.TENSOR_FIRST_COLUMN] = firstColumn
-      words[at + layout.TENSOR_UNITS] = units[i] ?? 0
-    })
+    for (let i = this.#next; i < count; i++) words[this.tensorAt(i) + layout.TENSOR_OFFSET] = length
+  }
+
+  /** Whether others find room behind those that are there. */
+  hasRoom(tensors: readonly { readonly length: number }[]): boolean {
+    const end = tensors.reduce((end, { length }) => end + this.#padded(length), this.#end)
+    return end <= this.length && this.#next + tensors.length <= this.lengths.length
+  }
+
+  /** A length, filled up to a whole line. */
+  #padded(length: number): number {
+    return roundUp(length, layout.LINE / this.#size)
+  }
+
+  /** Puts a tensor there; one of a family that has numbers by row or by column is none to come. */
+  add(length: number, matrix: Matrix, units: number): void {
+    const i = this.#next++
+    const [[rows, columns], [firstRow, firstColumn]] = [matrix, this.#lines[i] ?? NONE]
+    const { words } = this
+    const at = this.tensorAt(i)
+    words[at + layout.TENSOR_OFFSET] = this.#end
+    words[at + layout.TENSOR_LENGTH] = length
+    words[at + layout.TENSOR_BLOCK] = this.#block
+    words[at + layout.TENSOR_ROWS] = rows
+    words[at + layout.TENSOR_COLUMNS] = columns
+    words[at + layout.TENSOR_FIRST_ROW] = firstRow
+    words[at + layout.TENSOR_FIRST_COLUMN] = firstColumn
+    words[at + layout.TENSOR_UNITS] = units
+    this.lengths[i] = length
+    this.offsets[i] = this.#end
+    this.matrices[i] = matrix
+    this.units[i] = units
+    this.#end += this.#padded(length)
+    this.#block += blocksOf(length)
+    this.version++
   }
 
   /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
@@ -341,6 +363,8 @@ export class Arena {
     this.#set(this.segmentAt(segment) + layout.SEGMENT_FLAGS, flags)
   }
 }
+
+const blocksOf = (length: number): number => Math.ceil(length / layout.BLOCK)
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
 

@@ -1,6 +1,6 @@
 /** Which engine runs: the one that was asked for, or else the first that can; and why. */
 
-import { native } from '#native'
+import { checkInstructionSet } from '#native'
 import { EngineError, messageOf, OptionError } from '../ground/errors.js'
 import type { EngineName, Forced } from './engine.js'
 
@@ -37,11 +37,7 @@ export function readAsked(options: {
     if (options.engine !== 'native') {
       throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
     }
-    const { available, instructionSets } = native.report()
-    // Where there is no addon, that is what is wrong, and said when it is asked for.
-    if (available && !instructionSets.includes(instructionSet)) {
-      throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, instructionSet)
-    }
+    checkInstructionSet(instructionSet)
   }
   return { requested, forced: { instructionSet, threads: requestedThreads(options.threads) } }
 }

@@ -49,7 +49,6 @@ export interface EngineReport {
 
 export interface Engine {
   readonly name: EngineName
-  report(): EngineReport
   /**
    * Makes an arena ready.
    *

@@ -2,11 +2,11 @@
 
 // biome-ignore-all assist/source/organizeImports: in a bundle the module's bytes come before all code then. In the
 // middle they would keep gzip from finding in what follows what came before, which costs 600 bytes.
-import { wasm } from './wasm.js'
+import { report as reportWasm, wasm } from './wasm.js'
 import type { Arena } from '../arena/arena.js'
 import { type Asked, type Choice, choose } from './choice.js'
 import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
-import { native } from '#native'
+import { native, report as reportNative } from '#native'
 import { typescript } from './typescript.js'
 
 const all: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
@@ -20,9 +20,9 @@ const NATIVE_FROM = 128
  */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {
-    native: native.report(),
-    wasm: wasm.report(),
-    typescript: typescript.report(),
+    native: reportNative(),
+    wasm: reportWasm(),
+    typescript: { available: true, reasons: [], instructionSets: [], threads: 1 },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Addon } from './addon.js'
-import type { Engine } from './engine.js'
+import type { Engine, EngineReport } from './engine.js'
 
 const reason = 'a native addon needs Node, Bun or Deno'
 
@@ -9,10 +9,13 @@ const fail = (): never => {
 }
 
 /** Outside of Node there is none: so the engine takes nothing of a page's bundle. */
-export const native: Engine = {
-  name: 'native',
-  report: () => ({ available: false, reasons: [reason], instructionSets: [], threads: 0 }),
-  attach: fail,
-}
+export const native: Engine = { name: 'native', attach: fail }
+
+export const report = (): EngineReport => ({
+  ...{ available: false, reasons: [reason], instructionSets: [], threads: 0 },
+})
+
+/** What is wrong is said when the engine is asked for. */
+export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail

@@ -1,9 +1,9 @@
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
-import { messageOf } from '../ground/errors.js'
+import { messageOf, OptionError } from '../ground/errors.js'
 import type { Addon, Loaded, Outcome, Run } from './addon.js'
 import { loadAddon } from './addon-node.js'
-import type { Engine, Forced, Runner } from './engine.js'
+import type { Engine, EngineReport, Forced, Runner } from './engine.js'
 
 let loaded: Loaded | undefined
 
@@ -43,18 +43,28 @@ const LENT_FROM = 256
 /** They are the arguments of a call, and those have a limit. */
 const MOST_LENT = 1 << 14
 
+/** What it can do here. */
+export function report(): EngineReport {
+  const { addon, reasons } = load()
+  return {
+    available: addon !== null,
+    reasons,
+    instructionSets: addon?.instructionSets() ?? [],
+    threads: addon?.cores() ?? 0,
+  }
+}
+
+/** @throws OptionError where it is none that can be used here */
+export function checkInstructionSet(name: string): void {
+  const { available, instructionSets } = report()
+  // Where there is no addon, that is what is wrong, and said when it is asked for.
+  if (available && !instructionSets.includes(name))
+    throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, name)
+}
+
 /** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
 export const native: Engine = {
   name: 'native',
-  report() {
-    const { addon, reasons } = load()
-    return {
-      available: addon !== null,
-      reasons,
-      instructionSets: addon?.instructionSets() ?? [],
-      threads: addon?.cores() ?? 0,
-    }
-  },
   attach(arena: Arena, forced: Forced) {
     const addon = loadOrThrow()
     const isLong = arena.elements(SCRATCH).length >= MATRICES_FROM

@@ -10,7 +10,6 @@ import { overTensors } from './typescript/tensors.js'
 
 export const typescript: Engine = {
   name: 'typescript',
-  report: () => ({ available: true, reasons: [], instructionSets: [], threads: 1 }),
   attach(arena: Arena) {
     const forEachJob = jobsOf(arena)
     const pass = passOf(arena)

@@ -5,7 +5,7 @@ import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED, type Region } from '../arena/memory.js'
 import { messageOf } from '../ground/errors.js'
 import { broughtModule, bytesOf, type WasmModule } from '../webassembly/module.js'
-import type { Engine, Runner } from './engine.js'
+import type { Engine, EngineReport, Runner } from './engine.js'
 
 /** What the crate in wasm/ exports. */
 interface Exports {
@@ -209,17 +209,16 @@ class WasmRunner implements Runner {
   }
 }
 
-/** The same Rust as WebAssembly with 128-bit vectors. */
-export const wasm: Engine = {
-  name: 'wasm',
-  report() {
-    try {
-      // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
-      instanceOf(allocate(0, 0))
-      return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
-    } catch (thrown) {
-      return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }
-    }
-  },
-  attach: (arena) => new WasmRunner(arena),
+/** What it can do here. */
+export function report(): EngineReport {
+  try {
+    // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
+    instanceOf(allocate(0, 0))
+    return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
+  } catch (thrown) {
+    return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }
+  }
 }
+
+/** The same Rust as WebAssembly with 128-bit vectors. */
+export const wasm: Engine = { name: 'wasm', attach: (arena) => new WasmRunner(arena) }

@@ -105,13 +105,13 @@ export function take(given: unknown, own: FloatArray): boolean {
 /**
  * Checks what was read against the arena's own gradients; nothing of the user's runs here.
  *
- * @param names of the tensors, for messages
+ * @param tensors have names, for messages
  * @throws TensorError where a gradient's type or length is not its tensor's
  */
 export function check(
   found: readonly unknown[],
   own: readonly FloatArray[],
-  names: readonly string[],
+  tensors: readonly { readonly name: string }[],
 ): asserts found is Present {
   const type = typeOf(own[0])
   for (let i = 0; i < found.length; i++) {
@@ -119,7 +119,7 @@ export function check(
     if (gradient === undefined || fits(gradient, type, own[i].length)) continue
     const detached = isFloatArray(gradient) && isDetached(gradient)
     const expected = `a ${typeOf(own[i])} of length ${own[i].length}${hint(gradient)}`
-    const path = names[i] === '' ? 'gradients' : `gradients.${names[i]}`
+    const path = tensors[i].name === '' ? 'gradients' : `gradients.${tensors[i].name}`
     throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
   }
 }

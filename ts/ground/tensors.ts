@@ -105,6 +105,8 @@ export interface Flat {
   readonly dtype: 'float32' | 'float64'
 }
 
+const inParams = (path: string) => (path === '' ? 'params' : `params.${path}`)
+
 /**
  * The tensors in the order of the list or of the record's keys.
  *
@@ -119,7 +121,7 @@ export function flatten(parameters: unknown): Flat {
   const taken = new Set<string>()
   const seen = new Set<object>()
   const walk = (node: unknown, path: string, depth: number): Shape => {
-    const name = path === '' ? 'params' : `params.${path}`
+    const name = inParams(path)
     if (isFloatArray(node)) {
       if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
       const [first] = values
@@ -158,31 +160,44 @@ export function flatten(parameters: unknown): Flat {
 }
 
 /**
- * A shape with others beside it, whose numbers become −1, −2, …: records are merged, and lists go on.
+ * The dotted names of tensors by number, in the order of the shape, where records are merged with old ones and lists
+ * go on.
  *
  * @throws TensorError where something of that name is there
  */
-export function merged(old: Shape, added: Shape, path = 'params'): Shape {
-  if (typeof old === 'number' || typeof added === 'number' || Array.isArray(old) !== Array.isArray(added)) {
+export function namesOf(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
+  const isTensor = typeof shape === 'number'
+  if (
+    old !== undefined &&
+    (typeof old === 'number' || isTensor || Array.isArray(old) !== Array.isArray(shape))
+  ) {
     const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
-    throw new TensorError(path, expected, typeof added === 'number' ? 'a tensor' : 'a list or record')
+    throw new TensorError(inParams(path), expected, isTensor ? 'a tensor' : 'a list or record')
   }
-  const negative = (shape: Shape) => renumbered(shape, (number) => -1 - number)
-  if (Array.isArray(old)) return [...old, ...(added as readonly Shape[]).map(negative)]
-  const record = new Map(old as ReadonlyMap<string, Shape>)
-  for (const [key, child] of added as ReadonlyMap<string, Shape>) {
-    const before = record.get(key)
-    record.set(key, before === undefined ? negative(child) : merged(before, child, `${path}.${key}`))
+  if (isTensor) return [[shape, path]]
+  const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
+  if (Array.isArray(shape)) {
+    const count = Array.isArray(old) ? old.length : 0
+    return shape.flatMap((child, i) => namesOf(child, undefined, inner(count + i)))
   }
-  return record
+  const before = old as ReadonlyMap<string, Shape> | undefined
+  return [...(shape as ReadonlyMap<string, Shape>)].flatMap(([key, child]) =>
+    namesOf(child, before?.get(key), inner(key)),
+  )
 }
 
-/** The dotted names of tensors by number. */
-export function namesOf(shape: Shape, path = ''): [number: number, name: string][] {
-  if (typeof shape === 'number') return [[shape, path]]
-  const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
-  if (Array.isArray(shape)) return shape.flatMap((child, i) => namesOf(child, inner(i)))
-  return [...(shape as ReadonlyMap<string, Shape>)].flatMap(([key, child]) => namesOf(child, inner(key)))
+/** Puts a shape beside one that it goes on with. */
+export function join(old: Shape, added: Shape): void {
+  if (Array.isArray(old)) {
+    for (const child of added as readonly Shape[]) old.push(child)
+    return
+  }
+  const record = old as Map<string, Shape>
+  for (const [key, child] of added as ReadonlyMap<string, Shape>) {
+    const before = record.get(key)
+    if (before === undefined) record.set(key, child)
+    else join(before, child)
+  }
 }
 
 /** The same shape with other numbers. */
@@ -258,9 +273,10 @@ export function unflatten(
   return made(record)
 }
 
-/** Not by assignment: a key may be called __proto__. */
+/** Not by assignment where every object has something of that name, as of __proto__. */
 export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
-  Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true })
+  if (!(key in record)) record[key] = value
+  else Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /**

@@ -17,6 +17,9 @@ import { matches, readMatch } from './patterns.js'
  */
 export function pick(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
+  // The name of one, of maybe thousands that are picked one by one.
+  const named = typeof match === 'string' && !match.includes('*') ? model.named(match) : undefined
+  if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
@@ -46,10 +49,13 @@ export function setAll(model: Model, given: object): () => void {
   }
   return () => {
     for (const [use, rule] of rules) use.change(rule)
-    if (!uses.some((use) => use !== base && use.definition.estimateShared)) return model.reschedule()
+    if (!uses.some((use) => use !== base && use.definition.estimateShared)) {
+      model.settle()
+      return model.reschedule()
+    }
     // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
-    for (const tensor of model.all()) tensor.part.assign(tensor, tensor.use.resolved, uses)
-    model.update()
+    for (const tensor of model.tensors) tensor.part.assign(tensor, tensor.use.resolved, uses)
+    model.updateRules()
   }
 }
 
@@ -59,12 +65,11 @@ export function setSome(model: Model, picked: readonly Tensor[], given: object):
   const options = before.length > 1 && isObject(given) ? { ...given } : given
   const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
   return () => {
-    const uses = [...model.uses]
     for (const tensor of picked) {
       const rule = rules.get(tensor.use) as AnyRule
-      tensor.part.assign(tensor, { ...tensor.use.resolved, rule }, uses)
+      tensor.part.assign(tensor, { ...tensor.use.resolved, rule }, model.uses)
     }
-    model.update()
+    model.updateRules()
   }
 }
 
@@ -99,5 +104,5 @@ export function growTensor(model: Model, name: unknown, rows: unknown): () => vo
   if (!isRows || length === 0 || length % size !== 0) {
     throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
   }
-  return model.grow(tensor, Object.freeze([count + length / size, ...inner]), rows)
+  return () => model.grow(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

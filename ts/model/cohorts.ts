@@ -7,6 +7,7 @@ import type { Arena } from '../arena/arena.js'
 import { FLUSHES, HOLDS } from '../arena/manifest.js'
 import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
 import { recordOf } from '../ground/given.js'
+import { grouped } from '../ground/grouped.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
 
@@ -27,8 +28,9 @@ interface Cohort {
   segments: number[]
   /** Its tensors that are updated, by number. */
   tensors: number[]
-  /** The number of its row. */
+  /** The number of its row, and the row itself. */
   row: number
+  numbers: Float64Array
   /** What its row and segments have been told; they are told again only when it changes. */
   version: number
   scale: number
@@ -46,12 +48,13 @@ export class Cohorts {
   /** How many stages a step has. */
   stages = 0
   readonly #arena: Arena
-  readonly #rows: readonly Float64Array[]
+  /** As many as cohorts have needed so far. */
+  readonly #rows: Float64Array[] = []
   readonly #limit: number
   readonly #clip: TensorLimits
   readonly #firstArrays: readonly number[]
   /** By tensor; null for one that is never updated. */
-  readonly #cohortOf: (Cohort | null)[]
+  readonly #cohortOf: (Cohort | null)[] = []
   /** Which tensors the segments at hand are of; null where they have to be made anew. */
   #laidOut: readonly boolean[] | null = null
   /** Whether they are of all that are updated, as they are in most runs for good. */
@@ -59,45 +62,32 @@ export class Cohorts {
   #active: Cohort[] = []
 
   /**
-   * @param uses the rule of each tensor, in the arena's order; null for one that is never updated
    * @param firstArrays the number of each tensor's first array of state
    * @param limit the largest absolute value of an element of a gradient
    * @param clip how each tensor is clipped by itself, where groups do not say
    */
-  constructor(
-    arena: Arena,
-    uses: readonly (RuleInUse | null)[],
-    firstArrays: readonly number[],
-    limit: number,
-    clip: TensorLimits = {},
-  ) {
+  constructor(arena: Arena, firstArrays: readonly number[], limit: number, clip: TensorLimits = {}) {
     this.#arena = arena
-    this.#rows = uses.map((_, i) => arena.row(i))
     this.#limit = limit
     this.#clip = clip
     this.#firstArrays = firstArrays
-    this.#cohortOf = uses.map(() => null)
-    uses.forEach((use, i) => {
-      if (use !== null) this.assign(i, use)
-    })
   }
 
-  /** A cohort with a clock of its own, which shows the time of another one or the beginning. */
-  #cohort(use: RuleInUse, time?: Clock): Cohort {
-    // Both are made in one place: for the compiler they are alike then.
-    const clock = (): Clock => Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
+  /** A cohort with this clock. */
+  #cohort(use: RuleInUse, clock: Clock): Cohort {
     const always = use.flags | flagsOf(use.clip ?? this.#clip)
     const started = {
       segments: [],
       tensors: [],
       row: 0,
+      numbers: NO_ROW,
       version: -1,
       scale: 1,
       flags: always,
       due: 0,
       always,
     }
-    return { use, clock: clock(), next: clock(), ...started }
+    return { use, clock, next: clockOf(use, clock), ...started }
   }
 
   /**
@@ -112,13 +102,11 @@ export class Cohorts {
       return
     }
     if (time !== undefined) use.adopt(time)
-    const made = this.#cohort(use, time)
-    const isLike = (cohort: Cohort | null) =>
-      cohort !== null && cohort.use === use && isSameTime(cohort.clock, made.clock)
-    // Most often it is a neighbour's.
-    const neighbour = this.#cohortOf[tensor - 1] ?? null
-    const known = isLike(neighbour) ? neighbour : this.#cohortOf.find(isLike)
-    this.#cohortOf[tensor] = known ?? made
+    const clock = clockOf(use, time)
+    // Most often it is a neighbour's. What is like one that is farther away joins it once there are segments.
+    const neighbour = this.#cohortOf[tensor - 1]
+    const isLike = neighbour?.use === use && isSameTime(neighbour.clock, clock)
+    this.#cohortOf[tensor] = isLike ? neighbour : this.#cohort(use, clock)
     this.stages = Math.max(this.stages, use.stages.length)
   }
 
@@ -147,7 +135,25 @@ export class Cohorts {
     if (isPresent !== null || !this.#isComplete) this.#layOut(isPresent)
   }
 
+  /** Makes one cohort of those that are alike. */
+  #join(): void {
+    const cohorts = new Set(this.#cohortOf.filter((cohort) => cohort !== null))
+    const joined = new Map<Cohort | null, Cohort>()
+    for (const alike of grouped(
+      cohorts,
+      ({ use, clock }) => `${use.number} ${Object.values(clock)}`,
+    ).values()) {
+      // −0 reads as 0 does.
+      for (const cohort of alike)
+        joined.set(cohort, isSameTime(alike[0].clock, cohort.clock) ? alike[0] : cohort)
+    }
+    this.#cohortOf.forEach((cohort, i) => {
+      this.#cohortOf[i] = joined.get(cohort) ?? null
+    })
+  }
+
   #layOut(isPresent: ((tensor: number) => boolean) | null): void {
+    if (this.#laidOut === null) this.#join()
     const cohortOf = this.#cohortOf
     const wanted = (i: number) => cohortOf[i] !== null && (isPresent === null || isPresent(i))
     if (this.#laidOut?.every((was, i) => was === wanted(i))) return
@@ -162,13 +168,14 @@ export class Cohorts {
       let cohort = cohortOf[i]
       if (cohort === null || !laidOut[i]) continue
       if (left.has(cohort)) {
-        const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, cohort.clock)
+        const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, clockOf(cohort.use, cohort.clock))
         copies.set(cohort, copy)
         cohort = copy
         cohortOf[i] = copy
       }
       if (!active.has(cohort)) {
         cohort.row = active.size
+        cohort.numbers = this.#rows[cohort.row] ??= this.#arena.row(cohort.row)
         cohort.segments = []
         cohort.tensors = []
         cohort.version = -1
@@ -203,8 +210,7 @@ export class Cohorts {
     const active = this.#active
     for (let c = 0; c < active.length; c++) {
       const cohort = active[c]
-      const { use, clock, next } = cohort
-      const row = this.#rows[cohort.row]
+      const { use, clock, next, numbers: row } = cohort
       const { advance, corrections, numbers } = use
       next.t = following(clock.t)
       advance?.(clock, numbers as never, next)
@@ -231,8 +237,8 @@ export class Cohorts {
   prepareUnits(scale: number, tensors: readonly (Placed | null)[]): void {
     for (const cohort of this.#active) {
       const placed = cohort.tensors.map((i) => tensors[i] as Placed)
-      const { use, clock, row } = cohort
-      importedClips.write?.(this.#rows[row], use.clip ?? this.#clip, scale, clock.t, placed)
+      const { use, clock, numbers } = cohort
+      importedClips.write?.(numbers, use.clip ?? this.#clip, scale, clock.t, placed)
       cohort.version = -1
     }
   }
@@ -259,12 +265,12 @@ export class Cohorts {
   /** A tensor as rules see it that measure all of theirs together. */
   member(tensor: number): Member {
     const cohort = this.#cohortOf[tensor] as Cohort
-    const { use, clock, next, row } = cohort
-    const isActive = this.#active.includes(cohort)
+    const { use, clock, next, numbers } = cohort
+    const isActive = this.#laidOut?.[tensor] === true
     const first = this.#firstArrays[tensor] + use.state.length
     return {
       clock: isActive ? next : clock,
-      row: isActive ? this.#rows[row] : null,
+      row: isActive ? numbers : null,
       sums: recordOf(use.byTensor, (_, k) => this.#arena.numbers(first + k)[tensor]),
       hold: () => {
         Object.assign(next, clock)
@@ -289,11 +295,17 @@ export class Cohorts {
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
-      cohort.use.write(this.#rows[cohort.row], 1, Infinity, this.#arena.dtype)
+      cohort.use.write(cohort.numbers, 1, Infinity, this.#arena.dtype)
       cohort.version = -1
     }
   }
 }
+
+const NO_ROW = new Float64Array()
+
+/** A clock of its own, which shows the time of another one or the beginning. All are alike for the compiler. */
+const clockOf = (use: RuleInUse, time?: Readonly<Clock>): Clock =>
+  Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
 
 function isSameTime(a: Clock, b: Clock): boolean {
   for (const name in a)

@@ -42,6 +42,8 @@ interface Checked {
   readonly plain: object
 }
 
+type Meant = Pick<Resolved, 'definition'>
+
 /** What a tensor gets. */
 export interface Assignment {
   readonly resolved: Resolved
@@ -110,11 +112,11 @@ export class Groups {
    */
   shapeless(
     base: Resolved,
-    tensors: Iterable<Pick<Described, 'shape'> & Pick<Assignment, 'groups' | 'resolved'>>,
+    tensors: Iterable<Pick<Described, 'shape'> & Pick<Assignment, 'groups'> & { readonly use: Meant }>,
   ): string | undefined {
     const found = new Map<Definition, boolean>()
-    for (const { shape, groups, resolved } of tensors) {
-      const { definition: meant } = this.#meant(base, groups) ?? resolved
+    for (const { shape, groups, use } of tensors) {
+      const { definition: meant } = this.#meant(base, groups) ?? use
       if (meant.wantsShapes) found.set(meant, found.get(meant) === true || shape !== undefined)
     }
     return [...found].find(([, hasShape]) => !hasShape)?.[0].name

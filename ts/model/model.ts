@@ -3,31 +3,35 @@
 import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
 import { flagsOf } from '../gradients/clip.js'
 import { type Reader, readerOf } from '../gradients/read.js'
+import { grouped } from '../ground/grouped.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { inOrderOfNames, renumbered, type Shape, unflatten } from '../ground/tensors.js'
+import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
 import { lengthOf } from '../ground/typed-arrays.js'
 import type { RuleInUse } from '../rules/in-use.js'
-import { type Averaged, Part, type Settings, Tensor } from './part.js'
+import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './part.js'
+
+/** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
+const LEAST_SPARE = 64
+const MOST_SPARE = 4096
 
 export class Model {
   readonly settings: Settings
   /** The rule of tensors that no group gives another one. */
   base: RuleInUse
   parts: Part[] = []
-  /** Numbers are places in these lists; a tensor that has moved away leaves a hole. */
-  tensors: (Tensor | null)[] = []
-  names: string[] = []
+  /** By number, which each keeps for good. */
+  tensors: Tensor[] = []
   gradients: FloatArray[] = []
   /** By number in the user's shape. */
   shape: Shape = []
   #reader: Reader | null = null
+  /** The rules of all, once each, the base first. */
+  uses: RuleInUse[] = []
+  // What follows from these, once `settle` was called.
   /** Those that are not frozen, in the order of names in which their parts of a norm are added up. */
   live: Tensor[] = []
-  /** The rules of all, once each, the base first; and those that have schedules to evaluate. */
-  uses: RuleInUse[] = []
+  /** The rules that have schedules to evaluate. */
   scheduled: RuleInUse[] = []
-  /** For each part, the tensors whose averages have been told the same. */
-  averages: readonly (readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null])[] = []
   /** Whether a step without a look at the points is an error. */
   wantsPoint = false
   /** Whether some tensor is clipped by itself, and whether the norm is wanted, for that or anything else. */
@@ -39,6 +43,12 @@ export class Model {
   stages = 0
   /** Counts changes of what lies where. */
   version = 0
+  #isSettled = false
+  readonly #byName = new Map<string, Tensor>()
+  /** All numbers in the order of names; null where tensors have come since. */
+  #order: readonly number[] | null = null
+  /** By kind of tensors, the last part that was made for some that came later. */
+  readonly #open = new Map<string, Part>()
 
   constructor(base: RuleInUse, settings: Settings) {
     this.base = base
@@ -47,28 +57,39 @@ export class Model {
   }
 
   /**
-   * Adds tensors in a part of their own; `shape` is all that there is then, in which a number ≥ 0 is an old
-   * tensor's, and one < 0 that of new tensor −1 − number.
+   * Adds tensors of these rules; `shape` is theirs, in which their numbers are places in the list.
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  add(tensors: readonly Tensor[], values: ReadonlyMap<Tensor, readonly FloatArray[]>, shape: Shape): void {
-    const part = new Part(tensors, values, this.settings)
-    const old = this.tensors
-    this.parts.push(part)
-    this.#arrange((number) => (number < 0 ? tensors[-1 - number] : (old[number] as Tensor)), shape)
+  add(tensors: readonly Tensor[], values: Values, shape: Shape, uses: RuleInUse[]): void {
+    this.#house(tensors, values)
+    // Gradients that are lent to an engine are in the order of its arena.
+    const isFirst = this.tensors.length === 0
+    const ordered = isFirst ? (this.parts[0].tensors as Tensor[]) : tensors
+    for (const tensor of ordered) {
+      tensor.number = this.tensors.length
+      this.tensors.push(tensor)
+      this.#register(tensor)
+    }
+    const numbered = renumbered(shape, (place) => tensors[place].number)
+    if (isFirst) this.shape = numbered
+    else join(this.shape, numbered)
+    this.uses = uses
+    this.#order = null
+    this.#reader = null
+    this.update()
   }
 
   /**
-   * Gives a tensor rows behind its own; what comes back does it. Its views are other ones then, and the old
-   * ones NaN.
+   * Gives a tensor rows behind its own. Its views are other ones then, and the old ones NaN.
    *
-   * @throws EngineError or MemoryError
+   * @throws EngineError or MemoryError; nothing has changed then
    */
-  grow(tensor: Tensor, shape: readonly number[], rows: FloatArray): () => void {
+  grow(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
     const grown = { name, shape, length: length + lengthOf(rows) }
-    return this.#move(new Map([[tensor, new Tensor(grown, use, isFrozen, groups)]]), [rows])
+    this.#move(new Map([[tensor, new Tensor(grown, use, isFrozen, groups)]]), [rows])
+    this.update()
   }
 
   freeze(tensors: readonly Tensor[]): void {
@@ -77,59 +98,99 @@ export class Model {
   }
 
   /**
-   * Thaws those that are frozen; what comes back does it. What was never updated moves, as there is no room
-   * for its state.
+   * Thaws those that are frozen. What was never updated moves, as there is no room for its state.
    *
-   * @throws EngineError or MemoryError
+   * @throws EngineError or MemoryError; nothing has changed then
    */
-  thaw(tensors: readonly Tensor[]): () => void {
+  thaw(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
-    const staying = frozen.filter((tensor) => tensor.part.hasRoom(tensor))
-    const moving = frozen
-      .filter((tensor) => !tensor.part.hasRoom(tensor))
-      .map((tensor) => [tensor, new Tensor(tensor, tensor.use, false, tensor.groups)] as const)
-    const move = moving.length === 0 ? () => this.update() : this.#move(new Map(moving), [])
-    return () => {
-      for (const tensor of staying) tensor.part.thaw(tensor)
-      move()
-    }
+    const moving = frozen.filter((tensor) => !tensor.part.hasRoom(tensor))
+    this.#move(
+      new Map(moving.map((tensor) => [tensor, new Tensor(tensor, tensor.use, false, tensor.groups)])),
+      [],
+    )
+    for (const tensor of frozen) if (tensor.part.hasRoom(tensor)) tensor.part.thaw(tensor)
+    this.update()
   }
 
-  /** Makes a part for tensors that move, with rows behind those that they have. */
-  #move(moves: ReadonlyMap<Tensor, Tensor>, rows: readonly FloatArray[]): () => void {
+  /** Finds room for tensors: where others of their kind came before, or in parts of their own. */
+  #house(tensors: readonly Tensor[], values: Values): void {
+    if (this.parts.length === 0) {
+      const part = new Part(tensors, values, this.settings)
+      part.isFirst = true
+      this.parts.push(part)
+      return
+    }
+    const taken = [...grouped(tensors, kindOf)].map(([kind, alike]) => {
+      const open = this.#open.get(kind)
+      if (open?.takes(alike)) return () => open.take(alike, values)
+      // The first have what they need; from the second call on, tensors that come one by one are to be in few parts.
+      const isOpen = open !== undefined && !areMatrices(alike[0])
+      const spare = isOpen ? Math.min(LEAST_SPARE + 2 * open.arena.lengths.length, MOST_SPARE) : 0
+      const part = new Part(alike, values, this.settings, spare)
+      return () => {
+        this.parts.push(part)
+        this.#open.set(kind, part)
+      }
+    })
+    for (const take of taken) take()
+  }
+
+  /** Tensors become others with the same numbers, with rows behind those that they have. */
+  #move(moves: ReadonlyMap<Tensor, Tensor>, rows: readonly FloatArray[]): void {
+    if (moves.size === 0) return
     const pairs = [...moves]
-    const values = pairs.map(([from, to]) => [to, [from.view(PARAMETERS), ...rows]] as const)
-    const part = new Part([...moves.values()], new Map(values), this.settings)
-    const averages = new Map<Averaged, Averaged>()
+    this.#house(
+      [...moves.values()],
+      new Map(pairs.map(([from, to]) => [to, [from.view(PARAMETERS), ...rows]])),
+    )
     for (const [from, to] of pairs) {
       if (!from.isFrozen) {
         const { state, byTensor } = from
         for (const [name, array] of Object.entries(to.state)) array.set(state[name])
         for (const [name, numbers] of Object.entries(to.byTensor))
           numbers[to.place] = byTensor[name][from.place]
-        part.setClock(to, from.part.cohorts.clockOf(from.place) ?? { t: 0 })
+        to.part.setClock(to, from.part.cohorts.clockOf(from.place) ?? { t: 0 })
       }
       for (const array of [GRADIENTS, ...this.settings.planes]) to.view(array).set(from.view(array))
       to.isGathered = from.isGathered
-      to.averaged = averages.get(from.averaged) ?? { ...from.averaged }
-      averages.set(from.averaged, to.averaged)
-    }
-    return () => {
-      const old = this.tensors
-      for (const [{ part, place }] of pairs) part.leave(place)
-      this.parts.push(part)
-      const now = (tensor: Tensor) => moves.get(tensor) ?? tensor
-      this.#arrange((number) => now(old[number] as Tensor), this.shape)
+      to.averaged = { ...from.averaged }
+      to.number = from.number
+      this.tensors[to.number] = to
+      this.#register(to)
+      from.part.leave(from.place)
+      if (from.part.count === 0) this.#drop(from.part)
     }
   }
 
-  /** What follows from the tensors' rules and from which of them are frozen. */
+  #drop(part: Part): void {
+    this.parts = this.parts.filter((other) => other !== part)
+    for (const [kind, open] of this.#open) if (open === part) this.#open.delete(kind)
+  }
+
+  #register(tensor: Tensor): void {
+    this.#byName.set(tensor.name, tensor)
+    this.gradients[tensor.number] = tensor.view(GRADIENTS)
+  }
+
+  /** What follows from the tensors' rules and from which of them are frozen has to be found again. */
   update(): void {
-    this.live = inOrderOfNames(this.shape).flatMap((number) => {
-      const tensor = this.tensors[number] as Tensor
-      return tensor.isFrozen ? [] : [tensor]
-    })
-    this.uses = [...new Set([this.base, ...this.all().map(({ use }) => use)])]
+    this.#isSettled = false
+    this.version++
+  }
+
+  /** The same where tensors have other rules: those that none has any more are forgotten. */
+  updateRules(): void {
+    this.uses = [...new Set([this.base, ...this.tensors.map(({ use }) => use)])]
+    this.update()
+  }
+
+  /** Finds it: not at each change, as there may be thousands in a row. */
+  settle(): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#order ??= inOrderOfNames(this.shape)
+    this.live = this.#order.map((number) => this.tensors[number]).filter(({ isFrozen }) => !isFrozen)
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
     const flags = this.live.reduce((all, { use }) => all | flagsOf(use.clip ?? this.settings.clip), 0)
     this.clipsUnits = (flags & BY_UNIT) !== 0
@@ -137,16 +198,6 @@ export class Model {
     this.measures = this.settings.measures || this.clips
     this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)
     this.reschedule()
-    this.averages = this.parts.flatMap((part) => {
-      const tensors = part.tensors.filter((tensor) => tensor !== null)
-      const alike = [...new Set(tensors.map(({ averaged }) => averaged))]
-      return alike.map((one) => {
-        const averaging =
-          alike.length === 1 ? null : new Set(tensors.filter(({ averaged }) => averaged === one))
-        return [part, one, averaging] as const
-      })
-    })
-    this.version++
   }
 
   /**
@@ -185,7 +236,7 @@ export class Model {
   }
 
   named(name: string): Tensor | undefined {
-    return this.tensors[this.names.indexOf(name)] ?? undefined
+    return this.#byName.get(name)
   }
 
   /** In the order of the user's shape, which a saved run keeps; that of places it may not. */
@@ -197,27 +248,6 @@ export class Model {
 
   /** In the user's shape. */
   views(viewOf: (tensor: Tensor) => unknown): unknown {
-    return unflatten(this.shape, (number) => viewOf(this.tensors[number] as Tensor))
-  }
-
-  /** Numbers the tensors of the parts that still have some, one part after the other. */
-  #arrange(tensorOf: (number: number) => Tensor, shape: Shape): void {
-    this.parts = this.parts.filter(({ tensors }) => tensors.some((tensor) => tensor !== null))
-    const numbered: (Tensor | null)[] = []
-    for (const part of this.parts) {
-      part.first = numbered.length
-      for (const tensor of part.tensors) numbered.push(tensor)
-    }
-    numbered.forEach((tensor, number) => {
-      if (tensor !== null) tensor.number = number
-    })
-    this.tensors = numbered
-    this.#reader = null
-    this.shape = renumbered(shape, (number) => tensorOf(number).number)
-    this.names = numbered.map((tensor) => tensor?.name ?? '')
-    this.gradients = this.parts.flatMap((part) =>
-      part.tensors.map((_, place) => part.arena.view(GRADIENTS, place)),
-    )
-    this.update()
+    return unflatten(this.shape, (number) => viewOf(this.tensors[number]))
   }
 }

@@ -2,7 +2,7 @@
 
 import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../ground/errors.js'
-import { type Flat, merged, namesOf, readShapes, renumbered } from '../ground/tensors.js'
+import { type Flat, namesOf, readShapes } from '../ground/tensors.js'
 import { isDetached, lengthOf } from '../ground/typed-arrays.js'
 import { inUse } from '../rules/in-use.js'
 import { expectedShapes, type Groups } from './groups.js'
@@ -26,19 +26,15 @@ export function prepareTensors(
   restored?: ReadonlyMap<string, RestoredTensor>,
 ): () => void {
   const { values, dtype } = flat
-  const isFirst = model.tensors.length === 0
   if (dtype !== model.settings.dtype) {
     throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => lengthOf(values[number]))
-  const isNew = (number: number) => -1 - number
-  const shape = isFirst ? renumbered(flat.shape, isNew) : merged(model.shape, flat.shape)
-  const taken = new Set<string>()
   const names: string[] = []
-  for (const [number, name] of namesOf(shape)) {
-    if (taken.has(name)) throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
-    taken.add(name)
-    if (number < 0) names[isNew(number)] = name
+  for (const [number, name] of namesOf(flat.shape, model.tensors.length === 0 ? undefined : model.shape)) {
+    if (model.named(name) !== undefined)
+      throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
+    names[number] = name
   }
   const base = model.base.resolved
   const uses = [...model.uses]
@@ -49,11 +45,8 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
   })
-  const all = [...model.all(), ...tensors]
-  const shapeless = groups.shapeless(
-    base,
-    all.map(({ shape, groups, use }) => ({ shape, groups, resolved: use.resolved })),
-  )
+  // Where none of these has one, others may.
+  const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
     const free = uses.find(({ definition }) => definition.wantsPoint)
@@ -65,5 +58,6 @@ export function prepareTensors(
     const isThere = lengthOf(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
   })
-  return () => model.add(tensors, new Map(tensors.map((tensor, i) => [tensor, [values[i]]])), shape)
+  const begun = new Map(tensors.map((tensor, i) => [tensor, [values[i]]]))
+  return () => model.add(tensors, begun, flat.shape, uses)
 }

@@ -1,6 +1,6 @@
-/** Tensors that came together: they lie in one arena, and stay there. */
+/** Tensors that lie in one arena, and stay there. */
 
-import { Arena, type Family } from '../arena/arena.js'
+import { Arena, type Family, NONE } from '../arena/arena.js'
 import { bytesFor } from '../arena/kernel.js'
 import {
   ACCUMULATED,
@@ -17,6 +17,7 @@ import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { ownProperties, recordOf } from '../ground/given.js'
+import { grouped } from '../ground/grouped.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
 import { lengthOf } from '../ground/typed-arrays.js'
 import { inUse, type RuleInUse } from '../rules/in-use.js'
@@ -35,11 +36,12 @@ export class Tensor implements Described {
   readonly groups: readonly number[]
   /** Whether the batches that are being accumulated had a gradient for it. */
   isGathered = false
-  /** Where it is: in which part, at which place there, and at which in the optimizer. */
+  /** Where it is: in which part, and at which place there. */
   part!: Part
   place = 0
+  /** Its place among the optimizer's, for good. */
   number = 0
-  /** What its average has been told, with those that came with it. */
+  /** What its average has been told. */
   averaged: Averaged = { count: 0, product: 1 }
 
   constructor(described: Described, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
@@ -108,15 +110,17 @@ export interface Averaged {
   product: number
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
 export class Part {
   readonly arena: Arena
   readonly choice: Choice<Runner>
   readonly runner: Runner
   readonly cohorts: Cohorts
   /** In the arena's order; null where one has moved away. */
-  readonly tensors: (Tensor | null)[]
+  readonly tensors: (Tensor | null)[] = []
+  /** How many have not. */
+  count = 0
+  /** Whether its tensors have their places for numbers. */
+  isFirst = false
   /** The number of each one's first array of state. */
   readonly firstArrays: readonly number[]
   /** Which arrays of state, and of numbers by tensor, there is room for. */
@@ -127,31 +131,18 @@ export class Part {
   readonly scales: Float64Array
   /** The coefficients of passes over the plane. */
   readonly planeRow: Float64Array
-  readonly #planes: readonly number[]
-  /** The number of its first tensor; the others follow. */
-  first = 0
+  readonly #settings: Settings
+  readonly #averaged: Averaged = { count: 0, product: 1 }
 
   /**
    * @param values what each begins with, in pieces
+   * @param spare how many lines are left for tensors of the last one's kind
    * @throws EngineError or MemoryError as a new optimizer does
    */
-  constructor(
-    tensors: readonly Tensor[],
-    values: ReadonlyMap<Tensor, readonly FloatArray[]>,
-    { dtype, limit, clip, zeroGrads, planes, asked }: Settings,
-  ) {
-    const sorted = inFamilies(tensors)
-    const families: Writable<Omit<Family, 'coefficients'>>[] = []
-    const familyOf = sorted.map(({ use, isFrozen }) => {
-      const state = isFrozen ? [] : use.state
-      const byTensor = isFrozen ? [] : use.byTensor
-      const last = families.at(-1)
-      const isNew = last === undefined || roomOf(last) !== roomOf({ state, byTensor })
-      if (isNew) families.push({ tensors: 0, state, byTensor, lines: isFrozen ? 0 : use.lines.length })
-      const number = families.length - 1
-      families[number].tensors++
-      return number
-    })
+  constructor(tensors: readonly Tensor[], values: Values, settings: Settings, spare = 0) {
+    const { dtype, limit, clip, zeroGrads, planes, asked } = settings
+    const families = inFamilies(tensors)
+    const sorted = families.flat()
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
     const matrices = sorted.map(({ use, shape, length }) => use.matrixOf(shape, length))
@@ -159,49 +150,68 @@ export class Part {
     this.arena = new Arena(
       dtype,
       lengths,
-      families.map((family) => ({ ...family, coefficients })),
+      families.map(({ length: tensors, 0: tensor }) => ({ tensors, ...arraysOf(tensor), coefficients })),
       planes,
       matrices,
       room,
-      sorted.map(({ shape, length }) => (isMatrix(shape) && length > 0 ? shape[0] : 0)),
+      sorted.map(unitsOf),
+      spare,
     )
     this.choice = attach(this.arena, asked)
     this.runner = this.choice.runner
-    this.tensors = [...sorted]
+    const placed = families.flatMap((family, k) => family.map(() => k))
+    const familyOf = this.arena.lengths.map((_, place) => placed[place] ?? families.length - 1)
     this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])
-    this.#room = familyOf.map((family) => roomOf(families[family]))
+    this.#room = familyOf.map((family) => roomOf(families[family][0]))
     this.squares = this.arena.numbers(SQUARES)
     this.parameterSquares = this.arena.numbers(PARAMETER_SQUARES)
     this.scales = this.arena.numbers(SCALES)
-    this.planeRow = this.arena.row(lengths.length)
-    this.#planes = planes
+    this.planeRow = this.arena.row(this.arena.lengths.length)
+    this.#settings = settings
     this.arena.zeroesGradients = zeroGrads
-    const uses = sorted.map(({ use, isFrozen }) => (isFrozen ? null : use))
-    this.cohorts = new Cohorts(this.arena, uses, this.firstArrays, limit, clip)
-    const averaged = { count: 0, product: 1 }
-    sorted.forEach((tensor, place) => {
-      tensor.part = this
-      tensor.place = place
-      tensor.averaged = averaged
-      this.arena.setStays(place, tensor.isFrozen)
-      let at = 0
-      for (const piece of values.get(tensor) as readonly FloatArray[]) {
-        tensor.view(PARAMETERS).set(piece, at)
-        at += lengthOf(piece)
-      }
-      for (const plane of [AVERAGE, SLOW]) if (planes.includes(plane)) tensor.follow(plane)
-      if (!tensor.isFrozen) begin(tensor, true)
-    })
+    this.cohorts = new Cohorts(this.arena, this.firstArrays, limit, clip)
+    for (const tensor of sorted) this.#begin(tensor, values)
+  }
+
+  /** The next of its tensors begins. */
+  #begin(tensor: Tensor, values: Values): void {
+    const place = this.tensors.push(tensor) - 1
+    this.count++
+    tensor.part = this
+    tensor.place = place
+    tensor.averaged = this.#averaged
+    this.arena.setStays(place, tensor.isFrozen)
+    this.cohorts.assign(place, tensor.isFrozen ? null : tensor.use)
+    let at = 0
+    for (const piece of values.get(tensor) as readonly FloatArray[]) {
+      tensor.view(PARAMETERS).set(piece, at)
+      at += lengthOf(piece)
+    }
+    for (const plane of [AVERAGE, SLOW]) if (this.has(plane)) tensor.follow(plane)
+    if (!tensor.isFrozen) begin(tensor, true)
+  }
+
+  /** Whether tensors of the last one's kind find room behind it, and an average would be told of them as of it. */
+  takes(tensors: readonly Tensor[]): boolean {
+    return this.#averaged.count === 0 && this.arena.hasRoom(tensors)
+  }
+
+  take(tensors: readonly Tensor[], values: Values): void {
+    for (const tensor of tensors) {
+      const { use, shape, length } = tensor
+      this.arena.add(length, use.matrixOf(shape, length) ?? NONE, unitsOf(tensor))
+      this.#begin(tensor, values)
+    }
   }
 
   /** Whether a tensor that is frozen has room for its state here. */
   hasRoom({ place, use }: Tensor): boolean {
-    return this.#room[place] === roomOf(use)
+    return this.#room[place] === roomOf({ use, isFrozen: false })
   }
 
   /** Whether it has an array beside the parameters. */
   has(plane: number): boolean {
-    return this.#planes.includes(plane)
+    return this.#settings.planes.includes(plane)
   }
 
   freeze(tensor: Tensor): void {
@@ -240,15 +250,39 @@ export class Part {
 
   /** What is left where a tensor was is NaN, for whoever goes on to read it. */
   leave(place: number): void {
-    for (const array of [PARAMETERS, GRADIENTS, ...this.#planes]) this.arena.view(array, place).fill(NaN)
+    for (const array of [PARAMETERS, GRADIENTS, ...this.#settings.planes])
+      this.arena.view(array, place).fill(NaN)
     this.arena.setStays(place, true)
     this.cohorts.assign(place, null)
     this.tensors[place] = null
+    this.count--
   }
 }
 
+/** What tensors begin with, in pieces. */
+export type Values = ReadonlyMap<Tensor, readonly FloatArray[]>
+
+/** Tensors of one kind may come into one part one after the other, unless their rule takes them as matrices. */
+export const kindOf = (tensor: Tensor): string =>
+  `${tensor.use.definition.coefficientCount} ${roomOf(tensor)}`
+
+export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
+
+/** How many rows it has in which its gradient may be centralized or clipped. */
+const unitsOf = ({ shape, length }: Tensor): number => (isMatrix(shape) && length > 0 ? shape[0] : 0)
+
+/** The arrays that there are of a tensor. */
+function arraysOf({ use: { state, byTensor, lines }, isFrozen }: Pick<Tensor, 'use' | 'isFrozen'>): Arrays {
+  return isFrozen ? { state: [], byTensor: [], lines: 0 } : { state, byTensor, lines: lines.length }
+}
+
+type Arrays = Pick<Family, 'state' | 'byTensor' | 'lines'>
+
 /** Tensors with the same may lie in the same arrays. */
-const roomOf = ({ state, byTensor }: Pick<Family, 'state' | 'byTensor'>): string => `${state} ${byTensor}`
+function roomOf(tensor: Pick<Tensor, 'use' | 'isFrozen'>): string {
+  const { state, byTensor } = arraysOf(tensor)
+  return `${state} ${byTensor}`
+}
 
 /** Bytes that rules compute in for a tensor that they take as matrices. */
 function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype: Dtype): number {
@@ -256,34 +290,23 @@ function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype
   return Math.max(...use.stages.map((stage) => bytesFor(stage, matrix, dtype)))
 }
 
-/** Tensors by what state they have, then by rule, and frozen ones behind: so segments are few. */
-function inFamilies(tensors: readonly Tensor[]): Tensor[] {
-  const ranks = new Map<unknown, number>()
-  const rank = (key: unknown) => {
-    const known = ranks.get(key) ?? ranks.size
-    ranks.set(key, known)
-    return known
-  }
-  const keys = tensors.map(({ use, isFrozen }) => ({
-    frozen: isFrozen ? 1 : 0,
-    family: rank(roomOf(use)),
-    use: rank(use),
-  }))
-  const order = tensors.map((_, i) => i)
-  const by = (key: 'frozen' | 'family' | 'use') => (a: number, b: number) => keys[a][key] - keys[b][key]
-  order.sort((a, b) => by('frozen')(a, b) || by('family')(a, b) || by('use')(a, b))
-  return order.map((i) => tensors[i])
-}
+/** Tensors by what state they have, each of these by rule: so segments are few. */
+const inFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
+  [...grouped(tensors, roomOf).values()].map((family) =>
+    [...grouped(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
+  )
 
 /** Writes the state that a new tensor has. */
 function begin(tensor: Tensor, isZero: boolean): void {
   const { definition, rule } = tensor.use
   const starts = ownProperties(definition.starts(rule as never))
-  for (const [name, state] of Object.entries(tensor.state)) {
+  tensor.use.state.forEach((name, k) => {
     const start = starts[name] ?? 0
-    if (start === 'parameters') state.set(tensor.view(PARAMETERS))
     // Memory that nobody has touched costs nothing.
-    else if (start !== 0 || !isZero) state.fill(start as number)
-  }
-  for (const numbers of Object.values(tensor.byTensor)) numbers[tensor.place] = 0
+    if (start === 0 && isZero) return
+    const state = tensor.view(tensor.part.firstArrays[tensor.place] + k)
+    if (start === 'parameters') state.set(tensor.view(PARAMETERS))
+    else state.fill(start as number)
+  })
+  if (!isZero) for (const numbers of Object.values(tensor.byTensor)) numbers[tensor.place] = 0
 }

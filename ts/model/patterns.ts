@@ -56,11 +56,6 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
   throw new OptionError(what, 'a pattern, { maxRank }, a function, or a list of these', given)
 }
 
-/** Whether a match is plain: one with a function cannot be saved. */
-export function isPlain(match: Match): boolean {
-  return typeof match !== 'function' && (!Array.isArray(match) || match.every(isPlain))
-}
-
 /**
  * Whether a tensor is picked. Functions of the user may run.
  *

@@ -1,5 +1,6 @@
 import type { FloatArray } from '../ground/numbers.js'
 import type { Fields } from '../rules/define.js'
+import type { RuleInUse } from '../rules/in-use.js'
 import type { Clock } from './cohorts.js'
 import type { Assignment } from './groups.js'
 import type { Averaged } from './part.js'
@@ -8,15 +9,16 @@ import type { Averaged } from './part.js'
 export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
   readonly length: number
+  /** The same for all of the same rule and options; its clocks show nothing. */
+  readonly use: RuleInUse
   readonly clock: Clock | null
   readonly shared: Fields
   readonly params: FloatArray
   readonly state: Readonly<Record<string, FloatArray>>
   readonly byTensor: Readonly<Record<string, number>>
-  readonly average: FloatArray | null
+  /** What it has instead of zeros in arrays of elements: the parameters first. */
+  readonly planes: readonly (readonly [array: number, values: FloatArray])[]
   readonly averaged: Averaged | null
-  readonly slow: FloatArray | null
-  readonly accumulated: FloatArray | null
   /** All of its arrays, as long as they were when they were read. */
   readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
   readonly isGathered: boolean

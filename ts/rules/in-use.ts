@@ -17,7 +17,12 @@ import { isMatrix, type Resolved, wholeRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { type Numbers, type RuleSchedule, scheduleOf } from './values.js'
 
+/** How many there were. */
+let count = 0
+
 export class RuleInUse {
+  /** No other has it. */
+  readonly number = count++
   readonly definition: Definition
   /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
   readonly advance: Definition['advance']
@@ -48,7 +53,7 @@ export class RuleInUse {
   evaluated = -1
   /** Counts changes of the numbers. */
   version = 0
-  readonly #resolved: Resolved
+  #resolved: Resolved
   #value: unknown
   #schedule!: RuleSchedule | null
   #isConstant = false
@@ -67,8 +72,7 @@ export class RuleInUse {
     this.clip = clip
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
-    this.kernels = Array.from({ length: STAGES }, (_, stage) => this.stages[stage]?.number ?? 0)
-    this.kernels[POINT] = this.point?.number ?? 0
+    this.kernels = kernelsOf(definition, rule)
     this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
     this.lines = linesOf(this.stages)
@@ -84,7 +88,8 @@ export class RuleInUse {
   }
 
   get resolved(): Resolved {
-    return { ...this.#resolved, rule: this.rule }
+    if (this.#resolved.rule !== this.rule) this.#resolved = { ...this.#resolved, rule: this.rule }
+    return this.#resolved
   }
 
   change(rule: AnyRule): void {
@@ -99,28 +104,22 @@ export class RuleInUse {
 
   /** Whether it is the same rule with the same options. */
   isLike(resolved: Resolved): boolean {
-    const { rule, definition, delay, isDelayed, groupOptions, lrScale, clip } = resolved
-    // Most often, of each tensor after the first.
-    if (resolved === this.#resolved && rule === this.rule) return true
-    if (`${groupOptions}` !== `${this.groupOptions}` || lrScale !== this.lrScale || !isSame(clip, this.clip))
-      return false
-    if (definition !== this.definition || delay !== this.delay || isDelayed !== this.isDelayed) return false
-    for (const key of Object.keys(rule)) if (!isSame(rule[key], this.rule[key])) return false
-    return true
+    // What defines a rule follows from its name.
+    const { definition } = this
+    return resolved === this.resolved || isSame({ ...resolved, definition }, this.resolved)
   }
 
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition } = this
-    const stages = definition.stages(rule as never)
-    if (stages.length !== this.stages.length || definition.point(rule as never) !== this.point) return false
-    if (definition.flags(rule as never) !== this.flags) return false
-    for (let k = 0; k < stages.length; k++) if (stages[k] !== this.stages[k]) return false
-    if (!definition.fixed.every((name) => isSame(rule[name], this.rule[name]))) return false
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
-    for (const name of this.state) if (starts[name] !== before[name]) return false
-    return true
+    return (
+      `${kernelsOf(definition, rule)}` === `${this.kernels}` &&
+      definition.flags(rule as never) === this.flags &&
+      definition.fixed.every((name) => isSame(rule[name], this.rule[name])) &&
+      this.state.every((name) => starts[name] === before[name])
+    )
   }
 
   /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
@@ -184,9 +183,17 @@ export class RuleInUse {
   }
 }
 
+/** The numbers of a rule's kernels by stage; 0 for none. */
+function kernelsOf(definition: Definition, rule: AnyRule): number[] {
+  const stages = definition.stages(rule as never)
+  const kernels = Array.from({ length: STAGES }, (_, stage) => stages[stage]?.number ?? 0)
+  kernels[POINT] = definition.point(rule as never)?.number ?? 0
+  return kernels
+}
+
 /** Schedules are compared by what they say, functions by what they are, and 0 is not −0. */
 function isSame(a: unknown, b: unknown): boolean {
-  if (!isObject(a) || !isObject(b)) return Object.is(a, b)
+  if (Object.is(a, b) || !isObject(a) || !isObject(b)) return Object.is(a, b)
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))

@@ -1,5 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
+import { grouped } from '../ground/grouped.js'
 import { atLeast, fraction, positive } from '../options/kinds.js'
 import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
@@ -131,12 +132,9 @@ export const definition = define('prodigy', {
   },
   estimateShared(rule, members) {
     // After another set of options, or a saved run, tensors of one rule may have come by different ways.
-    const groups = new Map<string, Member<typeof clock>[]>()
-    for (const member of members) {
-      const { d, dMax, numerator } = member.clock
-      const key = `${d || rule.d0} ${dMax || rule.d0} ${numerator}`
-      groups.set(key, [...(groups.get(key) ?? []), member])
-    }
+    const groups = grouped(members, ({ clock: { d, dMax, numerator } }) =>
+      [d || rule.d0, dMax || rule.d0, numerator].join(' '),
+    )
     for (const group of groups.values()) estimate(rule, group)
   },
   starts: () => ({ start: 'parameters' }),

@@ -1,14 +1,14 @@
 /** Saved runs over models: what differs, and what is written. */
 
-import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
-import { bufferOf } from '../ground/buffers.js'
+import { PARAMETERS } from '../arena/manifest.js'
+import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import type { Difference } from '../ground/errors.js'
 import { mapped } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
-import type { Averaged, Tensor } from '../model/part.js'
+import type { Tensor } from '../model/part.js'
 import type { RestoredTensor } from '../model/restored.js'
 import { inUse, RuleInUse } from '../rules/in-use.js'
 import type { Progress } from '../step/progress.js'
@@ -48,7 +48,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
     const before = found.length
     differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, other.length))
     const isOfShape = found.length === before
-    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(new RuleInUse(other.resolved))}`)
+    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(other.use)}`)
     const isOfDtype = restored.dtype === model.settings.dtype
     if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
   }
@@ -69,24 +69,23 @@ function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
 export function putInPlace(restored: Restored, progress: Progress, comparison: Comparison): void {
   const { model } = progress
   const { differences } = comparison
+  const own = new Set(model.parts.map(({ arena }) => arena.region.buffer))
   const isWhole = differences.every(({ tensor }) => tensor !== null)
   const fitting = comparison.fitting.map(
-    ([{ name }, other, hasState]) => [name, apart(other, model), hasState] as const,
+    ([{ name }, other, hasState]) => [name, apart(other, own), hasState] as const,
   )
   const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
-  model.thaw(thawing.map(([tensor]) => tensor))()
-  const tensors = new Map(model.all().map((tensor) => [tensor.name, tensor]))
+  model.thaw(thawing.map(([tensor]) => tensor))
   const uses: RuleInUse[] = isWhole ? [] : [model.base]
   if (isWhole) {
     model.base = inUse(restored.base, uses)
     model.base.adopt(restored.shared)
   }
-  const averages = new Map<string, Averaged>()
-  const left = new Set(tensors.values())
+  const left = new Set(model.tensors)
   // Batches are counted anew, and so must not be left where nothing is restored.
-  for (const tensor of tensors.values()) tensor.forgetBatches()
+  for (const tensor of left) tensor.forgetBatches()
   for (const [name, other, hasState] of fitting) {
-    const tensor = tensors.get(name) as Tensor
+    const tensor = model.named(name) as Tensor
     const { part } = tensor
     if (hasState) {
       if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
@@ -99,12 +98,7 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
     write(tensor, other, hasState, isWhole)
     // State that began as other parameters says nothing of these.
     if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
-    if (isWhole && other.averaged !== null) {
-      const key = `${part.first} ${other.averaged.count} ${other.averaged.product}`
-      const averaged = averages.get(key) ?? { ...other.averaged }
-      averages.set(key, averaged)
-      tensor.averaged = averaged
-    }
+    if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
     tensor.isGathered = isWhole && other.isGathered
   }
   // With tensors of the same rule and options they share one, as before.
@@ -113,23 +107,16 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
   progress.batches = isWhole ? restored.batches : 0
   progress.skips = restored.skips
   progress.hasLooked = false
-  model.update()
+  model.updateRules()
 }
 
 /** Copies of what lies in the model's own memory: it might be written before it is read. */
-function apart(saved: RestoredTensor, { parts }: Model): RestoredTensor {
-  const isOwn = (array: FloatArray) => parts.some(({ arena }) => arena.region.buffer === bufferOf(array))
+function apart(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
+  // To ask a short array for its buffer makes one; in front of those of a model there are tables.
+  const isOwn = (array: FloatArray) => byteOffsetOf(array) > 0 && own.has(bufferOf(array))
   if (!saved.arrays.some(([array]) => isOwn(array))) return saved
-  const copy = <T extends FloatArray | null>(array: T) => (array === null ? array : (copyOf(array) as T))
-  const { params, state, average, slow, accumulated } = saved
-  return {
-    ...saved,
-    params: copy(params),
-    state: mapped(state, copy),
-    average: copy(average),
-    slow: copy(slow),
-    accumulated: copy(accumulated),
-  }
+  const planes = saved.planes.map(([plane, values]) => [plane, copyOf(values)] as const)
+  return { ...saved, planes, state: mapped(saved.state, copyOf) }
 }
 
 function followsParameters({ use: { definition, rule } }: Tensor): boolean {
@@ -137,15 +124,13 @@ function followsParameters({ use: { definition, rule } }: Tensor): boolean {
 }
 
 function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
-  tensor.view(PARAMETERS).set(other.params)
+  for (const [plane, values] of other.planes) {
+    if (isWhole || plane === PARAMETERS) tensor.view(plane).set(values)
+  }
   if (hasState) {
     for (const [name, state] of Object.entries(tensor.state)) state.set(other.state[name])
     for (const [name, numbers] of Object.entries(tensor.byTensor)) {
       numbers[tensor.place] = other.byTensor[name]
     }
   }
-  if (!isWhole) return
-  if (other.average !== null) tensor.view(AVERAGE).set(other.average)
-  if (other.slow !== null) tensor.view(SLOW).set(other.slow)
-  if (other.accumulated !== null) tensor.view(ACCUMULATED).set(other.accumulated)
 }

@@ -1,5 +1,6 @@
 /** Saved runs as they come back: read once, and checked. */
 
+import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { readTensorClip } from '../gradients/clip.js'
 import { brief, CheckpointError, some } from '../ground/errors.js'
 import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
@@ -12,7 +13,7 @@ import { expectedShapes, Groups } from '../model/groups.js'
 import { type Around, readAround } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
-import { inUse, RuleInUse } from '../rules/in-use.js'
+import { inUse, type RuleInUse } from '../rules/in-use.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { equationsOf, VERSION } from './write.js'
 
@@ -62,10 +63,14 @@ export function readSaved(given: unknown): Restored {
   const base = resolve(saved.rule, 'saved: rule')
   const around = readAround(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
-  const entries = Object.entries(open(saved.tensors, null, 'tensors by name'))
-  for (const [name, tensor] of entries) tensors.set(name, readTensor(name, tensor, dtype, around, version))
-  const params = readStructure(saved.structure, tensors, new Set(tensors.keys()))
-  const uses = [...tensors.values()].map(({ resolved }) => resolved)
+  const bag = open(saved.tensors, null, 'tensors by name')
+  const rules = new Map<unknown, Resolved>()
+  const uses: RuleInUse[] = []
+  for (const name of Object.keys(bag))
+    tensors.set(name, readTensor(name, bag[name], dtype, around, version, rules, uses))
+  const left = new Set(tensors.keys())
+  const params = readStructure(saved.structure, (name) => tensors.get(name)?.params, left)
+  for (const name of left) fail(null, 'a structure with all tensors', `one without ${brief(name)}`)
   const groups = saved.groups === null ? null : Groups.read('groups', saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
   if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
@@ -108,10 +113,15 @@ function readTensor(
   dtype: Dtype,
   around: Around,
   version: number,
+  rules: Map<unknown, Resolved>,
+  uses: RuleInUse[],
 ): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
-  const rule = resolve(saved.rule, `saved: ${brief(name)}: rule`)
-  const resolved = { ...rule, ...readOwn(saved, name, rule) }
+  // Most often one object is the rule of all.
+  const rule = rules.get(saved.rule) ?? resolve(saved.rule, `saved: ${brief(name)}: rule`)
+  rules.set(saved.rule, rule)
+  const use = inUse({ ...rule, ...readOwn(saved, name, rule) }, uses)
+  const { resolved } = use
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
   const arrays: [FloatArray, number][] = []
   const array = (value: unknown, what: string, length?: number): FloatArray => {
@@ -134,40 +144,43 @@ function readTensor(
   const shape = readShape(saved.shape, name, length)
   if (fitting(resolved, shape) !== resolved)
     fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
-  const isFrozen = saved.frozen
-  if (typeof isFrozen !== 'boolean') fail(name, 'frozen: true or false', show(isFrozen))
-  const use = new RuleInUse(resolved)
-  const names = isFrozen ? [] : use.state
-  const state = exactly(saved.state, name, 'state', names, (value, what) =>
-    array(value, what, use.lengthOf(what.slice('state: '.length), shape, length)),
+  const isFrozen = boolean(saved.frozen, name, 'frozen')
+  const exact = <T>(what: string, names: readonly string[], read: ReadOwn<T>, given = saved[what]) =>
+    exactly(given, name, what, isFrozen ? [] : names, read)
+  const state = exact('state', use.state, (value, what, key) =>
+    array(value, what, use.lengthOf(key, shape, length)),
   )
-  const byTensor = exactly(saved.byTensor, name, 'byTensor', isFrozen ? [] : use.byTensor, (value, what) =>
-    typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
-  )
-  const clockNames = ['t', ...Object.keys(use.definition.clock)]
-  const clock = exactly(saved.clock ?? {}, name, 'clock', isFrozen ? [] : clockNames, (value, what) => {
-    if (what === 'clock: t') return count(value, `${brief(name)}: ${what}`)
+  const byTensor = exact('byTensor', use.byTensor, numberOf(name))
+  const readClock = (value: unknown, what: string, key: string) => {
+    if (key === 't') return count(value, `${brief(name)}: ${what}`)
     // A product, which begins as 1, only falls; what begins as 0 is a sum, a rate or made of gradients.
-    const isProduct = use.definition.clock[what.slice('clock: '.length)] === 1
+    const isProduct = use.definition.clock[key] === 1
     if (!isProduct && typeof value === 'number') return value
     return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
-  })
-  const wanted = (value: unknown, what: string, isWanted: boolean): Bag | null => {
-    if (isWanted === (value !== null)) return isWanted ? open(value, name, what) : null
-    return fail(name, isWanted ? what : `no ${what}, as the options do not ask for it`, show(value))
   }
-  const average = wanted(saved.average, 'average', around.average !== null)
-  const accumulated = wanted(saved.accumulated, 'accumulated', around.accumulate.batches > 1)
-  const isGathered = accumulated === null ? false : accumulated.present
-  if (typeof isGathered !== 'boolean') {
-    fail(name, 'accumulated: present: true or false', show(isGathered))
+  const clockNames = ['t', ...Object.keys(use.definition.clock)]
+  const clock = exact('clock', clockNames, readClock, saved.clock ?? {})
+  const planes: [number, FloatArray][] = [[PARAMETERS, params]]
+  const wanted = <T>(what: string, isWanted: boolean, read: (value: unknown) => T): T | null => {
+    if (isWanted) return read(saved[what])
+    return saved[what] === null
+      ? null
+      : fail(name, `no ${what}, as the options do not ask for it`, show(saved[what]))
   }
-  const hasSlow = around.lookahead !== null
-  if (!hasSlow && saved.slow !== null)
-    fail(name, 'no slow, as the options do not ask for it', show(saved.slow))
+  /** One of another plane, in an object with more. */
+  const inBag = (plane: number, what: string) => (value: unknown) => {
+    const bag = open(value, name, what)
+    planes.push([plane, array(bag.values, `${what}: values`, length)])
+    return bag
+  }
+  const average = wanted('average', around.average !== null, inBag(AVERAGE, 'average'))
+  const isAccumulating = around.accumulate.batches > 1
+  const accumulated = wanted('accumulated', isAccumulating, inBag(ACCUMULATED, 'accumulated'))
+  wanted('slow', around.lookahead !== null, (value) => planes.push([SLOW, array(value, 'slow', length)]))
   return {
     shape,
     length,
+    use,
     resolved,
     isFrozen,
     groups: readNumbers(saved.groups, name),
@@ -176,15 +189,13 @@ function readTensor(
     params,
     state,
     byTensor,
-    average: average && array(average.values, 'average: values', length),
+    planes,
     averaged: average && {
       count: count(average.count, `${brief(name)}: average: count`),
       product: fraction(average.product, name),
     },
-    slow: hasSlow ? array(saved.slow, 'slow', length) : null,
-    accumulated: accumulated && array(accumulated.values, 'accumulated: values', length),
     arrays,
-    isGathered,
+    isGathered: accumulated !== null && boolean(accumulated.present, name, 'accumulated: present'),
   }
 }
 
@@ -213,11 +224,17 @@ function readNumbers(given: unknown, name: string): readonly number[] {
 /** Version 1 had it in clocks alone, of which a rule takes it then. */
 function readShared(given: unknown, name: string | null, { definition }: Resolved, version: number): Fields {
   if (version === 1) return definition.shared
-  return exactly(given, name, 'shared', Object.keys(definition.shared), (value, what) =>
-    // It was made of gradients, which may be anything.
-    typeof value === 'number' ? value : fail(name, `${what}: a number`, show(value)),
-  )
+  // It was made of gradients, which may be anything.
+  return exactly(given, name, 'shared', Object.keys(definition.shared), numberOf(name))
 }
+
+const numberOf =
+  (tensor: string | null) =>
+  (value: unknown, what: string): number =>
+    typeof value === 'number' ? value : fail(tensor, `${what}: a number`, show(value))
+
+const boolean = (value: unknown, tensor: string, what: string): boolean =>
+  typeof value === 'boolean' ? value : fail(tensor, `${what}: true or false`, show(value))
 
 function fraction(given: unknown, name: string): number {
   const isFraction = typeof given === 'number' && given >= 0 && given <= 1
@@ -230,15 +247,17 @@ function exactly<T>(
   tensor: string | null,
   what: string,
   names: readonly string[],
-  read: (value: unknown, what: string) => T,
+  read: ReadOwn<T>,
 ): Record<string, T> {
   const bag = open(given, tensor, what)
   const found = Object.keys(bag)
   if (found.length !== names.length || !names.every((name) => Object.hasOwn(bag, name))) {
     fail(tensor, `${what}: ${names.join(', ') || 'nothing'}`, some(found, brief) || 'nothing')
   }
-  return recordOf(names, (name) => read(bag[name], `${what}: ${name}`))
+  return recordOf(names, (name) => read(bag[name], `${what}: ${name}`, name))
 }
+
+type ReadOwn<T> = (value: unknown, what: string, name: string) => T
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
   if (given === null) return undefined
@@ -248,7 +267,7 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
 /** The parameters in the shape of their names; each of these is there once. */
 function readStructure(
   given: unknown,
-  tensors: Restored['tensors'],
+  paramsOf: (name: string) => unknown,
   names: Set<string>,
   seen = new Set<unknown>(),
   path = '',
@@ -256,27 +275,19 @@ function readStructure(
 ): unknown {
   if (typeof given === 'string') {
     if (given !== path || !names.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
-  } else if (depth > 100 || !isObject(given)) {
-    fail(null, 'a structure of names', show(given))
+    return paramsOf(path)
   }
+  const children = listOf(given) ?? given
+  const isNest = isObject(given) && (children !== given || !isNumbered(given))
+  if (depth > 100 || !isNest) fail(null, 'a structure of names', show(given))
   // Lists that are in one another twice each would take forever.
-  if (typeof given === 'object' && seen.has(given))
-    fail(null, 'a tree', 'a structure in which a part is twice')
+  if (seen.has(given)) fail(null, 'a tree', 'a structure in which a part is twice')
   seen.add(given)
-  const inner = (key: string) => (path === '' ? key : `${path}.${key}`)
-  const read = (child: unknown, key: string) =>
-    readStructure(child, tensors, names, seen, inner(key), depth + 1)
-  let params: unknown = tensors.get(path)?.params
-  const children = listOf(given)
-  if (children !== undefined) params = children.map((child, i) => read(child, `${i}`))
-  else if (typeof given === 'object') {
-    if (isNumbered(given as object)) fail(null, 'a structure of names', show(given))
-    const record: Record<string, unknown> = {}
-    for (const [key, child] of Object.entries(given as object)) setOwn(record, key, read(child, key))
-    params = record
+  const params: Record<string, unknown> = children === given ? {} : ([] as never)
+  for (const [key, child] of Object.entries(children as object)) {
+    const inner = path === '' ? key : `${path}.${key}`
+    setOwn(params, key, readStructure(child, paramsOf, names, seen, inner, depth + 1))
   }
-  if (depth === 0 && names.size > 0)
-    fail(null, 'a structure with all tensors', `one without ${brief([...names][0])}`)
   return params
 }
 
@@ -294,9 +305,7 @@ export function checkArrays({ tensors }: Restored): void {
   }
 }
 
-function warningsOf(equations: Bag, resolved: readonly Resolved[]): string[] {
-  const uses: RuleInUse[] = []
-  for (const one of resolved) inUse(one, uses)
+function warningsOf(equations: Bag, uses: readonly RuleInUse[]): string[] {
   const changed = Object.entries(equationsOf(uses)).filter(([name, source]) => equations[name] !== source)
   if (changed.length === 0) return []
   const names = changed.map(([name]) => name).join(', ')

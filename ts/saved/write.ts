@@ -10,9 +10,9 @@ import { setOwn, unflatten } from '../ground/tensors.js'
 import type { Groups } from '../model/groups.js'
 import type { Around } from '../model/options.js'
 import type { Averaged, Tensor } from '../model/part.js'
-import { isPlain } from '../model/patterns.js'
 import type { Rule } from '../rules/definitions.js'
 import type { RuleInUse } from '../rules/in-use.js'
+import { isPlain } from '../schedules/schedule.js'
 import type { Progress } from '../step/progress.js'
 
 /** The version of the format. */
@@ -91,7 +91,7 @@ export function save(progress: Progress, groups: Groups | null): Saved {
     dtype: model.settings.dtype,
     structure: unflatten(
       model.shape,
-      (number) => model.names[number],
+      (number) => model.tensors[number].name,
       (nest) => nest,
     ) as Structure,
     rule: model.base.value as Rule,

@@ -1,7 +1,9 @@
 /** What follows an update: lookahead and averages. */
 
 import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
+import { grouped } from '../ground/grouped.js'
 import { weightOf } from '../model/averages.js'
+import type { Averaged, Part, Tensor } from '../model/part.js'
 import { type Phase, type Progress, stageOf } from './progress.js'
 
 /** Lookahead first: what is averaged is what the user sees. */
@@ -17,7 +19,7 @@ export function afterwards({ model, around }: Progress): readonly Phase[] {
     })
   }
   if (average === null) return phases
-  for (const [part, averaged, tensors] of model.averages) {
+  for (const [part, averaged, tensors] of model.parts.flatMap(byAverages)) {
     const averaging = stageOf([part], AVERAGING, true)
     phases.push(({ updates }) => {
       const next = weightOf(average, updates, averaged)
@@ -40,4 +42,17 @@ export function afterwards({ model, around }: Progress): readonly Phase[] {
     }
   }
   return phases
+}
+
+type Told = readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null]
+
+/** A part's tensors by what their averages have been told, which those of the same share from now on; null for all. */
+function byAverages(part: Part): readonly Told[] {
+  const present = part.tensors.filter((tensor) => tensor !== null)
+  const alike = grouped(present, ({ averaged: { count, product } }) => `${count} ${product}`)
+  return [...alike.values()].map((tensors) => {
+    const [{ averaged }] = tensors
+    for (const tensor of tensors) tensor.averaged = averaged
+    return [part, averaged, alike.size === 1 ? null : new Set(tensors)]
+  })
 }

@@ -50,7 +50,7 @@ function released({ model: { live, tensors, gradients } }: Progress): Present {
   const isAll = live.every(({ isGathered }) => isGathered)
   const present = isAll
     ? ALL
-    : tensors.map((tensor, number) => (tensor?.isGathered ? gradients[number] : undefined))
+    : tensors.map(({ isGathered }, number) => (isGathered ? gradients[number] : undefined))
   for (const tensor of live) tensor.isGathered = false
   return present
 }

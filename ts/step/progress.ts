@@ -47,9 +47,8 @@ export class Progress {
   skips = 0
   /** Why it updated nothing; null where it did. */
   reason: Reason | null = null
-  /** Which tensors had gradients; and what tensors there were, as numbers and what is frozen may change. */
+  /** Which tensors had gradients; and which were updated then, as they may move or be frozen. */
   present: Present = NONE
-  tensors: readonly (Tensor | null)[] = []
   live: readonly Tensor[] = []
   /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
   outside: Present = ALL
@@ -73,7 +72,6 @@ export class Progress {
   /** Forgets what the step before has found. */
   begin(present: Present): void {
     this.present = present
-    this.tensors = this.model.tensors
     this.live = this.model.live
     this.reason = null
     // Most steps leave nothing else behind.
@@ -110,17 +108,15 @@ export class Progress {
 
   /** Apart, as functions that remember variables make every call slower. */
   #layOutSome(present: Present): void {
-    for (const { cohorts, first } of this.model.parts) {
-      cohorts.layOut((place) => present[first + place] !== undefined)
+    for (const { cohorts, tensors } of this.model.parts) {
+      cohorts.layOut((place) => present[(tensors[place] as Tensor).number] !== undefined)
     }
   }
 
-  /** The tensors that had gradients, also where numbers have changed since. */
+  /** The tensors that had gradients. */
   presentTensors(): readonly Tensor[] {
-    const { present, tensors, live } = this
-    if (present === ALL) return live
-    const given = new Set(tensors.filter((_, number) => present[number] !== undefined))
-    return live.filter((tensor) => given.has(tensor))
+    const { present, live } = this
+    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
   /** An update has been made. */

@@ -41,8 +41,8 @@ export class Last {
 
   /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
   get skipped(): readonly string[] {
-    const updated = this.#step.reason === null ? this.#step.presentTensors() : []
-    return this.#step.live.filter((tensor) => !updated.includes(tensor)).map(({ name }) => name)
+    const updated = new Set(this.#step.reason === null ? this.#step.presentTensors() : [])
+    return this.#step.live.filter((tensor) => !updated.has(tensor)).map(({ name }) => name)
   }
 
   /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */

@@ -5,6 +5,7 @@
 
 import { NORM, UNITS } from '../arena/manifest.js'
 import { ALL } from '../gradients/read.js'
+import { grouped } from '../ground/grouped.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Part } from '../model/part.js'
@@ -106,14 +107,13 @@ function between(model: Model, stage: number): Phase {
 }
 
 function estimateShared({ uses, live }: Model): void {
-  for (const use of uses) {
+  if (!uses.some(({ definition }) => definition.estimateShared !== undefined)) return
+  for (const [use, tensors] of grouped(live, ({ use }) => use)) {
     const { estimateShared: estimate } = use.definition
     if (estimate === undefined) continue
-    const members = live.filter((tensor) => tensor.use === use)
-    if (members.length === 0) continue
-    const seen = members.map(({ part, place }) => part.cohorts.member(place))
-    estimate(use.numbers as never, seen)
-    use.share(seen[0].clock)
+    const members = tensors.map(({ part, place }) => part.cohorts.member(place))
+    estimate(use.numbers as never, members)
+    use.share(members[0].clock)
   }
 }
 

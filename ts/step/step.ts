@@ -166,7 +166,7 @@ function run(stage: Stage, progress: Progress): void {
 /** Whether the stage has run with the gradients where they are; now they are in the arena otherwise. */
 function bringIn({ number, parts }: Stage, progress: Progress): boolean {
   const [part] = parts
-  if (parts.length === 1 && part.runner.runLent?.(number, progress.outside)) return true
+  if (parts.length === 1 && part.isFirst && part.runner.runLent?.(number, progress.outside)) return true
   progress.takeIn()
   return false
 }

@@ -5,7 +5,7 @@
 
 import type { Arena } from '../../arena/arena.js'
 import { tensorFrom } from '../../arena/find.js'
-import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES } from '../../arena/manifest.js'
+import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES, TENSOR_BLOCK } from '../../arena/manifest.js'
 import { rounding } from '../../ground/numbers.js'
 import { sumOf } from '../../ground/sums.js'
 import type { Job } from './jobs.js'
@@ -16,12 +16,7 @@ export function overTensors(arena: Arena, pass: Pass) {
   const f = rounding[arena.dtype]
   const scales = arena.numbers(SCALES)
   const partials = arena.numbers(PARTIALS)
-  let blocks = 0
-  const firstBlocks = lengths.map((length) => {
-    const first = blocks
-    blocks += blocksOf(length)
-    return first
-  })
+  const firstBlock = (i: number) => arena.words[arena.tensorAt(i) + TENSOR_BLOCK]
 
   /** The blocks of tensor `i` that begin in the range, and the sums over each. */
   const sum = (job: Job, i: number, from: number, to: number, tensor: ByName, factor: number) => {
@@ -31,7 +26,7 @@ export function overTensors(arena: Arena, pass: Pass) {
       const high = Math.min(low + BLOCK, end)
       if (job.loop !== undefined) pass(job, low, high, tensor, factor)
       job.sums.forEach(([kind, source], k) => {
-        partials[(firstBlocks[i] + block) * PARTS + k] = sumOf(kind, source.subarray(low, high))
+        partials[(firstBlock(i) + block) * PARTS + k] = sumOf(kind, source.subarray(low, high))
       })
     }
   }
@@ -55,7 +50,7 @@ export function overTensors(arena: Arena, pass: Pass) {
       for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
         for (let k = 0; k < sums.length; k++) {
           let total = 0
-          for (let b = 0; b < blocksOf(lengths[i]); b++) total += partials[(firstBlocks[i] + b) * PARTS + k]
+          for (let b = 0; b < blocksOf(lengths[i]); b++) total += partials[(firstBlock(i) + b) * PARTS + k]
           byTensor[k][1][i] = total
         }
       }

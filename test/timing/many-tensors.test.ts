@@ -1,0 +1,101 @@
+/** Optimizers of very many small tensors: no call takes time by the square of how many there are. */
+
+import { adamw, lamb, Optimizer, prodigy, type Saved } from 'antigrad'
+import { expect, test } from 'vitest'
+
+const named = (count: number, from = 0) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${from + i}`, Float32Array.of(1, 2, 3, 4)]))
+
+function timed(work: () => void): number {
+  const start = performance.now()
+  work()
+  return performance.now() - start
+}
+
+/** The same in the processor's time, which others on the machine do not make longer. */
+function busy(work: () => void): number {
+  const start = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1000
+}
+
+/** What is done with so many tensors, in milliseconds. */
+function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof prodigy>) {
+  const params = named(count)
+  const names = Object.keys(params)
+  const half = (rest: number) =>
+    Object.fromEntries(names.filter((_, i) => i % 2 === rest).map((name) => [name, params[name]]))
+  const holes = [half(0), half(1)]
+  let optimizer = new Optimizer({ t0: new Float32Array(4) }, rule) as Optimizer<typeof params>
+  let saved: Saved | undefined
+  return {
+    constructed: busy(() => {
+      optimizer = new Optimizer(params, rule)
+    }),
+    stepped: busy(() => {
+      for (let k = 0; k < 6; k++) optimizer.step(holes[k % 2])
+    }),
+    saved: busy(() => {
+      saved = optimizer.save()
+    }),
+    loaded: busy(() => {
+      optimizer = Optimizer.load(saved as Saved)
+    }),
+    frozen: busy(() => {
+      for (const name of names) optimizer.freeze(name)
+    }),
+    thawed: busy(() => {
+      for (const name of names) optimizer.thaw(name)
+      optimizer.step(params)
+    }),
+  }
+}
+
+// On a machine with nothing else to do 100,000 take 3 s at most, and 13 times as long as 10,000: three times that is failure.
+test.each([adamw(), prodigy()])(
+  '$name: 100,000 tensors take about ten times as long as 10,000',
+  (rule) => {
+    times(1_000, rule)
+    const few = times(10_000, rule)
+    const many = times(100_000, rule)
+    for (const [call, time] of Object.entries(many)) {
+      expect(time, call).toBeLessThan(9_000)
+      expect(time / Math.max(few[call as keyof typeof few], 20), call).toBeLessThan(39)
+    }
+  },
+  120_000,
+)
+
+test('tensors that are added one by one: as long for the tenth thousand as for the first', () => {
+  const optimizer = new Optimizer(named(1), adamw())
+  let count = 1
+  const thousand = () =>
+    timed(() => {
+      for (let k = 0; k < 1_000; k++) optimizer.add(named(1, count++))
+    })
+  const thousands = Array.from({ length: 10 }, thousand)
+  expect(Math.min(...thousands.slice(5))).toBeLessThan(3 * Math.max(...thousands.slice(0, 5)))
+  expect(optimizer.bytes).toBeLessThan(2 * new Optimizer(named(count), adamw()).bytes)
+})
+
+test.each([adamw(), lamb()])(
+  '$name: they are stepped as fast as those that came together, to the same bits',
+  (rule) => {
+    const params = named(1_000)
+    const together = new Optimizer(params, rule)
+    const added = new Optimizer({ t0: params.t0 }, rule) as Optimizer<typeof params>
+    for (const [name, values] of Object.entries(params).slice(1)) added.add({ [name]: values })
+    const best = [Infinity, Infinity]
+    for (let k = 0; k < 100; k++) {
+      for (const [i, optimizer] of [together, added].entries()) {
+        best[i] = Math.min(
+          best[i],
+          timed(() => optimizer.step(params)),
+        )
+      }
+    }
+    expect(best[1] / best[0]).toBeLessThan(6)
+    expect(added.params).toEqual(together.params)
+  },
+)
