@@ -1,9 +1,15 @@
 /** Linear least squares, by which guesses choose among shapes. */
 
+import { models } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bestOf, finiteRows, project } from '../../dist/fits/models/rows.js'
+import * as inSlices from '../../dist/fits/models/rows.js'
+import { atOnce, SLICE, sorted } from '../../dist/ground/slices.js'
 import { noise } from '../helpers.js'
+
+const project = (...given: Parameters<typeof inSlices.project>) => atOnce(inSlices.project(...given))
+const finiteRows = (...given: Parameters<typeof inSlices.finiteRows>) => atOnce(inSlices.finiteRows(...given))
+const bestOf = <T>(...given: Parameters<typeof inSlices.bestOf<T>>) => atOnce(inSlices.bestOf(...given))
 
 const rows = 12
 const column = (seed: number) => Float64Array.from(noise(seed, rows, 'float64'))
@@ -78,4 +84,26 @@ test('rows are finite and sorted, and there is one', () => {
   expect(finiteRows([NaN], [1])).toEqual({ x: Float64Array.of(0), y: Float64Array.of(0), range: 1 })
   expect(finiteRows([-4, -4], [1, 2]).range).toBe(4)
   expect(finiteRows([-1, 2, 3], [1, 1, 1], (at) => at > 0).x).toEqual(Float64Array.of(2, 3))
+})
+
+test('what is longer than a slice is sorted as at once, and what is equal stays in its order', () => {
+  const check = (seed: number, length: number) => {
+    const keys = noise(seed, length, 'float64').map((x) => Math.round(20 * x))
+    const places = Uint32Array.from({ length }, (_, place) => place)
+    const expected = Array.from(places).sort((a, b) => keys[a] - keys[b])
+    expect(Array.from(atOnce(sorted(places, (a, b) => keys[a] - keys[b])))).toEqual(expected)
+  }
+  for (const length of [0, 1, 9, SLICE, SLICE + 1, 2 * SLICE, 5 * SLICE + 3]) check(length, length)
+})
+
+test('guesses by more rows than a slice are those of the sums at once', () => {
+  const length = 2 * SLICE + 5
+  const x = Array.from({ length }, (_, row) => row / length)
+  const { slope, intercept } =
+    models.line().guess?.(
+      x,
+      x.map((at) => 3 * at - 1),
+    ) ?? {}
+  expect(slope).toBeCloseTo(3, 12)
+  expect(intercept).toBeCloseTo(-1, 12)
 })

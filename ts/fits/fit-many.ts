@@ -1,15 +1,19 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
+import { nextTurn, unlessAborted } from '../ground/event-loop.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
 import { Fits } from './run.js'
 
+/** Milliseconds of a turn of the event loop that are enough. */
+const TURN = 5
+
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
  * same bits, fit by fit, on every engine and number of threads. The event loop stays free where the native engine
- * runs.
+ * runs, and also while starts are guessed by models of ours.
  *
  * @param model an `expression`, whose names are parameters or columns, or one of `models`
  * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; null and NaN are
@@ -31,8 +35,13 @@ export async function fitMany<
   const fits = new Fits(model, data, options)
   const { signal } = fits.options
   signal?.throwIfAborted()
+  let began = performance.now()
   for (const call of fits.calls()) {
-    await fits.choice.runner.advanceAsync(call)
+    if (call !== undefined) await unlessAborted(fits.choice.runner.advanceAsync(call), signal)
+    else if (performance.now() - began > TURN) {
+      await nextTurn()
+      began = performance.now()
+    } else continue
     signal?.throwIfAborted()
   }
   return fits.result()
@@ -73,6 +82,6 @@ export function fit<
 
 function run(model: Expression | FitModel, data: FitData, options: object): Fits {
   const fits = new Fits(model, data, options)
-  for (const call of fits.calls()) fits.choice.runner.advance(call)
+  for (const call of fits.calls()) if (call !== undefined) fits.choice.runner.advance(call)
   return fits
 }

@@ -75,7 +75,7 @@ export interface FitManyOptions<Start = FitParameters> {
   readonly threads?: number
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Called now and then with how many fits have ended, of how many. */
+  /** Called now and then with how many fits have ended, of how many; with 0 where a long guess comes first. */
   readonly onProgress?: (done: number, total: number) => void
 }
 

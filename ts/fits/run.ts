@@ -8,10 +8,11 @@ import type { Program } from '../expressions/program.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
+import type { Slices } from '../ground/slices.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
 import { type Advancer, chooseAdvancer } from '../many/engines.js'
-import { cohortsOf, runsOfBatch } from '../many/layout.js'
+import { cohortsOf, runsOfBatch, updatesOf } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
 import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
@@ -23,7 +24,7 @@ import { type Counted, countRows } from './counted.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
-import { type FitModel, readModel } from './models/model.js'
+import { type FitModel, type Guess, readModel } from './models/model.js'
 import { minimaOf, samples } from './multi-start.js'
 import { type FitData, type FitValues, table } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
@@ -35,11 +36,16 @@ import { FitManyResult, type Found } from './result.js'
 const UPDATES = 4
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 const RUNS = 8192
+/** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
+const [FIRST_RUNS, MORE] = [64, 8]
 const TOO_FEW = fitReasons.indexOf('too-few-points')
 /** 2⁻⁹⁵⁰. Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
 const LEAST_SQUARE = 1.0507614211323843e-286
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
+
+/** What is called for: that an engine advances a batch, or nothing where the event loop may have its turn. */
+export type Call = Batch | undefined
 
 /** Where runs of fits have stopped. */
 interface Ends {
@@ -61,11 +67,18 @@ export class Fits {
   readonly #given: ReadonlyMap<string, Column>
   readonly #counted: Counted
   readonly #parameters: readonly Parameter[]
+  /** Where each parameter starts, by fit; NaN where it has not been guessed yet. */
   readonly #starts: ReadonlyMap<string, Float64Array>
+  /** Parameters that are guessed, if there are some. */
+  readonly #open: readonly Parameter[]
+  readonly #guess: Guess | undefined
+  /** The column that guesses have beside y. */
+  readonly #x: string
   readonly #count: number
   readonly #samples: readonly Float64Array[]
   readonly #text: string
   readonly #found: Found
+  #hasTold = false
 
   constructor(model: Expression | FitModel, data: FitData, given: object) {
     const { text, parameters: defaults, guess, x } = readModel(model)
@@ -89,7 +102,14 @@ export class Fits {
     this.#samples = samples(problem, multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
-    this.#starts = this.#begin(guess, x)
+    const started = this.#parameters.filter(({ expr }) => expr === null)
+    this.#open = started.filter(({ start }) => start === null)
+    this.#guess = guess
+    this.#x = x
+    if (this.#open.length > 0 && (guess === undefined || !columns.has(x))) {
+      throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
+    }
+    this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = chooseAdvancer(readAsked(options))
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
@@ -110,53 +130,64 @@ export class Fits {
     return this.#compiled.problem
   }
 
-  /** Where each parameter starts, by fit; what is not given is guessed. */
-  #begin(guess: FitModel['guess'], x: string): ReadonlyMap<string, Float64Array> {
-    const started = this.#parameters.filter(({ expr }) => expr === null)
-    const starts = new Map<string, Float64Array>()
-    for (const { name, start } of started) {
-      starts.set(name, isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN))
-    }
-    const open = started.filter(({ start }) => start === null)
-    if (open.length > 0) {
-      const { columns } = this.#counted
-      const [xs, ys] = [columns.get(x), columns.get(this.#problem.y) as Column]
-      if (guess === undefined || xs === undefined) {
-        throw new OptionError(`start: ${open[0].name}`, 'a number, or one for each fit', undefined)
-      }
-      for (let fit = 0; fit < this.#count; fit++) {
-        const guessed = guess(numbersOf(xs, fit), numbersOf(ys, fit))
-        for (const { name } of open) (starts.get(name) as Float64Array)[fit] = guessed[name]
-      }
-    }
-    for (const { name, min, max } of started) {
-      const column = (starts.get(name) as Float64Array).map((start) => Math.min(Math.max(start, min), max))
-      starts.set(name, column)
-    }
-    return starts
+  #startOf({ start, min, max }: Parameter): Float64Array {
+    const column = isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN)
+    return column.map((start) => Math.min(Math.max(start, min), max))
   }
 
-  *calls(): Generator<Batch> {
+  /** Guesses where fits start, as far as nobody has said it. */
+  *#begin(fits: Uint32Array, done: number): Slices<void> {
+    const { columns } = this.#counted
+    if (this.#open.length === 0) return
+    const [x, y] = [this.#x, this.#problem.y].map((name) => columns.get(name) as Column)
+    for (const fit of fits) {
+      const steps = (this.#guess as Guess)(numbersOf(x, fit), numbersOf(y, fit))
+      let step = steps.next()
+      for (; !step.done; step = steps.next()) {
+        // Its fit may be the only one.
+        if (!this.#hasTold) this.#tell(done)
+        yield
+      }
+      for (const { name, min, max } of this.#open) {
+        const column = this.#starts.get(name) as Float64Array
+        column[fit] = Math.min(Math.max(step.value[name], min), max)
+      }
+      yield
+    }
+  }
+
+  #tell(done: number): void {
+    this.#hasTold = true
+    this.options.onProgress?.(done, this.#count)
+  }
+
+  *calls(): Generator<Call> {
     const size = this.#problem.free.length
     const { columns, rows, isIncomplete } = this.#counted
-    const fits = new Uint32Array(this.#count)
-      .map((_, fit) => fit)
-      .filter((fit) => rows[fit] >= size && !isIncomplete[fit])
+    const all = new Uint32Array(this.#count).map((_, fit) => fit)
+    const isFit = (fit: number) => rows[fit] >= size && !isIncomplete[fit]
+    const fits = all.filter(isFit)
     let done = this.#count - fits.length
+    let most = FIRST_RUNS
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
-      const runs = some.length === 0 ? 1 : runsOfBatch(data, some[0], 8, RUNS)
-      const most = Math.max(1, Math.floor(runs / this.options.multiStart.count))
-      for (let from = 0; from < some.length; from += most) {
-        const part = some.subarray(from, from + most)
+      for (let from = 0; from < some.length; most *= MORE) {
+        const runs = Math.min(most, runsOfBatch(data, some[0], 8, RUNS))
+        const part = some.subarray(from, from + Math.max(1, Math.floor(runs / this.options.multiStart.count)))
+        yield* this.#begin(part, done)
         yield* this.#batch(part, data)
+        from += part.length
         done += part.length
-        this.options.onProgress?.(done, this.#count)
+        this.#tell(done)
+        yield
       }
     }
+    // What cannot be fitted is told of with where it would start.
+    const others = all.filter((fit) => !isFit(fit))
+    yield* this.#begin(others, done)
   }
 
-  *#batch(fits: Uint32Array, data: readonly Column[]): Generator<Batch> {
+  *#batch(fits: Uint32Array, data: readonly Column[]): Generator<Call> {
     const { count } = this.options.multiStart
     // The runs of a fit, one from each start, are neighbours.
     const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
@@ -221,7 +252,7 @@ export class Fits {
   }
 
   /** Where runs stop: what the summary reads, and why. */
-  *#ends(runs: Uint32Array, data: readonly Column[]): Generator<Batch, Ends> {
+  *#ends(runs: Uint32Array, data: readonly Column[]): Generator<Call, Ends> {
     const { names, starts, best, cost, gradient, matrix, scale } = this.#compiled.state
     const { method, maxIterations = 1000 } = this.options
     const { free, loss } = this.#problem
@@ -312,10 +343,11 @@ export class Fits {
     data: readonly Column[],
     x: readonly (FloatArray | number)[],
     mostUpdates: number,
-  ): Generator<Batch, Results> {
+  ): Generator<Call, Results> {
     const { threads } = this.choice.runner
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
-    const updates = Math.min(UPDATES, mostUpdates)
+    const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
+    const updates = updatesOf(program, rows, runs.length, Math.min(UPDATES, mostUpdates))
     const shape: Shape = {
       ...{
         dtype: 'float64',
@@ -328,7 +360,7 @@ export class Fits {
         lanes,
         updates,
       },
-      ...{ rows: data.length === 0 ? 0 : rowsOf(data[0], runs[0]), mostUpdates },
+      ...{ rows, mostUpdates },
       ...{ tolerance: 0, exempt: 0, delay: 0, scratches: Math.min(threads, cohorts), isBounded: false },
     }
     const batch = new Batch(shape, this.#regions.get(program) ?? this.#compiled.take(program))

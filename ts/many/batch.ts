@@ -192,8 +192,9 @@ export class Batch {
       cohort.fillData(this.#byRun, runs.subarray(first, first + live))
     }
     const shared = data.slice(0, data.length - this.#byRun.length)
-    for (const [k, column] of shared.entries()) {
-      for (let row = 0; row < rows; row++) this.#shared[row * shared.length + k] = column.numbers[row]
+    const to = this.#shared
+    for (const [k, { numbers }] of shared.entries()) {
+      for (let row = 0; row < rows; row++) to[row * shared.length + k] = numbers[row]
     }
   }
 

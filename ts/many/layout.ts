@@ -1,6 +1,7 @@
 /** How runs are put into batches, and batches into cohorts. */
 
 import { BLOCK_OF_RUNS, LINE } from '../arena/manifest.js'
+import type { Program } from '../expressions/program.js'
 import { type Column, rowsOf } from './data.js'
 
 /** At most so many runs are in memory at once, beside starts and results. */
@@ -9,6 +10,8 @@ const LANES = 4096
 /** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
 const DATA = 1 << 26
 const CACHE = 1 << 19
+/** Operations on numbers that a call may take, some hundredths of a second. */
+const WORK = 4e8
 
 /** Bytes that data of a run's own take. */
 function dataBytes(data: readonly Column[], run: number, size: number): number {
@@ -32,4 +35,10 @@ export function cohortsOf(
   const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
   const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
+}
+
+/** How many updates by a program a call may make; a vector takes as long with one run. */
+export function updatesOf({ head, body, tail }: Program, rows: number, runs: number, most: number): number {
+  const operations = head.length + tail.length + body.length * rows + 16
+  return Math.max(1, Math.min(most, Math.floor(WORK / (operations * Math.max(runs, LINE / 8)))))
 }

@@ -28,7 +28,7 @@ import {
   sharedFirst,
 } from './data.js'
 import { type Advancer, chooseAdvancer } from './engines.js'
-import { cohortsOf, runsOfBatch } from './layout.js'
+import { cohortsOf, runsOfBatch, updatesOf } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { type ManyValues, table } from './options.js'
 import { Recorder } from './paths.js'
@@ -43,8 +43,6 @@ interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 
 
 /** Updates a call. */
 const UPDATES = 256
-/** Operations on numbers that a call may take, some hundredths of a second. */
-const WORK = 4e8
 
 export class Many {
   readonly choice: Choice<Advancer>
@@ -137,8 +135,7 @@ export class Many {
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.choice.runner
     const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
-    const operations = gradient.head.length + gradient.tail.length + gradient.body.length * rows + 16
-    const updates = Math.max(1, Math.min(UPDATES, Math.floor(WORK / (operations * runs.length))))
+    const updates = updatesOf(gradient, rows, runs.length, UPDATES)
     const batch = new Batch({
       ...{
         dtype: this.#dtype,

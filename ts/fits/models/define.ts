@@ -2,9 +2,10 @@
 
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
+import { atOnce } from '../../ground/slices.js'
 import { option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import type { FitModel, ModelOptions } from './model.js'
+import { type FitModel, type Guess, inSlicesBy, type ModelOptions } from './model.js'
 
 /** Whether a text is one name, and none that expressions have themselves. */
 function isName(text: unknown): boolean {
@@ -29,7 +30,7 @@ export const ofAll = {
 export function define<Names extends string>(
   options: ModelOptions,
   write: (x: string) => string,
-  guess: (...data: Parameters<NonNullable<FitModel['guess']>>) => Readonly<Record<Names, number>>,
+  guessInSlices: Guess<Names>,
   parameters: FitModel['parameters'] = {},
 ): FitModel<Names> {
   const { x } = readOptions('options', options, ofAll)
@@ -37,5 +38,7 @@ export function define<Names extends string>(
   // No parameter is called x.
   const names = new Expression(write('x')).names.filter((name) => name !== 'x')
   if (names.includes(x)) throw new OptionError('x', `another name than ${names.join(', ')}`, x)
+  const guess: FitModel['guess'] = (...data) => atOnce(guessInSlices(...data))
+  inSlicesBy.set(guess, guessInSlices)
   return { text, x, parameters, guess }
 }

@@ -8,8 +8,8 @@ export function line(options: ModelOptions = {}): FitModel<'slope' | 'intercept'
   return define(
     options,
     (x) => `slope*${x} + intercept`,
-    (x, y) => {
-      const [intercept, slope] = leastSquares(finiteRows(x, y), 1)
+    function* (x, y) {
+      const [intercept, slope] = yield* leastSquares(yield* finiteRows(x, y), 1)
       return { slope, intercept }
     },
   )

@@ -3,6 +3,7 @@
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
 import { isObject, member } from '../../ground/given.js'
+import type { Slices } from '../../ground/slices.js'
 import type { FitParameter } from '../parameters.js'
 
 /** Not there at run time: what a model's type knows of its parameters. */
@@ -27,8 +28,18 @@ export interface ModelOptions {
   readonly x?: string
 }
 
+type GuessAtOnce = NonNullable<FitModel['guess']>
+/** What guesses are made of: x and y. */
+export type Data = Parameters<GuessAtOnce>
+
+/** A guess that may pause. */
+export type Guess<Names extends string = string> = (...data: Data) => Slices<Readonly<Record<Names, number>>>
+
+/** The guesses of models of ours in slices. A user's own is one slice. */
+export const inSlicesBy = new WeakMap<GuessAtOnce, Guess>()
+
 /** A model that was read: what it does not have it says. */
-type Read = Omit<FitModel, 'guess'> & { readonly guess: FitModel['guess'] | undefined }
+type Read = Omit<FitModel, 'guess'> & { readonly guess: Guess | undefined }
 
 /** A copy of what a user gave as a model, so that each field is read once. */
 export function readModel(given: unknown): Read {
@@ -38,7 +49,7 @@ export function readModel(given: unknown): Read {
   }
   const [text, x] = [member(given, 'text'), member(given, 'x')]
   const parameters = member(given, 'parameters') as FitModel['parameters'] | undefined
-  const guess = member(given, 'guess') as NonNullable<FitModel['guess']> | undefined
+  const guess = member(given, 'guess') as GuessAtOnce | undefined
   if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
   if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
   if (!isObject(parameters)) {
@@ -46,5 +57,12 @@ export function readModel(given: unknown): Read {
   }
   if (guess !== undefined && typeof guess !== 'function')
     throw new OptionError('model: guess', 'a function', guess)
-  return { text, x, parameters, guess }
+  return { text, x, parameters, guess: guess && (inSlicesBy.get(guess) ?? oneSlice(guess)) }
+}
+
+function oneSlice(guess: GuessAtOnce): Guess {
+  // biome-ignore lint/correctness/useYield: it never pauses
+  return function* (...data) {
+    return guess(...data)
+  }
 }

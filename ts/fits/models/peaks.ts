@@ -1,13 +1,14 @@
 /** Peaks, by their heights and widths, on a baseline or without one. */
 
 import { exp, log } from '../../functions/index.js'
+import { inSlices, type Slices, sorted } from '../../ground/slices.js'
 import { finite, type GivenOf, nameIn, wholeTo } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
-import { bestOf, finiteRows, type Rows } from './rows.js'
+import { bestOf, column, finiteRows, firstWhere, type Rows } from './rows.js'
 
 interface Shape {
   readonly names: readonly string[]
@@ -97,8 +98,8 @@ export function peaks(options: PeaksOptions = {}): FitModel<`${NamesOf<PeakShape
   return define(
     rest,
     (x) => `${suffixes.map((suffix) => peakText(shape, x, suffix)).join(' + ')} + offset`,
-    (x, y) => {
-      const { offset, found } = guess(finiteRows(x, y), shapes[shape], count, true)
+    function* (x, y) {
+      const { offset, found } = yield* guess(yield* finiteRows(x, y), shapes[shape], count, true)
       return { ...Object.assign({}, ...found.map((peak, k) => named(shape, peak, suffixes[k]))), offset }
     },
     Object.assign({}, ...suffixes.map((suffix) => boundsOf(shape, suffix))),
@@ -109,8 +110,8 @@ function single<S extends PeakShape>(options: ModelOptions, shape: S): FitModel<
   return define(
     options,
     (x) => peakText(shape, x, ''),
-    (x, y) => {
-      const { found } = guess(finiteRows(x, y), shapes[shape], 1, false)
+    function* (x, y) {
+      const { found } = yield* guess(yield* finiteRows(x, y), shapes[shape], 1, false)
       return named(shape, found[0], '') as Record<NamesOf<S>, number>
     },
     boundsOf(shape, ''),
@@ -138,18 +139,17 @@ interface Peak {
 }
 
 /** Peaks one after the other, each where most is left; for several levels that the baseline may have. */
-function guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
+function* guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
   const { x, y } = rows
-  const sorted = y.slice().sort()
-  const last = y.length - 1
-  const low = Math.floor(last / 10)
-  const middle = (sorted[last >> 1] + sorted[y.length >> 1]) / 2
-  const levels = hasOffset ? [sorted[low], middle, sorted[last - low]] : [0]
-  const { candidate, coefficients } = bestOf(y, {
-    candidates: levels.map((level) => search(rows, level, count, shape)),
+  const candidates: Peak[][] = []
+  for (const level of hasOffset ? yield* levelsOf(y) : [0]) {
+    candidates.push(yield* search(rows, level, count, shape))
+  }
+  const { candidate, coefficients } = yield* bestOf(y, {
+    candidates,
     count,
-    fill: (found, columns) => {
-      for (const [k, peak] of found.entries()) draw(shape, peak, x, columns[k])
+    fill: (found, columns, from, to) => {
+      for (const [k, peak] of found.entries()) draw(shape, peak, x, columns[k], from, to)
     },
     hasOffset,
   })
@@ -158,49 +158,71 @@ function guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
   return { offset: hasOffset ? coefficients[0] : 0, found: found.sort((a, b) => a.center - b.center) }
 }
 
-type Place = Omit<Peak, 'height'>
-
-/** A peak of the height 1. */
-function draw(shape: Shape, { center, sigma }: Place, x: Float64Array, to: Float64Array): void {
-  for (const [row, at] of x.entries()) to[row] = shape.at((at - center) / sigma)
+function* levelsOf(y: Float64Array): Slices<readonly number[]> {
+  // −0 comes before 0.
+  const inOrder = yield* sorted(y.slice(), (a, b) => a - b || 1 / a - 1 / b)
+  const last = y.length - 1
+  const low = Math.floor(last / 10)
+  const middle = (inOrder[last >> 1] + inOrder[y.length >> 1]) / 2
+  return [inOrder[low], middle, inOrder[last - low]]
 }
 
-function search(rows: Rows, level: number, count: number, shape: Shape): Peak[] {
-  const rest = rows.y.map((at) => at - level)
-  const column = new Float64Array(rest.length)
-  return Array.from({ length: count }, () => {
-    const top = rest.reduce((top, at, row) => (Math.abs(at) > Math.abs(rest[top]) ? row : top), 0)
-    const sigma = halfWidthAt(rows, rest, top) / shape.halfWidth
-    const peak = refine(rows.x, rest, { center: rows.x[top], sigma }, shape)
-    draw(shape, peak, rows.x, column)
-    for (const [row, at] of column.entries()) rest[row] -= peak.height * at
-    return peak
-  })
+type Place = Omit<Peak, 'height'>
+
+/** Some rows of a peak of the height 1. */
+function draw(
+  shape: Shape,
+  { center, sigma }: Place,
+  x: Float64Array,
+  on: Float64Array,
+  from: number,
+  to: number,
+) {
+  for (let row = from; row < to; row++) on[row] = shape.at((x[row] - center) / sigma)
+}
+
+function* search({ x, y, range }: Rows, level: number, count: number, shape: Shape): Slices<Peak[]> {
+  const rest = yield* column(y.length, (row) => y[row] - level)
+  const drawn = new Float64Array(rest.length)
+  const found: Peak[] = []
+  while (found.length < count) {
+    let top = 0
+    yield* inSlices(rest.length, (from, to) => {
+      for (let row = from; row < to; row++) if (Math.abs(rest[row]) > Math.abs(rest[top])) top = row
+    })
+    const sigma = halfWidthAt({ x, y: rest, range }, top) / shape.halfWidth
+    const peak = yield* refine(x, rest, { center: x[top], sigma }, shape)
+    yield* inSlices(rest.length, (from, to) => {
+      draw(shape, peak, x, drawn, from, to)
+      for (let row = from; row < to; row++) rest[row] -= peak.height * drawn[row]
+    })
+    found.push(peak)
+  }
+  return found
 }
 
 const WIDTHS = [1, 0.7, 1.4, 2]
 const SHIFTS = [0, -0.4, 0.4]
 
 /** A peak like one that noise may have made narrow: the best one by the rows about it. */
-function refine(x: Float64Array, y: Float64Array, { center, sigma }: Place, shape: Shape): Peak {
+function* refine(x: Float64Array, y: Float64Array, { center, sigma }: Place, shape: Shape): Slices<Peak> {
   const reach = 2.5 * shape.halfWidth * sigma
-  const from = x.findIndex((at) => at >= center - reach)
-  const end = x.findIndex((at) => at > center + reach)
-  const to = end < 0 ? x.length : end
+  const from = firstWhere(x, (at) => at >= center - reach)
+  const to = firstWhere(x, (at) => at > center + reach)
   const near = x.subarray(from, to)
-  const { candidate, coefficients } = bestOf(y.subarray(from, to), {
+  const { candidate, coefficients } = yield* bestOf(y.subarray(from, to), {
     candidates: WIDTHS.flatMap((width) =>
       SHIFTS.map((shift) => ({ center: center + shift * sigma, sigma: width * sigma })),
     ),
     count: 1,
-    fill: (place, [column]) => draw(shape, place, near, column),
+    fill: (place, [column], from, to) => draw(shape, place, near, column, from, to),
     hasOffset: false,
   })
   return { ...candidate, height: coefficients[0] }
 }
 
 /** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
-function halfWidthAt({ x, range }: Rows, y: Float64Array, top: number): number {
+function halfWidthAt({ x, y, range }: Rows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
   const distances = [-1, 1].map((step) => {

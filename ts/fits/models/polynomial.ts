@@ -1,9 +1,10 @@
+import type { Slices } from '../../ground/slices.js'
 import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel } from './model.js'
-import { finiteRows, project, type Rows } from './rows.js'
+import { column, finiteRows, project, type Rows } from './rows.js'
 
 const table = {
   ...ofAll,
@@ -24,8 +25,8 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
     rest,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),
-    (x, y) => {
-      const c = leastSquares(finiteRows(x, y), degree)
+    function* (x, y) {
+      const c = yield* leastSquares(yield* finiteRows(x, y), degree)
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
     },
   )
@@ -35,12 +36,15 @@ const horner = ([c, ...rest]: readonly string[], x: string): string =>
   rest.length === 1 ? `${c} + ${rest[0]}*${x}` : `${c} + ${x}*(${horner(rest, x)})`
 
 /** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
-export function leastSquares({ x, y, range }: Rows, degree: number): number[] {
+export function* leastSquares({ x, y, range }: Rows, degree: number): Slices<number[]> {
   const middle = (x[0] + x[x.length - 1]) / 2
-  const t = x.map((at) => (at - middle) / range)
-  const powers = [t.map(() => 1)]
-  for (let k = 1; k <= degree; k++) powers.push(powers[k - 1].map((power, row) => power * t[row]))
-  const byT = project(powers, y.slice())
+  const t = yield* column(x.length, (row) => (x[row] - middle) / range)
+  const powers: Float64Array[] = [new Float64Array(x.length).fill(1)]
+  for (let k = 1; k <= degree; k++) {
+    const last = powers[k - 1]
+    powers.push(yield* column(x.length, (row) => last[row] * t[row]))
+  }
+  const byT = yield* project(powers, y.slice())
   // Horner's rule for t as a polynomial of x.
   return byT.reduceRight<number[]>((c, constant) => {
     const scaled = c.map((coefficient) => coefficient / range)

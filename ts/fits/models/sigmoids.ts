@@ -3,8 +3,8 @@
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
 import { define } from './define.js'
-import type { FitModel, ModelOptions } from './model.js'
-import { bestOf, finiteRows, type Rows } from './rows.js'
+import type { Data, FitModel, ModelOptions } from './model.js'
+import { bestOf, column, finiteRows, firstWhere, type Rows, type Search } from './rows.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -13,11 +13,7 @@ type Doses = 'bottom' | 'top' | 'ec50' | 'slope'
 
 /** amplitude/(1 + e^(−rate·(x − center))): growth towards the amplitude, or where the rate is below 0 decline. */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
-  return define(
-    options,
-    (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
-    (x, y) => guessLogistic(finiteRows(x, y)),
-  )
+  return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
 }
 
 /**
@@ -29,7 +25,7 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
     options,
     // What has no logarithm is the dose 0.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
-    (x, y) => guessHill(finiteRows(x, y)),
+    guessHill,
   )
 }
 
@@ -41,8 +37,8 @@ export function fourPL(options: ModelOptions = {}): FitModel<Doses> {
   return define(
     options,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(`slope*log(${x}/ec50)`)} : slope > 0 ? bottom : top`,
-    (x, y) => {
-      const { asymmetry: _, ...others } = guessDoses(finiteRows(x, y), [1])
+    function* (x, y) {
+      const { asymmetry: _, ...others } = yield* guessDoses(yield* finiteRows(x, y), [1])
       return others
     },
   )
@@ -61,7 +57,9 @@ export function fivePL(options: ModelOptions = {}): FitModel<Doses | 'asymmetry'
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    (x, y) => guessDoses(finiteRows(x, y), [1, 0.5, 2]),
+    function* (x, y) {
+      return yield* guessDoses(yield* finiteRows(x, y), [1, 0.5, 2])
+    },
   )
 }
 
@@ -100,12 +98,12 @@ function* shapes(
 }
 
 function bestShape(y: Float64Array, odds: Float64Array, candidates: Iterable<Shape>, hasOffset: boolean) {
-  const fill = ({ sign, doublings, factor, asymmetry }: Shape, [to]: readonly Float64Array[]) => {
-    for (let row = 0; row < to.length; row++) {
+  const fill: Search<Shape>['fill'] = ({ sign, doublings, factor, asymmetry }, [column], from, to) => {
+    for (let row = from; row < to; row++) {
       let v = odds[row] * factor
       for (let k = 0; k < doublings; k++) v *= v
       const part = sign > 0 ? 1 / (1 + v) : 1 - 1 / (1 + v)
-      to[row] = asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
+      column[row] = asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
     }
   }
   return bestOf(y, { candidates, count: 1, fill, hasOffset })
@@ -114,13 +112,14 @@ function bestShape(y: Float64Array, odds: Float64Array, candidates: Iterable<Sha
 /** The least rate beside 1/range, and how often it is doubled. */
 const [SLOWEST, FASTER] = [2, 6]
 
-function guessLogistic({ x, y, range }: Rows) {
+function* guessLogistic(...[xs, ys]: Data) {
+  const { x, y, range } = yield* finiteRows(xs, ys)
   // Growth may have just begun, or be over nearly.
   const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
-  const odds = x.map((at) => exp((-SLOWEST * (at - centers[0])) / range))
+  const odds = yield* column(x.length, (row) => exp((-SLOWEST * (x[row] - centers[0])) / range))
   const factors = centers.map((center) => exp((SLOWEST * (center - centers[0])) / range))
   const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, FASTER)])
-  const { candidate, coefficients } = bestShape(y, odds, candidates, false)
+  const { candidate, coefficients } = yield* bestShape(y, odds, candidates, false)
   const { sign, doublings, center } = candidate
   return {
     amplitude: coefficients[0],
@@ -133,19 +132,20 @@ function guessLogistic({ x, y, range }: Rows) {
 const STEEPER = 4
 
 /** Centers in a geometric sequence over the doses above 0. */
-function dosesOf({ x }: Rows) {
-  const positive = x.filter((at) => at > 0)
+function* dosesOf({ x }: Rows) {
+  const positive = x.subarray(firstWhere(x, (at) => at > 0))
   const [low, high] = positive.length === 0 ? [1, 1] : [positive[0], positive[positive.length - 1]]
   const centers = Array.from({ length: CENTERS }, (_, j) => low * pow(high / low, j / (CENTERS - 1)))
-  const odds = x.map((at) => (at > 0 ? Math.sqrt(low / at) : Infinity))
+  const odds = yield* column(x.length, (row) => (x[row] > 0 ? Math.sqrt(low / x[row]) : Infinity))
   const factors = centers.map((center) => Math.sqrt(center / low))
   return { centers, odds, factors }
 }
 
-function guessHill(rows: Rows) {
-  const { centers, odds, factors } = dosesOf(rows)
+function* guessHill(...[x, y]: Data) {
+  const rows = yield* finiteRows(x, y)
+  const { centers, odds, factors } = yield* dosesOf(rows)
   const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, STEEPER)])
-  const { candidate, coefficients } = bestShape(rows.y, odds, candidates, false)
+  const { candidate, coefficients } = yield* bestShape(rows.y, odds, candidates, false)
   const { sign, doublings, center } = candidate
   return { vmax: coefficients[0], k: centers[center], n: sign * powerOfTwo(doublings - 1) }
 }
@@ -153,17 +153,17 @@ function guessHill(rows: Rows) {
 /** Where 1/(1 + v)^asymmetry is ½. */
 const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
-function guessDoses(rows: Rows, asymmetries: readonly number[]) {
-  const { centers, odds, factors } = dosesOf(rows)
+function* guessDoses(rows: Rows, asymmetries: readonly number[]) {
+  const { centers, odds, factors } = yield* dosesOf(rows)
   // Symmetric curves tell which way it goes: upside down they are the same.
-  const either = bestShape(rows.y, odds, shapes(1, factors, STEEPER), true)
+  const either = yield* bestShape(rows.y, odds, shapes(1, factors, STEEPER), true)
   const sign = either.coefficients[1] < 0 ? -1 : 1
   const candidates = asymmetries.flatMap((asymmetry) => {
     // Centers are where the curve is half-way.
     const shift = (doublings: number) => pow(halfOdds(asymmetry), sign * powerOfTwo(-doublings))
     return [...shapes(sign, factors, STEEPER, asymmetry, shift)]
   })
-  const { candidate, coefficients } = bestShape(rows.y, odds, candidates, true)
+  const { candidate, coefficients } = yield* bestShape(rows.y, odds, candidates, true)
   const { doublings, center, asymmetry } = candidate
   const slope = sign * powerOfTwo(doublings - 1)
   const [bottom, difference] = coefficients

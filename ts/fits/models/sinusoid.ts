@@ -1,7 +1,8 @@
 import { atan, cos, sin } from '../../functions/index.js'
+import { inSlices, type Slices, sorted } from '../../ground/slices.js'
 import { define } from './define.js'
-import type { FitModel, ModelOptions } from './model.js'
-import { bestOf, finiteRows, type Rows } from './rows.js'
+import type { Data, FitModel, ModelOptions } from './model.js'
+import { bestOf, column, finiteRows, type Rows, type Search } from './rows.js'
 
 /**
  * amplitude·sin(2π·frequency·x + phase) + offset: the frequency in periods by unit of x, the phase, between −π and π
@@ -11,11 +12,7 @@ import { bestOf, finiteRows, type Rows } from './rows.js'
 export function sinusoid(
   options: ModelOptions = {},
 ): FitModel<'amplitude' | 'frequency' | 'phase' | 'offset'> {
-  return define(
-    options,
-    (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`,
-    (x, y) => guess(finiteRows(x, y)),
-  )
+  return define(options, (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`, guess)
 }
 
 const PI = 4 * atan(1)
@@ -24,19 +21,12 @@ const OVERSAMPLING = 4
 const MOST_FREQUENCIES = 8192
 
 /** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
-function guess(rows: Rows) {
+function* guess(...[xs, ys]: Data) {
+  const rows = yield* finiteRows(xs, ys)
   const { x, y, range } = rows
   const step = 1 / (OVERSAMPLING * range)
-  const { candidate, coefficients } = bestOf(y, {
-    candidates: waves(rows, step),
-    count: 2,
-    fill: (wave, [sines, cosines]) => {
-      sines.set(wave.sines)
-      cosines.set(wave.cosines)
-    },
-    hasOffset: true,
-  })
-  const frequency = candidate.times * step
+  const { candidate, coefficients } = yield* bestOf(y, yield* waves(rows, step))
+  const frequency = candidate * step
   const [offset, a, b] = coefficients
   // sin(ω·(x − x₀) + φ₀): back to x = 0.
   const turns = frequency * x[0]
@@ -51,24 +41,38 @@ function guess(rows: Rows) {
 }
 
 /** Sines and cosines of ω·(x − x₀), for multiples of a frequency: each a turn further than the one before. */
-function* waves({ x, range }: Rows, step: number) {
-  const angles = x.map((at) => 2 * PI * step * (at - x[0]))
-  const [turnSines, turnCosines] = [angles.map(sin), angles.map(cos)]
+function* waves({ x, range }: Rows, step: number): Slices<Search<number>> {
+  const angles = yield* column(x.length, (row) => 2 * PI * step * (x[row] - x[0]))
+  const turnSines = yield* column(x.length, (row) => sin(angles[row]))
+  const turnCosines = yield* column(x.length, (row) => cos(angles[row]))
   const [sines, cosines] = [turnSines.slice(), turnCosines.slice()]
-  const gaps = x
-    .map((at, row) => at - x[row - 1])
-    .filter((gap) => gap > 0)
-    .sort()
-  const usual = gaps[gaps.length >> 1] ?? range
+  const usual = (yield* usualGap(x)) ?? range
   const count = Math.min(MOST_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))
-  for (let times = 1; times <= count; times++) {
-    yield { times, sines, cosines }
-    for (let row = 0; row < x.length; row++) {
-      const [s, c] = [sines[row], cosines[row]]
-      sines[row] = s * turnCosines[row] + c * turnSines[row]
-      cosines[row] = c * turnCosines[row] - s * turnSines[row]
-    }
+  return {
+    candidates: Array.from({ length: count }, (_, k) => k + 1),
+    count: 2,
+    fill: (_, [sinesNow, cosinesNow], from, to) => {
+      for (let row = from; row < to; row++) {
+        const [s, c] = [sines[row], cosines[row]]
+        sinesNow[row] = s
+        cosinesNow[row] = c
+        sines[row] = s * turnCosines[row] + c * turnSines[row]
+        cosines[row] = c * turnCosines[row] - s * turnSines[row]
+      }
+    },
+    hasOffset: true,
   }
+}
+
+/** The middle one of those between numbers that are not the same. */
+function* usualGap(x: Float64Array): Slices<number | undefined> {
+  const gaps = new Float64Array(x.length)
+  let count = 0
+  yield* inSlices(x.length, (from, to) => {
+    for (let row = from; row < to; row++) if (x[row] > x[row - 1]) gaps[count++] = x[row] - x[row - 1]
+  })
+  const inOrder = yield* sorted(gaps.subarray(0, count), (a, b) => a - b)
+  return inOrder[count >> 1]
 }
 
 /** The angle of a point from the direction of its first coordinate, from −π to π. */

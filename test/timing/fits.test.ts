@@ -1,0 +1,77 @@
+/** The event loop while fits are under way whose starts are guessed. */
+
+import { type FitData, fitMany, models } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { random } from '../helpers.js'
+
+/** Of what is promised, as other processes may run too: 20 ms, 60, and 100 for an abort. */
+const ALLOWANCE = 3
+
+const next = random(26)
+const curve = (x: number, ec50: number) => 1 + (x === 0 ? 0 : 4 / (1 + ec50 / x)) + 0.1 * next()
+const doses = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
+
+function curves(count: number): FitData {
+  const ec50s = Array.from({ length: count }, () => 10 ** (3 * next() - 2))
+  return { x: doses, y: ec50s.map((ec50) => doses.map((x) => curve(x, ec50))) }
+}
+
+function rows(count: number): FitData {
+  const x = Float64Array.from({ length: count }, () => 10 ** (6 * next() - 3))
+  return { x, y: x.map((at) => curve(at, 0.3)) }
+}
+
+/** Milliseconds of the turns that the event loop makes meanwhile, the longest first. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number[]> {
+  const turns: number[] = []
+  let isOver = false
+  let last = performance.now()
+  const turn = () => {
+    const now = performance.now()
+    turns.push(now - last)
+    last = now
+    if (!isOver) setImmediate(turn)
+  }
+  setImmediate(turn)
+  await work()
+  await new Promise((resolve) => setImmediate(resolve))
+  isOver = true
+  return turns.sort((a, b) => b - a)
+}
+
+const cases: readonly (readonly [string, () => FitData])[] = [
+  ['10,000 curves', () => curves(10_000)],
+  ['a curve of a million rows', () => rows(1_000_000)],
+]
+
+describe.each(cases)('%s', (_, make) => {
+  test('leave the event loop its turns, and tell of themselves at once', async () => {
+    const data = make()
+    const told: number[] = []
+    const began = performance.now()
+    const turns = await turnsDuring(() =>
+      fitMany(models.fourPL(), data, { onProgress: () => told.push(performance.now() - began) }),
+    )
+    expect(turns[0]).toBeLessThan(60 * ALLOWANCE)
+    expect(turns[Math.floor(turns.length / 1000)]).toBeLessThan(20 * ALLOWANCE)
+    expect(told[0]).toBeLessThan(100 * ALLOWANCE)
+  })
+
+  // While it guesses, and while an engine runs.
+  test.each([30, 300, 3000])('are ended soon by a signal after %i ms', async (delay) => {
+    const data = make()
+    const controller = new AbortController()
+    let aborted = Number.NaN
+    setTimeout(() => {
+      aborted = performance.now()
+      controller.abort(new Error('enough'))
+    }, delay)
+    const ended = await fitMany(models.fourPL(), data, { signal: controller.signal }).catch(
+      (thrown) => thrown,
+    )
+    // It may have been quicker.
+    if (!(ended instanceof Error)) return
+    expect(ended.message).toBe('enough')
+    expect(performance.now() - aborted).toBeLessThan(100 * ALLOWANCE)
+  })
+})
