@@ -17,6 +17,12 @@ describe('a table', () => {
     ['semicolons, with points', 't;y\n1.5;2\n3;4', { t: [1.5, 3], y: [2, 4] }],
     ['blanks that line it up', '  t    y\n 1.0   2\n10.0  -4e-1 ', { t: [1, 10], y: [2, -0.4] }],
     ['no names', '1,2\n3,4', { x: [1, 3], y: [2, 4] }],
+    [
+      'no names, and blanks between decimal commas',
+      '0,1 2,5\n0,2 1.234,5',
+      { x: [0.1, 0.2], y: [2.5, 1234.5] },
+    ],
+    ['tabs, percents and other signs', 't\ty\n1,5\t\u22122,5 %', { t: [1.5], y: [-0.025] }],
     ['no names of three columns', '1 2 .3\n3 4 5.', { x: [1, 3], y: [2, 4], column3: [0.3, 5] }],
     ['quotes', '"t, in s","say ""y"""\n"1","2"', { t_in_s: [1], say_y: [2] }],
     ['a name of two lines', '"t\nin s",y\n1,2', { t_in_s: [1], y: [2] }],
@@ -37,6 +43,12 @@ describe('a table', () => {
     ['who,t\nAda,1', 'only “t”'],
   ])('%j is none', (text, got) => {
     expect(() => readTable(text)).toThrow(`two columns of numbers or more, got ${got}`)
+  })
+
+  test('with a quote that nothing closes is none', () => {
+    expect(() => readTable('t,y\n1,2\n3,"4\n')).toThrow(
+      'A quote that opens in line 3 or below is not closed.',
+    )
   })
 
   test('rows have the lines that they begin at', () => {

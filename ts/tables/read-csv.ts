@@ -1,11 +1,10 @@
 /** Numbers of a CSV file, as it streams by: of its text no more than a row is kept. */
 
 import type { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
-import { type CsvError, type InfoRecord, type Parser, parse } from 'csv-parse'
 import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
 import { listed, printable, quoted } from '../ground/text.js'
-import { Header } from './header.js'
+import { type Decimal, type Format, findFormat, numberReader } from './format.js'
+import { LONGEST_ROW, Splitter } from './split.js'
 
 /** A column that is read, and the option that asks for it. */
 export interface Wanted {
@@ -21,14 +20,19 @@ export interface Request {
   readonly wanted: readonly Wanted[]
   /** Has what rows are grouped by. */
   readonly group: Wanted | undefined
-  /** By default it is found in the header. */
+  /** What is not said is found in the first rows. */
   readonly delimiter: string | undefined
+  readonly decimal: Decimal | undefined
+  /** What lines begin with that are no rows; #. */
+  readonly comment: string | undefined
+  /** Whether rows are left out in which a number is missing. */
+  readonly drops: boolean
   readonly onProgress: (rows: number) => void
 }
 
 export interface Table {
   /** A list for each column that is wanted: the numbers of each group. */
-  readonly columns: readonly (readonly number[])[][]
+  readonly columns: readonly (readonly Float64Array[])[]
   /** Names of groups in the order in which they first come; without a column of groups one that is empty. */
   readonly groups: readonly string[]
   /** Rows that were left out, and how many there were. */
@@ -38,63 +42,52 @@ export interface Table {
   readonly reasons: readonly string[]
 }
 
-/** Bytes of a row at most: more are a quote that nothing closes. */
-const LONGEST_ROW = 1 << 25
+/** Characters that are looked at before a table is read, and lines at least. */
+const SAMPLE = 1 << 16
+const LINES = 2
 
 /** Rows that were left out of which the reason is told. */
 const TOLD = 5
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-const DECIMAL_COMMA = /^[+-]?[\d.]*,\d+(e[+-]?\d+)?$/i
-
 /** @throws AntigradError where it cannot be read, or has not the columns that are wanted */
 export async function readCsv(source: Readable, request: Request): Promise<Table> {
   const rows = new Rows(request)
-  const header = new Header(LONGEST_ROW)
-  let parser = request.delimiter === undefined ? null : parserOf(request.delimiter, rows)
+  const decoder = new TextDecoder()
+  let splitter: Splitter | null = null
+  let sample = ''
+  let lines = 0
+  const begin = () => {
+    const format = findFormat(sample, request)
+    rows.begin(format)
+    splitter = new Splitter(format, (cells, _, last) => rows.add(cells, last))
+    splitter.write(sample)
+    sample = ''
+    return splitter
+  }
   try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       // In UTF-16 every other byte of a number is.
       if (chunk.includes(0)) rows.fail('expected text in UTF-8, got bytes that are none (binary, or UTF-16)')
-      if (parser !== null) await write(parser, chunk)
-      else if (header.add(chunk)) parser = await begin(header, rows)
+      const text = decoder.decode(chunk, { stream: true })
+      if (splitter !== null) {
+        ;(splitter as Splitter).write(text)
+        continue
+      }
+      sample += text
+      lines += /[\r\n]/.test(text) ? 1 : 0
+      if (sample.length > LONGEST_ROW || (sample.length > SAMPLE && lines >= LINES)) begin()
     }
-    parser ??= await begin(header, rows)
-    parser.end()
-    await finished(parser)
+    ;(splitter ?? begin()).end()
   } catch (thrown) {
-    throw thrown instanceof AntigradError ? thrown : rows.explain(thrown)
+    throw thrown instanceof AntigradError ? thrown : rows.explain(thrown, splitter)
   }
   return rows.table()
-}
-
-function parserOf(delimiter: string, rows: Rows): Parser {
-  const parser = parse({
-    ...{ delimiter, bom: true, record_delimiter: ['\r\n', '\n', '\r'], skip_empty_lines: true },
-    ...{ relax_column_count: true, relax_quotes: true, max_record_size: LONGEST_ROW },
-    // Nothing is passed on.
-    on_record: (cells: string[], info) => void rows.add(cells, info),
-  })
-  // Whoever writes gets its errors.
-  return parser.on('error', () => {}).resume()
-}
-
-async function begin(header: Header, rows: Rows): Promise<Parser> {
-  const parser = parserOf(header.delimiter, rows)
-  for (const chunk of header.chunks.splice(0)) await write(parser, chunk)
-  return parser
-}
-
-function write(parser: Parser, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    parser.write(chunk, (error) => (error ? reject(error) : resolve()))
-  })
 }
 
 /** The rows so far. */
 class Rows {
   readonly #request: Request
-  readonly #columns: number[][][]
+  readonly #columns: Numbers[][]
   readonly #groups = new Map<string, number>()
   readonly #reasons: string[] = []
   /** Where in a row the columns are that are wanted, and the groups'. */
@@ -103,35 +96,33 @@ class Rows {
   #width = 0
   #rows = 0
   #leftOut = 0
-  /** The line at which the last row ended. */
-  #line = 0
-  /** Ends of lines in quotes as the parser counts them, and how many these are too many. */
-  #within = 0
-  #surplus = 0
+  #format: Format = { delimiter: ',', decimal: '.', isGrouped: false, comment: '' }
+  #toNumber: (cell: string) => number = Number
 
   constructor(request: Request) {
     this.#request = request
     this.#columns = request.wanted.map(() => [])
   }
 
-  add(cells: readonly string[], { lines, records, empty_lines }: InfoRecord): void {
-    // The parser takes an end of a line in quotes for two, if that is CR and LF.
-    const within = lines - records - empty_lines
-    if (within !== this.#within) this.#surplus += cells.join('').match(/\r\n/g)?.length ?? 0
-    this.#within = within
-    this.#line = lines - this.#surplus
-    if (this.#width === 0) this.#readHeader(cells.map((cell) => cell.trim()))
-    else this.#readRow(cells)
+  begin(format: Format): void {
+    this.#toNumber = numberReader(format)
+    this.#format = format
+  }
+
+  /** @param line in which it ends */
+  add(cells: readonly string[], line: number): void {
+    if (this.#width === 0) this.#readHeader(cells)
+    else this.#readRow(cells, line)
   }
 
   #readHeader(names: readonly string[]): void {
-    if (names.every((name) => NUMBER.test(name))) {
+    if (names.every((name) => !Number.isNaN(this.#toNumber(name)))) {
       this.fail(`expected a header with names of columns, got ${listed(names)}`)
     }
     const find = ({ option, column }: Wanted): number => {
-      const at = names.indexOf(column)
+      const at = placeOf(names, column)
       if (at < 0) throw new OptionError(option, `a column of ${this.#request.name}: ${listed(names)}`, column)
-      if (names.includes(column, at + 1)) {
+      if (names.includes(names[at], at + 1)) {
         throw new OptionError(option, `a column whose name ${this.#request.name} has once`, column)
       }
       return at
@@ -142,30 +133,31 @@ class Rows {
     this.#width = names.length
   }
 
-  #readRow(cells: readonly string[]): void {
+  #readRow(cells: readonly string[], line: number): void {
     this.#rows++
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
     const problem = this.#take(cells)
     if (problem === null) return
+    if (!this.#request.drops) this.fail(`line ${line}: ${problem}; --drop leaves such rows out`)
     this.#leftOut++
-    if (this.#reasons.length < TOLD) this.#reasons.push(`line ${this.#line}: ${problem}`)
+    if (this.#reasons.length < TOLD) this.#reasons.push(`line ${line}: ${problem}`)
   }
 
   /** Takes a row's numbers, or says why it does not. */
   #take(cells: readonly string[]): string | null {
     const { wanted, group } = this.#request
-    if (cells.slice(this.#width).some((cell) => cell.trim() !== '')) {
+    if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
       return `there are ${cells.length} cells, and in the header ${this.#width}`
     }
     const numbers: number[] = []
     for (const [k, { column, sign }] of wanted.entries()) {
-      const cell = (cells[this.#places[k]] ?? '').trim()
-      const x = NUMBER.test(cell) ? Number(cell) : NaN
-      const problem = Number.isNaN(x) ? this.#describe(column, cell) : complaint(x, sign)
+      const cell = cells[this.#places[k]] ?? ''
+      const x = this.#toNumber(cell)
+      const problem = Number.isNaN(x) ? this.#describe(cell) : complaint(x, sign)
       if (problem !== null) return `${printable(column)} is ${problem}`
       numbers.push(x)
     }
-    const name = (cells[this.#groupAt] ?? '').trim()
+    const name = cells[this.#groupAt] ?? ''
     if (group !== undefined && name === '') return `${printable(group.column)} is empty`
     const at = this.#groupOf(name)
     for (const [k, x] of numbers.entries()) this.#columns[k][at].push(x)
@@ -173,18 +165,18 @@ class Rows {
   }
 
   /** What is there instead of a number. */
-  #describe(column: string, cell: string): string {
-    if (DECIMAL_COMMA.test(cell)) {
-      const where = `${this.#request.name}: line ${this.#line}: ${printable(column)}`
-      throw new OptionError(where, 'numbers with a decimal point, as commas are not read', cell)
-    }
-    return cell === '' ? 'empty' : `${quoted(cell)}, no number`
+  #describe(cell: string): string {
+    if (cell === '') return 'empty'
+    const { decimal } = this.#format
+    const other = decimal === '.' ? ',' : '.'
+    const isOther = !Number.isNaN(numberReader({ ...this.#format, decimal: other })(cell))
+    return `${quoted(cell)}, no number${isOther ? ` with a decimal ${decimal === '.' ? 'point' : 'comma'} (--decimal ${other})` : ''}`
   }
 
   #groupOf(name: string): number {
     const found = this.#groups.get(name)
     if (found !== undefined) return found
-    for (const lists of this.#columns) lists.push([])
+    for (const lists of this.#columns) lists.push(new Numbers())
     this.#groups.set(name, this.#groups.size)
     return this.#groups.size - 1
   }
@@ -194,13 +186,12 @@ class Rows {
   }
 
   /** What reading has thrown. */
-  explain(thrown: unknown): AntigradError {
-    const { code } = thrown as CsvError
-    const line = this.#line + 1
+  explain(thrown: unknown, splitter: Splitter | null): AntigradError {
+    const line = splitter?.line ?? 1
     const problem =
-      code === 'CSV_QUOTE_NOT_CLOSED'
+      thrown instanceof SyntaxError
         ? `a quote that opens in line ${line} or below is not closed`
-        : code === 'CSV_MAX_RECORD_SIZE'
+        : thrown instanceof RangeError
           ? `line ${line}: expected a row of at most ${LONGEST_ROW >> 20} MiB; a quote may not be closed`
           : messageOf(thrown)
     return new AntigradError(`${this.#request.name}: ${problem}`)
@@ -210,10 +201,39 @@ class Rows {
     if (this.#width === 0) this.fail('expected a header with names of columns, got an empty file')
     if (this.#rows === 0) this.fail('expected rows below the header, got none')
     return {
-      ...{ columns: this.#columns, groups: [...this.#groups.keys()] },
+      columns: this.#columns.map((lists) => lists.map((list) => list.all)),
+      groups: [...this.#groups.keys()],
       ...{ leftOut: this.#leftOut, rows: this.#rows, reasons: this.#reasons },
     }
   }
+}
+
+/** Numbers that become more. */
+class Numbers {
+  #numbers = new Float64Array(8)
+  #length = 0
+
+  push(x: number): void {
+    if (this.#length === this.#numbers.length) {
+      const more = new Float64Array(2 * this.#length)
+      more.set(this.#numbers)
+      this.#numbers = more
+    }
+    this.#numbers[this.#length++] = x
+  }
+
+  get all(): Float64Array {
+    return this.#numbers.subarray(0, this.#length)
+  }
+}
+
+/** A name with a unit behind it, as in t (s) or t [s], is known without it too, unless others are. */
+function placeOf(names: readonly string[], column: string): number {
+  const at = names.indexOf(column)
+  if (at >= 0) return at
+  const bare = names.map((name) => /^(.*\S)\s*(?:\([^()]*\)|\[[^[\]]*\])$/.exec(name)?.[1])
+  const [found = -1, ...others] = [...bare.keys()].filter((k) => bare[k] === column)
+  return others.length === 0 ? found : -1
 }
 
 /** What is wrong with a number. */

@@ -1,6 +1,8 @@
-/** Tables of numbers as people have them: separated by commas, semicolons, tabs or blanks, with names or without. */
+/** Tables of numbers as people have them, with names or without. */
 
 import { expression } from 'antigrad'
+import { findFormat, numberReader } from '../../../dist/tables/format.js'
+import { Splitter } from '../../../dist/tables/split.js'
 
 export interface Column {
   /** As expressions may have it. */
@@ -47,36 +49,19 @@ export function readTable(text: string): Table {
   return { columns, lines: rows.map(({ line }) => line), isTooLong }
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-
-/** Rows without blank lines and comments, and what a cell is as a number. */
+/** Rows without blank lines and comments, and what a cell is as a number: as `antigrad fit` reads them. */
 function split(given: string): { rows: Row[]; toNumber: (cell: string) => number } {
-  let text = given.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n')
-  // What is quoted may have signs and lines in it.
-  const first =
-    text
-      .replace(/^[ \t]*#.*/gm, '')
-      .replace(/"[^"]*"/g, '""')
-      .match(/\S.*/)?.[0] ?? ''
-  const separator = ['\t', ';', ','].find((sign) => first.includes(sign)) ?? ' '
-  // Blanks line up cells: so many are one.
-  if (separator === ' ') text = text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ')
+  const text = given.replace(/^\uFEFF/, '')
+  const format = findFormat(text, {})
   const rows: Row[] = []
-  const cell = new RegExp(` *(?:"([^"]*(?:""[^"]*)*)" *|([^${separator}\n]*))(${separator}|\n|$)`, 'y')
-  let [line, cells]: [number, string[]] = [1, []]
-  let begun = line
-  while (cell.lastIndex < text.length) {
-    const [whole, quoted, plain, end] = cell.exec(text) as unknown as string[]
-    cells.push((quoted?.replaceAll('""', '"') ?? plain).trim())
-    line += whole.split('\n').length - 1
-    if (end === separator && cell.lastIndex < text.length) continue
-    if (cells.some((cell) => cell !== '') && !cells[0].startsWith('#')) rows.push({ line: begun, cells })
-    begun = line
-    cells = []
+  const splitter = new Splitter(format, (cells, line) => rows.push({ line, cells }))
+  splitter.write(text)
+  try {
+    splitter.end()
+  } catch {
+    throw new Error(`A quote that opens in line ${splitter.line} or below is not closed.`)
   }
-  // Where a comma separates nothing it is a decimal one.
-  const plain = (cell: string) => (separator === ';' ? cell.replace(',', '.') : cell)
-  return { rows, toNumber: (cell) => (NUMBER.test(plain(cell)) ? Number(plain(cell)) : NaN) }
+  return { rows, toNumber: numberReader(format) }
 }
 
 /** A name that an expression can have, and that no other column has. */

@@ -10,6 +10,7 @@ import { AntigradError, OptionError } from '../../ground/errors.js'
 import { grouped, printable } from '../../ground/text.js'
 import type { DataByRun } from '../../many/data.js'
 import { wholeTo } from '../../options/kinds.js'
+import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
 import { describeFit, describeGroups, inJson } from '../fits/describe.js'
 import { writer } from '../plot/file.js'
@@ -48,6 +49,9 @@ interface Options extends ModelOptions {
   readonly absoluteSigma?: true
   readonly group?: string
   readonly delimiter?: string
+  readonly decimal?: Decimal
+  readonly comment: string
+  readonly drop?: true
   readonly loss: string
   readonly lossScale?: number
   readonly multiStart?: number
@@ -65,7 +69,7 @@ export function addFit(program: Command): void {
     .summary('fit a model to columns of a CSV file by least squares, also to each group of its rows')
     .description(
       'Fits a model to columns of a CSV file with the Levenberg-Marquardt method, and gives the parameters with ' +
-        'their standard errors. Rows in which a column that is used has no number are left out, and told of.',
+        'their standard errors. What is between cells, and whether commas are decimal ones, is found in the file.',
     )
     .argument('<file>', 'with a header; - is standard input')
     .requiredOption(
@@ -110,9 +114,17 @@ export function addFit(program: Command): void {
     .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
     .option(
       '--delimiter <character>',
-      'between cells, or tab (default: that of , ; tab in the header)',
+      'between cells, or tab (default: that of tab ; blank , by which most cells are numbers)',
       parseDelimiter,
     )
+    .addOption(
+      choice('--decimal <sign>', 'in numbers; the other one is between thousands (default: as they show)', [
+        '.',
+        ',',
+      ]),
+    )
+    .option('--comment <text>', 'what lines begin with that are no rows', '#')
+    .option('--drop', 'leave out rows in which a column that is used has no number, and tell of them')
     .option('--json', 'print JSON, a line a fit')
     .option(
       '--plot <file>',
@@ -132,12 +144,12 @@ engine cannot run, ${STOPPED} after Ctrl-C.`,
 }
 
 async function run(file: string, options: Options): Promise<void> {
-  const { group, delimiter, json } = options
+  const { group, delimiter, decimal, comment, drop, json } = options
   const model = readModel(options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, options)
   const name = file === '-' ? 'standard input' : file
   const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
-    ...{ name, wanted: wantedOf(model, options), delimiter },
+    ...{ name, wanted: wantedOf(model, options), delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
   })
@@ -194,8 +206,10 @@ async function fitTable(
   // Whatever the file calls it: a name that the model has not.
   let y = 'y'
   while (model.names.includes(y)) y += '_'
-  const own = [...names, y].map((name, k) => [name, columns[k]] as const)
-  const weight = columns[names.length + 1]
+  // The one fit of all rows has columns, and not lists of one: copies are smaller.
+  const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
+  const own = [...names, y].map((name, k) => [name, given[k]] as const)
+  const weight = given[names.length + 1]
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
   const end = () => stop.abort()
@@ -243,7 +257,7 @@ async function drawing(output: string, model: Model, { y, group }: Options) {
     now({ columns, groups }: Table, fits: readonly Fit[]): void {
       const all = fits.map((fit, k) => {
         const name = group === undefined ? '' : printable(`${group} ${groups[k]}`)
-        return { name, x: columns[0][k], y: columns[1][k], fit }
+        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), fit }
       })
       write(
         drawFits(all, { title: `${printable(y)} = ${model.text}`, x: printable(x), y: printable(y), column }),
