@@ -97,7 +97,6 @@ const { metafile } = await build({
     'dist/command-line/cli.js',
     'dist/command-line/commands/*.js',
     'dist/command-line/fits/*.js',
-    'dist/tables/*.js',
     'dist/command-line/report.js',
     'dist/command-line/plot/*.js',
   ],
