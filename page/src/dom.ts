@@ -48,6 +48,19 @@ export function shown(x: number, digits = 4): string {
   return text.replaceAll('-', '−')
 }
 
+/** A number as people read it, down to the second digit of its error; 12 digits at most. */
+export function shownTo(x: number, error: number): string {
+  if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return shown(x, 7)
+  const last = Number(error.toExponential(1).split('e')[1]) - 1
+  const digits = x === 0 ? 1 : Number(Math.abs(x).toExponential().split('e')[1]) - last + 1
+  if (digits > 12) return shown(x, 12)
+  if (digits < 1) return (0).toFixed(Math.max(0, -last))
+  const size = Math.abs(x)
+  const isFar = size !== 0 && (size < 1e-3 || size >= 1e6)
+  const text = isFar || last > 0 ? x.toExponential(digits - 1).replace('e+', 'e') : x.toFixed(-last)
+  return text.replaceAll('-', '−')
+}
+
 /**
  * The next number below with one digit. uPlot goes on for ever with a logarithmic scale that begins at 0.096: its
  * steps would miss 0.1.

@@ -1,6 +1,6 @@
 /** A function that the visitor types, with its derivatives; loaded when it is first needed. */
 
-import type { Objective } from 'antigrad'
+import { expression, type Objective } from 'antigrad'
 import {
   absDependencies,
   acosDependencies,
@@ -119,17 +119,37 @@ const composed: Readonly<Record<string, (a: string) => string>> = {
   acos: (a) => `(pi/2 - atan(${a}/sqrt(1 - ${a}^2)))`,
 }
 
+/** Brackets in each other that the library's expressions may not have. */
+const TOO_DEEP = 200
+
 function checked(text: string): Node {
   if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
-  const node = parse(text)
-  node.traverse(check)
-  return node
+  // The library says where that is, and what is allowed.
+  if (depthOf(text) >= TOO_DEEP) expression(text)
+  try {
+    const node = parse(text)
+    node.traverse(check)
+    return node
+  } catch (thrown) {
+    if (thrown instanceof RangeError) expression(text)
+    throw thrown
+  }
+}
+
+function depthOf(text: string): number {
+  let [depth, most] = [0, 0]
+  for (const letter of text) {
+    depth += Number(letter === '(') - Number(letter === ')')
+    most = Math.max(most, depth)
+  }
+  return most
 }
 
 function parse(text: string): Node {
   try {
     return math.parse(text) as Node
   } catch (thrown) {
+    if (thrown instanceof RangeError) throw thrown
     const { message } = thrown as Error
     throw new Error(`This cannot be read: ${message.replace(/ \(char (\d+)\)/, ' at character $1')}.`)
   }

@@ -187,6 +187,31 @@ describe('a call under way', () => {
     await expect(fitMany(decay, few, { start: starts(), onProgress: failing })).rejects.toThrow('mine')
   })
 
+  test('gives its memory back when it is ended', async () => {
+    const { Memory } = WebAssembly
+    let made = 0
+    WebAssembly.Memory = new Proxy(Memory, {
+      construct(target, given) {
+        made++
+        return Reflect.construct(target, given)
+      },
+    })
+    try {
+      for (let i = 0; i < 100; i++) {
+        const controller = new AbortController()
+        const data = { t: [0, 1, 2, 3], y: [3, 2, 1.5, 1.2] }
+        const call = fitMany(decay, data, { start, engine: 'wasm', signal: controller.signal })
+        controller.abort(new Error('newer'))
+        await expect(call).rejects.toThrow('newer')
+        // What was under way ends.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      WebAssembly.Memory = Memory
+    }
+    expect(made).toBeLessThan(10)
+  })
+
   test('leaves the event loop free', async () => {
     let turns = 0
     const timer = setInterval(() => turns++, 1)

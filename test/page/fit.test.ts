@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expression, type Fit, fit as fitInNode, models } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { shown } from '../../page/src/dom.js'
+import { shown, shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { dark, light } from '../../page/src/palette.js'
@@ -69,10 +69,10 @@ function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   const intervals = fit.intervals()
   return {
     parameters: Object.keys(values).map((name) => {
-      const value = shown(values[name], 7)
-      if (!free.includes(name)) return [name, value, '–']
-      const [low, high] = intervals[name].map((end) => shown(end, 5))
-      return [name, `${value} ± ${shown(errors[name], 3)}`, `${low} to ${high}`]
+      const error = errors[name]
+      if (!free.includes(name)) return [name, shown(values[name], 7), '–']
+      const [low, high] = intervals[name].map((end) => shownTo(end, error))
+      return [name, `${shownTo(values[name], error)} ± ${shownTo(error, error)}`, `${low} to ${high}`]
     }),
     whole: [fit.chiSquared, fit.reducedChiSquared, fit.rSquared, fit.aic, fit.bic]
       .map((number) => shown(number, 6))
@@ -256,6 +256,25 @@ describe('a model', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
+  test('of the library is told in the field of the own one, which comes back', async () => {
+    const page = await open()
+    await chosen(page, 'model').selectOption('line')
+    await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
+    await chosen(page, 'model').selectOption('own')
+    await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
+  })
+
+  test('without σ has a sum of squares, and with it χ²', async () => {
+    const page = await open('model=line')
+    const whole = page.getByRole('region', { name: 'The fit', exact: true })
+    await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
+    await whole.getByText('Residual sum of squares').waitFor()
+    expect(await whole.getByText('χ²').count()).toBe(0)
+    await chosen(page, 'σ').selectOption('s')
+    await whole.getByText('χ²', { exact: true }).waitFor()
+    expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
+  })
+
   test('of several columns, or of none, has values instead of a curve', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
@@ -323,6 +342,66 @@ describe('parameters', () => {
   })
 })
 
+describe('many small changes', () => {
+  /** How many memories have been made since. */
+  const counting = () => {
+    const counts = { memories: 0 }
+    const { Memory } = WebAssembly
+    WebAssembly.Memory = new Proxy(Memory, {
+      construct(target, given) {
+        counts.memories++
+        return Reflect.construct(target, given)
+      },
+    })
+    Object.assign(globalThis, { counts })
+  }
+
+  test('are one fit a frame, of the newest, in memories that are used again', async () => {
+    const page = await open()
+    await page.getByText('Converged').waitFor()
+    await page.evaluate(counting)
+    await page.getByLabel('a: start').evaluate(async (input: HTMLInputElement) => {
+      for (let i = 1; i <= 1000; i++) {
+        input.value = `${1 + i / 1000}`
+        input.dispatchEvent(new Event('input', { bubbles: true }))
+        if (i % 4 === 0) await new Promise((resolve) => setTimeout(resolve))
+      }
+    })
+    const from = { start: { a: 2, b: 1, c: 1 } }
+    await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), from))
+    const { memories } = await page.evaluate(
+      () => (globalThis as unknown as { counts: { memories: number } }).counts,
+    )
+    expect(memories).toBeLessThan(30)
+  })
+
+  test('of a large table that somebody types in wait for a pause', async () => {
+    const page = await open('model=line')
+    const rows = Array.from({ length: 50_000 }, (_, i) => `${i},${i % 7}`)
+    await data(page).evaluate(
+      (area: HTMLTextAreaElement, text) => {
+        area.value = text
+        area.dispatchEvent(new InputEvent('input', { bubbles: true }))
+      },
+      `x,y\n${rows.join('\n')}`,
+    )
+    await page.getByText('50,000 rows').waitFor()
+    const longest = await data(page).evaluate(async (area: HTMLTextAreaElement) => {
+      const durations: number[] = []
+      for (let i = 0; i < 20; i++) {
+        area.value += '1'
+        const began = performance.now()
+        area.dispatchEvent(new InputEvent('input', { bubbles: true }))
+        durations.push(performance.now() - began)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      return durations.sort((a, b) => b - a)[0]
+    })
+    // To read the table takes longer.
+    expect(longest).toBeLessThan(10)
+  })
+})
+
 describe('what comes of it', () => {
   test('is saved: the bits of fit in Node, and the picture', async () => {
     const page = await open('start.c=0.5')
@@ -357,6 +436,30 @@ describe('what comes of it', () => {
     const options = { start: { intercept: { min: 0.5 } } }
     await expectFit(other, fitInNode(models.line(), { x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, options))
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
+  })
+
+  test('without its data asks for the columns that it names, and fits no others', async () => {
+    const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
+    expect(await page.getByLabel('k: min').inputValue()).toBe('0')
+    const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
+    await page.getByText(asked).waitFor()
+    expect(await page.locator('.curve svg').count()).toBe(0)
+    expect(await button(page, 'Save the result').isDisabled()).toBe(true)
+    await data(page).fill('dose,rate,e\n1,2,1\n2,4.1,1\n3,6,2')
+    const columns = { dose: [1, 2, 3], rate: [2, 4.1, 6] }
+    const fitted = fitInNode(expression('k*dose'), columns, {
+      ...{ start: { k: { start: 1, min: 0 } }, y: 'rate', sigma: [1, 1, 2] },
+    })
+    await expectFit(page, fitted)
+    expect(await page.getByText(asked).count()).toBe(0)
+    // Another table has other columns, and nobody asks for the last one's.
+    await data(page).fill('t,y\n1,2\n2,4.1\n3,6')
+    const others = fitInNode(
+      expression('k*t'),
+      { t: [1, 2, 3], y: [2, 4.1, 6] },
+      { start: { k: { start: 1, min: 0 } } },
+    )
+    await expectFit(page, others)
   })
 
   test('cannot all come of an address that is wrong: the page says what', async () => {

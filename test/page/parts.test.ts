@@ -1,8 +1,8 @@
 /** Parts of the race page that need no browser. */
 
-import { cyclic, gradientDescent, Optimizer, step, warmup } from 'antigrad'
+import { cyclic, expression, gradientDescent, Optimizer, step, warmup } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
-import { digitBelow } from '../../page/src/dom.js'
+import { digitBelow, shownTo } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { landscapeOf } from '../../page/src/functions.js'
 import { measure, SIZES } from '../../page/src/measure.js'
@@ -62,6 +62,24 @@ describe('expressions', () => {
     ['x["constructor"]', 'has no place here'],
   ])('what is wrong with “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
+  })
+
+  test.each([
+    ['brackets', `${'('.repeat(9_000)}x${')'.repeat(9_000)}`],
+    ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
+    ['brackets that are not closed', '('.repeat(20_000)],
+    ['signs', `${'-'.repeat(19_000)}x`],
+  ])('what is too deep is told as in a fit: %s', (_, text) => {
+    const told = (parse: (text: string) => unknown) => {
+      try {
+        return parse(text)
+      } catch (thrown) {
+        return thrown
+      }
+    }
+    const error = told(parseObjective) as Error
+    expect(error.message).toMatch(/expected at most (200 levels of brackets and signs|20000 characters)/)
+    expect(error.message).toBe((told(expression) as Error).message)
   })
 })
 
@@ -341,4 +359,19 @@ describe('measuring', () => {
       expect(ratio, `${size} numbers`).toBeLessThan(1.2)
     }
   })
+})
+
+test.each([
+  [2.4866123, 0.0432, '2.487'],
+  [0.0432, 0.0432, '0.043'],
+  [1234567.8, 1234, '1.2346e6'],
+  [123456.7, 123, '1.2346e5'],
+  [-0.00012346, 0.00000099, '−1.2346e−4'],
+  [3, 0.996, '3.0'],
+  [3, 0, '3'],
+  [Number.NaN, 1, 'NaN'],
+  [0.001, 5, '0.0'],
+  [0, 0.2, '0.00'],
+])('%d ± %d is %s', (x, error, text) => {
+  expect(shownTo(x, error)).toBe(text)
 })

@@ -36,13 +36,25 @@ export async function fitMany<
   const { signal } = fits.options
   signal?.throwIfAborted()
   let began = performance.now()
-  for (const call of fits.calls()) {
-    if (call !== undefined) await unlessAborted(fits.choice.runner.advanceAsync(call), signal)
-    else if (performance.now() - began > TURN) {
-      await nextTurn()
-      began = performance.now()
-    } else continue
-    signal?.throwIfAborted()
+  let work = Promise.resolve()
+  try {
+    for (const call of fits.calls()) {
+      if (call !== undefined) {
+        work = fits.choice.runner.advanceAsync(call)
+        await unlessAborted(work, signal)
+      } else if (performance.now() - began > TURN) {
+        await nextTurn()
+        began = performance.now()
+      } else continue
+      signal?.throwIfAborted()
+    }
+  } catch (thrown) {
+    // An engine may still be at work; where it fails it has spoilt the memory.
+    work.then(
+      () => fits.leave(),
+      () => {},
+    )
+    throw thrown
   }
   return fits.result()
 }

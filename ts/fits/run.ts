@@ -161,6 +161,12 @@ export class Fits {
     this.options.onProgress?.(done, this.#count)
   }
 
+  /** Gives memory back, which no engine may have any more. */
+  leave(): void {
+    for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
+    this.#regions.clear()
+  }
+
   *calls(): Generator<Call> {
     const size = this.#problem.free.length
     const { columns, rows, isIncomplete } = this.#counted
@@ -376,7 +382,7 @@ export class Fits {
 
   /** Whoever knows what its parameters are called says so. */
   result<Names extends string>(): FitManyResult<Names> {
-    for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
+    this.leave()
     return new FitManyResult<Names>({
       ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts },
       ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },

@@ -47,13 +47,14 @@ export class Controls {
     this.#absolute.addEventListener('change', () => onChange({ absoluteSigma: this.#absolute.checked }))
   }
 
-  show({ columns }: Table, chosen: Chosen, state: State): void {
+  /** @param missing names of columns that the table does not have: nothing is chosen in their places */
+  show({ columns }: Table, chosen: Chosen, state: State, missing: readonly string[] = []): void {
     const texts: Options = columns.map(({ name, title }) => [
       name,
       name === title ? name : `${title} (${name})`,
     ])
-    fill(this.#columns.x, texts, chosen.x.name)
-    fill(this.#columns.y, texts, chosen.y.name)
+    fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
+    fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)
     fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
     this.#absolute.disabled = chosen.sigma === null
     this.#absolute.checked = chosen.sigma !== null && state.absoluteSigma
@@ -65,6 +66,7 @@ export class Controls {
   /** What is fitted, in words; null where that cannot be understood. */
   describe(task: Task | null): void {
     this.#formula.textContent = task === null ? '' : wordsOf(task)
+    if (task !== null && this.#expression.disabled) this.#expression.value = task.text
   }
 
   /** Why there is no fit, or '' if there is one. */

@@ -13,15 +13,18 @@ const MOST_LINES = 8
 
 export class Data {
   readonly element: HTMLElement
-  /** Null where there is none, which is said. */
-  table: Table | null = null
+  #table: Table | null = null
+  /** Whether the text is another one since it was read. */
+  #isStale = true
+  #isAsking = false
   readonly #text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('data') })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #count = h('p', { className: 'hint' })
   readonly #leftOut = h('ul')
-  readonly #onChange: () => void
+  readonly #onChange: (isTyped: boolean) => void
 
-  constructor(onChange: () => void) {
+  /** @param onChange gets whether somebody is typing */
+  constructor(onChange: (isTyped: boolean) => void) {
     this.#onChange = onChange
     const file = h('input', { type: 'file', accept: '.csv,.tsv,.txt,.dat,text/*' })
     const usual = h('button', { type: 'button', textContent: 'The example' })
@@ -36,7 +39,7 @@ export class Data {
       this.#count,
       this.#leftOut,
     )
-    this.#text.addEventListener('input', () => this.#read())
+    this.#text.addEventListener('input', () => this.#change(true))
     usual.addEventListener('click', () => this.#take(example()))
     file.addEventListener('change', () => this.#open(file.files))
     document.addEventListener('dragover', (event) => {
@@ -48,6 +51,12 @@ export class Data {
       event.preventDefault()
       void this.#open(files)
     })
+  }
+
+  /** Asks for another table, or no longer. */
+  ask(sentence: string): void {
+    if (sentence !== '' || this.#isAsking) this.#message.textContent = sentence
+    this.#isAsking = sentence !== ''
   }
 
   begin(): void {
@@ -67,9 +76,20 @@ export class Data {
     )
   }
 
+  /** Null where there is none, which is said. */
+  get table(): Table | null {
+    if (this.#isStale) this.#read()
+    return this.#table
+  }
+
   #take(text: string): void {
     this.#text.value = text
-    this.#read()
+    this.#change(false)
+  }
+
+  #change(isTyped: boolean): void {
+    this.#isStale = true
+    this.#onChange(isTyped)
   }
 
   async #open(files: FileList | null): Promise<void> {
@@ -81,14 +101,14 @@ export class Data {
   }
 
   #read(): void {
+    this.#isStale = false
     try {
-      this.table = readTable(this.#text.value)
+      this.#table = readTable(this.#text.value)
       this.#complain('')
     } catch (thrown) {
-      this.table = null
+      this.#table = null
       this.#complain(messageOf(thrown))
     }
-    this.#onChange()
   }
 
   #complain(sentence: string): void {

@@ -12,14 +12,16 @@ import { type Curve, Plot } from './plot.js'
 import { fromHash, type State, toHash } from './state.js'
 import { Summary, toJson, why } from './summary.js'
 import type { Table } from './table.js'
-import { type Chosen, choose, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
+import { type Chosen, choose, missing, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
 
 /** Milliseconds after which a fit that is under way is said to be so. */
 const PATIENCE = 300
+/** Milliseconds without a key after which somebody has typed what they wanted to. */
+const TYPING = 200
 /** Places of the curve. */
 const SAMPLES = 301
 
-const data = new Data(() => void update())
+const data = new Data(plan)
 const controls = new Controls(change)
 const parameters = new Parameters((name, entry) =>
   change({ parameters: { ...state.parameters, [name]: entry } }),
@@ -34,6 +36,8 @@ const save = h('button', { type: 'button', textContent: 'Save the result' })
 const picture = h('button', { type: 'button', textContent: 'Save the picture' })
 
 let { state, problems } = fromHash(location.hash)
+/** Whether columns that the state names are those of a link, whose table is still to come. */
+let isAwaited = true
 /** The column that x was, by which a visitor's model may go. */
 let formerX = ''
 let fit: Fit | null = null
@@ -41,11 +45,25 @@ let fit: Fit | null = null
 let about: Readonly<Record<string, unknown>> = {}
 let milliseconds = 0
 let stop = new AbortController()
+let typing: ReturnType<typeof setTimeout> | undefined
+let frame = 0
 
 function change(changed: Partial<State>): void {
   state = { ...state, ...changed }
   remember(() => toHash(state))
-  void update()
+  plan(document.activeElement instanceof HTMLInputElement && document.activeElement.type === 'text')
+}
+
+/** A fit in the next frame, of what there is then: after a key, of what has been typed. */
+function plan(isTyped: boolean): void {
+  stop.abort()
+  clearTimeout(typing)
+  cancelAnimationFrame(frame)
+  const next = () => {
+    frame = requestAnimationFrame(() => void update())
+  }
+  if (isTyped) typing = setTimeout(next, TYPING)
+  else next()
 }
 
 /** Fits anew, and shows what comes of it; a fit that is under way ends. */
@@ -61,9 +79,12 @@ async function update(): Promise<void> {
     conclude(null)
     return
   }
+  const names = missing(table, state)
+  if (names.length > 0 && !isAwaited) state = { ...state, ...withoutColumns(names) }
+  isAwaited &&= names.length > 0
   const chosen = choose(table, state)
-  follow(table, chosen)
-  controls.show(table, chosen, state)
+  if (!isAwaited) follow(table, chosen)
+  controls.show(table, chosen, state, isAwaited ? names : [])
   // Where errors differ from row to row nobody knows them in between.
   prediction.disabled = chosen.sigma !== null
   prediction.checked = bandOf(chosen) === 'prediction'
@@ -73,15 +94,37 @@ async function update(): Promise<void> {
   } catch (thrown) {
     controls.fail(messageOf(thrown))
   }
+  if (task) {
+    const own = task.parameters.filter((name) => !names.includes(name))
+    parameters.show(isAwaited ? { ...task, parameters: own } : task, state)
+  }
+  data.ask(
+    isAwaited ? `This link comes without its data: paste, drop or open a table with ${quoted(names)}.` : '',
+  )
+  if (isAwaited) {
+    controls.describe(null)
+    data.show(null)
+    plot.show(null)
+    conclude(null)
+    return
+  }
   const rows = rowsOf(table, chosen, task)
   data.show(rows)
   controls.describe(task)
-  if (task) parameters.show(task, state)
   const found = task && (await fitOf(task, rows, signal))
   if (signal.aborted) return
   draw(task ?? chosen, rows, found)
   conclude(found)
 }
+
+/** Another table does not have the columns that were chosen in the last one. */
+const withoutColumns = (names: readonly string[]) =>
+  Object.fromEntries(
+    (['x', 'y', 'sigma'] as const).filter((of) => names.includes(state[of])).map((of) => [of, '']),
+  )
+
+const quoted = (names: readonly string[]) =>
+  `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
 /** The fit; null, and why, if there is none. */
 async function fitOf(task: Task, rows: Rows, signal: AbortSignal): Promise<Fit | null> {
@@ -149,7 +192,7 @@ function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
 function conclude(found: Fit | null): void {
   fit = found
   parameters.result(found)
-  summary.show(found, milliseconds)
+  summary.show(found, milliseconds, state.sigma !== '')
   status.textContent = found ? why(found) : ''
   save.disabled = picture.disabled = found === null
 }
@@ -167,8 +210,9 @@ picture.addEventListener('click', () => download('fit.svg', 'image/svg+xml', plo
 addEventListener('hashchange', () => {
   const found = fromHash(location.hash)
   state = found.state
+  isAwaited = true
   showProblems(found.problems)
-  void update()
+  plan(false)
 })
 onThemeChange(() => plot.redraw())
 

@@ -1,7 +1,7 @@
 /** The table of parameters: where they start and what they may be, and what they are. */
 
 import type { Fit } from 'antigrad'
-import { h, shown, uniqueId } from '../dom.js'
+import { h, shown, shownTo, uniqueId } from '../dom.js'
 import { type Entry, numberIn, numbers, type State } from './state.js'
 import { START, type Task } from './task.js'
 
@@ -73,8 +73,9 @@ export class Parameters {
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'
       const ends = intervals?.[name]
+      const error = fit?.errors[name] ?? NaN
       interval.textContent = ends?.every(Number.isFinite)
-        ? ends.map((end) => shown(end, 5)).join(' to ')
+        ? ends.map((end) => shownTo(end, error)).join(' to ')
         : '–'
       if (fit && !fit.free.includes(name)) interval.textContent = '–'
     }
@@ -123,11 +124,14 @@ export class Parameters {
   }
 }
 
-/** As many digits as an interval has, and three of the error. */
+/** Two digits of the error, and of the value what is above them. */
 function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
   const value = shown(values[name], 7)
   if (!free.includes(name)) return value
   if (held.includes(name)) return `${value}, held at a bound`
   if (undetermined.includes(name)) return `${value}, not determined by the data`
-  return Number.isFinite(errors[name]) ? `${value} ± ${shown(errors[name], 3)}` : `${value}, no error known`
+  const error = errors[name]
+  return Number.isFinite(error)
+    ? `${shownTo(values[name], error)} ± ${shownTo(error, error)}`
+    : `${value}, no error known`
 }

@@ -30,7 +30,8 @@ export class Summary {
     )
   }
 
-  show(fit: Fit | null, milliseconds: number): void {
+  /** @param hasSigma whether rows have errors: without them a sum of squares is no χ² */
+  show(fit: Fit | null, milliseconds: number, hasSigma: boolean): void {
     this.element.hidden = fit === null
     if (fit === null) return
     const row = ([name, text]: readonly [string, string]) =>
@@ -39,8 +40,8 @@ export class Summary {
       ...[
         ...(
           [
-            ['χ²', fit.chiSquared],
-            ['χ² by degree of freedom', fit.reducedChiSquared],
+            [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
+            [`${hasSigma ? 'χ²' : 'The same'} by degree of freedom`, fit.reducedChiSquared],
             ['R²', fit.rSquared],
             ['AIC', fit.aic],
             ['BIC', fit.bic],

@@ -33,6 +33,11 @@ export interface Task extends Chosen {
   readonly isCurve: boolean
 }
 
+/** Columns that a state names, and a table does not have. */
+export function missing({ columns }: Table, { x, y, sigma }: State): string[] {
+  return [x, y, sigma].filter((name) => name !== '' && !columns.some((column) => column.name === name))
+}
+
 /** Those that a state names, or else the first ones. */
 export function choose({ columns }: Table, state: State): Chosen {
   const named = (name: string) => columns.find((column) => column.name === name)
