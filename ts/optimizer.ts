@@ -19,15 +19,16 @@ import {
 } from './model/options.js'
 import type { Match } from './model/patterns.js'
 import { type States, statesOf } from './model/state.js'
-import { callback, flag } from './options/kinds.js'
+import { anything, callback, flag } from './options/kinds.js'
 import { readOptions } from './options/read.js'
 import type { Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
 import { compare, putInPlace } from './saved/put.js'
-import { checkArrays, readSaved } from './saved/read.js'
+import { confirm, readSaved } from './saved/read.js'
 import { type Saved, save } from './saved/write.js'
+import type { Schedule } from './schedules/schedule.js'
 import { Last, type OptimizerReport, reportOf } from './step/report.js'
 import { Steps } from './step/step.js'
 
@@ -36,14 +37,32 @@ type Given<T> = [T][T extends unknown ? 0 : never]
 
 type Made = 'params' | 'grads' | 'state' | 'average' | 'point'
 
-/** Where a saved run goes on, and what is said of it. */
-export interface LoadOptions extends Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {
+/** How a saved run is read. */
+export interface RestoreOptions {
   /**
    * Is told where equations have changed since, before anything else has; console.warn by default. What it
    * throws ends the call.
    */
   readonly onWarning?: (message: string) => void
+  /**
+   * What tensors are called by now: new names by old ones, or a function of each old name. Two that get one name, or
+   * an old name that was not saved, are an OptionError; so is a name that `load` would have to put into other lists
+   * and records.
+   */
+  readonly rename?:
+    | Readonly<Record<string, string>>
+    | ReadonlyMap<string, string>
+    | ((name: string) => string)
+  /** Functions of rules that nothing else in the program calls, which a bundle leaves out then: `[adamw]`. */
+  readonly rules?: readonly ((...options: never) => Rule)[]
+  /** The same of schedules: `[cosine]`. */
+  readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
+
+/** Where a saved run goes on, and how it is read. */
+export interface LoadOptions
+  extends RestoreOptions,
+    Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {}
 
 /**
  * Updates parameters by a rule, in place.
@@ -418,20 +437,20 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * was saved says so by its types: of the parameters, of the rule, and of other rules in groups.
    *
    * @param saved what `save` returned, or a structured clone of it; copied
-   * @param options where it runs, which is not saved
-   * @throws CheckpointError where it is not what `save` returns; else as the constructor
+   * @param options where it runs, which is not saved, and how it is read: with `rename`, tensors have other names
+   * @throws CheckpointError where it is not what `save` returns; OptionError where a rule or a schedule in it is not
+   * imported, with what would import it; else as the constructor
    * @example
-   * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved))
+   * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved), { rules: [adamw] })
    */
   static load<P = unknown, R extends Rule = Rule, N extends Rule['name'] = never>(
     saved: Saved,
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {
-    const { onWarning, ...rest } = readOptions('options', options, { ...running, onWarning: warning })
+    const { onWarning, rename, ...rest } = readOptions('options', options, { ...running, ...reading })
     const asked = readAsked(rest)
-    const restored = readSaved(saved)
-    for (const warning of restored.warnings) onWarning(warning)
-    checkArrays(restored)
+    const restored = readSaved(saved, rename, true)
+    confirm(restored, onWarning)
     const { around, groups, tensors } = restored
     const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
     const optimizer = new Optimizer(restored.params as Params, restored.rule as Rule, checked as never)
@@ -443,25 +462,24 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * Goes back, or on, to a saved run of these tensors: parameters, state, counts, averages, options of rules,
    * and what is frozen. What the optimizer does around its rules (clip, onNonFinite) stays as it is.
    *
-   * @param options `partial: true` takes what fits where something does not; `onWarning` as for `load`
+   * @param options `partial: true` takes what fits where something does not; others as for `load`
    * @returns the differences that were left out; none unless partial
    * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError in the middle of
    * a step. Nothing has changed then.
    */
   restore(
     saved: Saved,
-    options: { readonly partial?: boolean } & Pick<LoadOptions, 'onWarning'> = {},
+    options: { readonly partial?: boolean } & RestoreOptions = {},
   ): readonly Difference[] {
     this.#checkFree('restore')
     const { restored, comparison } = this.#guarded(() => {
-      const table = { partial: flag(false), onWarning: warning }
-      const { partial, onWarning } = readOptions('restore: options', options, table)
-      const restored = readSaved(saved)
+      const table = { partial: flag(false), ...reading }
+      const { partial, onWarning, rename } = readOptions('restore: options', options, table)
+      const restored = readSaved(saved, rename, false)
       const comparison = compare(restored, this.#model, this.#around)
       const { differences } = comparison
       if (differences.length > 0 && !partial) throw new CheckpointError(differences)
-      for (const warning of restored.warnings) onWarning(warning)
-      checkArrays(restored)
+      confirm(restored, onWarning)
       return { restored, comparison }
     })
     putInPlace(restored, this.#steps.progress, comparison)
@@ -515,6 +533,12 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   }
 }
 
-const warning = callback<(message: string) => void, (message: string) => void>((message) =>
-  console.warn(message),
-)
+const reading = {
+  onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
+    console.warn(message),
+  ),
+  rename: anything(),
+  // To name them is what imports them.
+  rules: anything(),
+  schedules: anything(),
+}

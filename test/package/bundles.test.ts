@@ -2,8 +2,10 @@
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import commonjs from '@rollup/plugin-commonjs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
+import { adamw, cosine, Optimizer } from 'antigrad'
 import * as esbuild from 'esbuild'
 import { type Plugin, rollup } from 'rollup'
 import { build as vite } from 'vite'
@@ -187,6 +189,42 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
 const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
 const [, section] = /^## Bundles for Node\n(.*?)^## /ms.exec(text) as unknown as [string, string]
 const recipes = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands)
+
+describe('a bundle for browsers that only loads', () => {
+  const rate = cosine(1e-3, { steps: 100 })
+  const saved = new Optimizer({ w: new Float32Array(4) }, adamw({ lr: rate })).save()
+  /** What `vite build` makes of a module, as it comes to be imported. */
+  const bundled = async (lines: string) => {
+    const entry = join(source, `loads-${++count}.mjs`)
+    writeFileSync(entry, lines)
+    const outDir = join(source, `loads-${count}`)
+    const lib = { entry, formats: ['es' as const], fileName: 'app' }
+    await vite({ root: source, logLevel: 'warn', configFile: false, build: { lib, outDir } })
+    return import(/* @vite-ignore */ pathToFileURL(join(outDir, 'app.js')).href)
+  }
+  let count = 0
+
+  test('has the rules and schedules that load is given', async () => {
+    const { load } = await bundled(`import { adamw, cosine, Optimizer } from 'antigrad'
+      export const load = (saved) => Optimizer.load(saved, { rules: [adamw], schedules: [cosine] })`)
+    expect(load(saved).rule).toEqual(adamw({ lr: rate }))
+  })
+
+  test('has the others not, and says what would bring them', async () => {
+    const { load, adamw: rule } = await bundled(`import { adamw, Optimizer } from 'antigrad'
+      export const load = (saved, options) => Optimizer.load(saved, options)
+      export { sgd } from 'antigrad'`)
+    expect(rule).toBe(undefined)
+    expect(() => load(saved)).toThrow(
+      /^saved: rule: expected a rule whose name is one of [a-zA-Z, ]*sgd, delayedStart, or that is imported as well \(load takes \{ rules: \[adamw\] \}\), got "adamw"$/,
+    )
+    const both = await bundled(`import { adamw, Optimizer } from 'antigrad'
+      export const load = (saved) => Optimizer.load(saved, { rules: [adamw] })`)
+    expect(() => both.load(saved)).toThrow(
+      / imported from antigrad \(.*; load takes \{ schedules \}\), got "cosine"$/,
+    )
+  })
+})
 
 test('there are recipes', () => {
   expect(recipes.length).toBeGreaterThan(2)

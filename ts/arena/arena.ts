@@ -10,6 +10,9 @@ import * as layout from './layout.js'
 import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'
 
+// For the engines: in a bundle this file comes before theirs then, where gzip makes 100 bytes less of it.
+export { allocate, RESERVED, type Region } from './memory.js'
+
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */

@@ -104,30 +104,28 @@ export class Model {
    */
   thaw(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
-    const moving = frozen.filter((tensor) => !tensor.part.hasRoom(tensor))
+    const moving = frozen.filter(({ hasRoom }) => !hasRoom)
     this.#move(
       new Map(moving.map((tensor) => [tensor, new Tensor(tensor, tensor.use, false, tensor.groups)])),
       [],
     )
-    for (const tensor of frozen) if (tensor.part.hasRoom(tensor)) tensor.part.thaw(tensor)
+    for (const tensor of frozen) if (tensor.hasRoom) tensor.part.thaw(tensor)
     this.update()
   }
 
   /** Finds room for tensors: where others of their kind came before, or in parts of their own. */
   #house(tensors: readonly Tensor[], values: Values): void {
-    if (this.parts.length === 0) {
-      const part = new Part(tensors, values, this.settings)
-      part.isFirst = true
-      this.parts.push(part)
-      return
-    }
-    const taken = [...grouped(tensors, kindOf)].map(([kind, alike]) => {
-      const open = this.#open.get(kind)
+    const isFirst = this.parts.length === 0
+    const taken = [...grouped(tensors, isFirst ? () => '' : kindOf)].map(([kind, alike]) => {
+      const last = this.#open.get(kind)
+      // Later it would have averages of its own for each that comes.
+      const open = last?.averaged.count === 0 ? last : undefined
       if (open?.takes(alike)) return () => open.take(alike, values)
       // The first have what they need; from the second call on, tensors that come one by one are to be in few parts.
       const isOpen = open !== undefined && !areMatrices(alike[0])
       const spare = isOpen ? Math.min(LEAST_SPARE + 2 * open.arena.lengths.length, MOST_SPARE) : 0
       const part = new Part(alike, values, this.settings, spare)
+      part.isFirst = isFirst
       return () => {
         this.parts.push(part)
         this.#open.set(kind, part)
@@ -159,13 +157,8 @@ export class Model {
       this.tensors[to.number] = to
       this.#register(to)
       from.part.leave(from.place)
-      if (from.part.count === 0) this.#drop(from.part)
+      if (from.part.count === 0) this.parts = this.parts.filter((part) => part !== from.part)
     }
-  }
-
-  #drop(part: Part): void {
-    this.parts = this.parts.filter((other) => other !== part)
-    for (const [kind, open] of this.#open) if (open === part) this.#open.delete(kind)
   }
 
   #register(tensor: Tensor): void {

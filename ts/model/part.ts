@@ -27,30 +27,28 @@ import type { Described } from './patterns.js'
 
 /** A tensor of an optimizer. */
 export class Tensor implements Described {
-  readonly name: string
-  readonly shape: readonly number[] | undefined
-  readonly length: number
-  use: RuleInUse
-  isFrozen: boolean
+  readonly name!: string
+  readonly shape!: readonly number[] | undefined
+  readonly length!: number
+  use!: RuleInUse
+  isFrozen!: boolean
   /** The numbers of the groups that it matches. */
-  readonly groups: readonly number[]
+  readonly groups!: readonly number[]
   /** Whether the batches that are being accumulated had a gradient for it. */
   isGathered = false
   /** Where it is: in which part, and at which place there. */
   part!: Part
   place = 0
+  /** Whether there is room for its state, also where it is frozen. */
+  hasRoom = false
   /** Its place among the optimizer's, for good. */
   number = 0
   /** What its average has been told. */
   averaged: Averaged = { count: 0, product: 1 }
 
   constructor(described: Described, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
-    this.name = described.name
-    this.shape = described.shape
-    this.length = described.length
-    this.use = use
-    this.isFrozen = isFrozen
-    this.groups = groups
+    const { name, shape, length } = described
+    Object.assign(this, { name, shape, length, use, isFrozen, groups })
   }
 
   view(array: number): FloatArray {
@@ -123,8 +121,6 @@ export class Part {
   isFirst = false
   /** The number of each one's first array of state. */
   readonly firstArrays: readonly number[]
-  /** Which arrays of state, and of numbers by tensor, there is room for. */
-  readonly #room: readonly string[]
   /** Σ g², Σ θ² and factors of the gradients by tensor. */
   readonly squares: Float64Array
   readonly parameterSquares: Float64Array
@@ -132,7 +128,8 @@ export class Part {
   /** The coefficients of passes over the plane. */
   readonly planeRow: Float64Array
   readonly #settings: Settings
-  readonly #averaged: Averaged = { count: 0, product: 1 }
+  /** What the average of those has been told that it was made with. */
+  readonly averaged: Averaged = { count: 0, product: 1 }
 
   /**
    * @param values what each begins with, in pieces
@@ -160,9 +157,9 @@ export class Part {
     this.choice = attach(this.arena, asked)
     this.runner = this.choice.runner
     const placed = families.flatMap((family, k) => family.map(() => k))
-    const familyOf = this.arena.lengths.map((_, place) => placed[place] ?? families.length - 1)
-    this.firstArrays = familyOf.map((family) => this.arena.firstArrays[family])
-    this.#room = familyOf.map((family) => roomOf(families[family][0]))
+    this.firstArrays = this.arena.lengths.map(
+      (_, place) => this.arena.firstArrays[placed[place] ?? families.length - 1],
+    )
     this.squares = this.arena.numbers(SQUARES)
     this.parameterSquares = this.arena.numbers(PARAMETER_SQUARES)
     this.scales = this.arena.numbers(SCALES)
@@ -179,7 +176,8 @@ export class Part {
     this.count++
     tensor.part = this
     tensor.place = place
-    tensor.averaged = this.#averaged
+    tensor.averaged = this.averaged
+    tensor.hasRoom = !tensor.isFrozen || tensor.use.state.length + tensor.use.byTensor.length === 0
     this.arena.setStays(place, tensor.isFrozen)
     this.cohorts.assign(place, tensor.isFrozen ? null : tensor.use)
     let at = 0
@@ -191,9 +189,9 @@ export class Part {
     if (!tensor.isFrozen) begin(tensor, true)
   }
 
-  /** Whether tensors of the last one's kind find room behind it, and an average would be told of them as of it. */
+  /** Whether tensors of the last one's kind find room behind it. */
   takes(tensors: readonly Tensor[]): boolean {
-    return this.#averaged.count === 0 && this.arena.hasRoom(tensors)
+    return this.count > 0 && this.arena.hasRoom(tensors)
   }
 
   take(tensors: readonly Tensor[], values: Values): void {
@@ -202,11 +200,6 @@ export class Part {
       this.arena.add(length, use.matrixOf(shape, length) ?? NONE, unitsOf(tensor))
       this.#begin(tensor, values)
     }
-  }
-
-  /** Whether a tensor that is frozen has room for its state here. */
-  hasRoom({ place, use }: Tensor): boolean {
-    return this.#room[place] === roomOf({ use, isFrozen: false })
   }
 
   /** Whether it has an array beside the parameters. */
@@ -272,14 +265,13 @@ export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMa
 const unitsOf = ({ shape, length }: Tensor): number => (isMatrix(shape) && length > 0 ? shape[0] : 0)
 
 /** The arrays that there are of a tensor. */
-function arraysOf({ use: { state, byTensor, lines }, isFrozen }: Pick<Tensor, 'use' | 'isFrozen'>): Arrays {
+function arraysOf({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {
+  const { state, byTensor, lines } = use
   return isFrozen ? { state: [], byTensor: [], lines: 0 } : { state, byTensor, lines: lines.length }
 }
 
-type Arrays = Pick<Family, 'state' | 'byTensor' | 'lines'>
-
 /** Tensors with the same may lie in the same arrays. */
-function roomOf(tensor: Pick<Tensor, 'use' | 'isFrozen'>): string {
+function roomOf(tensor: Tensor): string {
   const { state, byTensor } = arraysOf(tensor)
   return `${state} ${byTensor}`
 }

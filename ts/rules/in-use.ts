@@ -23,15 +23,15 @@ let count = 0
 export class RuleInUse {
   /** No other has it. */
   readonly number = count++
-  readonly definition: Definition
+  readonly definition!: Definition
   /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
   readonly advance: Definition['advance']
   readonly corrections: Definition['corrections']
-  readonly delay: number
-  readonly isDelayed: boolean
-  readonly groupOptions: readonly string[] | null
-  readonly lrScale: number
-  readonly clip: TensorLimits | null
+  readonly delay!: number
+  readonly isDelayed!: boolean
+  readonly groupOptions!: readonly string[] | null
+  readonly lrScale!: number
+  readonly clip!: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
@@ -45,7 +45,7 @@ export class RuleInUse {
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
   readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
-  rule: AnyRule
+  rule!: AnyRule
   numbers!: Numbers
   /** What clocks of all its tensors have in common, where they show anything yet. */
   shared: Fields
@@ -59,17 +59,12 @@ export class RuleInUse {
   #isConstant = false
 
   constructor(resolved: Resolved) {
-    const { rule, definition, delay, isDelayed, groupOptions, lrScale, clip } = resolved
+    const { rule, definition } = resolved
     this.#resolved = resolved
-    this.definition = definition
+    Object.assign(this, resolved)
     this.advance = definition.advance
     this.corrections = definition.corrections
     this.shared = definition.shared
-    this.delay = delay
-    this.isDelayed = isDelayed
-    this.groupOptions = groupOptions
-    this.lrScale = lrScale
-    this.clip = clip
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
     this.kernels = kernelsOf(definition, rule)
@@ -77,7 +72,6 @@ export class RuleInUse {
     this.state = stateNames(definition, rule as never)
     this.lines = linesOf(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
-    this.rule = rule
     this.change(rule)
   }
 

@@ -1,5 +1,5 @@
 import type { TensorLimits } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
+import { brief, OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import { anything, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
@@ -73,7 +73,12 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   const definition = definitionNamed(name)
   if (definition === undefined) {
     const names = [...importedDefinitions().map(({ name }) => name), 'delayedStart'].join(', ')
-    throw new OptionError(what, `a rule whose name is one of ${names}, or that is imported as well`, name)
+    const how = what.startsWith('saved') ? ` (load takes { rules: [${brief(name)}] })` : ''
+    throw new OptionError(
+      what,
+      `a rule whose name is one of ${names}, or that is imported as well${how}`,
+      name,
+    )
   }
   const rule = describe(definition, options)
   return { rule, definition, delay: 0, isDelayed: false, groupOptions: [], lrScale: 1, clip: null }

@@ -2,7 +2,7 @@
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { readTensorClip } from '../gradients/clip.js'
-import { brief, CheckpointError, some } from '../ground/errors.js'
+import { brief, CheckpointError, OptionError, some } from '../ground/errors.js'
 import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { isNonNegative, isPositive } from '../ground/numbers.js'
@@ -15,6 +15,7 @@ import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
 import { inUse, type RuleInUse } from '../rules/in-use.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
+import { renamer } from './rename.js'
 import { equationsOf, VERSION } from './write.js'
 
 /** A saved run, checked. */
@@ -47,13 +48,15 @@ function open(given: unknown, tensor: string | null, what: string): Bag {
 }
 
 /**
- * Reads a saved run. Code of the user's may run here: afterwards `checkArrays` says whether arrays are still
+ * Reads a saved run. Code of the user's may run here: afterwards `confirm` says whether arrays are still
  * as they were.
  *
- * @throws CheckpointError where it is none, or one of another version; OptionError where a rule or option in
- * it is none
+ * @param rename what its tensors are called by now; see `LoadOptions`
+ * @param keepsNests whether new names have to leave lists and records as they are
+ * @throws CheckpointError where it is none, or one of another version; OptionError where a rule, an option or a name
+ * in it is none
  */
-export function readSaved(given: unknown): Restored {
+export function readSaved(given: unknown, rename: unknown, keepsNests: boolean): Restored {
   const saved = open(given, null, 'what save() returns')
   if (saved.format !== 'antigrad') fail(null, 'what save() returns', `the format ${show(saved.format)}`)
   const { version } = saved
@@ -66,17 +69,21 @@ export function readSaved(given: unknown): Restored {
   const bag = open(saved.tensors, null, 'tensors by name')
   const rules = new Map<unknown, Resolved>()
   const uses: RuleInUse[] = []
-  for (const name of Object.keys(bag))
-    tensors.set(name, readTensor(name, bag[name], dtype, around, version, rules, uses))
-  const left = new Set(tensors.keys())
-  const params = readStructure(saved.structure, (name) => tensors.get(name)?.params, left)
-  for (const name of left) fail(null, 'a structure with all tensors', `one without ${brief(name)}`)
+  const nameOf = renamer(rename, bag)
+  const renames = new Map<string, string>()
+  for (const name of Object.keys(bag)) {
+    const to = nameOf(name)
+    if (typeof to !== 'string' || tensors.has(to))
+      throw new OptionError(`rename: ${name}`, 'a name of its own', to)
+    renames.set(name, to)
+    tensors.set(to, readTensor(name, bag[name], dtype, around, version, rules, uses))
+  }
   const groups = saved.groups === null ? null : Groups.read('groups', saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
   if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
   return {
     dtype,
-    params,
+    params: readStructure(saved.structure, tensors, renames, keepsNests),
     rule: wholeRule(base),
     shared: readShared(saved.shared, null, base, version),
     base,
@@ -264,39 +271,63 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
   return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, show(given))
 }
 
-/** The parameters in the shape of their names; each of these is there once. */
+/**
+ * The parameters in the shape of their names, each of which is there once. Under new names lists and records stay, and
+ * their keys become others.
+ *
+ * @param keepsNests whether it is an error where a name wants something else
+ */
 function readStructure(
-  given: unknown,
-  paramsOf: (name: string) => unknown,
-  names: Set<string>,
-  seen = new Set<unknown>(),
-  path = '',
-  depth = 0,
+  structure: unknown,
+  tensors: Restored['tensors'],
+  renames: ReadonlyMap<string, string>,
+  keepsNests: boolean,
 ): unknown {
-  if (typeof given === 'string') {
-    if (given !== path || !names.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
-    return paramsOf(path)
+  const left = new Set(renames.keys())
+  const seen = new Set<unknown>()
+  /** What is there, and what its names begin with. */
+  const walk = (given: unknown, path: string, depth: number): readonly [params: unknown, name: string] => {
+    if (typeof given === 'string') {
+      if (given !== path || !left.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
+      const name = renames.get(path) as string
+      return [tensors.get(name)?.params, name]
+    }
+    const children = listOf(given) ?? given
+    const isList = children !== given
+    const isNest = isObject(given) && (isList || !isNumbered(given))
+    if (depth > 100 || !isNest) fail(null, 'a structure of names', show(given))
+    // Lists that are in one another twice each would take forever.
+    if (seen.has(given)) fail(null, 'a tree', 'a structure in which a part is twice')
+    seen.add(given)
+    const params: Record<string, unknown> = isList ? ([] as never) : {}
+    let front: string | undefined
+    for (const [key, child] of Object.entries(children as object)) {
+      const inner = path === '' ? key : `${path}.${key}`
+      const [value, name] = walk(child, inner, depth + 1)
+      const parts = name.split('.')
+      // A key may have dots in it, and at the top it is the whole name.
+      const own = parts.splice(path === '' ? 0 : -key.split('.').length).join('.')
+      const rest = parts.join('.')
+      front ??= rest
+      const isPlaced = path === '' || (parts.length > 0 && front === rest)
+      if (keepsNests && (!isPlaced || (isList ? own !== key : Object.hasOwn(params, own))))
+        throw new OptionError(`rename: ${inner}`, 'a name in the same lists and records', name)
+      setOwn(params, own, value)
+    }
+    return [params, front ?? path]
   }
-  const children = listOf(given) ?? given
-  const isNest = isObject(given) && (children !== given || !isNumbered(given))
-  if (depth > 100 || !isNest) fail(null, 'a structure of names', show(given))
-  // Lists that are in one another twice each would take forever.
-  if (seen.has(given)) fail(null, 'a tree', 'a structure in which a part is twice')
-  seen.add(given)
-  const params: Record<string, unknown> = children === given ? {} : ([] as never)
-  for (const [key, child] of Object.entries(children as object)) {
-    const inner = path === '' ? key : `${path}.${key}`
-    setOwn(params, key, readStructure(child, paramsOf, names, seen, inner, depth + 1))
-  }
+  const [params] = walk(structure, '', 0)
+  for (const name of left) fail(null, 'a structure with all tensors', `one without ${brief(name)}`)
   return params
 }
 
 /**
- * Nothing of the user's may run from here on.
+ * Tells what has changed since. Nothing of the user's may run from here on.
  *
  * @throws CheckpointError where an array was transferred, or has shrunk, since it was read
  */
-export function checkArrays({ tensors }: Restored): void {
+export function confirm({ tensors, warnings }: Restored, onWarning: (message: string) => void): void {
+  for (const warning of warnings) onWarning(warning)
   for (const [name, { arrays }] of tensors) {
     for (const [array, length] of arrays) {
       const isWhole = lengthOf(array) === length && !isDetached(array)

@@ -65,7 +65,8 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
-    throw new OptionError(what, `a schedule that is imported from antigrad (so far: ${names})`, copy.schedule)
+    const expected = `a schedule that is imported from antigrad (so far: ${names}; load takes { schedules })`
+    throw new OptionError(what, expected, copy.schedule)
   }
   return kind.read(copy, what, range, rest)
 }
@@ -137,7 +138,7 @@ export function constantFrom(scheduled: Scheduled): number {
   return kindOf(scheduled).constantFrom(scheduled as never)
 }
 
-/** Whether no function of the user's is in what has been read. */
+/** Whether no function of the user's is in what has been read: a schedule, a match, or anything else. */
 export function isPlain(scheduled: unknown): boolean {
   return isObject(scheduled) ? Object.values(scheduled).every(isPlain) : typeof scheduled !== 'function'
 }
