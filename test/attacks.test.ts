@@ -12,7 +12,7 @@ import { bits, engineNames, noise } from './helpers.js'
 
 describe('whatever is written to the arena', () => {
   /** By words: behind the header come ten arrays, the tensors, and as many segments. */
-  const arrays = Array.from({ length: layout.SCRATCH + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
+  const arrays = Array.from({ length: layout.LISTED + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
   const TENSOR_AT = layout.HEADER + arrays.length * layout.ARRAY
   const segmentAt = (tensors: number) => TENSOR_AT + tensors * layout.TENSOR
   const lengths = [

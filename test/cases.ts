@@ -156,6 +156,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adam amsgrad', adam({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adam amsgrad eps 0', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, eps: 0 })],
   ['adam amsgrad optax', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, amsgradOf: 'corrected' })],
+  ['adam raw', adam.sparse({ lr: 0.01, beta2: 0.9 })],
   ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],
   ['adam maximize', adam({ lr: 0.01, maximize: true })],
   ['adam amsgrad cautious maximize', adam({ lr: 0.01, amsgrad: true, cautious: true, maximize: true })],

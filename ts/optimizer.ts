@@ -30,6 +30,7 @@ import { confirm, readSaved } from './saved/read.js'
 import { type Saved, save } from './saved/write.js'
 import type { Schedule } from './schedules/schedule.js'
 import { Last, type OptimizerReport, reportOf } from './step/report.js'
+import type { SomeRows } from './step/rows.js'
 import { Steps } from './step/step.js'
 
 /** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */
@@ -206,7 +207,8 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * One update, in place.
    *
    * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
-   * gradient is missing or null is skipped, and its count of updates stands still. Without an
+   * gradient is missing or null is skipped, and its count of updates stands still; what `rows` gives moves these
+   * rows alone. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
    * @returns whether it has updated something: not without any gradient, not before the last of the batches
    * of `accumulate`, and not where `onNonFinite` skipped it; `last.reason` says why
@@ -217,7 +219,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * EngineError where the engine itself has failed, which is a mistake of ours: this optimizer is broken from then
    * on, and all that changes or saves it throws the same. Others go on.
    */
-  step(gradients?: Gradients<P>): boolean {
+  step(gradients?: Gradients<P, SomeRows<R | RuleNamed<N>>>): boolean {
     const steps = this.#steps
     const goesStraight = steps.straight !== null && !this.#isBusy
     if (goesStraight && (gradients === undefined || steps.take(gradients))) return steps.runStraight()
@@ -240,7 +242,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
    * so do `step`, `set`, `state`, `save` and all others that change something meanwhile
    */
-  async stepAsync(gradients?: Gradients<P>): Promise<boolean> {
+  async stepAsync(gradients?: Gradients<P, SomeRows<R | RuleNamed<N>>>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
     if (present === NONE) return this.#steps.pass()
     this.#isBusy = true
@@ -281,7 +283,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       if (scheduled.length > 0) {
         this.#model.evaluate(this.#steps.progress.updates)
         // It may have run anything.
-        check(present, this.#model.gradients, this.#model.tensors)
+        if (present !== ALL) check(present as unknown[], this.#model)
       }
     } finally {
       this.#isBusy = false
@@ -291,15 +293,15 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   }
 
   #read(given: unknown): Present {
-    const { reader, gradients, live, tensors } = this.#model
+    const { reader, live, tensors } = this.#model
     const found: unknown[] = []
     for (let i = 0; i < tensors.length; i++) found.push(undefined)
     read(reader, given, found)
-    check(found, gradients, tensors)
+    this.#steps.progress.isByRow = check(found, this.#model)
     if (live.length < found.length) {
       for (let i = 0; i < found.length; i++) if (tensors[i].isFrozen) found[i] = undefined
     }
-    for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found
+    for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found as Present
     return NONE
   }
 

@@ -16,7 +16,7 @@ export { allocate, RESERVED, type Region } from './memory.js'
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
 const PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = layout.SCRATCH + 1
+const COMMON = layout.LISTED + 1
 /** The most passes that a plan has room for: where there are more, what it saves of each is little beside the rest. */
 const MOST_PLANNED = 16
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
@@ -61,6 +61,9 @@ export class Arena {
   #next = 0
   #end = 0
   #block = 0
+  #list = 0
+  /** Where each one's list of rows begins. */
+  readonly #lists: number[] = []
   /** Where their own numbers begin in arrays by row, and by column. */
   readonly #lines: (readonly [number, number])[] = []
   /** Elements of a plane, padding included. */
@@ -138,7 +141,7 @@ export class Arena {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
       }
       arrays[array] = { extent, byteOffset, first, length: elements, line }
-      end = byteOffset + elements * (extent === layout.ELEMENTS || extent === layout.BY_LINE ? size : 8)
+      end = byteOffset + elements * (extent === layout.LISTS ? 4 : byElement.includes(extent) ? size : 8)
     }
     for (const array of [layout.PARAMETERS, layout.GRADIENTS]) place(array, layout.ELEMENTS, 0, length)
     for (const array of [layout.SQUARES, layout.PARAMETER_SQUARES, layout.SCALES]) {
@@ -149,6 +152,7 @@ export class Arena {
       place(array, layout.ELEMENTS, 0, planes.includes(array) ? length : 0)
     }
     place(layout.SCRATCH, layout.ELEMENTS, 0, roundUp(room, layout.LINE) / size)
+    place(layout.LISTED, layout.LISTS, 0, units.reduce((sum, n) => sum + listOf(n), spare * SPARE_LIST))
     const firstArrays: number[] = []
     this.words = new Uint32Array(this.#firstRow)
     const { words } = this
@@ -197,9 +201,14 @@ export class Arena {
   }
 
   /** Whether others find room behind those that are there. */
-  hasRoom(tensors: readonly { readonly length: number }[]): boolean {
+  hasRoom(tensors: readonly { readonly length: number; readonly units: number }[]): boolean {
     const end = tensors.reduce((end, { length }) => end + this.#padded(length), this.#end)
-    return end <= this.length && this.#next + tensors.length <= this.lengths.length
+    const listed = tensors.reduce((listed, { units }) => listed + listOf(units), this.#list)
+    return (
+      end <= this.length &&
+      listed <= this.#arrays[layout.LISTED].length &&
+      this.#next + tensors.length <= this.lengths.length
+    )
   }
 
   /** A length, filled up to a whole line. */
@@ -221,12 +230,16 @@ export class Arena {
     words[at + layout.TENSOR_FIRST_ROW] = firstRow
     words[at + layout.TENSOR_FIRST_COLUMN] = firstColumn
     words[at + layout.TENSOR_UNITS] = units
+    words[at + layout.TENSOR_UNIT_LENGTH] = units > 0 ? length / units : 0
+    words[at + layout.TENSOR_LIST] = this.#list
     this.lengths[i] = length
     this.offsets[i] = this.#end
     this.matrices[i] = matrix
     this.units[i] = units
+    this.#lists[i] = this.#list
     this.#end += this.#padded(length)
     this.#block += blocksOf(length)
+    this.#list += listOf(units)
     this.version++
   }
 
@@ -284,6 +297,13 @@ export class Arena {
   numbers(array: number): Float64Array {
     const { byteOffset, length } = this.#arrays[array]
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
+  }
+
+  /** The list of a tensor's rows that have gradients: how many, and by row its number, and which gradient is its own. */
+  list(tensor: number): Uint32Array {
+    const at = this.#arrays[layout.LISTED].byteOffset + this.#lists[tensor] * 4
+    const { buffer, byteOffset } = this.region
+    return new Uint32Array(buffer, byteOffset + at, listOf(this.units[tensor]))
   }
 
   /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
@@ -362,10 +382,19 @@ export class Arena {
     words[at + layout.SEGMENT_LATE_KERNELS] = kernels[2] | (kernels[3] << 16)
   }
 
+  /** Gives a segment other flags; what it is goes on to be so. */
   setFlags(segment: number, flags: number): void {
-    this.#set(this.segmentAt(segment) + layout.SEGMENT_FLAGS, flags)
+    const at = this.segmentAt(segment) + layout.SEGMENT_FLAGS
+    this.#set(at, flags | (this.words[at] & layout.BY_ROW))
   }
 }
+
+/** Words of the list of so many rows, and those that a line has that is spare. */
+const listOf = (units: number): number => (units > 0 ? 1 + 2 * units : 0)
+const SPARE_LIST = 8
+
+/** Extents of arrays whose numbers are of the dtype. */
+const byElement: readonly number[] = [layout.ELEMENTS, layout.BY_LINE]
 
 const blocksOf = (length: number): number => Math.ceil(length / layout.BLOCK)
 

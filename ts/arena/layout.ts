@@ -58,6 +58,9 @@ export const SIGNS = 64
 /** Beside MASKS, all of its direction is left. */
 export const KEEPS = 128
 
+/** It is one tensor, of which listed rows have gradients. */
+export const BY_ROW = 1024
+
 /** The kernel that does it. */
 export const BY_UNIT_KERNEL = 34
 
@@ -80,11 +83,15 @@ export const SLOW = 8
 /** What rules compute with that take tensors as matrices. */
 export const SCRATCH = 9
 
+/** Which rows have gradients, by tensor. */
+export const LISTED = 10
+
 /** Extents of arrays. */
 export const ELEMENTS = 0
 export const TENSORS = 1
 export const BLOCKS = 2
 export const BY_LINE = 3
+export const LISTS = 4
 
 /** Elements of a tensor that are summed on their own. */
 export const BLOCK = 16384
@@ -128,7 +135,7 @@ export const ARRAY_FIRST = 2
 export const ARRAY_LENGTH = 3
 
 /** Those of a tensor. */
-export const TENSOR = 10
+export const TENSOR = 12
 export const TENSOR_OFFSET = 0
 export const TENSOR_LENGTH = 1
 export const TENSOR_BLOCK = 2
@@ -139,6 +146,8 @@ export const TENSOR_FIRST_ROW = 6
 export const TENSOR_FIRST_COLUMN = 7
 export const TENSOR_UNITS = 8
 export const TENSOR_KEY = 9
+export const TENSOR_UNIT_LENGTH = 10
+export const TENSOR_LIST = 11
 
 /** Those of a segment. */
 export const SEGMENT = 8

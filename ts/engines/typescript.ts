@@ -1,10 +1,10 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
-import { CLIPS, NORM, UNITS } from '../arena/manifest.js'
+import { BY_ROW, CLIPS, NORM, UNITS } from '../arena/manifest.js'
 import type { Engine } from './engine.js'
 import { overAllTensors } from './typescript/all-tensors.js'
-import { jobsOf } from './typescript/jobs.js'
+import { byRow, jobsOf } from './typescript/jobs.js'
 import { passOf } from './typescript/pipeline.js'
 import { overTensors } from './typescript/tensors.js'
 
@@ -22,14 +22,19 @@ export const typescript: Engine = {
         return
       }
       forEachJob(stage, from, to, (job, first, last) => {
-        if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
+        if ((job.flags & BY_ROW) !== 0) byRow.run?.(arena, job, first, last)
+        else if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
         else if (job.byTensor.length > 0 || (job.flags & CLIPS) !== 0) tensors.run(job, first, last)
         else pass(job, first, last)
       })
     }
 
     const gather = (stage: number) => {
-      if (stage <= NORM) forEachJob(stage, 0, arena.length, tensors.gather)
+      if (stage > NORM) return
+      forEachJob(stage, 0, arena.length, (job, from, to) => {
+        // Of listed rows there is the sum at once.
+        if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
+      })
     }
 
     return {

@@ -7,8 +7,36 @@ import type { FloatArray } from '../ground/numbers.js'
 import { hint, isNest, type Shape } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 
+/** Gradients of some rows of a tensor, read and checked. */
+export class ByRow {
+  /** What was given, to be read again where code of the user's has run since. */
+  readonly given: unknown
+  /** The number of each row, and which of the rows of `values` is its own; no row is there twice. */
+  readonly list: Uint32Array
+  readonly values: FloatArray
+  /** How many numbers `values` has. */
+  readonly length: number
+
+  constructor(given: unknown, list: Uint32Array, values: FloatArray) {
+    this.given = given
+    this.list = list
+    this.values = values
+    this.length = lengthOf(values)
+  }
+}
+
+/** What comes with the import of `rows`; `model` is the optimizer's. */
+export const importedRows: {
+  /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
+  read?: (given: unknown, number: number, model: object) => ByRow | null
+  /** Puts the gradients of rows, and which they are, into the tensors' arenas. */
+  put?: (gradients: Present, model: object) => void
+} = {}
+
 /** The gradients of a step by tensor, undefined for those that are skipped. */
-export type Present = readonly (FloatArray | undefined)[]
+export type Present = readonly (FloatArray | ByRow | undefined)[]
+/** Those that are of all elements. */
+export type Whole = readonly (FloatArray | undefined)[]
 /** A step with the gradients of the arena. */
 export const ALL: Present = []
 /** A step without any gradient. */
@@ -103,25 +131,33 @@ export function take(given: unknown, own: FloatArray): boolean {
 }
 
 /**
- * Checks what was read against the arena's own gradients; nothing of the user's runs here.
+ * Checks what was read against the arena's own gradients, and reads those of rows; nothing of the user's runs here.
  *
- * @param tensors have names, for messages
+ * @returns whether there are some of rows
  * @throws TensorError where a gradient's type or length is not its tensor's
  */
 export function check(
-  found: readonly unknown[],
-  own: readonly FloatArray[],
-  tensors: readonly { readonly name: string }[],
-): asserts found is Present {
+  found: unknown[],
+  model: { readonly gradients: readonly FloatArray[]; readonly tensors: readonly { readonly name: string }[] },
+): boolean {
+  const { gradients: own, tensors } = model
   const type = typeOf(own[0])
+  let isByRow = false
   for (let i = 0; i < found.length; i++) {
     const gradient = found[i]
     if (gradient === undefined || fits(gradient, type, own[i].length)) continue
+    const byRow = importedRows.read?.(gradient instanceof ByRow ? gradient.given : gradient, i, model)
+    if (byRow) {
+      found[i] = byRow
+      isByRow = true
+      continue
+    }
     const detached = isFloatArray(gradient) && isDetached(gradient)
     const expected = `a ${typeOf(own[i])} of length ${own[i].length}${hint(gradient)}`
     const path = tensors[i].name === '' ? 'gradients' : `gradients.${tensors[i].name}`
     throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
   }
+  return isByRow
 }
 
 function fits(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
@@ -135,8 +171,12 @@ const SHORT = 12
 /** So many are shorter than the tables in front of an arena's arrays. */
 const SHORTER = 32
 
+/** Without those of rows. */
+export const whole = (gradients: Present): Whole =>
+  gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
+
 /** Copies gradients into the arena's own, also where they are some of these in another order. */
-export function copy(gradients: Present, own: readonly FloatArray[]): void {
+export function copy(gradients: Whole, own: readonly FloatArray[]): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
     : gradients.map((gradient, i) => moved(gradient, own[i]))
@@ -152,7 +192,7 @@ function copyElements(from: FloatArray, to: FloatArray): void {
   else for (let i = 0; i < length; i++) to[i] = from[i]
 }
 
-function areElsewhere(gradients: Present, own: readonly FloatArray[]): boolean {
+function areElsewhere(gradients: Whole, own: readonly FloatArray[]): boolean {
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
     if (gradient !== undefined && !isElsewhere(gradient, own[i])) return false

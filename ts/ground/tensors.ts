@@ -52,19 +52,19 @@ export type Views<P> = P extends Float32Array
 
 /**
  * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
- * and its count of updates stands still.
+ * and its count of updates stands still. `S` is what else a tensor's may be.
  */
-export type Gradients<P> = P | Views<P> | OfSome<P>
+export type Gradients<P, S = never> = P | Views<P> | OfSome<P, S>
 
-type OfSome<P> = P extends Float32Array
-  ? Float32Array
+type OfSome<P, S> = P extends Float32Array
+  ? Float32Array | S
   : P extends Float64Array
-    ? Float64Array
+    ? Float64Array | S
     : P extends readonly (infer E)[]
       ? E[] extends P
-        ? readonly (OfSome<E> | null | undefined)[]
-        : { readonly [K in keyof P]: OfSome<P[K]> | null | undefined }
-      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: OfSome<P[K]> | null | undefined }
+        ? readonly (OfSome<E, S> | null | undefined)[]
+        : { readonly [K in keyof P]: OfSome<P[K], S> | null | undefined }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: OfSome<P[K], S> | null | undefined }
 
 /** Parameters beside others that were added: records are merged, and lists go on. */
 export type Merged<P, Q> = P extends FloatArray

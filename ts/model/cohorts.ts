@@ -4,7 +4,7 @@
  */
 
 import type { Arena } from '../arena/arena.js'
-import { FLUSHES, HOLDS } from '../arena/manifest.js'
+import { BY_ROW, FLUSHES, HOLDS } from '../arena/manifest.js'
 import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
 import { recordOf } from '../ground/given.js'
 import { grouped } from '../ground/grouped.js'
@@ -19,6 +19,14 @@ export const FLUSHING = 256
 
 /** What has been counted of a tensor's updates. */
 export type Clock = ClockOf<Fields>
+
+/** What a tensor has in a step: no gradient, one of all its elements, or of some rows. */
+export const ABSENT = 0
+export const WHOLE = 1
+export const ROWS = 2
+
+/** What each tensor has. */
+export type Presence = (tensor: number) => typeof ABSENT | typeof WHOLE | typeof ROWS
 
 interface Cohort {
   readonly use: RuleInUse
@@ -55,9 +63,9 @@ export class Cohorts {
   readonly #firstArrays: readonly number[]
   /** By tensor; null for one that is never updated. */
   readonly #cohortOf: (Cohort | null)[] = []
-  /** Which tensors the segments at hand are of; null where they have to be made anew. */
-  #laidOut: readonly boolean[] | null = null
-  /** Whether they are of all that are updated, as they are in most runs for good. */
+  /** What the tensors have that the segments at hand are of; null where they have to be made anew. */
+  #laidOut: readonly number[] | null = null
+  /** Whether they are of all of all that are updated, as they are in most runs for good. */
   #isComplete = false
   #active: Cohort[] = []
 
@@ -130,9 +138,9 @@ export class Cohorts {
    * Makes the segments of the tensors that are present, unless they are at hand: neighbours of one cohort are
    * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
    */
-  layOut(isPresent: ((tensor: number) => boolean) | null): void {
+  layOut(presence: Presence | null): void {
     // Functions that remember variables are apart, as they make every call slower.
-    if (isPresent !== null || !this.#isComplete) this.#layOut(isPresent)
+    if (presence !== null || !this.#isComplete) this.#layOut(presence)
   }
 
   /** Makes one cohort of those that are alike. */
@@ -152,13 +160,13 @@ export class Cohorts {
     })
   }
 
-  #layOut(isPresent: ((tensor: number) => boolean) | null): void {
+  #layOut(presence: Presence | null): void {
     if (this.#laidOut === null) this.#join()
     const cohortOf = this.#cohortOf
-    const wanted = (i: number) => cohortOf[i] !== null && (isPresent === null || isPresent(i))
+    const wanted = (i: number) => (cohortOf[i] === null ? ABSENT : presence === null ? WHOLE : presence(i))
     if (this.#laidOut?.every((was, i) => was === wanted(i))) return
     const laidOut = cohortOf.map((_, i) => wanted(i))
-    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && !laidOut[i]))
+    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && laidOut[i] === ABSENT))
     const copies = new Map<Cohort, Cohort>()
     const active = new Set<Cohort>()
     let count = 0
@@ -166,7 +174,7 @@ export class Cohorts {
     let previous = -1
     for (let i = 0; i < cohortOf.length; i++) {
       let cohort = cohortOf[i]
-      if (cohort === null || !laidOut[i]) continue
+      if (cohort === null || laidOut[i] === ABSENT) continue
       if (left.has(cohort)) {
         const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, clockOf(cohort.use, cohort.clock))
         copies.set(cohort, copy)
@@ -186,6 +194,8 @@ export class Cohorts {
       const isNext =
         count > 0 &&
         previous === i - 1 &&
+        laidOut[i] === WHOLE &&
+        laidOut[previous] === WHOLE &&
         cohort === cohortOf[previous] &&
         this.#firstArrays[i] === this.#firstArrays[previous]
       if (!isNext) {
@@ -195,14 +205,15 @@ export class Cohorts {
       const array = this.#firstArrays[i]
       const { use, row, always } = cohort
       const byTensor = array + use.state.length
-      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, use.kernels, always)
+      const flags = laidOut[i] === ROWS ? always | BY_ROW : always
+      this.#arena.setSegment(count - 1, first, i, array, byTensor, row, use.kernels, flags)
       cohort.tensors.push(i)
       previous = i
     }
     this.#arena.segmentCount = count
     this.#active = [...active]
     this.#laidOut = laidOut
-    this.#isComplete = left.size === 0
+    this.#isComplete = left.size === 0 && !laidOut.includes(ROWS)
   }
 
   /** Writes the coefficients of the next update; `scale` is the gradients' factor. No clock has moved yet. */

@@ -191,7 +191,8 @@ export class Part {
 
   /** Whether tensors of the last one's kind find room behind it. */
   takes(tensors: readonly Tensor[]): boolean {
-    return this.count > 0 && this.arena.hasRoom(tensors)
+    const sizes = tensors.map((tensor) => ({ length: tensor.length, units: unitsOf(tensor) }))
+    return this.count > 0 && this.arena.hasRoom(sizes)
   }
 
   take(tensors: readonly Tensor[], values: Values): void {

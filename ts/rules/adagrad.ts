@@ -34,6 +34,7 @@ export const definition = defineDirection('adagrad', {
     maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
+  takesRows: true,
   kernels: [kernel(AdagradKernel, AdagradLoop)],
   stages: () => [AdagradKernel],
   coefficients({ eps }, row) {

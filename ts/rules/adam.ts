@@ -1,5 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
 import { oneOf } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
@@ -80,6 +81,12 @@ export function correctBias(
   row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
 }
 
+/** Where ε is added to √v, before the correction: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
+function correctTogether({ product2 }: ClockOf<typeof products>, row: Float64Array): void {
+  row[AdamKernel.row.c1] *= Math.sqrt(1 - product2)
+  row[AdamKernel.row.c2] = 1
+}
+
 interface Largest {
   readonly lr: number
   readonly amsgrad: boolean
@@ -95,7 +102,10 @@ export function correctLargest(rule: Largest, clock: ClockOf<typeof products>, r
   if (isCorrected) row[AmsGradKernel.row.c2] = 1
 }
 
-/** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradOf: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. */
+/**
+ * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradOf: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With
+ * `epsOf: 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1.
+ */
 export const definition = defineDirection('adam', {
   options: {
     lr: 1e-3,
@@ -108,14 +118,24 @@ export const definition = defineDirection('adam', {
     amsgrad: false,
     /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
     amsgradOf: oneOf('raw', 'corrected'),
+    /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
+    epsOf: oneOf('corrected', 'raw'),
     maximize: false,
   },
+  takesRows: true,
   kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
   stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
-  corrections: correctLargest,
+  corrections(rule, clock, row) {
+    correctLargest(rule, clock, row)
+    if (rule.epsOf === 'raw') correctTogether(clock, row)
+  },
+  check({ amsgrad, amsgradOf, epsOf }) {
+    if (epsOf !== 'raw' || !amsgrad || amsgradOf !== 'corrected') return
+    throw new OptionError('adam: epsOf', "'corrected' where the largest is of corrected v", epsOf)
+  },
   l2: ({ weightDecay }) => weightDecay,
   flushes: besideEps,
 })
@@ -125,11 +145,13 @@ export interface Adam extends RuleOf<typeof definition> {}
 
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g²,
- * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7.
+ * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7,
+ * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `rows`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range
  */
 export const adam = Object.assign(rule<Adam>(definition), {
+  sparse: preset<Adam>(definition, { epsOf: 'raw' }),
   tfjs: preset<Adam>(definition, { eps: 1e-7 }),
 })

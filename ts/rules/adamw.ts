@@ -19,6 +19,7 @@ export const definition = defineDirection('adamw', {
     amsgrad: false,
     maximize: false,
   },
+  takesRows: true,
   kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
   stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
   clock: products,

@@ -65,6 +65,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
   readonly wantsShapes?: boolean
   /** Rows and columns of each of the matrices that a tensor of a shape is; its first dimension by all others. */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
+  /** Whether gradients may be of some rows alone: an update of one depends on nothing of the others, and on no step without. */
+  readonly takesRows?: boolean
   /** Options that no `set` may change: what tensors have follows from them and from shapes. */
   readonly fixed?: readonly string[]
   /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
@@ -139,6 +141,7 @@ export function define<
     point: () => undefined,
     wantsPoint: false,
     wantsShapes: false,
+    takesRows: false,
     clock: {} as C,
     shared: {},
     decay: () => 1,

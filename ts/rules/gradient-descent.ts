@@ -17,6 +17,7 @@ export const definition = defineDirection('gradientDescent', {
     lr: 1e-3,
     maximize: false,
   },
+  takesRows: true,
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],
   coefficients({ lr }, row) {

@@ -94,6 +94,7 @@ export const definition = defineDirection('rmsprop', {
     maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
+  takesRows: true,
   kernels: [
     kernel(RmsPropKernel, RmsPropLoop),
     kernel(RmsPropMomentumKernel, RmsPropMomentumLoop),

@@ -55,6 +55,7 @@ export const definition = defineDirection('sgd', {
       )
     }
   },
+  takesRows: true,
   kernels: [
     kernel(GradientDescentKernel, GradientDescentLoop),
     kernel(SgdMomentumKernel, SgdMomentumLoop),

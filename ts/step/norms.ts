@@ -2,8 +2,9 @@
 
 import { limitOf } from '../gradients/clip.js'
 import { normOf as normOfArrays } from '../gradients/norms.js'
+import { ByRow } from '../gradients/read.js'
 import { NonFiniteError } from '../ground/errors.js'
-import { largest } from '../ground/numbers.js'
+import { type FloatArray, largest } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
@@ -35,9 +36,14 @@ export function normOf(progress: Progress): number {
 }
 
 /** Where they lie outside of the arenas, they are read there: others of the user's may have been written to. */
-function gradientsOf(progress: Progress) {
-  const { outside, model } = progress
-  return progress.presentTensors().map(({ number }) => outside[number] ?? model.gradients[number])
+function gradientsOf(progress: Progress): FloatArray[] {
+  const { outside, present, model } = progress
+  return progress.presentTensors().map(({ number }) => {
+    const [given, own] = [outside[number], model.gradients[number]]
+    if (given !== undefined) return given instanceof ByRow ? given.values : given
+    const before = present[number]
+    return before instanceof ByRow ? own.subarray(0, before.length) : own
+  })
 }
 
 /** The factor of the gradients, of which units have been clipped. */

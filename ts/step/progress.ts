@@ -1,7 +1,7 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
-import { ALL, copy, NONE, type Present } from '../gradients/read.js'
-import { following } from '../model/cohorts.js'
+import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole, whole } from '../gradients/read.js'
+import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Part, Tensor } from '../model/part.js'
@@ -52,6 +52,8 @@ export class Progress {
   live: readonly Tensor[] = []
   /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
   outside: Present = ALL
+  /** Whether some of the gradients that were given are of rows. */
+  isByRow = false
   /** The norm of its gradients before clipping, NaN where nobody wanted it. */
   norm = NaN
   /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
@@ -98,9 +100,10 @@ export class Progress {
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.layOut(null)
   }
 
-  /** Whether each tensor that is updated has its gradient. */
+  /** Whether each tensor that is updated has its gradient, and all of it. */
   hasAll(present: Present): boolean {
     if (present === ALL) return true
+    if (this.isByRow) return false
     const { live } = this.model
     for (let k = 0; k < live.length; k++) if (present[live[k].number] === undefined) return false
     return true
@@ -109,7 +112,10 @@ export class Progress {
   /** Apart, as functions that remember variables make every call slower. */
   #layOutSome(present: Present): void {
     for (const { cohorts, tensors } of this.model.parts) {
-      cohorts.layOut((place) => present[(tensors[place] as Tensor).number] !== undefined)
+      cohorts.layOut((place) => {
+        const gradient = present[(tensors[place] as Tensor).number]
+        return gradient === undefined ? ABSENT : gradient instanceof ByRow ? ROWS : WHOLE
+      })
     }
   }
 
@@ -128,8 +134,11 @@ export class Progress {
 
   /** Copies what lies outside into the arenas. */
   takeIn(): void {
-    if (this.outside !== ALL) copy(this.outside, this.model.gradients)
+    const { outside, model } = this
     this.outside = ALL
+    if (outside === ALL) return
+    copy(this.isByRow ? whole(outside) : (outside as Whole), model.gradients)
+    importedRows.put?.(outside, model)
   }
 
   zeroGradients(): void {

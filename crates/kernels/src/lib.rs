@@ -81,9 +81,9 @@ pub use sums::BLOCK;
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
     pub use crate::arena::{
-        ACCUMULATED, AVERAGE, Array, BY_UNIT, CLIPS, Extent, FLUSHES, GRADIENTS, HOLDS, Header, KEEPS, LINE,
-        MASKS, PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SIGNS, SLOW, SQUARES, STAGES, STAYS,
-        Segment, Tensor, WEIGHS,
+        ACCUMULATED, AVERAGE, Array, BY_ROW, BY_UNIT, CLIPS, Extent, FLUSHES, GRADIENTS, HOLDS, Header,
+        KEEPS, LINE, LISTED, MASKS, PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SIGNS, SLOW,
+        SQUARES, STAGES, STAYS, Segment, Tensor, WEIGHS,
     };
     pub use crate::stages::{ACCUMULATE, AVERAGING, NORM, POINT, RELEASE, SYNCHRONIZE, UNITS};
 }

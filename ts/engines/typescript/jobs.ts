@@ -4,6 +4,7 @@ import type { Arena } from '../../arena/arena.js'
 import { firstNot } from '../../arena/find.js'
 import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../../arena/kernel.js'
 import {
+  BY_ROW,
   BY_UNIT,
   BY_UNIT_KERNEL,
   CautiousKernel,
@@ -60,6 +61,9 @@ const sumsAlone = (...sums: Sum[]): Kernel => ({
 })
 const squares = sumsAlone('gradients')
 const bothSquares = sumsAlone('gradients', 'parameters')
+
+/** What comes with the import of `rows`: runs a segment that is one tensor, of which some rows have gradients. */
+export const byRow: { run?: (arena: Arena, job: Job, from: number, to: number) => void } = {}
 
 /** Calls `visit` for each segment that has the stage, with what of it is in the range. */
 type ForEachJob = (
@@ -135,7 +139,7 @@ export function jobsOf(arena: Arena): ForEachJob {
       sums: sums.map((sum) => [sum, sourceOf(sum)]),
       ofMatrices: matrixStages.get(number)?.(arena, array),
       isLast: form === LAST,
-      heeded: heeded[form] | (stage === 0 ? CLIPS : 0),
+      heeded: heeded[form] | BY_ROW | (stage === 0 ? CLIPS : 0),
       flags: 0,
     }
     jobs.set(key, job)

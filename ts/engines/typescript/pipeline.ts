@@ -28,11 +28,13 @@ export const NOTHING: ByName = {}
  */
 export type Pass = (job: Job, from: number, to: number, tensor?: ByName, factor?: number) => void
 
-export function passOf(arena: Arena): Pass {
+export const passOf = (arena: Arena): Pass =>
+  passOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
+
+/** The same over arrays in their place. */
+export function passOver(arena: Arena, theta: FloatArray, g: FloatArray): Pass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
-  const theta = arena.elements(PARAMETERS)
-  const g = arena.elements(GRADIENTS)
   // All that a step needs is made here: one that runs out of memory must not do so in the middle.
   const [prepared, held] = [g.slice(), theta.slice()]
 

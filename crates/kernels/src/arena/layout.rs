@@ -82,10 +82,15 @@ tables! {
         /// Where its own numbers begin in arrays by row, and in arrays by column.
         first_row,
         first_column,
-        /// How many rows it has in which gradients may be centralized and clipped; 0 where its shape has none.
+        /// How many rows its shape has, in which gradients may be centralized and clipped, or of which some have
+        /// gradients; 0 where it has none.
         units,
         /// Of its name, where noise is added to its gradients.
         key,
+        /// Elements of one of these rows.
+        unit_length,
+        /// Where its list of rows begins in LISTED.
+        list,
     }
 
     /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
@@ -126,6 +131,8 @@ pub const BY_UNIT: usize = 32;
 /// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
 pub const SIGNS: usize = 64;
 pub const KEEPS: usize = 128;
+/// The segment is one tensor, of which some rows have gradients: they are in its list.
+pub const BY_ROW: usize = 1 << 10;
 
 /// A flag of a tensor: passes over the plane leave it out.
 pub const STAYS: usize = 1;
@@ -148,6 +155,9 @@ pub const AVERAGE: usize = 7;
 pub const SLOW: usize = 8;
 /// What rules compute with that take tensors as matrices; of length 0 unless there is one.
 pub const SCRATCH: usize = 9;
+/// Which rows have gradients. A tensor's list is their count, and then of each its number, and which of the rows that
+/// lie where the tensor's gradients begin it is.
+pub const LISTED: usize = 10;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,4 +170,6 @@ pub enum Extent {
     Blocks = 2,
     /// A number of the arena's dtype for each row, or for each column, of tensors that are matrices.
     Lines = 3,
+    /// 32-bit words.
+    Lists = 4,
 }

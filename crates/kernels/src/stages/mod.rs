@@ -8,6 +8,7 @@ pub mod arena;
 pub mod matrices;
 pub mod plan;
 pub mod plane;
+pub mod rows;
 pub mod run;
 pub mod walk;
 

@@ -26,7 +26,7 @@ pub struct Job {
     pub row: Numbers,
     /// What is summed by tensor after the pass.
     pub sums: &'static [Sum],
-    /// Whether each tensor is by itself, as it has numbers of its own.
+    /// Whether each tensor is by itself, as it has numbers, or a list, of its own.
     pub walks: bool,
     /// The gradients' factor, beside the row's.
     pub scale: f64,
@@ -113,6 +113,15 @@ impl Arena {
                 }
                 return Ok(true);
             }
+            if segment.flags & BY_ROW != 0 {
+                // The core has not this code.
+                if cfg!(not(feature = "catalogue")) {
+                    return Err(Fault::new(&"there are no gradients by row"));
+                }
+                // SAFETY: passed on.
+                unsafe { self.rows(job, segment, from, to, scratch) }?;
+                return Ok(true);
+            }
             sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
@@ -188,7 +197,7 @@ impl Arena {
         if stage == 0 && (clips != 0 || unsafe { Preparation::new(row) }.is_needed()) {
             around |= clips | PREPARES;
         }
-        let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0;
+        let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0 || segment.flags & BY_ROW != 0;
         Ok(Some(Job {
             entry,
             array: segment.array,

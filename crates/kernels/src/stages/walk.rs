@@ -119,7 +119,8 @@ impl Arena {
     #[inline(never)]
     pub unsafe fn gather(self, stage: usize) -> Result<(), Fault> {
         self.each_job(stage, 0, usize::MAX, |job, segment| {
-            if job.sums.is_empty() {
+            // Of listed rows there is the sum at once.
+            if job.sums.is_empty() || segment.flags & BY_ROW != 0 {
                 return Ok(true);
             }
             let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;

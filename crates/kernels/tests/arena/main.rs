@@ -14,6 +14,7 @@ mod pipeline;
 mod plane;
 mod ranges;
 mod reference;
+mod rows;
 mod sm3;
 #[cfg(feature = "trial")]
 mod trial;

@@ -1,6 +1,8 @@
 //! An arena made by hand, with canaries before, between and behind its arrays.
 
-use antigrad_kernels::layout::{self, ACCUMULATED, Extent, Header, LINE, SLOW, STAGES, STAYS, Tensor};
+use antigrad_kernels::layout::{
+    self, ACCUMULATED, Extent, Header, LINE, LISTED, SLOW, STAGES, STAYS, Tensor,
+};
 use antigrad_kernels::manifest::{Description, HASH, kernels};
 use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Lent, Scratch};
 
@@ -8,6 +10,8 @@ use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Lent, Scratch};
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
 /// Words of canaries before and behind the arena.
 const BORDER: usize = 64;
+/// Rows of a tensor that may be listed.
+pub const MOST_ROWS: usize = 64;
 /// Sums that a block has room for.
 pub const PARTS: usize = 4;
 
@@ -87,6 +91,8 @@ impl Memory {
                 .map(|array| (Extent::Elements, 0, if planes.contains(&array) { length } else { 0 })),
         );
         plan.push((Extent::Elements, 0, scratch));
+        let listed: Vec<usize> = lengths.iter().map(|n| 1 + 2 * n.min(&MOST_ROWS)).collect();
+        plan.push((Extent::Lists, 0, listed.iter().sum()));
         let (mut first_arrays, mut first) = (Vec::new(), 0);
         for family in families {
             first_arrays.push(plan.len());
@@ -102,7 +108,7 @@ impl Memory {
         for (extent, first, length) in plan {
             // A line apart at least.
             let byte = (end + LINE).next_multiple_of(LINE);
-            end = byte + length * if extent == Extent::Elements { size } else { 8 };
+            end = byte + (length * bytes_of(extent, size)).next_multiple_of(8);
             arrays.push(Array { extent, byte, first, length });
         }
         let words = vec![CANARY; 2 * BORDER + end.next_multiple_of(LINE) / 8];
@@ -125,14 +131,15 @@ impl Memory {
             let at = array_at(number);
             layout::Array { extent: extent as usize, position: byte / LINE, first, length }
                 .write(|k, x| memory.set_word(at + k, x as u32));
-            let size = if extent == Extent::Elements { size } else { 8 };
-            memory.words[BORDER + byte / 8..BORDER + (byte + length * size) / 8].fill(0);
+            let end = (byte + length * bytes_of(extent, size)).next_multiple_of(8);
+            memory.words[BORDER + byte / 8..BORDER + end / 8].fill(0);
         }
         for number in 0..count {
             let entry = Tensor {
                 offset: memory.offsets[number],
                 length: memory.lengths[number],
                 block: blocks(&memory.lengths[..number]),
+                list: listed[..number].iter().sum(),
                 ..Tensor::read(|_| 0)
             };
             let at = memory.tensor_at(number);
@@ -171,6 +178,19 @@ impl Memory {
     /// Passes over the plane leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
         self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, STAYS as u32);
+    }
+
+    /// It has so many rows, of which these have gradients: of each the number, and which gradient is its own.
+    pub fn list(&mut self, tensor: usize, units: usize, list: &[(u32, u32)]) {
+        let at = self.tensor_at(tensor);
+        self.set_word(at + Tensor::AT.units, units as u32);
+        self.set_word(at + Tensor::AT.unit_length, (self.lengths[tensor] / units) as u32);
+        let start = self.arrays[LISTED].byte / 4 + self.word(at + Tensor::AT.list) as usize;
+        self.set_word(start, list.len() as u32);
+        for (k, (row, place)) in list.iter().enumerate() {
+            self.set_word(start + 1 + 2 * k, *row);
+            self.set_word(start + 2 + 2 * k, *place);
+        }
     }
 
     /// It is a matrix of so many rows and columns.
@@ -268,8 +288,8 @@ impl Memory {
     pub fn outside(&self) -> Vec<u64> {
         let mut words = self.words.clone();
         for Array { extent, byte, length, .. } in &self.arrays {
-            let size = if *extent == Extent::Elements { self.size } else { 8 };
-            words[BORDER + byte / 8..BORDER + (byte + length * size) / 8].fill(0);
+            let end = (byte + length * bytes_of(*extent, self.size)).next_multiple_of(8);
+            words[BORDER + byte / 8..BORDER + end / 8].fill(0);
         }
         words
     }
@@ -329,5 +349,13 @@ pub fn noise(seed: u32) -> impl FnMut() -> f64 {
         x ^= x >> 17;
         x ^= x << 5;
         f64::from(x >> 8) / f64::from(1 << 23) - 1.0
+    }
+}
+
+fn bytes_of(extent: Extent, size: usize) -> usize {
+    match extent {
+        Extent::Elements => size,
+        Extent::Lists => 4,
+        _ => 8,
     }
 }

@@ -1,0 +1,183 @@
+//! Gradients of some rows of a tensor, as of an embedding: a stage goes over these rows alone.
+//!
+//! They lie one behind the other where the tensor's gradients begin; its list says which rows they are of.
+
+use std::array;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use crate::arena::*;
+use crate::kernel::pipeline::Scratch;
+use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::stages::arena::Arena;
+use crate::stages::run::Job;
+use crate::sums;
+
+/// Elements of one line, at most.
+type Line = [u64; LINE / 8];
+
+/// A tensor's list, which JavaScript may write at any time.
+struct List {
+    words: *const AtomicU32,
+    count: usize,
+    rows: usize,
+}
+
+impl List {
+    /// The row that entry `k` is of, and which of the gradients it is.
+    fn entry(&self, k: usize) -> Result<(usize, usize), Fault> {
+        // SAFETY: as many entries as there are rows are there, and `count` is no more.
+        let [row, place] = array::from_fn(|i| unsafe { &*self.words.add(2 * k + i) }.load(Relaxed) as usize);
+        if row < self.rows && place < self.count {
+            Ok((row, place))
+        } else {
+            Err(Fault::new(&"a row is none"))
+        }
+    }
+}
+
+impl Arena {
+    /// Runs a stage over the listed rows, of those that begin in the range; sums are of the whole tensor, where that does.
+    ///
+    /// # Safety
+    /// As for `run_range`.
+    #[inline(never)] // By value, as `walk`.
+    pub(crate) unsafe fn rows(
+        self,
+        mut job: Job,
+        segment: Segment,
+        from: usize,
+        to: usize,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        let number = self.tables.tensor_from(segment.offset)?;
+        let tensor = self.tables.tensor(number)?;
+        if (tensor.offset, tensor.length) != (segment.offset, segment.length) {
+            return Err(Fault::new(&"a segment by row is not one tensor"));
+        }
+        let list = self.list(&tensor)?;
+        let mut streams = Streams::NOWHERE;
+        self.find(&job, tensor.offset, tensor.offset + tensor.length, &mut streams)?;
+        if !job.sums.is_empty() {
+            if job.sums != [Sum::Gradients] {
+                return Err(Fault::new(&"there is no such sum by row"));
+            }
+            if (from..to).contains(&tensor.offset) {
+                let by_tensor = self.by_tensor(&job, 0)?;
+                // SAFETY: it has a number for each tensor; `streams` has what `list` names.
+                unsafe { by_tensor.set(number, self.squares_of_rows(&list, streams.g, tensor.unit_length)?) };
+            }
+            return Ok(());
+        }
+        if job.around & CLIPS != 0 {
+            // SAFETY: it has a number for each tensor.
+            job.scale =
+                unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
+        }
+        for k in 0..list.count {
+            let (row, place) = list.entry(k)?;
+            let first = row * tensor.unit_length;
+            if (from..to).contains(&(tensor.offset + first)) {
+                let own = self.advanced(&streams, first);
+                let given = self.advanced(&streams, place * tensor.unit_length);
+                let streams = Streams { g: given.g, direction: given.direction, ..own };
+                // SAFETY: passed on; rows are within the tensor, which has been found.
+                unsafe { self.row(&job, &streams, tensor.unit_length, scratch) };
+            }
+        }
+        Ok(())
+    }
+
+    /// One row. What is behind its last whole line is another row's: so the rest of it is updated in lines of its own.
+    ///
+    /// # Safety
+    /// The streams must have `length` numbers, and nothing else may run on them.
+    #[inline(always)]
+    unsafe fn row(&self, job: &Job, streams: &Streams, length: usize, scratch: &mut Scratch) {
+        let padded = self.padded(length);
+        let whole = if padded == length { length } else { padded - LINE / self.size() };
+        // SAFETY: passed on.
+        unsafe {
+            if whole > 0 {
+                self.stretch(job, streams, whole, &[0.0; MAX_TENSOR], scratch);
+            }
+            if whole < length {
+                self.rest(job, &self.advanced(streams, whole), length - whole, scratch);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `row`; `length` is less than a line has.
+    #[inline(never)]
+    unsafe fn rest(&self, job: &Job, streams: &Streams, length: usize, scratch: &mut Scratch) {
+        let bytes = length * self.size();
+        let states = job.entry.state;
+        let mut lines: [Line; 2 + MAX_STATE] = [[0; LINE / 8]; 2 + MAX_STATE];
+        let at: [*mut u8; 2 + MAX_STATE] = lines.each_mut().map(|line| line.as_mut_ptr().cast());
+        let [theta, g, state @ ..] = at;
+        // SAFETY: passed on; a line has room for it.
+        unsafe {
+            theta.copy_from_nonoverlapping(streams.theta, bytes);
+            g.copy_from_nonoverlapping(streams.g, bytes);
+            for (line, own) in state.iter().zip(streams.state).take(states) {
+                line.copy_from_nonoverlapping(own, bytes);
+            }
+            let in_lines = Streams { theta, g, direction: streams.direction, state };
+            self.stretch(job, &in_lines, length, &[0.0; MAX_TENSOR], scratch);
+            streams.theta.copy_from_nonoverlapping(theta, bytes);
+            for (line, own) in state.iter().zip(streams.state).take(states) {
+                own.copy_from_nonoverlapping(*line, bytes);
+            }
+        }
+    }
+
+    /// Σ g², in the order and to the bits in which it is summed where all other rows are 0. Rows are in order.
+    ///
+    /// # Safety
+    /// The gradients must have the rows of the list, of `length` numbers each.
+    unsafe fn squares_of_rows(&self, list: &List, g: *const u8, length: usize) -> Result<f64, Fault> {
+        let (mut total, mut stripes, mut block) = (0.0, [0.0; sums::STRIPES], 0);
+        for k in 0..list.count {
+            let (row, place) = list.entry(k)?;
+            let (first, given) = (row * length, place * length);
+            for i in 0..length {
+                if (first + i) / sums::BLOCK != block {
+                    total += sums::combine(stripes);
+                    stripes = [0.0; sums::STRIPES];
+                    block = (first + i) / sums::BLOCK;
+                }
+                // SAFETY: passed on.
+                let x = unsafe {
+                    match self.size() {
+                        4 => f64::from(*g.cast::<f32>().add(given + i)),
+                        _ => *g.cast::<f64>().add(given + i),
+                    }
+                };
+                stripes[(first + i) % sums::STRIPES] += x * x;
+            }
+        }
+        Ok(total + sums::combine(stripes))
+    }
+
+    /// A tensor's list, which is where its table says and has no more entries than the tensor has rows.
+    fn list(&self, tensor: &Tensor) -> Result<List, Fault> {
+        let array = self.tables.array(LISTED)?;
+        let rows = tensor.units;
+        // 64 bits hold all of these.
+        let (start, words) = (array.position as u64 * LINE as u64, array.length as u64);
+        let fits = array.extent == Extent::Lists as usize
+            && start + words * 4 <= self.bytes() as u64
+            && tensor.list as u64 + 1 + rows as u64 * 2 <= words
+            && rows as u64 * tensor.unit_length as u64 <= tensor.length as u64;
+        if !fits {
+            return Err(Fault::new(&"a list of rows does not fit"));
+        }
+        let list = self.start(array.position * LINE + tensor.list * 4).cast_const().cast::<AtomicU32>();
+        // SAFETY: just checked.
+        let count = unsafe { &*list }.load(Relaxed) as usize;
+        if count > rows {
+            return Err(Fault::new(&"a list has more rows than its tensor"));
+        }
+        Ok(List { words: list.wrapping_add(1), count, rows })
+    }
+}

@@ -1,0 +1,408 @@
+/** Gradients of some rows of a tensor. Torch's own trajectories are in data/rows.json, whose note says how they were made. */
+
+import { readFileSync } from 'node:fs'
+import {
+  type AntigradError,
+  adagrad,
+  adam,
+  adamw,
+  centralized,
+  ema,
+  engines,
+  gradientDescent,
+  lion,
+  NonFiniteError,
+  noise,
+  Optimizer,
+  type OptimizerOptions,
+  OptionError,
+  rmsprop,
+  rows,
+  sgd,
+  TensorError,
+} from 'antigrad'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Anything } from './attacked.js'
+import { engineNames, inBits } from './helpers.js'
+
+const ROWS = 20
+const lazy = {
+  gradientDescent: gradientDescent({ lr: 0.1 }),
+  sgd: sgd({ lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  adagrad: adagrad({ lr: 0.1 }),
+  adam: adam({ lr: 0.1, amsgrad: true }),
+  adamw: adamw({ lr: 0.1 }),
+  rmsprop: rmsprop({ lr: 0.1, centered: true, momentum: 0.5 }),
+}
+const arrays = { float32: Float32Array, float64: Float64Array }
+type Dtype = keyof typeof arrays
+const wave = (dtype: Dtype, n: number, seed: number) => {
+  const numbers = new arrays[dtype](n)
+  for (let i = 0; i < n; i++) numbers[i] = Math.sin(i * 1.7 + seed) + 0.01
+  return numbers
+}
+
+function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerOptions<Anything> = {}) {
+  const params = {
+    before: wave(dtype, 5, 1),
+    embed: wave(dtype, ROWS * columns, 2),
+    after: wave(dtype, 3, 3),
+  }
+  const shapes = { embed: [ROWS, columns] }
+  return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
+}
+
+/** The same as a gradient of all rows. */
+function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
+  const whole = new arrays[dtype](ROWS * columns)
+  indices.forEach((index, k) => {
+    for (let j = 0; j < columns; j++) whole[index * columns + j] = values[k * columns + j]
+  })
+  return whole
+}
+
+describe('Torch', () => {
+  const { cases } = JSON.parse(readFileSync(new URL('./data/rows.json', import.meta.url), 'utf8'))
+  const ruleOf = ({ optimizer, options }: Anything) => {
+    const { betas: [beta1, beta2] = [], lr_decay, initial_accumulator_value, ...same } = options
+    if (optimizer === 'SparseAdam') return adam.sparse({ ...same, beta1, beta2 })
+    if (optimizer === 'SGD') return sgd(same)
+    return adagrad({ ...same, lrDecay: lr_decay, initialAccumulator: initial_accumulator_value })
+  }
+
+  const named: [string, Anything][] = cases.map((given: Anything) => [
+    `${given.name} ${JSON.stringify(given.options)}`,
+    given,
+  ])
+  test.each(named)('%s', (_, given) => {
+    const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
+    const columns = shape[1]
+    const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
+    const close = (now: ArrayLike<number>, wanted: number[]) =>
+      wanted.forEach((x, i) => {
+        expect(Math.abs(now[i] - x)).toBeLessThanOrEqual(tolerance * (1e-3 + Math.abs(x)))
+      })
+    // There the buffer moves all rows.
+    const isDense = name === 'SGD' && options.momentum > 0
+    const Typed = arrays[dtype as Dtype]
+    const all = engineNames.map((engine) => {
+      const params = { embed: Typed.from(initial) as Float32Array }
+      const optimizer = new Optimizer(params, ruleOf(given), { engine, shapes: { embed: shape } })
+      updates.forEach(({ rows: indices, gradient }: Anything, t: number) => {
+        const sums = new Typed(initial.length)
+        indices.forEach((row: number, k: number) => {
+          for (let j = 0; j < columns; j++) sums[row * columns + j] += gradient[k * columns + j]
+        })
+        const values = Typed.from(gradient as number[])
+        optimizer.step({
+          embed: isDense ? (sums as Float32Array) : rows(indices, values as Float32Array),
+        })
+        close(optimizer.params.embed, parameters[t])
+      })
+      const { m, v, sum } = (optimizer.state as Anything).embed
+      for (const [mine, theirs] of [
+        [m, state.exp_avg],
+        [v, state.exp_avg_sq],
+        [sum, state.sum],
+      ]) {
+        if (theirs !== undefined && mine !== undefined) close(mine, theirs)
+      }
+      return inBits([optimizer.params, optimizer.state])
+    })
+    expect(new Set(all).size).toBe(1)
+  })
+})
+
+describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
+  describe.each(Object.entries(lazy))('%s', (name, rule) => {
+    test.each([1, 3, 16, 17, 40])(
+      'rows of %i: those that are named move as in a dense step, others do not',
+      (columns) => {
+        const indices = [7, 0, 19, 8]
+        const values = wave(dtype, indices.length * columns, 9)
+        const body = { before: wave(dtype, 5, 4), after: wave(dtype, 3, 5) }
+        const sets = engines().native.instructionSets
+        const ways = [
+          ...engineNames.map((engine) => ({ engine })),
+          ...sets.map((instructionSet) => ({ engine: 'native' as const, instructionSet })),
+          { engine: 'native' as const, threads: 2 },
+        ]
+        const found = ways.map((way) => {
+          const [some, all] = [make(rule, dtype, columns, way), make(rule, dtype, columns, way)]
+          const start = make(rule, dtype, columns, way)
+          for (let t = 0; t < 3; t++) {
+            some.step({ ...body, embed: rows(indices, values) })
+            all.step({ ...body, embed: dense(dtype, columns, indices, values) })
+          }
+          const of = ({ params, state: { embed } }: Anything): [string, ArrayLike<number>][] => {
+            const { updates: _, ...arrays } = embed
+            return Object.entries({ params: params.embed, ...arrays })
+          }
+          const [mine, moved, before] = [some, all, start].map(of)
+          mine.forEach(([array, numbers], k) => {
+            for (let i = 0; i < ROWS * columns; i++) {
+              const wanted = (indices.includes(Math.floor(i / columns)) ? moved : before)[k][1][i]
+              if (!Object.is(numbers[i], wanted)) expect.fail(`${array} ${i}: ${numbers[i]}, not ${wanted}`)
+            }
+          })
+          expect(inBits([some.params.before, some.params.after])).toBe(
+            inBits([all.params.before, all.params.after]),
+          )
+          if (name === 'gradientDescent') expect(inBits(some.params)).toBe(inBits(all.params))
+          return inBits([some.params, some.state, some.updates])
+        })
+        expect(new Set(found).size).toBe(1)
+      },
+    )
+  })
+
+  test('the order of rows changes nothing, with norms or without', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat(ROWS - 1), { minLength: 1 }),
+        fc.integer({ min: 1, max: 33 }),
+        fc.constantFrom(...engineNames),
+        fc.constantFrom<OptimizerOptions>(
+          {},
+          { norms: true },
+          { clip: { norm: 1 } },
+          { clip: { tensorNorm: 0.5 } },
+        ),
+        (indices, columns, engine, options) => {
+          const values = wave(dtype, indices.length * columns, 9)
+          const sorted = indices.map((row, k) => [row, k]).sort(([a], [b]) => a - b)
+          const inOrder = new arrays[dtype](values.length)
+          sorted.forEach(([, from], k) => {
+            inOrder.set(values.subarray(from * columns, (from + 1) * columns), k * columns)
+          })
+          const run = (gradient: Anything) => {
+            const optimizer = make(lazy.adam, dtype, columns, { ...options, engine } as Anything)
+            for (let t = 0; t < 2; t++) optimizer.step({ before: wave(dtype, 5, 4), embed: gradient })
+            return inBits([optimizer.save(), optimizer.last.norm, optimizer.last.norms])
+          }
+          const given = run(rows(indices, values))
+          expect(run(rows(Uint16Array.from(sorted.map(([row]) => row)), inOrder))).toBe(given)
+          // As if all others were 0.
+          const isExact = { ...options, engine }
+          const [some, all] = [0, 1].map(() =>
+            make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
+          )
+          some.step({ embed: rows(indices, values) })
+          all.step({ embed: dense(dtype, columns, indices, values) })
+          expect(inBits([some.params, some.last.norm, some.last.norms])).toBe(
+            inBits([all.params, all.last.norm, all.last.norms]),
+          )
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test.each(engineNames)(
+    '%s: a row that is named more than once gets the sum, in the order given',
+    (engine) => {
+      const columns = 3
+      const values = wave(dtype, 5 * columns, 9)
+      const f = dtype === 'float32' ? Math.fround : (x: number) => x
+      const sums = new arrays[dtype](2 * columns)
+      for (let j = 0; j < columns; j++) {
+        const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((k) => values[k * columns + j])
+        sums[j] = f(f(a + c) + d)
+        sums[columns + j] = f(b + e)
+      }
+      const [many, once] = [0, 1].map(() => make(lazy.adam, dtype, columns, { engine }))
+      many.step({ embed: rows([4, 2, 4, 4, 2], values) })
+      once.step({ embed: rows([4, 2], sums) })
+      expect(inBits(many.save())).toBe(inBits(once.save()))
+    },
+  )
+})
+
+describe('around it', () => {
+  const indices = [3, 11]
+  const values = () => wave('float32', 2 * 4, 9)
+  const gradient = () => ({ before: wave('float32', 5, 4), embed: rows(indices, values()) })
+
+  test.each(engineNames)('%s: stepAsync, whose arrays may be written to at once', async (engine) => {
+    const [at, later] = [0, 1].map(() => make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } }))
+    for (let t = 0; t < 3; t++) {
+      at.step(gradient())
+      const given = values()
+      const which = Uint8Array.from(indices)
+      const step = later.stepAsync({ before: wave('float32', 5, 4), embed: rows(which, given) })
+      given.fill(NaN)
+      which.fill(255)
+      await step
+    }
+    expect(inBits(later.save())).toBe(inBits(at.save()))
+  })
+
+  test('steps with and without rows, in any order, go on as they would alone', () => {
+    const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
+    const run = (engine: (typeof engineNames)[number], looks: boolean) => {
+      const optimizer = make(lazy.adamw, 'float32', 4, { engine })
+      for (const kind of ['all', 'rows', 'rows', 'place', 'all', 'all', 'none', 'rows', 'place', 'place']) {
+        if (looks) optimizer.state
+        if (kind === 'rows') optimizer.step(gradient())
+        if (kind === 'all') optimizer.step(whole())
+        if (kind === 'none') optimizer.step({ embed: rows([], new Float32Array(0)) })
+        if (kind !== 'place') continue
+        optimizer.grads.embed.set(wave('float32', ROWS * 4, 7))
+        optimizer.grads.before.fill(0.5)
+        optimizer.grads.after.fill(0.25)
+        optimizer.step()
+      }
+      return inBits(optimizer.save())
+    }
+    expect(new Set(engineNames.flatMap((engine) => [run(engine, true), run(engine, false)])).size).toBe(1)
+  })
+
+  test('saved and loaded, frozen and thawed, grown', () => {
+    const optimizer = make(lazy.adam, 'float32', 4)
+    optimizer.step(gradient())
+    const loaded = Optimizer.load(structuredClone(optimizer.save())) as Anything
+    for (const one of [optimizer, loaded]) one.step(gradient())
+    expect(inBits(loaded.save())).toBe(inBits(optimizer.save()))
+    optimizer.freeze('embed')
+    const before = inBits(optimizer.params.embed)
+    optimizer.step(gradient())
+    expect(inBits(optimizer.params.embed)).toBe(before)
+    optimizer.thaw('embed')
+    optimizer.grow('embed', new Float32Array(8))
+    optimizer.step({ embed: rows([21], Float32Array.of(1, 1, 1, 1)) })
+    expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
+  })
+
+  test('gradients that are not finite, an average, a delay, a flush', () => {
+    const bad = rows([5], Float32Array.of(1, NaN, 1, 1))
+    const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
+    expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
+    const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
+    expect(skipper.step({ embed: bad })).toBe(false)
+    expect(skipper.last.nonFinite).toEqual(['embed'])
+    // A square that is too large for a number.
+    expect(skipper.step({ embed: rows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
+    const found = engineNames.map((engine) => {
+      const optimizer = make(lazy.adam, 'float32', 4, { engine, average: ema(0.5), zeroGrads: true })
+      for (let t = 0; t < 300; t++) optimizer.step(gradient())
+      expect(inBits(optimizer.grads.embed)).toBe(inBits(new Float32Array(ROWS * 4)))
+      return inBits([optimizer.save(), optimizer.average])
+    })
+    expect(new Set(found).size).toBe(1)
+  })
+
+  const others: [string, Anything, OptimizerOptions][] = [
+    ['lion', lion(), {}],
+    ['centralized', lazy.adam, { clip: { centralized: centralized() } }],
+    ['noise', lazy.adam, { clip: { noise: noise() } }],
+    ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
+    ['cautious', adamw({ cautious: true }), {}],
+    ['batches', lazy.adam, { accumulate: 2 }],
+  ]
+  test.each(others)('%s: is refused, and nothing has changed', (_, rule, options) => {
+    const optimizer = make(rule, 'float32', 4, options)
+    const before = inBits([optimizer.save(), optimizer.grads])
+    expect(() => optimizer.step(gradient())).toThrow(OptionError)
+    expect(() => optimizer.step(gradient())).toThrow(
+      /^gradients.embed: expected all gradients, as there are no rows/,
+    )
+    expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
+  })
+
+  test('rows that are none are errors, and nothing has changed', async () => {
+    const optimizer = make(lazy.adam, 'float32', 4)
+    optimizer.step(gradient())
+    const before = inBits([optimizer.save(), optimizer.grads])
+    const four = () => new Float32Array(4)
+    const detached = four()
+    structuredClone(null, { transfer: [detached.buffer] })
+    const bad: [() => Anything, RegExp][] = [
+      [() => rows([20], four()), /^gradients.embed: expected indices from 0 to 19, got 20/],
+      [() => rows(Int32Array.of(-1), four()), /^gradients.embed: expected indices from 0 to 19, got -1/],
+      [
+        () => rows(BigInt64Array.of(2n ** 60n), four()),
+        /expected indices from 0 to 19, got 1152921504606846976/,
+      ],
+      [
+        () => rows([1, 2], four()),
+        /^gradients.embed: expected values of 2 rows of 4: a Float32Array of length 8/,
+      ],
+      [() => rows([1], new Float64Array(4) as Anything), /a Float32Array of length 4, got a Float64Array/],
+      [() => rows([1], detached), /a Float32Array of length 4/],
+      [
+        () => rows([1.5], four()),
+        /^rows: indices: expected a list or a typed array of whole numbers from 0 on, got 1.5/,
+      ],
+      [() => rows([-0.5], four()), /^rows: indices/],
+      [() => rows(['1'] as Anything, four()), /^rows: indices/],
+      [() => rows(Float32Array.of(1) as Anything, four()), /^rows: indices/],
+      [() => rows(new DataView(new ArrayBuffer(8)) as Anything, four()), /^rows: indices/],
+      [() => rows(null as Anything, four()), /^rows: indices/],
+      [() => rows(7 as Anything, four()), /^rows: indices/],
+      [() => rows([1], [1, 2, 3, 4] as Anything), /^rows: values: expected a Float32Array or Float64Array/],
+      [() => rows([1], null as Anything), /^rows: values/],
+      [() => Object.create(rows([1], four())), /^gradients.embed: expected a Float32Array/],
+      [() => new Proxy(rows([1], four()), {}), /^gradients.embed: expected a Float32Array/],
+      [() => ({ indices: [1], values: four() }), /^gradients.embed: expected a Float32Array/],
+    ]
+    for (const [given, message] of bad) {
+      for (const step of ['step', 'stepAsync'] as const) {
+        const call = async () => optimizer[step]({ embed: given() })
+        const error = await call().then(
+          () => expect.fail(`${message}`),
+          (thrown: AntigradError) => thrown,
+        )
+        expect(error).toBeInstanceOf(TensorError)
+        expect(error.message).toMatch(message)
+        expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
+      }
+    }
+    expect(() => optimizer.step({ before: rows([1], Float32Array.of(1)) })).toThrow(
+      /^gradients.before: expected rows of a tensor whose shape has two dimensions/,
+    )
+    expect(() => optimizer.step(rows([1], four()) as Anything)).toThrow(TensorError)
+  })
+
+  test('code that runs between reading and the update changes nothing of it, or is an error', () => {
+    const which = Uint8Array.of(3, 11)
+    const given = values()
+    let strike = () => {}
+    const lr = () => {
+      strike()
+      return 0.1
+    }
+    const optimizer = make(adam({ lr: lr as Anything }), 'float32', 4)
+    const embed = rows(which, given)
+    optimizer.step({ embed })
+    const before = inBits([optimizer.save === undefined, optimizer.params, optimizer.state])
+    strike = () => which.fill(200)
+    expect(() => optimizer.step({ embed })).toThrow(/indices from 0 to 19, got 200/)
+    expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
+    which.set([3, 11])
+    strike = () => structuredClone(null, { transfer: [given.buffer] })
+    expect(() => optimizer.step({ embed })).toThrow(/a Float32Array of length 8/)
+    expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
+  })
+
+  test('values that lie in the optimizer itself are read before they are written to', () => {
+    const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
+    for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
+    const part = own.grads.embed.subarray(4, 12)
+    const copy = part.slice()
+    own.step({ embed: rows([9, 2], part) })
+    apart.step({ embed: rows([9, 2], copy) })
+    expect(inBits(own.save())).toBe(inBits(apart.save()))
+  })
+
+  test('types: only rules that take rows take them', () => {
+    const params = { embed: new Float32Array(8) }
+    const shapes = { embed: [4, 2] }
+    const one = rows([1], new Float32Array(2))
+    new Optimizer(params, adam(), { shapes }).step({ embed: one })
+    // @ts-expect-error: Lion moves by signs of all
+    expect(() => new Optimizer(params, lion(), { shapes }).step({ embed: one })).toThrow(OptionError)
+    // @ts-expect-error: there is no such gradient
+    expect(() => new Optimizer(params, adam(), { shapes }).step({ embed: [1] })).toThrow(TensorError)
+  })
+})
