@@ -1,7 +1,8 @@
 // node scripts/mutations.mjs draw [--seed n] [--count n]: draws mistakes by seed from the sources, into
-// test/mutations.json. node scripts/mutations.mjs run [--only 1,2] [--at commit] [-- files of vitest]: makes
-// each in a worktree, builds what it needs, and says which the tests find. It is for whoever changes many
-// tests at once: what was found before has to be found after.
+// test/mutations.json. node scripts/mutations.mjs follow: writes there where these lines stand now, and says which
+// are gone. node scripts/mutations.mjs run [--only 1,2] [--at commit] [--rust] [-- files of vitest]: makes each in a
+// worktree, builds what it needs, and says which the tests find; Rust's tests are asked first where `--rust` is
+// given. It is for whoever changes many tests at once: what was found before has to be found after.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -156,7 +157,29 @@ function draw(seed, count) {
   )
 }
 
-/** A worktree with all that is built here; its addon is one of a cheap profile. */
+/** Where the lines of the list stand now: in their file, or else in the only one that has them. */
+function follow(mutations) {
+  const files = ['ts', 'crates'].flatMap(filesIn).filter((file) => /\.(ts|rs)$/.test(file))
+  const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8').split('\n')]))
+  return mutations.map((mutation, i) => {
+    const { file, line, before, after } = mutation
+    const placesIn = (of) =>
+      (texts.get(of) ?? []).flatMap((found, k) => (found.trim() === before.trim() ? [k + 1] : []))
+    const holding = placesIn(file).length > 0 ? [file] : files.filter((of) => placesIn(of).length > 0)
+    if (holding.length !== 1) {
+      say(`${i + 1} ${file}:${line}: ${holding.length === 0 ? 'gone' : `in ${holding.join(', ')}`}`)
+      return mutation
+    }
+    const at = nearest(placesIn(holding[0]), line)
+    const now = texts.get(holding[0])[at - 1]
+    const indented = (text) => /^\s*/.exec(now)[0] + text.trim()
+    return { ...mutation, file: holding[0], line: at, before: now, after: indented(after) }
+  })
+}
+
+const nearest = (places, line) => places.reduce((a, b) => (Math.abs(b - line) < Math.abs(a - line) ? b : a))
+
+/** A worktree with all that is built here. */
 function worktree(commit) {
   const folder = join(root, 'target/mutations', commit)
   if (existsSync(folder)) return folder
@@ -166,11 +189,9 @@ function worktree(commit) {
     stdio: 'ignore',
   })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  for (const path of [
-    'wasm/pkg',
-    'native',
-    ...['core', 'catalogue', 'many'].map((name) => `ts/engines/wasm-${name}.ts`),
-  ]) {
+  const ignored = ['ls-files', '--others', '--ignored', '--exclude-standard', '--directory']
+  for (const path of execFileSync('git', ignored, { cwd: root, encoding: 'utf8' }).trim().split('\n')) {
+    if (/^(target|node_modules)\//.test(path)) continue
     cpSync(join(root, path), join(folder, path), { recursive: true })
   }
   // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.
@@ -178,8 +199,6 @@ function worktree(commit) {
   const build = join(folder, 'crates/kernels/build.rs')
   const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`
   writeFileSync(build, readFileSync(build, 'utf8').replace('fn main() -> io::Result<()> {', pinned))
-  const log = []
-  if (!buildTypeScript(folder, log)) throw new Error(log.join('\n'))
   return folder
 }
 
@@ -210,6 +229,18 @@ function succeeds(folder, log, command, ...args) {
   return status === 0
 }
 
+/** Rust's tests, with what is there for tests alone, as `npm test` has them. */
+function rustTests(folder, log, file, ...args) {
+  const isPool = file.includes('/pool/')
+  return succeeds(
+    folder,
+    log,
+    ...['cargo', 'test', '--quiet', '-p', isPool ? 'antigrad-pool' : 'antigrad-kernels'],
+    ...(isPool ? [] : ['--features', 'trial,emulated']),
+    ...args,
+  )
+}
+
 const buildTypeScript = (folder, log) => succeeds(folder, log, process.execPath, 'scripts/build-ts.mjs')
 
 function buildAddon(folder, log) {
@@ -231,34 +262,36 @@ const vitest = (folder, log, files) =>
     ...files,
   )
 
+/** Whose build has a mistake that is no longer in the sources; the next one of that kind is without it. */
+const stale = new Set()
+
+function rebuild(folder, log, build) {
+  stale.add(build)
+  return build(folder, log)
+}
+
+function restore(folder, build) {
+  const log = []
+  if (stale.delete(build) && !build(folder, log)) throw new Error(log.join('\n'))
+}
+
 /** Who finds a mutation: a compiler, Rust's tests, a test; or nobody. */
 function findsIn(folder, { file, line, before, after }, files, isRustTested) {
   const path = join(folder, file)
-  const text = readFileSync(path, 'utf8')
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
   const lines = text.split('\n')
-  const places = lines.flatMap((found, i) => (found === before ? [i] : []))
+  const places = lines.flatMap((found, i) => (found === before ? [i + 1] : []))
   if (places.length === 0) return 'is no longer there'
-  places.sort((a, b) => Math.abs(a + 1 - line) - Math.abs(b + 1 - line))
-  lines[places[0]] = after
+  lines[nearest(places, line) - 1] = after
   const log = []
+  const [build, other] = file.endsWith('.rs') ? [buildAddon, buildTypeScript] : [buildTypeScript, buildAddon]
+  restore(folder, other)
   try {
     writeFileSync(path, lines.join('\n'))
-    if (file.endsWith('.rs')) {
-      if (!buildAddon(folder, log)) return 'found by the compiler'
-      if (
-        isRustTested &&
-        !succeeds(
-          folder,
-          log,
-          'cargo',
-          'test',
-          '--quiet',
-          '-p',
-          file.includes('/pool/') ? 'antigrad-pool' : 'antigrad-kernels',
-        )
-      )
-        return "found by Rust's tests"
-    } else if (!buildTypeScript(folder, log)) return 'found by the compiler'
+    if (build === buildAddon && isRustTested && !rustTests(folder, log, file)) {
+      return rustTests(folder, log, file, '--no-run') ? "found by Rust's tests" : 'found by the compiler'
+    }
+    if (!rebuild(folder, log, build)) return 'found by the compiler'
     if (vitest(folder, log, files)) return 'NOT FOUND'
     const name = /FAIL +(.*)/.exec(log.at(-1))?.[1] ?? 'the clock'
     return `found by ${name}`
@@ -279,23 +312,22 @@ const { values, positionals } = parseArgs({
 })
 const [command, ...files] = positionals
 
-if (command === 'draw') {
-  const drawn = draw(Number(values.seed), Number(values.count))
-  writeFileSync(list, `${JSON.stringify(drawn, null, 2)}\n`)
-} else if (command === 'run') {
+const written = (mutations) => writeFileSync(list, `${JSON.stringify(mutations, null, 2)}\n`)
+const drawn = () => JSON.parse(readFileSync(list, 'utf8'))
+
+if (command === 'draw') written(draw(Number(values.seed), Number(values.count)))
+else if (command === 'follow') written(follow(drawn()))
+else if (command === 'run') {
   const commit = execFileSync('git', ['rev-parse', values.at], { cwd: root, encoding: 'utf8' }).trim()
   const folder = worktree(commit)
-  const mutations = JSON.parse(readFileSync(list, 'utf8'))
+  const mutations = drawn()
   const chosen = values.only?.split(',').map(Number) ?? mutations.map((_, i) => i + 1)
   for (const number of chosen) {
     const mutation = mutations[number - 1]
-    const build = mutation.file.endsWith('.rs') ? buildAddon : buildTypeScript
     const start = Date.now()
     const outcome = findsIn(folder, mutation, files, values.rust)
     const seconds = Math.round((Date.now() - start) / 1000)
     say(`${number} ${mutation.room} ${mutation.file}:${mutation.line}: ${outcome} (${seconds} s)`)
-    // Without it the next one would have this one's mistake.
-    const log = []
-    if (!build(folder, log)) throw new Error(log.join('\n'))
   }
-} else say('draw or run')
+  for (const build of [buildAddon, buildTypeScript]) restore(folder, build)
+} else say('draw, follow or run')

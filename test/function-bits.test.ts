@@ -45,6 +45,9 @@ const special = [
   4503599627370497,
 ]
 
+/** Where powers change from one expansion to another. */
+const SQRT_3_2 = 1.224744871391589
+
 const view = new DataView(new ArrayBuffer(8))
 
 /** A number of any kind, from one word or from two. */
@@ -82,7 +85,8 @@ function pairs(): (readonly [number, number])[] {
     ] as const
     return kinds[i % 8]
   })
-  return [...special.flatMap((x) => special.map((y) => [x, y] as const)), ...random]
+  const border = Array.from({ length: 4000 }, (_, i) => [SQRT_3_2, (i - 2000) / 77] as const)
+  return [...special.flatMap((x) => special.map((y) => [x, y] as const)), ...random, ...border]
 }
 
 /** FNV-1a of all bits, with one pattern for all NaN. */

@@ -684,6 +684,10 @@ test('a momentum may be cycled as a rate is', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
 const all = functions as Record<string, any>
 
+test.each([0, 1])('a share of all, and none of it, is a share: %d', (factor) => {
+  expect(reduceOnPlateau(1, { factor })).toMatchObject({ factor })
+})
+
 describe('refuses', () => {
   const bad: readonly [string, readonly unknown[], string][] = [
     ...Object.keys(all).flatMap((name): [string, unknown[], string][] => {

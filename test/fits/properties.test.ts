@@ -319,6 +319,35 @@ describe('parameters', () => {
   })
 })
 
+/** Of a closed form, or as tables have them. */
+test.each([
+  [1, 0.9, Math.tan(0.45 * Math.PI)],
+  [1, 0.95, 12.7062],
+  [2, 0.95, 0.95 * Math.sqrt(2 / (1 - 0.95 ** 2))],
+  [5, 0.5, 0.72669],
+  [5, 0.99, 4.03214],
+  [10, 0.95, 2.22814],
+  [30, 0.999, 3.64596],
+  [1500, 0.95, 1.96154],
+  [Infinity, 0.95, 1.959964],
+  [Infinity, 1 - 1e-7, 5.326724],
+])('with %d degrees of freedom intervals of %d are %d errors to either side', (freedom, level, wanted) => {
+  const absoluteSigma = freedom === Infinity
+  const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
+  const y = x.map((at) => at + (at % 2))
+  const line = fitOne(
+    models.line(),
+    { x, y },
+    { absoluteSigma, ...(absoluteSigma && { sigma: x.map(() => 1) }) },
+  )
+  for (const name of ['slope', 'intercept'] as const) {
+    const [low, high] = line.intervals(level)[name]
+    const { [name]: value } = line.values
+    for (const side of [value - low, high - value])
+      expect(side / line.errors[name] / wanted).toBeCloseTo(1, 5)
+  }
+})
+
 describe('what the data do not determine', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
   const constant = (y: number, options: FitOptions) =>

@@ -10,8 +10,8 @@ import { random } from '../bits.js'
 import type { Answer } from './child.js'
 import { type Program, program } from './program.js'
 
-/** Milliseconds for a program. */
-const LONGEST = 60_000
+/** Milliseconds for a program: one of seconds takes minutes beside others, where it runs at the lowest priority. */
+const LONGEST = 300_000
 /** Programs that a process gets, so that what it keeps stays small. */
 const MOST = 500
 /** Programs that are drawn from one seed. */

@@ -14,6 +14,9 @@ const SPECIAL: [f64; 34] = [
     88.75, -87.4, -103.9, 709.75, -745.1, 3216.5, -1647100.5, 4503599627370497.0,
 ];
 
+/// Where powers change from one expansion to another.
+const SQRT_3_2: f64 = 1.224744871391589;
+
 /// Arguments of all kinds, as pairs.
 fn arguments() -> Vec<[f64; 2]> {
     let mut all: Vec<[f64; 2]> = SPECIAL.iter().flat_map(|&x| SPECIAL.map(|y| [x, y])).collect();
@@ -40,6 +43,7 @@ fn arguments() -> Vec<[f64; 2]> {
             _ => [220.0 * u - 110.0, 32.0 * v - 16.0],
         });
     }
+    all.extend((-2000..2000).map(|i| [SQRT_3_2, f64::from(i) / 77.0]));
     all
 }
 
