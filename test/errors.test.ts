@@ -48,7 +48,10 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     expect(error).toBeInstanceOf(AntigradError)
     const { name, message, expected, received, argument: named } = error as ArgumentError
     expect(name).toBe(Kind.name)
-    expect(message).toBe(`${named}: expected ${expected}, got ${received}`)
+    const said = `${named}: expected ${expected}, got ${received}`
+    expect(message.slice(0, said.length)).toBe(said)
+    // Behind it only what was meant.
+    expect(message.slice(said.length)).toMatch(/^( \((did you mean .*\?|.* is for .*)\))?$/)
     expect(message.length).toBeLessThan(600)
     // Or a place in it, as in a schedule.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)

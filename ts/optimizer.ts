@@ -471,7 +471,10 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    */
   restore(
     saved: Saved,
-    options: { readonly partial?: boolean } & RestoreOptions = {},
+    options: {
+      /** Takes what fits where something does not; false by default. */
+      readonly partial?: boolean
+    } & RestoreOptions = {},
   ): readonly Difference[] {
     this.#checkFree('restore')
     const { restored, comparison } = this.#guarded(() => {

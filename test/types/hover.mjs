@@ -14,13 +14,23 @@ export function wordsOnOptions(file) {
     const symbol = exported.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
     if (!(symbol.flags & SymbolFlags.Value)) continue
     const type = checker.getTypeOfSymbol(symbol)
+    look(exported.name, type)
+    // Of objects of functions, of functions with others, of classes what is static, and of what they make.
+    for (const whole of [type, ...type.getConstructSignatures().map((of) => of.getReturnType())]) {
+      for (const member of whole.getProperties()) {
+        look(`${exported.name}.${member.name}`, checker.getTypeOfSymbol(member))
+      }
+    }
+  }
+  return words
+
+  function look(of, type) {
     const signatures = [...type.getCallSignatures(), ...type.getConstructSignatures()]
     const parameters = signatures.flatMap((signature) => signature.getParameters())
     for (const parameter of parameters.filter(({ name }) => name === 'options')) {
       const options = checker.getNonNullableType(checker.getTypeOfSymbol(parameter)).getProperties()
       const shown = options.map((option) => ts.displayPartsToString(option.getDocumentationComment(checker)))
-      words[exported.name] = Object.fromEntries(options.map(({ name }, i) => [name, shown[i]]))
+      words[of] = { ...words[of], ...Object.fromEntries(options.map(({ name }, i) => [name, shown[i]])) }
     }
   }
-  return words
 }

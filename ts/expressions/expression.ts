@@ -117,7 +117,11 @@ export class BoundExpression<Names extends string = string> {
     this.parameters = this.#programs.parameters as readonly Names[]
   }
 
-  /** The value at a point, a number for each of `parameters`; in float32 if x is a Float32Array. */
+  /**
+   * The value at a point, a number for each of `parameters`; in float32 if x is a Float32Array.
+   *
+   * @throws ArgumentError where these are no numbers, or not so many
+   */
   value(x: ArrayLike<number>): number {
     const machine = this.#run('value', x)
     return machine.slots[machine.program.outputs[0]]
@@ -126,13 +130,19 @@ export class BoundExpression<Names extends string = string> {
   /** Writes the gradient at a point, as `value` takes it, to `out`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     const machine = this.#run('gradient', x)
+    if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
     for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
   }
 
   #run(what: 'value' | 'gradient', x: ArrayLike<number>): Machine {
     const { length } = this.parameters
-    if (x.length !== length) {
-      throw new ArgumentError('x', `${length} numbers: ${this.parameters.join(', ')}`, `${x.length} numbers`)
+    const count = x?.length
+    if (count !== length) {
+      const expected = `${length} numbers: ${this.parameters.join(', ')}`
+      throw new ArgumentError('x', expected, count >= 0 ? `${count} numbers` : x)
+    }
+    for (let i = 0; i < length; i++) {
+      if (typeof x[i] !== 'number') throw new ArgumentError(`x: ${this.parameters[i]}`, 'a number', x[i])
     }
     const dtype = x instanceof Float32Array ? 'float32' : 'float64'
     const key = `${what} ${dtype}`

@@ -3,7 +3,9 @@
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
-import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
+import { isCount } from '../ground/numbers.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
+import { argumentOf, type Column, checkNumbers, readColumn, sharedFirst } from '../many/data.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
@@ -46,6 +48,16 @@ function readGappyColumn(argument: string, column: unknown): Column {
   const isOfLists = Array.isArray(column) && column.some(isObject)
   if (!isOfLists) return readColumn(argument, filled(column))
   return readColumn(argument, column.some(hasNull) ? column.map(filled) : column)
+}
+
+/** Numbers at which a model is asked for: of what is missing, nothing is known. */
+export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
+  if (isFloatArray(given)) return given
+  const { length } = isObject(given) ? (given as ArrayLike<unknown>) : { length: undefined }
+  if (!isCount(length)) throw new OptionError(argument, 'a list of numbers', given)
+  const numbers = Array.from(given as ArrayLike<unknown>, (x) => (x === null ? NaN : x))
+  checkNumbers(argument, numbers)
+  return numbers as number[]
 }
 
 /** @param drops whether rows are left out whose weight is missing */

@@ -1,5 +1,6 @@
 /** Parameters of a fit, as users give them. */
 
+import { hintFor } from '#hints'
 import { checkName } from '../expressions/names.js'
 import type { NamesBeside, NamesOf, Only } from '../expressions/names-of.js'
 import { OptionError } from '../ground/errors.js'
@@ -82,7 +83,12 @@ export function readParameters(
     checkName('start', name)
     const isUsed = [...entries.values()].some((other) => usesIn(other, name))
     if (!isUsed || entry === undefined)
-      throw new OptionError('start', `names among ${known.join(', ')}`, name)
+      throw new OptionError(
+        'start',
+        `names among ${known.join(', ')}`,
+        name,
+        hintFor(name, () => known),
+      )
     names.push(name)
   }
   return names.map((name) => {

@@ -4,10 +4,11 @@ import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { ArgumentError, OptionError } from '../ground/errors.js'
-import { mapped, recordOf } from '../ground/given.js'
+import { isObject, mapped, recordOf } from '../ground/given.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { type GivenOf, oneOf, option } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
+import { readNumbers } from './columns.js'
 import { inTriangle } from './linear.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
@@ -353,7 +354,9 @@ export class Fit<Names extends string = string> {
   /**
    * The model.
    *
-   * @param at columns of the model, of one length; by default those that were given, with rows that are left out
+   * @param at columns of the model, of one length, null and NaN where one is missing; by default those that were
+   * given, with rows that are left out
+   * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: Readonly<Record<string, ArrayLike<number>>>): Float64Array {
     return this.#evaluate(at, ([f]) => f)
@@ -404,11 +407,11 @@ export class Fit<Names extends string = string> {
   ): Float64Array {
     const { problem, given, starts, found } = this.#of
     const names = this.#columns()
+    if (at !== undefined && !isObject(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
     const data = names.map((name) => {
-      const asked = at !== undefined && Object.hasOwn(at, name) ? at[name] : undefined
-      const column = at === undefined ? numbersOf(given.get(name) as Column, this.#fit) : asked
-      if (column === undefined) throw new OptionError('at', `a column ${name}`, undefined)
-      return column
+      if (at === undefined) return numbersOf(given.get(name) as Column, this.#fit)
+      if (!Object.hasOwn(at, name)) throw new OptionError('at', `a column ${name}`, undefined)
+      return readNumbers(`at: ${name}`, at[name])
     })
     const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, this.#fit)
     const other = data.findIndex(({ length }) => length !== rows)

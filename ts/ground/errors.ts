@@ -10,16 +10,18 @@ export class AntigradError extends Error {
   override name = 'AntigradError'
 }
 
+// Fields are declared alone below: constructors set them, and bundles need not say it twice.
+
 /** An argument that cannot be used: says which, what was expected and what came. */
 export class ArgumentError extends AntigradError {
   override name = 'ArgumentError'
-  readonly argument: string
-  readonly expected: string
-  readonly received: string
+  declare readonly argument: string
+  declare readonly expected: string
+  declare readonly received: string
 
-  constructor(argument: string, expected: string, received: unknown) {
+  constructor(argument: string, expected: string, received: unknown, hint = '') {
     const shown = brief(show(received))
-    super(`${argument}: expected ${expected}, got ${shown}`)
+    super(`${argument}: expected ${expected}, got ${shown}${hint}`)
     this.argument = argument
     this.expected = expected
     this.received = shown
@@ -39,7 +41,7 @@ export class TensorError extends ArgumentError {
 /** A text that is no expression; `position` counts its characters from 0. */
 export class ExpressionError extends AntigradError {
   override name = 'ExpressionError'
-  readonly position: number
+  declare readonly position: number
 
   constructor(text: string, position: number, expected: string, received: string) {
     const before = text.slice(Math.max(0, position - 30), position)
@@ -54,8 +56,8 @@ export class ExpressionError extends AntigradError {
  */
 export class EngineError extends AntigradError {
   override name = 'EngineError'
-  readonly engine: string
-  readonly reasons: readonly string[]
+  declare readonly engine: string
+  declare readonly reasons: readonly string[]
 
   constructor(engine: string, reasons: readonly string[], what = 'was asked for but cannot run') {
     super(`the engine ${engine} ${what}: ${reasons.join('; ')}`)
@@ -80,7 +82,7 @@ export class BusyError extends AntigradError {
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
   /** The names of the tensors whose gradients are. */
-  readonly tensors: readonly string[]
+  declare readonly tensors: readonly string[]
 
   constructor(tensors: readonly string[], skips: number) {
     const names = some(tensors, (name) => name || 'the parameters')
@@ -103,7 +105,7 @@ const SHOWN = 50
 /** A saved run that does not fit an optimizer: `differences` are all of them. */
 export class CheckpointError extends AntigradError {
   override name = 'CheckpointError'
-  readonly differences: readonly Difference[]
+  declare readonly differences: readonly Difference[]
 
   constructor(differences: readonly Difference[]) {
     const lines = differences
@@ -122,7 +124,7 @@ export class CheckpointError extends AntigradError {
 /** This runtime cannot hold an arena, or a copy, of that size. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'
-  readonly bytes: number
+  declare readonly bytes: number
 
   constructor(bytes: number, reason: string, what = 'an arena') {
     super(`no memory for ${what} of ${bytes} bytes: ${reason}`)

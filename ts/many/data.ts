@@ -3,6 +3,7 @@
 import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
@@ -34,6 +35,14 @@ export function readColumn(argument: string, column: unknown): Column {
   const numbers = new Float64Array(offsets[lists.length])
   for (let run = 0; run < lists.length; run++) numbers.set(lists[run], offsets[run])
   return { numbers, offsets }
+}
+
+/** @throws OptionError where a list of numbers has something else */
+export function checkNumbers(argument: string, list: ArrayLike<unknown>): void {
+  if (isFloatArray(list)) return
+  for (let i = 0; i < list.length; i++) {
+    if (typeof list[i] !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', list[i])
+  }
 }
 
 /** Columns in the order that batches want: those that all runs share come first. */

@@ -18,6 +18,7 @@ import type { Starts } from './data.js'
 import {
   byRows,
   type Column,
+  checkNumbers,
   checkRows,
   type Numbers,
   numbersOf,
@@ -238,6 +239,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
       const expected = `${parameters.length} numbers a run: ${parameters.join(', ')}`
       throw new OptionError('starts', expected, `${flat.length} numbers`)
     }
+    checkNumbers('starts', flat)
     const columns = parameters.map((_, p) =>
       Float64Array.from({ length: count }, (_, run) => flat[run * parameters.length + p]),
     )
@@ -254,6 +256,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
     if (!isFloatArray(column) && !Array.isArray(column)) {
       throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
     }
+    checkNumbers(`starts: ${name}`, column)
     return column as ArrayLike<number>
   })
   const [first] = columns

@@ -1,5 +1,6 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
+import { hintFor } from '#hints'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
@@ -162,13 +163,15 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
     ([name, value]) => has(name) || name !== 'weightDecay' || value !== 0,
   )
   if (given.length === 0) return resolved
-  const stranger = given.find(([name]) => !has(name))
-  if (stranger !== undefined) {
-    const known = Object.keys(definition.options).join(', ')
+  for (const [name] of given) {
+    if (has(name)) continue
+    const known = Object.keys(definition.options)
+    const whose = `options of ${definition.name}, the rule of ${tensor || 'the parameters'}: ${known.join(', ')}`
     throw new OptionError(
       what,
-      `options of ${definition.name}, the rule of ${tensor || 'the parameters'}: ${known}`,
-      stranger[0],
+      whose,
+      name,
+      hintFor(name, () => known),
     )
   }
   return {
@@ -205,7 +208,14 @@ function readOfRules(what: string, key: string, given: unknown): unknown {
   )
   const [first] = known
   if (first === undefined) {
-    throw new OptionError(what, 'match, rule, frozen, lrScale, clip, or options of rules', key)
+    throw new OptionError(
+      what,
+      'match, rule, frozen, lrScale, clip, or options of rules',
+      key,
+      hintFor(key, () =>
+        [table, ...importedDefinitions().map(({ options }) => options)].flatMap(Object.keys),
+      ),
+    )
   }
   if (given === undefined) return undefined
   const isObject = typeof given === 'object' || typeof given === 'function'

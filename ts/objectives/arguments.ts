@@ -9,7 +9,7 @@ import type { Objective } from './objective.js'
 /**
  * An objective's functions, each read once and bound to it.
  *
- * @throws OptionError where it is none
+ * @throws OptionError where it is none, or async; the value, where a call gives a promise
  */
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
@@ -27,13 +27,30 @@ export function readObjective(objective: unknown): {
   if (gradient !== undefined && typeof gradient !== 'function') {
     throw new OptionError('objective: gradient', 'a function', gradient)
   }
+  refuseAsync('objective', value)
+  refuseAsync('objective: gradient', gradient)
   const parameters = member(whole, 'parameters')
   const isNamed = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')
   return {
-    value: value.bind(whole),
+    value: (x) => {
+      const found: unknown = value.call(whole, x)
+      if (isPromise(found)) throw new OptionError('objective: value', 'a number', found)
+      return found as number
+    },
     gradient: gradient?.bind(whole),
     names: isNamed ? [...parameters] : null,
   }
+}
+
+/** What comes of an async function, also where a compiler has made another one of it. */
+export function isPromise(given: unknown): boolean {
+  return isObject(given) && typeof member(given, 'then') === 'function'
+}
+
+/** Before it is called. */
+function refuseAsync(argument: string, given: unknown): void {
+  if (Object.prototype.toString.call(given) !== '[object AsyncFunction]') return
+  throw new OptionError(argument, 'a function that is done when it returns', 'an async function')
 }
 
 /**

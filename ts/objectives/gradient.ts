@@ -3,6 +3,7 @@
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { isPromise } from './arguments.js'
 import { type Box, within } from './bounds.js'
 import type { Objective } from './objective.js'
 
@@ -19,6 +20,9 @@ export function filling(
   return (x) => {
     words.fill(UNWRITTEN)
     const returned: unknown = gradient(x, out)
+    if (isPromise(returned)) {
+      throw new OptionError('objective: gradient', 'all of out to be filled when it returns', returned)
+    }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
       const instead = isObject(returned) ? ' and returned something instead' : ''

@@ -1,5 +1,6 @@
 /** The reader of options. */
 
+import { hintFor } from '#hints'
 import { OptionError } from '../ground/errors.js'
 import { isNumbered, isObject, mapped } from '../ground/given.js'
 import { type Option, type OptionTable, readBy, type ValuesOf } from './kinds.js'
@@ -54,7 +55,13 @@ export function overlay(
   // A list may be billions long.
   for (const name of isNumbered(given) ? ['0'] : Object.keys(given)) {
     if (!Object.hasOwn(table, name)) {
-      throw new OptionError(what, `one of ${Object.keys(table).join(', ')}`, name)
+      const names = Object.keys(table)
+      throw new OptionError(
+        what,
+        `one of ${names.join(', ')}`,
+        name,
+        hintFor(name, () => names),
+      )
     }
     const value = (given as Readonly<Values>)[name]
     if (value !== undefined) values[name] = read(what, name, table[name], value, context)

@@ -7,9 +7,9 @@ import type { FitModel } from '../../fits/models/model.js'
 import type { FitParameter } from '../../fits/parameters.js'
 import { OptionError } from '../../ground/errors.js'
 import { parseValue } from '../sweep/values.js'
-import { inCamelCase, inKebabCase } from './shared.js'
+import { inCamelCase } from './shared.js'
 
-export const modelNames = Object.keys(models).map(inKebabCase)
+export const modelNames = Object.keys(models) as ModelName[]
 
 /** Where parameters of an expression start unless it is said. */
 const START = 1
@@ -74,21 +74,23 @@ function columnOf({ x }: FitModel, given: Columns): Columns {
   return others.length === 0 && (name === column || name === x) ? { [x]: column } : given
 }
 
-/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)`. */
+/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)`; `four-p-l` is `fourPL` too. */
 function named(text: string): FitModel | undefined {
-  const [, name, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/.exec(text) ?? []
-  if (name === undefined) return undefined
-  if (!modelNames.includes(name)) {
-    const closest = closestMatch(name, modelNames, { maxDistance: 2 })
+  const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
+  if (given === undefined) return undefined
+  const spelt = inCamelCase(given)
+  const name = modelNames.find((name) => name === spelt)
+  if (name === undefined) {
+    const closest = closestMatch(spelt, modelNames, { maxDistance: 2 })
     // With brackets it is a call in an expression.
-    if (closest === undefined || options !== undefined || name.length < 4) return undefined
+    if (closest === undefined || options !== undefined || spelt.length < 4) return undefined
     throw new OptionError(
       '--model',
       `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,
       text,
     )
   }
-  const make = models[inCamelCase(name) as ModelName] as (options: object) => FitModel
+  const make = models[name] as (options: object) => FitModel
   const read = (value: string | undefined) => parseValue(value ?? 'true')
   return make(options?.trim() ? parseList('--model', options, read) : {})
 }

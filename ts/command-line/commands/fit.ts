@@ -24,6 +24,7 @@ import {
   readModel,
 } from './fit-model.js'
 import {
+  checkGiven,
   choice,
   inCamelCase,
   inKebabCase,
@@ -72,7 +73,7 @@ export function addFit(program: Command): void {
         'their standard errors. What is between cells, and whether commas are decimal ones, is found in the file.',
     )
     .argument('<file>', 'with a header; - is standard input')
-    .requiredOption(
+    .option(
       '--model <model>',
       `an expression as in 'a*exp(-b*t) + c', or a model whose starts are guessed: ${modelNames.join(', ')}`,
     )
@@ -143,7 +144,8 @@ engine cannot run, ${STOPPED} after Ctrl-C.`,
     .action(run)
 }
 
-async function run(file: string, options: Options): Promise<void> {
+async function run(file: string, options: Options, command: Command): Promise<void> {
+  checkGiven(command, '--model <model>', options.model)
   const { group, delimiter, decimal, comment, drop, json } = options
   const model = readModel(options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, options)

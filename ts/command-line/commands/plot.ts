@@ -9,6 +9,7 @@ import { entrantNames, ruleOptions } from '../race.js'
 import { parseValue } from '../sweep/values.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
 import {
+  checkGiven,
   choice,
   inCamelCase,
   inKebabCase,
@@ -41,11 +42,7 @@ export function addPlot(program: Command): void {
       "Each rule minimises a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
     )
-    .requiredOption(
-      '-o, --output <file>',
-      'where the picture goes: a name that ends in .svg or .png',
-      parseFile,
-    )
+    .option('-o, --output <file>', 'where the picture goes: a name that ends in .svg or .png', parseFile)
     .addOption(
       choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
         'rosenbrock',
@@ -78,6 +75,7 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
   )
 
   plotCommand.action(async (options: Record<string, unknown>) => {
+    checkGiven(plotCommand, '-o, --output <file>', options.output)
     const updates = options.updates as number | undefined
     if (options.schedule !== undefined) return drawing(options.schedule as readonly Named[], options, updates)
     if (updates !== undefined) throw new OptionError('--updates', 'no value without --schedule', updates)

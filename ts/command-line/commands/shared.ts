@@ -1,6 +1,6 @@
 /** What commands have in common: options, what is read of them, what is said. */
 
-import { InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
 import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
@@ -25,6 +25,11 @@ export function choice(flags: string, description: string, names: readonly strin
     if (closest === undefined) return parseArg?.(name, previous)
     throw new InvalidArgumentError(`Did you mean ${closest}? Allowed choices are ${names.join(', ')}.`)
   })
+}
+
+/** Refuses a call without an option. (Commander would before it names one that is misspelt.) */
+export function checkGiven(command: Command, flags: string, value: unknown): void {
+  if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }
 
 /** What the option is in each rule; those in which it is the same are named together. */

@@ -45,7 +45,8 @@ type Read = Omit<FitModel, 'guess'> & { readonly guess: Guess | undefined }
 export function readModel(given: unknown): Read {
   if (given instanceof Expression) return { text: given.text, x: '', parameters: {}, guess: undefined }
   if (!isObject(given)) {
-    throw new OptionError('model', 'an expression, or one of models', given)
+    const call = typeof given === 'function' ? ', called, as in models.line()' : ''
+    throw new OptionError('model', `an expression, or one of models${call}`, given)
   }
   const [text, x] = [member(given, 'text'), member(given, 'x')]
   const parameters = member(given, 'parameters') as FitModel['parameters'] | undefined

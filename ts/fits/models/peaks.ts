@@ -76,15 +76,17 @@ export function pseudoVoigt(options: ModelOptions = {}): FitModel<NamesOf<'pseud
   return single(options, 'pseudoVoigt')
 }
 
-const table = {
-  ...ofAll,
+const own = {
   /** How many peaks there are, 1 to 5; 3 at most if they have a fraction; 2. */
   count: finite(2),
   /** 'gaussian' */
   shape: nameIn<PeakShape, 'gaussian'>(shapes, 'gaussian'),
 }
 
-export interface PeaksOptions extends GivenOf<typeof table> {}
+const table = { ...ofAll, ...own }
+
+// Editors do not show comments on what a spread brings.
+export interface PeaksOptions extends ModelOptions, GivenOf<typeof own> {}
 
 /**
  * The sum of peaks of one shape, and a baseline: height1, center1, sigma1 (and fraction1), height2, …, offset. They

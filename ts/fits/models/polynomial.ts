@@ -3,16 +3,18 @@ import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, ofAll } from './define.js'
-import type { FitModel } from './model.js'
+import type { FitModel, ModelOptions } from './model.js'
 import { column, finiteRows, project, type Rows } from './rows.js'
 
-const table = {
-  ...ofAll,
+const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
   degree: wholeTo(0, MOST_PARAMETERS - 1, 2),
 }
 
-export interface PolynomialOptions extends GivenOf<typeof table> {}
+const table = { ...ofAll, ...own }
+
+// Editors do not show comments on what a spread brings.
+export interface PolynomialOptions extends ModelOptions, GivenOf<typeof own> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x

@@ -1,0 +1,272 @@
+/** Names that are misspelt, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  AntigradError,
+  adafactor,
+  adam,
+  adamw,
+  adan,
+  asgd,
+  checkGradient,
+  cosine,
+  expression,
+  fitMany,
+  fit as fitOne,
+  lbfgs,
+  minimize,
+  minimizeMany,
+  models,
+  muon,
+  Optimizer,
+  OptionError,
+  rmsprop,
+  rprop,
+  sgd,
+  yogi,
+} from 'antigrad'
+import { build } from 'esbuild'
+import { describe, expect, test } from 'vitest'
+import { home } from './children.js'
+
+/** Calls may get anything here. */
+// biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
+type Anything = any
+const any = (given: unknown) => given as Anything
+
+function messageOf(call: () => unknown): string {
+  try {
+    call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(AntigradError)
+    return (error as Error).message
+  }
+  throw new Error('nothing was thrown')
+}
+
+const params = () => ({ w: Float32Array.of(1) })
+const optimizer = new Optimizer(params(), adamw())
+const data = { x: [1, 2, 3], y: [1, 2, 4] }
+
+describe('what was meant', () => {
+  test.each<[string, () => unknown, string]>([
+    ['weight_decay', () => adamw(any({ weight_decay: 1 })), 'weightDecay'],
+    ['weigthDecay', () => adamw(any({ weigthDecay: 1 })), 'weightDecay'],
+    ['betas', () => adam(any({ betas: [0.9, 0.99] })), 'beta1, beta2'],
+    ['learning_rate', () => sgd(any({ learning_rate: 1 })), 'lr'],
+    ['learningRate', () => sgd(any({ learningRate: 1 })), 'lr'],
+    ['b1', () => adam(any({ b1: 0.9 })), 'beta1'],
+    ['b3', () => adan(any({ b3: 0.9 })), 'beta3'],
+    ['epsilon', () => adam(any({ epsilon: 1 })), 'eps'],
+    ['rho', () => rmsprop(any({ rho: 0.9 })), 'alpha'],
+    ['decay', () => rmsprop(any({ decay: 0.9 })), 'alpha'],
+    ['lambd', () => asgd(any({ lambd: 1 })), 'lambda'],
+    ['step_sizes', () => rprop(any({ step_sizes: [1, 2] })), 'minStep, maxStep'],
+    ['initial_accumulator_value', () => yogi(any({ initial_accumulator_value: 1 })), 'initialAccumulator'],
+    ['min_dim_size_to_factor', () => adafactor(any({ min_dim_size_to_factor: 1 })), 'minFactored'],
+    ['ns_coefficients', () => muon(any({ ns_coefficients: 1 })), 'coefficients'],
+    ['T_max', () => cosine(1, any({ T_max: 1 })), 'steps'],
+    ['eta_min', () => cosine(1, any({ steps: 1, eta_min: 0 })), 'endValue'],
+    [
+      'momentun',
+      () => new Optimizer(params(), sgd(), any({ groups: [{ match: 'w', momentun: 1 }] })),
+      'momentum',
+    ],
+    ['zero_grads', () => new Optimizer(params(), sgd(), any({ zero_grads: true })), 'zeroGrads'],
+    ['amsgrd', () => optimizer.set(any({ amsgrd: true })), 'amsgrad'],
+    ['weight_decay', () => optimizer.set('w', any({ weight_decay: 1 })), 'weightDecay'],
+    ['ec5', () => fitOne(models.fourPL(), data, { start: any({ ec5: 1 }) }), 'ec50'],
+    ['tolerence', () => fitOne(models.line(), data, any({ tolerence: 1 })), 'tolerance'],
+  ])('by %s', (name, call, meant) => {
+    expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
+  })
+
+  test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
+    'is not guessed where nothing is like it: %#',
+    (name) => {
+      expect(messageOf(() => adam(any({ [name]: true })))).not.toContain('(')
+    },
+  )
+
+  test('what an optimizer is made with, set and load say how to have otherwise', () => {
+    const [, list] =
+      /one of (.*), got/.exec(messageOf(() => new Optimizer(params(), adam(), any({ zzz: 1 })))) ?? []
+    const options = (list ?? '').split(', ')
+    expect(options).toContain('clip')
+    for (const name of options) {
+      const said = ` (${name} is for new Optimizer(params, rule, { ${name} }), where restore(saved) goes on with another run)`
+      expect(messageOf(() => optimizer.set(any({ [name]: {} })))).toContain(said)
+      if (['engine', 'instructionSet', 'threads'].includes(name)) continue
+      expect(messageOf(() => Optimizer.load(optimizer.save(), any({ [name]: {} })))).toContain(said)
+    }
+    expect(messageOf(() => optimizer.set(any({ frozen: true })))).toContain('(frozen is for freeze(match))')
+    const other = new Optimizer(params(), adamw(), { clip: { norm: 1 } })
+    other.restore(optimizer.save())
+  })
+
+  test('is in bundles for development, and not in those for production', async () => {
+    const bundle = async (...conditions: string[]) => {
+      const { outputFiles } = await build({
+        stdin: { contents: "export { Optimizer, sgd } from 'antigrad'", resolveDir: home },
+        ...{ bundle: true, minify: true, format: 'esm', write: false, conditions },
+      })
+      return outputFiles[0].text
+    }
+    expect(await bundle('development')).toContain('did you mean')
+    expect(await bundle()).not.toContain('did you mean')
+  })
+
+  test('a model without brackets', () => {
+    expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
+      /called, as in models\.line\(\), got a function$/,
+    )
+  })
+})
+
+describe('on the command line', () => {
+  const folder = join(home, 'target/hints')
+  mkdirSync(folder, { recursive: true })
+  const doses = [0.5, 1, 2, 4, 8, 16, 32]
+  writeFileSync(
+    join(folder, 'doses.csv'),
+    ['x,y', ...doses.map((x) => `${x},${4 / (1 + (3 / x) ** 2)}`)].join('\n'),
+  )
+  const run = (args: string) => {
+    const cli = join(home, 'dist/command-line/cli.js')
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args.split(' ')], {
+      ...{ cwd: folder, encoding: 'utf8' },
+    })
+    return { status, stdout, stderr }
+  }
+
+  test.each([
+    ['fit doses.csv --modle line', "unknown option '--modle' (Did you mean --model?)"],
+    ['plot --outptu a.svg', "unknown option '--outptu' (Did you mean --output?)"],
+    ['fit doses.csv', "required option '--model <model>' not specified"],
+    ['plot', "required option '-o, --output <file>' not specified"],
+    ['fit doses.csv --model fourpl', 'did you mean fourPL?'],
+    ['fit doses.csv --model pseudo-voight', 'did you mean pseudoVoigt?'],
+  ])('antigrad %s', (args, message) => {
+    const { status, stderr } = run(args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/^[^\n]*\n$/)
+  })
+
+  test('a model is called as in the API, or as it was before', () => {
+    const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
+    expect(api).toMatchObject({ status: 0, stderr: '' })
+    expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
+    expect(before).toEqual(api)
+  })
+})
+
+const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+
+describe('an objective', () => {
+  const quick = { maxIterations: 2 }
+  const gradient = (_: unknown, out: Anything) => out.fill(1)
+  const methods = [adam(), lbfgs()] as const
+
+  test.each(methods)('that is async is refused before it is called: $name', (rule) => {
+    let calls = 0
+    const value = async () => ++calls
+    expect(() => minimize(any(value), [1], any(rule), quick)).toThrow('got an async function')
+    expect(() => minimize(any({ value, gradient }), [1], any(rule), quick)).toThrow('got an async function')
+    const later = async (x: unknown, out: Anything) => gradient(x, out)
+    expect(() => minimize(any({ value: () => 1, gradient: later }), [1], any(rule), quick)).toThrow(
+      OptionError,
+    )
+    expect(calls).toBe(0)
+  })
+
+  test.each(methods)('whose value or gradient comes later: $name', (rule) => {
+    const objective = any({ value: () => Promise.resolve(1), gradient })
+    for (const call of [
+      () => minimize(objective, [1], any(rule), quick),
+      () => checkGradient(objective, [1]),
+    ]) {
+      expect(call).toThrow(/^objective: value: expected a number, got a Promise$/)
+    }
+    const later = (x: unknown, out: Anything) => Promise.resolve(gradient(x, out))
+    expect(() => minimize(any({ value: () => 1, gradient: later }), [1], any(rule), quick)).toThrow(
+      'objective: gradient: expected all of out to be filled when it returns, got a Promise',
+    )
+  })
+})
+
+/** What is no number; each is new, as some could be written to. */
+const strangers = {
+  bigint: () => 1n,
+  symbol: () => Symbol('s'),
+  string: () => '1',
+  null: () => null,
+  boolean: () => true,
+  record: () => ({}),
+  function: () => (x: number) => x,
+}
+/** Lists with them; null in a column is what is missing. */
+const lists = {
+  bigints: () => [1n, 2n],
+  symbols: () => [Symbol('s'), Symbol('s')],
+  strings: () => ['1', '2'],
+  lists: () => [[1], [2]],
+  holes: () => new Array(2),
+  words: () => BigInt64Array.of(1n, 2n),
+}
+
+describe('what is no number is an error of ours', () => {
+  const line = expression('a*x + b')
+  const found = fitOne(line, data, { start: { a: 1, b: 0 } })
+  const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
+  const many = (starts: unknown, options: object = {}) =>
+    minimizeMany(valley, any(starts), adam(), { maxIterations: 1, ...options })
+  const places: Record<string, (given: Anything) => unknown> = {
+    'value of an expression': (given) => valley.value(given),
+    'gradient of an expression': (given) => valley.gradient(given, new Float64Array(2)),
+    'value with data': (given) => bound.value(given),
+    'predict: a column': (given) => found.predict({ x: given }),
+    'band: a column': (given) => found.band({ x: given }),
+    'starts of runs': (given) => many(given),
+    'starts of runs: a column': (given) => many({ x: given, y: [1, 2] }),
+    'start of a minimisation': (given) => minimize(valley, given, adam()),
+    'start of a fit': (given) => fitOne(line, data, { start: { a: given, b: 0 } }),
+    'start of a fit, in a record': (given) => fitOne(line, data, { start: { a: { start: given }, b: 0 } }),
+    'data of a fit': (given) => fitOne(line, { x: given, y: [1, 2] }, { start: { a: 1, b: 0 } }),
+  }
+  const singles: Record<string, (given: Anything) => unknown> = {
+    ...places,
+    predict: (given) => found.predict(given),
+    band: (given) => found.band(given),
+    start: (given) => fitOne(line, data, { start: given }),
+    'level of a band': (given) => found.band(undefined, { level: given }),
+    'a gradient that has nowhere to go': (given) => valley.gradient([1, 2], given),
+    'signal of runs': (given) => many([1, 2], { signal: given }),
+    'signal of fits': (given) => fitMany(line, data, { start: { a: 1, b: 0 }, signal: given }),
+  }
+  const awaited = async (call: (given: Anything) => unknown, given: unknown) => call(given)
+
+  test.each(Object.entries(singles))('%s', async (place, call) => {
+    for (const [name, make] of Object.entries(strangers)) {
+      // A record to write to, and a record of no columns: what is missing is said.
+      if (name === 'record' && place.startsWith('a gradient')) continue
+      await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
+    }
+  })
+
+  test.each(Object.entries(places))('%s: lists', async (place, call) => {
+    for (const [name, make] of Object.entries(lists)) {
+      // A hole is missing there, as NaN is.
+      if (name === 'holes' && place.startsWith('data')) continue
+      await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
+    }
+  })
+
+  test('null and NaN in a column of predict are missing, and nothing is known there', () => {
+    expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
+    expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
+    expect(valley.value(Int32Array.of(1, 1))).toBe(0)
+  })
+})
