@@ -152,7 +152,12 @@ export class Arena {
       place(array, layout.ELEMENTS, 0, planes.includes(array) ? length : 0)
     }
     place(layout.SCRATCH, layout.ELEMENTS, 0, roundUp(room, layout.LINE) / size)
-    place(layout.LISTED, layout.LISTS, 0, units.reduce((sum, n) => sum + listOf(n), spare * SPARE_LIST))
+    place(
+      layout.LISTED,
+      layout.LISTS,
+      0,
+      units.reduce((sum, n) => sum + listOf(n), spare * SPARE_LIST),
+    )
     const firstArrays: number[] = []
     this.words = new Uint32Array(this.#firstRow)
     const { words } = this

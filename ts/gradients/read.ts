@@ -138,7 +138,10 @@ export function take(given: unknown, own: FloatArray): boolean {
  */
 export function check(
   found: unknown[],
-  model: { readonly gradients: readonly FloatArray[]; readonly tensors: readonly { readonly name: string }[] },
+  model: {
+    readonly gradients: readonly FloatArray[]
+    readonly tensors: readonly { readonly name: string }[]
+  },
 ): boolean {
   const { gradients: own, tensors } = model
   const type = typeOf(own[0])

@@ -277,7 +277,7 @@ export class Cohorts {
   member(tensor: number): Member {
     const cohort = this.#cohortOf[tensor] as Cohort
     const { use, clock, next, numbers } = cohort
-    const isActive = this.#laidOut?.[tensor] === true
+    const isActive = (this.#laidOut?.[tensor] ?? ABSENT) !== ABSENT
     const first = this.#firstArrays[tensor] + use.state.length
     return {
       clock: isActive ? next : clock,
