@@ -1,6 +1,6 @@
 /** Which engine runs: the one that was asked for, or else the first that can; and why. */
 
-import { checkInstructionSet } from '#native'
+import { checkInstructionSet, variable } from '#native'
 import { EngineError, messageOf, OptionError } from '../ground/errors.js'
 import type { EngineName, Forced } from './engine.js'
 
@@ -64,9 +64,8 @@ export function requestedThreads(option: unknown): number | undefined {
 }
 
 /** What was given, and by what. An empty variable is none. */
-function optionOrVariable(option: unknown, name: string, variable: string): [given: unknown, by: string] {
-  if (option !== undefined) return [option, name]
-  return [globalThis.process?.env?.[variable] || undefined, `the environment variable ${variable}`]
+function optionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
+  return option === undefined ? [variable(other), `the environment variable ${other}`] : [option, name]
 }
 
 export interface Choice<R> {

@@ -19,3 +19,6 @@ export const report = (): EngineReport => ({
 export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail
+
+/** There is no environment either. */
+export const variable = (_name: string): string | undefined => undefined

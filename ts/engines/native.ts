@@ -31,6 +31,9 @@ function loadUnlessItThrows(): Loaded {
   }
 }
 
+/** An environment variable that is not empty. */
+export const variable = (name: string): string | undefined => process.env[name] || undefined
+
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
 const BYTES_A_THREAD = 1 << 22
 

@@ -35,6 +35,10 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
+        // What sums values is left out of the core.
+        let sums_values =
+            matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
+        assert!(cfg!(feature = "catalogue") || !sums_values);
         Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES, ..Self::NOTHING }
     }
 
