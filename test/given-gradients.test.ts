@@ -113,3 +113,20 @@ describe('a record', () => {
     expect([...optimizer.params['a.b'].c, ...optimizer.params.a.b]).toEqual([-0.5, -1])
   })
 })
+
+test('views of the optimizer, of tensors in several memories, each for another one', () => {
+  // Each is larger than what memories are shared for.
+  const n = 600_000
+  const run = (copy: (view: Anything) => Anything) => {
+    const optimizer: Anything = new Optimizer({ a: new Float32Array(n).fill(1) }, sgd({ lr: 0.5 }))
+    for (const name of ['b', 'c']) optimizer.add({ [name]: new Float32Array(n).fill(2) })
+    for (let k = 0; k < 3; k++) {
+      const { params, grads } = optimizer
+      grads.a.fill(k)
+      grads.b.fill(k + 0.5)
+      optimizer.step({ a: copy(params.b), b: copy(grads.a), c: copy(grads.b) })
+    }
+    return inBits(optimizer.params)
+  }
+  expect(run((view) => view)).toBe(run((view) => view.slice()))
+})

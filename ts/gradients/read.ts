@@ -178,11 +178,14 @@ const SHORTER = 32
 export const whole = (gradients: Present): Whole =>
   gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
 
-/** Copies gradients into the arena's own, also where they are some of these in another order. */
-export function copy(gradients: Whole, own: readonly FloatArray[]): void {
+/** The memories of arenas, one after the other. */
+export type Arenas = readonly { readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } } }[]
+
+/** Copies gradients into the arenas' own, also where they are some of these in another order. */
+export function copy(gradients: Whole, own: readonly FloatArray[], arenas: Arenas): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
-    : gradients.map((gradient, i) => moved(gradient, own[i]))
+    : gradients.map((gradient, i) => moved(gradient, own[i], arenas))
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
     if (gradient !== undefined) copyElements(gradient, own[i])
@@ -210,8 +213,17 @@ function areElsewhere(gradients: Whole, own: readonly FloatArray[]): boolean {
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
   length <= SHORTER && byteOffsetOf(gradient) === 0
 
-/** The gradient, or a copy where it is in the arena; undefined where it is in its place. */
-function moved(gradient: FloatArray | undefined, own: FloatArray): FloatArray | undefined {
-  if (gradient === undefined || bufferOf(gradient) !== own.buffer) return gradient
-  return byteOffsetOf(gradient) === own.byteOffset ? undefined : copyOf(gradient)
+/** The gradient, or a copy where it is in an arena's memory; undefined where it is in its place. */
+function moved(gradient: FloatArray | undefined, own: FloatArray, arenas: Arenas): FloatArray | undefined {
+  if (gradient === undefined) return gradient
+  const buffer = bufferOf(gradient)
+  if (!isOfOne(buffer, arenas)) return gradient
+  const isInPlace = buffer === own.buffer && byteOffsetOf(gradient) === own.byteOffset
+  return isInPlace ? undefined : copyOf(gradient)
+}
+
+/** Whether it is the memory of one of these. */
+export function isOfOne(buffer: ArrayBufferLike, arenas: Arenas): boolean {
+  for (let p = 0; p < arenas.length; p++) if (arenas[p].arena.region.buffer === buffer) return true
+  return false
 }

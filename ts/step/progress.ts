@@ -137,7 +137,7 @@ export class Progress {
     const { outside, model } = this
     this.outside = ALL
     if (outside === ALL) return
-    copy(this.isByRow ? whole(outside) : (outside as Whole), model.gradients)
+    copy(this.isByRow ? whole(outside) : (outside as Whole), model.gradients, model.parts)
     importedRows.put?.(outside, model)
   }
 

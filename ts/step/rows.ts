@@ -4,7 +4,7 @@ import { ACCUMULATED, BY_UNIT, WEIGHS } from '../arena/manifest.js'
 import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
 import { flagsOf } from '../gradients/clip.js'
-import { ByRow, importedRows, type Present } from '../gradients/read.js'
+import { ByRow, importedRows, isOfOne, type Present } from '../gradients/read.js'
 import { bufferOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError, TensorError } from '../ground/errors.js'
@@ -116,14 +116,14 @@ function readingOf(tensor: Tensor, rows: number): Reading {
 }
 
 importedRows.read = (given, number, model) => {
-  const parts = Rows.parts(given)
-  if (parts === null) return null
-  const { tensors, settings, measures } = model as Model
+  const read = Rows.parts(given)
+  if (read === null) return null
+  const { tensors, settings, measures, parts } = model as Model
   const tensor = tensors[number]
   const name = tensor.name === '' ? 'gradients' : `gradients.${tensor.name}`
   checkRule(tensor, name, settings)
   const { shape, length } = tensor
-  const { indices, values } = parts
+  const { indices, values } = read
   if (shape === undefined || shape.length < 2 || length === 0) {
     throw new TensorError(
       name,
@@ -138,8 +138,8 @@ importedRows.read = (given, number, model) => {
     throw new TensorError(name, expected, values)
   }
   const found = readIndices(indices, tensor, shape[0], name)
-  // One that lies in the arena itself would be written to before it is read.
-  const apart = bufferOf(values) === tensor.part.arena.region.buffer ? copyOf(values) : values
+  // Where they lie in an arena themselves, they would be written to before they are read.
+  const apart = isOfOne(bufferOf(values), parts) ? copyOf(values) : values
   const { list, values: sums } = found.isUnique
     ? { list: found.list, values: apart }
     : merged(found.list, apart, columns)
