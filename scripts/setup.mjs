@@ -230,7 +230,8 @@ const wasm = built({
 })
 
 // Bundles have the core as text: its loops are as long as they are written.
-const small = 'target.wasm32-unknown-unknown.rustflags=["-Cllvm-args=-unroll-runtime=0"]'
+const flags = ['unroll-runtime', 'enable-load-pre'].map((flag) => `"-Cllvm-args=-${flag}=0"`)
+const small = `target.wasm32-unknown-unknown.rustflags=[${flags}]`
 
 async function makeWasmModule(name) {
   const { args, env } = wasmRoute()

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdaBeliefKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { correctBias, multiplyBetas, products, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const AdaBeliefLoop = twice<typeof AdaBeliefKernel>(

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamaxKernel } from '../arena/manifest.js'
 import { oneOf } from '../options/kinds.js'
-import { multiplyBetas, products } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const AdamaxLoop = twice<typeof AdamaxKernel>(

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdanKernel } from '../arena/manifest.js'
 import { fraction } from '../options/kinds.js'
-import { multiplyBetas, products, traced } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { multiplyBetas, products, traced } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const AdanLoop = twice<typeof AdanKernel>(

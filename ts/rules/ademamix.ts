@@ -3,9 +3,9 @@ import { AdEmaMixKernel } from '../arena/manifest.js'
 import { exp } from '../functions/exp.js'
 import { log } from '../functions/log.js'
 import { fraction, nonNegative } from '../options/kinds.js'
-import { multiplyBetas, products } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const AdEMAMixLoop = twice<typeof AdEmaMixKernel>(

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LambKernel, ScaledKernel } from '../arena/manifest.js'
-import { multiplyBetas, products } from './adam.js'
 import { define } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { Scaled } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
 

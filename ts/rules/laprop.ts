@@ -1,8 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LaPropKernel } from '../arena/manifest.js'
-import { traced, writeBetas } from './adam.js'
 import { defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { traced, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const LaPropLoop = twice<typeof LaPropKernel>(

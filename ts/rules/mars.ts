@@ -3,8 +3,8 @@ import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.j
 import { signum } from '../ground/numbers.js'
 import { nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
-import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 const MarsLoop = twice<typeof MarsKernel>(

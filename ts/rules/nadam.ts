@@ -2,9 +2,9 @@ import { kernel, twice } from '../arena/kernel.js'
 import { NAdamKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
 import { nonNegative, orNull } from '../options/kinds.js'
-import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { multiplyBetas, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const NAdamLoop = twice<typeof NAdamKernel>(

@@ -2,8 +2,8 @@ import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
 import { grouped } from '../ground/grouped.js'
 import { atLeast, fraction, positive } from '../options/kinds.js'
-import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** Σu and Σ|s| are of all tensors. */

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { RAdamKernel } from '../arena/manifest.js'
 import { atLeast, oneOf } from '../options/kinds.js'
-import { multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
+import { multiplyBetas, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const RAdamLoop = twice<typeof RAdamKernel>(

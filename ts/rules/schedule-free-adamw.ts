@@ -1,7 +1,7 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRate } from './schedule-free.js'
 

@@ -1,7 +1,7 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { multiplyBetas, products } from './adam.js'
 import { besideEps, type ClockOf, define } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { rectification } from './radam.js'
 import { type RuleOf, rule } from './rule.js'
 import { Adam, AdamPoint, addWeight, weighted, writeAdaptive, writeRate } from './schedule-free.js'

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { StableAdamWKernel, StableMomentsKernel } from '../arena/manifest.js'
-import { multiplyBetas, products } from './adam.js'
 import { besideEps, define } from './define.js'
+import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 const StableMomentsLoop = twice<typeof StableMomentsKernel>(

@@ -2,9 +2,9 @@ import { kernel, twice } from '../arena/kernel.js'
 import { YogiKernel } from '../arena/manifest.js'
 import { signum } from '../ground/numbers.js'
 import { nonNegative } from '../options/kinds.js'
-import { correctBias, multiplyBetas, products, writeBetas } from './adam.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
+import { correctBias, multiplyBetas, products, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const YogiLoop = twice<typeof YogiKernel>(
