@@ -248,6 +248,39 @@ describe('the surface', () => {
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
+  test('is drawn in small cells; axes lie along two edges of the floor, and up at the left', () => {
+    const dome = {
+      ...objectives.saddle(),
+      view: [-1, 1, -1, 1] as const,
+      value: ({ 0: x, 1: y }: ArrayLike<number>) => (1 - x * x) * (1 - y * y),
+    }
+    const { scenery, place } = surface(landscape(dome, [0, 0]), [0, 0], 100)
+    const root = parse(`<svg>${scenery}</svg>`)
+    // The dome's corners are on the floor.
+    const corner = (u: number, v: number): Point => {
+      const { x, y } = place([u, v])
+      return [x, y]
+    }
+    const [[[x, y], ...along]] = lines(one(root, 'class', 'axes').children[0])
+    expect(along).toHaveLength(3)
+    for (const [i, [u, v]] of (
+      [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+      ] as const
+    ).entries()) {
+      expect(distance(along[i], corner(u, v))).toBeLessThan(0.1)
+    }
+    expect([x, along[0][1] - y > 20]).toEqual([along[0][0], true])
+    const paths = one(root, 'id', 'cells').children.map(({ attributes }) => attributes.d)
+    const sides = paths.flatMap((d) =>
+      [...d.matchAll(/l([^z]*)z/g)].map(([, steps]) => (steps.match(/-?[\d.]+/g) ?? []).map(Number)),
+    )
+    expect(sides.flat()).toHaveLength(6 * 40 * 40)
+    expect(Math.max(...sides.flat().map(Math.abs))).toBeLessThan(20)
+  })
+
   test('hides what is behind a ridge, and nothing else', () => {
     const ridge = {
       ...objectives.saddle(),
