@@ -6,7 +6,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
-import { adamw, ema, evaluate, noDecay, Optimizer, warmup } from 'antigrad'
+import { adamw, cosine, ema, noDecay, Optimizer, warmup } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'
 
@@ -25,11 +25,8 @@ const trained = train.labels.length
 assert(epochs > 0 && trained > 0 && test.labels.length > 0, '--epochs, --train and --test are numbers > 0')
 
 const [MICRO_BATCH, BATCHES] = [50, 2] // so many images a call of step, and calls an update
-const updates = (epochs * trained) / (MICRO_BATCH * BATCHES)
-
-// A function in the rule could not be saved, so the rate is set before each step.
-const cosine = (/** @type {number} */ t) => 3e-3 * (1 + Math.cos((Math.PI * t) / updates))
-const rate = warmup(cosine, { steps: Math.ceil(updates / 10) })
+const updates = Math.ceil((epochs * trained) / (MICRO_BATCH * BATCHES))
+const lr = warmup(cosine(6e-3, { steps: updates }), { steps: Math.ceil(updates / 10) })
 
 const settings = { epochs, trained }
 const network = new Network(784, 128, 10)
@@ -37,7 +34,7 @@ const generator = new Generator(1)
 
 function start() {
   const params = network.init(() => generator.next())
-  return new Optimizer(params, adamw({ weightDecay: 0.1 }), {
+  return new Optimizer(params, adamw({ lr, weightDecay: 0.1 }), {
     shapes: network.shapes,
     groups: [noDecay()],
     clip: { norm: 1 },
@@ -62,7 +59,6 @@ while (epoch < epochs) {
   for (let at = 0; at < trained; at += MICRO_BATCH) {
     const batch = order.subarray(at, at + MICRO_BATCH)
     loss += (network.loss(optimizer.params, optimizer.grads, train, batch) * batch.length) / trained
-    optimizer.set({ lr: evaluate(rate, optimizer.updates) })
     optimizer.step()
   }
   epoch++

@@ -1,10 +1,11 @@
 /** examples/: a training that is killed and goes on ends with the same bits, and the network's gradient is right. */
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { deserialize } from 'node:v8'
 import { checkGradient } from 'antigrad'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Generator } from '../examples/data.mjs'
@@ -55,6 +56,9 @@ describe('train.mjs', () => {
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(whole.lines.at(-1)).toMatch(/^hash of the parameters: [\da-f]{64}$/)
     expect(Number(/ ([\d.]+) %/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
+
+    const { saved } = deserialize(readFileSync(join(folder, 'whole')))
+    expect(saved.rule.lr).toMatchObject({ schedule: 'warmup', value: { schedule: 'cosine' } })
 
     const first = await train('killed', 'wasm', 2)
     expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])

@@ -1,7 +1,7 @@
 /** What `npm pack` makes, installed in fresh folders with the addon present, absent and broken. */
 
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
@@ -62,6 +62,17 @@ describe('the tarball', () => {
     ])
     expect(files.filter((file) => !/\.(js|mjs|d\.m?ts|json|md)$|LICENSE$/.test(file))).toEqual([])
     expect(readFileSync(tarball).length).toBeLessThan(630_000)
+  })
+
+  test('has the size that docs/everywhere.md says, and so has the addon', () => {
+    const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
+    const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
+    expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
+    // What the addon of another platform takes differs.
+    const addon = join(home, 'native/antigrad.linux-x64-gnu.node')
+    if (!existsSync(addon)) return
+    const said = Number(/unpacked ([\d.]+) MB/.exec(text)?.[1])
+    expect(Math.abs(readFileSync(addon).length / 1e6 - said)).toBeLessThan(0.15)
   })
 
   test('runs nothing when it is installed', () => {
