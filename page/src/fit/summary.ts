@@ -41,7 +41,7 @@ export class Summary {
         ...(
           [
             [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
-            [`${hasSigma ? 'χ²' : 'The same'} by degree of freedom`, fit.reducedChiSquared],
+            [hasSigma ? 'χ² by degree of freedom' : 'By degree of freedom', fit.reducedChiSquared],
             ['R²', fit.rSquared],
             ['AIC', fit.aic],
             ['BIC', fit.bic],
