@@ -280,8 +280,8 @@ describe('files', () => {
     const used = (text: string) => Number(run('-', 'line', { before, input: text }).stderr)
     const [many, few] = [used(input), used(`words;x;y\n${thousand}`)]
     expect(few).toBeGreaterThan(10)
-    // Two columns have 24 MB: they grow, are copied for the fit, and again for the engine.
-    expect(many - few).toBeLessThan(150)
+    // Two columns have 24 MB: they grow, are copied for the fit, and again for the engine. Lists of lists took 260 to 330.
+    expect(many - few).toBeLessThan(210)
   })
 
   test('of the text no more than a row is in memory', () => {
