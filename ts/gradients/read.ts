@@ -11,15 +11,13 @@ import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arra
 export class ByRow {
   /** What was given, to be read again where code of the user's has run since. */
   readonly given: unknown
-  /** The number of each row, and which of the rows of `values` is its own; no row is there twice. */
-  readonly list: Uint32Array
+  /** One row behind the other, none twice. */
   readonly values: FloatArray
   /** How many numbers `values` has. */
   readonly length: number
 
-  constructor(given: unknown, list: Uint32Array, values: FloatArray) {
+  constructor(given: unknown, values: FloatArray) {
     this.given = given
-    this.list = list
     this.values = values
     this.length = lengthOf(values)
   }

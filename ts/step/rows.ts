@@ -13,6 +13,7 @@ import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Model } from '../model/model.js'
 import type { Tensor } from '../model/part.js'
+import type { RuleInUse } from '../rules/in-use.js'
 import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 import { bring } from '../webassembly/module.js'
@@ -98,53 +99,59 @@ function lengthOfIntegers(given: ArrayBufferView): number | undefined {
 
 /** What there is of a tensor to read its rows with. */
 interface Reading {
-  /** Its list in the arena. */
+  /** The rule of which is known that it takes rows. */
+  use: RuleInUse | null
+  readonly rows: number
+  readonly columns: number
+  /** Its list in the arena: nobody else sees it, so it is written as rows are read. */
   readonly list: Uint32Array
-  /** For each row the number of the reading that has met it last, and where it has put it. */
-  readonly met: Float64Array
+  /** For each row the number of the reading that has met it last. */
+  readonly met: Uint32Array
   readings: number
 }
 
 const reading = new WeakMap<Tensor, Reading>()
 
-function readingOf(tensor: Tensor, rows: number): Reading {
-  const known = reading.get(tensor)
-  if (known !== undefined) return known
-  const made = { list: tensor.part.arena.list(tensor.place), met: new Float64Array(rows), readings: 0 }
-  reading.set(tensor, made)
-  return made
+/** @throws TensorError where the tensor has no rows; OptionError where there is something around it that takes none */
+function readingOf(tensor: Tensor, name: string, settings: Model['settings']): Reading {
+  let known = reading.get(tensor)
+  if (known?.use === tensor.use) return known
+  checkRule(tensor, name, settings)
+  if (known === undefined) {
+    const { shape, length, part, place } = tensor
+    if (shape === undefined || shape.length < 2 || length === 0) {
+      const expected = 'rows of a tensor whose shape has two dimensions and more'
+      throw new TensorError(name, expected, 'rows of another one')
+    }
+    const [rows] = shape
+    const own = { rows, columns: length / rows, list: part.arena.list(place), met: new Uint32Array(rows) }
+    known = { use: null, ...own, readings: 0 }
+    reading.set(tensor, known)
+  }
+  known.use = tensor.use
+  return known
 }
 
 importedRows.read = (given, number, model) => {
   const read = Rows.parts(given)
   if (read === null) return null
-  const { tensors, settings, measures, parts } = model as Model
+  const { tensors, gradients, settings, measures, parts } = model as Model
   const tensor = tensors[number]
   const name = tensor.name === '' ? 'gradients' : `gradients.${tensor.name}`
-  checkRule(tensor, name, settings)
-  const { shape, length } = tensor
+  const state = readingOf(tensor, name, settings)
   const { indices, values } = read
-  if (shape === undefined || shape.length < 2 || length === 0) {
-    throw new TensorError(
-      name,
-      'rows of a tensor whose shape has two dimensions and more',
-      'rows of another one',
-    )
+  const count = Array.isArray(indices) ? indices.length : lengthOf(indices as Uint32Array)
+  const length = count * state.columns
+  if (typeOf(values) !== typeOf(gradients[0]) || lengthOf(values) !== length) {
+    const kind = `a ${typeOf(gradients[0])} of length ${length}`
+    throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  const [own] = (model as Model).gradients
-  const [count, columns] = [indices.length, length / shape[0]]
-  if (typeOf(values) !== typeOf(own) || lengthOf(values) !== count * columns) {
-    const expected = `values of ${count} rows of ${columns}: a ${typeOf(own)} of length ${count * columns}`
-    throw new TensorError(name, expected, values)
-  }
-  const found = readIndices(indices, tensor, shape[0], name)
+  const order = readIndices(indices, count, state, name)
   // Where they lie in an arena themselves, they would be written to before they are read.
   const apart = isOfOne(bufferOf(values), parts) ? copyOf(values) : values
-  const { list, values: sums } = found.isUnique
-    ? { list: found.list, values: apart }
-    : merged(found.list, apart, columns)
-  if (measures && !found.isSorted) sort(list)
-  return new ByRow(given, list, sums)
+  const sums = order === MANY ? merged(indices, count, apart, state) : apart
+  if (measures && order !== SORTED) sort(state.list)
+  return new ByRow(given, sums)
 }
 
 function checkRule({ use }: Tensor, name: string, { clip, planes }: Model['settings']): void {
@@ -161,61 +168,76 @@ function checkRule({ use }: Tensor, name: string, { clip, planes }: Model['setti
   if (planes.includes(ACCUMULATED)) refuse('where several batches are accumulated')
 }
 
-/** The pairs of a list in the order given, and whether rows are in order, and none there twice. */
-function readIndices(indices: ArrayLike<number | bigint>, tensor: Tensor, rows: number, name: string) {
-  const state = readingOf(tensor, rows)
-  const { met } = state
-  const stamp = ++state.readings
-  const list = new Uint32Array(2 * indices.length)
-  let [isUnique, isSorted, last] = [true, true, -1]
-  for (let k = 0; k < indices.length; k++) {
+/** Rows in order, each once; each once; and some more than once. */
+const SORTED = 0
+const ONCE = 1
+const MANY = 2
+
+/** Writes the list in the order given, and says in which that is. */
+function readIndices(
+  indices: ArrayLike<number | bigint>,
+  count: number,
+  state: Reading,
+  name: string,
+): typeof SORTED | typeof ONCE | typeof MANY {
+  const { met, list, rows } = state
+  if (++state.readings > 0xffffffff) {
+    met.fill(0)
+    state.readings = 1
+  }
+  const { readings } = state
+  let [isSorted, isUnique, last] = [true, true, -1]
+  for (let k = 0; k < count; k++) {
     const index = Number(indices[k])
-    if (!(index >= 0 && index < rows)) {
+    if (!(index >= 0 && index < rows))
       throw new TensorError(name, `indices from 0 to ${rows - 1}`, indices[k])
-    }
+    if (met[index] === readings) isUnique = false
     if (index <= last) isSorted = false
-    if (met[index] === stamp) isUnique = false
-    met[index] = stamp
+    met[index] = readings
     last = index
-    list[2 * k] = index
-    list[2 * k + 1] = k
+    // Rows that are there more than once may be more than there is room for: these are written once they are sums.
+    if (k < rows) {
+      list[1 + 2 * k] = index
+      list[2 + 2 * k] = k
+    }
   }
-  return { list, isUnique, isSorted }
+  list[0] = count
+  return isSorted ? SORTED : isUnique ? ONCE : MANY
 }
-
-/** Adds up what is of the same row, in the order given, in the dtype. */
-function merged(pairs: Uint32Array, values: FloatArray, columns: number) {
+/** Adds up what is of the same row, in the order given, in the dtype; the list is of the sums then. */
+function merged(
+  indices: ArrayLike<number | bigint>,
+  count: number,
+  values: FloatArray,
+  { list, columns }: Reading,
+): FloatArray {
   const places = new Map<number, number>()
-  for (let k = 0; k < pairs.length; k += 2) {
-    if (!places.has(pairs[k])) places.set(pairs[k], places.size)
+  const sums = copyOf(values)
+  for (let k = 0; k < count; k++) {
+    const index = Number(indices[k])
+    const known = places.get(index)
+    const from = k * columns
+    if (known === undefined) {
+      sums.set(values.subarray(from, from + columns), places.size * columns)
+      places.set(index, places.size)
+    } else for (let j = 0; j < columns; j++) sums[known * columns + j] += values[from + j]
   }
-  const sums = copyOf(values).subarray(0, places.size * columns)
-  const seen = new Set<number>()
-  for (let k = 0; k < pairs.length; k += 2) {
-    const [from, to] = [pairs[k + 1] * columns, (places.get(pairs[k]) as number) * columns]
-    if (seen.has(to)) for (let j = 0; j < columns; j++) sums[to + j] += values[from + j]
-    else sums.set(values.subarray(from, from + columns), to)
-    seen.add(to)
-  }
-  return { list: Uint32Array.from([...places].flat()), values: sums }
+  list.set([places.size, ...places].flat())
+  return sums.subarray(0, places.size * columns)
 }
 
-/** Puts the pairs of a list in the order of rows. */
+/** Puts a list in the order of rows. */
 function sort(list: Uint32Array): void {
-  const pairs = Array.from({ length: list.length / 2 }, (_, k) => [list[2 * k], list[2 * k + 1]])
-  list.set(pairs.sort(([a], [b]) => a - b).flat())
+  const pairs = Array.from({ length: list[0] }, (_, k) => [list[1 + 2 * k], list[2 + 2 * k]])
+  list.set(pairs.sort(([a], [b]) => a - b).flat(), 1)
 }
 
 importedRows.put = (gradients: Present, model) => {
-  const { tensors, gradients: own } = model as Model
-  gradients.forEach((gradient, number) => {
-    if (!(gradient instanceof ByRow)) return
-    const tensor = tensors[number]
-    const { list } = reading.get(tensor) as Reading
-    own[number].set(gradient.values)
-    list[0] = gradient.list.length / 2
-    list.set(gradient.list, 1)
-  })
+  const { gradients: own } = model as Model
+  for (let i = 0; i < gradients.length; i++) {
+    const gradient = gradients[i]
+    if (gradient instanceof ByRow) own[i].set(gradient.values)
+  }
 }
 
 byRow.run = runRows

@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Kept, Scratch, Workers};
+use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Kept, Scratch, Workers, layout};
 use antigrad_pool::{Panic, Pool};
 
 use crate::bytes::Bytes;
@@ -66,14 +66,15 @@ impl Steps {
         }
         // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
         let kept = unsafe { Kept::new(words, self.base, self.bytes, self.set) }.ok()?;
-        let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept);
+        let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept, 0);
         // SAFETY: as in `kept`.
         unsafe { *self.kept.get() = Arc::new(kept) };
         Some(is_planned)
     }
 
-    fn is_in_pieces(&self, kept: &Kept) -> bool {
-        self.threads > 1 && kept.arena().length() > PIECE
+    fn is_in_pieces(&self, kept: &Kept, stage: usize) -> bool {
+        let length = if stage <= layout::NORM { kept.dense_length() } else { kept.arena().length() };
+        self.threads > 1 && length > PIECE
     }
 
     /// Runs the first stage again, of which `keep` has said that there is a plan; false, and nothing is done, where
@@ -97,7 +98,7 @@ impl Steps {
             return Ok(false);
         }
         let lent = lent.map(|lent| lent.pointers.as_slice());
-        if self.is_in_pieces(kept) {
+        if self.is_in_pieces(kept, stage) {
             return Ok(self.run_in_pieces(*arena, stage, lent)?);
         }
         // SAFETY: nothing else runs on the arena, and what is lent has been checked.
@@ -130,7 +131,7 @@ impl Steps {
         match pooled.panic {
             Some(panic) => Err(panic),
             // SAFETY: as above.
-            None => Ok(done.and_then(|()| unsafe { arena.gather(stage) }).is_ok()),
+            None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage) }).is_ok()),
         }
     }
 
@@ -148,6 +149,18 @@ impl Steps {
 
     fn with<T>(&self, work: impl FnOnce(&Arena) -> Result<T, Fault>) -> bool {
         self.memory.are_there() && work(self.kept().arena()).is_ok()
+    }
+}
+
+/// What is left of a stage that ran in pieces.
+///
+/// # Safety
+/// Nothing else may run on the arena.
+unsafe fn by_row_and_gathered(arena: &Arena, stage: usize) -> Result<(), Fault> {
+    // SAFETY: passed on.
+    unsafe {
+        with_scratch(|scratch| arena.run_rows(stage, scratch))?;
+        arena.gather(stage)
     }
 }
 

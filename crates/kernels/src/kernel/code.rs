@@ -5,15 +5,18 @@ use super::matrices::Compute;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
-use super::{Kernel, MAX_STATE, MAX_TENSOR, Streams, Sum};
+use super::{Kernel, MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
 use crate::arena::Numbers;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
+pub type PassByRow = unsafe fn(&Streams, Numbers, usize, &[RowAt]);
 
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
     /// None where only sums are wanted.
     pub pass: Option<Pass>,
+    /// The same over rows; None where they take one pass each.
+    pub by_row: Option<PassByRow>,
     /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
     pub state: usize,
     /// How many it has by row and by column.
@@ -28,10 +31,19 @@ pub struct Entry {
 }
 
 impl Entry {
-    const NOTHING: Self =
-        Self { pass: None, state: 0, lines: 0, row: 0, tensor: 0, sums: &[], copies: false, compute: None };
+    const NOTHING: Self = Self {
+        pass: None,
+        by_row: None,
+        state: 0,
+        lines: 0,
+        row: 0,
+        tensor: 0,
+        sums: &[],
+        copies: false,
+        compute: None,
+    };
 
-    pub const fn of<K: Kernel>(pass: Pass) -> Self {
+    pub const fn of<K: Kernel>(pass: Pass, by_row: PassByRow) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
@@ -39,7 +51,18 @@ impl Entry {
         let sums_values =
             matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
         assert!(cfg!(feature = "catalogue") || !sums_values);
-        Self { pass: Some(pass), state, row, tensor, sums: K::SUMS, copies: K::COPIES, ..Self::NOTHING }
+        // In WebAssembly bytes count.
+        let by_row = if K::BY_ROW && cfg!(not(target_arch = "wasm32")) { Some(by_row) } else { None };
+        Self {
+            pass: Some(pass),
+            by_row,
+            state,
+            row,
+            tensor,
+            sums: K::SUMS,
+            copies: K::COPIES,
+            ..Self::NOTHING
+        }
     }
 
     #[cfg(feature = "catalogue")]

@@ -83,6 +83,8 @@ pub trait Kernel {
     const COPIES: bool = false;
     /// Whether it divides or takes roots: to unroll such a loop saves nothing.
     const DIVIDES: bool;
+    /// Whether gradients may be of some rows: such a kernel has a loop for these, too.
+    const BY_ROW: bool = false;
 
     /// The output for some lanes; `state` is updated in place. `decay` is d of θ ← d·θ − u.
     fn apply<V: Vector>(
@@ -100,6 +102,7 @@ pub trait Direction {
     type Row: Lanes;
     type State: Lanes;
     const DIVIDES: bool;
+    const BY_ROW: bool = false;
 
     /// u for some lanes; `state` is updated in place.
     fn direction<V: Vector>(
@@ -115,6 +118,7 @@ impl<D: Direction> Kernel for D {
     type Tensor = Nothing;
     const OUTPUT: Output = Output::Parameters;
     const DIVIDES: bool = D::DIVIDES;
+    const BY_ROW: bool = D::BY_ROW;
 
     #[inline(always)]
     fn apply<V: Vector>(
@@ -198,6 +202,40 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     while at < length {
         lanes(at);
         at += V::LANES;
+    }
+}
+
+/// A row of a tensor: its first element, and the first of its gradients behind those of the tensor.
+pub type RowAt = [usize; 2];
+
+/// The same over rows of `length` elements each, with coefficients that are read once for all of them.
+///
+/// # Safety
+/// As for `pass`, of each row; rows are whole vectors.
+#[inline(always)]
+pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
+    streams: &Streams,
+    row: Numbers,
+    length: usize,
+    rows: &[RowAt],
+) {
+    // SAFETY: the caller vouches for the row.
+    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
+    let decay = coefficient(Pipeline::AT.decay);
+    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
+    let tensor = K::Tensor::each(|_| splat::<V>(0.0));
+    let size = size_of::<V::Scalar>();
+    for [own, given] in rows.iter().map(|at| at.map(|elements| elements * size)) {
+        let streams = Streams {
+            theta: streams.theta.wrapping_add(own),
+            g: streams.g.wrapping_add(given),
+            direction: streams.direction.wrapping_add(given),
+            state: streams.state.map(|state| state.wrapping_add(own)),
+        };
+        for at in (0..length).step_by(V::LANES) {
+            // SAFETY: the caller vouches for the row up to its end.
+            unsafe { lanes::<V, K>(&streams, &row, &tensor, decay, at) };
+        }
     }
 }
 

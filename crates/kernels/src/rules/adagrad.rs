@@ -18,6 +18,7 @@ impl Direction for Adagrad {
     type Row = Rates;
     type State = Squares;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut Squares<V>) -> V {

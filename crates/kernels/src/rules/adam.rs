@@ -23,6 +23,7 @@ impl Direction for Adam {
     type Row = Corrected;
     type State = Moments;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Corrected<V>, g: V, s: &mut Moments<V>) -> V {
@@ -38,6 +39,7 @@ impl Direction for AmsGrad {
     type Row = CorrectedLargest;
     type State = LargestMoments;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &CorrectedLargest<V>, g: V, s: &mut LargestMoments<V>) -> V {

@@ -12,6 +12,7 @@ impl Direction for GradientDescent {
     type Row = Rate;
     type State = Nothing;
     const DIVIDES: bool = false;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rate<V>, g: V, _: &mut Nothing) -> V {

@@ -25,6 +25,7 @@ impl Direction for RmsProp {
     type Row = Rates;
     type State = Square;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut Square<V>) -> V {
@@ -39,6 +40,7 @@ impl Direction for RmsPropMomentum {
     type Row = RatesMomentum;
     type State = SquareMomentum;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMomentum<V>) -> V {
@@ -55,6 +57,7 @@ impl Direction for RmsPropCentered {
     type Row = Rates;
     type State = SquareMean;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Rates<V>, g: V, s: &mut SquareMean<V>) -> V {
@@ -70,6 +73,7 @@ impl Direction for RmsPropCenteredMomentum {
     type Row = RatesMomentum;
     type State = SquareMeanMomentum;
     const DIVIDES: bool = true;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &RatesMomentum<V>, g: V, s: &mut SquareMeanMomentum<V>) -> V {

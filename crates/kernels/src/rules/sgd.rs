@@ -17,6 +17,7 @@ impl Direction for SgdMomentum {
     type Row = Torch;
     type State = Buffer;
     const DIVIDES: bool = false;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Torch<V>, g: V, s: &mut Buffer<V>) -> V {
@@ -31,6 +32,7 @@ impl Direction for SgdNesterov {
     type Row = Torch;
     type State = Buffer;
     const DIVIDES: bool = false;
+    const BY_ROW: bool = true;
 
     #[inline(always)]
     fn direction<V: Vector>(row: &Torch<V>, g: V, s: &mut Buffer<V>) -> V {

@@ -43,6 +43,7 @@ impl Arena {
 pub struct Kept {
     arena: Arena,
     passes: Box<[Planned]>,
+    dense_length: usize,
     /// The tables.
     _words: Box<[u32]>,
 }
@@ -76,11 +77,16 @@ impl Kept {
             passes.clear();
         }
         let passes = passes.into_boxed_slice();
-        Ok(Self { arena, passes, _words: own })
+        Ok(Self { arena, passes, dense_length: arena.dense_length(), _words: own })
     }
 
     pub fn arena(&self) -> &Arena {
         &self.arena
+    }
+
+    /// Elements that stages go over but where rows are listed.
+    pub fn dense_length(&self) -> usize {
+        self.dense_length
     }
 
     /// Whether the first stage is nothing but passes.

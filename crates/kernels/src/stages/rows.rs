@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::arena::*;
 use crate::kernel::pipeline::Scratch;
-use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams, Sum};
+use crate::kernel::{MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
 use crate::stages::arena::Arena;
 use crate::stages::run::Job;
 use crate::sums;
+
+/// Rows that are looked at together.
+const SOME: usize = 32;
 
 /// Elements of one line, at most.
 type Line = [u64; LINE / 8];
@@ -24,11 +27,11 @@ struct List {
 
 impl List {
     /// The row that entry `k` is of, and which of the gradients it is.
-    fn entry(&self, k: usize) -> Result<(usize, usize), Fault> {
+    fn entry(&self, k: usize) -> Result<RowAt, Fault> {
         // SAFETY: as many entries as there are rows are there, and `count` is no more.
         let [row, place] = array::from_fn(|i| unsafe { &*self.words.add(2 * k + i) }.load(Relaxed) as usize);
         if row < self.rows && place < self.count {
-            Ok((row, place))
+            Ok([row, place])
         } else {
             Err(Fault::new(&"a row is none"))
         }
@@ -36,6 +39,27 @@ impl List {
 }
 
 impl Arena {
+    /// Runs a stage over the tensors of which rows are listed.
+    ///
+    /// # Safety
+    /// Nothing else may run on this arena meanwhile.
+    pub unsafe fn run_rows(&self, stage: usize, scratch: &mut Scratch) -> Result<(), Fault> {
+        self.each_job(stage, 0, self.length(), |job, segment| {
+            if segment.flags & BY_ROW != 0 {
+                // SAFETY: passed on.
+                unsafe { self.rows(job, segment, 0, self.length(), scratch) }?;
+            }
+            Ok(true)
+        })?;
+        Ok(())
+    }
+
+    /// Elements of the segments that go over all of their own.
+    pub fn dense_length(&self) -> usize {
+        let segments = (0..self.tables.header.segments).filter_map(|number| self.tables.segment(number).ok());
+        segments.filter(|segment| segment.flags & BY_ROW == 0).map(|segment| segment.length).sum()
+    }
+
     /// Runs a stage over the listed rows, of those that begin in the range; sums are of the whole tensor, where that does.
     ///
     /// # Safety
@@ -73,41 +97,58 @@ impl Arena {
             job.scale =
                 unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
         }
-        for k in 0..list.count {
-            let (row, place) = list.entry(k)?;
-            let first = row * tensor.unit_length;
-            if (from..to).contains(&(tensor.offset + first)) {
-                let own = self.advanced(&streams, first);
-                let given = self.advanced(&streams, place * tensor.unit_length);
-                let streams = Streams { g: given.g, direction: given.direction, ..own };
-                // SAFETY: passed on; rows are within the tensor, which has been found.
-                unsafe { self.row(&job, &streams, tensor.unit_length, scratch) };
+        let mut some = [[0; 2]; SOME];
+        for start in (0..list.count).step_by(SOME) {
+            let mut count = 0;
+            for k in start..list.count.min(start + SOME) {
+                let at @ [own, _] = list.entry(k)?.map(|row| row * tensor.unit_length);
+                some[count] = at;
+                count += usize::from((from..to).contains(&(tensor.offset + own)));
             }
+            // SAFETY: passed on; rows are within the tensor, which has been found.
+            unsafe { self.some_rows(&job, &streams, tensor.unit_length, &some[..count], scratch) };
         }
         Ok(())
     }
 
-    /// One row. What is behind its last whole line is another row's: so the rest of it is updated in lines of its own.
+    /// Some rows, whose streams are those of the tensor.
     ///
     /// # Safety
-    /// The streams must have `length` numbers, and nothing else may run on them.
-    #[inline(always)]
-    unsafe fn row(&self, job: &Job, streams: &Streams, length: usize, scratch: &mut Scratch) {
-        let padded = self.padded(length);
-        let whole = if padded == length { length } else { padded - LINE / self.size() };
-        // SAFETY: passed on.
+    /// The streams must have the rows, and nothing else may run on them.
+    unsafe fn some_rows(
+        &self,
+        job: &Job,
+        streams: &Streams,
+        length: usize,
+        rows: &[RowAt],
+        scratch: &mut Scratch,
+    ) {
+        // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
+        let line = LINE / self.size();
+        let whole = length / line * line;
+        let at = |&[own, given]: &RowAt| {
+            let (own, given) = (self.advanced(streams, own), self.advanced(streams, given));
+            Streams { g: given.g, direction: given.direction, ..own }
+        };
+        // SAFETY: passed on; the instruction set is available, and `job` has checked the row of coefficients.
         unsafe {
-            if whole > 0 {
-                self.stretch(job, streams, whole, &[0.0; MAX_TENSOR], scratch);
+            match job.entry.by_row.filter(|_| job.around == 0) {
+                Some(by_row) => by_row(streams, job.row, whole, rows),
+                None if whole == 0 => {}
+                None => rows
+                    .iter()
+                    .for_each(|row| self.stretch(job, &at(row), whole, &[0.0; MAX_TENSOR], scratch)),
             }
             if whole < length {
-                self.rest(job, &self.advanced(streams, whole), length - whole, scratch);
+                for row in rows {
+                    self.rest(job, &self.advanced(&at(row), whole), length - whole, scratch);
+                }
             }
         }
     }
 
     /// # Safety
-    /// As for `row`; `length` is less than a line has.
+    /// As for `some_rows`, of one; `length` is less than a line has.
     #[inline(never)]
     unsafe fn rest(&self, job: &Job, streams: &Streams, length: usize, scratch: &mut Scratch) {
         let bytes = length * self.size();
@@ -138,7 +179,7 @@ impl Arena {
     unsafe fn squares_of_rows(&self, list: &List, g: *const u8, length: usize) -> Result<f64, Fault> {
         let (mut total, mut stripes, mut block) = (0.0, [0.0; sums::STRIPES], 0);
         for k in 0..list.count {
-            let (row, place) = list.entry(k)?;
+            let [row, place] = list.entry(k)?;
             let (first, given) = (row * length, place * length);
             for i in 0..length {
                 if (first + i) / sums::BLOCK != block {

@@ -67,7 +67,7 @@ impl Arena {
         unsafe { self.run_stage::<true>(stage, from, to, lent, scratch) }
     }
 
-    /// The same without what [`Self::run_matrices`] does.
+    /// The same without what [`Self::run_matrices`] and [`Self::run_rows`] do.
     ///
     /// # Safety
     /// As for `run_range`.
@@ -118,8 +118,10 @@ impl Arena {
                 if cfg!(not(feature = "catalogue")) {
                     return Err(Fault::new(&"there are no gradients by row"));
                 }
-                // SAFETY: passed on.
-                unsafe { self.rows(job, segment, from, to, scratch) }?;
+                if MATRICES {
+                    // SAFETY: passed on.
+                    unsafe { self.rows(job, segment, from, to, scratch) }?;
+                }
                 return Ok(true);
             }
             sums |= !job.sums.is_empty();
