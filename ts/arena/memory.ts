@@ -94,7 +94,8 @@ function regionOf(memory: WebAssembly.Memory, byteOffset: number, byteLength: nu
 
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
   const pages = Math.ceil(bytes / PAGE)
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  // What somebody has put on every object is not asked.
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false })
   memories++
   // Views outlive the memory's own object.
   collected.register(memory.buffer, undefined)

@@ -1,7 +1,6 @@
 import { ArgumentError, OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { isObject, isRecord, numbersIn } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
 import { differentiate } from './differentiate.js'
 import { checkName } from './names.js'
 import type { NamesBeside, NamesOf, Only } from './names-of.js'
@@ -156,13 +155,10 @@ export class BoundExpression<Names extends string = string> {
   }
 }
 
-export function isNumbers(column: unknown): column is ArrayLike<number> {
-  return isFloatArray(column) || (Array.isArray(column) && column.every((x) => typeof x === 'number'))
-}
-
 /** A copy. */
 function readNumbers(argument: string, column: unknown): Float64Array {
-  if (isNumbers(column)) return Float64Array.from(column)
+  const numbers = numbersIn(column)
+  if (numbers !== undefined) return numbers
   throw new OptionError(argument, 'a list of numbers, a Float32Array or a Float64Array', column)
 }
 
@@ -172,7 +168,7 @@ export function readColumns<Column>(
   data: unknown,
   read: (argument: string, column: unknown) => Column,
 ): Map<string, Column> {
-  if (!isObject(data)) throw new OptionError('data', 'an object', data)
+  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const given = new Map(Object.entries(data))
   const columns = new Map<string, Column>()
   for (const name of expression.names) {

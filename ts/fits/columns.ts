@@ -2,10 +2,9 @@
 
 import { checkName } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { isObject, isRecord, numbersIn } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
-import { argumentOf, type Column, checkNumbers, readColumn, sharedFirst } from '../many/data.js'
+import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
@@ -15,7 +14,7 @@ export function readData(
   data: unknown,
   { y: given, sigma, weights, missing }: FitValues,
 ) {
-  if (!isObject(data)) throw new OptionError('data', 'an object', data)
+  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
   for (const name of columns.keys()) checkName('data', name)
   const others = [...columns.keys()].filter((name) => !names.includes(name))
@@ -32,7 +31,7 @@ export function readData(
   }
   const read = new Map<string, Column>()
   for (const name of [...names.filter((name) => columns.has(name)), y]) {
-    read.set(name, readGappyColumn(`data: ${name}`, columns.get(name)))
+    read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
   }
   const weight = readWeights(sigma, weights, missing === 'drop')
   // Names that no user's text can have.
@@ -41,23 +40,16 @@ export function readData(
   return { columns: sharedFirst(read), y, weight: weight === null ? null : named }
 }
 
-/** A copy in which what is missing is NaN, also where it was null. */
-function readGappyColumn(argument: string, column: unknown): Column {
-  const hasNull = (list: unknown): list is unknown[] => Array.isArray(list) && list.includes(null)
-  const filled = (list: unknown) => (hasNull(list) ? list.map((x) => (x === null ? NaN : x)) : list)
-  const isOfLists = Array.isArray(column) && column.some(isObject)
-  if (!isOfLists) return readColumn(argument, filled(column))
-  return readColumn(argument, column.some(hasNull) ? column.map(filled) : column)
-}
-
 /** Numbers at which a model is asked for: of what is missing, nothing is known. */
 export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
-  if (isFloatArray(given)) return given
-  const { length } = isObject(given) ? (given as ArrayLike<unknown>) : { length: undefined }
-  if (!isCount(length)) throw new OptionError(argument, 'a list of numbers', given)
-  const numbers = Array.from(given as ArrayLike<unknown>, (x) => (x === null ? NaN : x))
-  checkNumbers(argument, numbers)
-  return numbers as number[]
+  const numbers = numbersIn(given, true)
+  if (numbers !== undefined) return numbers
+  const list = given as ArrayLike<unknown>
+  if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'a list of numbers', given)
+  for (let i = 0; i < list.length; i++) {
+    if (typeof list[i] !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', list[i])
+  }
+  return Array.from(list) as number[]
 }
 
 /** @param drops whether rows are left out whose weight is missing */
@@ -65,16 +57,15 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): Column |
   if (sigma !== undefined && weights !== undefined) {
     throw new OptionError('weights', 'none beside sigma', weights)
   }
-  const read = drops ? readGappyColumn : readColumn
   const isMissing = (x: number) => drops && Number.isNaN(x)
   if (weights !== undefined) {
-    const column = read('weights', weights)
+    const column = readColumn('weights', weights, drops)
     const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity) && !isMissing(w))
     if (wrong !== undefined) throw new OptionError('weights', 'finite numbers ≥ 0', wrong)
     return column
   }
   if (sigma === undefined) return null
-  const { numbers, offsets } = read('sigma', sigma)
+  const { numbers, offsets } = readColumn('sigma', sigma, drops)
   const square = numbers.map((s) => 1 / (s * s))
   // Where its square is 0 or ∞, a row would be all there is, or left out.
   const wrong = numbers.findIndex(

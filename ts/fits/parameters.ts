@@ -4,7 +4,7 @@ import { hintFor } from '#hints'
 import { checkName } from '../expressions/names.js'
 import type { NamesBeside, NamesOf, Only } from '../expressions/names-of.js'
 import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { isObject, isRecord, numbersIn } from '../ground/given.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { flag, type Option, option, optional, readBy } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
@@ -74,7 +74,7 @@ export function readParameters(
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
 ): Parameter[] {
-  if (!isObject(given)) throw new OptionError('start', 'an object', given)
+  if (!isRecord(given)) throw new OptionError('start', 'an object', given)
   const entries = new Map(Object.entries(given as FitParameters))
   const names = [...known]
   // A parameter that only others are made of.
@@ -130,9 +130,9 @@ function readStart(argument: string, start: unknown): number | Float64Array {
   if (!isOne && !isFloatArray(start) && !Array.isArray(start)) {
     throw new OptionError(argument, 'a number, or one for each fit', start)
   }
-  const numbers = isOne ? [start] : Array.from(start as ArrayLike<unknown>)
-  const wrong = numbers.findIndex((x) => typeof x !== 'number' || !Number.isFinite(x))
+  const numbers: ArrayLike<unknown> = isOne ? [start] : (numbersIn(start) ?? start)
+  const wrong = Array.prototype.findIndex.call(numbers, (x) => !Number.isFinite(x))
   if (wrong >= 0)
     throw new OptionError(isOne ? argument : `${argument}[${wrong}]`, 'a finite number', numbers[wrong])
-  return isOne ? start : Float64Array.from(numbers as number[])
+  return isOne ? start : (numbers as Float64Array)
 }

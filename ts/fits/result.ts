@@ -4,7 +4,7 @@ import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { ArgumentError, OptionError } from '../ground/errors.js'
-import { isObject, mapped, recordOf } from '../ground/given.js'
+import { isRecord, mapped, ownProperties, recordOf } from '../ground/given.js'
 import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { type GivenOf, oneOf, option } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
@@ -376,12 +376,14 @@ export class Fit<Names extends string = string> {
         ? null
         : numbersOf(given.get(problem.weight) as Column, this.#fit)
     const ofRows = isAbsolute ? 1 : this.reducedChiSquared
-    const half = this.#evaluate(at, ([, ...slope], row) => {
+    // Of a row of which nothing is known, half is NaN.
+    const middle: number[] = []
+    const half = this.#evaluate(at, ([f, ...slope], row) => {
+      middle[row] = f
       const ofCurve = variance(this.#of.found, this.#fit, slope)
       return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / (weights?.[row] ?? 1) : 0))
     })
-    const middle = this.predict(at)
-    return { low: middle.map((f, row) => f - half[row]), high: middle.map((f, row) => f + half[row]) }
+    return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }
   }
 
   #covariance(i: number, j: number): number {
@@ -407,11 +409,12 @@ export class Fit<Names extends string = string> {
   ): Float64Array {
     const { problem, given, starts, found } = this.#of
     const names = this.#columns()
-    if (at !== undefined && !isObject(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
+    if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
+    const asked = at && ownProperties(at)
     const data = names.map((name) => {
-      if (at === undefined) return numbersOf(given.get(name) as Column, this.#fit)
-      if (!Object.hasOwn(at, name)) throw new OptionError('at', `a column ${name}`, undefined)
-      return readNumbers(`at: ${name}`, at[name])
+      if (asked === undefined) return numbersOf(given.get(name) as Column, this.#fit)
+      if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
+      return readNumbers(`at: ${name}`, asked[name])
     })
     const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, this.#fit)
     const other = data.findIndex(({ length }) => length !== rows)

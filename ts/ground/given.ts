@@ -1,5 +1,7 @@
 /** What is in objects that somebody gave: each thing is read once, and no list is walked to its end in good faith. */
 
+import { isDetached, isFloatArray } from './typed-arrays.js'
+
 export function isObject(given: unknown): given is object {
   return typeof given === 'object' && given !== null
 }
@@ -40,6 +42,11 @@ export function isNumbered(given: object): boolean {
   return Array.isArray(given) || ArrayBuffer.isView(given) || given instanceof String
 }
 
+/** Whether it is an object with names: what has numbers for them may be billions long. */
+export function isRecord(given: unknown): given is object {
+  return isObject(given) && !isNumbered(given)
+}
+
 /** How long a list may be of which nothing else is known. */
 export const LONGEST = 1_000_000
 
@@ -54,6 +61,26 @@ export function listOf(given: unknown, longest = LONGEST): unknown[] | undefined
   const list: unknown[] = []
   for (let i = 0; i < length; i++) list.push(given[i])
   return list
+}
+
+/**
+ * A copy of numbers, each read once; undefined for what is no list of them. The first hole ends it, however many there
+ * are.
+ *
+ * @param takesNull whether null is one, which is missing: NaN
+ */
+export function numbersIn(given: unknown, takesNull = false): Float64Array | undefined {
+  if (isFloatArray(given)) return isDetached(given) ? undefined : new Float64Array(given)
+  if (!Array.isArray(given)) return undefined
+  const { length } = given
+  const list: number[] = []
+  for (let i = 0; i < length; i++) {
+    const x: unknown = given[i]
+    if (typeof x === 'number') list.push(x)
+    else if (x === null && takesNull) list.push(NaN)
+    else return undefined
+  }
+  return new Float64Array(list)
 }
 
 /** What an object with behaviour has, itself or of its class, and not only as every object has it. */

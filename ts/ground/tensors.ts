@@ -304,7 +304,7 @@ export function hint(value: unknown): string {
 
 /** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */
 export function isNest(node: unknown): node is object {
-  if (!isObject(node) || ArrayBuffer.isView(node)) return false
+  if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false
   for (const key in node) if (Object.hasOwn(node, key)) return true
   return Array.isArray(node) || Object.prototype.toString.call(node) === '[object Object]'
 }

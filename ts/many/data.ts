@@ -1,7 +1,8 @@
 /** Data of many runs: the same for all, or for each its own. */
 
-import { type Expression, isNumbers, readColumns } from '../expressions/expression.js'
+import { type Expression, readColumns } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
+import { numbersIn } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 
@@ -22,14 +23,20 @@ export function readDataByRun(expression: Expression, data: DataByRun): Map<stri
   return readColumns(expression, data, readColumn)
 }
 
-/** A copy of numbers for all runs, or of a list for each. */
-export function readColumn(argument: string, column: unknown): Column {
-  if (isNumbers(column)) return { numbers: Float64Array.from(column), offsets: null }
-  if (!Array.isArray(column) || !Array.from(column).every(isNumbers)) {
-    const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
-    throw new OptionError(argument, expected, column)
+/** A copy of numbers for all runs, or of a list for each; of what is missing, if null is taken for that. */
+export function readColumn(argument: string, column: unknown, takesNull = false): Column {
+  const shared = numbersIn(column, takesNull)
+  if (shared !== undefined) return { numbers: shared, offsets: null }
+  const lists: Float64Array[] = []
+  const count = Array.isArray(column) ? column.length : 1
+  for (let run = 0; run < count; run++) {
+    const own = Array.isArray(column) ? numbersIn(column[run], takesNull) : undefined
+    if (own === undefined) {
+      const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
+      throw new OptionError(argument, expected, column)
+    }
+    lists.push(own)
   }
-  const lists: readonly ArrayLike<number>[] = column
   const offsets = new Float64Array(lists.length + 1)
   for (let run = 0; run < lists.length; run++) offsets[run + 1] = offsets[run] + lists[run].length
   const numbers = new Float64Array(offsets[lists.length])

@@ -37,7 +37,8 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
   },
   wasm() {
     // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
-    if (!hasStarted) start<Exports>(compile(wasmModule), new WebAssembly.Memory({ initial: 1, maximum: 1 }))
+    if (!hasStarted)
+      start<Exports>(compile(wasmModule), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     hasStarted = true
     return onThisThread(advanceInWebAssembly)
   },

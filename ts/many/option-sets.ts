@@ -1,6 +1,7 @@
 /** Options of rules that differ by run. */
 
 import { OptionError } from '../ground/errors.js'
+import { isObject, isRecord, numbersIn, ownProperties } from '../ground/given.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'
@@ -12,15 +13,19 @@ export interface OptionSet {
 
 /** Runs by their options, in order. */
 export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
-  const columns = Object.entries(each ?? {})
-  for (const [name, column] of columns) {
-    if (column?.length !== count)
-      throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, column?.length)
+  if (each !== undefined && !isRecord(each)) {
+    throw new OptionError('each', 'options by name, with a number for each run', each)
   }
+  const columns = Object.entries(each ?? {}).map(([name, column]) => {
+    const numbers = numbersIn(column)
+    if (numbers?.length === count) return [name, numbers] as const
+    throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
+  })
+  const given = isObject(rule) ? ownProperties(rule) : rule
   const sets: OptionSet[] = []
   const resolved = (run: number) => {
     const options = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
-    const found = resolve({ ...rule, ...options })
+    const found = resolve(isObject(given) ? { ...given, ...options } : given)
     checkElementwise(found)
     return found
   }

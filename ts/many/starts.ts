@@ -1,5 +1,5 @@
 import { OptionError } from '../ground/errors.js'
-import { isObject, recordOf } from '../ground/given.js'
+import { isObject, isRecord, recordOf } from '../ground/given.js'
 import type { Dtype } from '../ground/numbers.js'
 import { dtype, optional, wholeTo } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
@@ -182,7 +182,7 @@ function prepare(box: Box, options: StartsOptions, table: Partial<typeof all> = 
 }
 
 function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
-  if (!isObject(box)) throw new OptionError('box', '{ parameter: [low, high] }', box)
+  if (!isRecord(box)) throw new OptionError('box', '{ parameter: [low, high] }', box)
   const ranges = Object.entries(box)
   if (ranges.length === 0) throw new OptionError('box', 'at least one parameter', box)
   const ends = ranges.map(([name, range]) => {

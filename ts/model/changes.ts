@@ -1,7 +1,7 @@
 /** Changes of what there is: options, what is frozen, how many rows a tensor has. */
 
 import { OptionError, some, TensorError } from '../ground/errors.js'
-import { isObject, recordOf } from '../ground/given.js'
+import { isObject, ownProperties, recordOf } from '../ground/given.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { RuleInUse } from '../rules/in-use.js'
 import { type AnyRule, changed } from '../rules/rule.js'
@@ -36,7 +36,7 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
 export function setAll(model: Model, given: object): () => void {
   const { base, uses } = model
   // Each getter runs once.
-  const options = uses.length > 1 && isObject(given) ? { ...given } : given
+  const options = uses.length > 1 && isObject(given) ? ownProperties(given) : given
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
   for (const use of uses) {
@@ -62,7 +62,7 @@ export function setAll(model: Model, given: object): () => void {
 /** Changes options of some tensors, whatever groups say; otherwise as above. */
 export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
-  const options = before.length > 1 && isObject(given) ? { ...given } : given
+  const options = before.length > 1 && isObject(given) ? ownProperties(given) : given
   const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
   return () => {
     for (const tensor of picked) {

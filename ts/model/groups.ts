@@ -254,11 +254,12 @@ export function layerwise(
   layers: readonly Match[],
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
-  if (!Array.isArray(layers)) throw new OptionError('layerwise: layers', 'a list of matches', layers)
+  const list = listOf(layers)
+  if (list === undefined) throw new OptionError('layerwise: layers', 'a list of matches', layers)
   readOption('layerwise: decay', part(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []
-  for (const layer of [...layers].reverse()) {
+  for (const layer of list.reverse()) {
     groups.unshift({ match: readMatch('layerwise: layers', layer), lrScale })
     lrScale *= decay
   }

@@ -1,9 +1,9 @@
 /** What `minimize` and `checkGradient` are given. */
 
 import { OptionError } from '../ground/errors.js'
-import { isObject, member, ownProperties } from '../ground/given.js'
+import { isObject, member, numbersIn, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
+import { isFloatArray, lengthOf } from '../ground/typed-arrays.js'
 import type { Objective } from './objective.js'
 
 /**
@@ -59,10 +59,9 @@ function refuseAsync(argument: string, given: unknown): void {
  * @throws OptionError where it is none
  */
 export function readStart(x: unknown): FloatArray {
-  const isFloat = isFloatArray(x)
-  const isList = Array.isArray(x) && Array.from(x).every((xi) => typeof xi === 'number')
-  if (!(isFloat || isList) || x.length === 0) {
+  const read = isFloatArray(x) ? x : numbersIn(x)
+  if (read === undefined || lengthOf(read) === 0) {
     throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
   }
-  return isFloat ? x : Float64Array.from(x)
+  return read
 }

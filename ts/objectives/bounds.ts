@@ -1,7 +1,7 @@
 /** Boxes that parameters stay in. */
 
 import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { isObject, isRecord } from '../ground/given.js'
 import { type FloatArray, rounding } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { anything } from '../options/kinds.js'
@@ -89,7 +89,7 @@ export function limitOf(limit: number | FloatArray, run: number): number {
 
 function entriesOf(bounds: unknown, { names, length }: Reading): [number, string, unknown][] {
   const isList = Array.isArray(bounds)
-  if (!isObject(bounds) || (!isList && names === null)) {
+  if (!isList && (!isRecord(bounds) || names === null)) {
     const by =
       names === null ? 'a list with [min, max] for each parameter' : `[min, max] of ${names.join(', ')}`
     throw new OptionError('bounds', by, bounds)

@@ -1,4 +1,5 @@
 import { TensorError } from '../ground/errors.js'
+import { isObject } from '../ground/given.js'
 
 /**
  * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and
@@ -38,7 +39,7 @@ interface Planar {
 /** @throws TensorError (when called) where x has not two elements */
 export function planar({ name, value, gradient, minima, start, view }: Planar): TestObjective {
   const check = (x: ArrayLike<number>) => {
-    if (x?.length === 2) return
+    if (x?.length === 2 && typeof x[0] === 'number' && typeof x[1] === 'number') return
     throw new TensorError(`${name}: x`, 'two numbers', x?.length >= 0 ? `a point of length ${x.length}` : x)
   }
   return {
@@ -51,6 +52,7 @@ export function planar({ name, value, gradient, minima, start, view }: Planar): 
     },
     gradient(x, out) {
       check(x)
+      if (!isObject(out)) throw new TensorError(`${name}: out`, 'an array for the gradient', out)
       ;[out[0], out[1]] = gradient(x[0], x[1])
     },
     minima: (dimensions) => (dimensions === 2 ? minima.map((point) => Float64Array.from(point)) : []),

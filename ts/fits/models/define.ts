@@ -9,8 +9,9 @@ import { type FitModel, type Guess, inSlicesBy, type ModelOptions } from './mode
 
 /** Whether a text is one name, and none that expressions have themselves. */
 function isName(text: unknown): boolean {
+  if (typeof text !== 'string') return false
   try {
-    return new Expression(text as string).names[0] === text
+    return new Expression(text).names[0] === text
   } catch {
     return false
   }

@@ -2,7 +2,7 @@
 
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
-import { isObject, member } from '../../ground/given.js'
+import { isObject, isRecord, member } from '../../ground/given.js'
 import type { Slices } from '../../ground/slices.js'
 import type { FitParameter } from '../parameters.js'
 
@@ -53,7 +53,7 @@ export function readModel(given: unknown): Read {
   const guess = member(given, 'guess') as GuessAtOnce | undefined
   if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
   if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
-  if (!isObject(parameters)) {
+  if (!isRecord(parameters)) {
     throw new OptionError('model: parameters', 'an object', parameters)
   }
   if (guess !== undefined && typeof guess !== 'function')
