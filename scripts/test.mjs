@@ -83,7 +83,7 @@ const parts = {
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }
-const long = ['test/package/runtimes', 'test/attacks.test.ts']
+const long = ['test/package/runtimes', 'test/attacks/arena.test.ts']
 
 const given = process.argv.slice(2)
 const part = given[0] === '--part' ? given.splice(0, 2)[1] : 'all'

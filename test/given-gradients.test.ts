@@ -2,7 +2,7 @@
 
 import { adam, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacked.js'
+import type { Anything } from './attacks/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
 describe.each(engineNames)('%s', (engine) => {

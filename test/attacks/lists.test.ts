@@ -2,9 +2,9 @@
 
 import { adam, adamw, ema, layerwise, type Match, noDecay, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Anything, everything, later, refusal, shapes, underWay } from './attacked.js'
-import { inChild } from './children.js'
-import { inBits } from './helpers.js'
+import { inChild } from '../children.js'
+import { engineNames, inBits } from '../helpers.js'
+import { type Anything, everything, later, refusal, shapes, underWay } from './subject.js'
 
 const numbers = () => Float32Array.of(1, 2)
 
@@ -204,5 +204,31 @@ describe('results', () => {
     expect(optimizer.report().tensors.map(({ groups }) => groups)).toEqual([[0], [0]])
     expect(shapes.w).toEqual([3, 2])
     expect(adam().lr).toBe(1e-3)
+  })
+})
+
+describe.each(engineNames)('%s: tensors that matches are asked about', (engine) => {
+  test('what a match is told is frozen, and changes nothing', () => {
+    const [optimizer, untouched] = [underWay(engine), underWay(engine)]
+    const told: Anything[] = []
+    for (const each of [optimizer, untouched])
+      each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
+    for (const tensor of told) {
+      expect(Object.isFrozen(tensor)).toBe(true)
+      if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
+    }
+    expect(later(optimizer)).toBe(later(untouched))
+  })
+
+  test('tensors that go away while they are matched', () => {
+    const optimizer = underWay(engine)
+    const before = everything(optimizer)
+    const z = Float32Array.of(1, 2)
+    const match = () => {
+      structuredClone(null, { transfer: [z.buffer] })
+      return true
+    }
+    refusal(() => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }), 'params.z')
+    expect(everything(optimizer)).toBe(before)
   })
 })

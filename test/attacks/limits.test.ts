@@ -1,10 +1,10 @@
-/** Where memory or the stack ends, or a step is under way; and memory that is somebody else's too. */
+/** Where memory or the stack ends; and memory that is somebody else's too. */
 
-import { adam, BusyError, NonFiniteError, Optimizer, sgd } from 'antigrad'
+import { adam, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Anything, everything, gradients, later, refusal, underWay } from './attacked.js'
-import { inChild } from './children.js'
-import { engineNames, inBits } from './helpers.js'
+import { inChild } from '../children.js'
+import { engineNames, inBits } from '../helpers.js'
+import { type Anything, everything, gradients, refusal, underWay } from './subject.js'
 
 /** For a child: an optimizer with tensors of which each needs memory of its own, and what can be seen of it. */
 const large = (engine: string) => `
@@ -166,57 +166,6 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
   })
 })
 
-describe.each(engineNames)('%s: while stepAsync is under way', (engine) => {
-  const calls: Record<string, (optimizer: Anything) => unknown> = {
-    step: (optimizer) => optimizer.step(gradients()),
-    zeroGrad: (optimizer) => optimizer.zeroGrad(),
-    set: (optimizer) => optimizer.set({ lr: 1 }),
-    'set of some': (optimizer) => optimizer.set('w', { lr: 1 }),
-    freeze: (optimizer) => optimizer.freeze('w'),
-    thaw: (optimizer) => optimizer.thaw('cold'),
-    add: (optimizer) => optimizer.add({ z: Float32Array.of(1) }, { shapes: { z: [1] } }),
-    grow: (optimizer) => optimizer.grow('w', Float32Array.of(1, 2)),
-    point: (optimizer) => optimizer.point(),
-    save: (optimizer) => optimizer.save(),
-    restore: (optimizer) => optimizer.restore(underWay().save()),
-    state: (optimizer) => optimizer.state,
-  }
-
-  test('nothing else is done, and it ends as it would have', async () => {
-    const [optimizer, untouched] = [underWay(engine), underWay(engine)]
-    for (let k = 0; k < 4; k++) {
-      const step = optimizer.stepAsync(gradients())
-      for (const [name, call] of Object.entries(calls)) expect(() => call(optimizer), name).toThrow(BusyError)
-      await expect(optimizer.stepAsync(gradients())).rejects.toThrow(BusyError)
-      // These may be read.
-      optimizer.report()
-      optimizer.average
-      expect(optimizer.last.skips).toBe(0)
-      expect(await step).toBe(untouched.step(gradients()))
-    }
-    optimizer.zeroGrad()
-    untouched.zeroGrad()
-    expect(everything(optimizer)).toBe(everything(untouched))
-    expect(later(optimizer)).toBe(later(untouched))
-  })
-
-  test('one that is refused in the middle of an accumulation changes nothing', async () => {
-    const options: Anything = { onNonFinite: 'throw', maxSkips: undefined }
-    const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
-    const saved = () => inBits([optimizer.save(), optimizer.report()])
-    for (let k = 0; k < 3; k++) {
-      const before = saved()
-      const nothing = { ...gradients(), w: new Float32Array(6).fill(NaN) }
-      await expect(optimizer.stepAsync(nothing)).rejects.toThrow(NonFiniteError)
-      await expect(optimizer.stepAsync({ w: new Float32Array(5) })).rejects.toThrow('gradients.w')
-      expect(saved()).toBe(before)
-      expect(await optimizer.stepAsync(gradients())).toBe(untouched.step(gradients()))
-    }
-    for (const each of [optimizer, untouched]) each.zeroGrad()
-    expect(everything(optimizer)).toBe(everything(untouched))
-  })
-})
-
 describe.each(engineNames)('%s: memory of others', (engine) => {
   const Resizable = ArrayBuffer as Anything
 
@@ -305,12 +254,4 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     for (const each of [optimizer, untouched]) for (let k = 0; k < 3; k++) each.step({ body: { b } })
     expect(everything(optimizer)).toBe(everything(untouched))
   })
-})
-
-test('an optimizer with nothing to update is not left busy', async () => {
-  const optimizer = new Optimizer({ w: Float32Array.of(1) }, sgd())
-  optimizer.freeze('**')
-  expect(await optimizer.stepAsync({ w: Float32Array.of(1) })).toBe(false)
-  optimizer.thaw('**')
-  expect(optimizer.step({ w: Float32Array.of(1) })).toBe(true)
 })

@@ -1,9 +1,9 @@
 /** Gradients that somebody writes to once `stepAsync` has them, and views of the optimizer that trade places. */
 
-import { adam, BusyError, ema, Optimizer, type OptimizerOptions, sgd } from 'antigrad'
+import { adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Anything, later, underWay } from './attacked.js'
-import { engineNames, inBits } from './helpers.js'
+import { engineNames, inBits } from '../helpers.js'
+import { type Anything, later, underWay } from './subject.js'
 
 const make = (engine: (typeof engineNames)[number], options: OptimizerOptions = {}) => {
   const params = { a: Float32Array.of(1, 2), b: Float32Array.of(3, 4) }
@@ -82,30 +82,4 @@ describe.each(engineNames)('%s', (engine) => {
     }
     expect(later(optimizer)).toBe(later(expected))
   })
-})
-
-test.each([
-  ['step()', (optimizer: Anything) => optimizer.step()],
-  ['step(gradients)', (optimizer: Anything) => optimizer.step({ a: Float64Array.of(1) })],
-  ['stepAsync()', (optimizer: Anything) => optimizer.stepAsync()],
-  ['set', (optimizer: Anything) => optimizer.set({ lr: 2 })],
-])('a getter cannot call %s in the middle of a step that is like the one before', async (_, call) => {
-  const optimizer = new Optimizer({ a: Float64Array.of(1) }, sgd({ lr: 0.25 }))
-  for (let k = 0; k < 3; k++) optimizer.step({ a: Float64Array.of(1) })
-  let inner: unknown
-  optimizer.step({
-    get a() {
-      try {
-        inner = call(optimizer)
-      } catch (thrown) {
-        inner = thrown
-      }
-      return Float64Array.of(1)
-    },
-  })
-  expect(await Promise.resolve(inner).catch((thrown) => thrown)).toBeInstanceOf(BusyError)
-  expect([optimizer.updates, optimizer.params.a[0]]).toEqual([4, 0])
-  optimizer.step()
-  optimizer.step({ a: Float64Array.of(-1) })
-  expect([optimizer.updates, optimizer.rule.lr]).toEqual([6, 0.25])
 })

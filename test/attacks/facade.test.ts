@@ -1,81 +1,22 @@
 /** What an enemy, or an unlucky program, has tried on the part that users call. */
 
 import {
-  adagrad,
   adam,
   BusyError,
-  delayedStart,
   gradientDescent,
   momentum,
   nesterov,
   Optimizer,
-  type OptimizerOptions,
   OptionError,
   type Rule,
   type Schedule,
-  sgd,
   TensorError,
   type Warmup,
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { inChild } from './children.js'
-import { engineNames, inBits, noise, snapshot } from './helpers.js'
-
-/** An object whose property has one value when it is first read, and another one later. */
-function fickle<T extends object>(object: T, name: string, first: unknown, later: unknown): T {
-  let reads = 0
-  return Object.defineProperty(object, name, { enumerable: true, get: () => (reads++ === 0 ? first : later) })
-}
-
-describe('what is read twice may differ', () => {
-  const w = () => Float32Array.of(1)
-
-  test('an option of a rule', () => {
-    expect(adam(fickle({}, 'lr', 1, NaN)).lr).toBe(1)
-    expect(sgd(fickle({}, 'momentum', 0.5, 2)).momentum).toBe(0.5)
-    const optimizer = new Optimizer(w(), gradientDescent())
-    optimizer.set(fickle({}, 'lr', 1, NaN))
-    expect(optimizer.rule.lr).toBe(1)
-  })
-
-  test('a form, on which epsilon depends', () => {
-    expect(adagrad(fickle({}, 'form', 'essay', 'torch'))).toEqual(adagrad({ form: 'essay' }))
-    expect(adagrad(fickle({ form: 'essay' as const }, 'eps', undefined, 1))).toEqual(
-      adagrad({ form: 'essay' }),
-    )
-  })
-
-  test("a rule's name, and its options", () => {
-    const named = fickle({ ...sgd({ lr: 1 }) } as Rule, 'name', 'sgd', 'delayedStart')
-    expect(new Optimizer(w(), named).rule).toEqual(sgd({ lr: 1 }))
-    const rated = fickle({ ...sgd() } as Rule, 'lr', 1, NaN)
-    expect(new Optimizer(w(), rated).rule).toEqual(sgd({ lr: 1 }))
-    const delayed = fickle({ ...delayedStart(2, sgd()) } as Rule, 'updates', 2, -1)
-    expect(new Optimizer(w(), delayed).rule).toEqual(delayedStart(2, sgd()))
-    const inner = fickle({ ...sgd() } as ReturnType<typeof sgd>, 'name', 'sgd', 'adam')
-    expect(delayedStart(1, inner)).toEqual(delayedStart(1, sgd()))
-  })
-
-  test('a schedule', () => {
-    const given = fickle({ ...warmup(1, { steps: 4 }) } as Schedule, 'steps', 4, 0)
-    expect(adam({ lr: given }).lr).toEqual(warmup(1, { steps: 4 }))
-    const nested = fickle({ ...warmup(1, { steps: 4 }) } as Schedule, 'value', 1, NaN)
-    expect(warmup(nested, { steps: 2 })).toEqual(warmup(warmup(1, { steps: 4 }), { steps: 2 }))
-    const lr = () => fickle({ ...warmup(1, { steps: 4 }) } as Schedule, 'schedule', 'warmup', 'none')
-    const optimizer = new Optimizer(w(), { ...gradientDescent(), lr: lr() })
-    optimizer.step(w())
-    expect(optimizer.params).toEqual(Float32Array.of(0.75))
-  })
-
-  test('an option of the optimizer', () => {
-    const clip = fickle({}, 'norm', 0.5, NaN)
-    const options: OptimizerOptions = fickle({}, 'clip', clip, null)
-    const optimizer = new Optimizer(w(), gradientDescent({ lr: 1 }), options)
-    optimizer.step(w())
-    expect(optimizer.params).toEqual(Float32Array.of(0.5))
-  })
-})
+import { inChild } from '../children.js'
+import { engineNames, inBits, noise, snapshot } from '../helpers.js'
 
 describe('schedules', () => {
   const deep = (depth: number): Schedule => {
@@ -316,21 +257,6 @@ describe('a step that throws counts nothing', () => {
       return { thrown: thrown > 0, done, updates: optimizer.updates, ofTensor: optimizer.state[0].updates }`
     expect(inChild(body)).toEqual({ thrown: true, done: 1, updates: 1, ofTensor: 1 })
   })
-})
-
-test.each(engineNames)('%s: options cannot be set, nor a step made, while options are read', (engine) => {
-  const optimizer = new Optimizer(new Float32Array(3), momentum({ lr: 0.1 }), { engine })
-  const options = {
-    get lr() {
-      expect(() => optimizer.set({ momentum: 0.5 })).toThrow(BusyError)
-      expect(() => optimizer.step()).toThrow(BusyError)
-      return 0.2
-    },
-  }
-  optimizer.set(options)
-  expect(optimizer.rule).toMatchObject({ lr: 0.2, momentum: 0.9 })
-  optimizer.set({ momentum: 0.5 })
-  expect(optimizer.rule).toMatchObject({ lr: 0.2, momentum: 0.5 })
 })
 
 describe('many tensors', () => {

@@ -1,8 +1,25 @@
 /** An optimizer with all that it can have around its rule, and what a call may not change in it. */
 
-import { AntigradError, ArgumentError, adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
+import {
+  AntigradError,
+  ArgumentError,
+  adam,
+  adamw,
+  constant,
+  cosine,
+  delayedStart,
+  ema,
+  joined,
+  multiStep,
+  muon,
+  noise,
+  Optimizer,
+  type OptimizerOptions,
+  piecewiseInterpolate,
+  prodigy,
+} from 'antigrad'
 import { expect } from 'vitest'
-import { type engineNames, inBits } from './helpers.js'
+import { type engineNames, inBits } from '../helpers.js'
 
 /** Calls may get anything here. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
@@ -122,3 +139,33 @@ export const at = (saved: Anything, path: readonly string[]): [Anything, string]
   path.slice(0, -1).reduce((inner, name) => inner[name], saved),
   path.at(-1) as string,
 ]
+
+/** An optimizer whose save has all that one can have: schedules with lists, a rule in a rule, matches, sums … */
+export function rich() {
+  const params = {
+    w: Float32Array.of(1, 2, 3, 4, 5, 6),
+    body: { list: [Float32Array.of(9), Float32Array.of(8, 7)] },
+    cold: Float32Array.of(10, 11),
+    far: Float32Array.of(1),
+  }
+  const lr = joined([constant(0.1), piecewiseInterpolate(0.1, { boundaries: [4], scales: [0.5] })], {
+    boundaries: [3],
+  })
+  const optimizer = new Optimizer(params, adam({ lr }), {
+    shapes: { w: [3, 2], cold: [2] },
+    groups: [
+      { match: 'cold', frozen: true },
+      { match: 'w', rule: muon({ coefficients: [[3, -5, 2]], lr: multiStep(0.1, { milestones: [2] }) }) },
+      { match: ['**.0', ['none']], lrScale: 0.5, beta1: 0.8, clip: { adaptive: 0.1 } },
+      { match: 'body.list.1', rule: delayedStart(1, adamw({ lr: cosine(0.1, { steps: 5 }) })) },
+      { match: 'far', rule: prodigy() },
+    ],
+    clip: { norm: 4, adaptive: { factor: 0.1 }, noise: noise() },
+    accumulate: 2,
+    average: ema(0.5),
+    lookahead: { steps: 2 },
+    onNonFinite: 'skip',
+  })
+  for (let k = 0; k < 3; k++) optimizer.step(params)
+  return optimizer
+}

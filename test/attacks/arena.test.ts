@@ -2,13 +2,13 @@
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import * as layout from '../dist/arena/manifest.js'
-import { RESERVED } from '../dist/arena/memory.js'
-import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
-import { wasmModule as core } from '../dist/webassembly/core.js'
-import { bytesOf } from '../dist/webassembly/module.js'
-import { inChild, noWasmMemory } from './children.js'
-import { bits, engineNames, noise } from './helpers.js'
+import * as layout from '../../dist/arena/manifest.js'
+import { RESERVED } from '../../dist/arena/memory.js'
+import { wasmModule as catalogue } from '../../dist/webassembly/catalogue.js'
+import { wasmModule as core } from '../../dist/webassembly/core.js'
+import { bytesOf } from '../../dist/webassembly/module.js'
+import { inChild, noWasmMemory } from '../children.js'
+import { bits, engineNames, noise } from '../helpers.js'
 
 describe('whatever is written to the arena', () => {
   /** By words: behind the header come ten arrays, the tensors, and as many segments. */
