@@ -23,7 +23,7 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacked.js'
+import type { Anything } from './attacks/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
 const ROWS = 20

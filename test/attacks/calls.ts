@@ -342,7 +342,13 @@ const t = [0, 1, 2, 3, 4, 5]
 const y = [5, 3.2, 2.3, 1.7, 1.4, 1.2]
 /** Numbers, or a list of them for each fit. */
 const ofEach = (good: number[]) =>
-  at(or(numbers, only('undefined', 'an empty list', 'a list of null', 'a list of it')), good)
+  at(
+    or(
+      numbers,
+      only('undefined', 'an empty list', 'a list of null', 'a list of it', 'integers', 'many bytes'),
+    ),
+    good,
+  )
 const bounded = (start: number) => ({ start, min: 0, max: 9 })
 add('fit fitMany fitManySync', '', {
   model: at(only('holes with its names'), expression('a*exp(-b*t) + c')),
@@ -405,7 +411,7 @@ for (const name of Object.keys(antigrad.models)) {
 
 add('expression', '', { text: at(text, 'a*x', 'expression') })
 for (const of of ['Expression', 'BoundExpression']) {
-  const x = at(numbers, of === 'Expression' ? [1, 2] : [1])
+  const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])
   add(`${of}#value`, '', { x })
   add(`${of}#gradient`, '', { x, out: [0, 0] })
 }

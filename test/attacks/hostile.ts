@@ -33,8 +33,8 @@ const strange = { batches: 2, steps: 2, maxRank: 1, match: 'w', average: 'swa', 
 
 const letters = 'n'.repeat(1e5)
 const long = 1n << 10_000_000n
-const bytes = new Uint8Array(2 ** 24)
-const longText = new String('x'.repeat(2 ** 24))
+const bytes = new Uint8Array(2 ** 20)
+const longText = new String('x'.repeat(2 ** 20))
 const deep = nest(100_000, 'w', (inner) => [inner])
 const wide = nest(60, [], (inner) => [inner, inner])
 const schedules = nest(100_000, 1, (value) => ({ schedule: 'warmup', value, steps: 1, from: null }))

@@ -46,10 +46,13 @@ export function readNumbers(argument: string, given: unknown): ArrayLike<number>
   if (numbers !== undefined) return numbers
   const list = given as ArrayLike<unknown>
   if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'a list of numbers', given)
+  const copy: number[] = []
   for (let i = 0; i < list.length; i++) {
-    if (typeof list[i] !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', list[i])
+    const x = list[i] === null ? NaN : list[i]
+    if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
+    copy.push(x)
   }
-  return Array.from(list) as number[]
+  return copy
 }
 
 /** @param drops whether rows are left out whose weight is missing */
