@@ -238,6 +238,80 @@ describe('around it', () => {
     expect(inBits(later.save())).toBe(inBits(at.save()))
   })
 
+  describe.each(engineNames)('%s: batches', (engine) => {
+    const [a, b, c] = [0, 1, 2].map((seed) => wave('float32', 8, seed))
+    const accumulating = (options: OptimizerOptions = {}) =>
+      make(lazy.adam, 'float32', 4, { engine, accumulate: 3, ...options } as Anything)
+
+    test.each<[string, OptimizerOptions]>([
+      ['plain', {}],
+      ['clipped', { clip: { norm: 0.5 }, norms: true }],
+      ['zeroed', { zeroGrads: true, onNonFinite: 'skip' }],
+    ])('rows of all merge, %s', (_, options) => {
+      const [many, once] = [
+        accumulating(options),
+        make(lazy.adam, 'float32', 4, { engine, ...options } as Anything),
+      ]
+      for (let round = 0; round < 2; round++) {
+        expect(many.step({ embed: rows([3, 11], a) })).toBe(false)
+        expect(many.step({ embed: rows([11, 0], b) })).toBe(false)
+        expect(many.step({ embed: rows([19, 3], c) })).toBe(true)
+        const sum = new Float32Array(16)
+        const f = Math.fround
+        for (let j = 0; j < 4; j++) {
+          sum[j] = b[4 + j]
+          sum[4 + j] = f(a[j] + c[4 + j])
+          sum[8 + j] = f(a[4 + j] + b[j])
+          sum[12 + j] = c[j]
+        }
+        once.step({
+          embed: rows(
+            [0, 3, 11, 19],
+            sum.map((x) => f(x * f(1 / 3))),
+          ),
+        })
+      }
+      expect(many.updates).toBe(once.updates)
+      for (let i = 0; i < ROWS * 4; i++) expect(many.params.embed[i]).toBeCloseTo(once.params.embed[i], 6)
+      const untouched = [...Array(ROWS).keys()].filter((row) => ![0, 3, 11, 19].includes(row))
+      for (const row of untouched) expect(many.state.embed.m[row * 4]).toBe(0)
+    })
+
+    test('in between it is saved and goes on elsewhere, to the same bits; whole gradients may be among them', () => {
+      const whole = { embed: wave('float32', ROWS * 4, 6) }
+      for (const batches of [
+        [{ embed: rows([3, 11], a) }, { embed: rows([11, 0], b) }, { before: wave('float32', 5, 4) }],
+        [{ embed: rows([3, 11], a) }, whole, { embed: rows([11, 0], b) }],
+        [whole, { embed: rows([3, 11], a) }, { embed: rows([11, 0], b) }],
+      ]) {
+        for (const cut of [1, 2]) {
+          const straight = accumulating({ average: ema(0.5) })
+          for (let round = 0; round < 2; round++) for (const batch of batches) straight.step(batch)
+          let hopping: Anything = accumulating({ average: ema(0.5) })
+          for (let round = 0; round < 2; round++) {
+            for (const [k, batch] of batches.entries()) {
+              if (k === cut)
+                hopping = Optimizer.load(structuredClone(hopping.save()), { engine: 'typescript' })
+              hopping.step(batch)
+            }
+          }
+          expect(inBits(hopping.save())).toBe(inBits(straight.save()))
+        }
+      }
+    })
+
+    test('rows of a saved run that are none are errors', () => {
+      const optimizer = accumulating()
+      optimizer.step({ embed: rows([3, 11], a) })
+      for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
+        const saved: Anything = structuredClone(optimizer.save())
+        expect(saved.tensors.embed.accumulated.present).toEqual([3, 11])
+        saved.tensors.embed.accumulated.present = present
+        expect(() => Optimizer.load(saved)).toThrow(/accumulated: present/)
+      }
+    })
+  })
+
   test('steps with and without rows, in any order, go on as they would alone', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
@@ -298,7 +372,6 @@ describe('around it', () => {
     ['noise', lazy.adam, { clip: { noise: noise() } }],
     ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
     ['cautious', adamw({ cautious: true }), {}],
-    ['batches', lazy.adam, { accumulate: 2 }],
   ]
   test.each(others)('%s: is refused, and nothing has changed', (_, rule, options) => {
     const optimizer = make(rule, 'float32', 4, options)

@@ -29,6 +29,12 @@ export const importedRows: {
   read?: (given: unknown, number: number, model: object) => ByRow | null
   /** Puts the gradients of rows, and which they are, into the tensors' arenas. */
   put?: (gradients: Present, model: object) => void
+  /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
+  spread?: (tensor: object, own: FloatArray) => void
+  /** The gradients of those rows again, of all batches. */
+  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => ByRow
+  /** The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them. */
+  gathered?: (given: unknown, shape: readonly number[] | undefined) => readonly number[] | undefined
 } = {}
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */

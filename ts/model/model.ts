@@ -151,7 +151,7 @@ export class Model {
         to.part.setClock(to, from.part.cohorts.clockOf(from.place) ?? { t: 0 })
       }
       for (const array of [GRADIENTS, ...this.settings.planes]) to.view(array).set(from.view(array))
-      to.isGathered = from.isGathered
+      to.gathered = from.gathered
       to.averaged = { ...from.averaged }
       to.number = from.number
       this.tensors[to.number] = to

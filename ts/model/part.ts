@@ -25,6 +25,9 @@ import { isMatrix, type Resolved } from '../rules/resolve.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Described } from './patterns.js'
 
+/** Nothing of a tensor, all of it, or these of its rows, in order. */
+export type Gathered = boolean | readonly number[]
+
 /** A tensor of an optimizer. */
 export class Tensor implements Described {
   readonly name!: string
@@ -34,8 +37,8 @@ export class Tensor implements Described {
   isFrozen!: boolean
   /** The numbers of the groups that it matches. */
   readonly groups!: readonly number[]
-  /** Whether the batches that are being accumulated had a gradient for it. */
-  isGathered = false
+  /** What the batches that are being accumulated had a gradient for. */
+  gathered: Gathered = false
   /** Where it is: in which part, and at which place there. */
   part!: Part
   place = 0
@@ -76,7 +79,7 @@ export class Tensor implements Described {
 
   /** Drops the gradients of batches so far: nothing else would, before they are part of an update. */
   forgetBatches(): void {
-    this.isGathered = false
+    this.gathered = false
     if (this.part.has(ACCUMULATED)) this.view(ACCUMULATED).fill(0)
   }
 

@@ -3,7 +3,7 @@ import type { Fields } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
 import type { Clock } from './cohorts.js'
 import type { Assignment } from './groups.js'
-import type { Averaged } from './part.js'
+import type { Averaged, Gathered } from './part.js'
 
 /** A tensor of a saved run, checked. */
 export interface RestoredTensor extends Assignment {
@@ -21,5 +21,5 @@ export interface RestoredTensor extends Assignment {
   readonly averaged: Averaged | null
   /** All of its arrays, as long as they were when they were read. */
   readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
-  readonly isGathered: boolean
+  readonly gathered: Gathered
 }

@@ -99,7 +99,7 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
     // State that began as other parameters says nothing of these.
     if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
     if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
-    tensor.isGathered = isWhole && other.isGathered
+    tensor.gathered = isWhole && other.gathered
   }
   // With tensors of the same rule and options they share one, as before.
   for (const tensor of left) tensor.part.assign(tensor, tensor.use.resolved, uses)

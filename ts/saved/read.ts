@@ -2,6 +2,7 @@
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { readTensorClip } from '../gradients/clip.js'
+import { importedRows } from '../gradients/read.js'
 import { brief, CheckpointError, OptionError, some } from '../ground/errors.js'
 import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
@@ -202,7 +203,10 @@ function readTensor(
       product: fraction(average.product, name),
     },
     arrays,
-    isGathered: accumulated !== null && boolean(accumulated.present, name, 'accumulated: present'),
+    gathered:
+      accumulated !== null &&
+      (importedRows.gathered?.(accumulated.present, shape) ??
+        boolean(accumulated.present, name, 'accumulated: present')),
   }
 }
 

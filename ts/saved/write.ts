@@ -9,7 +9,7 @@ import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { setOwn, unflatten } from '../ground/tensors.js'
 import type { Groups } from '../model/groups.js'
 import type { Around } from '../model/options.js'
-import type { Averaged, Tensor } from '../model/part.js'
+import type { Averaged, Gathered, Tensor } from '../model/part.js'
 import type { Rule } from '../rules/definitions.js'
 import type { RuleInUse } from '../rules/in-use.js'
 import { isPlain } from '../schedules/schedule.js'
@@ -44,7 +44,7 @@ export interface SavedTensor {
   /** The slow weights of lookahead. */
   readonly slow: FloatArray | null
   /** The sum of gradients so far, and whether some batch had one. */
-  readonly accumulated: { readonly values: FloatArray; readonly present: boolean } | null
+  readonly accumulated: { readonly values: FloatArray; readonly present: Gathered } | null
 }
 
 /** The names of tensors in the shape of the parameters. */
@@ -106,7 +106,7 @@ export function save(progress: Progress, groups: Groups | null): Saved {
 }
 
 function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around): SavedTensor {
-  const { shape, use, isFrozen, groups, part, place, averaged, isGathered } = tensor
+  const { shape, use, isFrozen, groups, part, place, averaged, gathered } = tensor
   const copy = (array: number) => copyOf(tensor.view(array))
   const isAccumulating = accumulate.batches > 1
   return {
@@ -124,7 +124,7 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     byTensor: mapped(tensor.byTensor, (all) => all[place]),
     average: average === null ? null : { values: copy(AVERAGE), ...averaged },
     slow: lookahead === null ? null : copy(SLOW),
-    accumulated: isAccumulating ? { values: copy(ACCUMULATED), present: isGathered } : null,
+    accumulated: isAccumulating ? { values: copy(ACCUMULATED), present: gathered } : null,
   }
 }
 

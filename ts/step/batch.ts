@@ -1,7 +1,7 @@
 /** Gradients of several batches as one. */
 
 import { ACCUMULATE, NORM, RELEASE } from '../arena/manifest.js'
-import { ALL, type Present } from '../gradients/read.js'
+import { ALL, ByRow, importedRows, type Present } from '../gradients/read.js'
 import { areFinite, normOf } from './norms.js'
 import { type Phase, type Progress, stageOf } from './progress.js'
 
@@ -27,8 +27,11 @@ export function batch({ model, around }: Progress): readonly Phase[] {
     progress.begin(present)
     progress.takeIn()
     for (const tensor of model.live) {
-      if (present === ALL || present[tensor.number] !== undefined) tensor.isGathered = true
-      else model.gradients[tensor.number].fill(0)
+      const { [tensor.number]: given } = present
+      const own = model.gradients[tensor.number]
+      if (given instanceof ByRow) importedRows.spread?.(tensor, own)
+      else if (present === ALL || given !== undefined) tensor.gathered = true
+      else own.fill(0)
     }
     return progress.batches + 1 < batches ? accumulate : release
   }
@@ -45,12 +48,18 @@ export function batch({ model, around }: Progress): readonly Phase[] {
   return around.onNonFinite === 'propagate' ? [takeUp, count] : [look, judge, takeUp, count]
 }
 
-/** Which tensors have gradients of some batch, in the arenas. */
-function released({ model: { live, tensors, gradients } }: Progress): Present {
-  const isAll = live.every(({ isGathered }) => isGathered)
+/** What tensors have gradients of some batch for, in the arenas. */
+function released(progress: Progress): Present {
+  const { live, tensors, gradients } = progress.model
+  const isAll = live.every(({ gathered }) => gathered === true)
   const present = isAll
     ? ALL
-    : tensors.map(({ isGathered }, number) => (isGathered ? gradients[number] : undefined))
-  for (const tensor of live) tensor.isGathered = false
+    : tensors.map((tensor, number) => {
+        const { gathered } = tensor
+        if (typeof gathered === 'boolean') return gathered ? gradients[number] : undefined
+        return importedRows.collect?.(tensor, gathered, gradients[number])
+      })
+  progress.isByRow = present.some((gradient) => gradient instanceof ByRow)
+  for (const tensor of live) tensor.gathered = false
   return present
 }

@@ -1,6 +1,6 @@
 /** Gradients of some rows of a tensor, as an embedding has them: only these rows move. */
 
-import { ACCUMULATED, BY_UNIT, WEIGHS } from '../arena/manifest.js'
+import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
 import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
 import { flagsOf } from '../gradients/clip.js'
@@ -112,33 +112,33 @@ interface Reading {
 
 const reading = new WeakMap<Tensor, Reading>()
 
-/** @throws TensorError where the tensor has no rows; OptionError where there is something around it that takes none */
-function readingOf(tensor: Tensor, name: string, settings: Model['settings']): Reading {
-  let known = reading.get(tensor)
-  if (known?.use === tensor.use) return known
-  checkRule(tensor, name, settings)
-  if (known === undefined) {
-    const { shape, length, part, place } = tensor
-    if (shape === undefined || shape.length < 2 || length === 0) {
-      const expected = 'rows of a tensor whose shape has two dimensions and more'
-      throw new TensorError(name, expected, 'rows of another one')
-    }
-    const [rows] = shape
-    const own = { rows, columns: length / rows, list: part.arena.list(place), met: new Uint32Array(rows) }
-    known = { use: null, ...own, readings: 0 }
-    reading.set(tensor, known)
+/** @throws TensorError where the tensor has no rows */
+function readingOf(tensor: Tensor): Reading {
+  const known = reading.get(tensor)
+  if (known !== undefined) return known
+  const { name, shape, length, part, place } = tensor
+  if (shape === undefined || shape.length < 2 || length === 0) {
+    const expected = 'rows of a tensor whose shape has two dimensions and more'
+    throw new TensorError(pathOf(name), expected, 'rows of another one')
   }
-  known.use = tensor.use
-  return known
+  const [rows] = shape
+  const own = { rows, columns: length / rows, list: part.arena.list(place), met: new Uint32Array(rows) }
+  const made: Reading = { use: null, ...own, readings: 0 }
+  reading.set(tensor, made)
+  return made
 }
+
+const pathOf = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
 importedRows.read = (given, number, model) => {
   const read = Rows.parts(given)
   if (read === null) return null
   const { tensors, gradients, settings, measures, parts } = model as Model
   const tensor = tensors[number]
-  const name = tensor.name === '' ? 'gradients' : `gradients.${tensor.name}`
-  const state = readingOf(tensor, name, settings)
+  const name = pathOf(tensor.name)
+  const state = readingOf(tensor)
+  if (state.use !== tensor.use) checkRule(tensor, name, settings)
+  state.use = tensor.use
   const { indices, values } = read
   const count = Array.isArray(indices) ? indices.length : lengthOf(indices as Uint32Array)
   const length = count * state.columns
@@ -154,7 +154,7 @@ importedRows.read = (given, number, model) => {
   return new ByRow(given, sums)
 }
 
-function checkRule({ use }: Tensor, name: string, { clip, planes }: Model['settings']): void {
+function checkRule({ use }: Tensor, name: string, { clip }: Model['settings']): void {
   const refuse = (what: string) => {
     throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
   }
@@ -165,7 +165,6 @@ function checkRule({ use }: Tensor, name: string, { clip, planes }: Model['setti
   const flags = flagsOf(use.clip ?? clip)
   if ((flags & BY_UNIT) !== 0) refuse('where gradients are centralized, clipped by unit, or get noise')
   if ((flags & WEIGHS) !== 0) refuse('where gradients are clipped by the norm of all parameters')
-  if (planes.includes(ACCUMULATED)) refuse('where several batches are accumulated')
 }
 
 /** Rows in order, each once; each once; and some more than once. */
@@ -238,6 +237,40 @@ importedRows.put = (gradients: Present, model) => {
     const gradient = gradients[i]
     if (gradient instanceof ByRow) own[i].set(gradient.values)
   }
+}
+
+importedRows.spread = (given, own) => {
+  const tensor = given as Tensor
+  const { list, columns } = reading.get(tensor) as Reading
+  const values = own.slice(0, list[0] * columns)
+  own.fill(0)
+  const rows = new Set(typeof tensor.gathered === 'boolean' ? [] : tensor.gathered)
+  for (let k = 0; k < list[0]; k++) {
+    const [row, place] = [list[1 + 2 * k], list[2 + 2 * k]]
+    own.set(values.subarray(place * columns, (place + 1) * columns), row * columns)
+    rows.add(row)
+  }
+  if (tensor.gathered !== true) tensor.gathered = [...rows].sort((a, b) => a - b)
+}
+
+importedRows.collect = (tensor, rows, own) => {
+  const { list, columns } = readingOf(tensor as Tensor)
+  list[0] = rows.length
+  rows.forEach((row, place) => {
+    // In order: none is written to before it is read.
+    own.copyWithin(place * columns, row * columns, (row + 1) * columns)
+    list.set([row, place], 1 + 2 * place)
+  })
+  return new ByRow(null, own.subarray(0, rows.length * columns))
+}
+
+importedRows.gathered = (given, shape) => {
+  const list = listOf(given)
+  const isRow = (row: unknown) => isIndex(row) && shape !== undefined && (row as number) < shape[0]
+  const isOrdered = list?.every(
+    (row, k) => isRow(row) && (k === 0 || (row as number) > (list[k - 1] as number)),
+  )
+  return isOrdered && shape !== undefined && shape.length > 1 ? (list as readonly number[]) : undefined
 }
 
 byRow.run = runRows
