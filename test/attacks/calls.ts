@@ -551,6 +551,9 @@ const parts = Object.entries(rest).map(([key, part]) => {
   const kindAt = (path: readonly string[]) => {
     if (path.some((name) => settings.includes(name))) return small
     if (path.some((name) => measured.includes(name))) return or(anyNumber, own)
+    // Or rows.
+    if (path.at(-1) === 'present')
+      return or(own, only('an empty list', 'a list of one number', 'a proxy of a list'))
     return counts.includes(path.at(-1) ?? '') ? counted : own
   }
   return [key, everywhere(kindAt, part, [key])]
