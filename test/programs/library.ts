@@ -14,6 +14,7 @@ import '../../dist/schedules/index.js'
 export { engines } from '../../dist/engines/index.js'
 export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/ground/errors.js'
 export { Optimizer } from '../../dist/optimizer.js'
+export { rows } from '../../dist/step/rows.js'
 
 let whole: typeof Antigrad | undefined
 

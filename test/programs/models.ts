@@ -44,6 +44,8 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
       /** Bits of the tensors that have no gradient. */
       readonly holes: number
       readonly wild: number | null
+      /** Bits of the tensors of which only some rows have one; none by default. */
+      readonly byRow?: number
       /** So many calls one after the other, with nothing in between that looks at anything: 1 by default. */
       readonly times?: number
     }
@@ -189,6 +191,7 @@ const step = record({
   seed: fc.nat(1e6),
   holes: fc.oneof(fc.constant(0), fc.nat(255)),
   wild: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(5) }),
+  byRow: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(255) }),
   times: fc.constantFrom(1, 1, 2, 4, 258),
 })
 

@@ -4,7 +4,7 @@ import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, Saved
 import { arrayOf, type FloatArray, random } from '../bits.js'
 import type { Variant } from '../support.js'
 import { Intrusions } from './intruder.js'
-import { bring, Optimizer } from './library.js'
+import { bring, Optimizer, rows } from './library.js'
 import { type Command, type Intruder, type ModelProgram, type Spec, wildValues } from './models.js'
 import { inText, type Outcome, outcomeOf } from './outcome.js'
 import { matchOf, type Picker } from './parts.js'
@@ -80,6 +80,14 @@ export function follow(plan: Plan, command: Command): void {
     tensor.shape = [count + command.rows, ...inner]
     tensor.length = tensor.shape.reduce((product, n) => product * n, 1)
   }
+}
+
+/** Gradients of some rows, of which some may be there more than once; of a tensor that has none it is the gradient. */
+function someRows(gradient: FloatArray | null, { shape, length }: Plan['tensors'][number], seed: number) {
+  if (gradient === null || shape === undefined || shape.length < 2 || length === 0) return gradient
+  const columns = length / shape[0]
+  const indices = Array.from({ length: 1 + (seed % shape[0]) }, (_, k) => (seed + 7 * k * k) % shape[0])
+  return rows(indices, gradient.subarray(0, indices.length * columns) as Float32Array)
 }
 
 export class World {
@@ -322,11 +330,12 @@ export class World {
 
   /** The argument of a step, or what is in `grads`. */
   #given(
-    { inPlace }: Command & { call: 'step' | 'stepAsync' },
+    { inPlace, seed, byRow = 0 }: Command & { call: 'step' | 'stepAsync' },
     plan: Plan,
     made: readonly (FloatArray | null)[],
   ): Gradients<never> | undefined {
-    if (!inPlace) return this.#intrusions.read(build(plan.structure, (i) => made[i])) as Gradients<never>
+    const given = (i: number) => ((byRow >> i) & 1 ? someRows(made[i], plan.tensors[i], seed) : made[i])
+    if (!inPlace) return this.#intrusions.read(build(plan.structure, given)) as Gradients<never>
     const grads: FloatArray[] = []
     const collect = (node: unknown, structure: Nested): void => {
       if (typeof structure === 'number') grads[structure] = node as FloatArray

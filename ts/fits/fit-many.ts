@@ -45,7 +45,8 @@ export async function fitMany<
       } else if (performance.now() - began > TURN) {
         await nextTurn()
         began = performance.now()
-      } else continue
+      }
+      // At each pause, also without a turn of the loop: how fast a machine is decides on nothing.
       signal?.throwIfAborted()
     }
   } catch (thrown) {
