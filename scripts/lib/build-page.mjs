@@ -6,8 +6,16 @@ import { root } from './run.mjs'
 export async function buildPage(outDir) {
   // Only now: the set-up is what installs it.
   const { build } = await import('vite')
-  for (const mode of ['race', 'fit']) {
-    const configFile = join(root, 'page/vite.config.ts')
-    await build({ configFile, mode, logLevel: 'warn', build: { outDir, emptyOutDir: mode === 'race' } })
+  const { NODE_ENV } = process.env
+  // Also where tests build it: what is for development is left out.
+  process.env.NODE_ENV = 'production'
+  try {
+    for (const mode of ['race', 'fit']) {
+      const configFile = join(root, 'page/vite.config.ts')
+      await build({ configFile, mode, logLevel: 'warn', build: { outDir, emptyOutDir: mode === 'race' } })
+    }
+  } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = NODE_ENV
   }
 }

@@ -2,7 +2,7 @@
 
 import { expression, fit as fitInNode } from 'antigrad'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shown } from '../../page/src/dom.js'
+import { shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { type Driven, otherBrowsers } from '../driven.js'
@@ -86,9 +86,15 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
   test.skipIf(!isThere)('a fit has the numbers of fit in Node', async () => {
     await tab.open(`${site.address}fit.html#start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
-    const { values } = fitInNode(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0.5 } })
+    const { values, errors } = fitInNode(
+      expression('a*exp(-b*t) + c'),
+      { t, y },
+      { start: { a: 1, b: 1, c: 0.5 } },
+    )
     const found = () => texts('[aria-label="Parameters"] tbody td:nth-child(2)')
-    const expected = Object.values(values).map((value) => expect.stringContaining(`${shown(value, 7)} ±`))
+    const expected = (['a', 'b', 'c'] as const).map((name) =>
+      expect.stringContaining(`${shownTo(values[name], errors[name])} ±`),
+    )
     await expect.poll(found, { timeout: 20_000 }).toEqual(expected)
     expect((await texts('.curve text')).length).toBeGreaterThan(10)
     expect(tab.errors).toEqual([])
