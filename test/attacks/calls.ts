@@ -514,6 +514,16 @@ add('rows', 'rows', {
   indices: at(indices, [at(count(0), 0, 'rows: indices'), 2]),
   values: at(tensor, Float32Array.of(1, 2, 3, 4)),
 })
+const summand = or(tensors, only('a list with a hole', 'a list of null', 'a proxy of a list'))
+add('sumGradients', 'sumGradients', {
+  parts: at(only('a list of it', 'a proxy of a list'), [
+    at(
+      tensors,
+      { w: at(summand, Float32Array.of(1, 2), 'sumGradients: parts.0.w') },
+      'sumGradients: parts.0',
+    ),
+  ]),
+})
 add('Optimizer#set', 'adam', { options: at(record, options) })
 add('Optimizer#set', 'adam', { match: at(match, 'w', 'set: match'), options: at(record, options) })
 add('Optimizer#freeze', 'freeze', { match: at(match, 'w') })

@@ -7,7 +7,7 @@ import { isCount } from './numbers.js'
 import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
 
 /** How many lists and records may lie in one another: no more than any stack holds. */
-const DEEPEST = 100
+export const DEEPEST = 100
 
 /** One typed array, or lists and records of them, nested up to 100 deep. */
 export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }

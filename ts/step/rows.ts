@@ -31,7 +31,10 @@ export type RowIndices =
   | BigInt64Array
   | BigUint64Array
 
-/** What {@link rows} gives: the gradients of some rows of a tensor, in the place of all of it. */
+/**
+ * What {@link rows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
+ * `{ indices, values }` to a worker or a process, and call `rows` there.
+ */
 export class Rows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
@@ -40,6 +43,16 @@ export class Rows<T extends FloatArray = FloatArray> {
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
+  }
+
+  /** Which rows: the typed array that was given, or a copy of the list. */
+  get indices(): RowIndices {
+    return (Array.isArray(this.#indices) ? this.#indices.slice() : this.#indices) as RowIndices
+  }
+
+  /** Their gradients, one behind the other: the array that was given. */
+  get values(): T {
+    return this.#values
   }
 
   /** So that it is not taken for a record of no gradients. */

@@ -1,0 +1,212 @@
+/** Gradients of several workers, added in one order whoever comes first. */
+
+import { copyOf } from '../ground/copy.js'
+import { TensorError } from '../ground/errors.js'
+import { listOf } from '../ground/given.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { DEEPEST, hint, isNest, setOwn } from '../ground/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { Rows, rows } from './rows.js'
+
+/** What each part has at one place, which is nothing in some. */
+interface Place {
+  readonly nodes: readonly unknown[]
+  /** The first part that has something there. */
+  readonly first: number
+  readonly refuse: (part: number, expected: string, received?: unknown) => never
+}
+
+/** The largest number that a row can have. */
+const LAST_ROW = 2 ** 32 - 1
+
+/**
+ * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
+ * alone: put each part at its worker's number, not where it comes first.
+ *
+ * Neighbours are added, then the sums of neighbours: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
+ * not have adds nothing. Gradients by {@link rows} stay such: of each row that some part has the sum, in ascending order.
+ * Nothing given is changed or kept.
+ *
+ * @param parts the gradients of each worker in the shape of the parameters: arrays, what `rows` gave, lists and records
+ * of them; null or missing where a worker has none of a tensor, but no worker without any
+ * @returns arrays of their own; null where no part has a gradient
+ * @throws TensorError where parts differ in shape, dtype or length, a tensor's are rows in one and an array in another,
+ * or what is there is no gradient
+ * @example
+ * const parts = new Array(workers.length)
+ * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: rows(indices, values) } })
+ * // When all are there:
+ * optimizer.step(sumGradients(parts))
+ */
+export function sumGradients<G extends object>(parts: readonly G[]): G {
+  const given = listOf(parts)
+  if (given === undefined || given.length === 0) {
+    throw new TensorError('sumGradients: parts', 'a list of the gradients of at least one worker', parts)
+  }
+  given.forEach((part, k) => {
+    if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients of each worker', part)
+  })
+  const seen = given.map(() => new Set<unknown>())
+  return sumAt(given, seen, '', 0) as G
+}
+
+const isMissing = (node: unknown): node is null | undefined => node === undefined || node === null
+
+/** Nothing of the user's runs between an array's check and its sum. */
+function sumAt(
+  nodes: readonly unknown[],
+  seen: readonly Set<unknown>[],
+  path: string,
+  depth: number,
+): unknown {
+  const first = nodes.findIndex((node) => !isMissing(node))
+  if (first === -1) return null
+  const refuse = (part: number, expected: string, received = nodes[part]): never => {
+    throw new TensorError(`sumGradients: parts.${part}${path}`, expected, received)
+  }
+  const place = { nodes, first, refuse }
+  const given = nodes[first]
+  if (isFloatArray(given)) return sumOfArrays(place, given)
+  if (Rows.parts(given) !== null) return sumOfRows(place)
+  const isList = Array.isArray(given)
+  if (!isNest(given) || (!isList && hint(given) !== '')) {
+    refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${hint(given)}`)
+  }
+  if (depth === DEEPEST) refuse(first, `nesting up to ${DEEPEST} deep`)
+  // What is there twice may be there 2¹⁰⁰ times.
+  nodes.forEach((node, k) => {
+    if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or one list or record twice')
+    if (!isMissing(node)) seen[k].add(node)
+  })
+  const inner = (children: readonly unknown[], key: string | number) =>
+    sumAt(children, seen, `${path}.${key}`, depth + 1)
+  return isList ? sumOfLists(place, inner) : sumOfRecords(place, inner)
+}
+
+type Inner = (children: readonly unknown[], key: string | number) => unknown
+
+function sumOfLists({ nodes, first, refuse }: Place, inner: Inner): unknown {
+  let length: number | undefined
+  const lists = nodes.map((node, k) => {
+    if (isMissing(node)) return []
+    const list = listOf(node)
+    length ??= list?.length
+    if (list === undefined || list.length !== length) {
+      return refuse(k, length === undefined ? 'a shorter list' : `a list of ${length}, as parts.${first} has`)
+    }
+    return list
+  })
+  return Array.from({ length: length as number }, (_, i) =>
+    inner(
+      lists.map((list) => list[i]),
+      i,
+    ),
+  )
+}
+
+function sumOfRecords({ nodes, first, refuse }: Place, inner: Inner): unknown {
+  const byName = new Map<string, unknown[]>()
+  nodes.forEach((node, k) => {
+    if (isMissing(node)) return
+    if (Array.isArray(node) || !isNest(node)) refuse(k, `a record, as parts.${first} has`)
+    for (const [name, child] of Object.entries(node as object)) {
+      if (!byName.has(name)) byName.set(name, new Array(nodes.length).fill(undefined))
+      ;(byName.get(name) as unknown[])[k] = child
+    }
+  })
+  const sums: Record<string, unknown> = {}
+  for (const [name, children] of byName) setOwn(sums, name, inner(children, name))
+  return sums
+}
+
+function sumOfArrays({ nodes, first, refuse }: Place, given: FloatArray): FloatArray {
+  const [type, length] = [typeOf(given), lengthOf(given)]
+  const arrays = nodes.map((node, k) => {
+    if (isMissing(node)) return undefined
+    if (typeOf(node) !== type || lengthOf(node as FloatArray) !== length) {
+      return refuse(k, `a ${type} of length ${length}, as parts.${first} has`)
+    }
+    return isDetached(node as FloatArray) ? refuse(k, 'one with its memory', 'a detached one') : node
+  }) as (FloatArray | undefined)[]
+  const sum = sumInPairs(arrays, (a, b) => {
+    const both = copyOf(a)
+    for (let i = 0; i < both.length; i++) both[i] += b[i]
+    return both
+  }) as FloatArray
+  return arrays.includes(sum) ? copyOf(sum) : sum
+}
+
+interface Some {
+  readonly indices: Uint32Array
+  readonly values: FloatArray
+}
+
+function sumOfRows({ nodes, first, refuse }: Place): Rows {
+  let columns: number | undefined
+  let type: string | undefined
+  const parts = nodes.map((node, k): Some | undefined => {
+    if (isMissing(node)) return undefined
+    const read = Rows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
+    const { indices: given, values } = read
+    const indices = new Uint32Array(countOf(given))
+    for (let i = 0; i < indices.length; i++) {
+      const index = Number(given[i])
+      if (!(index >= 0 && index <= LAST_ROW)) refuse(k, `indices from 0 to ${LAST_ROW}`, given[i])
+      indices[i] = index
+    }
+    type ??= typeOf(values)
+    if (typeOf(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
+    const [count, length] = [indices.length, lengthOf(values)]
+    if (count > 0) columns ??= length / count
+    if (isDetached(values) || !Number.isInteger(columns ?? 0) || length !== count * (columns ?? 0)) {
+      const whole = Number.isInteger(columns) ? `${columns} columns, as others` : 'equally many columns'
+      return refuse(k, `values of ${count} rows of ${whole}`, values)
+    }
+    return { indices, values }
+  })
+  const wide = columns ?? 0
+  const sorted = parts.map((part) => part && inOrder(part, wide))
+  const sum = sumInPairs(sorted, (a, b) => inOrder(behind(a, b), wide)) as Some
+  return rows(sum.indices, sum.values)
+}
+
+/** A subclass may say otherwise. */
+const countOf = (indices: ArrayLike<unknown>): number =>
+  ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
+
+/** Each row once, in ascending order: what is of one row is added up in the order given. */
+function inOrder({ indices, values }: Some, columns: number): Some {
+  const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b] || a - b)
+  const found = new Uint32Array(order.length)
+  const sums = copyOf(values)
+  let count = 0
+  for (let i = 0; i < order.length; i++) {
+    const [index, from] = [indices[order[i]], order[i] * columns]
+    const isNew = count === 0 || found[count - 1] !== index
+    if (isNew) found[count++] = index
+    const to = (count - 1) * columns
+    for (let j = 0; j < columns; j++)
+      sums[to + j] = isNew ? values[from + j] : sums[to + j] + values[from + j]
+  }
+  return { indices: found.slice(0, count), values: sums.slice(0, count * columns) }
+}
+
+function behind(a: Some, b: Some): Some {
+  const joined = <T extends Uint32Array | FloatArray>(first: T, second: T): T => {
+    const both = new (first.constructor as Uint32ArrayConstructor)(first.length + second.length)
+    both.set(first)
+    both.set(second, first.length)
+    return both as T
+  }
+  return { indices: joined(a.indices, b.indices), values: joined(a.values, b.values) }
+}
+
+/** ((0 + 1) + (2 + 3)) + 4: so the sum of the first 2ᵏ is a part of the whole, as if somebody had added it before. */
+function sumInPairs<T>(parts: readonly (T | undefined)[], add: (a: T, b: T) => T): T | undefined {
+  if (parts.length === 1) return parts[0]
+  let half = 1
+  while (2 * half < parts.length) half *= 2
+  const a = sumInPairs(parts.slice(0, half), add)
+  const b = sumInPairs(parts.slice(half), add)
+  return a === undefined ? b : b === undefined ? a : add(a, b)
+}
