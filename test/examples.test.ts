@@ -1,6 +1,9 @@
-/** examples/: a training that is killed and goes on ends with the same bits, and the network's gradient is right. */
+/**
+ * examples/: a training that is killed and goes on ends with the same bits, the network's gradient is right, and words
+ * find their like.
+ */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,4 +102,23 @@ test('network.mjs: the gradient is that of the loss', () => {
   }
   const x = Float64Array.from({ length: 53 }, () => 2 * generator.next() - 1)
   expect(checkGradient(objective, x)).toMatchObject({ ok: true, failures: 0 })
+})
+
+test('word-vectors.mjs: learns, to the same bits on every engine', () => {
+  const runs = ['native', 'wasm', 'typescript'].map((engine) => {
+    const flags = ['--epochs=2', '--verses=600']
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [join(home, 'examples/word-vectors.mjs'), ...flags],
+      { env: { ...process.env, ANTIGRAD_ENGINE: engine }, encoding: 'utf8' },
+    )
+    expect([stderr, status]).toEqual(['', 0])
+    return stdout
+  })
+  expect(new Set(runs).size).toBe(1)
+  const [, first, last] = /^epoch 1: .* loss ([\d.]+)\nepoch 2: .* loss ([\d.]+)\n/.exec(runs[0]) ?? []
+  expect(Number(first)).toBeLessThan(5 * Math.LN2)
+  expect(Number(last)).toBeLessThan(Number(first))
+  expect(runs[0]).toMatch(/^seven: (?:[a-z]+ -?\d\.\d\d(?:, )?){6}$/m)
+  expect(runs[0]).toMatch(/^hash of the parameters: [\da-f]{64}\n$/m)
 })
