@@ -143,7 +143,7 @@ describe("CONTRIBUTING's worked rule", () => {
 
 const withSamples = [
   'README.md',
-  ...['engines', 'expressions', 'fits', 'minimize', 'models', 'optimizer', 'schedules'].map(
+  ...['engines', 'expressions', 'fits', 'minimize', 'models', 'optimizer', 'rows', 'schedules'].map(
     (name) => `docs/${name}.md`,
   ),
 ]
