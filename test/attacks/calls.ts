@@ -518,8 +518,8 @@ const summand = or(tensors, only('a list with a hole', 'a list of null', 'a prox
 add('sumGradients', 'sumGradients', {
   parts: at(only('a list of it', 'a proxy of a list'), [
     at(
-      tensors,
-      { w: at(summand, Float32Array.of(1, 2), 'sumGradients: parts.0.w') },
+      summand,
+      { w: at(orNull(summand), Float32Array.of(1, 2), 'sumGradients: parts.0.w') },
       'sumGradients: parts.0',
     ),
   ]),
