@@ -29,12 +29,13 @@ export const typescript: Engine = {
       })
     }
 
+    const gatherOne: typeof tensors.gather = (job, from, to) => {
+      // Of listed rows there is the sum at once.
+      if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
+    }
+
     const gather = (stage: number) => {
-      if (stage > NORM) return
-      forEachJob(stage, 0, arena.length, (job, from, to) => {
-        // Of listed rows there is the sum at once.
-        if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
-      })
+      if (stage <= NORM) forEachJob(stage, 0, arena.length, gatherOne)
     }
 
     return {

@@ -108,8 +108,11 @@ export class RuleInUse {
     const { definition } = this
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
+    const stages = definition.stages(rule as never)
     return (
-      `${kernelsOf(definition, rule)}` === `${this.kernels}` &&
+      stages.length === this.stages.length &&
+      stages.every((kernel, k) => kernel === this.stages[k]) &&
+      definition.point(rule as never) === this.point &&
       definition.flags(rule as never) === this.flags &&
       definition.fixed.every((name) => isSame(rule[name], this.rule[name])) &&
       this.state.every((name) => starts[name] === before[name])
@@ -180,7 +183,8 @@ export class RuleInUse {
 /** The numbers of a rule's kernels by stage; 0 for none. */
 function kernelsOf(definition: Definition, rule: AnyRule): number[] {
   const stages = definition.stages(rule as never)
-  const kernels = Array.from({ length: STAGES }, (_, stage) => stages[stage]?.number ?? 0)
+  const kernels: number[] = []
+  for (let stage = 0; stage < STAGES; stage++) kernels.push(stages[stage]?.number ?? 0)
   kernels[POINT] = definition.point(rule as never)?.number ?? 0
   return kernels
 }
