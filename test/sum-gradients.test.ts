@@ -27,6 +27,9 @@ test('by hand: neighbours, then their sums, each rounded', () => {
   expect(sum(large, one, one, one, one, one)).toBe(large + 4)
   expect(sum(one, one, one, one, large)).toBe(large + 4)
   expect(sumGradients([Float64Array.of(large), Float64Array.of(one)])[0]).toBe(large + 1)
+  // Of one part in the order given.
+  expect(sumGradients([rows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
+  expect(sumGradients([rows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
 test('by hand: rows in order, each once; what a part has not adds nothing', () => {
