@@ -224,15 +224,16 @@ function merged(
   { list, columns }: Reading,
 ): FloatArray {
   const places = new Map<number, number>()
-  const sums = copyOf(values)
+  // Copies are no subclass of the user's, whose `subarray` may be anything.
+  const [own, sums] = [copyOf(values), copyOf(values)]
   for (let k = 0; k < count; k++) {
     const index = Number(indices[k])
     const known = places.get(index)
     const from = k * columns
     if (known === undefined) {
-      sums.set(values.subarray(from, from + columns), places.size * columns)
+      sums.set(own.subarray(from, from + columns), places.size * columns)
       places.set(index, places.size)
-    } else for (let j = 0; j < columns; j++) sums[known * columns + j] += values[from + j]
+    } else for (let j = 0; j < columns; j++) sums[known * columns + j] += own[from + j]
   }
   list.set([places.size, ...places].flat())
   return sums.subarray(0, places.size * columns)
