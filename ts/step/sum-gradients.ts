@@ -17,7 +17,7 @@ interface Place {
 }
 
 /** The largest number that a row can have. */
-const LAST_ROW = 2 ** 32 - 1
+const LAST_ROW = 0xffffffff
 
 /**
  * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
