@@ -183,19 +183,10 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
     let is_long = !cfg!(target_arch = "wasm32") || is_short;
     let line = (64 / scalar).max(2 * V::LANES);
-    const { assert!(!cfg!(target_arch = "wasm32") || size_of::<V::Scalar>() == 8 || V::LANES * 4 == 16) };
     let mut at = 0;
     while is_long && at + line <= length {
-        if cfg!(target_arch = "wasm32") {
-            // Four, written out: the core is compiled for size, and would have a loop here.
-            lanes(at);
-            lanes(at + V::LANES);
-            lanes(at + 2 * V::LANES);
-            lanes(at + 3 * V::LANES);
-        } else {
-            for vector in 0..line / V::LANES {
-                lanes(at + vector * V::LANES);
-            }
+        for vector in 0..line / V::LANES {
+            lanes(at + vector * V::LANES);
         }
         at += line;
     }
