@@ -161,11 +161,13 @@ export function check(
     }
     const detached = isFloatArray(gradient) && isDetached(gradient)
     const expected = `a ${typeOf(own[i])} of length ${own[i].length}${hint(gradient)}`
-    const path = tensors[i].name === '' ? 'gradients' : `gradients.${tensors[i].name}`
-    throw new TensorError(path, expected, detached ? 'a detached one' : gradient)
+    throw new TensorError(pathOf(tensors[i].name), expected, detached ? 'a detached one' : gradient)
   }
   return isByRow
 }
+
+/** What messages call the gradient of a tensor. */
+export const pathOf = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
 function fits(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
   if (typeOf(gradient) !== type || lengthOf(gradient as FloatArray) !== length) return false

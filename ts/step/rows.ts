@@ -4,7 +4,7 @@ import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
 import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
 import { flagsOf } from '../gradients/clip.js'
-import { ByRow, importedRows, isOfOne, type Present } from '../gradients/read.js'
+import { ByRow, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
 import { bufferOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError, TensorError } from '../ground/errors.js'
@@ -30,6 +30,13 @@ export type RowIndices =
   | Uint32Array
   | BigInt64Array
   | BigUint64Array
+
+/** What gradients by row are made of. */
+interface Parts {
+  readonly indices: ArrayLike<number | bigint>
+  readonly count: number
+  readonly values: FloatArray
+}
 
 /**
  * What {@link rows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
@@ -60,10 +67,12 @@ export class Rows<T extends FloatArray = FloatArray> {
     return 'Rows'
   }
 
-  /** What it was made of. */
-  static parts(given: unknown): { indices: ArrayLike<number | bigint>; values: FloatArray } | null {
-    const isRows = typeof given === 'object' && given !== null && #indices in given
-    return isRows ? { indices: given.#indices, values: given.#values } : null
+  /** What it was made of; a subclass of typed arrays has no say in how many indices there are. */
+  static parts(given: unknown): Parts | null {
+    if (typeof given !== 'object' || given === null || !(#indices in given)) return null
+    const indices = given.#indices
+    const count = ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
+    return { indices, count, values: given.#values }
   }
 }
 
@@ -141,8 +150,6 @@ function readingOf(tensor: Tensor): Reading {
   return made
 }
 
-const pathOf = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
-
 importedRows.read = (given, number, model) => {
   const read = Rows.parts(given)
   if (read === null) return null
@@ -152,8 +159,7 @@ importedRows.read = (given, number, model) => {
   const state = readingOf(tensor)
   if (state.use !== tensor.use) checkRule(tensor, name, settings)
   state.use = tensor.use
-  const { indices, values } = read
-  const count = Array.isArray(indices) ? indices.length : lengthOf(indices as Uint32Array)
+  const { indices, count, values } = read
   const length = count * state.columns
   if (typeOf(values) !== typeOf(gradients[0]) || lengthOf(values) !== length) {
     const kind = `a ${typeOf(gradients[0])} of length ${length}`
@@ -162,7 +168,7 @@ importedRows.read = (given, number, model) => {
   const order = readIndices(indices, count, state, name)
   // Where they lie in an arena themselves, they would be written to before they are read.
   const apart = isOfOne(bufferOf(values), parts) ? copyOf(values) : values
-  const sums = order === MANY ? merged(indices, count, apart, state) : apart
+  const sums = order === MANY ? merged({ indices, count, values: apart }, state) : apart
   if (measures && order !== SORTED) sort(state.list)
   return new ByRow(given, sums)
 }
@@ -216,13 +222,9 @@ function readIndices(
   list[0] = count
   return isSorted ? SORTED : isUnique ? ONCE : MANY
 }
-/** Adds up what is of the same row, in the order given, in the dtype; the list is of the sums then. */
-function merged(
-  indices: ArrayLike<number | bigint>,
-  count: number,
-  values: FloatArray,
-  { list, columns }: Reading,
-): FloatArray {
+
+/** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
+export function addedByRow({ indices, count, values }: Parts, columns: number) {
   const places = new Map<number, number>()
   // Copies are no subclass of the user's, whose `subarray` may be anything.
   const [own, sums] = [copyOf(values), copyOf(values)]
@@ -235,8 +237,14 @@ function merged(
       places.set(index, places.size)
     } else for (let j = 0; j < columns; j++) sums[known * columns + j] += own[from + j]
   }
+  return { places, sums: sums.subarray(0, places.size * columns) }
+}
+
+/** The same as the gradients of a tensor, whose list is of the sums then. */
+function merged(parts: Parts, { list, columns }: Reading): FloatArray {
+  const { places, sums } = addedByRow(parts, columns)
   list.set([places.size, ...places].flat())
-  return sums.subarray(0, places.size * columns)
+  return sums
 }
 
 /** Puts a list in the order of rows. */

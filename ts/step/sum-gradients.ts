@@ -6,7 +6,7 @@ import { listOf } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { DEEPEST, hint, isNest, setOwn } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
-import { Rows, rows } from './rows.js'
+import { addedByRow, Rows, rows } from './rows.js'
 
 /** What each part has at one place, which is nothing in some. */
 interface Place {
@@ -147,8 +147,8 @@ function sumOfRows({ nodes, first, refuse }: Place): Rows {
   const parts = nodes.map((node, k): Some | undefined => {
     if (isMissing(node)) return undefined
     const read = Rows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
-    const { indices: given, values } = read
-    const indices = new Uint32Array(countOf(given))
+    const { indices: given, count, values } = read
+    const indices = new Uint32Array(count)
     for (let i = 0; i < indices.length; i++) {
       const index = Number(given[i])
       if (!(index >= 0 && index <= LAST_ROW)) refuse(k, `indices from 0 to ${LAST_ROW}`, given[i])
@@ -156,7 +156,7 @@ function sumOfRows({ nodes, first, refuse }: Place): Rows {
     }
     type ??= typeOf(values)
     if (typeOf(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
-    const [count, length] = [indices.length, lengthOf(values)]
+    const length = lengthOf(values)
     if (count > 0) columns ??= length / count
     if (isDetached(values) || !Number.isInteger(columns ?? 0) || length !== count * (columns ?? 0)) {
       const whole = Number.isInteger(columns) ? `${columns} columns, as others` : 'equally many columns'
@@ -165,30 +165,25 @@ function sumOfRows({ nodes, first, refuse }: Place): Rows {
     return { indices, values }
   })
   const wide = columns ?? 0
-  const sorted = parts.map((part) => part && inOrder(part, wide))
-  const sum = sumInPairs(sorted, (a, b) => inOrder(behind(a, b), wide)) as Some
+  const once = parts.map((part) => part && eachOnce(part, wide))
+  const sum = inOrder(sumInPairs(once, (a, b) => eachOnce(behind(a, b), wide)) as Some, wide)
   return rows(sum.indices, sum.values)
 }
 
-/** A subclass may say otherwise. */
-const countOf = (indices: ArrayLike<unknown>): number =>
-  ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
+/** Each row once: what is of one row is added up in the order given. */
+function eachOnce({ indices, values }: Some, columns: number): Some {
+  const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
+  return { indices: Uint32Array.from(places.keys()), values: sums }
+}
 
-/** Each row once, in ascending order: what is of one row is added up in the order given. */
+/** Rows in ascending order. */
 function inOrder({ indices, values }: Some, columns: number): Some {
-  const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b] || a - b)
-  const found = new Uint32Array(order.length)
-  const sums = copyOf(values)
-  let count = 0
-  for (let i = 0; i < order.length; i++) {
-    const [index, from] = [indices[order[i]], order[i] * columns]
-    const isNew = count === 0 || found[count - 1] !== index
-    if (isNew) found[count++] = index
-    const to = (count - 1) * columns
-    for (let j = 0; j < columns; j++)
-      sums[to + j] = isNew ? values[from + j] : sums[to + j] + values[from + j]
-  }
-  return { indices: found.slice(0, count), values: sums.slice(0, count * columns) }
+  const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
+  const sorted = copyOf(values)
+  order.forEach((from, to) => {
+    sorted.set(values.subarray(from * columns, (from + 1) * columns), to * columns)
+  })
+  return { indices: order.map((k) => indices[k]), values: sorted }
 }
 
 function behind(a: Some, b: Some): Some {

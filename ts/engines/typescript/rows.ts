@@ -12,9 +12,11 @@ export function runRows(arena: Arena, job: Job, from: number, to: number): void 
   const i = tensorFrom(arena, from)
   const { [i]: offset } = arena.offsets
   const columns = arena.lengths[i] / arena.units[i]
-  const [count, ...pairs] = arena.list(i)
+  const list = arena.list(i)
+  const [count] = list
   const g = arena.elements(GRADIENTS).subarray(offset)
-  const rows = Array.from({ length: count }, (_, k) => [pairs[2 * k] * columns, pairs[2 * k + 1] * columns])
+  // The list has room for all rows: only its entries are read.
+  const rows = Array.from({ length: count }, (_, k) => [list[1 + 2 * k] * columns, list[2 + 2 * k] * columns])
   if (job.sums.length > 0) {
     const [[, squares]] = job.byTensor
     if (offset === from) squares[i] = squaresOf(arena, i, rows, columns)
