@@ -224,7 +224,10 @@ function readIndices(
 }
 
 /** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
-export function addedByRow({ indices, count, values }: Parts, columns: number) {
+export function addedByRow(
+  { indices, count, values }: Parts,
+  columns: number,
+): { places: Map<number, number>; sums: FloatArray } {
   const places = new Map<number, number>()
   // Copies are no subclass of the user's, whose `subarray` may be anything.
   const [own, sums] = [copyOf(values), copyOf(values)]
