@@ -1,14 +1,11 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
-import { nextTurn, unlessAborted } from '../ground/event-loop.js'
+import { drive, driveSync } from './drive.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
 import { Fits } from './run.js'
-
-/** Milliseconds of a turn of the event loop that are enough. */
-const TURN = 5
 
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
@@ -33,30 +30,7 @@ export async function fitMany<
   options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
 ): Promise<FitManyResult<ParametersOf<Names, D, Start>>> {
   const fits = new Fits(model, data, options)
-  const { signal } = fits.options
-  signal?.throwIfAborted()
-  let began = performance.now()
-  let work = Promise.resolve()
-  try {
-    for (const call of fits.calls()) {
-      if (call !== undefined) {
-        work = fits.choice.runner.advanceAsync(call)
-        await unlessAborted(work, signal)
-      } else if (performance.now() - began > TURN) {
-        await nextTurn()
-        began = performance.now()
-      }
-      // At each pause, also without a turn of the loop: how fast a machine is decides on nothing.
-      signal?.throwIfAborted()
-    }
-  } catch (thrown) {
-    // An engine may still be at work; where it fails it has spoilt the memory.
-    work.then(
-      () => fits.leave(),
-      () => {},
-    )
-    throw thrown
-  }
+  await drive(fits, fits.calls(), fits.options.signal)
   return fits.result()
 }
 
@@ -95,6 +69,6 @@ export function fit<
 
 function run(model: Expression | FitModel, data: FitData, options: object): Fits {
   const fits = new Fits(model, data, options)
-  for (const call of fits.calls()) if (call !== undefined) fits.choice.runner.advance(call)
+  driveSync(fits, fits.calls())
   return fits
 }

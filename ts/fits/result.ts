@@ -1,4 +1,3 @@
-import type { Choice } from '../engines/choice.js'
 import type { EngineName } from '../engines/engine.js'
 import { differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
@@ -9,48 +8,13 @@ import { type Column, numbersOf, rowsOf } from '../many/data.js'
 import { type GivenOf, oneOf, option } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { readNumbers } from './columns.js'
+import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { inTriangle } from './linear.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
-import type { Parameter } from './parameters.js'
-import type { Problem } from './problem.js'
 import { type FitReason, fitReasons } from './reasons.js'
 import { type Statistics, statistics, varies } from './statistics.js'
 import { quantile } from './student.js'
-
-/** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
-export interface Found {
-  readonly free: readonly Float64Array[]
-  /** The lower triangle. */
-  readonly covariance: readonly Float64Array[]
-  readonly cost: Float64Array
-  /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order. */
-  readonly held: Uint32Array
-  readonly undetermined: Uint32Array
-  readonly evaluations: Uint32Array
-  readonly reason: Uint8Array
-  /** Of fits with several starts. */
-  readonly minima: (readonly Minimum[] | undefined)[]
-}
-
-interface Ingredients {
-  readonly problem: Problem
-  readonly parameters: readonly Parameter[]
-  /** What fixed parameters are, by fit. */
-  readonly starts: ReadonlyMap<string, Float64Array>
-  readonly rows: Uint32Array
-  readonly missing: Uint32Array
-  /** Of the rows that count, and of all that were given. */
-  readonly columns: ReadonlyMap<string, Column>
-  readonly given: ReadonlyMap<string, Column>
-  /** Whether rows that miss something are left out. */
-  readonly drops: boolean
-  /** Whether a first-order rule has made the steps. */
-  readonly isByRule: boolean
-  readonly found: Found
-  readonly choice: Choice<unknown>
-  readonly isAbsolute: boolean
-}
 
 type Columns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
@@ -177,28 +141,6 @@ export class FitManyResult<Names extends string = string> {
     this.#programs.set(key, made)
     return made
   }
-}
-
-/**
- * The variance of what has some slopes by the parameters that vary. What has no slope has no part, even where its
- * variance is not known, and neither has what a bound holds: it counts as fixed.
- */
-function variance({ covariance, held }: Found, fit: number, slopes: readonly number[]): number {
-  const moves = slopes.map((slope, i) => slope !== 0 && !hasBit(held[fit], i))
-  let sum = 0
-  for (const [i, a] of slopes.entries()) {
-    for (const [j, b] of slopes.entries()) {
-      if (moves[i] && moves[j]) sum += a * b * covariance[inTriangle(i, j)][fit]
-    }
-  }
-  return sum
-}
-
-const hasBit = (bits: number, i: number) => ((bits >> i) & 1) === 1
-
-/** How many more rows a fit has than parameters that vary and no bound holds. */
-function freedomOf({ problem, rows, found }: Ingredients, fit: number): number {
-  return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held[fit], i)).length
 }
 
 function statisticsOf(of: Ingredients, fit: number): Statistics {

@@ -21,6 +21,8 @@ import type { Rule } from '../rules/definitions.js'
 import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
+import type { Call } from './drive.js'
+import type { Found } from './found.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
@@ -30,7 +32,7 @@ import { type FitData, type FitValues, table } from './options.js'
 import { type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
 import { fitReasons } from './reasons.js'
-import { FitManyResult, type Found } from './result.js'
+import { FitManyResult } from './result.js'
 
 /** Iterations a call. */
 const UPDATES = 4
@@ -43,9 +45,6 @@ const TOO_FEW = fitReasons.indexOf('too-few-points')
 const LEAST_SQUARE = 1.0507614211323843e-286
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
-
-/** What is called for: that an engine advances a batch, or nothing where the event loop may have its turn. */
-export type Call = Batch | undefined
 
 /** Where runs of fits have stopped. */
 interface Ends {
