@@ -1,10 +1,11 @@
 /** Student's t distribution, and the normal one as its limit. */
 
 import { elementary } from '../functions/index.js'
+import { inside } from './f-distribution.js'
 
-const { atan, exp, cos, sin } = elementary('float64')
+const { atan, cos, sin } = elementary('float64')
 
-/** Beyond so many degrees of freedom series of their powers are exact enough. */
+/** Beyond so many degrees of freedom, of which there may be ∞, a series by them is too long. */
 const MANY = 1000
 
 /**
@@ -24,13 +25,9 @@ export function quantile(level: number, freedom: number): number {
   return high
 }
 
-/** P(|T| < t) (Abramowitz and Stegun, 26.7.3 and 26.7.4; 26.7.8 where there are many degrees of freedom). */
+/** P(|T| < t) (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
 function probability(t: number, freedom: number): number {
-  if (freedom > MANY) {
-    const z =
-      freedom === Infinity ? t : (t * (1 - 1 / (4 * freedom))) / Math.sqrt(1 + (t * t) / (2 * freedom))
-    return normal(z)
-  }
+  if (freedom > MANY) return inside(t * t, freedom)
   const angle = atan(t / Math.sqrt(freedom))
   const [c, s] = [cos(angle), sin(angle)]
   const square = c * c
@@ -41,21 +38,4 @@ function probability(t: number, freedom: number): number {
     sum += term
   }
   return freedom % 2 === 1 ? (2 / Math.PI) * (angle + s * sum) : s * sum
-}
-
-/** P(|Z| < z) of the normal distribution: its series, and far out the continued fraction of its tail. */
-function normal(z: number): number {
-  const density = exp((-z * z) / 2) * Math.sqrt(2 / Math.PI)
-  if (z > 5) {
-    let fraction = z
-    for (let k = 60; k > 0; k--) fraction = z + k / fraction
-    return 1 - density / fraction
-  }
-  let term = z
-  let sum = z
-  for (let k = 3; term > sum * 1e-17; k += 2) {
-    term *= (z * z) / k
-    sum += term
-  }
-  return density * sum
 }

@@ -1,0 +1,78 @@
+/** Fisher's, Student's, the normal and the χ² distribution beside 60 digits of mpmath (betainc and gammainc). */
+
+import { expression, fit } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inside, outside } from '../../dist/fits/f-distribution.js'
+import { quantile } from '../../dist/fits/student.js'
+
+/** P(F > f): f, degrees of freedom above and below, and what it is; P(χ² > above·f) where below is ∞. */
+const tails = [
+  [0.001, 1, 1, 0.9798750216963559],
+  [2.5, 1, 1, 0.3590170359713761],
+  [4.1, 1, 2, 0.18016395081639425],
+  [0.5, 3, 7, 0.6940363875688137],
+  [3.2, 2, 5, 0.1273980798962223],
+  [12, 1, 17, 0.002966083559195866],
+  [7.5, 5, 30, 0.00011454463102219123],
+  [60, 2, 17, 1.9801177227852204e-8],
+  [3.9, 4, 999, 0.0037774879091778276],
+  [4.5, 16, 1000, 9.942075300405967e-9],
+  [500, 3, 1000, 2.097130800882905e-198],
+  [3.84, 1, 123456, 0.05004576789541065],
+  [1.25, 7, 123456, 0.27111695417339654],
+  [0.5, 1, Infinity, 0.4795001221869535],
+  [3.84, 1, Infinity, 0.0500435212487051],
+  [12, 1, Infinity, 0.0005320055051392497],
+  [4, 2, Infinity, 0.01831563888873418],
+  [60, 3, Infinity, 8.819945436737089e-39],
+  [500, 1, Infinity, 9.505397766554091e-111],
+  [1.5, 16, Infinity, 0.08950449684017583],
+] as const
+
+describe('a tail', () => {
+  test('has at least twelve digits, however small it is', () => {
+    for (const [f, above, below, p] of tails) {
+      expect(Math.abs(outside(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
+    }
+  })
+
+  test('is all at 0, nothing at infinity, and falls in between', () => {
+    for (const above of [1, 2, 5, 16]) {
+      for (const below of [1, 2, 31, 1e6, Infinity]) {
+        expect([-1, 0, Infinity].map((f) => outside(f, above, below))).toEqual([1, 1, 0])
+        expect(outside(Number.NaN, above, below)).toBeNaN()
+        expect(outside(Number.MIN_VALUE, above, below)).toBeCloseTo(1, 14)
+        expect(outside(Number.MAX_VALUE, above, below)).toBeCloseTo(0, 14)
+        const along = Array.from({ length: 200 }, (_, k) => outside(1.15 ** (k - 100), above, below))
+        for (let k = 1; k < along.length; k++) {
+          expect(along[k]).toBeLessThanOrEqual(along[k - 1] * (1 + 1e-13))
+        }
+      }
+    }
+  })
+
+  test('of one degree of freedom is what is not inside', () => {
+    for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
+      for (const below of [1, 4, 2000, Infinity]) {
+        expect(inside(f, below) + outside(f, 1, below)).toBeCloseTo(1, 14)
+      }
+    }
+  })
+})
+
+describe('the t of a level', () => {
+  test('has all digits, also where there are more than 1000 degrees of freedom', () => {
+    expect(quantile(0.95, 1001)).toBeCloseTo(1.96233670528088, 13)
+    expect(quantile(0.999, 5000)).toBeCloseTo(3.2924737233708514, 13)
+    expect(quantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
+  })
+
+  test('is what intervals have', () => {
+    const x = Array.from({ length: 1002 }, (_, k) => k)
+    const y = x.map((at) => 2 * at + (at % 2))
+    const found = fit(expression('a*x'), { x, y }, { start: { a: 1 } })
+    const { values, errors, freedom } = found
+    expect(freedom).toBe(1001)
+    expect((found.intervals().a[1] - values.a) / errors.a).toBeCloseTo(1.96233670528088, 9)
+  })
+})
