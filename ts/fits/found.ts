@@ -2,6 +2,8 @@
 
 import type { Choice } from '../engines/choice.js'
 import type { Column } from '../many/data.js'
+import type { Advancer } from '../many/engines.js'
+import type { Compiled } from './compiled.js'
 import { inTriangle } from './linear.js'
 import type { Minimum } from './multi-start.js'
 import type { Parameter } from './parameters.js'
@@ -24,6 +26,7 @@ export interface Found {
 
 /** What a result is made of. */
 export interface Ingredients {
+  readonly compiled: Compiled
   readonly problem: Problem
   readonly parameters: readonly Parameter[]
   /** What fixed parameters are, by fit. */
@@ -38,7 +41,7 @@ export interface Ingredients {
   /** Whether a first-order rule has made the steps. */
   readonly isByRule: boolean
   readonly found: Found
-  readonly choice: Choice<unknown>
+  readonly choice: Choice<Advancer>
   readonly isAbsolute: boolean
 }
 

@@ -1,18 +1,15 @@
 /** Fits under way. */
 
-import type { Region } from '../arena/memory.js'
 import { type Choice, readAsked } from '../engines/choice.js'
 import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
-import type { Program } from '../expressions/program.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Slices } from '../ground/slices.js'
-import { Batch, type Results, type Shape } from '../many/batch.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
 import { type Advancer, chooseAdvancer } from '../many/engines.js'
-import { cohortsOf, runsOfBatch, updatesOf } from '../many/layout.js'
+import { runsOfBatch } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
 import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
@@ -23,6 +20,7 @@ import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
 import type { Found } from './found.js'
+import { Iterations, RUNS } from './iterations.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
@@ -34,10 +32,6 @@ import type { Problem } from './problem.js'
 import { fitReasons } from './reasons.js'
 import { FitManyResult } from './result.js'
 
-/** Iterations a call. */
-const UPDATES = 4
-/** Runs at a time: their memory, which the next ones take over, stays in the caches. */
-const RUNS = 8192
 /** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
 const [FIRST_RUNS, MORE] = [64, 8]
 const TOO_FEW = fitReasons.indexOf('too-few-points')
@@ -60,8 +54,7 @@ export class Fits {
   readonly choice: Choice<Advancer>
   readonly options: FitValues
   readonly #compiled: Compiled
-  /** What the last batch of each program has left. */
-  readonly #regions = new Map<Program, Region>()
+  readonly #iterations: Iterations
   /** As they are given, and of the rows that count. */
   readonly #given: ReadonlyMap<string, Column>
   readonly #counted: Counted
@@ -110,6 +103,7 @@ export class Fits {
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = chooseAdvancer(readAsked(options))
+    this.#iterations = new Iterations(this.choice.runner, this.#compiled)
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
     this.#found = {
@@ -162,8 +156,7 @@ export class Fits {
 
   /** Gives memory back, which no engine may have any more. */
   leave(): void {
-    for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
-    this.#regions.clear()
+    this.#iterations.leave()
   }
 
   *calls(): Generator<Call> {
@@ -220,7 +213,7 @@ export class Fits {
 
   /** What the summary says of runs; of the few that are doubtful what a closer look says. */
   *#summed(runs: Uint32Array, { point, largest, starts }: Ends, freedom: Float64Array) {
-    const { x } = yield* this.#iterate(this.#compiled.summary, runs, [], [...point, freedom], 1)
+    const { x } = yield* this.#iterations.run(this.#compiled.summary, runs, [], [...point, freedom], 1)
     const { free, covariance } = this.#found
     const said = x.slice(0, free.length + covariance.length + 3)
     // Nothing is vague or tiny but what is looked at.
@@ -229,7 +222,7 @@ export class Fits {
     if (some.length > 0) {
       const columns = [...point, freedom, ...largest, ...starts].map((column) => pick(column, some))
       const few = some.map((run) => runs[run])
-      const closer = yield* this.#iterate(this.#compiled.closer, few, [], columns, 1)
+      const closer = yield* this.#iterations.run(this.#compiled.closer, few, [], columns, 1)
       for (const [i, column] of said.entries()) put(column, some, closer.x[i])
     }
     return said
@@ -264,14 +257,20 @@ export class Fits {
     const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
     const ends =
       method === undefined
-        ? yield* this.#iterate(this.#compiled.iteration, runs, data, begin, maxIterations)
+        ? yield* this.#iterations.run(this.#compiled.iteration, runs, data, begin, maxIterations)
         : yield* this.#byRule(method, runs, data, begin)
     const points = method === undefined ? best.map((at) => ends.x[at]) : ends.x
     // One more look, where steps have not seen what errors are made of.
     const { x } =
       method === undefined && (loss === 'squared' || loss === 'poisson')
         ? ends
-        : yield* this.#iterate(this.#compiled.last, runs, data, [...points, ...begin.slice(free.length)], 1)
+        : yield* this.#iterations.run(
+            this.#compiled.last,
+            runs,
+            data,
+            [...points, ...begin.slice(free.length)],
+            1,
+          )
     const largest =
       method === undefined ? scale.map((at) => ends.x[at]) : free.map((_, i) => x[matrix[inTriangle(i, i)]])
     return {
@@ -341,49 +340,16 @@ export class Fits {
     })
   }
 
-  /** Iterates a program from some points on, as many as there are runs; gives where each stops. */
-  *#iterate(
-    program: Program,
-    runs: Uint32Array,
-    data: readonly Column[],
-    x: readonly (FloatArray | number)[],
-    mostUpdates: number,
-  ): Generator<Call, Results> {
-    const { threads } = this.choice.runner
-    const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
-    const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
-    const updates = updatesOf(program, rows, runs.length, Math.min(UPDATES, mostUpdates))
-    const shape: Shape = {
-      ...{
-        dtype: 'float64',
-        value: program,
-        gradient: program,
-        kernel: null,
-        runs,
-        data,
-        cohorts,
-        lanes,
-        updates,
-      },
-      ...{ rows, mostUpdates },
-      ...{ tolerance: 0, exempt: 0, delay: 0, scratches: Math.min(threads, cohorts), isBounded: false },
-    }
-    const batch = new Batch(shape, this.#regions.get(program) ?? this.#compiled.take(program))
-    this.#regions.set(program, batch.region)
-    batch.fill({ x, starts: [], box: null })
-    for (let done = 0; batch.live > 0; done += updates) {
-      batch.done = done
-      batch.set('updates', Math.min(updates, mostUpdates - done))
-      yield batch
-    }
-    return batch.results()
-  }
-
   /** Whoever knows what its parameters are called says so. */
   result<Names extends string>(): FitManyResult<Names> {
     this.leave()
     return new FitManyResult<Names>({
-      ...{ problem: this.#problem, parameters: this.#parameters, starts: this.#starts },
+      ...{
+        compiled: this.#compiled,
+        problem: this.#problem,
+        parameters: this.#parameters,
+        starts: this.#starts,
+      },
       ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },
       drops: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
