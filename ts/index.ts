@@ -1,6 +1,7 @@
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export { type CompareOptions, type Comparison, compare } from './fits/compare.js'
 export { fit, fitMany, fitManySync } from './fits/fit-many.js'
 export type { Loss } from './fits/loss.js'
 export type { NonFinite } from './fits/message.js'

@@ -397,6 +397,11 @@ add('Fit#band', '', {
   at: columns,
   options: at(record, { level: at(optional(anyNumber), 0.9), kind: at(word(undefined), 'prediction') }),
 })
+add('compare', '', {
+  a: at(no, antigrad.fit(expression('a*x'), { x: t, y }, { start: { a: 1 } })),
+  b: at(no, antigrad.fit(expression('a*x + b'), { x: t, y }, { start: { a: 1, b: 1 } })),
+  options: at(record, { nested: at(optional(flag), true) }),
+})
 add('FitManyResult#at', '', { fit: at(word(0, -0), 0) })
 for (const name of Object.keys(antigrad.models)) {
   const own = {

@@ -1,6 +1,6 @@
 /** Fisher's, Student's, the normal and the χ² distribution beside 60 digits of mpmath (betainc and gammainc). */
 
-import { expression, fit } from 'antigrad'
+import { expression, fit as fitOne } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inside, outside } from '../../dist/fits/f-distribution.js'
 import { quantile } from '../../dist/fits/student.js'
@@ -70,7 +70,7 @@ describe('the t of a level', () => {
   test('is what intervals have', () => {
     const x = Array.from({ length: 1002 }, (_, k) => k)
     const y = x.map((at) => 2 * at + (at % 2))
-    const found = fit(expression('a*x'), { x, y }, { start: { a: 1 } })
+    const found = fitOne(expression('a*x'), { x, y }, { start: { a: 1 } })
     const { values, errors, freedom } = found
     expect(freedom).toBe(1001)
     expect((found.intervals().a[1] - values.a) / errors.a).toBeCloseTo(1.96233670528088, 9)

@@ -8,6 +8,8 @@ import type { Parameter } from './parameters.js'
 
 /** What is fitted: nodes of a graph, in which parameters and columns are names. */
 export interface Problem extends Costed {
+  /** The model's, in which what is fixed has its name. */
+  readonly text: string
   /** Parameters that vary, and what each may be. */
   readonly free: readonly string[]
   readonly min: readonly number[]
@@ -66,7 +68,7 @@ export function makeProblem(
     ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
   )
   return {
-    ...{ graph, model: root, derived, ...data },
+    ...{ text, graph, model: root, derived, ...data },
     free: free.map(({ name }) => name),
     min: free.map(({ min }) => min),
     max: free.map(({ max }) => max),

@@ -18,6 +18,9 @@ import { quantile } from './student.js'
 
 type Columns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
+/** Whether it is what `fitMany` gives, and no proxy of that. */
+export let isFitManyResult: (given: object) => given is FitManyResult
+
 /** Where fits ended, a column each, by fit. */
 export class FitManyResult<Names extends string = string> {
   /** All parameters, fixed ones and those that follow from others too. */
@@ -42,6 +45,10 @@ export class FitManyResult<Names extends string = string> {
   readonly engineReasons: readonly string[]
   readonly #of: Ingredients
   readonly #programs = new Map<string, Program>()
+
+  static {
+    isFitManyResult = (given): given is FitManyResult => #of in given
+  }
 
   /** @internal */
   constructor(ingredients: Ingredients) {
@@ -162,6 +169,11 @@ const band = {
 
 export interface BandOptions extends GivenOf<typeof band> {}
 
+/** Whether it is what `fit` gives, and no proxy of that. */
+export let isFit: (given: object) => given is Fit
+/** What a fit is made of, and which of the fits there it is, for what is a module of its own. */
+export let ingredientsOf: (fit: Fit) => { readonly of: Ingredients; readonly at: number }
+
 /** One fit. */
 export class Fit<Names extends string = string> {
   readonly values: Readonly<Record<Names, number>>
@@ -198,6 +210,11 @@ export class Fit<Names extends string = string> {
   readonly #fit: number
   readonly #of: Ingredients
   readonly #programOf: (columns: readonly string[]) => Program
+
+  static {
+    isFit = (given): given is Fit => #of in given
+    ingredientsOf = (fit) => ({ of: fit.#of, at: fit.#fit })
+  }
 
   /** @internal */
   constructor(

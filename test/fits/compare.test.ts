@@ -1,0 +1,235 @@
+/** Two models beside each other: the F test, the likelihood ratio, AICc, and what is refused. */
+
+import {
+  ArgumentError,
+  compare,
+  expression,
+  type Fit,
+  fitManySync,
+  fit as fitOne,
+  models,
+  OptionError,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { outside } from '../../dist/fits/f-distribution.js'
+import { inBits, random } from '../helpers.js'
+
+const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+const y = [1.1, 2.9, 5.2, 7.3, 9.9, 12.1, 14.7, 17.8, 20.2, 23.9]
+const line = fitOne(models.line(), { x, y })
+const parabola = fitOne(models.polynomial({ degree: 2 }), { x, y })
+
+const t = Array.from({ length: 30 }, (_, k) => k / 4)
+const noisy = (curve: (t: number) => number, seed: number, size = 0.1) => {
+  const next = random(seed)
+  return t.map((at) => curve(at) + size * (next() + next() + next() + next() - 2))
+}
+const decays = noisy((at) => 4 * Math.exp(-at) + 2 * Math.exp(-0.2 * at), 3)
+const one = fitOne(expression('a*exp(-b*t)'), { t, y: decays }, { start: { a: 5, b: 0.5 } })
+const twoExponentials = expression('a*exp(-b*t) + c*exp(-d*t)')
+const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 2, d: 0.3 } })
+
+describe('compare', () => {
+  test('has the F test and AICc of linear models to twelve digits', () => {
+    const { fuller, test, statistic, freedom, p, aicc, weights, message } = compare(line, parabola)
+    expect([fuller, test, freedom, message]).toEqual(['b', 'F', [1, 7], ''])
+    expect(statistic / 59.79977753058954 - 1).toBeCloseTo(0, 12)
+    expect(p / 0.00011313307427871118 - 1).toBeCloseTo(0, 12)
+    expect(aicc[0]).toBeCloseTo(-1.6486864808169743, 12)
+    expect(aicc[1]).toBeCloseTo(-18.206582491830424, 12)
+    expect(weights[0] + weights[1]).toBeCloseTo(1, 15)
+    expect(weights[1] / weights[0]).toBeCloseTo(Math.exp((aicc[0] - aicc[1]) / 2), 6)
+  })
+
+  test('says the same of b and a, but for their places', () => {
+    const [there, back] = [compare(line, parabola), compare(parabola, line)]
+    expect(back).toEqual({
+      ...there,
+      fuller: 'a',
+      aicc: there.aicc.toReversed(),
+      weights: there.weights.toReversed(),
+    })
+  })
+
+  test('takes the likelihood ratio where σ is known', () => {
+    const known = { sigma: x.map(() => 0.3), absoluteSigma: true }
+    const [a, b] = [models.line(), models.polynomial({ degree: 2 })].map((of) => fitOne(of, { x, y }, known))
+    const { test, statistic, freedom, p, aicc } = compare(a, b)
+    expect([test, freedom]).toEqual(['likelihood-ratio', [1, Infinity]])
+    expect(statistic).toBeCloseTo(31.03030303030303, 11)
+    expect(p / 2.540312014288431e-8 - 1).toBeCloseTo(0, 11)
+    expect(aicc[0]).toBeCloseTo(38.66262626262626, 11)
+    expect(aicc[1]).toBeCloseTo(9.632323232323232, 11)
+  })
+
+  test('takes the deviance of counts for it', () => {
+    const counts = [3, 5, 4, 9, 8, 14, 15, 21, 30, 33]
+    const options = { loss: 'poisson' as const, start: { a: 4, b: 0.1 } }
+    const flat = fitOne(expression('a'), { y: counts }, { ...options, start: { a: 4 } })
+    const rising = fitOne(expression('a*exp(b*x)'), { x, y: counts }, options)
+    const { test, statistic, p } = compare(flat, rising)
+    expect(test).toBe('likelihood-ratio')
+    expect(statistic).toBeCloseTo(flat.chiSquared - rising.chiSquared, 12)
+    expect(p).toBe(outside(statistic, 1, Infinity))
+  })
+
+  test('finds out that one exponential is nested in two, and a line in none of them but in the limit', () => {
+    const { test, freedom, p, message } = compare(one, two)
+    expect([test, freedom, message]).toEqual(['F', [2, 26], ''])
+    expect(p).toBeLessThan(1e-15)
+    expect(p).toBe(outside(((one.chiSquared - two.chiSquared) * 26) / (2 * two.chiSquared), 2, 26))
+  })
+
+  test('refuses to test what is not nested, unless one says that it is', () => {
+    const gaussian = fitOne(models.gaussian({ x: 't' }), {
+      t,
+      y: noisy((at) => Math.exp(-((at - 3) ** 2)), 8),
+    })
+    const data = { t, y: Array.from(gaussian.predict(), (f, k) => f + 0.05 * Math.sin(9 * k)) }
+    const peak = fitOne(expression('h*exp(-((t - c)/s)^2/2)'), data, { start: { h: 1, c: 3, s: 0.7 } })
+    const waves = expression('a + b*sin(t) + c*cos(t) + d*sin(2*t) + e*cos(2*t)')
+    const wave = fitOne(waves, data, { start: { a: 0, b: 1, c: 1, d: 1, e: 1 } })
+    const refused = compare(peak, wave)
+    expect([refused.test, refused.p]).toEqual([null, Number.NaN])
+    expect(refused.message).toMatch(/not nested|not known to be nested/)
+    expect(refused.aicc.every(Number.isFinite)).toBe(true)
+    const better = expression('h*exp(-((t - c)/s)^2/2) + a + b*t')
+    const within = fitOne(better, data, { start: { h: 1, c: 3, s: 0.7, a: 0, b: 0 } })
+    expect(compare(peak, within).test).toBe('F')
+    // A sum of waves with a free frequency meets these data better, and has no peak in it.
+    const line = fitOne(models.line({ x: 't' }), data)
+    const waving = fitOne(waves, data, { start: { a: 0, b: 1, c: 1, d: 1, e: 1 } })
+    expect(compare(line, waving).message).toMatch(/nested: true/)
+    expect(compare(line, waving, { nested: true }).test).toBe('F')
+  })
+
+  test('of a true simpler model has p that are evenly spread', () => {
+    const count = 1000
+    const sets = Array.from({ length: count }, (_, k) => noisy((at) => 4 * Math.exp(-at) + 1, 100 + k))
+    const start = { a: 4, b: 1, c: 1, s: 0 }
+    const rising = expression('a*exp(-b*t) + c + s*t')
+    const simple = fitManySync(rising, { t, y: sets }, { start: { ...start, s: { start: 0, fixed: true } } })
+    const full = fitManySync(rising, { t, y: sets }, { start })
+    const all = compare(simple, full)
+    expect(all.filter(({ test }) => test !== 'F')).toEqual([])
+    for (const level of [0.01, 0.05, 0.5, 0.9]) {
+      const part = all.filter(({ p }) => p < level).length / count
+      expect(Math.abs(part - level)).toBeLessThan(4 * Math.sqrt((level * (1 - level)) / count))
+    }
+    // Side by side they are what they are alone.
+    expect(inBits(all[17])).toEqual(inBits(compare(simple.at(17), full.at(17))))
+  })
+
+  test('has the same bits on every engine', () => {
+    const results = (['native', 'wasm', 'typescript'] as const).map((engine) => {
+      const of = (start: object) =>
+        fitOne(twoExponentials, { t, y: decays }, { start, engine } as never) as Fit
+      const fixed = { start: 0, fixed: true }
+      return inBits(compare(of({ a: 5, b: 0.5, c: fixed, d: fixed }), of({ a: 4, b: 1, c: 2, d: 0.3 })))
+    })
+    expect(results[1]).toEqual(results[0])
+    expect(results[2]).toEqual(results[0])
+  })
+})
+
+describe('compare has no test', () => {
+  test('of equally many parameters, but AICc', () => {
+    const data = { t, y: decays }
+    const straight = compare(fitOne(models.line({ x: 't' }), data), one)
+    expect([straight.fuller, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
+    expect(straight.message).toBe(
+      'a and b have equally many parameters that vary: neither has the other in it',
+    )
+    expect(straight.weights[1]).toBeGreaterThan(0.999)
+  })
+
+  test('of a fit that has not converged', () => {
+    const early = fitOne(
+      twoExponentials,
+      { t, y: decays },
+      { maxIterations: 2, start: { a: 9, b: 5, c: 1, d: 1 } },
+    )
+    const { test, message, aicc } = compare(one, early)
+    expect([test, message]).toEqual([null, "b has not converged, but is 'max-iterations'"])
+    expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
+  })
+
+  test('of a simpler model that meets the data but for rounding', () => {
+    const exact = { x, y: x.map((at) => 3 * at + 0.1) }
+    const { test, message } = compare(
+      fitOne(models.line(), exact),
+      fitOne(models.polynomial({ degree: 2 }), exact),
+    )
+    expect([test, message]).toEqual([
+      null,
+      'the simpler model meets the data exactly: what is left is rounding',
+    ])
+  })
+
+  test('of a fuller one that leaves no degree of freedom, nor AICc of so few rows', () => {
+    const few = { x: [0, 1, 2], y: [1, 2, 4] }
+    const { test, message } = compare(
+      fitOne(models.line(), few),
+      fitOne(models.polynomial({ degree: 2 }), few),
+    )
+    expect([test, message]).toEqual([null, 'b leaves no degree of freedom; too few rows for AICc'])
+  })
+
+  test('of a fuller one that is in another valley', () => {
+    const valley = noisy((at) => Math.sin(3 * at), 5)
+    const data = { t, y: valley }
+    const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
+    const lost = fitOne(expression('a*sin(w*t)'), data, { start: { a: 1, w: 9 } })
+    const { test, message } = compare(simple, lost)
+    expect([lost.reason, test]).toEqual(['converged', null])
+    expect(message).toMatch(/^b has more parameters and a larger χ²/)
+  })
+
+  test('but one with a remark where the simpler one is at a bound of the fuller', () => {
+    const model = expression('a*exp(-b*t) + c')
+    const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
+    const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
+    const { test, message } = compare(
+      fitOne(model, data, { start: { a: 4, b: 1, c: { start: 0, fixed: true } } }),
+      fitOne(model, data, { start }),
+    )
+    expect([test, message]).toEqual(['F', 'c at a bound, where p is too large'])
+  })
+})
+
+describe('compare refuses', () => {
+  const alike = (options: object, data: object = { x, y }) =>
+    fitOne(models.polynomial(), data as never, options)
+  const refusal = (b: unknown, a: unknown = line) => {
+    try {
+      compare(a as Fit, b as Fit)
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(ArgumentError)
+      return (thrown as Error).message
+    }
+    return 'nothing'
+  }
+
+  test.each([
+    ['other numbers', alike({}, { x, y: y.with(3, 7) }), /^b: expected 7.3 as y in row 3 .*, got 7$/],
+    ['fewer rows', alike({}, { x: x.slice(1), y: y.slice(1) }), /10 rows that count, as a has, got "9 rows"/],
+    ['another column', alike({}, { x: x.with(1, 1.5), y }), /^b: expected 1 as x in row 1 .*, got 1.5$/],
+    ['weights', alike({ weights: x.map((at) => 1 + at) }), /1 as weights in row 1 .*, got 2$/],
+    ['known σ', alike({ sigma: x.map(() => 1), absoluteSigma: true }), /σ that are estimated, as a has/],
+    ['counts', alike({ loss: 'poisson', absoluteSigma: false }), /the loss 'squared', as a has/],
+    ['a robust loss', alike({ loss: 'huber' }), /^b: expected a fit with the loss 'squared' or 'poisson'/],
+    ['fits of many', fitManySync(models.line(), { x, y: [y, y] }), /^b: expected a result of fit, as a is/],
+    ['a proxy', new Proxy(parabola, {}), /^b: expected a result of fit/],
+    ['what is like a fit', { ...parabola }, /^b: expected a result of fit/],
+    ['nothing', undefined, /^b: expected a result of fit/],
+  ])('%s', (_, b, message) => {
+    expect(refusal(b)).toMatch(message)
+    if (typeof b === 'object') expect(refusal(line, b)).not.toBe('nothing')
+  })
+
+  test('results of other lengths, and options that there are not', () => {
+    const of = (count: number) => fitManySync(models.line(), { x, y: Array.from({ length: count }, () => y) })
+    expect(() => compare(of(2), of(3))).toThrow('b: expected 2 fits, as a has, got "3 fits"')
+    expect(() => compare(line, parabola, { nest: true } as object)).toThrow(OptionError)
+  })
+})
