@@ -1,6 +1,6 @@
-// What the machine allows, for the bench alone: Adam and momentum by hand with intrinsics, passes that
-// move the same streams with trivial arithmetic, the unit that divides and takes roots on its own, and
-// many runs of one function.
+// What the machine allows, for the bench alone: Adam and momentum by hand with intrinsics, Adam and Adagrad
+// over some rows of a table, passes that move the same streams with trivial arithmetic, the unit that divides
+// and takes roots on its own, and many runs of one function.
 //
 // A Node addon without headers: bench/lib/limits.mjs compiles it with `cc` alone. -ffp-contract=off
 // matters: compilers fuse even intrinsics. A job is made once, with its addresses, and then run by its
@@ -45,6 +45,8 @@ struct Job {
   char *stream[STREAMS];
   size_t bytes; // Of a stream, in whole cache lines: what pads a tensor belongs to it.
   const void *row;
+  const uint32_t *indices; // Of rows of the streams but the gradient's, which has one behind the other.
+  size_t count, columns;
 };
 
 // ---- Passes: reads + writes of whole vectors that leave every bit as it was. ----
@@ -105,15 +107,11 @@ PASS(pass512, 64, TARGET("avx512f"))
 
 // Unrolled: UNROLL vectors in flight.
 #define HAND(name, bits, t, scalar, vector, target, UNROLL)                                           \
-  target static void name##_adam(const Job *job) {                                                    \
-    scalar *theta = (scalar *)job->stream[0], *m = (scalar *)job->stream[1];                          \
-    scalar *v = (scalar *)job->stream[2], *g = (scalar *)job->stream[3];                              \
-    const scalar *row = job->row;                                                                     \
-    vector decay = _mm##bits##_set1_##t(row[0]), c1 = _mm##bits##_set1_##t(row[1]);                   \
-    vector c2 = _mm##bits##_set1_##t(row[2]), eps = _mm##bits##_set1_##t(row[3]);                     \
-    vector b1 = _mm##bits##_set1_##t(row[4]), o1 = _mm##bits##_set1_##t(row[5]);                      \
-    vector b2 = _mm##bits##_set1_##t(row[6]), o2 = _mm##bits##_set1_##t(row[7]);                      \
-    size_t lanes = sizeof(vector) / sizeof(scalar), n = job->bytes / sizeof(scalar);                  \
+  target INLINE void name##_adam_over(scalar *theta, scalar *m, scalar *v, const scalar *g, size_t n, \
+                                      const vector *row) {                                            \
+    vector decay = row[0], c1 = row[1], c2 = row[2], eps = row[3];                                    \
+    vector b1 = row[4], o1 = row[5], b2 = row[6], o2 = row[7];                                        \
+    size_t lanes = sizeof(vector) / sizeof(scalar);                                                   \
     _Pragma(UNROLL) for (size_t i = 0; i < n; i += lanes) {                                           \
       vector gi = _mm##bits##_load_##t(g + i);                                                        \
       vector mi = _mm##bits##_add_##t(_mm##bits##_mul_##t(b1, _mm##bits##_load_##t(m + i)),           \
@@ -126,6 +124,42 @@ PASS(pass512, 64, TARGET("avx512f"))
       vector q = NONZERO_DIV_##bits(t, _mm##bits##_mul_##t(c1, mi), d);                               \
       vector x = _mm##bits##_mul_##t(_mm##bits##_load_##t(theta + i), decay);                         \
       _mm##bits##_store_##t(theta + i, _mm##bits##_sub_##t(x, q));                                    \
+    }                                                                                                 \
+  }                                                                                                   \
+  target static void name##_adam(const Job *job) {                                                    \
+    vector row[8];                                                                                    \
+    for (int k = 0; k < 8; k++) row[k] = _mm##bits##_set1_##t(((const scalar *)job->row)[k]);         \
+    name##_adam_over((scalar *)job->stream[0], (scalar *)job->stream[1], (scalar *)job->stream[2],    \
+                     (scalar *)job->stream[3], job->bytes / sizeof(scalar), row);                     \
+  }                                                                                                   \
+  target static void name##_adam_rows(const Job *job) {                                               \
+    vector row[8];                                                                                    \
+    for (int k = 0; k < 8; k++) row[k] = _mm##bits##_set1_##t(((const scalar *)job->row)[k]);         \
+    for (size_t k = 0; k < job->count; k++) {                                                         \
+      size_t at = job->indices[k] * job->columns;                                                     \
+      name##_adam_over((scalar *)job->stream[0] + at, (scalar *)job->stream[1] + at,                  \
+                       (scalar *)job->stream[2] + at, (scalar *)job->stream[3] + k * job->columns,    \
+                       job->columns, row);                                                            \
+    }                                                                                                 \
+  }                                                                                                   \
+  /* Streams θ, s, g; row decay, η, c, ε. */                                                          \
+  target static void name##_adagrad_rows(const Job *job) {                                            \
+    vector row[4];                                                                                    \
+    for (int k = 0; k < 4; k++) row[k] = _mm##bits##_set1_##t(((const scalar *)job->row)[k]);         \
+    size_t lanes = sizeof(vector) / sizeof(scalar), columns = job->columns;                           \
+    for (size_t k = 0; k < job->count; k++) {                                                         \
+      scalar *theta = (scalar *)job->stream[0] + job->indices[k] * columns;                           \
+      scalar *s = (scalar *)job->stream[1] + job->indices[k] * columns;                               \
+      const scalar *g = (scalar *)job->stream[2] + k * columns;                                       \
+      _Pragma(UNROLL) for (size_t i = 0; i < columns; i += lanes) {                                   \
+        vector gi = _mm##bits##_load_##t(g + i);                                                      \
+        vector si = _mm##bits##_add_##t(_mm##bits##_load_##t(s + i), _mm##bits##_mul_##t(gi, gi));    \
+        _mm##bits##_store_##t(s + i, si);                                                             \
+        vector d = _mm##bits##_add_##t(_mm##bits##_sqrt_##t(_mm##bits##_mul_##t(row[2], si)), row[3]);\
+        vector q = _mm##bits##_mul_##t(row[1], NONZERO_DIV_##bits(t, gi, d));                         \
+        vector x = _mm##bits##_mul_##t(_mm##bits##_load_##t(theta + i), row[0]);                      \
+        _mm##bits##_store_##t(theta + i, _mm##bits##_sub_##t(x, q));                                  \
+      }                                                                                               \
     }                                                                                                 \
   }                                                                                                   \
   target static void name##_momentum(const Job *job) {                                                \
@@ -156,7 +190,8 @@ PASS(pass512, 64, TARGET("avx512f"))
       for (int k = 0; k < 8; k++) x[k] = _mm##bits##_sqrt_##t(x[k]);                                  \
     for (int k = 0; k < 8; k++) _mm##bits##_store_##t((scalar *)(job->stream[0] + 64 * k), x[k]);     \
   }                                                                                                   \
-  static const Run name[] = {name##_adam, name##_momentum, name##_divide, name##_root};
+  static const Run name[] = {name##_adam,   name##_momentum,  name##_divide,                             \
+                             name##_root,   name##_adam_rows, name##_adagrad_rows};
 
 HAND(hand256f32, 256, ps, float, __m256, TARGET("avx2"), "GCC unroll 4")
 HAND(hand256f64, 256, pd, double, __m256d, TARGET("avx2"), "GCC unroll 4")
@@ -303,7 +338,8 @@ static napi_value call_width(napi_env env, napi_info info) {
 }
 
 /// job(kind, writes, row, ...streams): kind 0 is a pass whose first `writes` streams are written;
-/// 1 Adam, 2 momentum, 3 divisions, 4 roots. The caller keeps the arrays alive. Gives its number.
+/// 1 Adam, 2 momentum, 3 divisions, 4 roots, 5 Adam and 6 Adagrad by row. The caller keeps the arrays alive.
+/// Gives its number.
 static napi_value call_job(napi_env env, napi_info info) {
   napi_value given[3 + STREAMS];
   size_t count = arguments(env, info, given, 3 + STREAMS);
@@ -325,7 +361,7 @@ static napi_value call_job(napi_env env, napi_info info) {
 #if defined(__x86_64__)
     if (bits >= 256) job->run = pass256[reads][writes];
     if (bits >= 512) job->run = pass512[reads][writes];
-  } else if (kind >= 1 && kind <= 4 && bits >= 256) {
+  } else if (kind >= 1 && kind <= 6 && bits >= 256) {
     if (bits >= 512) job->run = (is_double ? hand512f64 : hand512f32)[kind - 1];
     else job->run = (is_double ? hand256f64 : hand256f32)[kind - 1];
 #endif
@@ -335,6 +371,16 @@ static napi_value call_job(napi_env env, napi_info info) {
     return NULL;
   }
   return answer(env, job_count++);
+}
+
+/// rows(job, indices, columns): which rows a job by row is over, in a Uint32Array; again whenever others are.
+static napi_value call_rows(napi_env env, napi_info info) {
+  napi_value given[3];
+  arguments(env, info, given, 3);
+  Job *job = &jobs[(uint32_t)number(env, given[0])];
+  napi_get_typedarray_info(env, given[1], NULL, &job->count, (void **)&job->indices, NULL, NULL);
+  job->columns = (size_t)number(env, given[2]);
+  return NULL;
 }
 
 /// run(job, times)
@@ -430,6 +476,7 @@ static void export(napi_env env, napi_value exports, const char *name, napi_call
 __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   export(env, exports, "width", call_width);
   export(env, exports, "job", call_job);
+  export(env, exports, "rows", call_rows);
   export(env, exports, "run", call_run);
   export(env, exports, "runOn", call_run_on);
   export(env, exports, "memory", call_memory);

@@ -468,6 +468,40 @@ describe('around it', () => {
     expect(inBits(own.save())).toBe(inBits(apart.save()))
   })
 
+  describe.each<[string, OptimizerOptions]>([
+    ['plain', {}],
+    ['clipped by norm', { clip: { norm: 0.1 } }],
+    ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
+  ])('many values, %s', (_, options) => {
+    // Of no whole lines, and more than from which on they are lent.
+    const columns = 257
+    const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
+    const step = (engine: Anything, isInPlace: boolean) => {
+      const optimizer = make(adamw({ lr: 0.1 }), 'float32', columns, { engine, ...options })
+      for (let t = 0; t < 4; t++) {
+        const values = wave('float32', indices.length * columns, t)
+        optimizer.grads.embed.fill(9)
+        const own = optimizer.grads.embed.subarray(0, values.length)
+        if (isInPlace) own.set(values)
+        const gradients = { embed: rows(indices, isInPlace ? own : values), after: wave('float32', 3, t) }
+        optimizer.step(gradients)
+        if (!isInPlace) expect(inBits(values)).toEqual(inBits(wave('float32', values.length, t)))
+        const isLent = engine === 'native' && !isInPlace && options.accumulate === undefined
+        if (isLent) expect(own.every((g: number) => g === 9)).toBe(true)
+      }
+      return [optimizer.params, optimizer.state.embed.m, optimizer.last.norm].map(inBits)
+    }
+    const expected = step('typescript', false)
+
+    test.each(engineNames)(
+      '%s: lent, or where the optimizer has its gradients, they give the same bits',
+      (engine) => {
+        expect(step(engine, false)).toEqual(expected)
+        expect(step(engine, true)).toEqual(expected)
+      },
+    )
+  })
+
   test('types: only rules that take rows take them', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }

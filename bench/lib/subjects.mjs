@@ -10,6 +10,7 @@ import {
   Optimizer,
   radam,
   rmsprop,
+  rows,
   sgd,
   signSgd,
 } from '../../dist/index.js'
@@ -80,6 +81,7 @@ function job(limits, name, kind, writes, streams, row) {
   const number = limits.job(kind, writes, row, ...streams)
   return {
     name,
+    number,
     streams,
     row,
     call: () => limits.run(number, 1),
@@ -122,6 +124,50 @@ export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
     streams,
     new arrayOf[dtype](8),
   )
+}
+
+const table = { rows: 20_000, columns: 32 }
+
+/** Some rows of an embedding by `step({ embed: rows(indices, values) })`, in the order in which they come. */
+export function byRow(rule, count, options) {
+  const { rows: all, columns } = table
+  const indices = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all)
+  const values = noise(new Float32Array(count * columns), 2)
+  const embed = noise(new Float32Array(all * columns), 1)
+  const optimizer = new Optimizer({ embed }, rule, {
+    shapes: { embed: [all, columns] },
+    threads: 1,
+    ...options,
+  })
+  const call = () => optimizer.step({ embed: rows(indices, values) })
+  return { name: optimizer.engine, optimizer, indices, values, call }
+}
+
+/**
+ * The same in C with intrinsics, on memory of its own, where its update has the same bits.
+ * @throws Error where it has not
+ */
+export function byRowByHand(limits, name, { optimizer, indices, values, call }) {
+  const { columns } = table
+  const states = ['m', 'v', 's'].filter((state) => state in optimizer.state.embed)
+  const planes = [optimizer.params.embed, ...states.map((state) => optimizer.state.embed[state])]
+  const { length } = planes[0]
+  const memory = limits.memory(bytesFor('float32', length, planes.length + 1), 0)
+  const streams = staggered(memory, 'float32', length, planes.length + 1)
+  planes.forEach((plane, k) => streams[k].set(plane))
+  streams.at(-1).set(values)
+  const row = new Float32Array(8)
+  if (name === 'adam') coefficients('adam', 1, row)
+  else row.set([1, 1e-2, 1, 1e-10])
+  const hand = job(limits, 'C over those rows', { adam: 5, adagrad: 6 }[name], planes.length, streams, row)
+  limits.rows(hand.number, indices, columns)
+  hand.call()
+  call()
+  planes.forEach((plane, k) => {
+    if (!plane.every((x, i) => Object.is(x, streams[k][i])))
+      throw new Error(`C over rows: ${name} gives other bits than ours`)
+  })
+  return { ...hand, indices }
 }
 
 /** Nanoseconds-a-number subjects of the unit that divides: `numbers` are computed by one call. */

@@ -1,8 +1,10 @@
 // What is wanted of the engines, each against the best that the same machine does otherwise.
-import { adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
+import { adagrad, adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
 import {
+  byRow,
+  byRowByHand,
   handwritten,
   ours,
   parametersOf,
@@ -103,6 +105,20 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
     const whole = noise(new Float32Array(1_000_000), 1)
     const oneGiven = { name: 'step(gradient)', call: () => one.optimizer.step(whole) }
     against(`${engine}: the same, to one of 10⁶ by step(gradient)`, 1_000_000, given, oneGiven, null)
+  }
+
+  for (const [name, rule] of Object.entries({ adam: adam(), adagrad: adagrad() })) {
+    if (!byHand) {
+      skipped.push(`${name} by row to C over those rows: as above`)
+      continue
+    }
+    for (const engine of ['native', 'wasm']) {
+      for (const count of [16, 50, 5_000]) {
+        const mine = byRow(rule, count, { engine })
+        const what = `${engine}: ${name}, ${count} of 20,000 rows of 32, to C over those rows`
+        against(what, count * 32, mine, byRowByHand(limits, name, byRow(rule, count, { engine })), 1.3)
+      }
+    }
   }
 
   if (byHand) {

@@ -4,8 +4,8 @@ import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
 import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
 import { flagsOf } from '../gradients/clip.js'
-import { ByRow, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
-import { bufferOf } from '../ground/buffers.js'
+import { type Arenas, ByRow, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
+import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError, TensorError } from '../ground/errors.js'
 import { listOf } from '../ground/given.js'
@@ -166,12 +166,20 @@ importedRows.read = (given, number, model) => {
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
   const order = readIndices(indices, count, state, name)
-  // Where they lie in an arena themselves, they would be written to before they are read.
-  const apart = isOfOne(bufferOf(values), parts) ? copyOf(values) : values
-  const sums = order === MANY ? merged({ indices, count, values: apart }, state) : apart
+  const sums =
+    order === MANY ? merged({ indices, count, values }, state) : apart(values, gradients[number], parts)
   if (measures && order !== SORTED) sort(state.list)
   return new ByRow(given, sums)
 }
+
+/** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
+function apart(values: FloatArray, own: FloatArray, parts: Arenas): FloatArray {
+  const buffer = bufferOf(values)
+  return !isOfOne(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
+}
+
+const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
+  bufferOf(values) === own.buffer && byteOffsetOf(values) === own.byteOffset
 
 function checkRule({ use }: Tensor, name: string, { clip }: Model['settings']): void {
   const refuse = (what: string) => {
@@ -260,7 +268,7 @@ importedRows.put = (gradients: Present, model) => {
   const { gradients: own } = model as Model
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
-    if (gradient instanceof ByRow) own[i].set(gradient.values)
+    if (gradient instanceof ByRow && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
   }
 }
 

@@ -1,7 +1,6 @@
 /** Steps: the phases of one in order, and the engine's stages between them. */
 
 import { POINT } from '../arena/manifest.js'
-import type { Lent } from '../engines/engine.js'
 import { ALL, NONE, type Present, take } from '../gradients/read.js'
 import { checkStack } from '../ground/stack.js'
 import type { Model } from '../model/model.js'
@@ -165,11 +164,12 @@ function run(stage: Stage, progress: Progress): void {
 }
 
 /** Whether the stage has run with the gradients where they are; now they are in the arena otherwise. */
-function bringIn({ number, parts }: Stage, progress: Progress): boolean {
+function bringIn({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts
-  const { outside, isByRow } = progress
-  const isLendable = !isByRow && parts.length === 1 && part.isFirst
-  if (isLendable && part.runner.runLent?.(number, outside as Lent)) return true
+  if (parts.length === 1 && part.isFirst && part.runner.runLent !== undefined) {
+    const lent = progress.lent(isPass)
+    if (lent !== null && part.runner.runLent(number, lent)) return true
+  }
   progress.takeIn()
   return false
 }

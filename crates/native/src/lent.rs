@@ -9,9 +9,9 @@ use napi::{Error, Result, sys};
 /// Typed arrays by tensor; `undefined` for a tensor that has none. What they point to is good until the
 /// call returns, as nothing of JavaScript runs before.
 pub struct Lent {
-    pub pointers: Vec<*const u8>,
-    /// Their dtypes and lengths; none for a tensor that has no gradient.
-    arrays: Vec<Option<(i32, usize)>>,
+    pub bytes: Vec<*const [u8]>,
+    /// The bytes of a number of each; none for a tensor that has no gradient, 0 for other dtypes.
+    sizes: Vec<Option<usize>>,
 }
 
 impl Lent {
@@ -20,9 +20,9 @@ impl Lent {
     /// # Safety
     /// The values must be of the call under way.
     pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Option<Self> {
-        let mut lent = Self { pointers: Vec::new(), arrays: Vec::new() };
-        lent.pointers.try_reserve_exact(values.len()).ok()?;
-        lent.arrays.try_reserve_exact(values.len()).ok()?;
+        let mut lent = Self { bytes: Vec::new(), sizes: Vec::new() };
+        lent.bytes.try_reserve_exact(values.len()).ok()?;
+        lent.sizes.try_reserve_exact(values.len()).ok()?;
         for value in values {
             let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
             let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
@@ -32,8 +32,15 @@ impl Lent {
             };
             // What is no typed array is missing.
             let found = status == sys::Status::napi_ok;
-            lent.pointers.push(if found { data.cast_const().cast() } else { ptr::null() });
-            lent.arrays.push(found.then_some((dtype, length)));
+            let size = match dtype {
+                dtype if dtype == TypedArrayType::Float32 as i32 => 4,
+                dtype if dtype == TypedArrayType::Float64 as i32 => 8,
+                _ => 0,
+            };
+            let (data, bytes) =
+                if found { (data.cast_const().cast(), length * size) } else { (ptr::null(), 0) };
+            lent.bytes.push(ptr::slice_from_raw_parts(data, bytes));
+            lent.sizes.push(found.then_some(size));
         }
         Some(lent)
     }
@@ -44,17 +51,12 @@ impl Lent {
     /// Where one is not as long as its tensor, or not of its dtype.
     pub fn is_apart(&self, arena: &Arena) -> Result<bool> {
         let mut apart = true;
-        for (number, array) in self.arrays.iter().enumerate() {
-            let Some((dtype, length)) = *array else { continue };
-            let size = match dtype {
-                dtype if dtype == TypedArrayType::Float32 as i32 => 4,
-                dtype if dtype == TypedArrayType::Float64 as i32 => 8,
-                _ => 0,
-            };
-            if !arena.takes(number, size, length) {
+        for (number, (bytes, size)) in self.bytes.iter().zip(&self.sizes).enumerate() {
+            let Some(size) = *size else { continue };
+            if size == 0 || !arena.takes(number, size, bytes.len() / size) {
                 return Err(Error::from_reason("a gradient is not of its tensor's length and dtype"));
             }
-            apart &= !arena.holds(self.pointers[number], size * length);
+            apart &= !arena.holds(bytes.cast(), bytes.len());
         }
         Ok(apart)
     }

@@ -97,7 +97,7 @@ impl Steps {
         {
             return Ok(false);
         }
-        let lent = lent.map(|lent| lent.pointers.as_slice());
+        let lent = lent.map(|lent| lent.bytes.as_slice());
         if self.is_in_pieces(kept, stage) {
             return Ok(self.run_in_pieces(*arena, stage, lent)?);
         }
@@ -106,8 +106,8 @@ impl Steps {
     }
 
     #[inline(never)]
-    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: Option<&[*const u8]>) -> Result<bool, Panic> {
-        struct Shared<'a>(Option<&'a [*const u8]>);
+    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: antigrad_kernels::Lent) -> Result<bool, Panic> {
+        struct Shared<'a>(antigrad_kernels::Lent<'a>);
         // SAFETY: what they point to is only read, and stays until the call returns.
         unsafe impl Sync for Shared<'_> {}
         let shared = &Shared(lent);
@@ -131,7 +131,7 @@ impl Steps {
         match pooled.panic {
             Some(panic) => Err(panic),
             // SAFETY: as above.
-            None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage) }).is_ok()),
+            None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage, lent) }).is_ok()),
         }
     }
 
@@ -156,10 +156,14 @@ impl Steps {
 ///
 /// # Safety
 /// Nothing else may run on the arena.
-unsafe fn by_row_and_gathered(arena: &Arena, stage: usize) -> Result<(), Fault> {
+unsafe fn by_row_and_gathered(
+    arena: &Arena,
+    stage: usize,
+    lent: antigrad_kernels::Lent,
+) -> Result<(), Fault> {
     // SAFETY: passed on.
     unsafe {
-        with_scratch(|scratch| arena.run_rows(stage, scratch))?;
+        with_scratch(|scratch| arena.run_rows(stage, lent, scratch))?;
         arena.gather(stage)
     }
 }

@@ -56,9 +56,13 @@ impl Arena {
         self.tables.header.length
     }
 
-    /// Whether a gradient of `length` numbers of `size` bytes is right for tensor `number`.
+    /// Whether a gradient of `length` numbers of `size` bytes is right for tensor `number`: one of all of it, or of
+    /// whole rows where these are listed.
     pub fn takes(&self, number: usize, size: usize, length: usize) -> bool {
-        size == self.size() && self.tables.tensor(number).is_ok_and(|tensor| tensor.length == length)
+        let is_right = |tensor: Tensor| {
+            tensor.length == length || (self.is_by_row(&tensor) && length.is_multiple_of(tensor.unit_length))
+        };
+        size == self.size() && self.tables.tensor(number).is_ok_and(is_right)
     }
 
     /// Whether some of these bytes are the arena's.

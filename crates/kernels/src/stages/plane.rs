@@ -9,7 +9,6 @@ use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams};
 use crate::stages::arena::Arena;
 use crate::stages::run::{Job, Lent};
-use crate::stages::walk::lent_to;
 use crate::stages::{ACCUMULATE, FIRST_KERNEL};
 use crate::vector::{Vector, splat};
 
@@ -122,7 +121,7 @@ impl Arena {
                     self.neighbours(&job, stretch, scratch)?;
                     stretch = to..to;
                 } else if let Some(lent) = lent {
-                    let gradient = lent_to(&tensor, lent.get(number))?;
+                    let gradient = self.lent_to(number, tensor.length, lent)?;
                     let gradient = gradient.wrapping_add((start - tensor.offset) * self.size());
                     self.part(&job, number, start, end, Some(gradient), scratch)?;
                 } else if stretch.is_empty() {

@@ -1,6 +1,6 @@
 //! Gradients of some rows of a tensor, as of an embedding: a stage goes over these rows alone.
 //!
-//! They lie one behind the other where the tensor's gradients begin; its list says which rows they are of.
+//! They lie one behind the other where the tensor's gradients begin, or are lent; its list says which rows they are of.
 
 use std::array;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use crate::arena::*;
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
 use crate::stages::arena::Arena;
-use crate::stages::run::Job;
+use crate::stages::run::{Job, Lent};
 use crate::sums;
 
 /// Rows that are looked at together.
@@ -42,16 +42,22 @@ impl Arena {
     /// Runs a stage over the tensors of which rows are listed.
     ///
     /// # Safety
-    /// Nothing else may run on this arena meanwhile.
-    pub unsafe fn run_rows(&self, stage: usize, scratch: &mut Scratch) -> Result<(), Fault> {
+    /// As for `run`.
+    pub unsafe fn run_rows(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
         self.each_job(stage, 0, self.length(), |job, segment| {
             if segment.flags & BY_ROW != 0 {
                 // SAFETY: passed on.
-                unsafe { self.rows(job, segment, 0, self.length(), scratch) }?;
+                unsafe { self.rows(job, segment, 0, self.length(), lent, scratch) }?;
             }
             Ok(true)
         })?;
         Ok(())
+    }
+
+    /// Whether rows of a tensor are listed.
+    pub(crate) fn is_by_row(&self, tensor: &Tensor) -> bool {
+        let segment = self.tables.segment_from(tensor.offset).and_then(|number| self.tables.segment(number));
+        segment.is_ok_and(|segment| segment.offset == tensor.offset && segment.flags & BY_ROW != 0)
     }
 
     /// Elements of the segments that go over all of their own.
@@ -71,6 +77,7 @@ impl Arena {
         segment: Segment,
         from: usize,
         to: usize,
+        lent: Lent,
         scratch: &mut Scratch,
     ) -> Result<(), Fault> {
         let number = self.tables.tensor_from(segment.offset)?;
@@ -81,6 +88,9 @@ impl Arena {
         let list = self.list(&tensor)?;
         let mut streams = Streams::NOWHERE;
         self.find(&job, tensor.offset, tensor.offset + tensor.length, &mut streams)?;
+        if let Some(lent) = lent {
+            streams.g = self.lent_to(number, list.count * tensor.unit_length, lent)?.cast_mut();
+        }
         if !job.sums.is_empty() {
             if job.sums != [Sum::Gradients] {
                 return Err(Fault::new(&"there is no such sum by row"));

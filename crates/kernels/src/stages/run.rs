@@ -12,8 +12,9 @@ use crate::stages::arena::Arena;
 use crate::stages::{NORM, POINT, SUM_SQUARES, UNITS};
 use crate::sums;
 
-/// Gradients that are not the arena's, by tensor, each as long as its tensor; null where there is none.
-pub type Lent<'a> = Option<&'a [*const u8]>;
+/// The bytes of gradients that are not the arena's, by tensor: each as long as its tensor, or of its listed rows one
+/// behind the other; null where there is none.
+pub type Lent<'a> = Option<&'a [*const [u8]]>;
 
 /// What a stage does to one segment.
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
     ///
     /// # Safety
-    /// Nothing else may run on this arena meanwhile; what is lent must be readable by its tensor's length.
+    /// Nothing else may run on this arena meanwhile; what is lent must be readable.
     #[inline(always)]
     pub unsafe fn run(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
         // SAFETY: passed on.
@@ -120,7 +121,7 @@ impl Arena {
                 }
                 if MATRICES {
                     // SAFETY: passed on.
-                    unsafe { self.rows(job, segment, from, to, scratch) }?;
+                    unsafe { self.rows(job, segment, from, to, lent, scratch) }?;
                 }
                 return Ok(true);
             }

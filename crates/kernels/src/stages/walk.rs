@@ -44,7 +44,7 @@ impl Arena {
             if tensor.offset + tensor.length > segment_end {
                 return Err(Fault::new(&"a tensor does not end with its segment"));
             }
-            let gradient = lent.map(|lent| lent_to(&tensor, lent.get(number))).transpose()?;
+            let gradient = lent.map(|lent| self.lent_to(number, tensor.length, lent)).transpose()?;
             // SAFETY: passed on.
             unsafe {
                 if job.sums.is_empty() {
@@ -200,12 +200,17 @@ impl Arena {
         }
         Ok(())
     }
-}
 
-/// The gradient that is lent to a tensor.
-pub fn lent_to(tensor: &Tensor, gradient: Option<&*const u8>) -> Result<*const u8, Fault> {
-    match gradient {
-        Some(gradient) if !gradient.is_null() || tensor.length == 0 => Ok(*gradient),
-        _ => Err(Fault::new(&"a gradient is missing")),
+    /// What is lent to a tensor, which is to be this many numbers at least.
+    pub(crate) fn lent_to(
+        &self,
+        number: usize,
+        length: usize,
+        lent: &[*const [u8]],
+    ) -> Result<*const u8, Fault> {
+        match lent.get(number) {
+            Some(gradient) if gradient.len() / self.size() >= length => Ok(gradient.cast()),
+            _ => Err(Fault::new(&"a gradient is missing")),
+        }
     }
 }

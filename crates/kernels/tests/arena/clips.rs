@@ -38,7 +38,7 @@ fn a_factor_by_tensor_scales_its_gradient_beside_the_rows() {
             };
             let gradients: Vec<Guarded> =
                 (0..LENGTHS.len()).map(|tensor| Guarded::new(size, &of(GRADIENTS, tensor))).collect();
-            let pointers: Vec<*const u8> =
+            let pointers: Vec<*const [u8]> =
                 (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let mut memory = start.clone();
             if lends {

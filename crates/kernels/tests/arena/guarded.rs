@@ -74,9 +74,9 @@ impl Guarded {
         Self { memory, bytes }
     }
 
-    /// Where the last `length` bytes begin.
-    pub fn last(&self, length: usize) -> *const u8 {
-        self.memory.wrapping_add(self.bytes - length)
+    /// The last `length` bytes.
+    pub fn last(&self, length: usize) -> *const [u8] {
+        std::ptr::slice_from_raw_parts(self.memory.wrapping_add(self.bytes - length), length)
     }
 }
 

@@ -123,7 +123,7 @@ proptest! {
             let Ok(arena) = memory.arena(set) else { continue };
             // As the addon does it: what is not its tensor's length is refused.
             let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
-            let lent: Vec<*const u8> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
+            let lent: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let length = arena.length();
             for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
                 // SAFETY: only this thread uses the arena, and what is lent has been checked.

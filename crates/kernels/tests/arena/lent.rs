@@ -43,7 +43,7 @@ fn filled(size: usize, job: &Job) -> (Memory, Memory, Vec<Guarded>) {
     (own, memory, gradients)
 }
 
-fn pointers(memory: &Memory, gradients: &[Guarded]) -> Vec<*const u8> {
+fn pointers(memory: &Memory, gradients: &[Guarded]) -> Vec<*const [u8]> {
     let lengths = memory.lengths.iter();
     lengths.zip(gradients).map(|(n, gradient)| gradient.last(n * memory.size)).collect()
 }
@@ -101,7 +101,7 @@ fn a_gradient_that_is_missing_is_a_fault_unless_its_tensor_is_empty_or_has_no_se
     let all = pointers(&memory, &gradients);
     let without = |tensor: usize| {
         let mut lent = all.clone();
-        lent[tensor] = std::ptr::null();
+        lent[tensor] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
         lent
     };
     for stage in [0, NORM] {

@@ -104,7 +104,7 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
                     Guarded::new(size, &values)
                 })
                 .collect();
-            let pointers: Vec<*const u8> =
+            let pointers: Vec<*const [u8]> =
                 (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let mut memory = start.clone();
             if lends {

@@ -161,7 +161,7 @@ fn gradients_may_be_lent_where_tensors_do_not_stay() {
                 })
                 .collect();
             let mut pointers: Vec<_> = lent.iter().map(|(gradient, bytes)| gradient.last(*bytes)).collect();
-            pointers[2] = std::ptr::null();
+            pointers[2] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
             let mut memory = start.clone();
             memory.run(set, stage, Some(&pointers)).expect("it fits");
             let mut expected = expected(&other, stage, &staying);
@@ -171,7 +171,7 @@ fn gradients_may_be_lent_where_tensors_do_not_stay() {
                 }
             }
             assert_same(&memory, &expected, &format!("stage {stage}, {size} bytes, {}", set.name()));
-            pointers[0] = std::ptr::null();
+            pointers[0] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
             assert!(start.clone().run(set, stage, Some(&pointers)).is_err());
         }
     }

@@ -111,7 +111,7 @@ fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut M
     for (step, gradients) in gradients.iter().enumerate() {
         lay_out(&mut memory, step, case.job.flags(), &updates);
         let guarded: Vec<Guarded> = gradients.iter().map(|g| Guarded::new(size, g)).collect();
-        let pointers: Vec<*const u8> =
+        let pointers: Vec<*const [u8]> =
             (0..LENGTHS.len()).map(|i| guarded[i].last(LENGTHS[i] * size)).collect();
         let lent = lends.then_some(&pointers[..]);
         for (tensor, i) in memory.elements(0..LENGTHS.len()) {
