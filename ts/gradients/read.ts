@@ -27,6 +27,8 @@ export class ByRow {
 export const importedRows: {
   /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
   read?: (given: unknown, number: number, model: object) => ByRow | null
+  /** Gradients to be lent, and those of rows as arrays; null where these are few. */
+  lent?: (gradients: Present) => Whole | null
   /** Puts the gradients of rows, and which they are, into the tensors' arenas. */
   put?: (gradients: Present, model: object) => void
   /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */

@@ -1,6 +1,5 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
-import type { Lent } from '../engines/engine.js'
 import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole, whole } from '../gradients/read.js'
 import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
@@ -34,9 +33,6 @@ export type Phase = (progress: Progress) => Stage | null
 export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
 
 const NOBODY: readonly string[] = []
-
-/** Numbers of a gradient of rows from which on to lend it takes less than a copy. */
-const LENT_FROM = 4096
 
 export class Progress {
   readonly model: Model
@@ -134,15 +130,6 @@ export class Progress {
     this.updates = following(this.updates)
     this.hasLooked = false
     this.skips = 0
-  }
-
-  /** What lies outside, to be lent to a stage; null where rows are few, or the stage is a pass over all elements. */
-  lent(isPass: boolean): Lent | null {
-    const { outside } = this
-    if (!this.isByRow) return outside as Lent
-    const isLong = outside.some((gradient) => gradient instanceof ByRow && gradient.length >= LENT_FROM)
-    if (isPass || !isLong) return null
-    return outside.map((gradient) => (gradient instanceof ByRow ? gradient.values : gradient))
   }
 
   /** Copies what lies outside into the arenas. */

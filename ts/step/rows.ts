@@ -272,6 +272,14 @@ importedRows.put = (gradients: Present, model) => {
   }
 }
 
+/** Numbers of a gradient of rows from which on to lend it takes less than a copy. */
+const LENT_FROM = 4096
+
+importedRows.lent = (gradients) => {
+  const isLong = gradients.some((gradient) => gradient instanceof ByRow && gradient.length >= LENT_FROM)
+  return isLong ? gradients.map((gradient) => (gradient instanceof ByRow ? gradient.values : gradient)) : null
+}
+
 importedRows.spread = (given, own) => {
   const tensor = given as Tensor
   const { list, columns } = reading.get(tensor) as Reading

@@ -1,7 +1,8 @@
 /** Steps: the phases of one in order, and the engine's stages between them. */
 
 import { POINT } from '../arena/manifest.js'
-import { ALL, NONE, type Present, take } from '../gradients/read.js'
+import type { Lent } from '../engines/engine.js'
+import { ALL, importedRows, NONE, type Present, take } from '../gradients/read.js'
 import { checkStack } from '../ground/stack.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
@@ -166,10 +167,10 @@ function run(stage: Stage, progress: Progress): void {
 /** Whether the stage has run with the gradients where they are; now they are in the arena otherwise. */
 function bringIn({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts
-  if (parts.length === 1 && part.isFirst && part.runner.runLent !== undefined) {
-    const lent = progress.lent(isPass)
-    if (lent !== null && part.runner.runLent(number, lent)) return true
-  }
+  const { outside, isByRow } = progress
+  const lent = isByRow ? !isPass && importedRows.lent?.(outside) : outside
+  const isLendable = lent && parts.length === 1 && part.isFirst
+  if (isLendable && part.runner.runLent?.(number, lent as Lent)) return true
   progress.takeIn()
   return false
 }
