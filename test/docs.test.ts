@@ -143,9 +143,17 @@ describe("CONTRIBUTING's worked rule", () => {
 
 const withSamples = [
   'README.md',
-  ...['engines', 'expressions', 'fits', 'minimize', 'models', 'optimizer', 'rows', 'schedules'].map(
-    (name) => `docs/${name}.md`,
-  ),
+  ...[
+    'engines',
+    'expressions',
+    'fits',
+    'fits-errors',
+    'minimize',
+    'models',
+    'optimizer',
+    'rows',
+    'schedules',
+  ].map((name) => `docs/${name}.md`),
 ]
 
 describe.each(withSamples)('samples of %s', (page) => {

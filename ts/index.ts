@@ -1,6 +1,7 @@
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export type { BootstrapManyOptions, BootstrapOptions } from './fits/bootstrap.js'
 export { type CompareOptions, type Comparison, compare } from './fits/compare.js'
 export { fit, fitMany, fitManySync } from './fits/fit-many.js'
 export type { Loss } from './fits/loss.js'
@@ -13,6 +14,12 @@ export type { Minimum, MultiStart } from './fits/multi-start.js'
 export type { FitColumn, FitData, FitManyOptions, FitOptions } from './fits/options.js'
 export type { FitParameter, FitParameters } from './fits/parameters.js'
 export { type FitReason, fitReasons } from './fits/reasons.js'
+export type {
+  Bootstrap,
+  BootstrapBandOptions,
+  BootstrapMany,
+  BootstrapMethod,
+} from './fits/refitted.js'
 export type { BandOptions, Fit, FitManyResult } from './fits/result.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'

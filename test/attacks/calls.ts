@@ -55,6 +55,8 @@ export const subjects: Readonly<Record<string, () => Anything>> = {
   BoundExpression: () => expression('a*x').with({ x: [1, 2] }),
   Fit: () => antigrad.fit(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
   FitManyResult: () => fitManySync(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
+  Bootstrap: () => subjects.Fit().bootstrap({ count: 9 }),
+  BootstrapMany: () => subjects.FitManyResult().bootstrapSync({ count: 9 }),
   TestObjective: () => objectives.beale(),
 }
 
@@ -402,7 +404,26 @@ add('compare', '', {
   b: at(no, antigrad.fit(expression('a*x + b'), { x: t, y }, { start: { a: 1, b: 1 } })),
   options: at(record, { nested: at(optional(flag), true) }),
 })
-add('FitManyResult#at', '', { fit: at(word(0, -0), 0) })
+add('FitManyResult#at BootstrapMany#at', '', { fit: at(word(0, -0), 0) })
+const bootstrap = {
+  kind: at(word(undefined), 'cases'),
+  count: at(optional(count(1, 1_000_000)), 9),
+  seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+  firstFit: at(optional(count(0, 2 ** 32 - 1)), 1),
+}
+add('Fit#bootstrap', '', { options: at(record, bootstrap) })
+add('FitManyResult#bootstrap FitManyResult#bootstrapSync', '', {
+  options: at(record, { ...bootstrap, signal, onProgress }),
+})
+const byMethod = at(word(undefined), 'percentile')
+add('Bootstrap#intervals BootstrapMany#intervals', '', {
+  level: at(optional(anyNumber), 0.9),
+  method: byMethod,
+})
+add('Bootstrap#band', '', {
+  at: columns,
+  options: at(record, { level: at(optional(anyNumber), 0.9), method: byMethod }),
+})
 for (const name of Object.keys(antigrad.models)) {
   const own = {
     polynomial: { degree: at(optional(count(0, 15)), 3) },

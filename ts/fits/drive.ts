@@ -8,25 +8,30 @@ import type { Advancer } from '../many/engines.js'
 /** What is called for: that an engine advances a batch, or nothing where the event loop may have its turn. */
 export type Call = Batch | undefined
 
-/** Work that calls for engines. */
-export interface Work {
-  readonly choice: Choice<Advancer>
-  /** Gives memory back, which no engine may have any more. */
-  leave(): void
-}
-
 /** Milliseconds of a turn of the event loop that are enough. */
 const TURN = 5
 
-/** Makes calls one by one, and leaves the event loop free. @throws (rejects with) the signal's reason */
-export async function drive(work: Work, calls: Iterable<Call>, signal: AbortSignal | undefined) {
+/**
+ * Makes calls one by one, and leaves the event loop free.
+ *
+ * @param leave gives memory back where the work has failed: no engine has it any more
+ * @throws (rejects with) the signal's reason
+ */
+export async function drive<T>(
+  { runner }: Choice<Advancer>,
+  calls: Generator<Call, T>,
+  signal: AbortSignal | undefined,
+  leave: () => void,
+): Promise<T> {
   signal?.throwIfAborted()
   let began = performance.now()
   let last = Promise.resolve()
   try {
-    for (const call of calls) {
-      if (call !== undefined) {
-        last = work.choice.runner.advanceAsync(call)
+    for (;;) {
+      const { done, value } = calls.next()
+      if (done) return value
+      if (value !== undefined) {
+        last = runner.advanceAsync(value)
         await unlessAborted(last, signal)
       } else if (performance.now() - began > TURN) {
         await nextTurn()
@@ -37,15 +42,16 @@ export async function drive(work: Work, calls: Iterable<Call>, signal: AbortSign
     }
   } catch (thrown) {
     // An engine may still be at work; where it fails it has spoilt the memory.
-    last.then(
-      () => work.leave(),
-      () => {},
-    )
+    last.then(leave, () => {})
     throw thrown
   }
 }
 
 /** The same without a promise. */
-export function driveSync({ choice }: Work, calls: Iterable<Call>): void {
-  for (const call of calls) if (call !== undefined) choice.runner.advance(call)
+export function driveSync<T>({ runner }: Choice<Advancer>, calls: Generator<Call, T>): T {
+  for (;;) {
+    const { done, value } = calls.next()
+    if (done) return value
+    if (value !== undefined) runner.advance(value)
+  }
 }

@@ -30,7 +30,7 @@ export async function fitMany<
   options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
 ): Promise<FitManyResult<ParametersOf<Names, D, Start>>> {
   const fits = new Fits(model, data, options)
-  await drive(fits, fits.calls(), fits.options.signal)
+  await drive(fits.choice, fits.calls(), fits.options.signal, () => fits.leave())
   return fits.result()
 }
 
@@ -69,6 +69,6 @@ export function fit<
 
 function run(model: Expression | FitModel, data: FitData, options: object): Fits {
   const fits = new Fits(model, data, options)
-  driveSync(fits, fits.calls())
+  driveSync(fits.choice, fits.calls())
   return fits
 }

@@ -4,9 +4,11 @@ import type { Choice } from '../engines/choice.js'
 import type { Column } from '../many/data.js'
 import type { Advancer } from '../many/engines.js'
 import type { Compiled } from './compiled.js'
+import type { Call } from './drive.js'
 import { inTriangle } from './linear.js'
 import type { Minimum } from './multi-start.js'
-import type { Parameter } from './parameters.js'
+import type { FitColumn, FitData } from './options.js'
+import type { FitParameters, Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
 
 /** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
@@ -43,6 +45,19 @@ export interface Ingredients {
   readonly found: Found
   readonly choice: Choice<Advancer>
   readonly isAbsolute: boolean
+  readonly again: Again
+}
+
+/** Makes fits of the same model, in the same way, of other data, from other starts. */
+export type Again = (data: FitData, weights: FitColumn | undefined, start: FitParameters) => Refits
+
+/** Fits that are under way. */
+export interface Refits {
+  calls(): Generator<Call>
+  result(): {
+    readonly values: Readonly<Record<string, Float64Array>>
+    readonly reason: Uint8Array
+  }
 }
 
 /**

@@ -1,18 +1,36 @@
 import type { EngineName } from '../engines/engine.js'
-import { differentiate } from '../expressions/differentiate.js'
-import { compile, type Program } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
-import { ArgumentError, OptionError } from '../ground/errors.js'
-import { isRecord, mapped, ownProperties, recordOf } from '../ground/given.js'
-import { type Column, numbersOf, rowsOf } from '../many/data.js'
-import { type GivenOf, oneOf, option } from '../options/kinds.js'
+import { ArgumentError } from '../ground/errors.js'
+import { mapped, recordOf } from '../ground/given.js'
+import { type Column, numbersOf } from '../many/data.js'
+import { type GivenOf, oneOf, type ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
-import { readNumbers } from './columns.js'
+import {
+  type BootstrapManyOptions,
+  type BootstrapOptions,
+  type BootstrapValues,
+  bootstrapManyTable,
+  bootstrapTable,
+  checkBootstrap,
+  type Refitted,
+  refit,
+} from './bootstrap.js'
+import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { inTriangle } from './linear.js'
+import {
+  type ColumnsAsked,
+  columnsOfModel,
+  covarianceOf,
+  followed,
+  modelAt,
+  pointOf,
+  programOfModel,
+} from './linearise.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
 import { type FitReason, fitReasons } from './reasons.js'
+import { Bootstrap, BootstrapMany, probability } from './refitted.js'
 import { type Statistics, statistics, varies } from './statistics.js'
 import { quantile } from './student.js'
 
@@ -44,7 +62,6 @@ export class FitManyResult<Names extends string = string> {
   /** Why this engine, and why not another. */
   readonly engineReasons: readonly string[]
   readonly #of: Ingredients
-  readonly #programs = new Map<string, Program>()
 
   static {
     isFitManyResult = (given): given is FitManyResult => #of in given
@@ -104,7 +121,47 @@ export class FitManyResult<Names extends string = string> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
       throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
     }
-    return new Fit(this, fit, this.#of, (columns) => this.#program(columns))
+    return new Fit(this, fit, this.#of)
+  }
+
+  /**
+   * The bootstrap of each fit, as {@link Fit.bootstrap} has it: thousands of refits side by side, with the same bits on
+   * every engine and number of threads. The event loop stays free where the native engine runs.
+   *
+   * @throws (rejects with) OptionError where an option is out of its range, residuals are asked of fits of counts, or
+   * there would be more than 2²⁷ numbers; the signal's reason
+   */
+  async bootstrap(options: BootstrapManyOptions = {}): Promise<BootstrapMany<Names>> {
+    const read = this.#readBootstrap(options)
+    const { choice } = this.#of
+    return this.#bootstrapped(await drive(choice, this.#refit(read), read.signal, () => {}), read)
+  }
+
+  /** `bootstrap` without a promise. */
+  bootstrapSync(options: BootstrapManyOptions = {}): BootstrapMany<Names> {
+    const read = this.#readBootstrap(options)
+    return this.#bootstrapped(driveSync(this.#of.choice, this.#refit(read)), read)
+  }
+
+  #readBootstrap(options: BootstrapManyOptions) {
+    const read = readOptions('options', options, bootstrapManyTable)
+    checkBootstrap(this.#of, this.length, read)
+    return read
+  }
+
+  #refit(options: ValuesOf<typeof bootstrapManyTable>) {
+    return refit(this.#of, Array.from(this.rows.keys()), options, options.onProgress)
+  }
+
+  #bootstrapped({ values, reason }: Refitted, options: BootstrapValues): BootstrapMany<Names> {
+    const { count } = options
+    const fits = Array.from(this.rows, (_, fit) => {
+      const own = <T extends Float64Array | Uint8Array>(column: T) =>
+        column.subarray(fit * count, (fit + 1) * count) as T
+      const original = { of: this.#of, fit, values: mapped(this.values, (column) => column[fit]) }
+      return new Bootstrap(original, { values: mapped(values, own), reason: own(reason) }, options)
+    })
+    return new BootstrapMany(fits, count)
   }
 
   #statistic(name: keyof Statistics): Float64Array {
@@ -113,40 +170,15 @@ export class FitManyResult<Names extends string = string> {
 
   /** A parameter that follows from others, and its errors by theirs. */
   #derive(name: string): readonly [Float64Array, Float64Array] {
-    const { problem, found, starts, rows } = this.#of
-    const { graph, free, fixed, derived } = problem
-    const node = derived.get(name) as number
-    const slopes = differentiate(graph, node, free, () => false).gradient
-    const program = compile(graph, [node, ...slopes], [...free, ...fixed], [])
-    const machine = new Machine(program, 'float64')
+    const { found, rows } = this.#of
+    const outputs = followed(this.#of, name)
     const [values, errors] = [new Float64Array(rows.length), new Float64Array(rows.length)]
     for (let fit = 0; fit < rows.length; fit++) {
-      machine.run(
-        [...found.free.map((x) => x[fit]), ...fixed.map((of) => starts.get(of)?.[fit] ?? NaN)],
-        [],
-        0,
-      )
-      const [value, ...slope] = program.outputs.map((slot) => machine.slots[slot])
+      const [value, ...slopes] = outputs(fit)
       values[fit] = value
-      errors[fit] = Math.sqrt(variance(found, fit, slope))
+      errors[fit] = Math.sqrt(variance(found, fit, slopes))
     }
     return [values, errors]
-  }
-
-  /** The model and its derivatives at a row, whose columns are given. */
-  #program(columns: readonly string[]): Program {
-    const key = columns.join(' ')
-    const { graph, model, free, fixed } = this.#of.problem
-    const made =
-      this.#programs.get(key) ??
-      compile(
-        graph,
-        [model, ...differentiate(graph, model, free, () => false).gradient],
-        [...free, ...fixed, ...columns],
-        [],
-      )
-    this.#programs.set(key, made)
-    return made
   }
 }
 
@@ -154,11 +186,6 @@ function statisticsOf(of: Ingredients, fit: number): Statistics {
   const { problem, columns, rows, found } = of
   return statistics(problem, columns, fit, found.cost[fit], rows[fit], freedomOf(of, fit))
 }
-
-/** A probability, but not of all or nothing. */
-const probability = option<number, number>('a number between 0 and 1', 0.95, (x) => {
-  return typeof x === 'number' && x > 0 && x < 1
-})
 
 const band = {
   /** The probability, between 0 and 1; 0.95. */
@@ -209,7 +236,6 @@ export class Fit<Names extends string = string> {
   readonly engineReasons: readonly string[]
   readonly #fit: number
   readonly #of: Ingredients
-  readonly #programOf: (columns: readonly string[]) => Program
 
   static {
     isFit = (given): given is Fit => #of in given
@@ -217,16 +243,10 @@ export class Fit<Names extends string = string> {
   }
 
   /** @internal */
-  constructor(
-    all: FitManyResult<Names>,
-    fit: number,
-    ingredients: Ingredients,
-    programOf: (columns: readonly string[]) => Program,
-  ) {
+  constructor(all: FitManyResult<Names>, fit: number, ingredients: Ingredients) {
     const ofFit = (columns: Columns<Names>) => mapped(columns, (numbers) => numbers[fit])
     this.#fit = fit
     this.#of = ingredients
-    this.#programOf = programOf
     this.values = ofFit(all.values)
     this.errors = ofFit(all.errors)
     this.chiSquared = all.chiSquared[fit]
@@ -266,7 +286,9 @@ export class Fit<Names extends string = string> {
     const { given, columns, problem, isByRule, isAbsolute } = this.#of
     const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
     const at = (row: number) =>
-      this.#columns().map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
+      columnsOfModel(problem).map(
+        (name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const,
+      )
     return describe(this, { at, isByRule, isAbsolute, varies: varies(y) })
   }
 
@@ -278,9 +300,9 @@ export class Fit<Names extends string = string> {
     if (this.reason !== 'not-finite') return null
     const { given: columns, problem, starts, drops } = this.#of
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
-    const names = this.#columns()
+    const names = columnsOfModel(problem)
     const columnsOfFit = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
-    const machine = new Machine(this.#programOf(names), 'float64')
+    const machine = new Machine(programOfModel(problem), 'float64')
     const evaluate = (row: number) => {
       machine.run([...point, ...columnsOfFit.map((column) => column[row])], [], 0)
       return machine.program.outputs.map((slot) => machine.slots[slot])
@@ -311,19 +333,33 @@ export class Fit<Names extends string = string> {
   }
 
   /**
+   * Fits again and again to data that might as well have been measured, for errors, intervals and bands that do not take
+   * the model for linear. A fit of a batch gets the numbers that it has in the bootstrap of the batch.
+   *
+   * @throws OptionError where an option is out of its range, or residuals are asked of a fit of counts
+   */
+  bootstrap(options: BootstrapOptions = {}): Bootstrap<Names> {
+    const read = readOptions('options', options, bootstrapTable)
+    const of = this.#of
+    checkBootstrap(of, 1, read)
+    const refits = refit(of, [this.#fit], read, undefined)
+    return new Bootstrap({ of, fit: this.#fit, values: this.values }, driveSync(of.choice, refits), read)
+  }
+
+  /**
    * The model.
    *
    * @param at columns of the model, of one length, null and NaN where one is missing; by default those that were
    * given, with rows that are left out
    * @throws OptionError where it is none, or one is missing or no numbers
    */
-  predict(at?: Readonly<Record<string, ArrayLike<number>>>): Float64Array {
+  predict(at?: ColumnsAsked): Float64Array {
     return this.#evaluate(at, ([f]) => f)
   }
 
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
   band(
-    at?: Readonly<Record<string, ArrayLike<number>>>,
+    at?: ColumnsAsked,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, band)
@@ -346,7 +382,7 @@ export class Fit<Names extends string = string> {
   }
 
   #covariance(i: number, j: number): number {
-    return this.#of.found.covariance[inTriangle(i, j)][this.#fit]
+    return covarianceOf(this.#of, this.#fit, i, j)
   }
 
   #quantile(level: number): number {
@@ -355,44 +391,10 @@ export class Fit<Names extends string = string> {
     return this.freedom > 0 ? quantile(level, this.freedom) : NaN
   }
 
-  /** Those of the model. */
-  #columns(): string[] {
-    const { columns, y, weight } = this.#of.problem
-    return columns.filter((name) => name !== y && name !== weight)
-  }
-
   /** Of each row, the model and its derivatives. */
-  #evaluate(
-    at: Readonly<Record<string, ArrayLike<number>>> | undefined,
-    visit: (outputs: readonly number[], row: number) => number,
-  ): Float64Array {
-    const { problem, given, starts, found } = this.#of
-    const names = this.#columns()
-    if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
-    const asked = at && ownProperties(at)
-    const data = names.map((name) => {
-      if (asked === undefined) return numbersOf(given.get(name) as Column, this.#fit)
-      if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
-      return readNumbers(`at: ${name}`, asked[name])
-    })
-    const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, this.#fit)
-    const other = data.findIndex(({ length }) => length !== rows)
-    if (other >= 0)
-      throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
-    const program = this.#programOf(names)
-    const machine = new Machine(program, 'float64')
-    const point = [
-      ...found.free.map((x) => x[this.#fit]),
-      ...problem.fixed.map((name) => starts.get(name)?.[this.#fit] ?? NaN),
-    ]
-    return Float64Array.from({ length: rows }, (_, row) => {
-      // Conditions would take it for a number: of a dose that is missing nothing is known.
-      if (data.some((column) => Number.isNaN(column[row]))) return NaN
-      machine.run([...point, ...data.map((column) => column[row])], [], 0)
-      return visit(
-        program.outputs.map((slot) => machine.slots[slot]),
-        row,
-      )
-    })
+  #evaluate(at: ColumnsAsked, visit: (outputs: readonly number[], row: number) => number): Float64Array {
+    const { rows, outputs } = modelAt(this.#of, this.#fit, at)
+    const point = pointOf(this.#of, this.#fit)
+    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row))
   }
 }

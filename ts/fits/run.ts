@@ -354,6 +354,11 @@ export class Fits {
       drops: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
       isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',
+      again: (data, weights, start) => {
+        const { sigma, missing, multiStart, signal, onProgress, ...same } = this.options
+        const options = { ...same, y: this.#problem.y, weights, start }
+        return new Fits({ text: this.#text, x: '', parameters: {} }, data, options)
+      },
     })
   }
 }

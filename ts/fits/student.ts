@@ -25,8 +25,8 @@ export function quantile(level: number, freedom: number): number {
   return high
 }
 
-/** P(|T| < t) (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
-function probability(t: number, freedom: number): number {
+/** P(|T| < t), for t ≥ 0 (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
+export function probability(t: number, freedom: number): number {
   if (freedom > MANY) return inside(t * t, freedom)
   const angle = atan(t / Math.sqrt(freedom))
   const [c, s] = [cos(angle), sin(angle)]

@@ -8,11 +8,13 @@ export const FRACTIONS = 0x20_0000_0000_0000
  * SplitMix (Steele, Lea and Flood, 2014), with the finaliser of MurmurHash3 (Appleby, 2011) in the place of its own,
  * which has 64 bits.
  *
- * @param seed a whole number from 0 to 2³² − 1
+ * @param seeds whole numbers from 0 to 2³² − 1: a seed, and which of its streams is meant
  */
-export function random(seed: number): () => number {
-  // The finaliser is one to one, so that not all four can be 0.
-  let [a, b, c, d] = [1, 2, 3, 4].map((k) => finalise(seed + Math.imul(k, 0x9e3779b9)))
+export function random(...seeds: readonly number[]): () => number {
+  // The finaliser is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
+  let [a, b, c, d] = [1, 2, 3, 4].map((k) =>
+    seeds.reduce((word, seed) => finalise(word + seed + Math.imul(k, 0x9e3779b9)), 0),
+  )
   return () => {
     const word = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0
     const shifted = b << 9

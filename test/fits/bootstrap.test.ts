@@ -1,0 +1,395 @@
+/** The bootstrap of fits: what is drawn, what is counted, and what is said of it. */
+
+import {
+  type Bootstrap,
+  type BootstrapManyOptions,
+  type BootstrapOptions,
+  engines,
+  expression,
+  type FitManyOptions,
+  fitMany,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  models,
+  OptionError,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits, random } from '../helpers.js'
+
+const decay = expression('a*exp(-b*t) + c')
+const start = { a: 1, b: 1, c: 0 }
+const kinds = ['residuals', 'cases', 'parametric'] as const
+
+/** Nearly normal numbers. */
+const noise = (next: () => number) => Array.from({ length: 12 }, next).reduce((sum, x) => sum + x, -6)
+const dataOf = (seed: number, rows: number, size = 0.1) => {
+  const next = random(seed)
+  const t = Array.from({ length: rows }, (_, k) => (5 * k) / rows)
+  return { t, y: t.map((at) => 4 * Math.exp(-0.7 * at) + 1 + size * noise(next)) }
+}
+const one = (options: FitManyOptions = {}, rows = 25) => fitOne(decay, dataOf(5, rows), { start, ...options })
+
+const all = ({ values, reason, failed, count, errors }: Bootstrap) =>
+  inBits({ values, reason, failed, count, errors })
+
+describe('numbers are drawn by seed, fit and refit', () => {
+  // Columns of the fits' own, and of different lengths; one cannot be fitted.
+  const lengths = [20, 9, 20, 13, 2, 20]
+  const each = lengths.map((rows, i) => dataOf(i, rows))
+  const data = { t: each.map(({ t }) => t), y: each.map(({ y }) => y) }
+  const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
+  const many = fitManySync(decay, data, { start, sigma })
+
+  test.each(kinds)('%s: on every engine, instruction set and number of threads the same', (kind) => {
+    const ways: readonly FitManyOptions[] = [
+      ...engines().native.instructionSets.map((instructionSet) => ({
+        engine: 'native' as const,
+        instructionSet,
+      })),
+      ...[1, 3].map((threads) => ({ engine: 'native' as const, threads })),
+      { engine: 'wasm' },
+      { engine: 'typescript' },
+    ]
+    const told = ways.map((way) => {
+      const result = fitManySync(decay, data, { start, sigma, ...way }).bootstrapSync({ kind, count: 40 })
+      const fits = lengths.map((_, i) => result.at(i))
+      const { errors, failed } = result
+      const band = fits[0].band({ t: [0, 1, 9] })
+      return inBits([
+        errors,
+        failed,
+        result.intervals(),
+        result.intervals(0.5, 'percentile'),
+        band,
+        fits.map(all),
+      ])
+    })
+    expect(new Set(told).size).toBe(1)
+  })
+
+  test.each(kinds)('%s: by a promise, of a fit alone, and of a part of a batch the same', async (kind) => {
+    const options = { kind, count: 30, seed: 7 }
+    const whole = many.bootstrapSync(options)
+    const fits = lengths.map((_, i) => all(whole.at(i)))
+    const later = await many.bootstrap(options)
+    expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
+    expect(lengths.map((_, i) => all(many.at(i).bootstrap(options)))).toEqual(fits)
+    const part = { t: data.t.slice(2), y: data.y.slice(2) }
+    const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
+    const elsewhere = other.bootstrapSync({ ...options, firstFit: 2 })
+    expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
+    expect(all(other.at(1).bootstrap({ ...options, firstFit: 2 }))).toBe(fits[3])
+  })
+
+  test.each(kinds)('%s: more refits begin with the same ones; other seeds and fits have others', (kind) => {
+    const found = one()
+    const [few, more] = [10, 25].map((count) => found.bootstrap({ kind, count }).values)
+    expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
+    expect(new Set(more.a).size).toBe(25)
+    for (const other of [{ seed: 1 }, { firstFit: 1 }]) {
+      const { a } = found.bootstrap({ kind, count: 10, ...other }).values
+      expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
+    }
+  })
+
+  test('in more than one batch of refits, as in one', () => {
+    const found = one({}, 6)
+    const { values, count } = found.bootstrap({ kind: 'cases', count: 20_000 })
+    expect(count).toBe(20_000)
+    expect(inBits(values.b.slice(0, 500))).toBe(
+      inBits(found.bootstrap({ kind: 'cases', count: 500 }).values.b),
+    )
+  })
+})
+
+describe('a refit is a fit', () => {
+  test('to rows of the data, where cases are drawn', () => {
+    // Of one row twice or the other, of two: four pairs, which a line through 0 tells apart.
+    const data = { x: [1, 2], y: [3, 10] }
+    const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
+    const { values } = found.bootstrap({ kind: 'cases', count: 200 })
+    const rounded = Array.from(values.a, (a) => a.toFixed(9))
+    expect(new Set(rounded)).toEqual(new Set(['3.000000000', '5.000000000', '4.600000000']))
+    const both = rounded.filter((a) => a === '4.600000000').length
+    expect(both).toBeGreaterThan(70)
+    expect(both).toBeLessThan(130)
+  })
+
+  test('to the curve and residuals, centred and as large as errors are', () => {
+    const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
+    const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
+    const { values } = found.bootstrap({ count: 400 })
+    const curve = found.predict()
+    // The y of a line through four points has four unknown draws: all means of them are of the pool.
+    const means = new Set<string>()
+    for (let k = 0; k < 4 ** 4; k++) {
+      const drawn = [0, 1, 2, 3].map((row) => curve[row] + pool[Math.floor(k / 4 ** row) % 4])
+      const slope = drawn.reduce((sum, y, row) => sum + (y * (row - 1.5)) / 5, 0)
+      means.add((slope + 0).toFixed(9))
+    }
+    for (const slope of values.slope) expect(means).toContain((slope + 0).toFixed(9))
+  })
+
+  test.each([...kinds, 'counts'] as const)('%s: of a straight line has the errors of theory', (kind) => {
+    const next = random(3)
+    const x = Array.from({ length: 60 }, (_, k) => k / 10)
+    const isCounts = kind === 'counts'
+    const y = x.map((at) => (isCounts ? Math.round(8 + 5 * at + 3 * noise(next)) : 2 * at + 1 + noise(next)))
+    const found = fitOne(models.line(), { x, y }, isCounts ? { loss: 'poisson' } : {})
+    const { errors, bias, failed } = found.bootstrap({
+      ...{ kind: isCounts ? 'parametric' : kind, count: 20_000, seed: 1 },
+    })
+    expect(failed).toBe(0)
+    for (const name of ['slope', 'intercept'] as const) {
+      // Cases do not take all errors for the same: they may differ by their own spread.
+      const off = kind === 'cases' ? 0.25 : 0.02
+      expect(Math.abs(errors[name] / found.errors[name] - 1)).toBeLessThan(off)
+      expect(Math.abs(bias[name])).toBeLessThan(0.05 * errors[name])
+    }
+  })
+
+  test('with σ, weights and rows that are left out', () => {
+    const { t, y } = dataOf(2, 30)
+    const gaps = y.map((value, k) => (k % 7 === 3 ? NaN : value))
+    const keep = (column: readonly number[]) => column.filter((_, k) => k % 7 !== 3)
+    const sigma = t.map((at) => 0.05 + at / 20)
+    for (const kind of kinds) {
+      const dropped = fitOne(decay, { t, y: gaps }, { start, sigma, missing: 'drop' })
+      const kept = fitOne(
+        decay,
+        { t: keep(t), y: keep(y) },
+        { start, weights: keep(sigma).map((s) => 1 / (s * s)) },
+      )
+      expect(all(dropped.bootstrap({ kind, count: 20 }))).toBe(all(kept.bootstrap({ kind, count: 20 })))
+    }
+  })
+
+  test('within its bounds; a parameter that a bound holds', () => {
+    const found = one({ start: { a: 1, b: { start: 1, min: 0.9 }, c: { start: 0, fixed: true } } })
+    expect(found.held).toEqual(['b'])
+    const refits = found.bootstrap({ count: 300 })
+    expect(Math.min(...refits.values.b)).toBe(0.9)
+    expect(new Set(refits.values.c)).toEqual(new Set([0]))
+    expect(refits.intervals().c).toEqual([0, 0])
+    expect(refits.intervals().b[0]).toBe(0.9)
+    expect(refits.errors.c).toBe(0)
+  })
+
+  test('with what is fixed by fit, and what follows from others', () => {
+    const { t, y } = dataOf(2, 30)
+    const many = fitManySync(
+      decay,
+      { t, y },
+      {
+        start: { a: 1, b: { expr: 'd^2' }, d: 1, c: { start: [0.8, 1, 1.2], fixed: true } },
+      },
+    )
+    const { values, errors, intervals } = { ...many.bootstrapSync({ count: 50 }), ...ofSecond(many) }
+    expect(Array.from(values.b)).toEqual(Array.from(values.d, (d) => d * d))
+    expect(new Set(values.c)).toEqual(new Set([1]))
+    expect(errors.b).toBeGreaterThan(0)
+    expect(intervals().b[0]).toBeLessThan(many.values.b[1])
+  })
+  const ofSecond = (many: ReturnType<typeof fitManySync>) => {
+    const fit = many.at(1).bootstrap({ count: 50 })
+    return { values: fit.values, errors: fit.errors, intervals: () => fit.intervals() }
+  }
+})
+
+describe('intervals', () => {
+  const erf = (x: number) => {
+    let [sum, term] = [x, x]
+    for (let k = 1; k < 200; k++) {
+      term *= (-x * x) / k
+      sum += term / (2 * k + 1)
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum
+  }
+  const below = (z: number) => (1 + erf(z / Math.SQRT2)) / 2
+  const normal = (p: number) => {
+    let [low, high] = [-6, 6]
+    for (let k = 0; k < 80; k++) {
+      if (below((low + high) / 2) < p) low = (low + high) / 2
+      else high = (low + high) / 2
+    }
+    return low
+  }
+  const quantile = (numbers: ArrayLike<number>, p: number) => {
+    const sorted = Float64Array.from(numbers).sort()
+    const at = p * (sorted.length - 1)
+    const k = Math.min(Math.floor(at), sorted.length - 2)
+    return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
+  }
+
+  test('by percentiles are those of the refits', () => {
+    const refits = one().bootstrap({ count: 333 })
+    const { a } = refits.intervals(0.9, 'percentile')
+    expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)
+    expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
+  })
+
+  test('corrected for bias and skewness are those of the jackknife, nearly', () => {
+    const data = dataOf(9, 30, 0.4)
+    const found = fitOne(decay, data, { start })
+    const refits = found.bootstrap({ kind: 'cases', count: 4000 })
+    const left = data.t.map((_, out) => {
+      const keep = (column: readonly number[]) => column.filter((_, k) => k !== out)
+      return fitOne(decay, { t: keep(data.t), y: keep(data.y) }, { start }).values
+    })
+    for (const name of ['a', 'b', 'c'] as const) {
+      const mean = left.reduce((sum, values) => sum + values[name] / left.length, 0)
+      const off = left.map((values) => mean - values[name])
+      const squares = off.reduce((sum, x) => sum + x * x, 0)
+      const acceleration = off.reduce((sum, x) => sum + x ** 3, 0) / (6 * squares ** 1.5)
+      const good = refits.values[name].filter((x) => !Number.isNaN(x))
+      const bias = normal(good.filter((x) => x < found.values[name]).length / good.length)
+      const [low, high] = [-1.959963985, 1.959963985].map((z) => {
+        return quantile(good, below(bias + (bias + z) / (1 - acceleration * (bias + z))))
+      })
+      const [ours, percentile] = [refits.intervals()[name], refits.intervals(0.95, 'percentile')[name]]
+      expect(Math.abs(ours[0] - low)).toBeLessThan(0.06 * (high - low))
+      expect(Math.abs(ours[1] - high)).toBeLessThan(0.06 * (high - low))
+      expect(ours).not.toEqual(percentile)
+    }
+  })
+
+  test('cover the truth about as often as they say', () => {
+    const count = 400
+    const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
+    const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
+    const truth = { a: 4, b: 0.7, c: 1 }
+    for (const kind of ['residuals', 'parametric'] as const) {
+      const intervals = many.bootstrapSync({ kind, count: 300 }).intervals(0.9)
+      for (const name of ['a', 'b', 'c'] as const) {
+        const { low, high } = intervals[name]
+        const covered = many.chiSquared.filter((_, i) => low[i] <= truth[name] && truth[name] <= high[i])
+        expect(covered.length / count).toBeGreaterThan(0.83)
+        expect(covered.length / count).toBeLessThan(0.95)
+      }
+    }
+  })
+
+  test('of the curve are bands, also of what follows', () => {
+    const found = one()
+    const refits = found.bootstrap({ kind: 'parametric', count: 3000 })
+    const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]
+    for (const k of [0, 1, 2]) {
+      const width = wald.high[k] - wald.low[k]
+      expect(Math.abs(band.low[k] - wald.low[k])).toBeLessThan(0.1 * width)
+      expect(Math.abs(band.high[k] - wald.high[k])).toBeLessThan(0.1 * width)
+    }
+    // Where t is 0 the curve is a + c.
+    const sums = refits.values.a.map((a, k) => a + refits.values.c[k])
+    const narrow = refits.band({ t: [0] }, { level: 0.5, method: 'percentile' })
+    expect(narrow.low[0]).toBeCloseTo(quantile(sums, 0.25), 9)
+    expect(refits.band().low).toHaveLength(25)
+    expect(refits.band({ t: [null as never, 1] }).low[0]).toBeNaN()
+  })
+})
+
+describe('what fails is counted', () => {
+  test('of refits: they are in nothing else', () => {
+    // Most pairs of rows do not have the one that tells the slope.
+    const data = { x: [0, 0, 0, 1], y: [0.1, -0.1, 0.05, 2] }
+    const refits = fitOne(models.line(), data).bootstrap({ kind: 'cases', count: 1000 })
+    expect(refits.failed).toBeGreaterThan(200)
+    expect(refits.failed).toBe(refits.values.slope.filter(Number.isNaN).length)
+    const bad = Array.from(refits.reason).filter((reason) => fitReasons[reason] !== 'converged')
+    expect(bad).toHaveLength(refits.failed)
+    expect(refits.message).toMatch(/^\d+ of 1000 refits have failed and are left out: \d+ singular/)
+    expect(refits.intervals().slope.every(Number.isFinite)).toBe(true)
+    expect(refits.errors.slope).toBeLessThan(1)
+  })
+
+  test.each([
+    ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit itself has not converged'],
+    ['a fit without a degree of freedom', {}, 3, 'no degree of freedom is left for errors'],
+  ] as const)('of %s there are no refits, and all is NaN', (_, options, rows, why) => {
+    const refits = one(options, rows).bootstrap({ count: 10 })
+    expect(refits.message).toBe(`no refits: ${why}`)
+    expect([refits.count, refits.failed, refits.values.a.length, refits.reason.length]).toEqual([0, 0, 0, 0])
+    expect([refits.errors.a, refits.bias.a, ...refits.intervals().a, refits.band().low[0]]).toEqual(
+      Array(5).fill(NaN),
+    )
+  })
+
+  test('of a batch, fit by fit', async () => {
+    const { t, y } = dataOf(1, 20)
+    const many = fitManySync(decay, { t, y: [y, y.map(() => NaN), y] }, { start })
+    const seen: number[][] = []
+    const refits = await many.bootstrap({ count: 20, onProgress: (...how) => seen.push(how) })
+    expect(Array.from(refits.failed)).toEqual([0, 20, 0])
+    expect(refits.intervals().a.low[1]).toBeNaN()
+    expect(refits.at(1).message).toBe('no refits: the fit itself has not converged')
+    expect(seen).toEqual([[40, 40]])
+  })
+})
+
+describe('what cannot be meant', () => {
+  const found = one()
+  const many = fitManySync(decay, dataOf(5, 25), { start })
+  const wrong: readonly (readonly [unknown, string])[] = [
+    [null, 'options'],
+    ['cases', 'options'],
+    [{ kind: 'pairs' }, 'kind'],
+    ...[0, -1, 1.5, 1e9, NaN, Infinity, '10', 2 ** 53].map((count) => [{ count }, 'count'] as const),
+    ...[-1, 2 ** 32, 0.5, NaN, null].map((seed) => [{ seed }, 'seed'] as const),
+    [{ firstFit: -1 }, 'firstFit'],
+    [{ cuont: 5 }, 'options'],
+  ]
+  test.each(wrong)('%j is refused', async (options, argument) => {
+    const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
+    const caught = (call: () => unknown) => {
+      try {
+        return call()
+      } catch (error) {
+        return error
+      }
+    }
+    expect(caught(() => found.bootstrap(options as BootstrapOptions))).toSatisfy(isRight)
+    expect(caught(() => many.bootstrapSync(options as BootstrapOptions))).toSatisfy(isRight)
+    await expect(many.bootstrap(options as BootstrapOptions)).rejects.toSatisfy(isRight)
+  })
+
+  test('residuals of counts, levels, methods, fits that are none', () => {
+    const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
+    expect(() => counts.bootstrap()).toThrow(/^kind: expected 'cases' or 'parametric', of counts/)
+    const refits = found.bootstrap({ count: 5 })
+    for (const level of [0, 1, NaN, '0.9'])
+      expect(() => refits.intervals(level as number)).toThrow(/^level: expected a number between 0 and 1/)
+    expect(() => refits.intervals(0.9, 'bc' as 'bca')).toThrow(/^method: expected 'bca' or 'percentile'/)
+    expect(() => refits.band({} as never)).toThrow(/^at: expected a column t/)
+    expect(() => many.bootstrapSync({ count: 5 }).at(1)).toThrow(/^fit: expected a whole number from 0 to 0/)
+  })
+
+  test('more numbers than there is memory for', () => {
+    const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
+    const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
+    expect(() => wide.bootstrapSync({ count: 100_000 })).toThrow(
+      /^count: expected at most 22369, of 2000 fits with 3 parameters, got 100000/,
+    )
+  })
+
+  test('a signal ends it, before and in the middle', async () => {
+    const y = Array.from({ length: 40 }, (_, i) => dataOf(i, 20).y)
+    const wide = await fitMany(decay, { t: dataOf(0, 20).t, y }, { start })
+    const before: BootstrapManyOptions = { signal: AbortSignal.abort(new Error('never')) }
+    await expect(wide.bootstrap(before)).rejects.toThrow('never')
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const seen: number[] = []
+    const onProgress = (done: number) => {
+      seen.push(done)
+      controller.abort(reason)
+    }
+    await expect(wide.bootstrap({ signal: controller.signal, onProgress })).rejects.toBe(reason)
+    expect(seen).toHaveLength(1)
+    expect(seen[0]).toBeLessThan(40_000)
+    const failing = () => {
+      throw new RangeError('mine')
+    }
+    expect(() => wide.bootstrapSync({ count: 10, onProgress: failing })).toThrow('mine')
+    expect(wide.bootstrapSync({ count: 10 }).failed[0]).toBe(0)
+  })
+})

@@ -1,0 +1,280 @@
+/** What the bootstrap says of fits. */
+
+import { ArgumentError } from '../ground/errors.js'
+import { mapped, recordOf } from '../ground/given.js'
+import { type GivenOf, oneOf, option } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
+import { type BootstrapValues, CONVERGED, obstacle, type Refitted } from './bootstrap.js'
+import { hasBit, type Ingredients } from './found.js'
+import {
+  type ColumnsAsked,
+  covarianceOf,
+  followed,
+  type Linearised,
+  linearise,
+  modelAt,
+  pointOf,
+} from './linearise.js'
+import { type FitReason, fitReasons } from './reasons.js'
+import { probability as inside, quantile } from './student.js'
+
+/** A probability, but not of all or nothing. */
+export const probability = option<number, number>('a number between 0 and 1', 0.95, (x) => {
+  return typeof x === 'number' && x > 0 && x < 1
+})
+
+const method = oneOf('bca', 'percentile')
+/** How ends of intervals are made of refits. */
+export type BootstrapMethod = 'bca' | 'percentile'
+
+const band = {
+  /** The probability, between 0 and 1, row by row; 0.95. */
+  level: probability,
+  /** 'bca', corrected for bias and skewness, or 'percentile'; 'bca'. */
+  method,
+}
+
+export interface BootstrapBandOptions extends GivenOf<typeof band> {}
+
+/** A fit, for those who make it again. */
+export interface Original<Names extends string> {
+  readonly of: Ingredients
+  readonly fit: number
+  readonly values: Readonly<Record<Names, number>>
+}
+
+/** The bootstrap of one fit. */
+export class Bootstrap<Names extends string = string> {
+  /** How many refits were made: 0 where there can be none, and `message` says why. */
+  readonly count: number
+  /** How many of these have not converged. They are in nothing else that is said here. */
+  readonly failed: number
+  /** All parameters, by refit; NaN where it has failed. */
+  readonly values: Readonly<Record<Names, Float64Array>>
+  /** Why refits have ended: indices into `fitReasons`. */
+  readonly reason: Uint8Array
+  readonly #original: Original<Names>
+  readonly #options: BootstrapValues
+  /** Refits that have converged. */
+  readonly #good: readonly number[]
+  #linear: Linearised | null = null
+
+  /** @internal */
+  constructor(original: Original<Names>, { values, reason }: Refitted, options: BootstrapValues) {
+    this.count = reason.includes(0) ? 0 : reason.length
+    this.reason = reason.subarray(0, this.count)
+    this.#original = original
+    this.#options = options
+    this.#good = Array.from(this.reason.keys()).filter((k) => reason[k] === CONVERGED)
+    this.failed = this.count - this.#good.length
+    this.values = mapped(original.values, (value, name) => {
+      if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
+      return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
+    })
+  }
+
+  /** Standard errors: the standard deviations of the refits. */
+  get errors(): Readonly<Record<Names, number>> {
+    return mapped(this.values, (column) => {
+      const some = this.#picked(column)
+      const mean = meanOf(some)
+      const squares = some.reduce((sum, x) => sum + (x - mean) * (x - mean), 0)
+      return some.length > 1 ? Math.sqrt(squares / (some.length - 1)) : NaN
+    })
+  }
+
+  /** By what the mean of the refits is off from the fit. */
+  get bias(): Readonly<Record<Names, number>> {
+    const { values } = this.#original
+    return mapped(this.values, (column, name) => meanOf(this.#picked(column)) - values[name])
+  }
+
+  /** What has to be known of its numbers, in words; empty if there is nothing. */
+  get message(): string {
+    const { of, fit } = this.#original
+    if (this.count === 0) return `no refits: ${obstacle(of, fit, this.#options)}`
+    if (this.failed === 0) return ''
+    const numbers = fitReasons.map((_, number) => this.reason.filter((reason) => reason === number).length)
+    const failures = numbers.flatMap((many, number) =>
+      many > 0 && number !== CONVERGED ? [`${many} ${fitReasons[number] as FitReason}`] : [],
+    )
+    return `${this.failed} of ${this.count} refits have failed and are left out: ${failures.join(', ')}`
+  }
+
+  /**
+   * Within which each parameter is with a probability, by quantiles of the refits: those of (1 ± level)/2
+   * ('percentile'), or others that correct for bias and skewness ('bca', Efron, 1987). NaN where fewer than two refits
+   * have converged, or, with 'bca', all of them lie on one side of the fit.
+   */
+  intervals(
+    level = 0.95,
+    by: BootstrapMethod = 'bca',
+  ): Readonly<Record<Names, readonly [low: number, high: number]>> {
+    readOption('level', probability, level)
+    readOption('method', method, by)
+    return mapped(this.values, (column, name) => {
+      const slopes = () => this.#slopes(name)
+      return this.#interval(this.#picked(column), this.#original.values[name], slopes, level, by)
+    })
+  }
+
+  /** Such intervals of the curve, row by row: `at` is as for `predict`. @throws as `predict` does */
+  band(
+    at?: ColumnsAsked,
+    options: BootstrapBandOptions = {},
+  ): { readonly low: Float64Array; readonly high: Float64Array } {
+    const { level, method } = readOptions('options', options, band)
+    const { of, fit } = this.#original
+    const { rows, outputs } = modelAt(of, fit, at)
+    const { free, fixed } = of.problem
+    const point = pointOf(of, fit)
+    const points = this.#good.map((k) => [
+      ...free.map((name) => this.values[name as Names][k]),
+      ...point.slice(point.length - fixed.length),
+    ])
+    const [low, high] = [new Float64Array(rows), new Float64Array(rows)]
+    for (let row = 0; row < rows; row++) {
+      const curves = Float64Array.from(points, (x) => outputs(row, x)[0])
+      const [f, ...slopes] = outputs(row, point)
+      ;[low[row], high[row]] = this.#interval(curves, f, () => slopes, level, method)
+    }
+    return { low, high }
+  }
+
+  #picked(column: Float64Array): Float64Array {
+    return Float64Array.from(this.#good, (k) => column[k])
+  }
+
+  /** Of a parameter by those that vary. */
+  #slopes(name: Names): readonly number[] {
+    const { of, fit } = this.#original
+    const { free, derived } = of.problem
+    return derived.has(name) ? followed(of, name)(fit).slice(1) : free.map((other) => Number(other === name))
+  }
+
+  /** @param numbers overwritten: sorted */
+  #interval(
+    numbers: Float64Array,
+    value: number,
+    slopes: () => readonly number[],
+    level: number,
+    by: BootstrapMethod,
+  ): readonly [low: number, high: number] {
+    if (numbers.length < 2 || Number.isNaN(value) || numbers.some(Number.isNaN)) return [NaN, NaN]
+    const sorted = numbers.sort()
+    const ends = [(1 - level) / 2, (1 + level) / 2]
+    const [low, high] = by === 'percentile' ? ends : this.#corrected(sorted, value, slopes(), level)
+    return [quantileOf(sorted, low), quantileOf(sorted, high)]
+  }
+
+  /** Which quantiles of the refits are the ends (Efron, 1987). */
+  #corrected(
+    sorted: Float64Array,
+    value: number,
+    slopes: readonly number[],
+    level: number,
+  ): readonly number[] {
+    // A refit that is the same lies half below.
+    const below = sorted.reduce((sum, x) => sum + (x < value ? 1 : x === value ? 0.5 : 0), 0)
+    if (below === 0 || below === sorted.length) return [NaN, NaN]
+    const bias = normalQuantile(below / sorted.length)
+    const acceleration = this.#acceleration(slopes)
+    const z = quantile(level, Infinity)
+    return [-z, z].map((end) => {
+      const shifted = bias + end
+      const scale = 1 - acceleration * shifted
+      return scale > 0 ? normalProbability(bias + shifted / scale) : NaN
+    })
+  }
+
+  /**
+   * How fast the standard error changes with the value: a sixth of the skewness of what rows contribute to it, by the
+   * derivatives (the infinitesimal jackknife). Normal errors have none.
+   */
+  #acceleration(slopes: readonly number[]): number {
+    const { of, fit } = this.#original
+    if (this.#options.kind === 'parametric' && of.problem.loss !== 'poisson') return 0
+    this.#linear ??= linearise(of, fit)
+    const { slope, gradient } = this.#linear
+    const isFree = slopes.map((_, i) => !hasBit(of.found.held[fit], i))
+    const weights = slopes.map((_, i) =>
+      slopes.reduce(
+        (sum, other, j) => (isFree[i] && isFree[j] ? sum + other * covarianceOf(of, fit, i, j) : sum),
+        0,
+      ),
+    )
+    let [squares, cubes] = [0, 0]
+    for (let row = 0; row < slope.length; row++) {
+      const along = weights.reduce((sum, weight, i) => (isFree[i] ? sum + weight * gradient[i][row] : sum), 0)
+      // What lowers a row's cost raises the value.
+      const part = -slope[row] * along
+      squares += part * part
+      cubes += part * part * part
+    }
+    return squares > 0 ? cubes / (6 * squares * Math.sqrt(squares)) : 0
+  }
+}
+
+/** The bootstrap of many fits. */
+export class BootstrapMany<Names extends string = string> {
+  /** How many refits each fit has. */
+  readonly count: number
+  /** How many of these have not converged, by fit; all, where none could be made. */
+  readonly failed: Uint32Array
+  readonly #at: readonly Bootstrap<Names>[]
+
+  /** @internal */
+  constructor(fits: readonly Bootstrap<Names>[], count: number) {
+    this.#at = fits
+    this.count = count
+    this.failed = Uint32Array.from(fits, (fit) => (fit.count === 0 ? count : fit.failed))
+  }
+
+  /** How many fits there are. */
+  get length(): number {
+    return this.#at.length
+  }
+
+  /** Standard errors, by fit. */
+  get errors(): Readonly<Record<Names, Float64Array>> {
+    const each = this.#at.map(({ errors }) => errors)
+    return this.#columns((name) => Float64Array.from(each, (errors) => errors[name]))
+  }
+
+  /** Intervals as those of one fit: columns of their ends, by fit. */
+  intervals(
+    level = 0.95,
+    by: BootstrapMethod = 'bca',
+  ): Readonly<Record<Names, { readonly low: Float64Array; readonly high: Float64Array }>> {
+    const each = this.#at.map((fit) => fit.intervals(level, by))
+    return this.#columns((name) => ({
+      low: Float64Array.from(each, (intervals) => intervals[name][0]),
+      high: Float64Array.from(each, (intervals) => intervals[name][1]),
+    }))
+  }
+
+  /** That of one fit. */
+  at(fit: number): Bootstrap<Names> {
+    if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
+      throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
+    }
+    return this.#at[fit]
+  }
+
+  #columns<T>(of: (name: Names) => T): Record<Names, T> {
+    return recordOf(Object.keys(this.#at[0].values) as Names[], of)
+  }
+}
+
+const meanOf = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
+
+/** Between neighbours by a straight line, as NumPy has it. */
+function quantileOf(sorted: Float64Array, part: number): number {
+  const at = part * (sorted.length - 1)
+  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
+  return below + (above - below) * (at - Math.floor(at))
+}
+
+/** P(Z < z), and the z of such a probability. */
+const normalProbability = (z: number) => (1 + Math.sign(z) * inside(Math.abs(z), Infinity)) / 2
+const normalQuantile = (p: number) => Math.sign(p - 0.5) * quantile(Math.abs(2 * p - 1), Infinity)
