@@ -63,6 +63,12 @@ export {
   type MinimizeResult,
   minimize,
 } from './minimize/minimize.js'
+export {
+  type StandardErrors,
+  type StandardErrorsOptions,
+  type StandardErrorsReason,
+  standardErrors,
+} from './minimize/standard-errors.js'
 export { type Average, type Ema, ema, type Lookahead, type Swa, swa } from './model/averages.js'
 export { type Group, layerwise, noDecay } from './model/groups.js'
 export type { Accumulation, OptimizerOptions } from './model/options.js'
@@ -92,6 +98,7 @@ export {
   threeHumpCamel,
   type View,
 } from './objectives/index.js'
+export type { TwiceDifferentiable } from './objectives/objective.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'

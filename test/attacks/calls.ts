@@ -295,6 +295,15 @@ add('minimize Minimization', '', {
   }),
 })
 add('Minimization#step', '', {})
+add('standardErrors', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  x: at(numbers, [1, 2]),
+  options: at(record, {
+    of: at(no, 'sum-of-squares'),
+    rows: at(count(1), 5),
+    bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
+  }),
+})
 add('checkGradient', '', {
   objective: at(only('holes with its names'), functions),
   x: at(numbers, [1, 2]),
@@ -440,6 +449,7 @@ for (const of of ['Expression', 'BoundExpression']) {
   const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])
   add(`${of}#value`, '', { x })
   add(`${of}#gradient`, '', { x, out: [0, 0] })
+  add(`${of}#hessian`, '', { x, out: [0, 0, 0, 0] })
 }
 add('Expression#with', '', { data: at(record, { x: ofEach([1, 2]) }) })
 

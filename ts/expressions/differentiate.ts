@@ -209,3 +209,22 @@ export function differentiate(
     gradient: parameters.map((name) => whole.get(graph.name(name)) ?? builder.zero),
   }
 }
+
+/**
+ * The lower triangle of the root's second derivatives, by rows.
+ *
+ * @param isByRow whether they are summed over rows of data
+ */
+export function secondDerivatives(
+  graph: Graph,
+  root: number,
+  parameters: readonly string[],
+  isByRow: boolean,
+): number[] {
+  const slopes = (of: number) => differentiate(graph, of, parameters, () => false).gradient
+  return slopes(root).flatMap((slope, i) =>
+    slopes(slope)
+      .slice(0, i + 1)
+      .map((second) => (isByRow ? graph.sum(second) : second)),
+  )
+}

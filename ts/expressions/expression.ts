@@ -1,7 +1,7 @@
 import { ArgumentError, OptionError } from '../ground/errors.js'
 import { isObject, isRecord, numbersIn } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { differentiate } from './differentiate.js'
+import { differentiate, secondDerivatives } from './differentiate.js'
 import { checkName } from './names.js'
 import type { NamesBeside, NamesOf, Only } from './names-of.js'
 import { type Parsed, parse } from './parse.js'
@@ -17,6 +17,8 @@ export interface Programs {
   readonly value: Program
   /** Its outputs are the derivatives, by parameter. */
   readonly gradient: Program
+  /** Made when it is asked for: the lower triangle of the second derivatives, by rows. */
+  readonly hessian: () => Program
 }
 
 /** A function of named numbers, with its exact gradient: see {@link expression}. */
@@ -48,6 +50,11 @@ export class Expression<Names extends string = string> {
   /** Writes the gradient at a point, as `value` takes it, to `out`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.gradient(x, out)
+  }
+
+  /** Writes the second derivatives at a point, as `value` takes it, to `out`: a matrix, row by row. */
+  hessian(x: ArrayLike<number>, out: FloatArray): void {
+    this.#bound.hessian(x, out)
   }
 
   /**
@@ -86,10 +93,20 @@ export class Expression<Names extends string = string> {
       byRow.push(isColumn || operands.some((operand) => byRow[operand]))
     }
     const { value, gradient } = differentiate(graph, root, parameters, (number) => byRow[number])
+    let hessian: Program | undefined
     return {
       parameters,
       value: compile(graph, [value], parameters, columns),
       gradient: compile(graph, gradient, parameters, columns),
+      hessian: () => {
+        hessian ??= compile(
+          graph,
+          secondDerivatives(graph, root, parameters, byRow[root]),
+          parameters,
+          columns,
+        )
+        return hessian
+      },
     }
   }
 }
@@ -133,7 +150,21 @@ export class BoundExpression<Names extends string = string> {
     for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
   }
 
-  #run(what: 'value' | 'gradient', x: ArrayLike<number>): Machine {
+  /** Writes the second derivatives at a point, as `value` takes it, to `out`: a matrix, row by row. */
+  hessian(x: ArrayLike<number>, out: FloatArray): void {
+    const machine = this.#run('hessian', x)
+    if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
+    const { length } = this.parameters
+    const { outputs } = machine.program
+    for (let i = 0, at = 0; i < length; i++) {
+      for (let j = 0; j <= i; j++, at++) {
+        out[i * length + j] = machine.slots[outputs[at]]
+        out[j * length + i] = machine.slots[outputs[at]]
+      }
+    }
+  }
+
+  #run(what: 'value' | 'gradient' | 'hessian', x: ArrayLike<number>): Machine {
     const { length } = this.parameters
     const count = x?.length
     if (count !== length) {
@@ -147,7 +178,8 @@ export class BoundExpression<Names extends string = string> {
     const key = `${what} ${dtype}`
     let machine = this.#machines.get(key)
     if (machine === undefined) {
-      machine = new Machine(this.#programs[what], dtype)
+      const program = what === 'hessian' ? this.#programs.hessian() : this.#programs[what]
+      machine = new Machine(program, dtype)
       this.#machines.set(key, machine)
     }
     machine.run(x, this.#data, this.#rows)

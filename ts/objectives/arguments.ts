@@ -14,6 +14,8 @@ import type { Objective } from './objective.js'
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
+  /** Second derivatives, as expressions have them; read when they are asked for. */
+  readonly hessian: () => Objective['gradient'] | undefined
   /** What its parameters are called, if it says so, as expressions do. */
   readonly names: readonly string[] | null
 } {
@@ -23,12 +25,15 @@ export function readObjective(objective: unknown): {
   if (typeof value !== 'function') {
     throw new OptionError('objective', 'a function or { value, gradient }', objective)
   }
-  const gradient = member(whole, 'gradient')
-  if (gradient !== undefined && typeof gradient !== 'function') {
-    throw new OptionError('objective: gradient', 'a function', gradient)
-  }
   refuseAsync('objective', value)
-  refuseAsync('objective: gradient', gradient)
+  const derivative = (name: string) => {
+    const found = member(whole, name)
+    if (found !== undefined && typeof found !== 'function') {
+      throw new OptionError(`objective: ${name}`, 'a function', found)
+    }
+    refuseAsync(`objective: ${name}`, found)
+    return found?.bind(whole) as Objective['gradient'] | undefined
+  }
   const parameters = member(whole, 'parameters')
   const isNamed = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')
   return {
@@ -37,7 +42,8 @@ export function readObjective(objective: unknown): {
       if (isPromise(found)) throw new OptionError('objective: value', 'a number', found)
       return found as number
     },
-    gradient: gradient?.bind(whole),
+    gradient: derivative('gradient'),
+    hessian: () => derivative('hessian'),
     names: isNamed ? [...parameters] : null,
   }
 }

@@ -14,6 +14,7 @@ const UNWRITTEN = 0x7ff8dead
 export function filling(
   gradient: Required<Objective>['gradient'],
   out: FloatArray,
+  name = 'gradient',
 ): (x: FloatArray, out: FloatArray) => void {
   const words = new Int32Array(out.buffer, out.byteOffset, out.byteLength / 4)
   const size = words.length / out.length
@@ -21,13 +22,13 @@ export function filling(
     words.fill(UNWRITTEN)
     const returned: unknown = gradient(x, out)
     if (isPromise(returned)) {
-      throw new OptionError('objective: gradient', 'all of out to be filled when it returns', returned)
+      throw new OptionError(`objective: ${name}`, 'all of out to be filled when it returns', returned)
     }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
       const instead = isObject(returned) ? ' and returned something instead' : ''
       throw new OptionError(
-        'objective: gradient',
+        `objective: ${name}`,
         'all of out to be filled',
         `a call that left out[${i}]${instead}`,
       )

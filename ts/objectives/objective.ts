@@ -11,6 +11,12 @@ export interface Objective {
   gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 
+/** An objective that may also have its second derivatives. */
+export interface TwiceDifferentiable extends Objective {
+  /** Fills `out` with all of them, row by row, as long as x times x; as `gradient` otherwise. */
+  hessian?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
+}
+
 /** An objective whose answer is known, and how to look at it in two dimensions. */
 export interface TestObjective extends Required<Objective> {
   /** Its key in `objectives`. */

@@ -1,0 +1,252 @@
+/** How well the value of a function says where its minimum is. */
+
+import { OptionError } from '../ground/errors.js'
+import { readObjective, readStart } from '../objectives/arguments.js'
+import { type Bounds, project, readBounds } from '../objectives/bounds.js'
+import { centralDifferences, filling } from '../objectives/gradient.js'
+import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
+import { anything, type GivenOf, option, optional, whole } from '../options/kinds.js'
+import { readOptions } from '../options/read.js'
+import { type Differences, secondDifferences } from './second-differences.js'
+
+const kinds = ['negative-log-likelihood', 'chi-squared', 'sum-of-squares'] as const
+
+const table = {
+  /**
+   * What the objective is: −log L; χ², Σ((y − f)/σ)² with known σ; or Σ(y − f)², of which σ is estimated. It has to be
+   * given, as errors depend on it.
+   */
+  of: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
+    kinds.includes(x as never),
+  ),
+  /** Of a sum of squares, how many squares there are. */
+  rows: optional(whole(1)),
+  /** Those that `minimize` had: what a bound holds counts as fixed. */
+  bounds: anything<Bounds>(),
+}
+
+export interface StandardErrorsOptions extends GivenOf<typeof table> {}
+
+/** Why there are errors, or none. */
+export type StandardErrorsReason =
+  | 'minimum'
+  | 'not-at-minimum'
+  | 'flat'
+  | 'saddle'
+  | 'not-finite'
+  | 'no-freedom'
+
+export interface StandardErrors {
+  /** By parameter; NaN where a bound holds it, and all of them where there are none. */
+  readonly errors: Float64Array
+  /** By rows and columns; NaN where errors are. */
+  readonly covariance: readonly Float64Array[]
+  /** The second derivatives. */
+  readonly hessian: readonly Float64Array[]
+  /** Whether they are those of the objective itself, or differences. */
+  readonly derivatives: 'exact' | 'gradient-differences' | 'value-differences'
+  /** The number of parameters that a bound holds, from 0, which count as fixed. */
+  readonly held: readonly number[]
+  /** How far the minimum of the parabola is that has these derivatives, in standard errors; 0 at a minimum. */
+  readonly distance: number
+  /**
+   * A direction, whose largest part is 1, along which the value does not grow: null at a minimum, and where nothing is
+   * known.
+   */
+  readonly direction: Float64Array | null
+  /**
+   * - 'minimum': the Hessian is positive definite, and the minimum within a hundredth of a standard error
+   * - 'not-at-minimum': it is further away; errors are those of where the parabola is
+   * - 'flat': along a direction there is no curvature but rounding, so parameters are known only together, or not at all
+   * - 'saddle': along a direction the value has a maximum; there are no errors
+   * - 'not-finite': the value, a first or a second derivative is infinite or NaN
+   * - 'no-freedom': a sum of squares has no more rows than parameters, so that σ cannot be estimated
+   */
+  readonly reason: StandardErrorsReason
+  /** In words, with parameters by name where the objective has `parameters`, else by number; empty of 'minimum'. */
+  readonly message: string
+}
+
+/** What has no more digits than rounding leaves, of a matrix whose diagonal is 1; by how derivatives are made. */
+const LEAST_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
+/** Standard errors from a minimum that are none. */
+const NEAR = 0.01
+
+/**
+ * Standard errors of what `minimize` has found, from the second derivatives of the objective there: the roots of the
+ * diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a sum of squares S. Those of an
+ * `expression` are exact, as are those of an objective with `hessian(x, out)`, which fills n·n numbers row by row.
+ * Else they are differences of its gradient, to about eight digits, or of its values, to about six.
+ *
+ * @param objective the one that was minimised
+ * @param x where, as in the result's `x`; copied; all is float64
+ * @throws OptionError for what cannot be used; where the Hessian is not positive definite, the `reason` says so
+ * @example
+ * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
+ * const { x } = minimize(objective, [1, 1], lbfgs())
+ * const { errors, reason } = standardErrors(objective, x, { of: 'sum-of-squares', rows: t.length })
+ */
+export function standardErrors(
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
+  options: StandardErrorsOptions,
+): StandardErrors {
+  const { of, rows, bounds } = readOptions('options', options, table)
+  if ((rows !== undefined) !== (of === 'sum-of-squares')) {
+    const expected = of === 'sum-of-squares' ? 'how many squares are added up' : `none, of ${of}`
+    throw new OptionError('rows', expected, rows)
+  }
+  const { value: given, gradient, hessian, names } = readObjective(objective)
+  const second = hessian()
+  const at = Float64Array.from(readStart(x))
+  const n = at.length
+  const box = readBounds(bounds, { names, length: n, dtype: 'float64' })
+  if (box !== null) project(at, box)
+  // Copies, as whoever is called may write to them.
+  const value = (x: ArrayLike<number>) => {
+    const result: unknown = given(Float64Array.from(x))
+    if (typeof result !== 'number') throw new OptionError('objective: value', 'a number', result)
+    return result
+  }
+  const slopes = gradient && ((x: Float64Array, out: Float64Array) => filling(gradient, out)(x.slice(), out))
+
+  const here = value(at)
+  if (of !== 'negative-log-likelihood' && here < 0)
+    throw new OptionError('of', `${of}, which is never below 0`, here)
+  // What is not known before it is known what is held: that changes steps hardly.
+  const unitOf = (count: number) =>
+    of === 'negative-log-likelihood' ? 1 : of === 'chi-squared' ? 2 : (2 * here) / ((rows as number) - count)
+  const found = second
+    ? exactly(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
+    : secondDifferences(value, slopes, at, positive(unitOf(n)), box)
+  const { gradient: g } = found
+  const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
+  const isHeld = (i: number) =>
+    box !== null && ((g[i] > 0 && at[i] <= box.min[i]) || (g[i] < 0 && at[i] >= box.max[i]))
+  const free = [...at.keys()].filter((i) => !isHeld(i))
+  const held = [...at.keys()].filter(isHeld)
+  const nothing = () => at.map(() => NaN)
+  const known = { hessian: found.hessian, derivatives, held } as const
+  const none = { errors: nothing(), covariance: found.hessian.map(nothing), distance: NaN, direction: null }
+  const nameOf = (i: number) => names?.[i] ?? `x[${i}]`
+
+  if (![here, ...g, ...found.hessian.flatMap((row) => [...row])].every(Number.isFinite)) {
+    return { ...known, ...none, reason: 'not-finite', message: 'the value or a derivative is not finite' }
+  }
+  const unit = unitOf(free.length)
+  if (of === 'sum-of-squares' && (rows as number) <= free.length) {
+    const message = `${rows} rows, for ${free.length} parameters: nothing is left to estimate σ by`
+    return { ...known, ...none, reason: 'no-freedom', message }
+  }
+  const factored = factorize(
+    free.map((i) => free.map((j) => found.hessian[i][j])),
+    LEAST_PIVOT[derivatives],
+  )
+  if (factored.direction !== null) {
+    const direction = new Float64Array(n)
+    for (const [k, part] of factored.direction.entries()) direction[free[k]] = part
+    const reason = factored.isFlat ? 'flat' : 'saddle'
+    const along = describeDirection(direction, nameOf)
+    const message = factored.isFlat
+      ? `the value does not change along ${along}: it does not say where the minimum is`
+      : `the value falls along ${along}, on either side: this is no minimum`
+    return { ...known, ...none, direction, reason, message }
+  }
+  const step = factored.solve(free.map((i) => g[i]))
+  const distance = Math.sqrt(
+    Math.max(
+      0,
+      free.reduce((sum, i, k) => sum + g[i] * step[k], 0),
+    ) / (unit || 1),
+  )
+  const covariance = found.hessian.map(nothing)
+  for (const [k, i] of free.entries()) {
+    const ofUnit = factored.solve(free.map((_, l) => (l === k ? 1 : 0)))
+    for (const [l, j] of free.entries()) covariance[i][j] = unit * ofUnit[l]
+  }
+  const errors = at.map((_, i) => Math.sqrt(covariance[i][i]))
+  const isNear = distance <= NEAR || (of === 'sum-of-squares' && here === 0)
+  const message = isNear
+    ? ''
+    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimise further`
+  const reason = isNear ? 'minimum' : 'not-at-minimum'
+  return { ...known, errors, covariance, distance, direction: null, reason, message }
+}
+
+type Slopes = (x: Float64Array, out: Float64Array) => void
+
+function exactly(second: NonNullable<Objective['gradient']>, slopes: Slopes, at: Float64Array): Differences {
+  const n = at.length
+  const gradient = new Float64Array(n)
+  slopes(at, gradient)
+  const all = new Float64Array(n * n)
+  filling(second, all, 'hessian')(at.slice(), all)
+  return { gradient, hessian: Array.from(at, (_, i) => all.slice(i * n, i * n + n)) }
+}
+
+/** Of steps, which want a length that is one. */
+function positive(unit: number): number {
+  return unit > 0 && unit < Infinity ? unit : 1
+}
+
+/** A matrix that is positive definite, or a direction that shows why it is not. */
+interface Factored {
+  readonly solve: (right: readonly number[]) => number[]
+  /** v with vᵀ·H·v ≤ 0. */
+  readonly direction: readonly number[] | null
+  readonly isFlat: boolean
+}
+
+/** L·D·Lᵀ of a matrix that is scaled to a diagonal of 1. */
+function factorize(matrix: readonly (readonly number[])[], least: number): Factored {
+  const scales = matrix.map((row, i) => (row[i] === 0 ? 1 : 1 / Math.sqrt(Math.abs(row[i]))))
+  const lower: number[][] = []
+  const diagonal: number[] = []
+  /** Lᵀ·x = right, of the first rows. */
+  const back = (right: number[]) => {
+    for (let i = right.length - 1; i >= 0; i--)
+      for (let k = i + 1; k < right.length; k++) right[i] -= lower[k][i] * right[k]
+    return right
+  }
+  for (const [i, row] of matrix.entries()) {
+    // L·D of this row.
+    const scaled: number[] = []
+    const own: number[] = []
+    lower.push(own)
+    for (let j = 0; j <= i; j++) {
+      let rest = row[j] * scales[i] * scales[j]
+      for (let k = 0; k < j; k++) rest -= scaled[k] * lower[j][k]
+      scaled.push(rest)
+      own.push(j < i ? rest / diagonal[j] : 1)
+    }
+    const pivot = scaled[i]
+    if (pivot > least) {
+      diagonal.push(pivot)
+      continue
+    }
+    const direction = back(lower.map((_, k) => (k === i ? 1 : 0))).map((x, k) => x * scales[k])
+    const largest = direction.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0)
+    const whole = matrix.map((_, k) => (k <= i ? direction[k] / largest : 0))
+    return { solve: () => [], direction: whole, isFlat: pivot >= -least }
+  }
+  const solve = (right: readonly number[]) => {
+    const x = right.map((b, i) => b * scales[i])
+    for (let i = 0; i < x.length; i++) for (let k = 0; k < i; k++) x[i] -= lower[i][k] * x[k]
+    return back(x.map((b, i) => b / diagonal[i])).map((b, i) => b * scales[i])
+  }
+  return { solve, direction: null, isFlat: false }
+}
+
+/** The parts of a direction that count, by name. */
+function describeDirection(direction: Float64Array, nameOf: (i: number) => string): string {
+  const order = [...direction.keys()].sort((i, j) => Math.abs(direction[j]) - Math.abs(direction[i]))
+  const parts = order.filter((i) => Math.abs(direction[i]) >= 1e-3).slice(0, 4)
+  return parts
+    .map((i, k) => {
+      const size = Math.abs(direction[i])
+      const sign = direction[i] < 0 ? '−' : k === 0 ? '' : '+'
+      const gap = k === 0 ? '' : ' '
+      return `${gap}${sign}${k === 0 ? '' : ' '}${size === 1 ? '' : `${Number(size.toPrecision(3))}·`}${nameOf(i)}`
+    })
+    .join('')
+}
