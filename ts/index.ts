@@ -12,7 +12,7 @@ export type { PeakShape, PeaksOptions } from './fits/models/peaks.js'
 export type { PolynomialOptions } from './fits/models/polynomial.js'
 export type { Minimum, MultiStart } from './fits/multi-start.js'
 export type { FitColumn, FitData, FitManyOptions, FitOptions } from './fits/options.js'
-export type { FitParameter, FitParameters } from './fits/parameters.js'
+export type { FitDerived, FitParameter, FitParameters } from './fits/parameters.js'
 export { type FitReason, fitReasons } from './fits/reasons.js'
 export type {
   Bootstrap,

@@ -376,6 +376,7 @@ add('fit fitMany fitManySync', '', {
       b: at(or(finite, numbers), bounded(1)),
       c: bounded(1),
     }),
+    derive: at(optional(names), { double: at(text, '2*a') }),
     y: at(orNull(text), 'y'),
     sigma: ofEach(y),
     missing: at(word(undefined), 'drop'),

@@ -82,6 +82,10 @@ const all = await fitMany(
   { start: { slope: [1, 2], intercept: { fixed: true, start: 0 } } },
 )
 export const slopes: Float64Array = all.values.slope
+const derived = await fitMany(line, { x, y }, { start: free, derive: { zero: '-intercept/slope' } })
+export const zero: number =
+  derived.values.zero[0] + derived.at(0).intervals().zero[0] + derived.at(0).errors.slope
+export const refits: Float64Array = (await derived.bootstrap({ count: 5 })).at(0).values.zero
 export const ofFirst: number = all.at(0).values.slope
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
@@ -117,6 +121,10 @@ export const refused = (never: false) => {
   fitOne(models.polynomial(), { x, y }).values.d0
   // @ts-expect-error no such parameter
   all.values.zzz
+  // @ts-expect-error not derived
+  derived.values.one
+  // @ts-expect-error no text
+  fitOne(line, { x, y }, { start: free, derive: { zero: 1 } })
   // @ts-expect-error no such parameter
   ended.x.z
   // @ts-expect-error no such parameter

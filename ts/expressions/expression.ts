@@ -111,6 +111,16 @@ export class Expression<Names extends string = string> {
   }
 }
 
+/** Whether a text is one name, and none that expressions have themselves. */
+export function isName(text: unknown): boolean {
+  if (typeof text !== 'string') return false
+  try {
+    return new Expression(text).names[0] === text
+  } catch {
+    return false
+  }
+}
+
 /** An expression with its data: an objective of its parameters. */
 export class BoundExpression<Names extends string = string> {
   /** The names that are parameters, in the order in which x has them. */

@@ -145,7 +145,8 @@ function again(of: Ingredients, runs: readonly Run[], options: BootstrapValues) 
     isShared(name) ? lists[0] : lists,
   ])
   const [data, weights] = [false, true].map((is) => made.filter(([name]) => (name === problem.weight) === is))
-  const start = parameters.map(({ name, start, min, max, isFixed, expr }): [string, FitParameter] => {
+  const own = parameters.filter(({ isDerived }) => !isDerived)
+  const start = own.map(({ name, start, min, max, isFixed, expr }): [string, FitParameter] => {
     if (expr !== null) return [name, { expr }]
     const column = isFixed ? (starts.get(name) as Float64Array) : found.free[problem.free.indexOf(name)]
     const isSame = isFixed && typeof start === 'number'

@@ -3,7 +3,7 @@ import { OptionError } from '../ground/errors.js'
 import { drive, driveSync } from './drive.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
-import type { FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
+import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
 import { Fits } from './run.js'
 
@@ -24,11 +24,12 @@ export async function fitMany<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
-): Promise<FitManyResult<ParametersOf<Names, D, Start>>> {
+  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
+): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>> {
   const fits = new Fits(model, data, options)
   await drive(fits.choice, fits.calls(), fits.options.signal, () => fits.leave())
   return fits.result()
@@ -39,11 +40,12 @@ export function fitManySync<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>> = {},
-): FitManyResult<ParametersOf<Names, D, Start>> {
+  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
+): FitManyResult<ParametersOf<Names, D, Start, Derive>> {
   return run(model, data, options).result()
 }
 
@@ -57,12 +59,13 @@ export function fit<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitOptions<Start & OnlyParameters<Names, D, Start>> = {},
-): Fit<ParametersOf<Names, D, Start>> {
-  const found = run(model, data, options).result<ParametersOf<Names, D, Start>>()
+  options: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
+): Fit<ParametersOf<Names, D, Start, Derive>> {
+  const found = run(model, data, options).result<ParametersOf<Names, D, Start, Derive>>()
   if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
   return found.at(0)
 }

@@ -16,7 +16,7 @@ import { nested } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
-import type { FitParameters } from './parameters.js'
+import { derived, type FitDerived, type FitParameters } from './parameters.js'
 
 /**
  * Columns of data by name: numbers for all fits, or a list for each; all of a fit's columns have one length. What is
@@ -27,12 +27,17 @@ export type FitData = Readonly<Record<string, FitColumn>>
 /** A column: numbers, or a list of these for each fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
-export interface FitManyOptions<Start = FitParameters> {
+export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   /**
    * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
    * be guessed.
    */
   readonly start?: Start
+  /**
+   * What is wanted beside the parameters, by them, as in `{ ec90: 'ec50 * 9^(1/slope)' }`: values, errors and intervals
+   * have it too.
+   */
+  readonly derive?: Derive
   /** The column that the model is to meet: y, or else the only one that the model has no name for. */
   readonly y?: string
   /** Standard deviations of the measured numbers: for all rows, or for each fit's. */
@@ -80,13 +85,14 @@ export interface FitManyOptions<Start = FitParameters> {
 }
 
 /** As for `fitMany`, without what only a promise has. */
-export type FitOptions<Start = FitParameters> = Omit<
-  FitManyOptions<Start>,
+export type FitOptions<Start = FitParameters, Derive = FitDerived> = Omit<
+  FitManyOptions<Start, Derive>,
   'signal' | 'onProgress' | 'threads'
 >
 
 export const table = {
   start: anything<FitParameters>(),
+  derive: derived,
   y: anything<string>(),
   sigma: anything<FitColumn>(),
   weights: anything<FitColumn>(),

@@ -1,6 +1,7 @@
 /** Parameters of a fit, as users give them. */
 
 import { hintFor } from '#hints'
+import { isName } from '../expressions/expression.js'
 import { checkName } from '../expressions/names.js'
 import type { NamesBeside, NamesOf, Only } from '../expressions/names-of.js'
 import { OptionError } from '../ground/errors.js'
@@ -26,8 +27,13 @@ export interface FitParameter {
 /** Parameters by name: where they start, or all about them. */
 export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
 
-/** The names of a fit's parameters: of the model but for columns, and those that only others are made of. */
-export type ParametersOf<Names extends string, Data, Start> = NamesBeside<Names | KeysOf<Start>, Data>
+/** Texts of parameters, by names of their own. */
+export type FitDerived = Readonly<Record<string, string>>
+
+/** The names of a fit's parameters: of the model but for columns, those that only others are made of, and derived. */
+export type ParametersOf<Names extends string, Data, Start, Derive> =
+  | NamesBeside<Names | KeysOf<Start>, Data>
+  | KeysOf<Derive>
 
 type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
 
@@ -51,6 +57,8 @@ export interface Parameter {
   readonly max: number
   readonly isFixed: boolean
   readonly expr: string | null
+  /** Whether it is none, but follows from those that are, and the model does not know it. */
+  readonly isDerived: boolean
 }
 
 const limit = optional(
@@ -118,11 +126,34 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     if (fixed && start === null) {
       throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
     }
-    return { name, start, min, max, isFixed: fixed, expr: null }
+    return { name, start, min, max, isFixed: fixed, expr: null, isDerived: false }
   }
   const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => given[field] !== undefined)
   if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
-  return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr }
+  return following(name, expr, false)
+}
+
+function following(name: string, expr: string, isDerived: boolean): Parameter {
+  return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr, isDerived }
+}
+
+/** A copy of the option `derive`. */
+export const derived = readBy<FitDerived, FitDerived>((argument, given) => {
+  if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
+  const texts = Object.entries(given)
+  const wrong = texts.find(([, text]) => typeof text !== 'string')
+  if (wrong !== undefined) throw new OptionError(`${argument}: ${wrong[0]}`, 'a text', wrong[1])
+  return Object.fromEntries(texts)
+}, {})
+
+/** @param taken names of parameters and columns */
+export function deriveParameters(texts: FitDerived, taken: readonly string[]): Parameter[] {
+  return Object.entries(texts).map(([name, text]) => {
+    checkName('derive', name)
+    if (!isName(name)) throw new OptionError('derive', 'names', name)
+    if (taken.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
+    return following(name, text, true)
+  })
 }
 
 function readStart(argument: string, start: unknown): number | Float64Array {

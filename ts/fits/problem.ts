@@ -42,17 +42,14 @@ export function makeProblem(
     if (expr === null) return isFixed && typeof start === 'number' ? graph.constant(start) : undefined
     const known = derived.get(name)
     if (known !== undefined) return known
-    if (open.has(name)) throw new OptionError(`start: ${name}: expr`, 'no circle', expr)
+    const argument = parameter.isDerived ? `derive: ${name}` : `start: ${name}: expr`
+    if (open.has(name)) throw new OptionError(argument, 'no circle', expr)
     open.add(name)
     const { root, names } = parse(expr, graph, resolve)
     open.delete(name)
     const stranger = names.find((used) => !byName.has(used))
     if (stranger !== undefined) {
-      throw new OptionError(
-        `start: ${name}: expr`,
-        `parameters among ${[...byName.keys()].join(', ')}`,
-        stranger,
-      )
+      throw new OptionError(argument, `parameters among ${[...byName.keys()].join(', ')}`, stranger)
     }
     derived.set(name, root)
     return root

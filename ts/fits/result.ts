@@ -176,7 +176,7 @@ export class FitManyResult<Names extends string = string> {
     for (let fit = 0; fit < rows.length; fit++) {
       const [value, ...slopes] = outputs(fit)
       values[fit] = value
-      errors[fit] = Math.sqrt(variance(found, fit, slopes))
+      errors[fit] = Number.isNaN(value) ? NaN : Math.sqrt(variance(found, fit, slopes))
     }
     return [values, errors]
   }

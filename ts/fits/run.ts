@@ -27,7 +27,7 @@ import { termsOf } from './loss.js'
 import { type FitModel, type Guess, readModel } from './models/model.js'
 import { minimaOf, samples } from './multi-start.js'
 import { type FitData, type FitValues, table } from './options.js'
-import { type Parameter, readParameters } from './parameters.js'
+import { deriveParameters, type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
 import { fitReasons } from './reasons.js'
 import { FitManyResult } from './result.js'
@@ -79,7 +79,9 @@ export class Fits {
     const { names } = parse(text)
     const { columns, y, weight } = readData(names, data, options)
     const known = names.filter((name) => !columns.has(name))
-    this.#parameters = readParameters(options.start ?? {}, known, defaults)
+    const parameters = readParameters(options.start ?? {}, known, defaults)
+    const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
+    this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
     this.#count = countOf(columns, this.#parameters)
     checkRows(columns, this.#count)
     this.#given = columns

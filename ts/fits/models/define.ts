@@ -1,21 +1,11 @@
 /** What models have in common: their options, and the name of their column. */
 
-import { Expression } from '../../expressions/expression.js'
+import { Expression, isName } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
 import { atOnce } from '../../ground/slices.js'
 import { option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { type FitModel, type Guess, inSlicesBy, type ModelOptions } from './model.js'
-
-/** Whether a text is one name, and none that expressions have themselves. */
-function isName(text: unknown): boolean {
-  if (typeof text !== 'string') return false
-  try {
-    return new Expression(text).names[0] === text
-  } catch {
-    return false
-  }
-}
 
 /** Options of every model. */
 export const ofAll = {
