@@ -434,6 +434,13 @@ add('Bootstrap#band', '', {
   at: columns,
   options: at(record, { level: at(optional(anyNumber), 0.9), method: byMethod }),
 })
+/** Of the one parameter: its name, or a list of no more. */
+const ofIts: Kind = (x) =>
+  x === undefined || x === 'a' || (Array.isArray(x) && (x.length === 0 || (x.length === 1 && x[0] === 'a')))
+add('Fit#profile', '', {
+  names: at(ofIts, ['a']),
+  options: at(record, { level: at(optional(anyNumber), 0.9) }),
+})
 for (const name of Object.keys(antigrad.models)) {
   const own = {
     polynomial: { degree: at(optional(count(0, 15)), 3) },

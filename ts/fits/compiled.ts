@@ -5,6 +5,7 @@ import type { Program } from '../expressions/program.js'
 import { iteration, type State, stateOf, summary } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
 import { makeProblem, type Problem } from './problem.js'
+import { ray } from './ray.js'
 
 /** What programs depend on, beside the model and its parameters. */
 export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
@@ -25,6 +26,7 @@ export class Compiled {
   readonly #tolerance: number
   #last: Program | null = null
   #closer: Program | null = null
+  #ray: Program | null = null
   /** What small batches have left, for those that come. */
   readonly #regions = new Map<Program, Region>()
 
@@ -48,6 +50,12 @@ export class Compiled {
   get closer(): Program {
     this.#closer ??= summary(this.problem, this.#isAbsolute, this.#tolerance, true)
     return this.#closer
+  }
+
+  /** From a fit's point to where χ² has risen to a limit. */
+  get ray(): Program {
+    this.#ray ??= ray(this.problem)
+    return this.#ray
   }
 
   /** Who takes it has it alone. */

@@ -78,6 +78,9 @@ export function variance({ covariance, held }: Found, fit: number, slopes: reado
 export const hasBit = (bits: number, i: number) => ((bits >> i) & 1) === 1
 
 /** How many more rows a fit has than parameters that vary and no bound holds. */
-export function freedomOf({ problem, rows, found }: Ingredients, fit: number): number {
+export function freedomOf(
+  { problem, rows, found }: Pick<Ingredients, 'problem' | 'rows' | 'found'>,
+  fit: number,
+): number {
   return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held[fit], i)).length
 }

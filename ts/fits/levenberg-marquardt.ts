@@ -167,7 +167,7 @@ export function iteration(
 }
 
 /** Sums over the rows at the trial point: costs, half their gradient, JᵀWJ. */
-function sumsOf(problem: Problem, b: Builder, second: 'weight' | 'curvature') {
+export function sumsOf(problem: Problem, b: Builder, second: 'weight' | 'curvature') {
   const { graph, model, free } = problem
   const { gradient: slopes } = differentiate(graph, model, free, () => false)
   const { cost, slope, [second]: factor } = termsOf(problem)
@@ -248,13 +248,13 @@ function stepFrom(b: Builder, problem: Problem, point: Point, damping: number) {
   return { delta, reduction, trial, predicted, isSound, leastPivot }
 }
 
-function bounded(b: Builder, { min, max }: Problem, i: number, x: number): number {
+export function bounded(b: Builder, { min, max }: Problem, i: number, x: number): number {
   const above = min[i] === -Infinity ? x : b.operation('max', x, b.constant(min[i]))
   return max[i] === Infinity ? above : b.operation('min', above, b.constant(max[i]))
 }
 
 /** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What may not move is left out. */
-function equations(b: Builder, { gradient, matrix, scale, moves }: Point, damping: number) {
+export function equations(b: Builder, { gradient, matrix, scale, moves }: Point, damping: number) {
   const size = gradient.length
   const scales = scale.map((d) => b.select(d, b.divide(b.one, b.operation('sqrt', d)), b.one))
   const scaled = triangle(size, (i, j) => {
@@ -271,7 +271,12 @@ function equations(b: Builder, { gradient, matrix, scale, moves }: Point, dampin
 }
 
 /** 1, or 0 where a parameter is at a bound that it would leave. */
-function freedoms(b: Builder, { min, max }: Problem, x: readonly number[], gradient: readonly number[]) {
+export function freedoms(
+  b: Builder,
+  { min, max }: Problem,
+  x: readonly number[],
+  gradient: readonly number[],
+) {
   return x.map((at, i) => {
     const atMin = b.multiply(
       b.operation('lessOrEqual', at, b.constant(min[i])),

@@ -17,6 +17,7 @@ import {
 } from './bootstrap.js'
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
+import { Iterations } from './iterations.js'
 import { inTriangle } from './linear.js'
 import {
   type ColumnsAsked,
@@ -29,6 +30,8 @@ import {
 } from './linearise.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
+import { hasProfile, noProfiles, profile } from './profile.js'
+import { type Profile, type ProfileOptions, placesOf, profileOf, profileTable } from './profiled.js'
 import { type FitReason, fitReasons } from './reasons.js'
 import { Bootstrap, BootstrapMany, probability } from './refitted.js'
 import { type Statistics, statistics, varies } from './statistics.js'
@@ -344,6 +347,33 @@ export class Fit<Names extends string = string> {
     checkBootstrap(of, 1, read)
     const refits = refit(of, [this.#fit], read, undefined)
     return new Bootstrap({ of, fit: this.#fit, values: this.values }, driveSync(of.choice, refits), read)
+  }
+
+  /**
+   * How far parameters can go, while all others follow, until χ² has risen by what the level says: by F(1, n) where σ is
+   * unknown (`conf_interval` of lmfit), by Δχ² where it is known (MINOS). Not symmetric, and right where the model is
+   * not linear within the errors.
+   *
+   * @param names of parameters that vary; by default all of them
+   * @throws OptionError where a name is none of these, or the level no probability
+   */
+  profile<Name extends Names = Names>(
+    names?: Name | readonly Name[],
+    options: ProfileOptions = {},
+  ): Readonly<Record<Name, Profile>> {
+    const { level } = readOptions('options', options, profileTable)
+    const which = placesOf('names', names, this.free)
+    const of = this.#of
+    const to = noProfiles(which.length, 1)
+    const iterations = new Iterations(of.choice.runner, of.compiled)
+    const fits = hasProfile(of, this.#fit) ? [this.#fit] : []
+    const calls = profile(of, iterations, Uint32Array.from(fits), which, level, to, () => 0)
+    driveSync(of.choice, calls)
+    iterations.leave()
+    return recordOf(
+      which.map((i) => this.free[i] as Name),
+      (_, k) => profileOf(of, to, k, which[k], 0, this.#fit),
+    )
   }
 
   /**

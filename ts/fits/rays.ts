@@ -1,0 +1,70 @@
+/** Rays from the points of fits, many at once: see ray.ts. */
+
+import type { FloatArray } from '../ground/numbers.js'
+import { byRows, pick } from '../many/data.js'
+import { runsOfBatch } from '../many/layout.js'
+import type { Call } from './drive.js'
+import type { Ingredients } from './found.js'
+import { type Iterations, RUNS } from './iterations.js'
+import { rayState } from './ray.js'
+
+/** Columns by ray; the rays of a fit are neighbours. */
+export interface Rays {
+  /** Where to, by parameter that varies. */
+  readonly directions: readonly Float64Array[]
+  /** How many of these steps it may make at most. */
+  readonly reach: Float64Array
+  /** The χ² at which it ends. */
+  readonly limit: Float64Array
+}
+
+export interface RayEnds {
+  readonly point: readonly FloatArray[]
+  readonly cost: FloatArray
+  /** See `endings` in ray.ts. */
+  readonly reason: ArrayLike<number>
+  /** How far it could go: less than its reach, where that is too far to look. */
+  readonly reach: FloatArray
+}
+
+/** Iterations of a ray at most. */
+export const MOST_ITERATIONS = 1000
+
+/**
+ * Follows rays, for some fits after the other.
+ *
+ * @param each how many rays a fit has
+ * @param make the rays of some fits
+ * @param take is given where these have ended, to be read at once
+ */
+export function* follow(
+  of: Pick<Ingredients, 'compiled' | 'columns' | 'starts' | 'found'>,
+  iterations: Iterations,
+  fits: Uint32Array,
+  each: number,
+  make: (fits: Uint32Array) => Rays,
+  take: (fits: Uint32Array, ends: RayEnds) => void,
+): Generator<Call, void> {
+  const { compiled, columns, starts, found } = of
+  const { names, starts: begins } = rayState(compiled.problem)
+  const data = [...columns.values()]
+  for (const some of byRows(data, fits)) {
+    const most = Math.max(1, Math.floor(runsOfBatch(data, some[0], 8, RUNS) / each))
+    for (let from = 0; from < some.length; from += most) {
+      const part = some.subarray(from, from + most)
+      const runs = new Uint32Array(part.length * each).map((_, run) => part[Math.floor(run / each)])
+      const { directions, reach, limit } = make(part)
+      const fixed = compiled.problem.fixed.map((name) => starts.get(name) as Float64Array)
+      const point = [...found.free, ...fixed].map((column) => pick(column, runs))
+      const given = [...point, ...directions, reach, pick(found.cost, runs), limit]
+      const begin = begins.map((start) => start ?? (given.shift() as Float64Array))
+      const ends = yield* iterations.run(compiled.ray, runs, data, begin, MOST_ITERATIONS)
+      const at = (name: string) => ends.x[names.indexOf(name)]
+      take(part, {
+        point: found.free.map((_, i) => ends.x[i]),
+        ...{ cost: at('@cost'), reason: ends.reason, reach: at('@reach') },
+      })
+      yield
+    }
+  }
+}
