@@ -370,6 +370,7 @@ add('fit fitMany fitManySync', '', {
         start: at(or(optional(finite), numbers, list), 4),
         min: at(optional(anyNumber), 0),
         max: at(optional(anyNumber), 9),
+        positive: at(optional(flag), false),
         fixed: at(optional(flag), false),
         expr: at(optional(text), undefined),
       }),

@@ -64,6 +64,7 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
     'fixed and following',
     { start: { a: 1, b: { expr: 'd^2' }, c: { start: y.map((_, i) => i / 20), fixed: true }, d: 1 } },
   ],
+  ['positive', { start: { a: { start: 1, positive: true }, b: { start: 1, positive: true, max: 1 }, c: 0 } }],
   ['huber', { start, loss: 'huber', lossScale: 0.02 }],
   ['softL1', { start, loss: 'softL1', lossScale: 0.02 }],
   ['cauchy', { start, loss: 'cauchy', lossScale: 0.02 }],

@@ -146,11 +146,12 @@ function again(of: Ingredients, runs: readonly Run[], options: BootstrapValues) 
   ])
   const [data, weights] = [false, true].map((is) => made.filter(([name]) => (name === problem.weight) === is))
   const own = parameters.filter(({ isDerived }) => !isDerived)
-  const start = own.map(({ name, start, min, max, isFixed, expr }): [string, FitParameter] => {
+  const start = own.map(({ name, start, min, max, isFixed, isLogarithmic, expr }): [string, FitParameter] => {
     if (expr !== null) return [name, { expr }]
     const column = isFixed ? (starts.get(name) as Float64Array) : found.free[problem.free.indexOf(name)]
     const isSame = isFixed && typeof start === 'number'
-    return [name, { start: isSame ? start : runs.map(({ fit }) => column[fit]), min, max, fixed: isFixed }]
+    const point = isSame ? start : runs.map(({ fit }) => column[fit])
+    return [name, { start: point, min, max, positive: isLogarithmic, fixed: isFixed }]
   })
   return of.again(Object.fromEntries(data), weights[0]?.[1], Object.fromEntries(start))
 }

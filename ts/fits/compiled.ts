@@ -19,6 +19,8 @@ const SMALL = 1 << 22
 
 export class Compiled {
   readonly problem: Problem
+  /** The same as steps have it: with logarithms, where some parameters are positive. */
+  readonly steps: Problem
   readonly state: State
   readonly iteration: Program
   readonly summary: Program
@@ -32,23 +34,26 @@ export class Compiled {
 
   constructor(text: string, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
-    this.problem = makeProblem(text, parameters, data)
-    this.state = stateOf(this.problem)
-    this.iteration = iteration(this.problem, this.state, tolerance)
-    this.summary = summary(this.problem, isAbsolute, tolerance, false)
+    this.problem = makeProblem(text, parameters, data, false)
+    this.steps = parameters.some(({ isLogarithmic }) => isLogarithmic)
+      ? makeProblem(text, parameters, data, true)
+      : this.problem
+    this.state = stateOf(this.steps)
+    this.iteration = iteration(this.steps, this.state, tolerance)
+    this.summary = summary(this.steps, isAbsolute, tolerance, false)
     this.#isAbsolute = isAbsolute
     this.#tolerance = tolerance
   }
 
   /** An iteration with second derivatives as errors have them. */
   get last(): Program {
-    this.#last ??= iteration(this.problem, this.state, 0, 'curvature')
+    this.#last ??= iteration(this.steps, this.state, 0, 'curvature')
     return this.#last
   }
 
   /** The summary of what it is in doubt of. */
   get closer(): Program {
-    this.#closer ??= summary(this.problem, this.#isAbsolute, this.#tolerance, true)
+    this.#closer ??= summary(this.steps, this.#isAbsolute, this.#tolerance, true)
     return this.#closer
   }
 

@@ -30,9 +30,12 @@ export interface Minimum {
 /**
  * Starts beside each fit's own, a column for each parameter that varies.
  *
+ * @param problem as users have it
+ * @param steps as steps have it, and these columns do
  * @throws OptionError where a parameter has no bounds
  */
 export function samples(
+  problem: Problem,
   { free, min, max }: Problem,
   { count, sample, seed }: ValuesOf<typeof multiStart>,
 ): Float64Array[] {
@@ -41,8 +44,8 @@ export function samples(
   if (open >= 0) {
     throw new OptionError(
       `start: ${free[open]}`,
-      'finite min and max, for multiStart',
-      `${min[open]} and ${max[open]}`,
+      `finite min and max${problem.min[open] > min[open] ? ', above 0' : ''}, for multiStart`,
+      `${problem.min[open]} and ${problem.max[open]}`,
     )
   }
   const box = Object.fromEntries(free.map((name, i) => [name, [min[i], max[i]] as const]))

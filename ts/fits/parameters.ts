@@ -18,6 +18,8 @@ export interface FitParameter {
   readonly min?: number
   /** What it may be at most; ∞. */
   readonly max?: number
+  /** Keeps it above 0: it is fitted as its logarithm, and its interval is that of the logarithm. */
+  readonly positive?: boolean
   /** Keeps it where it starts. */
   readonly fixed?: boolean
   /** What it is by other parameters, as in `'2 * a'`; it has no start then. */
@@ -56,6 +58,8 @@ export interface Parameter {
   readonly min: number
   readonly max: number
   readonly isFixed: boolean
+  /** Whether its logarithm is what varies; `min` is 0 then, if not more. */
+  readonly isLogarithmic: boolean
   readonly expr: string | null
   /** Whether it is none, but follows from those that are, and the model does not know it. */
   readonly isDerived: boolean
@@ -69,6 +73,7 @@ const fields = {
   start: optional(readBy(readStart)),
   min: limit,
   max: limit,
+  positive: optional(flag()),
   fixed: optional(flag()),
   expr: optional(option<string, undefined>('a text', undefined, (x) => typeof x === 'string')),
 } satisfies Record<keyof FitParameter, Option>
@@ -114,11 +119,13 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const isPlain =
     entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
   const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
-  const expected = 'a number, one for each fit, or { start, min, max, fixed, expr }'
+  const expected = 'a number, one for each fit, or { start, min, max, positive, fixed, expr }'
   const given = readOptions(argument, whole, fields, expected)
   const model = readOptions(argument, defaults, fields)
-  const { start = model.start ?? null, min = model.min ?? -Infinity, max = model.max ?? Infinity } = given
-  const { fixed = model.fixed ?? false, expr = model.expr } = given
+  const { start = model.start ?? null, max = model.max ?? Infinity } = given
+  const { fixed = model.fixed ?? false, positive = model.positive ?? false, expr = model.expr } = given
+  const least = given.min ?? model.min ?? -Infinity
+  const min = positive ? Math.max(least, 0) : least
   if (!(min <= max) || min === Infinity || max === -Infinity) {
     throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
   }
@@ -126,15 +133,44 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     if (fixed && start === null) {
       throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
     }
-    return { name, start, min, max, isFixed: fixed, expr: null, isDerived: false }
+    if (positive) checkPositive(argument, start, max)
+    return {
+      name,
+      start,
+      min,
+      max,
+      isFixed: fixed,
+      isLogarithmic: positive && !fixed,
+      expr: null,
+      isDerived: false,
+    }
   }
-  const extra = (['start', 'min', 'max', 'fixed'] as const).find((field) => given[field] !== undefined)
+  const extra = (['start', 'min', 'max', 'positive', 'fixed'] as const).find(
+    (field) => given[field] !== undefined,
+  )
   if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
   return following(name, expr, false)
 }
 
+function checkPositive(argument: string, start: Parameter['start'], max: number): void {
+  if (!(max > 0)) throw new OptionError(`${argument}: max`, 'a number > 0, as it is positive', max)
+  const wrong = (typeof start === 'number' ? [start] : (start ?? [])).find((x) => !(x > 0))
+  if (wrong !== undefined) {
+    throw new OptionError(`${argument}: start`, 'numbers > 0, as it is positive', wrong)
+  }
+}
+
 function following(name: string, expr: string, isDerived: boolean): Parameter {
-  return { name, start: null, min: -Infinity, max: Infinity, isFixed: true, expr, isDerived }
+  return {
+    name,
+    start: null,
+    min: -Infinity,
+    max: Infinity,
+    isFixed: true,
+    isLogarithmic: false,
+    expr,
+    isDerived,
+  }
 }
 
 /** A copy of the option `derive`. */

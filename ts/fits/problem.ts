@@ -2,6 +2,7 @@
 
 import { Graph } from '../expressions/graph.js'
 import { parse } from '../expressions/parse.js'
+import { log } from '../functions/index.js'
 import { OptionError } from '../ground/errors.js'
 import type { Costed } from './loss.js'
 import type { Parameter } from './parameters.js'
@@ -25,10 +26,15 @@ export interface Problem extends Costed {
 /** More would make programs of thousands of operations. */
 export const MOST_PARAMETERS = 16
 
+/**
+ * @param inLogarithms whether names of positive parameters that vary stand for their logarithms, as they do for steps; for
+ * all else they stand for themselves
+ */
 export function makeProblem(
   text: string,
   parameters: readonly Parameter[],
   data: Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'>,
+  inLogarithms: boolean,
 ): Problem {
   const graph = new Graph()
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
@@ -38,7 +44,8 @@ export function makeProblem(
   const resolve = (name: string): number | undefined => {
     const parameter = byName.get(name)
     if (parameter === undefined) return undefined
-    const { expr, isFixed, start } = parameter
+    const { expr, isFixed, isLogarithmic, start } = parameter
+    if (isLogarithmic && inLogarithms) return graph.operation('exp', graph.name(name))
     if (expr === null) return isFixed && typeof start === 'number' ? graph.constant(start) : undefined
     const known = derived.get(name)
     if (known !== undefined) return known
@@ -67,8 +74,8 @@ export function makeProblem(
   return {
     ...{ text, graph, model: root, derived, ...data },
     free: free.map(({ name }) => name),
-    min: free.map(({ min }) => min),
-    max: free.map(({ max }) => max),
+    min: free.map(({ min, isLogarithmic }) => (isLogarithmic && inLogarithms ? log(min) : min)),
+    max: free.map(({ max, isLogarithmic }) => (isLogarithmic && inLogarithms ? log(max) : max)),
     fixed: fixed.map(({ name }) => name),
   }
 }

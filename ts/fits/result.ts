@@ -1,5 +1,6 @@
 import type { EngineName } from '../engines/engine.js'
 import { Machine } from '../expressions/run.js'
+import { exp } from '../functions/index.js'
 import { ArgumentError } from '../ground/errors.js'
 import { mapped, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
@@ -325,12 +326,17 @@ export class Fit<Names extends string = string> {
 
   /**
    * Within which a parameter is with a probability: value ± t·error, with Student's t, or the normal distribution's
-   * where σ is known.
+   * where σ is known; of a positive one that of its logarithm.
    */
   intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
     const t = this.#quantile(level)
+    const positive = this.#of.parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
     return mapped(this.values, (value, name) => {
       const half = t * this.errors[name]
+      if (positive.includes(name)) {
+        const factor = exp(half / value)
+        return [value / factor, value * factor] as const
+      }
       return [value - half, value + half] as const
     })
   }

@@ -23,6 +23,7 @@ import type { Found } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
+import { fromSteps, toSteps } from './logarithms.js'
 import { termsOf } from './loss.js'
 import { type FitModel, type Guess, readModel } from './models/model.js'
 import { minimaOf, samples } from './multi-start.js'
@@ -93,7 +94,7 @@ export class Fits {
     })
     const problem = this.#problem
     this.#text = text
-    this.#samples = samples(problem, multiStart)
+    this.#samples = samples(problem, this.#compiled.steps, multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
     const started = this.#parameters.filter(({ expr }) => expr === null)
@@ -125,6 +126,10 @@ export class Fits {
     return this.#compiled.problem
   }
 
+  get #free(): Parameter[] {
+    return this.#parameters.filter(({ isFixed }) => !isFixed)
+  }
+
   #startOf({ start, min, max }: Parameter): Float64Array {
     const column = isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN)
     return column.map((start) => Math.min(Math.max(start, min), max))
@@ -143,9 +148,10 @@ export class Fits {
         if (!this.#hasTold) this.#tell(done)
         yield
       }
-      for (const { name, min, max } of this.#open) {
+      for (const { name, min, max, isLogarithmic } of this.#open) {
         const column = this.#starts.get(name) as Float64Array
-        column[fit] = Math.min(Math.max(step.value[name], min), max)
+        const guessed = isLogarithmic ? Math.abs(step.value[name]) || 1 : step.value[name]
+        column[fit] = Math.min(Math.max(guessed, min), max)
       }
       yield
     }
@@ -199,6 +205,7 @@ export class Fits {
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
     const [verdict, held, vague, isTiny] = said.slice(columns.length)
+    fromSteps(this.#free, said.slice(0, to.free.length), said.slice(to.free.length + 1))
     const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, said)
     for (const [i, column] of columns.entries()) put(column, fits, pick(said[i], best))
     put(to.held, fits, pick(held, best))
@@ -286,8 +293,10 @@ export class Fits {
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
   #startsOf(name: string, runs: Uint32Array): Float64Array {
-    const points = pick(this.#starts.get(name) as Float64Array, runs)
-    const others = this.#samples[this.#problem.free.indexOf(name)]
+    const at = this.#problem.free.indexOf(name)
+    const own = pick(this.#starts.get(name) as Float64Array, runs)
+    const points = at < 0 ? own : toSteps(this.#free[at], own)
+    const others = this.#samples[at]
     const { count } = this.options.multiStart
     if (others !== undefined) {
       for (let run = 0; run < runs.length; run++) if (run % count > 0) points[run] = others[(run % count) - 1]
@@ -297,10 +306,11 @@ export class Fits {
 
   /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
   *#byRule(rule: Rule, runs: Uint32Array, data: readonly Column[], begin: readonly (FloatArray | number)[]) {
-    const { graph, free, fixed, min, max, columns } = this.#problem
+    const { steps } = this.#compiled
+    const { graph, free, fixed, min, max, columns } = steps
     const { tolerance, maxIterations, instructionSet, threads } = this.options
     const objective = new Expression(`the cost of ${this.#text}`, {
-      ...{ graph, root: termsOf(this.#problem).cost, names: [...free, ...fixed, ...columns] },
+      ...{ graph, root: termsOf(steps).cost, names: [...free, ...fixed, ...columns] },
     })
     const ofRuns = (column: Column) =>
       column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersOf(column, fit))

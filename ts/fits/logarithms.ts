@@ -1,0 +1,35 @@
+/** Positive parameters: steps have their logarithms, and all else has themselves. */
+
+import { exp, log } from '../functions/index.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { inTriangle } from './linear.js'
+import type { Parameter } from './parameters.js'
+
+/** Where steps start, by where a parameter does. */
+export function toSteps({ isLogarithmic }: Parameter, starts: Float64Array): Float64Array {
+  return isLogarithmic ? starts.map(log) : starts
+}
+
+/**
+ * Writes points and covariances of parameters over those of steps.
+ *
+ * @param free parameters that vary, in the order of `points`
+ * @param covariance the lower triangle
+ */
+export function fromSteps(
+  free: readonly Parameter[],
+  points: readonly FloatArray[],
+  covariance: readonly FloatArray[],
+): void {
+  for (const [i, { isLogarithmic, min, max }] of free.entries()) {
+    if (!isLogarithmic) continue
+    for (const [run, x] of points[i].entries()) {
+      // Rounding leaves no bound.
+      const value = Math.min(Math.max(exp(x), min), max)
+      points[i][run] = value
+      // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.
+      for (let j = 0; j < free.length; j++) covariance[inTriangle(i, j)][run] *= value
+      covariance[inTriangle(i, i)][run] *= value
+    }
+  }
+}
