@@ -379,7 +379,14 @@ add('fit fitMany fitManySync', '', {
     }),
     derive: at(optional(names), { double: at(text, '2*a') }),
     y: at(orNull(text), 'y'),
-    sigma: ofEach(y),
+    sigma: at(
+      or(
+        numbers,
+        only('undefined', 'an empty list', 'a list of null', 'a list of it', 'integers', 'many bytes'),
+        word('1'),
+      ),
+      y,
+    ),
     missing: at(word(undefined), 'drop'),
     absoluteSigma: at(optional(flag), true),
     loss: at(word(undefined), 'huber'),

@@ -132,6 +132,17 @@ describe('compare', () => {
   })
 })
 
+test('compare takes derived, positive and fixed parameters', () => {
+  const of = (d: object) =>
+    fitOne(twoExponentials, { t, y: decays }, {
+      ...{ derive: { half: 'log(2)/b' } },
+      start: { a: 4, b: { start: 1, positive: true }, c: { start: 2, ...d }, d: { start: 0.3, ...d } },
+    } as object)
+  const { test, freedom, p } = compare(of({ fixed: true }), of({}))
+  expect([test, freedom]).toEqual(['F', [2, 26]])
+  expect(p).toBeGreaterThan(0.001)
+})
+
 describe('compare has no test', () => {
   test('of equally many parameters, but AICc', () => {
     const data = { t, y: decays }

@@ -7,10 +7,9 @@ import { below, random } from '../many/random.js'
 import { normal, poisson } from '../many/variates.js'
 import { type GivenOf, oneOf, type ValuesOf, wholeTo } from '../options/kinds.js'
 import type { Call } from './drive.js'
-import { freedomOf, type Ingredients } from './found.js'
+import { columnOf, freedomOf, type Ingredients, startingAt } from './found.js'
 import { linearise } from './linearise.js'
 import type { FitColumn } from './options.js'
-import type { FitParameter } from './parameters.js'
 import { fitReasons } from './reasons.js'
 
 const word = (value?: number) => wholeTo(0, 0xffff_ffff, value, '2^32 - 1')
@@ -125,7 +124,7 @@ interface Run {
 }
 
 function again(of: Ingredients, runs: readonly Run[], options: BootstrapValues) {
-  const { problem, columns, parameters, starts, found } = of
+  const { problem, columns } = of
   const { kind, seed, firstFit } = options
   const isOne = runs[0].fit === runs[runs.length - 1].fit
   const drawn = new Map<string, Float64Array[]>([...columns.keys()].map((name) => [name, []]))
@@ -145,15 +144,11 @@ function again(of: Ingredients, runs: readonly Run[], options: BootstrapValues) 
     isShared(name) ? lists[0] : lists,
   ])
   const [data, weights] = [false, true].map((is) => made.filter(([name]) => (name === problem.weight) === is))
-  const own = parameters.filter(({ isDerived }) => !isDerived)
-  const start = own.map(({ name, start, min, max, isFixed, isLogarithmic, expr }): [string, FitParameter] => {
-    if (expr !== null) return [name, { expr }]
-    const column = isFixed ? (starts.get(name) as Float64Array) : found.free[problem.free.indexOf(name)]
-    const isSame = isFixed && typeof start === 'number'
-    const point = isSame ? start : runs.map(({ fit }) => column[fit])
-    return [name, { start: point, min, max, positive: isLogarithmic, fixed: isFixed }]
+  const start = startingAt(of, (name) => {
+    const column = columnOf(of, name)
+    return runs.map(({ fit }) => column[fit])
   })
-  return of.again(Object.fromEntries(data), weights[0]?.[1], Object.fromEntries(start))
+  return of.again(Object.fromEntries(data), weights[0]?.[1], start)
 }
 
 /** The columns of a refit that are others than the fit's. */

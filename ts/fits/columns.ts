@@ -60,6 +60,8 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): Column |
   if (sigma !== undefined && weights !== undefined) {
     throw new OptionError('weights', 'none beside sigma', weights)
   }
+  // Those by the model are found in rounds.
+  if (typeof sigma === 'string' || typeof weights === 'string') return null
   const isMissing = (x: number) => drops && Number.isNaN(x)
   if (weights !== undefined) {
     const column = readColumn('weights', weights, drops)

@@ -9,6 +9,7 @@ import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { outside } from './f-distribution.js'
 import { fitManySync } from './fit-many.js'
+import { startingAt } from './found.js'
 import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './result.js'
 
 const { exp, log } = elementary('float64')
@@ -245,25 +246,18 @@ function criterion(fit: Fit): number {
 function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): Nest[] {
   if (pairs.length === 0) return []
   const { of } = ingredientsOf(pairs[0].fuller)
-  const { problem, parameters, drops, choice } = of
+  const { problem, drops, choice } = of
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
     twice(({ fuller }) => numbersOf(of.given.get(name) as Column, ingredientsOf(fuller).at))
   const named = problem.columns.filter((name) => name !== problem.y && name !== problem.weight)
   const curves = twice(({ simpler }) => simpler.predict())
-  const start = recordOf(
-    parameters.map(({ name }) => name),
-    (name, k) => {
-      const { min, max, isFixed, expr } = parameters[k]
-      if (expr !== null) return { expr }
-      const starts = twice(({ fuller, simpler }, isOther) => {
-        const there =
-          isOther && !isFixed ? (simpler.values as Readonly<Record<string, number>>)[name] : undefined
-        return there ?? fuller.values[name]
-      })
-      return { start: starts, min, max, fixed: isFixed }
-    },
+  const start = startingAt(of, (name, isFixed) =>
+    twice(({ fuller, simpler }, isOther) => {
+      const values: Readonly<Record<string, number>> = simpler.values
+      return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : fuller.values[name]
+    }),
   )
   const met = fitManySync(
     expression(problem.text),

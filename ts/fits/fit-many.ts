@@ -5,6 +5,7 @@ import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
+import { Reweighted, textOf } from './reweighted.js'
 import { Fits } from './run.js'
 
 /**
@@ -30,7 +31,7 @@ export async function fitMany<
   data: D,
   options: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
 ): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>> {
-  const fits = new Fits(model, data, options)
+  const fits = fitsOf(model, data, options)
   await drive(fits.choice, fits.calls(), fits.options.signal, () => fits.leave())
   return fits.result()
 }
@@ -70,8 +71,13 @@ export function fit<
   return found.at(0)
 }
 
-function run(model: Expression | FitModel, data: FitData, options: object): Fits {
-  const fits = new Fits(model, data, options)
+function run(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted {
+  const fits = fitsOf(model, data, options)
   driveSync(fits.choice, fits.calls())
   return fits
+}
+
+function fitsOf(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted {
+  const fits = new Fits(model, data, options)
+  return textOf(fits.options) === undefined ? fits : new Reweighted(fits)
 }

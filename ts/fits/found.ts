@@ -6,9 +6,10 @@ import type { Advancer } from '../many/engines.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 import { inTriangle } from './linear.js'
+import type { NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
 import type { FitColumn, FitData } from './options.js'
-import type { FitParameters, Parameter } from './parameters.js'
+import type { FitParameter, FitParameters, Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
 
 /** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
@@ -46,6 +47,10 @@ export interface Ingredients {
   readonly choice: Choice<Advancer>
   readonly isAbsolute: boolean
   readonly again: Again
+  /** Where a weight by the model is not finite and above 0, by fit. */
+  readonly unweighed: ReadonlyMap<number, NonFinite>
+  /** Of weights by the model, that of a row which none has been given. */
+  readonly weightAt: ((point: readonly number[], row: ArrayLike<number>) => number) | null
 }
 
 /** Makes fits of the same model, in the same way, of other data, from other starts. */
@@ -83,4 +88,31 @@ export function freedomOf(
   fit: number,
 ): number {
   return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held[fit], i)).length
+}
+
+/**
+ * The parameters of these fits with other starts, for {@link Again}.
+ *
+ * @param startsOf of a parameter where each fit starts, of those that are fixed too
+ */
+export function startingAt(
+  { parameters }: Ingredients,
+  startsOf: (name: string, isFixed: boolean) => readonly number[],
+): FitParameters {
+  const own = parameters.filter(({ isDerived }) => !isDerived)
+  return Object.fromEntries(
+    own.map(({ name, start, min, max, isFixed, isLogarithmic, expr }): [string, FitParameter] => {
+      if (expr !== null) return [name, { expr }]
+      // What is a number in programs stays one.
+      const isSame = isFixed && typeof start === 'number'
+      const point = isSame ? start : startsOf(name, isFixed)
+      return [name, { start: point, min, max, positive: isLogarithmic, fixed: isFixed }]
+    }),
+  )
+}
+
+/** By fit, where a parameter is that follows from no others. */
+export function columnOf({ problem, found, starts }: Ingredients, name: string): Float64Array {
+  const at = problem.free.indexOf(name)
+  return at < 0 ? (starts.get(name) as Float64Array) : found.free[at]
 }

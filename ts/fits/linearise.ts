@@ -110,11 +110,12 @@ export function modelAt({ problem, given }: Ingredients, fit: number, at: Column
   if (other >= 0)
     throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
   const machine = new Machine(programOfModel(problem), 'float64')
+  const columns = (row: number) => data.map((column) => column[row])
   const outputs = (row: number, point: readonly number[]) => {
     // Conditions would take it for a number: of a dose that is missing nothing is known.
-    if (data.some((column) => Number.isNaN(column[row]))) return machine.program.outputs.map(() => NaN)
-    machine.run([...point, ...data.map((column) => column[row])], [], 0)
+    if (columns(row).some(Number.isNaN)) return machine.program.outputs.map(() => NaN)
+    machine.run([...point, ...columns(row)], [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }
-  return { rows, outputs }
+  return { rows, columns, outputs }
 }

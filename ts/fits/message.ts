@@ -9,8 +9,11 @@ import type { FitReason } from './reasons.js'
 export interface NonFinite {
   /** The first such row, from 0, where all that were given are counted; null of a start. */
   readonly row: number | null
-  /** A number of the data; the model there, or its derivative by a parameter; or where a parameter starts. */
-  readonly what: 'column' | 'model' | 'derivative' | 'start'
+  /**
+   * A number of the data; the model there, or its derivative by a parameter; where a parameter starts; or a weight by the
+   * model, where a round of fits has ended.
+   */
+  readonly what: 'column' | 'model' | 'derivative' | 'start' | 'weight'
   /** Of the column, or of the parameter; null of the model. */
   readonly name: string | null
   readonly value: number
@@ -113,6 +116,8 @@ function describeNonFinite(found: NonFinite | null, { at, isByRule }: Circumstan
   const where = at(row).map(([column, x]) => `${column} = ${x}`)
   const there = `row ${row}${where.length === 0 || what === 'column' ? '' : `, where ${list(where)}`}`
   if (what === 'column') return `${there}: ${name} is ${value}`
+  if (what === 'weight')
+    return `${there}: the weight by the model is ${value}, and has to be finite and above 0`
   const of = what === 'model' ? 'the model' : `the derivative by ${name}`
   const but = Number.isFinite(value) ? ', and counts want it above 0' : ''
   return `${there}: ${of} is ${value} where the fit starts${but}`

@@ -40,10 +40,16 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   readonly derive?: Derive
   /** The column that the model is to meet: y, or else the only one that the model has no name for. */
   readonly y?: string
-  /** Standard deviations of the measured numbers: for all rows, or for each fit's. */
-  readonly sigma?: FitColumn
-  /** Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out, whatever it holds. */
-  readonly weights?: FitColumn
+  /**
+   * Standard deviations of the measured numbers: for all rows, or for each fit's; or how they follow from the model's
+   * value f and columns, as a text: `'0.05*f'`.
+   */
+  readonly sigma?: FitColumn | string
+  /**
+   * Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out, whatever it holds.
+   * A text, as `'1/f^2'`, says how they follow from the model's value f and columns: they are those of where the fit ends.
+   */
+  readonly weights?: FitColumn | string
   /**
    * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `missing` of the result counts
    * them. Otherwise a fit that has such a row ends as 'not-finite', and σ and weights must be numbers.
@@ -94,8 +100,8 @@ export const table = {
   start: anything<FitParameters>(),
   derive: derived,
   y: anything<string>(),
-  sigma: anything<FitColumn>(),
-  weights: anything<FitColumn>(),
+  sigma: anything<FitColumn | string>(),
+  weights: anything<FitColumn | string>(),
   missing: optional(oneOf('drop')),
   absoluteSigma: optional(flag()),
   loss: nameIn<Loss, 'squared'>(losses, 'squared'),

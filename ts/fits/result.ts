@@ -302,6 +302,8 @@ export class Fit<Names extends string = string> {
    */
   get nonFinite(): NonFinite | null {
     if (this.reason !== 'not-finite') return null
+    const unweighed = this.#of.unweighed.get(this.#fit)
+    if (unweighed !== undefined) return unweighed
     const { given: columns, problem, starts, drops } = this.#of
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
     const names = columnsOfModel(problem)
@@ -400,19 +402,20 @@ export class Fit<Names extends string = string> {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, band)
     const t = this.#quantile(level)
-    const { isAbsolute, given, problem } = this.#of
+    const { isAbsolute, given, problem, weightAt } = this.#of
+    const isOwn = at === undefined && problem.weight !== null
+    const weights = isOwn ? numbersOf(given.get(problem.weight as string) as Column, this.#fit) : null
+    const point = pointOf(this.#of, this.#fit)
     // Of a row that has no weight: 1.
-    const weights =
-      at !== undefined || problem.weight === null
-        ? null
-        : numbersOf(given.get(problem.weight) as Column, this.#fit)
+    const weightOf = (row: number, columns: readonly number[]) =>
+      weights?.[row] ?? weightAt?.(point, columns) ?? 1
     const ofRows = isAbsolute ? 1 : this.reducedChiSquared
     // Of a row of which nothing is known, half is NaN.
     const middle: number[] = []
-    const half = this.#evaluate(at, ([f, ...slope], row) => {
+    const half = this.#evaluate(at, ([f, ...slope], row, columns) => {
       middle[row] = f
       const ofCurve = variance(this.#of.found, this.#fit, slope)
-      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / (weights?.[row] ?? 1) : 0))
+      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / weightOf(row, columns) : 0))
     })
     return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }
   }
@@ -428,9 +431,12 @@ export class Fit<Names extends string = string> {
   }
 
   /** Of each row, the model and its derivatives. */
-  #evaluate(at: ColumnsAsked, visit: (outputs: readonly number[], row: number) => number): Float64Array {
-    const { rows, outputs } = modelAt(this.#of, this.#fit, at)
+  #evaluate(
+    at: ColumnsAsked,
+    visit: (outputs: readonly number[], row: number, columns: readonly number[]) => number,
+  ): Float64Array {
+    const { rows, columns, outputs } = modelAt(this.#of, this.#fit, at)
     const point = pointOf(this.#of, this.#fit)
-    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row))
+    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row, columns(row)))
   }
 }

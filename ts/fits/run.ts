@@ -19,7 +19,7 @@ import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
-import type { Found } from './found.js'
+import type { Found, Ingredients } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
@@ -355,7 +355,12 @@ export class Fits {
   /** Whoever knows what its parameters are called says so. */
   result<Names extends string>(): FitManyResult<Names> {
     this.leave()
-    return new FitManyResult<Names>({
+    return new FitManyResult<Names>(this.ingredients())
+  }
+
+  /** What the result is made of, as far as it has been found. */
+  ingredients(): Ingredients {
+    return {
       ...{
         compiled: this.#compiled,
         problem: this.#problem,
@@ -371,6 +376,8 @@ export class Fits {
         const options = { ...same, y: this.#problem.y, weights, start }
         return new Fits({ text: this.#text, x: '', parameters: {} }, data, options)
       },
-    })
+      unweighed: new Map(),
+      weightAt: null,
+    }
   }
 }

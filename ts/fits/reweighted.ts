@@ -1,0 +1,222 @@
+/**
+ * Weights that are made of the model, as 1/f² is: fits with the weights that the last ones have found, until these
+ * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
+ */
+
+import { parse } from '../expressions/parse.js'
+import { compile } from '../expressions/program.js'
+import { Machine } from '../expressions/run.js'
+import { OptionError } from '../ground/errors.js'
+import { recordOf } from '../ground/given.js'
+import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
+import { countRows } from './counted.js'
+import type { Call } from './drive.js'
+import { columnOf, type Found, type Ingredients, startingAt } from './found.js'
+import { inTriangle } from './linear.js'
+import { columnsOfModel, pointOf } from './linearise.js'
+import type { NonFinite } from './message.js'
+import type { FitColumn, FitValues } from './options.js'
+import { type FitReason, fitReasons } from './reasons.js'
+import { FitManyResult } from './result.js'
+import type { Fits } from './run.js'
+
+/** The model's value in a text of weights. */
+const MODEL = 'f'
+/** A column that no user's text can have. */
+const WEIGHTS = '@weights'
+/** Rounds at most; they are fewer than ten where numbers are within a third of the model. */
+const ROUNDS = 100
+/** Of a parameter, what is no change but rounding. */
+const SAME = 1e-13
+
+/** Reasons of fits that are somewhere, from where another round may lead on. */
+const SOMEWHERE: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
+
+/** The text by which weights are made, if that is what these options want. */
+export function textOf({ sigma, weights }: FitValues): string | undefined {
+  return [sigma, weights].find((given) => typeof given === 'string')
+}
+
+/** Fits under way, as `Fits` are. */
+export class Reweighted {
+  readonly choice: Fits['choice']
+  readonly options: FitValues
+  readonly #first: Fits
+  readonly #of: Ingredients
+  readonly #weigh: Weigh
+  readonly #weights: Float64Array[] = []
+  readonly #failed = new Map<number, NonFinite>()
+  #last: Ingredients | undefined
+
+  /** @param first the fits without weights, which are not begun */
+  constructor(first: Fits) {
+    this.#first = first
+    this.#of = first.ingredients()
+    this.choice = first.choice
+    this.options = first.options
+    const { options } = first
+    const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
+    if (options.loss === 'poisson')
+      throw new OptionError(option, 'none by the model, of counts', textOf(options))
+    this.#weigh = weighing(this.#of, textOf(options) as string, option)
+  }
+
+  *calls(): Generator<Call> {
+    const { found, again, rows } = this.#of
+    const { options } = this.#first
+    yield* this.#first.calls()
+    const isSomewhere = (fit: number) => SOMEWHERE.includes(fitReasons[found.reason[fit]])
+    let live = [...rows.keys()].filter(isSomewhere)
+    for (let round = 0; live.length > 0; round++) {
+      live = live.filter((fit) => this.#setWeights(fit))
+      if (live.length === 0) break
+      const fits = again(this.#dataOf(live), this.#weightsOf(live), this.#startOf(live)) as Fits
+      yield* fits.calls()
+      fits.leave()
+      this.#last = fits.ingredients()
+      const settled = live.map((fit, k) =>
+        isSettled(found, fit, fits.ingredients().found, k, options.tolerance),
+      )
+      this.#take(live, fits.ingredients().found)
+      if (round === ROUNDS)
+        for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
+      live = round === ROUNDS ? [] : live.filter((fit, k) => !settled[k] && isSomewhere(fit))
+    }
+  }
+
+  leave(): void {
+    this.#first.leave()
+  }
+
+  result<Names extends string>(): FitManyResult<Names> {
+    this.leave()
+    const last = this.#last
+    const unweighed = this.#failed
+    if (last === undefined) return new FitManyResult<Names>({ ...this.#of, unweighed })
+    const { rows, given, drops } = this.#of
+    const { y } = this.#of.problem
+    const lists = Array.from(rows, (_, fit) => {
+      return this.#weights[fit] ?? new Float64Array(rowsOf(given.get(y) as Column, fit)).fill(1)
+    })
+    const all = sharedFirst(new Map([...given, [WEIGHTS, joined(lists)]]))
+    return new FitManyResult<Names>({
+      ...{ ...this.#of, ...countRows(all, WEIGHTS, rows.length, drops), given: all },
+      ...{ compiled: last.compiled, problem: last.problem },
+      ...{ unweighed, weightAt: this.#weigh },
+    })
+  }
+
+  /** Of a fit at its point. Gives false where one is not finite and above 0: the fit ends there. */
+  #setWeights(fit: number): boolean {
+    const { given, problem, found } = this.#of
+    const columns = columnsOfModel(problem).map((name) => numbersOf(given.get(name) as Column, fit))
+    const y = numbersOf(given.get(problem.y) as Column, fit)
+    const point = pointOf(this.#of, fit)
+    const weights = y.map(() => 1)
+    const numbers = new Float64Array(columns.length)
+    for (let row = 0; row < y.length; row++) {
+      for (let k = 0; k < columns.length; k++) numbers[k] = columns[k][row]
+      if (Number.isNaN(y[row]) || numbers.includes(NaN)) continue
+      const value = this.#weigh(point, numbers)
+      if (!(value > 0 && value < Infinity)) {
+        this.#failed.set(fit, { row, what: 'weight', name: null, value })
+        this.#setReason(fit, 'not-finite')
+        for (const column of [...found.free, ...found.covariance, found.cost]) column[fit] = NaN
+        return false
+      }
+      weights[row] = value
+    }
+    this.#weights[fit] = weights
+    return true
+  }
+
+  #setReason(fit: number, reason: FitReason): void {
+    this.#of.found.reason[fit] = fitReasons.indexOf(reason)
+  }
+
+  /** Of the rows that count, as each round has them. */
+  #dataOf(fits: readonly number[]): Record<string, FitColumn> {
+    const { columns } = this.#of
+    return recordOf([...columns.keys()], (name) => {
+      const column = columns.get(name) as Column
+      return column.offsets === null ? column.numbers : fits.map((fit) => numbersOf(column, fit))
+    })
+  }
+
+  #weightsOf(fits: readonly number[]): Float64Array[] {
+    const { given, problem, drops } = this.#of
+    const names = [...columnsOfModel(problem), problem.y]
+    return fits.map((fit) => {
+      const columns = names.map((name) => numbersOf(given.get(name) as Column, fit))
+      const isMissing = (row: number) => drops && columns.some((column) => Number.isNaN(column[row]))
+      return this.#weights[fit].filter((_, row) => !isMissing(row))
+    })
+  }
+
+  #startOf(fits: readonly number[]) {
+    return startingAt(this.#of, (name) => {
+      const column = columnOf(this.#of, name)
+      return fits.map((fit) => column[fit])
+    })
+  }
+
+  #take(fits: readonly number[], from: Found): void {
+    const to = this.#of.found
+    const at = Uint32Array.from(fits)
+    const columns = (of: Found) => [
+      ...of.free,
+      ...of.covariance,
+      of.cost,
+      of.held,
+      of.undetermined,
+      of.reason,
+    ]
+    for (const [k, column] of columns(to).entries()) put(column, at, columns(from)[k])
+    for (const [k, fit] of fits.entries()) to.evaluations[fit] += from.evaluations[k]
+  }
+}
+
+/** Whether a round has changed nothing, beside standard errors as a step beside them would be. */
+function isSettled(before: Found, fit: number, now: Found, k: number, tolerance = 1e-10): boolean {
+  return now.free.every((column, i) => {
+    const change = Math.abs(column[k] - before.free[i][fit])
+    const variance = now.covariance[inTriangle(i, i)][k]
+    const least = SAME * Math.abs(column[k])
+    // Of what no error is known, the change is beside the parameter.
+    const limit = Number.isNaN(variance)
+      ? Math.sqrt(tolerance) * Math.abs(column[k])
+      : Math.sqrt(tolerance * variance)
+    return change <= Math.max(limit, least)
+  })
+}
+
+/** A weight: at a point, as results have it, and a row of the model's columns. */
+export type Weigh = (point: readonly number[], row: ArrayLike<number>) => number
+
+/** @throws OptionError where the text has other names than f and columns; ExpressionError where it is none */
+function weighing({ problem }: Ingredients, text: string, option: 'sigma' | 'weights'): Weigh {
+  const { graph, model, free, fixed } = problem
+  const columns = columnsOfModel(problem)
+  const { root, names } = parse(text, graph, (name) => (name === MODEL ? model : undefined))
+  const stranger = names.find((name) => name !== MODEL && !columns.includes(name))
+  if (stranger !== undefined) {
+    throw new OptionError(option, `an expression of ${[MODEL, ...columns].join(', ')}`, stranger)
+  }
+  const machine = new Machine(compile(graph, [root], [...free, ...fixed, ...columns], []), 'float64')
+  const input = new Float64Array(free.length + fixed.length + columns.length)
+  return (point, row) => {
+    input.set(point)
+    input.set(row, point.length)
+    machine.run(input, [], 0)
+    const value = machine.slots[machine.program.outputs[0]]
+    return option === 'weights' ? value : value > 0 ? 1 / (value * value) : NaN
+  }
+}
+
+function joined(lists: readonly Float64Array[]): Column {
+  const offsets = new Float64Array(lists.length + 1)
+  for (const [fit, { length }] of lists.entries()) offsets[fit + 1] = offsets[fit] + length
+  const numbers = new Float64Array(offsets[lists.length])
+  for (const [fit, list] of lists.entries()) numbers.set(list, offsets[fit])
+  return { numbers, offsets }
+}
