@@ -397,6 +397,11 @@ add('fit fitMany fitManySync', '', {
       sample: at(word(undefined), 'sobol'),
       seed: at(optional(count(0, 2 ** 32 - 1)), 3),
     }),
+    intervals: at(or(word(undefined, 'wald', 'profile'), record), {
+      by: at(word(undefined, 'wald'), 'profile'),
+      level: at(optional(anyNumber), 0.9),
+      restart: at(optional(flag), true),
+    }),
     method: at(or(word(undefined), aRule), undefined, 'rule'),
     ...{ ...running, signal, onProgress },
   }),
@@ -448,6 +453,10 @@ const ofIts: Kind = (x) =>
 add('Fit#profile', '', {
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9) }),
+})
+add('FitManyResult#profile FitManyResult#profileSync', '', {
+  names: at(ofIts, ['a']),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })
 for (const name of Object.keys(antigrad.models)) {
   const own = {

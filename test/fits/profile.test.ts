@@ -1,9 +1,19 @@
 /** Profiles against ends in 40 digits; what ends there are not, and why; the same bits everywhere. */
 
 import { readFileSync } from 'node:fs'
-import { engines, expression, type Fit, type FitOptions, type FitParameters, fit as fitOne } from 'antigrad'
+import {
+  endReasons,
+  engines,
+  expression,
+  type Fit,
+  type FitOptions,
+  type FitParameters,
+  fitMany,
+  fitManySync,
+  fit as fitOne,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { inBits } from '../helpers.js'
+import { inBits, random } from '../helpers.js'
 
 interface Golden {
   readonly name: string
@@ -109,19 +119,206 @@ test('profiles have the same bits on every engine and instruction set', () => {
 })
 
 const x = [0, 1, 2, 3, 4, 5, 6, 7]
+const y = [1, 3.1, 4.9, 7.2, 8.8, 11.1, 13, 15.1]
 
-describe('what ends there are not', () => {
+describe('ends that are not there', () => {
   test('flat: others make up for what a parameter does', () => {
-    const found = fitOne(
-      expression('a*b*x + c'),
-      { x, y: [1, 3.1, 4.9, 7.2, 8.8, 11.1, 13, 15.1] },
-      { start: { a: 1, b: 1, c: 0 } },
-    )
+    const found = fitOne(expression('a*b*d*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0, d: 1 } })
     expect(found.reason).toBe('singular')
-    const { a, c } = found.profile()
-    expect([a.low, a.high, a.lowReason, a.highReason]).toEqual([-Infinity, Infinity, 'flat', 'flat'])
+    const { a, b, c, d } = found.profile()
+    for (const { low, high, lowReason, highReason } of [a, b, d]) {
+      expect([low, high, lowReason, highReason]).toEqual([-Infinity, Infinity, 'flat', 'flat'])
+    }
     expect(a.message).toBe('the data do not determine a: others make up for it')
+    // As if all but one were fixed.
+    const one = fitOne(expression('a*x + c'), { x, y }, { start: { a: 1, c: 0 } })
+    const { low, high } = fitOne(expression('a*b*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0 } }).profile()
+      .c
+    const scale = (15 - one.freedom) / 15
+    expect(scale).toBeGreaterThan(0)
+    // With one degree of freedom less, they are a little wider.
     expect([c.lowReason, c.highReason]).toEqual(['found', 'found'])
+    expect(low).toBeLessThan(one.profile().c.low)
+    expect(high).toBeGreaterThan(one.profile().c.high)
+  })
+
+  test('at the bound that holds a parameter, on one side', () => {
+    const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
+    const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
+    const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })
+    expect(found.held).toEqual(['c'])
+    const { c } = found.profile()
+    expect(c).toMatchObject({ low: 0.2, lowReason: 'bound', highReason: 'found' })
+    expect(c.message).toBe('the lower end of c is 0.2, at a bound: χ² stays below the limit up to there')
+    // χ² at the end, the others free, is what the level says.
+    const beyond = fitOne(
+      expression('a*exp(-k*x) + c'),
+      { x: x.slice(0, 7), y: fall },
+      { start: { ...start, c: { start: c.high, fixed: true } }, tolerance: 1e-14 },
+    )
+    // t of five degrees of freedom, as the bound counts as fixed.
+    expect(beyond.chiSquared / found.chiSquared).toBeCloseTo(1 + 2.570581835636314 ** 2 / 5, 6)
+  })
+
+  test.each([
+    ['too few', [1, 2], {}, "the fit is 'too-few-points'"],
+    ['no freedom', [1, 2, 4], {}, 'no degree of freedom is left'],
+    ['exact', [1, 2, 4, 7], {}, 'the data are met, but for rounding'],
+  ])('%s', (_, y, options, words) => {
+    const model = expression('a + b*x + c*x^2')
+    const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
+    expect(found.profile().b).toEqual({
+      ...{ low: NaN, high: NaN, lowReason: 'no-fit', highReason: 'no-fit' },
+      ...{ message: `no profile: ${words}`, lower: null },
+    })
+  })
+
+  test('numbers that are no more', () => {
+    // Beyond 1 there is no root, and χ² is below the limit up to there.
+    const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]
+    const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
+    const { a, b } = found.profile()
+    expect([a.lowReason, a.high, a.highReason]).toEqual(['found', NaN, 'failed'])
+    expect(a.message).toBe('the upper end of a has not been found')
+    expect(b.lowReason).toBe('found')
+  })
+})
+
+describe('another valley', () => {
+  const t = Array.from({ length: 12 }, (_, row) => row)
+  const wave = t.map((t, row) => 2 * Math.sin(0.4 * Math.PI * t + 0.4) + 0.5 * (((row * 37) % 11) / 11 - 0.5))
+  const model = expression('a*sin(6.283185307179586*f*t) + b*cos(6.283185307179586*f*t)')
+  const start = { a: 0.1, b: 0.1, f: 0.1 }
+
+  test('that is lower than the fit is told of, with where it is', () => {
+    const found = fitOne(model, { t, y: wave }, { start })
+    const { f } = found.profile()
+    expect(found.reason).toBe('converged')
+    expect(f).toMatchObject({ low: NaN, high: NaN, lowReason: 'lower-minimum' })
+    expect(f.message).toMatch(/^there is a lower minimum: on the way to the lower end of f, χ² falls to \d/)
+    expect(f.lower?.chiSquared).toBeLessThan(found.chiSquared)
+    expect(Object.keys(f.lower?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
+  })
+
+  test('is where a fit begins again, on request', () => {
+    const plain = fitOne(model, { t, y: wave }, { start, intervals: 'profile' })
+    expect(plain.chiSquared).toBeGreaterThan(20)
+    expect(plain.intervals().f).toEqual([NaN, NaN])
+    const found = fitOne(model, { t, y: wave }, { start, intervals: { by: 'profile', restart: true } })
+    expect(found.chiSquared).toBeLessThan(0.3)
+    expect(found.values.f).toBeCloseTo(0.2013, 3)
+    const [low, high] = found.intervals().f
+    expect(low).toBeLessThan(found.values.f)
+    expect(high).toBeGreaterThan(found.values.f)
+    expect(found.profile().f.lower).toBeNull()
+    // Others have the same bits as without it.
+    const both = fitManySync(
+      model,
+      { t, y: [wave, wave] },
+      { start: { ...start, f: [0.1, 0.2] }, intervals: { by: 'profile', restart: true } },
+    )
+    expect(both.at(1).profile()).toEqual(
+      fitOne(model, { t, y: wave }, { start: { ...start, f: 0.2 } }).profile(),
+    )
+    expect(both.at(0).chiSquared).toBe(found.chiSquared)
+  })
+})
+
+test('what follows from parameters has the ends of a model in which it is one', () => {
+  const [golden] = cases
+  const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }
+  const profiles = fitted(golden, 'unknown', { derive }).profile()
+  expect(Object.keys(profiles)).toEqual(['a', 'k', 'c', 'half', 'sum', 'ratio'])
+  const models = {
+    half: ['a*exp(-log(2)/half*x) + c', { a: 3, half: 1, c: 0 }],
+    sum: ['(sum - c)*exp(-k*x) + c', { sum: 3, k: 1, c: 0 }],
+    ratio: ['a*exp(-k*x) + a*ratio', { a: 3, k: 1, ratio: 0 }],
+  } as const
+  for (const name of ['half', 'sum', 'ratio'] as const) {
+    const [model, start] = models[name]
+    const own = fitted({ ...golden, model, start }, 'unknown', { tolerance: 1e-13 }).profile()[name]
+    const [profile, value] = [profiles[name], (own.low + own.high) / 2]
+    expect(Math.abs((profile.low - own.low) / (own.low - value)), name).toBeLessThan(1e-6)
+    expect(Math.abs((profile.high - own.high) / (own.high - value)), name).toBeLessThan(1e-6)
+  }
+})
+
+describe('many fits', () => {
+  const model = expression('a*exp(-b*t) + c')
+  const next = random(3)
+  const lengths = [20, 2, 9, 40, 20, 7, 3, 20]
+  const t = lengths.map((rows) => Array.from({ length: rows }, () => 5 * next()))
+  const y = t.map((column) => column.map((at) => 3 * Math.exp(-0.7 * at) + 0.5 + 0.1 * (next() - 0.5)))
+  const start = { a: 1, b: 1, c: 0 }
+  const options = { start, derive: { half: 'log(2)/b' } }
+
+  test('have the profiles of each, with the fits or afterwards, on every engine and number of threads', async () => {
+    const first = fitManySync(model, { t, y }, options)
+    const columns = first.profileSync()
+    expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])
+    for (let fit = 0; fit < lengths.length; fit++) {
+      const own = fitOne(model, { t: t[fit], y: y[fit] }, options).profile()
+      expect(first.at(fit).profile(), `${fit}`).toEqual(own)
+      for (const name of ['a', 'b', 'c', 'half'] as const) {
+        const { low, high, lowReason, highReason } = columns[name]
+        expect([low[fit], high[fit]]).toEqual([own[name].low, own[name].high])
+        expect([endReasons[lowReason[fit]], endReasons[highReason[fit]]]).toEqual([
+          own[name].lowReason,
+          own[name].highReason,
+        ])
+      }
+    }
+    for (const way of [...ways, { threads: 1 }, { threads: 3 }]) {
+      const found = await fitMany(model, { t, y }, { ...options, ...way, intervals: 'profile' })
+      expect(inBits(await found.profile())).toEqual(inBits(columns))
+      expect(inBits(await found.profile('b', { level: 0.6 }))).toEqual(
+        inBits(first.profileSync('b', { level: 0.6 })),
+      )
+    }
+  })
+
+  test('are intervals, at any level, of what does not vary too', async () => {
+    const found = await fitMany(
+      model,
+      { t, y },
+      { start: { ...start, c: { start: 0.5, fixed: true } }, intervals: { by: 'profile', level: 0.6 } },
+    )
+    for (const level of [0.6, 0.95]) {
+      const { a, c } = found.at(3).intervals(level)
+      const { low, high } = found.at(3).profile('a', { level }).a
+      expect(a).toEqual([low, high])
+      expect(c).toEqual([0.5, 0.5])
+    }
+  })
+
+  test('whose weights come from the model have the profiles of these weights', () => {
+    const own = { x: t[0], y: y[0] }
+    const model = expression('a*exp(-b*x) + c')
+    const found = fitOne(model, own, { start, weights: '1/f^2', intervals: 'profile' })
+    const weights = found.predict().map((f) => 1 / (f * f))
+    const [low, high] = found.intervals().b
+    const same = fitOne(model, own, { start: found.values, weights }).profile().b
+    expect(low).toBeCloseTo(same.low, 7)
+    expect(high).toBeCloseTo(same.high, 7)
+  })
+
+  test('of positive parameters do not go below 0', () => {
+    const flat = [1, 1.02, 0.97, 1.01, 1.03, 0.98, 1.02, 0.99]
+    const found = fitOne(
+      expression('a*exp(-b*x)'),
+      { x, y: flat },
+      { start: { a: 1, b: { start: 0.1, positive: true } } },
+    )
+    const { b } = found.profile()
+    expect([b.low, b.lowReason]).toEqual([0, 'bound'])
+  })
+
+  test('end at a signal', async () => {
+    const found = await fitMany(model, { t, y }, options)
+    await expect(found.profile('a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    )
+    await expect(found.profile('z' as never)).rejects.toThrow(/names of what varies: a, b, c, half/)
   })
 })
 
@@ -130,8 +327,13 @@ test('names and levels that make no sense', () => {
   expect(Object.keys(found.profile('k'))).toEqual(['k'])
   expect(Object.keys(found.profile(['c', 'a']))).toEqual(['c', 'a'])
   expect(found.profile([])).toEqual({})
-  expect(() => found.profile('z')).toThrow(/names.*names of parameters that vary: a, k, c/)
-  expect(() => found.profile(['a', 3 as never])).toThrow(/names of parameters that vary: a, k, c/)
+  expect(() => found.profile('z')).toThrow(/names.*names of what varies: a, k, c/)
+  expect(() => found.profile(['a', 3 as never])).toThrow(/names of what varies: a, k, c/)
   expect(() => found.profile(undefined, { level: 1 })).toThrow(/level.*between 0 and 1/)
   expect(() => found.profile(undefined, { levle: 0.9 } as never)).toThrow(/levle/)
+  const withIntervals = (intervals: unknown) => () =>
+    fitted(cases[0], 'known', { intervals: intervals as 'wald' })
+  expect(withIntervals('profil')).toThrow(/intervals.*'wald' or 'profile'/)
+  expect(withIntervals({ level: 2 })).toThrow(/intervals: level.*between 0 and 1/)
+  expect(withIntervals(3)).toThrow(/intervals.*'wald', 'profile' or/)
 })

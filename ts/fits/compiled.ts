@@ -28,7 +28,7 @@ export class Compiled {
   readonly #tolerance: number
   #last: Program | null = null
   #closer: Program | null = null
-  #ray: Program | null = null
+  readonly #rays = new Map<string | undefined, Program>()
   /** What small batches have left, for those that come. */
   readonly #regions = new Map<Program, Region>()
 
@@ -57,10 +57,11 @@ export class Compiled {
     return this.#closer
   }
 
-  /** From a fit's point to where χ² has risen to a limit. */
-  get ray(): Program {
-    this.#ray ??= ray(this.problem)
-    return this.#ray
+  /** From a fit's point to where χ² has risen to a limit, by parameters, or by what is derived. */
+  ray(derived?: string): Program {
+    const made = this.#rays.get(derived) ?? ray(this.problem, this.problem.derived.get(derived as string))
+    this.#rays.set(derived, made)
+    return made
   }
 
   /** Who takes it has it alone. */

@@ -27,6 +27,25 @@ export interface Found {
   readonly minima: (readonly Minimum[] | undefined)[]
 }
 
+/** A point of another valley that is lower than the fit's. */
+export interface Lower {
+  /** Parameters that vary, in the problem's order. */
+  readonly x: readonly number[]
+  readonly chiSquared: number
+}
+
+/** Ends of profiles of fits, a column each, by name. */
+export interface Profiled {
+  readonly names: readonly string[]
+  readonly level: number
+  readonly low: readonly Float64Array[]
+  readonly high: readonly Float64Array[]
+  readonly lowReason: readonly Uint8Array[]
+  readonly highReason: readonly Uint8Array[]
+  /** By fit: the lowest one that was met, if any. */
+  readonly lower: (Lower | undefined)[]
+}
+
 /** What a result is made of. */
 export interface Ingredients {
   readonly compiled: Compiled
@@ -46,6 +65,8 @@ export interface Ingredients {
   readonly found: Found
   readonly choice: Choice<Advancer>
   readonly isAbsolute: boolean
+  /** Profiles that have been asked for with the fits. */
+  readonly profiled: Profiled | undefined
   readonly again: Again
   /** Where a weight by the model is not finite and above 0, by fit. */
   readonly unweighed: ReadonlyMap<number, NonFinite>

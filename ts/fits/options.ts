@@ -3,17 +3,20 @@ import { calls } from '../many/options.js'
 import {
   anything,
   flag,
+  type GivenOf,
   nameIn,
   nonNegative,
   type Option,
   oneOf,
   optional,
   positive,
+  readBy,
   type ValuesOf,
   whole,
 } from '../options/kinds.js'
-import { nested } from '../options/read.js'
+import { nested, readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
+import { probability } from './level.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
 import { derived, type FitDerived, type FitParameters } from './parameters.js'
@@ -74,6 +77,12 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
    */
   readonly multiStart?: number | MultiStart
   /**
+   * What `intervals()` of results are: 'wald', value ± t·error, or 'profile', which are made with the fits and right where
+   * the model is not linear within the errors; 'wald'. Or `{ by, level, restart }`: at which level they are made at once,
+   * 0.95, and whether a fit begins again where its profile falls below it, false.
+   */
+  readonly intervals?: 'wald' | 'profile' | Intervals
+  /**
    * A first-order rule, such as `adam()`, instead of Levenberg-Marquardt, with the tolerance and number of
    * iterations that `minimizeMany` has by default.
    */
@@ -89,6 +98,26 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   /** Called now and then with how many fits have ended, of how many; with 0 where a long guess comes first. */
   readonly onProgress?: (done: number, total: number) => void
 }
+
+const intervals = {
+  /** 'wald' or 'profile'; 'wald'. */
+  by: oneOf('wald', 'profile'),
+  /** The level of those that are made with the fits; others are made when they are asked for. 0.95. */
+  level: probability,
+  /** Whether a fit begins again where χ² falls below it along its profile; false. */
+  restart: flag(false),
+}
+
+/** How the intervals of fits are made. */
+export interface Intervals extends GivenOf<typeof intervals> {}
+
+const readIntervals = readBy<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
+  (argument, given) => {
+    const expected = "'wald', 'profile' or { by, level, restart }"
+    return readOptions(argument, typeof given === 'string' ? { by: given } : given, intervals, expected)
+  },
+  readOptions('intervals', {}, intervals),
+)
 
 /** As for `fitMany`, without what only a promise has. */
 export type FitOptions<Start = FitParameters, Derive = FitDerived> = Omit<
@@ -109,6 +138,7 @@ export const table = {
   tolerance: optional(nonNegative()),
   maxIterations: optional(whole(1)),
   multiStart: nested(multiStart, 'count', 1),
+  intervals: readIntervals,
   method: anything<Rule>(),
   ...calls,
 } satisfies Record<keyof FitManyOptions, Option>

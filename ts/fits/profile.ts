@@ -1,9 +1,12 @@
 /** Profiles: how far a parameter may go, while all others follow, until χ² has risen to a limit. */
 
+import { compile } from '../expressions/program.js'
+import { Machine } from '../expressions/run.js'
+import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
-import { freedomOf, type Ingredients } from './found.js'
+import { freedomOf, type Ingredients, type Profiled } from './found.js'
 import type { Iterations } from './iterations.js'
-import { FLAT, LIMITED, LOWER, REACHED } from './ray.js'
+import { FLAT, HELD, LIMITED, LOWER, REACHED } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
 import { fitReasons } from './reasons.js'
 import { quantile } from './student.js'
@@ -26,28 +29,11 @@ const [FOUND, BOUND, ENDLESS, NO_SLOPE, LOWER_MINIMUM, FAILED, NO_FIT] = endReas
   .slice(1)
   .map((_, k) => k + 1)
 
-/** A point of another valley that is lower than the fit's. */
-export interface Lower {
-  /** Parameters that vary, in the problem's order. */
-  readonly x: readonly number[]
-  readonly chiSquared: number
-}
-
-/** Ends of profiles of fits, a column each, by parameter. */
-export interface Profiled {
-  readonly low: readonly Float64Array[]
-  readonly high: readonly Float64Array[]
-  readonly lowReason: readonly Uint8Array[]
-  readonly highReason: readonly Uint8Array[]
-  /** By fit: the lowest one that was met, if any. */
-  readonly lower: (Lower | undefined)[]
-}
-
 /** Of fits that have not been looked at. */
-export function noProfiles(size: number, count: number): Profiled {
-  const ends = () => Array.from({ length: size }, () => new Float64Array(count).fill(NaN))
-  const reasons = () => Array.from({ length: size }, () => new Uint8Array(count).fill(NO_FIT))
-  return { low: ends(), high: ends(), lowReason: reasons(), highReason: reasons(), lower: [] }
+export function noProfiles(names: readonly string[], level: number, count: number): Profiled {
+  const ends = () => names.map(() => new Float64Array(count).fill(NaN))
+  const reasons = () => names.map(() => new Uint8Array(count).fill(NO_FIT))
+  return { names, level, low: ends(), high: ends(), lowReason: reasons(), highReason: reasons(), lower: [] }
 }
 
 /** What profiles are made from. */
@@ -56,76 +42,128 @@ export type Fitted = Pick<
   'compiled' | 'problem' | 'columns' | 'starts' | 'rows' | 'found' | 'isAbsolute'
 >
 
-/** Whether a fit has a minimum from which χ² can rise to a limit. */
-export function hasProfile(of: Fitted, fit: number): boolean {
+/** Where so little of Σw·y² is left, χ² is mostly rounding. */
+const ROUNDING = 1e-23
+
+/** Why there is nothing from which χ² could rise to a limit, in words; undefined if there is. */
+export function obstacle(of: Fitted, fit: number): string | undefined {
   const reason = fitReasons[of.found.reason[fit]]
-  return (reason === 'converged' || reason === 'singular') && (of.isAbsolute || freedomOf(of, fit) > 0)
+  if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
+  if (of.isAbsolute) return undefined
+  if (freedomOf(of, fit) <= 0) return 'no degree of freedom is left'
+  const { y, weight } = of.problem
+  const [column, weights] = [y, weight].map((name) =>
+    name === null ? undefined : numbersOf(of.columns.get(name) as Column, fit),
+  )
+  const squares = (column as Float64Array).reduce((sum, y, row) => sum + (weights?.[row] ?? 1) * y * y, 0)
+  return of.found.cost[fit] <= ROUNDING * squares ? 'the data are met, but for rounding' : undefined
 }
 
 /**
- * Profiles parameters of fits.
+ * Profiles parameters of fits, or what is derived from them.
  *
- * @param which parameters, by their places among those that vary; the columns of `to` are in this order
  * @param place where a fit is in these columns
  */
 export function* profile(
   of: Fitted,
   iterations: Iterations,
   fits: Uint32Array,
-  which: readonly number[],
-  level: number,
   to: Profiled,
   place: (fit: number) => number = (fit) => fit,
 ): Generator<Call, void> {
+  const { free, derived } = of.problem
+  const some = fits.filter((fit) => obstacle(of, fit) === undefined)
+  for (const fit of fits) {
+    for (const column of [...to.low, ...to.high]) column[place(fit)] = NaN
+    for (const column of [...to.lowReason, ...to.highReason]) column[place(fit)] = NO_FIT
+  }
+  const places = [...to.names.keys()]
+  const parameters = places.filter((k) => free.includes(to.names[k]))
+  const others = places.filter((k) => derived.has(to.names[k]))
+  if (parameters.length > 0) {
+    yield* follow(of, iterations, some, undefined, ...raysOf(of, parameters, to, place))
+  }
+  for (const k of others) yield* follow(of, iterations, some, to.names[k], ...raysOf(of, [k], to, place))
+}
+
+/** Two rays for each of some names, how many these are for a fit, and where their ends go. */
+function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit: number) => number) {
   const { problem, found } = of
-  const each = 2 * which.length
-  if (each === 0) return
-  const limits = limitsOf(of, level)
+  const limits = limitsOf(of, to.level)
+  const each = 2 * places.length
+  const sides = places.flatMap((k) => {
+    const i = problem.free.indexOf(to.names[k])
+    const [derived, min, max] = [problem.derived.get(to.names[k]), problem.min[i], problem.max[i]]
+    const value =
+      derived === undefined
+        ? (_: number, ray: number, { point }: RayEnds) => point[i][ray]
+        : valuesOf(of, derived)
+    const side = { i, value }
+    return [
+      { ...side, sign: -1, bound: min ?? -Infinity, end: to.low[k], reason: to.lowReason[k] },
+      { ...side, sign: 1, bound: max ?? Infinity, end: to.high[k], reason: to.highReason[k] },
+    ]
+  })
+  // What is derived has no bound of its own.
+  const distance = ({ i, sign, bound }: { i: number; sign: number; bound: number }, fit: number) =>
+    i < 0 ? Infinity : sign * (bound - found.free[i][fit])
   const make = (fits: Uint32Array): Rays => {
     const count = fits.length * each
     const rays = {
-      directions: problem.free.map(() => new Float64Array(count)),
+      directions: (sides[0].i < 0 ? ['@sign'] : problem.free).map(() => new Float64Array(count)),
       ...{ reach: new Float64Array(count), limit: new Float64Array(count) },
     }
     for (let ray = 0; ray < count; ray++) {
-      const fit = fits[Math.floor(ray / each)]
-      const i = which[Math.floor((ray % each) / 2)]
-      const isUp = ray % 2 === 1
-      rays.directions[i][ray] = isUp ? 1 : -1
-      rays.reach[ray] = isUp ? problem.max[i] - found.free[i][fit] : found.free[i][fit] - problem.min[i]
+      const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
+      rays.directions[Math.max(0, side.i)][ray] = side.sign
+      rays.reach[ray] = distance(side, fit)
       rays.limit[ray] = limits(fit)
     }
     return rays
   }
   const take = (fits: Uint32Array, ends: RayEnds) => {
     for (let ray = 0; ray < fits.length * each; ray++) {
-      const fit = fits[Math.floor(ray / each)]
-      const k = Math.floor((ray % each) / 2)
-      const i = which[k]
-      const isUp = ray % 2 === 1
-      const [column, reasons] = isUp ? [to.high, to.highReason] : [to.low, to.lowReason]
-      const [bound, sign] = isUp ? [problem.max[i], 1] : [problem.min[i], -1]
-      const isAtBound = ends.reach[ray] === Math.abs(bound - found.free[i][fit])
-      const [end, reason] = endOf(ends.reason[ray], ends.point[i][ray], isAtBound, bound, sign * Infinity)
-      column[k][place(fit)] = end
-      reasons[k][place(fit)] = reason
-      const known = to.lower[place(fit)]
+      const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
+      const at = place(fit)
+      const isAtBound = side.i >= 0 && ends.reach[ray] === distance(side, fit)
+      const [end, reason] = endOf(ends.reason[ray], side.value(fit, ray, ends), isAtBound, side)
+      side.end[at] = end
+      side.reason[at] = reason
+      const known = to.lower[at]
       if (reason !== LOWER_MINIMUM || (known && known.chiSquared <= ends.cost[ray])) continue
-      to.lower[place(fit)] = { x: ends.point.map((x) => x[ray]), chiSquared: ends.cost[ray] }
+      to.lower[at] = { x: ends.point.map((x) => x[ray]), chiSquared: ends.cost[ray] }
     }
   }
-  yield* follow(of, iterations, fits, each, make, take)
+  return [each, make, take] as const
+}
+
+/** What a node of parameters is where rays have ended. */
+function valuesOf({ problem, starts }: Fitted, node: number) {
+  const { graph, free, fixed } = problem
+  const machine = new Machine(compile(graph, [node], [...free, ...fixed], []), 'float64')
+  return (fit: number, ray: number, { point }: RayEnds): number => {
+    const rest = fixed.map((name) => starts.get(name)?.[fit] ?? NaN)
+    machine.run([...point.map((x) => x[ray]), ...rest], [], 0)
+    return machine.slots[machine.program.outputs[0]]
+  }
 }
 
 /** The end of a ray as that of a profile, and why. */
-function endOf(reason: number, at: number, isAtBound: boolean, bound: number, infinity: number) {
+function endOf(
+  reason: number,
+  at: number,
+  isAtBound: boolean,
+  { sign, bound }: { sign: number; bound: number },
+) {
   switch (reason) {
     case REACHED:
       return [at, FOUND]
     case LIMITED:
-      return isAtBound ? [bound, BOUND] : [infinity, ENDLESS]
+      return isAtBound ? [bound, BOUND] : [sign * Infinity, ENDLESS]
+    case HELD:
+      return [at, BOUND]
     case FLAT:
-      return [infinity, NO_SLOPE]
+      return [sign * Infinity, NO_SLOPE]
     case LOWER:
       return [NaN, LOWER_MINIMUM]
     default:

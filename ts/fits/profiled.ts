@@ -1,29 +1,87 @@
 /** Profiles as users are given them. */
 
+import { differentiate } from '../expressions/differentiate.js'
 import { OptionError } from '../ground/errors.js'
 import { listOf, recordOf } from '../ground/given.js'
+import { calls } from '../many/options.js'
 import type { GivenOf } from '../options/kinds.js'
-import { type EndReason, endReasons, type Fitted, hasProfile, type Lower, type Profiled } from './profile.js'
-import { fitReasons } from './reasons.js'
-import { probability } from './refitted.js'
+import type { Call } from './drive.js'
+import type { Ingredients, Lower, Profiled } from './found.js'
+import { Iterations } from './iterations.js'
+import { probability } from './level.js'
+import type { Problem } from './problem.js'
+import { type EndReason, endReasons, noProfiles, obstacle, profile } from './profile.js'
 
 export const profileTable = {
   /** The probability, between 0 and 1; 0.95. */
   level: probability,
 }
 
-export interface ProfileOptions extends GivenOf<typeof profileTable> {}
+export const profileManyTable = {
+  ...profileTable,
+  /** Ends the call: the promise is rejected with the signal's reason. */
+  signal: calls.signal,
+}
 
-/** Places of names among those that vary; all of them unless some are given, or one. */
-export function placesOf(argument: string, given: unknown, free: readonly string[]): number[] {
-  if (given === undefined) return free.map((_, i) => i)
-  const names = typeof given === 'string' ? [given] : listOf(given, free.length)
-  const expected = `names of parameters that vary: ${free.join(', ')}`
-  if (names === undefined) throw new OptionError(argument, expected, given)
+export interface ProfileOptions extends GivenOf<typeof profileTable> {}
+export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
+
+/** Ends of a parameter's profiles, by fit. */
+export interface ProfileColumns {
+  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  readonly low: Float64Array
+  readonly high: Float64Array
+  /** Indices into `endReasons`. */
+  readonly lowReason: Uint8Array
+  readonly highReason: Uint8Array
+}
+
+/** Profiles of one fit, or of all; those that have been made already are taken. */
+export function* profiled(
+  of: Ingredients,
+  fit: number | undefined,
+  names: readonly string[],
+  level: number,
+): Generator<Call, Profiled> {
+  const known = of.profiled
+  const count = of.rows.length
+  const [from, to] = fit === undefined ? [0, count] : [fit, fit + 1]
+  if (known?.level === level && names.every((name) => known.names.includes(name))) {
+    const columns = <T extends Float64Array | Uint8Array>(all: readonly T[]) =>
+      names.map((name) => all[known.names.indexOf(name)].slice(from, to) as T)
+    return {
+      ...{ names, level, low: columns(known.low), high: columns(known.high) },
+      ...{ lowReason: columns(known.lowReason), highReason: columns(known.highReason) },
+      lower: known.lower.slice(from, to),
+    }
+  }
+  const made = noProfiles(names, level, to - from)
+  const iterations = new Iterations(of.choice.runner, of.compiled)
+  const fits = new Uint32Array(to - from).map((_, k) => from + k)
+  yield* profile(of, iterations, fits, made, (fit) => fit - from)
+  iterations.leave()
+  return made
+}
+
+/** Ends by name. */
+export function columnsOf<Name extends string>({ names, low, high, lowReason, highReason }: Profiled) {
+  return recordOf(names as Name[], (_, k): ProfileColumns => {
+    return { low: low[k], high: high[k], lowReason: lowReason[k], highReason: highReason[k] }
+  })
+}
+
+/** Names of what varies; all unless some are given, or one. */
+export function profileNames(given: unknown, { graph, free, derived }: Problem): string[] {
+  const varies = (node: number) =>
+    differentiate(graph, node, free, () => false).gradient.some((slope) => graph.constantAt(slope) !== 0)
+  const known = [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
+  if (given === undefined) return known
+  const names = typeof given === 'string' ? [given] : listOf(given, known.length)
+  const expected = `names of what varies: ${known.join(', ')}`
+  if (names === undefined) throw new OptionError('names', expected, given)
   return names.map((name) => {
-    const at = free.indexOf(name as string)
-    if (at < 0) throw new OptionError(argument, expected, name)
-    return at
+    if (known.includes(name as string)) return name as string
+    throw new OptionError('names', expected, name)
   })
 }
 
@@ -44,56 +102,45 @@ export interface Profile {
 interface Side {
   readonly name: string
   readonly side: 'lower' | 'upper'
-  readonly bound: number
-  readonly ended: string
+  readonly end: number
+  readonly obstacle: string | undefined
   readonly lower: Lower | undefined
 }
 
 const words: Readonly<Record<EndReason, (of: Side) => string>> = {
   found: () => '',
-  bound: ({ name, side, bound }) =>
-    `the ${side} end of ${name} is its bound ${bound}: χ² stays below the limit up to there`,
+  bound: ({ name, side, end }) =>
+    `the ${side} end of ${name} is ${end}, at a bound: χ² stays below the limit up to there`,
   endless: ({ name, side }) =>
     `${name} has no ${side} end: χ² stays below the limit however ${side === 'upper' ? 'large' : 'small'} it is`,
   flat: ({ name }) => `the data do not determine ${name}: others make up for it`,
   'lower-minimum': ({ name, side, lower }) =>
-    `there is another minimum below that of the fit: on the way to the ${side} end of ${name}, χ² is ${lower?.chiSquared}`,
+    `there is a lower minimum: on the way to the ${side} end of ${name}, χ² falls to ${lower?.chiSquared}`,
   failed: ({ name, side }) => `the ${side} end of ${name} has not been found`,
-  'no-fit': ({ ended }) => `no profile: ${ended}`,
+  'no-fit': ({ obstacle }) => `no profile: ${obstacle}`,
 }
 
 /**
  * One of a fit's profiles.
  *
- * @param k the parameter's place in the columns
- * @param i its place among those that vary
- * @param at the fit's place in the columns
+ * @param k its place in the columns
  */
-export function profileOf(
-  of: Fitted,
-  profiled: Profiled,
-  k: number,
-  i: number,
-  at: number,
-  fit: number,
-): Profile {
-  const { free, min, max } = of.problem
-  const [low, high] = [profiled.low[k][at], profiled.high[k][at]]
-  const [lowReason, highReason] = [profiled.lowReason[k][at], profiled.highReason[k][at]].map(
-    (code) => endReasons[code] as EndReason,
+export function profileOf(of: Ingredients, { names, ...ends }: Profiled, k: number, fit: number): Profile {
+  const name = names[k]
+  const [[low], [high], [lower]] = [ends.low[k], ends.high[k], ends.lower]
+  const [lowReason, highReason] = [ends.lowReason[k], ends.highReason[k]].map(
+    ([code]) => endReasons[code] as EndReason,
   )
-  const lower = profiled.lower[at]
-  const reason = fitReasons[of.found.reason[fit]]
-  const ended =
-    hasProfile(of, fit) || reason === 'converged' ? 'no degree of freedom is left' : `the fit is '${reason}'`
-  const about = { name: free[i], ended, lower }
+  const about = { name, lower, obstacle: obstacle(of, fit) }
   const said = new Set([
-    words[lowReason]({ ...about, side: 'lower', bound: min[i] }),
-    words[highReason]({ ...about, side: 'upper', bound: max[i] }),
+    words[lowReason]({ ...about, side: 'lower', end: low }),
+    words[highReason]({ ...about, side: 'upper', end: high }),
   ])
   return {
     ...{ low, high, lowReason, highReason },
     message: [...said].filter((text) => text !== '').join('; '),
-    lower: lower ? { values: recordOf(free, (_, j) => lower.x[j]), chiSquared: lower.chiSquared } : null,
+    lower: lower
+      ? { values: recordOf(of.problem.free, (_, j) => lower.x[j]), chiSquared: lower.chiSquared }
+      : null,
   }
 }

@@ -8,14 +8,14 @@
  * above what the model had promised. So one evaluation moves along the valley, and back to its floor.
  */
 
-import { Builder } from '../expressions/differentiate.js'
+import { Builder, differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { bounded, equations, freedoms, sumsOf } from './levenberg-marquardt.js'
-import { dot, inTriangle, product, solve } from './linear.js'
+import { dot, inTriangle, product, solve, triangle } from './linear.js'
 import type { Problem } from './problem.js'
 
 /** Why a ray ends, as programs number it; 3 is that it has had enough iterations. */
-export const [REACHED, LIMITED, , NOT_FINITE, FLAT, LOWER] = [1, 2, 3, 4, 5, 6] as const
+export const [REACHED, LIMITED, , NOT_FINITE, FLAT, LOWER, HELD] = [1, 2, 3, 4, 5, 6, 7] as const
 
 /** Parts of the rise of χ² that may be missing, along the ray and down to the valley's floor, before the last step. */
 const GAP = 1e-5
@@ -46,13 +46,13 @@ const FAR = 1e7
 const named = (name: string, count: number) => Array.from({ length: count }, (_, i) => `@${name}${i}`)
 
 /** What a ray remembers, by name, and what each is at first; null for what it is given, in that order. */
-export function rayState({ free, fixed }: Problem) {
+export function rayState({ free, fixed }: Problem, isDerived: boolean) {
   const size = free.length
   const parts: readonly (readonly [readonly string[], number | null])[] = [
     [free, null],
     [fixed, null],
-    // Where to: 0 for parameters that go with the valley.
-    [named('direction', size), null],
+    // Where to: by parameter, 0 for those that go with the valley; 1 or -1 for what is derived.
+    [isDerived ? ['@sign'] : named('direction', size), null],
     // How far it can go at most.
     [['@reach'], null],
     // χ² at the fit, and the limit.
@@ -68,6 +68,7 @@ export function rayState({ free, fixed }: Problem) {
     [['@damping'], 0],
     [['@promised'], Infinity],
     [['@missing'], 0],
+    [isDerived ? named('slope', size) : [], 0],
   ]
   return {
     names: parts.flatMap(([names]) => names),
@@ -75,8 +76,12 @@ export function rayState({ free, fixed }: Problem) {
   }
 }
 
-/** An iteration: outputs are what it remembers, and why the ray ends, or 0. */
-export function ray(problem: Problem): Program {
+/**
+ * An iteration: outputs are what it remembers, and why the ray ends, or 0.
+ *
+ * @param derived the node of what is to move instead of parameters
+ */
+export function ray(problem: Problem, derived?: number): Program {
   const { graph, free, fixed, columns } = problem
   const b = new Builder(graph)
   const name = (of: string) => graph.name(of)
@@ -87,7 +92,6 @@ export function ray(problem: Problem): Program {
   const most = (x: number, y: number) => b.operation('max', x, y)
   const times = (factor: number, x: number) => b.multiply(b.constant(factor), x)
 
-  const direction = known('direction', free)
   const [before, lengthBefore, moved, dampingBefore] = ['@cost', '@length', '@moved', '@damping'].map(name)
   const sums = sumsOf(problem, b, 'weight')
   const trace = free.map((_, i) => sums.matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
@@ -117,24 +121,29 @@ export function ray(problem: Problem): Program {
     most(times(10, dampingBefore), b.constant(DAMPED)),
   )
 
+  const slopesThere = derived === undefined ? [] : differentiate(graph, derived, free, () => false).gradient
+  const slopes = newer(slopesThere, known('slope', slopesThere))
+  const here = { best, gradient, matrix }
+  const isBelow = isLess(cost, name('@limit'))
+  const course =
+    derived === undefined
+      ? straightOn(b, here, known('direction', free))
+      : alongDerived(b, problem, here, slopes, name('@sign'), isBelow)
+  const { direction } = course
+
   // Others follow the ray, and go down to the floor: a step of the ray by 1, and by 0.
-  const moves = freedoms(b, problem, best, gradient).map((is, i) => b.select(direction[i], b.zero, is))
-  const scale = free.map((_, i) => matrix[inTriangle(i, i)])
-  const { scales, factors, right, leastPivot } = equations(
-    b,
-    { best, gradient, matrix, scale, moves },
-    damping,
-  )
+  const moves = freedoms(b, problem, best, course.gradient).map((is, i) => b.select(direction[i], b.zero, is))
+  const scale = free.map((_, i) => course.matrix[inTriangle(i, i)])
+  const { scales, factors, right, leastPivot } = equations(b, { ...course, best, scale, moves }, damping)
   const isSound = isLess(b.constant(LEAST_PIVOT), leastPivot)
-  const along = product(b, matrix, direction)
-  const pulled = along.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
+  const pulled = course.along.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
   const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]
 
   // χ² on the floor of the model, at a length t further on: floor + 2·slope·t + curvature·t².
   const depth = dot(b, right, down)
   const floor = b.subtract(cost, depth)
   const slope = b.subtract(dot(b, gradient, direction), dot(b, pulled, down))
-  const straight = dot(b, direction, along)
+  const straight = dot(b, direction, product(b, matrix, direction))
   const curvature = most(b.subtract(straight, dot(b, pulled, follow)), b.zero)
   const gap = b.subtract(name('@limit'), floor)
   const rise = b.subtract(name('@limit'), name('@least'))
@@ -163,10 +172,12 @@ export function ray(problem: Problem): Program {
   const cut = most(least(wanted, bound), b.negate(bound))
   const inside = most(least(cut, b.subtract(reach, length)), b.negate(length))
   const step = b.select(isSound, inside, b.zero)
+  const goes = b.multiply(isSound, not(course.isHeld))
+  const others = free.map((_, i) => b.multiply(scales[i], b.add(down[i], b.multiply(step, follow[i]))))
+  const back = course.back(others)
   const trial = best.map((x, i) => {
-    const others = b.multiply(scales[i], b.add(down[i], b.multiply(step, follow[i])))
-    const to = b.add(x, b.select(direction[i], b.multiply(direction[i], step), others))
-    return b.select(isSound, bounded(b, problem, i, to), x)
+    const to = b.select(direction[i], b.add(b.multiply(direction[i], step), back), others[i])
+    return b.select(goes, bounded(b, problem, i, b.add(x, to)), x)
   })
   const taken = trial.map((x, i) => b.subtract(x, best[i]))
   const twice = dot(b, gradient, taken)
@@ -186,11 +197,13 @@ export function ray(problem: Problem): Program {
     b.multiply(begins, b.operation('lessOrEqual', curvature, flatness)),
     b.operation('lessOrEqual', b.multiply(slope, slope), b.multiply(flatness, rise)),
   )
-  const isAtEnd = b.multiply(b.operation('lessOrEqual', reach, length), isLess(cost, name('@limit')))
+  const isAtEnd = b.multiply(b.operation('lessOrEqual', reach, length), isBelow)
+  const isHeld = b.multiply(course.isHeld, isBelow)
   const isLower = isLess(cost, b.subtract(name('@least'), times(BELOW, rise)))
   const why: readonly (readonly [number, number])[] = [
     [b.operation('equal', cost, b.constant(Infinity)), NOT_FINITE],
     [isLower, LOWER],
+    [isHeld, HELD],
     [isFlat, FLAT],
     [isAtEnd, LIMITED],
     [b.multiply(isNear, isUndamped), REACHED],
@@ -199,7 +212,7 @@ export function ray(problem: Problem): Program {
   const outputs = [
     ...trial,
     ...fixed.map(name),
-    ...direction,
+    ...(derived === undefined ? direction : [name('@sign')]),
     reach,
     name('@least'),
     name('@limit'),
@@ -212,8 +225,94 @@ export function ray(problem: Problem): Program {
     bound,
     b.select(isSound, b.select(isNear, b.zero, damping), most(times(10, damping), b.constant(LIFTED))),
     promised,
-    missing,
+    b.select(isSound, missing, b.zero),
+    ...slopes,
     reason,
   ]
-  return compile(graph, outputs, rayState(problem).names, columns)
+  return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)
+}
+
+/** A point, half the gradient of χ² and its matrix there. */
+interface Here {
+  readonly best: readonly number[]
+  readonly gradient: readonly number[]
+  readonly matrix: readonly number[]
+}
+
+/** How a ray goes on from a point. */
+interface Course extends Omit<Here, 'best'> {
+  /** What parameters do that do not follow, by a step of 1: 0 for others. */
+  readonly direction: readonly number[]
+  /** How the gradient by others changes with such a step. */
+  readonly along: readonly number[]
+  /** Whether bounds hold all that could move. */
+  readonly isHeld: number
+  /** What those that do not follow make up for, where others move. */
+  back(others: readonly number[]): number
+}
+
+/** Some parameters move by themselves. */
+function straightOn(b: Builder, { gradient, matrix }: Here, direction: readonly number[]): Course {
+  const along = product(b, matrix, direction)
+  return { gradient, matrix, direction, along, isHeld: b.zero, back: () => b.zero }
+}
+
+/**
+ * What is derived moves by the parameter that moves it most, in units of what χ² allows; and that one makes up for what
+ * others do to it, so that gradient and matrix are those along its level.
+ *
+ * @param slopes its derivatives
+ * @param goesOut whether it is to go on: then nothing moves it that a bound holds
+ */
+function alongDerived(
+  b: Builder,
+  { min, max }: Problem,
+  { best, gradient, matrix }: Here,
+  slopes: readonly number[],
+  sign: number,
+  goesOut: number,
+): Course {
+  const size = best.length
+  const scores = slopes.map((slope, i) => {
+    const out = b.multiply(sign, slope)
+    const atMax = b.multiply(
+      b.operation('lessOrEqual', b.constant(max[i]), best[i]),
+      b.operation('less', b.zero, out),
+    )
+    const atMin = b.multiply(
+      b.operation('lessOrEqual', best[i], b.constant(min[i])),
+      b.operation('less', out, b.zero),
+    )
+    const square = b.divide(b.multiply(slope, slope), matrix[inTriangle(i, i)])
+    return b.select(
+      b.multiply(slope, b.subtract(b.one, b.multiply(goesOut, b.operation('max', atMax, atMin)))),
+      square,
+      b.zero,
+    )
+  })
+  const top = scores.reduce((most, score) => b.operation('max', most, score))
+  const first: number[] = []
+  for (const score of scores) {
+    const isTaken = first.reduce((any, is) => b.operation('max', any, is), b.zero)
+    first.push(b.multiply(b.operation('equal', score, top), b.subtract(b.one, isTaken)))
+  }
+  const isHeld = b.operation('equal', top, b.zero)
+  const ofFirst = (nodes: readonly number[]) => dot(b, first, nodes)
+  const slope = ofFirst(slopes)
+  const direction = first.map((is) => b.select(is, b.divide(sign, slope), b.zero))
+  const ratios = slopes.map((other, i) => b.select(first[i], b.zero, b.divide(other, slope)))
+  const row = product(b, matrix, first)
+  const own = ofFirst(row)
+  const along = product(b, matrix, direction)
+  return {
+    ...{ direction, isHeld },
+    gradient: gradient.map((g, i) => b.subtract(g, b.multiply(ratios[i], ofFirst(gradient)))),
+    along: along.map((a, i) => b.subtract(a, b.multiply(ratios[i], ofFirst(along)))),
+    matrix: triangle(size, (i, j) => {
+      const crossed = b.add(b.multiply(ratios[i], row[j]), b.multiply(ratios[j], row[i]))
+      const inside = b.subtract(matrix[inTriangle(i, j)], crossed)
+      return b.add(inside, b.multiply(b.multiply(ratios[i], ratios[j]), own))
+    }),
+    back: (others) => b.negate(dot(b, ratios, others)),
+  }
 }

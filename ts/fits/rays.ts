@@ -10,7 +10,7 @@ import { rayState } from './ray.js'
 
 /** Columns by ray; the rays of a fit are neighbours. */
 export interface Rays {
-  /** Where to, by parameter that varies. */
+  /** Where to, by parameter that varies; or a sign of what is derived. */
   readonly directions: readonly Float64Array[]
   /** How many of these steps it may make at most. */
   readonly reach: Float64Array
@@ -33,6 +33,7 @@ export const MOST_ITERATIONS = 1000
 /**
  * Follows rays, for some fits after the other.
  *
+ * @param derived what is to move instead of parameters
  * @param each how many rays a fit has
  * @param make the rays of some fits
  * @param take is given where these have ended, to be read at once
@@ -41,12 +42,13 @@ export function* follow(
   of: Pick<Ingredients, 'compiled' | 'columns' | 'starts' | 'found'>,
   iterations: Iterations,
   fits: Uint32Array,
+  derived: string | undefined,
   each: number,
   make: (fits: Uint32Array) => Rays,
   take: (fits: Uint32Array, ends: RayEnds) => void,
 ): Generator<Call, void> {
   const { compiled, columns, starts, found } = of
-  const { names, starts: begins } = rayState(compiled.problem)
+  const { names, starts: begins } = rayState(compiled.problem, derived !== undefined)
   const data = [...columns.values()]
   for (const some of byRows(data, fits)) {
     const most = Math.max(1, Math.floor(runsOfBatch(data, some[0], 8, RUNS) / each))
@@ -58,7 +60,7 @@ export function* follow(
       const point = [...found.free, ...fixed].map((column) => pick(column, runs))
       const given = [...point, ...directions, reach, pick(found.cost, runs), limit]
       const begin = begins.map((start) => start ?? (given.shift() as Float64Array))
-      const ends = yield* iterations.run(compiled.ray, runs, data, begin, MOST_ITERATIONS)
+      const ends = yield* iterations.run(compiled.ray(derived), runs, data, begin, MOST_ITERATIONS)
       const at = (name: string) => ends.x[names.indexOf(name)]
       take(part, {
         point: found.free.map((_, i) => ends.x[i]),

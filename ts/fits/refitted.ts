@@ -2,10 +2,11 @@
 
 import { ArgumentError } from '../ground/errors.js'
 import { mapped, recordOf } from '../ground/given.js'
-import { type GivenOf, oneOf, option } from '../options/kinds.js'
+import { type GivenOf, oneOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type BootstrapValues, CONVERGED, obstacle, type Refitted } from './bootstrap.js'
 import { hasBit, type Ingredients } from './found.js'
+import { probability } from './level.js'
 import {
   type ColumnsAsked,
   covarianceOf,
@@ -17,11 +18,6 @@ import {
 } from './linearise.js'
 import { type FitReason, fitReasons } from './reasons.js'
 import { probability as inside, quantile } from './student.js'
-
-/** A probability, but not of all or nothing. */
-export const probability = option<number, number>('a number between 0 and 1', 0.95, (x) => {
-  return typeof x === 'number' && x > 0 && x < 1
-})
 
 const method = oneOf('bca', 'percentile')
 /** How ends of intervals are made of refits. */

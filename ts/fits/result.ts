@@ -18,7 +18,7 @@ import {
 } from './bootstrap.js'
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
-import { Iterations } from './iterations.js'
+import { probability } from './level.js'
 import { inTriangle } from './linear.js'
 import {
   type ColumnsAsked,
@@ -31,10 +31,20 @@ import {
 } from './linearise.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
-import { hasProfile, noProfiles, profile } from './profile.js'
-import { type Profile, type ProfileOptions, placesOf, profileOf, profileTable } from './profiled.js'
+import {
+  columnsOf,
+  type Profile,
+  type ProfileColumns,
+  type ProfileManyOptions,
+  type ProfileOptions,
+  profiled,
+  profileManyTable,
+  profileNames,
+  profileOf,
+  profileTable,
+} from './profiled.js'
 import { type FitReason, fitReasons } from './reasons.js'
-import { Bootstrap, BootstrapMany, probability } from './refitted.js'
+import { Bootstrap, BootstrapMany } from './refitted.js'
 import { type Statistics, statistics, varies } from './statistics.js'
 import { quantile } from './student.js'
 
@@ -166,6 +176,33 @@ export class FitManyResult<Names extends string = string> {
       return new Bootstrap(original, { values: mapped(values, own), reason: own(reason) }, options)
     })
     return new BootstrapMany(fits, count)
+  }
+
+  /**
+   * The ends of each fit's profiles, as {@link Fit.profile} has them, which says in words why one is not there: thousands
+   * side by side. The event loop stays free where the native engine runs.
+   *
+   * @throws (rejects with) OptionError where a name is none, or the level no probability; the signal's reason
+   */
+  async profile<Name extends Names = Names>(
+    names?: Name | readonly Name[],
+    options: ProfileManyOptions = {},
+  ): Promise<Readonly<Record<Name, ProfileColumns>>> {
+    const { signal, level } = readOptions('options', options, profileManyTable)
+    return columnsOf(await drive(this.#of.choice, this.#profiled(names, level), signal, () => {}))
+  }
+
+  /** `profile` without a promise. */
+  profileSync<Name extends Names = Names>(
+    names?: Name | readonly Name[],
+    options: ProfileManyOptions = {},
+  ): Readonly<Record<Name, ProfileColumns>> {
+    const { level } = readOptions('options', options, profileManyTable)
+    return columnsOf(driveSync(this.#of.choice, this.#profiled(names, level)))
+  }
+
+  #profiled(names: unknown, level: number) {
+    return profiled(this.#of, undefined, profileNames(names, this.#of.problem), level)
   }
 
   #statistic(name: keyof Statistics): Float64Array {
@@ -328,12 +365,15 @@ export class Fit<Names extends string = string> {
 
   /**
    * Within which a parameter is with a probability: value ± t·error, with Student's t, or the normal distribution's
-   * where σ is known; of a positive one that of its logarithm.
+   * where σ is known; of a positive one that of its logarithm. With the option `intervals: 'profile'` they are those
+   * of {@link profile}.
    */
   intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
     const t = this.#quantile(level)
     const positive = this.#of.parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
+    const profiles = this.#of.profiled && this.profile(undefined, { level })
     return mapped(this.values, (value, name) => {
+      if (profiles && Object.hasOwn(profiles, name)) return [profiles[name].low, profiles[name].high] as const
       const half = t * this.errors[name]
       if (positive.includes(name)) {
         const factor = exp(half / value)
@@ -362,7 +402,7 @@ export class Fit<Names extends string = string> {
    * unknown (`conf_interval` of lmfit), by Δχ² where it is known (MINOS). Not symmetric, and right where the model is
    * not linear within the errors.
    *
-   * @param names of parameters that vary; by default all of them
+   * @param names of parameters that vary, or that follow from these; by default all of them
    * @throws OptionError where a name is none of these, or the level no probability
    */
   profile<Name extends Names = Names>(
@@ -370,18 +410,10 @@ export class Fit<Names extends string = string> {
     options: ProfileOptions = {},
   ): Readonly<Record<Name, Profile>> {
     const { level } = readOptions('options', options, profileTable)
-    const which = placesOf('names', names, this.free)
     const of = this.#of
-    const to = noProfiles(which.length, 1)
-    const iterations = new Iterations(of.choice.runner, of.compiled)
-    const fits = hasProfile(of, this.#fit) ? [this.#fit] : []
-    const calls = profile(of, iterations, Uint32Array.from(fits), which, level, to, () => 0)
-    driveSync(of.choice, calls)
-    iterations.leave()
-    return recordOf(
-      which.map((i) => this.free[i] as Name),
-      (_, k) => profileOf(of, to, k, which[k], 0, this.#fit),
-    )
+    const profiles = profiled(of, this.#fit, profileNames(names, of.problem), level)
+    const found = driveSync(of.choice, profiles)
+    return recordOf(found.names as Name[], (_, k) => profileOf(of, found, k, this.#fit))
   }
 
   /**

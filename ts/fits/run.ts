@@ -5,7 +5,7 @@ import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
+import { type FloatArray, smallestNormal } from '../ground/numbers.js'
 import type { Slices } from '../ground/slices.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
 import { type Advancer, chooseAdvancer } from '../many/engines.js'
@@ -19,7 +19,7 @@ import { checkCounts, countOf, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
-import type { Found, Ingredients } from './found.js'
+import type { Found, Ingredients, Profiled } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
@@ -30,12 +30,16 @@ import { minimaOf, samples } from './multi-start.js'
 import { type FitData, type FitValues, table } from './options.js'
 import { deriveParameters, type Parameter, readParameters } from './parameters.js'
 import type { Problem } from './problem.js'
+import { noProfiles, profile } from './profile.js'
+import { profileNames } from './profiled.js'
 import { fitReasons } from './reasons.js'
 import { FitManyResult } from './result.js'
 
 /** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
 const [FIRST_RUNS, MORE] = [64, 8]
 const TOO_FEW = fitReasons.indexOf('too-few-points')
+/** So often a fit begins again in a lower valley. */
+const RESTARTS = 8
 /** 2⁻⁹⁵⁰. Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
 const LEAST_SQUARE = 1.0507614211323843e-286
 /** What a run's reason is for a fit. */
@@ -71,6 +75,7 @@ export class Fits {
   readonly #samples: readonly Float64Array[]
   readonly #text: string
   readonly #found: Found
+  readonly #profiled: Profiled | undefined
   #hasTold = false
 
   constructor(model: Expression | FitModel, data: FitData, given: object) {
@@ -109,6 +114,11 @@ export class Fits {
     this.#iterations = new Iterations(this.choice.runner, this.#compiled)
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
+    const { by, level } = options.intervals
+    // Weights by the model come afterwards, and profiles on demand.
+    const isAtOnce = [options.sigma, options.weights].every((given) => typeof given !== 'string')
+    const profiles = isAtOnce ? profileNames(undefined, problem) : []
+    this.#profiled = by === 'profile' ? noProfiles(profiles, level, count) : undefined
     this.#found = {
       free: problem.free.map(make),
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
@@ -181,7 +191,8 @@ export class Fits {
         const runs = Math.min(most, runsOfBatch(data, some[0], 8, RUNS))
         const part = some.subarray(from, from + Math.max(1, Math.floor(runs / this.options.multiStart.count)))
         yield* this.#begin(part, done)
-        yield* this.#batch(part, data)
+        yield* this.#batch(part, data, this.#starts)
+        if (this.#profiled) yield* this.#profile(part, data, this.#profiled)
         from += part.length
         done += part.length
         this.#tell(done)
@@ -193,14 +204,18 @@ export class Fits {
     yield* this.#begin(others, done)
   }
 
-  *#batch(fits: Uint32Array, data: readonly Column[]): Generator<Call> {
+  *#batch(
+    fits: Uint32Array,
+    data: readonly Column[],
+    starts: ReadonlyMap<string, Float64Array>,
+  ): Generator<Call> {
     const { count } = this.options.multiStart
     // The runs of a fit, one from each start, are neighbours.
     const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
     const freedom = new Float64Array(runs.length)
     for (let run = 0; run < runs.length; run++)
       freedom[run] = this.#counted.rows[runs[run]] - this.#problem.free.length
-    const ends = yield* this.#ends(runs, data)
+    const ends = yield* this.#ends(runs, data, starts)
     const said = yield* this.#summed(runs, ends, freedom)
     const to = this.#found
     const columns = [...to.free, to.cost, ...to.covariance]
@@ -218,6 +233,38 @@ export class Fits {
       for (let start = 0; start < count; start++)
         to.evaluations[fits[k]] += ends.iterations[k * count + start]
     }
+  }
+
+  /** Profiles fits, and on request begins again where one is found to be below its fit. */
+  *#profile(fits: Uint32Array, data: readonly Column[], to: Profiled): Generator<Call> {
+    const about = { compiled: this.#compiled, columns: this.#counted.columns, rows: this.#counted.rows }
+    const of = {
+      ...about,
+      problem: this.#problem,
+      starts: this.#starts,
+      found: this.#found,
+      isAbsolute: this.#isAbsolute,
+    }
+    yield* profile(of, this.#iterations, fits, to)
+    for (let some = fits, k = 0; this.options.intervals.restart && k < RESTARTS; k++) {
+      some = some.filter((fit) => to.lower[fit] !== undefined)
+      if (some.length === 0) return
+      const starts = new Map([...this.#starts].map(([name, column]) => [name, column.slice()]))
+      for (const fit of some) {
+        for (const [i, { name, isLogarithmic }] of this.#free.entries()) {
+          const x = to.lower[fit]?.x[i] as number
+          const column = starts.get(name) as Float64Array
+          column[fit] = isLogarithmic ? Math.max(x, smallestNormal.float64) : x
+        }
+        delete to.lower[fit]
+      }
+      yield* this.#batch(some, data, starts)
+      yield* profile(of, this.#iterations, some, to)
+    }
+  }
+
+  get #isAbsolute(): boolean {
+    return this.options.absoluteSigma ?? this.#problem.loss === 'poisson'
   }
 
   /** What the summary says of runs; of the few that are doubtful what a closer look says. */
@@ -259,11 +306,17 @@ export class Fits {
   }
 
   /** Where runs stop: what the summary reads, and why. */
-  *#ends(runs: Uint32Array, data: readonly Column[]): Generator<Call, Ends> {
+  *#ends(
+    runs: Uint32Array,
+    data: readonly Column[],
+    from: ReadonlyMap<string, Float64Array>,
+  ): Generator<Call, Ends> {
     const { names, starts, best, cost, gradient, matrix, scale } = this.#compiled.state
     const { method, maxIterations = 1000 } = this.options
     const { free, loss } = this.#problem
-    const begin = names.map((name, i) => starts[i] ?? this.#startsOf(name, runs))
+    const begin = names.map(
+      (name, i) => starts[i] ?? this.#startsOf(from.get(name) as Float64Array, name, runs),
+    )
     const ends =
       method === undefined
         ? yield* this.#iterations.run(this.#compiled.iteration, runs, data, begin, maxIterations)
@@ -292,9 +345,9 @@ export class Fits {
   }
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
-  #startsOf(name: string, runs: Uint32Array): Float64Array {
+  #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.#problem.free.indexOf(name)
-    const own = pick(this.#starts.get(name) as Float64Array, runs)
+    const own = pick(starts, runs)
     const points = at < 0 ? own : toSteps(this.#free[at], own)
     const others = this.#samples[at]
     const { count } = this.options.multiStart
@@ -370,9 +423,10 @@ export class Fits {
       ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },
       drops: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
-      isAbsolute: this.options.absoluteSigma ?? this.#problem.loss === 'poisson',
+      isAbsolute: this.#isAbsolute,
+      profiled: this.#profiled,
       again: (data, weights, start) => {
-        const { sigma, missing, multiStart, signal, onProgress, ...same } = this.options
+        const { sigma, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
         const options = { ...same, y: this.#problem.y, weights, start }
         return new Fits({ text: this.#text, x: '', parameters: {} }, data, options)
       },
