@@ -454,6 +454,16 @@ add('Fit#profile', '', {
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9) }),
 })
+add(
+  'Fit#contour',
+  '',
+  {
+    a: at(word('a'), 'a'),
+    b: at(word('b'), 'b'),
+    options: at(record, { level: at(optional(anyNumber), 0.9), points: at(optional(count(4, 4096)), 9) }),
+  },
+  () => antigrad.fit(expression('a*x + b'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1, b: 1 } }),
+)
 add('FitManyResult#profile FitManyResult#profileSync', '', {
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),

@@ -126,8 +126,10 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
       const isAtBound = side.i >= 0 && ends.reach[ray] === distance(side, fit)
-      const [end, reason] = endOf(ends.reason[ray], side.value(fit, ray, ends), isAtBound, side)
-      side.end[at] = end
+      const reason = codeOf(ends.reason[ray], isAtBound)
+      if (reason === FOUND || reason === BOUND)
+        side.end[at] = isAtBound && reason === BOUND ? side.bound : side.value(fit, ray, ends)
+      if (reason === ENDLESS || reason === NO_SLOPE) side.end[at] = side.sign * Infinity
       side.reason[at] = reason
       const known = to.lower[at]
       if (reason !== LOWER_MINIMUM || (known && known.chiSquared <= ends.cost[ray])) continue
@@ -148,26 +150,21 @@ function valuesOf({ problem, starts }: Fitted, node: number) {
   }
 }
 
-/** The end of a ray as that of a profile, and why. */
-function endOf(
-  reason: number,
-  at: number,
-  isAtBound: boolean,
-  { sign, bound }: { sign: number; bound: number },
-) {
+/** Why a ray has ended, as a number of `endReasons`. */
+export function codeOf(reason: number, isAtBound: boolean): number {
   switch (reason) {
     case REACHED:
-      return [at, FOUND]
+      return FOUND
     case LIMITED:
-      return isAtBound ? [bound, BOUND] : [sign * Infinity, ENDLESS]
+      return isAtBound ? BOUND : ENDLESS
     case HELD:
-      return [at, BOUND]
+      return BOUND
     case FLAT:
-      return [sign * Infinity, NO_SLOPE]
+      return NO_SLOPE
     case LOWER:
-      return [NaN, LOWER_MINIMUM]
+      return LOWER_MINIMUM
     default:
-      return [NaN, FAILED]
+      return FAILED
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type Refitted,
   refit,
 } from './bootstrap.js'
+import { type Contour, type ContourOptions, contour, contourTable, pairOf } from './contour.js'
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { probability } from './level.js'
@@ -414,6 +415,19 @@ export class Fit<Names extends string = string> {
     const profiles = profiled(of, this.#fit, profileNames(names, of.problem), level)
     const found = driveSync(of.choice, profiles)
     return recordOf(found.names as Name[], (_, k) => profileOf(of, found, k, this.#fit))
+  }
+
+  /**
+   * Where χ², by two parameters while all others follow, has risen to what the level says for both at once: by F(2, n), or
+   * by Δχ² of two degrees of freedom where σ is known. Points are in a circle around the fit, one on each ray from it.
+   *
+   * @param a @param b parameters that vary
+   * @throws OptionError where one is none, both are one, or an option is out of its range
+   */
+  contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
+    const read = readOptions('options', options, contourTable)
+    const of = this.#of
+    return driveSync(of.choice, contour(of, this.#fit, pairOf(a, b, this.free), read)) as Contour<A | B>
   }
 
   /**

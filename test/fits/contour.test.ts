@@ -1,0 +1,101 @@
+/** Contours: χ² on them is what the level says; ellipses of what is linear; bounds, and ends that are not there. */
+
+import { engines, expression, type FitOptions, fit as fitOne } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits } from '../helpers.js'
+
+const x = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+const y = [4.8, 3.2, 2.1, 1.7, 1.3, 1.2, 1.16, 1.0, 1.1]
+const sigma = x.map(() => 0.1)
+const model = expression('a*exp(-k*x) + c')
+const start = { a: 4, k: 0.5, c: 1 }
+const decay = (options: FitOptions = {}) => fitOne(model, { x, y }, { start, sigma, ...options })
+
+describe.each([
+  // χ²·(1 − level)^(−2/n), and χ² − 2·log(1 − level).
+  ['unknown', false, (chiSquared: number, level: number) => chiSquared * (1 - level) ** (-2 / 6)],
+  ['known', true, (chiSquared: number, level: number) => chiSquared - 2 * Math.log(1 - level)],
+] as const)('σ is %s', (_, absoluteSigma, limit) => {
+  test.each([0.5, 0.95, 0.999])('χ² of a fit with both fixed on it is what the level %d says', (level) => {
+    const found = decay({ absoluteSigma })
+    const { points, reasons, message, lower } = found.contour('k', 'a', { level, points: 16 })
+    expect([new Set(reasons), message, lower]).toEqual([new Set(['found']), '', null])
+    for (let k = 0; k < 16; k++) {
+      const at = { a: { start: points.a[k], fixed: true }, k: { start: points.k[k], fixed: true }, c: 1 }
+      const { chiSquared } = decay({ absoluteSigma, start: at, tolerance: 1e-14 })
+      expect(chiSquared / limit(found.chiSquared, level)).toBeCloseTo(1, 9)
+    }
+  })
+})
+
+test('of a line it is an ellipse, by equal angles', () => {
+  const found = fitOne(expression('a + b*x'), { x, y }, { start: { a: 0, b: 0 }, sigma, absoluteSigma: true })
+  const { points } = found.contour('a', 'b', { level: 0.6, points: 7 })
+  const [[aa, ab], [, bb]] = found.covariance
+  for (let k = 0; k < 7; k++) {
+    const u = (points.a[k] - found.values.a) / Math.sqrt(aa)
+    const v =
+      (points.b[k] - found.values.b - (ab / aa) * (points.a[k] - found.values.a)) /
+      Math.sqrt(bb - (ab * ab) / aa)
+    const radius = Math.sqrt(-2 * Math.log(0.4))
+    expect(u).toBeCloseTo(radius * Math.cos((2 * Math.PI * k) / 7), 8)
+    expect(v).toBeCloseTo(radius * Math.sin((2 * Math.PI * k) / 7), 8)
+  }
+})
+
+test('what is uncorrelated has its rays along the axes', () => {
+  const even = [-2, -1, 0, 1, 2]
+  const found = fitOne(
+    expression('a + b*x'),
+    { x: even, y: [1, 2.1, 2.9, 4, 5.1] },
+    { start: { a: 0, b: 0 } },
+  )
+  const { points, reasons } = found.contour('a', 'b', { points: 4 })
+  expect(new Set(reasons)).toEqual(new Set(['found']))
+  for (const k of [0, 2]) expect(points.b[k]).toBeCloseTo(found.values.b, 12)
+  for (const k of [1, 3]) expect(points.a[k]).toBeCloseTo(found.values.a, 12)
+})
+
+test('ends at bounds, and nowhere', () => {
+  const rise = { x: x.slice(1, 8), y: [0.45, 0.9, 1.3, 1.65, 2.2, 2.4, 2.9] }
+  const kinetics = expression('vmax*x/(km + x)')
+  const far = fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }).contour('vmax', 'km')
+  expect(far.reasons).toContain('endless')
+  expect(far.points.vmax[far.reasons.indexOf('endless')]).toBe(Infinity)
+  expect(far.message).toMatch(
+    /^of 64 points \d+ are nowhere, as χ² stays below the limit however far they are$/,
+  )
+  const limited = { vmax: { start: 10, max: 20 }, km: 20 }
+  const near = fitOne(kinetics, rise, { start: limited }).contour('vmax', 'km')
+  expect(new Set(near.reasons)).toEqual(new Set(['bound', 'found']))
+  const at = near.reasons.indexOf('bound')
+  expect(near.points.vmax[at]).toBe(20)
+  expect(near.message).toMatch(/^of 64 points \d+ are at a bound, with χ² below the limit up to there$/)
+})
+
+test('of a fit that has none', () => {
+  const exact = fitOne(expression('a + b*x'), { x: [0, 1], y: [1, 2] }, { start: { a: 0, b: 0 } })
+  const { points, reasons, message } = exact.contour('a', 'b', { points: 4 })
+  expect(Array.from(points.a)).toEqual([NaN, NaN, NaN, NaN])
+  expect(new Set(reasons)).toEqual(new Set(['no-fit']))
+  expect(message).toBe('no contour: no degree of freedom is left')
+})
+
+test('has the same bits on every engine and instruction set', () => {
+  const first = inBits(decay().contour('a', 'k'))
+  for (const instructionSet of engines().native.instructionSets) {
+    expect(inBits(decay({ engine: 'native', instructionSet }).contour('a', 'k'))).toEqual(first)
+  }
+  for (const engine of ['wasm', 'typescript'] as const) {
+    expect(inBits(decay({ engine }).contour('a', 'k'))).toEqual(first)
+  }
+})
+
+test('names and options that make no sense', () => {
+  const found = decay()
+  expect(() => found.contour('a', 'a')).toThrow(/b: expected another one than a/)
+  expect(() => found.contour('z' as never, 'a')).toThrow(/a: expected a parameter that varies: a, k, c/)
+  expect(() => found.contour('a', undefined as never)).toThrow(/b: expected a parameter that varies/)
+  expect(() => found.contour('a', 'k', { points: 3 })).toThrow(/points.*4 to 4096/)
+  expect(() => found.contour('a', 'k', { level: 0 })).toThrow(/level.*between 0 and 1/)
+})
