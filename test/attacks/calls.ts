@@ -415,6 +415,12 @@ add('fit fitMany fitManySync', '', {
   }),
   data: { x: t, y },
 })
+const shared = t.map((_, i) => t.map((_, j) => Number(i === j) + 1))
+add('fit fitMany fitManySync', '', {
+  model: expression('a*exp(-b*t) + c'),
+  data: { t, y },
+  options: { start: { a: 4, b: 1, c: 1 }, covariance: at(word(undefined), shared) },
+})
 add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
 const columns = at(word(undefined), { x: ofEach([1, 2]) })
 add('Fit#predict', '', { at: columns })

@@ -245,7 +245,8 @@ function criterion(fit: Fit): number {
 /** Fits the fuller model to the curves of the simpler one: from where it is, and from where they have the same names. */
 function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): Nest[] {
   if (pairs.length === 0) return []
-  const { of } = ingredientsOf(pairs[0].fuller)
+  const { of: given } = ingredientsOf(pairs[0].fuller)
+  const of = given.whitened?.plain ?? given
   const { problem, drops, choice } = of
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
@@ -264,6 +265,7 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
     { ...recordOf(named, column), [problem.y]: curves },
     {
       ...{ start, y: problem.y, loss: problem.loss, engine: choice.engine },
+      ...(given.whitened && { covariance: given.whitened.covariance }),
       ...(drops && { missing: 'drop' }),
       ...(problem.weight !== null && { weights: column(problem.weight) }),
     },

@@ -7,6 +7,7 @@ import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './
 import type { Fit, FitManyResult } from './result.js'
 import { Reweighted, textOf } from './reweighted.js'
 import { Fits } from './run.js'
+import { Whitened } from './whitened.js'
 
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
@@ -71,13 +72,14 @@ export function fit<
   return found.at(0)
 }
 
-function run(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted {
+function run(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted | Whitened {
   const fits = fitsOf(model, data, options)
   driveSync(fits.choice, fits.calls())
   return fits
 }
 
-function fitsOf(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted {
+function fitsOf(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted | Whitened {
   const fits = new Fits(model, data, options)
+  if (fits.options.covariance !== undefined) return new Whitened(fits)
   return textOf(fits.options) === undefined ? fits : new Reweighted(fits)
 }

@@ -70,8 +70,19 @@ export interface Ingredients {
   readonly again: Again
   /** Where a weight by the model is not finite and above 0, by fit. */
   readonly unweighed: ReadonlyMap<number, NonFinite>
+  /** Where y has a covariance, all else is of L⁻¹·y. */
+  readonly whitened: Whitening | null
   /** Of weights by the model, that of a row which none has been given. */
   readonly weightAt: ((point: readonly number[], row: ArrayLike<number>) => number) | null
+}
+
+/** What a covariance of y has made others. */
+export interface Whitening {
+  readonly covariance: readonly Float64Array[]
+  /** L⁻¹ times 1 in each row. */
+  readonly ones: Float64Array
+  /** The same fits as rows were given. */
+  readonly plain: Ingredients
 }
 
 /** Makes fits of the same model, in the same way, of other data, from other starts. */

@@ -54,6 +54,11 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
    */
   readonly weights?: FitColumn | string
   /**
+   * The covariance of y, where errors of its rows are shared, as a matrix of at most 512 rows, instead of both: as in
+   * SciPy it is a relative one, unless `absoluteSigma`.
+   */
+  readonly covariance?: readonly ArrayLike<number>[]
+  /**
    * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `missing` of the result counts
    * them. Otherwise a fit that has such a row ends as 'not-finite', and σ and weights must be numbers.
    */
@@ -131,6 +136,7 @@ export const table = {
   y: anything<string>(),
   sigma: anything<FitColumn | string>(),
   weights: anything<FitColumn | string>(),
+  covariance: anything<readonly ArrayLike<number>[]>(),
   missing: optional(oneOf('drop')),
   absoluteSigma: optional(flag()),
   loss: nameIn<Loss, 'squared'>(losses, 'squared'),

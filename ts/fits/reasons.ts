@@ -11,3 +11,9 @@ export const fitReasons = [
 ] as const
 
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
+
+/** Whether a fit has ended somewhere, from where another may start. */
+export function isSomewhere(reason: number): boolean {
+  const known: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
+  return known.includes(fitReasons[reason])
+}

@@ -84,7 +84,8 @@ export class FitManyResult<Names extends string = string> {
 
   /** @internal */
   constructor(ingredients: Ingredients) {
-    const { problem, parameters, starts, rows, found, choice } = ingredients
+    const { problem, starts, rows, found, choice } = ingredients
+    const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#of = ingredients
     this.free = problem.free as readonly Names[]
     this.chiSquared = found.cost
@@ -225,8 +226,16 @@ export class FitManyResult<Names extends string = string> {
 }
 
 function statisticsOf(of: Ingredients, fit: number): Statistics {
-  const { problem, columns, rows, found } = of
-  return statistics(problem, columns, fit, found.cost[fit], rows[fit], freedomOf(of, fit))
+  const { problem, columns, whitened, rows, found } = of
+  return statistics(
+    problem,
+    columns,
+    whitened?.ones ?? null,
+    fit,
+    found.cost[fit],
+    rows[fit],
+    freedomOf(of, fit),
+  )
 }
 
 const band = {
@@ -278,6 +287,8 @@ export class Fit<Names extends string = string> {
   readonly engineReasons: readonly string[]
   readonly #fit: number
   readonly #of: Ingredients
+  /** The same of rows as they were given: they are others where y has a covariance. */
+  readonly #rows: Ingredients
 
   static {
     isFit = (given): given is Fit => #of in given
@@ -289,6 +300,7 @@ export class Fit<Names extends string = string> {
     const ofFit = (columns: Columns<Names>) => mapped(columns, (numbers) => numbers[fit])
     this.#fit = fit
     this.#of = ingredients
+    this.#rows = ingredients.whitened?.plain ?? ingredients
     this.values = ofFit(all.values)
     this.errors = ofFit(all.errors)
     this.chiSquared = all.chiSquared[fit]
@@ -325,7 +337,7 @@ export class Fit<Names extends string = string> {
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
   get message(): string {
-    const { given, columns, problem, isByRule, isAbsolute } = this.#of
+    const { given, columns, problem, isByRule, isAbsolute } = this.#rows
     const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
     const at = (row: number) =>
       columnsOfModel(problem).map(
@@ -342,7 +354,7 @@ export class Fit<Names extends string = string> {
     if (this.reason !== 'not-finite') return null
     const unweighed = this.#of.unweighed.get(this.#fit)
     if (unweighed !== undefined) return unweighed
-    const { given: columns, problem, starts, drops } = this.#of
+    const { given: columns, problem, starts, drops } = this.#rows
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
     const names = columnsOfModel(problem)
     const columnsOfFit = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
@@ -359,7 +371,7 @@ export class Fit<Names extends string = string> {
    * of the model is missing it is NaN.
    */
   get residuals(): Float64Array {
-    const { given, problem } = this.#of
+    const { given, problem } = this.#rows
     const y = numbersOf(given.get(problem.y) as Column, this.#fit)
     return this.predict().map((f, row) => y[row] - f)
   }
@@ -448,10 +460,10 @@ export class Fit<Names extends string = string> {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, band)
     const t = this.#quantile(level)
-    const { isAbsolute, given, problem, weightAt } = this.#of
+    const { isAbsolute, given, problem, weightAt } = this.#rows
     const isOwn = at === undefined && problem.weight !== null
     const weights = isOwn ? numbersOf(given.get(problem.weight as string) as Column, this.#fit) : null
-    const point = pointOf(this.#of, this.#fit)
+    const point = pointOf(this.#rows, this.#fit)
     // Of a row that has no weight: 1.
     const weightOf = (row: number, columns: readonly number[]) =>
       weights?.[row] ?? weightAt?.(point, columns) ?? 1
@@ -481,8 +493,8 @@ export class Fit<Names extends string = string> {
     at: ColumnsAsked,
     visit: (outputs: readonly number[], row: number, columns: readonly number[]) => number,
   ): Float64Array {
-    const { rows, columns, outputs } = modelAt(this.#of, this.#fit, at)
-    const point = pointOf(this.#of, this.#fit)
+    const { rows, columns, outputs } = modelAt(this.#rows, this.#fit, at)
+    const point = pointOf(this.#rows, this.#fit)
     return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row, columns(row)))
   }
 }

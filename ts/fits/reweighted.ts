@@ -16,7 +16,7 @@ import { inTriangle } from './linear.js'
 import { columnsOfModel, pointOf } from './linearise.js'
 import type { NonFinite } from './message.js'
 import type { FitColumn, FitValues } from './options.js'
-import { type FitReason, fitReasons } from './reasons.js'
+import { type FitReason, fitReasons, isSomewhere } from './reasons.js'
 import { FitManyResult } from './result.js'
 import type { Fits } from './run.js'
 
@@ -28,9 +28,6 @@ const WEIGHTS = '@weights'
 const ROUNDS = 100
 /** Of a parameter, what is no change but rounding. */
 const SAME = 1e-13
-
-/** Reasons of fits that are somewhere, from where another round may lead on. */
-const SOMEWHERE: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
 
 /** The text by which weights are made, if that is what these options want. */
 export function textOf({ sigma, weights }: FitValues): string | undefined {
@@ -65,8 +62,8 @@ export class Reweighted {
     const { found, again, rows } = this.#of
     const { options } = this.#first
     yield* this.#first.calls()
-    const isSomewhere = (fit: number) => SOMEWHERE.includes(fitReasons[found.reason[fit]])
-    let live = [...rows.keys()].filter(isSomewhere)
+    const isLive = (fit: number) => isSomewhere(found.reason[fit])
+    let live = [...rows.keys()].filter(isLive)
     for (let round = 0; live.length > 0; round++) {
       live = live.filter((fit) => this.#setWeights(fit))
       if (live.length === 0) break
@@ -80,7 +77,7 @@ export class Reweighted {
       this.#take(live, fits.ingredients().found)
       if (round === ROUNDS)
         for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
-      live = round === ROUNDS ? [] : live.filter((fit, k) => !settled[k] && isSomewhere(fit))
+      live = round === ROUNDS ? [] : live.filter((fit, k) => !settled[k] && isLive(fit))
     }
   }
 

@@ -115,8 +115,9 @@ export class Fits {
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
     const { by, level } = options.intervals
-    // Weights by the model come afterwards, and profiles on demand.
-    const isAtOnce = [options.sigma, options.weights].every((given) => typeof given !== 'string')
+    // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
+    const { sigma, weights, covariance } = options
+    const isAtOnce = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
     const profiles = isAtOnce ? profileNames(undefined, problem) : []
     this.#profiled = by === 'profile' ? noProfiles(profiles, level, count) : undefined
     this.#found = {
@@ -431,7 +432,7 @@ export class Fits {
         return new Fits({ text: this.#text, x: '', parameters: {} }, data, options)
       },
       unweighed: new Map(),
-      weightAt: null,
+      ...{ whitened: null, weightAt: null },
     }
   }
 }

@@ -18,12 +18,14 @@ export interface Statistics {
 const { log } = elementary('float64')
 
 /**
+ * @param ones what a constant is in each row, where y has a covariance
  * @param rows of which the weight is not 0
  * @param freedom how many more these are than parameters that vary and no bound holds
  */
 export function statistics(
   problem: Problem,
   columns: ReadonlyMap<string, Column>,
+  ones: Float64Array | null,
   fit: number,
   chiSquared: number,
   rows: number,
@@ -34,29 +36,32 @@ export function statistics(
     const column = name === null ? undefined : columns.get(name)
     return column === undefined ? undefined : numbersOf(column, fit)
   }
+  const [y, weights] = [problem.y, problem.weight].map(columnNamed)
   const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
   return {
     reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN,
-    rSquared:
-      1 -
-      chiSquared / (variation(columnNamed(problem.y) as Float64Array, columnNamed(problem.weight)) || NaN),
+    rSquared: 1 - chiSquared / (variation(y as Float64Array, weights, ones) || NaN),
     aic: criterion + 2 * count,
     bic: criterion + log(rows) * count,
   }
 }
 
 /** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
-function variation(y: Float64Array, weights: Float64Array | undefined): number {
-  if (!varies(y)) return 0
-  let [sum, all, squares] = [0, 0, 0]
+function variation(y: Float64Array, weights: Float64Array | undefined, ones: Float64Array | null): number {
+  if (ones === null && !varies(y)) return 0
+  let [sum, all, squares, rounding] = [0, 0, 0, 0]
   for (const [row, value] of y.entries()) {
-    const weight = weights?.[row] ?? 1
-    sum += weight * value
-    all += weight
+    const [weight, one] = [weights?.[row] ?? 1, ones?.[row] ?? 1]
+    sum += weight * one * value
+    all += weight * one * one
+    if (ones !== null) rounding += value * value * 1e-26
   }
   const mean = sum / all
-  for (const [row, value] of y.entries()) squares += (weights?.[row] ?? 1) * (value - mean) * (value - mean)
-  return squares
+  for (const [row, value] of y.entries()) {
+    const off = value - mean * (ones?.[row] ?? 1)
+    squares += (weights?.[row] ?? 1) * off * off
+  }
+  return squares > rounding ? squares : 0
 }
 
 /** Whether a column has two numbers that differ. */
