@@ -93,12 +93,8 @@ export function compile(source: WasmModule): WebAssembly.Module {
  * @throws Error where it does not start, or was built from other sources
  */
 export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
-  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    imports[from] ??= {}
-    // Functions are wasm-bindgen's: they serve exports that take objects, and there is none.
-    imports[from][name] = kind === 'memory' ? memory : () => {}
-  }
+  // As wasm-bindgen names it: the file that it makes beside the module, which nobody needs.
+  const imports = { './antigrad_wasm_bg.js': { memory } }
   let exports: E
   try {
     exports = new WebAssembly.Instance(module, imports).exports as unknown as E
