@@ -9,6 +9,7 @@ import {
   centralized,
   ema,
   engines,
+  exponential,
   gradientDescent,
   lion,
   NonFiniteError,
@@ -33,6 +34,8 @@ const lazy = {
   adagrad: adagrad({ lr: 0.1 }),
   adam: adam({ lr: 0.1, amsgrad: true }),
   adamw: adamw({ lr: 0.1 }),
+  'adam by row': adam({ lr: 0.1, perRow: true, weightDecay: 0.1 }),
+  'adamw by row': adamw({ lr: 0.1, perRow: true, maximize: true }),
   rmsprop: rmsprop({ lr: 0.1, centered: true, momentum: 0.5 }),
 }
 const arrays = { float32: Float32Array, float64: Float64Array }
@@ -219,6 +222,83 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
   )
 })
 
+describe('perRow', () => {
+  const columns = 3
+  const start = Float64Array.from({ length: 5 * columns }, (_, i) => Math.cos(i))
+  const split = (whole: ArrayLike<number>) =>
+    Array.from({ length: 5 }, (_, row) =>
+      Float64Array.from({ length: columns }, (_, j) => whole[row * columns + j]),
+    )
+  const make = (rule: Anything) => new Optimizer({ embed: start }, rule, { shapes: { embed: [5, columns] } })
+
+  test.each<[string, (options: object) => Anything]>([
+    ['adam', (options) => adam({ lr: 0.1, weightDecay: 0.1, ...options })],
+    ['adamw, with a schedule', (options) => adamw({ lr: exponential(0.1, { gamma: 0.99 }), ...options })],
+  ])('%s: each row is as a tensor of its own, to rounding', (_, rule) => {
+    const byRow = make(rule({ perRow: true }))
+    const tensors = new Optimizer(split(start), rule({}))
+    for (let t = 0; t < 60; t++) {
+      // Row 4 comes for the first time when others have had many updates.
+      const indices = t < 40 ? [t % 4, (t * 7 + 1) % 4 === t % 4 ? 3 - (t % 4) : (t * 7 + 1) % 4] : [4, t % 3]
+      const values = Float64Array.from({ length: 2 * columns }, (_, i) => Math.sin(t + i))
+      byRow.step({ embed: rows(indices, values) })
+      tensors.step(
+        split(start).map((_, row) => {
+          const place = indices.indexOf(row)
+          return place < 0 ? null : values.slice(place * columns, (place + 1) * columns)
+        }) as never,
+      )
+    }
+    const expected = (tensors.params as Float64Array[]).flatMap((row) => [...row])
+    byRow.params.embed.forEach((theta: number, i: number) => {
+      expect(Math.abs(theta - expected[i])).toBeLessThan(1e-12)
+    })
+  })
+
+  test('the first update of a row that comes late is η, and 3.16 η by the clock of its tensor', () => {
+    const first = (perRow: boolean) => {
+      const optimizer = make(adam({ lr: 1e-3, perRow }))
+      for (let t = 0; t < 10_000; t++) optimizer.step({ embed: rows([0], Float64Array.of(1, 1, 1)) })
+      optimizer.step({ embed: rows([3], Float64Array.of(2, 2, 2)) })
+      return start[3 * columns] - optimizer.params.embed[3 * columns]
+    }
+    expect(first(true)).toBeCloseTo(1e-3, 9)
+    expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
+  })
+
+  test('where all rows always come, corrections differ by rounding alone', () => {
+    const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
+    for (let t = 0; t < 500; t++) {
+      const gradient = start.map((_, i) => Math.sin(t + i))
+      for (const optimizer of [byRow, plain]) optimizer.step({ embed: gradient })
+    }
+    byRow.params.embed.forEach((theta: number, i: number) => {
+      expect(Math.abs(theta - plain.params.embed[i])).toBeLessThan(1e-12)
+    })
+  })
+
+  test('what it has is state: typed, saved, loaded, grown; no set changes it, and amsgrad has none', () => {
+    const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
+      shapes: { embed: [5, columns] },
+    })
+    const values = Float64Array.of(1, 2, 3)
+    optimizer.step({ embed: rows([2], values) })
+    const w2: Float64Array | undefined = optimizer.state.embed.w2
+    expect(w2?.[2 * columns]).toBeCloseTo(1e-3, 12)
+    expect(w2?.[0]).toBe(0)
+    const loaded = Optimizer.load(structuredClone(optimizer.save()), { engine: 'typescript' }) as Anything
+    for (const each of [optimizer as Anything, loaded]) {
+      each.grow('embed', Float64Array.of(7, 8, 9))
+      each.step({ embed: rows([5, 2], Float64Array.of(1, 2, 3, 4, 5, 6)) })
+    }
+    expect(inBits([loaded.params, loaded.state])).toBe(inBits([optimizer.params, optimizer.state]))
+    expect(() => optimizer.set({ perRow: false })).toThrow(OptionError)
+    expect(() => adam({ perRow: true, amsgrad: true })).toThrow(/perRow/)
+    expect(() => adam.sparse({ perRow: true })).toThrow(/epsOf/)
+    expect(() => adamw({ perRow: 1 as never })).toThrow(OptionError)
+  })
+})
+
 describe('around it', () => {
   const indices = [3, 11]
   const values = () => wave('float32', 2 * 4, 9)
@@ -237,6 +317,19 @@ describe('around it', () => {
     }
     expect(inBits(later.save())).toBe(inBits(at.save()))
   })
+
+  test.each(engineNames)(
+    '%s: a list that somebody writes over in the middle of a step leads nowhere',
+    async (engine) => {
+      const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
+      const step = optimizer.stepAsync({ embed: rows([13, 11], values()) })
+      const words = new Uint32Array(optimizer.params.embed.buffer)
+      const at = words.findIndex((_, i) => [2, 11, 1, 13, 0].every((word, k) => words[i + k] === word))
+      expect(at).toBeGreaterThan(0)
+      words[at + 1] = 0xffff_ffff
+      await expect(step).rejects.toThrow(/overwritten/)
+    },
+  )
 
   describe.each(engineNames)('%s: batches', (engine) => {
     const [a, b, c] = [0, 1, 2].map((seed) => wave('float32', 8, seed))
@@ -307,6 +400,14 @@ describe('around it', () => {
         const saved: Anything = structuredClone(optimizer.save())
         expect(saved.tensors.embed.accumulated.present).toEqual([3, 11])
         saved.tensors.embed.accumulated.present = present
+        expect(() => Optimizer.load(saved)).toThrow(/accumulated: present/)
+      }
+      const others = [{ rule: lion() }, { options: { clip: { centralized: centralized() } } }] as const
+      for (const { rule = adam(), options = {} } of others as readonly Anything[]) {
+        const other = make(rule, 'float32', 4, { engine, accumulate: 2, ...options })
+        other.step({ embed: wave('float32', ROWS * 4, 1) })
+        const saved: Anything = structuredClone(other.save())
+        saved.tensors.embed.accumulated.present = [3, 11]
         expect(() => Optimizer.load(saved)).toThrow(/accumulated: present/)
       }
     })

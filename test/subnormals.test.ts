@@ -100,12 +100,13 @@ const isTimed = (name: string, rule: Rule) =>
 
 /**
  * Where an ε is added to g² or v, v moves towards that, and what is divided by √v with it; or to |g|, of Adamax's n.
- * Rprop's h has a least size.
+ * Rprop's h has a least size, and moments of ones move towards 1.
  */
 const isLifted = (name: string, rule: Rule) =>
   ('epsPlace' in rule && (rule.epsPlace === 'square' || (rule.epsPlace === 'gradient' && name === 'n'))) ||
   ('epsRoot' in rule && rule.epsRoot > 0) ||
-  (rule.name === 'rprop' && name === 'h')
+  (rule.name === 'rprop' && name === 'h') ||
+  ['w1', 'w2'].includes(name)
 
 const known = new Map<string, ReturnType<typeof updated>>()
 

@@ -76,7 +76,7 @@ test.each(dtypes)('what is saved is of the format that its version has had from 
   // Hashes of equations may change without the format, and options with their defaults may come.
   const since: Readonly<Record<string, unknown>> = {
     ...{ cautious: false, decoupledWeightDecay: false, centered: false, amsgradOf: 'raw' },
-    ...{ epsPlace: 'outside', lrPlace: 'outside', epsOf: 'corrected' },
+    ...{ epsPlace: 'outside', lrPlace: 'outside', epsOf: 'corrected', perRow: false },
     ...{ grams: false, maxLr: 0, cautiousWeightDecay: false },
   }
   const isNew = (key: string, value: unknown) => Object.hasOwn(since, key) && value === since[key]

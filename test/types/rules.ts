@@ -42,7 +42,15 @@ export const anyDelayed: Rule = delayedStart(3, simple)
 export const unnamed: DelayedStart = delayed
 export const literal: Adam = {
   ...{ name: 'adam', lr: warmup(1, { steps: 3 }), beta1: 0, beta2: 0, eps: 0, weightDecay: 0 },
-  ...{ amsgrad: false, amsgradOf: 'raw', epsOf: 'raw', maximize: false, cautious: false, grams: false },
+  ...{
+    amsgrad: false,
+    amsgradOf: 'raw',
+    epsOf: 'raw',
+    perRow: false,
+    maximize: false,
+    cautious: false,
+    grams: false,
+  },
 }
 export const loop: LoopOf<typeof kernels.AmsGradKernel> = (theta, _, { largest }, { decay }, from) => {
   theta[from] = largest[from] * decay

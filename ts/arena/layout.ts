@@ -62,7 +62,7 @@ export const KEEPS = 128
 export const BY_ROW = 1024
 
 /** The kernel that does it. */
-export const BY_UNIT_KERNEL = 34
+export const BY_UNIT_KERNEL = 35
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const STAYS = 1

@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xab611bb7
+export const HASH = 0xc9813d4e
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -266,8 +266,19 @@ export const SignumKernel = {
   module: catalogue,
 } as const
 
-export const RmsPropKernel = {
+export const AdamPerRowKernel = {
   number: 19,
+  name: 'AdamPerRow',
+  source: 0x5bde2672,
+  state: ['m', 'v', 'w1', 'w2'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropKernel = {
+  number: 20,
   name: 'RmsProp',
   source: 0x07e5be0d,
   state: ['v'],
@@ -278,7 +289,7 @@ export const RmsPropKernel = {
 } as const
 
 export const RmsPropMomentumKernel = {
-  number: 20,
+  number: 21,
   name: 'RmsPropMomentum',
   source: 0x07e5be0d,
   state: ['v', 'b'],
@@ -289,7 +300,7 @@ export const RmsPropMomentumKernel = {
 } as const
 
 export const RmsPropCenteredKernel = {
-  number: 21,
+  number: 22,
   name: 'RmsPropCentered',
   source: 0x07e5be0d,
   state: ['v', 'a'],
@@ -300,7 +311,7 @@ export const RmsPropCenteredKernel = {
 } as const
 
 export const RmsPropCenteredMomentumKernel = {
-  number: 22,
+  number: 23,
   name: 'RmsPropCenteredMomentum',
   source: 0x07e5be0d,
   state: ['v', 'a', 'b'],
@@ -311,7 +322,7 @@ export const RmsPropCenteredMomentumKernel = {
 } as const
 
 export const AdamaxKernel = {
-  number: 23,
+  number: 24,
   name: 'Adamax',
   source: 0x3ada5849,
   state: ['m', 'n'],
@@ -322,7 +333,7 @@ export const AdamaxKernel = {
 } as const
 
 export const NAdamKernel = {
-  number: 24,
+  number: 25,
   name: 'NAdam',
   source: 0x141d3507,
   state: ['m', 'v'],
@@ -333,7 +344,7 @@ export const NAdamKernel = {
 } as const
 
 export const AdadeltaKernel = {
-  number: 25,
+  number: 26,
   name: 'Adadelta',
   source: 0x5629afaa,
   state: ['v', 'w'],
@@ -344,7 +355,7 @@ export const AdadeltaKernel = {
 } as const
 
 export const RpropKernel = {
-  number: 26,
+  number: 27,
   name: 'Rprop',
   source: 0x7eb52663,
   state: ['before', 'h'],
@@ -355,7 +366,7 @@ export const RpropKernel = {
 } as const
 
 export const LionKernel = {
-  number: 27,
+  number: 28,
   name: 'Lion',
   source: 0x9bfedd9b,
   state: ['m'],
@@ -366,7 +377,7 @@ export const LionKernel = {
 } as const
 
 export const AdaBeliefKernel = {
-  number: 28,
+  number: 29,
   name: 'AdaBelief',
   source: 0x1af7af76,
   state: ['m', 'v'],
@@ -377,7 +388,7 @@ export const AdaBeliefKernel = {
 } as const
 
 export const YogiKernel = {
-  number: 29,
+  number: 30,
   name: 'Yogi',
   source: 0xf82f7fcd,
   state: ['m', 'v'],
@@ -388,7 +399,7 @@ export const YogiKernel = {
 } as const
 
 export const LaPropKernel = {
-  number: 30,
+  number: 31,
   name: 'LaProp',
   source: 0xf55bedec,
   state: ['m', 'v'],
@@ -399,7 +410,7 @@ export const LaPropKernel = {
 } as const
 
 export const AdoptKernel = {
-  number: 31,
+  number: 32,
   name: 'Adopt',
   source: 0x54b0f498,
   state: ['m', 'v'],
@@ -410,7 +421,7 @@ export const AdoptKernel = {
 } as const
 
 export const AdanKernel = {
-  number: 32,
+  number: 33,
   name: 'Adan',
   source: 0x663a51a5,
   state: ['m', 'n', 'q', 'previous'],
@@ -433,7 +444,7 @@ export const AdanKernel = {
 } as const
 
 export const AdEmaMixKernel = {
-  number: 33,
+  number: 34,
   name: 'AdEmaMix',
   source: 0x2cffca3d,
   state: ['m1', 'm2', 'v'],
@@ -455,7 +466,7 @@ export const AdEmaMixKernel = {
 } as const
 
 export const UnitwiseKernel = {
-  number: 34,
+  number: 35,
   name: 'Unitwise',
   source: 0xb4353a5d,
   state: [],
@@ -467,7 +478,7 @@ export const UnitwiseKernel = {
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 35,
+  number: 36,
   name: 'NewtonSchulz',
   source: 0x2c5b9a64,
   state: [],
@@ -509,7 +520,7 @@ export const NewtonSchulzKernel = {
 } as const
 
 export const FactoredKernel = {
-  number: 36,
+  number: 37,
   name: 'Factored',
   source: 0xb09f17b2,
   state: [],
@@ -536,7 +547,7 @@ export const FactoredKernel = {
 } as const
 
 export const FactoredMomentumKernel = {
-  number: 37,
+  number: 38,
   name: 'FactoredMomentum',
   source: 0xb09f17b2,
   state: ['m'],
@@ -563,7 +574,7 @@ export const FactoredMomentumKernel = {
 } as const
 
 export const Sm3CoveredKernel = {
-  number: 38,
+  number: 39,
   name: 'Sm3Covered',
   source: 0x2e5336be,
   state: [],
@@ -576,7 +587,7 @@ export const Sm3CoveredKernel = {
 } as const
 
 export const Sm3CoveredMomentumKernel = {
-  number: 39,
+  number: 40,
   name: 'Sm3CoveredMomentum',
   source: 0x2e5336be,
   state: ['m'],
@@ -589,7 +600,7 @@ export const Sm3CoveredMomentumKernel = {
 } as const
 
 export const PreparedKernel = {
-  number: 40,
+  number: 41,
   name: 'Prepared',
   source: 0xb01ace11,
   state: [],
@@ -600,7 +611,7 @@ export const PreparedKernel = {
 } as const
 
 export const BothNormsKernel = {
-  number: 41,
+  number: 42,
   name: 'BothNorms',
   source: 0xb01ace11,
   state: [],
@@ -611,7 +622,7 @@ export const BothNormsKernel = {
 } as const
 
 export const GradientNormKernel = {
-  number: 42,
+  number: 43,
   name: 'GradientNorm',
   source: 0xb01ace11,
   state: [],
@@ -622,7 +633,7 @@ export const GradientNormKernel = {
 } as const
 
 export const ScaledKernel = {
-  number: 43,
+  number: 44,
   name: 'Scaled',
   source: 0xb01ace11,
   state: [],
@@ -633,7 +644,7 @@ export const ScaledKernel = {
 } as const
 
 export const LambKernel = {
-  number: 44,
+  number: 45,
   name: 'Lamb',
   source: 0xf89f817d,
   state: ['m', 'v'],
@@ -644,7 +655,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 45,
+  number: 46,
   name: 'Lars',
   source: 0xea889543,
   state: ['b'],
@@ -655,7 +666,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 46,
+  number: 47,
   name: 'LarsNesterov',
   source: 0xea889543,
   state: ['b'],
@@ -666,7 +677,7 @@ export const LarsNesterovKernel = {
 } as const
 
 export const NovoGradKernel = {
-  number: 47,
+  number: 48,
   name: 'NovoGrad',
   source: 0xe7e24b3f,
   state: ['m'],
@@ -677,7 +688,7 @@ export const NovoGradKernel = {
 } as const
 
 export const StableMomentsKernel = {
-  number: 48,
+  number: 49,
   name: 'StableMoments',
   source: 0xed7a75bd,
   state: ['m', 'v'],
@@ -688,7 +699,7 @@ export const StableMomentsKernel = {
 } as const
 
 export const StableAdamWKernel = {
-  number: 49,
+  number: 50,
   name: 'StableAdamW',
   source: 0xed7a75bd,
   state: ['m', 'v'],
@@ -699,7 +710,7 @@ export const StableAdamWKernel = {
 } as const
 
 export const ScheduleFreeSgdKernel = {
-  number: 50,
+  number: 51,
   name: 'ScheduleFreeSgd',
   source: 0x06bb24a7,
   state: ['z'],
@@ -710,7 +721,7 @@ export const ScheduleFreeSgdKernel = {
 } as const
 
 export const ScheduleFreeAdamKernel = {
-  number: 51,
+  number: 52,
   name: 'ScheduleFreeAdam',
   source: 0x06bb24a7,
   state: ['z', 'v'],
@@ -731,7 +742,7 @@ export const ScheduleFreeAdamKernel = {
 } as const
 
 export const ScheduleFreePointKernel = {
-  number: 52,
+  number: 53,
   name: 'ScheduleFreePoint',
   source: 0x06bb24a7,
   state: ['z', 'point'],
@@ -742,7 +753,7 @@ export const ScheduleFreePointKernel = {
 } as const
 
 export const ScheduleFreeAdamPointKernel = {
-  number: 53,
+  number: 54,
   name: 'ScheduleFreeAdamPoint',
   source: 0x06bb24a7,
   state: ['z', 'v', 'point'],
@@ -763,7 +774,7 @@ export const ScheduleFreeAdamPointKernel = {
 } as const
 
 export const MarsKernel = {
-  number: 54,
+  number: 55,
   name: 'Mars',
   source: 0x711f5bf4,
   state: ['previous'],
@@ -774,7 +785,7 @@ export const MarsKernel = {
 } as const
 
 export const MarsAdamWKernel = {
-  number: 55,
+  number: 56,
   name: 'MarsAdamW',
   source: 0x711f5bf4,
   state: ['previous', 'm', 'v'],
@@ -785,7 +796,7 @@ export const MarsAdamWKernel = {
 } as const
 
 export const MarsLionKernel = {
-  number: 56,
+  number: 57,
   name: 'MarsLion',
   source: 0x711f5bf4,
   state: ['previous', 'm'],
@@ -796,7 +807,7 @@ export const MarsLionKernel = {
 } as const
 
 export const ProdigyMomentsKernel = {
-  number: 57,
+  number: 58,
   name: 'ProdigyMoments',
   source: 0x1500457f,
   state: ['s', 'm', 'v', 'start'],
@@ -807,7 +818,7 @@ export const ProdigyMomentsKernel = {
 } as const
 
 export const ProdigyKernel = {
-  number: 58,
+  number: 59,
   name: 'Prodigy',
   source: 0x1500457f,
   state: ['s', 'm', 'v'],
@@ -818,7 +829,7 @@ export const ProdigyKernel = {
 } as const
 
 export const MuonMomentumKernel = {
-  number: 59,
+  number: 60,
   name: 'MuonMomentum',
   source: 0x2c5b9a64,
   state: ['b'],
@@ -859,7 +870,7 @@ export const MuonMomentumKernel = {
 } as const
 
 export const UnfactoredKernel = {
-  number: 60,
+  number: 61,
   name: 'Unfactored',
   source: 0xb09f17b2,
   state: ['v'],
@@ -884,7 +895,7 @@ export const UnfactoredKernel = {
 } as const
 
 export const UnfactoredStepKernel = {
-  number: 61,
+  number: 62,
   name: 'UnfactoredStep',
   source: 0xb09f17b2,
   state: ['v'],
@@ -909,7 +920,7 @@ export const UnfactoredStepKernel = {
 } as const
 
 export const UnfactoredMomentumKernel = {
-  number: 62,
+  number: 63,
   name: 'UnfactoredMomentum',
   source: 0xb09f17b2,
   state: ['v', 'm'],
@@ -934,7 +945,7 @@ export const UnfactoredMomentumKernel = {
 } as const
 
 export const Sm3SingleKernel = {
-  number: 63,
+  number: 64,
   name: 'Sm3Single',
   source: 0x2e5336be,
   state: ['v'],
@@ -945,7 +956,7 @@ export const Sm3SingleKernel = {
 } as const
 
 export const Sm3SingleMomentumKernel = {
-  number: 64,
+  number: 65,
   name: 'Sm3SingleMomentum',
   source: 0x2e5336be,
   state: ['v', 'm'],
@@ -956,7 +967,7 @@ export const Sm3SingleMomentumKernel = {
 } as const
 
 export const Sm3MomentumKernel = {
-  number: 65,
+  number: 66,
   name: 'Sm3Momentum',
   source: 0x2e5336be,
   state: ['m'],

@@ -6,6 +6,7 @@ import { some, TensorError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { hint, isNest, type Shape } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import type { TensorLimits } from './clip.js'
 
 /** Gradients of some rows of a tensor, read and checked. */
 export class ByRow {
@@ -29,14 +30,22 @@ export const importedRows: {
   read?: (given: unknown, number: number, model: object) => ByRow | null
   /** Gradients to be lent, and those of rows as arrays; null where these are few. */
   lent?: (gradients: Present) => Whole | null
-  /** Puts the gradients of rows, and which they are, into the tensors' arenas. */
+  /** Puts gradients, some of which are of rows, into the tensors' arenas. */
   put?: (gradients: Present, model: object) => void
   /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
   spread?: (tensor: object, own: FloatArray) => void
   /** The gradients of those rows again, of all batches. */
   collect?: (tensor: object, rows: readonly number[], own: FloatArray) => ByRow
-  /** The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them. */
-  gathered?: (given: unknown, shape: readonly number[] | undefined) => readonly number[] | undefined
+  /**
+   * The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them, or its
+   * rule or its clips have none.
+   */
+  gathered?: (
+    given: unknown,
+    shape: readonly number[] | undefined,
+    use: object,
+    clip: TensorLimits,
+  ) => readonly number[] | undefined
 } = {}
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
@@ -181,10 +190,6 @@ const SHORT = 12
 
 /** So many are shorter than the tables in front of an arena's arrays. */
 const SHORTER = 32
-
-/** Without those of rows. */
-export const whole = (gradients: Present): Whole =>
-  gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
 
 /** The memories of arenas, one after the other. */
 export type Arenas = readonly { readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } } }[]

@@ -1,9 +1,10 @@
-/** The loops that Adam and AdamW have in common; apart, so that whoever imports one of them gets no other rule. */
+/** What Adam and AdamW have in common; apart, so that whoever imports one of them gets no other rule. */
 
-import { twice } from '../arena/kernel.js'
-import type { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { kernel, twice } from '../arena/kernel.js'
+import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
 
-export const AdamLoop = twice<typeof AdamKernel>(
+const AdamLoop = twice<typeof AdamKernel>(
   (f) =>
     (theta, g, { m, v }, { decay, c1, c2, eps, beta1, oneMinusBeta1, beta2, oneMinusBeta2 }, from, to) => {
       for (let i = from; i < to; i++) {
@@ -16,7 +17,7 @@ export const AdamLoop = twice<typeof AdamKernel>(
 )
 
 /** With `amsgrad`. */
-export const AmsGradLoop = twice<typeof AmsGradKernel>(
+const AmsGradLoop = twice<typeof AmsGradKernel>(
   (f) =>
     (
       theta,
@@ -37,3 +38,26 @@ export const AmsGradLoop = twice<typeof AmsGradKernel>(
       }
     },
 )
+
+/** The kernel of `perRow`, which comes with the import of `rows`. */
+export const importedPerRow: { kernel?: typeof AdamPerRowKernel } = {}
+
+interface Forms {
+  readonly amsgrad: boolean
+  readonly perRow: boolean
+}
+
+type Kernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
+
+/** Both have these kernels, and types of state know the third one where it is not imported. */
+export const kernels = [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)] as never as Kernels
+
+export const stages = ({ amsgrad, perRow }: Forms): Kernels[number][] => [
+  amsgrad ? AmsGradKernel : perRow ? (importedPerRow.kernel as Kernels[2]) : AdamKernel,
+]
+
+/** @throws OptionError where there is no kernel for it */
+export function check({ amsgrad, perRow }: Forms): void {
+  if (perRow && (amsgrad || importedPerRow.kernel === undefined))
+    throw new OptionError('perRow', 'rows to be imported, and no amsgrad', perRow)
+}

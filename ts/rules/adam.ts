@@ -1,8 +1,7 @@
-import { kernel } from '../arena/kernel.js'
-import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { AdamKernel } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
 import { oneOf } from '../options/kinds.js'
-import { AdamLoop, AmsGradLoop } from './adam-loops.js'
+import { check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
 import { correctLargest, multiplyBetas, products, writeBetas } from './moments.js'
@@ -32,11 +31,13 @@ export const definition = defineDirection('adam', {
     amsgradOf: oneOf('raw', 'corrected'),
     /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
     epsOf: oneOf('corrected', 'raw'),
+    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    perRow: false,
     maximize: false,
   },
   takesRows: true,
-  kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
-  stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
+  kernels,
+  stages,
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
@@ -44,9 +45,15 @@ export const definition = defineDirection('adam', {
     correctLargest(rule, clock, row)
     if (rule.epsOf === 'raw') correctTogether(clock, row)
   },
-  check({ amsgrad, amsgradOf, epsOf }) {
-    if (epsOf !== 'raw' || !amsgrad || amsgradOf !== 'corrected') return
-    throw new OptionError('adam: epsOf', "'corrected' where the largest is of corrected v", epsOf)
+  check(rule) {
+    const { amsgrad, amsgradOf, epsOf, perRow } = rule
+    check(rule)
+    if (epsOf === 'raw' && (perRow || (amsgrad && amsgradOf === 'corrected')))
+      throw new OptionError(
+        'adam: epsOf',
+        "'corrected' with perRow, or where the largest is of corrected v",
+        epsOf,
+      )
   },
   l2: ({ weightDecay }) => weightDecay,
   flushes: besideEps,

@@ -1,6 +1,4 @@
-import { kernel } from '../arena/kernel.js'
-import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import { AdamLoop, AmsGradLoop } from './adam-loops.js'
+import { check, kernels, stages } from './adam-loops.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
 import { correctLargest, multiplyBetas, products, writeBetas } from './moments.js'
@@ -18,16 +16,19 @@ export const definition = defineDirection('adamw', {
     weightDecay: 1e-2,
     ...decays,
     amsgrad: false,
+    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    perRow: false,
     maximize: false,
   },
   takesRows: true,
-  kernels: [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)],
-  stages: ({ amsgrad }) => [amsgrad ? AmsGradKernel : AdamKernel],
+  kernels,
+  stages,
   clock: products,
   advance: multiplyBetas,
   coefficients: writeBetas,
   corrections: correctLargest,
   decay: decoupled,
+  check,
   flushes: besideEps,
 })
 

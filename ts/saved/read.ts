@@ -205,7 +205,7 @@ function readTensor(
     arrays,
     gathered:
       accumulated !== null &&
-      (importedRows.gathered?.(accumulated.present, shape) ??
+      (importedRows.gathered?.(accumulated.present, shape, use, around.clip.byTensor) ??
         boolean(accumulated.present, name, 'accumulated: present')),
   }
 }

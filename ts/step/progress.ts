@@ -1,6 +1,6 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
-import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole, whole } from '../gradients/read.js'
+import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole } from '../gradients/read.js'
 import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
@@ -137,8 +137,8 @@ export class Progress {
     const { outside, model } = this
     this.outside = ALL
     if (outside === ALL) return
-    copy(this.isByRow ? whole(outside) : (outside as Whole), model.gradients, model.parts)
-    importedRows.put?.(outside, model)
+    if (this.isByRow) importedRows.put?.(outside, model)
+    else copy(outside as Whole, model.gradients, model.parts)
   }
 
   zeroGradients(): void {

@@ -3,8 +3,8 @@
 import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
 import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
-import { flagsOf } from '../gradients/clip.js'
-import { type Arenas, ByRow, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
+import { flagsOf, type TensorLimits } from '../gradients/clip.js'
+import { type Arenas, ByRow, copy, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
 import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError, TensorError } from '../ground/errors.js'
@@ -13,6 +13,8 @@ import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Model } from '../model/model.js'
 import type { Tensor } from '../model/part.js'
+import { importedPerRow } from '../rules/adam-loops.js'
+import { AdamPerRow } from '../rules/adam-per-row.js'
 import type { RuleInUse } from '../rules/in-use.js'
 import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
@@ -107,7 +109,6 @@ export function rows<T extends FloatArray>(indices: RowIndices, values: T): Rows
   if (!isFloatArray(values)) {
     throw new TensorError('rows: values', 'a Float32Array or Float64Array', values)
   }
-  bring(catalogue)
   return new Rows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
 }
 
@@ -150,6 +151,9 @@ function readingOf(tensor: Tensor): Reading {
   return made
 }
 
+bring(catalogue)
+importedPerRow.kernel = AdamPerRow
+
 importedRows.read = (given, number, model) => {
   const read = Rows.parts(given)
   if (read === null) return null
@@ -157,8 +161,12 @@ importedRows.read = (given, number, model) => {
   const tensor = tensors[number]
   const name = pathOf(tensor.name)
   const state = readingOf(tensor)
-  if (state.use !== tensor.use) checkRule(tensor, name, settings)
-  state.use = tensor.use
+  if (state.use !== tensor.use) {
+    const what = lacking(tensor.use, settings.clip)
+    if (what !== undefined)
+      throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
+    state.use = tensor.use
+  }
   const { indices, count, values } = read
   const length = count * state.columns
   if (typeOf(values) !== typeOf(gradients[0]) || lengthOf(values) !== length) {
@@ -181,17 +189,15 @@ function apart(values: FloatArray, own: FloatArray, parts: Arenas): FloatArray {
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   bufferOf(values) === own.buffer && byteOffsetOf(values) === own.byteOffset
 
-function checkRule({ use }: Tensor, name: string, { clip }: Model['settings']): void {
-  const refuse = (what: string) => {
-    throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
-  }
-  const { definition, stages } = use
-  if (!definition.takesRows)
-    refuse(`of ${definition.name}: its update of a row depends on the others, or on each step`)
-  if (use.flags !== 0 || stages.length > 1) refuse(`of ${definition.name} where it is cautious`)
-  const flags = flagsOf(use.clip ?? clip)
-  if ((flags & BY_UNIT) !== 0) refuse('where gradients are centralized, clipped by unit, or get noise')
-  if ((flags & WEIGHS) !== 0) refuse('where gradients are clipped by the norm of all parameters')
+/** Of what there are no rows, as gradients of tensors that are updated and clipped so; undefined where there are some. */
+function lacking({ definition, stages, flags, clip }: RuleInUse, limits: TensorLimits): string | undefined {
+  const { name, takesRows } = definition
+  if (!takesRows) return `of ${name}: its update of a row depends on the others, or on each step`
+  if (flags !== 0 || stages.length > 1) return `of ${name} where it is cautious`
+  const clips = flagsOf(clip ?? limits)
+  if ((clips & BY_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
+  if ((clips & WEIGHS) !== 0) return 'where gradients are clipped by the norm of all parameters'
+  return undefined
 }
 
 /** Rows in order, each once; each once; and some more than once. */
@@ -265,7 +271,9 @@ function sort(list: Uint32Array): void {
 }
 
 importedRows.put = (gradients: Present, model) => {
-  const { gradients: own } = model as Model
+  const { gradients: own, parts } = model as Model
+  const whole = gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
+  copy(whole, own, parts)
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
     if (gradient instanceof ByRow && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
@@ -305,13 +313,14 @@ importedRows.collect = (tensor, rows, own) => {
   return new ByRow(null, own.subarray(0, rows.length * columns))
 }
 
-importedRows.gathered = (given, shape) => {
+importedRows.gathered = (given, shape, use, clip) => {
   const list = listOf(given)
   const isRow = (row: unknown) => isIndex(row) && shape !== undefined && (row as number) < shape[0]
   const isOrdered = list?.every(
     (row, k) => isRow(row) && (k === 0 || (row as number) > (list[k - 1] as number)),
   )
-  return isOrdered && shape !== undefined && shape.length > 1 ? (list as readonly number[]) : undefined
+  const areThere = isOrdered && shape !== undefined && shape.length > 1
+  return areThere && lacking(use as RuleInUse, clip) === undefined ? (list as readonly number[]) : undefined
 }
 
 byRow.run = runRows

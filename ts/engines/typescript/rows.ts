@@ -16,7 +16,13 @@ export function runRows(arena: Arena, job: Job, from: number, to: number): void 
   const [count] = list
   const g = arena.elements(GRADIENTS).subarray(offset)
   // The list has room for all rows: only its entries are read.
-  const rows = Array.from({ length: count }, (_, k) => [list[1 + 2 * k] * columns, list[2 + 2 * k] * columns])
+  if (count > arena.units[i]) throw arena.broken()
+  const rows = Array.from({ length: count }, (_, k) => {
+    const [row, place] = [list[1 + 2 * k], list[2 + 2 * k]]
+    // Somebody has written over it.
+    if (row >= arena.units[i] || place >= count) throw arena.broken()
+    return [row * columns, place * columns]
+  })
   if (job.sums.length > 0) {
     const [[, squares]] = job.byTensor
     if (offset === from) squares[i] = squaresOf(arena, i, rows, columns)

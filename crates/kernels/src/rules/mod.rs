@@ -34,6 +34,7 @@ macro_rules! for_each_kernel {
             [
                 sign_sgd::SignSgd,
                 sign_sgd::Signum,
+                adam_per_row::AdamPerRow,
                 rmsprop::RmsProp,
                 rmsprop::RmsPropMomentum,
                 rmsprop::RmsPropCentered,
@@ -110,6 +111,7 @@ pub(crate) mod adadelta;
 pub(crate) mod adafactor;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod adam_per_row;
 pub(crate) mod adamax;
 pub(crate) mod adan;
 pub(crate) mod ademamix;
