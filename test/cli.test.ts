@@ -303,7 +303,7 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)
     expect(stdout).toContain(`node ${process.versions.node}, v8 ${process.versions.v8}`)
     expect(stdout).toMatch(new RegExp(`^platform +${process.platform}-${process.arch}, `, 'm'))
-    expect(stdout).toMatch(/^memory +WebAssembly\.Memory$/m)
+    expect(stdout).toMatch(/^memory +WebAssembly\.Memory, huge pages \w/m)
     expect(stdout).toMatch(/^environment +ANTIGRAD_ENGINE=wasm$/m)
     const compared = engines().native.instructionSets.map((set) => `native ${set}, `)
     expect(stdout).toContain(

@@ -36,6 +36,12 @@ export interface Region {
   readonly reason: string | null
 }
 
+/** What comes with the engine that can ask for huge pages: it is told of a large memory that is one arena's alone. */
+export const importedAdvice: { give?: (memory: WebAssembly.Memory) => void } = {}
+
+/** Bytes from which on an arena's memory is to have huge pages: two of these. */
+const HUGE_FROM = 1 << 22
+
 /** How many memories are alive, as far as the garbage collector has told. */
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
@@ -56,7 +62,9 @@ export function allocate(byteLength: number, planeLength: number): Region {
     if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
     const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
     if (rounded >= largest / 4) {
-      return regionOf(fixedMemory(RESERVED + rounded), RESERVED, byteLength)
+      const memory = fixedMemory(RESERVED + rounded)
+      if (rounded >= HUGE_FROM) importedAdvice.give?.(memory)
+      return regionOf(memory, RESERVED, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
       let size = Math.min(2 * slab.size, largest)

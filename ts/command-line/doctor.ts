@@ -1,5 +1,6 @@
 /** What a bug report needs: what runs here, why the rest does not, and whether bits are the same. */
 
+import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release } from 'node:os'
 import { allocate } from '../arena/memory.js'
 import { requestedEngine, requestedThreads } from '../engines/choice.js'
@@ -42,10 +43,23 @@ export function diagnose(): Diagnosis {
     runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
     platform: `${platform()}-${arch()}, ${release()}`,
     processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
-    memory: memory === null ? `ArrayBuffer: ${reason}` : 'WebAssembly.Memory',
+    memory: memory === null ? `ArrayBuffer: ${reason}` : `WebAssembly.Memory, huge pages ${hugePages()}`,
     environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
     problems: [requestedEngine, requestedThreads].flatMap(problemOf),
     ...selfTest(),
+  }
+}
+
+/** What the system gives to memories for which they are asked for. */
+function hugePages(): string {
+  try {
+    const modes = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8')
+    const [, mode] = /\[(\w+)\]/.exec(modes) ?? []
+    const [asked, notLoaded] = ['for arenas of 4 MiB and more', 'for nothing, as there is no addon']
+    if (mode === 'madvise') return engines().native.available ? asked : notLoaded
+    return mode === 'always' ? 'for all' : 'for nothing: the system has switched them off'
+  } catch {
+    return 'unknown'
   }
 }
 

@@ -30,6 +30,8 @@ export interface Addon {
   runRange(handle: object, stage: number, from: number, to: number): Outcome
   gather(handle: object, stage: number): Outcome
   runAsync(handle: object, stage: number): Promise<Outcome>
+  /** Asks for huge pages, before anything is written. Says whether the system has taken it. */
+  advise(memory: WebAssembly.Memory): boolean
   cores(): number
   instructionSets(): string[]
   advanceMany(owner: Owner, offset: number, length: number, threads: number, set?: string): Outcome

@@ -1,5 +1,6 @@
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
+import { importedAdvice } from '../arena/memory.js'
 import { messageOf, OptionError } from '../ground/errors.js'
 import type { Addon, Loaded, Outcome, Run } from './addon.js'
 import { loadAddon } from './addon-node.js'
@@ -33,6 +34,15 @@ function loadUnlessItThrows(): Loaded {
 
 /** An environment variable that is not empty. */
 export const variable = (name: string): string | undefined => process.env[name] || undefined
+
+// The engine in WebAssembly gains most.
+importedAdvice.give = (memory) => {
+  try {
+    load().addon?.advise(memory)
+  } catch {
+    // It is advice.
+  }
+}
 
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
 const BYTES_A_THREAD = 1 << 22

@@ -40,6 +40,10 @@ impl Bytes {
         (length <= self.length - offset).then(|| (self.start.wrapping_add(offset), length))
     }
 
+    pub fn all(&self) -> (*mut u8, usize) {
+        (self.start, self.length)
+    }
+
     /// Keeps their owner alive until [`Self::release`].
     pub fn hold(&self) -> Result<()> {
         let mut count = 0;

@@ -6,6 +6,7 @@ mod lent;
 pub mod many;
 mod memories;
 mod outcome;
+mod pages;
 mod steps;
 
 use std::sync::Arc;
@@ -118,6 +119,16 @@ pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call
     steps.memory.hold()?;
     let kept = steps.kept().clone();
     Ok(AsyncTask::new(Call { steps, kept, stage: stage as usize }))
+}
+
+/// Asks for huge pages for a `WebAssembly.Memory` that does not grow, which nobody has written to yet. Says whether the
+/// system has taken it.
+#[napi(catch_unwind)]
+pub fn advise(env: &Env, memory: Unknown) -> Result<bool> {
+    let memory = Bytes::new(env, &memory)?;
+    let (start, length) = memory.all();
+    // Nothing of an `ArrayBuffer`'s memory is given back with it: the advice would stay on what comes there next.
+    Ok(memory.stay && pages::advise(start, length))
 }
 
 /// The instruction sets that this processor runs, worst first.
