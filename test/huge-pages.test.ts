@@ -32,7 +32,7 @@ describe.runIf(process.platform === 'linux' && engines().native.available)('an a
       expect(after - before).toBeLessThan(17 * MIB)
       const small = new Optimizer(new Float32Array(MIB / 8), adam(), { engine })
       alive.push(large, small)
-    large.step(gradient)
+      large.step(gradient)
       small.step()
       expect(asked()).toBe(after)
       expect(large.params[MIB - 1]).toBeCloseTo(-1e-3, 9)

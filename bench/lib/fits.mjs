@@ -59,7 +59,7 @@ function withSlopes([a, b, c], y, slopes) {
 }
 
 /** What may be measured alone. */
-export const fitParts = ['scipy', 'javascript', 'engines']
+export const fitParts = ['scipy', 'bootstrap', 'javascript', 'engines']
 
 /** Rows as `measureMany` has them. */
 export async function measureFits({ rounds, quick, missing, only, progress }) {
@@ -132,11 +132,21 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     }
   }
 
-  /** Lets everybody run once, compares each χ² with ours, and then takes the samples in turns. */
+  /** Takes samples in turns. */
+  const inTurns = async (all) => {
+    for (const one of all) one.samples = []
+    for (let round = 0; round < rounds; round++) {
+      for (const one of round % 2 === 0 ? all : [...all].reverse()) {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE))
+        one.samples.push((await one.run()) / one.count)
+      }
+    }
+  }
+
+  /** Lets everybody run once, compares each χ² with ours, and then takes the samples. */
   const compare = async (mine, others) => {
     const all = [mine, ...others]
     for (const one of all) {
-      one.samples = []
       await one.run()
       const found = await one.found()
       const own = mine.found()
@@ -148,12 +158,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       if (!(least >= -ROUNDING)) throw new Error(`A χ² of another one is less than ours by ${-least} of it`)
       if (most > ROUNDING) one.off = `, whose χ² is up to ${most.toPrecision(2)} larger`
     }
-    for (let round = 0; round < rounds; round++) {
-      for (const one of round % 2 === 0 ? all : [...all].reverse()) {
-        await new Promise((resolve) => setTimeout(resolve, PAUSE))
-        one.samples.push((await one.run()) / one.count)
-      }
-    }
+    await inTurns(all)
   }
 
   const without = (what, why) => {
@@ -164,29 +169,57 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
   const [one, two] = [ours({ engine: 'native', threads: 1 }), ours({ engine: 'native', threads: 2 })]
   const threads = availableParallelism() > 1 ? [two] : []
 
-  if (isWanted('scipy')) {
-    if (missing.scipy) without('SciPy', missing.scipy)
-    else {
-      const host = new Host({
-        command: here('../peers/.venv/bin/python'),
-        args: [here('../peers/fits.py')],
-        ipc: false,
-      })
-      try {
-        Object.assign(versions, await host.ask('open'))
-        const count = quick ? 100 : 500
-        const [plain, exact] = [await inSciPy(host, count, false), await inSciPy(host, count, true)]
-        await compare(one, [...threads, plain, exact])
-        against('curve_fit in a loop, to one thread', one, plain, { least: 60 })
-        against('… with exact derivatives', one, exact)
-        for (const both of threads) {
-          against('curve_fit in a loop, to two threads', both, plain, { least: 100 })
-          against('… with exact derivatives', both, exact)
-        }
-      } finally {
-        host.close()
-      }
+  const withSciPy = async (measure) => {
+    if (missing.scipy) return without('SciPy', missing.scipy)
+    const host = new Host({
+      command: here('../peers/.venv/bin/python'),
+      args: [here('../peers/fits.py')],
+      ipc: false,
+    })
+    try {
+      Object.assign(versions, await host.ask('open'))
+      await measure(host)
+    } finally {
+      host.close()
     }
+  }
+
+  if (isWanted('scipy')) {
+    await withSciPy(async (host) => {
+      const count = quick ? 100 : 500
+      const [plain, exact] = [await inSciPy(host, count, false), await inSciPy(host, count, true)]
+      await compare(one, [...threads, plain, exact])
+      against('curve_fit in a loop, to one thread', one, plain, { least: 60 })
+      against('… with exact derivatives', one, exact)
+      for (const both of threads) {
+        against('curve_fit in a loop, to two threads', both, plain, { least: 100 })
+        against('… with exact derivatives', both, exact)
+      }
+    })
+  }
+
+  if (isWanted('bootstrap')) {
+    await withSciPy(async (host) => {
+      const count = 1000
+      await host.ask('make', { id: 'bootstrap', count, t, y: [[...columns[0]]], start })
+      const scipy = { count, run: async () => (await host.ask('run', { id: 'bootstrap' })).ns }
+      const resampled = (threads) => {
+        const options = { start: { a: 1, b: 1, c: 0 }, engine: 'native', threads }
+        const found = fitOne(model, { t, y: columns[0] }, options)
+        const run = () => {
+          const from = process.hrtime.bigint()
+          found.bootstrap({ count }).intervals(0.95, 'percentile')
+          return Number(process.hrtime.bigint() - from)
+        }
+        // Compiled by its second second, as SciPy was by others.
+        for (let k = 0; k < 100; k++) run()
+        return { count, run }
+      }
+      const [alone, both] = [resampled(1), resampled(2)]
+      await inTurns([scipy, alone, both])
+      against('a bootstrap of 1,000 by curve_fit in a loop, to one thread', alone, scipy, { least: 60 })
+      if (threads.length > 0) against('… to two threads', both, scipy)
+    })
   }
 
   if (isWanted('javascript')) {

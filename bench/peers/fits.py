@@ -36,6 +36,28 @@ class Fits:
         self.found = [curve_fit(model, self.t, y, **self.options) for y in self.columns]
 
 
+class Bootstrap:
+    """Fits to a curve and residuals drawn from its own, each from where the fit has ended; quantiles of them."""
+
+    def __init__(self, s):
+        self.t, self.count = np.array(s["t"]), s["count"]
+        y = np.array(s["y"][0])
+        self.point = curve_fit(model, self.t, y, p0=s["start"])[0]
+        self.curve = model(self.t, *self.point)
+        residuals = y - self.curve
+        rows = len(y)
+        self.pool = (residuals - residuals.mean()) * np.sqrt(rows / (rows - len(self.point)))
+        self.random = np.random.default_rng(1)
+
+    def run(self):
+        rows = len(self.curve)
+        refits = [
+            curve_fit(model, self.t, self.curve + self.pool[self.random.integers(0, rows, rows)], p0=self.point)
+            for _ in range(self.count)
+        ]
+        self.found = [(ends, None) for ends in np.quantile([x for x, _ in refits], [0.025, 0.975], axis=0).T]
+
+
 subjects = {}
 
 
@@ -44,7 +66,7 @@ def answer(command):
     if call == "open":
         return {"scipy": scipy.__version__, "numpy": np.__version__}
     if call == "make":
-        subjects[command["id"]] = Fits(command)
+        subjects[command["id"]] = (Bootstrap if "count" in command else Fits)(command)
     elif call == "run":
         start = clock()
         subject.run()

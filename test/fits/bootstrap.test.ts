@@ -149,6 +149,28 @@ describe('a refit is a fit', () => {
     }
   })
 
+  test('with weights by the model, which stay as they are, and with a covariance', () => {
+    const { t, y } = dataOf(2, 30)
+    const by = fitOne(decay, { t, y }, { start, weights: '1/f^2' })
+    const weights = by.predict().map((f) => 1 / (f * f))
+    const given = fitOne(decay, { t, y }, { start, weights })
+    const shared = t.map((_, i) => t.map((__, j) => (i === j ? 0.01 : 0.004)))
+    const apart = t.map((_, i) => t.map((__, j) => (i === j ? 0.01 : 0)))
+    for (const kind of kinds) {
+      const [one, other] = [by, given].map((fit) => fit.bootstrap({ kind, count: 50 }).errors)
+      expect(one.a / other.a).toBeCloseTo(1, 5)
+      const [alike, plain] = [{ covariance: apart }, {}].map((options) => {
+        return fitOne(decay, { t, y }, { start, ...options }).bootstrap({ kind, count: 50 })
+      })
+      expect(alike.errors.b / plain.errors.b).toBeCloseTo(1, 5)
+      expect(alike.band({ t: [1] }).low[0]).toBeCloseTo(plain.band({ t: [1] }).low[0], 5)
+    }
+    const correlated = fitOne(decay, { t, y }, { start, covariance: shared, absoluteSigma: true })
+    const { errors } = correlated.bootstrap({ kind: 'parametric', count: 4000 })
+    for (const name of ['a', 'b', 'c'] as const)
+      expect(errors[name] / correlated.errors[name]).toBeCloseTo(1, 1)
+  })
+
   test('with σ, weights and rows that are left out', () => {
     const { t, y } = dataOf(2, 30)
     const gaps = y.map((value, k) => (k % 7 === 3 ? NaN : value))
@@ -252,6 +274,23 @@ describe('intervals', () => {
       expect(Math.abs(ours[1] - high)).toBeLessThan(0.06 * (high - low))
       expect(ours).not.toEqual(percentile)
     }
+  })
+
+  test('have no ends where all refits lie on one side, but for percentiles', () => {
+    const found = one()
+    let sided = 0
+    for (let seed = 0; seed < 20; seed++) {
+      const refits = found.bootstrap({ count: 2, seed })
+      const [first, second] = refits.values.b
+      const [low, high] = refits.intervals().b
+      expect(refits.intervals(0.5, 'percentile').b[0]).toBeGreaterThanOrEqual(Math.min(first, second))
+      if (first < found.values.b === second < found.values.b) {
+        sided++
+        expect([low, high]).toEqual([NaN, NaN])
+      } else expect(low).toBeLessThan(high)
+    }
+    expect(sided).toBeGreaterThan(3)
+    expect(sided).toBeLessThan(17)
   })
 
   test('cover the truth about as often as they say', () => {

@@ -1,7 +1,7 @@
 /** The bootstrap (Efron, 1979): fits again to data that might as well have been measured. */
 
 import { OptionError } from '../ground/errors.js'
-import { type Column, numbersOf } from '../many/data.js'
+import { type Column, numbersOf, pick, put, sharedFirst } from '../many/data.js'
 import { calls } from '../many/options.js'
 import { below, random } from '../many/random.js'
 import { normal, poisson } from '../many/variates.js'
@@ -9,7 +9,6 @@ import { type GivenOf, oneOf, type ValuesOf, wholeTo } from '../options/kinds.js
 import type { Call } from './drive.js'
 import { columnOf, freedomOf, type Ingredients, startingAt } from './found.js'
 import { linearise } from './linearise.js'
-import type { FitColumn } from './options.js'
 import { fitReasons } from './reasons.js'
 
 const word = (value?: number) => wholeTo(0, 0xffff_ffff, value, '2^32 - 1')
@@ -93,66 +92,69 @@ export function* refit(
     names.map((name) => [name, new Float64Array(fits.length * count).fill(NaN)]),
   )
   const reason = new Uint8Array(fits.length * count)
-  const places = fits.flatMap((fit, k) => (obstacle(of, fit, options) === '' ? [k] : []))
-  const total = places.length * count
-  let done = 0
-  while (done < total) {
-    const rowsOfFirst = of.rows[fits[places[Math.floor(done / count)]]]
+  const ready = Uint32Array.from(fits.keys()).filter((k) => obstacle(of, fits[k], options) === '')
+  const total = ready.length * count
+  for (let done = 0; done < total; ) {
+    const rowsOfFirst = of.rows[fits[ready[Math.floor(done / count)]]]
     const most = Math.min(RUNS, Math.max(1, Math.floor(NUMBERS / (rowsOfFirst * of.columns.size))))
-    const runs = Array.from({ length: Math.min(most, total - done) }, (_, k) => {
-      const place = places[Math.floor((done + k) / count)]
-      return { place, fit: fits[place], replicate: (done + k) % count }
-    })
-    const refits = again(of, runs, options)
+    const runs = Math.min(most, total - done)
+    const [places, replicates, own] = [0, 1, 2].map(() => new Uint32Array(runs))
+    for (let k = 0; k < runs; k++) {
+      places[k] = ready[Math.floor((done + k) / count)]
+      replicates[k] = (done + k) % count
+      own[k] = fits[places[k]]
+    }
+    const refits = again(of, { fits: own, replicates }, options)
     yield* refits.calls()
     const result = refits.result()
-    for (const [k, { place, replicate }] of runs.entries()) {
-      const at = place * count + replicate
-      reason[at] = result.reason[k]
-      if (result.reason[k] === CONVERGED) for (const name of names) values[name][at] = result.values[name][k]
+    const at = places.map((place, k) => place * count + replicates[k])
+    put(reason, at, result.reason)
+    for (const name of names) {
+      const column = result.values[name]
+      for (let k = 0; k < runs; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
+      put(values[name], at, column)
     }
-    done += runs.length
+    done += runs
     onProgress?.(done, total)
     yield
   }
   return { values, reason }
 }
 
-interface Run {
-  readonly fit: number
-  readonly replicate: number
+/** Which refits of which fits, by run. */
+interface Runs {
+  readonly fits: Uint32Array
+  readonly replicates: Uint32Array
 }
 
-function again(of: Ingredients, runs: readonly Run[], options: BootstrapValues) {
+function again(of: Ingredients, { fits, replicates }: Runs, options: BootstrapValues) {
   const { problem, columns } = of
   const { kind, seed, firstFit } = options
-  const isOne = runs[0].fit === runs[runs.length - 1].fit
-  const drawn = new Map<string, Float64Array[]>([...columns.keys()].map((name) => [name, []]))
-  let draw: Draw = () => new Map()
-  for (const [k, { fit, replicate }] of runs.entries()) {
-    if (fit !== runs[k - 1]?.fit) draw = drawers[kind](of, fit)
-    const numbers = draw(random(seed, (firstFit + fit) >>> 0, replicate))
-    for (const [name, lists] of drawn) {
-      lists.push(numbers.get(name) ?? numbersOf(columns.get(name) as Column, fit))
-    }
-  }
-  // What is the same for all is there once.
-  const isShared = (name: string) =>
-    kind !== 'cases' && name !== problem.y && (isOne || columns.get(name)?.offsets === null)
-  const made = [...drawn].map(([name, lists]): [string, FitColumn] => [
-    name,
-    isShared(name) ? lists[0] : lists,
-  ])
-  const [data, weights] = [false, true].map((is) => made.filter(([name]) => (name === problem.weight) === is))
-  const start = startingAt(of, (name) => {
-    const column = columnOf(of, name)
-    return runs.map(({ fit }) => column[fit])
+  const drawn = kind === 'cases' ? [...columns.keys()] : [problem.y]
+  const isOne = fits[0] === fits[fits.length - 1]
+  const offsets = new Float64Array(fits.length + 1)
+  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.rows[fits[k]]
+  const made = [...columns].map(([name, column]): [string, Column] => {
+    // What is the same for all is there once.
+    if (!drawn.includes(name) && (isOne || column.offsets === null))
+      return [name, { numbers: numbersOf(column, fits[0]), offsets: null }]
+    const numbers = new Float64Array(offsets[fits.length])
+    if (!drawn.includes(name))
+      for (let k = 0; k < fits.length; k++) numbers.set(numbersOf(column, fits[k]), offsets[k])
+    return [name, { numbers, offsets }]
   })
-  return of.again(Object.fromEntries(data), weights[0]?.[1], start)
+  const to = made.filter(([name]) => drawn.includes(name)).map(([, { numbers }]) => numbers)
+  let draw: Draw = () => {}
+  for (let k = 0; k < fits.length; k++) {
+    if (k === 0 || fits[k] !== fits[k - 1]) draw = drawers[kind](of, fits[k])
+    draw(random(seed, (firstFit + fits[k]) >>> 0, replicates[k]), to, offsets[k])
+  }
+  const start = startingAt(of, (name) => pick(columnOf(of, name), fits))
+  return of.again(sharedFirst(new Map(made)), start)
 }
 
-/** The columns of a refit that are others than the fit's. */
-type Draw = (next: () => number) => ReadonlyMap<string, Float64Array>
+/** Writes the rows of a refit, in the columns that are others than the fit's, from a place on. */
+type Draw = (next: () => number, to: readonly Float64Array[], from: number) => void
 
 const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: number) => Draw>> = {
   residuals(of, fit) {
@@ -162,26 +164,32 @@ const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: n
     // Fits lie closer to the data than the truth does.
     const larger = Math.sqrt(rows / freedomOf(of, fit))
     const pool = residuals.map((residual) => (residual - mean) * larger)
-    return (next) =>
-      new Map([[of.problem.y, curve.map((f, row) => f + deviations[row] * pool[below(rows, next)])]])
+    return (next, [to], from) => {
+      for (let row = 0; row < rows; row++) {
+        to[from + row] = curve[row] + deviations[row] * pool[below(rows, next)]
+      }
+    }
   },
   cases(of, fit) {
     const rows = of.rows[fit]
-    const own = [...of.columns].map(([name, column]) => [name, numbersOf(column, fit)] as const)
-    return (next) => {
-      const drawn = Uint32Array.from({ length: rows }, () => below(rows, next))
-      return new Map(own.map(([name, numbers]) => [name, Float64Array.from(drawn, (row) => numbers[row])]))
+    const own = [...of.columns.values()].map((column) => numbersOf(column, fit))
+    return (next, to, from) => {
+      for (let row = 0; row < rows; row++) {
+        const drawn = below(rows, next)
+        for (let k = 0; k < to.length; k++) to[k][from + row] = own[k][drawn]
+      }
     }
   },
   parametric(of, fit) {
-    const { curve, weights, deviations } = curveOf(of, fit)
-    const { y, loss } = of.problem
-    if (loss === 'poisson') {
-      // A row of the weight w is as many counts of the same mean.
-      return (next) => new Map([[y, curve.map((f, row) => poisson(f * weights[row], next) / weights[row])]])
-    }
+    const { curve, weights, deviations, rows } = curveOf(of, fit)
+    // A row of the weight w is as many counts of the same mean.
+    const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
     const size = of.isAbsolute ? 1 : Math.sqrt(of.found.cost[fit] / freedomOf(of, fit))
-    return (next) => new Map([[y, curve.map((f, row) => f + size * deviations[row] * normal(next))]])
+    const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
+    const measured = of.problem.loss === 'poisson' ? count : value
+    return (next, [to], from) => {
+      for (let row = 0; row < rows; row++) to[from + row] = measured(row, next)
+    }
   },
 }
 

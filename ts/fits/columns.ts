@@ -8,12 +8,20 @@ import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.j
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
+/** Columns that were read: those that all fits share come first. */
+export interface DataRead {
+  readonly columns: ReadonlyMap<string, Column>
+  /** The names of the one to meet, and of weights if there are some. */
+  readonly y: string
+  readonly weight: string | null
+}
+
 /** The columns of data: those of the model, the one to meet, and weights. */
 export function readData(
   names: readonly string[],
   data: unknown,
   { y: given, sigma, weights, missing }: FitValues,
-) {
+): DataRead {
   if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
   for (const name of columns.keys()) checkName('data', name)

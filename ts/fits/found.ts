@@ -8,7 +8,6 @@ import type { Call } from './drive.js'
 import { inTriangle } from './linear.js'
 import type { NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
-import type { FitColumn, FitData } from './options.js'
 import type { FitParameter, FitParameters, Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
 
@@ -85,8 +84,8 @@ export interface Whitening {
   readonly plain: Ingredients
 }
 
-/** Makes fits of the same model, in the same way, of other data, from other starts. */
-export type Again = (data: FitData, weights: FitColumn | undefined, start: FitParameters) => Refits
+/** Makes fits of the same model, in the same way, of other columns of the same names, from other starts. */
+export type Again = (columns: ReadonlyMap<string, Column>, start: FitParameters) => Refits
 
 /** Fits that are under way. */
 export interface Refits {
@@ -129,7 +128,7 @@ export function freedomOf(
  */
 export function startingAt(
   { parameters }: Ingredients,
-  startsOf: (name: string, isFixed: boolean) => readonly number[],
+  startsOf: (name: string, isFixed: boolean) => Float64Array | readonly number[],
 ): FitParameters {
   const own = parameters.filter(({ isDerived }) => !isDerived)
   return Object.fromEntries(

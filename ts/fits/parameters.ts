@@ -198,8 +198,9 @@ function readStart(argument: string, start: unknown): number | Float64Array {
     throw new OptionError(argument, 'a number, or one for each fit', start)
   }
   const numbers: ArrayLike<unknown> = isOne ? [start] : (numbersIn(start) ?? start)
-  const wrong = Array.prototype.findIndex.call(numbers, (x) => !Number.isFinite(x))
-  if (wrong >= 0)
+  let wrong = 0
+  while (wrong < numbers.length && Number.isFinite(numbers[wrong])) wrong++
+  if (wrong < numbers.length)
     throw new OptionError(isOne ? argument : `${argument}[${wrong}]`, 'a finite number', numbers[wrong])
   return isOne ? start : (numbers as Float64Array)
 }

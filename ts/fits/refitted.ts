@@ -2,6 +2,7 @@
 
 import { ArgumentError } from '../ground/errors.js'
 import { mapped, recordOf } from '../ground/given.js'
+import { pick } from '../many/data.js'
 import { type GivenOf, oneOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type BootstrapValues, CONVERGED, obstacle, type Refitted } from './bootstrap.js'
@@ -52,7 +53,7 @@ export class Bootstrap<Names extends string = string> {
   readonly #original: Original<Names>
   readonly #options: BootstrapValues
   /** Refits that have converged. */
-  readonly #good: readonly number[]
+  readonly #good: Uint32Array
   #linear: Linearised | null = null
 
   /** @internal */
@@ -61,8 +62,11 @@ export class Bootstrap<Names extends string = string> {
     this.reason = reason.subarray(0, this.count)
     this.#original = original
     this.#options = options
-    this.#good = Array.from(this.reason.keys()).filter((k) => reason[k] === CONVERGED)
-    this.failed = this.count - this.#good.length
+    const good = new Uint32Array(this.count)
+    let length = 0
+    for (let k = 0; k < this.count; k++) if (reason[k] === CONVERGED) good[length++] = k
+    this.#good = good.subarray(0, length)
+    this.failed = this.count - length
     this.values = mapped(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
@@ -72,7 +76,7 @@ export class Bootstrap<Names extends string = string> {
   /** Standard errors: the standard deviations of the refits. */
   get errors(): Readonly<Record<Names, number>> {
     return mapped(this.values, (column) => {
-      const some = this.#picked(column)
+      const some = pick(column, this.#good)
       const mean = meanOf(some)
       const squares = some.reduce((sum, x) => sum + (x - mean) * (x - mean), 0)
       return some.length > 1 ? Math.sqrt(squares / (some.length - 1)) : NaN
@@ -82,7 +86,7 @@ export class Bootstrap<Names extends string = string> {
   /** By what the mean of the refits is off from the fit. */
   get bias(): Readonly<Record<Names, number>> {
     const { values } = this.#original
-    return mapped(this.values, (column, name) => meanOf(this.#picked(column)) - values[name])
+    return mapped(this.values, (column, name) => meanOf(pick(column, this.#good)) - values[name])
   }
 
   /** What has to be known of its numbers, in words; empty if there is nothing. */
@@ -110,7 +114,7 @@ export class Bootstrap<Names extends string = string> {
     readOption('method', method, by)
     return mapped(this.values, (column, name) => {
       const slopes = () => this.#slopes(name)
-      return this.#interval(this.#picked(column), this.#original.values[name], slopes, level, by)
+      return this.#interval(pick(column, this.#good), this.#original.values[name], slopes, level, by)
     })
   }
 
@@ -120,11 +124,12 @@ export class Bootstrap<Names extends string = string> {
     options: BootstrapBandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, method } = readOptions('options', options, band)
-    const { of, fit } = this.#original
+    const { fit } = this.#original
+    const of = this.#original.of.whitened?.plain ?? this.#original.of
     const { rows, outputs } = modelAt(of, fit, at)
     const { free, fixed } = of.problem
     const point = pointOf(of, fit)
-    const points = this.#good.map((k) => [
+    const points = Array.from(this.#good, (k) => [
       ...free.map((name) => this.values[name as Names][k]),
       ...point.slice(point.length - fixed.length),
     ])
@@ -137,10 +142,6 @@ export class Bootstrap<Names extends string = string> {
     return { low, high }
   }
 
-  #picked(column: Float64Array): Float64Array {
-    return Float64Array.from(this.#good, (k) => column[k])
-  }
-
   /** Of a parameter by those that vary. */
   #slopes(name: Names): readonly number[] {
     const { of, fit } = this.#original
@@ -148,7 +149,7 @@ export class Bootstrap<Names extends string = string> {
     return derived.has(name) ? followed(of, name)(fit).slice(1) : free.map((other) => Number(other === name))
   }
 
-  /** @param numbers overwritten: sorted */
+  /** @param numbers whose order changes */
   #interval(
     numbers: Float64Array,
     value: number,
@@ -156,24 +157,23 @@ export class Bootstrap<Names extends string = string> {
     level: number,
     by: BootstrapMethod,
   ): readonly [low: number, high: number] {
-    if (numbers.length < 2 || Number.isNaN(value) || numbers.some(Number.isNaN)) return [NaN, NaN]
-    const sorted = numbers.sort()
+    if (numbers.length < 2 || Number.isNaN(value) || numbers.includes(NaN)) return [NaN, NaN]
     const ends = [(1 - level) / 2, (1 + level) / 2]
-    const [low, high] = by === 'percentile' ? ends : this.#corrected(sorted, value, slopes(), level)
-    return [quantileOf(sorted, low), quantileOf(sorted, high)]
+    const [low, high] = by === 'percentile' ? ends : this.#corrected(numbers, value, slopes(), level)
+    return [quantileOf(numbers, low), quantileOf(numbers, high)]
   }
 
   /** Which quantiles of the refits are the ends (Efron, 1987). */
   #corrected(
-    sorted: Float64Array,
+    numbers: Float64Array,
     value: number,
     slopes: readonly number[],
     level: number,
   ): readonly number[] {
     // A refit that is the same lies half below.
-    const below = sorted.reduce((sum, x) => sum + (x < value ? 1 : x === value ? 0.5 : 0), 0)
-    if (below === 0 || below === sorted.length) return [NaN, NaN]
-    const bias = normalQuantile(below / sorted.length)
+    const below = numbers.reduce((sum, x) => sum + (x < value ? 1 : x === value ? 0.5 : 0), 0)
+    if (below === 0 || below === numbers.length) return [NaN, NaN]
+    const bias = normalQuantile(below / numbers.length)
     const acceleration = this.#acceleration(slopes)
     const z = quantile(level, Infinity)
     return [-z, z].map((end) => {
@@ -264,11 +264,31 @@ export class BootstrapMany<Names extends string = string> {
 
 const meanOf = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
 
-/** Between neighbours by a straight line, as NumPy has it. */
-function quantileOf(sorted: Float64Array, part: number): number {
-  const at = part * (sorted.length - 1)
-  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]]
+/** Between neighbours by a straight line, as NumPy has it. Changes the order of the numbers. */
+function quantileOf(numbers: Float64Array, part: number): number {
+  if (Number.isNaN(part)) return NaN
+  const at = part * (numbers.length - 1)
+  const [below, above] = [Math.floor(at), Math.ceil(at)].map((place) => select(numbers, place))
   return below + (above - below) * (at - Math.floor(at))
+}
+
+/** The number that a place would have, if they were sorted (Hoare, 1961): quicker than to sort them. */
+function select(numbers: Float64Array, place: number): number {
+  for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
+    const pivot = numbers[place]
+    let [i, j] = [from, to]
+    while (i <= j) {
+      while (numbers[i] < pivot) i++
+      while (pivot < numbers[j]) j--
+      if (i > j) break
+      const other = numbers[i]
+      numbers[i++] = numbers[j]
+      numbers[j--] = other
+    }
+    if (j < place) from = i
+    if (place < i) to = j
+  }
+  return numbers[place]
 }
 
 /** P(Z < z), and the z of such a probability. */

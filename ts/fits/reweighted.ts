@@ -7,7 +7,6 @@ import { parse } from '../expressions/parse.js'
 import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
-import { recordOf } from '../ground/given.js'
 import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
 import { countRows } from './counted.js'
 import type { Call } from './drive.js'
@@ -15,7 +14,7 @@ import { columnOf, type Found, type Ingredients, startingAt } from './found.js'
 import { inTriangle } from './linear.js'
 import { columnsOfModel, pointOf } from './linearise.js'
 import type { NonFinite } from './message.js'
-import type { FitColumn, FitValues } from './options.js'
+import type { FitValues } from './options.js'
 import { type FitReason, fitReasons, isSomewhere } from './reasons.js'
 import { FitManyResult } from './result.js'
 import type { Fits } from './run.js'
@@ -67,7 +66,7 @@ export class Reweighted {
     for (let round = 0; live.length > 0; round++) {
       live = live.filter((fit) => this.#setWeights(fit))
       if (live.length === 0) break
-      const fits = again(this.#dataOf(live), this.#weightsOf(live), this.#startOf(live)) as Fits
+      const fits = again(this.#columnsOf(live), this.#startOf(live)) as Fits
       yield* fits.calls()
       fits.leave()
       this.#last = fits.ingredients()
@@ -132,12 +131,11 @@ export class Reweighted {
   }
 
   /** Of the rows that count, as each round has them. */
-  #dataOf(fits: readonly number[]): Record<string, FitColumn> {
-    const { columns } = this.#of
-    return recordOf([...columns.keys()], (name) => {
-      const column = columns.get(name) as Column
-      return column.offsets === null ? column.numbers : fits.map((fit) => numbersOf(column, fit))
-    })
+  #columnsOf(fits: readonly number[]): Map<string, Column> {
+    const own = (column: Column) =>
+      column.offsets === null ? column : joined(fits.map((fit) => numbersOf(column, fit)))
+    const columns = [...this.#of.columns].map(([name, column]) => [name, own(column)] as const)
+    return sharedFirst(new Map([...columns, [WEIGHTS, joined(this.#weightsOf(fits))]]))
   }
 
   #weightsOf(fits: readonly number[]): Float64Array[] {

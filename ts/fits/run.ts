@@ -15,7 +15,7 @@ import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import { checkCounts, countOf, readData } from './columns.js'
+import { checkCounts, countOf, type DataRead, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
@@ -76,14 +76,17 @@ export class Fits {
   readonly #text: string
   readonly #found: Found
   readonly #profiled: Profiled | undefined
+  /** Runs of the first batch. */
+  readonly #first: number
   #hasTold = false
 
-  constructor(model: Expression | FitModel, data: FitData, given: object) {
+  /** @param read what data have, where they are ours */
+  constructor(model: Expression | FitModel, data: FitData, given: object, read?: DataRead) {
     const { text, parameters: defaults, guess, x } = readModel(model)
     const options = readOptions('options', given, table)
     this.options = options
     const { names } = parse(text)
-    const { columns, y, weight } = readData(names, data, options)
+    const { columns, y, weight } = read ?? readData(names, data, options)
     const known = names.filter((name) => !columns.has(name))
     const parameters = readParameters(options.start ?? {}, known, defaults)
     const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
@@ -99,6 +102,7 @@ export class Fits {
     })
     const problem = this.#problem
     this.#text = text
+    this.#first = read === undefined ? FIRST_RUNS : RUNS
     this.#samples = samples(problem, this.#compiled.steps, multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
@@ -185,7 +189,7 @@ export class Fits {
     const isFit = (fit: number) => rows[fit] >= size && !isIncomplete[fit]
     const fits = all.filter(isFit)
     let done = this.#count - fits.length
-    let most = FIRST_RUNS
+    let most = this.#first
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
       for (let from = 0; from < some.length; most *= MORE) {
@@ -426,10 +430,12 @@ export class Fits {
       isByRule: this.options.method !== undefined,
       isAbsolute: this.#isAbsolute,
       profiled: this.#profiled,
-      again: (data, weights, start) => {
-        const { sigma, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
-        const options = { ...same, y: this.#problem.y, weights, start }
-        return new Fits({ text: this.#text, x: '', parameters: {} }, data, options)
+      again: (columns, start) => {
+        const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
+        // Names that no user's text can have.
+        const weight = [...columns.keys()].find((name) => name.startsWith('@')) ?? null
+        const model = { text: this.#text, x: '', parameters: {} }
+        return new Fits(model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
       },
       unweighed: new Map(),
       ...{ whitened: null, weightAt: null },

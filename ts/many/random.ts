@@ -12,9 +12,13 @@ export const FRACTIONS = 0x20_0000_0000_0000
  */
 export function random(...seeds: readonly number[]): () => number {
   // The finaliser is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
-  let [a, b, c, d] = [1, 2, 3, 4].map((k) =>
-    seeds.reduce((word, seed) => finalise(word + seed + Math.imul(k, 0x9e3779b9)), 0),
-  )
+  let [a, b, c, d] = [0, 0, 0, 0]
+  for (const seed of seeds) {
+    a = finalise(a + seed + 0x9e3779b9)
+    b = finalise(b + seed + 0x3c6ef372)
+    c = finalise(c + seed + 0xdaa66d2b)
+    d = finalise(d + seed + 0x78dde6e4)
+  }
   return () => {
     const word = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0
     const shifted = b << 9
@@ -36,10 +40,12 @@ export function fraction(next: () => number): number {
 
 /** A whole number from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
 export function below(count: number, next: () => number): number {
-  const most = WORDS - (WORDS % count)
   for (;;) {
     const word = next()
-    if (word < most) return word % count
+    // The remainder, as % is slow for what is no small integer: so few bits leave the quotient exact.
+    const rest = word - count * Math.floor(word / count)
+    // Words of the last multiple of `count`, which is cut off, would make some numbers likelier.
+    if (word - rest + count <= WORDS) return rest
   }
 }
 
