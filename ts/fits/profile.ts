@@ -6,7 +6,7 @@ import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
 import { freedomOf, type Ingredients, type Profiled } from './found.js'
 import type { Iterations } from './iterations.js'
-import { FLAT, HELD, LIMITED, LOWER, REACHED } from './ray.js'
+import { BOUNDED, ENDLESS, FLAT, HELD, LOWER, REACHED } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
 import { fitReasons } from './reasons.js'
 import { quantile } from './student.js'
@@ -25,7 +25,7 @@ export const endReasons = [
 
 export type EndReason = Exclude<(typeof endReasons)[number], null>
 
-const [FOUND, BOUND, ENDLESS, NO_SLOPE, LOWER_MINIMUM, FAILED, NO_FIT] = endReasons
+const [FOUND, BOUND, NO_END, NO_SLOPE, LOWER_MINIMUM, FAILED, NO_FIT] = endReasons
   .slice(1)
   .map((_, k) => k + 1)
 
@@ -86,6 +86,12 @@ export function* profile(
   for (const k of others) yield* follow(of, iterations, some, to.names[k], ...raysOf(of, [k], to, place))
 }
 
+/** Keeps the lowest point that is below a fit. */
+function meet(to: Profiled, at: number, x: readonly number[], chiSquared: number): void {
+  const known = to.lower[at]
+  if (known === undefined || chiSquared < known.chiSquared) to.lower[at] = { x, chiSquared }
+}
+
 /** Two rays for each of some names, how many these are for a fit, and where their ends go. */
 function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit: number) => number) {
   const { problem, found } = of
@@ -125,15 +131,19 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
     for (let ray = 0; ray < fits.length * each; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
-      const isAtBound = side.i >= 0 && ends.reach[ray] === distance(side, fit)
-      const reason = codeOf(ends.reason[ray], isAtBound)
-      if (reason === FOUND || reason === BOUND)
-        side.end[at] = isAtBound && reason === BOUND ? side.bound : side.value(fit, ray, ends)
-      if (reason === ENDLESS || reason === NO_SLOPE) side.end[at] = side.sign * Infinity
+      const reason = codeOf(ends.reason[ray])
+      if (reason === FOUND || reason === BOUND) {
+        side.end[at] = ends.reason[ray] === BOUNDED ? side.bound : side.value(fit, ray, ends)
+      }
+      if (reason === NO_END || reason === NO_SLOPE) side.end[at] = side.sign * Infinity
       side.reason[at] = reason
-      const known = to.lower[at]
-      if (reason !== LOWER_MINIMUM || (known && known.chiSquared <= ends.cost[ray])) continue
-      to.lower[at] = { x: ends.point.map((x) => x[ray]), chiSquared: ends.cost[ray] }
+      if (reason === LOWER_MINIMUM)
+        meet(
+          to,
+          at,
+          ends.point.map((x) => x[ray]),
+          ends.cost[ray],
+        )
     }
   }
   return [each, make, take] as const
@@ -151,14 +161,15 @@ function valuesOf({ problem, starts }: Fitted, node: number) {
 }
 
 /** Why a ray has ended, as a number of `endReasons`. */
-export function codeOf(reason: number, isAtBound: boolean): number {
+export function codeOf(reason: number): number {
   switch (reason) {
     case REACHED:
       return FOUND
-    case LIMITED:
-      return isAtBound ? BOUND : ENDLESS
+    case BOUNDED:
     case HELD:
       return BOUND
+    case ENDLESS:
+      return NO_END
     case FLAT:
       return NO_SLOPE
     case LOWER:

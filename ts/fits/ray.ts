@@ -15,7 +15,7 @@ import { dot, inTriangle, product, solve, triangle } from './linear.js'
 import type { Problem } from './problem.js'
 
 /** Why a ray ends, as programs number it; 3 is that it has had enough iterations. */
-export const [REACHED, LIMITED, , NOT_FINITE, FLAT, LOWER, HELD] = [1, 2, 3, 4, 5, 6, 7] as const
+export const [REACHED, BOUNDED, , NOT_FINITE, FLAT, LOWER, HELD, ENDLESS] = [1, 2, 3, 4, 5, 6, 7, 8] as const
 
 /** Parts of the rise of χ² that may be missing, along the ray and down to the valley's floor, before the last step. */
 const GAP = 1e-5
@@ -24,9 +24,13 @@ const DEPTH = 1e-7
 const BELOW = 1e-4
 /** A step is taken where χ² is above its promise by no more than this part of what is missing, or rounding. */
 const OFF = 0.5
+const WELL = 0.1
+const EASED = 0.1
 const ROUNDING = 1e-13
 /** A step that is longer than this part of the way before may leap over something. */
 const LEAP = 0.5
+/** So often others may go on from a bad step before it is given up. */
+const TRIES = 2
 /** How steps may grow and shrink. */
 const [LONGER, SHORTER, BACK] = [4, 0.25, 0.5]
 /** A part of the length. */
@@ -40,6 +44,9 @@ const UNDAMPED = 1e-6
 const LEAST_PIVOT = 1e-14
 /** χ² does not rise by so little of what it would if others stayed, or by λ. */
 const FLATNESS = 1e-14
+/** What is left of a diagonal of the matrix where a parameter has faded; and of χ² by it, in parts of the rise. */
+const FADED = 1e-8
+const IDLE = 1e-10
 /** Rays are followed so many times as far as a parabola would be. */
 const FAR = 1e7
 
@@ -68,6 +75,9 @@ export function rayState({ free, fixed }: Problem, isDerived: boolean) {
     [['@damping'], 0],
     [['@promised'], Infinity],
     [['@missing'], 0],
+    [['@tries'], 0],
+    [['@far'], Infinity],
+    [named('scale', size), 0],
     [isDerived ? named('slope', size) : [], 0],
   ]
   return {
@@ -98,7 +108,7 @@ export function ray(problem: Problem, derived?: number): Program {
   const areFinite = b.operation('equal', b.multiply(trace, b.zero), b.zero)
   const isFirst = b.operation('equal', before, b.constant(Infinity))
   const slack = b.add(times(OFF, name('@missing')), times(ROUNDING, before))
-  const isKept = b.operation('lessOrEqual', sums.cost, b.add(name('@promised'), slack))
+  const isKept = b.operation('lessOrEqual', sums.cost, most(b.add(name('@promised'), slack), before))
   // χ² falls behind a pole or a pass that a long step has leapt over.
   const leap = free.map((of, i) => b.subtract(name(of), name(`@best${i}`)))
   const hasLeapt = b.multiply(
@@ -108,21 +118,40 @@ export function ray(problem: Problem, derived?: number): Program {
   const isGood = b.multiply(isKept, not(hasLeapt))
   const isNumber = b.multiply(areFinite, isLess(sums.cost, b.constant(Infinity)))
   const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isGood))
-  const newer = (now: readonly number[], then: readonly number[]) =>
-    now.map((node, i) => b.select(isTaken, node, then[i]))
-  const best = newer(free.map(name), known('best', free))
-  const gradient = newer(sums.gradient, known('gradient', sums.gradient))
-  const matrix = newer(sums.matrix, known('matrix', sums.matrix))
-  const [cost, length] = newer([sums.cost, b.add(lengthBefore, moved)], [before, lengthBefore])
-  const eased = times(0.1, dampingBefore)
+  // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
+  const tries = name('@tries')
+  const mayTry = b.multiply(isLess(tries, b.constant(TRIES)), b.select(moved, b.one, b.zero))
+  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), b.multiply(mayTry, not(hasLeapt)))
+  const isThere = b.add(isTaken, isTrying)
+  const select = (is: number, now: readonly number[], then: readonly number[]) =>
+    now.map((node, i) => b.select(is, node, then[i]))
+  const there = [free.map(name), sums.gradient, sums.matrix, [sums.cost]] as const
+  const then = [
+    known('best', free),
+    known('gradient', sums.gradient),
+    known('matrix', sums.matrix),
+    [before],
+  ] as const
+  const kept = there.map((nodes, k) => select(isTaken, nodes, then[k]))
+  const [best, gradient, matrix, [cost]] = there.map((nodes, k) => select(isThere, nodes, then[k]))
+  const [length] = select(isThere, [b.add(lengthBefore, moved)], [lengthBefore])
+  // λ falls where a promise was kept well, and rises where it hardly was; another try does without.
+  const eased = times(EASED, dampingBefore)
+  const isWell = b.operation(
+    'lessOrEqual',
+    sums.cost,
+    b.add(name('@promised'), times(WELL, name('@missing'))),
+  )
+  const lower = b.select(isLess(eased, b.constant(NO_DAMPING)), b.zero, eased)
+  const afterStep = b.select(isWell, lower, most(times(4, dampingBefore), b.constant(DAMPED)))
   const damping = b.select(
-    isTaken,
-    b.select(moved, b.select(isLess(eased, b.constant(NO_DAMPING)), b.zero, eased), dampingBefore),
+    isThere,
+    b.select(b.multiply(isTaken, moved), afterStep, dampingBefore),
     most(times(10, dampingBefore), b.constant(DAMPED)),
   )
-
   const slopesThere = derived === undefined ? [] : differentiate(graph, derived, free, () => false).gradient
-  const slopes = newer(slopesThere, known('slope', slopesThere))
+  const slopesThen = known('slope', slopesThere)
+  const slopes = select(isThere, slopesThere, slopesThen)
   const here = { best, gradient, matrix }
   const isBelow = isLess(cost, name('@limit'))
   const course =
@@ -132,9 +161,25 @@ export function ray(problem: Problem, derived?: number): Program {
   const { direction } = course
 
   // Others follow the ray, and go down to the floor: a step of the ray by 1, and by 0.
-  const moves = freedoms(b, problem, best, course.gradient).map((is, i) => b.select(direction[i], b.zero, is))
+  const largest = free.map((_, i) => most(matrix[inTriangle(i, i)], name(`@scale${i}`)))
+  const rise = b.subtract(name('@limit'), name('@least'))
+  const moves = freedoms(b, problem, best, course.gradient).map((is, i) => {
+    // What has run so far that nothing depends on it any more stays.
+    const effect = matrix[inTriangle(i, i)]
+    const isFaded = b.operation('lessOrEqual', effect, times(FADED, largest[i]))
+    const isIdle = b.operation(
+      'lessOrEqual',
+      b.multiply(effect, b.multiply(best[i], best[i])),
+      times(IDLE, rise),
+    )
+    return b.select(direction[i], b.zero, b.multiply(is, not(b.multiply(isFaded, isIdle))))
+  })
   const scale = free.map((_, i) => course.matrix[inTriangle(i, i)])
-  const { scales, factors, right, leastPivot } = equations(b, { ...course, best, scale, moves }, damping)
+  const { scales, factors, right, leastPivot } = equations(
+    b,
+    { ...course, best, scale, moves },
+    b.select(isTrying, b.zero, damping),
+  )
   const isSound = isLess(b.constant(LEAST_PIVOT), leastPivot)
   const pulled = course.along.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
   const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]
@@ -146,7 +191,6 @@ export function ray(problem: Problem, derived?: number): Program {
   const straight = dot(b, direction, product(b, matrix, direction))
   const curvature = most(b.subtract(straight, dot(b, pulled, follow)), b.zero)
   const gap = b.subtract(name('@limit'), floor)
-  const rise = b.subtract(name('@limit'), name('@least'))
   const square = b.add(b.multiply(slope, slope), b.multiply(curvature, gap))
   const root = b.operation('sqrt', most(square, b.zero))
   const denominator = b.add(slope, root)
@@ -164,14 +208,11 @@ export function ray(problem: Problem, derived?: number): Program {
   const further = b.select(turns, times(BACK, size), times(LONGER, size))
   const bound = b.select(moved, b.select(isTaken, further, times(SHORTER, went)), name('@bound'))
   // No step has been tried yet.
-  const begins = b.multiply(
-    isSound,
-    b.multiply(b.operation('equal', lengthBefore, b.zero), b.operation('equal', moved, b.zero)),
-  )
-  const reach = b.select(begins, least(name('@reach'), times(FAR, wanted)), name('@reach'))
+  const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
+  const far = b.select(begins, times(FAR, wanted), name('@far'))
   const cut = most(least(wanted, bound), b.negate(bound))
-  const inside = most(least(cut, b.subtract(reach, length)), b.negate(length))
-  const step = b.select(isSound, inside, b.zero)
+  const inside = most(least(cut, b.subtract(name('@reach'), length)), b.negate(length))
+  const step = b.select(b.multiply(isSound, not(isTrying)), inside, b.zero)
   const goes = b.multiply(isSound, not(course.isHeld))
   const others = free.map((_, i) => b.multiply(scales[i], b.add(down[i], b.multiply(step, follow[i]))))
   const back = course.back(others)
@@ -191,13 +232,22 @@ export function ray(problem: Problem, derived?: number): Program {
       b.operation('lessOrEqual', depth, times(DEPTH, rise)),
     ),
   )
-  const isUndamped = b.operation('lessOrEqual', damping, b.constant(UNDAMPED))
+  // With λ the floor is nearer than it seems, by what λ is beside the least pivot.
+  const pivot = most(b.subtract(leastPivot, damping), b.constant(LEAST_PIVOT))
+  const deepest = b.divide(b.multiply(depth, leastPivot), pivot)
+  const isUndamped = most(
+    b.operation('lessOrEqual', damping, b.constant(UNDAMPED)),
+    b.operation('lessOrEqual', deepest, times(DEPTH, rise)),
+  )
   const flatness = b.multiply(b.add(b.constant(FLATNESS), times(4, damping)), straight)
   const isFlat = b.multiply(
     b.multiply(begins, b.operation('lessOrEqual', curvature, flatness)),
     b.operation('lessOrEqual', b.multiply(slope, slope), b.multiply(flatness, rise)),
   )
-  const isAtEnd = b.multiply(b.operation('lessOrEqual', reach, length), isBelow)
+  const isAtEnd = b.multiply(b.operation('lessOrEqual', name('@reach'), length), isBelow)
+  // Where the model hardly changes any more, it is as good as there.
+  const isBeyond = b.operation('lessOrEqual', far, most(length, wanted))
+  const isFar = b.multiply(isBeyond, b.multiply(isBelow, isSound))
   const isHeld = b.multiply(course.isHeld, isBelow)
   const isLower = isLess(cost, b.subtract(name('@least'), times(BELOW, rise)))
   const why: readonly (readonly [number, number])[] = [
@@ -205,7 +255,8 @@ export function ray(problem: Problem, derived?: number): Program {
     [isLower, LOWER],
     [isHeld, HELD],
     [isFlat, FLAT],
-    [isAtEnd, LIMITED],
+    [isAtEnd, BOUNDED],
+    [isFar, ENDLESS],
     [b.multiply(isNear, isUndamped), REACHED],
   ]
   const reason = why.reduceRight((otherwise, [is, code]) => b.select(is, b.constant(code), otherwise), b.zero)
@@ -213,21 +264,24 @@ export function ray(problem: Problem, derived?: number): Program {
     ...trial,
     ...fixed.map(name),
     ...(derived === undefined ? direction : [name('@sign')]),
-    reach,
+    name('@reach'),
     name('@least'),
     name('@limit'),
-    ...best,
-    cost,
-    ...gradient,
-    ...matrix,
-    length,
-    step,
-    bound,
+    ...kept[0],
+    ...kept[3],
+    ...kept[1],
+    ...kept[2],
+    b.select(isTrying, lengthBefore, length),
+    b.select(isTrying, moved, step),
+    b.select(isTrying, name('@bound'), bound),
     b.select(isSound, b.select(isNear, b.zero, damping), most(times(10, damping), b.constant(LIFTED))),
-    promised,
-    b.select(isSound, missing, b.zero),
-    ...slopes,
-    reason,
+    b.select(isTrying, name('@promised'), promised),
+    b.select(isTrying, name('@missing'), b.select(isSound, missing, b.zero)),
+    b.select(isTrying, b.add(tries, b.one), b.zero),
+    far,
+    ...largest,
+    ...select(isTaken, slopesThere, slopesThen),
+    b.select(isTrying, b.zero, reason),
   ]
   return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)
 }

@@ -21,14 +21,12 @@ export interface Rays {
 export interface RayEnds {
   readonly point: readonly FloatArray[]
   readonly cost: FloatArray
-  /** See `endings` in ray.ts. */
+  /** As ray.ts numbers them. */
   readonly reason: ArrayLike<number>
-  /** How far it could go: less than its reach, where that is too far to look. */
-  readonly reach: FloatArray
 }
 
 /** Iterations of a ray at most. */
-export const MOST_ITERATIONS = 1000
+export const MOST_ITERATIONS = 400
 
 /**
  * Follows rays, for some fits after the other.
@@ -61,10 +59,10 @@ export function* follow(
       const given = [...point, ...directions, reach, pick(found.cost, runs), limit]
       const begin = begins.map((start) => start ?? (given.shift() as Float64Array))
       const ends = yield* iterations.run(compiled.ray(derived), runs, data, begin, MOST_ITERATIONS)
-      const at = (name: string) => ends.x[names.indexOf(name)]
       take(part, {
         point: found.free.map((_, i) => ends.x[i]),
-        ...{ cost: at('@cost'), reason: ends.reason, reach: at('@reach') },
+        cost: ends.x[names.indexOf('@cost')],
+        reason: ends.reason,
       })
       yield
     }

@@ -244,11 +244,8 @@ export class Fits {
   *#profile(fits: Uint32Array, data: readonly Column[], to: Profiled): Generator<Call> {
     const about = { compiled: this.#compiled, columns: this.#counted.columns, rows: this.#counted.rows }
     const of = {
-      ...about,
-      problem: this.#problem,
-      starts: this.#starts,
-      found: this.#found,
-      isAbsolute: this.#isAbsolute,
+      ...{ ...about, problem: this.#problem, starts: this.#starts },
+      ...{ found: this.#found, isAbsolute: this.#isAbsolute },
     }
     yield* profile(of, this.#iterations, fits, to)
     for (let some = fits, k = 0; this.options.intervals.restart && k < RESTARTS; k++) {
