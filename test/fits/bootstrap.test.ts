@@ -131,6 +131,18 @@ describe('a refit is a fit', () => {
     for (const slope of values.slope) expect(means).toContain((slope + 0).toFixed(9))
   })
 
+  test('to residuals whose mean is 0, also of a model without an offset', () => {
+    const found = fitOne(expression('a*x'), { x: [1, 2, 4], y: [2, 3, 4] }, { start: { a: 1 } })
+    const mean = found.residuals.reduce((sum, r) => sum + r / 3, 0)
+    const pool = Array.from(found.residuals, (r) => (r - mean) * Math.sqrt(3 / 2))
+    const possible = Array.from({ length: 27 }, (_, k) => {
+      const drawn = [1, 2, 4].map((x, row) => [x, found.values.a * x + pool[Math.floor(k / 3 ** row) % 3]])
+      return (drawn.reduce((sum, [x, y]) => sum + x * y, 0) / 21).toFixed(9)
+    })
+    const { a } = found.bootstrap({ count: 300 }).values
+    expect(new Set(Array.from(a, (value) => value.toFixed(9)))).toEqual(new Set(possible))
+  })
+
   test.each([...kinds, 'counts'] as const)('%s: of a straight line has the errors of theory', (kind) => {
     const next = random(3)
     const x = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -274,6 +286,16 @@ describe('intervals', () => {
       expect(Math.abs(ours[1] - high)).toBeLessThan(0.06 * (high - low))
       expect(ours).not.toEqual(percentile)
     }
+  })
+
+  test('of normal errors have no acceleration', () => {
+    const found = fitOne(decay, dataOf(9, 30, 0.4), { start })
+    const refits = found.bootstrap({ kind: 'parametric', count: 2000 })
+    const good = refits.values.b.filter((x) => !Number.isNaN(x))
+    const bias = normal(good.filter((x) => x < found.values.b).length / good.length)
+    const [low, high] = [-1.959963985, 1.959963985].map((z) => quantile(good, below(2 * bias + z)))
+    expect(refits.intervals().b[0]).toBeCloseTo(low, 7)
+    expect(refits.intervals().b[1]).toBeCloseTo(high, 7)
   })
 
   test('have no ends where all refits lie on one side, but for percentiles', () => {

@@ -123,6 +123,15 @@ describe('a positive parameter', () => {
     }
   })
 
+  test('is held by just the bound, whatever its logarithm is rounded to', () => {
+    for (let k = 0; k < 20; k++) {
+      const { t, y } = dataOf(7)
+      const min = 1.5 + k / 7
+      const one = fitOne(decay, { t, y }, { start: { ...start, b: { start: 4.5, positive: true, min } } })
+      expect(one.values.b).toBe(min)
+    }
+  })
+
   test('may be fixed, by fit too, and others may follow from it', () => {
     const { t, y } = dataOf(7)
     const one = fitOne(

@@ -23,9 +23,10 @@ export function fromSteps(
 ): void {
   for (const [i, { isLogarithmic, min, max }] of free.entries()) {
     if (!isLogarithmic) continue
+    const [low, high] = [log(min), log(max)]
     for (const [run, x] of points[i].entries()) {
-      // Rounding leaves no bound.
-      const value = Math.min(Math.max(exp(x), min), max)
+      // Rounding neither leaves a bound, nor comes off it.
+      const value = x <= low ? min : x >= high ? max : Math.min(Math.max(exp(x), min), max)
       points[i][run] = value
       // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.
       for (let j = 0; j < free.length; j++) covariance[inTriangle(i, j)][run] *= value
