@@ -217,23 +217,21 @@ export class BootstrapMany<Names extends string = string> {
   readonly count: number
   /** How many of these have not converged, by fit; all, where none could be made. */
   readonly failed: Uint32Array
-  readonly #at: readonly Bootstrap<Names>[]
+  /** How many fits there are. */
+  readonly length: number
+  readonly #at: (fit: number) => Bootstrap<Names>
 
   /** @internal */
-  constructor(fits: readonly Bootstrap<Names>[], count: number) {
-    this.#at = fits
+  constructor(at: (fit: number) => Bootstrap<Names>, length: number, count: number) {
+    this.#at = at
+    this.length = length
     this.count = count
-    this.failed = Uint32Array.from(fits, (fit) => (fit.count === 0 ? count : fit.failed))
-  }
-
-  /** How many fits there are. */
-  get length(): number {
-    return this.#at.length
+    this.failed = Uint32Array.from(this.#each((fit) => (fit.count === 0 ? count : fit.failed)))
   }
 
   /** Standard errors, by fit. */
   get errors(): Readonly<Record<Names, Float64Array>> {
-    const each = this.#at.map(({ errors }) => errors)
+    const each = this.#each(({ errors }) => errors)
     return this.#columns((name) => Float64Array.from(each, (errors) => errors[name]))
   }
 
@@ -242,7 +240,7 @@ export class BootstrapMany<Names extends string = string> {
     level = 0.95,
     by: BootstrapMethod = 'bca',
   ): Readonly<Record<Names, { readonly low: Float64Array; readonly high: Float64Array }>> {
-    const each = this.#at.map((fit) => fit.intervals(level, by))
+    const each = this.#each((fit) => fit.intervals(level, by))
     return this.#columns((name) => ({
       low: Float64Array.from(each, (intervals) => intervals[name][0]),
       high: Float64Array.from(each, (intervals) => intervals[name][1]),
@@ -254,11 +252,16 @@ export class BootstrapMany<Names extends string = string> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
       throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
     }
-    return this.#at[fit]
+    return this.#at(fit)
+  }
+
+  /** One by one, as all of them would take much memory. */
+  #each<T>(of: (fit: Bootstrap<Names>) => T): T[] {
+    return Array.from({ length: this.length }, (_, fit) => of(this.#at(fit)))
   }
 
   #columns<T>(of: (name: Names) => T): Record<Names, T> {
-    return recordOf(Object.keys(this.#at[0].values) as Names[], of)
+    return recordOf(Object.keys(this.#at(0).values) as Names[], of)
   }
 }
 

@@ -171,13 +171,13 @@ export class FitManyResult<Names extends string = string> {
 
   #bootstrapped({ values, reason }: Refitted, options: BootstrapValues): BootstrapMany<Names> {
     const { count } = options
-    const fits = Array.from(this.rows, (_, fit) => {
+    const at = (fit: number) => {
       const own = <T extends Float64Array | Uint8Array>(column: T) =>
         column.subarray(fit * count, (fit + 1) * count) as T
       const original = { of: this.#of, fit, values: mapped(this.values, (column) => column[fit]) }
       return new Bootstrap(original, { values: mapped(values, own), reason: own(reason) }, options)
-    })
-    return new BootstrapMany(fits, count)
+    }
+    return new BootstrapMany(at, this.length, count)
   }
 
   /**
