@@ -528,7 +528,124 @@ describe('the table', () => {
   })
 })
 
+describe('what follows from the fit', () => {
+  const half = 'half=log(2)/b'
+
+  test('--derive, --positive and --profile are what the API says', () => {
+    const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
+    const [found] = lines(args)
+    const positive = (one: number) => ({ start: one, positive: true })
+    const other = fitOne(
+      expression(MODEL),
+      { t, y },
+      {
+        start: { a: positive(1), b: positive(1), c: 1 },
+        derive: { half: 'log(2)/b' },
+        intervals: 'profile',
+      },
+    )
+    expect([found.values, found.errors]).toEqual([other.values, other.errors])
+    expect(found.profile).toEqual(JSON.parse(JSON.stringify(other.profile())))
+    const table = run(args).stdout.split('\n')
+    const [low, high] = other.intervals().half.map((x) => `${Number(x.toPrecision(6))}`)
+    expect(table.find((line) => line.startsWith('half'))).toMatch(new RegExp(`${low} +${high}$`))
+    const groups = run(`${args} --group g`).stdout.split('\n')
+    expect(groups[0]).toMatch(/a +from +to +b +from +to .* half +from +to/)
+  })
+
+  test('ends of profiles that there are not are told of', () => {
+    write(
+      'flat.csv',
+      csv(
+        ['x', 'y'],
+        [0, 1, 2, 3, 4, 5].map((x) => [x, 1 - Math.exp(-50 * x) + 0.01 * Math.cos(9 * x)]),
+      ),
+    )
+    const { stdout } = run('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
+    expect(stdout).toMatch(/^b has no upper end: /m)
+    const [{ profile }] = lines('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
+    expect([profile.b.high, profile.b.highReason]).toEqual([null, 'endless'])
+  })
+
+  test('--expr is a parameter that follows from others, also from what only it has', () => {
+    const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
+    const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
+    const other = fitOne(expression(MODEL), { t, y }, { start: given })
+    expect([found.values, found.errors]).toEqual([other.values, other.errors])
+    const { status, stderr } = run(`decay.csv --x t --expr c=a/d --start a=1,b=1`)
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'antigrad: d starts at 1, as --start does not say otherwise\n',
+    })
+  })
+
+  test('--correlations are those of the fit', () => {
+    const { stdout } = run(`decay.csv --x t ${STARTS} --correlations`)
+    const other = fitOne(expression(MODEL), { t, y }, { start })
+    const rows = stdout.trimEnd().split('\n').slice(-3)
+    for (const [i, row] of rows.entries()) {
+      const numbers = other.correlation[i].slice(0, i + 1).map((r) => Number(r.toPrecision(3)))
+      expect(row.split(/ +/)).toEqual([other.free[i], ...numbers.map(String)])
+    }
+  })
+
+  test('σ and weights after = follow from the model', () => {
+    const [found] = lines(`decay.csv --x t ${STARTS} --sigma =0.1*f`)
+    const other = fitOne(expression(MODEL), { t, y }, { start, sigma: '0.1*f' })
+    expect([found.values, found.errors, found.evaluations]).toEqual([
+      other.values,
+      other.errors,
+      other.evaluations,
+    ])
+    const [weighted] = lines(`decay.csv --x t ${STARTS} --weights =1/(f*f)`)
+    expect(weighted.values.b).toBeCloseTo(found.values.b, 6)
+  })
+
+  test.each([
+    ['--derive half', 'Expected name=expression.'],
+    ['--derive q=b --derive q=a', 'Expected each name once.'],
+    ['--derive q=zz*2', 'derive: q: expected parameters among a, b, c'],
+    ['--derive a=b', 'derive: expected names that nothing else has'],
+    ['--expr a=2*b --min a=0', '--expr: expected nothing else that is said of a'],
+    ['--positive zz', 'start: expected names among a, b, c'],
+    ['--weights =1/g', 'weights: expected an expression of f, t'],
+  ])('%s is refused', (args, message) => {
+    const { status, stdout, stderr } = run(`decay.csv --x t ${args}`)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(message)
+  })
+})
+
 describe('Ctrl-C', () => {
+  test('keeps what is done', () => {
+    const before = `process.on('newListener', (name) => name === 'SIGINT' && setTimeout(() => process.kill(process.pid, 'SIGINT'), 1500))`
+    const names = Array.from({ length: 4000 }, (_, k) => `w${k}`)
+    write(
+      'many.csv',
+      csv(
+        ['t', 'y', 'g'],
+        names.flatMap((g) => decay.map(([t, y]) => [t, y, g])),
+      ),
+    )
+    const args =
+      'many.csv --x t --group g --min a=0,b=0,c=0 --max a=9,b=9,c=9 --multi-start 4096 --threads 1 --json'
+    const { status, stdout, stderr } = run(`${args} ${STARTS}`, MODEL, { before })
+    const found = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(status).toBe(130)
+    expect(stderr).toBe(
+      `antigrad: stopped before all 4,000 fits were done: those of ${found.length} groups follow\n`,
+    )
+    expect(found.length).toBeLessThan(4000)
+    const other = fitOne(expression(MODEL), { t, y }, { start, tolerance: 1e-10 })
+    for (const [k, { group, reason, values }] of found.entries()) {
+      expect([group, reason]).toEqual([names[k], 'converged'])
+      expect(values.b).toBeCloseTo(other.values.b, 5)
+    }
+  })
+
   test('ends it with the status 130', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setImmediate(() => process.kill(process.pid, 'SIGINT')))`
     const args =
@@ -637,6 +754,63 @@ describe('the picture', () => {
     }
     expect(elements.find(({ name }) => name === 'title')?.text).toContain(`y = ${MODEL}`)
     expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
+  })
+
+  test('has error bars of σ, and logarithmic axes with marks at decades', () => {
+    const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
+    const rows = doses.map((x) => [x, 1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x), 0.2])
+    write('doses.csv', csv(['x', 'y', 's'], rows))
+    const { status, stderr } = run('doses.csv --sigma s --log-x --log-y --plot doses.svg', 'four-p-l')
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'antigrad: --log-x: 1 number is not above 0, and not drawn\n',
+    })
+    const elements = elementsOf(readFileSync(join(folder, 'doses.svg'), 'utf8'))
+    const marks = (anchor: string) =>
+      elements.flatMap(({ name, path, attributes, text }) =>
+        name === 'text' && path === 'fit' && attributes['text-anchor'] === anchor
+          ? [[Number(text), Number(attributes[anchor === 'middle' ? 'x' : 'y'])] as const]
+          : [],
+      )
+    const across = marks('middle')
+    expect(across.map(([x]) => x)).toEqual([0.001, 0.01, 0.1, 1, 10, 100, 1000])
+    const up = marks('end')
+    expect(up.map(([y]) => y)).toEqual([1, 2, 5, 10])
+    const to = ([[x0, p0], [x1, p1]]: readonly (readonly [number, number])[]) => {
+      return (x: number) => p0 + ((p1 - p0) * Math.log(x / x0)) / Math.log(x1 / x0)
+    }
+    const [toX, toY] = [to(across), to(up)]
+    const of = (kind: string) =>
+      elements.find(({ path, attributes }) => path === 'fit' && attributes.class === kind)
+    const dots = pointsOf(of('data')?.attributes.d.replaceAll('h0', '') ?? '')
+    const bars = [...(of('bars')?.attributes.d ?? '').matchAll(/M(\d+) (\d+)V(\d+)/g)].map((match) =>
+      match.slice(1).map(Number),
+    )
+    expect([dots.length, bars.length]).toEqual([7, 7])
+    for (const [i, [x, y]] of rows.slice(1).entries()) {
+      expect(Math.abs(dots[i][0] - toX(x))).toBeLessThan(1)
+      expect(Math.abs(dots[i][1] - (toY(y) - 4))).toBeLessThan(1.1)
+      expect(Math.abs(bars[i][1] - (toY(y - 0.2) - 4))).toBeLessThan(1.1)
+      expect(Math.abs(bars[i][2] - (toY(y + 0.2) - 4))).toBeLessThan(1.1)
+    }
+    const none = run('doses.csv --log-y --plot none.svg --y x --x y', 'line')
+    expect(none.status).toBe(0)
+    write(
+      'below.csv',
+      csv(
+        ['x', 'y'],
+        [
+          [-1, 1],
+          [-2, 2],
+          [0, 3],
+        ],
+      ),
+    )
+    const { status: refused, stderr: why } = run('below.csv --log-x --plot below.svg', 'line')
+    expect([refused, why]).toEqual([
+      2,
+      'antigrad: --log-x: expected some number above 0 to be drawn, got "none"\n',
+    ])
   })
 
   test('has each group in a colour of its own; the same command gives the same bytes', () => {

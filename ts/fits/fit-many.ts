@@ -78,7 +78,12 @@ function run(model: Expression | FitModel, data: FitData, options: object): Fits
   return fits
 }
 
-function fitsOf(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted | Whitened {
+/** Fits that are not begun. */
+export function fitsOf(
+  model: Expression | FitModel,
+  data: FitData,
+  options: object,
+): Fits | Reweighted | Whitened {
   const fits = new Fits(model, data, options)
   if (fits.options.covariance !== undefined) return new Whitened(fits)
   return textOf(fits.options) === undefined ? fits : new Reweighted(fits)

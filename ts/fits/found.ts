@@ -147,3 +147,8 @@ export function columnOf({ problem, found, starts }: Ingredients, name: string):
   const at = problem.free.indexOf(name)
   return at < 0 ? (starts.get(name) as Float64Array) : found.free[at]
 }
+
+/** Those that are not done have no reason. */
+export function keeping(of: Ingredients, isDone: Uint8Array): Ingredients {
+  return { ...of, found: { ...of.found, reason: of.found.reason.map((reason, fit) => reason * isDone[fit]) } }
+}

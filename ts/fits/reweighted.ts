@@ -10,7 +10,7 @@ import { OptionError } from '../ground/errors.js'
 import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
 import { countRows } from './counted.js'
 import type { Call } from './drive.js'
-import { columnOf, type Found, type Ingredients, startingAt } from './found.js'
+import { columnOf, type Found, type Ingredients, keeping, startingAt } from './found.js'
 import { inTriangle } from './linear.js'
 import { columnsOfModel, pointOf } from './linearise.js'
 import type { NonFinite } from './message.js'
@@ -82,6 +82,11 @@ export class Reweighted {
 
   leave(): void {
     this.#first.leave()
+  }
+
+  /** What can be said where it has been stopped: nothing, as a round does not say whether it is the last. */
+  done(): Ingredients {
+    return keeping(this.#of, new Uint8Array(this.#of.rows.length))
   }
 
   result<Names extends string>(): FitManyResult<Names> {

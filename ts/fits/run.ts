@@ -19,7 +19,7 @@ import { checkCounts, countOf, type DataRead, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
-import type { Found, Ingredients, Profiled } from './found.js'
+import { type Found, type Ingredients, keeping, type Profiled } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
@@ -79,6 +79,8 @@ export class Fits {
   /** Runs of the first batch. */
   readonly #first: number
   #hasTold = false
+  /** 1 for each fit that has got all that it will. */
+  readonly #isDone: Uint8Array
 
   /** @param read what data have, where they are ours */
   constructor(model: Expression | FitModel, data: FitData, given: object, read?: DataRead) {
@@ -118,6 +120,7 @@ export class Fits {
     this.#iterations = new Iterations(this.choice.runner, this.#compiled)
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
+    this.#isDone = new Uint8Array(count)
     const { by, level } = options.intervals
     // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
     const { sigma, weights, covariance } = options
@@ -189,6 +192,7 @@ export class Fits {
     const isFit = (fit: number) => rows[fit] >= size && !isIncomplete[fit]
     const fits = all.filter(isFit)
     let done = this.#count - fits.length
+    for (const fit of all) if (!isFit(fit)) this.#isDone[fit] = 1
     let most = this.#first
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
@@ -198,6 +202,7 @@ export class Fits {
         yield* this.#begin(part, done)
         yield* this.#batch(part, data, this.#starts)
         if (this.#profiled) yield* this.#profile(part, data, this.#profiled)
+        put(this.#isDone, part, new Uint8Array(part.length).fill(1))
         from += part.length
         done += part.length
         this.#tell(done)
@@ -411,6 +416,11 @@ export class Fits {
   result<Names extends string>(): FitManyResult<Names> {
     this.leave()
     return new FitManyResult<Names>(this.ingredients())
+  }
+
+  /** What can be said where they have been stopped: of those that are not done, the reason is none. */
+  done(): Ingredients {
+    return keeping(this.ingredients(), this.#isDone)
   }
 
   /** What the result is made of, as far as it has been found. */

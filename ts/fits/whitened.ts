@@ -8,7 +8,7 @@ import { OptionError } from '../ground/errors.js'
 import { listOf, numbersIn } from '../ground/given.js'
 import { type Column, numbersOf, put, rowsOf } from '../many/data.js'
 import type { Call } from './drive.js'
-import { columnOf, type Found, type Ingredients, startingAt } from './found.js'
+import { columnOf, type Found, type Ingredients, keeping, startingAt } from './found.js'
 import { columnsOfModel } from './linearise.js'
 import type { FitColumn, FitValues } from './options.js'
 import type { FitParameter } from './parameters.js'
@@ -86,6 +86,11 @@ export class Whitened {
   leave(): void {
     this.#first.leave()
     this.#last?.leave()
+  }
+
+  /** What can be said where it has been stopped: nothing, as all fits end with it. */
+  done(): Ingredients {
+    return keeping(this.#of, new Uint8Array(this.#of.rows.length))
   }
 
   result<Names extends string>(): FitManyResult<Names> {

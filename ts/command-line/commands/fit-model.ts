@@ -26,6 +26,9 @@ export interface ModelOptions {
   readonly max?: Numbers
   /** Null where a parameter stays at its start. */
   readonly fixed?: Readonly<Record<string, number | null>>
+  /** Texts by the names of parameters that follow from others. */
+  readonly expr?: Columns
+  readonly positive?: readonly string[]
 }
 
 export interface Model {
@@ -43,7 +46,7 @@ export interface Model {
 
 /** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
 export function readModel(options: ModelOptions): Model {
-  const { start = {}, min = {}, max = {}, fixed = {} } = options
+  const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
   const ours = named(options.model)
   const model = ours ?? expression(options.model)
   const { names } = expression(model.text)
@@ -60,7 +63,17 @@ export function readModel(options: ModelOptions): Model {
   for (const [name, number] of Object.entries(fixed)) {
     tell(name, { fixed: true, ...(number !== null && { start: number }) })
   }
-  const open = names.filter((name) => !Object.hasOwn(x, name) && entries.get(name)?.start === undefined)
+  for (const name of positive) tell(name, { positive: true })
+  for (const [name, text] of Object.entries(expr)) {
+    if (entries.has(name)) throw new OptionError('--expr', `nothing else that is said of ${name}`, name)
+    tell(name, { expr: text })
+  }
+  // Parameters that only others are made of start somewhere too.
+  const known = [...names, ...Object.values(expr).flatMap((text) => expression(text).names)]
+  const open = [...new Set(known)].filter((name) => {
+    const entry = entries.get(name)
+    return !Object.hasOwn(x, name) && entry?.start === undefined && entry?.expr === undefined
+  })
   const unsaid = ours === undefined ? open : []
   const still = open.find((name) => entries.get(name)?.fixed)
   if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)

@@ -2,11 +2,13 @@ import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
-import { fitMany } from '../../fits/fit-many.js'
+import { drive } from '../../fits/drive.js'
+import { fitsOf } from '../../fits/fit-many.js'
 import { type Loss, losses } from '../../fits/loss.js'
-import type { FitManyOptions } from '../../fits/options.js'
-import type { Fit, FitManyResult } from '../../fits/result.js'
+import { fitReasons } from '../../fits/reasons.js'
+import { type Fit, FitManyResult } from '../../fits/result.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
+import { present } from '../../ground/given.js'
 import { grouped, printable } from '../../ground/text.js'
 import type { DataByRun } from '../../many/data.js'
 import { wholeTo } from '../../options/kinds.js'
@@ -55,13 +57,18 @@ interface Options extends ModelOptions {
   readonly drop?: true
   readonly loss: string
   readonly lossScale?: number
+  readonly derive?: Readonly<Record<string, string>>
+  readonly profile?: true
   readonly multiStart?: number
   readonly tolerance: number
   readonly maxIterations: number
   readonly engine?: EngineName
   readonly threads?: number
   readonly json?: boolean
+  readonly correlations?: true
   readonly plot?: string
+  readonly logX?: true
+  readonly logY?: true
 }
 
 export function addFit(program: Command): void {
@@ -83,14 +90,31 @@ export function addFit(program: Command): void {
       collectColumn,
     )
     .option('--y <column>', 'the column that the model is to meet', 'y')
-    .addOption(new Option('--sigma <column>', 'standard deviations of y').conflicts('weights'))
-    .option('--weights <column>', 'weights of the squared residuals, such as 1/σ²')
+    .addOption(
+      new Option(
+        '--sigma <column>',
+        "standard deviations of y; or as in '=0.1*f' how they follow from the model's value f and --x",
+      ).conflicts('weights'),
+    )
+    .option('--weights <column>', "weights of the squared residuals, such as 1/σ²; or as in '=1/f^2'")
     .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
     .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
     .option('--min <list>', 'what parameters are at least', parseNumbers('--min'))
     .option('--max <list>', 'what parameters are at most', parseNumbers('--max'))
     .option('--fixed <list>', 'parameters that stay, as in c=0, or b where it starts', parseFixed)
+    .option('--positive <list>', 'parameters above 0, which are fitted as logarithms, as in a,b', parseNames)
+    .option(
+      '--expr <name=text>',
+      'a parameter that follows from others, as in c=2*a; once for each',
+      collectText,
+    )
+    .option(
+      '--derive <name=text>',
+      "what is wanted beside the parameters, as in 'half=log(2)/b'; once for each",
+      collectText,
+    )
+    .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
       choice('--loss <name>', 'of residuals', Object.keys(losses).map(inKebabCase)).default('squared'),
     )
@@ -127,11 +151,14 @@ export function addFit(program: Command): void {
     .option('--comment <text>', 'what lines begin with that are no rows', '#')
     .option('--drop', 'leave out rows in which a column that is used has no number, and tell of them')
     .option('--json', 'print JSON, a line a fit')
+    .option('--correlations', 'print those of the parameters below the table')
     .option(
       '--plot <file>',
       'draw data, curve, its 95 % band and residuals, into this .svg or .png',
       parseFile,
     )
+    .option('--log-x', 'a logarithmic axis of x in the picture')
+    .option('--log-y', 'a logarithmic axis of y in the picture')
     .addHelpText(
       'after',
       `
@@ -139,7 +166,7 @@ export function addFit(program: Command): void {
   antigrad fit wells.csv --model 'vmax*s/(km + s)' --x s --y rate --group well --min vmax=0,km=0 --json
 
 Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line makes no sense, the file cannot be read or an
-engine cannot run, ${STOPPED} after Ctrl-C.`,
+engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not lost.`,
     )
     .action(run)
 }
@@ -165,28 +192,48 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     )
   }
   const found = await fitTable(table, model, options)
-  if (found === null) return
-  const fits = table.groups.map((_, k) => found.at(k))
+  const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
+  const isProfiled = options.profile === true
+  const isStopped = done.length < table.groups.length
+  const fits = done.map((k) => found.at(k))
+  const groups = done.map((k) => table.groups[k])
+  if (isStopped) {
+    const all = table.groups.length === 1 ? 'the fit was' : `all ${grouped(table.groups.length)} fits were`
+    say(
+      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${grouped(done.length)} groups follow`}`,
+    )
+    process.exitCode = STOPPED
+    if (done.length === 0) return
+  }
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${inJson(fit, group === undefined ? undefined : table.groups[k])}\n`)
+      await print(`${inJson(fit, group === undefined ? undefined : groups[k], isProfiled)}\n`)
     }
-  } else
-    await print(`${group === undefined ? describeFit(fits[0]) : describeGroups(group, table.groups, fits)}\n`)
-  draw?.now(table, fits)
+  } else if (fits.length > 0) {
+    await print(
+      `${group === undefined ? describeFit(fits[0], isProfiled, options.correlations === true) : describeGroups(group, groups, fits, isProfiled)}\n`,
+    )
+  }
+  if (fits.length > 0)
+    draw?.now({ ...table, groups, columns: table.columns.map((of) => done.map((k) => of[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
   if (failed === 0) return
   say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
-  process.exitCode = NOT_CONVERGED
+  process.exitCode ??= NOT_CONVERGED
 }
 
 /** Columns in the order in which they are read: the model's, y, and σ or weights. */
 function wantedOf({ x }: Model, { y, sigma, weights, loss }: Options): Wanted[] {
   const wanted: Wanted[] = Object.values(x).map((column) => ({ option: '--x', column }))
   wanted.push({ option: '--y', column: y, ...(loss === 'poisson' && { sign: 'at least 0' }) })
-  if (sigma !== undefined) wanted.push({ option: '--sigma', column: sigma, sign: 'above 0' })
-  if (weights !== undefined) wanted.push({ option: '--weights', column: weights, sign: 'at least 0' })
+  if (isColumn(sigma)) wanted.push({ option: '--sigma', column: sigma, sign: 'above 0' })
+  if (isColumn(weights)) wanted.push({ option: '--weights', column: weights, sign: 'at least 0' })
   return wanted
+}
+
+/** What follows from the model's value is a text after =. */
+function isColumn(given: string | undefined): given is string {
+  return given?.startsWith('=') === false
 }
 
 function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
@@ -197,13 +244,9 @@ function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
   }
 }
 
-/** All fits at once; null after Ctrl-C. */
-async function fitTable(
-  { columns, groups }: Table,
-  model: Model,
-  options: Options,
-): Promise<FitManyResult | null> {
-  const { tolerance, maxIterations, engine, threads, multiStart, lossScale, absoluteSigma } = options
+/** All fits at once; after Ctrl-C those that were done have a reason. */
+async function fitTable({ columns }: Table, model: Model, options: Options): Promise<FitManyResult> {
+  const { tolerance, maxIterations, engine, threads, multiStart, lossScale, absoluteSigma, derive } = options
   const names = Object.keys(model.x)
   // Whatever the file calls it: a name that the model has not.
   let y = 'y'
@@ -211,58 +254,73 @@ async function fitTable(
   // The one fit of all rows has columns, and not lists of one: copies are smaller.
   const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const own = [...names, y].map((name, k) => [name, given[k]] as const)
-  const weight = given[names.length + 1]
+  const weightsOf = (by: string | undefined) =>
+    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[names.length + 1]
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
   const end = () => stop.abort()
-  process.once('SIGINT', end)
-  const settings: FitManyOptions = {
+  const settings = {
     ...{ start: model.start, y, tolerance, maxIterations, signal: stop.signal },
     loss: inCamelCase(options.loss) as Loss,
-    ...(options.sigma !== undefined && { sigma: weight }),
-    ...(options.weights !== undefined && { weights: weight }),
-    ...Object.fromEntries(
-      Object.entries({ engine, threads, multiStart, lossScale, absoluteSigma }).filter(
-        ([, given]) => given !== undefined,
-      ),
-    ),
+    ...present({ sigma: weightsOf(options.sigma), weights: weightsOf(options.weights) }),
+    ...present({ engine, threads, multiStart, lossScale, absoluteSigma, derive }),
+    ...(options.profile && { intervals: 'profile' }),
     onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
   }
+  const fits = fitsOf(model.model, Object.fromEntries(own) as DataByRun, settings)
+  process.once('SIGINT', end)
   try {
-    const fits = await fitMany(model.model, Object.fromEntries(own) as DataByRun, settings)
-    showProgress('')
-    return fits
+    await drive(fits.choice, fits.calls(), stop.signal, () => fits.leave())
+    return fits.result()
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
-    showProgress('')
-    say(
-      `stopped before ${groups.length === 1 ? 'the fit was' : `all ${grouped(groups.length)} fits were`} done`,
-    )
-    process.exitCode = STOPPED
-    return null
+    // An engine may be at work still: its memory is left alone.
+    return new FitManyResult(fits.done())
   } finally {
+    showProgress('')
     process.off('SIGINT', end)
   }
 }
 
 /** What draws fits into a file; what keeps it from that is found out as early as it can be. */
-async function drawing(output: string, model: Model, { y, group }: Options) {
+async function drawing(output: string, model: Model, { y, group, sigma, logX, logY }: Options) {
   const [[column, x], ...others] = Object.entries(model.x)
   if (others.length > 0) throw new OptionError('--plot', 'one column --x to draw over', others.length + 1)
   const write = await writer(output)
   const { drawFits, MOST_FITS } = await import('../plot/fit.js')
   return {
-    check({ groups }: Table): void {
-      if (groups.length <= MOST_FITS) return
-      throw new OptionError('--plot', `at most ${MOST_FITS} groups in a picture`, groups.length)
+    check({ groups, columns }: Table): void {
+      if (groups.length > MOST_FITS) {
+        throw new OptionError('--plot', `at most ${MOST_FITS} groups in a picture`, groups.length)
+      }
+      for (const [is, option, lists] of [
+        [logX, '--log-x', columns[0]],
+        [logY, '--log-y', columns[1]],
+      ] as const) {
+        const below = lists.reduce(
+          (sum, list) => sum + list.reduce((count, x) => count + Number(x <= 0), 0),
+          0,
+        )
+        if (is !== true || below === 0) continue
+        if (lists.every((list) => list.every((x) => x <= 0))) {
+          throw new OptionError(option, 'some number above 0 to be drawn', 'none')
+        }
+        say(
+          `${option}: ${grouped(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
+        )
+      }
     },
     now({ columns, groups }: Table, fits: readonly Fit[]): void {
       const all = fits.map((fit, k) => {
         const name = group === undefined ? '' : printable(`${group} ${groups[k]}`)
-        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), fit }
+        const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
+        return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
       })
       write(
-        drawFits(all, { title: `${printable(y)} = ${model.text}`, x: printable(x), y: printable(y), column }),
+        drawFits(all, {
+          ...{ title: `${printable(y)} = ${model.text}`, x: printable(x), y: printable(y), column },
+          ...{ logX: logX === true, logY: logY === true },
+        }),
       )
     },
   }
@@ -273,6 +331,18 @@ function collectColumn(text: string, before: Record<string, string> = {}): Recor
   if (name === undefined) throw new InvalidArgumentError('Expected a name, or name=column.')
   if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
   return { ...before, [name]: column ?? name }
+}
+
+/** A text by the name before the first =, which expressions may have too. */
+function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
+  if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
+  return { ...before, [name]: value }
+}
+
+function parseNames(text: string): string[] {
+  return text.split(',').map((name) => name.trim())
 }
 
 function parseScale(text: string): number {

@@ -5,7 +5,7 @@ import { grouped, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
 
 /** A fit: values and errors, and below what holds of it as a whole. */
-export function describeFit(fit: Fit): string {
+export function describeFit(fit: Fit, isProfiled: boolean, hasCorrelations: boolean): string {
   const { values, errors, free, minima } = fit
   const intervals = fit.intervals(0.95)
   const rows = Object.keys(values).map((name) => {
@@ -28,16 +28,55 @@ export function describeFit(fit: Fit): string {
     ...several,
     `${grouped(fit.rows)} rows, ${free.length} parameters; ${fit.reason} after ${fit.evaluations} evaluations`,
     ...(fit.message === '' ? [] : [fit.message]),
+    ...(isProfiled ? endsInWords(fit) : []),
+    ...(hasCorrelations ? correlated(fit) : []),
   ].join('\n')
 }
 
+/** The lower triangle of correlations. */
+function correlated({ free, correlation }: Fit): string[] {
+  const rows = free.map((name, i) => [name, ...correlation[i].slice(0, i + 1).map((r) => short(r, 3))])
+  return [
+    '',
+    columns(
+      [['correlation', ...free], ...rows],
+      [...free.keys()].map((i) => i + 1),
+    ),
+  ]
+}
+
+/** Why intervals by profile have not two ends. */
+function endsInWords(fit: Fit): string[] {
+  const messages = Object.values(fit.profile()).map(({ message }) => message)
+  return [...new Set(messages)].filter((message) => message !== '')
+}
+
 /** A line for each group. */
-export function describeGroups(by: string, groups: readonly string[], fits: readonly Fit[]): string {
+export function describeGroups(
+  by: string,
+  groups: readonly string[],
+  fits: readonly Fit[],
+  isProfiled: boolean,
+): string {
   const names = Object.keys(fits[0].values)
-  const head = [printable(by), 'rows', ...names.flatMap((name) => [name, '±']), 'χ²', 'R²', 'reason']
+  const valuesOf = (fit: Fit) => {
+    const intervals = isProfiled ? fit.intervals() : undefined
+    return names.flatMap((name) => {
+      const ends = intervals ? intervals[name].map((end) => short(end)) : [errorOf(fit, name)]
+      return [short(fit.values[name]), ...ends]
+    })
+  }
+  const head = [
+    printable(by),
+    'rows',
+    ...names.flatMap((name) => (isProfiled ? [name, 'from', 'to'] : [name, '±'])),
+    'χ²',
+    'R²',
+    'reason',
+  ]
   const lines = fits.map((fit, k) => [
     ...[printable(groups[k]), `${fit.rows}`],
-    ...names.flatMap((name) => [short(fit.values[name]), errorOf(fit, name)]),
+    ...valuesOf(fit),
     ...[short(fit.chiSquared), short(fit.rSquared)],
     fit.message === '' ? fit.reason : `${fit.reason}: ${fit.message}`,
   ])
@@ -47,13 +86,14 @@ export function describeGroups(by: string, groups: readonly string[], fits: read
 }
 
 /** A fit's line of JSON; what is no number is null. */
-export function inJson(fit: Fit, group: string | undefined): string {
+export function inJson(fit: Fit, group: string | undefined, isProfiled: boolean): string {
   const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
   const { message, held, undetermined, rows, freedom, evaluations, minima } = fit
   return JSON.stringify({
     ...{ group, reason, message, values, errors, free, held, undetermined, covariance },
     ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations },
     ...(minima.length > 0 && { minima }),
+    ...(isProfiled && { profile: fit.profile() }),
   })
 }
 

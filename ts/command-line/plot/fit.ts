@@ -1,11 +1,11 @@
 /** Fits as SVG: data, curves with their confidence bands, and beneath what is left of the data. */
 
-import { ticks } from 'd3-array'
 import type { Fit } from '../../fits/result.js'
 import { AntigradError } from '../../ground/errors.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
+import { type Scale, scaleOf } from './scale.js'
 import { inXml } from './sweep.js'
 
 const WIDTH = 830
@@ -30,6 +30,8 @@ export interface Drawn {
   readonly name: string
   readonly x: readonly number[]
   readonly y: readonly number[]
+  /** Standard deviations of y, if they are known. */
+  readonly bars: readonly number[] | null
   readonly fit: Fit
 }
 
@@ -39,6 +41,9 @@ export interface Titles {
   readonly x: string
   readonly y: string
   readonly column: string
+  /** Whether axes have logarithms. */
+  readonly logX: boolean
+  readonly logY: boolean
 }
 
 type Range = readonly [low: number, high: number]
@@ -52,15 +57,17 @@ interface Curve {
 
 /** @throws AntigradError where numbers are too far apart to be drawn */
 export function drawFits(all: readonly Drawn[], titles: Titles): string {
-  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x))), 0.02)
-  const curves = all.map((drawn) => curveOf(drawn, titles.column))
-  const y = viewOf(all, curves)
+  const [scaleX, scaleY] = [titles.logX, titles.logY].map(scaleOf)
+  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x.map(scaleX.of)))), 0.02)
+  const curves = all.map((drawn) => curveOf(drawn, titles.column, scaleX))
+  const y = viewOf(all, curves, scaleY)
   const residuals = all.map(({ fit }) => fit.residuals)
   const [least, greatest] = rangeOf(residuals.flatMap(rangeOf))
   const most = Math.max(0, -least, greatest)
   const off = widened([-most, most], 0.05)
   const [upper, lower] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
-  const [atX, atY, atOff] = [axis(x, LEFT, RIGHT), axis(y, upper, CURVES[0]), axis(off, lower, RESIDUALS[0])]
+  const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, upper, CURVES[0], scaleY)]
+  const atOff = axis(off, lower, RESIDUALS[0], scaleOf(false))
   const legend = all.map(entry)
   const height = LEGEND + ROW * legend.length
   const title = inXml(titles.title)
@@ -69,13 +76,14 @@ export function drawFits(all: readonly Drawn[], titles: Titles): string {
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${LEFT}" y="26" font-size="15" font-weight="bold">${title}</text>
 <g id="fit">
-${frame(CURVES, titles.y, ticksOf(y, atY, 7))}
+${frame(CURVES, titles.y, ticksOf(y, atY, 7, scaleY))}
 ${curves.map((curve, i) => band(curve, i)).join('\n')}
+${all.map((drawn, i) => bars(drawn, i)).join('\n')}
 ${all.map((drawn, i) => points(drawn, drawn.y, atY, i)).join('\n')}
 ${curves.map((curve, i) => line(curve, i)).join('\n')}
 </g>
 <g id="residuals">
-${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3))}
+${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3, scaleOf(false)))}
 <path stroke="#555" d="M${LEFT} ${px(atOff(0))}H${RIGHT}"/>
 ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 </g>
@@ -86,41 +94,67 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 
   function frame([top, height]: readonly [number, number], name: string, yTicks: string): string {
     const bottom = top + height
-    const marks = ticks(x[0], x[1], 8).map(
-      (tick) =>
-        `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
-    )
+    const marks = scaleX
+      .ticks(x[0], x[1], 8)
+      .map(
+        (tick) =>
+          `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
+      )
     return `<text x="${LEFT}" y="${top - 6}">${inXml(name)}</text>
 <g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${height}"/></g>
 <g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
   }
 
-  function ticksOf(range: Range, at: (y: number) => number, count: number): string {
-    const marks = ticks(range[0], range[1], count).map(
-      (tick) =>
-        `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
-    )
+  function ticksOf(range: Range, at: (y: number) => number, count: number, scale: Scale): string {
+    const marks = scale
+      .ticks(range[0], range[1], count)
+      .map(
+        (tick) =>
+          `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
+      )
     return marks.join('')
   }
 
   /** Dots, as ends of lines of no length; of those in one pixel the first. */
   function points(drawn: Drawn, y: ArrayLike<number>, at: (y: number) => number, i: number): string {
     const places = drawn.x.flatMap((x, row) =>
-      Number.isFinite(y[row]) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
+      Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
     )
     const d = [...new Set(places)].join('')
     return `<path class="data" stroke="${colorOf(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
   }
 
+  /** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
+  function bars({ x, y, bars }: Drawn, i: number): string {
+    if (bars === null) return ''
+    const within = (value: number) => {
+      const at = atY(value)
+      return Math.round(Number.isNaN(at) ? upper : Math.min(upper, Math.max(CURVES[0], at)))
+    }
+    const places = x.flatMap((x, row) =>
+      Number.isFinite(atX(x) + atY(y[row]))
+        ? [`M${Math.round(atX(x))} ${within(y[row] - bars[row])}V${within(y[row] + bars[row])}`]
+        : [],
+    )
+    return `<path class="bars" stroke="${colorOf(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
+  }
+
   function line({ x, f }: Curve, i: number): string {
-    const path = Array.from(x, (_, k) => [atX(x[k]), atY(f[k])]).flat()
-    const seen = clip(path, [LEFT, RIGHT, CURVES[0], upper]).map((part) => simplify(part, 1))
+    const known = stretches(x.map((_, k) => Number.isFinite(atY(f[k]))))
+    const paths = known.map((own) => own.flatMap((k) => [atX(x[k]), atY(f[k])]))
+    const seen = paths
+      .flatMap((path) => clip(path, [LEFT, RIGHT, CURVES[0], upper]))
+      .map((part) => simplify(part, 1))
     return `<path class="curve" fill="none" ${styleOf(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
   }
 
   /** A shape for each stretch in which both ends are known. */
   function band({ x, low, high }: Curve, i: number): string {
-    const at = (k: number, y: number) => [atX(x[k]), Math.min(upper, Math.max(CURVES[0], atY(y)))]
+    // What is below 0 is beneath a logarithmic axis.
+    const at = (k: number, y: number) => {
+      const place = atY(y)
+      return [atX(x[k]), Number.isNaN(place) ? upper : Math.min(upper, Math.max(CURVES[0], place))]
+    }
     const shapes = stretches(x.map((_, k) => Number.isFinite(low[k]) && Number.isFinite(high[k]))).map(
       (own) => [...own.flatMap((k) => at(k, high[k])), ...own.reverse().flatMap((k) => at(k, low[k]))],
     )
@@ -146,9 +180,9 @@ const colorOf = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
 /** The model over the range of a fit's data. */
-function curveOf({ x, fit }: Drawn, column: string): Curve {
-  const [low, high] = rangeOf(x)
-  const at = Array.from({ length: POINTS }, (_, k) => low + ((high - low) * k) / (POINTS - 1))
+function curveOf({ x, fit }: Drawn, column: string, scale: Scale): Curve {
+  const [low, high] = rangeOf(x.map(scale.of))
+  const at = Array.from({ length: POINTS }, (_, k) => scale.back(low + ((high - low) * k) / (POINTS - 1)))
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
@@ -160,9 +194,10 @@ function rangeOf(numbers: Iterable<number>): Range {
 }
 
 /** The data, and of curves as much again at most. */
-function viewOf(all: readonly Drawn[], curves: readonly Curve[]): Range {
-  const [low, high] = rangeOf(all.flatMap(({ y }) => rangeOf(y)))
-  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(f)))
+function viewOf(all: readonly Drawn[], curves: readonly Curve[], scale: Scale): Range {
+  const ends = ({ y, bars }: Drawn) => (bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y)
+  const [low, high] = rangeOf(all.flatMap((drawn) => rangeOf([...drawn.y, ...ends(drawn)].map(scale.of))))
+  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(Array.from(f, scale.of))))
   const span = high - low
   return widened(
     [Math.max(low - span, Math.min(low, least)), Math.min(high + span, Math.max(high, most))],
@@ -178,8 +213,8 @@ function widened([low, high]: Range, share: number): Range {
 }
 
 /** From numbers to pixels. */
-function axis([low, high]: Range, from: number, to: number): (x: number) => number {
-  return (x) => from + ((to - from) * (x - low)) / (high - low)
+function axis([low, high]: Range, from: number, to: number, scale: Scale): (x: number) => number {
+  return (x) => from + ((to - from) * (scale.of(x) - low)) / (high - low)
 }
 
 /** Neighbours of which something holds. */
