@@ -85,6 +85,47 @@ describe('rows', () => {
   })
 })
 
+describe('weights, losses and what is derived', () => {
+  const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
+  const of = (changed: Partial<State>) => {
+    const state = { ...initial, ...changed }
+    const chosen = choose(table, state)
+    const task = taskOf(table, chosen, state)
+    const rows = rowsOf(table, chosen, task)
+    const { start, y, ...options } = optionsOf(task, state, rows)
+    return { options, leftOut: rows.leftOut }
+  }
+
+  test('are options of the library', () => {
+    expect(of({})).toEqual({ options: {}, leftOut: [] })
+    expect(of({ weights: 'w' })).toEqual({
+      options: { weights: new Float64Array([1, 0, 2]) },
+      leftOut: ['Line 3: w is below 0.'],
+    })
+    expect(of({ weights: '1/f^2', loss: 'cauchy' }).options).toEqual({ weights: '1/f^2', loss: 'cauchy' })
+    expect(of({ derive: ' half = log(2)/b ; tau=1/b;', profile: true }).options).toEqual({
+      derive: { half: 'log(2)/b', tau: '1/b' },
+      intervals: 'profile',
+    })
+  })
+
+  test('where there is σ there are no weights', () => {
+    expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
+      sigma: new Float64Array([1, 2, 3, 4]),
+      absoluteSigma: false,
+    })
+  })
+
+  test('that cannot be read are told of', () => {
+    expect(() => of({ derive: 'half; q = 1' })).toThrow(
+      'Derived: expected as in half = log(2)/b, got “half”.',
+    )
+    expect(fromHash('#loss=big').problems).toEqual([
+      'The loss “big”: expected squared, huber, softL1, cauchy, poisson.',
+    ])
+  })
+})
+
 describe('a model', () => {
   const table = readTable('slope,y\n1,2\n3,4')
   const chosen = choose(table, initial)
@@ -115,6 +156,14 @@ describe('the address', () => {
   test('gives back what it is made of', () => {
     const state: State = {
       ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
+      ...{
+        weights: '1/f^2',
+        loss: 'huber',
+        profile: true,
+        derive: 'q = 2*a & b; r = a/b',
+        logX: true,
+        logY: true,
+      },
       band: 'prediction',
       parameters: { a: { start: -1e-3, min: -2, fixed: true }, 'ä.b': { max: 3 } },
     }

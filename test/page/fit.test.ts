@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { expression, type Fit, fit as fitInNode, models } from 'antigrad'
+import { expression, type Fit, type FitOptions, fit as fitInNode, models } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { shown, shownTo } from '../../page/src/dom.js'
@@ -170,6 +170,77 @@ describe('what is pasted', () => {
     const wide = expected.band({ t }, { kind: 'prediction' })
     const other = await drawn(page)
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
+  })
+
+  test('may have weights, another loss, derived quantities and profiles, which the address keeps', async () => {
+    const page = await open()
+    await chosen(page, 'weights').selectOption('1/f')
+    await chosen(page, 'loss').selectOption('softL1')
+    await page.getByLabel('derived').fill('half = log(2)/b')
+    await page.getByLabel('intervals by profile').check()
+    const options = {
+      ...{
+        start: { a: 1, b: 1, c: 1 },
+        weights: '1/f',
+        loss: 'softL1' as const,
+        intervals: 'profile' as const,
+      },
+      derive: { half: 'log(2)/b' },
+    } satisfies FitOptions
+    const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), options)
+    const { half, ...values } = expected.values
+    await expect
+      .poll(async () => (await seen(page)).parameters.map((row) => row.slice(0, 3)))
+      .toEqual(
+        [...Object.keys(values), 'half'].map((name) => {
+          const key = name as keyof typeof expected.values
+          const error = expected.errors[key]
+          const [low, high] = expected.intervals()[key].map((end) => shownTo(end, error))
+          return [
+            name,
+            `${shownTo(expected.values[key], error)} ± ${shownTo(error, error)}`,
+            `${low} to ${high}`,
+          ]
+        }),
+      )
+    expect(half).toBeCloseTo(Math.log(2) / expected.values.b, 10)
+    const correlations = await page
+      .getByRole('region', { name: 'Correlations' })
+      .locator('tbody td')
+      .allTextContents()
+    const { correlation } = expected
+    expect(correlations).toEqual(correlation.flatMap((row, i) => row.slice(0, i + 1).map((r) => shown(r, 3))))
+    expect(hashOf(page)).toMatch(/weights=1\/f&derive=half = log\(2\)\/b&profile=true&loss=softL1/)
+    const other = await open(new URL(page.url()).hash)
+    await expect.poll(async () => (await seen(other)).parameters.length).toBe(4)
+    const file = JSON.parse(await saved(page, 'Save the result'))
+    expect([file.weights, file.loss, file.derive]).toEqual(['1/f', 'softL1', options.derive])
+    expect(file.values).toEqual(JSON.parse(JSON.stringify(expected.values)))
+    await page.getByLabel('derived').fill('half = log(2)/q')
+    await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
+  })
+
+  test('is drawn with logarithms on request: what has none is left out', async () => {
+    const page = await open()
+    const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
+    const rows = doses.map((x) => `${x},${(1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x)).toFixed(4)},0.2`)
+    await data(page).fill(['x,y,s', ...rows].join('\n'))
+    await chosen(page, 'model').selectOption('fourPL')
+    await chosen(page, 'σ').selectOption('s')
+    await page.getByText('Converged').waitFor()
+    await page.getByLabel('log x').check()
+    await page.getByLabel('log y').check()
+    const marks = () => page.locator('.curve text').allTextContents()
+    await expect.poll(marks).toEqual(expect.arrayContaining(['0.01', '0.1', '1', '10', '100', '2', '5']))
+    const { points, curve } = await drawn(page)
+    const dots = [...points.matchAll(/M(\S+) (\S+)h0/g)].map(([, x]) => Number(x))
+    expect(dots).toHaveLength(7)
+    const gaps = dots.slice(1).map((x, i) => x - dots[i])
+    for (const gap of gaps) expect(Math.abs(gap - gaps[0])).toBeLessThan(0.3)
+    expect(placesIn(curve).length).toBeGreaterThan(200)
+    expect(`${points}${curve}`).not.toMatch(/NaN|Infinity/)
+    expect(await page.locator('.curve svg').innerHTML()).not.toMatch(/NaN|Infinity/)
+    expect(hashOf(page)).toMatch(/logX=true&logY=true/)
   })
 
   test('may have rows that are no numbers: they are told by line, and left out', async () => {
@@ -549,5 +620,5 @@ test('it is light', async () => {
   const names = files.map((path) => path.replace(new URL(site.address).pathname, ''))
   expect(names).toContain('fit.html')
   expect(names.length).toBeGreaterThan(3)
-  expect(names.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(95_000)
+  expect(names.reduce((sum, name) => sum + zipped(join(site.folder, name)), 0)).toBeLessThan(100_000)
 })

@@ -1,10 +1,11 @@
 /** Which model is fitted, and to which columns. */
 
 import { models } from 'antigrad'
+import { losses } from '../../../dist/fits/loss.js'
 import { h, labelled, select, uniqueId } from '../dom.js'
 import type { State } from './state.js'
 import type { Table } from './table.js'
-import type { Chosen, Task } from './task.js'
+import { byModel, type Chosen, type Task } from './task.js'
 
 type Options = readonly (readonly [value: string, text: string])[]
 
@@ -15,13 +16,16 @@ export class Controls {
     'own',
   )
   readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
-  readonly #columns = { x: select({}, ''), y: select({}, ''), sigma: select({}, '') }
+  readonly #columns = { x: select({}, ''), y: select({}, ''), sigma: select({}, ''), weights: select({}, '') }
+  readonly #loss = select(Object.fromEntries(Object.keys(losses).map((name) => [name, name])), 'squared')
+  readonly #derive = h('input', { type: 'text', size: 26, spellcheck: false, autocomplete: 'off' })
   readonly #absolute = h('input', { type: 'checkbox' })
   readonly #formula = h('p', { className: 'formula' })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
 
   constructor(onChange: (changed: Partial<State>) => void) {
-    const { x, y, sigma } = this.#columns
+    const { x, y, sigma, weights } = this.#columns
+    this.#derive.placeholder = 'as in half = log(2)/b'
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
       'section',
@@ -32,7 +36,10 @@ export class Controls {
         { className: 'row choice' },
         ...[labelled('x', x), labelled('y', y), labelled('σ', sigma)],
         labelled('σ is known', this.#absolute),
+        labelled('weights', weights),
+        labelled('loss', this.#loss),
       ),
+      h('div', { className: 'row' }, labelled('derived', this.#derive)),
       this.#formula,
       this.#message,
     )
@@ -41,6 +48,8 @@ export class Controls {
       onChange({ model: this.#model.value as State['model'], parameters: {} }),
     )
     this.#expression.addEventListener('input', () => onChange({ expression: this.#expression.value }))
+    this.#derive.addEventListener('input', () => onChange({ derive: this.#derive.value }))
+    this.#loss.addEventListener('change', () => onChange({ loss: this.#loss.value as State['loss'] }))
     for (const [name, control] of Object.entries(this.#columns)) {
       control.addEventListener('change', () => onChange({ [name]: control.value }))
     }
@@ -56,6 +65,11 @@ export class Controls {
     fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
     fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)
     fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
+    const weights = [['', 'none'], ...byModel.map((text) => [text, text] as const), ...texts] as const
+    fill(this.#columns.weights, weights, chosen.sigma ? '' : state.weights)
+    this.#columns.weights.disabled = chosen.sigma !== null
+    this.#loss.value = state.loss
+    if (this.#derive !== document.activeElement) this.#derive.value = state.derive
     this.#absolute.disabled = chosen.sigma === null
     this.#absolute.checked = chosen.sigma !== null && state.absoluteSigma
     this.#model.value = state.model

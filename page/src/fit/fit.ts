@@ -8,9 +8,9 @@ import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
 import { Data } from './data.js'
 import { Parameters } from './parameters.js'
-import { type Curve, Plot } from './plot.js'
+import { type Curve, Plot, scaleOf } from './plot.js'
 import { fromHash, type State, toHash } from './state.js'
-import { Summary, toJson, why } from './summary.js'
+import { Correlations, endsOf, Summary, toJson, why } from './summary.js'
 import type { Table } from './table.js'
 import { type Chosen, choose, missing, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
 
@@ -29,6 +29,8 @@ const parameters = new Parameters((name, entry) =>
 const plot = new Plot()
 const summary = new Summary()
 const prediction = h('input', { type: 'checkbox' })
+const [logX, logY, profile] = [0, 1, 2].map(() => h('input', { type: 'checkbox' }))
+const correlations = new Correlations()
 const caption = h('span')
 const status = h('p', { className: 'status', role: 'status' })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
@@ -86,7 +88,8 @@ async function update(): Promise<void> {
   if (!isAwaited) follow(table, chosen)
   controls.show(table, chosen, state, isAwaited ? names : [])
   // Where errors differ from row to row nobody knows them in between.
-  prediction.disabled = chosen.sigma !== null
+  prediction.disabled = hasOwnErrors(chosen)
+  ;[logX.checked, logY.checked, profile.checked] = [state.logX, state.logY, state.profile]
   prediction.checked = bandOf(chosen) === 'prediction'
   let task: Task | null = null
   try {
@@ -120,7 +123,7 @@ async function update(): Promise<void> {
 /** Another table does not have the columns that were chosen in the last one. */
 const withoutColumns = (names: readonly string[]) =>
   Object.fromEntries(
-    (['x', 'y', 'sigma'] as const).filter((of) => names.includes(state[of])).map((of) => [of, '']),
+    (['x', 'y', 'sigma', 'weights'] as const).filter((of) => names.includes(state[of])).map((of) => [of, '']),
   )
 
 const quoted = (names: readonly string[]) =>
@@ -138,7 +141,9 @@ async function fitOf(task: Task, rows: Rows, signal: AbortSignal): Promise<Fit |
     const found = (await fitMany(task.model, rows.data, { ...options, signal })).at(0)
     milliseconds = performance.now() - begin
     const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
-    about = { model: task.text, x, y, sigma, start: options.start }
+    const weights = task.weights?.title ?? options.weights
+    const { start, loss, derive } = options
+    about = { model: task.text, x, y, sigma, weights, loss, derive, start }
     return found
   } catch (thrown) {
     if (!signal.aborted) controls.fail(messageOf(thrown))
@@ -168,23 +173,36 @@ function follow({ columns }: Table, { x: { name } }: Chosen): void {
 
 function draw(task: Task | Chosen, { x, y, sigma }: Rows, found: Fit | null): void {
   const titles = { x: task.x.title, y: task.y.title }
+  const log = { x: state.logX, y: state.logY }
   // One that was not begun has no numbers.
   if (!found?.free.every((name) => Number.isFinite(found.values[name]))) {
     caption.textContent = 'Data'
-    plot.show({ titles, x, y, sigma, fitted: null })
+    plot.show({ titles, log, x, y, sigma, fitted: null })
     return
   }
   const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
   const what = curve ? `curve, 95 % ${bandOf(task)} band` : 'what the model says of them'
   caption.textContent = `Data, ${what}, and residuals`
-  plot.show({ titles, x, y, sigma, fitted: { curve, residuals: found.residuals, values: found.predict() } })
+  plot.show({
+    titles,
+    log,
+    x,
+    y,
+    sigma,
+    fitted: { curve, residuals: found.residuals, values: found.predict() },
+  })
 }
 
-const bandOf = ({ sigma }: Chosen) => (sigma === null ? state.band : 'confidence')
+/** Where errors differ from row to row as a column says. */
+const hasOwnErrors = ({ sigma, weights }: Chosen) => sigma !== null || weights !== null
+
+const bandOf = (chosen: Chosen) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
 
 function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
-  const [from, to] = [of.reduce((a, b) => Math.min(a, b)), of.reduce((a, b) => Math.max(a, b))]
-  const at = Float64Array.from({ length: SAMPLES }, (_, i) => from + ((to - from) * i) / (SAMPLES - 1))
+  const { of: place, back } = scaleOf(state.logX)
+  const known = of.filter((x) => Number.isFinite(place(x)))
+  const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
+  const at = Float64Array.from({ length: SAMPLES }, (_, i) => back(from + ((to - from) * i) / (SAMPLES - 1)))
   const columns = { [task.names.x]: at }
   return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
 }
@@ -192,11 +210,15 @@ function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
 function conclude(found: Fit | null): void {
   fit = found
   parameters.result(found)
-  summary.show(found, milliseconds, state.sigma !== '')
-  status.textContent = found ? why(found) : ''
+  summary.show(found, milliseconds, state.sigma !== '' || state.weights !== '')
+  correlations.show(found)
+  status.textContent = found ? [why(found), ...(state.profile ? endsOf(found) : [])].join(' ') : ''
   save.disabled = picture.disabled = found === null
 }
 
+logX.addEventListener('change', () => change({ logX: logX.checked }))
+logY.addEventListener('change', () => change({ logY: logY.checked }))
+profile.addEventListener('change', () => change({ profile: profile.checked }))
 prediction.addEventListener('change', () =>
   change({ band: prediction.checked ? 'prediction' : 'confidence' }),
 )
@@ -230,12 +252,25 @@ element.append(
       h(
         'figcaption',
         {},
-        h('span', { className: 'spread' }, caption, labelled('prediction band', prediction)),
+        h(
+          'span',
+          { className: 'spread' },
+          caption,
+          h(
+            'span',
+            { className: 'row' },
+            labelled('log x', logX),
+            labelled('log y', logY),
+            labelled('prediction band', prediction),
+          ),
+        ),
       ),
       plot.element,
     ),
     status,
     parameters.element,
+    h('div', { className: 'row' }, labelled('intervals by profile', profile)),
+    correlations.element,
     h('div', { className: 'row' }, share, save, picture),
   ),
   summary.element,

@@ -18,6 +18,8 @@ interface Row {
 export class Parameters {
   readonly element: HTMLElement
   readonly #body = h('tbody')
+  /** What is derived from parameters. */
+  readonly #derived = h('tbody')
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #rows = new Map<string, Row>()
   readonly #onChange: (name: string, entry: Entry) => void
@@ -31,6 +33,7 @@ export class Parameters {
       h('caption', {}, 'Parameters'),
       h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
       this.#body,
+      this.#derived,
     )
     this.element = h(
       'div',
@@ -72,13 +75,15 @@ export class Parameters {
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'
-      const ends = intervals?.[name]
-      const error = fit?.errors[name] ?? NaN
-      interval.textContent = ends?.every(Number.isFinite)
-        ? ends.map((end) => shownTo(end, error)).join(' to ')
-        : '–'
-      if (fit && !fit.free.includes(name)) interval.textContent = '–'
+      interval.textContent = fit?.free.includes(name) ? intervalOf(fit, intervals?.[name], name) : '–'
     }
+    const derived = Object.keys(fit?.values ?? {}).filter((name) => !this.#rows.has(name))
+    this.#derived.replaceChildren(
+      ...derived.map((name) => {
+        const texts = fit ? [withError(fit, name), intervalOf(fit, intervals?.[name], name)] : []
+        return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
+      }),
+    )
   }
 
   #row(name: string): Row {
@@ -124,10 +129,15 @@ export class Parameters {
   }
 }
 
+function intervalOf({ errors }: Fit, ends: readonly [number, number] | undefined, name: string): string {
+  if (ends === undefined || ends.some(Number.isNaN)) return '–'
+  return ends.map((end) => shownTo(end, errors[name])).join(' to ')
+}
+
 /** Two digits of the error, and of the value what is above them. */
 function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
   const value = shown(values[name], 7)
-  if (!free.includes(name)) return value
+  if (!free.includes(name) && errors[name] === 0) return value
   if (held.includes(name)) return `${value}, held at a bound`
   if (undetermined.includes(name)) return `${value}, not determined by the data`
   const error = errors[name]

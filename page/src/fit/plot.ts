@@ -1,11 +1,14 @@
 /** Points, curve and band, and the residuals beneath, as SVG: what is seen is what is saved. */
 
 import { extent, ticks } from 'd3-array'
+import { type Scale, scalesBy } from '../../../dist/axes/scale.js'
 import { shown, uniqueId } from '../dom.js'
 import { theme } from '../theme.js'
 
 export interface Picture {
   readonly titles: { readonly x: string; readonly y: string }
+  /** Whether axes have logarithms. */
+  readonly log: { readonly x: boolean; readonly y: boolean }
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly sigma: ArrayLike<number> | undefined
@@ -27,9 +30,14 @@ export interface Curve {
   readonly high: ArrayLike<number>
 }
 
+export const scaleOf = scalesBy(ticks)
+
 interface Axis {
+  /** Places, which are numbers or their logarithms. */
   readonly from: number
   readonly to: number
+  readonly scale: Scale
+  /** Of a number; NaN where it has no place. */
   place(value: number): number
 }
 
@@ -61,17 +69,18 @@ export class Plot {
   }
 }
 
-function draw({ titles, x, y, sigma, fitted }: Picture, width: number): SVGElement {
+function draw({ titles, log, x, y, sigma, fitted }: Picture, width: number): SVGElement {
   const { text, muted, grid, surface, racers } = theme()
   const [ofData, ofModel] = racers
   const curve = fitted?.curve ?? null
-  const across = axis(padded(span(x), 0.03), LEFT, width - RIGHT)
-  const up = axis(padded(heights(y, sigma, curve), 0.06), TOP + MAIN, TOP)
+  const [scaleX, scaleY] = [log.x, log.y].map(scaleOf)
+  const across = axis(padded(span(Array.from(x, scaleX.of)), 0.03), LEFT, width - RIGHT, scaleX)
+  const up = axis(padded(heights(y, sigma, curve, scaleY), 0.06), TOP + MAIN, TOP, scaleY)
   const top = TOP + MAIN + GAP
   const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
-  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top)
+  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, scaleOf(false))
   const clip = uniqueId('clip')
-  const upTo = across.place(across.to) - LEFT
+  const upTo = width - RIGHT - LEFT
   const dots = (of: ArrayLike<number>, axis: Axis, color: string, size: number) =>
     s('path', {
       ...{ d: points(x, of, across, axis), stroke: color, fill: 'none' },
@@ -133,8 +142,13 @@ function s(
 /** Attributes of pixels; what is far off stays where SVG can draw it. */
 const px = (x: number) => Math.round(10 * Math.min(1e5, Math.max(-1e5, x))) / 10
 
-function axis([from, to]: readonly [number, number], start: number, end: number): Axis {
-  return { from, to, place: (value) => start + ((value - from) / (to - from)) * (end - start) }
+function axis([from, to]: readonly [number, number], start: number, end: number, scale: Scale): Axis {
+  return {
+    from,
+    to,
+    scale,
+    place: (value) => start + ((scale.of(value) - from) / (to - from)) * (end - start),
+  }
 }
 
 const span = (of: ArrayLike<number>): [number, number] => {
@@ -152,14 +166,17 @@ function heights(
   y: ArrayLike<number>,
   sigma: ArrayLike<number> | undefined,
   curve: Curve | null,
+  scale: Scale,
 ): [number, number] {
   const ends = Array.from(y).flatMap((value, row) => [
     value - (sigma?.[row] ?? 0),
     value + (sigma?.[row] ?? 0),
   ])
-  const [from, to] = span(ends)
+  const [from, to] = span([...ends, ...Array.from(y)].map(scale.of))
   if (!curve) return [from, to]
-  const [low, high] = span([...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)])
+  const [low, high] = span(
+    [...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)].map(scale.of),
+  )
   const most = (to - from) / 2
   return [Math.min(from, Math.max(low, from - most)), Math.max(to, Math.min(high, to + most))]
 }
@@ -169,11 +186,12 @@ function frame(
   up: Axis,
   { grid, muted, hasLabels }: { grid: string; muted: string; hasLabels: boolean },
 ) {
-  const [left, right, bottom, top] = [across.from, across.to, up.from, up.to].map((end, i) =>
-    (i < 2 ? across : up).place(end),
-  )
-  const xs = ticks(across.from, across.to, Math.max(3, Math.round((right - left) / 80)))
-  const ys = ticks(up.from, up.to, Math.max(3, Math.round((bottom - top) / 45)))
+  const [left, right, bottom, top] = [across.from, across.to, up.from, up.to].map((end, i) => {
+    const { scale, place } = i < 2 ? across : up
+    return place(scale.back(end))
+  })
+  const xs = across.scale.ticks(across.from, across.to, Math.max(3, Math.round((right - left) / 80)))
+  const ys = up.scale.ticks(up.from, up.to, Math.max(3, Math.round((bottom - top) / 45)))
   const lines = [
     ...xs.map((x) => `M${px(across.place(x))} ${px(top)}V${px(bottom)}`),
     ...ys.map((y) => `M${px(left)} ${px(up.place(y))}H${px(right)}`),
@@ -204,9 +222,16 @@ const sideways = (text: string, y: number) =>
 function points(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
   const places = new Set<string>()
   for (let i = 0; i < x.length; i++) {
-    if (Number.isFinite(y[i])) places.add(`M${px(across.place(x[i]))} ${px(up.place(y[i]))}h0`)
+    const [left, top] = [across.place(x[i]), up.place(y[i])]
+    if (Number.isFinite(left + top)) places.add(`M${px(left)} ${px(top)}h0`)
   }
   return [...places].join('')
+}
+
+/** Of a bar or a band: what has no logarithm is far below. */
+function endOn(up: Axis, value: number): number {
+  const top = up.place(value)
+  return px(Number.isNaN(top) ? 1e5 : top)
 }
 
 function bar(
@@ -216,9 +241,10 @@ function bar(
   across: Axis,
   up: Axis,
 ): string {
+  const end = (value: number) => endOn(up, value)
   return Array.from(x, (at, i) => {
-    const [low, high] = [y[i] - sigma[i], y[i] + sigma[i]].map((end) => px(up.place(end)))
-    return `M${px(across.place(at))} ${low}V${high}`
+    if (!Number.isFinite(across.place(at) + up.place(y[i]))) return ''
+    return `M${px(across.place(at))} ${end(y[i] - sigma[i])}V${end(y[i] + sigma[i])}`
   }).join('')
 }
 
@@ -226,11 +252,12 @@ function bar(
 function path(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
   let isOpen = false
   return Array.from(x, (at, i) => {
-    if (!Number.isFinite(y[i])) {
+    const [left, top] = [across.place(at), up.place(y[i])]
+    if (!Number.isFinite(left + top)) {
       isOpen = false
       return ''
     }
-    const place = `${isOpen ? 'L' : 'M'}${px(across.place(at))} ${px(up.place(y[i]))}`
+    const place = `${isOpen ? 'L' : 'M'}${px(left)} ${px(top)}`
     isOpen = true
     return place
   }).join('')
@@ -239,7 +266,8 @@ function path(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis
 function band({ x, low, high }: Curve, across: Axis, up: Axis): string {
   const known = Array.from(x, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]))
   if (known.length === 0) return ''
-  const place = (i: number, of: ArrayLike<number>) => `${px(across.place(x[i]))} ${px(up.place(of[i]))}`
+  const end = (value: number) => endOn(up, value)
+  const place = (i: number, of: ArrayLike<number>) => `${px(across.place(x[i]))} ${end(of[i])}`
   const there = known.map((i) => place(i, low))
   const back = known.reverse().map((i) => place(i, high))
   return `M${[...there, ...back].join('L')}Z`

@@ -1,6 +1,7 @@
 /** What is fitted to the data, and its place in the page's address. The data have none: they stay in the browser. */
 
-import { type BandOptions, type FitParameter, type ModelName, models } from 'antigrad'
+import { type BandOptions, type FitParameter, type Loss, type ModelName, models } from 'antigrad'
+import { losses } from '../../../dist/fits/loss.js'
 import { decoded } from '../address.js'
 
 /** What a visitor says of a parameter. */
@@ -16,6 +17,15 @@ export interface State {
   /** '' for none. */
   readonly sigma: string
   readonly absoluteSigma: boolean
+  /** A column, or '1/f' or '1/f^2' of the model's value; '' for none. */
+  readonly weights: string
+  readonly loss: Loss
+  /** Whether intervals are those of profiles. */
+  readonly profile: boolean
+  /** As in `half = log(2)/b; tau = 1/b`. */
+  readonly derive: string
+  readonly logX: boolean
+  readonly logY: boolean
   readonly band: NonNullable<BandOptions['kind']>
   readonly parameters: Readonly<Record<string, Entry>>
 }
@@ -23,10 +33,21 @@ export interface State {
 export const initial: State = {
   model: 'own',
   expression: 'a*exp(-b*t) + c',
-  ...{ x: '', y: '', sigma: '', absoluteSigma: false, band: 'confidence', parameters: {} },
+  ...{
+    x: '',
+    y: '',
+    sigma: '',
+    absoluteSigma: false,
+    weights: '',
+    loss: 'squared',
+    profile: false,
+    derive: '',
+  },
+  ...{ logX: false, logY: false, band: 'confidence', parameters: {} },
 }
 
-const texts = ['x', 'y', 'sigma'] as const
+const texts = ['x', 'y', 'sigma', 'weights', 'derive'] as const
+const flags = ['absoluteSigma', 'profile', 'logX', 'logY'] as const
 export const numbers = ['start', 'min', 'max'] as const
 
 /** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true` */
@@ -34,7 +55,8 @@ export function toHash(state: State): string {
   const parts = [`model=${state.model}`]
   if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
   for (const name of texts) if (state[name] !== '') parts.push(`${name}=${encodeURIComponent(state[name])}`)
-  if (state.absoluteSigma) parts.push('absoluteSigma=true')
+  for (const name of flags) if (state[name]) parts.push(`${name}=true`)
+  if (state.loss !== initial.loss) parts.push(`loss=${state.loss}`)
   if (state.band !== initial.band) parts.push(`band=${state.band}`)
   for (const [name, entry] of Object.entries(state.parameters)) {
     for (const [field, value] of Object.entries(entry)) {
@@ -63,8 +85,11 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
       state.expression = text
     } else if (isOf(texts, key)) {
       state[key] = text
-    } else if (key === 'absoluteSigma') {
-      state.absoluteSigma = text === 'true'
+    } else if (isOf(flags, key)) {
+      state[key] = text === 'true'
+    } else if (key === 'loss') {
+      if (Object.hasOwn(losses, text)) state.loss = text as Loss
+      else refuse(`The loss “${text}”`, Object.keys(losses).join(', '))
     } else if (key === 'band') {
       if (text === 'confidence' || text === 'prediction') state.band = text
       else refuse(`The band “${text}”`, 'confidence or prediction')
@@ -77,7 +102,7 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
     } else {
       refuse(
         `“${key}”`,
-        'model, expression, x, y, sigma, absoluteSigma, band, or as start.a, min.a, max.a, fixed.a',
+        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, fixed.a`,
       )
     }
   }

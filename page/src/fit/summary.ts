@@ -46,13 +46,50 @@ export class Summary {
             ['AIC', fit.aic],
             ['BIC', fit.bic],
           ] as const
-        ).map(([name, number]) => row([name, Number.isNaN(number) ? '–' : shown(number, 6)])),
+        ).map(([name, number]) => row([name, shownOr(number, 6)])),
         row(['Rows, parameters that vary', `${fit.rows.toLocaleString('en')}, ${fit.free.length}`]),
         row(['Evaluations', fit.evaluations.toLocaleString('en')]),
         row(['Engine, time', `${fit.engine}, ${shown(milliseconds, 2)} ms`]),
       ],
     )
   }
+}
+
+/** How much parameters are known together; of one alone there is nothing. */
+export class Correlations {
+  readonly element: HTMLElement
+  readonly #table = h('table')
+
+  constructor() {
+    this.element = h(
+      'div',
+      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Correlations' },
+      this.#table,
+    )
+  }
+
+  show(fit: Fit | null): void {
+    const free = fit?.free ?? []
+    this.element.hidden = free.length < 2
+    if (fit === null) return
+    const { correlation } = fit
+    const head = (name: string, scope: string) => h('th', { scope }, name)
+    const row = (name: string, i: number) =>
+      h('tr', {}, head(name, 'row'), ...correlation[i].slice(0, i + 1).map((r) => h('td', {}, shownOr(r))))
+    this.#table.replaceChildren(
+      h('caption', {}, 'Correlations'),
+      h('thead', {}, h('tr', {}, h('td'), ...free.map((name) => head(name, 'col')))),
+      h('tbody', {}, ...free.map(row)),
+    )
+  }
+}
+
+const shownOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : shown(x, digits))
+
+/** Why intervals by profile have not two ends, in words. */
+export const endsOf = (fit: Fit): string[] => {
+  const said = Object.values(fit.profile()).map(({ message }) => message)
+  return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
 }
 
 /** A fit as a file: numbers read back as the same bits. */

@@ -18,7 +18,12 @@ export interface Chosen {
   readonly x: Column
   readonly y: Column
   readonly sigma: Column | null
+  /** None beside σ. */
+  readonly weights: Column | null
 }
+
+/** Weights by the model that may be chosen. */
+export const byModel = ['1/f', '1/f^2']
 
 export interface Task extends Chosen {
   readonly model: Expression | FitModel
@@ -34,8 +39,9 @@ export interface Task extends Chosen {
 }
 
 /** Columns that a state names, and a table does not have. */
-export function missing({ columns }: Table, { x, y, sigma }: State): string[] {
-  return [x, y, sigma].filter((name) => name !== '' && !columns.some((column) => column.name === name))
+export function missing({ columns }: Table, { x, y, sigma, weights }: State): string[] {
+  const names = [x, y, sigma, byModel.includes(weights) ? '' : weights]
+  return names.filter((name) => name !== '' && !columns.some((column) => column.name === name))
 }
 
 /** Those that a state names, or else the first ones. */
@@ -44,7 +50,8 @@ export function choose({ columns }: Table, state: State): Chosen {
   const [first, second] = columns
   const x = named(state.x) ?? (first.name === state.y ? second : first)
   const y = named(state.y) ?? (second === x ? first : second)
-  return { x, y, sigma: named(state.sigma) ?? null }
+  const sigma = named(state.sigma) ?? null
+  return { x, y, sigma, weights: (sigma === null ? named(state.weights) : null) ?? null }
 }
 
 /** @throws Error with a sentence where the model cannot be read, or is about y itself */
@@ -84,6 +91,7 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
 export interface Rows {
   readonly data: Readonly<Record<string, Float64Array>>
   readonly sigma: Float64Array | undefined
+  readonly weights: Float64Array | undefined
   readonly x: Float64Array
   readonly y: Float64Array
   /** Why a row is left out, by line. */
@@ -92,9 +100,9 @@ export interface Rows {
 
 /** Rows that have a number in every column that is used. */
 export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, task: Task | null): Rows {
-  const { x, y, sigma } = chosen
+  const { x, y, sigma, weights } = chosen
   const inModel = columns.filter(({ name }) => name !== x.name && task?.columns.includes(name))
-  const used = [x, y, ...(sigma ? [sigma] : []), ...inModel]
+  const used = [x, y, ...(sigma ? [sigma] : []), ...(weights ? [weights] : []), ...inModel]
   const leftOut: string[] = []
   const kept: number[] = []
   for (const [row, line] of lines.entries()) {
@@ -103,6 +111,8 @@ export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, tas
     else if (missing)
       leftOut.push(`Line ${line}: ${said(missing.texts[row])} in ${missing.title} is no number.`)
     else if (sigma && !(sigma.numbers[row] > 0)) leftOut.push(`Line ${line}: ${sigma.title} is not above 0.`)
+    else if (weights && !(weights.numbers[row] >= 0))
+      leftOut.push(`Line ${line}: ${weights.title} is below 0.`)
     else kept.push(row)
   }
   const of = ({ numbers }: Column) => Float64Array.from(kept, (row) => numbers[row])
@@ -111,7 +121,8 @@ export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, tas
   const isInModel = task?.columns.includes(names.x)
   return {
     data: Object.fromEntries([...(isInModel ? [[names.x, of(x)] as const] : []), ...named, [names.y, of(y)]]),
-    ...{ sigma: sigma ? of(sigma) : undefined, x: of(x), y: of(y), leftOut },
+    ...{ sigma: sigma ? of(sigma) : undefined, weights: weights ? of(weights) : undefined },
+    ...{ x: of(x), y: of(y), leftOut },
   }
 }
 
@@ -119,12 +130,31 @@ const said = (text: string) =>
   text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
 /** Options of the library for a state. */
-export function optionsOf(task: Task, state: State, { sigma }: Rows): FitOptions {
+export function optionsOf(task: Task, state: State, { sigma, weights: numbers }: Rows): FitOptions {
   const isOwn = state.model === 'own'
   const entries = task.parameters.map((name) => {
     const entry = state.parameters[name] ?? {}
     return [name, isOwn ? { ...entry, start: entry.start ?? START } : entry] as const
   })
-  const errors = sigma && { sigma, absoluteSigma: state.absoluteSigma }
-  return { start: Object.fromEntries(entries), y: task.names.y, ...errors }
+  const weights = numbers ?? (byModel.includes(state.weights) ? state.weights : undefined)
+  const errors = sigma ? { sigma, absoluteSigma: state.absoluteSigma } : weights && { weights }
+  return {
+    ...{ start: Object.fromEntries(entries), y: task.names.y, ...errors },
+    ...(state.loss !== 'squared' && { loss: state.loss }),
+    ...(state.profile && { intervals: 'profile' as const }),
+    ...(state.derive.trim() !== '' && { derive: derivedIn(state.derive) }),
+  }
+}
+
+/** @throws Error with a sentence where a part is not as in half = log(2)/b */
+function derivedIn(text: string): Record<string, string> {
+  const parts = text.split(';').filter((part) => part.trim() !== '')
+  return Object.fromEntries(
+    parts.map((part) => {
+      const [, name, value] = /^\s*([^=\s]+)\s*=(.+)$/s.exec(part) ?? []
+      if (name === undefined)
+        throw new Error(`Derived: expected as in half = log(2)/b, got “${part.trim()}”.`)
+      return [name, value.trim()]
+    }),
+  )
 }

@@ -1,11 +1,12 @@
 /** Fits as SVG: data, curves with their confidence bands, and beneath what is left of the data. */
 
+import { ticks } from 'd3-array'
+import { type Scale, scalesBy } from '../../axes/scale.js'
 import type { Fit } from '../../fits/result.js'
 import { AntigradError } from '../../ground/errors.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
-import { type Scale, scaleOf } from './scale.js'
 import { inXml } from './sweep.js'
 
 const WIDTH = 830
@@ -17,6 +18,8 @@ const [CURVES, RESIDUALS] = [
 ] as const
 const LEGEND = 596
 const ROW = 18
+
+const scaleOf = scalesBy(ticks)
 
 /** Points of a curve. */
 const POINTS = 600

@@ -1,7 +1,6 @@
 /** Axes of numbers or of their logarithms: where a number is on them, and which are marked. */
 
-import { ticks } from 'd3-array'
-import { exp, log } from '../../functions/index.js'
+import { exp, log } from '../functions/index.js'
 
 export interface Scale {
   /** Where a number is; NaN where it has no logarithm. */
@@ -12,11 +11,14 @@ export interface Scale {
   ticks(low: number, high: number, count: number): number[]
 }
 
-const linear: Scale = { of: (x) => x, back: (x) => x, ticks }
+/** Round numbers between two, so many or thereabouts: those of d3. */
+type Ticks = Scale['ticks']
+
+const linear = (ticks: Ticks): Scale => ({ of: (x) => x, back: (x) => x, ticks })
 
 const LN10 = log(10)
 
-const logarithmic: Scale = {
+const logarithmic = (ticks: Ticks): Scale => ({
   of: (x) => (x > 0 ? log(x) / LN10 : NaN),
   back: (place) => exp(place * LN10),
   ticks(low, high, count) {
@@ -32,6 +34,7 @@ const logarithmic: Scale = {
     )
     return inside.length >= 3 ? inside : ticks(this.back(low), this.back(high), count)
   },
-}
+})
 
-export const scaleOf = (isLogarithmic: boolean): Scale => (isLogarithmic ? logarithmic : linear)
+export const scalesBy = (ticks: Ticks) => (isLogarithmic: boolean) =>
+  (isLogarithmic ? logarithmic : linear)(ticks)
