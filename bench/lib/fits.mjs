@@ -16,6 +16,8 @@ const ROWS = 40
 const PAUSE = 20
 /** The part by which a χ² of ours may be larger than another one's: rounding, where both have converged. */
 const ROUNDING = 1e-9
+/** The part of an interval by which its ends may differ from lmfit's, whose root finder stops early. */
+const ROUGH = 1e-3
 
 const t = Array.from({ length: ROWS }, (_, k) => k / 10)
 
@@ -59,7 +61,7 @@ function withSlopes([a, b, c], y, slopes) {
 }
 
 /** What may be measured alone. */
-export const fitParts = ['scipy', 'bootstrap', 'javascript', 'engines']
+export const fitParts = ['scipy', 'bootstrap', 'profile', 'javascript', 'engines']
 
 /** Rows as `measureMany` has them. */
 export async function measureFits({ rounds, quick, missing, only, progress }) {
@@ -219,6 +221,41 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       await inTurns([scipy, alone, both])
       against('a bootstrap of 1,000 by curve_fit in a loop, to one thread', alone, scipy, { least: 60 })
       if (threads.length > 0) against('… to two threads', both, scipy)
+    })
+  }
+
+  if (isWanted('profile')) {
+    await withSciPy(async (host) => {
+      const [count, few] = [1000, 10]
+      const given = { t, y: columns.slice(0, few).map((y) => [...y]), start }
+      await host.ask('make', { id: 'profile', profile: true, ...given })
+      const lmfit = { count: few, run: async () => (await host.ask('run', { id: 'profile' })).ns }
+      const profiles = (threads) => {
+        const options = { start: { a: 1, b: 1, c: 0 }, engine: 'native', threads }
+        const found = fitManySync(model, { t, y: columns.slice(0, count) }, options)
+        const run = () => {
+          const from = process.hrtime.bigint()
+          ends = found.profileSync()
+          return Number(process.hrtime.bigint() - from)
+        }
+        return { count, run }
+      }
+      let ends
+      const [alone, both] = [profiles(1), profiles(2)]
+      await inTurns([lmfit, alone, both])
+      const { intervals } = await host.ask('found', { id: 'profile' })
+      for (const [fit, own] of intervals.entries()) {
+        for (const [k, name] of names.entries()) {
+          const [low, high] = own[k]
+          const [a, b] = [ends[name].low[fit], ends[name].high[fit]]
+          const off = Math.max(Math.abs(a - low), Math.abs(b - high)) / (b - a)
+          if (!(off < ROUGH)) throw new Error(`An end of lmfit's is off from ours by ${off} of the interval`)
+        }
+      }
+      against('1,000 profiles of 3 parameters by conf_interval in a loop, to one thread', alone, lmfit, {
+        least: 500,
+      })
+      if (threads.length > 0) against('… to two threads', both, lmfit)
     })
   }
 

@@ -1,4 +1,4 @@
-"""Fits with SciPy's curve_fit, one behind the other: python fits.py.
+"""Fits with SciPy's curve_fit, and profiles of lmfit, one behind the other: python fits.py.
 
 Commands come as lines of JSON on stdin and are answered on stdout: see serve.py.
 """
@@ -58,6 +58,33 @@ class Bootstrap:
         self.found = [(ends, None) for ends in np.quantile([x for x, _ in refits], [0.025, 0.975], axis=0).T]
 
 
+class Profiles:
+    """Profiles by lmfit's conf_interval at 95 %, of fits that are made already."""
+
+    def __init__(self, s):
+        import lmfit
+
+        self.lmfit = lmfit
+        t = np.array(s["t"])
+        self.fits = []
+        for y in s["y"]:
+            parameters = lmfit.create_params(**dict(zip("abc", s["start"])))
+            data = (t, np.array(y))
+            off = lambda p, t, y: model(t, *p.valuesdict().values()) - y
+            minimizer = lmfit.Minimizer(off, parameters, fcn_args=data)
+            self.fits.append((minimizer, minimizer.minimize()))
+
+    def run(self):
+        self.found = [self.lmfit.conf_interval(*fit, sigmas=[0.95]) for fit in self.fits]
+
+    def intervals(self):
+        return [[[ends[name][0][1], ends[name][-1][1]] for name in "abc"] for ends in self.found]
+
+
+def kind_of(s):
+    return Profiles if "profile" in s else Bootstrap if "count" in s else Fits
+
+
 subjects = {}
 
 
@@ -66,11 +93,13 @@ def answer(command):
     if call == "open":
         return {"scipy": scipy.__version__, "numpy": np.__version__}
     if call == "make":
-        subjects[command["id"]] = (Bootstrap if "count" in command else Fits)(command)
+        subjects[command["id"]] = kind_of(command)(command)
     elif call == "run":
         start = clock()
         subject.run()
         return {"ns": clock() - start}
+    elif call == "found" and isinstance(subject, Profiles):
+        return {"intervals": subject.intervals()}
     elif call == "found":
         return {"values": [values.tolist() for values, _ in subject.found]}
     return {}

@@ -15,7 +15,7 @@ const GIGABYTES = 8
 const torch = '2.15.0'
 const deepspeed = '0.19.8'
 const packages = ['jax==0.10.2', 'optax==0.2.8']
-const scipy = 'scipy==1.17.1'
+const fitters = ['scipy==1.17.1', 'lmfit==1.3.4']
 /** Optimizers on torch, without what they need besides: nothing of it is used here. */
 const onTorch = ['timm==1.0.31', 'prodigyopt==1.1.2', 'schedulefree==1.4.1', 'pytorch_optimizer==4.1.0']
 const torchNeeds = [
@@ -59,7 +59,7 @@ export async function setUpFitters({ python }) {
   else if (!program) missing.scipy = 'there is no Python 3.11 or later'
   else {
     await makeEnvironment(program)
-      .then(() => step('SciPy', `${venv}/scipy`, scipy, () => pip('pip', [scipy])))
+      .then(() => step('SciPy and lmfit', `${venv}/scipy`, fitters.join(' '), () => pip('pip', fitters)))
       .catch((error) => (missing.scipy = reason(error)))
   }
   return missing

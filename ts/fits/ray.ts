@@ -10,8 +10,9 @@
 
 import { Builder, differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
+import { alongDerived, type Course, type Here, straightOn } from './course.js'
 import { bounded, equations, freedoms, sumsOf } from './levenberg-marquardt.js'
-import { dot, inTriangle, product, solve, triangle } from './linear.js'
+import { dot, inTriangle, product, solve } from './linear.js'
 import type { Problem } from './problem.js'
 
 /** Why a ray ends, as programs number it; 3 is that it has had enough iterations. */
@@ -23,10 +24,9 @@ const DEPTH = 1e-7
 /** χ² that is less than at the fit, by this part of the rise, is another valley's. */
 const BELOW = 1e-4
 /** A step is taken where χ² is above its promise by no more than this part of what is missing, or rounding. */
-const OFF = 0.5
-const WELL = 0.1
-const EASED = 0.1
-const ROUNDING = 1e-13
+const [OFF, ROUNDING] = [0.5, 1e-13]
+/** A promise is kept well by this part of what is missing, and λ falls by such a factor then. */
+const [WELL, EASED] = [0.1, 0.1]
 /** A step that is longer than this part of the way before may leap over something. */
 const LEAP = 0.5
 /** So often others may go on from a bad step before it is given up. */
@@ -95,278 +95,261 @@ export function ray(problem: Problem, derived?: number): Program {
   const { graph, free, fixed, columns } = problem
   const b = new Builder(graph)
   const name = (of: string) => graph.name(of)
-  const known = (of: string, nodes: readonly unknown[]) => named(of, nodes.length).map(name)
-  const not = (is: number) => b.subtract(b.one, is)
-  const isLess = (x: number, y: number) => b.operation('less', x, y)
-  const least = (x: number, y: number) => b.operation('min', x, y)
-  const most = (x: number, y: number) => b.operation('max', x, y)
-  const times = (factor: number, x: number) => b.multiply(b.constant(factor), x)
+  const known = (of: string, count: number) => named(of, count).map(name)
+  const size = free.length
 
-  const [before, lengthBefore, moved, dampingBefore] = ['@cost', '@length', '@moved', '@damping'].map(name)
-  const sums = sumsOf(problem, b, 'weight')
-  const trace = free.map((_, i) => sums.matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
-  const areFinite = b.operation('equal', b.multiply(trace, b.zero), b.zero)
-  const isFirst = b.operation('equal', before, b.constant(Infinity))
-  const slack = b.add(times(OFF, name('@missing')), times(ROUNDING, before))
-  const isKept = b.operation('lessOrEqual', sums.cost, most(b.add(name('@promised'), slack), before))
-  // χ² falls behind a pole or a pass that a long step has leapt over.
-  const leap = free.map((of, i) => b.subtract(name(of), name(`@best${i}`)))
-  const hasLeapt = b.multiply(
-    isLess(times(LEAP, lengthBefore), moved),
-    isLess(dot(b, sums.gradient, leap), b.zero),
-  )
-  const isGood = b.multiply(isKept, not(hasLeapt))
-  const isNumber = b.multiply(areFinite, isLess(sums.cost, b.constant(Infinity)))
-  const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isGood))
-  // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
-  const tries = name('@tries')
-  const mayTry = b.multiply(isLess(tries, b.constant(TRIES)), b.select(moved, b.one, b.zero))
-  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), b.multiply(mayTry, not(hasLeapt)))
-  const isThere = b.add(isTaken, isTrying)
+  const { matrix, gradient, cost } = sumsOf(problem, b, 'weight')
+  const slopes = derived === undefined ? [] : differentiate(graph, derived, free, () => false).gradient
+  const trial = [free.map(name), gradient, matrix, [cost], slopes]
+  const before = [
+    ...[known('best', size), known('gradient', size), known('matrix', matrix.length)],
+    ...[[name('@cost')], known('slope', slopes.length)],
+  ]
+  const { isTaken, isTrying, isThere } = judge(b, problem, { gradient, matrix, cost })
   const select = (is: number, now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(is, node, then[i]))
-  const there = [free.map(name), sums.gradient, sums.matrix, [sums.cost]] as const
-  const then = [
-    known('best', free),
-    known('gradient', sums.gradient),
-    known('matrix', sums.matrix),
-    [before],
-  ] as const
-  const kept = there.map((nodes, k) => select(isTaken, nodes, then[k]))
-  const [best, gradient, matrix, [cost]] = there.map((nodes, k) => select(isThere, nodes, then[k]))
-  const [length] = select(isThere, [b.add(lengthBefore, moved)], [lengthBefore])
-  // λ falls where a promise was kept well, and rises where it hardly was; another try does without.
-  const eased = times(EASED, dampingBefore)
-  const isWell = b.operation(
-    'lessOrEqual',
-    sums.cost,
-    b.add(name('@promised'), times(WELL, name('@missing'))),
-  )
-  const lower = b.select(isLess(eased, b.constant(NO_DAMPING)), b.zero, eased)
-  const afterStep = b.select(isWell, lower, most(times(4, dampingBefore), b.constant(DAMPED)))
-  const damping = b.select(
-    isThere,
-    b.select(b.multiply(isTaken, moved), afterStep, dampingBefore),
-    most(times(10, dampingBefore), b.constant(DAMPED)),
-  )
-  const slopesThere = derived === undefined ? [] : differentiate(graph, derived, free, () => false).gradient
-  const slopesThen = known('slope', slopesThere)
-  const slopes = select(isThere, slopesThere, slopesThen)
-  const here = { best, gradient, matrix }
-  const isBelow = isLess(cost, name('@limit'))
+  const kept = trial.map((nodes, k) => select(isTaken, nodes, before[k]))
+  const there = trial.map((nodes, k) => select(isThere, nodes, before[k]))
+  const here = { best: there[0], gradient: there[1], matrix: there[2] }
+  const [[costHere], slopesHere] = [there[3], there[4]]
+  const length = b.select(isThere, b.add(name('@length'), name('@moved')), name('@length'))
+  const largest = free.map((_, i) => b.operation('max', here.matrix[inTriangle(i, i)], name(`@scale${i}`)))
+
+  const damping = dampingAfter(b, problem, cost, isTaken, isThere)
+  const isBelow = b.operation('less', costHere, name('@limit'))
   const course =
     derived === undefined
-      ? straightOn(b, here, known('direction', free))
-      : alongDerived(b, problem, here, slopes, name('@sign'), isBelow)
-  const { direction } = course
+      ? straightOn(b, here, known('direction', size))
+      : alongDerived(b, problem, here, slopesHere, name('@sign'), isBelow)
+  const used = b.select(isTrying, b.zero, damping)
+  const model = floorOf(b, problem, here, course, largest, costHere, used)
+  const stride = strideOf(b, problem, model, { isTaken, isTrying, length })
+  const next = trialOf(b, problem, here, course, model, stride.step)
+  const promised = promiseOf(b, here, costHere, next)
 
-  // Others follow the ray, and go down to the floor: a step of the ray by 1, and by 0.
-  const largest = free.map((_, i) => most(matrix[inTriangle(i, i)], name(`@scale${i}`)))
-  const rise = b.subtract(name('@limit'), name('@least'))
+  const end = { damping, isBelow, length, cost: costHere, isHeld: course.isHeld }
+  const { reason, isNear } = endOf(b, problem, model, stride, end)
+  const { isSound } = model
+  const missing = b.add(model.depth, b.operation('abs', model.gap))
+  const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(LIFTED))
+  // While others try, what is known of the step remains.
+  const unless = (of: string, now: number) => b.select(isTrying, name(of), now)
+  const outputs = [
+    ...[...next, ...fixed.map(name)],
+    ...(derived === undefined ? course.direction : [name('@sign')]),
+    ...['@reach', '@least', '@limit'].map(name),
+    ...[...kept[0], ...kept[3], ...kept[1], ...kept[2]],
+    unless('@length', length),
+    unless('@moved', stride.step),
+    unless('@bound', stride.bound),
+    b.select(isSound, b.select(isNear, b.zero, damping), lifted),
+    unless('@promised', promised),
+    unless('@missing', b.select(isSound, missing, b.zero)),
+    b.select(isTrying, b.add(name('@tries'), b.one), b.zero),
+    ...[stride.far, ...largest, ...kept[4]],
+    b.select(isTrying, b.zero, reason),
+  ]
+  return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)
+}
+
+/** What is found at a point: χ², half its gradient, and its matrix. */
+interface Sums {
+  readonly gradient: readonly number[]
+  readonly matrix: readonly number[]
+  readonly cost: number
+}
+
+/** Whether the step that was tried is taken, or others may go on from there first. */
+function judge(b: Builder, { graph, free }: Problem, { gradient, matrix, cost }: Sums) {
+  const name = (of: string) => graph.name(of)
+  const not = (is: number) => b.subtract(b.one, is)
+  const [before, moved, tries] = [name('@cost'), name('@moved'), name('@tries')]
+  const trace = free.map((_, i) => matrix[inTriangle(i, i)]).reduce((sum, x) => b.add(sum, x))
+  const areFinite = b.operation('equal', b.multiply(trace, b.zero), b.zero)
+  const isNumber = b.multiply(areFinite, b.operation('less', cost, b.constant(Infinity)))
+  const isFirst = b.operation('equal', before, b.constant(Infinity))
+  const rounding = b.multiply(b.constant(ROUNDING), before)
+  const slack = b.add(b.multiply(b.constant(OFF), name('@missing')), rounding)
+  const most = b.operation('max', b.add(name('@promised'), slack), before)
+  const isKept = b.operation('lessOrEqual', cost, most)
+  // χ² falls behind a pole or a pass that a long step has leapt over.
+  const leap = free.map((of, i) => b.subtract(name(of), name(`@best${i}`)))
+  const isLong = b.operation('less', b.multiply(b.constant(LEAP), name('@length')), moved)
+  const hasLeapt = b.multiply(isLong, b.operation('less', dot(b, gradient, leap), b.zero))
+  const isGood = b.multiply(isKept, not(hasLeapt))
+  const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isGood))
+  // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
+  const isLeft = b.operation('less', tries, b.constant(TRIES))
+  const mayTry = b.multiply(isLeft, b.select(moved, b.one, b.zero))
+  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), b.multiply(mayTry, not(hasLeapt)))
+  return { isTaken, isTrying, isThere: b.add(isTaken, isTrying) }
+}
+
+/** λ falls where a promise was kept well, and rises where it hardly was, or not. */
+function dampingAfter(b: Builder, { graph }: Problem, cost: number, isTaken: number, isThere: number) {
+  const name = (of: string) => graph.name(of)
+  const before = name('@damping')
+  const atLeast = (x: number) => b.operation('max', x, b.constant(DAMPED))
+  const limit = b.add(name('@promised'), b.multiply(b.constant(WELL), name('@missing')))
+  const eased = b.multiply(b.constant(EASED), before)
+  const lower = b.select(b.operation('less', eased, b.constant(NO_DAMPING)), b.zero, eased)
+  const isWell = b.operation('lessOrEqual', cost, limit)
+  const afterStep = b.select(isWell, lower, atLeast(b.multiply(b.constant(4), before)))
+  const there = b.select(b.multiply(isTaken, name('@moved')), afterStep, before)
+  return b.select(isThere, there, atLeast(b.multiply(b.constant(10), before)))
+}
+
+/**
+ * The floor of the valley, as the quadratic model has it: χ² there is floor + 2·slope·t + curvature·t² at a length t
+ * further on. Others go down to it, and follow it by each unit of length.
+ */
+function floorOf(
+  b: Builder,
+  problem: Problem,
+  here: Here,
+  course: Course,
+  largest: readonly number[],
+  cost: number,
+  damping: number,
+) {
+  const { best, gradient, matrix } = here
+  const { direction } = course
+  const [least, limit] = ['@least', '@limit'].map((of) => problem.graph.name(of))
+  const rise = b.subtract(limit, least)
   const moves = freedoms(b, problem, best, course.gradient).map((is, i) => {
     // What has run so far that nothing depends on it any more stays.
     const effect = matrix[inTriangle(i, i)]
-    const isFaded = b.operation('lessOrEqual', effect, times(FADED, largest[i]))
-    const isIdle = b.operation(
-      'lessOrEqual',
-      b.multiply(effect, b.multiply(best[i], best[i])),
-      times(IDLE, rise),
-    )
-    return b.select(direction[i], b.zero, b.multiply(is, not(b.multiply(isFaded, isIdle))))
+    const isFaded = b.operation('lessOrEqual', effect, b.multiply(b.constant(FADED), largest[i]))
+    const square = b.multiply(effect, b.multiply(best[i], best[i]))
+    const isIdle = b.operation('lessOrEqual', square, b.multiply(b.constant(IDLE), rise))
+    const stays = b.multiply(isFaded, isIdle)
+    return b.select(direction[i], b.zero, b.multiply(is, b.subtract(b.one, stays)))
   })
-  const scale = free.map((_, i) => course.matrix[inTriangle(i, i)])
-  const { scales, factors, right, leastPivot } = equations(
-    b,
-    { ...course, best, scale, moves },
-    b.select(isTrying, b.zero, damping),
-  )
-  const isSound = isLess(b.constant(LEAST_PIVOT), leastPivot)
+  const scale = best.map((_, i) => course.matrix[inTriangle(i, i)])
+  const system = equations(b, { ...course, best, scale, moves }, damping)
+  const { scales, factors, right, leastPivot } = system
   const pulled = course.along.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
   const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]
-
-  // χ² on the floor of the model, at a length t further on: floor + 2·slope·t + curvature·t².
   const depth = dot(b, right, down)
-  const floor = b.subtract(cost, depth)
-  const slope = b.subtract(dot(b, gradient, direction), dot(b, pulled, down))
   const straight = dot(b, direction, product(b, matrix, direction))
-  const curvature = most(b.subtract(straight, dot(b, pulled, follow)), b.zero)
-  const gap = b.subtract(name('@limit'), floor)
+  return {
+    ...{ scales, down, follow, depth, straight, leastPivot, rise },
+    isSound: b.operation('less', b.constant(LEAST_PIVOT), leastPivot),
+    slope: b.subtract(dot(b, gradient, direction), dot(b, pulled, down)),
+    curvature: b.operation('max', b.subtract(straight, dot(b, pulled, follow)), b.zero),
+    gap: b.subtract(limit, b.subtract(cost, depth)),
+  }
+}
+
+type Floor = ReturnType<typeof floorOf>
+
+interface Progress {
+  readonly isTaken: number
+  readonly isTrying: number
+  readonly length: number
+}
+
+/** How far to go: to the limit, as far as steps have been good for and there is a way. */
+function strideOf(b: Builder, { graph }: Problem, floor: Floor, { isTaken, isTrying, length }: Progress) {
+  const name = (of: string) => graph.name(of)
+  const { isSound, slope, curvature, gap } = floor
+  const isLess = (x: number, y: number) => b.operation('less', x, y)
+  const times = (factor: number, x: number) => b.multiply(b.constant(factor), x)
+  const [least, most] = (['min', 'max'] as const).map((of) => (x: number, y: number) => b.operation(of, x, y))
   const square = b.add(b.multiply(slope, slope), b.multiply(curvature, gap))
-  const root = b.operation('sqrt', most(square, b.zero))
-  const denominator = b.add(slope, root)
+  const denominator = b.add(slope, b.operation('sqrt', most(square, b.zero)))
   // Beyond a summit above the limit only the way back is known.
   const wanted = b.select(
     isLess(b.zero, denominator),
     b.divide(gap, denominator),
     b.select(isLess(b.zero, gap), b.constant(Infinity), b.constant(-Infinity)),
   )
-
   // Where no step was made, nothing is known of steps.
-  const turns = isLess(b.multiply(wanted, moved), b.zero)
+  const moved = name('@moved')
   const went = b.operation('abs', moved)
   const size = most(went, times(LEAST_STEP, length))
+  const turns = isLess(b.multiply(wanted, moved), b.zero)
   const further = b.select(turns, times(BACK, size), times(LONGER, size))
   const bound = b.select(moved, b.select(isTaken, further, times(SHORTER, went)), name('@bound'))
-  // No step has been tried yet.
-  const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
-  const far = b.select(begins, times(FAR, wanted), name('@far'))
   const cut = most(least(wanted, bound), b.negate(bound))
   const inside = most(least(cut, b.subtract(name('@reach'), length)), b.negate(length))
-  const step = b.select(b.multiply(isSound, not(isTrying)), inside, b.zero)
-  const goes = b.multiply(isSound, not(course.isHeld))
-  const others = free.map((_, i) => b.multiply(scales[i], b.add(down[i], b.multiply(step, follow[i]))))
+  const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
+  return {
+    ...{ wanted, bound, begins },
+    far: b.select(begins, times(FAR, wanted), name('@far')),
+    step: b.select(b.multiply(isSound, b.subtract(b.one, isTrying)), inside, b.zero),
+  }
+}
+
+/** The point that is tried next. */
+function trialOf(b: Builder, problem: Problem, { best }: Here, course: Course, floor: Floor, step: number) {
+  const { direction, isHeld } = course
+  const { scales, down, follow, isSound } = floor
+  const goes = b.multiply(isSound, b.subtract(b.one, isHeld))
+  const others = best.map((_, i) => b.multiply(scales[i], b.add(down[i], b.multiply(step, follow[i]))))
   const back = course.back(others)
-  const trial = best.map((x, i) => {
+  return best.map((x, i) => {
     const to = b.select(direction[i], b.add(b.multiply(direction[i], step), back), others[i])
     return b.select(goes, bounded(b, problem, i, b.add(x, to)), x)
   })
-  const taken = trial.map((x, i) => b.subtract(x, best[i]))
-  const twice = dot(b, gradient, taken)
-  const promised = b.add(b.add(cost, b.add(twice, twice)), dot(b, taken, product(b, matrix, taken)))
-  const missing = b.add(depth, b.operation('abs', gap))
+}
 
+/** χ² there, by the model. */
+function promiseOf(b: Builder, { best, gradient, matrix }: Here, cost: number, next: readonly number[]) {
+  const taken = next.map((x, i) => b.subtract(x, best[i]))
+  const twice = dot(b, gradient, taken)
+  return b.add(b.add(cost, b.add(twice, twice)), dot(b, taken, product(b, matrix, taken)))
+}
+
+interface Ending {
+  readonly damping: number
+  readonly isBelow: number
+  readonly length: number
+  readonly cost: number
+  readonly isHeld: number
+}
+
+/** Why the ray ends here, or 0; and whether it would, if λ were small. */
+function endOf(
+  b: Builder,
+  { graph }: Problem,
+  floor: Floor,
+  { wanted, step, begins, far }: ReturnType<typeof strideOf>,
+  { damping, isBelow, length, cost, isHeld }: Ending,
+) {
+  const name = (of: string) => graph.name(of)
+  const { isSound, gap, depth, rise, slope, curvature, straight, leastPivot } = floor
+  const within = (x: number, part: number) =>
+    b.operation('lessOrEqual', x, b.multiply(b.constant(part), rise))
   const isNear = b.multiply(
     b.multiply(isSound, b.operation('equal', step, wanted)),
-    b.multiply(
-      b.operation('lessOrEqual', b.operation('abs', gap), times(GAP, rise)),
-      b.operation('lessOrEqual', depth, times(DEPTH, rise)),
-    ),
+    b.multiply(within(b.operation('abs', gap), GAP), within(depth, DEPTH)),
   )
   // With λ the floor is nearer than it seems, by what λ is beside the least pivot.
-  const pivot = most(b.subtract(leastPivot, damping), b.constant(LEAST_PIVOT))
-  const deepest = b.divide(b.multiply(depth, leastPivot), pivot)
-  const isUndamped = most(
+  const pivot = b.operation('max', b.subtract(leastPivot, damping), b.constant(LEAST_PIVOT))
+  const isUndamped = b.operation(
+    'max',
     b.operation('lessOrEqual', damping, b.constant(UNDAMPED)),
-    b.operation('lessOrEqual', deepest, times(DEPTH, rise)),
+    within(b.divide(b.multiply(depth, leastPivot), pivot), DEPTH),
   )
-  const flatness = b.multiply(b.add(b.constant(FLATNESS), times(4, damping)), straight)
+  const flatness = b.add(b.constant(FLATNESS), b.multiply(b.constant(4), damping))
+  const little = b.multiply(flatness, straight)
   const isFlat = b.multiply(
-    b.multiply(begins, b.operation('lessOrEqual', curvature, flatness)),
-    b.operation('lessOrEqual', b.multiply(slope, slope), b.multiply(flatness, rise)),
+    b.multiply(begins, b.operation('lessOrEqual', curvature, little)),
+    b.operation('lessOrEqual', b.multiply(slope, slope), b.multiply(little, rise)),
   )
-  const isAtEnd = b.multiply(b.operation('lessOrEqual', name('@reach'), length), isBelow)
   // Where the model hardly changes any more, it is as good as there.
-  const isBeyond = b.operation('lessOrEqual', far, most(length, wanted))
-  const isFar = b.multiply(isBeyond, b.multiply(isBelow, isSound))
-  const isHeld = b.multiply(course.isHeld, isBelow)
-  const isLower = isLess(cost, b.subtract(name('@least'), times(BELOW, rise)))
+  const isBeyond = b.operation('lessOrEqual', far, b.operation('max', length, wanted))
+  const lowest = b.subtract(name('@least'), b.multiply(b.constant(BELOW), rise))
   const why: readonly (readonly [number, number])[] = [
     [b.operation('equal', cost, b.constant(Infinity)), NOT_FINITE],
-    [isLower, LOWER],
-    [isHeld, HELD],
+    [b.operation('less', cost, lowest), LOWER],
+    [b.multiply(isHeld, isBelow), HELD],
     [isFlat, FLAT],
-    [isAtEnd, BOUNDED],
-    [isFar, ENDLESS],
+    [b.multiply(b.operation('lessOrEqual', name('@reach'), length), isBelow), BOUNDED],
+    [b.multiply(isBeyond, b.multiply(isBelow, isSound)), ENDLESS],
     [b.multiply(isNear, isUndamped), REACHED],
   ]
   const reason = why.reduceRight((otherwise, [is, code]) => b.select(is, b.constant(code), otherwise), b.zero)
-  const outputs = [
-    ...trial,
-    ...fixed.map(name),
-    ...(derived === undefined ? direction : [name('@sign')]),
-    name('@reach'),
-    name('@least'),
-    name('@limit'),
-    ...kept[0],
-    ...kept[3],
-    ...kept[1],
-    ...kept[2],
-    b.select(isTrying, lengthBefore, length),
-    b.select(isTrying, moved, step),
-    b.select(isTrying, name('@bound'), bound),
-    b.select(isSound, b.select(isNear, b.zero, damping), most(times(10, damping), b.constant(LIFTED))),
-    b.select(isTrying, name('@promised'), promised),
-    b.select(isTrying, name('@missing'), b.select(isSound, missing, b.zero)),
-    b.select(isTrying, b.add(tries, b.one), b.zero),
-    far,
-    ...largest,
-    ...select(isTaken, slopesThere, slopesThen),
-    b.select(isTrying, b.zero, reason),
-  ]
-  return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)
-}
-
-/** A point, half the gradient of χ² and its matrix there. */
-interface Here {
-  readonly best: readonly number[]
-  readonly gradient: readonly number[]
-  readonly matrix: readonly number[]
-}
-
-/** How a ray goes on from a point. */
-interface Course extends Omit<Here, 'best'> {
-  /** What parameters do that do not follow, by a step of 1: 0 for others. */
-  readonly direction: readonly number[]
-  /** How the gradient by others changes with such a step. */
-  readonly along: readonly number[]
-  /** Whether bounds hold all that could move. */
-  readonly isHeld: number
-  /** What those that do not follow make up for, where others move. */
-  back(others: readonly number[]): number
-}
-
-/** Some parameters move by themselves. */
-function straightOn(b: Builder, { gradient, matrix }: Here, direction: readonly number[]): Course {
-  const along = product(b, matrix, direction)
-  return { gradient, matrix, direction, along, isHeld: b.zero, back: () => b.zero }
-}
-
-/**
- * What is derived moves by the parameter that moves it most, in units of what χ² allows; and that one makes up for what
- * others do to it, so that gradient and matrix are those along its level.
- *
- * @param slopes its derivatives
- * @param goesOut whether it is to go on: then nothing moves it that a bound holds
- */
-function alongDerived(
-  b: Builder,
-  { min, max }: Problem,
-  { best, gradient, matrix }: Here,
-  slopes: readonly number[],
-  sign: number,
-  goesOut: number,
-): Course {
-  const size = best.length
-  const scores = slopes.map((slope, i) => {
-    const out = b.multiply(sign, slope)
-    const atMax = b.multiply(
-      b.operation('lessOrEqual', b.constant(max[i]), best[i]),
-      b.operation('less', b.zero, out),
-    )
-    const atMin = b.multiply(
-      b.operation('lessOrEqual', best[i], b.constant(min[i])),
-      b.operation('less', out, b.zero),
-    )
-    const square = b.divide(b.multiply(slope, slope), matrix[inTriangle(i, i)])
-    return b.select(
-      b.multiply(slope, b.subtract(b.one, b.multiply(goesOut, b.operation('max', atMax, atMin)))),
-      square,
-      b.zero,
-    )
-  })
-  const top = scores.reduce((most, score) => b.operation('max', most, score))
-  const first: number[] = []
-  for (const score of scores) {
-    const isTaken = first.reduce((any, is) => b.operation('max', any, is), b.zero)
-    first.push(b.multiply(b.operation('equal', score, top), b.subtract(b.one, isTaken)))
-  }
-  const isHeld = b.operation('equal', top, b.zero)
-  const ofFirst = (nodes: readonly number[]) => dot(b, first, nodes)
-  const slope = ofFirst(slopes)
-  const direction = first.map((is) => b.select(is, b.divide(sign, slope), b.zero))
-  const ratios = slopes.map((other, i) => b.select(first[i], b.zero, b.divide(other, slope)))
-  const row = product(b, matrix, first)
-  const own = ofFirst(row)
-  const along = product(b, matrix, direction)
-  return {
-    ...{ direction, isHeld },
-    gradient: gradient.map((g, i) => b.subtract(g, b.multiply(ratios[i], ofFirst(gradient)))),
-    along: along.map((a, i) => b.subtract(a, b.multiply(ratios[i], ofFirst(along)))),
-    matrix: triangle(size, (i, j) => {
-      const crossed = b.add(b.multiply(ratios[i], row[j]), b.multiply(ratios[j], row[i]))
-      const inside = b.subtract(matrix[inTriangle(i, j)], crossed)
-      return b.add(inside, b.multiply(b.multiply(ratios[i], ratios[j]), own))
-    }),
-    back: (others) => b.negate(dot(b, ratios, others)),
-  }
+  return { reason, isNear }
 }

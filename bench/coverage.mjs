@@ -1,0 +1,67 @@
+// npm run bench:coverage: how often 95 % intervals have the truth in them, Wald's and those of profiles, over simulated
+// sets; with --python beside profiles by SciPy's brentq over nested least squares, of the same sets.
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { cases, coverageOf, fitted, hasConverged, isInside, sigmaOf, simulate } from './lib/coverage.mjs'
+
+const { values } = parseArgs({
+  options: { sets: { type: 'string' }, python: { type: 'string' }, only: { type: 'string' } },
+})
+const sets = Number(values.sets ?? 10_000)
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+/** As a reference may differ: .2 % of all sets. */
+const NEAR = 0.002
+/** An end is another one that differs by more of its distance from the value. */
+const SAME = 1e-4
+
+/** Ends of the same sets by SciPy, in a Python that has it. */
+function byScipy({ model, truth, of, x, noise, isKnown = false }, y) {
+  const input = JSON.stringify({ model, truth, of, x, isKnown, y, sigma: sigmaOf({ x, noise }) ?? null })
+  const options = {
+    input,
+    maxBuffer: 2 ** 30,
+    encoding: 'utf8',
+    env: { ...process.env, OPENBLAS_NUM_THREADS: '1' },
+  }
+  return JSON.parse(execFileSync(values.python, [here('peers/coverage.py')], options))
+}
+
+const percent = (part) => (100 * part).toFixed(2)
+const lines = [
+  `| model and noise, ${sets.toLocaleString('en')} sets | of | Wald | profile | SciPy | other ends | endless | failed |`,
+  '|---|---|---|---|---|---|---|---|',
+]
+let isNear = true
+for (const one of cases.filter(({ name }) => name.includes(values.only ?? ''))) {
+  const y = simulate(one, sets)
+  const ours = fitted(one, y)
+  const ends = values.python && byScipy(one, y)
+  const { wald, profile, endless, failed } = coverageOf(one, ours, (fit) => !ends || ends[fit] !== null)
+  let [reference, others] = ['–', '–']
+  if (ends) {
+    const good = ends.flatMap((end, fit) => (end !== null && hasConverged(ours.fits, fit) ? [fit] : []))
+    const isIn = ([low, high]) => isInside(one.truth[one.of], low ?? -Infinity, high ?? Infinity)
+    const part = good.filter((fit) => isIn(ends[fit])).length / good.length
+    const isOther = (fit) => {
+      const own = [ours.profile.low[fit], ours.profile.high[fit]]
+      const value = ours.fits.values[one.of][fit]
+      return own.some((end, side) => {
+        const other = ends[fit][side] ?? Infinity
+        return Number.isFinite(end) || Number.isFinite(other)
+          ? !(Math.abs(end - other) <= SAME * Math.abs(end - value))
+          : false
+      })
+    }
+    isNear &&= Math.abs(part - profile) <= NEAR
+    reference = percent(part)
+    others = `${good.filter(isOther).length}`
+  }
+  const row = [one.name, one.of, percent(wald), percent(profile), reference, others, endless, failed]
+  lines.push(`| ${row.join(' | ')} |`)
+  console.error(lines.at(-1))
+}
+console.log(lines.join('\n'))
+if (values.python && !values.only) writeFileSync(here('results/coverage.md'), `${lines.join('\n')}\n`)
+if (!isNear) throw new Error(`A profile's coverage is off from SciPy's by more than ${percent(NEAR)} %`)

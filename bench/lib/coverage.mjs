@@ -1,0 +1,139 @@
+// How often intervals have the truth in them: fits of simulated sets whose truth is known, by `fitMany`.
+import { expression, fitManySync, fitReasons } from '../../dist/index.js'
+
+const spread = (from, to, count) =>
+  Array.from({ length: count }, (_, k) => from + ((to - from) * k) / (count - 1))
+const dose = (x, { ec50, slope }) => 100 / (1 + (ec50 / x) ** slope)
+
+/** Models, where they are measured, with which noise, and the parameter that is looked at. */
+export const cases = [
+  {
+    name: 'a line',
+    model: 'a + b*x',
+    truth: { a: 1, b: 2 },
+    of: 'b',
+    x: spread(0, 5, 8),
+    f: (x, { a, b }) => a + b * x,
+    noise: 0.5,
+  },
+  {
+    name: 'a decay to an offset',
+    model: 'a*exp(-k*x) + c',
+    truth: { a: 4, k: 0.6, c: 1 },
+    of: 'k',
+    x: spread(0, 8, 17),
+    f: (x, { a, k, c }) => a * Math.exp(-k * x) + c,
+    noise: 0.15,
+  },
+  {
+    name: 'a decay, σ grows with x',
+    model: 'a*exp(-k*x) + c',
+    truth: { a: 4, k: 0.6, c: 1 },
+    of: 'a',
+    x: spread(0, 5, 11),
+    f: (x, { a, k, c }) => a * Math.exp(-k * x) + c,
+    noise: (x) => 0.1 + 0.05 * x,
+  },
+  {
+    name: 'Michaelis-Menten, σ known',
+    model: 'vmax*x/(km + x)',
+    truth: { vmax: 10, km: 5 },
+    of: 'km',
+    x: [0.5, 1, 2, 4, 6, 8],
+    f: (x, { vmax, km }) => (vmax * x) / (km + x),
+    noise: 0.6,
+    isKnown: true,
+  },
+  {
+    name: 'saturation that is not reached, σ known',
+    model: 'b1*(1 - exp(-b2*x))',
+    truth: { b1: 10, b2: 0.3 },
+    of: 'b1',
+    x: [1, 2, 3, 4, 5],
+    f: (x, { b1, b2 }) => b1 * (1 - Math.exp(-b2 * x)),
+    noise: 0.6,
+    isKnown: true,
+  },
+  {
+    name: 'half-way of four doses, σ known',
+    model: '100/(1 + (ec50/x)^slope)',
+    truth: { ec50: 3, slope: 1 },
+    of: 'ec50',
+    x: [0.1, 0.3, 1, 3],
+    f: dose,
+    noise: 8,
+    isKnown: true,
+  },
+  {
+    name: 'counts of a decay',
+    model: 'a*exp(-k*x)',
+    truth: { a: 12, k: 0.5 },
+    of: 'k',
+    x: spread(0, 7, 8),
+    f: (x, { a, k }) => a * Math.exp(-k * x),
+    noise: 'poisson',
+    isKnown: true,
+  },
+]
+
+/** Numbers from 0 to 1, by a seed (mulberry32). */
+function uniform(seed) {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Sets of y by a case. */
+export function simulate({ x, f, truth, noise }, sets, seed = 1) {
+  const next = uniform(seed)
+  const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
+  const counted = (mean) => {
+    let [count, left] = [0, Math.exp(-mean)]
+    for (let product = next(); product > left; product *= next()) count++
+    return count
+  }
+  const curve = x.map((at) => f(at, truth))
+  const sigma = sigmaOf({ x, noise })
+  return Array.from({ length: sets }, () =>
+    curve.map((mean, row) => (sigma === undefined ? counted(mean) : mean + sigma[row] * normal())),
+  )
+}
+
+export function sigmaOf({ x, noise }) {
+  if (noise === 'poisson') return undefined
+  return x.map((at) => (typeof noise === 'number' ? noise : noise(at)))
+}
+
+/** Fits of all sets, from the truth. */
+export function fitted({ model, truth, x, noise, isKnown = false, of }, y, options = {}) {
+  const sigma = sigmaOf({ x, noise })
+  const errors = sigma === undefined ? { loss: 'poisson' } : { sigma, absoluteSigma: isKnown }
+  const fits = fitManySync(expression(model), { x, y }, { start: truth, ...errors, ...options })
+  return { fits, profile: fits.profileSync(of)[of] }
+}
+
+/** Whether the truth is inside; an end that is not there, or that has not been found, is infinitely far away. */
+export const isInside = (truth, low, high) => !(truth < low) && !(truth > high)
+
+/**
+ * How often the truth is inside, by Wald's intervals and by profiles, of the sets whose fit has converged: others are
+ * counted as failed.
+ *
+ * @param isCounted which sets count
+ */
+export function coverageOf({ truth, of }, { fits, profile }, isCounted = () => true) {
+  const sets = Array.from(fits.reason.keys()).filter((fit) => hasConverged(fits, fit) && isCounted(fit))
+  const part = (is) => sets.filter(is).length / sets.length
+  return {
+    wald: part((fit) => isInside(truth[of], ...fits.at(fit).intervals()[of])),
+    profile: part((fit) => isInside(truth[of], profile.low[fit], profile.high[fit])),
+    endless: sets.filter((fit) => !Number.isFinite(profile.low[fit] + profile.high[fit])).length,
+    failed: fits.length - sets.length,
+  }
+}
+
+export const hasConverged = (fits, fit) => fitReasons[fits.reason[fit]] === 'converged'
