@@ -29,7 +29,7 @@ export const UNITS = 9
 
 /** Words of a plan in front of its passes, and of each of these. */
 export const PLAN = 2
-export const PLANNED = 12
+export const PLANNED = 14
 
 /** The kernel of NORM, which is no pass. */
 export const SUM_SQUARES = 1

@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xc9813d4e
+export const HASH = 0x9ca4ddcf
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -97,7 +97,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xe119659f,
+  source: 0x590a9d9c,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -107,7 +107,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xe119659f,
+  source: 0x590a9d9c,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -117,7 +117,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xe119659f,
+  source: 0x590a9d9c,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -127,7 +127,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xe119659f,
+  source: 0x590a9d9c,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -137,7 +137,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x375d9876,
+  source: 0x880c7f6d,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -147,7 +147,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xe421b803,
+  source: 0x06f3c0b0,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -157,7 +157,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x9d226473,
+  source: 0x7e006a60,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -167,7 +167,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x9d226473,
+  source: 0x7e006a60,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -177,7 +177,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0xdffefa0b,
+  source: 0x60bac768,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -187,7 +187,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0xdffefa0b,
+  source: 0x60bac768,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -197,7 +197,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x590e2c32,
+  source: 0x9aaba599,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -207,7 +207,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0xc23c13ee,
+  source: 0x8061f675,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -217,7 +217,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0xc23c13ee,
+  source: 0x8061f675,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -227,7 +227,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x4ba5a14a,
+  source: 0x480a64e1,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -237,7 +237,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x17857a7b,
+  source: 0xbc9b8918,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -247,7 +247,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x3b0e7f54,
+  source: 0x3421ac03,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -258,7 +258,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x3b0e7f54,
+  source: 0x3421ac03,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -269,7 +269,7 @@ export const SignumKernel = {
 export const AdamPerRowKernel = {
   number: 19,
   name: 'AdamPerRow',
-  source: 0x5bde2672,
+  source: 0x0bc756d9,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -280,7 +280,7 @@ export const AdamPerRowKernel = {
 export const RmsPropKernel = {
   number: 20,
   name: 'RmsProp',
-  source: 0x07e5be0d,
+  source: 0x7104e172,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -291,7 +291,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 21,
   name: 'RmsPropMomentum',
-  source: 0x07e5be0d,
+  source: 0x7104e172,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -302,7 +302,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 22,
   name: 'RmsPropCentered',
-  source: 0x07e5be0d,
+  source: 0x7104e172,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -313,7 +313,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 23,
   name: 'RmsPropCenteredMomentum',
-  source: 0x07e5be0d,
+  source: 0x7104e172,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -324,7 +324,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 24,
   name: 'Adamax',
-  source: 0x3ada5849,
+  source: 0x9ed4fffe,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -335,7 +335,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 25,
   name: 'NAdam',
-  source: 0x141d3507,
+  source: 0xef582af4,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -346,7 +346,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 26,
   name: 'Adadelta',
-  source: 0x5629afaa,
+  source: 0xd510bd41,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -357,7 +357,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 27,
   name: 'Rprop',
-  source: 0x7eb52663,
+  source: 0x64f34790,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -368,7 +368,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 28,
   name: 'Lion',
-  source: 0x9bfedd9b,
+  source: 0xfa6e54b8,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -379,7 +379,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 29,
   name: 'AdaBelief',
-  source: 0x1af7af76,
+  source: 0x20882e6d,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -390,7 +390,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 30,
   name: 'Yogi',
-  source: 0xf82f7fcd,
+  source: 0x5662b732,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -401,7 +401,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 31,
   name: 'LaProp',
-  source: 0xf55bedec,
+  source: 0xb0b7c24b,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -412,7 +412,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 32,
   name: 'Adopt',
-  source: 0x54b0f498,
+  source: 0x3bbb52f7,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -423,7 +423,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 33,
   name: 'Adan',
-  source: 0x663a51a5,
+  source: 0xd317c57a,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -446,7 +446,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 34,
   name: 'AdEmaMix',
-  source: 0x2cffca3d,
+  source: 0x1f664722,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -468,7 +468,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 35,
   name: 'Unitwise',
-  source: 0xb4353a5d,
+  source: 0xdf757dc2,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -480,7 +480,7 @@ export const UnitwiseKernel = {
 export const NewtonSchulzKernel = {
   number: 36,
   name: 'NewtonSchulz',
-  source: 0x2c5b9a64,
+  source: 0xfa235753,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -522,7 +522,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 37,
   name: 'Factored',
-  source: 0xb09f17b2,
+  source: 0x2f085d19,
   state: [],
   row: {
     beta2: 4,
@@ -549,7 +549,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 38,
   name: 'FactoredMomentum',
-  source: 0xb09f17b2,
+  source: 0x2f085d19,
   state: ['m'],
   row: {
     beta2: 4,
@@ -576,7 +576,7 @@ export const FactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 39,
   name: 'Sm3Covered',
-  source: 0x2e5336be,
+  source: 0xe3e97d05,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -589,7 +589,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 40,
   name: 'Sm3CoveredMomentum',
-  source: 0x2e5336be,
+  source: 0xe3e97d05,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -602,7 +602,7 @@ export const Sm3CoveredMomentumKernel = {
 export const PreparedKernel = {
   number: 41,
   name: 'Prepared',
-  source: 0xb01ace11,
+  source: 0x7443b996,
   state: [],
   row: {},
   tensor: [],
@@ -613,7 +613,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 42,
   name: 'BothNorms',
-  source: 0xb01ace11,
+  source: 0x7443b996,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -624,7 +624,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 43,
   name: 'GradientNorm',
-  source: 0xb01ace11,
+  source: 0x7443b996,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -635,7 +635,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 44,
   name: 'Scaled',
-  source: 0xb01ace11,
+  source: 0x7443b996,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -646,7 +646,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 45,
   name: 'Lamb',
-  source: 0xf89f817d,
+  source: 0xbab95762,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -657,7 +657,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 46,
   name: 'Lars',
-  source: 0xea889543,
+  source: 0x894c70f0,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -668,7 +668,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 47,
   name: 'LarsNesterov',
-  source: 0xea889543,
+  source: 0x894c70f0,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -679,7 +679,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 48,
   name: 'NovoGrad',
-  source: 0xe7e24b3f,
+  source: 0x73e090bc,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -690,7 +690,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 49,
   name: 'StableMoments',
-  source: 0xed7a75bd,
+  source: 0xfcb2bea2,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -701,7 +701,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 50,
   name: 'StableAdamW',
-  source: 0xed7a75bd,
+  source: 0xfcb2bea2,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -712,7 +712,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0x06bb24a7,
+  source: 0x10923b14,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -723,7 +723,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0x06bb24a7,
+  source: 0x10923b14,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -744,7 +744,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0x06bb24a7,
+  source: 0x10923b14,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -755,7 +755,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x06bb24a7,
+  source: 0x10923b14,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -776,7 +776,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 55,
   name: 'Mars',
-  source: 0x711f5bf4,
+  source: 0x961e8623,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -787,7 +787,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 56,
   name: 'MarsAdamW',
-  source: 0x711f5bf4,
+  source: 0x961e8623,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -798,7 +798,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 57,
   name: 'MarsLion',
-  source: 0x711f5bf4,
+  source: 0x961e8623,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -809,7 +809,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 58,
   name: 'ProdigyMoments',
-  source: 0x1500457f,
+  source: 0xfe0bcffc,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -820,7 +820,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 59,
   name: 'Prodigy',
-  source: 0x1500457f,
+  source: 0xfe0bcffc,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -831,7 +831,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 60,
   name: 'MuonMomentum',
-  source: 0x2c5b9a64,
+  source: 0xfa235753,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -872,7 +872,7 @@ export const MuonMomentumKernel = {
 export const UnfactoredKernel = {
   number: 61,
   name: 'Unfactored',
-  source: 0xb09f17b2,
+  source: 0x2f085d19,
   state: ['v'],
   row: {
     beta2: 4,
@@ -897,7 +897,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 62,
   name: 'UnfactoredStep',
-  source: 0xb09f17b2,
+  source: 0x2f085d19,
   state: ['v'],
   row: {
     beta2: 4,
@@ -922,7 +922,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 63,
   name: 'UnfactoredMomentum',
-  source: 0xb09f17b2,
+  source: 0x2f085d19,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -947,7 +947,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 64,
   name: 'Sm3Single',
-  source: 0x2e5336be,
+  source: 0xe3e97d05,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -958,7 +958,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 65,
   name: 'Sm3SingleMomentum',
-  source: 0x2e5336be,
+  source: 0xe3e97d05,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -969,7 +969,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 66,
   name: 'Sm3Momentum',
-  source: 0x2e5336be,
+  source: 0xe3e97d05,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

@@ -138,12 +138,7 @@ class NativeRunner implements Runner {
 
   run(stage: number): void {
     const run = this.#bound
-    if (stage === 0 && this.#isPlanned) {
-      if (this.#isDone(run())) return
-      // Its coefficients want more than passes.
-      this.#isPlanned = false
-    }
-    this.#check(run(stage))
+    this.#check(stage === 0 && this.#isPlanned ? run() : run(stage))
   }
 
   runRange(stage: number, from: number, to: number): void {

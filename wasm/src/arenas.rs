@@ -63,8 +63,7 @@ pub fn plan(address: usize, bytes: usize, stage: usize, to: usize, most: usize, 
     is_planned
 }
 
-/// Runs the plan at `at` that is known by `word`. False, and nothing is done, where there is none, or where
-/// coefficients want more than passes.
+/// Runs the plan at `at` that is known by `word`. False, and nothing is done, where there is none.
 ///
 /// Who can write over a plan can write over the module's stack, too: so its passes are trusted, as addresses are.
 #[wasm_bindgen]
@@ -73,8 +72,12 @@ pub fn rerun(at: usize, word: u32) -> bool {
     // SAFETY: see the crate's top; `plan` has written it.
     unsafe {
         let passes = (&raw const (*plan).passes).cast::<Planned>();
-        (*plan).word == word && run_planned(slice::from_raw_parts(passes, (*plan).count))
+        if (*plan).word != word {
+            return false;
+        }
+        run_planned(slice::from_raw_parts(passes, (*plan).count), || &raw mut SCRATCH);
     }
+    true
 }
 
 fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), Fault>) -> bool {

@@ -77,12 +77,11 @@ impl Steps {
         self.threads > 1 && length > PIECE
     }
 
-    /// Runs the first stage again, of which `keep` has said that there is a plan; false, and nothing is done, where
-    /// coefficients want more.
+    /// Runs the first stage again, of which `keep` has said that there is a plan.
     #[inline(always)]
     pub fn run_again(&self) -> bool {
         // SAFETY: nothing else runs on the arena, whose bytes stay.
-        self.memory.stay && unsafe { self.kept().run_planned() }
+        self.memory.stay && unsafe { self.kept().run_planned(|| SCRATCH.with(UnsafeCell::get)) }
     }
 
     /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the

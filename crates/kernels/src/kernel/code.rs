@@ -11,6 +11,9 @@ use crate::arena::Numbers;
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassByRow = unsafe fn(&Streams, Numbers, usize, &[RowAt]);
 
+/// See [`super::pipeline::prepare`].
+pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize);
+
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
     /// None where only sums are wanted.
@@ -81,7 +84,7 @@ impl Entry {
 pub struct Code {
     /// By number: 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones.
     pub kernels: &'static [Entry],
-    pub prepare: unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize),
+    pub prepare: Prepare,
     pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,

@@ -151,6 +151,17 @@ impl Streams {
         direction: ptr::null_mut(),
         state: [ptr::null_mut(); MAX_STATE],
     };
+
+    /// The same from so many bytes later on.
+    #[inline(always)]
+    pub fn advanced(&self, bytes: usize) -> Self {
+        Self {
+            theta: self.theta.wrapping_add(bytes),
+            g: self.g.wrapping_add(bytes),
+            direction: self.direction.wrapping_add(bytes),
+            state: self.state.map(|state| state.wrapping_add(bytes)),
+        }
+    }
 }
 
 /// Runs kernel `K` over `length` elements.

@@ -93,13 +93,7 @@ impl Arena {
     /// The streams from `elements` later on.
     #[inline(always)]
     pub(crate) fn advanced(&self, streams: &Streams, elements: usize) -> Streams {
-        let bytes = elements * self.size();
-        Streams {
-            theta: streams.theta.wrapping_add(bytes),
-            g: streams.g.wrapping_add(bytes),
-            direction: streams.direction.wrapping_add(bytes),
-            state: streams.state.map(|state| state.wrapping_add(bytes)),
-        }
+        streams.advanced(elements * self.size())
     }
 
     /// Finds where the elements from `start` on are in each array of the job, which must have them up to `end`.

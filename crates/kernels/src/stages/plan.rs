@@ -2,14 +2,14 @@
 
 use super::arena::Arena;
 use crate::arena::{Fault, Numbers};
-use crate::kernel::code::{Code, Pass};
-use crate::kernel::pipeline::Preparation;
+use crate::kernel::code::{Code, Pass, Prepare};
+use crate::kernel::pipeline::{BLOCK, PREPARES, Preparation, Scratch};
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
 
 /// 32-bit words in front of a plan's passes: what it is known by, and how many they are.
 pub const PLAN: usize = 2;
 /// 32-bit words that a planned pass takes in WebAssembly, where it lies in the arena.
-pub const PLANNED: usize = 6 + MAX_STATE;
+pub const PLANNED: usize = 8 + MAX_STATE;
 #[cfg(target_arch = "wasm32")]
 const _: () = assert!(size_of::<Planned>() == PLANNED * 4);
 
@@ -17,6 +17,10 @@ const _: () = assert!(size_of::<Planned>() == PLANNED * 4);
 #[derive(Clone, Copy)]
 pub struct Planned {
     pass: Pass,
+    /// What prepares gradients, where coefficients want that.
+    prepare: Prepare,
+    /// Bytes of an element.
+    size: usize,
     row: Numbers,
     length: usize,
     streams: Streams,
@@ -24,16 +28,15 @@ pub struct Planned {
 
 impl Arena {
     /// Gives the passes of a stage, one a segment. False where it is more than that: where it sums, takes tensors
-    /// whole, or has a pipeline around it, which the segments' flags say.
+    /// whole, or does more around a pass than to prepare gradients, which the segments' flags say.
     pub fn plan(&self, stage: usize, mut take: impl FnMut(Planned) -> bool) -> Result<bool, Fault> {
         self.each_job(stage, 0, usize::MAX, |job, segment| {
-            let Some(pass) = job.entry.pass.filter(|_| job.around == 0 && !job.walks && !job.entry.copies)
-            else {
-                return Ok(false);
-            };
+            let is_more = job.around & !PREPARES != 0 || job.walks || job.entry.copies;
+            let Some(pass) = job.entry.pass.filter(|_| !is_more) else { return Ok(false) };
             let mut streams = Streams::NOWHERE;
             self.find(&job, segment.offset, segment.offset + segment.length, &mut streams)?;
-            Ok(take(Planned { pass, row: job.row, length: segment.length, streams }))
+            let (prepare, size) = (self.code.prepare, self.size());
+            Ok(take(Planned { pass, prepare, size, row: job.row, length: segment.length, streams }))
         })
     }
 }
@@ -99,9 +102,10 @@ impl Kept {
     /// # Safety
     /// As for `Arena::run`.
     #[inline(always)]
-    pub unsafe fn run_planned(&self) -> bool {
+    pub unsafe fn run_planned(&self, scratch: impl Fn() -> *mut Scratch) -> bool {
         // SAFETY: passed on.
-        self.is_planned() && unsafe { run_planned(&self.passes) }
+        unsafe { run_planned(&self.passes, scratch) };
+        self.is_planned()
     }
 }
 
@@ -112,21 +116,43 @@ fn copied(words: &[u32]) -> Result<Box<[u32]>, Fault> {
     Ok(own.into_boxed_slice())
 }
 
-/// Runs passes of a plan; false, and nothing is done, where coefficients want the pipeline now.
+/// Runs the passes of a plan.
 ///
 /// # Safety
-/// The arena that they were planned on must be where it was, and nothing else may run on it.
+/// The arena that they were planned on must be where it was, and nothing else may run on it, nor use the scratch.
 #[inline(always)]
-pub unsafe fn run_planned(passes: &[Planned]) -> bool {
+pub unsafe fn run_planned(passes: &[Planned], scratch: impl Fn() -> *mut Scratch) {
     for planned in passes {
         // SAFETY: the row was checked, and is where it was.
-        if unsafe { Preparation::new(planned.row) }.is_needed() {
-            return false;
+        let preparation = unsafe { Preparation::new(planned.row) };
+        if preparation.is_needed() {
+            // SAFETY: passed on.
+            unsafe { planned.run_prepared(&preparation, &mut *scratch()) };
+        } else {
+            let Planned { pass, row, length, streams, .. } = planned;
+            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the rest.
+            unsafe { pass(streams, *row, &[0.0; MAX_TENSOR], *length) }
         }
     }
-    for Planned { pass, row, length, streams } in passes {
-        // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the rest.
-        unsafe { pass(streams, *row, &[0.0; MAX_TENSOR], *length) }
+}
+
+impl Planned {
+    /// Block by block, as `Arena::piped` does it.
+    ///
+    /// # Safety
+    /// As for `run_planned`.
+    #[inline(never)]
+    unsafe fn run_prepared(&self, preparation: &Preparation, scratch: &mut Scratch) {
+        let [prepared, _] = scratch.blocks();
+        for done in (0..self.length).step_by(BLOCK) {
+            let count = BLOCK.min(self.length - done);
+            let mut block = self.streams.advanced(done * self.size);
+            // SAFETY: as in `run_planned`; the buffer holds a block, rounded up to whole vectors.
+            unsafe {
+                (self.prepare)(block.theta, block.g, preparation, prepared, count);
+                block.g = prepared;
+                (self.pass)(&block, self.row, &[0.0; MAX_TENSOR], count);
+            }
+        }
     }
-    true
 }
