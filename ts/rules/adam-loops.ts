@@ -3,6 +3,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
+import type { ClockOf } from './define.js'
+import { type Betas, type products, traced } from './moments.js'
 
 const AdamLoop = twice<typeof AdamKernel>(
   (f) =>
@@ -55,6 +57,16 @@ export const kernels = [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsG
 export const stages = ({ amsgrad, perRow }: Forms): Kernels[number][] => [
   amsgrad ? AmsGradKernel : perRow ? (importedPerRow.kernel as Kernels[2]) : AdamKernel,
 ]
+
+/** As `multiplyBetas`; but products are 0, and correct nothing, where rows have their own. (A call more costs 5 ns.) */
+export function advance(
+  clock: ClockOf<typeof products>,
+  { beta1, beta2, perRow }: Betas & Forms,
+  next: ClockOf<typeof products>,
+): void {
+  next.product1 = perRow ? 0 : traced(clock.product1 * beta1)
+  next.product2 = perRow ? 0 : traced(clock.product2 * beta2)
+}
 
 /** @throws OptionError where there is no kernel for it */
 export function check({ amsgrad, perRow }: Forms): void {

@@ -1,10 +1,10 @@
 import { AdamKernel } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
 import { oneOf } from '../options/kinds.js'
-import { check, kernels, stages } from './adam-loops.js'
+import { advance, check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'
 import { besideEps, type ClockOf } from './define.js'
-import { correctLargest, multiplyBetas, products, writeBetas } from './moments.js'
+import { correctLargest, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** Where ε is added to √v, before the correction: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
@@ -39,7 +39,7 @@ export const definition = defineDirection('adam', {
   kernels,
   stages,
   clock: products,
-  advance: multiplyBetas,
+  advance,
   coefficients: writeBetas,
   corrections(rule, clock, row) {
     correctLargest(rule, clock, row)

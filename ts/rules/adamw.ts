@@ -1,7 +1,7 @@
-import { check, kernels, stages } from './adam-loops.js'
+import { advance, check, kernels, stages } from './adam-loops.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'
-import { correctLargest, multiplyBetas, products, writeBetas } from './moments.js'
+import { correctLargest, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. */
@@ -24,7 +24,7 @@ export const definition = defineDirection('adamw', {
   kernels,
   stages,
   clock: products,
-  advance: multiplyBetas,
+  advance,
   coefficients: writeBetas,
   corrections: correctLargest,
   decay: decoupled,

@@ -3,23 +3,22 @@
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
 import type { ClockOf } from './define.js'
 
-interface Betas {
+export interface Betas {
   readonly beta1: number
   readonly beta2: number
-  readonly perRow?: boolean
 }
 
 /** ∏β₁ and ∏β₂ so far. Running products stay right when a β is changed on the way. */
 export const products = { product1: 1, product2: 1 }
 
-/** Multiplies the next β₁ and β₂ into the clock's products; these are 0, and correct nothing, where rows have their own. */
+/** Multiplies the next β₁ and β₂ into the clock's products. */
 export function multiplyBetas(
   clock: ClockOf<typeof products>,
-  { beta1, beta2, perRow }: Betas,
+  { beta1, beta2 }: Betas,
   next: ClockOf<typeof products>,
 ): void {
-  next.product1 = perRow ? 0 : traced(clock.product1 * beta1)
-  next.product2 = perRow ? 0 : traced(clock.product2 * beta2)
+  next.product1 = traced(clock.product1 * beta1)
+  next.product2 = traced(clock.product2 * beta2)
 }
 
 /** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
