@@ -173,6 +173,17 @@ describe('ends that are not there', () => {
     })
   })
 
+  test('endless: a steep curve is a step, and χ² rests until numbers end', () => {
+    const dose = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
+    const response = [0.5, 7.9, 11.5, 46.4, 84.4, 95.2, 87.4, 98.3]
+    const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
+    const start = { bottom: 0, top: 100, slope: 1, ec50: 1 }
+    const { slope, ec50 } = fitOne(model, { x: dose, y: response }, { start }).profile()
+    expect([slope.lowReason, slope.high, slope.highReason]).toEqual(['found', Infinity, 'endless'])
+    expect(slope.message).toBe('slope has no upper end: χ² stays below the limit however large it is')
+    expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
+  })
+
   test('numbers that are no more', () => {
     // Beyond 1 there is no root, and χ² is below the limit up to there.
     const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]

@@ -77,7 +77,7 @@ export function* contour(
   let lower: Lower | undefined
   const take = (_: Uint32Array, ends: RayEnds) => {
     for (let k = 0; k < count; k++) {
-      const reason = endReasons[codeOf(ends.reason[k])] as EndReason
+      const reason = endReasons[codeOf(ends, k)] as EndReason
       reasons[k] = reason
       for (const [side, i] of pair.entries()) {
         if (reason === 'found' || reason === 'bound') points[side][k] = ends.point[i][k]

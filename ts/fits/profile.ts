@@ -6,7 +6,7 @@ import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
 import { freedomOf, type Ingredients, type Profiled } from './found.js'
 import type { Iterations } from './iterations.js'
-import { BOUNDED, ENDLESS, FLAT, HELD, LOWER, REACHED } from './ray.js'
+import { BOUNDED, ENDLESS, FAR, FLAT, HELD, LOWER, REACHED } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
 import { fitReasons } from './reasons.js'
 import { quantile } from './student.js'
@@ -131,7 +131,7 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
     for (let ray = 0; ray < fits.length * each; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
-      const reason = codeOf(ends.reason[ray])
+      const reason = codeOf(ends, ray)
       if (reason === FOUND || reason === BOUND) {
         side.end[at] = ends.reason[ray] === BOUNDED ? side.bound : side.value(fit, ray, ends)
       }
@@ -160,9 +160,14 @@ function valuesOf({ problem, starts }: Fitted, node: number) {
   }
 }
 
+/** So many times as far as a parabola would be, χ² may have come to rest … */
+const SETTLED = 8
+/** … where twice as far has brought it no nearer to the limit than this part. */
+const AT_REST = 1 / 64
+
 /** Why a ray has ended, as a number of `endReasons`. */
-export function codeOf(reason: number): number {
-  switch (reason) {
+export function codeOf(ends: RayEnds, ray: number): number {
+  switch (ends.reason[ray]) {
     case REACHED:
       return FOUND
     case BOUNDED:
@@ -175,8 +180,15 @@ export function codeOf(reason: number): number {
     case LOWER:
       return LOWER_MINIMUM
     default:
-      return FAILED
+      return hasSettled(ends, ray) ? NO_END : FAILED
   }
+}
+
+/** Whether χ² has come to rest below the limit, where no numbers lead on. */
+function hasSettled({ cost, earlier, limit, length, far }: RayEnds, ray: number): boolean {
+  const isFar = length[ray] >= (SETTLED / FAR) * far[ray]
+  const gap = limit[ray] - cost[ray]
+  return isFar && gap > 0 && cost[ray] - earlier[ray] <= AT_REST * gap
 }
 
 /** χ² at which a parameter's profile ends, by fit: by F(1, n) = t², or by Δχ² where σ is known. */

@@ -48,7 +48,7 @@ const FLATNESS = 1e-14
 const FADED = 1e-8
 const IDLE = 1e-10
 /** Rays are followed so many times as far as a parabola would be. */
-const FAR = 1e7
+export const FAR = 1e7
 
 const named = (name: string, count: number) => Array.from({ length: count }, (_, i) => `@${name}${i}`)
 
@@ -78,6 +78,10 @@ export function rayState({ free, fixed }: Problem, isDerived: boolean) {
     [['@tries'], 0],
     [['@far'], Infinity],
     [named('scale', size), 0],
+    // How far it had come when it had last come twice as far, and χ² then and before.
+    [['@mark'], 0],
+    [['@marked'], NaN],
+    [['@earlier'], NaN],
     [isDerived ? named('slope', size) : [], 0],
   ]
   return {
@@ -130,6 +134,9 @@ export function ray(problem: Problem, derived?: number): Program {
   const end = { damping, isBelow, length, cost: costHere, isHeld: course.isHeld }
   const { reason, isNear } = endOf(b, problem, model, stride, end)
   const { isSound } = model
+  const [mark, marked, earlier] = ['@mark', '@marked', '@earlier'].map(name)
+  const isTwice = b.operation('less', b.add(mark, mark), b.multiply(isTaken, length))
+  const marks = select(isTwice, [length, costHere, marked], [mark, marked, earlier])
   const missing = b.add(model.depth, b.operation('abs', model.gap))
   const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(LIFTED))
   // While others try, what is known of the step remains.
@@ -146,7 +153,7 @@ export function ray(problem: Problem, derived?: number): Program {
     unless('@promised', promised),
     unless('@missing', b.select(isSound, missing, b.zero)),
     b.select(isTrying, b.add(name('@tries'), b.one), b.zero),
-    ...[stride.far, ...largest, ...kept[4]],
+    ...[stride.far, ...largest, ...marks, ...kept[4]],
     b.select(isTrying, b.zero, reason),
   ]
   return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)

@@ -23,6 +23,12 @@ export interface RayEnds {
   readonly cost: FloatArray
   /** As ray.ts numbers them. */
   readonly reason: ArrayLike<number>
+  /** How far they have come, how far is far, and χ² when they had come half or a quarter as far. */
+  readonly length: FloatArray
+  readonly far: FloatArray
+  readonly earlier: FloatArray
+  /** As it was given. */
+  readonly limit: FloatArray
 }
 
 /** Iterations of a ray at most. */
@@ -59,11 +65,11 @@ export function* follow(
       const given = [...point, ...directions, reach, pick(found.cost, runs), limit]
       const begin = begins.map((start) => start ?? (given.shift() as Float64Array))
       const ends = yield* iterations.run(compiled.ray(derived), runs, data, begin, MOST_ITERATIONS)
-      take(part, {
-        point: found.free.map((_, i) => ends.x[i]),
-        cost: ends.x[names.indexOf('@cost')],
-        reason: ends.reason,
-      })
+      const [cost, length, far, earlier] = ['@cost', '@length', '@far', '@earlier'].map(
+        (name) => ends.x[names.indexOf(name)],
+      )
+      const reached = { point: found.free.map((_, i) => ends.x[i]), reason: ends.reason }
+      take(part, { ...reached, cost, length, far, earlier, limit })
       yield
     }
   }
