@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from 'vitest'
 import { example } from '../../page/src/fit/example.js'
+import { groupsOf } from '../../page/src/fit/groups.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
-import { choose, optionsOf, rowsOf, taskOf } from '../../page/src/fit/task.js'
+import { choose, listed, missing, optionsOf, rowsOf, taskOf } from '../../page/src/fit/task.js'
 
 const columnsOf = (text: string) =>
   Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
@@ -75,6 +76,22 @@ describe('rows', () => {
       'Line 7 has more cells than the first row.',
       'Line 8: “NaN” in y is no number.',
     ])
+  })
+
+  test('of groups have the value of a column in common, in the order in which they come', () => {
+    const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
+    const chosen = choose(table, initial)
+    const rows = rowsOf(table, chosen, taskOf(table, chosen, initial))
+    const all = groupsOf(rows, table.all.find(({ name }) => name === 'who')?.texts)
+    expect(all.map(({ name, rows: { x, y, kept } }) => [name, [...x], [...y], kept])).toEqual([
+      ['b', [1, 4], [2, 5], [0, 3]],
+      ['a', [2], [3], [1]],
+    ])
+    expect(listed(all, ({ data }) => data).t).toEqual([new Float64Array([1, 4]), new Float64Array([2])])
+    expect(groupsOf(rows, undefined)).toEqual([{ name: '', rows }])
+    expect(listed(groupsOf(rows, undefined), ({ data }) => data).t).toEqual(new Float64Array([1, 2, 4]))
+    expect(missing(table, { ...initial, group: 'who' })).toEqual([])
+    expect(missing(table, { ...initial, group: 'whom', x: 'who' })).toEqual(['who', 'whom'])
   })
 
   test('only for columns that are used', () => {
@@ -160,6 +177,7 @@ describe('the address', () => {
         weights: '1/f^2',
         loss: 'huber',
         profile: true,
+        group: 'who',
         derive: 'q = 2*a & b; r = a/b',
         logX: true,
         logY: true,

@@ -16,7 +16,13 @@ export class Controls {
     'own',
   )
   readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
-  readonly #columns = { x: select({}, ''), y: select({}, ''), sigma: select({}, ''), weights: select({}, '') }
+  readonly #columns = {
+    x: select({}, ''),
+    y: select({}, ''),
+    sigma: select({}, ''),
+    weights: select({}, ''),
+    group: select({}, ''),
+  }
   readonly #loss = select(Object.fromEntries(Object.keys(losses).map((name) => [name, name])), 'squared')
   readonly #derive = h('input', { type: 'text', size: 26, spellcheck: false, autocomplete: 'off' })
   readonly #absolute = h('input', { type: 'checkbox' })
@@ -24,7 +30,7 @@ export class Controls {
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
 
   constructor(onChange: (changed: Partial<State>) => void) {
-    const { x, y, sigma, weights } = this.#columns
+    const { x, y, sigma, weights, group } = this.#columns
     this.#derive.placeholder = 'as in half = log(2)/b'
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
@@ -38,6 +44,7 @@ export class Controls {
         labelled('σ is known', this.#absolute),
         labelled('weights', weights),
         labelled('loss', this.#loss),
+        labelled('group', group),
       ),
       h('div', { className: 'row' }, labelled('derived', this.#derive)),
       this.#formula,
@@ -57,17 +64,21 @@ export class Controls {
   }
 
   /** @param missing names of columns that the table does not have: nothing is chosen in their places */
-  show({ columns }: Table, chosen: Chosen, state: State, missing: readonly string[] = []): void {
-    const texts: Options = columns.map(({ name, title }) => [
-      name,
-      name === title ? name : `${title} (${name})`,
-    ])
+  show({ columns, all }: Table, chosen: Chosen, state: State, missing: readonly string[] = []): void {
+    const textsOf = (of: Table['columns']): Options =>
+      of.map(({ name, title }) => [name, name === title ? name : `${title} (${name})`])
+    const texts = textsOf(columns)
     fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
     fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)
     fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
     const weights = [['', 'none'], ...byModel.map((text) => [text, text] as const), ...texts] as const
     fill(this.#columns.weights, weights, chosen.sigma ? '' : state.weights)
     this.#columns.weights.disabled = chosen.sigma !== null
+    fill(
+      this.#columns.group,
+      [['', 'none'], ...textsOf(all)],
+      missing.includes(state.group) ? '' : state.group,
+    )
     this.#loss.value = state.loss
     if (this.#derive !== document.activeElement) this.#derive.value = state.derive
     this.#absolute.disabled = chosen.sigma === null

@@ -7,12 +7,13 @@ import { download, h, labelled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
 import { Data } from './data.js'
+import { type Group, Groups, groupsOf } from './groups.js'
 import { Parameters } from './parameters.js'
-import { type Curve, Plot, scaleOf } from './plot.js'
+import { type Curve, type Fitted, Plot, scaleOf } from './plot.js'
 import { fromHash, type State, toHash } from './state.js'
 import { Correlations, endsOf, Summary, toJson, why } from './summary.js'
 import type { Table } from './table.js'
-import { type Chosen, choose, missing, optionsOf, type Rows, rowsOf, type Task, taskOf } from './task.js'
+import { type Chosen, choose, listed, missing, optionsOf, rowsOf, type Task, taskOf } from './task.js'
 
 /** Milliseconds after which a fit that is under way is said to be so. */
 const PATIENCE = 300
@@ -20,6 +21,8 @@ const PATIENCE = 300
 const TYPING = 200
 /** Places of the curve. */
 const SAMPLES = 301
+/** Groups that are drawn beside the one that is looked at. */
+const MOST_OTHERS = 23
 
 const data = new Data(plan)
 const controls = new Controls(change)
@@ -31,6 +34,12 @@ const summary = new Summary()
 const prediction = h('input', { type: 'checkbox' })
 const [logX, logY, profile] = [0, 1, 2].map(() => h('input', { type: 'checkbox' }))
 const correlations = new Correlations()
+const groups = new Groups((name) => {
+  shownGroup = name
+  plan(false)
+})
+/** The group that is looked at; the first one unless there is one of this name. */
+let shownGroup = ''
 const caption = h('span')
 const status = h('p', { className: 'status', role: 'status' })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
@@ -43,6 +52,7 @@ let isAwaited = true
 /** The column that x was, by which a visitor's model may go. */
 let formerX = ''
 let fit: Fit | null = null
+let fits: readonly Fit[] = []
 /** What is saved with it. */
 let about: Readonly<Record<string, unknown>> = {}
 let milliseconds = 0
@@ -76,9 +86,7 @@ async function update(): Promise<void> {
   controls.fail('')
   const { table } = data
   if (table === null) {
-    data.show(null)
-    plot.show(null)
-    conclude(null)
+    nothing()
     return
   }
   const names = missing(table, state)
@@ -106,44 +114,66 @@ async function update(): Promise<void> {
   )
   if (isAwaited) {
     controls.describe(null)
-    data.show(null)
-    plot.show(null)
-    conclude(null)
+    nothing()
     return
   }
   const rows = rowsOf(table, chosen, task)
   data.show(rows)
   controls.describe(task)
-  const found = task && (await fitOf(task, rows, signal))
+  const all = groupsOf(rows, table.all.find(({ name }) => name === state.group)?.texts)
+  const found = task && (await fitsOf(task, all, signal))
   if (signal.aborted) return
-  draw(task ?? chosen, rows, found)
-  conclude(found)
+  fits = found ?? []
+  const at = Math.max(
+    0,
+    all.findIndex(({ name }) => name === shownGroup),
+  )
+  groups.show(all, fits, all[at]?.name ?? '')
+  draw(task ?? chosen, all, at)
+  conclude(fits[at] ?? null)
+}
+
+function nothing(): void {
+  data.show(null)
+  plot.show(null)
+  groups.show([], [], '')
+  conclude(null)
 }
 
 /** Another table does not have the columns that were chosen in the last one. */
 const withoutColumns = (names: readonly string[]) =>
   Object.fromEntries(
-    (['x', 'y', 'sigma', 'weights'] as const).filter((of) => names.includes(state[of])).map((of) => [of, '']),
+    (['x', 'y', 'sigma', 'weights', 'group'] as const)
+      .filter((of) => names.includes(state[of]))
+      .map((of) => [of, '']),
   )
 
 const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
-/** The fit; null, and why, if there is none. */
-async function fitOf(task: Task, rows: Rows, signal: AbortSignal): Promise<Fit | null> {
+/** The fits of all groups at once; null, and why, if there are none. */
+async function fitsOf(task: Task, all: readonly Group[], signal: AbortSignal): Promise<Fit[] | null> {
   const wait = setTimeout(() => {
     status.textContent = 'Fitting…'
   }, PATIENCE)
   try {
-    if (rows.x.length === 0) throw new Error('No row has a number in every column that is used.')
-    const options = optionsOf(task, state, rows)
+    if (all.every(({ rows }) => rows.x.length === 0))
+      throw new Error('No row has a number in every column that is used.')
+    const errors = listed(all, ({ sigma, weights }) => ({
+      ...(sigma && { sigma }),
+      ...(weights && { weights }),
+    }))
+    const options = optionsOf(task, state, errors)
     const begin = performance.now()
-    const found = (await fitMany(task.model, rows.data, { ...options, signal })).at(0)
+    const data = listed(all, ({ data }) => data)
+    const result = await fitMany(task.model, data, { ...options, signal })
+    const found = all.map((_, k) => result.at(k))
     milliseconds = performance.now() - begin
     const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
     const weights = task.weights?.title ?? options.weights
     const { start, loss, derive } = options
     about = { model: task.text, x, y, sigma, weights, loss, derive, start }
+    if (state.group !== '') about = { ...about, group: state.group, groups: all.map(({ name }) => name) }
     return found
   } catch (thrown) {
     if (!signal.aborted) controls.fail(messageOf(thrown))
@@ -171,26 +201,27 @@ function follow({ columns }: Table, { x: { name } }: Chosen): void {
   remember(() => toHash(state))
 }
 
-function draw(task: Task | Chosen, { x, y, sigma }: Rows, found: Fit | null): void {
+function draw(task: Task | Chosen, all: readonly Group[], at: number): void {
   const titles = { x: task.x.title, y: task.y.title }
   const log = { x: state.logX, y: state.logY }
-  // One that was not begun has no numbers.
-  if (!found?.free.every((name) => Number.isFinite(found.values[name]))) {
-    caption.textContent = 'Data'
-    plot.show({ titles, log, x, y, sigma, fitted: null })
-    return
-  }
-  const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
-  const what = curve ? `curve, 95 % ${bandOf(task)} band` : 'what the model says of them'
-  caption.textContent = `Data, ${what}, and residuals`
-  plot.show({
-    titles,
-    log,
+  const pictures = all.map(({ rows: { x, y, sigma } }, k) => ({
     x,
     y,
     sigma,
-    fitted: { curve, residuals: found.residuals, values: found.predict() },
-  })
+    fitted: fittedOf(task, x, fits[k]),
+  }))
+  const { x, y, sigma, fitted } = pictures[at] ?? { x: [], y: [], sigma: undefined, fitted: null }
+  const others = pictures.filter((_, k) => k !== at).slice(0, MOST_OTHERS)
+  const what = fitted?.curve ? `curve, 95 % ${bandOf(task)} band` : 'what the model says of them'
+  caption.textContent = fitted === null ? 'Data' : `Data, ${what}, and residuals`
+  plot.show({ titles, log, x, y, sigma, others, fitted })
+}
+
+function fittedOf(task: Task | Chosen, x: Float64Array, found: Fit | undefined): Fitted | null {
+  // One that was not begun has no numbers.
+  if (!found?.free.every((name) => Number.isFinite(found.values[name]))) return null
+  const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
+  return { curve, residuals: found.residuals, values: found.predict() }
 }
 
 /** Where errors differ from row to row as a column says. */
@@ -226,7 +257,7 @@ share.addEventListener('click', async () => {
   status.textContent = await copyLink(toHash(state), 'fit')
 })
 save.addEventListener('click', () => {
-  if (fit) download('fit.json', 'application/json', toJson(fit, about))
+  if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))
 })
 picture.addEventListener('click', () => download('fit.svg', 'image/svg+xml', plot.toSvg()))
 addEventListener('hashchange', () => {
@@ -267,6 +298,7 @@ element.append(
       ),
       plot.element,
     ),
+    groups.element,
     status,
     parameters.element,
     h('div', { className: 'row' }, labelled('intervals by profile', profile)),

@@ -135,7 +135,7 @@ function intervalOf({ errors }: Fit, ends: readonly [number, number] | undefined
 }
 
 /** Two digits of the error, and of the value what is above them. */
-function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
+export function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
   const value = shown(values[name], 7)
   if (!free.includes(name) && errors[name] === 0) return value
   if (held.includes(name)) return `${value}, held at a bound`

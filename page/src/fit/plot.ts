@@ -12,6 +12,8 @@ export interface Picture {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly sigma: ArrayLike<number> | undefined
+  /** Of the other groups. */
+  readonly others: readonly Pick<Picture, 'x' | 'y' | 'fitted'>[]
   /** Null where there is no fit. */
   readonly fitted: Fitted | null
 }
@@ -69,13 +71,20 @@ export class Plot {
   }
 }
 
-function draw({ titles, log, x, y, sigma, fitted }: Picture, width: number): SVGElement {
+function draw({ titles, log, x, y, sigma, others, fitted }: Picture, width: number): SVGElement {
   const { text, muted, grid, surface, racers } = theme()
   const [ofData, ofModel] = racers
   const curve = fitted?.curve ?? null
   const [scaleX, scaleY] = [log.x, log.y].map(scaleOf)
-  const across = axis(padded(span(Array.from(x, scaleX.of)), 0.03), LEFT, width - RIGHT, scaleX)
-  const up = axis(padded(heights(y, sigma, curve, scaleY), 0.06), TOP + MAIN, TOP, scaleY)
+  const across = axis(
+    padded(span([x, ...others.map((of) => of.x)].flatMap((of) => Array.from(of, scaleX.of))), 0.03),
+    LEFT,
+    width - RIGHT,
+    scaleX,
+  )
+  const all = [heights(y, sigma, curve, scaleY)]
+  for (const other of others) all.push(heights(other.y, undefined, other.fitted?.curve ?? null, scaleY))
+  const up = axis(padded(span(all.flat()), 0.06), TOP + MAIN, TOP, scaleY)
   const top = TOP + MAIN + GAP
   const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
   const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, scaleOf(false))
@@ -103,6 +112,21 @@ function draw({ titles, log, x, y, sigma, fitted }: Picture, width: number): SVG
     s(
       'g',
       { 'clip-path': `url(#${clip})` },
+      ...others.flatMap((other) => [
+        s('path', {
+          ...{ d: points(other.x, other.y, across, up), stroke: muted, fill: 'none' },
+          ...{ class: 'other', 'stroke-width': 4, 'stroke-opacity': 0.5, 'stroke-linecap': 'butt' },
+        }),
+        ...(other.fitted?.curve
+          ? [
+              s('path', {
+                d: path(other.fitted.curve.x, other.fitted.curve.y, across, up),
+                stroke: muted,
+                fill: 'none',
+              }),
+            ]
+          : []),
+      ]),
       ...(curve ? [s('path', { d: band(curve, across, up), fill: ofModel, 'fill-opacity': 0.22 })] : []),
       ...(bars ? [s('path', { d: bars, stroke: ofData, fill: 'none' })] : []),
       dots(y, up, ofData, 6),

@@ -20,6 +20,8 @@ export interface State {
   /** A column, or '1/f' or '1/f^2' of the model's value; '' for none. */
   readonly weights: string
   readonly loss: Loss
+  /** The column each of whose values is a fit; '' for none. */
+  readonly group: string
   /** Whether intervals are those of profiles. */
   readonly profile: boolean
   /** As in `half = log(2)/b; tau = 1/b`. */
@@ -40,13 +42,14 @@ export const initial: State = {
     absoluteSigma: false,
     weights: '',
     loss: 'squared',
+    group: '',
     profile: false,
     derive: '',
   },
   ...{ logX: false, logY: false, band: 'confidence', parameters: {} },
 }
 
-const texts = ['x', 'y', 'sigma', 'weights', 'derive'] as const
+const texts = ['x', 'y', 'sigma', 'weights', 'group', 'derive'] as const
 const flags = ['absoluteSigma', 'profile', 'logX', 'logY'] as const
 export const numbers = ['start', 'min', 'max'] as const
 

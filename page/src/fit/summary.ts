@@ -93,12 +93,21 @@ export const endsOf = (fit: Fit): string[] => {
 }
 
 /** A fit as a file: numbers read back as the same bits. */
-export function toJson(fit: Fit, about: Readonly<Record<string, unknown>>): string {
+export function toJson(fit: Fit, about: Readonly<Record<string, unknown>>, fits: readonly Fit[]): string {
   const { values, errors, covariance, correlation, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
   const { rows, freedom, free, held, undetermined, evaluations, reason, message, engine } = fit
   return JSON.stringify(
     {
       ...about,
+      ...(fits.length > 1 && {
+        fits: fits.map(({ reason, values, errors, chiSquared, rows }) => ({
+          reason,
+          values,
+          errors,
+          chiSquared,
+          rows,
+        })),
+      }),
       ...{ reason, message, values, errors, intervals: fit.intervals() },
       ...{ free, held, undetermined, covariance, correlation },
       ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations, engine },

@@ -17,6 +17,8 @@ export interface Column {
 export interface Table {
   /** Those with a number in them. */
   readonly columns: readonly Column[]
+  /** All of them, as their rows may be told apart by any. */
+  readonly all: readonly Column[]
   /** The line of each row, from 1. */
   readonly lines: readonly number[]
   /** Whether a row has more cells than the first one, so that none can be trusted. */
@@ -35,18 +37,19 @@ export function readTable(text: string): Table {
   const [header] = isHeader ? rows.splice(0, 1) : []
   const width = Math.max(header?.cells.length ?? 0, ...rows.slice(0, 1).map(({ cells }) => cells.length))
   const names: string[] = []
-  const columns = Array.from({ length: width }, (_, i): Column => {
+  const all = Array.from({ length: width }, (_, i): Column => {
     const title = header?.cells[i] || (i < 2 ? 'xy'[i] : `column${i + 1}`)
     names.push(nameOf(title, i, names))
     const texts = rows.map(({ cells }) => cells[i] ?? '')
     return { name: names[i], title, texts, numbers: Float64Array.from(texts, toNumber) }
-  }).filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
+  })
+  const columns = all.filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
   if (columns.length < 2) {
     const found = columns.length === 0 ? 'none' : `only “${columns[0].title}”`
     throw new Error(`Expected a table with two columns of numbers or more, got ${found}.`)
   }
   const isTooLong = rows.map(({ cells }) => cells.slice(width).some((cell) => cell !== ''))
-  return { columns, lines: rows.map(({ line }) => line), isTooLong }
+  return { columns, all, lines: rows.map(({ line }) => line), isTooLong }
 }
 
 /** Rows without blank lines and comments, and what a cell is as a number: as `antigrad fit` reads them. */

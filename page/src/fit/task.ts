@@ -3,6 +3,7 @@
 import {
   type Expression,
   expression,
+  type FitColumn,
   type FitModel,
   type FitOptions,
   type ModelOptions,
@@ -39,9 +40,11 @@ export interface Task extends Chosen {
 }
 
 /** Columns that a state names, and a table does not have. */
-export function missing({ columns }: Table, { x, y, sigma, weights }: State): string[] {
-  const names = [x, y, sigma, byModel.includes(weights) ? '' : weights]
-  return names.filter((name) => name !== '' && !columns.some((column) => column.name === name))
+export function missing({ columns, all }: Table, { x, y, sigma, weights, group }: State): string[] {
+  const isNone = (of: readonly Column[]) => (name: string) =>
+    name !== '' && !of.some((column) => column.name === name)
+  const numbers = [x, y, sigma, byModel.includes(weights) ? '' : weights].filter(isNone(columns))
+  return [...numbers, ...[group].filter(isNone(all))]
 }
 
 /** Those that a state names, or else the first ones. */
@@ -94,6 +97,8 @@ export interface Rows {
   readonly weights: Float64Array | undefined
   readonly x: Float64Array
   readonly y: Float64Array
+  /** Which rows of the table these are. */
+  readonly kept: readonly number[]
   /** Why a row is left out, by line. */
   readonly leftOut: readonly string[]
 }
@@ -122,7 +127,7 @@ export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, tas
   return {
     data: Object.fromEntries([...(isInModel ? [[names.x, of(x)] as const] : []), ...named, [names.y, of(y)]]),
     ...{ sigma: sigma ? of(sigma) : undefined, weights: weights ? of(weights) : undefined },
-    ...{ x: of(x), y: of(y), leftOut },
+    ...{ x: of(x), y: of(y), kept, leftOut },
   }
 }
 
@@ -130,7 +135,14 @@ const said = (text: string) =>
   text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
 /** Options of the library for a state. */
-export function optionsOf(task: Task, state: State, { sigma, weights: numbers }: Rows): FitOptions {
+export function optionsOf(
+  task: Task,
+  state: State,
+  {
+    sigma,
+    weights: numbers,
+  }: { readonly sigma?: FitColumn | undefined; readonly weights?: FitColumn | undefined },
+): FitOptions {
   const isOwn = state.model === 'own'
   const entries = task.parameters.map((name) => {
     const entry = state.parameters[name] ?? {}
@@ -155,6 +167,20 @@ function derivedIn(text: string): Record<string, string> {
       if (name === undefined)
         throw new Error(`Derived: expected as in half = log(2)/b, got “${part.trim()}”.`)
       return [name, value.trim()]
+    }),
+  )
+}
+
+/** Columns by name: of one group its numbers, of many a list of them. */
+export function listed(
+  all: readonly { readonly rows: Rows }[],
+  columnsOf: (rows: Rows) => Readonly<Record<string, Float64Array>>,
+): Readonly<Record<string, Float64Array | Float64Array[]>> {
+  const each = all.map(({ rows }) => columnsOf(rows))
+  return Object.fromEntries(
+    Object.keys(each[0] ?? {}).map((name) => {
+      const lists = each.map((columns) => columns[name])
+      return [name, lists.length === 1 ? lists[0] : lists]
     }),
   )
 }

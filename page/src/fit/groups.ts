@@ -1,0 +1,81 @@
+/** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
+
+import type { Fit } from 'antigrad'
+import { h, shown } from '../dom.js'
+import { withError } from './parameters.js'
+import type { Rows } from './task.js'
+
+export interface Group {
+  readonly name: string
+  readonly rows: Rows
+}
+
+/** In the order in which they first come; one without a name where there is no column. */
+export function groupsOf(rows: Rows, texts: readonly string[] | undefined): Group[] {
+  if (texts === undefined) return [{ name: '', rows }]
+  const places = new Map<string, number[]>()
+  for (const [i, row] of rows.kept.entries()) {
+    const name = texts[row]
+    const others = places.get(name)
+    if (others === undefined) places.set(name, [i])
+    else others.push(i)
+  }
+  return [...places].map(([name, own]) => {
+    const of = (numbers: Float64Array) => Float64Array.from(own, (i) => numbers[i])
+    const orNot = (numbers: Float64Array | undefined) => (numbers === undefined ? undefined : of(numbers))
+    const { data, sigma, weights, x, y, kept } = rows
+    return {
+      name,
+      rows: {
+        data: Object.fromEntries(Object.entries(data).map(([key, numbers]) => [key, of(numbers)])),
+        ...{ sigma: orNot(sigma), weights: orNot(weights), x: of(x), y: of(y) },
+        ...{ kept: own.map((i) => kept[i]), leftOut: [] },
+      },
+    }
+  })
+}
+
+export class Groups {
+  readonly element: HTMLElement
+  readonly #table = h('table')
+  readonly #onChoice: (name: string) => void
+
+  constructor(onChoice: (name: string) => void) {
+    this.#onChoice = onChoice
+    this.element = h(
+      'div',
+      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Groups', hidden: true },
+      this.#table,
+    )
+  }
+
+  /** @param fits of each group, or none where there is no fit */
+  show(groups: readonly Group[], fits: readonly Fit[], chosen: string): void {
+    this.element.hidden = groups.length < 2 || fits.length === 0
+    if (this.element.hidden) return
+    const names = Object.keys(fits[0].values)
+    const heads = ['Group', 'Rows', ...names, 'χ²', '']
+    this.#table.replaceChildren(
+      h('caption', {}, 'Groups'),
+      h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
+      h(
+        'tbody',
+        {},
+        ...groups.map(({ name, rows }, k) => this.#row(name, rows, fits[k], names, name === chosen)),
+      ),
+    )
+  }
+
+  #row(name: string, { x }: Rows, fit: Fit, names: readonly string[], isChosen: boolean): HTMLElement {
+    const choice = h('input', { type: 'radio', name: 'group', checked: isChosen })
+    choice.addEventListener('change', () => this.#onChoice(name))
+    const texts = [
+      x.length.toLocaleString('en'),
+      ...names.map((of) => withError(fit, of)),
+      Number.isNaN(fit.chiSquared) ? '–' : shown(fit.chiSquared, 6),
+      fit.reason === 'converged' ? '' : fit.reason,
+    ]
+    const label = h('label', {}, choice, ` ${name === '' ? '(nothing)' : name}`)
+    return h('tr', {}, h('th', { scope: 'row' }, label), ...texts.map((text) => h('td', {}, text)))
+  }
+}
