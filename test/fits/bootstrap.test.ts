@@ -93,6 +93,19 @@ describe('numbers are drawn by seed, fit and refit', () => {
     }
   })
 
+  test('of few rows and of very many in one batch take the memory of these rows', () => {
+    const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
+    const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    const onProgress = () => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+    }
+    const { failed } = two.bootstrapSync({ count: 60, onProgress })
+    expect(Array.from(failed)).toEqual([0, 0])
+    expect(most).toBeLessThan(110e6)
+  })
+
   test('in more than one batch of refits, as in one', () => {
     const found = one({}, 6)
     const { values, count } = found.bootstrap({ kind: 'cases', count: 20_000 })

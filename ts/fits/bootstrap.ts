@@ -43,9 +43,11 @@ export interface BootstrapOptions extends GivenOf<typeof bootstrapTable> {}
 export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable> {}
 export type BootstrapValues = ValuesOf<typeof bootstrapTable>
 
-/** Refits at a time, and numbers of their data: 32 MiB. */
+/** Refits at a time, and numbers of their data, so that the event loop does not wait long for them. */
 const RUNS = 8192
 const NUMBERS = 1 << 22
+/** The longest vector of runs takes as long as one. */
+const VECTOR = 8
 /** So many numbers all refits may have: 1 GiB. */
 const MOST = 134_217_728
 
@@ -94,27 +96,30 @@ export function* refit(
   const reason = new Uint8Array(fits.length * count)
   const ready = Uint32Array.from(fits.keys()).filter((k) => obstacle(of, fits[k], options) === '')
   const total = ready.length * count
+  const drawFor = drawing(of, options)
+  const drawn = options.kind === 'cases' ? of.columns.size : 1
   for (let done = 0; done < total; ) {
-    const rowsOfFirst = of.rows[fits[ready[Math.floor(done / count)]]]
-    const most = Math.min(RUNS, Math.max(1, Math.floor(NUMBERS / (rowsOfFirst * of.columns.size))))
-    const runs = Math.min(most, total - done)
-    const [places, replicates, own] = [0, 1, 2].map(() => new Uint32Array(runs))
-    for (let k = 0; k < runs; k++) {
-      places[k] = ready[Math.floor((done + k) / count)]
-      replicates[k] = (done + k) % count
-      own[k] = fits[places[k]]
+    const [places, replicates, own]: number[][] = [[], [], []]
+    let numbers = 0
+    for (let run = done; run < Math.min(total, done + RUNS); run++) {
+      if (own.length >= VECTOR && numbers > NUMBERS) break
+      const place = ready[Math.floor(run / count)]
+      places.push(place)
+      replicates.push(run % count)
+      own.push(fits[place])
+      numbers += of.rows[fits[place]] * drawn
     }
-    const refits = again(of, { fits: own, replicates }, options)
+    const refits = again(of, { fits: Uint32Array.from(own), replicates }, options, drawFor)
     yield* refits.calls()
     const result = refits.result()
-    const at = places.map((place, k) => place * count + replicates[k])
+    const at = Uint32Array.from(places, (place, k) => place * count + replicates[k])
     put(reason, at, result.reason)
     for (const name of names) {
       const column = result.values[name]
-      for (let k = 0; k < runs; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
+      for (let k = 0; k < own.length; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
       put(values[name], at, column)
     }
-    done += runs
+    done += own.length
     onProgress?.(done, total)
     yield
   }
@@ -124,10 +129,15 @@ export function* refit(
 /** Which refits of which fits, by run. */
 interface Runs {
   readonly fits: Uint32Array
-  readonly replicates: Uint32Array
+  readonly replicates: readonly number[]
 }
 
-function again(of: Ingredients, { fits, replicates }: Runs, options: BootstrapValues) {
+function again(
+  of: Ingredients,
+  { fits, replicates }: Runs,
+  options: BootstrapValues,
+  drawFor: (fit: number) => Draw,
+) {
   const { problem, columns } = of
   const { kind, seed, firstFit } = options
   const drawn = kind === 'cases' ? [...columns.keys()] : [problem.y]
@@ -144,9 +154,8 @@ function again(of: Ingredients, { fits, replicates }: Runs, options: BootstrapVa
     return [name, { numbers, offsets }]
   })
   const to = made.filter(([name]) => drawn.includes(name)).map(([, { numbers }]) => numbers)
-  let draw: Draw = () => {}
   for (let k = 0; k < fits.length; k++) {
-    if (k === 0 || fits[k] !== fits[k - 1]) draw = drawers[kind](of, fits[k])
+    const draw = drawFor(fits[k])
     draw(random(seed, (firstFit + fits[k]) >>> 0, replicates[k]), to, offsets[k])
   }
   const start = startingAt(of, (name) => pick(columnOf(of, name), fits))
@@ -155,6 +164,16 @@ function again(of: Ingredients, { fits, replicates }: Runs, options: BootstrapVa
 
 /** Writes the rows of a refit, in the columns that are others than the fit's, from a place on. */
 type Draw = (next: () => number, to: readonly Float64Array[], from: number) => void
+
+/** The last one is kept: refits of a fit may be in several batches. */
+function drawing(of: Ingredients, { kind }: BootstrapValues): (fit: number) => Draw {
+  let [last, draw]: [number, Draw] = [-1, () => {}]
+  return (fit) => {
+    if (fit !== last) draw = drawers[kind](of, fit)
+    last = fit
+    return draw
+  }
+}
 
 const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: number) => Draw>> = {
   residuals(of, fit) {
