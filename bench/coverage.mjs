@@ -49,9 +49,8 @@ for (const one of cases.filter(({ name }) => name.includes(values.only ?? ''))) 
       const value = ours.fits.values[one.of][fit]
       return own.some((end, side) => {
         const other = ends[fit][side] ?? Infinity
-        return Number.isFinite(end) || Number.isFinite(other)
-          ? !(Math.abs(end - other) <= SAME * Math.abs(end - value))
-          : false
+        if (Number.isFinite(end) !== Number.isFinite(other)) return true
+        return Number.isFinite(end) && !(Math.abs(end - other) <= SAME * Math.abs(end - value))
       })
     }
     isNear &&= Math.abs(part - profile) <= NEAR

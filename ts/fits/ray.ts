@@ -109,7 +109,7 @@ export function ray(problem: Problem, derived?: number): Program {
     ...[known('best', size), known('gradient', size), known('matrix', matrix.length)],
     ...[[name('@cost')], known('slope', slopes.length)],
   ]
-  const { isTaken, isTrying, isThere } = judge(b, problem, { gradient, matrix, cost })
+  const { isTaken, isTrying, isThere } = judge(b, problem, { matrix, cost })
   const select = (is: number, now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(is, node, then[i]))
   const kept = trial.map((nodes, k) => select(isTaken, nodes, before[k]))
@@ -139,35 +139,38 @@ export function ray(problem: Problem, derived?: number): Program {
   const marks = select(isTwice, [length, costHere, marked], [mark, marked, earlier])
   const missing = b.add(model.depth, b.operation('abs', model.gap))
   const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(LIFTED))
+  // χ² falls behind a pole or a pass that a long step has leapt over: it goes back, and is shorter.
+  const isLong = b.operation('less', b.multiply(b.constant(LEAP), name('@length')), name('@moved'))
+  const isDown = b.multiply(isSound, b.operation('less', model.slope, b.zero))
+  const isBack = b.multiply(isTaken, b.multiply(isLong, isDown))
+  const stays = b.operation('max', isTrying, isBack)
   // While others try, what is known of the step remains.
-  const unless = (of: string, now: number) => b.select(isTrying, name(of), now)
+  const unless = (of: string, now: number) => b.select(stays, name(of), now)
+  const shorter = b.multiply(b.constant(SHORTER), name('@moved'))
   const outputs = [
-    ...[...next, ...fixed.map(name)],
+    ...[...select(isBack, before[0], next), ...fixed.map(name)],
     ...(derived === undefined ? course.direction : [name('@sign')]),
     ...['@reach', '@least', '@limit'].map(name),
-    ...[...kept[0], ...kept[3], ...kept[1], ...kept[2]],
+    ...[0, 3, 1, 2].flatMap((k) => select(isBack, before[k], kept[k])),
     unless('@length', length),
-    unless('@moved', stride.step),
-    unless('@bound', stride.bound),
+    b.select(isBack, b.zero, unless('@moved', stride.step)),
+    b.select(isBack, shorter, unless('@bound', stride.bound)),
     b.select(isSound, b.select(isNear, b.zero, damping), lifted),
     unless('@promised', promised),
     unless('@missing', b.select(isSound, missing, b.zero)),
     b.select(isTrying, b.add(name('@tries'), b.one), b.zero),
-    ...[stride.far, ...largest, ...marks, ...kept[4]],
-    b.select(isTrying, b.zero, reason),
+    ...[stride.far, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
+    b.select(stays, b.zero, reason),
   ]
   return compile(graph, outputs, rayState(problem, derived !== undefined).names, columns)
 }
 
-/** What is found at a point: χ², half its gradient, and its matrix. */
-interface Sums {
-  readonly gradient: readonly number[]
-  readonly matrix: readonly number[]
-  readonly cost: number
-}
-
 /** Whether the step that was tried is taken, or others may go on from there first. */
-function judge(b: Builder, { graph, free }: Problem, { gradient, matrix, cost }: Sums) {
+function judge(
+  b: Builder,
+  { graph, free }: Problem,
+  { matrix, cost }: { readonly matrix: readonly number[]; readonly cost: number },
+) {
   const name = (of: string) => graph.name(of)
   const not = (is: number) => b.subtract(b.one, is)
   const [before, moved, tries] = [name('@cost'), name('@moved'), name('@tries')]
@@ -179,16 +182,11 @@ function judge(b: Builder, { graph, free }: Problem, { gradient, matrix, cost }:
   const slack = b.add(b.multiply(b.constant(OFF), name('@missing')), rounding)
   const most = b.operation('max', b.add(name('@promised'), slack), before)
   const isKept = b.operation('lessOrEqual', cost, most)
-  // χ² falls behind a pole or a pass that a long step has leapt over.
-  const leap = free.map((of, i) => b.subtract(name(of), name(`@best${i}`)))
-  const isLong = b.operation('less', b.multiply(b.constant(LEAP), name('@length')), moved)
-  const hasLeapt = b.multiply(isLong, b.operation('less', dot(b, gradient, leap), b.zero))
-  const isGood = b.multiply(isKept, not(hasLeapt))
-  const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isGood))
+  const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isKept))
   // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
   const isLeft = b.operation('less', tries, b.constant(TRIES))
   const mayTry = b.multiply(isLeft, b.select(moved, b.one, b.zero))
-  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), b.multiply(mayTry, not(hasLeapt)))
+  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), mayTry)
   return { isTaken, isTrying, isThere: b.add(isTaken, isTrying) }
 }
 
