@@ -99,27 +99,28 @@ export function* refit(
   const drawFor = drawing(of, options)
   const drawn = options.kind === 'cases' ? of.columns.size : 1
   for (let done = 0; done < total; ) {
-    const [places, replicates, own]: number[][] = [[], [], []]
-    let numbers = 0
-    for (let run = done; run < Math.min(total, done + RUNS); run++) {
-      if (own.length >= VECTOR && numbers > NUMBERS) break
-      const place = ready[Math.floor(run / count)]
-      places.push(place)
-      replicates.push(run % count)
-      own.push(fits[place])
-      numbers += of.rows[fits[place]] * drawn
+    const placeOf = (run: number) => ready[Math.floor(run / count)]
+    const last = Math.min(total, done + RUNS)
+    let end = done
+    for (let numbers = 0; end < last && (numbers <= NUMBERS || end < done + VECTOR); end++) {
+      numbers += of.rows[fits[placeOf(end)]] * drawn
     }
-    const refits = again(of, { fits: Uint32Array.from(own), replicates }, options, drawFor)
+    const [own, replicates, at] = [0, 1, 2].map(() => new Uint32Array(end - done))
+    for (let k = 0; k < own.length; k++) {
+      own[k] = fits[placeOf(done + k)]
+      replicates[k] = (done + k) % count
+      at[k] = placeOf(done + k) * count + replicates[k]
+    }
+    const refits = again(of, { fits: own, replicates }, options, drawFor)
     yield* refits.calls()
     const result = refits.result()
-    const at = Uint32Array.from(places, (place, k) => place * count + replicates[k])
     put(reason, at, result.reason)
     for (const name of names) {
       const column = result.values[name]
       for (let k = 0; k < own.length; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
       put(values[name], at, column)
     }
-    done += own.length
+    done = end
     onProgress?.(done, total)
     yield
   }
@@ -129,7 +130,7 @@ export function* refit(
 /** Which refits of which fits, by run. */
 interface Runs {
   readonly fits: Uint32Array
-  readonly replicates: readonly number[]
+  readonly replicates: Uint32Array
 }
 
 function again(
