@@ -350,7 +350,6 @@ describe('is no error, but has a reason', () => {
   const odd: readonly (readonly [title: string, column: Anything, reason: string])[] = [
     ['a row that is NaN', y.map((x, k) => (k === 2 ? NaN : x)), 'not-finite'],
     ['an infinite row', y.map((x, k) => (k === 2 ? -Infinity : x)), 'not-finite'],
-    ['a row whose square is infinite', y.map((x, k) => (k === 2 ? 1e200 : x)), 'not-finite'],
     ['two rows', y.slice(0, 2), 'too-few-points'],
     ['one row', y.slice(0, 1), 'too-few-points'],
   ]
@@ -365,6 +364,16 @@ describe('is no error, but has a reason', () => {
       expect(many.errors[name][1]).toBeNaN()
     }
     for (const said of [many.chiSquared, many.rSquared, many.aic]) expect(said[1]).toBeNaN()
+  })
+
+  test('a row whose square is infinite disturbs no other fit, and is no error', () => {
+    const wild = y.map((x, k) => (k === 2 ? 1e200 : x))
+    const many = fitManySync(decay, { t, y: [y, wild, y] }, { start })
+    expect([many.reason[0], many.reason[2]].map((k) => fitReasons[k])).toEqual(['converged', 'converged'])
+    for (const name of ['a', 'b', 'c'] as const) {
+      expect([many.values[name][0], many.values[name][2]]).toEqual([good.values[name], good.values[name]])
+    }
+    expect(many.chiSquared[1]).toBe(Infinity)
   })
 
   test('some starts that are not finite', () => {

@@ -69,6 +69,9 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ['softL1', { start, loss: 'softL1', lossScale: 0.02 }],
   ['cauchy', { start, loss: 'cauchy', lossScale: 0.02 }],
   ['of few iterations', { start, maxIterations: 4 }],
+  ['of all digits', { start, tolerance: 1e-14 }],
+  ['of all digits, huber', { start, tolerance: 1e-14, loss: 'huber', lossScale: 0.02 }],
+  ['far from where they start', { start: { a: 1e-200, b: 30, c: 0 } }],
   ['a first-order rule', { start, method: gradientDescent({ lr: 0.01 }), maxIterations: 300 }],
   [
     'of several starts',

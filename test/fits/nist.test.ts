@@ -13,12 +13,6 @@ import {
 import { inBits } from '../helpers.js'
 import { variants } from '../support.js'
 
-/** Where a fit does not arrive, what it says at the default tolerance and at 1e-14. */
-const failures: Readonly<Record<string, readonly (string | undefined)[]>> = {
-  'MGH10 1': ['max-iterations', 'max-iterations'],
-  'MGH17 1': ['singular', undefined],
-}
-
 interface Least {
   readonly values: number
   readonly errors: number
@@ -27,13 +21,13 @@ interface Least {
 
 /** Digits that every problem reaches, at the default tolerance and at 1e-14. */
 const least: readonly [number | undefined, Least][] = [
-  [undefined, { values: 5.3, errors: 4.2, chiSquared: 10 }],
-  [1e-14, { values: 7.3, errors: 6, chiSquared: 9.7 }],
+  [undefined, { values: 6, errors: 5.5, chiSquared: 10 }],
+  [1e-14, { values: 7.3, errors: 7, chiSquared: 10 }],
 ]
 
 /** Those that reach fewer, for reasons of their own: docs/fits.md. */
 const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
-  ENSO: [{ values: 4.1 }, { values: 6 }],
+  ENSO: [{}, { values: 6.8 }],
   Lanczos1: [
     { errors: 3, chiSquared: 2.7 },
     { errors: 3, chiSquared: 2.7 },
@@ -59,9 +53,7 @@ test('all 27 problems are there, with as many rows as their files say', () => {
 test.each(starts)('%s from start %d', (name, start) => {
   for (const [at, [tolerance, all]] of least.entries()) {
     const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
-    const failure = failures[`${name} ${start}`]?.[at]
-    expect(found.reason).toBe(failure ?? 'converged')
-    if (failure !== undefined) continue
+    expect(found.reason).toBe('converged')
     const wanted = { ...all, ...exceptions[name]?.[at] }
     for (const of of ['values', 'errors', 'chiSquared'] as const) {
       expect(digits[of], `${of} at ${tolerance ?? 'the default'}`).toBeGreaterThanOrEqual(wanted[of])
@@ -69,7 +61,7 @@ test.each(starts)('%s from start %d', (name, start) => {
   }
 })
 
-test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH17', 'ENSO', 'Hahn1', 'Nelson'])(
+test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH10', 'MGH17', 'ENSO', 'Hahn1', 'Nelson'])(
   '%s gives the same bits on every engine and instruction set',
   (name) => {
     const problem = readProblem(name)

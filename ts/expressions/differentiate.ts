@@ -107,6 +107,19 @@ export class Builder {
     return of === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(of))
   }
 
+  name(name: string): number {
+    return this.#graph.name(name)
+  }
+
+  /** What is carried from row to row. */
+  carried(): number {
+    return this.#graph.carried()
+  }
+
+  end(of: number, next: number): number {
+    return this.#graph.end(of, next)
+  }
+
   divide(a: number, b: number): number {
     const of = this.#negated(a)
     return of === undefined ? this.operation('divide', a, b) : this.negate(this.operation('divide', of, b))
@@ -123,6 +136,8 @@ export class Builder {
   }
 
   select(condition: number, yes: number, no: number): number {
+    const known = this.constantAt(condition)
+    if (known !== undefined) return known === 0 ? no : yes
     return this.operation('select', condition, yes, no)
   }
 

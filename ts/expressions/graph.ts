@@ -7,6 +7,9 @@ export type Node =
   | { readonly kind: 'name'; readonly name: string }
   /** The sum over the rows of the data. */
   | { readonly kind: 'sum'; readonly of: number }
+  /** What the rows before have left, 0 at the first one; and what all rows have, where `next` is what a row leaves. */
+  | { readonly kind: 'carried'; readonly index: number }
+  | { readonly kind: 'end'; readonly of: number; readonly next: number }
   | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
 
 /** Whose operands may change places without a change of bits. */
@@ -27,6 +30,17 @@ export class Graph {
 
   sum(of: number): number {
     return this.#number(`sum ${of}`, { kind: 'sum', of })
+  }
+
+  /** Something new that is carried from row to row; {@link end} says how. */
+  carried(): number {
+    const index = this.nodes.length
+    return this.#number(`carried ${index}`, { kind: 'carried', index })
+  }
+
+  /** What is left after all rows. It is made after all nodes that use what is carried. */
+  end(of: number, next: number): number {
+    return this.#number(`end ${of} ${next}`, { kind: 'end', of, next })
   }
 
   /** A node for an operation; a constant where all operands are, computed in float64. */
@@ -54,6 +68,7 @@ export class Graph {
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
+    if (node.kind === 'end') return [node.next]
     return node.kind === 'sum' ? [node.of] : []
   }
 

@@ -71,13 +71,28 @@ export function compile(
     if (node.kind === 'operation')
       steps.push({ ...node, number, code: node.operation, section: sections[number] })
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.of, number], section: 1 })
+    if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
   const order = fused(steps, uses).sort((a, b) => a.section - b.section || a.number - b.number)
 
-  const sums = nodes.flatMap(({ kind }, number) => (uses[number] > 0 && kind === 'sum' ? [number] : []))
+  const sums = nodes.flatMap(({ kind }, number) =>
+    uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],
+  )
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, sections, outputs)
   for (const sum of sums) places.set(sum, slots.take())
+  // The next row needs it where it is.
+  for (const [number, node] of nodes.entries()) {
+    if (node.kind !== 'end' || uses[number] === 0) continue
+    places.set(number, places.get(node.of) as number)
+    const isOver = (step: number) => order[step].number === node.next && order[step].section === 1
+    const end = lastUse.get(node.of)
+    lastUse.delete(node.of)
+    // What takes its place does so at once, if nothing else looks at it afterwards.
+    if (end === undefined || !isOver(end) || places.has(node.next)) continue
+    places.set(node.next, places.get(node.of) as number)
+    lastUse.delete(node.next)
+  }
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
   for (const [step, { number, code, operands, section }] of order.entries()) {
     const [a, b = 0, c = 0] = operands.map((operand) => places.get(operand) as number)
@@ -87,12 +102,13 @@ export function compile(
     }
     const to = places.get(number) ?? slots.take()
     places.set(number, to)
+    if (code === 'copy' && to === a) continue
     instructions[section].push([OPERATIONS.indexOf(code), to, a, b, c])
   }
   const place = (number: number) => places.get(number) as number
   const computed = (number: number): number => {
     const { kind } = nodes[number]
-    if (kind === 'operation' || kind === 'sum') return place(number)
+    if (kind === 'operation' || kind === 'sum' || kind === 'end') return place(number)
     const to = slots.take()
     instructions[2].push([OPERATIONS.indexOf('copy'), to, place(number), 0, 0])
     return to
@@ -117,7 +133,10 @@ function sectionsOf(graph: Graph, columns: readonly string[]): Section[] {
   for (const [number, node] of graph.nodes.entries()) {
     const isColumn = node.kind === 'name' && columns.includes(node.name)
     const operands = graph.operandsOf(number).map((operand) => sections[operand])
-    sections.push(node.kind === 'sum' ? 2 : isColumn ? 1 : (Math.max(0, ...operands) as Section))
+    const isAfter = node.kind === 'sum' || node.kind === 'end'
+    sections.push(
+      isAfter ? 2 : isColumn || node.kind === 'carried' ? 1 : (Math.max(0, ...operands) as Section),
+    )
   }
   return sections
 }

@@ -2,10 +2,14 @@
 
 import type { Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
-import { iteration, type State, stateOf, summary } from './levenberg-marquardt.js'
+import type { Algebra } from './algebra.js'
+import { iteration, type State, slopesOf, stateOf, type Way, waiting } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
 import { makeProblem, type Problem } from './problem.js'
 import { ray } from './ray.js'
+import { measuring, rotations } from './rotations.js'
+import { squares } from './squares.js'
+import { summary } from './summary.js'
 
 /** What programs depend on, beside the model and its parameters. */
 export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
@@ -14,20 +18,74 @@ export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'lo
 }
 
 const MOST = 8
+/** At such a tolerance all digits are wanted. */
+const THOROUGH = 1e-14
 /** Bytes of a region that is worth keeping: those of a few fits. */
 const SMALL = 1 << 22
+
+/** Programs that are made once somebody wants them. */
+export class Programs {
+  readonly problem: Problem
+  readonly state: State
+  /** Whether it looks at what the others are in doubt of. */
+  readonly isCloser: boolean
+  readonly #algebra: Algebra
+  readonly #settings: Settings
+  readonly #made = new Map<string, Program>()
+
+  constructor(problem: Problem, algebra: Algebra, settings: Settings, isCloser: boolean) {
+    this.problem = problem
+    this.state = stateOf(problem, algebra)
+    this.isCloser = isCloser
+    this.#algebra = algebra
+    this.#settings = settings
+  }
+
+  get iteration(): Program {
+    return this.#iteration(this.#settings.tolerance, 'weight')
+  }
+
+  /** An iteration with second derivatives as errors have them. */
+  get last(): Program {
+    return this.#iteration(0, 'curvature')
+  }
+
+  get summary(): Program {
+    const { isAbsolute, tolerance } = this.#settings
+    return this.#once('summary', () =>
+      summary(this.problem, this.#algebra, isAbsolute, tolerance, this.isCloser),
+    )
+  }
+
+  /** What measures units. */
+  get measuring(): Program {
+    return this.#once('measuring', () => measuring(this.problem, slopesOf(this.problem)))
+  }
+
+  #iteration(tolerance: number, second: Way['second']): Program {
+    const way = { algebra: this.#algebra, second, alternates: this.isCloser && second === 'weight' }
+    return this.#once(second, () => iteration(this.problem, this.state, tolerance, way))
+  }
+
+  #once(name: string, make: () => Program): Program {
+    const program = this.#made.get(name) ?? make()
+    this.#made.set(name, program)
+    return program
+  }
+}
 
 export class Compiled {
   readonly problem: Problem
   /** The same as steps have it: with logarithms, where some parameters are positive. */
   readonly steps: Problem
-  readonly state: State
-  readonly iteration: Program
-  readonly summary: Program
-  readonly #isAbsolute: boolean
-  readonly #tolerance: number
-  #last: Program | null = null
-  #closer: Program | null = null
+  /** What nearly all fits are done by. */
+  readonly quick: Programs
+  /** Whether the model is linear in some parameters, and not in others. */
+  readonly isPartlyLinear: boolean
+  /** Whether the tolerance wants all digits that there are. */
+  readonly isThorough: boolean
+  readonly #make: () => Programs
+  #sure: Programs | null = null
   readonly #rays = new Map<string | undefined, Program>()
   /** What small batches have left, for those that come. */
   readonly #regions = new Map<Program, Region>()
@@ -35,26 +93,20 @@ export class Compiled {
   constructor(text: string, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
     this.problem = makeProblem(text, parameters, data, false)
-    this.steps = parameters.some(({ isLogarithmic }) => isLogarithmic)
-      ? makeProblem(text, parameters, data, true)
-      : this.problem
-    this.state = stateOf(this.steps)
-    this.iteration = iteration(this.steps, this.state, tolerance)
-    this.summary = summary(this.steps, isAbsolute, tolerance, false)
-    this.#isAbsolute = isAbsolute
-    this.#tolerance = tolerance
+    const makeSteps = () => makeProblem(text, parameters, data, true)
+    this.steps = parameters.some(({ isLogarithmic }) => isLogarithmic) ? makeSteps() : this.problem
+    this.isThorough = tolerance <= THOROUGH
+    this.quick = new Programs(this.steps, squares, settings, false)
+    const { graph, free } = this.steps
+    this.isPartlyLinear = waiting(graph, slopesOf(this.steps), free).includes(true)
+    // In a graph of its own: it has many nodes.
+    this.#make = () => new Programs(makeSteps(), rotations, settings, true)
   }
 
-  /** An iteration with second derivatives as errors have them. */
-  get last(): Program {
-    this.#last ??= iteration(this.steps, this.state, 0, 'curvature')
-    return this.#last
-  }
-
-  /** The summary of what it is in doubt of. */
-  get closer(): Program {
-    this.#closer ??= summary(this.steps, this.#isAbsolute, this.#tolerance, true)
-    return this.#closer
+  /** For those that lose digits by squares, or have not arrived. */
+  get sure(): Programs {
+    this.#sure ??= this.#make()
+    return this.#sure
   }
 
   /** From a fit's point to where χ² has risen to a limit, by parameters, or by what is derived. */

@@ -16,6 +16,8 @@ export interface Found {
   readonly free: readonly Float64Array[]
   /** The lower triangle. */
   readonly covariance: readonly Float64Array[]
+  /** The roots of its diagonal, also where their squares are too small or too large for a number. */
+  readonly errors: readonly Float64Array[]
   readonly cost: Float64Array
   /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order. */
   readonly held: Uint32Array

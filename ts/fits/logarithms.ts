@@ -11,7 +11,7 @@ export function toSteps({ isLogarithmic }: Parameter, starts: Float64Array): Flo
 }
 
 /**
- * Writes points and covariances of parameters over those of steps.
+ * Writes points, covariances and errors of parameters over those of steps.
  *
  * @param free parameters that vary, in the order of `points`
  * @param covariance the lower triangle
@@ -20,6 +20,7 @@ export function fromSteps(
   free: readonly Parameter[],
   points: readonly FloatArray[],
   covariance: readonly FloatArray[],
+  errors: readonly FloatArray[],
 ): void {
   for (const [i, { isLogarithmic, min, max }] of free.entries()) {
     if (!isLogarithmic) continue
@@ -28,6 +29,7 @@ export function fromSteps(
       // Rounding neither leaves a bound, nor comes off it.
       const value = x <= low ? min : x >= high ? max : Math.min(Math.max(exp(x), min), max)
       points[i][run] = value
+      errors[i][run] *= value
       // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.
       for (let j = 0; j < free.length; j++) covariance[inTriangle(i, j)][run] *= value
       covariance[inTriangle(i, i)][run] *= value

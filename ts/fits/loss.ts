@@ -11,25 +11,27 @@ export interface Terms {
   readonly weight: number
   /** What errors take for it; not below 0. */
   readonly curvature: number
+  /** The slope by the weight: how far the model is from what was measured, in the unit. */
+  readonly residual: number
 }
 
-/** A row: the model there, what was measured, its weight, and the residual at which a loss bends. */
+/** A row: the model there, what was measured, their difference and the one at which a loss bends in a unit, and its weight. */
 export interface Row {
+  readonly residual: number
   readonly model: number
   readonly y: number
   readonly weight: number
   readonly scale: number
 }
 
-type Make = (b: Builder, row: Row) => Terms
+type Make = (b: Builder, row: Row) => Omit<Terms, 'residual'>
 
 /** Curvatures of robust losses do not fall below it: with 0 nothing would be known of a parameter. */
 const LEAST = Number.EPSILON
 
 /** A loss c²·ρ(z) of z = w·(f − y)²/c²: ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
 function robust(rho: (b: Builder, z: number) => readonly [number, number, number]): Make {
-  return (b, { model, y, weight, scale }) => {
-    const residual = b.subtract(model, y)
+  return (b, { residual, weight, scale }) => {
     const weighted = b.multiply(weight, residual)
     const square = b.multiply(scale, scale)
     const [value, first, second] = rho(b, b.divide(b.multiply(weighted, residual), square))
@@ -48,8 +50,7 @@ function robust(rho: (b: Builder, z: number) => readonly [number, number, number
  */
 export const losses = {
   /** w·(f − y)² */
-  squared: (b, { model, y, weight }) => {
-    const residual = b.subtract(model, y)
+  squared: (b, { residual, weight }) => {
     const weighted = b.multiply(weight, residual)
     return { cost: b.multiply(weighted, residual), slope: weighted, weight, curvature: weight }
   },
@@ -107,9 +108,16 @@ export interface Costed {
   readonly scale: number
 }
 
-/** What a row of a problem costs, as nodes of its graph. */
-export function termsOf({ graph, model, y, weight, loss, scale }: Costed): Terms {
+/**
+ * What a row of a problem costs, as nodes of its graph.
+ *
+ * @param unit by what residuals are multiplied, and costs by its square; 1 where costs are no sums of squares
+ */
+export function termsOf({ graph, model, y: of, weight: by, loss, scale }: Costed, unit?: number): Terms {
   const b = new Builder(graph)
-  const row = { model, y: graph.name(y), weight: weight === null ? b.one : graph.name(weight) }
-  return losses[loss](b, { ...row, scale: b.constant(scale) })
+  const inUnit = (node: number) => (unit === undefined ? node : b.multiply(unit, node))
+  const [y, weight] = [graph.name(of), by === null ? b.one : graph.name(by)]
+  const residual = inUnit(b.subtract(model, y))
+  const row = { residual, model, y, weight, scale: inUnit(b.constant(scale)) }
+  return { ...losses[loss](b, row), residual }
 }

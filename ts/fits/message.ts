@@ -71,6 +71,7 @@ interface Ended {
   readonly rows: number
   readonly missing: number
   readonly free: readonly string[]
+  readonly errors: Readonly<Record<string, number>>
   readonly held: readonly string[]
   readonly undetermined: readonly string[]
   readonly chiSquared: number
@@ -102,7 +103,6 @@ const reasons: Readonly<Record<FitReason, (fit: Ended, about: Circumstances) => 
       : 'the data determine some parameters only together; fix some of them',
   'too-few-points': ({ rows, free }) =>
     `${plural(rows, 'row')}, for ${plural(free.length, 'parameter')} that vary`,
-  underflow: () => 'squares of such small numbers underflow; multiply the data by a power of 10',
 }
 
 function describeNonFinite(found: NonFinite | null, { at, isByRule }: Circumstances): string {
@@ -125,11 +125,16 @@ function describeNonFinite(found: NonFinite | null, { at, isByRule }: Circumstan
 
 /** Why a fit ended, unless it has converged, and what has to be known of its numbers. */
 export function describe(fit: Ended, about: Circumstances): string {
-  const { reason, held, chiSquared, freedom, missing } = fit
+  const { reason, free, errors, held, chiSquared, freedom, missing } = fit
   const isPoint = reason === 'converged' || reason === 'singular'
+  const isExact = chiSquared === 0 && !free.some((name) => errors[name] > 0)
   const remarks = [
     [held.length > 0, `${list(held)} held at a bound, and counted as fixed`],
-    [isPoint && chiSquared === 0, 'the data are met exactly: AIC and BIC are no finite numbers'],
+    [isPoint && isExact, 'the data are met exactly: AIC and BIC are no finite numbers'],
+    [
+      isPoint && (chiSquared === Infinity || (chiSquared === 0 && !isExact)),
+      'χ² and covariances are squares, and no numbers here: multiply the data by a power of 10 for them',
+    ],
     [isPoint && freedom <= 0 && !about.isAbsolute, 'no degree of freedom is left for errors'],
     [isPoint && !about.varies, 'y does not vary: there is no R²'],
     [missing > 0, `${plural(missing, 'row')} left out, as something is missing`],

@@ -71,10 +71,10 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   readonly lossScale?: number
   /**
    * A fit has converged where the step that would solve the linearised problem would lower χ² by no more than this
-   * part of it, or is no longer than this part of the parameters; 1e-10.
+   * part of it, or is no longer than this part of the parameters; 1e-10. From 1e-14 on all digits are sought.
    */
   readonly tolerance?: number
-  /** Evaluations at most; 1000. */
+  /** Evaluations at most, of which what loses digits by normal equations may have a quarter more; 1000. */
   readonly maxIterations?: number
   /**
    * Starts each fit from so many points, the first one its own start, the others in the box of all `min` and `max`,

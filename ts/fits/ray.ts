@@ -11,9 +11,10 @@
 import { Builder, differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { alongDerived, type Course, type Here, straightOn } from './course.js'
-import { bounded, equations, freedoms, sumsOf } from './levenberg-marquardt.js'
+import { bounded, freedoms, slopesOf } from './levenberg-marquardt.js'
 import { dot, inTriangle, product, solve } from './linear.js'
 import type { Problem } from './problem.js'
+import { normalEquations, sumsOf } from './squares.js'
 
 /** Why a ray ends, as programs number it; 3 is that it has had enough iterations. */
 export const [REACHED, BOUNDED, , NOT_FINITE, FLAT, LOWER, HELD, ENDLESS] = [1, 2, 3, 4, 5, 6, 7, 8] as const
@@ -102,7 +103,7 @@ export function ray(problem: Problem, derived?: number): Program {
   const known = (of: string, count: number) => named(of, count).map(name)
   const size = free.length
 
-  const { matrix, gradient, cost } = sumsOf(problem, b, 'weight')
+  const { matrix, gradient, cost } = sumsOf(b, problem, slopesOf(problem), 'weight')
   const slopes = derived === undefined ? [] : differentiate(graph, derived, free, () => false).gradient
   const trial = [free.map(name), gradient, matrix, [cost], slopes]
   const before = [
@@ -231,7 +232,7 @@ function floorOf(
     return b.select(direction[i], b.zero, b.multiply(is, b.subtract(b.one, stays)))
   })
   const scale = best.map((_, i) => course.matrix[inTriangle(i, i)])
-  const system = equations(b, { ...course, best, scale, moves }, damping)
+  const system = normalEquations(b, { ...course, scale, moves }, damping)
   const { scales, factors, right, leastPivot } = system
   const pulled = course.along.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
   const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]

@@ -7,7 +7,6 @@ export const fitReasons = [
   'not-finite',
   'singular',
   'too-few-points',
-  'underflow',
 ] as const
 
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
@@ -17,3 +16,8 @@ export function isSomewhere(reason: number): boolean {
   const known: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
   return known.includes(fitReasons[reason])
 }
+
+/** Those that programs give, by number; and what they give where another program has to look. */
+export const [DOUBTFUL, CONVERGED, STALLED, MAX_ITERATIONS, NOT_FINITE, SINGULAR] = [
+  0, 1, 2, 3, 4, 5,
+] as const

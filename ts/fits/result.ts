@@ -20,7 +20,6 @@ import { type Contour, type ContourOptions, contour, contourTable, pairOf } from
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { probability } from './level.js'
-import { inTriangle } from './linear.js'
 import {
   type ColumnsAsked,
   columnsOfModel,
@@ -97,7 +96,7 @@ export class FitManyResult<Names extends string = string> {
     this.engineReasons = choice.reasons
     const columns = parameters.map(({ name, expr }) => {
       const at = problem.free.indexOf(name)
-      if (at >= 0) return [name, found.free[at], found.covariance[inTriangle(at, at)].map(Math.sqrt)] as const
+      if (at >= 0) return [name, found.free[at], found.errors[at]] as const
       if (expr === null)
         return [name, starts.get(name) as Float64Array, new Float64Array(rows.length)] as const
       return [name, ...this.#derive(name)] as const

@@ -122,7 +122,8 @@ export class Reweighted {
       if (!(value > 0 && value < Infinity)) {
         this.#failed.set(fit, { row, what: 'weight', name: null, value })
         this.#setReason(fit, 'not-finite')
-        for (const column of [...found.free, ...found.covariance, found.cost]) column[fit] = NaN
+        for (const column of [...found.free, ...found.covariance, ...found.errors, found.cost])
+          column[fit] = NaN
         return false
       }
       weights[row] = value
@@ -166,6 +167,7 @@ export class Reweighted {
     const columns = (of: Found) => [
       ...of.free,
       ...of.covariance,
+      ...of.errors,
       of.cost,
       of.held,
       of.undetermined,

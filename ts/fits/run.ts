@@ -21,7 +21,6 @@ import { type Counted, countRows } from './counted.js'
 import type { Call } from './drive.js'
 import { type Found, type Ingredients, keeping, type Profiled } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
-import { CONVERGED, doubtful, NOT_FINITE, STALLED } from './levenberg-marquardt.js'
 import { inTriangle } from './linear.js'
 import { fromSteps, toSteps } from './logarithms.js'
 import { termsOf } from './loss.js'
@@ -32,34 +31,24 @@ import { deriveParameters, type Parameter, readParameters } from './parameters.j
 import type { Problem } from './problem.js'
 import { noProfiles, profile } from './profile.js'
 import { profileNames } from './profiled.js'
-import { fitReasons } from './reasons.js'
+import { fitReasons, NOT_FINITE } from './reasons.js'
 import { FitManyResult } from './result.js'
+import { type Runs, type Solved, Solver } from './solver.js'
 
 /** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
 const [FIRST_RUNS, MORE] = [64, 8]
 const TOO_FEW = fitReasons.indexOf('too-few-points')
 /** So often a fit begins again in a lower valley. */
 const RESTARTS = 8
-/** 2⁻⁹⁵⁰. Squares below it, with what is left of them after a fit, are beside numbers that lose their digits. */
-const LEAST_SQUARE = 1.0507614211323843e-286
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
-
-/** Where runs of fits have stopped. */
-interface Ends {
-  /** What the summary reads, but degrees of freedom, and what a closer look reads. */
-  readonly point: readonly FloatArray[]
-  readonly largest: readonly FloatArray[]
-  readonly starts: readonly FloatArray[]
-  readonly iterations: ArrayLike<number>
-  readonly reason: ArrayLike<number>
-}
 
 export class Fits {
   readonly choice: Choice<Advancer>
   readonly options: FitValues
   readonly #compiled: Compiled
   readonly #iterations: Iterations
+  readonly #solver: Solver
   /** As they are given, and of the rows that count. */
   readonly #given: ReadonlyMap<string, Column>
   readonly #counted: Counted
@@ -118,6 +107,7 @@ export class Fits {
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = chooseAdvancer(readAsked(options))
     this.#iterations = new Iterations(this.choice.runner, this.#compiled)
+    this.#solver = new Solver(this.#compiled, this.#iterations)
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
     this.#isDone = new Uint8Array(count)
@@ -130,6 +120,7 @@ export class Fits {
     this.#found = {
       free: problem.free.map(make),
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
+      errors: problem.free.map(make),
       cost: make(),
       held: new Uint32Array(count),
       undetermined: new Uint32Array(count),
@@ -225,23 +216,26 @@ export class Fits {
     const freedom = new Float64Array(runs.length)
     for (let run = 0; run < runs.length; run++)
       freedom[run] = this.#counted.rows[runs[run]] - this.#problem.free.length
-    const ends = yield* this.#ends(runs, data, starts)
-    const said = yield* this.#summed(runs, ends, freedom)
+    const { method, maxIterations = 1000 } = this.options
+    const { free, fixed } = this.#problem
+    const columns = (names: readonly string[]) =>
+      names.map((name) => this.#startsOf(starts.get(name) as Float64Array, name, runs))
+    const some: Runs = { runs, data, starts: columns(free), fixed: columns(fixed), freedom }
+    const solved =
+      method === undefined
+        ? yield* this.#solver.solve(some, maxIterations, count === 1)
+        : yield* this.#solver.look(some, yield* this.#byRule(method, some))
+    fromSteps(this.#free, solved.free, solved.covariance, solved.errors)
+    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, solved)
     const to = this.#found
-    const columns = [...to.free, to.cost, ...to.covariance]
-    const [verdict, held, vague, isTiny] = said.slice(columns.length)
-    fromSteps(this.#free, said.slice(0, to.free.length), said.slice(to.free.length + 1))
-    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, said)
-    for (const [i, column] of columns.entries()) put(column, fits, pick(said[i], best))
-    put(to.held, fits, pick(held, best))
-    put(to.undetermined, fits, pick(vague, best))
-    for (let k = 0; k < fits.length; k++) {
-      const run = best[k]
-      const reason = ends.reason[run]
-      to.reason[fits[k]] = reason === CONVERGED || reason === STALLED ? verdict[run] : reason
-      if (isTiny[run] !== 0 && this.#underflows(fits[k])) this.#setUnderflow(fits[k])
-      for (let start = 0; start < count; start++)
-        to.evaluations[fits[k]] += ends.iterations[k * count + start]
+    const of = (column: FloatArray) => pick(column, best)
+    for (const name of ['free', 'covariance', 'errors'] as const) {
+      for (const [i, column] of to[name].entries()) put(column, fits, of(solved[name][i]))
+    }
+    for (const name of ['cost', 'reason', 'held', 'undetermined'] as const)
+      put(to[name], fits, of(solved[name]))
+    for (const [run, evaluations] of solved.evaluations.entries()) {
+      to.evaluations[fits[Math.floor(run / count)]] += evaluations
     }
   }
 
@@ -274,83 +268,6 @@ export class Fits {
     return this.options.absoluteSigma ?? this.#problem.loss === 'poisson'
   }
 
-  /** What the summary says of runs; of the few that are doubtful what a closer look says. */
-  *#summed(runs: Uint32Array, { point, largest, starts }: Ends, freedom: Float64Array) {
-    const { x } = yield* this.#iterations.run(this.#compiled.summary, runs, [], [...point, freedom], 1)
-    const { free, covariance } = this.#found
-    const said = x.slice(0, free.length + covariance.length + 3)
-    // Nothing is vague or tiny but what is looked at.
-    said.push(new Float64Array(runs.length), new Float64Array(runs.length))
-    const some = doubtful(free.length, point, largest, runs.length)
-    if (some.length > 0) {
-      const columns = [...point, freedom, ...largest, ...starts].map((column) => pick(column, some))
-      const few = some.map((run) => runs[run])
-      const closer = yield* this.#iterations.run(this.#compiled.closer, few, [], columns, 1)
-      for (const [i, column] of said.entries()) put(column, some, closer.x[i])
-    }
-    return said
-  }
-
-  /** Whether squares of a column that a fit has are too small for a number to keep them. */
-  #underflows(fit: number): boolean {
-    const { y, weight } = this.#problem
-    const { columns } = this.#counted
-    const weights = weight === null ? undefined : numbersOf(columns.get(weight) as Column, fit)
-    return [...columns].some(([name, column]) => {
-      if (name === weight) return false
-      const numbers = numbersOf(column, fit)
-      const squares = numbers.map((x, row) => x * x * (name === y ? (weights?.[row] ?? 1) : 1))
-      return numbers.some((x) => x !== 0) && squares.every((square) => square < LEAST_SQUARE)
-    })
-  }
-
-  /** Nothing that squares have said is to be believed. */
-  #setUnderflow(fit: number): void {
-    const { reason, covariance, undetermined } = this.#found
-    reason[fit] = fitReasons.indexOf('underflow')
-    undetermined[fit] = 0
-    for (const column of covariance) column[fit] = NaN
-  }
-
-  /** Where runs stop: what the summary reads, and why. */
-  *#ends(
-    runs: Uint32Array,
-    data: readonly Column[],
-    from: ReadonlyMap<string, Float64Array>,
-  ): Generator<Call, Ends> {
-    const { names, starts, best, cost, gradient, matrix, scale } = this.#compiled.state
-    const { method, maxIterations = 1000 } = this.options
-    const { free, loss } = this.#problem
-    const begin = names.map(
-      (name, i) => starts[i] ?? this.#startsOf(from.get(name) as Float64Array, name, runs),
-    )
-    const ends =
-      method === undefined
-        ? yield* this.#iterations.run(this.#compiled.iteration, runs, data, begin, maxIterations)
-        : yield* this.#byRule(method, runs, data, begin)
-    const points = method === undefined ? best.map((at) => ends.x[at]) : ends.x
-    // One more look, where steps have not seen what errors are made of.
-    const { x } =
-      method === undefined && (loss === 'squared' || loss === 'poisson')
-        ? ends
-        : yield* this.#iterations.run(
-            this.#compiled.last,
-            runs,
-            data,
-            [...points, ...begin.slice(free.length)],
-            1,
-          )
-    const largest =
-      method === undefined ? scale.map((at) => ends.x[at]) : free.map((_, i) => x[matrix[inTriangle(i, i)]])
-    return {
-      point: [...best, cost, ...gradient, ...matrix].map((at) => x[at]),
-      largest,
-      starts: begin.slice(0, free.length) as Float64Array[],
-      iterations: ends.iterations,
-      reason: ends.reason,
-    }
-  }
-
   /** Where runs of fits start: from the fit's own start, and from samples. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.#problem.free.indexOf(name)
@@ -365,7 +282,7 @@ export class Fits {
   }
 
   /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
-  *#byRule(rule: Rule, runs: Uint32Array, data: readonly Column[], begin: readonly (FloatArray | number)[]) {
+  *#byRule(rule: Rule, { runs, data, starts: begin }: Runs) {
     const { steps } = this.#compiled
     const { graph, free, fixed, min, max, columns } = steps
     const { tolerance, maxIterations, instructionSet, threads } = this.options
@@ -380,7 +297,7 @@ export class Fits {
       return [name, Array.from(runs, (fit) => new Float64Array(rows).fill(numbers[fit]))] as const
     })
     const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
-    const starts = Object.fromEntries(free.map((name, i) => [name, begin[i] as FloatArray]))
+    const starts = Object.fromEntries(free.map((name, i) => [name, begin[i]]))
     const many = new Many(objective, starts, rule, {
       ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.choice.engine },
       bounds: free.map((_, i) => [min[i], max[i]] as const),
@@ -389,22 +306,20 @@ export class Fits {
     yield* many.calls()
     const { x, iterations, reason } = many.result()
     return {
-      ...{ x: free.map((name) => x[name]), iterations },
+      ...{ best: free.map((name) => x[name]), iterations },
       reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
     }
   }
 
   /** The best run of each fit; all are told in its minima. */
-  #best(fits: Uint32Array, summed: readonly FloatArray[]): Uint32Array {
+  #best(fits: Uint32Array, { free: x, cost, errors }: Solved): Uint32Array {
     const { count } = this.options.multiStart
     const { free } = this.#problem
-    const size = free.length
-    const cost = summed[size]
     return fits.map((fit, k) => {
       const runs = Array.from({ length: count }, (_, start) => k * count + start)
       const ends = runs.map((run) => ({
-        x: free.map((_, i) => summed[i][run]),
-        errors: free.map((_, i) => Math.sqrt(summed[size + 1 + inTriangle(i, i)][run])),
+        x: x.map((column) => column[run]),
+        errors: errors.map((column) => column[run]),
         chiSquared: cost[run],
       }))
       this.#found.minima[fit] = minimaOf(free, ends)

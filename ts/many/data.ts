@@ -111,7 +111,7 @@ export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Arr
 export type Numbers = FloatArray | Uint8Array | Uint32Array
 
 /** Of some runs, in their order; of one also several times. */
-export function pick<Column extends FloatArray>(column: Column, runs: Uint32Array): Column {
+export function pick<Column extends FloatArray | Uint32Array>(column: Column, runs: Uint32Array): Column {
   const picked = new (column.constructor as new (length: number) => Column)(runs.length)
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked

@@ -10,7 +10,6 @@ const reasons: Readonly<Record<FitReason, string>> = {
   'not-finite': 'Not finite',
   singular: 'Singular',
   'too-few-points': 'Too few points',
-  underflow: 'Underflow',
 }
 
 /** Why it has stopped, in words. */

@@ -18,7 +18,7 @@ export interface PolynomialOptions extends ModelOptions, GivenOf<typeof own> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
- * are so alike that a fit may be 'singular': take x − mean(x) for the column then.
+ * are alike, and a fit has few digits or is 'singular': take x − mean(x) for the column then.
  */
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}`> {
   const { degree, ...rest } = readOptions('options', options, table)
