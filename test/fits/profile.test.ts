@@ -259,6 +259,29 @@ describe('another valley', () => {
   })
 })
 
+test.each([
+  ['squared', [9.8, 6.2, 3.9, 2.1, 1.7, 1.1, 0.4, 0.5]],
+  ['huber', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
+  ['softL1', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
+  ['cauchy', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
+  ['poisson', [11, 5, 4, 2, 0, 1, 1, 0]],
+] as const)('where it ends, a fit costs what the level says, of the loss %s', (loss, y) => {
+  const model = expression('a*exp(-k*x)')
+  const data = { x: [...x], y: [...y] }
+  const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
+  // t of six degrees of freedom, and the normal distribution's.
+  const limit =
+    loss === 'poisson'
+      ? found.chiSquared + 3.841458820694124
+      : found.chiSquared * (1 + 2.4469118511449692 ** 2 / 6)
+  const { k } = found.profile()
+  for (const end of [k.low, k.high]) {
+    const start = { a: found.values.a, k: { start: end, fixed: true } }
+    const held = fitOne(model, data, { start, loss, lossScale: 0.3, tolerance: 1e-14 })
+    expect(held.chiSquared / limit).toBeCloseTo(1, 6)
+  }
+})
+
 test('what follows from parameters has the ends of a model in which it is one', () => {
   const [golden] = cases
   const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }

@@ -115,8 +115,8 @@ export class Fits {
     // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
     const { sigma, weights, covariance } = options
     const isAtOnce = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
-    const profiles = isAtOnce ? profileNames(undefined, problem) : []
-    this.#profiled = by === 'profile' ? noProfiles(profiles, level, count) : undefined
+    const profiles = () => noProfiles(isAtOnce ? profileNames(undefined, problem) : [], level, count)
+    this.#profiled = by === 'profile' ? profiles() : undefined
     this.#found = {
       free: problem.free.map(make),
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
