@@ -130,6 +130,8 @@ describe('a covariance of y', () => {
     const plain = fitOne(expression('a*exp(-0.1*b*t) + pi'), { t, y }, { start: { a: 3, b: 5 }, covariance })
     expect(found.values.w__0).toBeCloseTo(plain.values.a, 6)
     expect(Object.keys(found.values)).toEqual(['w__0', 't__1'])
+    const derived = fitOne(decay, { t, y }, { start, covariance, derive: { t__3: '2*b', w__1: 't__3 + a' } })
+    expect(derived.values.t__3).toBe(2 * derived.values.b)
   })
 
   test('tells of fits that are none as others do', () => {

@@ -113,8 +113,9 @@ export function modelAt({ problem, given }: Ingredients, fit: number, at: Column
   const columns = (row: number) => data.map((column) => column[row])
   const outputs = (row: number, point: readonly number[]) => {
     // Conditions would take it for a number: of a dose that is missing nothing is known.
-    if (columns(row).some(Number.isNaN)) return machine.program.outputs.map(() => NaN)
-    machine.run([...point, ...columns(row)], [], 0)
+    const numbers = columns(row)
+    if (numbers.some(Number.isNaN)) return machine.program.outputs.map(() => NaN)
+    machine.run([...point, ...numbers], [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }
   return { rows, columns, outputs }

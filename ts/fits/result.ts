@@ -464,8 +464,8 @@ export class Fit<Names extends string = string> {
     const weights = isOwn ? numbersOf(given.get(problem.weight as string) as Column, this.#fit) : null
     const point = pointOf(this.#rows, this.#fit)
     // Of a row that has no weight: 1.
-    const weightOf = (row: number, columns: readonly number[]) =>
-      weights?.[row] ?? weightAt?.(point, columns) ?? 1
+    const weightOf = (row: number, columns: (row: number) => readonly number[]) =>
+      weights?.[row] ?? weightAt?.(point, columns(row)) ?? 1
     const ofRows = isAbsolute ? 1 : this.reducedChiSquared
     // Of a row of which nothing is known, half is NaN.
     const middle: number[] = []
@@ -490,10 +490,10 @@ export class Fit<Names extends string = string> {
   /** Of each row, the model and its derivatives. */
   #evaluate(
     at: ColumnsAsked,
-    visit: (outputs: readonly number[], row: number, columns: readonly number[]) => number,
+    visit: (outputs: readonly number[], row: number, columns: (row: number) => readonly number[]) => number,
   ): Float64Array {
     const { rows, columns, outputs } = modelAt(this.#rows, this.#fit, at)
     const point = pointOf(this.#rows, this.#fit)
-    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row, columns(row)))
+    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row, columns))
   }
 }

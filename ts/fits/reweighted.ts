@@ -69,14 +69,14 @@ export class Reweighted {
       const fits = again(this.#columnsOf(live), this.#startOf(live)) as Fits
       yield* fits.calls()
       fits.leave()
-      this.#last = fits.ingredients()
-      const settled = live.map((fit, k) =>
-        isSettled(found, fit, fits.ingredients().found, k, options.tolerance),
-      )
-      this.#take(live, fits.ingredients().found)
-      if (round === ROUNDS)
+      const last = fits.ingredients()
+      const settled = live.map((fit, k) => isSettled(found, fit, last.found, k, options.tolerance))
+      this.#last = last
+      this.#take(live, last.found)
+      const isOver = round === ROUNDS
+      if (isOver)
         for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
-      live = round === ROUNDS ? [] : live.filter((fit, k) => !settled[k] && isLive(fit))
+      live = isOver ? [] : live.filter((fit, k) => !settled[k] && isLive(fit))
     }
   }
 

@@ -110,9 +110,13 @@ export class Whitened {
 
   /** Fits of L⁻¹·y, from where those without a covariance have ended. */
   #whitened(): Fits {
-    const { problem, given, rows } = this.#of
+    const { problem, given, rows, parameters } = this.#of
     const columns = columnsOfModel(problem)
-    const apart = separator(problem.text, [...problem.free, ...problem.fixed, ...given.keys()])
+    const apart = separator([
+      problem.text,
+      ...given.keys(),
+      ...parameters.flatMap(({ name, expr }) => [name, expr ?? '']),
+    ])
     const data: Record<string, FitColumn> = {
       [problem.y]: Array.from(rows, (_, fit) => this.#times(numbersOf(given.get(problem.y) as Column, fit))),
     }
@@ -152,9 +156,9 @@ export class Whitened {
 }
 
 /** What sets names apart from all others. */
-function separator(text: string, names: readonly string[]): string {
+function separator(texts: readonly string[]): string {
   let apart = '__'
-  while (text.includes(apart) || names.some((name) => name.includes(apart))) apart += '_'
+  while (texts.some((text) => text.includes(apart))) apart += '_'
   return apart
 }
 
