@@ -142,6 +142,35 @@ describe('ends that are not there', () => {
     expect(high).toBeGreaterThan(one.profile().c.high)
   })
 
+  test('ill-conditioned is not flat: what a fit determines, though squares of derivatives do not', () => {
+    const times = Array.from({ length: 41 }, (_, k) => 1.7e12 + 1000 * k)
+    const values = times.map((_, k) => 2 + 0.003 * k + 0.01 * (((k * 37) % 11) - 5))
+    const found = fitOne(
+      expression('slope*x + intercept'),
+      { x: times, y: values },
+      { start: { slope: 0, intercept: 0 } },
+    )
+    expect(found.reason).toBe('converged')
+    const { slope } = found.profile()
+    expect([slope.low, slope.lowReason, slope.highReason]).toEqual([
+      NaN,
+      'ill-conditioned',
+      'ill-conditioned',
+    ])
+    expect(slope.message).toMatch(/^derivatives by slope and by others are too alike/)
+    // Less its middle, a line has Student's interval.
+    const centred = times.map((time) => time - 1.7e12 - 20_000)
+    const near = fitOne(
+      expression('slope*x + level'),
+      { x: centred, y: values },
+      { start: { slope: 0, level: 0 } },
+    )
+    const [low, high] = near.intervals().slope
+    const half = (high - low) / 2
+    expect(Math.abs(near.profile().slope.low - low) / half).toBeLessThan(1e-6)
+    expect(Math.abs(near.profile().slope.high - high) / half).toBeLessThan(1e-6)
+  })
+
   test('at the bound that holds a parameter, on one side', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
@@ -158,6 +187,14 @@ describe('ends that are not there', () => {
     )
     // t of five degrees of freedom, as the bound counts as fixed.
     expect(beyond.chiSquared / found.chiSquared).toBeCloseTo(1 + 2.570581835636314 ** 2 / 5, 6)
+  })
+
+  test.each([1e-170, 1e170])('squares of %d are no numbers', (unit) => {
+    const small = y.map((value) => value * unit)
+    const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
+    const { b } = found.profile()
+    expect([b.low, b.lowReason]).toEqual([NaN, 'no-fit'])
+    expect(b.message).toBe('no profile: χ² is no number; multiply the data by a power of 10')
   })
 
   test.each([

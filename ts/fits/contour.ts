@@ -77,7 +77,7 @@ export function* contour(
   let lower: Lower | undefined
   const take = (_: Uint32Array, ends: RayEnds) => {
     for (let k = 0; k < count; k++) {
-      const reason = endReasons[codeOf(ends, k)] as EndReason
+      const reason = endReasons[codeOf(of, fit, ends, k)] as EndReason
       reasons[k] = reason
       for (const [side, i] of pair.entries()) {
         if (reason === 'found' || reason === 'bound') points[side][k] = ends.point[i][k]
@@ -128,6 +128,7 @@ const words: Readonly<Record<Exclude<EndReason, 'found'>, string>> = {
   bound: 'at a bound, with χ² below the limit up to there',
   endless: 'nowhere, as χ² stays below the limit however far they are',
   flat: 'nowhere, as others make up for them',
+  'ill-conditioned': 'not known, as derivatives are too alike',
   'lower-minimum': 'not known, as there is a lower minimum on the way',
   failed: 'not found',
   'no-fit': 'not looked for',

@@ -18,6 +18,7 @@ export const endReasons = [
   'bound',
   'endless',
   'flat',
+  'ill-conditioned',
   'lower-minimum',
   'failed',
   'no-fit',
@@ -25,7 +26,7 @@ export const endReasons = [
 
 export type EndReason = Exclude<(typeof endReasons)[number], null>
 
-const [FOUND, BOUND, NO_END, NO_SLOPE, LOWER_MINIMUM, FAILED, NO_FIT] = endReasons
+const [FOUND, BOUND, NO_END, NO_SLOPE, TOO_ALIKE, LOWER_MINIMUM, FAILED, NO_FIT] = endReasons
   .slice(1)
   .map((_, k) => k + 1)
 
@@ -44,6 +45,8 @@ export type Fitted = Pick<
 
 /** Where so little of Σw·y² is left, χ² is mostly rounding. */
 const ROUNDING = 1e-23
+/** Squares below it have lost digits: 2⁻⁹⁵⁰. */
+const TINY = 2 ** -950
 
 /** Why there is nothing from which χ² could rise to a limit, in words; undefined if there is. */
 export function obstacle(of: Fitted, fit: number): string | undefined {
@@ -56,6 +59,8 @@ export function obstacle(of: Fitted, fit: number): string | undefined {
     name === null ? undefined : numbersOf(of.columns.get(name) as Column, fit),
   )
   const squares = (column as Float64Array).reduce((sum, y, row) => sum + (weights?.[row] ?? 1) * y * y, 0)
+  const isNumber = squares < Infinity && (squares > TINY || (column as Float64Array).every((y) => y === 0))
+  if (!isNumber) return 'χ² is no number; multiply the data by a power of 10'
   return of.found.cost[fit] <= ROUNDING * squares ? 'the data are met, but for rounding' : undefined
 }
 
@@ -131,7 +136,7 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
     for (let ray = 0; ray < fits.length * each; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
-      const reason = codeOf(ends, ray)
+      const reason = codeOf(of, fit, ends, ray)
       if (reason === FOUND || reason === BOUND) {
         side.end[at] = ends.reason[ray] === BOUNDED ? side.bound : side.value(fit, ray, ends)
       }
@@ -165,8 +170,11 @@ const SETTLED = 8
 /** … where twice as far has brought it no nearer to the limit than this part. */
 const AT_REST = 1 / 64
 
-/** Why a ray has ended, as a number of `endReasons`. */
-export function codeOf(ends: RayEnds, ray: number): number {
+/**
+ * Why a ray of a fit has ended, as a number of `endReasons`. What the fit determines is not flat, but so like others that
+ * squares of derivatives, which rays have, do not tell them apart.
+ */
+export function codeOf({ found }: Fitted, fit: number, ends: RayEnds, ray: number): number {
   switch (ends.reason[ray]) {
     case REACHED:
       return FOUND
@@ -176,7 +184,7 @@ export function codeOf(ends: RayEnds, ray: number): number {
     case ENDLESS:
       return NO_END
     case FLAT:
-      return NO_SLOPE
+      return fitReasons[found.reason[fit]] === 'converged' ? TOO_ALIKE : NO_SLOPE
     case LOWER:
       return LOWER_MINIMUM
     default:

@@ -114,6 +114,8 @@ const words: Readonly<Record<EndReason, (of: Side) => string>> = {
   endless: ({ name, side }) =>
     `${name} has no ${side} end: χ² stays below the limit however ${side === 'upper' ? 'large' : 'small'} it is`,
   flat: ({ name }) => `the data do not determine ${name}: others make up for it`,
+  'ill-conditioned': ({ name }) =>
+    `derivatives by ${name} and by others are too alike for a profile; columns less their mean may help`,
   'lower-minimum': ({ name, side, lower }) =>
     `there is a lower minimum: on the way to the ${side} end of ${name}, χ² falls to ${lower?.chiSquared}`,
   failed: ({ name, side }) => `the ${side} end of ${name} has not been found`,
