@@ -46,7 +46,7 @@ export type Fitted = Pick<
 /** Where so little of Σw·y² is left, χ² is mostly rounding. */
 const ROUNDING = 1e-23
 /** Squares below it have lost digits: 2⁻⁹⁵⁰. */
-const TINY = 2 ** -950
+const TINY = 1.0507614211323843e-286
 
 /** Why there is nothing from which χ² could rise to a limit, in words; undefined if there is. */
 export function obstacle(of: Fitted, fit: number): string | undefined {

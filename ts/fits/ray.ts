@@ -34,8 +34,8 @@ const LEAP = 0.5
 const TRIES = 2
 /** How steps may grow and shrink. */
 const [LONGER, SHORTER, BACK] = [4, 0.25, 0.5]
-/** A part of the length. */
-const LEAST_STEP = 2 ** -20
+/** A part of the length: 2⁻²⁰. */
+const LEAST_STEP = 9.5367431640625e-7
 /** λ after a step that was not taken, and of a matrix without a sound pivot, at least; what is none, and does as none. */
 const DAMPED = 1e-3
 const LIFTED = 1e-10
