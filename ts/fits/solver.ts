@@ -94,8 +94,9 @@ export class Solver {
     // What has had all evaluations that it may have is only looked at.
     const isSpent = (reason: number) => first === most && reason === MAX_ITERATIONS
     yield* this.#lookCloser(solved, some, indices(solved.reason, isSpent))
+    const isFaint = faint(solved)
     const isDoubtful = (reason: number, run: number) =>
-      isThorough || reason !== CONVERGED || isFaint(solved, run)
+      isThorough || reason !== CONVERGED || isFaint[run] === 1
     const doubtful = indices(solved.reason, (reason, run) => isDoubtful(reason, run) && !isSpent(reason))
     yield* this.#refine(solved, some, doubtful, Math.max(Math.ceil(most / 4), POLISHING))
 
@@ -135,7 +136,8 @@ export class Solver {
   /** What is said of where another method has led runs. */
   *look(some: Runs, stops: Stops): Generator<Call, Solved> {
     const seen = yield* this.#look(this.#compiled.quick, some, stops, [], null)
-    const isDoubtful = (reason: number, run: number) => reason === DOUBTFUL || isFaint(seen, run)
+    const isFaint = faint(seen)
+    const isDoubtful = (reason: number, run: number) => reason === DOUBTFUL || isFaint[run] === 1
     yield* this.#lookCloser(seen, some, indices(seen.reason, isDoubtful))
     return seen
   }
@@ -195,8 +197,9 @@ export class Solver {
     const lookAt = (free: readonly FloatArray[]) =>
       this.#iterations.run(last, runs, data, [...free, ...rest, ...starts], 1)
     const x = isKnown ? ended : (yield* lookAt(best)).x
-    const evaluations = Float64Array.from(runs, (_, run) => iterations[run])
-    const largest = state.scale.map((at) => (ended ?? x)[at].slice(0, runs.length))
+    const evaluations = new Float64Array(runs.length)
+    for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
+    const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
     const solved = { ...(yield* this.#say(programs, some, x, largest, units)), evaluations }
     // The step that is left has not been looked at: where parameters hardly differ in what they do, it may lead far away.
     const isOpen = new Uint8Array(runs.length).fill(isCloser ? 1 : 0)
@@ -232,8 +235,9 @@ export class Solver {
   ): Generator<Call, Said> {
     const point = [...state.best, state.cost, ...state.right, ...state.matrix].map((at) => x[at])
     const inputs = [...point, freedom, ...(isCloser ? [...largest, ...starts] : []), ...units]
-    // Copies, as other runs will be where these are.
-    const own = (column: FloatArray) => column.slice(0, runs.length)
+    // Where programs run again, what they have said is copied: other runs will be there.
+    const own = (column: FloatArray) =>
+      isCloser ? column.slice(0, runs.length) : column.subarray(0, runs.length)
     const [stopped, diagonal] = [state.best, free.map((_, i) => state.matrix[inTriangle(i, i)])].map(
       (places) => places.map((at) => own(x[at])),
     )
@@ -253,9 +257,15 @@ export class Solver {
   }
 }
 
-/** Whether sums of squares are so small that they may have lost digits, or nothing is left of one. */
-function isFaint({ cost, diagonal, largest }: Solved, run: number): boolean {
-  return cost[run] < TINY || diagonal.some((d, i) => d[run] < TINY || d[run] <= FADED * largest[i][run])
+/** Whether sums of squares are so small that they may have lost digits, or nothing is left of one: by run. */
+function faint({ cost, diagonal, largest }: Solved): Uint8Array {
+  const is = new Uint8Array(cost.length)
+  for (let run = 0; run < is.length; run++) if (cost[run] < TINY) is[run] = 1
+  for (const [i, d] of diagonal.entries()) {
+    const most = largest[i]
+    for (let run = 0; run < is.length; run++) if (d[run] < TINY || d[run] <= FADED * most[run]) is[run] = 1
+  }
+  return is
 }
 
 /** Whether squares in one unit may be no numbers in the other. */
@@ -297,5 +307,7 @@ function pickRuns({ runs, data, starts, fixed, freedom }: Runs, some: Uint32Arra
 
 /** Where something is so. */
 function indices(column: FloatArray | Uint32Array, is: (x: number, k: number) => boolean): Uint32Array {
-  return Uint32Array.from(column.keys()).filter((k) => is(column[k], k))
+  const found: number[] = []
+  for (let k = 0; k < column.length; k++) if (is(column[k], k)) found.push(k)
+  return Uint32Array.from(found)
 }
