@@ -281,10 +281,7 @@ async function keepOurs(module, enable) {
   writeFileSync(at(module), bytes, 'latin1')
   const exported = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync(at(module))))
   const ours = exported.map(({ name }) => name).filter((name) => !name.startsWith('__'))
-  const graph = [
-    { name: 'ours', root: true, reaches: ours },
-    ...ours.map((name) => ({ name, export: name })),
-  ]
+  const graph = [{ name: 'ours', root: true, reaches: ours }, ...ours.map((name) => ({ name, export: name }))]
   writeFileSync(at(`${module}.json`), JSON.stringify(graph))
   const given = ['--graph-file', `${module}.json`, ...enable, '--debuginfo', module, '-o', module]
   await run('node_modules/.bin/wasm-metadce', given)

@@ -154,7 +154,7 @@ export function byRowByHand(limits, name, { optimizer, indices, values, call }) 
   const { length } = planes[0]
   const memory = limits.memory(bytesFor('float32', length, planes.length + 1), 0)
   const streams = staggered(memory, 'float32', length, planes.length + 1)
-  planes.forEach((plane, k) => streams[k].set(plane))
+  for (const [k, plane] of planes.entries()) streams[k].set(plane)
   streams.at(-1).set(values)
   const row = new Float32Array(8)
   if (name === 'adam') coefficients('adam', 1, row)
