@@ -1,6 +1,6 @@
 /**
  * Steps by QR: rotations of rows, one after the other, into a triangle (Givens, 1958), without roots (Gentleman, 1973).
- * No digit is lost by squares, whatever the condition; it takes two to three times as long as normal equations.
+ * No digit is lost by squares, whatever the condition; a row takes two to three times as long as by normal equations.
  *
  * It computes in units, powers of 2 by which residuals, and derivatives by each parameter, become about 1: so no square
  * is too small or too large for a number.
