@@ -24,7 +24,7 @@ export class Controls {
     group: select({}, ''),
   }
   readonly #loss = select(Object.fromEntries(Object.keys(losses).map((name) => [name, name])), 'squared')
-  readonly #derive = h('input', { type: 'text', size: 26, spellcheck: false, autocomplete: 'off' })
+  readonly #derive = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
   readonly #absolute = h('input', { type: 'checkbox' })
   readonly #formula = h('p', { className: 'formula' })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
