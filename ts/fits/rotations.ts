@@ -210,8 +210,8 @@ function without(b: Builder, { right, matrix, moves }: Point): Triangle {
   }, nothing)
 }
 
-/** What is met to so small a part is met exactly. */
-const EXACTLY = 2 ** -60
+/** What is met to so small a part, 2⁻⁶⁰, is met exactly. */
+const EXACTLY = 8.673617379884035e-19
 
 /**
  * A program that measures what units are made of: the largest residual, and the largest derivatives by each parameter,

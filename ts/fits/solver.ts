@@ -61,7 +61,7 @@ const FEW = 100
 /** What only has to find its last digits has so many at least. */
 const POLISHING = 16
 /** As often it goes on at most, and by what factor a unit has changed then. */
-const [ROUNDS, FAR] = [3, 2 ** 100]
+const [ROUNDS, FAR] = [3, 1.2676506002282294e30]
 /** Steps by which what has converged finds its last digits. */
 const POLISHES = 3
 /** A χ² that is larger by no more than this factor may be of the same minimum. */
