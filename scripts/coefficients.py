@@ -8,7 +8,8 @@ polynomial that remain when the least one lies at 0: so z times the error has eq
 import struct
 from itertools import groupby
 
-from mpmath import atan, cos, exp, floor, log, lu_solve, matrix, mp, mpf, pi, polyval, sin, sqrt, tanh
+from mpmath import atan, cbrt, cos, diff, digamma, erf, erfc, exp, floor, fsum, log, loggamma, lu_solve, matrix, mp, mpf
+from mpmath import pi, polygamma, polyval, sin, sqrt, tanh
 
 mp.prec = 1300  # the digits of 2/π take 1200
 
@@ -125,3 +126,80 @@ both("atan", lambda n: upto(mpf(0.4375) ** 2, lambda z: (atan(sqrt(z)) / sqrt(z)
 for c in (mpf(0.5), mpf(1), mpf(1.5), mpf("inf")):
     show("atan in two", [atan(c), atan(c) - float(atan(c))])
     show32("atan in two", [atan(c), atan(c) - float32(atan(c))])
+
+mp.prec = 220  # what follows needs no digits of 2/π
+SHARE = mpf(10) ** -8  # of a range, where its end is a pole of what is computed
+
+
+def between(a, b, f, count):
+    return interpolate(f, [(a + b) / 2 + (b - a) / 2 * x for x in roots(count)])
+
+
+def two(name, x):
+    show(name, [x, x - float(x)])
+
+
+for name, x in (("1/log 2", 1 / log(2)), ("1/log 10", 1 / log(10)), ("√½", sqrt(mpf(0.5))), ("2/√π", 2 / sqrt(pi))):
+    two(name, x)
+for name, x in (("1/√(2π)", 1 / sqrt(2 * pi)), ("½·log(2π)", log(2 * pi) / 2), ("π", +pi)):
+    two(name, x)
+half = sqrt(mpf(0.5)) / 2
+show("cbrt", [float(f"{float(x):.6g}") for x in between(half, 8 * half, cbrt, 5)])
+
+show("erf", between(mpf(0), mpf(0.25) * WIDER, lambda z: erf(sqrt(z)) / sqrt(z) - 1, 9))
+
+
+def scaled_tail(t):
+    """(1 + 2·x)·erfcx x for t = (x − 4)/(x + 4); far away by its asymptotic series."""
+    x = 4 * (1 + t) / (1 - t)
+    if x < 60:
+        return (1 + 2 * x) * exp(x * x) * erfc(x)
+    terms = [mpf(1)]
+    for k in range(30):
+        terms.append(terms[-1] * -(2 * k + 1) / (2 * x * x))
+    return (1 + 2 * x) * fsum(terms) / (x * sqrt(pi))
+
+
+tail = between(mpf(-1), mpf(1), scaled_tail, 26)
+show("erfcx", tail)
+two("its first", tail[0])
+slope = between(mpf(-1), mpf(0.98), lambda t: diff(scaled_tail, t), 5)
+show("its slope", [float(f"{float(x):.3g}") for x in slope])
+
+
+def quantile(p):
+    z = (p - 0.5) * sqrt(2 * pi) if p > 0.25 else -sqrt(-2 * log(p))
+    while True:
+        u = (erfc(-z / sqrt(mpf(2))) / 2 - p) / (exp(-z * z / 2) / sqrt(2 * pi))
+        step = u / (1 + z * u / 2)
+        z -= step
+        if abs(step) < abs(z) * mpf(2) ** -60:
+            return z
+
+
+def less(t):
+    """r less the quantile of 1 − e^(−r²/2) for t = (r − 4)/(r + 4)."""
+    r = 4 * (1 + t) / (1 - t)
+    return r + quantile(exp(-r * r / 2))
+
+
+middle = between(mpf(0), mpf(1) / 16 * WIDER, lambda z: -quantile(mpf(0.5) - sqrt(z)) / sqrt(z), 5)
+ends = [(r - 4) / (r + 4) for r in (sqrt(-2 * log(mpf("0.2500001"))), mpf("38.7"))]
+for name, c in (("in the middle", middle), ("from the tail", between(*ends, less, 10))):
+    show(f"norminv {name}", [float(f"{float(x):.9g}") for x in c])
+
+
+def in_z(f):
+    """A function of y by z = 1/y² ≤ 1/100."""
+    return lambda count: between(mpf(SHARE) / 100, mpf(1) / 100, lambda z: f(1 / sqrt(z)), count)
+
+
+stirling = in_z(lambda y: y * (loggamma(y) - ((y - 0.5) * log(y) - y + log(2 * pi) / 2)))
+show("lgamma", stirling(7))
+show("digamma", in_z(lambda y: y**2 * (log(y) - 1 / (2 * y) - digamma(y)))(7))
+show("trigamma", in_z(lambda y: y**3 * (polygamma(1, y) - 1 / y - 1 / (2 * y * y)))(8))
+show("tetragamma", in_z(lambda y: y**4 * (polygamma(2, y) + 1 / y**2 + 1 / y**3))(8))
+for pole, count in ((1, 12), (2, 10)):
+    near = between(-WIDER / 16, WIDER / 16, lambda t: loggamma(pole + t) / t, count)
+    show(f"lgamma near {pole}", near)
+    two("its first", near[0])

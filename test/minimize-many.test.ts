@@ -165,13 +165,34 @@ describe.each([
   ])
   const v = u.map((_, run) => near[run % 64])
 
-  test.each(['exp(u)', 'log(u)', 'sin(u)', 'cos(u)', 'tan(u)', 'tanh(u)', 'atan(u)', 'u^v', 'v^u'])(
+  const functions = [
+    ...[
+      'exp',
+      'log',
+      'sin',
+      'cos',
+      'tan',
+      'tanh',
+      'atan',
+      'expm1',
+      'log1p',
+      'log2',
+      'log10',
+      'sinh',
+      'cosh',
+      'cbrt',
+    ],
+    ...['asin', 'acos', 'floor', 'sign', 'erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv'],
+    ...['gamma', 'lgamma', 'digamma', 'trigamma'],
+  ].map((name) => `${name}(u)`)
+
+  test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
     '%s of any argument, in each lane in turn and in all',
     (text) => {
       // Its gradient is the function's value, and so is the value where x stays 1.
       const f = expression(`x*${text}`)
       const start = { x: make(Floats, new Array(u.length).fill(1)) }
-      const data = { u: u.map((x) => [x]), ...(text.includes('v') && { v: v.map((x) => [x]) }) }
+      const data = { u: u.map((x) => [x]), ...(f.names.includes('v') && { v: v.map((x) => [x]) }) }
       const rule = gradientDescent({ lr: 0 })
       const results = ways.map((way) => minimizeManySync(f, start, rule, { data, maxIterations: 1, ...way }))
       const expected = results[results.length - 1]

@@ -102,21 +102,13 @@ function rewritten(node: Node): string {
   if (type === 'SymbolNode') return name === 'e' ? String(Math.E) : name
   if (type === 'FunctionNode') {
     const called = (fn as { name: string }).name
-    return composed[called]?.(parts[0]) ?? `${called}(${parts[0]})`
+    return `${called}(${parts[0]})`
   }
   return parts.length === 1 ? `(${signs[fn]}${parts[0]})` : `(${parts.join(` ${signs[fn]} `)})`
 }
 
 const signs: Readonly<Record<string, string>> = {
   ...{ add: '+', subtract: '-', multiply: '*', divide: '/', pow: '^', unaryMinus: '-', unaryPlus: '+' },
-}
-
-/** Functions that the library makes of others. */
-const composed: Readonly<Record<string, (a: string) => string>> = {
-  sinh: (a) => `((exp(${a}) - exp(-${a}))/2)`,
-  cosh: (a) => `((exp(${a}) + exp(-${a}))/2)`,
-  asin: (a) => `atan(${a}/sqrt(1 - ${a}^2))`,
-  acos: (a) => `(pi/2 - atan(${a}/sqrt(1 - ${a}^2)))`,
 }
 
 /** Brackets in each other that the library's expressions may not have. */

@@ -459,6 +459,6 @@ test('it is light', () => {
   // At first; with the surface, which follows; and with an expression, schedules or the basins, which few need.
   expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(142_000)
   expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(282_000)
-  expect(parts('schedules-', 'basins-')).toBeLessThan(339_000)
-  expect(size(assets)).toBeLessThan(458_000)
+  expect(parts('schedules-', 'basins-')).toBeLessThan(346_000)
+  expect(size(assets)).toBeLessThan(480_000)
 })

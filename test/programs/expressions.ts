@@ -14,6 +14,9 @@ export interface Plain {
 
 type Computed = readonly [name: string, compute: (...operands: number[]) => number]
 
+const one = (...names: (keyof ReturnType<typeof functions.elementary>)[]): Computed[] =>
+  names.map((name) => [name, functions.elementary('float64')[name] as Computed[1]])
+
 const signs: readonly Computed[] = [
   ['+', (a, b) => a + b],
   ['-', (a, b) => a - b],
@@ -31,10 +34,15 @@ const unary: readonly Computed[] = [
   ['tan', functions.tan],
   ['tanh', functions.tanh],
   ['atan', functions.atan],
+  ['floor', Math.floor],
+  ['sign', Math.sign],
+  ...one('expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos'),
+  ...one('erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv', 'gamma', 'lgamma', 'digamma', 'trigamma'),
 ]
 const binary: readonly Computed[] = [
   ['min', (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   ['max', (a, b) => (a > b || Number.isNaN(a) ? a : b)],
+  ['atan2', functions.elementary('float64').atan2],
 ]
 const conditions: readonly (readonly [string, (a: number, b: number) => boolean])[] = [
   ['<', (a, b) => a < b],

@@ -26,13 +26,17 @@ const named = {
   signs: read('x2 >= .5e-3 && !(y_1<1e5) ? -größe₁^2 : max(λ, pow(π, e)) / pi**k != 0'),
   blanks: read('\n a *\t(b)\u00a0+\u2003c\u3000'),
   none: read('1e-3 + 2'),
+  called: read('gamma(x) + 2*erf (y)'),
+  both: read('gamma*lgamma(x) + sign'),
 }
 export const names: [
   Same<Of<typeof named.decay>, 'a' | 'b' | 't' | 'c'>,
   Same<Of<typeof named.signs>, 'x2' | 'y_1' | 'größe₁' | 'λ' | 'e' | 'k'>,
   Same<Of<typeof named.blanks>, 'a' | 'b' | 'c'>,
   Same<Of<typeof named.none>, never>,
-] = [true, true, true, true]
+  Same<Of<typeof named.called>, 'x' | 'y'>,
+  Same<Of<typeof named.both>, 'gamma' | 'x' | 'sign'>,
+] = [true, true, true, true, true, true]
 
 /** Texts of which not all is known. */
 const open = (text: string, which: boolean) => ({

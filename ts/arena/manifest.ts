@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x9ca4ddcf
+export const HASH = 0xa4aaa831
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -80,6 +80,8 @@ export const OPERATIONS = [
   'equal',
   'select',
   'copy',
+  'sign',
+  'floor',
   'exp',
   'log',
   'sin',
@@ -88,6 +90,28 @@ export const OPERATIONS = [
   'tanh',
   'atan',
   'pow',
+  'expm1',
+  'log1p',
+  'log2',
+  'log10',
+  'sinh',
+  'cosh',
+  'cbrt',
+  'asin',
+  'acos',
+  'atan2',
+  'erf',
+  'erfc',
+  'erfcx',
+  'erfSlope',
+  'normpdf',
+  'normcdf',
+  'norminv',
+  'gamma',
+  'lgamma',
+  'digamma',
+  'trigamma',
+  'tetragamma',
 ] as const
 
 // The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients

@@ -1,5 +1,6 @@
 /** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
 
+import { OptionError } from '../ground/errors.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
@@ -40,6 +41,54 @@ const rules: Readonly<Record<Operation, Rule>> = {
       b.select(x, b.select(power, byExponent, b.zero), b.zero),
     ]
   },
+  expm1: (b, d, [x]) => [b.multiply(d, b.operation('exp', x))],
+  log1p: (b, d, [x]) => [onlyFrom(b, b.constant(-1), x, b.divide(d, b.add(b.one, x)))],
+  log2: (b, d, [x]) => [onlyFrom(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG2E), x)))],
+  log10: (b, d, [x]) => [onlyFrom(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG10E), x)))],
+  sinh: (b, d, [x]) => [b.multiply(d, b.operation('cosh', x))],
+  cosh: (b, d, [x]) => [b.multiply(d, b.operation('sinh', x))],
+  cbrt: (b, d, _, y) => [b.divide(d, b.multiply(b.constant(3), b.multiply(y, y)))],
+  asin: (b, d, [x]) => [b.divide(d, otherSide(b, x))],
+  acos: (b, d, [x]) => [b.negate(b.divide(d, otherSide(b, x)))],
+  // x/(x² + y²) and −y/(x² + y²), without squares that are too large or too small.
+  atan2: (b, d, [y, x]) => {
+    const isFlat = b.operation('less', b.operation('abs', y), b.operation('abs', x))
+    const [longer, shorter] = [b.select(isFlat, x, y), b.select(isFlat, y, x)]
+    const isBounded = b.operation('less', b.operation('abs', longer), b.constant(Infinity))
+    const ratio = b.select(isBounded, b.divide(shorter, longer), b.zero)
+    const square = b.add(b.one, b.multiply(ratio, ratio))
+    const ofShorter = b.multiply(d, b.divide(b.divide(b.one, square), longer))
+    const ofLonger = b.multiply(d, b.divide(b.divide(ratio, square), longer))
+    return [b.select(isFlat, ofShorter, ofLonger), b.negate(b.select(isFlat, ofLonger, ofShorter))]
+  },
+  erf: (b, d, [x]) => [b.multiply(d, b.operation('erfSlope', x))],
+  erfc: (b, d, [x]) => [b.negate(b.multiply(d, b.operation('erfSlope', x)))],
+  erfcx: (b, d, [x], y) => {
+    const product = b.multiply(b.constant(2), b.multiply(x, y))
+    const near = b.subtract(product, b.constant(SLOPE_AT_0))
+    // From there on, where the terms are the same, that is the slope of 1/(√π·x).
+    const isFar = b.operation('less', b.constant(1e8), x)
+    return [b.multiply(d, b.select(isFar, b.negate(b.divide(y, x)), near))]
+  },
+  erfSlope: (b, d, [x], y) => [b.multiply(d, b.multiply(b.constant(-2), b.multiply(x, y)))],
+  normpdf: (b, d, [x], y) => [b.negate(b.multiply(d, b.multiply(x, y)))],
+  normcdf: (b, d, [x]) => [b.multiply(d, b.operation('normpdf', x))],
+  // One by the density, which has lost bits where the quantile is far: the tail is p itself.
+  norminv: (b, d, [p], z) => {
+    const size = b.multiply(b.constant(Math.SQRT1_2), b.operation('abs', z))
+    const ratio = b.multiply(b.constant(SQRT_HALF_PI), b.operation('erfcx', size))
+    const tail = b.operation('min', p, b.subtract(b.one, p))
+    return [b.multiply(d, b.divide(ratio, tail))]
+  },
+  gamma: (b, d, [x], y) => [b.multiply(d, b.multiply(y, b.operation('digamma', x)))],
+  lgamma: (b, d, [x]) => [b.multiply(d, b.operation('digamma', x))],
+  digamma: (b, d, [x]) => [b.multiply(d, b.operation('trigamma', x))],
+  trigamma: (b, d, [x]) => [b.multiply(d, b.operation('tetragamma', x))],
+  tetragamma: () => {
+    throw new OptionError('expression', 'no second derivative of trigamma', 'one')
+  },
+  floor: () => [null],
+  sign: () => [null],
   min: (_, d) => [d, d],
   max: (_, d) => [d, d],
   select: (_, d) => [null, d, d],
@@ -47,6 +96,18 @@ const rules: Readonly<Record<Operation, Rule>> = {
   lessOrEqual: () => [null, null],
   equal: () => [null, null],
 }
+
+/** 2/√π and √(π/2). */
+const SLOPE_AT_0 = 1.1283791670955126
+const SQRT_HALF_PI = 1.2533141373155003
+
+/** √(1 − x²), of factors that are exact where it is small. */
+const otherSide = (b: Builder, x: number): number =>
+  b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
+
+/** NaN below the least argument that a function has. */
+const onlyFrom = (b: Builder, least: number, x: number, share: number): number =>
+  b.select(b.operation('less', x, least), b.constant(NaN), share)
 
 /** When each operand counts, for operations that choose one of them. */
 const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {

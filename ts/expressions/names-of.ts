@@ -1,6 +1,6 @@
 /** The names in a text, and what becomes of them, as TypeScript's types see it. */
 
-import type { constants, functions } from './names.js'
+import type { called, constants, functions } from './names.js'
 
 /** What stands between names: blanks and the signs of expressions. */
 type Separators = [
@@ -60,10 +60,23 @@ type NameIn<Part> = Part extends
     ? string
     : Part & string
 
+/** The functions in a text that a bracket follows; among the names that it may have. */
+type CalledIn<Text, Name extends string> = Name extends unknown
+  ? Text extends `${'' | `${string}${Separators[number]}`}${Name}${'' | ' '}(${string}`
+    ? Name
+    : never
+  : never
+
+/** The names in a text but for functions. */
+type Without<Text, Names extends string> = Exclude<
+  Names,
+  CalledIn<Text, Extract<Names, (typeof called)[number]>>
+>
+
 /** The names in an expression's text, where that is one literal; else any. */
 export type NamesOf<Text extends string, All = Text> = Text extends unknown
   ? [All] extends [Text]
-    ? NameIn<SplitByAll<Text, Separators>>
+    ? Without<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
   : never
 

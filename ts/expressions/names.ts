@@ -8,7 +8,7 @@ const RAISED = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
 /** A name as a part of a regular expression: letters of any alphabet, digits, also below the line, and _. */
 export const NAME = `(?![${RAISED}])[\\p{L}_](?:(?![${RAISED}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
 
-/** Names that can be called. */
+/** Names of functions, and of nothing else. */
 export const functions = [
   'sqrt',
   'exp',
@@ -22,6 +22,13 @@ export const functions = [
   'min',
   'max',
   'pow',
+] as const
+
+/** Names of functions where a bracket follows, and else names as others: `gamma` is the name of many a parameter. */
+export const called = [
+  ...(['expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos', 'atan2'] as const),
+  ...(['floor', 'sign', 'erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv'] as const),
+  ...(['gamma', 'lgamma', 'digamma', 'trigamma'] as const),
 ] as const
 
 /** Names that are numbers. */
@@ -41,7 +48,7 @@ export function checkName(argument: string, name: string): void {
 const spellings: Readonly<Record<string, string>> = {
   ...{ '×': '*', '·': '*', '⋅': '*', '∙': '*', '•': '*', '∗': '*' },
   ...{ '÷': '/', '∕': '/', '⁄': '/', '−': '-', '‐': '-', '–': '-', '—': '-' },
-  ...{ '√': 'sqrt(x)', '∛': 'x^(1/3)', '≤': '<=', '≥': '>=', '≠': '!=', '∧': '&&', '∨': '||', '¬': '!' },
+  ...{ '√': 'sqrt(x)', '∛': 'cbrt(x)', '≤': '<=', '≥': '>=', '≠': '!=', '∧': '&&', '∨': '||', '¬': '!' },
 }
 
 const ALL_RAISED = new RegExp(`[${RAISED}]+`, 'uy')

@@ -1,7 +1,7 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
 import { elementary } from '../functions/index.js'
-import { type Round, rounding } from '../ground/numbers.js'
+import { type Round, rounding, signum } from '../ground/numbers.js'
 
 type Elementary = ReturnType<typeof elementary>
 
@@ -29,6 +29,9 @@ const ofExpressions = {
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
   /** b where a is not 0, else c. */
   select: [3, () => (a, b, c) => (a !== 0 ? b : c)],
+  /** 1 or −1; zeros and NaN are their own sign. */
+  sign: [1, () => signum],
+  floor: [1, () => Math.floor],
   exp: [1, (_, { exp }) => exp],
   log: [1, (_, { log }) => log],
   sin: [1, (_, { sin }) => sin],
@@ -37,6 +40,29 @@ const ofExpressions = {
   tanh: [1, (_, { tanh }) => tanh],
   atan: [1, (_, { atan }) => atan],
   pow: [2, (_, { pow }) => pow],
+  expm1: [1, (_, { expm1 }) => expm1],
+  log1p: [1, (_, { log1p }) => log1p],
+  log2: [1, (_, { log2 }) => log2],
+  log10: [1, (_, { log10 }) => log10],
+  sinh: [1, (_, { sinh }) => sinh],
+  cosh: [1, (_, { cosh }) => cosh],
+  cbrt: [1, (_, { cbrt }) => cbrt],
+  asin: [1, (_, { asin }) => asin],
+  acos: [1, (_, { acos }) => acos],
+  atan2: [2, (_, { atan2 }) => atan2],
+  erf: [1, (_, { erf }) => erf],
+  erfc: [1, (_, { erfc }) => erfc],
+  erfcx: [1, (_, { erfcx }) => erfcx],
+  normpdf: [1, (_, { normpdf }) => normpdf],
+  normcdf: [1, (_, { normcdf }) => normcdf],
+  norminv: [1, (_, { norminv }) => norminv],
+  gamma: [1, (_, { gamma }) => gamma],
+  lgamma: [1, (_, { lgamma }) => lgamma],
+  digamma: [1, (_, { digamma }) => digamma],
+  trigamma: [1, (_, { trigamma }) => trigamma],
+  /** What only derivatives have: the slopes of erf and of trigamma. */
+  erfSlope: [1, (_, { erfSlope }) => erfSlope],
+  tetragamma: [1, (_, { tetragamma }) => tetragamma],
 } as const satisfies Operations
 
 /** What only programs have: two at once, each result rounded, where `From` takes the first one from c; and copies. */

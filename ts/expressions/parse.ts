@@ -2,7 +2,7 @@
 
 import { ExpressionError } from '../ground/errors.js'
 import { Graph } from './graph.js'
-import { constants, functions, misspelt, NAME } from './names.js'
+import { called, constants, functions, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Beyond these an expression is refused, so that what is hostile costs no time. */
@@ -38,7 +38,7 @@ const SIGN = 7
 
 /** What can be called, by name. */
 const callable: Readonly<Record<string, Operation>> = Object.fromEntries(
-  functions.map((name) => [name, name]),
+  [...functions, ...called].map((name) => [name, name]),
 )
 
 type Kind = 'number' | 'condition'
@@ -203,7 +203,8 @@ class Parser {
     }
     if (type !== 'name') throw this.#error('a number, a name or (', { type, text, at })
     if (this.#token.text === '(') return this.#call(text, at)
-    if (Object.hasOwn(callable, text)) throw this.#error(`( after ${text}, which is a function`)
+    if ((functions as readonly string[]).includes(text))
+      throw this.#error(`( after ${text}, which is a function`)
     if (Object.hasOwn(constants, text)) {
       return { node: this.graph.constant(constants[text as keyof typeof constants]), kind: 'number', at }
     }

@@ -21,25 +21,35 @@ const LOW_BASES: Of<readonly number[]> = {
   float64: [0, 2.2698777452961687e-17, 3.061616997868383e-17, 1.3903311031230998e-17, 6.123233995736766e-17],
 }
 
-/**
- * The arctangent: with the nearest c it is atan c + atan u, u = (|x| − c)/(1 + c·|x|), where u is −1/|x| when c is
- * ∞, as in fdlibm (Sun, 1993).
- */
 export const atans = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]
   const [coefficients, bases, lowBases] = [REST[dtype], BASES[dtype], LOW_BASES[dtype]]
 
-  return (x: number): number => {
-    const size = Math.abs(x)
-    const i = size > 2.4375 ? 4 : size > 1.1875 ? 3 : size > 0.6875 ? 2 : size > 0.4375 ? 1 : 0
-    const c = i / 2
-    const u = i === 4 ? f(-1 / size) : f(f(size - c) / f(1 + f(c * size)))
+  /** Which of the numbers c, of which `bases` has the arctangents, is near. */
+  const nearestTo = (size: number): number =>
+    size > 2.4375 ? 4 : size > 1.1875 ? 3 : size > 0.6875 ? 2 : size > 0.4375 ? 1 : 0
+
+  /** What is missing of atan c + atan u in the sum of its base and u. */
+  function restOf(u: number, at: number): number {
     const z = f(u * u)
-    const rest = f(f(f(u * z) * polynomial(z, coefficients)) + lowBases[i])
-    const value = f(bases[i] + f(u + rest))
+    return f(f(f(u * z) * polynomial(z, coefficients)) + lowBases[at])
+  }
+
+  /**
+   * The arctangent: with the nearest c it is atan c + atan u, u = (|x| − c)/(1 + c·|x|), where u is −1/|x| when c is
+   * ∞, as in fdlibm (Sun, 1993).
+   */
+  function atan(x: number): number {
+    const size = Math.abs(x)
+    const at = nearestTo(size)
+    const c = at / 2
+    const u = at === 4 ? f(-1 / size) : f(f(size - c) / f(1 + f(c * size)))
+    const value = f(bases[at] + f(u + restOf(u, at)))
     return x < 0 || Object.is(x, -0) ? -value : value
   }
+
+  return { atan, bases, nearestTo, restOf }
 })
 
 /** The arctangent. */
-export const atan = atans.float64
+export const atan = atans.float64.atan

@@ -48,7 +48,21 @@ export const exps = twice((f, dtype) => {
     return k
   }
 
-  return { exp, expOfSum, expInParts }
+  /**
+   * e^(x + tail) = 2ᵏ·(p₀ + p₁), the former as close to the sum as it can be.
+   *
+   * @returns k
+   */
+  function expInTwo(x: number, tail: number, p: Float64Array): number {
+    const k = expInParts(x, tail, p)
+    const sum = f(1 + p[0])
+    const rest = f(f(p[0] - f(sum - 1)) + p[1])
+    p[0] = f(sum + rest)
+    p[1] = f(rest - f(p[0] - sum))
+    return k
+  }
+
+  return { exp, expOfSum, expInParts, expInTwo }
 })
 
 /** eˣ, to 0.91 ulp. */

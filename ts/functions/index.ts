@@ -5,9 +5,15 @@
  * scripts/coefficients.py.
  */
 
+import { acos, asin, atan2 } from './angles.js'
 import { atans } from './atan.js'
+import { cbrt } from './cbrt.js'
+import { erf, erfc, erfcx, erfSlope, normcdf, norminv, normpdf } from './erf.js'
 import { exps } from './exp.js'
+import { digamma, gamma, lgamma, tetragamma, trigamma } from './gamma.js'
+import { cosh, expm1, sinh } from './hyperbolic.js'
 import { logs } from './log.js'
+import { log1p, log2, log10 } from './logarithms.js'
 import { pows } from './pow.js'
 import { tanhs } from './tanh.js'
 import { trigonometric } from './trigonometric.js'
@@ -20,12 +26,32 @@ export { pow } from './pow.js'
 export { tanh } from './tanh.js'
 export { cos, sin, tan } from './trigonometric.js'
 
+/** What is computed in float64 for both dtypes, and for float32 rounded once. */
+const inFloat64 = {
+  ...{ expm1, log1p, log2, log10, sinh, cosh, cbrt, asin, acos, atan2 },
+  ...{ erf, erfc, erfcx, erfSlope, normpdf, normcdf, norminv },
+  ...{ gamma, lgamma, digamma, trigamma, tetragamma },
+}
+
 /** Those of a dtype, in which arguments have to be. */
 export const elementary = (dtype: Dtype) => ({
-  ...trigonometric[dtype],
+  sin: trigonometric[dtype].sin,
+  cos: trigonometric[dtype].cos,
+  tan: trigonometric[dtype].tan,
   exp: exps[dtype].exp,
   log: logs[dtype],
-  pow: pows[dtype],
+  pow: pows[dtype].pow,
   tanh: tanhs[dtype],
-  atan: atans[dtype],
+  atan: atans[dtype].atan,
+  ...(dtype === 'float64' ? inFloat64 : rounded(inFloat64)),
 })
+
+type Functions = Readonly<Record<string, (x: number, y: number) => number>>
+
+function rounded<F extends Functions>(functions: F): F {
+  const all = Object.entries(functions).map(([name, of]) => [
+    name,
+    (x: number, y: number) => Math.fround(of(x, y)),
+  ])
+  return Object.fromEntries(all)
+}

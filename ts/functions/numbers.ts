@@ -81,5 +81,5 @@ export const numbers = twice((f, dtype) => {
     return sum
   }
 
-  return { scale, nearest, sumError, productError, polynomial }
+  return { scale, nearest, sumError, productError, upperHalf, polynomial }
 })

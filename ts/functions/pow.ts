@@ -26,6 +26,7 @@ const REST: Of<readonly number[]> = {
 }
 
 const fraction = new Float64Array(1)
+const logs = new Float64Array(2)
 
 /**
  * Special values are those of C99, annex F: so 1 is 1 to any power, NaN as well, and (−1)^±∞ is 1, where
@@ -53,11 +54,20 @@ export const pows = twice((f, dtype) => {
     return isNegative && isOdd ? -power : power
   }
 
+  /** e^(y·log x) for finite x > 0. */
+  function positivePower(x: number, y: number): number {
+    logInTwo(x, logs)
+    const bounded = y > largest ? largest : y < -largest ? -largest : y
+    const exponent = f(bounded * logs[0])
+    const tail = f(productError(bounded, logs[0], exponent) + f(bounded * logs[1]))
+    return expOfSum(exponent, Math.abs(exponent) < outOfRange ? tail : 0)
+  }
+
   /**
-   * e^(y·log x) for finite x > 0. The logarithm has about 15 bits more than a number holds: log x = k·log 2 + log b +
+   * log x of finite x > 0 as a sum of two, with about 15 bits more than a number holds: log x = k·log 2 + log b +
    * log(m/b), b 1 or 1.5 as in fdlibm, and the leading terms of the last are sums of two numbers (Dekker, 1971).
    */
-  function positivePower(x: number, y: number): number {
+  function logInTwo(x: number, to: Float64Array): void {
     const k = split(x, SQRT_3_4, fraction)
     const m = fraction[0]
     const isUpper = m > sqrt3By2
@@ -89,16 +99,12 @@ export const pows = twice((f, dtype) => {
     const partial = f(whole + f(2 * s))
     const log = f(partial + cubic)
     const lost = f(f(f(2 * s) - f(partial - whole)) + f(cubic - f(log - partial)))
-    const low = f(lost + f(wholeLow + f(f(2 * sLow) + cubicLow)))
-
-    const bounded = y > largest ? largest : y < -largest ? -largest : y
-    const exponent = f(bounded * log)
-    const tail = f(productError(bounded, log, exponent) + f(bounded * low))
-    return expOfSum(exponent, Math.abs(exponent) < outOfRange ? tail : 0)
+    to[0] = log
+    to[1] = f(lost + f(wholeLow + f(f(2 * sLow) + cubicLow)))
   }
 
-  return pow
+  return { pow, logInTwo }
 })
 
 /** xʸ, to 0.94 ulp. */
-export const pow = pows.float64
+export const pow = pows.float64.pow

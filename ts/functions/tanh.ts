@@ -18,7 +18,7 @@ const ONE: Of<number> = { float32: 10, float64: 20 }
 /** The hyperbolic tangent: a polynomial near 0, else 1 − 2/(e^(2·|x|) + 1), as Cody and Waite (1980, ch. 13). */
 export const tanhs = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]
-  const { expInParts } = exps[dtype]
+  const { expInTwo } = exps[dtype]
   const rest = REST[dtype]
   const most = ONE[dtype]
   const parts = new Float64Array(2)
@@ -30,12 +30,8 @@ export const tanhs = twice((f, dtype) => {
 
   function far(size: number): number {
     const bounded = size > most ? most : size
-    const factor = powerOfTwo(expInParts(f(bounded + bounded), 0, parts))
-    const [r, small] = parts
-    const sum = f(1 + r)
-    const rest = f(f(r - f(sum - 1)) + small)
-    const high = f(sum + rest)
-    const low = f(rest - f(high - sum))
+    const factor = powerOfTwo(expInTwo(f(bounded + bounded), 0, parts))
+    const [high, low] = parts
     const power = f(high * factor)
     const d = f(power + 1)
     const t = f(2 / d)

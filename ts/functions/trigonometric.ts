@@ -22,6 +22,7 @@ const COS: Of<readonly number[]> = {
 const r = new Float64Array(2)
 const s = new Float64Array(2)
 const c = new Float64Array(2)
+const both = [s, c] as const
 
 export const trigonometric = twice((f, dtype) => {
   const { polynomial, productError } = numbers[dtype]
@@ -46,12 +47,7 @@ export const trigonometric = twice((f, dtype) => {
   function tan(x: number): number {
     if (x === 0) return x
     const turns = turnsOf(x, r)
-    sinOfR(r[0], r[1])
-    cosOfR(r[0], r[1])
-    const zLow = productError(r[0], r[0], f(r[0] * r[0]))
-    c[1] = f(c[1] - f(0.5 * zLow))
-    normalize(s)
-    normalize(c)
+    inTwo(r[0], r[1])
     // sin/cos, or −cos/sin.
     const [n, d] = turns & 1 ? [c, s] : [s, c]
     const inverse = f(1 / d[0])
@@ -90,6 +86,17 @@ export const trigonometric = twice((f, dtype) => {
     c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * low)))
   }
 
+  /** The sine and the cosine of high + low as sums of two. */
+  function inTwo(high: number, low: number): readonly [sin: Float64Array, cos: Float64Array] {
+    sinOfR(high, low)
+    cosOfR(high, low)
+    const zLow = productError(high, high, f(high * high))
+    c[1] = f(c[1] - f(0.5 * zLow))
+    normalize(s)
+    normalize(c)
+    return both
+  }
+
   /** The same sum, the first as close to it as can be. */
   function normalize(pair: Float64Array): void {
     const sum = f(pair[0] + pair[1])
@@ -97,7 +104,7 @@ export const trigonometric = twice((f, dtype) => {
     pair[0] = sum
   }
 
-  return { sin, cos, tan }
+  return { sin, cos, tan, inTwo }
 })
 
 /** The sine of any finite x in radians, to 0.83 ulp. */

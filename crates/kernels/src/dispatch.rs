@@ -47,6 +47,13 @@ macro_rules! entries {
 /// The same of operations.
 macro_rules! operate {
     (($vector:ty) $($operation:ident,)*) => { &[$(operate::<$vector, operations::$operation>,)*] };
+    (($narrow:ty, $wide:ty) $($operation:ident,)*) => {
+        &[$(if operations::$operation::IN_FLOAT64 {
+            in_float64::<$wide, operations::$operation> as operations::Operate
+        } else {
+            operate::<$narrow, operations::$operation>
+        },)*]
+    };
 }
 
 /// Makes the code of one instruction set: generic functions, compiled for that set alone.
@@ -156,12 +163,21 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn in_float64<V: Vector, O: Operation>(
+                to: *mut u8,
+                operands: &[Operand; 3],
+                length: usize,
+            ) {
+                unsafe { operations::operate_in_float64(to, operands, length, operate::<V, O>) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
                 unsafe { advance::moved::<V>(movement, largest, sum) }
             }
 
             pub static MANY32: ManyCode = ManyCode {
-                operations: for_each_operation!(operate!(($f32))),
+                operations: for_each_operation!(operate!(($f32, $f64))),
                 clamp: operate::<$f32, operations::Clamp>,
                 moved: moved::<Two<$f32>>,
             };

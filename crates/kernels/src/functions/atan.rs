@@ -27,15 +27,13 @@ const CENTRES: [(f64, f64, Of<[f64; 2]>); 3] = [
     (1.1875, 1.5, Of([0.98279375, -2.5131424e-8], [0.982793723247329, 1.3903311031230998e-17])),
 ];
 /// The same for ∞.
-const FAR: f64 = 2.4375;
+pub const FAR: f64 = 2.4375;
 const HALF_PI: Of<[f64; 2]> = Of([FRAC_PI_2, -4.371139e-8], [FRAC_PI_2, 6.123233995736766e-17]);
 
-/// The arctangent: with the nearest c it is atan c + atan u, u = (|x| − c)/(1 + c·|x|), where u is −1/|x|
-/// when c is ∞, as in fdlibm (Sun, 1993).
+/// The number c that is near, and its arctangent in two parts; where ∞ is near, c is any.
 #[inline(always)]
-pub fn atan<V: Vector>(x: V) -> V {
-    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
-    let size = x.abs();
+pub fn nearest_to<V: Vector>(size: V) -> [V; 3] {
+    let zero = splat::<V>(0.0);
     let [mut c, mut base, mut base_low] = [zero; 3];
     for (from, centre, atan) in CENTRES {
         let [high, low] = atan.get::<V>();
@@ -45,12 +43,26 @@ pub fn atan<V: Vector>(x: V) -> V {
     }
     let [high, low] = HALF_PI.get::<V>();
     let far = splat::<V>(FAR);
-    base = size.if_greater(far, splat(high), base);
-    base_low = size.if_greater(far, splat(low), base_low);
+    [c, size.if_greater(far, splat(high), base), size.if_greater(far, splat(low), base_low)]
+}
+
+/// What is missing of atan c + atan u in the sum of its base and u.
+#[inline(always)]
+pub fn rest_of<V: Vector>(u: V, base_low: V) -> V {
+    let z = u * u;
+    u * z * polynomial(z, REST) + base_low
+}
+
+/// The arctangent: with the nearest c it is atan c + atan u, u = (|x| − c)/(1 + c·|x|), where u is −1/|x|
+/// when c is ∞, as in fdlibm (Sun, 1993).
+#[inline(always)]
+pub fn atan<V: Vector>(x: V) -> V {
+    let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
+    let size = x.abs();
+    let [c, base, base_low] = nearest_to(size);
+    let far = splat::<V>(FAR);
     let numerator = size.if_greater(far, zero - one, size - c);
     let denominator = size.if_greater(far, size, one + c * size);
     let u = numerator / denominator;
-    let z = u * u;
-    let rest = u * z * polynomial(z, REST) + base_low;
-    (base + (u + rest)).xor(x.sign())
+    (base + (u + rest_of(u, base_low))).xor(x.sign())
 }

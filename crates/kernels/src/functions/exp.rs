@@ -1,4 +1,4 @@
-use super::numbers::{LN2_HIGH, LN2_LOW, Of, bounded, polynomial, scale, to_exponent};
+use super::numbers::{LN2_HIGH, LN2_LOW, Of, apart, bounded, polynomial, product_error, scale, to_exponent};
 use crate::vector::{Vector, splat};
 use std::f64::consts::LOG2_E;
 
@@ -46,4 +46,25 @@ pub fn exp_in_parts<V: Vector>(x: V, tail: V) -> [V; 3] {
     let low = k * LN2_LOW.splat() - tail;
     let r = high - low;
     [exponent, high, r * r * polynomial(r, REST) - low]
+}
+
+/// k as `scale` takes it and two numbers of e^(x + tail) = 2ᵏ·(high + low), the former as close to the sum as it can be.
+#[inline(always)]
+pub fn exp_in_two<V: Vector>(x: V, tail: V) -> [V; 3] {
+    let [exponent, r, rest] = exp_in_parts(x, tail);
+    let one = splat::<V>(1.0);
+    let sum = one + r;
+    let rest = r - (sum - one) + rest;
+    let high = sum + rest;
+    [exponent, high, rest - (high - sum)]
+}
+
+apart! {
+    /// e^(exponent + low)·(factor + factor_low)·2ᵏ in float64.
+    pub fn times_exp<V: Vector>([exponent, low]: [V; 2], [factor, factor_low]: [V; 2], k: f64) -> V {
+        let [exponent, power, power_low] = exp_in_two(exponent, low);
+        let high = power * factor;
+        let rest = product_error(power, factor, high) + (power * factor_low + power_low * factor);
+        scale(high + rest, exponent + splat(k))
+    }
 }

@@ -2,6 +2,16 @@
 
 use crate::vector::{Vector, splat};
 
+/// Functions that are a part of others: where code has to be small, which is in WebAssembly, they are called.
+macro_rules! apart {
+    ($($function:item)*) => {$(
+        #[cfg_attr(target_arch = "wasm32", inline(never))]
+        #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+        $function
+    )*};
+}
+pub(super) use apart;
+
 /// What float32 and float64 have their own of.
 #[derive(Clone, Copy)]
 pub struct Of<T>(pub T, pub T);
@@ -92,7 +102,7 @@ pub fn product_error<V: Vector>(a: V, b: V, product: V) -> V {
 
 /// The upper 26 bits, or 12 in float32 (Veltkamp, 1968).
 #[inline(always)]
-fn upper_half<V: Vector>(x: V) -> V {
+pub fn upper_half<V: Vector>(x: V) -> V {
     let wide = x * Of(4097.0, 134217729.0).splat();
     wide - (wide - x)
 }

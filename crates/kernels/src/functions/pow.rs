@@ -55,10 +55,22 @@ fn fraction<V: Vector>(x: V) -> V {
     unit.if_greater(x, x - (x + unit - unit), splat(0.0))
 }
 
-/// e^(y·log x) for finite x > 0. The logarithm has about 15 bits more than a number holds: log x = k·log 2 + log b +
-/// log(m/b), b 1 or 1.5 as in fdlibm, and the leading terms of the last are sums of two numbers (Dekker, 1971).
+/// e^(y·log x) for finite x > 0.
 #[inline(always)]
 fn positive_power<V: Vector>(x: V, y: V) -> V {
+    let zero = splat::<V>(0.0);
+    let [log, log_low] = log_in_two(x);
+    let largest = LARGEST_POWER.splat::<V>();
+    let bounded = bounded(y, zero - largest, largest);
+    let exponent = bounded * log;
+    let tail = product_error(bounded, log, exponent) + bounded * log_low;
+    exp_of_sum(exponent, OUT_OF_RANGE.splat::<V>().if_greater(exponent.abs(), tail, zero))
+}
+
+/// log x of finite x > 0 as a sum of two, with about 15 bits more than a number holds: log x = k·log 2 + log b +
+/// log(m/b), b 1 or 1.5 as in fdlibm, and the leading terms of the last are sums of two numbers (Dekker, 1971).
+#[inline(always)]
+pub fn log_in_two<V: Vector>(x: V) -> [V; 2] {
     let (zero, two) = (splat::<V>(0.0), splat::<V>(2.0));
     let [k, m] = split(x, SQRT_3_4);
     let if_upper = |yes: V, no: V| m.if_greater(splat(SQRT_3_2), yes, no);
@@ -90,11 +102,5 @@ fn positive_power<V: Vector>(x: V, y: V) -> V {
     let partial = whole + two * s;
     let log = partial + cubic;
     let lost = two * s - (partial - whole) + (cubic - (log - partial));
-    let log_low = lost + (whole_low + (two * s_low + cubic_low));
-
-    let largest = LARGEST_POWER.splat::<V>();
-    let bounded = bounded(y, zero - largest, largest);
-    let exponent = bounded * log;
-    let tail = product_error(bounded, log, exponent) + bounded * log_low;
-    exp_of_sum(exponent, OUT_OF_RANGE.splat::<V>().if_greater(exponent.abs(), tail, zero))
+    [log, lost + (whole_low + (two * s_low + cubic_low))]
 }

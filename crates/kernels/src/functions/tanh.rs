@@ -1,4 +1,4 @@
-use super::exp::exp_in_parts;
+use super::exp::exp_in_two;
 use super::numbers::{Of, polynomial, power_of_two};
 use crate::vector::{Vector, splat};
 
@@ -33,12 +33,8 @@ pub fn tanh<V: Vector>(x: V) -> V {
 
     let most = ONE.splat::<V>();
     let bounded = size.if_greater(most, most, size);
-    let [exponent, r, rest] = exp_in_parts(bounded + bounded, splat(0.0));
+    let [exponent, high, low] = exp_in_two(bounded + bounded, splat(0.0));
     let factor = power_of_two(exponent);
-    let sum = one + r;
-    let rest = r - (sum - one) + rest;
-    let high = sum + rest;
-    let low = rest - (high - sum);
     let power = high * factor;
     let d = power + one;
     let t = splat::<V>(2.0) / d;

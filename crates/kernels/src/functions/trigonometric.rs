@@ -55,10 +55,7 @@ pub fn cos_sin_near<V: Vector>(x: V) -> [V; 2] {
 #[inline(always)]
 pub fn tan<V: Vector>(x: V) -> V {
     let Turned { turns, high, low } = quarter_turns(x);
-    let [sin, sin_low] = normalized(sin_of_r(high, low));
-    let [cos, cos_rest] = cos_of_r(high, low);
-    let z_low = product_error(high, high, high * high);
-    let [cos, cos_low] = normalized([cos, cos_rest - splat::<V>(0.5) * z_low]);
+    let [[sin, sin_low], [cos, cos_low]] = sin_cos_in_two(high, low);
     let is_odd = turns.shl(TOP.get::<V>() - 1);
     // sin/cos, or −cos/sin.
     let [n, n_low] = [is_odd.if_zero(sin, cos), is_odd.if_zero(sin_low, cos_low)];
@@ -95,6 +92,14 @@ fn cos_of_r<V: Vector>(high: V, low: V) -> [V; 2] {
     let (one, half) = (splat::<V>(1.0), splat::<V>(0.5) * z);
     let sum = one - half;
     [sum, one - sum - half + (z * z * polynomial(z, COS) - high * low)]
+}
+
+/// The sine and the cosine of high + low as sums of two.
+#[inline(always)]
+pub fn sin_cos_in_two<V: Vector>(high: V, low: V) -> [[V; 2]; 2] {
+    let [cos, cos_rest] = cos_of_r(high, low);
+    let z_low = product_error(high, high, high * high);
+    [normalized(sin_of_r(high, low)), normalized([cos, cos_rest - splat::<V>(0.5) * z_low])]
 }
 
 /// The same sum, the first as close to it as can be.

@@ -26,6 +26,9 @@ pub type Operate = unsafe fn(*mut u8, &[Operand; 3], usize);
 pub trait Operation {
     /// How many vectors are computed at once, so that none has to wait for its own results: 1, 2 or 4.
     const IN_FLIGHT: usize;
+    /// Whether float32 is computed in float64 too, and rounded once: a function of so many operations that twice as
+    /// many lanes gain less than constants and care of its own would cost.
+    const IN_FLOAT64: bool;
 
     fn apply<V: Vector>(a: V, b: V, c: V) -> V;
 }
@@ -70,6 +73,39 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand;
     }
 }
 
+/// So many numbers are widened at a time.
+const WIDENED: usize = 64;
+
+/// What `operate` does to float64, done to float32: each result is rounded once more.
+///
+/// # Safety
+/// As for `operate`, of numbers of four bytes; `operate` is that for float64.
+#[inline(always)]
+pub unsafe fn operate_in_float64(to: *mut u8, operands: &[Operand; 3], length: usize, operate: Operate) {
+    const LANES: usize = LINE / size_of::<f32>();
+    let to = to.cast::<f32>();
+    let mut wide = [[0.0_f64; WIDENED]; 3];
+    for from in (0..length).step_by(WIDENED) {
+        let count = (length - from).min(WIDENED);
+        let lanes = count.next_multiple_of(LANES);
+        for (wide, &Operand { at, mask }) in wide.iter_mut().zip(operands) {
+            let all = if mask == 0 { LANES } else { lanes };
+            // SAFETY: the caller vouches for whole lines from here on, or for one.
+            let narrow =
+                unsafe { std::slice::from_raw_parts(at.cast::<f32>().wrapping_add(mask & from), all) };
+            wide.iter_mut().zip(narrow).for_each(|(wide, &narrow)| *wide = f64::from(narrow));
+        }
+        let mut results = [0.0_f64; WIDENED];
+        let widened = [0, 1, 2].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
+        // SAFETY: each has whole lines, and nobody else's.
+        unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };
+        for (lane, &result) in results[..lanes].iter().enumerate() {
+            // SAFETY: the caller vouches for whole lines.
+            unsafe { to.add(from + lane).write(result as f32) };
+        }
+    }
+}
+
 /// The next vector of an operand, and how many bytes it is to the one after: none where one is all there is.
 #[derive(Clone, Copy)]
 struct Walk {
@@ -102,11 +138,12 @@ unsafe fn two<V: Vector>(from: Walk, number: usize) -> Two<V> {
 
 /// The list, in the order of its numbers; each with the names of its operands.
 macro_rules! operations {
-    ($([$in_flight:expr] $($name:ident($a:ident, $b:ident, $c:ident): $result:expr;)*)*) => {
+    ($([$in_flight:expr, $in_float64:expr] $($name:ident($a:ident, $b:ident, $c:ident): $result:expr;)*)*) => {
         $($(
             pub struct $name;
             impl Operation for $name {
                 const IN_FLIGHT: usize = $in_flight;
+                const IN_FLOAT64: bool = $in_float64;
 
                 #[inline(always)]
                 fn apply<V: Vector>($a: V, $b: V, $c: V) -> V { $result }
@@ -130,7 +167,7 @@ const LONG: usize = SHORT / 2;
 const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 operations! {
-    [SHORT]
+    [SHORT, false]
     Add(a, b, _c): a + b;
     Subtract(a, b, _c): a - b;
     Multiply(a, b, _c): a * b;
@@ -144,7 +181,7 @@ operations! {
     SubtractAdd(a, b, c): a - b + c;
     SubtractSubtract(a, b, c): a - b - c;
     SubtractMultiply(a, b, c): (a - b) * c;
-    [LONG]
+    [LONG, false]
     Divide(a, b, _c): a / b;
     Negate(a, _b, _c): splat::<V>(-1.0) * a;
     Abs(a, _b, _c): a.abs();
@@ -156,7 +193,9 @@ operations! {
     Equal(a, b, _c): equal(a, b);
     Select(a, b, c): a.if_zero(c, b);
     Copy(a, _b, _c): a;
-    [FUNCTIONS]
+    Sign(a, _b, _c): a.signum();
+    Floor(a, _b, _c): functions::floor(a);
+    [FUNCTIONS, false]
     Exp(a, _b, _c): functions::exp(a);
     Log(a, _b, _c): functions::log(a);
     Sin(a, _b, _c): functions::sin(a);
@@ -165,6 +204,29 @@ operations! {
     Tanh(a, _b, _c): functions::tanh(a);
     Atan(a, _b, _c): functions::atan(a);
     Pow(a, b, _c): functions::pow(a, b);
+    [1, true]
+    Expm1(a, _b, _c): functions::expm1(a);
+    Log1p(a, _b, _c): functions::log1p(a);
+    Log2(a, _b, _c): functions::log2(a);
+    Log10(a, _b, _c): functions::log10(a);
+    Sinh(a, _b, _c): functions::sinh(a);
+    Cosh(a, _b, _c): functions::cosh(a);
+    Cbrt(a, _b, _c): functions::cbrt(a);
+    Asin(a, _b, _c): functions::asin(a);
+    Acos(a, _b, _c): functions::acos(a);
+    Atan2(a, b, _c): functions::atan2(a, b);
+    Erf(a, _b, _c): functions::erf(a);
+    Erfc(a, _b, _c): functions::erfc(a);
+    Erfcx(a, _b, _c): functions::erfcx(a);
+    ErfSlope(a, _b, _c): functions::erf_slope(a);
+    Normpdf(a, _b, _c): functions::normpdf(a);
+    Normcdf(a, _b, _c): functions::normcdf(a);
+    Norminv(a, _b, _c): functions::norminv(a);
+    Gamma(a, _b, _c): functions::gamma(a);
+    Lgamma(a, _b, _c): functions::lgamma(a);
+    Digamma(a, _b, _c): functions::digamma(a);
+    Trigamma(a, _b, _c): functions::trigamma(a);
+    Tetragamma(a, _b, _c): functions::tetragamma(a);
 }
 
 /// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/objectives/bounds.ts`.
@@ -172,6 +234,7 @@ pub struct Clamp;
 
 impl Operation for Clamp {
     const IN_FLIGHT: usize = LONG;
+    const IN_FLOAT64: bool = false;
 
     #[inline(always)]
     fn apply<V: Vector>(a: V, min: V, max: V) -> V {

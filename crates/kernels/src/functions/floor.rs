@@ -1,0 +1,12 @@
+use super::numbers::UNIT;
+use crate::vector::{Vector, splat};
+
+/// The largest whole number that is not above x; the nearest may be, by 1.
+#[inline(always)]
+pub fn floor<V: Vector>(x: V) -> V {
+    let size = x.abs();
+    let unit = UNIT.splat::<V>();
+    let nearest = (size + unit - unit).xor(x.sign());
+    let below = nearest.if_greater(x, nearest - splat(1.0), nearest);
+    unit.if_greater(size, below, x)
+}

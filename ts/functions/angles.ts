@@ -1,0 +1,82 @@
+/** Angles in float64: all are arctangents of a quotient of sums of two numbers. */
+
+import { atans } from './atan.js'
+import { numbers, powerOfTwo } from './numbers.js'
+
+/** π in two parts. */
+const PI = Math.PI
+const PI_LOW = 1.2246467991473532e-16
+
+/** From where on products would be too large or too small, and by what sides are multiplied there. */
+const LARGE = powerOfTwo(900)
+const SMALLER = powerOfTwo(-64)
+const SMALL = powerOfTwo(-900)
+const LARGER = powerOfTwo(600)
+
+const { sumError, productError } = numbers.float64
+const { bases, nearestTo, restOf } = atans.float64
+
+/** atan((n + nLow)/(d + dLow)), or π less that; sides are at least 0, of ordinary size, and not both 0. */
+function angleOf(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
+  const quotient = n / d
+  const at = nearestTo(quotient)
+  const c = at / 2
+  const isFar = at === 4
+  const numerator = isFar ? -d : n - c * d
+  const numeratorLow = isFar ? -dLow : nLow - c * dLow
+  const denominator = isFar ? n : d + c * n
+  const denominatorLow = isFar ? nLow : dLow + c * nLow
+  const u = numerator / denominator
+  const product = u * denominator
+  const missing = numerator - product - productError(u, denominator, product)
+  const low = (missing + (numeratorLow - u * denominatorLow)) / denominator
+  // Where all is so small, the product's error is none.
+  const rest = u + (restOf(u, at) + (quotient < SMALL ? 0 : low))
+  const base = bases[at]
+  if (!isObtuse) return base + rest
+  const left = PI - base
+  return left + (sumError(PI, -base, left) + PI_LOW - rest)
+}
+
+const isNegative = (x: number): boolean => x < 0 || Object.is(x, -0)
+
+/** The angle of the point (x, y), with the special values of C99, annex F. */
+export function atan2(y: number, x: number): number {
+  if (Number.isNaN(x) || Number.isNaN(y)) return NaN
+  let [n, d] = [Math.abs(y), Math.abs(x)]
+  if (n === Infinity || d === Infinity) {
+    n = n === Infinity ? 1 : 0
+    d = d === Infinity ? 1 : 0
+  }
+  if (n === 0) d = 1
+  const most = n > d ? n : d
+  const factor = most > LARGE ? SMALLER : most < SMALL ? LARGER : 1
+  const angle = angleOf(n * factor, 0, d * factor, 0, isNegative(x))
+  return isNegative(y) ? -angle : angle
+}
+
+/** √(1 − x²) as a sum of two. */
+const side = new Float64Array(2)
+function otherSide(x: number): void {
+  const square = x * x
+  const rest = 1 - square
+  const lost = sumError(1, -square, rest) - productError(x, x, square)
+  const root = Math.sqrt(rest + lost)
+  const product = root * root
+  side[0] = root
+  side[1] = root === 0 ? 0 : (rest - product - productError(root, root, product) + lost) / (root + root)
+}
+
+/** The arcsine. */
+export function asin(x: number): number {
+  if (x === 0) return x
+  otherSide(x)
+  const angle = angleOf(Math.abs(x), 0, side[0], side[1], false)
+  return x < 0 ? -angle : angle
+}
+
+/** The arccosine. */
+export function acos(x: number): number {
+  otherSide(x)
+  return angleOf(side[0], side[1], Math.abs(x), 0, x < 0)
+}

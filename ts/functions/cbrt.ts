@@ -1,0 +1,27 @@
+import { numbers, powerOfTwo, split } from './numbers.js'
+
+/** The high word of √½. */
+const SQRT_HALF = 0x3fe6a09e
+/** ∛v to within 1/240 of it, where √½/2 ≤ v < 4·√½. */
+const START = [0.462375, 0.824363, -0.384512, 0.111827, -0.0130433]
+
+const { nearest, polynomial, upperHalf } = numbers.float64
+const fraction = new Float64Array(1)
+
+/**
+ * The cube root. x = 8ᵍ·v, and from a polynomial each of two steps (Halley, 1694) has three times as many digits of
+ * ∛v as before. Before the second one they are made so few that their square is exact.
+ */
+export function cbrt(x: number): number {
+  const size = Math.abs(x)
+  if (!(size > 0 && size < Infinity)) return x
+  const k = split(size, SQRT_HALF, fraction)
+  const third = nearest(k * (1 / 3))
+  const v = fraction[0] * powerOfTwo(k - 3 * third)
+  const start = polynomial(v, START)
+  const cube = start * start * start
+  const root = upperHalf(start * ((cube + 2 * v) / (2 * cube + v)))
+  const ratio = v / (root * root)
+  const value = (root + root * ((ratio - root) / (root + root + ratio))) * powerOfTwo(third)
+  return x < 0 ? -value : value
+}

@@ -1,0 +1,62 @@
+/** eˣ − 1, hyperbolic sines and cosines in float64, of eˣ as a sum of two numbers. */
+
+import { exps } from './exp.js'
+import { numbers, powerOfTwo } from './numbers.js'
+
+/** Between these a quarter of eˣ can be computed; beyond, all results are what they are there. */
+const LOW = -40
+const HIGH = 710.6
+/** Below it, x is the result. */
+const TINY = powerOfTwo(-54)
+/** From here on, e⁻ˣ is nothing beside eˣ. */
+const FAR = 40
+
+const { sumError, productError } = numbers.float64
+const { expInParts } = exps.float64
+const parts = new Float64Array(2)
+const quarter = new Float64Array(2)
+
+/** eˣ/4 − less as a sum of two: a quarter, as eˣ itself may be above all numbers where sinh x is not. */
+function quarterOfExp(x: number, less: number): void {
+  const k = expInParts(x > HIGH ? HIGH : x < LOW ? LOW : x, 0, parts)
+  const factor = powerOfTwo(k - 2)
+  const whole = factor - less
+  const high = factor * parts[0]
+  const sum = whole + high
+  const lost = sumError(factor, -less, whole) + sumError(whole, high, sum)
+  const rest = lost + factor * parts[1]
+  quarter[0] = sum + rest
+  quarter[1] = rest - (quarter[0] - sum)
+}
+
+/** eˣ − 1. */
+export function expm1(x: number): number {
+  if (Math.abs(x) < TINY) return x
+  quarterOfExp(x, 0.25)
+  return 4 * quarter[0]
+}
+
+/** The hyperbolic sine: with q = (eˣ − 1)/4 it is 2·(q + q/(1 + 4·q)). */
+export function sinh(x: number): number {
+  const size = Math.abs(x)
+  if (size < TINY) return x
+  quarterOfExp(size, 0.25)
+  const [q, qLow] = quarter
+  const d = 1 + 4 * q
+  const other = size > FAR ? 0 : q / d
+  const product = other * d
+  const dLow = sumError(1, 4 * q, d) + 4 * qLow
+  const missing = q - product - productError(other, d, product) + (qLow - other * dLow)
+  const sum = q + other
+  const value = size > FAR ? q : sum + (sumError(q, other, sum) + (qLow + missing / d))
+  return x < 0 ? -2 * value : 2 * value
+}
+
+/** The hyperbolic cosine: with q = eˣ/4 it is 2·(q + 1/(16·q)). */
+export function cosh(x: number): number {
+  quarterOfExp(Math.abs(x), 0)
+  const [q, qLow] = quarter
+  const other = 0.0625 / q
+  const sum = q + other
+  return 2 * (sum + (sumError(q, other, sum) + (qLow - other * (qLow / q))))
+}
