@@ -6,6 +6,7 @@
 import { engines } from 'antigrad'
 import { cases } from './cases.js'
 import { functionDigests } from './function-digests.js'
+import { manyDigests } from './many-digests.js'
 import { digests, sample, variants } from './support.js'
 
 // What bundlers make and workers run is one rule of each module where it works: the page's address says which.
@@ -17,6 +18,7 @@ console.log(
     versions: globalThis.process?.versions,
     engines: engines(),
     digests: Object.fromEntries(variants.map((variant) => [variant.name, digests(variant, chosen)])),
+    many: Object.fromEntries(variants.map((variant) => [variant.name, manyDigests(variant)])),
     functions: functionDigests(),
   }),
 )

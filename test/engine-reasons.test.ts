@@ -87,3 +87,11 @@ test('minimize says what its optimizer says; a method runs in TypeScript', () =>
     engineReasons: ['methods run in TypeScript'],
   })
 })
+
+test('a big-endian processor is refused in words, when the package is loaded', () => {
+  const before = `(await import('node:os')).default.endianness = () => 'BE'
+    ;(await import('node:module')).syncBuiltinESMExports()`
+  expect(() => inChild('return antigrad.engines()', { before })).toThrow(
+    /EngineError: the engine typescript and all others want a little-endian processor: this one is big-endian/,
+  )
+})

@@ -8,6 +8,10 @@ const SHARED: [&str; 3] = ["src/kernel/mod.rs", "src/kernel/pipeline.rs", "src/s
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=src");
+    // Here and not in the sources: it changes no kernel's hash.
+    if env::var("CARGO_CFG_TARGET_ENDIAN").is_ok_and(|order| order == "big") {
+        println!("cargo::error=antigrad wants a little-endian processor, and this target is big-endian");
+    }
     let mut files = Vec::new();
     collect(Path::new("src"), &mut files)?;
     files.sort();

@@ -1,10 +1,17 @@
+import { endianness } from 'node:os'
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
 import { importedAdvice } from '../arena/memory.js'
-import { messageOf, OptionError } from '../ground/errors.js'
+import { EngineError, messageOf, OptionError } from '../ground/errors.js'
 import type { Addon, Loaded, Outcome, Run } from './addon.js'
 import { loadAddon } from './addon-node.js'
 import type { Engine, EngineReport, Forced, Runner } from './engine.js'
+
+// Functions take numbers apart, and tables and saved runs have bytes in one order. (Browsers run on no such processor.)
+if (endianness() === 'BE') {
+  const what = 'and all others want a little-endian processor'
+  throw new EngineError('typescript', ['this one is big-endian'], what)
+}
 
 let loaded: Loaded | undefined
 

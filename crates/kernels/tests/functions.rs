@@ -1,6 +1,8 @@
 //! Elementary functions and all other operations: the same bits on every instruction set, at every length, in every
 //! lane, and in TypeScript, where test/function-bits.test.ts makes the same arguments of functions.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::many::{LINE, OPERATIONS};
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -242,4 +244,22 @@ fn both_languages_have_the_bits_of_one_file() {
         checked_in == text,
         "test/data/function-bits.json has other bits; with ANTIGRAD_WRITE=1 this writes it:\n{text}"
     );
+}
+
+/// Of each operation, as in tests/arena/digests.rs.
+fn print_digests<T: Number>() {
+    let [x, y] = columns::<T>().map(|column| column[..6_000].to_vec());
+    let z: Vec<T> = y.iter().rev().copied().collect();
+    for (operation, set) in OPERATIONS.iter().flat_map(|&operation| sets().map(move |set| (operation, set))) {
+        let mut hash = DefaultHasher::new();
+        values(set, operation, [&x, &y, &z]).hash(&mut hash);
+        println!("digest {operation}, {}, {}: {:016x}", T::NAME, set.name(), hash.finish());
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore)] // It compares nothing by itself.
+fn digests() {
+    print_digests::<f32>();
+    print_digests::<f64>();
 }

@@ -1,5 +1,7 @@
 //! Batches made by hand: bounds and data by run, on every instruction set; and headers that do not fit.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
 use antigrad_kernels::many::{
@@ -330,4 +332,25 @@ fn rows_of_no_data_are_a_fault() {
         memory.set(name, number);
     }
     assert!(!memory.advance(InstructionSet::best()));
+}
+
+/// Of runs that the rule moves and of those that a program does, as in tests/arena/digests.rs.
+#[test]
+#[cfg_attr(miri, ignore)] // It compares nothing by itself.
+fn digests() {
+    type Make = fn(usize, usize) -> Memory;
+    let kinds: [(&str, Make); 2] = [("a rule", Memory::new), ("a program", counting)];
+    for (size, (name, make)) in [4, 8].into_iter().flat_map(|size| kinds.map(|kind| (size, kind))) {
+        for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+            let (mut memory, mut hash) = (make(size, BLOCK + 45), DefaultHasher::new());
+            // Neither a third nor its products are exact.
+            memory.double("coefficients", 4, 1.0 / 3.0);
+            assert!(memory.advance(set));
+            for run in 0..BLOCK + 45 {
+                let (x, updates, reason) = memory.result(run);
+                (x.to_bits(), updates.to_bits(), reason).hash(&mut hash);
+            }
+            println!("digest many runs by {name}, {size} bytes, {}: {:016x}", set.name(), hash.finish());
+        }
+    }
 }

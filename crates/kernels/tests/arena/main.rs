@@ -1,6 +1,7 @@
 //! Kernels on arenas that are made by hand.
 
 mod clips;
+mod digests;
 mod factored;
 mod guarded;
 mod hostile;

