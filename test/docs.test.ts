@@ -210,7 +210,7 @@ const anchorOf = (heading: string) =>
     .replace(/[^\p{L}\p{N}\s_-]/gu, '')
     .replaceAll(' ', '-')
 
-test.each([...pages, 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md'])(
+test.each([...pages, 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
   'links of %s lead to files and headings that are there',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)

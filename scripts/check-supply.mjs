@@ -1,0 +1,65 @@
+// npm run check:supply: licences, sources and advisories of what Cargo.lock and package-lock.json name. What cannot be
+// asked here is said, and no failure; a finding is one.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Failure, root, say, script, which } from './lib/run.mjs'
+
+/** What packages of npm may have: these are tools, and what is bundled of them is listed in dist/LICENSES.md. */
+const licences = [
+  ...[
+    'MIT',
+    'ISC',
+    '0BSD',
+    'BSD-2-Clause',
+    'BSD-3-Clause',
+    'Apache-2.0',
+    'MIT OR Apache-2.0',
+    'BlueOak-1.0.0',
+  ],
+  ...['(MIT AND Zlib)', 'MPL-2.0', 'PSF-2.0', 'CC-BY-4.0'],
+]
+
+/** Runs one; null where `unasked` is in what it printed, which says that the advisories cannot be had. */
+function check(name, unasked, command, ...args) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 300_000,
+  })
+  if (status === 0) return say(`${name}: nothing found.`)
+  const text = `${stdout}${stderr}`
+  const why = unasked.exec(text)
+  if (why === null) throw new Failure(`${text.trimEnd()}\n${name}: see above.`)
+  say(`NOT CHECKED: ${name}: ${why[0]}`)
+}
+
+script(() => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const theirs = Object.entries(packages).filter(
+    ([path, { link }]) => path.includes('node_modules/') && !link,
+  )
+  const strange = theirs.filter(([, { license }]) => !licences.includes(license))
+  if (strange.length > 0) {
+    const list = strange.map(([path, { license }]) => `${path}: ${license}`)
+    throw new Failure(`Licences that are not in the list of this script:\n${list.join('\n')}`)
+  }
+  say(`Licences of ${theirs.length} packages of npm: nothing found.`)
+  // The lock names no addresses: so all come from the registry, and have to be what they were.
+  const loose = theirs.filter(([, { resolved, integrity }]) => resolved || !integrity).map(([path]) => path)
+  if (loose.length > 0) throw new Failure(`Not of the registry, or without a hash: ${loose.join(', ')}`)
+  const refused = /audit endpoint returned an error|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT/
+  check("npm's advisories", refused, 'npm', 'audit', '--loglevel=error')
+  if (!which('cargo-deny')) throw new Failure('Run `cargo install cargo-deny --locked`, then start again.')
+  check(
+    "licences, sources and versions of Rust's crates",
+    /$^/,
+    'cargo',
+    'deny',
+    'check',
+    'bans',
+    'licenses',
+    'sources',
+  )
+  check("Rust's advisories", /failed to fetch advisory database \S+/, 'cargo', 'deny', 'check', 'advisories')
+})

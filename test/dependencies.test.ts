@@ -1,0 +1,31 @@
+/** Each dependency has its reason in CONTRIBUTING.md, and what has one there is a dependency. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { home } from './children.js'
+
+const read = (...path: string[]) => readFileSync(join(home, ...path), 'utf8')
+
+/** Names in the sections of dependencies, those of this workspace left out. */
+function crates(manifest: string): string[] {
+  const sections = manifest
+    .split(/^(?=\[)/m)
+    .filter((section) => /^\[(.*\.)?(.*-)?dependencies\]/.test(section))
+  const names = sections.flatMap((section) => [...section.matchAll(/^([\w-]+) *=/gm)].map(([, name]) => name))
+  return names.filter((name) => !name.startsWith('antigrad-'))
+}
+
+test('CONTRIBUTING.md says of each dependency what it is for', () => {
+  const { dependencies, devDependencies, peerDependencies, optionalDependencies } = JSON.parse(
+    read('package.json'),
+  )
+  const ours = { ...dependencies, ...devDependencies, ...peerDependencies, ...optionalDependencies }
+  const folders = [...readdirSync(join(home, 'crates')).map((name) => join('crates', name)), 'wasm']
+  const theirs = folders.flatMap((folder) => crates(read(folder, 'Cargo.toml')))
+  const [, section] = read('CONTRIBUTING.md').split('\n## What it depends on\n')
+  const rows = [...section.split('\n## ')[0].matchAll(/^\| (`.*?) \|/gm)]
+  const said = rows.flatMap(([, names]) => [...names.matchAll(/`(.+?)`/g)].map(([, name]) => name))
+  expect(theirs).toContain('napi')
+  expect(said.toSorted()).toEqual([...new Set([...Object.keys(ours), ...theirs])].sort())
+})
