@@ -15,6 +15,7 @@ import '../dist/engines/typescript/all-tensors.js'
 import '../dist/rules/index.js'
 import { loopOf } from '../dist/arena/kernel.js'
 import '../dist/gradients/unitwise.js'
+import '../dist/rules/adam-per-row.js'
 import { home } from './children.js'
 
 const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
