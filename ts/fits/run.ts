@@ -226,9 +226,9 @@ export class Fits {
         ? yield* this.#solver.solve(some, maxIterations, count === 1)
         : yield* this.#solver.look(some, yield* this.#byRule(method, some))
     fromSteps(this.#free, solved.free, solved.covariance, solved.errors)
-    const best = count === 1 ? runs.map((_, run) => run) : this.#best(fits, solved)
+    const best = count === 1 ? null : this.#best(fits, solved)
     const to = this.#found
-    const of = (column: FloatArray) => pick(column, best)
+    const of = (column: FloatArray) => (best === null ? column : pick(column, best))
     for (const name of ['free', 'covariance', 'errors'] as const) {
       for (const [i, column] of to[name].entries()) put(column, fits, of(solved[name][i]))
     }
