@@ -129,7 +129,7 @@ describe('in a browser', () => {
     ).toBeLessThan(1)
     expect(Math.abs((await bundledSize("export * from 'antigrad'")) / 1000 - all)).toBeLessThan(1)
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
-    expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_400)
+    expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
   })
   test('rules have the sizes that docs/rules.md says', async () => {
