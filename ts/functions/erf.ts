@@ -59,7 +59,7 @@ const tail = new Float64Array(2)
  * erfcx = e^(x²)·erfc of x + xLow ≥ 0 as a sum of two: (1 + 2·x)·erfcx x hardly changes, and is smooth in
  * (x − 4)/(x + 4) (Shepherd and Laframboise, 1981).
  */
-export function scaledTail(x: number, xLow: number, to: Float64Array): void {
+function scaledTail(x: number, xLow: number, to: Float64Array): void {
   const [below, above] = [x - 4, x + 4]
   const t = x < Infinity ? below / above : 1
   const lost = sumError(x, -4, below) + xLow - t * (sumError(x, 4, above) + xLow)
