@@ -1,7 +1,7 @@
 /** The programs of a problem. To make them takes longer than a fit, so the last ones are kept. */
 
-import type { Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
+import type { Batch } from '../many/batch.js'
 import type { Algebra } from './algebra.js'
 import { iteration, type State, slopesOf, stateOf, type Way, waiting } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
@@ -20,7 +20,7 @@ export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'lo
 const MOST = 8
 /** At such a tolerance all digits are wanted. */
 const THOROUGH = 1e-14
-/** Bytes of a region that is worth keeping: those of a few fits. */
+/** Bytes of a batch that is worth keeping: those of a few fits. */
 const SMALL = 1 << 22
 
 /** Programs that are made once somebody wants them. */
@@ -88,7 +88,7 @@ export class Compiled {
   #sure: Programs | null = null
   readonly #rays = new Map<string | undefined, Program>()
   /** What small batches have left, for those that come. */
-  readonly #regions = new Map<Program, Region>()
+  readonly #batches = new Map<Program, Batch>()
 
   constructor(text: string, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
@@ -117,15 +117,15 @@ export class Compiled {
   }
 
   /** Who takes it has it alone. */
-  take(program: Program): Region | undefined {
-    const region = this.#regions.get(program)
-    this.#regions.delete(program)
-    return region
+  take(program: Program): Batch | undefined {
+    const batch = this.#batches.get(program)
+    this.#batches.delete(program)
+    return batch
   }
 
   /** Gives back what nobody reads any more. */
-  leave(program: Program, region: Region): void {
-    if (region.byteLength <= SMALL) this.#regions.set(program, region)
+  leave(program: Program, batch: Batch): void {
+    if (batch.region.byteLength <= SMALL) this.#batches.set(program, batch)
   }
 }
 

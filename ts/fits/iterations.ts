@@ -1,25 +1,25 @@
 /** Programs that are iterated for many fits at once, until each stops. */
 
-import type { Region } from '../arena/memory.js'
+import { BLOCK_OF_RUNS } from '../arena/manifest.js'
 import type { Program } from '../expressions/program.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
-import { type Column, rowsOf } from '../many/data.js'
+import { type Column, rowsOf, sharedOf } from '../many/data.js'
 import type { Advancer } from '../many/engines.js'
 import { cohortsOf, updatesOf } from '../many/layout.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 
-/** Iterations a call. */
-const UPDATES = 4
+/** Iterations a call: of runs that are computed together, and of others, which then close up. */
+const [UPDATES, UPDATES_OF_MANY] = [32, 4]
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 export const RUNS = 8192
 
 export class Iterations {
   readonly #runner: Advancer
   readonly #compiled: Compiled
-  /** What the last batch of each program has left. */
-  readonly #regions = new Map<Program, Region>()
+  /** The last one of each program. */
+  readonly #batches = new Map<Program, Batch>()
 
   constructor(runner: Advancer, compiled: Compiled) {
     this.#runner = runner
@@ -41,15 +41,18 @@ export class Iterations {
     const { threads } = this.#runner
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
-    const updates = updatesOf(program, rows, runs.length, Math.min(UPDATES, mostUpdates))
+    const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES
+    const updates = updatesOf(program, rows, runs.length, Math.min(most, mostUpdates))
     const shape: Shape = {
-      ...{ dtype: 'float64', value: program, gradient: program, kernel: null, runs, data, cohorts, lanes },
-      ...{ updates, rows, mostUpdates, tolerance: 0, exempt: 0, delay: 0 },
+      ...{ dtype: 'float64', value: program, gradient: program, kernel: null, runs: runs.length },
+      ...{ columns: data.length, shared: sharedOf(data), rows, cohorts, lanes },
+      ...{ updates, mostUpdates, tolerance: 0, exempt: 0, delay: 0 },
       ...{ scratches: Math.min(threads, cohorts), isBounded: false },
     }
-    const batch = new Batch(shape, this.#regions.get(program) ?? this.#compiled.take(program))
-    this.#regions.set(program, batch.region)
-    batch.fill({ x, starts: [], box: null })
+    const left = this.#batches.get(program) ?? this.#compiled.take(program)
+    const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
+    this.#batches.set(program, batch)
+    batch.fill({ runs, data, x, starts: [], box: null })
     for (let done = 0; batch.live > 0; done += updates) {
       batch.done = done
       batch.set('updates', Math.min(updates, mostUpdates - done))
@@ -60,7 +63,7 @@ export class Iterations {
 
   /** Gives memory back, which no engine may have any more. */
   leave(): void {
-    for (const [program, region] of this.#regions) this.#compiled.leave(program, region)
-    this.#regions.clear()
+    for (const [program, batch] of this.#batches) this.#compiled.leave(program, batch)
+    this.#batches.clear()
   }
 }

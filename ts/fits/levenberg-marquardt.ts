@@ -15,7 +15,7 @@ import { dot, inTriangle } from './linear.js'
 import type { Problem } from './problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from './reasons.js'
 
-/** λ at first. */
+/** λ at first; where it is 0, a fit starts near its end, and nothing waits. */
 const FIRST_DAMPING = 1e-3
 /** λ where some parameters wait: what hardly differs from others does not move much then. */
 const ALONE = 0.1
@@ -138,7 +138,8 @@ export function iteration(
   const damping = unlessTurn(next.damping, name('@damping'))
   const growth = unlessTurn(next.growth, name('@growth'))
 
-  const areAlone = isTurn === null ? isFirst : b.operation('max', isFirst, isTurn)
+  const isAfar = b.select(name('@damping'), isFirst, b.zero)
+  const areAlone = isTurn === null ? isAfar : b.operation('max', isAfar, isTurn)
   const later = b.subtract(b.one, areAlone)
   // From where the next step goes.
   const from = (there: readonly number[], here: readonly number[]) =>
@@ -150,7 +151,7 @@ export function iteration(
   const moves = freedoms(b, problem, at, algebra.gradient(b, ofStep)).map((is, i) =>
     waits[i] ? b.multiply(is, later) : is,
   )
-  const ofFirst = isPartly ? b.select(isFirst, b.constant(ALONE), damping) : damping
+  const ofFirst = isPartly ? b.select(isAfar, b.constant(ALONE), damping) : damping
   const step = stepFrom(
     b,
     problem,

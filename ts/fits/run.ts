@@ -65,8 +65,8 @@ export class Fits {
   readonly #text: string
   readonly #found: Found
   readonly #profiled: Profiled | undefined
-  /** Runs of the first batch. */
-  readonly #first: number
+  /** Whether they start where others have ended that are much like them. */
+  readonly #isNear: boolean
   #hasTold = false
   /** 1 for each fit that has got all that it will. */
   readonly #isDone: Uint8Array
@@ -93,7 +93,7 @@ export class Fits {
     })
     const problem = this.#problem
     this.#text = text
-    this.#first = read === undefined ? FIRST_RUNS : RUNS
+    this.#isNear = read !== undefined
     this.#samples = samples(problem, this.#compiled.steps, multiStart)
     if (options.method !== undefined) readSets(options.method, {}, 1)
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
@@ -184,7 +184,7 @@ export class Fits {
     const fits = all.filter(isFit)
     let done = this.#count - fits.length
     for (const fit of all) if (!isFit(fit)) this.#isDone[fit] = 1
-    let most = this.#first
+    let most = this.#isNear ? RUNS : FIRST_RUNS
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
       for (let from = 0; from < some.length; most *= MORE) {
@@ -223,7 +223,7 @@ export class Fits {
     const some: Runs = { runs, data, starts: columns(free), fixed: columns(fixed), freedom }
     const solved =
       method === undefined
-        ? yield* this.#solver.solve(some, maxIterations, count === 1)
+        ? yield* this.#solver.solve(some, maxIterations, count === 1, this.#isNear)
         : yield* this.#solver.look(some, yield* this.#byRule(method, some))
     fromSteps(this.#free, solved.free, solved.covariance, solved.errors)
     const best = count === 1 ? null : this.#best(fits, solved)

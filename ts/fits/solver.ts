@@ -60,6 +60,8 @@ export interface Solved {
 const FEW = 100
 /** What only has to find its last digits has so many at least. */
 const POLISHING = 16
+/** A λ that is less than the least one, and not 0. */
+const SLIGHT = 1e-300
 /** As often it goes on at most, and by what factor a unit has changed then. */
 const [ROUNDS, FAR] = [3, 1.2676506002282294e30]
 /** Steps by which what has converged finds its last digits. */
@@ -85,11 +87,13 @@ export class Solver {
    *
    * @param most evaluations of a run, of which what loses digits by squares may have a quarter more
    * @param mayBeginAgain where it has not arrived
+   * @param isNear whether it starts near its end
    */
-  *solve(some: Runs, most: number, mayBeginAgain: boolean): Generator<Call, Solved> {
+  *solve(some: Runs, most: number, mayBeginAgain: boolean, isNear: boolean): Generator<Call, Solved> {
     const { quick, sure, isPartlyLinear, isThorough } = this.#compiled
     const first = mayBeginAgain && isPartlyLinear ? Math.max(Math.min(most, FEW), Math.ceil(most / 2)) : most
-    const from = { free: some.starts, units: [], others: new Map() }
+    const others = new Map(isNear ? [[quick.state.damping, 0]] : [])
+    const from = { free: some.starts, units: [], others }
     const solved = yield* this.#by(quick, some, from, first)
     // What has had all evaluations that it may have is only looked at.
     const isSpent = (reason: number) => first === most && reason === MAX_ITERATIONS
@@ -123,7 +127,7 @@ export class Solver {
       const few = pickRuns(some, left)
       const free = pointOf(left)
       const units = yield* this.#units(few, free)
-      const others = new Map<number, FloatArray | number>([[sure.state.damping, 0]])
+      const others = new Map<number, FloatArray | number>([[sure.state.damping, SLIGHT]])
       for (const [i, d] of solved.largest.entries()) {
         others.set(sure.state.scale[i], inUnits(pick(d, left), units[1 + i]))
       }

@@ -19,7 +19,6 @@ import { allocateAlone, type Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { type Beginning, Cohort } from './cohort.js'
-import type { Column } from './data.js'
 
 export interface Shape {
   readonly dtype: 'float32' | 'float64'
@@ -27,11 +26,11 @@ export interface Shape {
   readonly gradient: Program
   /** The rule's; null where the gradient's program gives the next parameters itself, and whether a run stops. */
   readonly kernel: Kernel | null
-  /** The runs that are in it, by their numbers in all data. */
-  readonly runs: Uint32Array
-  /** In the order of the programs' columns: those that all runs share come first. */
-  readonly data: readonly Column[]
-  /** As many as each of its runs has. */
+  /** How many runs are in it. */
+  readonly runs: number
+  /** Columns of data, how many of them all runs share, and as many rows as each of its runs has. */
+  readonly columns: number
+  readonly shared: number
   readonly rows: number
   readonly cohorts: number
   readonly lanes: number
@@ -78,18 +77,18 @@ export class Batch {
   readonly #places: Readonly<Record<string, number>>
   /** Runs of a cohort. */
   readonly #each: number
-  /** Columns that differ by run, and their numbers in each row: one for each run of a cohort, and what pads a vector. */
-  readonly #byRun: readonly Column[]
+  /** Numbers of a column that differs by run in each row: one for each run of a cohort, and what pads a vector. */
   readonly #dataLanes: number
+  #cohorts: readonly Cohort[] | undefined
+  #results: Results | undefined
 
   /** @param left a region that another batch needs no more */
   constructor(shape: Shape, left?: Region) {
-    const { dtype, value, gradient, kernel, data, rows, cohorts, lanes, updates, scratches } = shape
+    const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } =
+      shape
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
-    const each = Math.ceil(shape.runs.length / cohorts)
-    const byRun = data.filter(({ offsets }) => offsets !== null)
-    const shared = data.length - byRun.length
+    const each = Math.ceil(shape.runs / cohorts)
     const dataLanes = Math.ceil(each / vector) * vector
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
@@ -104,7 +103,7 @@ export class Batch {
       settings: sizeOf(BATCH_SETTINGS) * 8,
       constantValues: constants * LINE,
       data: shared * rows * size,
-      laneData: byRun.length * rows * size * cohorts * dataLanes,
+      laneData: (columns - shared) * rows * size * cohorts * dataLanes,
       coefficients: updates * rowLength * 8,
       live: cohorts * 4,
       planes: cohorts * cohortBytes,
@@ -122,7 +121,6 @@ export class Batch {
     }
     this.shape = shape
     this.#each = each
-    this.#byRun = byRun
     this.#dataLanes = dataLanes
     this.#places = places
     this.rowLength = rowLength
@@ -132,7 +130,7 @@ export class Batch {
     this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
-      ...{ hash: HASH, size, parameters, columns: data.length, shared, constants, slots, rows },
+      ...{ hash: HASH, size, parameters, columns, shared, constants, slots, rows },
       ...{ dataLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
       bounded: Number(shape.isBounded),
       ...places,
@@ -145,6 +143,11 @@ export class Batch {
     this.#settings.set(inOrder(BATCH_SETTINGS, { tolerance, mostUpdates, exempt, delay, done: 0 }))
     const values = this.#numbers(this.#at('constantValues'), constants * vector)
     for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
+  }
+
+  /** Whether another one would look alike: it can take its place, with views that take as long to make as few runs do. */
+  isLike(shape: Shape): boolean {
+    return (Object.keys(shape) as (keyof Shape)[]).every((name) => shape[name] === this.shape[name])
   }
 
   set(name: keyof typeof BATCH, number: number): void {
@@ -172,7 +175,7 @@ export class Batch {
 
   /** Whether some data differ by run. */
   get isByRun(): boolean {
-    return this.#byRun.length > 0
+    return this.shape.columns > this.shape.shared
   }
 
   /** How many runs live. */
@@ -182,32 +185,38 @@ export class Batch {
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
   fill(beginning: Beginning): void {
-    const { runs, data, rows } = this.shape
+    const { runs, data } = beginning
+    const { rows, shared } = this.shape
     const each = this.#each
-    const cohorts = this.cohorts()
-    for (const [number, cohort] of cohorts.entries()) {
+    for (const [number, cohort] of this.cohorts().entries()) {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
       cohort.fill(first, live, beginning)
-      cohort.fillData(this.#byRun, runs.subarray(first, first + live))
+      cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
     }
-    const shared = data.slice(0, data.length - this.#byRun.length)
     const to = this.#shared
-    for (const [k, { numbers }] of shared.entries()) {
-      for (let row = 0; row < rows; row++) to[row * shared.length + k] = numbers[row]
+    for (let k = 0; k < shared; k++) {
+      const { numbers } = data[k]
+      for (let row = 0; row < rows; row++) to[row * shared + k] = numbers[row]
     }
   }
 
-  cohorts(): Cohort[] {
-    const { cohorts, lanes, rows, data, dtype, kernel, value } = this.shape
+  cohorts(): readonly Cohort[] {
+    this.#cohorts ??= this.#makeCohorts()
+    return this.#cohorts
+  }
+
+  #makeCohorts(): Cohort[] {
+    const { cohorts, lanes, rows, columns, shared, dtype, kernel, value } = this.shape
     const planes = planesOf(this.shape)
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     const dataLanes = this.#dataLanes
-    const numbers = rows * this.#byRun.length * dataLanes
+    const byRun = columns - shared
+    const numbers = rows * byRun * dataLanes
     const counts = {
       ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
-      ...{ rows, columns: data.length, byRun: this.#byRun.length, dataLanes },
+      ...{ rows, columns, byRun, dataLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
       const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
@@ -228,6 +237,11 @@ export class Batch {
 
   /** Views of the results, by run. */
   results(): Results {
+    this.#results ??= this.#viewResults()
+    return this.#results
+  }
+
+  #viewResults(): Results {
     const { cohorts, lanes, dtype, value } = this.shape
     const { buffer } = this.region
     const size = dtype === 'float32' ? 4 : 8
@@ -246,8 +260,7 @@ export class Batch {
 
   /** Data that all runs share: row by row, in it column by column. */
   get #shared(): FloatArray {
-    const { data, rows } = this.shape
-    return this.#numbers(this.#at('data'), (data.length - this.#byRun.length) * rows)
+    return this.#numbers(this.#at('data'), this.shape.shared * this.shape.rows)
   }
 
   #at(name: string): number {

@@ -34,6 +34,10 @@ interface Counts {
 
 /** How runs begin. */
 export interface Beginning {
+  /** Their numbers in all data. */
+  readonly runs: Uint32Array
+  /** In the order of the programs' columns: those that all runs share come first. */
+  readonly data: readonly Column[]
   /** A column for each parameter, or a number for all. */
   readonly x: readonly (FloatArray | number)[]
   /** What state begins from; the kernel's arrays in order. */
@@ -72,20 +76,23 @@ export class Cohort {
   /** Puts runs into its lanes, from a first number on. */
   fill(first: number, live: number, { x, starts, box }: Beginning): void {
     const { planes, short, runs, count } = this.#parts
+    // Vectors are whole.
+    const filled = Math.ceil(live / LANES_AT_ONCE) * LANES_AT_ONCE
     for (const [p, column] of x.entries()) {
-      const theta = planes[p].fill(typeof column === 'number' ? column : 0)
-      if (typeof column !== 'number') theta.set(column.subarray(first, first + live))
+      const theta = planes[p].fill(typeof column === 'number' ? column : 0, 0, filled)
+      if (typeof column !== 'number')
+        for (let lane = 0; lane < live; lane++) theta[lane] = column[first + lane]
       for (const [k, start] of starts.entries()) {
         const state = planes[x.length + p * starts.length + k]
         if (start === 'parameters') state.set(theta)
-        else state.fill(start)
+        else state.fill(start, 0, filled)
       }
       for (const [side, limits] of box === null ? [] : [box.min, box.max].entries()) {
         const bound = this.#bounds[2 * p + side]
         for (let lane = 0; lane < live; lane++) bound[lane] = limitOf(limits[p], first + lane)
       }
     }
-    short[BATCH_SHORT.since].fill(0)
+    short[BATCH_SHORT.since].fill(0, 0, filled)
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }

@@ -59,6 +59,11 @@ export function sharedFirst(columns: ReadonlyMap<string, Column>): Map<string, C
   return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
+/** How many columns all runs share. */
+export function sharedOf(columns: readonly Column[]): number {
+  return columns.filter(({ offsets }) => offsets === null).length
+}
+
 /** How many rows of a column a run has. */
 export function rowsOf({ numbers, offsets }: Column, run: number): number {
   return offsets === null ? numbers.length : offsets[run + 1] - offsets[run]

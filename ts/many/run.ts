@@ -27,6 +27,7 @@ import {
   readDataByRun,
   rowsOf,
   sharedFirst,
+  sharedOf,
 } from './data.js'
 import { type Advancer, chooseAdvancer } from './engines.js'
 import { cohortsOf, runsOfBatch, updatesOf } from './layout.js'
@@ -138,18 +139,8 @@ export class Many {
     const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
     const updates = updatesOf(gradient, rows, runs.length, UPDATES)
     const batch = new Batch({
-      ...{
-        dtype: this.#dtype,
-        value,
-        gradient,
-        kernel,
-        runs,
-        data: this.#data,
-        rows,
-        cohorts,
-        lanes,
-        updates,
-      },
+      ...{ dtype: this.#dtype, value, gradient, kernel, runs: runs.length, rows, cohorts, lanes, updates },
+      ...{ columns: this.#data.length, shared: sharedOf(this.#data) },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
       isBounded: this.#box !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
@@ -160,7 +151,7 @@ export class Many {
     >
     const points = this.#x.map((column) => pick(column, runs))
     batch.fill({
-      x: points,
+      ...{ runs, data: this.#data, x: points },
       starts: kernel.state.map((name) => starts[name] ?? 0),
       box: boxOf(this.#box, runs),
     })

@@ -9,8 +9,9 @@ mod outcome;
 mod pages;
 mod steps;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 
 use antigrad_kernels::{InstructionSet, Kept, manifest};
 use bound::Callable;
@@ -140,7 +141,10 @@ pub fn instruction_sets() -> Vec<&'static str> {
 /// How many threads can run at once here.
 #[napi(catch_unwind)]
 pub fn cores() -> u32 {
-    std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
+    // To ask the system takes as long as a fit.
+    static CORES: LazyLock<u32> =
+        LazyLock::new(|| available_parallelism().map_or(1, |count| count.get() as u32));
+    *CORES
 }
 
 /// The hash of the kernels' sources.

@@ -161,7 +161,7 @@ impl Batch {
                     self.iterate::<T>(&mut block, update)?;
                 }
             }
-            (first + block.count..first + begun).rev().for_each(|lane| cohort.remove(lane));
+            (first + block.count..first + begun).rev().for_each(|lane| cohort.remove::<T>(lane));
         }
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Batch {
                 if let Some(reason) = run.judge::<T>()? {
                     run.write::<T>(reason)?;
                     block.count -= 1;
-                    cohort.copy(first + block.count, first + lane);
+                    cohort.copy::<T>(first + block.count, first + lane);
                 } else {
                     block.is_short |= *cohort.short_since(first + lane) != 0.0;
                 }
@@ -242,7 +242,7 @@ impl Batch {
                     if reason == 0.0 { Reason::MaxIterations as u32 } else { reason as u32 },
                 )?;
                 block.count -= 1;
-                cohort.copy(first + block.count, first + lane);
+                cohort.copy::<T>(first + block.count, first + lane);
             }
         }
         Ok(())
@@ -391,29 +391,30 @@ impl Cohort<'_> {
     ///
     /// # Safety
     /// The lane must be one that lives.
-    unsafe fn remove(&self, lane: usize) {
+    unsafe fn remove<T: Scalar>(&self, lane: usize) {
         let last = self.live.get() - 1;
         // SAFETY: passed on.
-        unsafe { self.copy(last, lane) };
+        unsafe { self.copy::<T>(last, lane) };
         self.live.set(last);
     }
 
     /// # Safety
     /// Both lanes must be there.
-    unsafe fn copy(&self, from: usize, to: usize) {
+    unsafe fn copy<T: Scalar>(&self, from: usize, to: usize) {
         let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
         if from == to {
             return;
         }
+        let step = data_lanes * size;
+        let one = |lanes: *mut u8| {
+            let lanes = lanes.cast::<T>();
+            // SAFETY: passed on.
+            unsafe { lanes.wrapping_add(to).write(lanes.wrapping_add(from).read()) }
+        };
+        (0..self.planes()).for_each(|k| one(self.plane(k, 0)));
+        (0..rows * (columns - shared)).for_each(|k| one(self.data.wrapping_add(k * step)));
         // SAFETY: passed on.
         unsafe {
-            for k in 0..self.planes() {
-                self.plane(k, to).copy_from(self.plane(k, from), size);
-            }
-            for k in 0..rows * (columns - shared) {
-                let step = k * data_lanes * size;
-                self.data(to).wrapping_add(step).copy_from(self.data(from).wrapping_add(step), size);
-            }
             (0..Short::SIZE).for_each(|column| *self.short(column, to) = *self.short(column, from));
             *self.run(to) = *self.run(from);
         }

@@ -98,7 +98,7 @@ struct Step {
 
 /// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
 /// each time. (WebAssembly's stack is short.)
-const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 128 };
+const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 256 };
 
 /// A program on slots.
 pub struct Routine<'a> {
