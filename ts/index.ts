@@ -60,6 +60,7 @@ export {
   sobolStarts,
   uniformStarts,
 } from './many/starts.js'
+export { type Workers, type WorkersOptions, workers } from './many/workers.js'
 export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {

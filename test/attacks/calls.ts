@@ -317,6 +317,7 @@ add('checkGradient', '', {
 // Many runs
 
 const signal = at(optional(no), undefined)
+const workers = at(optional(no), undefined)
 const onProgress = at(optional(callback), () => {})
 const column: Kind = (x, ...rest) => numbers(x, ...rest) && x.length === 2
 add('minimizeMany minimizeManySync', '', {
@@ -331,9 +332,10 @@ add('minimizeMany minimizeManySync', '', {
     }),
     ...{ tolerance, maxIterations, path: at(optional(whole), 2), dtype },
     clip: at(record, { value: at(optional(anyNumber), 4) }),
-    ...{ ...running, signal, onProgress },
+    ...{ ...running, workers, signal, onProgress },
   }),
 })
+add('workers', 'workers', { options: at(record, { url: at(optional(text), '/worker.js') }) })
 const box = at(no, { x: at(no, [at(finite, -2, 'box: x'), at(finite, 2, 'box: x')]), y: [0, 1] })
 const few = count(1, 2 ** 20)
 add('gridStarts', '', {
@@ -403,7 +405,7 @@ add('fit fitMany fitManySync', '', {
       restart: at(optional(flag), true),
     }),
     method: at(or(word(undefined), aRule), undefined, 'rule'),
-    ...{ ...running, signal, onProgress },
+    ...{ ...running, workers, signal, onProgress },
   }),
 })
 add('fit fitMany fitManySync', '', {

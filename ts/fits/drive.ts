@@ -44,6 +44,8 @@ export async function drive<T>(
     // An engine may still be at work; where it fails it has spoilt the memory.
     last.then(leave, () => {})
     throw thrown
+  } finally {
+    runner.leave?.()
   }
 }
 

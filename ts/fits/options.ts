@@ -1,4 +1,5 @@
 import type { EngineName } from '../engines/engine.js'
+import type { Workers } from '../many/engines.js'
 import { calls } from '../many/options.js'
 import {
   anything,
@@ -96,8 +97,10 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
-  /** On how many threads the native engine runs; by default on all cores. No bit depends on it. */
+  /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
   readonly threads?: number
+  /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
+  readonly workers?: Workers
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Called now and then with how many fits have ended, of how many; with 0 where a long guess comes first. */
@@ -127,7 +130,7 @@ const readIntervals = readBy<ValuesOf<typeof intervals>, ValuesOf<typeof interva
 /** As for `fitMany`, without what only a promise has. */
 export type FitOptions<Start = FitParameters, Derive = FitDerived> = Omit<
   FitManyOptions<Start, Derive>,
-  'signal' | 'onProgress' | 'threads'
+  'signal' | 'onProgress' | 'threads' | 'workers'
 >
 
 export const table = {

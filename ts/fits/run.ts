@@ -1,6 +1,6 @@
 /** Fits under way. */
 
-import { type Choice, readAsked } from '../engines/choice.js'
+import type { Choice } from '../engines/choice.js'
 import { Expression } from '../expressions/expression.js'
 import { parse } from '../expressions/parse.js'
 import { OptionError } from '../ground/errors.js'
@@ -105,7 +105,7 @@ export class Fits {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
-    this.choice = chooseAdvancer(readAsked(options))
+    this.choice = chooseAdvancer(options)
     this.#iterations = new Iterations(this.choice.runner, this.#compiled)
     this.#solver = new Solver(this.#compiled, this.#iterations)
     const [count, size] = [this.#count, problem.free.length]

@@ -42,6 +42,8 @@ export interface Shape {
   readonly scratches: number
   /** Whether parameters have bounds. */
   readonly isBounded: boolean
+  /** Whether somebody reads its cohorts after each call, and not its results alone. */
+  readonly isRecorded?: boolean
 }
 
 /** Where runs have ended, a column each. */
@@ -73,10 +75,13 @@ export class Batch {
   readonly shape: Shape
   readonly #header: Uint32Array
   readonly #settings: Float64Array
-  readonly #live: Uint32Array
+  /** How many runs of each cohort live. */
+  readonly counts: Uint32Array
+  /** Runs of a cohort; the last ones may have fewer. */
+  readonly each: number
+  /** Where each array begins, in lines, and its bytes. */
   readonly #places: Readonly<Record<string, number>>
-  /** Runs of a cohort. */
-  readonly #each: number
+  readonly #lengths: Readonly<Record<string, number>>
   /** Numbers of a column that differs by run in each row: one for each run of a cohort, and what pads a vector. */
   readonly #dataLanes: number
   #cohorts: readonly Cohort[] | undefined
@@ -97,15 +102,16 @@ export class Batch {
     const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
     const words = { value: wordsOf(value), gradient: wordsOf(gradient) }
+    // First what each call has anew, then what cohorts have in common, and then what is theirs.
     const lengths: Record<string, number> = {
+      settings: sizeOf(BATCH_SETTINGS) * 8,
+      coefficients: updates * rowLength * 8,
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
-      settings: sizeOf(BATCH_SETTINGS) * 8,
       constantValues: constants * LINE,
       data: shared * rows * size,
-      laneData: (columns - shared) * rows * size * cohorts * dataLanes,
-      coefficients: updates * rowLength * 8,
       live: cohorts * 4,
+      laneData: (columns - shared) * rows * size * cohorts * dataLanes,
       planes: cohorts * cohortBytes,
       results: cohorts * lanes * (parameters * size + RESULT),
       scratch:
@@ -120,14 +126,15 @@ export class Batch {
       line += Math.ceil(length / LINE)
     }
     this.shape = shape
-    this.#each = each
+    this.each = each
     this.#dataLanes = dataLanes
     this.#places = places
+    this.#lengths = lengths
     this.rowLength = rowLength
     this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
     this.#header = new Uint32Array(buffer, byteOffset, sizeOf(BATCH))
-    this.#live = new Uint32Array(buffer, this.#at('live'), cohorts)
+    this.counts = new Uint32Array(buffer, this.#at('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns, shared, constants, slots, rows },
@@ -180,14 +187,14 @@ export class Batch {
 
   /** How many runs live. */
   get live(): number {
-    return this.#live.reduce((sum, live) => sum + live, 0)
+    return this.counts.reduce((sum, live) => sum + live, 0)
   }
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
   fill(beginning: Beginning): void {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
-    const each = this.#each
+    const { each } = this
     for (const [number, cohort] of this.cohorts().entries()) {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
@@ -219,19 +226,33 @@ export class Batch {
       ...{ rows, columns, byRun, dataLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
-      const at = this.#at('planes') + number * (lanes * (planes * size + LANE) + planes * GAP_OF_RUNS)
+      const [{ byteOffset: dataAt }, { byteOffset: at }] = this.bytesOf(number)
       const rest = at + planes * (lanes * size + GAP_OF_RUNS)
       const parts = {
-        count: this.#live.subarray(number, number + 1),
+        count: this.counts.subarray(number, number + 1),
         planes: Array.from({ length: planes }, (_, k) =>
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
         short: Object.values(BATCH_SHORT).map((k) => new Float64Array(buffer, rest + 8 * k * lanes, lanes)),
         runs: new Uint32Array(buffer, rest + 8 * sizeOf(BATCH_SHORT) * lanes, lanes),
         shared: this.#shared,
-        data: this.#numbers(this.#at('laneData') + number * numbers * size, numbers),
+        data: this.#numbers(dataAt, numbers),
       }
       return new Cohort(parts, counts)
+    })
+  }
+
+  /** Its bytes in front of an array. */
+  before(array: 'value' | 'laneData'): Uint8Array {
+    const { buffer, byteOffset } = this.region
+    return new Uint8Array(buffer, byteOffset, this.#places[array] * LINE)
+  }
+
+  /** The bytes of a cohort's data, and of its lanes. */
+  bytesOf(cohort: number): Uint8Array[] {
+    return ['laneData', 'planes'].map((array) => {
+      const bytes = this.#lengths[array] / this.shape.cohorts
+      return new Uint8Array(this.region.buffer, this.#at(array) + cohort * bytes, bytes)
     })
   }
 

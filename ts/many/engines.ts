@@ -1,7 +1,7 @@
 /** What advances batches on each engine. */
 
 import { loadOrThrow } from '#native'
-import { type Asked, type Choice, choose } from '../engines/choice.js'
+import { type Choice, choose, readAsked } from '../engines/choice.js'
 import type { EngineName, Forced } from '../engines/engine.js'
 import { compile, isTrap, start } from '../engines/wasm.js'
 import { EngineError, MemoryError } from '../ground/errors.js'
@@ -17,6 +17,16 @@ export interface Advancer {
   advance(batch: Batch): void
   /** The same, while the event loop goes on: on other threads, or else in turn with it. */
   advanceAsync(batch: Batch): Promise<void>
+  /** Is told that nobody waits for a batch any more. */
+  leave?(): void
+}
+
+/** What `workers()` gives, with which its code comes. */
+export abstract class Workers {
+  /** Where they have their code from, if it is not the one that they bring. */
+  abstract readonly url: string | undefined
+  /** The same choice, on workers as far as its engine can. */
+  abstract share(choice: Choice<Advancer>, threads: number | undefined): Choice<Advancer>
 }
 
 const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
@@ -38,7 +48,7 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
   wasm() {
     // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
     if (!hasStarted)
-      start<Exports>(compile(wasmModule), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
+      start<Exports>(moduleOfRuns(), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     hasStarted = true
     return onThisThread(advanceInWebAssembly)
   },
@@ -50,13 +60,17 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
  *
  * @throws EngineError where one was asked for that cannot run here
  */
-export function chooseAdvancer(asked: Asked): Choice<Advancer> {
-  return choose(
+export function chooseAdvancer(
+  options: Parameters<typeof readAsked>[0] & { readonly workers?: Workers | undefined },
+): Choice<Advancer> {
+  const asked = readAsked(options)
+  const choice = choose(
     asked,
     (engine, forced) => beginnings[engine](forced),
     ['native', 'wasm'],
     'native is tried first, then wasm, then typescript',
   )
+  return options.workers?.share(choice, asked.forced.threads) ?? choice
 }
 
 function onThisThread(advance: Advancer['advance']): Advancer {
@@ -79,11 +93,14 @@ interface Exports {
 /** Once it has, it is not tried again: that takes a memory, of which browsers allow few. */
 let hasStarted = false
 
+/** @throws Error where it does not compile */
+export const moduleOfRuns = (): WebAssembly.Module => compile(wasmModule)
+
 const instances = new WeakMap<WebAssembly.Memory, Exports>()
 
 function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Batch): void {
   const owner = memory as WebAssembly.Memory
-  const exports = instances.get(owner) ?? start<Exports>(compile(wasmModule), owner)
+  const exports = instances.get(owner) ?? start<Exports>(moduleOfRuns(), owner)
   // It is kept if the call returns: otherwise it has lost its place on its own stack.
   instances.delete(owner)
   let isDone: boolean
@@ -96,11 +113,12 @@ function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Ba
   check(isDone, byteLength)
 }
 
-function failure(engine: EngineName, reason: string): EngineError {
+export function failure(engine: EngineName, reason: string): EngineError {
   return new EngineError(engine, [reason], 'has failed, and these runs are lost')
 }
 
-function check(outcome: boolean | string, byteLength: number): void {
+/** @throws EngineError or MemoryError where an engine has not done what it should */
+export function check(outcome: boolean | string, byteLength: number): void {
   if (typeof outcome === 'string') throw failure('native', outcome)
   if (!outcome) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
 }

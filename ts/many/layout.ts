@@ -33,7 +33,9 @@ export function cohortsOf(
 ): { readonly cohorts: number; readonly lanes: number } {
   const cached = Math.floor(CACHE / dataBytes(data, runs[0], size) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
   const most = Math.max(BLOCK_OF_RUNS, Math.min(LANES, cached))
-  const lanes = Math.min(most, Math.ceil(runs.length / threads / BLOCK_OF_RUNS) * BLOCK_OF_RUNS)
+  // As many for each thread.
+  const all = threads * Math.ceil(runs.length / threads / most)
+  const lanes = Math.ceil(runs.length / all / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
 }
 

@@ -26,11 +26,16 @@ export async function minimizeMany<
   options: MinimizeManyOptions<D> = {},
 ): Promise<ManyResult<NamesBeside<Names, D>>> {
   const many = new Many(objective, starts, rule, options)
+  const { runner } = many.choice
   const { signal } = many.options
   signal?.throwIfAborted()
-  for (const call of many.calls()) {
-    await many.choice.runner.advanceAsync(call)
-    signal?.throwIfAborted()
+  try {
+    for (const call of many.calls()) {
+      await runner.advanceAsync(call)
+      signal?.throwIfAborted()
+    }
+  } finally {
+    runner.leave?.()
   }
   return many.result()
 }

@@ -14,6 +14,7 @@ import {
 } from '../options/kinds.js'
 import { nested } from '../options/read.js'
 import type { DataByRun } from './data.js'
+import { Workers } from './engines.js'
 
 export interface MinimizeManyOptions<D = DataByRun> {
   /**
@@ -42,8 +43,10 @@ export interface MinimizeManyOptions<D = DataByRun> {
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
-  /** On how many threads the native engine runs; by default on all cores. No bit depends on it. */
+  /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
   readonly threads?: number
+  /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
+  readonly workers?: Workers
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Called now and then with how many runs have ended, of how many. */
@@ -57,6 +60,7 @@ export const calls = {
   engine: anything<EngineName>(),
   instructionSet: anything<string>(),
   threads: anything<number>(),
+  workers: optional(option<Workers, undefined>('workers()', undefined, (x) => x instanceof Workers)),
   signal: optional(option<AbortSignal, undefined>('an AbortSignal', undefined, isSignal)),
   onProgress: optional(callback<(done: number, total: number) => void>()),
 }

@@ -1,7 +1,7 @@
 /** Runs under way. */
 
 import type { Kernel } from '../arena/kernel.js'
-import { type Choice, readAsked } from '../engines/choice.js'
+import type { Choice } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
@@ -79,7 +79,7 @@ export class Many {
     })
     this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
     this.#sets = readSets(rule, options.each, this.#count)
-    this.choice = chooseAdvancer(readAsked(options))
+    this.choice = chooseAdvancer(options)
     const count = this.#count
     const { path, maxIterations } = options
     this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
@@ -143,6 +143,7 @@ export class Many {
       ...{ columns: this.#data.length, shared: sharedOf(this.#data) },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
       isBounded: this.#box !== null,
+      isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     })
     const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<

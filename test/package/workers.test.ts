@@ -1,0 +1,188 @@
+/** Many runs and fits on workers in browsers: the bits that there are without, and what becomes of calls that cannot. */
+
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { type Browser, chromium as playwright } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home } from '../children.js'
+import { type Driven, otherBrowsers } from '../driven.js'
+import { workerDigests } from '../worker-digests.js'
+
+let server: Server
+let origin: string
+let alone: Awaited<ReturnType<typeof workerDigests>>
+
+/** What stands where a worker is asked for. */
+const scripts: Record<string, string> = {
+  '/worker.js': readFileSync(join(home, 'dist/browser/worker.js'), 'utf8'),
+  '/other.js': 'postMessage({})',
+  '/broken.js': 'this is no script',
+}
+
+beforeAll(async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(home, 'test/worker-runs.ts')],
+    alias: { antigrad: join(home, 'dist/index.js') },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'warning',
+  })
+  scripts['/app.js'] = outputFiles[0].text
+  server = createServer(({ url = '' }, response) => {
+    const { pathname, searchParams } = new URL(url, 'http://localhost')
+    const policy = searchParams.get('policy')
+    if (policy) response.setHeader('Content-Security-Policy', policy)
+    const script = scripts[pathname]
+    if (pathname === '/missing.js') response.statusCode = 404
+    response.setHeader('Content-Type', script === undefined ? 'text/html' : 'text/javascript')
+    const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>'
+    response.end(script ?? page)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  alone = await workerDigests({ engine: 'wasm' })
+}, 120_000)
+
+afterAll(() => server?.close())
+
+let chromium: Browser | undefined
+
+const ofChromium = {
+  name: 'Chromium',
+  isThere: true,
+  async launch(): Promise<Driven> {
+    chromium = await playwright.launch({
+      executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+    })
+    const page = await chromium.newPage()
+    const errors: string[] = []
+    page.on('pageerror', (error) => errors.push(error.message))
+    return {
+      errors,
+      open: async (address) => void (await page.goto(address)),
+      evaluate: (expression) => page.evaluate(expression) as Promise<never>,
+      close: () => (chromium as Browser).close(),
+    }
+  },
+}
+
+const strict = (...others: string[]) =>
+  `/?policy=${encodeURIComponent(["default-src 'none'", ...others, 'img-src data:'].join('; '))}`
+
+describe.each([ofChromium, ...otherBrowsers])('$name', ({ isThere, launch }) => {
+  let tab: Driven
+
+  beforeAll(async () => {
+    if (isThere) tab = await launch()
+  }, 60_000)
+
+  afterAll(() => tab?.close())
+
+  test.skipIf(!isThere).each([1, 2, 3])(
+    'the same bits, on %i workers',
+    { timeout: 120_000 },
+    async (threads) => {
+      await tab.open(`${origin}/`)
+      const { hashes, said } = await tab.evaluate<typeof alone>(`digests(${threads})`)
+      expect(hashes).toEqual(alone.hashes)
+      expect(said).toContain(`workers: ${threads}`)
+      expect(tab.errors).toEqual([])
+    },
+  )
+
+  test.skipIf(!isThere)('progress and errors are those that there are without', async () => {
+    await tab.open(`${origin}/`)
+    expect(await tab.evaluate('progress()')).toEqual([
+      [65_536, 150_000],
+      [131_072, 150_000],
+      [150_000, 150_000],
+    ])
+    expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
+      name: 'OptionError',
+      isOurs: true,
+    })
+    expect(await tab.evaluate('short({ workers: {} })')).toMatchObject({
+      message: expect.stringMatching(/^workers: expected workers\(\), got /),
+    })
+  })
+
+  test.skipIf(!isThere)('a call that is aborted ends, and the next one runs', async () => {
+    await tab.open(`${origin}/`)
+    const { result, told, waited } = await tab.evaluate<{ result: object; told: []; waited: number }>(
+      'aborted()',
+    )
+    expect(result).toMatchObject({ message: 'enough', isOurs: false })
+    expect(told).toEqual([])
+    expect(waited).toBeLessThan(2_000)
+    expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })
+  })
+
+  test.skipIf(!isThere)('many calls at once share the workers', async () => {
+    await tab.open(`${origin}/`)
+    expect(await tab.evaluate('crowd(60)')).toBe(60)
+  })
+
+  test.skipIf(!isThere)(
+    'a strict policy refuses what is inlined, and is told; a URL works under it',
+    async () => {
+      await tab.open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
+      expect(await tab.evaluate('short()')).toMatchObject({
+        value: {
+          isSame: true,
+          said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
+        },
+      })
+      expect(await tab.evaluate("short({}, '/worker.js')")).toMatchObject({
+        value: { isSame: true, said: ['workers: 2'] },
+      })
+    },
+  )
+
+  test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
+    'where %s is no worker of ours, all runs without, and it is told why',
+    async (url) => {
+      await tab.open(`${origin}/`)
+      expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({
+        value: {
+          isSame: true,
+          said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
+        },
+      })
+    },
+  )
+})
+
+describe('workers end', () => {
+  beforeAll(async () => void (await ofChromium.launch()), 60_000)
+  afterAll(() => chromium?.close())
+
+  test('two seconds after the last call, and start again', async () => {
+    const page = await (chromium as Browser).newPage()
+    await page.goto(`${origin}/`)
+    for (let k = 0; k < 2; k++) {
+      await page.evaluate('short()')
+      expect(page.workers().length).toBe(2)
+      await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0)
+    }
+    await page.evaluate('aborted()')
+    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0)
+  })
+
+  test('with a page that is closed in the middle', async () => {
+    const page = await (chromium as Browser).newPage()
+    await page.goto(`${origin}/`)
+    await page.evaluate('endless()')
+    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(2)
+    const ended = Promise.all(
+      page.workers().map((worker) => new Promise((resolve) => worker.once('close', resolve))),
+    )
+    await page.close()
+    await ended
+  })
+})

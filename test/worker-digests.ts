@@ -1,0 +1,92 @@
+/** Hashes of what many runs and fits find, and what they say of how they ran; in Node, and in a page on workers. */
+
+import {
+  adam,
+  expression,
+  fitMany,
+  type ManyResult,
+  type MinimizeManyOptions,
+  minimizeMany,
+  radam,
+  rprop,
+} from 'antigrad'
+import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
+
+type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>
+
+/** Several cohorts, the last one with fewer runs, which is no multiple of a vector. */
+const RUNS = 9001
+const FITS = 601
+
+const valley = expression('(1 - x)^2 + 100*(y - x^2)^2 + sin(3*x)*exp(-y^2)')
+const squares = expression('(a*t + b - z)^2')
+const decay = expression('a*exp(-b*t) + c')
+
+const t = Float64Array.from({ length: 20 }, (_, k) => k / 5)
+const curve = (fit: number) =>
+  noise(fit + 1, t.length, 'float64', 0.05).map((error, k) => error + 2 / (1 + t[k] * (0.5 + fit / FITS)))
+
+const hash = (columns: readonly ArrayLike<number>[]) =>
+  digest(columns.map((column) => withOneNaN(arrayOf.float64.from(column))))
+
+const inRun = ({ x, value, gradientNorm, change, iterations, reason, paths }: ManyResult) => [
+  ...[...Object.values(x), value, gradientNorm, change, iterations, reason],
+  ...(paths === null ? [] : [paths.offsets, ...Object.values(paths.x)]),
+]
+
+/** By what they are of; and all that they say of workers. */
+export async function workerDigests(running: Running) {
+  const said = new Set<string>()
+  const hashes: Record<string, string> = {}
+  const found = (name: string, columns: readonly ArrayLike<number>[], reasons: readonly string[]) => {
+    hashes[name] = hash(columns)
+    for (const reason of reasons) if (reason.startsWith('workers: ')) said.add(reason)
+  }
+  for (const dtype of dtypes) {
+    const start = { x: noise(1, RUNS, dtype, 2), y: noise(2, RUNS, dtype, 2) }
+    const ways: Record<string, () => Promise<ManyResult>> = {
+      adam: () => minimizeMany(valley, start, adam({ lr: 0.05 }), { maxIterations: 600, ...running }),
+      rprop: () =>
+        minimizeMany(valley, start, rprop(), { bounds: { x: [-1, 0.5] }, maxIterations: 400, ...running }),
+      'radam, rates by run': () => {
+        const lr = Array.from({ length: RUNS }, (_, run) => [0.01, 0.02, 0.05][run % 3])
+        return minimizeMany(valley, start, radam(), { each: { lr }, maxIterations: 300, ...running })
+      },
+      paths: () => minimizeMany(valley, start, adam(), { path: 100, maxIterations: 350, ...running }),
+      'data by run': () => {
+        const z = Array.from({ length: RUNS }, (_, run) => noise(run + 1, 3 + (run % 2), 'float64', 1))
+        const data = { t: z.map((one) => one.map((_, k) => k)), z }
+        const starts = { a: start.x, b: start.y }
+        return minimizeMany(squares, starts, adam({ lr: 0.1 }), { data, maxIterations: 300, ...running })
+      },
+    }
+    for (const [name, way] of Object.entries(ways)) {
+      const result = await way()
+      found(`${name}, ${dtype}`, inRun(result), result.engineReasons)
+    }
+  }
+  const y = Array.from({ length: FITS }, (_, fit) => curve(fit))
+  const start = {
+    a: { start: 1, min: 0, max: 9 },
+    b: { start: 1, min: 0, max: 9 },
+    c: { start: 0, min: -1, max: 1 },
+  }
+  const fits = {
+    squares: {},
+    'robust from several starts': { loss: 'huber', lossScale: 0.02, multiStart: 3 },
+    profiles: { intervals: { by: 'profile', level: 0.9 } },
+    'by a rule': { method: adam({ lr: 0.02 }), maxIterations: 600 },
+  } as const
+  for (const [name, options] of Object.entries(fits)) {
+    const result = await fitMany(decay, { t, y }, { start, ...options, ...running })
+    const { values, errors, chiSquared, evaluations, reason } = result
+    const columns = [...Object.values(values), ...Object.values(errors), chiSquared, evaluations, reason]
+    const intervals = [0, 1, FITS - 1].flatMap((fit) => Object.values(result.at(fit).intervals()))
+    found(`fits, ${name}`, [...columns, ...intervals], result.engineReasons)
+    if (name === 'squares') {
+      const bootstrap = await result.bootstrap({ count: 5, seed: 1 })
+      found('bootstrap', Object.values(bootstrap.errors), [])
+    }
+  }
+  return { hashes, said: [...said] }
+}

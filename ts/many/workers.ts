@@ -1,0 +1,324 @@
+/** Workers, on which batches of many runs are advanced; each has a memory of its own, and all go by messages. */
+
+import { RESERVED } from '../arena/memory.js'
+import type { Choice } from '../engines/choice.js'
+import { MemoryError, messageOf } from '../ground/errors.js'
+import { version } from '../ground/package.js'
+import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
+import { readOptions } from '../options/read.js'
+import type { Batch } from './batch.js'
+import { type Advancer, check, failure, moduleOfRuns, Workers as Shared } from './engines.js'
+import type { Answer, Beginning, Forgotten, Stretch, Task } from './worker.js'
+import { text } from './worker-text.js'
+
+/** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
+const PATIENCE = 10_000
+const IDLE = 2_000
+
+export interface WorkersOptions {
+  /**
+   * Where `antigrad/dist/browser/worker.js` is served, as pages want it whose content security policy refuses workers from `blob:`.
+   * Unless given, workers have their code from the library.
+   */
+  readonly url?: string | URL
+}
+
+const isAddress = (x: unknown) => typeof x === 'string' || x instanceof URL
+
+const table = {
+  url: optional(option<string | URL, undefined>('a URL', undefined, isAddress)),
+} satisfies Record<keyof WorkersOptions, Option>
+
+/**
+ * For the option `workers` of `minimizeMany` and `fitMany`: in browsers they run on all cores then, or on as many as
+ * `threads` says, without a bit that differs. Workers start with the first call that wants them, and end two seconds
+ * after the last one. Where none starts, the call goes on without, and its `engineReasons` say why. Natively, and
+ * in calls without a promise, it means nothing.
+ *
+ * @throws OptionError where an option is unknown, or the address is none
+ * @example
+ * await minimizeMany(f, starts, adam(), { workers: workers() })
+ */
+export function workers(options: WorkersOptions = {}): Workers {
+  return new Brought(readOptions('workers: options', options, table))
+}
+
+/** See {@link workers}. */
+export interface Workers extends Shared {}
+
+class Brought extends Shared {
+  readonly url: string | undefined
+
+  constructor({ url }: ValuesOf<typeof table>) {
+    super()
+    this.url = url === undefined ? undefined : String(url)
+    Object.freeze(this)
+  }
+
+  share(choice: Choice<Advancer>, threads: number | undefined): Choice<Advancer> {
+    const { engine, runner } = choice
+    const reasons = [...choice.reasons]
+    if (engine !== 'wasm') reasons.push(`workers: the engine ${engine} runs on none`)
+    else if (typeof Worker !== 'function') reasons.push('workers: there are none here')
+    else
+      return { engine, runner: new OnWorkers(runner, poolOf(this.url), threads ?? cores(), reasons), reasons }
+    return { engine, runner, reasons }
+  }
+}
+
+const cores = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
+
+/** Where the library's own text is; for good, as it is short. */
+let inlined: string | undefined
+
+/** A worker, from its start on. */
+class Hand {
+  /** Batches that it has. */
+  load = 0
+  isDead = false
+  /** @throws (rejects with) Error where it is not ours, or cannot run the module */
+  readonly begun: Promise<this>
+  readonly #worker: Worker
+  /** Who waits for answers, which come in the order of questions. */
+  readonly #waiting: { resolve(answer: never): void; reject(reason: Error): void }[] = []
+
+  constructor(given: string | undefined) {
+    inlined ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
+    this.#worker = new Worker(given ?? inlined, { type: 'module' })
+    this.#worker.onmessage = ({ data }) => this.#waiting.shift()?.resolve(data as never)
+    this.#worker.onmessageerror = () => this.end('its answer does not arrive')
+    this.#worker.onerror = (event) => {
+      event.preventDefault()
+      const isRefused = `${given ?? 'what is inlined'} does not load, as under some content security policies`
+      this.end(event.message || isRefused)
+    }
+    this.begun = this.#begin()
+    // Who wants it hears of it.
+    this.begun.catch(() => {})
+  }
+
+  async #begin(): Promise<this> {
+    const late = setTimeout(() => this.end('it does not answer'), PATIENCE)
+    try {
+      const said = await this.#next<unknown>()
+      if (said !== version) throw new Error(`this is not the worker of antigrad ${version}`)
+      const { failed } = await this.ask({ module: moduleOfRuns(), reserved: RESERVED })
+      if (failed !== undefined) throw new Error(failed)
+      return this
+    } catch (thrown) {
+      this.end(messageOf(thrown))
+      throw thrown
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  ask(question: Task | Beginning): Promise<Answer> {
+    const bytes = 'written' in question ? question.written.map(([, { buffer }]) => buffer) : []
+    this.#worker.postMessage(question, bytes)
+    return this.#next()
+  }
+
+  forget(batch: number): void {
+    this.#worker.postMessage({ forgotten: batch } satisfies Forgotten)
+  }
+
+  end(why: string): void {
+    this.isDead = true
+    this.#worker.terminate()
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error(why))
+  }
+
+  #next<T>(): Promise<T> {
+    if (this.isDead) return Promise.reject(new Error('it has ended'))
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+}
+
+/** Workers whose code is at one address: all calls share them. */
+class Pool {
+  readonly #url: string | undefined
+  #hands: Hand[] = []
+  #users = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Why none starts, until all have left. */
+  #failed: Error | undefined
+
+  constructor(url: string | undefined) {
+    this.#url = url
+  }
+
+  enter(): void {
+    this.#users++
+    clearTimeout(this.#timer)
+  }
+
+  leave(): void {
+    if (--this.#users > 0) return
+    this.#timer = setTimeout(() => {
+      this.#failed = undefined
+      for (const hand of this.#hands.splice(0)) hand.end('nobody wants it')
+    }, IDLE)
+  }
+
+  /**
+   * So many that have begun and have the least to do, or fewer where others cannot; of `most`.
+   *
+   * @throws (rejects with) Error where none can
+   */
+  async hands(count: number, most: number): Promise<Hand[]> {
+    if (this.#failed) throw this.#failed
+    this.#hands = this.#hands.filter(({ isDead }) => !isDead)
+    const free = this.#hands.filter(({ load }) => load === 0).length
+    for (let k = free; k < count && this.#hands.length < most; k++) this.#hands.push(new Hand(this.#url))
+    const chosen = this.#hands.sort((a, b) => a.load - b.load).slice(0, count)
+    for (const hand of chosen) hand.load++
+    const all = await Promise.allSettled(chosen.map(({ begun }) => begun))
+    const some = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    if (some.length > 0) return some
+    this.#failed = (all[0] as PromiseRejectedResult).reason
+    throw this.#failed
+  }
+}
+
+const pools = new Map<string | undefined, Pool>()
+
+function poolOf(url: string | undefined): Pool {
+  const pool = pools.get(url) ?? new Pool(url)
+  pools.set(url, pool)
+  return pool
+}
+
+/** What a worker has of a batch. */
+interface Share {
+  readonly hand: Hand
+  readonly batch: number
+  /** Its cohorts, what of them is read after each call, and what once none of their runs lives. */
+  readonly cohorts: readonly number[]
+  readonly read: readonly Uint8Array[]
+  readonly results: readonly Uint8Array[]
+  isOver: boolean
+}
+
+/** How many batches there have been: each is known by its number. */
+let batches = 0
+
+class OnWorkers implements Advancer {
+  readonly threads: number
+  readonly #alone: Advancer
+  readonly #pool: Pool
+  readonly #reasons: string[]
+  /** What workers have of its batches; null while it is no user of the pool. */
+  #shares: Map<Batch, readonly Share[]> | null = null
+  #hasSaid = false
+
+  /** @param alone what runs where no worker starts */
+  constructor(alone: Advancer, pool: Pool, threads: number, reasons: string[]) {
+    this.#alone = alone
+    this.#pool = pool
+    this.threads = threads
+    this.#reasons = reasons
+  }
+
+  advance(batch: Batch): void {
+    this.#alone.advance(batch)
+  }
+
+  async advanceAsync(batch: Batch): Promise<void> {
+    if (this.#shares === null) {
+      this.#pool.enter()
+      this.#shares = new Map()
+    }
+    const all = this.#shares
+    const before = all.get(batch)
+    const shares = before ?? (await this.#begin(batch))
+    if (this.#shares !== all) {
+      for (const { hand } of shares) hand.load--
+      throw new Error('nobody waits for it any more')
+    }
+    all.set(batch, shares)
+    if (shares.length === 0) return this.#alone.advanceAsync(batch)
+    await Promise.all(shares.map((share) => share.isOver || advanceOn(share, batch, before === undefined)))
+    if (batch.live === 0) all.delete(batch)
+  }
+
+  leave(): void {
+    if (this.#shares === null) return
+    for (const { hand, batch, isOver } of [...this.#shares.values()].flat()) {
+      if (isOver) continue
+      hand.forget(batch)
+      hand.load--
+    }
+    this.#shares = null
+    this.#pool.leave()
+  }
+
+  /** Gives cohorts to workers; to none where none starts. */
+  async #begin(batch: Batch): Promise<readonly Share[]> {
+    let hands: Hand[] = []
+    let words: string
+    try {
+      hands = await this.#pool.hands(Math.min(this.threads, batch.shape.cohorts), this.threads)
+      words = `workers: ${hands.length}`
+    } catch (thrown) {
+      words = `workers: none starts, and all runs on this thread: ${messageOf(thrown)}`
+    }
+    if (!this.#hasSaid) this.#reasons.push(words)
+    this.#hasSaid = true
+    const number = batches++
+    return hands.map((hand, k) => shareOf(batch, hand, number, k, hands.length))
+  }
+}
+
+/** Each so manieth cohort is one worker's: neighbours may end at about the same time. */
+function shareOf(batch: Batch, hand: Hand, number: number, k: number, of: number): Share {
+  const { shape, each } = batch
+  const cohorts = Array.from({ length: shape.cohorts }, (_, cohort) => cohort).filter((c) => c % of === k)
+  const { x, ...others } = batch.results()
+  const results = [...x, ...Object.values(others)].flatMap((column) =>
+    cohorts.map((cohort) => bytesIn(column.subarray(cohort * each, cohort * each + batch.counts[cohort]))),
+  )
+  const read = shape.isRecorded ? cohorts.map((cohort) => batch.bytesOf(cohort)[1]) : []
+  return { hand, batch: number, cohorts, read, results, isOver: false }
+}
+
+async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<void> {
+  const { hand, batch: number, cohorts, read, results } = share
+  const { byteOffset, byteLength } = batch.region
+  const place = (bytes: Uint8Array): Stretch => [bytes.byteOffset - byteOffset, bytes.byteLength]
+  const counts = bytesIn(batch.counts)
+  const about = {
+    bytes: byteLength,
+    counts: place(counts),
+    read: read.map(place),
+    results: results.map(place),
+  }
+  const written = isNew
+    ? [batch.before('laneData'), ...cohorts.flatMap((cohort) => batch.bytesOf(cohort))]
+    : [batch.before('value')]
+  const copies = written.map((bytes) => [place(bytes)[0], bytes.slice()] as const)
+  if (isNew) {
+    const theirs = new Uint32Array(copies[0][1].buffer, about.counts[0], batch.counts.length)
+    for (let cohort = 0; cohort < theirs.length; cohort++) if (!cohorts.includes(cohort)) theirs[cohort] = 0
+  }
+  let answer: Answer
+  try {
+    answer = await hand.ask({ batch: number, written: copies, ...(isNew && { about }) })
+  } catch (thrown) {
+    throw failure('wasm', `a worker has ended: ${messageOf(thrown)}`)
+  }
+  const { failed, isFull, isDone } = answer
+  if (isFull) throw new MemoryError(byteLength, `in a worker: ${failed}`)
+  if (failed !== undefined) throw failure('wasm', `it has trapped: ${failed}`)
+  check(isDone, byteLength)
+  const [left, ...bytes] = answer.read
+  const living = new Uint32Array(left.buffer)
+  for (const cohort of cohorts) batch.counts[cohort] = living[cohort]
+  for (const [k, to] of [...read, ...results].entries()) if (k < bytes.length) to.set(bytes[k])
+  if (bytes.length === read.length) return
+  share.isOver = true
+  hand.load--
+}
+
+const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+  new Uint8Array(buffer, byteOffset, byteLength)
