@@ -134,13 +134,14 @@ const kept = new Map<string, Compiled>()
 
 export function compiled(text: string, parameters: readonly Parameter[], settings: Settings): Compiled {
   // Where parameters start is in no program, unless they stay there.
-  const parts = parameters.map(({ start, ...rest }) => ({
-    ...rest,
-    start: !rest.isFixed ? null : typeof start === 'number' ? start : 'by fit',
-  }))
-  const key = JSON.stringify([text, parts, settings], (_, part: unknown) =>
-    typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part,
-  )
+  const parts = parameters.flatMap((parameter) => {
+    const { start, isFixed } = parameter
+    const kept = !isFixed ? null : typeof start === 'number' ? start : 'by fit'
+    return Object.values({ ...parameter, start: kept })
+  })
+  const exactly = (part: unknown) =>
+    typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part
+  const key = JSON.stringify([text, ...parts, ...Object.values(settings)].map(exactly))
   const made = kept.get(key) ?? new Compiled(text, parameters, settings)
   kept.delete(key)
   kept.set(key, made)

@@ -42,7 +42,8 @@ export function countRows(
   drops: boolean,
 ): Counted {
   const all = [...columns.values()]
-  const rows = new Uint32Array(count).map((_, fit) => rowsOf(all[0], fit))
+  const rows = new Uint32Array(count)
+  for (let fit = 0; fit < count; fit++) rows[fit] = rowsOf(all[0], fit)
   const missing = new Uint32Array(count)
   const isIncomplete = new Array<boolean>(count).fill(false)
   const asGiven = { columns, rows, missing, isIncomplete }

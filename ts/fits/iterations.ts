@@ -43,11 +43,25 @@ export class Iterations {
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
     const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES
     const updates = updatesOf(program, rows, runs.length, Math.min(most, mostUpdates))
+    // Without spreads, of which each would make a hidden class of its own.
     const shape: Shape = {
-      ...{ dtype: 'float64', value: program, gradient: program, kernel: null, runs: runs.length },
-      ...{ columns: data.length, shared: sharedOf(data), rows, cohorts, lanes },
-      ...{ updates, mostUpdates, tolerance: 0, exempt: 0, delay: 0 },
-      ...{ scratches: Math.min(threads, cohorts), isBounded: false },
+      dtype: 'float64',
+      value: program,
+      gradient: program,
+      kernel: null,
+      runs: runs.length,
+      columns: data.length,
+      shared: sharedOf(data),
+      rows,
+      cohorts,
+      lanes,
+      updates,
+      mostUpdates,
+      tolerance: 0,
+      exempt: 0,
+      delay: 0,
+      scratches: Math.min(threads, cohorts),
+      isBounded: false,
     }
     const left = this.#batches.get(program) ?? this.#compiled.take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)

@@ -88,8 +88,13 @@ export class Fits {
     this.#counted = countRows(columns, weight, this.#count, options.missing === 'drop')
     const { loss, lossScale, multiStart } = options
     this.#compiled = compiled(text, this.#parameters, {
-      ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
-      ...{ tolerance: options.tolerance ?? 1e-10, isAbsolute: options.absoluteSigma ?? loss === 'poisson' },
+      columns: [...columns.keys()],
+      y,
+      weight,
+      loss,
+      scale: lossScale,
+      tolerance: options.tolerance ?? 1e-10,
+      isAbsolute: this.#isAbsolute,
     })
     const problem = this.#problem
     this.#text = text
@@ -125,10 +130,12 @@ export class Fits {
       held: new Uint32Array(count),
       undetermined: new Uint32Array(count),
       evaluations: new Uint32Array(count),
-      // Of those that are not begun.
-      reason: new Uint8Array(count).map((_, fit) => (this.#counted.rows[fit] < size ? TOO_FEW : NOT_FINITE)),
+      reason: new Uint8Array(count),
       minima: [],
     }
+    // Of those that are not begun.
+    const { reason } = this.#found
+    for (let fit = 0; fit < count; fit++) reason[fit] = this.#counted.rows[fit] < size ? TOO_FEW : NOT_FINITE
   }
 
   get #problem(): Problem {
@@ -140,8 +147,10 @@ export class Fits {
   }
 
   #startOf({ start, min, max }: Parameter): Float64Array {
-    const column = isObject(start) ? start : new Float64Array(this.#count).fill(start ?? NaN)
-    return column.map((start) => Math.min(Math.max(start, min), max))
+    const column = isObject(start) ? start.slice() : new Float64Array(this.#count).fill(start ?? NaN)
+    if (min === -Infinity && max === Infinity) return column
+    for (let fit = 0; fit < column.length; fit++) column[fit] = Math.min(Math.max(column[fit], min), max)
+    return column
   }
 
   /** Guesses where fits start, as far as nobody has said it. */
@@ -177,13 +186,10 @@ export class Fits {
   }
 
   *calls(): Generator<Call> {
-    const size = this.#problem.free.length
-    const { columns, rows, isIncomplete } = this.#counted
-    const all = new Uint32Array(this.#count).map((_, fit) => fit)
-    const isFit = (fit: number) => rows[fit] >= size && !isIncomplete[fit]
-    const fits = all.filter(isFit)
-    let done = this.#count - fits.length
-    for (const fit of all) if (!isFit(fit)) this.#isDone[fit] = 1
+    const { columns } = this.#counted
+    const [fits, others] = this.#sorted()
+    let done = others.length
+    put(this.#isDone, others, new Uint8Array(done).fill(1))
     let most = this.#isNear ? RUNS : FIRST_RUNS
     const data = [...columns.values()]
     for (const some of byRows(data, fits)) {
@@ -201,8 +207,20 @@ export class Fits {
       }
     }
     // What cannot be fitted is told of with where it would start.
-    const others = all.filter((fit) => !isFit(fit))
     yield* this.#begin(others, done)
+  }
+
+  /** What can be fitted, and what cannot. */
+  #sorted(): readonly [Uint32Array, Uint32Array] {
+    const size = this.#problem.free.length
+    const { rows, isIncomplete } = this.#counted
+    const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
+    let count = 0
+    for (let fit = 0; fit < this.#count; fit++) {
+      if (rows[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
+      else others[fit - count] = fit
+    }
+    return [fits.subarray(0, count), others.subarray(0, this.#count - count)]
   }
 
   *#batch(
@@ -212,10 +230,14 @@ export class Fits {
   ): Generator<Call> {
     const { count } = this.options.multiStart
     // The runs of a fit, one from each start, are neighbours.
-    const runs = new Uint32Array(fits.length * count).map((_, run) => fits[Math.floor(run / count)])
+    const runs = new Uint32Array(fits.length * count)
     const freedom = new Float64Array(runs.length)
-    for (let run = 0; run < runs.length; run++)
-      freedom[run] = this.#counted.rows[runs[run]] - this.#problem.free.length
+    const { rows } = this.#counted
+    const size = this.#problem.free.length
+    for (let run = 0; run < runs.length; run++) {
+      runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
+      freedom[run] = rows[runs[run]] - size
+    }
     const { method, maxIterations = 1000 } = this.options
     const { free, fixed } = this.#problem
     const columns = (names: readonly string[]) =>
@@ -234,8 +256,8 @@ export class Fits {
     }
     for (const name of ['cost', 'reason', 'held', 'undetermined'] as const)
       put(to[name], fits, of(solved[name]))
-    for (const [run, evaluations] of solved.evaluations.entries()) {
-      to.evaluations[fits[Math.floor(run / count)]] += evaluations
+    for (let run = 0; run < runs.length; run++) {
+      to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
     }
   }
 
@@ -265,7 +287,7 @@ export class Fits {
   }
 
   get #isAbsolute(): boolean {
-    return this.options.absoluteSigma ?? this.#problem.loss === 'poisson'
+    return this.options.absoluteSigma ?? this.options.loss === 'poisson'
   }
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
@@ -340,14 +362,18 @@ export class Fits {
 
   /** What the result is made of, as far as it has been found. */
   ingredients(): Ingredients {
+    const { columns, rows, missing } = this.#counted
     return {
-      ...{
-        compiled: this.#compiled,
-        problem: this.#problem,
-        parameters: this.#parameters,
-        starts: this.#starts,
-      },
-      ...{ ...this.#counted, given: this.#given, found: this.#found, choice: this.choice },
+      compiled: this.#compiled,
+      problem: this.#problem,
+      parameters: this.#parameters,
+      starts: this.#starts,
+      columns,
+      rows,
+      missing,
+      given: this.#given,
+      found: this.#found,
+      choice: this.choice,
       drops: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
       isAbsolute: this.#isAbsolute,
@@ -360,7 +386,8 @@ export class Fits {
         return new Fits(model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
       },
       unweighed: new Map(),
-      ...{ whitened: null, weightAt: null },
+      whitened: null,
+      weightAt: null,
     }
   }
 }

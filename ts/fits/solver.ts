@@ -240,8 +240,7 @@ export class Solver {
     const point = [...state.best, state.cost, ...state.right, ...state.matrix].map((at) => x[at])
     const inputs = [...point, freedom, ...(isCloser ? [...largest, ...starts] : []), ...units]
     // Where programs run again, what they have said is copied: other runs will be there.
-    const own = (column: FloatArray) =>
-      isCloser ? column.slice(0, runs.length) : column.subarray(0, runs.length)
+    const own = (column: FloatArray) => (isCloser ? column.slice() : column)
     const [stopped, diagonal] = [state.best, free.map((_, i) => state.matrix[inTriangle(i, i)])].map(
       (places) => places.map((at) => own(x[at])),
     )
@@ -249,16 +248,27 @@ export class Solver {
     const [size, end] = [free.length, free.length + 1 + inTriangle(free.length, 0)]
     const all = said.slice(0, end + (isCloser ? 4 + size : 2)).map(own)
     return {
-      ...{ free: all.slice(0, size), cost: all[size], covariance: all.slice(size + 1, end) },
-      ...{ reason: all[end], held: all[end + 1] },
+      free: all.slice(0, size),
+      cost: all[size],
+      covariance: all.slice(size + 1, end),
+      reason: all[end],
+      held: all[end + 1],
       errors: isCloser
         ? all.slice(end + 3, end + 3 + size)
-        : free.map((_, i) => all[size + 1 + inTriangle(i, i)].map(Math.sqrt)),
+        : free.map((_, i) => roots(all[size + 1 + inTriangle(i, i)])),
       undetermined: all[end + 2] ?? new Float64Array(runs.length),
       rest: all[end + 3 + size] ?? all[end],
-      ...{ stopped, diagonal, largest },
+      stopped,
+      diagonal,
+      largest,
     }
   }
+}
+
+function roots(squares: FloatArray): Float64Array {
+  const found = new Float64Array(squares.length)
+  for (let k = 0; k < found.length; k++) found[k] = Math.sqrt(squares[k])
+  return found
 }
 
 /** Whether sums of squares are so small that they may have lost digits, or nothing is left of one: by run. */

@@ -263,19 +263,19 @@ export class Batch {
   }
 
   #viewResults(): Results {
-    const { cohorts, lanes, dtype, value } = this.shape
+    const { cohorts, lanes, dtype, value, runs } = this.shape
     const { buffer } = this.region
     const size = dtype === 'float32' ? 4 : 8
-    const runs = cohorts * lanes
+    const length = cohorts * lanes
     const at = this.#at('results')
-    const numbers = at + value.parameters.length * runs * size
+    const numbers = at + value.parameters.length * length * size
     const column = (name: keyof typeof BATCH_OUTCOME) =>
-      new Float64Array(buffer, numbers + 8 * BATCH_OUTCOME[name] * runs, runs)
+      new Float64Array(buffer, numbers + 8 * BATCH_OUTCOME[name] * length, runs)
     return {
-      x: value.parameters.map((_, p) => this.#numbers(at + p * runs * size, runs)),
+      x: value.parameters.map((_, p) => this.#numbers(at + p * length * size, runs)),
       ...{ value: column('value'), gradientNorm: column('gradientNorm'), change: column('change') },
       iterations: column('updates'),
-      reason: new Uint32Array(buffer, numbers + 8 * sizeOf(BATCH_OUTCOME) * runs, runs),
+      reason: new Uint32Array(buffer, numbers + 8 * sizeOf(BATCH_OUTCOME) * length, runs),
     }
   }
 

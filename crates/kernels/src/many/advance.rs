@@ -230,19 +230,31 @@ impl Batch {
             }
             let reasons = gradient.output(parameters)?.cast::<T>();
             let is_last = self.t(update) >= self.settings.most_updates;
-            for lane in (0..count).rev() {
+            let mut ended = [(0, 0); BLOCK];
+            let mut number = 0;
+            for lane in 0..count {
                 let reason = reasons.add(lane).read().to_f64();
-                if reason == 0.0 && !is_last {
-                    continue;
+                if reason != 0.0 || is_last {
+                    let most = Reason::MaxIterations as u32;
+                    ended[number] = (lane, if reason == 0.0 { most } else { reason as u32 });
+                    number += 1;
                 }
-                let value = Cell::new(None);
-                let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
-                run.put::<T>(
-                    [0.0; 3],
-                    if reason == 0.0 { Reason::MaxIterations as u32 } else { reason as u32 },
-                )?;
-                block.count -= 1;
-                cohort.copy::<T>(first + block.count, first + lane);
+            }
+            let mut ended = &ended[..number];
+            self.put::<T>(block, ended, self.t(update))?;
+            block.count -= number;
+            // The last ones that go on take the places of the first ones that do not.
+            let mut last = count;
+            while let [(lane, _), others @ ..] = ended {
+                last -= 1;
+                if let [rest @ .., (end, _)] = ended
+                    && *end == last
+                {
+                    ended = rest;
+                } else {
+                    cohort.copy::<T>(first + last, first + lane);
+                    ended = others;
+                }
             }
         }
         Ok(())
@@ -427,7 +439,7 @@ pub struct Block<'a> {
     pub scratch: &'a Scratch,
     pub gradient: &'a Routine<'a>,
     /// The first lane, and how many live.
-    first: usize,
+    pub first: usize,
     count: usize,
     /// Whether steps of some of them are short.
     is_short: bool,

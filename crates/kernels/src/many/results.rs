@@ -2,7 +2,7 @@
 
 use super::advance::{Block, Scratch, width};
 use super::batch::Batch;
-use super::layout::{Header, Outcome, Settings, Short};
+use super::layout::{BLOCK, Header, Outcome, Settings, Short};
 use super::program::{Program, Routine, Slots};
 use crate::arena::{Fault, LINE};
 use crate::kernel::Pipeline;
@@ -23,6 +23,46 @@ const REACH: f64 = 100.0;
 const PROBES: usize = 3;
 /// So many short steps in a row, on which nothing changes, are no accident.
 const PATIENCE: f64 = 100.0;
+
+impl Batch {
+    /// Writes where runs of a block have ended that their program stops: lanes in the block, and why.
+    ///
+    /// # Safety
+    /// As for `Batch::advance`; the lanes live.
+    pub unsafe fn put<T: Scalar>(
+        &self,
+        block: &Block,
+        ended: &[(usize, u32)],
+        updates: f64,
+    ) -> Result<(), Fault> {
+        let Header { parameters, cohorts, lanes, .. } = self.header;
+        let Block { cohort, first, .. } = *block;
+        let all = cohorts * lanes;
+        let mut runs = [0; BLOCK];
+        let mut at = self.place(self.header.results);
+        // SAFETY: passed on; the numbers of runs are checked, and `Batch::new` found room for all.
+        unsafe {
+            for (run, (lane, _)) in runs.iter_mut().zip(ended) {
+                *run = *cohort.run(first + lane) as usize;
+                if *run >= all {
+                    return Err(Fault::new(&"there is no such run"));
+                }
+            }
+            let ended = runs.iter().zip(ended);
+            // Column by column, as these lie so.
+            for p in 0..parameters {
+                let (from, to) = (cohort.theta(p, first).cast::<T>(), at.cast::<T>());
+                ended.clone().for_each(|(run, (lane, _))| to.add(*run).write(from.add(*lane).read()));
+                at = at.wrapping_add(all * size_of::<T>());
+            }
+            let to = at.cast::<f64>().add(Outcome::AT.updates as usize * all);
+            ended.clone().for_each(|(run, _)| to.add(*run).write(updates));
+            let to = at.cast::<f64>().add(Outcome::SIZE * all).cast::<u32>();
+            ended.for_each(|(run, (_, reason))| to.add(*run).write(*reason));
+        }
+        Ok(())
+    }
+}
 
 /// A run after an update, whose gradient is still in the slots of its block.
 pub struct Run<'a> {
@@ -104,7 +144,7 @@ impl Run<'_> {
     ///
     /// # Safety
     /// As for `judge`.
-    pub unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), Fault> {
+    unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), Fault> {
         let Header { parameters, cohorts, lanes, .. } = self.batch.header;
         let runs = cohorts * lanes;
         // SAFETY: passed on; the number is checked.
