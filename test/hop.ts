@@ -1,7 +1,8 @@
 /** Goes on with a saved run elsewhere: in a page as `hop`, else in a runtime that gets a leg on its standard input. */
 
 import { type EngineName, Optimizer } from 'antigrad'
-import { brought, decode, encode, goOn } from './model/long-run.js'
+import { decode, encode, goOn } from './model/going-on.js'
+import { brought } from './model/long-run.js'
 
 export interface Leg {
   /** As `encode` has it. */

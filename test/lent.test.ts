@@ -148,3 +148,15 @@ function addonOf() {
   const require = createRequire(import.meta.url)
   return require(Object.keys(require.cache).find((file) => file.endsWith('.node')) as string)
 }
+
+test.each([
+  ['short tensors', 40, 200],
+  ['more tensors than a call has arguments', (1 << 14) + 1, 256],
+])('gradients of %s are copied', (_, count, length) => {
+  const params = Array.from({ length: count }, () => new Float32Array(length))
+  const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { engine: 'native' })
+  optimizer.step(params.map((_, i) => new Float32Array(length).fill(i + 1)))
+  // What is lent leaves these as they were.
+  expect([optimizer.grads[0][0], optimizer.grads[count - 1][length - 1]]).toEqual([1, count])
+  expect(optimizer.params[count - 1][0]).toBe(-count)
+})

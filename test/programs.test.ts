@@ -29,7 +29,7 @@ test(
   async () => {
     const random = new Runner(home)
     const failure = await search(random, { seed, programs, shrinking: 30_000 })
-    random.end()
+    await random.end()
     expect(failure).toBeNull()
     const calls = ['set', 'freeze', 'thaw', 'add', 'grow', 'load', 'fresh', 'restore', 'remember']
     const expected = [

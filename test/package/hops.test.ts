@@ -13,9 +13,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { dtypes } from '../helpers.js'
 import type { Landed, Leg } from '../hop.js'
-import { decode, encode, goOn, longRun } from '../model/long-run.js'
+import { decode, encode, goOn } from '../model/going-on.js'
+import { longRun } from '../model/long-run.js'
+import { runtimes } from '../runtimes.js'
 import { env, installed, remove } from './pack.js'
-import { program, runtimes } from './runtimes.js'
+import { program } from './runtimes.js'
 
 const LEGS = 20
 /** Calls of `step` in one; odd, so that every other save has a batch of an update in it. */

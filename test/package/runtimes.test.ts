@@ -9,9 +9,10 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { functionDigests } from '../function-digests.js'
 import { manyDigests } from '../many-digests.js'
+import { runtimes } from '../runtimes.js'
 import { digests, reference, variants } from '../support.js'
 import { addBothScript, addDigestScript, addonIn, freshFolder, installed, json, remove } from './pack.js'
-import { program, runtimes } from './runtimes.js'
+import { program } from './runtimes.js'
 
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)

@@ -6,7 +6,7 @@ import type { Variant } from '../support.js'
 import type { FitsProgram, RunsProgram } from './calls.js'
 import { antigrad } from './library.js'
 import { inText, Mine } from './outcome.js'
-import { revive } from './rules.js'
+import { revive } from './plain.js'
 
 type Program = RunsProgram | FitsProgram
 

@@ -1,22 +1,40 @@
-/** The process in which programs run: it may die, which is found out then. */
+/**
+ * What runs programs: a process that gets one a line, or a page in which `answer` does it. It may die, which is found
+ * out then.
+ */
 
-import { agree } from './agree.js'
+import { type Arrival, agree, Course } from './agree.js'
 import type { Program } from './program.js'
 
 export interface Answer {
   /** What was wrong; null where nothing was. */
   readonly message: string | null
   readonly reached: readonly string[]
+  readonly trail: Course['trail']
+  readonly comparisons: number
+  readonly saved: string | null
 }
 
-process.on('message', async (program: Program) => {
-  const reached = new Set<string>()
-  let message: string | null = null
+/** @param source an expression of JavaScript: a program has numbers and keys that JSON has not */
+async function answer(source: string): Promise<Answer> {
+  let [course, message] = [new Course(), null as string | null]
   try {
-    await agree(program, (what) => reached.add(what))
+    course = await agree(new Function(`return ${source}`)() as Program | Arrival)
   } catch (error) {
-    message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    message = error instanceof Error ? `${error.message}\n${error.stack}` : String(error)
   }
-  process.send?.({ message, reached: [...reached] } satisfies Answer)
-})
-process.send?.('ready')
+  const { reached, trail, comparisons, saved } = course
+  return { message, reached: [...reached], trail, comparisons, saved }
+}
+
+if ('document' in globalThis) Object.assign(globalThis, { answer })
+else {
+  const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`)
+  say('ready')
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop() as string
+    for (const line of lines) say(await answer(JSON.parse(line)))
+  }
+}

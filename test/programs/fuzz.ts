@@ -1,12 +1,25 @@
-/** npm run fuzz: programs of seed after seed for as long as is asked, or the one that a failure named. */
+/**
+ * npm run fuzz: programs of seed after seed for as long as is asked, or the one that a failure named; npm run soak:
+ * in other runtimes and browsers as well.
+ */
 
 import { parseArgs } from 'node:util'
+import { type Target, words } from '../bytes/corpus.js'
+import { bundled, fuzzBytes } from '../bytes/fuzz.js'
+import { everywhere } from './everywhere.js'
 import { Runner, search } from './search.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-/** @returns the exit status */
-export async function fuzz(args: readonly string[], home: string): Promise<number> {
+/**
+ * @param node this Node's command, with options that its processes are to have
+ * @returns the exit status
+ */
+export async function fuzz(
+  args: readonly string[],
+  home: string,
+  node: readonly string[] = [process.execPath],
+): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -14,6 +27,9 @@ export async function fuzz(args: readonly string[], home: string): Promise<numbe
       seed: { type: 'string', default: String(Math.floor(Date.now() / 1000)) },
       path: { type: 'string' },
       shrink: { type: 'string', default: '60' },
+      everywhere: { type: 'boolean', default: false },
+      in: { type: 'string', multiple: true },
+      bytes: { type: 'boolean', default: false },
     },
   })
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)]
@@ -21,30 +37,58 @@ export async function fuzz(args: readonly string[], home: string): Promise<numbe
     say(
       'npm run fuzz -- [--seconds N] [--seed whole number] [--path as a failure says it] [--shrink seconds]',
     )
+    say('npm run soak -- the same [--in Bun, or another host]')
+    say('npm run fuzz -- --bytes [--seconds N] [--seed whole number]')
     return 2
   }
-  const runner = new Runner(home)
-  let told = Date.now()
+  if (values.bytes) return readBytes(home, seed, seconds)
+  const isElsewhere = values.everywhere || values.in !== undefined
+  const hosts = isElsewhere
+    ? await everywhere(home, values.in ?? null, (name, why) => say(`NOT RUN: ${name}: ${why}`))
+    : []
+  if (isElsewhere) say(`In Node and ${hosts.map(({ name }) => name).join(', ') || 'nowhere else'}:`)
+  const runner = new Runner(home, hosts, node)
+  const told = () => `${runner.programs} programs, ${runner.comparisons} comparisons`
+  let last = Date.now()
   const failure = await search(runner, {
     seed,
     time: seconds * 1000,
     shrinking: Number(values.shrink) * 1000,
     ...(values.path !== undefined && { path: values.path }),
-    onProgress(programs, at) {
-      if (Date.now() - told < 10_000) return
-      told = Date.now()
-      say(`${programs} programs, up to seed ${at}: nothing found`)
+    onProgress(at) {
+      if (Date.now() - last < 10_000) return
+      last = Date.now()
+      say(`${told()}, up to seed ${at}: nothing found`)
     },
   })
-  runner.end()
+  await runner.end()
   if (failure === null) {
-    say(`${runner.programs} programs, nothing found`)
+    say(`${told()}: nothing found`)
     return 0
   }
   say(
     `found after ${(failure.after / 1000).toFixed(1)} s, ${failure.programs} programs; shrunk:\n${failure.program}`,
   )
   say(failure.message)
-  say(`npm run fuzz -- --seed ${failure.seed} --path ${failure.path}`)
+  const line = `--seed ${failure.seed} --path ${failure.path}`
+  say(failure.host === null ? `npm run fuzz -- ${line}` : `npm run soak -- ${line} --in '${failure.host}'`)
   return 1
+}
+
+/** Each reader of bytes for as long as another. */
+async function readBytes(home: string, seed: number, seconds: number): Promise<number> {
+  const file = await bundled(home)
+  const targets = Object.keys(words) as Target[]
+  for (const target of targets) {
+    const amount = { seed, runs: 1e9, seconds: seconds / targets.length }
+    const { inputs, bytes, taken, found } = await fuzzBytes(file, target, amount)
+    if (found === null) say(`${target}: ${inputs} inputs of ${bytes} bytes, ${taken} taken: nothing found`)
+    else {
+      say(
+        `${target}: ${found.message}\n${JSON.stringify(found.input)}\nnpm run fuzz -- --bytes --seed ${seed}`,
+      )
+      return 1
+    }
+  }
+  return 0
 }

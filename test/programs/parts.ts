@@ -1,12 +1,18 @@
 /** What several kinds of programs have: places, picks of tensors, and a spoilt `Object.prototype`. */
 
-import type { Match } from 'antigrad'
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
 
 /** Where a program runs; those that a machine does not have are left out there. */
 export const placeNames = [
-  ...(['typescript', 'wasm', 'native', 'native, 3 threads'] as const),
+  ...([
+    'typescript',
+    'wasm',
+    'native',
+    'native, 2 threads',
+    'native, 3 threads',
+    'native, 8 threads',
+  ] as const),
   ...(['native scalar', 'native sse2', 'native avx2', 'native avx512', 'native neon'] as const),
 ]
 export type PlaceName = (typeof placeNames)[number]
@@ -51,23 +57,6 @@ export const pollution: fc.Arbitrary<Pollution | null> = rarely(
   }),
 )
 
-/** Runs something while every object has that property. */
-export async function whilePolluted<T>(given: Pollution | null, work: () => Promise<T>): Promise<T> {
-  if (given === null) return work()
-  const { key, value } = given
-  Object.defineProperty(Object.prototype, key, {
-    value,
-    enumerable: true,
-    writable: true,
-    configurable: true,
-  })
-  try {
-    return await work()
-  } finally {
-    delete (Object.prototype as Record<string, unknown>)[key]
-  }
-}
-
 /** A group's match or a call's: a tensor's own name by number, or one of `matchOf`. */
 export interface Picker {
   readonly kind: 'name' | 'all' | 'top' | 'bias' | 'rank' | 'function' | 'list'
@@ -78,18 +67,3 @@ export const picker: fc.Arbitrary<Picker> = record({
   kind: fc.constantFrom('name', 'name', 'name', 'all', 'all', 'top', 'bias', 'rank', 'function', 'list'),
   tensor: fc.nat(7),
 })
-
-/** A fresh match: what is done with one must not be seen in another. */
-export function matchOf({ kind, tensor }: Picker, names: readonly string[], onCall = () => {}): Match {
-  const name = names[tensor % names.length]
-  if (kind === 'name') return name
-  if (kind === 'all') return '**'
-  if (kind === 'top') return '*'
-  if (kind === 'bias') return '**.bias'
-  if (kind === 'rank') return { maxRank: 1 }
-  if (kind === 'list') return [name, ['**.scale', '*.1']]
-  return ({ name }) => {
-    onCall()
-    return name.length % 2 === 1
-  }
-}

@@ -1,6 +1,7 @@
 /** Rules as plain data, in which a function is the list of its first values. */
 
 import fc from 'fast-check'
+import { resolve } from '../../dist/rules/resolve.js'
 import { cases } from '../cases.js'
 import { rarely } from './numbers.js'
 
@@ -60,14 +61,30 @@ const formOf = (name: string) => fc.constantFrom(...(byName.get(name) as PlainRu
 const withSchedule = (rule: PlainRule, lr: object | null): PlainRule =>
   lr === null || !('lr' in rule) ? rule : { ...rule, lr }
 
-/** A rule of the table, in one of four cases with another schedule. */
+/** What an option may be instead, or may not: then the rule stays as it is. */
+const numbers = [0, Number.MIN_VALUE, 1e-8, 0.1, 0.5, 0.9, 0.999, 1 - 2 ** -53, 1, 2, 5, 1e8]
+
+function withNumber(rule: PlainRule, change: readonly [option: number, x: number] | null): PlainRule {
+  if (change === null) return rule
+  const options = Object.keys(rule).filter((key) => typeof rule[key] === 'number')
+  const changed = { ...rule, [options[change[0] % options.length]]: change[1] }
+  try {
+    resolve(changed)
+    return changed
+  } catch {
+    return rule
+  }
+}
+
+/** A rule of the table: in one of four cases with another number, in one of five with another schedule. */
 export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<PlainRule> =>
   fc
     .tuple(
       among.chain(formOf).filter((rule) => !hasFunction(rule)),
+      rarely(4, fc.tuple(fc.nat(11), fc.constantFrom(...numbers))),
       rarely(5, fc.constantFrom(...schedules)),
     )
-    .map(([rule, lr]) => withSchedule(rule, lr))
+    .map(([rule, number, lr]) => withSchedule(withNumber(rule, number), lr))
 
 /** Those that are there before the larger module is. */
 export const coreNames = [
@@ -80,18 +97,3 @@ export const coreNames = [
   'radam',
   'sgd',
 ]
-
-/** A rule as the library takes it: lists of values are functions of t again. */
-export function revive(rule: unknown, onCall: () => void): unknown {
-  if (typeof rule !== 'object' || rule === null) return rule
-  if (Array.isArray(rule)) return rule.map((one) => revive(one, onCall))
-  const entries = Object.entries(rule)
-  if (entries.length === 1 && entries[0][0] === 'values') {
-    const values = entries[0][1] as readonly number[]
-    return (t: number) => {
-      onCall()
-      return values[t % values.length]
-    }
-  }
-  return Object.fromEntries(entries.map(([key, value]) => [key, revive(value, onCall)]))
-}

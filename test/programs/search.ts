@@ -1,100 +1,84 @@
 /** Draws programs, gives each to a process, and shrinks the first that fails. */
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { inspect } from 'node:util'
-import { build } from 'esbuild'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { random } from '../bits.js'
+import type { Arrival } from './agree.js'
 import type { Answer } from './child.js'
+import { type Host, ProcessHost, sourceOf } from './hosts.js'
+import { difference } from './outcome.js'
 import { type Program, program } from './program.js'
 
-/** Milliseconds for a program: one of seconds takes minutes beside others, where it runs at the lowest priority. */
-const LONGEST = 300_000
-/** Programs that a process gets, so that what it keeps stays small. */
-const MOST = 500
 /** Programs that are drawn from one seed. */
 const BATCH = 50
 
-/** The child's program, on top of `dist`. */
-async function bundle(home: string): Promise<string> {
-  const outfile = join(home, 'target/programs/child.mjs')
-  await build({
-    entryPoints: [join(home, 'test/programs/child.ts')],
-    ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
-    alias: { antigrad: join(home, 'dist/index.js') },
-    external: [join(home, 'dist/*')],
-  })
-  return outfile
-}
-
-/** Runs programs in processes: one after the other, each as long as it lives. */
+/** Runs programs here; each elsewhere too where there are others, in turns: it has to come to the same there. */
 export class Runner {
   readonly reached = new Set<string>()
   programs = 0
-  readonly #file: Promise<string>
-  #child: ChildProcess | undefined
-  #said = ''
-  #given = 0
+  /** Outcomes that were compared: of engines with each other, and of hosts. */
+  comparisons = 0
+  /** The other host in which something was wrong. */
+  failedIn: Host | null = null
+  readonly #here: Host
+  readonly #others: readonly Host[]
 
   /** @param home the folder of the package */
-  constructor(home: string) {
-    this.#file = bundle(home)
+  constructor(home: string, others: readonly Host[] = [], node: readonly string[] = [process.execPath]) {
+    this.#here = new ProcessHost('Node', home, node)
+    this.#others = others
   }
 
   /** What is wrong with a program; null where nothing is. */
   async run(program: Program): Promise<string | null> {
-    // It changes its process for good.
-    const isLate = program.kind === 'model' && program.isLate
-    if (isLate || this.#given >= MOST) this.end()
-    const child = await this.#alive()
+    const { length } = this.#others
+    // What is shrunk has to fail where it failed.
+    const other = this.failedIn ?? (length > 0 ? this.#others[this.programs % length] : null)
     this.programs++
-    this.#given++
-    const answer = await new Promise<Answer>((resolve) => {
-      const settle = (message: string | null, reached: readonly string[] = []) => {
-        clearTimeout(timer)
-        child.removeAllListeners()
-        resolve({ message, reached })
-      }
-      const timer = setTimeout(() => settle(`no answer within ${LONGEST / 1000} s`), LONGEST)
-      child.once('message', ({ message, reached }: Answer) => settle(message, reached))
-      child.once('exit', (status, signal) =>
-        settle(`the process ended with ${signal ?? status}: ${this.#said.slice(-2000)}`),
-      )
-      child.send(program)
-    })
-    for (const what of answer.reached) this.reached.add(what)
-    if (isLate || answer.message !== null) this.end()
-    return answer.message
+    const [here, there] = [await this.#ask(this.#here, program), other && (await this.#ask(other, program))]
+    for (const what of here.reached) this.reached.add(what)
+    if (here.message !== null || other === null || there === null) return here.message
+    const wrong = this.#compare(here, there) ?? (await this.#hop(here.saved, program, other))
+    if (wrong === null) return null
+    this.failedIn = other
+    return `${other.name}: ${wrong}`
   }
 
-  async #alive(): Promise<ChildProcess> {
-    if (this.#child !== undefined) return this.#child
-    const { ANTIGRAD_ENGINE: _, ANTIGRAD_THREADS: __, ...env } = process.env
-    const child = fork(await this.#file, {
-      ...{ env, execArgv: [], serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] },
-    })
-    this.#said = ''
-    child.stderr?.setEncoding('utf8').on('data', (text) => {
-      this.#said += text
-    })
-    await once(child, 'message')
-    this.#child = child
-    this.#given = 0
-    return child
+  async #ask(host: Host, program: Program | Arrival): Promise<Answer> {
+    // It changes where it runs for good.
+    const answer = await host.ask(program, program.kind === 'model' && program.isLate)
+    this.comparisons += answer.comparisons
+    return answer
   }
 
-  end(): void {
-    this.#child?.removeAllListeners()
-    this.#child?.kill('SIGKILL')
-    this.#child = undefined
+  #compare(here: Answer, there: Answer): string | null {
+    if (there.message !== null) return there.message
+    this.comparisons += here.trail.length + 1
+    if (isDeepStrictEqual([here.trail, here.saved], [there.trail, there.saved])) return null
+    const at = here.trail.findIndex((found, k) => !isDeepStrictEqual(found, there.trail[k]))
+    if (at < 0) return `other text of the saved run:\n${there.saved}\ninstead of\n${here.saved}`
+    const [place, seen] = here.trail[at]
+    return `${place}: ${difference(seen, there.trail[at]?.[1] ?? 'nothing')}`
+  }
+
+  /** A run that was saved here goes on there as it does here. */
+  async #hop(saved: string | null, program: Program, other: Host): Promise<string | null> {
+    if (saved === null) return null
+    const arrival: Arrival = { kind: 'arrival', saved, places: program.places }
+    const here = await this.#ask(this.#here, arrival)
+    return here.message ?? this.#compare(here, await this.#ask(other, arrival))
+  }
+
+  async end(): Promise<void> {
+    for (const host of [this.#here, ...this.#others]) await host.end()
   }
 }
 
 export interface Failure {
   readonly seed: number
   readonly path: string
+  /** Where it failed, if not here. */
+  readonly host: string | null
   /** The smallest program that fails, as text that `found.ts` takes. */
   readonly program: string
   readonly message: string
@@ -112,7 +96,7 @@ export interface Search {
   readonly time?: number
   /** For how many milliseconds a failure is made smaller. */
   readonly shrinking?: number
-  readonly onProgress?: (programs: number, seed: number) => void
+  readonly onProgress?: (seed: number) => void
 }
 
 /** The first failure among programs of this seed and of those that follow from it, shrunk; null where there is none. */
@@ -145,15 +129,12 @@ export async function search(runner: Runner, given: Search): Promise<Failure | n
     if (hasFailed) {
       return {
         ...{ seed, path: counterexamplePath ?? '', after: failed ?? NaN, programs: tried },
-        program: inspect(counterexample?.[0], {
-          depth: Infinity,
-          maxArrayLength: Infinity,
-          breakLength: 110,
-        }),
+        host: runner.failedIn?.name ?? null,
+        program: sourceOf(counterexample?.[0]),
         message: (errorInstance as Error).message,
       }
     }
-    onProgress?.(runner.programs, seed)
+    onProgress?.(seed)
     if (path !== undefined || runner.programs >= programs || Date.now() - start > time) return null
   }
 }

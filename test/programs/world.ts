@@ -2,13 +2,15 @@
 
 import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, Saved } from 'antigrad'
 import { arrayOf, type FloatArray, random } from '../bits.js'
+import { encode } from '../model/going-on.js'
 import type { Variant } from '../support.js'
 import { Intrusions } from './intruder.js'
 import { bring, Optimizer, rows } from './library.js'
-import { type Command, type Intruder, type ModelProgram, type Spec, wildValues } from './models.js'
+import type { Command, Intruder, ModelProgram, Spec } from './models.js'
 import { inText, type Outcome, outcomeOf } from './outcome.js'
-import { matchOf, type Picker } from './parts.js'
-import { type PlainRule, revive } from './rules.js'
+import type { Picker } from './parts.js'
+import { matchOf, refuse, revive, wildValues } from './plain.js'
+import type { PlainRule } from './rules.js'
 import { build, type Nested, namesOf, shapeOf, structureOf } from './structures.js'
 
 /** What there is by now, the same in all worlds. */
@@ -359,6 +361,15 @@ export class World {
     return inText({ updates, rule, params, state, average, tensors: reported, unmatched })
   }
 
+  /** The run as text; null where a function keeps it from being saved. */
+  get saved(): string | null {
+    try {
+      return encode(this.optimizer.save())
+    } catch {
+      return null
+    }
+  }
+
   /** What is known of a step after it. */
   told(command: Command): string {
     if (command.call !== 'step' && command.call !== 'stepAsync') return ''
@@ -367,8 +378,4 @@ export class World {
     const grads = this.#program.around.zeroGrads === true && command.inPlace && this.optimizer.grads
     return inText({ norm, norms, reason, skipped, nonFinite, skips, grads })
   }
-}
-
-function refuse(warning: string): never {
-  throw new Error(warning)
 }

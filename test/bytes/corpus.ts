@@ -1,0 +1,213 @@
+/** What readers of bytes are to read, and what has once been found; fuzzers begin with them. */
+
+import {
+  adam,
+  adamw,
+  cosine,
+  ema,
+  muon,
+  nesterov,
+  Optimizer,
+  type Rule,
+  scheduleFreeSgd,
+  sgd,
+  warmup,
+} from 'antigrad'
+import { toHash as fitHash, initial as fitState } from '../../page/src/fit/state.js'
+import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
+import { encode } from '../model/going-on.js'
+
+function saved(rule: Rule, options: object = {}): string {
+  const params = { w: Float32Array.of(1, 2, 3, 4), body: [Float32Array.of(5), new Float32Array(0)] }
+  const optimizer = new Optimizer(params, rule, {
+    shapes: { w: [2, 2], body: [[1], [0]] },
+    ...options,
+  } as never)
+  optimizer.point()
+  optimizer.step(params as never)
+  return encode(optimizer.save())
+}
+
+const rules: readonly Rule[] = [
+  adam({ lr: 0.1, amsgrad: true }),
+  adamw({ lr: warmup(cosine(1e-3, { steps: 10 }), { steps: 3 }) }),
+  sgd({ momentum: 0.9, nesterov: true }),
+  muon({ lr: 0.02 }),
+  scheduleFreeSgd(),
+]
+
+export const corpus = {
+  'saved runs': [
+    ...rules.map((rule) => saved(rule)),
+    saved(adam(), {
+      groups: [
+        { match: 'body.*', rule: nesterov(), lrScale: 0.5 },
+        { match: 'w', frozen: true },
+      ],
+      ...{ average: ema(0.5), lookahead: { steps: 2 }, accumulate: 2, clip: { norm: 1 } },
+    }),
+  ],
+  expressions: [
+    'a*exp(-b*t) + c',
+    '(1 - x)^2 + 100 (y - x^2)^2',
+    'x > 0 && y < 1 ? log(x + 1e-3) : atan2(y, -x)**2',
+    '10*2 + x^2 - 10*cos(2*pi*x)',
+    '-(a)^-2^.5e-1 / max(a, min(b, 1)) != 0 ? 1 : 0',
+    'lgamma(x) + erf(y)*floor(z) - abs(sign(x))',
+  ],
+  tables: [
+    't,y\n0,4\n0.5,2.9\n1,2.1\n',
+    '# made by hand\n"t (s)";"y"\r\n0,5;1.234,5\r\n1,5;-3e-2\r\n',
+    't y group\n 0  1 a\n 1  2 a\n 0  5 b\n 1  7 b\n',
+    't\ty\n1\t"2"\n2\t\u22123,5\n3\t50 %\n',
+    't,y\n1,"a ""quoted"" cell,\nof two lines"\n2,3\n',
+  ],
+  JSON: [
+    ...rules.map((rule) => JSON.stringify(rule)),
+    '{"name":"adam","lr":{"schedule":"warmup","value":0.05,"steps":3,"from":0}}',
+    '{"name":"sgd","lr":{"schedule":"piecewise","values":[1,2],"steps":[3]},"momentum":0.5}',
+  ],
+  'links of races': [
+    raceHash(raceState),
+    'f=own&expression=x%5E2%20%2B%20y%5E2&view=-3,3,-3,3&from=1,2&adam=lr:0.1&momentum=lr:warmup(0.1%3B%20steps%3A%203)',
+    'f=rastrigin&tolerance=1e-3&maxIterations=99&distance=.1&adamw=lr:1e-3,weightDecay:0.1,amsgrad:true',
+  ],
+  'links of fits': [
+    fitHash({
+      ...fitState,
+      x: 't',
+      y: 'v (m/s)',
+      derive: 'half = log(2)/b',
+      parameters: { a: { start: 2, min: 0 } },
+    }),
+    'model=fourPL&x=dose&y=response&group=plate&loss=huber&band=prediction&profile=true&logX=true&fixed.top=true',
+  ],
+} satisfies Record<string, readonly string[]>
+
+export type Target = keyof typeof corpus
+
+/** Pieces that mean something to a reader. */
+export const words: Readonly<Record<Target, readonly string[]>> = {
+  'saved runs': [
+    ...[
+      '"float32":',
+      '"float64":',
+      '"__proto__":',
+      '"tensors":',
+      '"clock":',
+      '"t":',
+      'null',
+      '{}',
+      '[]',
+      '-1',
+    ],
+    ...[
+      '1e308',
+      '"NaN"',
+      '7fc00000',
+      'ffffffff',
+      '9007199254740993',
+      '"shape":[',
+      '"name":"adam"',
+      '"rule":',
+    ],
+  ],
+  expressions: [
+    ...[
+      '(',
+      ')',
+      '^',
+      '**',
+      '-',
+      '?',
+      ':',
+      '&&',
+      '||',
+      '!',
+      ',',
+      'exp(',
+      'pi',
+      'e',
+      '1e400',
+      '.',
+      'x',
+      '<=',
+      ' ',
+    ],
+    ...['lgamma(', 'atan2(', 'toString', '__proto__', '\u0000', 'ä', '\ud83d\ude00', '((((((((', '--------'],
+  ],
+  tables: [
+    ...[
+      ',',
+      ';',
+      '\t',
+      '"',
+      '""',
+      '\n',
+      '\r',
+      '\r\n',
+      '#',
+      '%',
+      '\u22121',
+      '1.234,5',
+      '1e999',
+      'NaN',
+      't',
+      'y',
+    ],
+    ...['\u0000', '\ufeff', ' ', '\u00a0', '"\n"', '0x10', '__proto__', '1,2,3,4,5,6,7,8,9'],
+  ],
+  JSON: [
+    ...[
+      '"lr":',
+      '"schedule":',
+      '"values":',
+      '"__proto__":',
+      '"constructor":',
+      'null',
+      'true',
+      '[]',
+      '{}',
+      '-1',
+    ],
+    ...['1e308', '1e-324', '"name":', '"prodigy"', '"fallback":', '[[1,2,3]]', '"steps":0', '99999999999'],
+  ],
+  'links of races': [
+    ...[
+      '&',
+      '=',
+      ',',
+      ':',
+      '%',
+      '%00',
+      '%ff',
+      'f=',
+      'from=',
+      'adam=',
+      'lr:',
+      'NaN',
+      'Infinity',
+      '1e400',
+      '__proto__',
+    ],
+    ...['constructor=', 'maxIterations=', '-', '#', 'warmup(', ')', 'view=1,1,1,1', '%F0%9F%98%80'],
+  ],
+  'links of fits': [
+    ...[
+      '&',
+      '=',
+      '.',
+      '%',
+      '%00',
+      '%ff',
+      'model=',
+      'start.',
+      'min.',
+      'fixed.',
+      '__proto__',
+      'constructor',
+      'loss=',
+    ],
+    ...['NaN', 'Infinity', '1e400', 'true', '#', 'group=', 'start.__proto__=1', 'x=', 'own'],
+  ],
+}

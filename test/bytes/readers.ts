@@ -1,0 +1,107 @@
+/** What reads bytes that may be anybody's: it takes them, or says in a typed error why not. */
+
+import { Readable } from 'node:stream'
+import { adam, expression, minimizeManySync, Optimizer } from 'antigrad'
+import { readCsv } from '../../dist/tables/read-csv.js'
+import * as fits from '../../page/src/fit/state.js'
+import { readTable } from '../../page/src/fit/table.js'
+import * as races from '../../page/src/state.js'
+import { decode } from '../model/going-on.js'
+import type { Target } from './corpus.js'
+
+/** Parsed as users do it: what is no JSON is nothing to read. */
+function parsed<T>(parse: () => T): T | null {
+  try {
+    return parse()
+  } catch {
+    return null
+  }
+}
+
+const own = () => {
+  const params = { w: Float32Array.of(1, 2, 3, 4), body: [Float32Array.of(5), new Float32Array(0)] }
+  const optimizer = new Optimizer(params, adam(), { shapes: { w: [2, 2], body: [[1], [0]] } } as never)
+  optimizer.step(params as never)
+  return optimizer
+}
+
+/** What is told of a link is read back as it is. Browsers put no half of a character into an address. */
+function isStable<State>(
+  hash: string,
+  page: { fromHash(hash: string): { state: State }; toHash(state: State): string },
+) {
+  const { state } = page.fromHash(hash.replace(/\p{Surrogate}/gu, '\ufffd'))
+  const link = page.toHash(state)
+  const again = page.fromHash(link)
+  if (page.toHash(again.state) !== link) throw new Error(`${link} is read as ${page.toHash(again.state)}`)
+}
+
+/** A step of what has been loaded: what was let in must not be what breaks. */
+function step(optimizer: Optimizer<never>): void {
+  const gradients = structuredClone(optimizer.point())
+  optimizer.step(gradients as never)
+}
+
+/** Each throws no error but the library's; it gives false where the bytes were nothing for it. */
+export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
+  'saved runs'(text) {
+    const saved = parsed(() => decode(text))
+    if (saved === null) return false
+    const optimizer = own()
+    const before = JSON.stringify(optimizer.save())
+    try {
+      optimizer.restore(saved, { onWarning: () => {} })
+    } catch (error) {
+      if (JSON.stringify(optimizer.save()) !== before)
+        throw new Error('restore threw, and has changed something', { cause: error })
+    }
+    step(optimizer as never)
+    step(Optimizer.load(saved, { onWarning: () => {} }) as never)
+  },
+  expressions(text) {
+    const objective = expression(text)
+    const point = new Float64Array(objective.parameters.length).fill(0.5)
+    objective.value(point)
+    objective.gradient(point, new Float64Array(point.length))
+    if (point.length < 6) {
+      const starts = Object.fromEntries(objective.parameters.map((name) => [name, [0.5, 1]]))
+      minimizeManySync(objective, starts, adam(), { maxIterations: 2 })
+    }
+  },
+  async tables(text) {
+    try {
+      readTable(text)
+    } catch (error) {
+      // The page's own, in words for whoever has pasted it.
+      if ((error as Error).constructor !== Error) throw error
+    }
+    const request = {
+      name: 'table.csv',
+      group: undefined,
+      delimiter: undefined,
+      decimal: undefined,
+      comment: undefined,
+    }
+    const wanted = [
+      { option: '--x', column: 't' },
+      { option: '--y', column: 'y' },
+    ]
+    const bytes = Buffer.from(text)
+    const chunks = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)]
+    await readCsv(Readable.from(chunks), {
+      ...request,
+      wanted,
+      drops: text.length % 2 === 0,
+      onProgress() {},
+    })
+  },
+  JSON(text) {
+    const rule = parsed(() => JSON.parse(text))
+    if (rule === null) return false
+    const params = [Float32Array.of(1, 2, 3, 4)]
+    const optimizer = new Optimizer(params, rule, { shapes: [[2, 2]] })
+    for (let t = 0; t < 3; t++) step(optimizer as never)
+  },
+  'links of races': (hash) => isStable(hash, races),
+  'links of fits': (hash) => isStable(hash, fits),
+}

@@ -1,0 +1,115 @@
+/** Processes that run programs, each as long as it lives. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { inspect } from 'node:util'
+import { build } from 'esbuild'
+import type { Arrival } from './agree.js'
+import type { Answer } from './child.js'
+import type { Program } from './program.js'
+
+/** Milliseconds for a program: one of seconds takes minutes beside others, where it runs at the lowest priority. */
+const LONGEST = 300_000
+/** Programs that one gets, so that what it keeps stays small. */
+const MOST = 500
+
+/** A program as text that is an expression of JavaScript, and that `found.ts` takes. */
+export const sourceOf = (program: unknown) =>
+  inspect(program, {
+    ...{ depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 110 },
+  })
+
+/** Where programs run one after the other; what dies of one is there again for the next. */
+export abstract class Host {
+  readonly name: string
+  #given = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** @param isAlone whether it is the first program, and the last one */
+  async ask(program: Program | Arrival, isAlone: boolean): Promise<Answer> {
+    if (isAlone || this.#given >= MOST) await this.end()
+    this.#given = isAlone ? MOST : this.#given + 1
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(`no answer within ${LONGEST / 1000} s`), LONGEST)
+    })
+    const answer = await Promise.race([this.answer(sourceOf(program)).catch(String), late])
+    clearTimeout(timer)
+    if (typeof answer !== 'string' && answer.message === null) return answer
+    await this.end()
+    if (typeof answer !== 'string') return answer
+    return { message: answer, reached: [], trail: [], comparisons: 0, saved: null }
+  }
+
+  async end(): Promise<void> {
+    this.#given = 0
+    await this.close()
+  }
+
+  protected abstract answer(source: string): Promise<Answer>
+  protected abstract close(): Promise<void>
+}
+
+/** A runtime, given by its command, in which `child.ts` runs on top of `dist`. */
+export class ProcessHost extends Host {
+  readonly #file: Promise<string>
+  readonly #command: readonly string[]
+  #child: ChildProcess | undefined
+  #said = ''
+  #lines: AsyncIterator<string> | undefined
+
+  constructor(name: string, home: string, command: readonly string[]) {
+    super(name)
+    this.#file = bundle(home)
+    this.#command = command
+  }
+
+  protected async answer(source: string): Promise<Answer> {
+    const child = this.#child ?? (await this.#begin())
+    child.stdin?.write(`${JSON.stringify(source)}\n`)
+    return JSON.parse(await this.#line())
+  }
+
+  async #begin(): Promise<ChildProcess> {
+    const [program, ...args] = this.#command
+    const { ANTIGRAD_ENGINE: _, ANTIGRAD_THREADS: __, ...env } = process.env
+    const child = spawn(program, [...args, await this.#file], { env, stdio: 'pipe' })
+    this.#child = child
+    this.#said = ''
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#said += text
+    })
+    // What it has died of is told of by its answer.
+    child.stdin.on('error', () => {})
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    await this.#line()
+    return child
+  }
+
+  async #line(): Promise<string> {
+    const line = await this.#lines?.next()
+    if (line && !line.done) return line.value
+    const { exitCode, signalCode } = this.#child as ChildProcess
+    throw new Error(`the process ended with ${signalCode ?? exitCode}: ${this.#said.slice(-6000)}`)
+  }
+
+  protected async close(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
+  }
+}
+
+async function bundle(home: string): Promise<string> {
+  const outfile = join(home, 'target/programs/child.mjs')
+  await build({
+    entryPoints: [join(home, 'test/programs/child.ts')],
+    ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
+    alias: { antigrad: join(home, 'dist/index.js') },
+    external: [join(home, 'dist/*')],
+  })
+  return outfile
+}
