@@ -304,7 +304,7 @@ export class Arena {
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
   }
 
-  /** The list of a tensor's rows that have gradients: how many, and by row its number, and which gradient is its own. */
+  /** The list of a tensor's rows that have gradients: how many, their numbers, and which gradient each has. */
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.LISTED].byteOffset + this.#lists[tensor] * 4
     const { buffer, byteOffset } = this.region

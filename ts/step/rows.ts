@@ -126,8 +126,13 @@ interface Reading {
   use: RuleInUse | null
   readonly rows: number
   readonly columns: number
-  /** Its list in the arena: nobody else sees it, so it is written as rows are read. */
-  readonly list: Uint32Array
+  /** How many rows are listed, in the arena: nobody else sees the list, so it is written before it is checked. */
+  readonly listed: Uint32Array
+  /** Which rows these are, and which of the gradients each has: room for all. */
+  readonly numbers: Uint32Array
+  readonly places: Uint32Array
+  /** How many of the first places are 0, 1, 2 and so on, as they are but where a list was put in order. */
+  inOrder: number
   /** For each row the number of the reading that has met it last. */
   readonly met: Uint32Array
   readings: number
@@ -145,8 +150,18 @@ function readingOf(tensor: Tensor): Reading {
     throw new TensorError(pathOf(name), expected, 'rows of another one')
   }
   const [rows] = shape
-  const own = { rows, columns: length / rows, list: part.arena.list(place), met: new Uint32Array(rows) }
-  const made: Reading = { use: null, ...own, readings: 0 }
+  const list = part.arena.list(place)
+  const made: Reading = {
+    use: null,
+    rows,
+    columns: length / rows,
+    listed: list.subarray(0, 1),
+    numbers: list.subarray(1, 1 + rows),
+    places: list.subarray(1 + rows),
+    inOrder: 0,
+    met: new Uint32Array(rows),
+    readings: 0,
+  }
   reading.set(tensor, made)
   return made
 }
@@ -173,10 +188,17 @@ importedRows.read = (given, number, model) => {
     const kind = `a ${typeOf(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  const order = readIndices(indices, count, state, name)
-  const sums =
-    order === MANY ? merged({ indices, count, values }, state) : apart(values, gradients[number], parts)
-  if (measures && order !== SORTED) sort(state.list)
+  // Rows that are there more than once may be more than there is room for.
+  const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
+  numbers.set(isWords(indices) ? indices : Uint32Array.from(indices as ArrayLike<number>, wordOf))
+  const order = orderOf(numbers, count, state, name, indices)
+  let sums: FloatArray
+  if (order === MANY) sums = merged({ indices: numbers.slice(0, count), count, values }, state)
+  else {
+    sums = apart(values, gradients[number], parts)
+    list(count, state)
+  }
+  if (measures && order !== SORTED) sort(state)
   return new ByRow(given, sums)
 }
 
@@ -205,14 +227,23 @@ const SORTED = 0
 const ONCE = 1
 const MANY = 2
 
-/** Writes the list in the order given, and says in which that is. */
-function readIndices(
-  indices: ArrayLike<number | bigint>,
+/** Whether a copy into words keeps what they are; of negative ones it makes numbers that no row has. */
+const isWords = (indices: object): indices is ArrayLike<number> =>
+  ArrayBuffer.isView(indices) && !typeOf(indices)?.startsWith('Big')
+
+/** An index as 32 bits; one that no row has where it does not fit. */
+const wordOf = (index: number | bigint): number =>
+  index >= 0 && index < 2 ** 32 ? Number(index) : 2 ** 32 - 1
+
+/** Checks the rows' numbers, and says in which order they are; `given` is what they were. */
+function orderOf(
+  numbers: Uint32Array,
   count: number,
   state: Reading,
   name: string,
+  given: Parts['indices'],
 ): typeof SORTED | typeof ONCE | typeof MANY {
-  const { met, list, rows } = state
+  const { met, rows } = state
   if (++state.readings > 0xffffffff) {
     met.fill(0)
     state.readings = 1
@@ -220,21 +251,20 @@ function readIndices(
   const { readings } = state
   let [isSorted, isUnique, last] = [true, true, -1]
   for (let k = 0; k < count; k++) {
-    const index = Number(indices[k])
-    if (!(index >= 0 && index < rows))
-      throw new TensorError(name, `indices from 0 to ${rows - 1}`, indices[k])
+    const index = numbers[k]
+    if (index >= rows) throw new TensorError(name, `indices from 0 to ${rows - 1}`, given[k])
     if (met[index] === readings) isUnique = false
     if (index <= last) isSorted = false
     met[index] = readings
     last = index
-    // Rows that are there more than once may be more than there is room for: these are written once they are sums.
-    if (k < rows) {
-      list[1 + 2 * k] = index
-      list[2 + 2 * k] = k
-    }
   }
-  list[0] = count
   return isSorted ? SORTED : isUnique ? ONCE : MANY
+}
+
+/** Lists as many of `numbers`, each with the gradient in its place. */
+function list(count: number, state: Reading): void {
+  for (; state.inOrder < count; state.inOrder++) state.places[state.inOrder] = state.inOrder
+  state.listed[0] = count
 }
 
 /** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
@@ -258,16 +288,21 @@ export function addedByRow(
 }
 
 /** The same as the gradients of a tensor, whose list is of the sums then. */
-function merged(parts: Parts, { list, columns }: Reading): FloatArray {
-  const { places, sums } = addedByRow(parts, columns)
-  list.set([places.size, ...places].flat())
+function merged(parts: Parts, state: Reading): FloatArray {
+  const { places, sums } = addedByRow(parts, state.columns)
+  state.numbers.set([...places.keys()])
+  list(places.size, state)
   return sums
 }
 
 /** Puts a list in the order of rows. */
-function sort(list: Uint32Array): void {
-  const pairs = Array.from({ length: list[0] }, (_, k) => [list[1 + 2 * k], list[2 + 2 * k]])
-  list.set(pairs.sort(([a], [b]) => a - b).flat(), 1)
+function sort(state: Reading): void {
+  const { listed, numbers, places } = state
+  const pairs = Array.from({ length: listed[0] }, (_, k) => [numbers[k], places[k]])
+  pairs.sort(([a], [b]) => a - b)
+  numbers.set(pairs.map(([row]) => row))
+  places.set(pairs.map(([, place]) => place))
+  state.inOrder = 0
 }
 
 importedRows.put = (gradients: Present, model) => {
@@ -290,12 +325,13 @@ importedRows.lent = (gradients) => {
 
 importedRows.spread = (given, own) => {
   const tensor = given as Tensor
-  const { list, columns } = reading.get(tensor) as Reading
-  const values = own.slice(0, list[0] * columns)
+  const { listed, numbers, places, columns } = reading.get(tensor) as Reading
+  const [count] = listed
+  const values = own.slice(0, count * columns)
   own.fill(0)
   const rows = new Set(typeof tensor.gathered === 'boolean' ? [] : tensor.gathered)
-  for (let k = 0; k < list[0]; k++) {
-    const [row, place] = [list[1 + 2 * k], list[2 + 2 * k]]
+  for (let k = 0; k < count; k++) {
+    const [row, place] = [numbers[k], places[k]]
     own.set(values.subarray(place * columns, (place + 1) * columns), row * columns)
     rows.add(row)
   }
@@ -303,13 +339,14 @@ importedRows.spread = (given, own) => {
 }
 
 importedRows.collect = (tensor, rows, own) => {
-  const { list, columns } = readingOf(tensor as Tensor)
-  list[0] = rows.length
+  const state = readingOf(tensor as Tensor)
+  const { columns } = state
   rows.forEach((row, place) => {
     // In order: none is written to before it is read.
     own.copyWithin(place * columns, row * columns, (row + 1) * columns)
-    list.set([row, place], 1 + 2 * place)
   })
+  state.numbers.set(rows)
+  list(rows.length, state)
   return new ByRow(null, own.subarray(0, rows.length * columns))
 }
 

@@ -18,7 +18,7 @@ export function runRows(arena: Arena, job: Job, from: number, to: number): void 
   // The list has room for all rows: only its entries are read.
   if (count > arena.units[i]) throw arena.broken()
   const rows = Array.from({ length: count }, (_, k) => {
-    const [row, place] = [list[1 + 2 * k], list[2 + 2 * k]]
+    const [row, place] = [list[1 + k], list[1 + arena.units[i] + k]]
     // Somebody has written over it.
     if (row >= arena.units[i] || place >= count) throw arena.broken()
     return [row * columns, place * columns]

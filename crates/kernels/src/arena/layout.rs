@@ -155,8 +155,8 @@ pub const AVERAGE: usize = 7;
 pub const SLOW: usize = 8;
 /// What rules compute with that take tensors as matrices; of length 0 unless there is one.
 pub const SCRATCH: usize = 9;
-/// Which rows have gradients. A tensor's list is their count, and then of each its number, and which of the rows that
-/// lie where the tensor's gradients begin it is.
+/// Which rows have gradients. A tensor's list is their count, their numbers, and, behind room for all of these, which
+/// of the rows that lie where the tensor's gradients begin each is.
 pub const LISTED: usize = 10;
 
 /// Over what an array extends.

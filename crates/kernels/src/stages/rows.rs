@@ -28,8 +28,9 @@ struct List {
 impl List {
     /// The row that entry `k` is of, and which of the gradients it is.
     fn entry(&self, k: usize) -> Result<RowAt, Fault> {
-        // SAFETY: as many entries as there are rows are there, and `count` is no more.
-        let [row, place] = array::from_fn(|i| unsafe { &*self.words.add(2 * k + i) }.load(Relaxed) as usize);
+        // SAFETY: there is room for as many of each as there are rows, and `count` is no more.
+        let [row, place] =
+            array::from_fn(|i| unsafe { &*self.words.add(i * self.rows + k) }.load(Relaxed) as usize);
         if row < self.rows && place < self.count {
             Ok([row, place])
         } else {

@@ -188,8 +188,8 @@ impl Memory {
         let start = self.arrays[LISTED].byte / 4 + self.word(at + Tensor::AT.list) as usize;
         self.set_word(start, list.len() as u32);
         for (k, (row, place)) in list.iter().enumerate() {
-            self.set_word(start + 1 + 2 * k, *row);
-            self.set_word(start + 2 + 2 * k, *place);
+            self.set_word(start + 1 + k, *row);
+            self.set_word(start + 1 + units + k, *place);
         }
     }
 
