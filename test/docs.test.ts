@@ -148,6 +148,7 @@ const withSamples = [
     'expressions',
     'fits',
     'fits-errors',
+    'fits-shared',
     'minimize',
     'models',
     'optimizer',

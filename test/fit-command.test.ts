@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expression, type FitManyOptions, fitManySync, fit as fitOne, models } from 'antigrad'
+import { expression, type FitManyOptions, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'
@@ -111,6 +111,18 @@ describe('JSON lines', () => {
       [0, 1].map((k) => [values.a[k], values.b[k], values.c[k]]),
     )
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
+  })
+
+  test('--shared fits all groups at once', () => {
+    const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
+    const g = decay.map(([, , label]) => label)
+    const found = fitSharedSync(expression(MODEL), { t, y, g }, { group: 'g', shared: ['b'], start })
+    expect(all.values).toEqual(found.values.shared)
+    expect(all.covariance).toEqual(found.covariance)
+    expect(groups.map(({ group }) => group)).toEqual(['A', 'B'])
+    expect(groups.map(({ values }) => values.a)).toEqual([...found.values.own.a])
+    const { stdout } = run(`decay.csv --x t --group g --shared b ${STARTS}`)
+    expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
   test.each<[string, FitManyOptions]>([
@@ -402,6 +414,9 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
     ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
+    ['decay.csv --x t --shared b', MODEL, '--shared: expected --group too'],
+    ['decay.csv --x t --group g --shared b --profile', MODEL, '--profile: expected none beside --shared'],
+    ['decay.csv --x t --group g --shared q', MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
     ['decay.csv --x t --start a=1,b', MODEL, '--start: expected a list as in a=1,b=0.5'],
     ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected each name once'],

@@ -29,6 +29,11 @@ export type {
   BootstrapMethod,
 } from './fits/refitted.js'
 export type { BandOptions, Fit, FitManyResult } from './fits/result.js'
+export { fitShared, fitSharedSync, type SharedData } from './fits/shared/fit-shared.js'
+export type { Label } from './fits/shared/groups.js'
+export type { SharedOptions } from './fits/shared/options.js'
+export type { SharedModel } from './fits/shared/read.js'
+export type { SharedFit, SharedGroup, SharedNumbers } from './fits/shared/result.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'

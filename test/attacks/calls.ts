@@ -1,7 +1,7 @@
 /** Every public call, with the places of its arguments: what belongs there, and what messages call it. */
 
 import * as antigrad from 'antigrad'
-import { adam, expression, fitManySync, Minimization, objectives } from 'antigrad'
+import { adam, expression, fitManySync, fitSharedSync, Minimization, objectives } from 'antigrad'
 import { definitions } from '../../dist/rules/definitions.js'
 import { kinds as schedules } from '../../dist/schedules/schedule.js'
 import { inBits } from '../helpers.js'
@@ -55,6 +55,19 @@ export const subjects: Readonly<Record<string, () => Anything>> = {
   BoundExpression: () => expression('a*x').with({ x: [1, 2] }),
   Fit: () => antigrad.fit(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
   FitManyResult: () => fitManySync(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
+  SharedFit: () =>
+    fitSharedSync(
+      expression('a*exp(-b*x)'),
+      {
+        x: [0, 1, 2, 3],
+        y: [
+          [4, 2, 1, 0.4],
+          [2, 1, 0.6, 0.2],
+        ],
+      },
+      { shared: ['b'], start: { a: 4, b: 1 } },
+    ),
+  SharedGroup: () => subjects.SharedFit().at(0),
   Bootstrap: () => subjects.Fit().bootstrap({ count: 9 }),
   BootstrapMany: () => subjects.FitManyResult().bootstrapSync({ count: 9 }),
   TestObjective: () => objectives.beale(),
@@ -422,6 +435,39 @@ add('fit fitMany fitManySync', '', {
   model: expression('a*exp(-b*t) + c'),
   data: { t, y },
   options: { start: { a: 4, b: 1, c: 1 }, covariance: at(word(undefined), shared) },
+})
+add('fitShared fitSharedSync', '', {
+  model: at(only('holes with its names', 'a list of it'), expression('a*exp(-b*t) + c')),
+  data: at(names, {
+    t,
+    y,
+    g: at(list, ['p', 'p', 'p', 'q', 'q', 'q'], null),
+    plate: at(or(list, only('the other dtype')), [1, 1, 1, 2, 2, 2]),
+  }),
+  options: at(record, {
+    group: at(word(), 'g', null),
+    shared: at(optional(list), ['b'], null),
+    own: at(optional(list), ['a']),
+    subsets: at(no, { c: at(word(), 'plate', 'subsets') }, null),
+    start: at(word(), { a: 4, b: 1, c: bounded(1) }),
+    y: at(orNull(text), 'y'),
+    sigma: at(or(numbers, word(undefined)), y),
+    missing: at(word(undefined), 'drop'),
+    absoluteSigma: at(optional(flag), true),
+    loss: at(word(undefined), 'huber'),
+    lossScale: at(optional(positive), 1),
+    ...{ tolerance, maxIterations: at(optional(whole), 50) },
+    ...{ ...running, signal, onProgress },
+  }),
+})
+add('SharedFit#at', '', { group: at(word(0, -0, 1), 0) })
+add('SharedFit#profile SharedFit#profileSync', '', {
+  name: at(word(), 'b'),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+})
+add('SharedGroup#profile SharedGroup#profileSync', '', {
+  name: at(word(), 'b'),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })
 add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
 const columns = at(word(undefined), { x: ofEach([1, 2]) })

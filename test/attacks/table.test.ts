@@ -106,7 +106,7 @@ async function ordinary(call: Call, name: string, args: readonly unknown[]): Pro
   return `${error} ${seen(value)} ${seen(subject)}`
 }
 
-const givesPromise = /Async|Many$|FitManyResult#(bootstrap|profile)$/
+const givesPromise = /Async|Many$|fitShared$|(FitManyResult|Shared.*)#(bootstrap|profile)$/
 const each = calls.flatMap((call) => call.of.map((name) => [`${name} ${call.says}`, name, call] as const))
 
 describe.each(each)('%s', (_, name, call) => {

@@ -7,6 +7,8 @@ import { fitsOf } from '../../fits/fit-many.js'
 import { type Loss, losses } from '../../fits/loss.js'
 import { fitReasons } from '../../fits/reasons.js'
 import { type Fit, FitManyResult } from '../../fits/result.js'
+import { SharedFit } from '../../fits/shared/result.js'
+import { SharedRun } from '../../fits/shared/run.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
 import { present } from '../../ground/given.js'
 import { grouped, printable } from '../../ground/text.js'
@@ -15,6 +17,7 @@ import { wholeTo } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
 import { describeFit, describeGroups, inJson } from '../fits/describe.js'
+import { describeShared, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
 import { describeRate } from '../sweep/progress.js'
 import {
@@ -51,6 +54,7 @@ interface Options extends ModelOptions {
   readonly weights?: string
   readonly absoluteSigma?: true
   readonly group?: string
+  readonly shared?: readonly string[]
   readonly delimiter?: string
   readonly decimal?: Decimal
   readonly comment: string
@@ -99,6 +103,11 @@ export function addFit(program: Command): void {
     .option('--weights <column>', "weights of the squared residuals, such as 1/σ²; or as in '=1/f^2'")
     .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
+    .option(
+      '--shared <list>',
+      'fit all groups at once: these parameters have one value for all, others one for each, as in top,bottom',
+      parseNames,
+    )
     .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
     .option('--min <list>', 'what parameters are at least', parseNumbers('--min'))
     .option('--max <list>', 'what parameters are at most', parseNumbers('--max'))
@@ -174,6 +183,7 @@ engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not los
 async function run(file: string, options: Options, command: Command): Promise<void> {
   checkGiven(command, '--model <model>', options.model)
   const { group, delimiter, decimal, comment, drop, json } = options
+  if (options.shared !== undefined) checkShared(options)
   const model = readModel(options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, options)
   const name = file === '-' ? 'standard input' : file
@@ -191,6 +201,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
       `${model.unsaid.join(', ')} ${model.unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
     )
   }
+  if (options.shared !== undefined) return fitTogether(table, model, options)
   const found = await fitTable(table, model, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isProfiled = options.profile === true
@@ -245,37 +256,89 @@ function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
 }
 
 /** All fits at once; after Ctrl-C those that were done have a reason. */
-async function fitTable({ columns }: Table, model: Model, options: Options): Promise<FitManyResult> {
-  const { tolerance, maxIterations, engine, threads, multiStart, lossScale, absoluteSigma, derive } = options
+async function fitTable(table: Table, model: Model, options: Options): Promise<FitManyResult> {
+  const stop = new AbortController()
+  const { multiStart, derive } = options
+  // The one fit of all rows has columns, and not lists of one: copies are smaller.
+  const given = table.columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
+  const { data, settings } = askedOf(given, model, options, stop)
+  const fits = fitsOf(model.model, data as DataByRun, {
+    ...{ ...settings, ...present({ multiStart, derive }) },
+    ...(options.profile && { intervals: 'profile' }),
+    onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
+  })
+  const isDone = await untilStopped(stop, async () => {
+    await drive(fits.choice, fits.calls(), stop.signal, () => fits.leave())
+    return true
+  })
+  // An engine may be at work still: its memory is left alone.
+  return isDone ? fits.result() : new FitManyResult(fits.done())
+}
+
+/** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
+async function fitTogether(table: Table, model: Model, options: Options): Promise<void> {
+  const stop = new AbortController()
+  const { group, shared, json } = options
+  const { data, settings } = askedOf(table.columns, model, options, stop)
+  const run = new SharedRun(model.model, data, { ...settings, shared })
+  const ended = await untilStopped(stop, () => drive(run.choice, run.calls(), stop.signal, () => run.leave()))
+  if (ended === undefined) {
+    say('stopped before the fit was done')
+    process.exitCode = STOPPED
+    return
+  }
+  const found = new SharedFit(run, ended, table.groups)
+  if (json) for (const line of sharedInJson(found)) await print(`${line}\n`)
+  else await print(`${describeShared(group as string, found)}\n`)
+  if (found.reason === 'converged') return
+  say('the fit did not converge')
+  process.exitCode ??= NOT_CONVERGED
+}
+
+/** @throws OptionError where others do not go with --shared */
+function checkShared({ group, derive, multiStart, profile, correlations, plot, expr }: Options): void {
+  if (group === undefined)
+    throw new OptionError('--shared', '--group too, which says what shares them', 'none')
+  const others = { derive, multiStart, profile, correlations, plot, expr }
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
+  }
+}
+
+/** What fits are asked, by a table's columns. */
+function askedOf(
+  given: readonly (Float64Array | readonly Float64Array[])[],
+  model: Model,
+  options: Options,
+  stop: AbortController,
+) {
+  const { tolerance, maxIterations, engine, threads, lossScale, absoluteSigma } = options
   const names = Object.keys(model.x)
   // Whatever the file calls it: a name that the model has not.
   let y = 'y'
   while (model.names.includes(y)) y += '_'
-  // The one fit of all rows has columns, and not lists of one: copies are smaller.
-  const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const own = [...names, y].map((name, k) => [name, given[k]] as const)
   const weightsOf = (by: string | undefined) =>
     by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[names.length + 1]
-  const stop = new AbortController()
-  // Only once: whoever presses it again has it end at once.
-  const end = () => stop.abort()
   const settings = {
     ...{ start: model.start, y, tolerance, maxIterations, signal: stop.signal },
     loss: inCamelCase(options.loss) as Loss,
     ...present({ sigma: weightsOf(options.sigma), weights: weightsOf(options.weights) }),
-    ...present({ engine, threads, multiStart, lossScale, absoluteSigma, derive }),
-    ...(options.profile && { intervals: 'profile' }),
-    onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
+    ...present({ engine, threads, lossScale, absoluteSigma }),
   }
-  const fits = fitsOf(model.model, Object.fromEntries(own) as DataByRun, settings)
+  return { data: Object.fromEntries(own), settings }
+}
+
+/** What work comes to, unless Ctrl-C stops it. */
+async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): Promise<T | undefined> {
+  // Only once: whoever presses it again has it end at once.
+  const end = () => stop.abort()
   process.once('SIGINT', end)
   try {
-    await drive(fits.choice, fits.calls(), stop.signal, () => fits.leave())
-    return fits.result()
+    return await work()
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
-    // An engine may be at work still: its memory is left alone.
-    return new FitManyResult(fits.done())
+    return undefined
   } finally {
     showProgress('')
     process.off('SIGINT', end)

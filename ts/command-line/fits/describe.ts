@@ -103,7 +103,7 @@ function errorOf({ errors, held }: Fit, name: string): string {
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)
 }
 
-function short(x: number, digits = 6): string {
+export function short(x: number, digits = 6): string {
   if (Number.isNaN(x)) return '–'
   return Number.isFinite(x) ? `${Number(x.toPrecision(digits))}` : `${x > 0 ? '' : '−'}∞`
 }

@@ -1,0 +1,459 @@
+/** Fits with shared parameters: against SciPy, and what they promise. */
+
+import { readFileSync } from 'node:fs'
+import {
+  engines,
+  expression,
+  fitManySync,
+  fit as fitOne,
+  fitShared,
+  fitSharedSync,
+  models,
+  type SharedFit,
+  type SharedOptions,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits, random } from '../helpers.js'
+
+type Columns = Readonly<Record<string, readonly (number | null)[]>>
+/** Of several models a record for each group, else a list by group of each parameter. */
+type Own<T> = Readonly<Record<string, T>> | readonly Readonly<Record<string, number | null>>[]
+
+interface Numbers<T> {
+  readonly shared: Readonly<Record<string, number | null>>
+  readonly own: Own<T>
+}
+
+interface Golden {
+  readonly name: string
+  readonly model: string | readonly string[]
+  readonly sets: number
+  readonly x: readonly number[] | readonly (readonly number[])[]
+  readonly y: readonly (readonly number[])[]
+  readonly sigma?: readonly (readonly number[])[]
+  readonly modelOf?: readonly number[]
+  readonly bounds?: Readonly<Record<string, readonly [number | null, number | null]>>
+  readonly shared: readonly string[]
+  readonly own: readonly string[] | readonly (readonly string[])[]
+  readonly start: Numbers<number>
+  readonly values: Numbers<readonly number[]>
+  readonly errors: Numbers<readonly (number | null)[]>
+  readonly errorsKnownSigma: Numbers<readonly (number | null)[]>
+  readonly sharedCovariance: readonly (readonly (number | null)[])[]
+  readonly chiSquared: number
+  readonly dof: number
+  readonly atBound: number
+}
+
+const { cases } = JSON.parse(readFileSync(new URL('../data/fits-shared.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly Golden[]
+}
+
+/** Where parameters of a golden case start, and what they may be. */
+function startOf({ start, bounds = {} }: Golden): Required<SharedOptions>['start'] {
+  const own = Array.isArray(start.own) ? Object.assign({}, ...start.own) : start.own
+  return Object.fromEntries(
+    Object.entries({ ...start.shared, ...own }).map(([name, at]) => {
+      const [min, max] = bounds[name] ?? []
+      return [name, { start: at as number, min: min ?? -Infinity, max: max ?? Infinity }]
+    }),
+  )
+}
+
+function fitted(golden: Golden, more: Partial<SharedOptions> = {}): SharedFit {
+  const { model, x, y, sigma, shared, modelOf } = golden
+  const made = typeof model === 'string' ? expression(model) : model.map((text) => expression(text))
+  const data = { x, y, ...(modelOf && { modelOf }) }
+  return fitSharedSync(made, data as never, {
+    ...{ shared, start: startOf(golden), y: 'y' },
+    ...(sigma && { sigma: sigma as number[][] }),
+    ...more,
+  })
+}
+
+/** Golden numbers of own parameters, as columns by group; NaN where there is none. */
+function columnsOf(own: Own<readonly (number | null)[]>, sets: number): Columns {
+  if (!Array.isArray(own)) return own as Columns
+  const names = [...new Set(own.flatMap((one) => Object.keys(one)))]
+  return Object.fromEntries(names.map((name) => [name, Array.from({ length: sets }, (_, k) => own[k][name])]))
+}
+
+/** The largest difference, in units of each number's own; where golden has null, ours has to be NaN. */
+function farthest(
+  ours: ArrayLike<number>,
+  golden: readonly (number | null | undefined)[],
+  unit: (k: number) => number,
+) {
+  expect(ours.length).toBe(golden.length)
+  return golden.reduce((most: number, number, k) => {
+    if (number === undefined || number === null) {
+      expect(ours[k]).toBeNaN()
+      return most
+    }
+    return Math.max(most, Math.abs(ours[k] - number) / unit(k) || 0)
+  }, 0)
+}
+
+describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {
+  const { sets, shared } = golden
+  test.each([
+    ['errors', 'errors', false],
+    ['errors of known σ', 'errorsKnownSigma', true],
+  ] as const)('values, %s, covariance and χ² are those of SciPy', (_, of, absoluteSigma) => {
+    const found = fitted(golden, { absoluteSigma })
+    expect(found.reason, found.message).toBe('converged')
+    expect(found.freedom).toBe(golden.dof)
+    expect(found.held).toHaveLength(golden.atBound)
+    expect(Math.abs(found.chiSquared / golden.chiSquared - 1)).toBeLessThan(1e-11)
+    const pairs = [
+      ...shared.map((name) => [
+        ...[[found.values.shared[name]], [found.errors.shared[name]]],
+        ...[[golden.values.shared[name]], [golden[of].shared[name]]],
+      ]),
+      ...Object.entries(columnsOf(golden.values.own, sets)).map(([name, values]) => [
+        ...[found.values.own[name], found.errors.own[name]],
+        ...[values, columnsOf(golden[of].own, sets)[name]],
+      ]),
+    ] as unknown as [Float64Array, Float64Array, number[], (number | null)[]][]
+    for (const [values, errors, goldenValues, goldenErrors] of pairs) {
+      const error = (k: number) => goldenErrors[k] ?? Math.abs(goldenValues[k]) * 1e-10 + 1e-300
+      // A value at a bound is the bound.
+      expect(
+        farthest(
+          values,
+          goldenValues.map((x) => x ?? undefined),
+          error,
+        ),
+      ).toBeLessThan(1e-7)
+      expect(
+        farthest(
+          errors,
+          goldenErrors.map((x, k) => (goldenValues[k] === undefined ? undefined : x)),
+          error,
+        ),
+      ).toBeLessThan(1e-7)
+    }
+    if (absoluteSigma) return
+    for (const [i, row] of golden.sharedCovariance.entries()) {
+      const unit = (j: number) => {
+        return Math.sqrt((golden.sharedCovariance[i][i] ?? 1) * (golden.sharedCovariance[j][j] ?? 1))
+      }
+      expect(farthest(found.covariance[i], row, unit)).toBeLessThan(1e-7)
+    }
+  })
+})
+
+/** Decays of one rate: rows in turn, so that groups are not side by side. */
+function decays(groups: number, rows: number, seed = 3) {
+  const next = random(seed)
+  const of = Array.from({ length: groups }, () => ({ a: 2 + 6 * next(), c: next() }))
+  const [x, y, group]: [number[], number[], string[]] = [[], [], []]
+  for (let row = 0; row < rows; row++) {
+    for (const [k, { a, c }] of of.entries()) {
+      x.push((6 * row) / rows)
+      y.push(a * Math.exp((-0.7 * 6 * row) / rows) + c + 0.1 * (next() - 0.5))
+      group.push(`g${k}`)
+    }
+  }
+  return { x, y, group }
+}
+const decay = expression('a*exp(-k*x) + c')
+const start = { a: 4, c: 0, k: 1 }
+
+test('one group is an ordinary fit', () => {
+  const { x, y } = decays(1, 20)
+  const one = fitOne(decay, { x, y }, { start, tolerance: 1e-14 })
+  const found = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start })
+  expect(found.at(0).values.a).toBeCloseTo(one.values.a, 10)
+  expect(found.errors.shared.k / one.errors.k).toBeCloseTo(1, 8)
+  expect(found.chiSquared / one.chiSquared).toBeCloseTo(1, 11)
+  const [order, all] = [found.at(0).free, found.at(0)]
+  for (const [i, a] of order.entries()) {
+    for (const [j, b] of order.entries()) {
+      const golden = one.covariance[one.free.indexOf(a as 'a')][one.free.indexOf(b as 'a')]
+      expect(all.covariance[i][j] / golden).toBeCloseTo(1, 7)
+    }
+  }
+})
+
+test('a column of labels and lists by group are the same; the promise too', async () => {
+  const data = decays(5, 9)
+  const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
+  const lists = (column: readonly number[]) =>
+    long.groups.map((label) => column.filter((_, row) => data.group[row] === label))
+  const short = fitSharedSync(decay, { x: lists(data.x), y: lists(data.y) }, { shared: ['k'], start })
+  expect(long.groups).toEqual(['g0', 'g1', 'g2', 'g3', 'g4'])
+  expect(inBits([long.values, long.errors, long.covariance])).toEqual(
+    inBits([short.values, short.errors, short.covariance]),
+  )
+  const promised = await fitShared(decay, data, { group: 'group', shared: ['k'], start })
+  expect(inBits(promised.values)).toEqual(inBits(long.values))
+})
+
+test('engines and numbers of threads agree in every bit', () => {
+  const data = decays(700, 7)
+  const of = (more: object) => {
+    const { values, errors, covariance, chiSquared } = fitSharedSync(decay, data, {
+      ...{ group: 'group', shared: ['k'], start },
+      ...more,
+    })
+    return inBits([values, errors, covariance, chiSquared])
+  }
+  const first = of({ engine: 'typescript' })
+  const all = Object.entries(engines()).filter(([, { available }]) => available)
+  for (const [name] of all) {
+    for (const threads of name === 'native' ? [1, 2, 5] : [undefined])
+      expect(of({ engine: name, threads }), `${name} ${threads}`).toEqual(first)
+  }
+})
+
+describe('beside an ordinary fit, in which groups are told apart by columns of 0 and 1', () => {
+  const groups = ['A', 'B', 'C', 'D']
+  const data = decays(4, 12, 5)
+  const labels = data.group.map((label) => groups[Number(label.slice(1))])
+  const plate = labels.map((label) => (label < 'C' ? 'left' : 'right'))
+  const is = Object.fromEntries(
+    groups.map((label) => [label, labels.map((other) => Number(other === label))]),
+  )
+  const of = (name: string) => `(${groups.map((label) => `${name}${label}*${label}`).join(' + ')})`
+  const each = (name: string, start: object) =>
+    Object.fromEntries(groups.map((label) => [`${name}${label}`, start]))
+  const { x, y } = data
+  const outlying = y.map((number, row) => (row === 17 ? number + 3 : number))
+  const sigma = x.map((at) => 0.05 + 0.01 * at)
+
+  test.each<[string, object, object, readonly number[]]>([
+    ['weights', { sigma }, {}, y],
+    ['known σ', { sigma, absoluteSigma: true }, {}, y],
+    ['huber', { loss: 'huber', lossScale: 0.05 }, {}, outlying],
+    ['softL1', { loss: 'softL1', lossScale: 0.05 }, {}, outlying],
+    ['cauchy', { loss: 'cauchy', lossScale: 0.05 }, {}, outlying],
+    [
+      'counts',
+      { loss: 'poisson' },
+      { a: { start: 40, min: 0 }, c: { start: 9, min: 0 } },
+      y.map((at) => Math.round(10 * at)),
+    ],
+    ['an own bound', {}, { c: { start: 0.5, min: 0.4 } }, y],
+    ['a shared bound', {}, { k: { start: 0.5, max: 0.65 } }, y],
+    ['positive parameters', {}, { a: { start: 4, positive: true }, k: { start: 1, positive: true } }, y],
+    ['a fixed one', {}, { c: { start: 0.5, fixed: true } }, y],
+  ])('%s', (name, options, more, numbers) => {
+    const given = { a: { start: 4 }, c: { start: 0.1 }, k: { start: 1 }, ...more } as Record<string, object>
+    const tight = { tolerance: 1e-14 }
+    const one = fitOne(
+      expression(`${of('a')}*exp(-k*x) + ${of('c')}`),
+      { x, ...is, y: numbers },
+      {
+        ...{ ...options, ...tight, y: 'y' },
+        start: { ...each('a', given.a), ...each('c', given.c), k: given.k } as never,
+      },
+    )
+    const found = fitSharedSync(
+      expression('a*exp(-k*x) + c'),
+      { x, y: numbers, g: labels },
+      {
+        ...{ ...options, ...tight, group: 'g', shared: ['k'], start: given as never },
+      },
+    )
+    expect(found.reason, found.message).toBe('converged')
+    expect(one.reason, one.message).toBe('converged')
+    expect(found.chiSquared / one.chiSquared).toBeCloseTo(1, 11)
+    expect(found.freedom).toBe(one.freedom)
+    expect([...found.held].sort()).toEqual(
+      one.held.map((held) => held.replace(/^(.)([A-D])$/, '$1[$2]')).sort(),
+    )
+    for (const [k, label] of groups.entries()) {
+      const group = found.at(k)
+      const called = (of: string) => (of === 'k' ? of : `${of}${label}`)
+      for (const of of group.free) {
+        const error = one.errors[called(of)]
+        if (Number.isNaN(error)) expect(group.errors[of]).toBeNaN()
+        else expect(group.errors[of] / error).toBeCloseTo(1, 6)
+        expect(Math.abs(group.values[of] - one.values[called(of)]) / (error || 1)).toBeLessThan(1e-6)
+        for (const other of group.free) {
+          const [i, j] = [of, other].map((name) => one.free.indexOf(called(name)))
+          const ours = group.covariance[group.free.indexOf(of)][group.free.indexOf(other)]
+          const unit = Math.sqrt(one.covariance[i][i] * one.covariance[j][j])
+          if (Number.isNaN(unit)) expect(ours).toBeNaN()
+          else expect(Math.abs(ours - one.covariance[i][j]) / unit).toBeLessThan(1e-6)
+        }
+      }
+    }
+    if (name === 'a shared bound' || name === 'a fixed one') return
+    for (const [which, golden] of [
+      [found.profileSync('k'), one.profile('k' as never)],
+      [found.at(1).profileSync('a'), one.profile('aB' as never)],
+    ] as const) {
+      const { [Object.keys(golden)[0]]: ends } = golden as unknown as Record<string, typeof which>
+      expect(which.lowReason).toBe(ends.lowReason)
+      expect(which.highReason).toBe(ends.highReason)
+      const width = ends.high - ends.low
+      expect(Math.abs(which.low - ends.low) / width).toBeLessThan(1e-6)
+      expect(Math.abs(which.high - ends.high) / width).toBeLessThan(1e-6)
+    }
+  })
+
+  test('a parameter by subset', async () => {
+    const isLeft = plate.map((of) => Number(of === 'left'))
+    const text = `${of('a')}*exp(-(kL*left + kR*(1 - left))*x) + c`
+    const one = fitOne(
+      expression(text),
+      { x, ...is, left: isLeft, y },
+      {
+        ...{ y: 'y', tolerance: 1e-14 },
+        start: { ...each('a', { start: 4 }), kL: 1, kR: 1, c: 0 } as never,
+      },
+    )
+    const found = await fitShared(
+      decay,
+      { x, y, g: labels, plate },
+      {
+        ...{ group: 'g', shared: ['c'], subsets: { k: 'plate' }, own: ['a'], start, tolerance: 1e-14 },
+      },
+    )
+    expect(found.subsets).toEqual({ k: ['left', 'right'] })
+    expect(found.shared).toEqual(['c', 'k[left]', 'k[right]'])
+    const names = ['c', 'kL', 'kR'].map((name) => one.free.indexOf(name as never))
+    const values = one.values as Readonly<Record<string, number>>
+    const [ours, theirs] = [found.values.subsets.k, [values.kL, values.kR]]
+    for (const k of [0, 1]) expect(ours[k]).toBeCloseTo(theirs[k], 9)
+    for (const [i, a] of names.entries()) {
+      for (const [j, b] of names.entries()) {
+        expect(found.covariance[i][j] / one.covariance[a][b]).toBeCloseTo(1, 6)
+      }
+    }
+    const { low } = found.profileSync('k[right]')
+    expect(low).toBeCloseTo(
+      (one.profile('kR' as never) as unknown as Record<string, { low: number }>).kR.low,
+      7,
+    )
+  })
+
+  test('several values of one model', () => {
+    const slope = x.map((at, row) => at * 0.5 + labels[row].charCodeAt(0) / 100)
+    const stacked = (a: readonly number[], b: readonly number[]) => [...a, ...b]
+    const zeros = x.map(() => 0)
+    const second = stacked(
+      zeros,
+      x.map(() => 1),
+    )
+    const text = `(1 - second)*(${of('a')}*exp(-k*x) + c) + second*(k*x + ${of('a')}/9)`
+    const one = fitOne(
+      expression(text),
+      {
+        ...{ x: stacked(x, x), y: stacked(y, slope), second },
+        ...Object.fromEntries(groups.map((label) => [label, stacked(is[label], is[label])])),
+      },
+      { y: 'y', tolerance: 1e-14, start: { ...each('a', { start: 4 }), k: 1, c: 0 } as never },
+    )
+    const made = { y: decay, slope: expression('k*x + a/9') }
+    const found = fitSharedSync(
+      made,
+      { x, y, slope, g: labels },
+      {
+        ...{ group: 'g', shared: ['k', 'c'], start, tolerance: 1e-14 },
+      },
+    )
+    expect(found.rows).toBe(2 * x.length)
+    expect(found.chiSquared / one.chiSquared).toBeCloseTo(1, 11)
+    expect(found.errors.shared.k / one.errors['k' as never]).toBeCloseTo(1, 6)
+    expect(found.values.own.a[2]).toBeCloseTo(one.values['aC' as never], 8)
+  })
+})
+
+test('a group that does not determine its parameters is told of, and spoils no other', () => {
+  const { x, y, group } = decays(6, 8)
+  // No slope by c nor a is there: a group of one row has two parameters.
+  const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
+  const of = <T>(column: readonly T[]) => column.filter((_, row) => keep[row])
+  const options = { group: 'g', shared: ['k'], start }
+  const found = fitSharedSync(decay, { x: of(x), y: of(y), g: of(group) }, options)
+  const without = of(group).map((label) => label !== 'g3')
+  const others = <T>(column: readonly T[]) => of(column).filter((_, row) => without[row])
+  const rest = fitSharedSync(decay, { x: others(x), y: others(y), g: others(group) }, options)
+  expect(found.reason).toBe('singular')
+  expect(found.undetermined).toEqual(['c[g3]'])
+  expect(found.message).toContain('the data do not determine c[g3]')
+  expect(found.values.shared.k).toBeCloseTo(rest.values.shared.k, 8)
+  expect(found.errors.own.c[3]).toBeNaN()
+})
+
+test('guesses of our models: each group its own, and what is shared at their median', () => {
+  const next = random(8)
+  const x = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
+  const y = Array.from({ length: 9 }, (_, k) =>
+    x.map((at) => 2 + 98 / (1 + ((k + 1) / 3 / at) ** 1.2) + next()),
+  )
+  const found = fitSharedSync(models.fourPL(), { x, y }, { shared: ['top', 'bottom'] })
+  expect(found.reason, found.message).toBe('converged')
+  expect(Object.keys(found.values.shared)).toEqual(['top', 'bottom'])
+  expect(found.values.shared.top).toBeGreaterThan(98)
+})
+
+test('what is missing is left out on request', () => {
+  const { x, y, group } = decays(5, 9)
+  const gappy = y.map((number, row) => (row === 7 ? null : number))
+  const options = { group: 'g', shared: ['k'], start }
+  const data = { x, y: gappy, g: group }
+  expect(fitSharedSync(decay, data, options).reason).toBe('not-finite')
+  const found = fitSharedSync(decay, data, { ...options, missing: 'drop' })
+  expect([found.reason, found.missing, found.rows]).toEqual(['converged', 1, 44])
+})
+
+test('ten thousand groups are fitted, as each by itself where the rate is known', () => {
+  const { x, y, group } = decays(10_000, 6)
+  const found = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
+  expect(found.reason).toBe('converged')
+  const k = found.values.shared.k
+  const at = (label: number) => ({
+    x: x.filter((_, row) => row % 10_000 === label),
+    y: y.filter((_, row) => row % 10_000 === label),
+  })
+  const own = fitManySync(decay, at(777), { start: { a: 4, c: 0, k: { start: k, fixed: true } } })
+  expect(found.values.own.a[777]).toBeCloseTo(own.values.a[0], 7)
+})
+
+describe('what makes no sense is refused before anything is done', () => {
+  const data = { x: [0, 1, 2, 3], y: [4, 3, 2, 1], g: ['a', 'a', 'b', 'b'] }
+  const options = { group: 'g', shared: ['k'], start }
+  test.each<[string, unknown, object, object]>([
+    ['shared: expected names among a, k, c, got "q"', decay, data, { ...options, shared: ['q'] }],
+    ['own: expected none that shared has too, got "k"', decay, data, { ...options, own: ['k'] }],
+    ['own: expected all that are not shared: c too', decay, data, { ...options, own: ['a'] }],
+    ['shared: expected each name once, got "k"', decay, data, { ...options, shared: ['k', 'k'] }],
+    ['shared: expected at least one parameter that varies', decay, data, { ...options, shared: [] }],
+    ['group: expected a column: x, y, g', decay, data, { ...options, group: 'h' }],
+    ['data: g[1]: expected a text or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
+    ['data: y: expected 4 rows, as g has, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
+    ['data: expected columns among', decay, { ...data, z: [1, 2, 3, 4] }, { ...options, y: 'y' }],
+    ['subsets: expected a column', decay, data, { ...options, shared: [], subsets: { k: 'plate' } }],
+    [
+      'data: plate[1]: expected one label for each g',
+      decay,
+      { ...data, plate: [1, 2, 3, 3] },
+      { ...options, shared: [], subsets: { k: 'plate' } },
+    ],
+    [
+      'start: k: expected a number, as it is shared',
+      decay,
+      data,
+      { ...options, start: { ...start, k: [1, 2] } },
+    ],
+    ['start: a: expected a number, or 2', decay, data, { ...options, start: { ...start, a: [1, 2, 3] } }],
+    ['start: c: expected a number', decay, data, { ...options, start: { a: 1, k: 1 } }],
+    [
+      'data: modelOf: expected indices of models',
+      [decay, decay],
+      { ...data, modelOf: [0, 0, 2, 2] },
+      options,
+    ],
+    ['modelOf: expected a column', [decay, decay], data, options],
+    ['options: expected one of', decay, data, { ...options, groups: 'g' }],
+    ['model: expected an expression', 7, data, options],
+  ])('%s', (message, model, given, more) => {
+    const call = () => fitSharedSync(model as never, given as never, more as never)
+    expect(call).toThrow(message)
+    expect(call).toThrow(expect.objectContaining({ name: 'OptionError' }))
+  })
+})

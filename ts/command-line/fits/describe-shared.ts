@@ -1,0 +1,68 @@
+/** What is said of a fit with shared parameters: tables, and JSON. */
+
+import type { SharedFit } from '../../fits/shared/result.js'
+import { grouped, printable } from '../../ground/text.js'
+import { columns } from '../report.js'
+import { short } from './describe.js'
+
+/** Shared parameters, then a line for each group, and what holds of all. */
+export function describeShared(by: string, fit: SharedFit): string {
+  const { values, errors, held } = fit
+  const errorOf = (name: string, error: number) => (held.includes(name) ? 'at bound' : short(error, 3))
+  const shared = Object.entries(values.shared).map(([name, x]) => [
+    name,
+    short(x, 8),
+    errorOf(name, errors.shared[name]),
+  ])
+  const names = Object.keys(values.own)
+  const lines = fit.groups.map((label, k) => [
+    printable(`${label}`),
+    `${fit.at(k).rows}`,
+    ...names.flatMap((name) => [
+      short(values.own[name][k]),
+      errorOf(`${name}[${label}]`, errors.own[name][k]),
+    ]),
+    short(fit.at(k).chiSquared),
+  ])
+  const quality = [
+    ['χ²', fit.chiSquared],
+    ['reduced χ²', fit.reducedChiSquared],
+    ['AIC', fit.aic],
+    ['BIC', fit.bic],
+  ] as const
+  return [
+    columns([['shared', 'value', 'error'], ...shared], [1, 2]),
+    '',
+    columns(
+      [[printable(by), 'rows', ...names.flatMap((name) => [name, '±']), 'χ²'], ...lines],
+      [...Array(2 + 2 * names.length).keys()].map((i) => i + 1),
+    ),
+    '',
+    quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
+    `${grouped(fit.rows)} rows, ${grouped(fit.rows - fit.freedom)} parameters in ${grouped(fit.length)} groups; ${fit.reason} after ${fit.evaluations} evaluations`,
+    ...(fit.message === '' ? [] : [fit.message]),
+  ].join('\n')
+}
+
+/** A line of what all share, and one for each group; what is no number is null. */
+export function* sharedInJson(fit: SharedFit): Generator<string> {
+  const { reason, message, values, errors, shared, covariance, held, undetermined } = fit
+  const { chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations } = fit
+  yield JSON.stringify({
+    ...{
+      reason,
+      message,
+      values: values.shared,
+      errors: errors.shared,
+      shared,
+      covariance,
+      held,
+      undetermined,
+    },
+    ...{ chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations },
+  })
+  for (const [k, group] of fit.groups.entries()) {
+    const { values, errors, free, covariance, chiSquared, rows } = fit.at(k)
+    yield JSON.stringify({ group, values, errors, free, covariance, chiSquared, rows })
+  }
+}

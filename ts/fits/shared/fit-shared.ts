@@ -1,0 +1,43 @@
+import { drive, driveSync } from '../drive.js'
+import type { FitData } from '../options.js'
+import type { Label } from './groups.js'
+import type { SharedOptions } from './options.js'
+import type { SharedModel } from './read.js'
+import { SharedFit } from './result.js'
+import { SharedRun } from './run.js'
+
+/** Columns of numbers, and of labels. */
+export type SharedData = Readonly<Record<string, FitData[string] | readonly Label[]>>
+
+/**
+ * Fits groups of rows that share parameters, as one least-squares problem: some parameters have one value for all groups,
+ * or for all of a subset, and others each group has for itself. The Levenberg-Marquardt method takes own parameters out of
+ * the equations group by group, so that time and memory grow with the number of groups and no faster. The same bits on
+ * every engine and number of threads; the event loop stays free where the native engine runs.
+ *
+ * @param model an `expression` or one of `models`; a record of such by the columns that they are to meet, for a model with
+ * several values; or a list of models, of which the data's column `modelOf` says by its index which one a group has
+ * @param data columns, with one that says to which group a row belongs, as the option `group` names it; or without it a
+ * list for each group, or numbers for all
+ * @throws (rejects with) OptionError before the first iteration; the signal's reason
+ * @example
+ * const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared: ['top', 'bottom'] })
+ */
+export async function fitShared(
+  model: SharedModel,
+  data: SharedData,
+  options: SharedOptions,
+): Promise<SharedFit> {
+  const run = new SharedRun(model, data, options)
+  const ended = await drive(run.choice, run.calls(), run.options.signal, () => run.leave())
+  run.leave()
+  return new SharedFit(run, ended)
+}
+
+/** `fitShared` without a promise. */
+export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit {
+  const run = new SharedRun(model, data, options)
+  const ended = driveSync(run.choice, run.calls())
+  run.leave()
+  return new SharedFit(run, ended)
+}

@@ -1,0 +1,84 @@
+import { OptionError } from '../../ground/errors.js'
+import { isRecord, listOf } from '../../ground/given.js'
+import { anything, type Option, option, optional, readBy, type ValuesOf } from '../../options/kinds.js'
+import { type FitColumn, type FitManyOptions, table as ofFits } from '../options.js'
+
+/** What is as in `fitMany`. */
+type Same = Pick<
+  FitManyOptions,
+  | 'start'
+  | 'y'
+  | 'missing'
+  | 'absoluteSigma'
+  | 'loss'
+  | 'lossScale'
+  | 'tolerance'
+  | 'maxIterations'
+  | 'engine'
+  | 'instructionSet'
+  | 'threads'
+  | 'signal'
+  | 'onProgress'
+>
+
+export interface SharedOptions extends Same {
+  /**
+   * The column of the data, of texts or numbers, that says which group a row belongs to. Without it columns are lists for
+   * each group, or numbers for all.
+   */
+  readonly group?: string
+  /** Parameters that have one value for all groups. */
+  readonly shared?: readonly string[]
+  /** Parameters that each group has for itself; those that are named nowhere else. */
+  readonly own?: readonly string[]
+  /**
+   * Parameters that have one value for each label of a column, as in `{ slope: 'plate' }`: all groups of a plate share its
+   * slope. Without `group` the column has a label for each group.
+   */
+  readonly subsets?: Readonly<Record<string, string>>
+  /** Of several models, the column that says which one a group has, by its index; modelOf. */
+  readonly modelOf?: string
+  /** Standard deviations of the measured numbers; of a model with several values a column for each. */
+  readonly sigma?: FitColumn | Readonly<Record<string, FitColumn>>
+  /** Weights of the squared residuals, instead of `sigma`. */
+  readonly weights?: FitColumn | Readonly<Record<string, FitColumn>>
+}
+
+const name = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
+
+const names = readBy<readonly string[]>((argument, given) => {
+  const list = listOf(given)
+  if (list === undefined) throw new OptionError(argument, 'a list of names', given)
+  for (const [k, one] of list.entries()) {
+    if (typeof one !== 'string') throw new OptionError(`${argument}[${k}]`, 'a name', one)
+    if (list.indexOf(one) < k) throw new OptionError(argument, 'each name once', one)
+  }
+  return list as string[]
+})
+
+const columnsByName = readBy<Readonly<Record<string, string>>>((argument, given) => {
+  if (!isRecord(given)) throw new OptionError(argument, 'columns by parameter', given)
+  const entries = Object.entries(given)
+  for (const [parameter, column] of entries) {
+    if (typeof column !== 'string')
+      throw new OptionError(`${argument}: ${parameter}`, "a column's name", column)
+  }
+  return Object.fromEntries(entries) as Record<string, string>
+})
+
+const { start, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
+const { engine, instructionSet, threads, signal, onProgress } = ofFits
+
+export const table = {
+  ...{ start, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
+  ...{ engine, instructionSet, threads, signal, onProgress },
+  group: optional(name),
+  shared: optional(names),
+  own: optional(names),
+  subsets: optional(columnsByName),
+  modelOf: optional(name),
+  sigma: anything<FitColumn>(),
+  weights: anything<FitColumn>(),
+} satisfies Record<keyof SharedOptions, Option>
+
+export type SharedValues = ValuesOf<typeof table>
