@@ -55,6 +55,11 @@ export function inside(f: number, below: number): number {
   return sum
 }
 
+/** That of |T| at t. */
+export function density(t: number, below: number): number {
+  return partsOf(t * t, 1, below).root / t
+}
+
 /** P(|T| > t) by Gauss's continued fraction of ₂F₁(1, ½; a + 1; −x/y), a = below/2. */
 function fraction(f: number, below: number): number {
   const { half, far, root } = partsOf(f, 1, below)

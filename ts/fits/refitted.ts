@@ -6,6 +6,7 @@ import { pick } from '../many/data.js'
 import { type GivenOf, oneOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type BootstrapValues, CONVERGED, obstacle, type Refitted } from './bootstrap.js'
+import { inside } from './f-distribution.js'
 import { hasBit, type Ingredients } from './found.js'
 import { probability } from './level.js'
 import {
@@ -18,7 +19,7 @@ import {
   pointOf,
 } from './linearise.js'
 import { type FitReason, fitReasons } from './reasons.js'
-import { probability as inside, quantile } from './student.js'
+import { quantile } from './student.js'
 
 const method = oneOf('bca', 'percentile')
 /** How ends of intervals are made of refits. */
@@ -295,5 +296,5 @@ function select(numbers: Float64Array, place: number): number {
 }
 
 /** P(Z < z), and the z of such a probability. */
-const normalProbability = (z: number) => (1 + Math.sign(z) * inside(Math.abs(z), Infinity)) / 2
+const normalProbability = (z: number) => (1 + Math.sign(z) * inside(z * z, Infinity)) / 2
 const normalQuantile = (p: number) => Math.sign(p - 0.5) * quantile(Math.abs(2 * p - 1), Infinity)

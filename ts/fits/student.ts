@@ -1,12 +1,9 @@
-/** Student's t distribution, and the normal one as its limit. */
+/** Quantiles of Student's t distribution, and of the normal one as its limit. */
 
-import { elementary } from '../functions/index.js'
-import { inside } from './f-distribution.js'
+import { density, inside, outside } from './f-distribution.js'
 
-const { atan, cos, sin } = elementary('float64')
-
-/** Beyond so many degrees of freedom, of which there may be ∞, a series by them is too long. */
-const MANY = 1000
+/** Newton's steps at most: tails of one degree of freedom, and of the normal distribution, take some dozens. */
+const STEPS = 2000
 
 /**
  * The t that a variable of Student's distribution is within, on either side of 0, with a probability.
@@ -14,28 +11,15 @@ const MANY = 1000
  * @param freedom degrees of freedom, whole and ≥ 1, or ∞ for the normal distribution
  */
 export function quantile(level: number, freedom: number): number {
-  let [low, high] = [0, 1]
-  while (probability(high, freedom) < level && high < 1e300) high *= 2
-  for (let k = 0; k < 200; k++) {
-    const middle = low + (high - low) / 2
-    if (middle === low || middle === high) break
-    if (probability(middle, freedom) < level) low = middle
-    else high = middle
+  // What is missing, in digits that are there.
+  const missing = (f: number) =>
+    level < 0.5 ? level - inside(f, freedom) : outside(f, 1, freedom) - (1 - level)
+  // The probability is concave: below the quantile, tangents lead up to it and not beyond.
+  let t = level * Math.sqrt(Math.PI / 2)
+  for (let k = 0; k < STEPS; k++) {
+    const next = t + missing(t * t) / density(t, freedom)
+    if (!(next > t)) break
+    t = next
   }
-  return high
-}
-
-/** P(|T| < t), for t ≥ 0 (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
-export function probability(t: number, freedom: number): number {
-  if (freedom > MANY) return inside(t * t, freedom)
-  const angle = atan(t / Math.sqrt(freedom))
-  const [c, s] = [cos(angle), sin(angle)]
-  const square = c * c
-  let term = freedom % 2 === 1 ? c : 1
-  let sum = freedom === 1 ? 0 : term
-  for (let k = freedom % 2 === 1 ? 3 : 2; k <= freedom - 2; k += 2) {
-    term *= ((k - 1) / k) * square
-    sum += term
-  }
-  return freedom % 2 === 1 ? (2 / Math.PI) * (angle + s * sum) : s * sum
+  return t
 }
