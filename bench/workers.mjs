@@ -15,11 +15,11 @@ const counts = [0, 1, 2]
 async function measure({ adam, expression, fitMany, minimizeMany, workers }, counts, rounds) {
   const hill = expression('sin(x)*cos(y) + exp(-x^2)')
   const column = (k, count) => Float64Array.from({ length: count }, (_, run) => ((run * k) % 97) / 50)
-  const starts = { x: column(31, 40_000), y: column(17, 40_000) }
+  const starts = { x: column(31, 16_000), y: column(17, 16_000) }
   const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
   const model = expression('a*exp(-b*t) + c')
   const t = column(1, 50)
-  const y = Array.from({ length: 20_000 }, (_, fit) =>
+  const y = Array.from({ length: 8_000 }, (_, fit) =>
     t.map((x, k) => 2 * Math.exp(-x * (0.5 + (fit % 7) / 7)) + 0.01 * ((k * fit) % 11)),
   )
   const start = { a: 1, b: 1, c: 0 }

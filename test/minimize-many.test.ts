@@ -35,6 +35,7 @@ import {
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { cohortsOf } from '../dist/many/layout.js'
 
 type Floats = typeof Float32Array | typeof Float64Array
 
@@ -741,4 +742,17 @@ test('a clip that it does not have is refused', () => {
     expect(() => run(clip)).toThrow(/^clip: expected one of value/)
   }
   expect(() => run(5 as never)).toThrow(/^clip: expected { value }/)
+})
+
+test.each([
+  [10_000, 2],
+  [10_000, 3],
+  [65_536, 2],
+  [40_000, 7],
+  [9_000, 1],
+])('%i runs give each of %i threads as many cohorts', (count, threads) => {
+  const { cohorts, lanes } = cohortsOf(new Uint32Array(count), [], 4, threads)
+  expect(cohorts % threads).toBe(0)
+  expect(cohorts * lanes).toBeGreaterThanOrEqual(count)
+  expect(lanes).toBeLessThanOrEqual(4096)
 })

@@ -70,7 +70,7 @@ Object.assign(globalThis, {
   /** Many calls at once. */
   async crowd(count: number) {
     const one = async (k: number) => {
-      const result = await minimizeMany(bowl, starts(100 + k), adam({ lr: 0.1 }), {
+      const result = await minimizeMany(bowl, starts(500 + k), adam({ lr: 0.1 }), {
         threads: 2,
         workers: workers(),
       })

@@ -115,14 +115,39 @@ export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Arr
 
 export type Numbers = FloatArray | Uint8Array | Uint32Array
 
+/** From so many runs on it is worth a look whether they can be copied at once. */
+const MANY = 64
+
+/** Whether they are many, and neighbours in order. */
+export function areTogether(runs: Uint32Array): boolean {
+  if (runs.length < MANY) return false
+  const [first] = runs
+  for (let k = 0; k < runs.length; k++) if (runs[k] !== first + k) return false
+  return true
+}
+
 /** Of some runs, in their order; of one also several times. */
-export function pick<Column extends FloatArray | Uint32Array>(column: Column, runs: Uint32Array): Column {
+export function pick<Column extends FloatArray | Uint32Array>(
+  column: Column,
+  runs: Uint32Array,
+  together = areTogether(runs),
+): Column {
+  if (together) return column.slice(runs[0], runs[0] + runs.length) as Column
   const picked = new (column.constructor as new (length: number) => Column)(runs.length)
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked
 }
 
 /** Puts numbers to where runs have theirs. */
-export function put(column: Numbers, runs: Uint32Array, numbers: Numbers): void {
+export function put(
+  column: Numbers,
+  runs: Uint32Array,
+  numbers: Numbers,
+  together = areTogether(runs),
+): void {
+  if (together) {
+    column.set(numbers.subarray(0, runs.length), runs[0])
+    return
+  }
   for (let k = 0; k < runs.length; k++) column[runs[k]] = numbers[k]
 }

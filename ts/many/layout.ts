@@ -39,8 +39,12 @@ export function cohortsOf(
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
 }
 
-/** How many updates by a program a call may make; a vector takes as long with one run. */
-export function updatesOf({ head, body, tail }: Program, rows: number, runs: number, most: number): number {
-  const operations = head.length + tail.length + body.length * rows + 16
-  return Math.max(1, Math.min(most, Math.floor(WORK / (operations * Math.max(runs, LINE / 8)))))
+/** Operations on numbers of an update by a program; a vector takes as long with one run. */
+export function workOf({ head, body, tail }: Program, rows: number, runs: number): number {
+  return (head.length + tail.length + body.length * rows + 16) * Math.max(runs, LINE / 8)
+}
+
+/** How many updates by a program a call may make. */
+export function updatesOf(program: Program, rows: number, runs: number, most: number): number {
+  return Math.max(1, Math.min(most, Math.floor(WORK / workOf(program, rows, runs))))
 }

@@ -29,8 +29,7 @@ export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: n
     checkElementwise(found)
     return found
   }
-  if (columns.length === 0)
-    return [{ resolved: resolved(0), runs: Uint32Array.from({ length: count }, (_, k) => k) }]
+  if (columns.length === 0) return [{ resolved: resolved(0), runs: new Uint32Array(count).map((_, k) => k) }]
   const numbers = new Map<string, number[]>()
   for (let run = 0; run < count; run++) {
     const key = columns.map(([, column]) => column[run]).join(' ')

@@ -1,6 +1,7 @@
 /** Runs under way. */
 
 import type { Kernel } from '../arena/kernel.js'
+import type { Region } from '../arena/memory.js'
 import type { Choice } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
@@ -13,9 +14,10 @@ import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
-import { Batch } from './batch.js'
+import { Batch, type Shape } from './batch.js'
 import type { Starts } from './data.js'
 import {
+  areTogether,
   byRows,
   type Column,
   checkNumbers,
@@ -59,6 +61,8 @@ export class Many {
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   readonly #result: Found
+  /** What the last batch has left. */
+  #left: Region | undefined
 
   constructor(objective: Expression, starts: Starts, rule: Rule, given: object) {
     if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
@@ -95,7 +99,7 @@ export class Many {
 
   #numbers(of: ArrayLike<number> | number): FloatArray {
     const make = this.#dtype === 'float32' ? Float32Array : Float64Array
-    return typeof of === 'number' ? new make(of) : make.from(of)
+    return new make(of as number)
   }
 
   /** A column of starts, in the box. */
@@ -138,19 +142,22 @@ export class Many {
     const { threads } = this.choice.runner
     const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
     const updates = updatesOf(gradient, rows, runs.length, UPDATES)
-    const batch = new Batch({
+    const shape: Shape = {
       ...{ dtype: this.#dtype, value, gradient, kernel, runs: runs.length, rows, cohorts, lanes, updates },
       ...{ columns: this.#data.length, shared: sharedOf(this.#data) },
       ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
       isBounded: this.#box !== null,
       isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
-    })
+    }
+    const batch = new Batch(shape, this.#left)
+    this.#left = batch.region
     const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<
       string,
       number | 'parameters'
     >
-    const points = this.#x.map((column) => pick(column, runs))
+    const together = areTogether(runs)
+    const points = this.#x.map((column) => pick(column, runs, together))
     batch.fill({
       ...{ runs, data: this.#data, x: points },
       starts: kernel.state.map((name) => starts[name] ?? 0),
@@ -174,12 +181,10 @@ export class Many {
   /** Takes over what runs have come to. */
   #take(runs: Uint32Array, found: Found): void {
     const to = this.#result
-    for (const [p, column] of to.x.entries()) put(column, runs, found.x[p])
-    put(to.value, runs, found.value)
-    put(to.gradientNorm, runs, found.gradientNorm)
-    put(to.change, runs, found.change)
-    put(to.iterations, runs, found.iterations)
-    put(to.reason, runs, found.reason)
+    const together = areTogether(runs)
+    for (const [p, column] of to.x.entries()) put(column, runs, found.x[p], together)
+    for (const name of ['value', 'gradientNorm', 'change', 'iterations', 'reason'] as const)
+      put(to[name], runs, found[name], together)
   }
 
   /** Without an update they end where they start. */

@@ -5,8 +5,8 @@
 
 import { version } from '../ground/package.js'
 
-/** Bytes of a batch: from which one on, and these, or how many. */
-export type Stretch<Bytes = number> = readonly [at: number, bytes: Bytes]
+/** Bytes of a batch: from which one on, and how many. */
+export type Stretch = readonly [at: number, bytes: number]
 
 /** With what it begins; it answers with an empty answer, or with why it cannot. */
 export interface Beginning {
@@ -30,7 +30,9 @@ export interface Task {
   readonly batch: number
   /** With the first one. */
   readonly about?: New
-  readonly written: readonly Stretch<Uint8Array<ArrayBuffer>>[]
+  readonly written: readonly Stretch[]
+  /** What is written, end to end; what is read comes back in it, if there is room. */
+  readonly buffer: ArrayBuffer
 }
 
 /** That a batch is not gone on with. */
@@ -39,8 +41,9 @@ export interface Forgotten {
 }
 
 export interface Answer {
-  /** What was to be read, in that order; the results behind it, if none of the runs lives. */
-  readonly read: readonly Uint8Array<ArrayBuffer>[]
+  /** How many live, what was to be read, and the results if none of the runs lives: end to end. */
+  readonly buffer: ArrayBuffer
+  readonly isOver: boolean
   /** Whether the batch was one. */
   readonly isDone: boolean
   /** Why there is none. */
@@ -69,8 +72,8 @@ let exports: Exports | undefined
 const held: Held[] = []
 
 const answer = (of: Partial<Answer>) => {
-  const whole: Answer = { read: [], isDone: true, ...of }
-  postMessage(whole, { transfer: whole.read.map(({ buffer }) => buffer) })
+  const whole: Answer = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...of }
+  postMessage(whole, { transfer: [whole.buffer] })
 }
 
 const begin = () => {
@@ -98,7 +101,7 @@ function forget(batch: number): void {
   if (k >= 0) held.splice(k, 1)
 }
 
-function run({ batch, about, written }: Task): void {
+function run({ batch, about, written, buffer }: Task): void {
   let one: Held
   try {
     one = about ? hold(batch, about) : (held.find((one) => one.batch === batch) as Held)
@@ -107,7 +110,11 @@ function run({ batch, about, written }: Task): void {
     return
   }
   const bytes = new Uint8Array(memory.buffer, one.at, one.bytes)
-  for (const [at, from] of written) bytes.set(from, at)
+  let place = 0
+  for (const [at, length] of written) {
+    bytes.set(new Uint8Array(buffer, place, length), at)
+    place += length
+  }
   const taken = exports ?? begin()
   exports = undefined
   const isDone = taken.advance(one.at, one.bytes) !== 0
@@ -115,7 +122,14 @@ function run({ batch, about, written }: Task): void {
   const [at, length] = one.counts
   const isOver = new Uint32Array(memory.buffer, one.at + at, length / 4).every((count) => count === 0)
   const stretches = [one.counts, ...one.read, ...(isOver ? one.results : [])]
-  answer({ read: stretches.map(([at, length]) => bytes.slice(at, at + length)), isDone })
+  const all = stretches.reduce((sum, [, length]) => sum + length, 0)
+  const to = new Uint8Array(all > buffer.byteLength ? new ArrayBuffer(all) : buffer)
+  place = 0
+  for (const [at, length] of stretches) {
+    to.set(bytes.subarray(at, at + length), place)
+    place += length
+  }
+  answer({ buffer: to.buffer, isOver, isDone })
   if (isOver || !isDone) forget(batch)
 }
 

@@ -8,12 +8,15 @@ import { type Option, option, optional, type ValuesOf } from '../options/kinds.j
 import { readOptions } from '../options/read.js'
 import type { Batch } from './batch.js'
 import { type Advancer, check, failure, moduleOfRuns, Workers as Shared } from './engines.js'
+import { workOf } from './layout.js'
 import type { Answer, Beginning, Forgotten, Stretch, Task } from './worker.js'
 import { text } from './worker-text.js'
 
 /** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
 const PATIENCE = 10_000
 const IDLE = 2_000
+/** Operations on numbers of a call, a millisecond or so, that are not worth messages. */
+const LITTLE = 2e6
 
 export interface WorkersOptions {
   /**
@@ -75,6 +78,8 @@ let inlined: string | undefined
 class Hand {
   /** Batches that it has. */
   load = 0
+  /** A buffer that came back. */
+  spare: ArrayBuffer | null = null
   isDead = false
   /** @throws (rejects with) Error where it is not ours, or cannot run the module */
   readonly begun: Promise<this>
@@ -114,9 +119,15 @@ class Hand {
   }
 
   ask(question: Task | Beginning): Promise<Answer> {
-    const bytes = 'written' in question ? question.written.map(([, { buffer }]) => buffer) : []
-    this.#worker.postMessage(question, bytes)
+    this.#worker.postMessage(question, 'buffer' in question ? [question.buffer] : [])
     return this.#next()
+  }
+
+  /** A buffer of so many bytes, or more: the last one that came back, as new ones cost more than what is written. */
+  take(bytes: number): ArrayBuffer {
+    const { spare } = this
+    this.spare = null
+    return spare !== null && spare.byteLength >= bytes ? spare : new ArrayBuffer(bytes)
   }
 
   forget(batch: number): void {
@@ -253,8 +264,10 @@ class OnWorkers implements Advancer {
     this.#pool.leave()
   }
 
-  /** Gives cohorts to workers; to none where none starts. */
+  /** Gives cohorts to workers; to none where none starts, or messages would take as long as the call. */
   async #begin(batch: Batch): Promise<readonly Share[]> {
+    const { gradient, rows, runs } = batch.shape
+    if (workOf(gradient, rows, runs) * batch.updates < LITTLE) return []
     let hands: Hand[] = []
     let words: string
     try {
@@ -296,26 +309,36 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
   const written = isNew
     ? [batch.before('laneData'), ...cohorts.flatMap((cohort) => batch.bytesOf(cohort))]
     : [batch.before('value')]
-  const copies = written.map((bytes) => [place(bytes)[0], bytes.slice()] as const)
+  const buffer = hand.take(written.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  const copy = new Uint8Array(buffer)
+  let at = 0
+  for (const bytes of written) {
+    copy.set(bytes, at)
+    at += bytes.byteLength
+  }
   if (isNew) {
-    const theirs = new Uint32Array(copies[0][1].buffer, about.counts[0], batch.counts.length)
+    const theirs = new Uint32Array(buffer, about.counts[0], batch.counts.length)
     for (let cohort = 0; cohort < theirs.length; cohort++) if (!cohorts.includes(cohort)) theirs[cohort] = 0
   }
   let answer: Answer
   try {
-    answer = await hand.ask({ batch: number, written: copies, ...(isNew && { about }) })
+    answer = await hand.ask({ batch: number, written: written.map(place), buffer, ...(isNew && { about }) })
   } catch (thrown) {
     throw failure('wasm', `a worker has ended: ${messageOf(thrown)}`)
   }
-  const { failed, isFull, isDone } = answer
+  const { failed, isFull, isDone, isOver } = answer
   if (isFull) throw new MemoryError(byteLength, `in a worker: ${failed}`)
   if (failed !== undefined) throw failure('wasm', `it has trapped: ${failed}`)
   check(isDone, byteLength)
-  const [left, ...bytes] = answer.read
-  const living = new Uint32Array(left.buffer)
+  const living = new Uint32Array(answer.buffer, 0, batch.counts.length)
   for (const cohort of cohorts) batch.counts[cohort] = living[cohort]
-  for (const [k, to] of [...read, ...results].entries()) if (k < bytes.length) to.set(bytes[k])
-  if (bytes.length === read.length) return
+  at = living.byteLength
+  for (const to of isOver ? [...read, ...results] : read) {
+    to.set(new Uint8Array(answer.buffer, at, to.byteLength))
+    at += to.byteLength
+  }
+  hand.spare = answer.buffer
+  if (!isOver) return
   share.isOver = true
   hand.load--
 }

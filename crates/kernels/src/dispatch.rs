@@ -163,12 +163,18 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            #[inline(never)] // It is longer than most operations, and one is enough.
+            unsafe fn widened(to: *mut u8, operands: &[Operand; 3], length: usize, operate: operations::Operate) {
+                unsafe { operations::operate_in_float64(to, operands, length, operate) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn in_float64<V: Vector, O: Operation>(
                 to: *mut u8,
                 operands: &[Operand; 3],
                 length: usize,
             ) {
-                unsafe { operations::operate_in_float64(to, operands, length, operate::<V, O>) }
+                unsafe { widened(to, operands, length, operate::<V, O>) }
             }
 
             $(#[target_feature(enable = $feature)])?
