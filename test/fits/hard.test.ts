@@ -34,7 +34,8 @@ const { cases } = JSON.parse(readFileSync(new URL('../data/fits-hard.json', impo
 const HOPELESS = 1e14
 /** So many times what QR reaches, with other roundings, may be reached here. */
 const ALLOWED = 30
-const linear = cases.filter(({ errorsKnownSigma }) => errorsKnownSigma !== undefined)
+
+const isLinear = ({ errorsKnownSigma }: Hard) => errorsKnownSigma !== undefined
 
 const fitted = ({ model, x, y, sigma, start }: Hard, options: FitOptions) =>
   fitOne(expression(model), { x, y }, { y: 'y', start, ...(sigma && { sigma }), ...options })
@@ -68,16 +69,23 @@ function expectDigits(hard: Hard, options: FitOptions): void {
   expect(off(known.errors, errorsKnownSigma), 'errors of known σ').toBeLessThanOrEqual(mostOfErrors)
 }
 
-test.each(linear)('$name: all digits at the default tolerance', (hard) => expectDigits(hard, {}))
+test.each(cases.filter(isLinear))('$name: all digits at the default tolerance', (hard) => {
+  expectDigits(hard, {})
+})
 
 test.each(cases)('$name: all digits at 1e-14', (hard) => expectDigits(hard, { tolerance: 1e-14 }))
 
-test.each(cases.filter((hard) => !linear.includes(hard)))('$name: most at the default', (hard) => {
-  const one = fitted(hard, {})
-  expect(one.reason).toBe('converged')
-  expect(off(one.values, hard.values)).toBeLessThan(1e-9)
-  expect(off(one.errors, hard.errors)).toBeLessThan(1e-6)
-})
+test.each(cases.filter((hard) => !isLinear(hard)))(
+  '$name: all digits of values at the default tolerance, and most of errors',
+  (hard) => {
+    const one = fitted(hard, {})
+    expect(one.reason).toBe('converged')
+    const most = ALLOWED * Math.max(hard.reached.values, 2.2e-16 * hard.reached.condition)
+    expect(off(one.values, hard.values)).toBeLessThanOrEqual(most)
+    // These are of the last point but one.
+    expect(off(one.errors, hard.errors)).toBeLessThan(1e-7)
+  },
+)
 
 test('has the same bits on every engine and instruction set', () => {
   for (const hard of cases) {

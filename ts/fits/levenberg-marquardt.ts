@@ -31,6 +31,8 @@ const REST = 1e-6
 const LEAST_REST = 1e-17
 /** A gain that is so small a part of the cost is lost in its rounding. */
 const INVISIBLE = 1e-15
+/** A cost that is larger by no more than this part may be less, but for rounding. */
+const ROUNDING = 1e-13
 
 /** What a fit remembers from iteration to iteration, by name; in order these are the program's parameters. */
 export interface State {
@@ -121,7 +123,10 @@ export function iteration(
   const isTurn = alternates && isPartly ? b.multiply(areFinite, name('@turn')) : null
   const unlessTurn = (node: number, ifTurn: number) =>
     isTurn === null ? node : b.select(isTurn, ifTurn, node)
-  const isLess = b.select(areFinite, b.operation('less', sums.cost, before), b.zero)
+  // Behind a step that was small enough comes another one, for the last digits: costs do not tell of these.
+  const isAgain = alternates ? b.zero : name('@turn')
+  const limit = alternates ? before : b.multiply(before, b.select(isAgain, b.constant(1 + ROUNDING), b.one))
+  const isLess = b.select(areFinite, b.operation('less', sums.cost, limit), b.zero)
   const isBetter = unlessTurn(isLess, b.zero)
   const newer = (now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(isBetter, node, then[i]))
@@ -135,8 +140,9 @@ export function iteration(
 
   const gain = b.divide(b.subtract(before, sums.cost), name('@predicted'))
   const next = dampingAfter(b, algebra, name, isBetter, isFirst, gain)
-  const damping = unlessTurn(next.damping, name('@damping'))
-  const growth = unlessTurn(next.growth, name('@growth'))
+  const isKept = isTurn ?? b.multiply(isAgain, isBetter)
+  const damping = b.select(isKept, name('@damping'), next.damping)
+  const growth = b.select(isKept, name('@growth'), next.growth)
 
   const isAfar = b.select(name('@damping'), isFirst, b.zero)
   const areAlone = isTurn === null ? isAfar : b.operation('max', isAfar, isTurn)
@@ -187,9 +193,10 @@ export function iteration(
   const confirmations = name('@confirmations')
   const isTired = b.operation('lessOrEqual', b.constant(CONFIRMATIONS), confirmations)
   const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
+  const isEnough = b.multiply(isUndamped, isLast)
   const whenSmall = b.select(
     isUndamped,
-    b.select(isLast, b.constant(CONVERGED), b.zero),
+    b.select(alternates ? isLast : b.multiply(isLast, isAgain), b.constant(CONVERGED), b.zero),
     b.select(isTired, b.constant(STALLED), b.zero),
   )
   const isLost = b.operation('less', step.leastPivot, b.constant(algebra.lost))
@@ -210,7 +217,7 @@ export function iteration(
     growth,
     unlessTurn(step.predicted, name('@predicted')),
     b.add(confirmations, wantsUndamped),
-    isTurn === null ? b.zero : later,
+    isTurn !== null ? later : alternates ? b.zero : b.multiply(isSmall, isEnough),
     reason,
   ]
   return compile(graph, outputs, state.names, columns)

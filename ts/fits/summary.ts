@@ -15,6 +15,8 @@ import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from './reasons.js'
 const OFFSET = 1e-3
 /** … unless the data are met so well that it is less than this part of the parameters, or than the tolerance. */
 const EXACT = 1e-9
+/** What the last step leaves of a cost is none, if it is less than this part: but for rounding, data are met exactly. */
+const NOTHING = 1e-9
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
 const FADED = 1e-12
 
@@ -86,13 +88,15 @@ export function summary(
   const near = b.operation('max', b.multiply(b.constant(2 * tolerance), cost), least)
   const isClose = b.multiply(isSound, b.operation('lessOrEqual', reduction, near))
   const polished = best.map((x, i) => b.select(isClose, bounded(b, problem, i, b.add(x, delta[i])), x))
-  const lowered = b.select(isClose, b.operation('max', b.subtract(cost, reduction), b.zero), cost)
+  const rest = b.subtract(cost, reduction)
+  const isThere = b.operation('less', b.multiply(b.constant(NOTHING), cost), rest)
+  const lowered = b.select(isClose, b.select(isThere, rest, b.zero), cost)
   const ifInRange = (x: number) => b.select(isInRange, x, b.constant(NaN))
-  const rest = ifInRange(lowered)
+  const left = ifInRange(lowered)
 
   // Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
-  const left = held.reduce((sum, is) => b.add(sum, is), freedom)
-  const scaled = b.select(left, b.divide(rest, left), b.constant(NaN))
+  const degrees = held.reduce((sum, is) => b.add(sum, is), freedom)
+  const scaled = b.select(degrees, b.divide(left, degrees), b.constant(NaN))
   const { all, errors } = covariance(isAbsolute ? null : scaled)
   const ifKnown = (node: number, i: number, j = i) =>
     b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), node, b.constant(NaN))
@@ -104,7 +108,7 @@ export function summary(
     b.constant(NOT_FINITE),
   )
   const outputs = [
-    ...[...polished.map(ifInRange), algebra.cost(b, rest)],
+    ...[...polished.map(ifInRange), algebra.cost(b, left)],
     ...triangle(size, (i, j) => ifKnown(all[inTriangle(i, j)], i, j)),
     ...[verdict, bits(b, held)],
     ...(isCloser ? [bits(b, vague), ...errors.map((error, i) => ifKnown(error, i)), reduction] : []),
