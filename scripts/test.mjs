@@ -80,10 +80,11 @@ const parts = {
   long: (given) => ({
     ready: () => setup({ trial: true }),
     chains: [[vitest(['package', 'typescript'], ...long, ...given)]],
+    afterwards: [vitest(['alone'], 'test/timing/memory.test.ts', ...given)],
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }
-const long = ['test/package/runtimes', 'test/attacks/arena.test.ts']
+const long = ['test/package/runtimes', 'test/attacks/arena.test.ts', 'test/ends.test.ts']
 
 const given = process.argv.slice(2)
 const part = given[0] === '--part' ? given.splice(0, 2)[1] : 'all'

@@ -3,38 +3,10 @@
  * to, and never by a signal. Each in a process of its own, several times over.
  */
 
-import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { home } from './children.js'
-
-const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
-
-/** The body of an async function as a script, with what scripts here need. */
-function script(body: string): string {
-  return `
-    const { Worker, parentPort } = require('node:worker_threads')
-    const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
-    const loaded = import(${built('index.js')})
-    // A step takes some milliseconds, in a norm and an update.
-    const make = async (threads = 3) => {
-      const { Optimizer, adam } = await loaded
-      const params = new Float32Array(1_000_000).fill(1)
-      return new Optimizer(params, adam(), { engine: 'native', threads, clip: { norm: 1 } })
-    }
-    /** The names of this process's threads. */
-    const threads = () => {
-      const { readdirSync, readFileSync } = require('node:fs')
-      const tasks = process.platform === 'linux' ? readdirSync('/proc/self/task') : []
-      return tasks.map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8').trim())
-    }
-    ;(async () => { ${body} })()`
-}
-
-/** An expression: a worker that runs the body of an async function. */
-const worker = (body: string) => `new Worker(${JSON.stringify(script(body))}, { eval: true })`
+import { built, run, well, worker } from './nodes.js'
 
 /** Takes steps until it is stopped, and says when it begins. */
 const stepping = {
@@ -48,26 +20,6 @@ const stepping = {
     parentPort?.postMessage('begun')
     for (;;) optimizer.step()`,
 }
-
-/** How a Node of its own ends, and what it has said. */
-function run(body: string, flags: string[] = []) {
-  const child = spawn(process.execPath, [...flags, '-e', script(body)], {
-    timeout: 50_000,
-    killSignal: 'SIGKILL',
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (data) => {
-    stdout += data
-  })
-  child.stderr.on('data', (data) => {
-    stderr += data
-  })
-  return new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>(
-    (resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })),
-  )
-}
-
-const well = (stdout = 'well\n') => ({ code: 0, signal: null, stdout, stderr: '' })
 
 describe('worker.terminate()', () => {
   test.each(Object.entries(stepping))('of the only environment with the addon, in %s', async (_, body) => {

@@ -14,3 +14,18 @@ export function copyOf(array: FloatArray): FloatArray {
     throw new MemoryError(array.byteLength, messageOf(thrown), 'a copy')
   }
 }
+
+/**
+ * What `make` allocates, of so many bytes in all.
+ *
+ * @throws MemoryError where there is none for it
+ */
+export function inMemory<T>(bytes: number, make: () => T): T {
+  try {
+    return make()
+  } catch (thrown) {
+    // The stack's end is a RangeError, too.
+    if (!(thrown instanceof RangeError) || /call stack/.test(thrown.message)) throw thrown
+    throw new MemoryError(bytes, thrown.message, 'runs')
+  }
+}

@@ -5,6 +5,7 @@ import type { Region } from '../arena/memory.js'
 import type { Choice } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
+import { inMemory } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
@@ -81,20 +82,21 @@ export class Many {
     this.#box = readBounds(options.bounds, {
       ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
     })
-    this.#x = columns.map((column, p) => this.#inside(this.#numbers(column), p))
+    const bytes = this.#count * 8 * (2 * columns.length + 4)
+    this.#x = inMemory(bytes, () => columns.map((column, p) => this.#inside(this.#numbers(column), p)))
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(options)
     const count = this.#count
     const { path, maxIterations } = options
     this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
-    this.#result = {
+    this.#result = inMemory(bytes, () => ({
       x: columns.map(() => this.#numbers(count)),
       value: new Float64Array(count),
       gradientNorm: new Float64Array(count),
       change: new Float64Array(count),
       iterations: new Float64Array(count),
       reason: new Uint8Array(count),
-    }
+    }))
   }
 
   #numbers(of: ArrayLike<number> | number): FloatArray {

@@ -1,0 +1,104 @@
+/**
+ * Ends in the middle of each asynchronous call, by whatever may end a worker or a process: what is left goes on, and
+ * what was to end ends as it was told to. ANTIGRAD_TEST_LARGE=1 goes on for longer.
+ */
+
+import { expect, test } from 'vitest'
+import { run, well, worker } from './nodes.js'
+
+const rounds = process.env.ANTIGRAD_TEST_LARGE === '1' ? 20 : 1
+
+/** Calls that take long enough to be ended in their middle. */
+const calls = {
+  stepAsync: 'const optimizer = await make(); const call = () => optimizer.stepAsync()',
+  minimizeMany: `
+    const { adam, expression, minimizeMany } = await loaded
+    const objective = expression('(1 - x)^2 + 100*(y - x^2)^2')
+    const starts = { x: Float64Array.from({ length: 20_000 }, (_, i) => i / 1e4), y: new Float64Array(20_000) }
+    const call = () => minimizeMany(objective, starts, adam(), { tolerance: 0, maxIterations: 2000, threads: 3 })`,
+  fitMany: `
+    const { expression, fitMany } = await loaded
+    const t = Float64Array.from({ length: 50 }, (_, k) => k / 10)
+    const y = Array.from({ length: 3000 }, (_, i) => t.map((t) => (1 + i / 1e3) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
+    const start = { a: 1, b: 0.5, c: 0 }
+    const call = () => fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start })`,
+  bootstrap: `
+    const { expression, fitMany } = await loaded
+    const t = Float64Array.from({ length: 50 }, (_, k) => k / 10)
+    const y = Array.from({ length: 5 }, (_, i) => t.map((t) => (1 + i) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
+    const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
+    const call = () => found.bootstrap({ count: 2000 })`,
+  profile: `
+    const { expression, fitMany } = await loaded
+    const t = Float64Array.from({ length: 50 }, (_, k) => k / 10)
+    const y = Array.from({ length: 500 }, (_, i) => t.map((t) => (1 + i / 99) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
+    const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
+    const call = () => found.profile()`,
+}
+
+/** One call after another, until somebody ends them. */
+const forever = (call: string) => `${call}
+  ;(async () => { for (;;) await call() })()
+  parentPort?.postMessage('begun')`
+
+const endings = ['', 'process.exit(5)', 'throw new Error("mine")', 'await new Promise(() => {})']
+
+test('twenty workers at once: terminated, by exit and by exceptions', async () => {
+  const workers = Object.values(calls).flatMap((call) =>
+    endings.map((ending) => worker(`${forever(call)}; await pause(20 * Math.random()); ${ending}`)),
+  )
+  const end = await run(`
+    const [optimizer, expected] = [await make(), await make(1)]
+    for (let round = 0; round < ${rounds}; round++) {
+      const workers = [${workers.join()}]
+      const ends = workers.map((worker) => new Promise((resolve) => {
+        let error = ''
+        worker.on('error', ({ message }) => { error = message })
+        worker.on('exit', (code) => resolve(error || code))
+      }))
+      await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))))
+      await optimizer.stepAsync()
+      // Those that would go on for ever, and those that may just be about to end.
+      for (const [i, worker] of workers.entries()) if (i % 2 === 0 || i % 4 === 3) worker.terminate()
+      optimizer.step()
+      const found = (await Promise.all(ends)).filter((_, i) => i % 4 === 1 || i % 4 === 2)
+      if (found.some((end) => ![1, 5, 'mine'].includes(end))) throw new Error(found.join())
+      await optimizer.stepAsync()
+    }
+    while (expected.updates < optimizer.updates) expected.step()
+    const bytes = ({ params }) => Buffer.from(params.buffer, params.byteOffset, params.byteLength)
+    if (Buffer.compare(bytes(optimizer), bytes(expected)) !== 0) throw new Error('other bits')
+    console.log('well')`)
+  expect(end).toEqual(well())
+}, 300_000)
+
+const wait = 'await pause(60 * Math.random())'
+const ends = {
+  'process.exit()': [`${wait}; process.exit(7)`, { code: 7, signal: null }],
+  'an exception': [`${wait}; throw new Error('mine')`, { code: 1, signal: null }],
+  'a promise that nobody waits for': [
+    `${wait}; Promise.reject(new Error('mine'))`,
+    { code: 1, signal: null },
+  ],
+  SIGTERM: [`${wait}; process.kill(process.pid, 'SIGTERM')`, { code: null, signal: 'SIGTERM' }],
+  SIGINT: [`${wait}; process.kill(process.pid, 'SIGINT')`, { code: null, signal: 'SIGINT' }],
+  'a handler of SIGTERM': [
+    `process.once('SIGTERM', () => process.exit(9)); ${wait}; process.kill(process.pid, 'SIGTERM')`,
+    { code: 9, signal: null },
+  ],
+} as const
+
+test.each(Object.entries(calls))(
+  'the process ends in the middle of %s, by whatever may end it',
+  async (_, call) => {
+    for (let round = 0; round < rounds; round++) {
+      const found = Object.entries(ends).map(async ([name, [ending, expected]]) => {
+        const { code, signal, stderr } = await run(`${forever(call)}\n ${ending}`)
+        expect({ code, signal }, `${name}: ${stderr}`).toEqual(expected)
+        expect(stderr.replaceAll('\n', ' '), name).toMatch(code === 1 ? /Error: mine/ : /^$/)
+      })
+      await Promise.all(found)
+    }
+  },
+  600_000,
+)

@@ -1,0 +1,53 @@
+/** Nodes of their own that end in the middle of something. */
+
+import { spawn } from 'node:child_process'
+import { pathToFileURL } from 'node:url'
+import { home } from './children.js'
+
+/** Where a file of the built package is, for a script. */
+export const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
+
+/** The body of an async function as a script, with what scripts here need. */
+function script(body: string): string {
+  return `
+    const { Worker, parentPort } = require('node:worker_threads')
+    const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
+    const loaded = import(${built('index.js')})
+    // A step takes some milliseconds, in a norm and an update.
+    const make = async (threads = 3) => {
+      const { Optimizer, adam } = await loaded
+      const params = new Float32Array(1_000_000).fill(1)
+      return new Optimizer(params, adam(), { engine: 'native', threads, clip: { norm: 1 } })
+    }
+    /** The names of this process's threads. */
+    const threads = () => {
+      const { readdirSync, readFileSync } = require('node:fs')
+      const tasks = process.platform === 'linux' ? readdirSync('/proc/self/task') : []
+      return tasks.map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8').trim())
+    }
+    ;(async () => { ${body} })()`
+}
+
+/** An expression: a worker that runs the body of an async function. */
+export const worker = (body: string) => `new Worker(${JSON.stringify(script(body))}, { eval: true })`
+
+/** How a Node of its own ends, and what it has said. */
+export function run(body: string, flags: string[] = []) {
+  const child = spawn(process.execPath, [...flags, '-e', script(body)], {
+    timeout: 50_000,
+    killSignal: 'SIGKILL',
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (data) => {
+    stdout += data
+  })
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
+  return new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>(
+    (resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })),
+  )
+}
+
+/** The end of one that has said so, and nothing else. */
+export const well = (stdout = 'well\n') => ({ code: 0, signal: null, stdout, stderr: '' })
