@@ -1,6 +1,6 @@
 /** The event loop while fits are under way whose starts are guessed. */
 
-import { type FitData, fitMany, models } from 'antigrad'
+import { type FitData, fitMany, fit as fitOne, models } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 
@@ -74,4 +74,36 @@ describe.each(cases)('%s', (_, make) => {
     expect(ended.message).toBe('enough')
     expect(performance.now() - aborted).toBeLessThan(100 * ALLOWANCE)
   })
+})
+
+/** The least milliseconds of some rounds. */
+function least(rounds: number, work: () => unknown): number {
+  const times = Array.from({ length: rounds }, () => {
+    const began = performance.now()
+    work()
+    return performance.now() - began
+  })
+  return Math.min(...times)
+}
+
+test('a fit of a million rows takes about as long as a loop that evaluates them as often', () => {
+  const count = 1_000_000
+  const x = Float64Array.from({ length: count }, (_, k) => (4 * k) / count)
+  const y = x.map((at) => 3 * Math.exp(-1.3 * at) + 0.5 + 0.05 * (next() - 0.5))
+  let evaluations = 0
+  const fitted = least(4, () => {
+    evaluations = fitOne(
+      models.exponential(),
+      { x, y },
+      { start: { amplitude: 1, rate: 1, offset: 0 } },
+    ).evaluations
+  })
+  let sum = 0
+  const looped = least(4, () => {
+    for (let k = 0; k < evaluations; k++) {
+      for (let row = 0; row < count; row++) sum += (3 * Math.exp(-x[row]) - y[row]) ** 2
+    }
+  })
+  expect(sum).toBeGreaterThan(0)
+  expect(fitted).toBeLessThan(looped * ALLOWANCE)
 })

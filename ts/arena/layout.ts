@@ -105,6 +105,13 @@ export const BLOCK_OF_RUNS = 256
 /** Bytes between their arrays. */
 export const GAP_OF_RUNS = 320
 
+/** Where lanes are rows: blocks of a piece of rows at least. */
+export const LEAST_BLOCKS = 16
+
+/** Pieces of a run at most, and how many are summed at once. */
+export const MOST_PIECES = 256
+export const PIECES = 1024
+
 /** Why a run has stopped. */
 export const CONVERGED = 1
 export const STALLED = 2

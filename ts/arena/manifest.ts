@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xc85e7f3a
+export const HASH = 0x471d339e
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -18,25 +18,27 @@ export const BATCH = {
   slots: 6,
   rows: 7,
   dataLanes: 8,
-  kernel: 9,
-  cohorts: 10,
-  lanes: 11,
-  updates: 12,
-  rowLength: 13,
-  flushes: 14,
-  bounded: 15,
-  scratches: 16,
-  value: 17,
-  gradient: 18,
-  settings: 19,
-  constantValues: 20,
-  data: 21,
-  laneData: 22,
-  coefficients: 23,
-  live: 24,
-  planes: 25,
-  results: 26,
-  scratch: 27,
+  rowLanes: 9,
+  kernel: 10,
+  cohorts: 11,
+  lanes: 12,
+  updates: 13,
+  rowLength: 14,
+  flushes: 15,
+  bounded: 16,
+  scratches: 17,
+  value: 18,
+  gradient: 19,
+  settings: 20,
+  constantValues: 21,
+  data: 22,
+  laneData: 23,
+  coefficients: 24,
+  live: 25,
+  planes: 26,
+  results: 27,
+  scratch: 28,
+  pieces: 29,
 } as const
 
 /** Those of its float64 settings. */

@@ -90,7 +90,9 @@ export function allocateAlone(byteLength: number): Region {
     throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB, where there is one')
   }
   try {
-    return regionOf(fixedMemory(RESERVED + byteLength), RESERVED, byteLength)
+    const memory = fixedMemory(RESERVED + byteLength)
+    if (byteLength >= HUGE_FROM) importedAdvice.give?.(memory)
+    return regionOf(memory, RESERVED, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, messageOf(thrown))
   }

@@ -24,6 +24,8 @@ export interface Program {
   readonly sums: readonly number[]
   /** The slots of what was wanted: all are computed, none is a parameter's. */
   readonly outputs: readonly number[]
+  /** Whether a row needs more of those before than their sums. */
+  readonly carries: boolean
 }
 
 /** When a node is computed: 0 in the head, 1 in the body, 2 in the tail. */
@@ -125,6 +127,7 @@ export function compile(
     tail,
     sums: sums.map(place),
     outputs: results,
+    carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
   }
 }
 

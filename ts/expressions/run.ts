@@ -1,6 +1,6 @@
 /** Programs in TypeScript: the readable reference of what engines do with them. */
 
-import { OPERATIONS } from '../arena/manifest.js'
+import { BLOCK_OF_RUNS, LEAST_BLOCKS, MOST_PIECES, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { scalarOf } from './operations.js'
 import type { Instruction, Program } from './program.js'
@@ -24,15 +24,50 @@ export class Machine {
   /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     const { slots, program } = this
-    const first = program.parameters.length
-    for (let i = 0; i < first; i++) slots[i] = x[i]
+    this.#begin(x)
     for (const sum of program.sums) slots[sum] = 0
-    this.#execute(program.head)
-    for (let row = 0; row < rows; row++) {
-      for (let k = 0; k < data.length; k++) slots[first + k] = data[k][row]
-      this.#execute(program.body)
-    }
+    for (let row = 0; row < rows; row++) this.#visit(data, row)
     this.#execute(program.tail)
+  }
+
+  /** The same where rows are lanes, with the sums of crates/kernels/src/many/rows.rs. */
+  runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
+    const { slots, program } = this
+    const { sums } = program
+    this.#begin(x)
+    const make = (length: number) =>
+      slots instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
+    const totals = make(sums.length)
+    const size = rowsOfPiece(rows)
+    for (let begin = 0; begin < rows; begin += size) {
+      const lanes = sums.map(() => make(BLOCK_OF_RUNS))
+      const visit = (row: number, lane: number) => {
+        for (let k = 0; k < sums.length; k++) slots[sums[k]] = lanes[k][lane]
+        this.#visit(data, row)
+        for (let k = 0; k < sums.length; k++) lanes[k][lane] = slots[sums[k]]
+      }
+      const end = Math.min(rows, begin + size)
+      // What is no whole block comes first.
+      const rest = (end - begin) % BLOCK_OF_RUNS
+      for (let lane = 0; lane < rest; lane++) visit(end - rest + lane, lane)
+      for (let row = begin; row < end - rest; row++) visit(row, (row - begin) % BLOCK_OF_RUNS)
+      for (let k = 0; k < sums.length; k++) totals[k] += halved(lanes[k])
+    }
+    for (let k = 0; k < sums.length; k++) slots[sums[k]] = totals[k]
+    this.#execute(program.tail)
+  }
+
+  #begin(x: ArrayLike<number>): void {
+    const { slots, program } = this
+    for (let i = 0; i < program.parameters.length; i++) slots[i] = x[i]
+    this.#execute(program.head)
+  }
+
+  #visit(data: readonly ArrayLike<number>[], row: number): void {
+    const { slots, program } = this
+    const first = program.parameters.length
+    for (let k = 0; k < data.length; k++) slots[first + k] = data[k][row]
+    this.#execute(program.body)
   }
 
   #execute(instructions: readonly Instruction[]): void {
@@ -41,4 +76,18 @@ export class Machine {
       slots[to] = this.#scalars[code](slots[a], slots[b], slots[c])
     }
   }
+}
+
+/** Rows that are summed before others, where rows are lanes: by their number alone. */
+export function rowsOfPiece(rows: number): number {
+  const blocks = Math.ceil(rows / BLOCK_OF_RUNS)
+  return BLOCK_OF_RUNS * Math.max(LEAST_BLOCKS, Math.ceil(blocks / MOST_PIECES))
+}
+
+/** The sum of lanes, of which the second half is added to the first until there is one. */
+function halved(lanes: FloatArray): number {
+  for (let half = lanes.length / 2; half >= 1; half /= 2) {
+    for (let k = 0; k < half; k++) lanes[k] += lanes[half + k]
+  }
+  return lanes[0]
 }

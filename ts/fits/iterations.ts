@@ -2,11 +2,12 @@
 
 import { BLOCK_OF_RUNS } from '../arena/manifest.js'
 import type { Program } from '../expressions/program.js'
+import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Results, type Shape } from '../many/batch.js'
 import { type Column, rowsOf, sharedOf } from '../many/data.js'
 import type { Advancer } from '../many/engines.js'
-import { cohortsOf, updatesOf } from '../many/layout.js'
+import { cohortsOf, hasRowsInLanes, updatesOf } from '../many/layout.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 
@@ -43,6 +44,8 @@ export class Iterations {
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
     const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES
     const updates = updatesOf(program, rows, runs.length, Math.min(most, mostUpdates))
+    // One scratch for each thread that has something to do.
+    const pieces = hasRowsInLanes(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
     // Without spreads, of which each would make a hidden class of its own.
     const shape: Shape = {
       dtype: 'float64',
@@ -60,7 +63,7 @@ export class Iterations {
       tolerance: 0,
       exempt: 0,
       delay: 0,
-      scratches: Math.min(threads, cohorts),
+      scratches: Math.min(threads, Math.max(cohorts, pieces)),
       isBounded: false,
     }
     const left = this.#batches.get(program) ?? this.#compiled.take(program)

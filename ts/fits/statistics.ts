@@ -49,17 +49,21 @@ export function statistics(
 /** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
 function variation(y: Float64Array, weights: Float64Array | undefined, ones: Float64Array | null): number {
   if (ones === null && !varies(y)) return 0
-  let [sum, all, squares, rounding] = [0, 0, 0, 0]
-  for (const [row, value] of y.entries()) {
-    const [weight, one] = [weights?.[row] ?? 1, ones?.[row] ?? 1]
-    sum += weight * one * value
+  let sum = 0
+  let all = 0
+  let squares = 0
+  let rounding = 0
+  for (let row = 0; row < y.length; row++) {
+    const weight = weights === undefined ? 1 : weights[row]
+    const one = ones === null ? 1 : ones[row]
+    sum += weight * one * y[row]
     all += weight * one * one
-    if (ones !== null) rounding += value * value * 1e-26
+    if (ones !== null) rounding += y[row] * y[row] * 1e-26
   }
   const mean = sum / all
-  for (const [row, value] of y.entries()) {
-    const off = value - mean * (ones?.[row] ?? 1)
-    squares += (weights?.[row] ?? 1) * off * off
+  for (let row = 0; row < y.length; row++) {
+    const off = y[row] - mean * (ones === null ? 1 : ones[row])
+    squares += (weights === undefined ? 1 : weights[row]) * off * off
   }
   return squares > rounding ? squares : 0
 }

@@ -13,12 +13,15 @@ import {
   INSTRUCTION,
   LINE,
   NO_KERNEL,
+  PIECES,
   PIPELINE,
 } from '../arena/manifest.js'
 import { allocateAlone, type Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { type Beginning, Cohort } from './cohort.js'
+import { type Column, numbersOf } from './data.js'
+import { hasRowsInLanes } from './layout.js'
 
 export interface Shape {
   readonly dtype: 'float32' | 'float64'
@@ -84,6 +87,8 @@ export class Batch {
   readonly #lengths: Readonly<Record<string, number>>
   /** Numbers of a column that differs by run in each row: one for each run of a cohort, and what pads a vector. */
   readonly #dataLanes: number
+  /** Where lanes are rows: numbers of a column, with what pads a vector; else 0. */
+  readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
   #results: Results | undefined
 
@@ -94,7 +99,9 @@ export class Batch {
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
     const each = Math.ceil(shape.runs / cohorts)
-    const dataLanes = Math.ceil(each / vector) * vector
+    const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
+    const rowLanes = kernel === null && hasRowsInLanes(gradient, rows) ? inVectors(rows) : 0
+    const dataLanes = rowLanes > 0 ? cohorts * each : inVectors(each)
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
     const rowLength = PIPELINE + Object.keys(kernel?.row ?? {}).length
@@ -109,15 +116,16 @@ export class Batch {
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
       constantValues: constants * LINE,
-      data: shared * rows * size,
+      data: shared * (rowLanes || rows) * size,
       live: cohorts * 4,
-      laneData: (columns - shared) * rows * size * cohorts * dataLanes,
+      laneData: (columns - shared) * size * dataLanes * (rowLanes || rows * cohorts),
       planes: cohorts * cohortBytes,
       results: cohorts * lanes * (parameters * size + RESULT),
       scratch:
         scratches *
         ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
           (2 * slots + parameters) * LINE),
+      pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
     }
     const places: Record<string, number> = {}
     let line = Math.ceil((sizeOf(BATCH) * 4) / LINE)
@@ -128,6 +136,7 @@ export class Batch {
     this.shape = shape
     this.each = each
     this.#dataLanes = dataLanes
+    this.#rowLanes = rowLanes
     this.#places = places
     this.#lengths = lengths
     this.rowLength = rowLength
@@ -138,7 +147,7 @@ export class Batch {
     this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns, shared, constants, slots, rows },
-      ...{ dataLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
+      ...{ dataLanes, rowLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
       bounded: Number(shape.isBounded),
       ...places,
     }
@@ -185,6 +194,11 @@ export class Batch {
     return this.shape.columns > this.shape.shared
   }
 
+  /** Whether lanes are rows. */
+  get isByRows(): boolean {
+    return this.#rowLanes > 0
+  }
+
   /** How many runs live. */
   get live(): number {
     return this.counts.reduce((sum, live) => sum + live, 0)
@@ -199,7 +213,11 @@ export class Batch {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
       cohort.fill(first, live, beginning)
-      cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
+      if (!this.isByRows) cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
+    }
+    if (this.isByRows) {
+      this.#fillRows(data, runs)
+      return
     }
     const to = this.#shared
     for (let k = 0; k < shared; k++) {
@@ -218,12 +236,10 @@ export class Batch {
     const planes = planesOf(this.shape)
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
-    const dataLanes = this.#dataLanes
     const byRun = columns - shared
-    const numbers = rows * byRun * dataLanes
     const counts = {
       ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
-      ...{ rows, columns, byRun, dataLanes },
+      ...{ rows, columns, byRun, dataLanes: this.#dataLanes, rowLanes: this.#rowLanes },
     }
     return Array.from({ length: cohorts }, (_, number) => {
       const [{ byteOffset: dataAt }, { byteOffset: at }] = this.bytesOf(number)
@@ -236,7 +252,7 @@ export class Batch {
         short: Object.values(BATCH_SHORT).map((k) => new Float64Array(buffer, rest + 8 * k * lanes, lanes)),
         runs: new Uint32Array(buffer, rest + 8 * sizeOf(BATCH_SHORT) * lanes, lanes),
         shared: this.#shared,
-        data: this.#numbers(dataAt, numbers),
+        data: this.isByRows ? this.#own : this.#numbers(dataAt, rows * byRun * this.#dataLanes),
       }
       return new Cohort(parts, counts)
     })
@@ -279,9 +295,26 @@ export class Batch {
     }
   }
 
+  /** Takes over data where lanes are rows: column by column, and of their own run by run. */
+  #fillRows(data: readonly Column[], runs: Uint32Array): void {
+    const { shared } = this.shape
+    const [common, own] = [this.#shared, this.#own]
+    for (let k = 0; k < shared; k++) common.set(data[k].numbers, k * this.#rowLanes)
+    let to = 0
+    for (const run of runs) {
+      for (let k = shared; k < data.length; k++, to += this.#rowLanes) own.set(numbersOf(data[k], run), to)
+    }
+  }
+
   /** Data that all runs share: row by row, in it column by column. */
   get #shared(): FloatArray {
-    return this.#numbers(this.#at('data'), this.shape.shared * this.shape.rows)
+    return this.#numbers(this.#at('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
+  }
+
+  /** Data of their own of all runs, where lanes are rows: run by run, in it column by column. */
+  get #own(): FloatArray {
+    const { columns, shared } = this.shape
+    return this.#numbers(this.#at('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
   }
 
   #at(name: string): number {

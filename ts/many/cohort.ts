@@ -16,7 +16,7 @@ interface Parts {
   readonly runs: Uint32Array
   /** Data that all share: row by row, in it column by column. */
   readonly shared: FloatArray
-  /** Data of its runs: row by row, in it column by column, in that lane by lane. */
+  /** Data of its runs: row by row, in it column by column, in that lane by lane. Where lanes are rows: see `Batch`. */
   readonly data: FloatArray
 }
 
@@ -30,6 +30,8 @@ interface Counts {
   readonly byRun: number
   /** Numbers of these in each row. */
   readonly dataLanes: number
+  /** Where lanes are rows: from a column to the next one; else 0. */
+  readonly rowLanes: number
 }
 
 /** How runs begin. */
@@ -135,8 +137,15 @@ export class Cohort {
   /** A lane's data, by column. */
   data(lane: number): readonly FloatArray[] {
     const { data, shared } = this.#parts
-    const { rows, columns, byRun, dataLanes } = this.#counts
+    const { rows, columns, byRun, dataLanes, rowLanes } = this.#counts
     const common = columns - byRun
+    if (rowLanes > 0) {
+      const first = this.runs[lane] * byRun - common
+      return Array.from({ length: columns }, (_, k) => {
+        const [from, at] = k < common ? [shared, k] : [data, first + k]
+        return from.subarray(at * rowLanes, at * rowLanes + rows)
+      })
+    }
     return Array.from({ length: columns }, (_, k) => {
       const column = k < common ? shared.slice(0, rows) : data.slice(0, rows)
       for (let row = 0; row < rows; row++) {
@@ -159,11 +168,12 @@ export class Cohort {
     const { count, planes, short, runs, data } = this.#parts
     const last = this.live - 1
     for (const column of [...planes, ...short, runs]) column[lane] = column[last]
-    const { dataLanes } = this.#counts
-    for (let from = 0; from < data.length; from += dataLanes) {
+    count[0] = last
+    const { dataLanes, rowLanes } = this.#counts
+    // Where lanes are rows, they have their places by run.
+    for (let from = 0; from < data.length && rowLanes === 0; from += dataLanes) {
       data[from + lane] = data[from + last]
     }
-    count[0] = last
   }
 
   #each(

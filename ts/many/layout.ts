@@ -39,6 +39,11 @@ export function cohortsOf(
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
 }
 
+/** Whether rows are lanes: so many, of which no row needs the ones before. The order of sums follows from it. */
+export function hasRowsInLanes({ carries }: Program, rows: number): boolean {
+  return rows >= BLOCK_OF_RUNS && !carries
+}
+
 /** Operations on numbers of an update by a program; a vector takes as long with one run. */
 export function workOf({ head, body, tail }: Program, rows: number, runs: number): number {
   return (head.length + tail.length + body.length * rows + 16) * Math.max(runs, LINE / 8)

@@ -27,7 +27,7 @@ export function advanceInTypeScript(batch: Batch): void {
 
 /** The program's outputs become the parameters, and runs stop that it tells to. */
 function iterate(batch: Batch): void {
-  const { shape, done, updates, isByRun } = batch
+  const { shape, done, updates, isByRun, isByRows } = batch
   const { gradient, dtype, rows, mostUpdates } = shape
   const machine = new Machine(gradient, dtype)
   const { outputs } = gradient
@@ -42,7 +42,8 @@ function iterate(batch: Batch): void {
       let reason = 0
       let t = done
       for (const last = done + updates; t < last && reason === 0; t++) {
-        machine.run(theta, data, rows)
+        if (isByRows) machine.runInLanes(theta, data, rows)
+        else machine.run(theta, data, rows)
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]
       }

@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::manifest::{HASH, kernels};
 use antigrad_kernels::many::{
-    BLOCK, Batch, Counts, GAP, Header, LINE, NO_KERNEL, OPERATIONS, Outcome, Reason, Settings, Short,
+    BLOCK, Batch, Counts, GAP, Header, LEAST_BLOCKS, LINE, MOST_PIECES, NO_KERNEL, OPERATIONS, Outcome,
+    PIECES, Reason, Settings, Short,
 };
 
 /// What is behind a batch, and belongs to nobody.
@@ -25,7 +26,12 @@ struct Memory {
 
 impl Memory {
     fn new(size: usize, runs: usize) -> Self {
-        let data_lanes = runs.next_multiple_of(LINE / size);
+        Self::of_rows(size, runs, ROWS, 0)
+    }
+
+    /// @param row_lanes those of a column, where lanes are rows; else 0
+    fn of_rows(size: usize, runs: usize, rows: usize, row_lanes: usize) -> Self {
+        let data_lanes = if row_lanes > 0 { runs } else { runs.next_multiple_of(LINE / size) };
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
         let mut lines = (Header::SIZE * 4).div_ceil(LINE);
         for (name, bytes) in [
@@ -34,7 +40,8 @@ impl Memory {
             ("settings", 8 * Settings::SIZE),
             ("constant_values", 0),
             ("data", 0),
-            ("lane_data", ROWS * data_lanes * size),
+            ("pieces", if row_lanes > 0 { PIECES * size } else { 0 }),
+            ("lane_data", rows.max(row_lanes) * data_lanes * size),
             ("coefficients", 3 * 5 * 8),
             ("live", 4),
             ("planes", LANES * (PLANES * size + Short::SIZE * 8 + 4) + PLANES * GAP),
@@ -54,8 +61,9 @@ impl Memory {
             ("parameters", 1),
             ("columns", 1),
             ("slots", 4),
-            ("rows", ROWS),
+            ("rows", rows),
             ("data_lanes", data_lanes),
+            ("row_lanes", row_lanes),
             ("kernel", kernel as usize),
             ("cohorts", 1),
             ("lanes", LANES),
@@ -91,7 +99,7 @@ impl Memory {
                 (PLANES * (LANES * size + GAP) + Short::SIZE * 8 * LANES) / 4 + run,
                 run as u32,
             );
-            for row in 0..ROWS {
+            for row in (0..rows).take_while(|_| row_lanes == 0) {
                 memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
         }
@@ -268,6 +276,113 @@ fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
     }
 }
 
+/// x becomes Σ (x − t)·t, with lanes that are rows, and stops.
+fn in_rows(size: usize, runs: usize, rows: usize) -> Memory {
+    let row_lanes = rows.next_multiple_of(LINE / size);
+    let mut memory = Memory::of_rows(size, runs, rows, row_lanes);
+    memory.set("kernel", NO_KERNEL);
+    let difference = [operation("Subtract"), 3, 0, 1, 0];
+    let sum = [operation("MultiplyAdd"), 2, 3, 1, 2];
+    let one = [operation("Equal"), 3, 0, 0, 0];
+    memory.program_with("gradient", &[difference, sum], &[one], &[2, 3]);
+    for run in 0..runs {
+        memory.number("planes", run, run as f64 / 3.0);
+        for row in 0..row_lanes {
+            // What pads a column must not be summed.
+            memory.number("lane_data", run * row_lanes + row, if row < rows { t_of(run, row) } else { 1e30 });
+        }
+    }
+    memory
+}
+
+fn t_of(run: usize, row: usize) -> f64 {
+    1.0 / (1 + run + row) as f64
+}
+
+/// Its sum in the order that is promised.
+fn sum_in_order(size: usize, run: usize, rows: usize) -> f64 {
+    let round = |x: f64| if size == 4 { f64::from(x as f32) } else { x };
+    let x = round(run as f64 / 3.0);
+    let piece = BLOCK * LEAST_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MOST_PIECES));
+    (0..rows).step_by(piece).fold(0.0, |total, begin| {
+        let end = rows.min(begin + piece);
+        let rest = (end - begin) % BLOCK;
+        let mut lanes = [0.0; BLOCK];
+        let ordered = (end - rest..end).enumerate().chain((begin..end - rest).enumerate());
+        for (k, row) in ordered {
+            let t = round(t_of(run, row));
+            lanes[k % BLOCK] = round(round(round(x - t) * t) + lanes[k % BLOCK]);
+        }
+        for half in [128, 64, 32, 16, 8, 4, 2, 1] {
+            (0..half).for_each(|k| lanes[k] = round(lanes[k] + lanes[half + k]));
+        }
+        round(total + lanes[0])
+    })
+}
+
+#[test]
+fn rows_are_lanes_with_one_order_of_sums() {
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for (size, rows) in
+            [4, 8].into_iter().flat_map(|size| [1, 255, 256, 300, 5000, 8193].map(|rows| (size, rows)))
+        {
+            for runs in [1, 3] {
+                let mut memory = in_rows(size, runs, rows);
+                assert!(memory.advance(set));
+                for run in 0..runs {
+                    let expected = (sum_in_order(size, run, rows), 1.0, 1);
+                    assert_eq!(memory.result(run), expected, "{} {size} {rows} {run}", set.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_team_sums_rows_to_the_same_bits() {
+    let rows = 40_000;
+    let mut memory = in_rows(8, 2, rows);
+    memory.set("scratches", 1);
+    let bytes = memory.bytes;
+    // SAFETY: these bytes are the vector's, and the set is available; pieces come one by one, the last one first.
+    unsafe {
+        let batch = Batch::new(memory.words.as_mut_ptr().cast(), bytes, InstructionSet::best()).unwrap();
+        let backwards = |count: usize, piece: &(dyn Fn(usize, usize) + Sync)| {
+            (0..count).rev().for_each(|number| piece(0, number));
+            count > 1
+        };
+        batch.advance_by(0, 0, &backwards).unwrap();
+    }
+    for run in 0..2 {
+        assert_eq!(memory.result(run).0, sum_in_order(8, run, rows));
+    }
+}
+
+#[test]
+fn rows_in_lanes_that_do_not_fit_are_a_fault() {
+    let fails = |change: &dyn Fn(&mut Memory)| {
+        let mut memory = in_rows(8, 3, 300);
+        change(&mut memory);
+        !memory.advance(InstructionSet::best())
+    };
+    assert!(!fails(&|_| ()));
+    for row_lanes in [1, 296, 300, 4096, u32::MAX as usize] {
+        assert!(fails(&|memory| memory.set("row_lanes", row_lanes)), "{row_lanes}");
+    }
+    assert!(fails(&|memory| memory.set("rows", 305)));
+    assert!(fails(&|memory| memory.set("data_lanes", 2)));
+    assert!(fails(&|memory| memory.set("data_lanes", 1000)));
+    assert!(fails(&|memory| memory.set("pieces", memory.bytes / LINE - 1)));
+    assert!(fails(&|memory| memory.set("pieces", memory.line("planes"))));
+    // Rules have no lanes of rows; slots that there are not.
+    let kernel = kernels().iter().find(|kernel| kernel.name == "GradientDescent").unwrap().number;
+    assert!(fails(&|memory| memory.set("kernel", kernel as usize)));
+    for slot in [4, u32::MAX] {
+        assert!(fails(&|memory| memory.program_with("gradient", &[[0, slot, 0, 1, 0]], &[], &[2, 3])));
+        assert!(fails(&|memory| memory.program_with("gradient", &[[0, 2, 0, slot, 2]], &[], &[2, 3])));
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_a_fault() {
     let set = InstructionSet::best();
@@ -306,8 +421,11 @@ fn what_does_not_fit_is_a_fault() {
 fn no_place_lies_over_another_one() {
     let set = InstructionSet::best();
     let memory = Memory::new(8, 40);
-    let places: Vec<_> =
-        memory.places.iter().filter(|(name, _)| !["constant_values", "data"].contains(name)).collect();
+    let places: Vec<_> = memory
+        .places
+        .iter()
+        .filter(|(name, _)| !["constant_values", "data", "pieces"].contains(name))
+        .collect();
     for (name, line) in &places {
         let mut others: Vec<_> =
             places.iter().filter(|(other, _)| other != name).map(|(_, line)| *line).collect();

@@ -1,5 +1,6 @@
 //! Batches of many runs, on as many threads as there are cohorts for.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use antigrad_kernels::InstructionSet;
@@ -79,6 +80,17 @@ impl Many {
         let Ok(batch) = (unsafe { Batch::new(self.base, self.bytes, self.set) }) else { return Ok(false) };
         let batch = &batch;
         let threads = self.threads.min(batch.header.scratches);
+        if batch.header.cohorts == 1 {
+            // Its rows may be work for all of them.
+            let panic = Cell::new(None);
+            let team = |count: usize, piece: &(dyn Fn(usize, usize) + Sync)| {
+                let done = POOL.run(self.threads.min(batch.header.scratches), count, piece);
+                done.map_err(|of| panic.set(Some(of))).is_ok()
+            };
+            // SAFETY: as below.
+            let done = unsafe { batch.advance_by(0, 0, &team) };
+            return panic.take().map_or(Ok(done.is_ok()), |panic| Err(panic.into()));
+        }
         let failed = AtomicBool::new(false);
         POOL.run(threads, batch.header.cohorts, &|thread, cohort| {
             // SAFETY: each cohort is one thread's, and so is the scratch of its number.

@@ -3,8 +3,9 @@
 use super::batch::Batch;
 use super::layout::{BLOCK, GAP, Header, Settings, Short};
 use super::operations::{Operand, Operate};
-use super::program::{Routine, Slots};
+use super::program::{Lanes, Routine, Slots};
 use super::results::{Reason, Run};
+use super::rows::Team;
 use crate::arena::{Fault, LINE};
 use crate::kernel::code::Entry;
 use crate::kernel::pipeline::Preparation;
@@ -34,6 +35,7 @@ pub struct Scratch {
     pub single: *mut u8,
     /// In which a single run looks around, as float64.
     pub directions: *mut u8,
+    pub number: usize,
 }
 
 /// Numbers from a block's slot to the next one.
@@ -111,30 +113,44 @@ impl Batch {
     /// # Safety
     /// Nobody else may use this cohort or this scratch meanwhile.
     pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe {
+            self.advance_by(cohort, scratch, &|count, piece| {
+                (0..count).for_each(|number| piece(scratch, number));
+                true
+            })
+        }
+    }
+
+    /// The same by a team, each of whom has a scratch: where lanes are rows it does pieces of them.
+    ///
+    /// # Safety
+    /// As for `advance`.
+    pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: Team) -> Result<(), Fault> {
         if cohort >= self.header.cohorts || scratch >= self.header.scratches {
             return Err(Fault::new(&"there is no such cohort or scratch"));
         }
         // SAFETY: passed on.
         unsafe {
             if self.header.size == 4 {
-                self.advance_as::<f32>(cohort, scratch)
+                self.advance_as::<f32>(cohort, scratch, team)
             } else {
-                self.advance_as::<f64>(cohort, scratch)
+                self.advance_as::<f64>(cohort, scratch, team)
             }
         }
     }
 
-    unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
+    unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize, team: Team) -> Result<(), Fault> {
         let cohort = self.cohort(cohort);
         let scratch = self.scratch(scratch);
         let live = cohort.live.get();
-        if live > self.header.lanes || (self.is_by_run() && live > self.header.data_lanes) {
+        if live > self.header.lanes || (self.has_own_lanes() && live > self.header.data_lanes) {
             return Err(Fault::new(&"a cohort has too many runs"));
         }
         // From the last block on: what fills the places of runs that have stopped has had these updates.
         for first in (0..live).step_by(BLOCK).rev() {
             // SAFETY: passed on.
-            unsafe { self.block::<T>(&cohort, &scratch, first)? };
+            unsafe { self.block::<T>(&cohort, &scratch, first, team)? };
         }
         // SAFETY: `new` found the count.
         unsafe { cohort.count.write(cohort.live.get() as u32) };
@@ -142,9 +158,16 @@ impl Batch {
     }
 
     /// The updates at hand of the runs in a block of lanes.
-    unsafe fn block<T: Scalar>(&self, cohort: &Cohort, scratch: &Scratch, first: usize) -> Result<(), Fault> {
+    unsafe fn block<T: Scalar>(
+        &self,
+        cohort: &Cohort,
+        scratch: &Scratch,
+        first: usize,
+        team: Team,
+    ) -> Result<(), Fault> {
         let begun = BLOCK.min(cohort.live.get() - first);
-        let gradient = Routine::new(self, &self.gradient, self.block_slots(cohort, scratch, first))?;
+        let slots = self.block_slots(cohort, scratch, first);
+        let gradient = Routine::new(self, &self.gradient, slots)?;
         let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
         // SAFETY: passed on; these lanes live.
         unsafe {
@@ -153,7 +176,13 @@ impl Batch {
                 if block.count == 0 {
                     break;
                 }
-                gradient.run::<T>(block.count)?;
+                if self.header.row_lanes == 0 {
+                    gradient.run::<T>(block.count)?;
+                } else {
+                    gradient.head(block.count)?;
+                    self.sum_rows::<T>(&gradient, &slots, cohort.run(first), block.count, scratch, team)?;
+                    gradient.tail(block.count)?;
+                }
                 if let Some(entry) = self.entry {
                     self.step::<T>(&block, entry, update)?;
                     self.stop::<T>(&mut block, update)?;
@@ -309,11 +338,11 @@ impl Batch {
             step: BLOCK * size + GAP,
             columns: scratch.columns,
             data: cohort.data(first),
-            is_by_lane: self.is_by_run(),
+            lanes: if self.has_own_lanes() { Lanes::OwnData } else { Lanes::Runs },
         }
     }
 
-    fn scratch(&self, number: usize) -> Scratch {
+    pub fn scratch(&self, number: usize) -> Scratch {
         let Header { parameters, slots, size, .. } = self.header;
         let mut next = self.place(self.header.scratch).wrapping_add(number * self.scratch_bytes() as usize);
         let mut take = |bytes: usize| {
@@ -332,6 +361,7 @@ impl Batch {
             columns: take(slots * LINE),
             single: take(slots * LINE),
             directions: take(parameters * LINE),
+            number,
         }
     }
 
@@ -424,7 +454,9 @@ impl Cohort<'_> {
             unsafe { lanes.wrapping_add(to).write(lanes.wrapping_add(from).read()) }
         };
         (0..self.planes()).for_each(|k| one(self.plane(k, 0)));
-        (0..rows * (columns - shared)).for_each(|k| one(self.data.wrapping_add(k * step)));
+        // Where lanes are rows, they have their places by run.
+        let own = if self.batch.has_own_lanes() { rows * (columns - shared) } else { 0 };
+        (0..own).for_each(|k| one(self.data.wrapping_add(k * step)));
         // SAFETY: passed on.
         unsafe {
             (0..Short::SIZE).for_each(|column| *self.short(column, to) = *self.short(column, from));

@@ -6,6 +6,7 @@
 use super::advance::ManyCode;
 use super::layout::*;
 use super::program::Program;
+use super::rows::PIECES;
 use crate::arena::{Fault, HASH, LINE, Numbers, Tables};
 use crate::kernel::PIPELINE;
 use crate::kernel::code::{Code, Entry};
@@ -60,7 +61,14 @@ impl Batch {
             return Err(Fault::new(&"its counts are wrong"));
         }
         let vector = LINE / header.size;
+        let is_by_rows = header.row_lanes > 0;
+        if is_by_rows
+            && (entry.is_some() || header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector))
+        {
+            return Err(Fault::new(&"its rows do not fit"));
+        }
         if columns > shared
+            && !is_by_rows
             && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
         {
             return Err(Fault::new(&"its data do not fit"));
@@ -86,13 +94,14 @@ impl Batch {
             (header.gradient, batch.gradient.bytes()),
             (header.settings, Settings::SIZE as u64 * 8),
             (header.constant_values, constants as u64 * LINE as u64),
-            (header.data, (shared as u64 * header.rows as u64).saturating_mul(header.size as u64)),
-            (header.lane_data, batch.lane_data_bytes().saturating_mul(header.cohorts as u64)),
+            (header.data, batch.shared_data_bytes()),
+            (header.lane_data, batch.own_data_bytes()),
             (header.coefficients, (header.updates as u64 * header.row_length as u64).saturating_mul(8)),
             (header.live, header.cohorts as u64 * 4),
             (header.planes, (header.cohorts as u64).saturating_mul(batch.cohort_bytes())),
             (header.results, (header.cohorts as u64 * lanes as u64).saturating_mul(batch.result_bytes())),
             (header.scratch, (header.scratches as u64).saturating_mul(batch.scratch_bytes())),
+            (header.pieces, (header.scratches as u64).saturating_mul(batch.pieces_bytes())),
         ]
         .map(|(line, length)| (line as u64 * LINE as u64, length));
         sections.sort_unstable();
@@ -138,20 +147,45 @@ impl Batch {
         numbers.saturating_add(planes * GAP as u64)
     }
 
-    /// Whether some columns differ by run.
-    pub fn is_by_run(&self) -> bool {
-        self.header.columns > self.header.shared
+    /// Whether some columns differ by run, and lie lane by lane.
+    pub fn has_own_lanes(&self) -> bool {
+        self.header.columns > self.header.shared && self.header.row_lanes == 0
+    }
+
+    /// Data that all runs share: row by row, in it column by column; where lanes are rows, column by column.
+    fn shared_data_bytes(&self) -> u64 {
+        let Header { shared, rows, row_lanes, size, .. } = self.header;
+        (shared as u64 * rows.max(row_lanes) as u64).saturating_mul(size as u64)
     }
 
     /// Data of a cohort's runs: row by row, in it column by column, in that lane by lane.
-    pub fn lane_data_bytes(&self) -> u64 {
+    fn lane_data_bytes(&self) -> u64 {
         let Header { columns, shared, rows, data_lanes, size, .. } = self.header;
         ((columns - shared) as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
     }
 
-    /// Where the data of a cohort's runs begin.
+    /// The same of all cohorts; where lanes are rows, run by run, in it column by column.
+    fn own_data_bytes(&self) -> u64 {
+        let Header { columns, shared, row_lanes, data_lanes, size, cohorts, .. } = self.header;
+        match row_lanes {
+            0 => self.lane_data_bytes().saturating_mul(cohorts as u64),
+            _ => {
+                ((columns - shared) as u64 * row_lanes as u64).saturating_mul(data_lanes as u64 * size as u64)
+            }
+        }
+    }
+
+    /// Where the data of a cohort's runs begin; where lanes are rows, those of all runs.
     pub fn lane_data(&self, cohort: usize) -> *mut u8 {
+        let cohort = if self.header.row_lanes > 0 { 0 } else { cohort };
         self.place(self.header.lane_data).wrapping_add(cohort * self.lane_data_bytes() as usize)
+    }
+
+    /// What pieces of rows sum up to, of those that are done at once.
+    pub fn pieces_bytes(&self) -> u64 {
+        let Header { row_lanes, size, .. } = self.header;
+        let pieces = if row_lanes > 0 { PIECES } else { 0 };
+        (pieces * size) as u64 * self.gradient.sums() as u64
     }
 
     /// A point, and the rest of a result.

@@ -31,6 +31,9 @@ tables! {
         /// cohort has runs, rounded up to whole vectors.
         rows,
         data_lanes,
+        /// Where lanes are rows: numbers from a column to the next one, and `data_lanes` are the batch's runs; 0 where
+        /// lanes are runs.
+        row_lanes,
         /// The rule's, or [`NO_KERNEL`].
         kernel,
         /// Cohorts, and lanes of each, a multiple of the block.
@@ -54,11 +57,13 @@ tables! {
         data,
         lane_data,
         coefficients,
-        /// Places: how many runs of each cohort live, their numbers, results by run, and scratch.
+        /// Places: how many runs of each cohort live, their numbers, results by run, scratch, and what pieces of rows
+        /// sum up to.
         live,
         planes,
         results,
         scratch,
+        pieces,
     }
 
     /// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.

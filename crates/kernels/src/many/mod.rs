@@ -6,9 +6,11 @@ mod layout;
 pub(crate) mod operations;
 mod program;
 mod results;
+mod rows;
 
 pub use crate::arena::LINE;
 pub use batch::Batch;
 pub use layout::*;
 pub use operations::NAMES as OPERATIONS;
 pub use results::Reason;
+pub use rows::{LEAST_BLOCKS, MOST_PIECES, PIECES, Team};

@@ -27,10 +27,30 @@ pub struct Slots {
     pub step: usize,
     /// Columns of one row, a vector of equal numbers each, where data do not differ by lane.
     pub columns: *mut u8,
-    /// The first lane's own data, and whether other lanes come behind it.
+    /// The first lane's own data.
     pub data: *mut u8,
-    pub is_by_lane: bool,
+    pub lanes: Lanes,
 }
+
+/// What lanes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lanes {
+    /// Runs, which all have the same data.
+    Runs,
+    /// Runs with data of their own, lane by lane.
+    OwnData,
+    /// Rows of a run. What they share is in `parameters`, a vector of equal numbers for each slot, and instead of columns
+    /// there is a mark for each slot: [`SHARED`], [`BY_ROW`], or 0 where the body does not use it.
+    Rows,
+}
+
+pub const SHARED: u8 = 1;
+pub const BY_ROW: u8 = 2;
+
+/// By what an operand moves where lanes are rows: an index of what [`Routine::rows`] is given.
+const STAYS: usize = 0;
+const WITH_ROWS: usize = 1;
+const WITH_RUN: usize = 2;
 
 impl Program {
     /// # Safety
@@ -64,9 +84,9 @@ impl Program {
         head + body + tail
     }
 
-    /// What runs for each row comes first.
-    fn first_looked_up(&self) -> usize {
-        if self.counts.body > 0 { self.counts.head } else { 0 }
+    /// How many sums it has.
+    pub fn sums(&self) -> usize {
+        self.counts.sums
     }
 
     /// The slot of a sum.
@@ -78,6 +98,10 @@ impl Program {
     fn word(&self, at: usize) -> usize {
         // SAFETY: see above.
         unsafe { self.words.add(at).read() as usize }
+    }
+
+    fn instruction(&self, number: usize) -> Instruction {
+        Instruction::read(|at| self.word(number * Instruction::SIZE + at))
     }
 
     /// The slot of an output.
@@ -105,13 +129,25 @@ pub struct Routine<'a> {
     batch: &'a Batch,
     program: &'a Program,
     slots: Slots,
+    /// The first instruction that is looked up.
+    first: usize,
     steps: [MaybeUninit<Step>; LOOKED_UP],
 }
 
 impl<'a> Routine<'a> {
     pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
-        let mut routine = Self { batch, program, slots, steps: [MaybeUninit::uninit(); LOOKED_UP] };
-        let first = program.first_looked_up();
+        let Counts { head, body, .. } = program.counts;
+        let is_of_runs = slots.lanes != Lanes::Rows;
+        // What runs for each row comes first, unless lanes are rows there and another routine has them.
+        let first = match batch.header.row_lanes {
+            0 if body == 0 => 0,
+            1.. if is_of_runs => head + body,
+            _ => head,
+        };
+        let mut routine = Self { batch, program, slots, first, steps: [MaybeUninit::uninit(); LOOKED_UP] };
+        if !is_of_runs {
+            routine.mark()?;
+        }
         for number in first..program.instructions().min(first + LOOKED_UP) {
             routine.steps[number - first].write(routine.look_up(number)?);
         }
@@ -123,20 +159,87 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
-        let Counts { head, body, tail, sums } = self.program.counts;
+        let Counts { head, body, sums, .. } = self.program.counts;
         // SAFETY: passed on.
         unsafe {
             for k in 0..sums {
                 let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
                 self.target(self.program.sum(k))?.write_bytes(0, bytes);
             }
-            self.each(0..head, 0, count)?;
+            self.head(count)?;
             for row in 0..if body > 0 { self.batch.header.rows } else { 0 } {
                 self.spread::<T>(row);
-                self.each(head..head + body, row, count)?;
+                self.each(head..head + body, |stride| row * stride, count)?;
             }
-            self.each(head + body..head + body + tail, 0, count)
+            self.tail(count)
         }
+    }
+
+    /// What is before the rows.
+    ///
+    /// # Safety
+    /// As for `run`.
+    pub unsafe fn head(&self, count: usize) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { self.each(0..self.program.counts.head, |_| 0, count) }
+    }
+
+    /// What is after the rows.
+    ///
+    /// # Safety
+    /// As for `run`.
+    pub unsafe fn tail(&self, count: usize) -> Result<(), Fault> {
+        let Counts { head, body, tail, .. } = self.program.counts;
+        // SAFETY: passed on.
+        unsafe { self.each(head + body..head + body + tail, |_| 0, count) }
+    }
+
+    /// Some rows of a run, where lanes are rows: from how many bytes of columns on, of those that runs share and of the
+    /// run's own.
+    ///
+    /// # Safety
+    /// As for `run`.
+    pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), Fault> {
+        let Counts { head, body, .. } = self.program.counts;
+        let moves = [0, shared, own];
+        // SAFETY: passed on.
+        unsafe { self.each(head..head + body, |stride| moves[stride], count) }
+    }
+
+    /// Where a sum is: a number for each lane.
+    pub fn sum(&self, number: usize) -> Result<*mut u8, Fault> {
+        self.target(self.program.sum(number))
+    }
+
+    /// How a slot is used where lanes are rows.
+    pub fn mark_of(&self, slot: usize) -> u8 {
+        // SAFETY: a scratch has a line for each slot, and all slots are asked by those that have counted them.
+        unsafe { self.slots.columns.add(slot).read() }
+    }
+
+    /// Marks slots by how the body uses them.
+    fn mark(&self) -> Result<(), Fault> {
+        let Counts { head, body, sums, .. } = self.program.counts;
+        let slots = self.batch.header.slots;
+        // SAFETY: as in `mark_of`.
+        unsafe { self.slots.columns.write_bytes(0, slots) };
+        let mark = |slot: usize, mark: u8| {
+            if slot >= slots {
+                return Err(Fault::new(&"there is no such slot"));
+            }
+            if self.mark_of(slot) != BY_ROW {
+                // SAFETY: as in `mark_of`.
+                unsafe { self.slots.columns.add(slot).write(mark) };
+            }
+            Ok(())
+        };
+        (0..sums).try_for_each(|k| mark(self.program.sum(k), BY_ROW))?;
+        let body = head..head + body;
+        body.clone().try_for_each(|number| mark(self.program.instruction(number).to, BY_ROW))?;
+        body.clone().try_for_each(|number| {
+            let Instruction { a, b, c, .. } = self.program.instruction(number);
+            [a, b, c].into_iter().try_for_each(|slot| mark(slot, SHARED))
+        })
     }
 
     /// Where an output is: a number for each lane.
@@ -155,10 +258,14 @@ impl<'a> Routine<'a> {
 
     /// # Safety
     /// As for `run`.
-    unsafe fn each(&self, numbers: Range<usize>, row: usize, count: usize) -> Result<(), Fault> {
-        let first = self.program.first_looked_up();
+    unsafe fn each(
+        &self,
+        numbers: Range<usize>,
+        moves: impl Fn(usize) -> usize,
+        count: usize,
+    ) -> Result<(), Fault> {
         for number in numbers {
-            let step = match self.steps.get(number.wrapping_sub(first)) {
+            let step = match self.steps.get(number.wrapping_sub(self.first)) {
                 // SAFETY: `new` has written it.
                 Some(step) => unsafe { step.assume_init_ref() },
                 None => &self.look_up(number)?,
@@ -166,11 +273,11 @@ impl<'a> Routine<'a> {
             let Step { operation, to, operands, strides } = step;
             // SAFETY: passed on; the instruction set is available.
             unsafe {
-                if self.slots.is_by_lane {
-                    let moved = std::array::from_fn(|k| operands[k].moved(row * strides[k]));
-                    operation(*to, &moved, count);
-                } else {
+                if self.slots.lanes == Lanes::Runs {
                     operation(*to, operands, count);
+                } else {
+                    let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));
+                    operation(*to, &moved, count);
                 }
             }
         }
@@ -179,8 +286,7 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, Fault> {
-        let Instruction { operation, to, a, b, c } =
-            Instruction::read(|at| self.program.word(number * Instruction::SIZE + at));
+        let Instruction { operation, to, a, b, c } = self.program.instruction(number);
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?];
         Ok(Step {
@@ -193,26 +299,42 @@ impl<'a> Routine<'a> {
 
     /// Where a slot is in the first row, and how far it is to the next row.
     fn slot(&self, number: usize) -> Result<(Operand, usize), Fault> {
-        let Header { parameters, columns, shared, constants, size, data_lanes, .. } = self.batch.header;
+        let Header { parameters, columns, shared, constants, size, data_lanes, row_lanes, .. } =
+            self.batch.header;
         let slots = self.slots;
-        let one = |at: *mut u8, k: usize| (Operand { at: at.wrapping_add(k * LINE), mask: 0 }, 0);
+        let one = |at: *mut u8, k: usize| (Operand { at: at.wrapping_add(k * LINE), mask: 0 }, STAYS);
         let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
         if number >= self.batch.header.slots {
             return Err(Fault::new(&"there is no such slot"));
         }
         let Some(column) = number.checked_sub(parameters) else {
-            return Ok((lanes(slots.parameters.wrapping_add(number * slots.stride)), 0));
+            return Ok(match slots.lanes {
+                Lanes::Rows => one(slots.parameters, number),
+                _ => (lanes(slots.parameters.wrapping_add(number * slots.stride)), 0),
+            });
         };
         let Some(constant) = column.checked_sub(columns) else {
-            let step = data_lanes * size;
-            return Ok(match column.checked_sub(shared).filter(|_| slots.is_by_lane) {
-                // Where they lie: `Batch::new` found all rows of them, whole vectors each.
-                Some(own) => (lanes(slots.data.wrapping_add(own * step)), (columns - shared) * step),
-                None => one(slots.columns, column),
+            // Where they lie: `Batch::new` found all rows of them, whole vectors each.
+            return Ok(match (slots.lanes, column.checked_sub(shared)) {
+                (Lanes::OwnData, Some(own)) => {
+                    let step = data_lanes * size;
+                    (lanes(slots.data.wrapping_add(own * step)), (columns - shared) * step)
+                }
+                (Lanes::Rows, Some(own)) => {
+                    (lanes(slots.data.wrapping_add(own * row_lanes * size)), WITH_RUN)
+                }
+                (Lanes::Rows, None) => {
+                    let data = self.batch.place(self.batch.header.data);
+                    (lanes(data.wrapping_add(column * row_lanes * size)), WITH_ROWS)
+                }
+                _ => one(slots.columns, column),
             });
         };
         Ok(match constant.checked_sub(constants) {
             None => one(self.batch.place(self.batch.header.constant_values), constant),
+            Some(_) if slots.lanes == Lanes::Rows && self.mark_of(number) != BY_ROW => {
+                one(slots.parameters, number)
+            }
             Some(computed) => (lanes(slots.computed.wrapping_add(computed * slots.step)), 0),
         })
     }
@@ -223,7 +345,7 @@ impl<'a> Routine<'a> {
     /// As for `run`.
     unsafe fn spread<T: Scalar>(&self, row: usize) {
         let Header { columns, shared, data, data_lanes, .. } = self.batch.header;
-        for column in 0..if self.slots.is_by_lane { shared } else { columns } {
+        for column in 0..if self.slots.lanes == Lanes::OwnData { shared } else { columns } {
             let from = match column.checked_sub(shared) {
                 None => self.batch.place(data).cast::<T>().wrapping_add(row * shared + column),
                 Some(own) => {

@@ -3,7 +3,7 @@
 use super::advance::{Block, Scratch, width};
 use super::batch::Batch;
 use super::layout::{BLOCK, Header, Outcome, Settings, Short};
-use super::program::{Program, Routine, Slots};
+use super::program::{Lanes, Program, Routine, Slots};
 use crate::arena::{Fault, LINE};
 use crate::kernel::Pipeline;
 use crate::vector::Scalar;
@@ -275,7 +275,7 @@ impl Run<'_> {
             step: LINE,
             columns: column_slots,
             data: self.block.cohort.data(self.lane),
-            is_by_lane: false,
+            lanes: Lanes::Runs,
         };
         Routine::new(self.batch, program, slots)
     }

@@ -1,0 +1,183 @@
+//! Rows in lanes. Runs with so many rows that these fill blocks are lanes before and after the rows, but for these the
+//! lanes are rows of one run. So a single run is as quick as many, and threads share its rows.
+//!
+//! Each lane sums up the rows that it meets in a piece. At its end the lanes' sums are added up by halves, and then those
+//! of pieces in order: which is added to which follows from the number of rows. `ts/expressions/run.ts` does the same.
+
+use super::advance::Scratch;
+use super::batch::Batch;
+use super::layout::{BLOCK, Header};
+use super::program::{Lanes, Routine, SHARED, Slots};
+use crate::arena::{Fault, LINE};
+use crate::vector::Scalar;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Who does pieces of work: all below a count, each by a thread that nobody else has the number of. Says whether all are done.
+pub type Team<'a> = &'a dyn Fn(usize, &(dyn Fn(usize, usize) + Sync)) -> bool;
+
+/// Pieces whose sums are there at once.
+pub const PIECES: usize = 1024;
+/// Blocks of a piece at least, and pieces of a run at most.
+pub const LEAST_BLOCKS: usize = 16;
+pub const MOST_PIECES: usize = 256;
+
+/// The rows of a block of runs.
+struct Work<'a> {
+    batch: &'a Batch,
+    /// Where the runs have what all rows share.
+    runs: &'a Slots,
+    /// Their numbers.
+    numbers: *const u32,
+    /// Where sums of pieces go.
+    sums: *mut u8,
+    /// Rows of a piece, and how many pieces a run has.
+    size: usize,
+    pieces: usize,
+}
+
+// SAFETY: threads write to scratches of their own, and to sums of pieces that are theirs.
+unsafe impl Sync for Work<'_> {}
+
+impl Batch {
+    /// Writes the sums over the rows of `count` runs to where the routine that has these in lanes looks for them.
+    ///
+    /// # Safety
+    /// As for [`Routine::run`]; `numbers` are the runs', and the scratch is the one that the routine has.
+    pub unsafe fn sum_rows<T: Scalar>(
+        &self,
+        routine: &Routine,
+        runs: &Slots,
+        numbers: *const u32,
+        count: usize,
+        scratch: &Scratch,
+        team: Team,
+    ) -> Result<(), Fault> {
+        let rows = self.header.rows;
+        let size = BLOCK * LEAST_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MOST_PIECES));
+        let pieces = rows.div_ceil(size).max(1);
+        let sums = self.gradient.sums();
+        let to = self.place(self.header.pieces).wrapping_add(scratch.number * self.pieces_bytes() as usize);
+        let work = Work { batch: self, runs, numbers, sums: to, size, pieces };
+        // Runs of a few rows are done by one thread one after the other.
+        let together = (size / rows.max(1)).max(1);
+        for first in (0..count).step_by(PIECES / pieces) {
+            let all = first * pieces..count.min(first + PIECES / pieces) * pieces;
+            let failed = AtomicBool::new(false);
+            let some = |thread: usize, number: usize| {
+                let from = all.start + number * together;
+                // SAFETY: passed on: the team gives each number to one thread.
+                let done = unsafe { work.sum::<T>(thread, all.start, from..all.end.min(from + together)) };
+                if done.is_err() {
+                    failed.store(true, Ordering::Relaxed);
+                }
+            };
+            if !team(all.len().div_ceil(together), &some) || failed.into_inner() {
+                return Err(Fault::new(&"rows could not be summed"));
+            }
+            for k in 0..sums {
+                let lanes = routine.sum(k)?.cast::<T>();
+                for run in first..count.min(first + PIECES / pieces) {
+                    let of = |piece: usize| {
+                        to.cast::<T>().wrapping_add(((run - first) * pieces + piece) * sums + k)
+                    };
+                    // SAFETY: just written, of pieces whose sums are there at once.
+                    let add = |sum: T, piece: usize| sum + unsafe { of(piece).read() };
+                    let sum = (0..pieces).fold(T::from_f64(0.0), add);
+                    // SAFETY: passed on.
+                    unsafe { lanes.add(run).write(sum) };
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// Some pieces of rows; a run's have neighbouring numbers.
+    unsafe fn sum<T: Scalar>(&self, thread: usize, first: usize, numbers: Range<usize>) -> Result<(), Fault> {
+        let Header { rows, row_lanes, columns, shared, data_lanes, size, scratches, .. } = self.batch.header;
+        if thread >= scratches {
+            return Err(Fault::new(&"there is no such scratch"));
+        }
+        let scratch = self.batch.scratch(thread);
+        let slots = Slots {
+            parameters: scratch.single,
+            stride: LINE,
+            computed: scratch.values,
+            step: self.runs.step,
+            columns: scratch.columns,
+            data: self.batch.lane_data(0),
+            lanes: Lanes::Rows,
+        };
+        let body = Routine::new(self.batch, &self.batch.gradient, slots)?;
+        let sums = self.batch.gradient.sums();
+        for number in numbers {
+            let (lane, piece) = (number / self.pieces, number % self.pieces);
+            // SAFETY: passed on.
+            let run = unsafe { self.numbers.add(lane).read() } as usize;
+            if columns > shared && run >= data_lanes {
+                return Err(Fault::new(&"there is no such run"));
+            }
+            let own = run * (columns - shared) * row_lanes * size;
+            // SAFETY: passed on; `Batch::new` found the data and the sums of pieces.
+            unsafe {
+                self.spread::<T>(&body, lane, scratch.single);
+                for k in 0..sums {
+                    body.sum(k)?.write_bytes(0, BLOCK * size_of::<T>());
+                }
+                let (begin, end) = (piece * self.size, rows.min((piece + 1) * self.size));
+                let rest = (end - begin) % BLOCK;
+                // What is no whole block comes first: operations fill up lines, and those lanes have no row.
+                if rest > 0 {
+                    let row = end - rest;
+                    body.rows(row * size, own + row * size, rest)?;
+                    for k in 0..sums {
+                        let lanes = body.sum(k)?.cast::<T>().add(rest);
+                        lanes.write_bytes(0, rest.next_multiple_of(LINE / size) - rest);
+                    }
+                }
+                for row in (begin..end - rest).step_by(BLOCK) {
+                    body.rows(row * size, own + row * size, BLOCK)?;
+                }
+                for k in 0..sums {
+                    let lanes = std::slice::from_raw_parts_mut(body.sum(k)?.cast::<T>(), BLOCK);
+                    self.sums.cast::<T>().add((number - first) * sums + k).write(halved(lanes));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what rows of a run share as vectors of equal numbers.
+    ///
+    /// # Safety
+    /// As for [`Batch::sum_rows`].
+    unsafe fn spread<T: Scalar>(&self, body: &Routine, lane: usize, to: *mut u8) {
+        let Header { parameters, columns, constants, slots, .. } = self.batch.header;
+        let inputs = parameters + columns + constants;
+        for slot in (0..parameters).chain(inputs..slots).filter(|slot| body.mark_of(*slot) == SHARED) {
+            let of_runs = match slot.checked_sub(inputs) {
+                None => self.runs.parameters.wrapping_add(slot * self.runs.stride),
+                Some(computed) => self.runs.computed.wrapping_add(computed * self.runs.step),
+            };
+            let line = to.wrapping_add(slot * LINE).cast::<T>();
+            // SAFETY: passed on; a scratch has a line for each slot.
+            unsafe {
+                let number = of_runs.cast::<T>().add(lane).read();
+                (0..LINE / size_of::<T>()).for_each(|k| line.add(k).write(number));
+            }
+        }
+    }
+}
+
+/// The sum of lanes, of which the second half is added to the first until there is one.
+fn halved<T: Scalar>(lanes: &mut [T]) -> T {
+    let mut half = lanes.len() / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low = *low + *high);
+        half /= 2;
+    }
+    lanes[0]
+}
