@@ -43,12 +43,18 @@ const RESTARTS = 8
 /** What a run's reason is for a fit. */
 const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
 
+/** Who fits batches, one after the other. */
+interface Hand {
+  readonly iterations: Iterations
+  readonly solver: Solver
+}
+
 export class Fits {
   readonly choice: Choice<Advancer>
   readonly options: FitValues
   readonly #compiled: Compiled
-  readonly #iterations: Iterations
-  readonly #solver: Solver
+  /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
+  readonly #hands: readonly Hand[]
   /** As they are given, and of the rows that count. */
   readonly #given: ReadonlyMap<string, Column>
   readonly #counted: Counted
@@ -68,6 +74,7 @@ export class Fits {
   /** Whether they start where others have ended that are much like them. */
   readonly #isNear: boolean
   #hasTold = false
+  #done = 0
   /** 1 for each fit that has got all that it will. */
   readonly #isDone: Uint8Array
 
@@ -111,8 +118,11 @@ export class Fits {
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = chooseAdvancer(options)
-    this.#iterations = new Iterations(this.choice.runner, this.#compiled)
-    this.#solver = new Solver(this.#compiled, this.#iterations)
+    const { runner } = this.choice
+    this.#hands = (runner.threads > 1 ? [0, 1] : [0]).map(() => {
+      const iterations = new Iterations(runner, this.#compiled)
+      return { iterations, solver: new Solver(this.#compiled, iterations) }
+    })
     const [count, size] = [this.#count, problem.free.length]
     const make = () => new Float64Array(count).fill(NaN)
     this.#isDone = new Uint8Array(count)
@@ -154,7 +164,7 @@ export class Fits {
   }
 
   /** Guesses where fits start, as far as nobody has said it. */
-  *#begin(fits: Uint32Array, done: number): Slices<void> {
+  *#begin(fits: Uint32Array): Slices<void> {
     const { columns } = this.#counted
     if (this.#open.length === 0) return
     const [x, y] = [this.#x, this.#problem.y].map((name) => columns.get(name) as Column)
@@ -163,7 +173,7 @@ export class Fits {
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
-        if (!this.#hasTold) this.#tell(done)
+        if (!this.#hasTold) this.#tell()
         yield
       }
       for (const { name, min, max, isLogarithmic } of this.#open) {
@@ -175,39 +185,58 @@ export class Fits {
     }
   }
 
-  #tell(done: number): void {
+  #tell(): void {
     this.#hasTold = true
-    this.options.onProgress?.(done, this.#count)
+    this.options.onProgress?.(this.#done, this.#count)
   }
 
   /** Gives memory back, which no engine may have any more. */
   leave(): void {
-    this.#iterations.leave()
+    for (const { iterations } of this.#hands) iterations.leave()
   }
 
   *calls(): Generator<Call> {
     const { columns } = this.#counted
     const [fits, others] = this.#sorted()
-    let done = others.length
-    put(this.#isDone, others, new Uint8Array(done).fill(1))
-    let most = this.#isNear ? RUNS : FIRST_RUNS
+    this.#done = others.length
+    put(this.#isDone, others, new Uint8Array(others.length).fill(1))
     const data = [...columns.values()]
+    const parts = this.#parts(data, fits)
+    if (fits.length <= this.#first || this.#hands.length === 1) yield* this.#fit(parts, data, this.#hands[0])
+    else yield this.#hands.map((hand) => this.#fit(parts, data, hand))
+    // What cannot be fitted is told of with where it would start.
+    yield* this.#begin(others)
+  }
+
+  /** Runs of the first batch. */
+  get #first(): number {
+    return this.#isNear ? RUNS : FIRST_RUNS
+  }
+
+  /** Fits of a batch, one part after the other. */
+  *#parts(data: readonly Column[], fits: Uint32Array): Generator<Uint32Array, void> {
+    let most = this.#first
     for (const some of byRows(data, fits)) {
       for (let from = 0; from < some.length; most *= MORE) {
         const runs = Math.min(most, runsOfBatch(data, some[0], 8, RUNS))
         const part = some.subarray(from, from + Math.max(1, Math.floor(runs / this.options.multiStart.count)))
-        yield* this.#begin(part, done)
-        yield* this.#batch(part, data, this.#starts)
-        if (this.#profiled) yield* this.#profile(part, data, this.#profiled)
-        put(this.#isDone, part, new Uint8Array(part.length).fill(1))
         from += part.length
-        done += part.length
-        this.#tell(done)
-        yield
+        yield part
       }
     }
-    // What cannot be fitted is told of with where it would start.
-    yield* this.#begin(others, done)
+  }
+
+  /** Fits what there is, until nothing is left. */
+  *#fit(parts: Iterable<Uint32Array>, data: readonly Column[], hand: Hand): Generator<Call, void> {
+    for (const part of parts) {
+      yield* this.#begin(part)
+      yield* this.#batch(part, data, this.#starts, hand)
+      if (this.#profiled) yield* this.#profile(part, data, this.#profiled, hand)
+      put(this.#isDone, part, new Uint8Array(part.length).fill(1))
+      this.#done += part.length
+      this.#tell()
+      yield
+    }
   }
 
   /** What can be fitted, and what cannot. */
@@ -227,6 +256,7 @@ export class Fits {
     fits: Uint32Array,
     data: readonly Column[],
     starts: ReadonlyMap<string, Float64Array>,
+    { solver }: Hand,
   ): Generator<Call> {
     const { count } = this.options.multiStart
     // The runs of a fit, one from each start, are neighbours.
@@ -245,8 +275,8 @@ export class Fits {
     const some: Runs = { runs, data, starts: columns(free), fixed: columns(fixed), freedom }
     const solved =
       method === undefined
-        ? yield* this.#solver.solve(some, maxIterations, count === 1, this.#isNear)
-        : yield* this.#solver.look(some, yield* this.#byRule(method, some))
+        ? yield* solver.solve(some, maxIterations, count === 1, this.#isNear)
+        : yield* solver.look(some, yield* this.#byRule(method, some))
     fromSteps(this.#free, solved.free, solved.covariance, solved.errors)
     const best = count === 1 ? null : this.#best(fits, solved)
     const to = this.#found
@@ -262,13 +292,13 @@ export class Fits {
   }
 
   /** Profiles fits, and on request begins again where one is found to be below its fit. */
-  *#profile(fits: Uint32Array, data: readonly Column[], to: Profiled): Generator<Call> {
+  *#profile(fits: Uint32Array, data: readonly Column[], to: Profiled, hand: Hand): Generator<Call> {
     const about = { compiled: this.#compiled, columns: this.#counted.columns, rows: this.#counted.rows }
     const of = {
       ...{ ...about, problem: this.#problem, starts: this.#starts },
       ...{ found: this.#found, isAbsolute: this.#isAbsolute },
     }
-    yield* profile(of, this.#iterations, fits, to)
+    yield* profile(of, hand.iterations, fits, to)
     for (let some = fits, k = 0; this.options.intervals.restart && k < RESTARTS; k++) {
       some = some.filter((fit) => to.lower[fit] !== undefined)
       if (some.length === 0) return
@@ -281,8 +311,8 @@ export class Fits {
         }
         delete to.lower[fit]
       }
-      yield* this.#batch(some, data, starts)
-      yield* profile(of, this.#iterations, some, to)
+      yield* this.#batch(some, data, starts, hand)
+      yield* profile(of, hand.iterations, some, to)
     }
   }
 

@@ -4,7 +4,7 @@ import { type Expression, readColumns } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
 import { numbersIn } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
+import { isDetached, isFloatArray, lengthOf } from '../ground/typed-arrays.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
@@ -27,21 +27,62 @@ export function readDataByRun(expression: Expression, data: DataByRun): Map<stri
 export function readColumn(argument: string, column: unknown, takesNull = false): Column {
   const shared = numbersIn(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
-  const lists: Float64Array[] = []
-  const count = Array.isArray(column) ? column.length : 1
+  const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
+  if (!Array.isArray(column)) throw new OptionError(argument, expected, column)
+  const { length: count } = column
+  const offsets: number[] = [0]
+  const lists = new Lists()
   for (let run = 0; run < count; run++) {
-    const own = Array.isArray(column) ? numbersIn(column[run], takesNull) : undefined
-    if (own === undefined) {
-      const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
-      throw new OptionError(argument, expected, column)
-    }
-    lists.push(own)
+    if (!lists.add(column[run], takesNull)) throw new OptionError(argument, expected, column)
+    offsets.push(lists.length)
+    // The others are as long, most of the time.
+    if (run === 0) lists.expect(count * lists.length)
   }
-  const offsets = new Float64Array(lists.length + 1)
-  for (let run = 0; run < lists.length; run++) offsets[run + 1] = offsets[run] + lists[run].length
-  const numbers = new Float64Array(offsets[lists.length])
-  for (let run = 0; run < lists.length; run++) numbers.set(lists[run], offsets[run])
-  return { numbers, offsets }
+  return { numbers: lists.numbers(), offsets: Float64Array.from(offsets) }
+}
+
+/** Most numbers that room is made for before they are there. */
+const MOST_EXPECTED = 1 << 26
+
+/** Copies of lists, one behind the other. */
+class Lists {
+  length = 0
+  #numbers = new Float64Array(64)
+
+  expect(length: number): void {
+    if (length > this.#numbers.length) this.#grow(Math.min(length, MOST_EXPECTED))
+  }
+
+  /** False where it is no list of numbers. */
+  add(list: unknown, takesNull: boolean): boolean {
+    if (isFloatArray(list)) {
+      if (isDetached(list)) return false
+      const from = this.length
+      this.length += lengthOf(list)
+      if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
+      this.#numbers.set(list, from)
+      return true
+    }
+    if (!Array.isArray(list)) return false
+    const { length } = list
+    for (let i = 0; i < length; i++) {
+      const x: unknown = list[i]
+      if (typeof x !== 'number' && !(x === null && takesNull)) return false
+      if (this.length === this.#numbers.length) this.#grow(2 * this.length)
+      this.#numbers[this.length++] = x === null ? NaN : x
+    }
+    return true
+  }
+
+  numbers(): Float64Array {
+    return this.#numbers.length === this.length ? this.#numbers : this.#numbers.slice(0, this.length)
+  }
+
+  #grow(length: number): void {
+    const more = new Float64Array(Math.max(length, this.length))
+    more.set(this.#numbers.subarray(0, this.length))
+    this.#numbers = more
+  }
 }
 
 /** @throws OptionError where a list of numbers has something else */
