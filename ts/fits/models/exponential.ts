@@ -1,7 +1,8 @@
 import { exp } from '../../functions/index.js'
+import { SLICE, type Slices } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, finiteRows, firstWhere, type Rows } from './rows.js'
+import { column, copied, finiteRows, firstWhere, project, type Rows, Sums, zeros } from './rows.js'
 
 /** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
 export function exponential(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'offset'> {
@@ -22,23 +23,38 @@ function* guess(...[xs, ys]: Data) {
   // Where e^(−rate·x) is 1 instead: at the end from where it falls.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
   const scale = (rate: number) => exp(rate * end(rate))
-  const fill = (rate: number, [column]: readonly Float64Array[], from: number, to: number) => {
-    const begin = end(rate)
-    for (let row = from; row < to; row++) column[row] = exp(-rate * (x[row] - begin))
+  const isNear = (rate: number) => scale(rate) > 1 / FARTHEST && scale(rate) < FARTHEST
+  const offset = zeros(x.length).fill(1)
+  const rest = copied(y)
+  yield* project([offset], rest)
+  const curve = zeros(Math.min(x.length, SLICE))
+  /** @param areDoubled whether most rates are twice the one before: then curves are squares, and few need powers of e */
+  const best = function* (rates: readonly number[], areDoubled: boolean): Slices<number> {
+    const sums = new Sums(rates.length)
+    for (let from = 0; from < x.length; from += SLICE) {
+      const some = rest.subarray(from, from + SLICE)
+      for (const [k, rate] of rates.entries()) {
+        if (from + k > 0 && x.length > SLICE) yield
+        const begin = end(rate)
+        if (areDoubled && k > 0 && rate === 2 * rates[k - 1]) {
+          for (let row = 0; row < some.length; row++) curve[row] *= curve[row]
+        } else {
+          for (let row = 0; row < some.length; row++) curve[row] = exp(-rate * (x[from + row] - begin))
+        }
+        sums.add(k, curve, some)
+      }
+    }
+    return rates[sums.best(rest, true)]
   }
-  const search = function* (rates: readonly number[]) {
-    const candidates = rates.filter((rate) => scale(rate) > 1 / FARTHEST && scale(rate) < FARTHEST)
-    return candidates.length === 0 ? null : yield* bestOf(y, { candidates, count: 1, fill, hasOffset: true })
-  }
-  let best = yield* search(ratesOf(rows))
+  const rates = ratesOf(rows).filter(isNear)
   // So far from 0 no amplitude is a number.
-  if (best === null) return { amplitude: 0, rate: 1 / range, offset: y[0] }
-  for (const by of CLOSER) {
-    const rate: number = best.candidate
-    best = (yield* search([rate, rate / by, rate * by])) ?? best
-  }
-  const { candidate: rate, coefficients } = best
-  return { amplitude: coefficients[1] * scale(rate), rate, offset: coefficients[0] }
+  if (rates.length === 0) return { amplitude: 0, rate: 1 / range, offset: y[0] }
+  let rate = yield* best(rates, true)
+  for (const by of CLOSER) rate = yield* best([rate, rate / by, rate * by].filter(isNear), false)
+  const begin = end(rate)
+  const drawn = yield* column(x.length, (row) => exp(-rate * (x[row] - begin)))
+  const [constant, amplitude] = yield* project([offset, drawn], copied(y))
+  return { amplitude: amplitude * scale(rate), rate, offset: constant }
 }
 
 /** Up to those that are over from one x to the next. */

@@ -8,7 +8,7 @@ import type { FitParameter } from '../parameters.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
-import { bestOf, column, finiteRows, firstWhere, type Rows } from './rows.js'
+import { bestOf, column, copied, finiteRows, firstWhere, type Rows, zeros } from './rows.js'
 
 interface Shape {
   readonly names: readonly string[]
@@ -162,7 +162,7 @@ function* guess(rows: Rows, shape: Shape, count: number, hasOffset: boolean) {
 
 function* levelsOf(y: Float64Array): Slices<readonly number[]> {
   // −0 comes before 0.
-  const inOrder = yield* sorted(y.slice(), (a, b) => a - b || 1 / a - 1 / b)
+  const inOrder = yield* sorted(copied(y), (a, b) => a - b || 1 / a - 1 / b)
   const last = y.length - 1
   const low = Math.floor(last / 10)
   const middle = (inOrder[last >> 1] + inOrder[y.length >> 1]) / 2
@@ -185,7 +185,7 @@ function draw(
 
 function* search({ x, y, range }: Rows, level: number, count: number, shape: Shape): Slices<Peak[]> {
   const rest = yield* column(y.length, (row) => y[row] - level)
-  const drawn = new Float64Array(rest.length)
+  const drawn = zeros(rest.length)
   const found: Peak[] = []
   while (found.length < count) {
     let top = 0

@@ -4,7 +4,7 @@ import { readOptions } from '../../options/read.js'
 import { MOST_PARAMETERS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
-import { column, finiteRows, project, type Rows } from './rows.js'
+import { column, copied, finiteRows, project, type Rows, zeros } from './rows.js'
 
 const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
@@ -41,12 +41,12 @@ const horner = ([c, ...rest]: readonly string[], x: string): string =>
 export function* leastSquares({ x, y, range }: Rows, degree: number): Slices<number[]> {
   const middle = (x[0] + x[x.length - 1]) / 2
   const t = yield* column(x.length, (row) => (x[row] - middle) / range)
-  const powers: Float64Array[] = [new Float64Array(x.length).fill(1)]
+  const powers: Float64Array[] = [zeros(x.length).fill(1)]
   for (let k = 1; k <= degree; k++) {
     const last = powers[k - 1]
     powers.push(yield* column(x.length, (row) => last[row] * t[row]))
   }
-  const byT = yield* project(powers, y.slice())
+  const byT = yield* project(powers, copied(y))
   // Horner's rule for t as a polynomial of x.
   return byT.reduceRight<number[]>((c, constant) => {
     const scaled = c.map((coefficient) => coefficient / range)

@@ -2,7 +2,7 @@ import { log, pow } from '../../functions/index.js'
 import { inSlices } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { column, finiteRows, project, rowsWhere } from './rows.js'
+import { column, copied, finiteRows, project, rowsWhere } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
@@ -29,6 +29,6 @@ function* guess(...[xs, ys]: Data) {
   )
   const exponent = x[0] === 0 ? Math.max(slope, LEAST_AT_0) : slope
   const powers = yield* column(x.length, (row) => pow(x[row], exponent))
-  const [amplitude] = yield* project([powers], y.slice())
+  const [amplitude] = yield* project([powers], copied(y))
   return { amplitude, exponent }
 }

@@ -22,14 +22,41 @@ export function* finiteRows(
   isIn: (x: number) => boolean = () => true,
 ): Slices<Rows> {
   const isOne = (row: number) => Number.isFinite(x[row]) && Number.isFinite(y[row]) && isIn(x[row])
-  const rows = yield* sorted(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
-  if (rows.length === 0) return { x: new Float64Array(1), y: new Float64Array(1), range: 1 }
-  const inOrder = {
-    x: yield* column(rows.length, (k) => x[rows[k]]),
-    y: yield* column(rows.length, (k) => y[rows[k]]),
-  }
-  const last = inOrder.x[rows.length - 1]
-  return { ...inOrder, range: last - inOrder.x[0] || Math.abs(last) || 1 }
+  const compare = (a: number, b: number) => x[a] - x[b] || y[a] - y[b]
+  // Mostly that is what there is.
+  let inOrder = 0
+  yield* inSlices(x.length, (from, to) => {
+    for (let row = from; row < to; row++) if (isOne(row) && !(row > 0 && compare(row - 1, row) > 0)) inOrder++
+  })
+  const rows = inOrder === x.length ? null : yield* sorted(yield* rowsWhere(x.length, isOne), compare)
+  const length = rows?.length ?? x.length
+  if (length === 0) return { x: zeros(1), y: zeros(1), range: 1 }
+  const ascending = (of: ArrayLike<number>) =>
+    rows === null ? column(length, (k) => of[k]) : column(length, (k) => of[rows[k]])
+  const found = { x: yield* ascending(x), y: yield* ascending(y) }
+  const last = found.x[length - 1]
+  return { ...found, range: last - found.x[0] || Math.abs(last) || 1 }
+}
+
+/** Bytes from which short columns are taken one by one: to make many small arrays takes longer than to fill them. */
+const TOGETHER = 1 << 16
+let room = { buffer: new ArrayBuffer(0), used: 0 }
+
+/** A new column. */
+export function zeros(length: number): Float64Array {
+  const bytes = 8 * length
+  if (bytes > TOGETHER / 16) return new Float64Array(length)
+  if (room.used + bytes > room.buffer.byteLength) room = { buffer: new ArrayBuffer(TOGETHER), used: 0 }
+  const made = new Float64Array(room.buffer, room.used, length)
+  room.used += bytes
+  return made
+}
+
+/** A copy of a column. */
+export function copied(of: Float64Array): Float64Array {
+  const made = zeros(of.length)
+  made.set(of)
+  return made
 }
 
 /** The rows of which something holds. */
@@ -44,7 +71,7 @@ export function* rowsWhere(length: number, holds: (row: number) => boolean): Sli
 
 /** A column by what it is in each row. */
 export function* column(length: number, of: (row: number) => number): Slices<Float64Array> {
-  const made = new Float64Array(length)
+  const made = zeros(length)
   yield* inSlices(length, (from, to) => {
     for (let row = from; row < to; row++) made[row] = of(row)
   })
@@ -108,6 +135,57 @@ function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length)
 /** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
 const EQUAL = 1e-12
 
+/** Sums of the columns of many candidates, of which the best one is wanted. */
+export class Sums {
+  /** By candidate Σ c², Σ c·y and Σ c. */
+  readonly squares: Float64Array
+  readonly products: Float64Array
+  readonly sums: Float64Array
+
+  constructor(candidates: number) {
+    this.squares = zeros(candidates)
+    this.products = zeros(candidates)
+    this.sums = zeros(candidates)
+  }
+
+  /** Takes some rows of a candidate with it. */
+  add(candidate: number, column: Float64Array, y: Float64Array): void {
+    let square = this.squares[candidate]
+    let product = this.products[candidate]
+    let sum = this.sums[candidate]
+    for (let row = 0; row < y.length; row++) {
+      const c = column[row]
+      square += c * c
+      product += c * y[row]
+      sum += c
+    }
+    this.squares[candidate] = square
+    this.products[candidate] = product
+    this.sums[candidate] = sum
+  }
+
+  /**
+   * The candidate that lowers Σ y² most; of those that do so equally well the first one.
+   *
+   * @param isCentred whether there is a constant beside the column
+   */
+  best(y: Float64Array, isCentred: boolean): number {
+    const margin = EQUAL * dot(y, y)
+    let best = 0
+    let most = 0
+    for (let k = 0; k < this.squares.length; k++) {
+      const square = this.squares[k]
+      const left = isCentred ? square - (this.sums[k] * this.sums[k]) / y.length : square
+      // What a constant makes up has no part in anything.
+      const gain = left > EQUAL * square ? (this.products[k] * this.products[k]) / left : 0
+      if (k > 0 && !(gain > most + margin)) continue
+      best = k
+      most = gain
+    }
+    return best
+  }
+}
+
 /** What is looked for: a shape, of which y is made with factors. */
 export interface Search<T> {
   readonly candidates: Iterable<T>
@@ -121,10 +199,10 @@ export interface Search<T> {
 
 /** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
 export function* bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset }: Search<T>) {
-  const make = () => Array.from({ length: count }, () => new Float64Array(y.length))
+  const make = () => Array.from({ length: count }, () => zeros(y.length))
   const [columns, kept] = [make(), make()]
-  const offset = hasOffset ? [new Float64Array(y.length).fill(1)] : []
-  const rest = y.slice()
+  const offset = hasOffset ? [zeros(y.length).fill(1)] : []
+  const rest = copied(y)
   yield* project(offset, rest)
   const margin = EQUAL * dot(rest, rest)
   let best: T | undefined
@@ -148,7 +226,7 @@ export function* bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset
     most = gain
     for (const [k, column] of columns.entries()) kept[k].set(column)
   }
-  return { candidate: best as T, coefficients: yield* project([...offset, ...kept], y.slice()) }
+  return { candidate: best as T, coefficients: yield* project([...offset, ...kept], copied(y)) }
 }
 
 /** By how much columns lower Σ y². Normal equations are good enough to choose by, and many times faster. */

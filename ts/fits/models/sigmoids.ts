@@ -2,9 +2,10 @@
 
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
+import { SLICE, type Slices } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, column, finiteRows, firstWhere, type Rows, type Search } from './rows.js'
+import { column, copied, finiteRows, firstWhere, project, type Rows, Sums, zeros } from './rows.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -63,50 +64,89 @@ export function fivePL(options: ModelOptions = {}): FitModel<Doses | 'asymmetry'
   )
 }
 
-/** p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = (odds·factor)^(2^doublings). */
-interface Shape {
+/** Curves p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = ratio·(odds·factor)^(2^doublings). */
+interface Family {
   readonly sign: 1 | -1
+  /** 1, ½ or 2 */
+  readonly asymmetry: number
+  readonly ratio: number
+}
+
+interface Shape extends Family {
   readonly doublings: number
   /** The number of the center, of CENTERS. */
   readonly center: number
-  readonly factor: number
-  /** 1, ½ or 2 */
-  readonly asymmetry: number
 }
 
 const CENTERS = 13
-const bothWays = [1, -1] as const
+const bothWays: readonly Family[] = [
+  { sign: 1, asymmetry: 1, ratio: 1 },
+  { sign: -1, asymmetry: 1, ratio: 1 },
+]
 
-/**
- * Slopes, each twice the one before, with all centers.
- *
- * @param shift another factor, by slope
- */
-function* shapes(
-  sign: 1 | -1,
-  factors: readonly number[],
-  most: number,
-  asymmetry = 1,
-  shift: (doublings: number) => number = () => 1,
-): Generator<Shape> {
-  for (let doublings = 0; doublings <= most; doublings++) {
-    const by = shift(doublings)
-    for (const [center, factor] of factors.entries()) {
-      yield { sign, doublings, center, factor: factor * by, asymmetry }
-    }
-  }
+const height = (sign: 1 | -1, asymmetry: number, v: number) => {
+  const part = sign > 0 ? 1 / (1 + v) : 1 - 1 / (1 + v)
+  return asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
 }
 
-function bestShape(y: Float64Array, odds: Float64Array, candidates: Iterable<Shape>, hasOffset: boolean) {
-  const fill: Search<Shape>['fill'] = ({ sign, doublings, factor, asymmetry }, [column], from, to) => {
-    for (let row = from; row < to; row++) {
-      let v = odds[row] * factor
-      for (let k = 0; k < doublings; k++) v *= v
-      const part = sign > 0 ? 1 / (1 + v) : 1 - 1 / (1 + v)
-      column[row] = asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
+/** Rows of curves of a family. */
+function draw(
+  { sign, asymmetry, ratio }: Family,
+  powers: Float64Array,
+  on: Float64Array,
+  rows: number,
+): void {
+  for (let row = 0; row < rows; row++) on[row] = height(sign, asymmetry, ratio * powers[row])
+}
+
+/**
+ * The shape that meets y best, and its coefficients: of each family all slopes, each twice the one before, with all
+ * centers.
+ */
+function* bestShape(
+  y: Float64Array,
+  odds: Float64Array,
+  families: readonly Family[],
+  factors: readonly number[],
+  most: number,
+  hasOffset: boolean,
+): Slices<{ readonly shape: Shape; readonly coefficients: readonly number[] }> {
+  const offset = hasOffset ? [zeros(y.length).fill(1)] : []
+  const rest = copied(y)
+  yield* project(offset, rest)
+  const each = (most + 1) * factors.length
+  const sums = new Sums(families.length * each)
+  const [powers, curve] = [0, 1].map(() => zeros(Math.min(y.length, SLICE)))
+  let visited = 0
+  for (let from = 0; from < y.length; from += SLICE) {
+    const count = Math.min(SLICE, y.length - from)
+    const some = rest.subarray(from, from + count)
+    for (let center = 0; center < factors.length; center++) {
+      for (let k = 0; k < count; k++) powers[k] = odds[from + k] * factors[center]
+      for (let doublings = 0; doublings <= most; doublings++) {
+        const first = doublings * factors.length + center
+        for (let f = 0; f < families.length; f++) {
+          draw(families[f], powers, curve, count)
+          sums.add(f * each + first, curve, some)
+        }
+        for (let k = 0; k < count; k++) powers[k] *= powers[k]
+        visited += families.length * count
+        if (visited > SLICE) yield
+        visited %= SLICE
+      }
     }
   }
-  return bestOf(y, { candidates, count: 1, fill, hasOffset })
+  const best = sums.best(rest, hasOffset)
+  const [doublings, center] = [Math.floor((best % each) / factors.length), best % factors.length]
+  const family = families[Math.floor(best / each)]
+  const by = factors[center] * pow(family.ratio, powerOfTwo(-doublings))
+  const drawn = yield* column(y.length, (row) => {
+    let v = odds[row] * by
+    for (let k = 0; k < doublings; k++) v *= v
+    return height(family.sign, family.asymmetry, v)
+  })
+  const coefficients = yield* project([...offset, drawn], copied(y))
+  return { shape: { ...family, doublings, center }, coefficients }
 }
 
 /** The least rate beside 1/range, and how often it is doubled. */
@@ -118,9 +158,8 @@ function* guessLogistic(...[xs, ys]: Data) {
   const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
   const odds = yield* column(x.length, (row) => exp((-SLOWEST * (x[row] - centers[0])) / range))
   const factors = centers.map((center) => exp((SLOWEST * (center - centers[0])) / range))
-  const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, FASTER)])
-  const { candidate, coefficients } = yield* bestShape(y, odds, candidates, false)
-  const { sign, doublings, center } = candidate
+  const { shape, coefficients } = yield* bestShape(y, odds, bothWays, factors, FASTER, false)
+  const { sign, doublings, center } = shape
   return {
     amplitude: coefficients[0],
     rate: (sign * SLOWEST * powerOfTwo(doublings)) / range,
@@ -144,9 +183,8 @@ function* dosesOf({ x }: Rows) {
 function* guessHill(...[x, y]: Data) {
   const rows = yield* finiteRows(x, y)
   const { centers, odds, factors } = yield* dosesOf(rows)
-  const candidates = bothWays.flatMap((sign) => [...shapes(sign, factors, STEEPER)])
-  const { candidate, coefficients } = yield* bestShape(rows.y, odds, candidates, false)
-  const { sign, doublings, center } = candidate
+  const { shape, coefficients } = yield* bestShape(rows.y, odds, bothWays, factors, STEEPER, false)
+  const { sign, doublings, center } = shape
   return { vmax: coefficients[0], k: centers[center], n: sign * powerOfTwo(doublings - 1) }
 }
 
@@ -155,16 +193,17 @@ const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
 function* guessDoses(rows: Rows, asymmetries: readonly number[]) {
   const { centers, odds, factors } = yield* dosesOf(rows)
+  const search = (families: readonly Family[]) => bestShape(rows.y, odds, families, factors, STEEPER, true)
   // Symmetric curves tell which way it goes: upside down they are the same.
-  const either = yield* bestShape(rows.y, odds, shapes(1, factors, STEEPER), true)
+  const either = yield* search([bothWays[0]])
   const sign = either.coefficients[1] < 0 ? -1 : 1
-  const candidates = asymmetries.flatMap((asymmetry) => {
-    // Centers are where the curve is half-way.
-    const shift = (doublings: number) => pow(halfOdds(asymmetry), sign * powerOfTwo(-doublings))
-    return [...shapes(sign, factors, STEEPER, asymmetry, shift)]
-  })
-  const { candidate, coefficients } = yield* bestShape(rows.y, odds, candidates, true)
-  const { doublings, center, asymmetry } = candidate
+  // Centers are where the curve is half-way.
+  const families = asymmetries.map(
+    (asymmetry) => ({ sign, asymmetry, ratio: pow(halfOdds(asymmetry), sign) }) as const,
+  )
+  const isKnown = sign > 0 && asymmetries.length === 1
+  const { shape, coefficients } = isKnown ? either : yield* search(families)
+  const { doublings, center, asymmetry } = shape
   const slope = sign * powerOfTwo(doublings - 1)
   const [bottom, difference] = coefficients
   const ec50 = centers[center] * pow(halfOdds(asymmetry), 1 / slope)

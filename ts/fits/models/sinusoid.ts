@@ -2,7 +2,7 @@ import { atan, cos, sin } from '../../functions/index.js'
 import { inSlices, type Slices, sorted } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, column, finiteRows, type Rows, type Search } from './rows.js'
+import { bestOf, column, copied, finiteRows, type Rows, type Search, zeros } from './rows.js'
 
 /**
  * amplitude·sin(2π·frequency·x + phase) + offset: the frequency in periods by unit of x, the phase, between −π and π
@@ -45,7 +45,7 @@ function* waves({ x, range }: Rows, step: number): Slices<Search<number>> {
   const angles = yield* column(x.length, (row) => 2 * PI * step * (x[row] - x[0]))
   const turnSines = yield* column(x.length, (row) => sin(angles[row]))
   const turnCosines = yield* column(x.length, (row) => cos(angles[row]))
-  const [sines, cosines] = [turnSines.slice(), turnCosines.slice()]
+  const [sines, cosines] = [copied(turnSines), copied(turnCosines)]
   const usual = (yield* usualGap(x)) ?? range
   const count = Math.min(MOST_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))
   return {
@@ -66,7 +66,7 @@ function* waves({ x, range }: Rows, step: number): Slices<Search<number>> {
 
 /** The middle one of those between numbers that are not the same. */
 function* usualGap(x: Float64Array): Slices<number | undefined> {
-  const gaps = new Float64Array(x.length)
+  const gaps = zeros(x.length)
   let count = 0
   yield* inSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) if (x[row] > x[row - 1]) gaps[count++] = x[row] - x[row - 1]
