@@ -138,6 +138,26 @@ test.each(Object.keys(bundlers))('%s: one file, and the bits that TypeScript has
   expect(result.functions).toEqual(functionDigests())
 })
 
+test.each(Object.keys(bundlers))('%s: many runs on workers, from the same file', async (name) => {
+  writeFileSync(
+    join(folder, 'runs.js'),
+    `import { adam, expression, minimizeMany, workers } from 'antigrad'
+    const runs = (options) => minimizeMany(expression('(x - 1)^2 + exp(x)'), start, adam(), options)
+    const start = { x: Float64Array.from({ length: 3000 }, (_, run) => run / 1000) }
+    const [{ x, engineReasons }, alone] = [await runs({ threads: 2, workers: workers() }), await runs({})]
+    const said = engineReasons.at(-1)
+    console.log(JSON.stringify({ said, isSame: x.x.every((value, run) => value === alone.x.x[run]) }))`,
+  )
+  await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
+  expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
+  const { result, requests } = await open(`${name}-runs/`, report)
+  expect(result).toEqual({ said: 'workers: 2', isSame: true })
+  expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
+    `${origin}/${name}-runs/`,
+    `${origin}/${name}-runs/app.js`,
+  ])
+})
+
 test('every rule has the bits that TypeScript has in Node', async () => {
   const { result } = await open('esbuild/?all', report)
   const expected = digests(reference)
