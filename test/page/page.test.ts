@@ -399,7 +399,7 @@ describe('for everybody', () => {
         kind: string,
         ...rest: never[]
       ) {
-        return kind.startsWith('webgl') ? null : getContext.call(this, kind as never, ...rest)
+        return kind.startsWith('webgl') ? null : Reflect.apply(getContext, this, [kind, ...rest])
       } as typeof getContext
     })
     await page.reload()
