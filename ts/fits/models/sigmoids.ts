@@ -131,8 +131,9 @@ function* bestShape(
         }
         for (let k = 0; k < count; k++) powers[k] *= powers[k]
         visited += families.length * count
-        if (visited > SLICE) yield
-        visited %= SLICE
+        if (visited < SLICE) continue
+        yield
+        visited = 0
       }
     }
   }
