@@ -4,7 +4,15 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expression, type FitManyOptions, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad'
+import {
+  compare,
+  expression,
+  type FitManyOptions,
+  fitManySync,
+  fit as fitOne,
+  fitSharedSync,
+  models,
+} from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'
@@ -614,6 +622,72 @@ describe('what follows from the fit', () => {
     ])
     const [weighted] = lines(`decay.csv --x t ${STARTS} --weights =1/(f*f)`)
     expect(weighted.values.b).toBeCloseTo(found.values.b, 6)
+  })
+
+  test('--compare is what the API says of both', () => {
+    const args = `decay.csv --x t ${STARTS} --compare a*exp(-b*t)`
+    const [{ compare: found }] = lines(args)
+    const [a, b] = [MODEL, 'a*exp(-b*t)'].map((text) =>
+      fitOne(expression(text as 'a'), { t, y } as never, {
+        start: (text === MODEL ? start : { a: 1, b: 1 }) as never,
+      }),
+    )
+    const wanted = compare(a, b)
+    expect(found).toMatchObject({
+      ...wanted,
+      models: [MODEL, 'a*exp(-b*t)'],
+      b: { values: b.values, errors: b.errors },
+    })
+    expect(found.test).toBe('F')
+    const { stdout } = run(args)
+    expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
+    expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
+    expect(stdout).toMatch(/^a is the fuller one: F\(1, 57\) = [\d.]+, p = \S+$/m)
+    // A line each, and the same of each group by itself.
+    const groups = lines(`${args} --group g`)
+    expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
+    expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
+    // One of ours guesses its starts; a constant has no column.
+    const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
+    expect([line.fuller, line.models[1]]).toEqual(['a', 'level'])
+  })
+
+  test.each([
+    ['--start zz=1', '--start: expected names in one of the models'],
+    ['--weights =1/f^2', '--compare: expected σ or weights that no model makes'],
+    ['--loss huber', '--compare: expected the loss squared or poisson'],
+  ])('--compare with %s is refused', (args, message) => {
+    const { status, stdout, stderr } = run(`decay.csv --x t ${args} --compare a*t`)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(message)
+  })
+
+  test('--covariance is a file of the covariance of y', () => {
+    const few = decay.slice(0, 8)
+    const covariance = few.map((_, i) => few.map((_, j) => (i === j ? 0.01 : 0) + 0.002))
+    write('few.csv', csv(['t', 'y', 'g'], few))
+    write('cov.csv', `# of eight\n${covariance.map((row) => row.join(';')).join('\n')}\n`)
+    const args = `few.csv --x t ${STARTS} --absolute-sigma`
+    const [found] = lines(`${args} --covariance cov.csv`)
+    const data = { t: few.map(([t]) => t), y: few.map(([, y]) => y) }
+    const other = fitOne(expression(MODEL), data, { start, covariance, absoluteSigma: true })
+    expect([found.values, found.errors]).toEqual([other.values, other.errors])
+    write('words.csv', '1,0\n0,one\n')
+    write('long.csv', '1,0\n0,1,2\n')
+    for (const [file, message] of [
+      ['none.csv', 'none.csv: '],
+      ['words.csv', 'words.csv: line 2: cell 2 is "one", no finite number'],
+      ['long.csv', 'long.csv: line 2: expected 2 numbers, as before, got 3'],
+      ['decay.csv', 'decay.csv: line 1: cell 1 is "t", no finite number'],
+      ['cov.csv --sigma y', "'--covariance <file>' cannot be used with option '--sigma <column>'"],
+    ]) {
+      const { status, stdout, stderr } = run(`${args} --covariance ${file}`)
+      expect([status, stdout]).toEqual([2, ''])
+      expect(stderr).toContain(message)
+    }
+    expect(run(`decay.csv --x t ${STARTS} --covariance cov.csv`).stderr).toContain(
+      'covariance: expected 60 rows',
+    )
   })
 
   test.each([

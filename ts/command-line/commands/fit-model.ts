@@ -81,6 +81,48 @@ export function readModel(options: ModelOptions): Model {
   return { ...{ model, text: model.text, names, x, unsaid }, start: Object.fromEntries(entries) }
 }
 
+/**
+ * Two models beside each other: what is said of parameters and columns is said to whichever has them.
+ *
+ * @throws as `readModel` does; OptionError where neither has a name
+ */
+export function readModels(options: ModelOptions, other: string): readonly [Model, Model] {
+  const texts = [options.model, other]
+  const uses = texts.map((text) => usedBy(text, options.expr ?? {}))
+  for (const [option, names] of [
+    ...(['x', 'start', 'min', 'max', 'fixed', 'expr'] as const).map(
+      (option) => [option, Object.keys(options[option] ?? {})] as const,
+    ),
+    ['positive', options.positive ?? []] as const,
+  ]) {
+    const stranger = names.find((name) => uses.every((used) => !used.has(name)))
+    if (stranger === undefined || (option === 'x' && names.length === 1)) continue
+    throw new OptionError(`--${option}`, `names in one of the models: ${texts.join('; ')}`, stranger)
+  }
+  const [first, second] = texts.map((model, k) => {
+    const only = <T>(given: Readonly<Record<string, T>> = {}) =>
+      Object.fromEntries(Object.entries(given).filter(([name]) => uses[k].has(name)))
+    const { x, start, min, max, fixed, expr, positive = [] } = options
+    return readModel({
+      ...{ model, start: only(start), min: only(min), max: only(max), fixed: only(fixed), expr: only(expr) },
+      ...{ x: named(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }) },
+      positive: positive.filter((name) => uses[k].has(name)),
+    })
+  })
+  return [first, second]
+}
+
+/** Names in a model, and in what its parameters follow from. */
+function usedBy(text: string, expr: Columns): Set<string> {
+  const used = new Set(expression(named(text)?.text ?? text).names)
+  // A set goes on to what is added meanwhile.
+  for (const name of used) {
+    if (!Object.hasOwn(expr, name)) continue
+    for (const other of expression(expr[name]).names) used.add(other)
+  }
+  return used
+}
+
 /** A model of ours has one column, which has another name in the file. */
 function columnOf({ x }: FitModel, given: Columns): Columns {
   const [[name, column], ...others] = Object.entries(given)

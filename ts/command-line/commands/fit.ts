@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
+import { compare } from '../../fits/compare.js'
 import { drive } from '../../fits/drive.js'
 import { fitsOf } from '../../fits/fit-many.js'
 import { type Loss, losses } from '../../fits/loss.js'
@@ -16,7 +17,8 @@ import type { DataByRun } from '../../many/data.js'
 import { wholeTo } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
-import { describeFit, describeGroups, inJson } from '../fits/describe.js'
+import { readMatrix } from '../../tables/read-matrix.js'
+import { type Beside, describeFit, describeGroups, inJson } from '../fits/describe.js'
 import { describeShared, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
 import { describeRate } from '../sweep/progress.js'
@@ -27,6 +29,7 @@ import {
   parseFixed,
   parseNumbers,
   readModel,
+  readModels,
 } from './fit-model.js'
 import {
   checkGiven,
@@ -61,6 +64,8 @@ interface Options extends ModelOptions {
   readonly drop?: true
   readonly loss: string
   readonly lossScale?: number
+  readonly covariance?: string
+  readonly compare?: string
   readonly derive?: Readonly<Record<string, string>>
   readonly profile?: true
   readonly multiStart?: number
@@ -101,6 +106,12 @@ export function addFit(program: Command): void {
       ).conflicts('weights'),
     )
     .option('--weights <column>', "weights of the squared residuals, such as 1/σ²; or as in '=1/f^2'")
+    .addOption(
+      new Option(
+        '--covariance <file>',
+        'the covariance of y, as a table of numbers without a header, instead of both',
+      ).conflicts(['sigma', 'weights', 'drop']),
+    )
     .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
     .option(
@@ -123,6 +134,7 @@ export function addFit(program: Command): void {
       "what is wanted beside the parameters, as in 'half=log(2)/b'; once for each",
       collectText,
     )
+    .option('--compare <model>', 'fit this model too, and tell which of both the data want: F test and AICc')
     .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
       choice('--loss <name>', 'of residuals', Object.keys(losses).map(inKebabCase)).default('squared'),
@@ -184,11 +196,15 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   checkGiven(command, '--model <model>', options.model)
   const { group, delimiter, decimal, comment, drop, json } = options
   if (options.shared !== undefined) checkShared(options)
-  const model = readModel(options)
-  const draw = options.plot === undefined ? null : await drawing(options.plot, model, options)
+  const [model, other] =
+    options.compare === undefined ? [readModel(options)] : readModels(options, options.compare)
+  checkComparable(options)
+  // Columns of both models, each of them once.
+  const x = [...new Set([model, other].flatMap((model) => Object.values(model?.x ?? {})))]
+  const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : file
   const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
-    ...{ name, wanted: wantedOf(model, options), delimiter, decimal, comment, drops: drop === true },
+    ...{ name, wanted: wantedOf(x, options), delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
   })
@@ -196,13 +212,15 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   tellLeftOut(name, table)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
   draw?.check(table)
-  if (model.unsaid.length > 0) {
+  const unsaid = [...new Set([...model.unsaid, ...(other?.unsaid ?? [])])]
+  if (unsaid.length > 0) {
     say(
-      `${model.unsaid.join(', ')} ${model.unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
+      `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
     )
   }
   if (options.shared !== undefined) return fitTogether(table, model, options)
-  const found = await fitTable(table, model, options)
+  const source = { ...table, x, covariance: await covarianceOf(options) }
+  const found = await fitTable(source, model, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isProfiled = options.profile === true
   const isStopped = done.length < table.groups.length
@@ -216,14 +234,19 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     process.exitCode = STOPPED
     if (done.length === 0) return
   }
+  const beside =
+    other === undefined || isStopped ? undefined : await besides(source, found, [model, other], options)
+  if (isStopped && other !== undefined) say('--compare is left out')
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${inJson(fit, group === undefined ? undefined : groups[k], isProfiled)}\n`)
+      await print(`${inJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
     }
   } else if (fits.length > 0) {
-    await print(
-      `${group === undefined ? describeFit(fits[0], isProfiled, options.correlations === true) : describeGroups(group, groups, fits, isProfiled)}\n`,
-    )
+    const text =
+      group === undefined
+        ? describeFit(fits[0], isProfiled, options.correlations === true, beside?.[0])
+        : describeGroups(group, groups, fits, isProfiled, beside)
+    await print(`${text}\n`)
   }
   if (fits.length > 0)
     draw?.now({ ...table, groups, columns: table.columns.map((of) => done.map((k) => of[k])) }, fits)
@@ -234,12 +257,21 @@ async function run(file: string, options: Options, command: Command): Promise<vo
 }
 
 /** Columns in the order in which they are read: the model's, y, and σ or weights. */
-function wantedOf({ x }: Model, { y, sigma, weights, loss }: Options): Wanted[] {
-  const wanted: Wanted[] = Object.values(x).map((column) => ({ option: '--x', column }))
+function wantedOf(x: readonly string[], { y, sigma, weights, loss }: Options): Wanted[] {
+  const wanted: Wanted[] = x.map((column) => ({ option: '--x', column }))
   wanted.push({ option: '--y', column: y, ...(loss === 'poisson' && { sign: 'at least 0' }) })
   if (isColumn(sigma)) wanted.push({ option: '--sigma', column: sigma, sign: 'above 0' })
   if (isColumn(weights)) wanted.push({ option: '--weights', column: weights, sign: 'at least 0' })
   return wanted
+}
+
+/** What fits cannot be compared by is told of before they are made. */
+function checkComparable({ compare, sigma, weights, loss }: Options): void {
+  if (compare === undefined) return
+  const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
+  if (text !== undefined) throw new OptionError('--compare', 'σ or weights that no model makes', text)
+  if (loss === 'squared' || loss === 'poisson') return
+  throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
 }
 
 /** What follows from the model's value is a text after =. */
@@ -255,15 +287,48 @@ function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
   }
 }
 
+/** Numbers of the file given as --covariance. */
+async function covarianceOf({ covariance: file, delimiter, decimal, comment }: Options) {
+  if (file === undefined) return undefined
+  return await readMatrix(createReadStream(file), file, { delimiter, decimal, comment })
+}
+
+/** A table, whose columns begin with those of models. */
+interface Source extends Table {
+  readonly x: readonly string[]
+  readonly covariance: readonly ArrayLike<number>[] | undefined
+}
+
+/** The fits of both models beside each other. */
+async function besides(
+  source: Source,
+  found: FitManyResult,
+  [{ text }, other]: readonly [Model, Model],
+  options: Options,
+): Promise<Beside[] | undefined> {
+  const { derive, ...rest } = options
+  const others = await fitTable(source, other, rest)
+  const isDone = others.reason.every((reason) => fitReasons[reason] !== null)
+  if (!isDone) {
+    say('stopped before --compare was done: it is left out')
+    process.exitCode = STOPPED
+    return undefined
+  }
+  return compare(found, others).map((comparison, k) => {
+    return { comparison, fit: others.at(k), texts: [text, other.text] }
+  })
+}
+
 /** All fits at once; after Ctrl-C those that were done have a reason. */
-async function fitTable(table: Table, model: Model, options: Options): Promise<FitManyResult> {
+async function fitTable(source: Source, model: Model, options: Options): Promise<FitManyResult> {
   const stop = new AbortController()
   const { multiStart, derive } = options
+  const { x, columns, covariance } = source
   // The one fit of all rows has columns, and not lists of one: copies are smaller.
-  const given = table.columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
-  const { data, settings } = askedOf(given, model, options, stop)
+  const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
+  const { data, settings } = askedOf(given, x, model, options, stop)
   const fits = fitsOf(model.model, data as DataByRun, {
-    ...{ ...settings, ...present({ multiStart, derive }) },
+    ...{ ...settings, ...present({ multiStart, derive, covariance }) },
     ...(options.profile && { intervals: 'profile' }),
     onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
   })
@@ -279,7 +344,7 @@ async function fitTable(table: Table, model: Model, options: Options): Promise<F
 async function fitTogether(table: Table, model: Model, options: Options): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json } = options
-  const { data, settings } = askedOf(table.columns, model, options, stop)
+  const { data, settings } = askedOf(table.columns, Object.values(model.x), model, options, stop)
   const run = new SharedRun(model.model, data, { ...settings, shared })
   const ended = await untilStopped(stop, () => drive(run.choice, run.calls(), stop.signal, () => run.leave()))
   if (ended === undefined) {
@@ -296,18 +361,20 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
 }
 
 /** @throws OptionError where others do not go with --shared */
-function checkShared({ group, derive, multiStart, profile, correlations, plot, expr }: Options): void {
+function checkShared(options: Options): void {
+  const { group, derive, multiStart, profile, correlations, plot, expr, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
-  const others = { derive, multiStart, profile, correlations, plot, expr }
+  const others = { derive, multiStart, profile, correlations, plot, expr, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
   }
 }
 
-/** What fits are asked, by a table's columns. */
+/** What fits are asked, by a table's columns, of which the first are x. */
 function askedOf(
   given: readonly (Float64Array | readonly Float64Array[])[],
+  x: readonly string[],
   model: Model,
   options: Options,
   stop: AbortController,
@@ -317,9 +384,10 @@ function askedOf(
   // Whatever the file calls it: a name that the model has not.
   let y = 'y'
   while (model.names.includes(y)) y += '_'
-  const own = [...names, y].map((name, k) => [name, given[k]] as const)
+  const ofModel = names.map((name) => [name, given[x.indexOf(model.x[name])]] as const)
+  const own = [...ofModel, [y, given[x.length]] as const]
   const weightsOf = (by: string | undefined) =>
-    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[names.length + 1]
+    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[x.length + 1]
   const settings = {
     ...{ start: model.start, y, tolerance, maxIterations, signal: stop.signal },
     loss: inCamelCase(options.loss) as Loss,
@@ -346,9 +414,20 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
 }
 
 /** What draws fits into a file; what keeps it from that is found out as early as it can be. */
-async function drawing(output: string, model: Model, { y, group, sigma, logX, logY }: Options) {
-  const [[column, x], ...others] = Object.entries(model.x)
-  if (others.length > 0) throw new OptionError('--plot', 'one column --x to draw over', others.length + 1)
+async function drawing(
+  output: string,
+  model: Model,
+  [x, ...others]: readonly string[],
+  { y, group, sigma, logX, logY }: Options,
+) {
+  const [column] = Object.keys(model.x)
+  if (column === undefined || others.length > 0) {
+    throw new OptionError(
+      '--plot',
+      'one column --x to draw over',
+      column === undefined ? 0 : others.length + 1,
+    )
+  }
   const write = await writer(output)
   const { drawFits, MOST_FITS } = await import('../plot/fit.js')
   return {

@@ -1,11 +1,24 @@
 /** What is said of fits: tables, and JSON. */
 
+import type { Comparison } from '../../fits/compare.js'
 import type { Fit } from '../../fits/result.js'
 import { grouped, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
 
+/** A fit's comparison with one of another model, and the equations of both. */
+export interface Beside {
+  readonly comparison: Comparison
+  readonly fit: Fit
+  readonly texts: readonly [string, string]
+}
+
 /** A fit: values and errors, and below what holds of it as a whole. */
-export function describeFit(fit: Fit, isProfiled: boolean, hasCorrelations: boolean): string {
+export function describeFit(
+  fit: Fit,
+  isProfiled: boolean,
+  hasCorrelations: boolean,
+  beside: Beside | undefined,
+): string {
   const { values, errors, free, minima } = fit
   const intervals = fit.intervals(0.95)
   const rows = Object.keys(values).map((name) => {
@@ -30,7 +43,33 @@ export function describeFit(fit: Fit, isProfiled: boolean, hasCorrelations: bool
     ...(fit.message === '' ? [] : [fit.message]),
     ...(isProfiled ? endsInWords(fit) : []),
     ...(hasCorrelations ? correlated(fit) : []),
+    ...(beside ? compared(fit, beside) : []),
   ].join('\n')
+}
+
+/** Both models, and what tells between them. */
+function compared(fit: Fit, { comparison, fit: other, texts }: Beside): string[] {
+  const { aicc, weights, message } = comparison
+  const rows = [fit, other].map((each, k) => [
+    'ab'[k],
+    printable(texts[k]),
+    `${each.rows - each.freedom}`,
+    ...[each.chiSquared, aicc[k], weights[k]].map((x) => short(x)),
+    each.reason,
+  ])
+  const head = ['', 'model', 'parameters', 'χ²', 'AICc', 'weight', 'reason']
+  return [
+    '',
+    columns([head, ...rows], [2, 3, 4, 5]),
+    ...tested(comparison),
+    ...(message === '' ? [] : [message]),
+  ]
+}
+
+function tested({ test, statistic, freedom: [above, below], p, fuller }: Comparison): string[] {
+  if (test === null) return []
+  const what = test === 'F' ? `F(${above}, ${below})` : `Δχ² of ${above}`
+  return [`${fuller} is the fuller one: ${what} = ${short(statistic)}, p = ${short(p, 3)}`]
 }
 
 /** The lower triangle of correlations. */
@@ -57,6 +96,7 @@ export function describeGroups(
   groups: readonly string[],
   fits: readonly Fit[],
   isProfiled: boolean,
+  beside: readonly Beside[] | undefined,
 ): string {
   const names = Object.keys(fits[0].values)
   const valuesOf = (fit: Fit) => {
@@ -72,21 +112,30 @@ export function describeGroups(
     ...names.flatMap((name) => (isProfiled ? [name, 'from', 'to'] : [name, '±'])),
     'χ²',
     'R²',
+    ...(beside ? ['p', 'AICc b − a'] : []),
     'reason',
   ]
   const lines = fits.map((fit, k) => [
     ...[printable(groups[k]), `${fit.rows}`],
     ...valuesOf(fit),
     ...[short(fit.chiSquared), short(fit.rSquared)],
-    fit.message === '' ? fit.reason : `${fit.reason}: ${fit.message}`,
+    ...(beside ? differences(beside[k].comparison) : []),
+    [fit.reason, fit.message, beside?.[k].comparison.message].filter(Boolean).join(': '),
   ])
   // Names are to the left, and so is the reason.
   const numbers = head.map((_, i) => i).slice(1, -1)
   return columns([head, ...lines], numbers)
 }
 
+const differences = ({ p, aicc: [a, b] }: Comparison) => [short(p, 3), short(b - a)]
+
 /** A fit's line of JSON; what is no number is null. */
-export function inJson(fit: Fit, group: string | undefined, isProfiled: boolean): string {
+export function inJson(
+  fit: Fit,
+  group: string | undefined,
+  isProfiled: boolean,
+  beside: Beside | undefined,
+): string {
   const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
   const { message, held, undetermined, rows, freedom, evaluations, minima } = fit
   return JSON.stringify({
@@ -94,7 +143,13 @@ export function inJson(fit: Fit, group: string | undefined, isProfiled: boolean)
     ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations },
     ...(minima.length > 0 && { minima }),
     ...(isProfiled && { profile: fit.profile() }),
+    ...(beside && { compare: besideInJson(beside) }),
   })
+}
+
+function besideInJson({ comparison, fit, texts }: Beside) {
+  const { values, errors, chiSquared, rows, freedom, reason } = fit
+  return { ...comparison, models: texts, b: { values, errors, chiSquared, rows, freedom, reason } }
 }
 
 /** 0 is the error of what is fixed. */

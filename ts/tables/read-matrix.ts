@@ -1,0 +1,52 @@
+/** A file of nothing but numbers, as many in each row. */
+
+import type { Readable } from 'node:stream'
+import { AntigradError, messageOf } from '../ground/errors.js'
+import { quoted } from '../ground/text.js'
+import { findFormat, type Given, numberReader } from './format.js'
+import { Splitter } from './split.js'
+
+/** Characters at most: some thousand for each row of a matrix that a fit may have. */
+const LONGEST = 1 << 25
+
+/**
+ * @param name the file's, for people
+ * @throws AntigradError where it cannot be read, or a cell is no number
+ */
+export async function readMatrix(source: Readable, name: string, given: Given): Promise<number[][]> {
+  const fail = (problem: string): never => {
+    throw new AntigradError(`${name}: ${problem}`)
+  }
+  const rows: number[][] = []
+  try {
+    const text = await textOf(source)
+    const format = findFormat(text, given)
+    const toNumber = numberReader(format)
+    const splitter = new Splitter(format, (cells, _, line) => {
+      const numbers = cells.map(toNumber)
+      const wrong = numbers.findIndex((x) => !Number.isFinite(x))
+      if (wrong >= 0) fail(`line ${line}: cell ${wrong + 1} is ${quoted(cells[wrong])}, no finite number`)
+      if (rows.length > 0 && numbers.length !== rows[0].length) {
+        fail(`line ${line}: expected ${rows[0].length} numbers, as before, got ${numbers.length}`)
+      }
+      rows.push(numbers)
+    })
+    splitter.write(text)
+    splitter.end()
+  } catch (thrown) {
+    if (thrown instanceof AntigradError) throw thrown
+    fail(thrown instanceof SyntaxError ? 'a quote is not closed' : messageOf(thrown))
+  }
+  if (rows.length === 0) fail('expected rows of numbers, got none')
+  return rows
+}
+
+async function textOf(source: Readable): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length > LONGEST) throw new RangeError(`expected at most ${LONGEST >> 20} MiB`)
+  }
+  return text
+}
