@@ -133,6 +133,31 @@ describe('weights, losses and what is derived', () => {
     })
   })
 
+  test('parameters may be positive, or follow from others, which then are there too', () => {
+    const state = {
+      ...initial,
+      expression: 'a*exp(-b*t) + c',
+      parameters: { b: { positive: true }, c: { expr: '2*d' }, a: { start: 3, min: 0 } },
+    }
+    const chosen = choose(table, state)
+    const task = taskOf(table, chosen, state)
+    expect(task.parameters).toEqual(['a', 'b', 'c', 'd'])
+    expect(optionsOf(task, state, {}).start).toEqual({
+      ...{ a: { start: 3, min: 0 }, b: { positive: true, start: 1 }, c: { expr: '2*d' }, d: { start: 1 } },
+    })
+    const hash = toHash(state)
+    expect(hash).toContain('positive.b=true')
+    expect(hash).toContain('expr.c=2*d')
+    expect(fromHash(`#${hash}`)).toEqual({ state, problems: [] })
+    // Of a model of the library, what it does not know starts at 1.
+    const ours = { ...state, model: 'line', parameters: { intercept: { expr: 'slope + off' } } } as const
+    expect(optionsOf(taskOf(table, choose(table, ours), ours), ours, {}).start).toEqual({
+      ...{ slope: {}, intercept: { expr: 'slope + off' }, off: { start: 1 } },
+    })
+    const odd = { ...initial, parameters: { 'a.b': { expr: 'x & y = 1' } } }
+    expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
+  })
+
   test('that cannot be read are told of', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived: expected as in half = log(2)/b, got “half”.',

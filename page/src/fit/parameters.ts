@@ -2,15 +2,23 @@
 
 import type { Fit } from 'antigrad'
 import { h, shown, shownTo, uniqueId } from '../dom.js'
-import { type Entry, numberIn, numbers, type State } from './state.js'
+import { checks, type Entry, numberIn, numbers, type State } from './state.js'
 import { START, type Task } from './task.js'
 
-const titles = { start: 'Start', min: 'Min', max: 'Max' } as const
+const titles = {
+  start: 'Start',
+  min: 'Min',
+  max: 'Max',
+  positive: 'Above 0',
+  fixed: 'Fixed',
+  expr: 'Follows as',
+} as const
 
 interface Row {
   readonly element: HTMLTableRowElement
   readonly inputs: Readonly<Record<(typeof numbers)[number], HTMLInputElement>>
-  readonly fixed: HTMLInputElement
+  readonly checks: Readonly<Record<(typeof checks)[number], HTMLInputElement>>
+  readonly expr: HTMLInputElement
   readonly value: HTMLTableCellElement
   readonly interval: HTMLTableCellElement
 }
@@ -26,7 +34,7 @@ export class Parameters {
 
   constructor(onChange: (name: string, entry: Entry) => void) {
     this.#onChange = onChange
-    const heads = ['Parameter', 'Value ± standard error', '95 % interval', ...Object.values(titles), 'Fixed']
+    const heads = ['Parameter', 'Value ± standard error', '95 % interval', ...Object.values(titles)]
     const table = h(
       'table',
       {},
@@ -44,14 +52,14 @@ export class Parameters {
   }
 
   /** Rows stay while names do: somebody may be typing in one. */
-  show({ parameters, defaults }: Task, state: State): void {
+  show({ parameters, defaults, guessed }: Task, state: State): void {
     this.#message.textContent = ''
     if (parameters.join() !== [...this.#rows.keys()].join()) {
       this.#rows.clear()
       for (const name of parameters) this.#rows.set(name, this.#row(name))
       this.#body.replaceChildren(...[...this.#rows.values()].map(({ element }) => element))
     }
-    for (const [name, { inputs, fixed }] of this.#rows) {
+    for (const [name, { inputs, checks: boxes, expr }] of this.#rows) {
       const entry = state.parameters[name] ?? {}
       for (const field of numbers) {
         const input = inputs[field]
@@ -60,14 +68,18 @@ export class Parameters {
         const usual = defaults[name]?.[field]
         input.placeholder =
           field === 'start'
-            ? state.model === 'own'
-              ? `${START}`
-              : 'guessed'
+            ? guessed.includes(name)
+              ? 'guessed'
+              : `${START}`
             : usual === undefined
               ? ''
               : `${usual}`
       }
-      fixed.checked = entry.fixed === true
+      if (expr !== document.activeElement) expr.value = entry.expr ?? ''
+      for (const check of checks) boxes[check].checked = entry[check] === true
+      // What follows from others has nothing beside it.
+      for (const input of [...Object.values(inputs), ...Object.values(boxes)])
+        input.disabled = Boolean(entry.expr)
     }
   }
 
@@ -75,7 +87,8 @@ export class Parameters {
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'
-      interval.textContent = fit?.free.includes(name) ? intervalOf(fit, intervals?.[name], name) : '–'
+      const varies = fit && (fit.free.includes(name) || fit.errors[name] !== 0)
+      interval.textContent = varies ? intervalOf(fit, intervals?.[name], name) : '–'
     }
     const derived = Object.keys(fit?.values ?? {}).filter((name) => !this.#rows.has(name))
     this.#derived.replaceChildren(
@@ -96,8 +109,17 @@ export class Parameters {
         return [field, input]
       }),
     ) as Row['inputs']
-    const fixed = h('input', { type: 'checkbox', 'aria-label': `${name}: fixed` })
-    fixed.addEventListener('change', () => this.#read(name))
+    const boxes = Object.fromEntries(
+      checks.map((check) => {
+        const box = h('input', { type: 'checkbox', 'aria-label': `${name}: ${titles[check].toLowerCase()}` })
+        box.addEventListener('change', () => this.#read(name))
+        return [check, box]
+      }),
+    ) as Row['checks']
+    const expr = h('input', { type: 'text', size: 9, spellcheck: false, autocomplete: 'off' })
+    expr.placeholder = 'as in 2*a'
+    expr.setAttribute('aria-label', `${name}: follows as`)
+    expr.addEventListener('input', () => this.#read(name))
     const [value, interval] = [h('td'), h('td')]
     const element = h(
       'tr',
@@ -106,14 +128,15 @@ export class Parameters {
       value,
       interval,
       ...numbers.map((field) => h('td', {}, inputs[field])),
-      h('td', {}, fixed),
+      ...checks.map((check) => h('td', {}, boxes[check])),
+      h('td', {}, expr),
     )
-    return { element, inputs, fixed, value, interval }
+    return { element, inputs, checks: boxes, expr, value, interval }
   }
 
   #read(name: string): void {
-    const { inputs, fixed } = this.#rows.get(name) as Row
-    const entry: Record<string, number | boolean> = {}
+    const { inputs, checks: boxes, expr } = this.#rows.get(name) as Row
+    const entry: Record<string, number | boolean | string> = {}
     for (const field of numbers) {
       const { value } = inputs[field]
       const number = numberIn(value)
@@ -124,7 +147,8 @@ export class Parameters {
         return
       }
     }
-    if (fixed.checked) entry.fixed = true
+    for (const check of checks) if (boxes[check].checked) entry[check] = true
+    if (expr.value.trim() !== '') entry.expr = expr.value.trim()
     this.#onChange(name, entry)
   }
 }

@@ -5,7 +5,7 @@ import { losses } from '../../../dist/fits/loss.js'
 import { decoded } from '../address.js'
 
 /** What a visitor says of a parameter. */
-export type Entry = Pick<FitParameter, 'min' | 'max' | 'fixed'> & { readonly start?: number }
+export type Entry = Omit<FitParameter, 'start'> & { readonly start?: number }
 
 export interface State {
   /** A model of the library, or the visitor's own. */
@@ -52,8 +52,9 @@ export const initial: State = {
 const texts = ['x', 'y', 'sigma', 'weights', 'group', 'derive'] as const
 const flags = ['absoluteSigma', 'profile', 'logX', 'logY'] as const
 export const numbers = ['start', 'min', 'max'] as const
+export const checks = ['positive', 'fixed'] as const
 
-/** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true` */
+/** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true&positive.b=true&expr.d=2*a` */
 export function toHash(state: State): string {
   const parts = [`model=${state.model}`]
   if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
@@ -63,7 +64,8 @@ export function toHash(state: State): string {
   if (state.band !== initial.band) parts.push(`band=${state.band}`)
   for (const [name, entry] of Object.entries(state.parameters)) {
     for (const [field, value] of Object.entries(entry)) {
-      if (value !== undefined && value !== false) parts.push(`${field}.${encodeURIComponent(name)}=${value}`)
+      if (value === undefined || value === false) continue
+      parts.push(`${field}.${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     }
   }
   return parts.join('&')
@@ -100,12 +102,14 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
       const number = numberIn(text)
       if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
       else refuse(`${key} “${text}”`, 'a finite number')
-    } else if (name !== '' && field === 'fixed') {
-      parameters.set(name, { ...parameters.get(name), fixed: text === 'true' })
+    } else if (name !== '' && isOf(checks, field)) {
+      parameters.set(name, { ...parameters.get(name), [field]: text === 'true' })
+    } else if (name !== '' && field === 'expr') {
+      parameters.set(name, { ...parameters.get(name), expr: text })
     } else {
       refuse(
         `“${key}”`,
-        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, fixed.a`,
+        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, positive.a, fixed.a, expr.a`,
       )
     }
   }

@@ -30,6 +30,8 @@ export interface Task extends Chosen {
   readonly model: Expression | FitModel
   readonly text: string
   readonly parameters: readonly string[]
+  /** Those of them whose starts are guessed, unless they are said. */
+  readonly guessed: readonly string[]
   /** What the model says of its parameters. */
   readonly defaults: Readonly<Record<string, Entry>>
   /** What stands for x, and for y. */
@@ -72,7 +74,8 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
       ...chosen,
       model,
       text,
-      parameters,
+      parameters: withOthers(parameters, state),
+      guessed: parameters,
       defaults: defaults as Task['defaults'],
       names,
       columns: [names.x],
@@ -85,10 +88,32 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
   const columns = model.names.filter(isColumn)
   if (columns.includes(y.name)) throw new Error(`The model has “${y.name}” in it, which it is to meet.`)
   return {
-    ...{ ...chosen, model, text: model.text, columns, defaults: {}, names: { x: x.name, y: y.name } },
-    parameters: model.names.filter((name) => !isColumn(name)),
+    ...{
+      ...chosen,
+      model,
+      text: model.text,
+      columns,
+      defaults: {},
+      guessed: [],
+      names: { x: x.name, y: y.name },
+    },
+    parameters: withOthers(
+      model.names.filter((name) => !isColumn(name)),
+      state,
+    ),
     isCurve: columns.length === 1 && columns[0] === x.name,
   }
+}
+
+/** With those that only others follow from. */
+function withOthers(parameters: readonly string[], state: State): string[] {
+  const all = new Set(parameters)
+  // A set goes on to what is added meanwhile.
+  for (const name of all) {
+    const { expr } = state.parameters[name] ?? {}
+    if (expr) for (const other of expression(expr).names) all.add(other)
+  }
+  return [...all]
 }
 
 export interface Rows {
@@ -143,10 +168,10 @@ export function optionsOf(
     weights: numbers,
   }: { readonly sigma?: FitColumn | undefined; readonly weights?: FitColumn | undefined },
 ): FitOptions {
-  const isOwn = state.model === 'own'
   const entries = task.parameters.map((name) => {
-    const entry = state.parameters[name] ?? {}
-    return [name, isOwn ? { ...entry, start: entry.start ?? START } : entry] as const
+    const { expr, ...entry } = state.parameters[name] ?? {}
+    if (expr) return [name, { expr }] as const
+    return [name, task.guessed.includes(name) ? entry : { ...entry, start: entry.start ?? START }] as const
   })
   const weights = numbers ?? (byModel.includes(state.weights) ? state.weights : undefined)
   const errors = sigma ? { sigma, absoluteSigma: state.absoluteSigma } : weights && { weights }
