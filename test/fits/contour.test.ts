@@ -73,6 +73,75 @@ test('ends at bounds, and nowhere', () => {
   expect(near.message).toMatch(/^of 64 points \d+ are at a bound, with χ² below the limit up to there$/)
 })
 
+test('of a line over timestamps it is the ellipse that it is over their differences', () => {
+  const since = 1.7e12
+  const times = x.map((at) => since + 1000 * at)
+  const late = fitOne(expression('a + b*t'), { t: times, y }, { start: { a: 0, b: 0 }, sigma })
+  const { points, reasons } = late.contour('a', 'b', { points: 16 })
+  expect(new Set(reasons)).toEqual(new Set(['found']))
+  // χ² of a line is a parabola: in differences from the middle it is exact.
+  const middle = since + 4000
+  const near = fitOne(
+    expression('a + b*t'),
+    { t: times.map((at) => at - middle), y },
+    { start: { a: 0, b: 0 }, sigma },
+  )
+  const limit = near.chiSquared * (0.05 ** (-2 / near.freedom) - 1)
+  const weight = 100
+  for (let k = 0; k < 16; k++) {
+    const db = points.b[k] - near.values.b
+    // As far as a is a number: 7e-6 of its errors.
+    const da = points.a[k] + points.b[k] * middle - near.values.a
+    const rise = times.reduce((sum, at) => sum + weight * (da + db * (at - middle)) ** 2, 0)
+    expect(rise / limit).toBeCloseTo(1, 4)
+  }
+})
+
+test('of what is derived, χ² of a model in which it is a parameter is what the level says', () => {
+  const derive = { half: 'log(2)/k', top: 'a + c' }
+  const found = decay({ derive })
+  const limit = found.chiSquared * 0.05 ** (-2 / 6)
+  const models = {
+    half: (half: number, other: number) =>
+      fitOne(
+        expression('a*exp(-log(2)/half*x) + c'),
+        { x, y },
+        {
+          start: { half: { start: half, fixed: true }, a: 4, c: { start: other, fixed: true } },
+          sigma,
+          tolerance: 1e-14,
+        },
+      ),
+    top: (half: number, top: number) =>
+      fitOne(
+        expression('(top - c)*exp(-log(2)/half*x) + c'),
+        { x, y },
+        {
+          start: { half: { start: half, fixed: true }, top: { start: top, fixed: true }, c: 1 },
+          sigma,
+          tolerance: 1e-14,
+        },
+      ),
+  }
+  const mixed = found.contour('half', 'c', { points: 12 })
+  const both = found.contour('half', 'top', { points: 12 })
+  expect(new Set([...mixed.reasons, ...both.reasons])).toEqual(new Set(['found']))
+  for (let k = 0; k < 12; k++) {
+    expect(models.half(mixed.points.half[k], mixed.points.c[k]).chiSquared / limit).toBeCloseTo(1, 7)
+    expect(models.top(both.points.half[k], both.points.top[k]).chiSquared / limit).toBeCloseTo(1, 7)
+  }
+})
+
+test('of what is derived of a line, it is an ellipse by equal angles', () => {
+  const options = { start: { a: 0, b: 0 }, sigma, absoluteSigma: true }
+  const found = fitOne(expression('a + b*x'), { x, y }, { ...options, derive: { sum: 'a + b' } })
+  const same = fitOne(expression('sum - b + b*x'), { x, y }, { ...options, start: { sum: 0, b: 0 } })
+  const [of, wanted] = [found.contour('sum', 'b', { points: 9 }), same.contour('sum', 'b', { points: 9 })]
+  for (const name of ['sum', 'b'] as const) {
+    for (let k = 0; k < 9; k++) expect(of.points[name][k]).toBeCloseTo(wanted.points[name][k], 7)
+  }
+})
+
 test('of a fit that has none', () => {
   const exact = fitOne(expression('a + b*x'), { x: [0, 1], y: [1, 2] }, { start: { a: 0, b: 0 } })
   const { points, reasons, message } = exact.contour('a', 'b', { points: 4 })
@@ -96,6 +165,14 @@ test('names and options that make no sense', () => {
   expect(() => found.contour('a', 'a')).toThrow(/b: expected another one than a/)
   expect(() => found.contour('z' as never, 'a')).toThrow(/a: expected a parameter that varies: a, k, c/)
   expect(() => found.contour('a', undefined as never)).toThrow(/b: expected a parameter that varies/)
+  const held = decay({
+    start: { ...start, c: { start: 1, fixed: true } },
+    derive: { two: 'c + 1', half: 'log(2)/k' },
+  })
+  expect(() => held.contour('c', 'a')).toThrow(
+    /a: expected a parameter that varies, or what follows from some: a, k, half; c is fixed, got "c"/,
+  )
+  expect(() => held.contour('a', 'two')).toThrow(/half; two does not vary, got "two"/)
   expect(() => found.contour('a', 'k', { points: 3 })).toThrow(/points.*4 to 4096/)
   expect(() => found.contour('a', 'k', { level: 0 })).toThrow(/level.*between 0 and 1/)
 })

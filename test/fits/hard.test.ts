@@ -87,6 +87,30 @@ test.each(cases.filter((hard) => !isLinear(hard)))(
   },
 )
 
+/** What a line through the parameter's estimate says: of linear models profiles are value ± t·error. */
+test.each(cases.filter(isLinear))('$name: profiles are those of linear theory', (hard) => {
+  for (const absoluteSigma of [false, true]) {
+    const one = fitted(hard, { absoluteSigma })
+    const profiles = one.profile()
+    if (hard.reached.condition >= HOPELESS && one.reason === 'singular') {
+      const reasons = Object.values(profiles).flatMap(({ lowReason, highReason }) => [lowReason, highReason])
+      expect(new Set(reasons)).toEqual(new Set(['flat']))
+      continue
+    }
+    const wanted = absoluteSigma ? hard.errorsKnownSigma : hard.errors
+    const most =
+      ALLOWED * Math.max(hard.reached.values, hard.reached.errors, 2.2e-16 * hard.reached.condition)
+    for (const [name, [low, high]] of Object.entries(one.intervals())) {
+      const { lowReason, highReason, ...ends } = profiles[name]
+      expect([lowReason, highReason], name).toEqual(['found', 'found'])
+      const half = ((high - low) / 2 / one.errors[name]) * (wanted as typeof hard.errors)[name]
+      const value = hard.values[name]
+      const off = Math.max(Math.abs(ends.low - (value - half)), Math.abs(ends.high - (value + half))) / half
+      expect(off, name).toBeLessThanOrEqual(Math.max(most, 1e-6))
+    }
+  }
+})
+
 test('has the same bits on every engine and instruction set', () => {
   for (const hard of cases) {
     const all = variants.map(({ name: _, ...options }) => {

@@ -11,6 +11,7 @@ import { outside } from './f-distribution.js'
 import { fitManySync } from './fit-many.js'
 import { startingAt } from './found.js'
 import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './result.js'
+import { isMet, squaresOf } from './statistics.js'
 
 const { exp, log } = elementary('float64')
 
@@ -174,17 +175,14 @@ function obstacleOf(pair: Pair): string {
     return `a and b have equally many parameters that vary${but}: neither has the other in it`
   }
   const { fuller, simpler } = sidesOf(pair)
-  const { isAbsolute, y, weights } = sideOf(fuller)
-  if (fuller.freedom <= 0 && !isAbsolute) return `${pair.fuller} leaves no degree of freedom`
-  const squares = y.reduce((sum, x, row) => sum + x * x * (weights?.[row] ?? 1), 0)
-  if (!isAbsolute && simpler.chiSquared <= squares * ROUNDING) {
+  const { of, at } = ingredientsOf(fuller)
+  if (fuller.freedom <= 0 && !of.isAbsolute) return `${pair.fuller} leaves no degree of freedom`
+  if (!of.isAbsolute && isMet(simpler.chiSquared, squaresOf(of, at))) {
     return 'the simpler model meets the data exactly: what is left is rounding'
   }
   return ''
 }
 
-/** 16·ε², of squares of numbers. */
-const ROUNDING = 16 * Number.EPSILON * Number.EPSILON
 /** The part of χ² that the limit of a fit may leave. */
 const SLACK = 1e-8
 

@@ -10,6 +10,7 @@ import { ray } from './ray.js'
 import { measuring, rotations } from './rotations.js'
 import { squares } from './squares.js'
 import { summary } from './summary.js'
+import { byRotations, bySquares } from './valley.js'
 
 /** What programs depend on, beside the model and its parameters. */
 export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
@@ -86,7 +87,8 @@ export class Compiled {
   readonly isThorough: boolean
   readonly #make: () => Programs
   #sure: Programs | null = null
-  readonly #rays = new Map<string | undefined, Program>()
+  readonly #makeOther: () => Problem
+  readonly #rays = new Map<string, Program>()
   /** What small batches have left, for those that come. */
   readonly #batches = new Map<Program, Batch>()
 
@@ -101,6 +103,7 @@ export class Compiled {
     this.isPartlyLinear = waiting(graph, slopesOf(this.steps), free).includes(true)
     // In a graph of its own: it has many nodes.
     this.#make = () => new Programs(makeSteps(), rotations, settings, true)
+    this.#makeOther = () => makeProblem(text, parameters, data, false)
   }
 
   /** For those that lose digits by squares, or have not arrived. */
@@ -109,10 +112,22 @@ export class Compiled {
     return this.#sure
   }
 
-  /** From a fit's point to where χ² has risen to a limit, by parameters, or by what is derived. */
-  ray(derived?: string): Program {
-    const made = this.#rays.get(derived) ?? ray(this.problem, this.problem.derived.get(derived as string))
-    this.#rays.set(derived, made)
+  /**
+   * From a fit's point to where χ² has risen to a limit, by parameters, or by what is derived.
+   *
+   * @param derived names of it, or of parameters that vary
+   * @param isSure by what loses no digits
+   */
+  ray(isSure: boolean, derived: readonly string[]): Program {
+    const key = [isSure, ...derived].join()
+    const make = () => {
+      // In a graph of its own, as above.
+      const problem = isSure ? this.#makeOther() : this.problem
+      const nodes = derived.map((name) => problem.derived.get(name) ?? problem.graph.name(name))
+      return ray(problem, isSure ? byRotations : bySquares, nodes)
+    }
+    const made = this.#rays.get(key) ?? make()
+    this.#rays.set(key, made)
     return made
   }
 

@@ -5,11 +5,12 @@ import { OptionError } from '../ground/errors.js'
 import { recordOf } from '../ground/given.js'
 import { type GivenOf, type ValuesOf, wholeTo } from '../options/kinds.js'
 import type { Call } from './drive.js'
-import { freedomOf, type Ingredients, type Lower } from './found.js'
+import { freedomOf, type Ingredients, type Lower, variance } from './found.js'
 import { Iterations } from './iterations.js'
 import { probability } from './level.js'
-import { covarianceOf } from './linearise.js'
-import { codeOf, type EndReason, endReasons, obstacle } from './profile.js'
+import { followed } from './linearise.js'
+import { codeOf, type EndReason, endReasons, obstacle, valuesOf } from './profile.js'
+import { namesThatVary } from './profiled.js'
 import { follow, type RayEnds } from './rays.js'
 
 const { cos, sin, log, pow } = elementary('float64')
@@ -37,52 +38,66 @@ export interface Contour<Names extends string = string> {
   readonly lower: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
 
-/** Places of two parameters that vary. */
-export function pairOf(a: unknown, b: unknown, free: readonly string[]): readonly [number, number] {
-  const [i, j] = [a, b].map((name) => free.indexOf(name as string))
-  const expected = `a parameter that varies: ${free.join(', ')}`
-  if (i < 0) throw new OptionError('a', expected, a)
-  if (j < 0 || i === j) throw new OptionError('b', i === j ? `another one than ${a}` : expected, b)
-  return [i, j]
+/** Names of two parameters that vary, or of what follows from these. */
+export function pairOf(
+  a: unknown,
+  b: unknown,
+  { problem, parameters }: Ingredients,
+): readonly [string, string] {
+  const known = namesThatVary(problem)
+  const what = known.length > problem.free.length ? ', or what follows from some' : ''
+  const expected = (name: unknown) => {
+    const own = parameters.find((parameter) => parameter.name === name)
+    const why = own === undefined ? '' : own.expr === null ? `; ${name} is fixed` : `; ${name} does not vary`
+    return `a parameter that varies${what}: ${known.join(', ')}${why}`
+  }
+  const isKnown = (name: unknown): name is string => known.includes(name as string)
+  if (!isKnown(a)) throw new OptionError('a', expected(a), a)
+  if (!isKnown(b) || a === b) throw new OptionError('b', a === b ? `another one than ${a}` : expected(b), b)
+  return [a, b]
 }
 
 /**
  * Rays to all sides, which are evenly spread where the model is linear within the errors: the contour is an ellipse
- * there, and they go to where its angles are equal.
+ * there, and they go to where its angles are equal. Where something is derived, they are to where a sum of both has its
+ * end, which is on the contour too: the line along which the sum is the same touches it there.
  */
 export function* contour(
   of: Ingredients,
   fit: number,
-  pair: readonly [number, number],
+  pair: readonly [string, string],
   { level, points: count }: ValuesOf<typeof contourTable>,
 ): Generator<Call, Contour> {
-  const { free, min, max } = of.problem
-  const center = pair.map((i) => of.found.free[i][fit])
-  const directions = free.map(() => new Float64Array(count))
+  const { problem } = of
+  const places = pair.map((name) => problem.free.indexOf(name))
+  const own = pair.map((name) => followed(of, name)(fit))
+  const isStraight = !places.includes(-1)
   const reach = new Float64Array(count).fill(Infinity)
-  const [[a, b], [first, second, across]] = [pair, scalesOf(of, fit, pair)]
-  for (let k = 0; k < count; k++) {
-    const angle = (2 * Math.PI * k) / count
-    // None may be 0: it would follow the other one.
-    directions[a][k] = first * cos(angle) || NOWHERE
-    directions[b][k] = across * cos(angle) + second * sin(angle) || NOWHERE
-    for (const [side, i] of pair.entries()) {
-      const by = directions[i][k]
-      reach[k] = Math.min(reach[k], ((by > 0 ? max[i] : min[i]) - center[side]) / by)
+  const outwards = (isStraight ? straight : touching)(scalesOf(of, fit, own), count)
+  const directions = isStraight ? problem.free.map(() => new Float64Array(count)) : outwards
+  if (isStraight) {
+    for (const [side, i] of places.entries()) {
+      directions[i] = outwards[side]
+      const [x, min, max] = [of.found.free[i][fit], problem.min[i], problem.max[i]]
+      for (const [k, by] of outwards[side].entries()) {
+        reach[k] = Math.min(reach[k], ((by > 0 ? max : min) - x) / by)
+      }
     }
   }
   const limit = new Float64Array(count).fill(limitOf(of, fit, level))
   const points = pair.map(() => new Float64Array(count).fill(NaN))
+  const values = pair.map((name) => valuesOf(of, name))
   const reasons = new Array<EndReason>(count).fill('no-fit')
   let lower: Lower | undefined
   const take = (_: Uint32Array, ends: RayEnds) => {
     for (let k = 0; k < count; k++) {
       const reason = endReasons[codeOf(of, fit, ends, k)] as EndReason
       reasons[k] = reason
-      for (const [side, i] of pair.entries()) {
-        if (reason === 'found' || reason === 'bound') points[side][k] = ends.point[i][k]
+      for (const side of pair.keys()) {
+        const out = outwards[side][k]
+        if (reason === 'found' || reason === 'bound') points[side][k] = values[side](fit, k, ends)
         if (reason === 'endless' || reason === 'flat') {
-          points[side][k] = directions[i][k] === NOWHERE ? center[side] : Infinity * directions[i][k]
+          points[side][k] = out === NOWHERE ? own[side][0] : Infinity * out
         }
       }
       if (reason === 'lower-minimum' && !(lower && lower.chiSquared <= ends.cost[k])) {
@@ -94,28 +109,50 @@ export function* contour(
   const iterations = new Iterations(of.choice.runner, of.compiled)
   if (why === undefined) {
     const make = () => ({ directions, reach, limit })
-    yield* follow(of, iterations, Uint32Array.of(fit), undefined, count, make, take)
+    yield* follow(of, iterations, Uint32Array.of(fit), isStraight ? [] : pair, count, make, take)
   }
   iterations.leave()
   const all = lower as Lower | undefined
   return {
-    points: recordOf([free[a], free[b]], (_, side) => points[side]),
+    points: recordOf(pair, (_, side) => points[side]),
     reasons,
     message: describe(reasons, why),
-    lower: all ? { values: recordOf(free, (_, i) => all.x[i]), chiSquared: all.chiSquared } : null,
+    lower: all ? { values: recordOf(problem.free, (_, i) => all.x[i]), chiSquared: all.chiSquared } : null,
   }
 }
 
-/** The lower triangle of a root of the covariance: by rows (first), (across, second). */
-function scalesOf(of: Ingredients, fit: number, [a, b]: readonly [number, number]): readonly number[] {
-  const [aa, ab, bb] = [covarianceOf(of, fit, a, a), covarianceOf(of, fit, a, b), covarianceOf(of, fit, b, b)]
+/** Of a root of the covariance, its lower triangle: first, across and second. */
+type Scales = readonly [first: number, across: number, second: number]
+
+/** To where angles of the ellipse are equal. None may be 0: it would follow the other one. */
+function straight([first, across, second]: Scales, count: number): Float64Array[] {
+  return around(count, (x, y) => [first * x || NOWHERE, across * x + second * y || NOWHERE])
+}
+
+/** Shares of a sum that has its end there. */
+function touching([first, across, second]: Scales, count: number): Float64Array[] {
+  return around(count, (x, y) => [(x - (across / second) * y) / first, y / second])
+}
+
+function around(count: number, of: (x: number, y: number) => readonly [number, number]): Float64Array[] {
+  const all = Array.from({ length: count }, (_, k) => {
+    const angle = (2 * Math.PI * k) / count
+    return of(cos(angle), sin(angle))
+  })
+  return [0, 1].map((side) => Float64Array.from(all, (both) => both[side]))
+}
+
+/** @param own what both are, and their derivatives */
+function scalesOf({ found }: Ingredients, fit: number, own: readonly (readonly number[])[]): Scales {
+  const [a, b] = own.map(([, ...slopes]) => slopes)
+  const [aa, ab, bb] = [variance(found, fit, a), variance(found, fit, a, b), variance(found, fit, b)]
   const first = Math.sqrt(aa)
   const across = ab / first
   const second = Math.sqrt(bb - across * across)
-  if (first > 0 && second > 0) return [first, second, across]
+  if (first > 0 && second > 0) return [first, across, second]
   // Without errors: as far as they are large.
-  const [x, y] = [a, b].map((i) => Math.abs(of.found.free[i][fit]) || 1)
-  return [aa > 0 ? first : x, bb > 0 ? Math.sqrt(bb) : y, 0]
+  const [x, y] = own.map(([value]) => Math.abs(value) || 1)
+  return [aa > 0 ? first : x, 0, bb > 0 ? Math.sqrt(bb) : y]
 }
 
 /** By F(2, n), or Δχ² of two degrees of freedom where σ is known: both have a formula. */

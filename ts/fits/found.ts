@@ -99,15 +99,20 @@ export interface Refits {
 }
 
 /**
- * The variance of what has some slopes by the parameters that vary. What has no slope has no part, even where its
- * variance is not known, and neither has what a bound holds: it counts as fixed.
+ * The variance of what has some slopes by the parameters that vary, or its covariance with another. What has no slope has
+ * no part, even where its variance is not known, and neither has what a bound holds: it counts as fixed.
  */
-export function variance({ covariance, held }: Found, fit: number, slopes: readonly number[]): number {
-  const moves = slopes.map((slope, i) => slope !== 0 && !hasBit(held[fit], i))
+export function variance(
+  { covariance, held }: Found,
+  fit: number,
+  slopes: readonly number[],
+  others = slopes,
+): number {
+  const moves = (slope: number, i: number) => slope !== 0 && !hasBit(held[fit], i)
   let sum = 0
   for (const [i, a] of slopes.entries()) {
-    for (const [j, b] of slopes.entries()) {
-      if (moves[i] && moves[j]) sum += a * b * covariance[inTriangle(i, j)][fit]
+    for (const [j, b] of others.entries()) {
+      if (moves(a, i) && moves(b, j)) sum += a * b * covariance[inTriangle(i, j)][fit]
     }
   }
   return sum

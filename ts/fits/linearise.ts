@@ -21,10 +21,10 @@ export function covarianceOf({ found }: Ingredients, fit: number, i: number, j: 
   return found.covariance[inTriangle(i, j)][fit]
 }
 
-/** What a parameter that follows from others is, by fit, and its derivatives by those that vary. */
+/** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
 export function followed(of: Ingredients, name: string): (fit: number) => number[] {
   const { graph, free, fixed, derived } = of.problem
-  const node = derived.get(name) as number
+  const node = derived.get(name) ?? graph.name(name)
   const slopes = differentiate(graph, node, free, () => false).gradient
   const machine = new Machine(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
   return (fit) => {

@@ -6,9 +6,10 @@ import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
 import { freedomOf, type Ingredients, type Profiled } from './found.js'
 import type { Iterations } from './iterations.js'
-import { BOUNDED, ENDLESS, FAR, FLAT, HELD, LOWER, REACHED } from './ray.js'
+import { BOUNDED, ENDLESS, FAR, FLAT, HELD, LOWER, REACHED, UNSURE } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
 import { fitReasons } from './reasons.js'
+import { isMet, squaresOf } from './statistics.js'
 import { quantile } from './student.js'
 
 /** Why the ends of profiles are where they are, by the numbers in `reason`; the first is of none. */
@@ -43,8 +44,6 @@ export type Fitted = Pick<
   'compiled' | 'problem' | 'columns' | 'starts' | 'rows' | 'found' | 'isAbsolute'
 >
 
-/** Where so little of Σw·y² is left, χ² is mostly rounding. */
-const ROUNDING = 1e-23
 /** Squares below it have lost digits: 2⁻⁹⁵⁰. */
 const TINY = 1.0507614211323843e-286
 
@@ -54,14 +53,11 @@ export function obstacle(of: Fitted, fit: number): string | undefined {
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
   if (of.isAbsolute) return undefined
   if (freedomOf(of, fit) <= 0) return 'no degree of freedom is left'
-  const { y, weight } = of.problem
-  const [column, weights] = [y, weight].map((name) =>
-    name === null ? undefined : numbersOf(of.columns.get(name) as Column, fit),
-  )
-  const squares = (column as Float64Array).reduce((sum, y, row) => sum + (weights?.[row] ?? 1) * y * y, 0)
-  const isNumber = squares < Infinity && (squares > TINY || (column as Float64Array).every((y) => y === 0))
+  const y = numbersOf(of.columns.get(of.problem.y) as Column, fit)
+  const squares = squaresOf(of, fit)
+  const isNumber = squares < Infinity && (squares > TINY || y.every((x) => x === 0))
   if (!isNumber) return 'χ² is no number; multiply the data by a power of 10'
-  return of.found.cost[fit] <= ROUNDING * squares ? 'the data are met, but for rounding' : undefined
+  return isMet(of.found.cost[fit], squares) ? 'the data are met, but for rounding' : undefined
 }
 
 /**
@@ -86,9 +82,9 @@ export function* profile(
   const parameters = places.filter((k) => free.includes(to.names[k]))
   const others = places.filter((k) => derived.has(to.names[k]))
   if (parameters.length > 0) {
-    yield* follow(of, iterations, some, undefined, ...raysOf(of, parameters, to, place))
+    yield* follow(of, iterations, some, [], ...raysOf(of, parameters, to, place))
   }
-  for (const k of others) yield* follow(of, iterations, some, to.names[k], ...raysOf(of, [k], to, place))
+  for (const k of others) yield* follow(of, iterations, some, [to.names[k]], ...raysOf(of, [k], to, place))
 }
 
 /** Keeps the lowest point that is below a fit. */
@@ -104,12 +100,8 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
   const each = 2 * places.length
   const sides = places.flatMap((k) => {
     const i = problem.free.indexOf(to.names[k])
-    const [derived, min, max] = [problem.derived.get(to.names[k]), problem.min[i], problem.max[i]]
-    const value =
-      derived === undefined
-        ? (_: number, ray: number, { point }: RayEnds) => point[i][ray]
-        : valuesOf(of, derived)
-    const side = { i, value }
+    const [min, max] = [problem.min[i], problem.max[i]]
+    const side = { i, value: valuesOf(of, to.names[k]) }
     return [
       { ...side, sign: -1, bound: min ?? -Infinity, end: to.low[k], reason: to.lowReason[k] },
       { ...side, sign: 1, bound: max ?? Infinity, end: to.high[k], reason: to.highReason[k] },
@@ -121,7 +113,7 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
   const make = (fits: Uint32Array): Rays => {
     const count = fits.length * each
     const rays = {
-      directions: (sides[0].i < 0 ? ['@sign'] : problem.free).map(() => new Float64Array(count)),
+      directions: (sides[0].i < 0 ? ['share'] : problem.free).map(() => new Float64Array(count)),
       ...{ reach: new Float64Array(count), limit: new Float64Array(count) },
     }
     for (let ray = 0; ray < count; ray++) {
@@ -154,9 +146,12 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
   return [each, make, take] as const
 }
 
-/** What a node of parameters is where rays have ended. */
-function valuesOf({ problem, starts }: Fitted, node: number) {
-  const { graph, free, fixed } = problem
+/** What a parameter that varies, or is derived, is where rays have ended. */
+export function valuesOf({ problem, starts }: Fitted, name: string) {
+  const { graph, free, fixed, derived } = problem
+  const node = derived.get(name)
+  if (node === undefined)
+    return (_: number, ray: number, { point }: RayEnds) => point[free.indexOf(name)][ray]
   const machine = new Machine(compile(graph, [node], [...free, ...fixed], []), 'float64')
   return (fit: number, ray: number, { point }: RayEnds): number => {
     const rest = fixed.map((name) => starts.get(name)?.[fit] ?? NaN)
@@ -172,7 +167,7 @@ const AT_REST = 1 / 64
 
 /**
  * Why a ray of a fit has ended, as a number of `endReasons`. What the fit determines is not flat, but so like others that
- * squares of derivatives, which rays have, do not tell them apart.
+ * no digit tells them apart.
  */
 export function codeOf({ found }: Fitted, fit: number, ends: RayEnds, ray: number): number {
   switch (ends.reason[ray]) {
@@ -185,6 +180,8 @@ export function codeOf({ found }: Fitted, fit: number, ends: RayEnds, ray: numbe
       return NO_END
     case FLAT:
       return fitReasons[found.reason[fit]] === 'converged' ? TOO_ALIKE : NO_SLOPE
+    case UNSURE:
+      return TOO_ALIKE
     case LOWER:
       return LOWER_MINIMUM
     default:

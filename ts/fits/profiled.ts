@@ -70,11 +70,16 @@ export function columnsOf<Name extends string>({ names, low, high, lowReason, hi
   })
 }
 
-/** Names of what varies; all unless some are given, or one. */
-export function profileNames(given: unknown, { graph, free, derived }: Problem): string[] {
+/** Names of parameters that vary, and of what follows from them. */
+export function namesThatVary({ graph, free, derived }: Problem): string[] {
   const varies = (node: number) =>
     differentiate(graph, node, free, () => false).gradient.some((slope) => graph.constantAt(slope) !== 0)
-  const known = [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
+  return [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
+}
+
+/** Names of what varies; all unless some are given, or one. */
+export function profileNames(given: unknown, problem: Problem): string[] {
+  const known = namesThatVary(problem)
   if (given === undefined) return known
   const names = typeof given === 'string' ? [given] : listOf(given, known.length)
   const expected = `names of what varies: ${known.join(', ')}`

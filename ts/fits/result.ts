@@ -430,15 +430,16 @@ export class Fit<Names extends string = string> {
 
   /**
    * Where χ², by two parameters while all others follow, has risen to what the level says for both at once: by F(2, n), or
-   * by Δχ² of two degrees of freedom where σ is known. Points are in a circle around the fit, one on each ray from it.
+   * by Δχ² of two degrees of freedom where σ is known. Points are in a circle around the fit, one on each ray from it; of
+   * what follows from parameters they are those that lines from outside touch.
    *
-   * @param a @param b parameters that vary
+   * @param a @param b parameters that vary, or that follow from these
    * @throws OptionError where one is none, both are one, or an option is out of its range
    */
   contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
     const read = readOptions('options', options, contourTable)
     const of = this.#of
-    return driveSync(of.choice, contour(of, this.#fit, pairOf(a, b, this.free), read)) as Contour<A | B>
+    return driveSync(of.choice, contour(of, this.#fit, pairOf(a, b, of), read)) as Contour<A | B>
   }
 
   /**

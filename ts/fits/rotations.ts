@@ -7,6 +7,7 @@
  */
 
 import { Builder } from '../expressions/differentiate.js'
+import type { Graph } from '../expressions/graph.js'
 import { compile, type Program } from '../expressions/program.js'
 import type { Algebra, Equations, Point, Sums } from './algebra.js'
 import { inTriangle, triangle } from './linear.js'
@@ -76,6 +77,15 @@ export const rotations: Algebra = {
 
 export const UNIT = '@unit'
 
+/** Makes nodes of what has no units: all are 1. */
+class Unscaled extends Builder {
+  override name(name: string): number {
+    return name.startsWith(UNIT) ? this.one : super.name(name)
+  }
+}
+
+export const unscaled = (graph: Graph): Builder => new Unscaled(graph)
+
 /** Costs of the Poisson loss are no squares, and have no unit. */
 export function inUnit(b: Builder, problem: Problem) {
   return termsOf(problem, problem.loss === 'poisson' ? undefined : b.name(UNIT))
@@ -86,8 +96,20 @@ const at = (matrix: readonly number[], k: number, j: number) => matrix[inTriangl
 const r = (b: Builder, matrix: readonly number[], k: number, j: number) =>
   k === j ? b.one : at(matrix, k, j)
 
+/** R, by rows. */
+export function rowsOf(b: Builder, matrix: readonly number[], size: number): number[][] {
+  return Array.from({ length: size }, (_, k) =>
+    Array.from({ length: size }, (_, j) => (j < k ? b.zero : r(b, matrix, k, j))),
+  )
+}
+
+/** D. */
+export function diagonalOf(matrix: readonly number[], size: number): number[] {
+  return Array.from({ length: size }, (_, k) => at(matrix, k, k))
+}
+
 /** A row, of a weight, taken into a triangle; z is its right side. */
-function rotated(
+export function rotated(
   b: Builder,
   { right, matrix }: Triangle,
   row: readonly number[],
@@ -139,7 +161,7 @@ function product(b: Builder, matrix: readonly number[], x: readonly number[]): n
 }
 
 /** R⁻¹·x. */
-function solve(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
+export function solved(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   const u = [...x]
   for (let k = x.length - 1; k >= 0; k--) {
     for (let j = k + 1; j < x.length; j++) {
@@ -155,14 +177,8 @@ function equations(b: Builder, point: Point, damping: number): Equations {
   const free = moves.every((is) => is === b.one) ? { right, matrix } : without(b, point)
   const scales = scale.map((d) => b.select(d, d, b.one))
   const unit = (i: number) => Array.from({ length: size }, (_, k) => (k === i ? b.one : b.zero))
-  const damped =
-    damping === b.zero
-      ? free
-      : scales.reduce<Triangle>(
-          (all, d, i) => rotated(b, all, unit(i), b.zero, b.multiply(moves[i], b.multiply(damping, d))),
-          free,
-        )
-  const u = solve(
+  const damped = damping === b.zero ? free : dampedBy(b, free, scales, moves, damping)
+  const u = solved(
     b,
     damped.matrix,
     damped.right.map((x) => b.negate(x)),
@@ -178,7 +194,7 @@ function equations(b: Builder, point: Point, damping: number): Equations {
     leastPivot: pivots.reduce((least, pivot) => b.operation('min', least, pivot)),
     covariance(variance) {
       // R⁻¹ by columns, which end at the diagonal.
-      const columns = scales.map((_, j) => solve(b, free.matrix, unit(j)))
+      const columns = scales.map((_, j) => solved(b, free.matrix, unit(j)))
       const ds = scales.map((_, k) => b.select(at(free.matrix, k, k), at(free.matrix, k, k), b.one))
       const root = variance === null ? null : b.operation('sqrt', variance)
       const factors = units.map((of) => (root === null ? of : b.multiply(b.divide(of, unitOfRows), root)))
@@ -201,13 +217,46 @@ function equations(b: Builder, point: Point, damping: number): Equations {
   }
 }
 
+/** With rows that stand for λ·D. */
+export function dampedBy(
+  b: Builder,
+  free: Triangle,
+  scales: readonly number[],
+  moves: readonly number[],
+  damping: number,
+): Triangle {
+  return scales.reduce<Triangle>((all, d, i) => {
+    const unit = all.right.map((_, k) => (k === i ? b.one : b.zero))
+    return rotated(b, all, unit, b.zero, b.multiply(moves[i], b.multiply(damping, d)))
+  }, free)
+}
+
 /** The triangle of what may move: rows whose other entries are 0 make a new one. */
 function without(b: Builder, { right, matrix, moves }: Point): Triangle {
-  const nothing = { right: right.map(() => b.zero), matrix: matrix.map(() => b.zero) }
-  return right.reduce<Triangle>((all, z, k) => {
-    const row = right.map((_, j) => (j < k ? b.zero : b.multiply(moves[j], r(b, matrix, k, j))))
-    return rotated(b, all, row, z, at(matrix, k, k))
-  }, nothing)
+  const rows = rowsOf(b, matrix, right.length)
+  return triangleOf(
+    b,
+    rows.map((row) => moving(b, row, moves)),
+    right,
+    diagonalOf(matrix, right.length),
+  )
+}
+
+/** A row of what may move. */
+export function moving(b: Builder, row: readonly number[], moves: readonly number[]): number[] {
+  return row.map((x, i) => (x === b.zero ? x : b.multiply(moves[i], x)))
+}
+
+/** That of some rows with their right sides and weights. */
+export function triangleOf(
+  b: Builder,
+  rows: readonly (readonly number[])[],
+  right: readonly number[],
+  weights: readonly number[],
+): Triangle {
+  const size = rows[0].length
+  const nothing = { right: rows[0].map(() => b.zero), matrix: triangle(size, () => b.zero) }
+  return rows.reduce<Triangle>((all, row, k) => rotated(b, all, row, right[k], weights[k]), nothing)
 }
 
 /** What is met to so small a part, 2⁻⁶⁰, is met exactly. */

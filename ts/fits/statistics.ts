@@ -2,6 +2,7 @@
 
 import { elementary } from '../functions/index.js'
 import { type Column, numbersOf } from '../many/data.js'
+import type { Ingredients } from './found.js'
 import type { Problem } from './problem.js'
 
 export interface Statistics {
@@ -44,6 +45,25 @@ export function statistics(
     aic: criterion + 2 * count,
     bic: criterion + log(rows) * count,
   }
+}
+
+/** Where residuals are 1e-13 of y, rounding is a hundredth of χ²: of less, digits say nothing. */
+const MET = 1e-26
+
+/** Whether χ² of a fit is no more of Σw·y² than rounding leaves. */
+export function isMet(chiSquared: number, squares: number): boolean {
+  return chiSquared <= MET * squares
+}
+
+/** Σw·y² of a fit. */
+export function squaresOf(
+  { problem, columns }: Pick<Ingredients, 'problem' | 'columns'>,
+  fit: number,
+): number {
+  const [y, weights] = [problem.y, problem.weight].map((name) =>
+    name === null ? undefined : numbersOf(columns.get(name) as Column, fit),
+  )
+  return (y as Float64Array).reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
 }
 
 /** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
