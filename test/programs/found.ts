@@ -145,4 +145,13 @@ export const found: Readonly<Record<string, Program>> = {
       ],
     },
   ),
+  'an array of state was taken for one that every object had, when subnormal numbers became 0': life(
+    [{ ...step, times: 258 }],
+    { pollution: { key: 'lr', value: null } },
+  ),
+  'the same in many runs': runs({
+    places: ['typescript', 'wasm'],
+    pollution: { key: 'lr', value: null },
+    options: { maxIterations: 300, tolerance: 0 },
+  }),
 }

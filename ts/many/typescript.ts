@@ -98,7 +98,7 @@ function update(batch: Batch, kernel: Kernel): void {
     loop(theta, prepared, state, row.byName, 0, parameters, {}, prepared)
     if (t <= delay) theta.set(before)
     if (batch.flushes && t % FLUSHING === 0)
-      for (const name in state) flush(state[name], 0, parameters, smallestNormal[dtype])
+      for (const array of Object.values(state)) flush(array, 0, parameters, smallestNormal[dtype])
     if (box !== null) project(theta, box)
   }
 

@@ -64,7 +64,7 @@ export function passOver(arena: Arena, theta: FloatArray, g: FloatArray): Pass {
     if (masks) held.fill(0, from, to)
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)
-    if ((flags & FLUSHES) !== 0) for (const name in state) flush(state[name], from, to, least)
+    if ((flags & FLUSHES) !== 0) for (const array of Object.values(state)) flush(array, from, to, least)
     if (isLast && arena.zeroesGradients) g.fill(0, from, to)
   }
 }
