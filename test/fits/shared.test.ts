@@ -362,6 +362,33 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
   })
 })
 
+test('fixed parameters, those that follow from others, and what is derived', () => {
+  const { x, y } = decays(1, 20)
+  const of = { a: 4, k: 1, c: { start: 0.6, fixed: true }, half: { expr: 'log(2)/k' } }
+  const text = 'a*2^(-x/half) + c'
+  const one = fitOne(
+    expression(text),
+    { x, y },
+    {
+      ...{ start: of, derive: { both: 'a*half + c' }, tolerance: 1e-14 },
+    },
+  ) as unknown as { values: Record<string, number>; errors: Record<string, number> }
+  const found = fitSharedSync(
+    expression(text),
+    { x: [x], y: [y] },
+    {
+      ...{ shared: ['k'], start: of, derive: { both: 'a*half + c' }, tolerance: 1e-14 },
+    },
+  )
+  const { values, errors } = found.at(0)
+  expect(Object.keys(values).sort()).toEqual(['a', 'both', 'c', 'half', 'k'])
+  for (const [name, value] of Object.entries(one.values)) {
+    expect(values[name] / value, name).toBeCloseTo(1, 8)
+    if (name === 'c') expect(errors.c).toBe(0)
+    else expect(errors[name] / one.errors[name], name).toBeCloseTo(1, 6)
+  }
+})
+
 test('a group that does not determine its parameters is told of, and spoils no other', () => {
   const { x, y, group } = decays(6, 8)
   // No slope by c nor a is there: a group of one row has two parameters.

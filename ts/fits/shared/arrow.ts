@@ -11,13 +11,19 @@ import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, STALLED } from '../reasons.js'
 import { type Dense, factorize, solve } from './dense.js'
 import {
   addProduct,
+  addTimes,
+  advance,
   dot,
   type Eliminated,
   eliminate,
   leftOfMatrix,
   leftOfRight,
+  makeRoom,
+  type Room,
   type Sums,
   sum,
+  weighted,
+  weightedDistance,
 } from './elimination.js'
 import type { Family } from './family.js'
 
@@ -118,15 +124,16 @@ export class Arrow {
     const stop = (reason: number): Stop => ({ point: at, sums, cost, reason, evaluations })
     if (!Number.isFinite(cost)) return stop(NOT_FINITE)
     const scale = this.diagonals(sums)
+    const rooms = this.makeRooms()
     const least = Math.max(LAST * this.#tolerance, LEAST)
     let [damping, growth, confirmations, polishes] = [FIRST_DAMPING, 2, 0, 0]
     while (evaluations < most) {
-      let step = this.step(at, sums, scale, damping, held)
+      let step = this.step(at, sums, scale, damping, held, LOST, rooms)
       // With damping any step becomes small: only one without it tells.
       if (damping > 0 && step.decrement <= Math.max(this.#tolerance, INVISIBLE) * cost) {
         if (confirmations++ >= CONFIRMATIONS) return stop(STALLED)
         damping = 0
-        step = this.step(at, sums, scale, 0, held)
+        step = this.step(at, sums, scale, 0, held, LOST, rooms)
       }
       const { decrement } = step
       const isLast = damping === 0 && decrement * this.#freedom <= least * cost
@@ -148,7 +155,7 @@ export class Arrow {
         ;[sums, others] = [others, sums]
         cost = now
         if (isLast || isShort || (isPolish && ++polishes === POLISHES)) return stop(CONVERGED)
-        raise(scale, this.diagonals(sums))
+        this.#raise(scale, sums)
       } else {
         if (isLast || isShort) return stop(CONVERGED)
         if (damping > MOST_DAMPING) return stop(STALLED)
@@ -160,28 +167,48 @@ export class Arrow {
     return stop(MAX_ITERATIONS)
   }
 
-  /** The diagonal of JᵀWJ. */
-  diagonals(sums: readonly Sums[]): Scale {
+  #raise(scale: Scale, sums: readonly Sums[]): void {
+    raise(scale.shared, this.#sharedDiagonal(sums))
+    for (const [f, of] of scale.own.entries()) {
+      for (const [i, d] of of.entries()) raise(d, sums[f].matrix[inTriangle(i, i)])
+    }
+  }
+
+  #sharedDiagonal(sums: readonly Sums[]): Float64Array {
     const shared = new Float64Array(this.size)
     for (const [f, { own, places }] of this.families.entries()) {
       for (const [k, place] of places.entries()) {
         scatter(shared, place, sums[f].matrix[inTriangle(own + k, own + k)])
       }
     }
+    return shared
+  }
+
+  /** The diagonal of JᵀWJ. */
+  diagonals(sums: readonly Sums[]): Scale {
     const own = this.families.map((family, f) =>
       Array.from({ length: family.own }, (_, i) => sums[f].matrix[inTriangle(i, i)].slice()),
     )
-    return { shared, own }
+    return { shared: this.#sharedDiagonal(sums), own }
   }
 
-  /** @param least pivots, beside the diagonal, below which nothing is determined */
+  /** Room for what is eliminated of each family. */
+  makeRooms(): Room[] {
+    return this.families.map((family) => makeRoom(family, family.groups.length))
+  }
+
+  /**
+   * @param least pivots, beside the diagonal, below which nothing is determined
+   * @param rooms where it is put
+   */
   step(
     at: Point,
     sums: readonly Sums[],
     scale: Scale,
     damping: number,
     held: Held,
-    least: number = LOST,
+    least: number,
+    rooms: readonly Room[],
   ): Step {
     const { size } = this
     const [matrix, right, gradient] = [size * size, size, size].map((length) => new Float64Array(length))
@@ -189,7 +216,8 @@ export class Arrow {
     let decrement = 0
     const eliminated = this.families.map((family, f) => {
       const { own, places } = family
-      const of = eliminate(family, sums[f], scale.own[f], damping, movesOwn[f], least)
+      const of = rooms[f]
+      eliminate(family, sums[f], scale.own[f], damping, movesOwn[f], least, of)
       for (let i = 0; i < own; i++) decrement -= dot(sums[f].right[i], of.step[i])
       for (const [k, place] of places.entries()) {
         scatter(gradient, place, sums[f].right[own + k])
@@ -220,25 +248,22 @@ export class Arrow {
   /** Where a step leads, inside of bounds; Σ D·δ², and Σ D·x² there. */
   #move(at: Point, { eliminated, shared: delta }: Step, scale: Scale) {
     const shared = at.shared.map((x, k) => Math.min(Math.max(x + delta[k], this.min[k]), this.max[k]))
-    let [length, size] = [0, 0]
-    const measure = (before: Float64Array, now: Float64Array, weight: Float64Array) => {
-      for (let g = 0; g < now.length; g++) {
-        const taken = now[g] - before[g]
-        length += weight[g] * taken * taken
-        size += weight[g] * now[g] * now[g]
-      }
-    }
-    measure(at.shared, shared, scale.shared)
-    const taken = shared.map((x, k) => at.shared[k] - x)
+    let length = weightedDistance(scale.shared, shared, at.shared)
+    let size = weighted(scale.shared, shared)
+    const back = shared.map((x, k) => at.shared[k] - x)
     const own = this.families.map((family, f) => {
       const { step, follow } = eliminated[f]
       const { min, max } = family.problem
-      const along = columnsOf(family, taken)
+      const along = ofGroups(family, back)
       return at.own[f].map((x, i) => {
         const to = step[i].slice()
-        for (const [k, column] of along.entries()) addProduct(to, follow[k][i], column)
-        for (let g = 0; g < to.length; g++) to[g] = Math.min(Math.max(x[g] + to[g], min[i]), max[i])
-        measure(x, to, scale.own[f][i])
+        for (const [k, of] of along.entries()) {
+          if (typeof of === 'number') addTimes(to, follow[k][i], of)
+          else addProduct(to, follow[k][i], of)
+        }
+        advance(to, x, min[i], max[i])
+        length += weightedDistance(scale.own[f][i], to, x)
+        size += weighted(scale.own[f][i], to)
         return to
       })
     })
@@ -331,10 +356,6 @@ function movesOf(
 }
 
 /** D may only grow. */
-function raise(scale: Scale, now: Scale): void {
-  const pairs = [
-    [scale.shared, now.shared],
-    ...scale.own.flatMap((of, f) => of.map((d, i) => [d, now.own[f][i]])),
-  ]
-  for (const [d, other] of pairs) for (let g = 0; g < d.length; g++) d[g] = Math.max(d[g], other[g])
+function raise(d: Float64Array, now: Float64Array): void {
+  for (let g = 0; g < d.length; g++) if (now[g] > d[g]) d[g] = now[g]
 }

@@ -30,6 +30,22 @@ export interface Size {
   readonly shared: number
 }
 
+/** Where an elimination is put, again and again: new memory takes longer than what is computed. */
+export interface Room extends Eliminated {
+  /** L·D. */
+  readonly scaled: readonly Float64Array[]
+  readonly rest: Float64Array
+}
+
+export function makeRoom({ own, shared }: Size, groups: number): Room {
+  const make = (count: number) => Array.from({ length: count }, () => new Float64Array(groups))
+  return {
+    ...{ lower: make(inTriangle(own, 0)), inverse: make(own), step: make(own) },
+    follow: Array.from({ length: shared }, () => make(own)),
+    ...{ scaled: make(inTriangle(own, 0)), rest: new Float64Array(groups) },
+  }
+}
+
 /**
  * @param scale by own parameters, the diagonals by which steps are damped
  * @param moves 1 where an own parameter may move, and 0 elsewhere, by parameter; undefined where all may
@@ -42,41 +58,37 @@ export function eliminate(
   damping: number,
   moves: readonly (Float64Array | undefined)[],
   least: number,
-): Eliminated {
-  const lower: Float64Array[] = []
-  const inverse: Float64Array[] = []
-  // L·D.
-  const scaled: Float64Array[] = []
+  room: Room,
+): void {
+  const { lower, inverse, step, follow, scaled } = room
   for (let i = 0; i < own; i++) {
     for (let j = 0; j <= i; j++) {
-      const rest = matrix[inTriangle(i, j)].slice()
+      const at = inTriangle(i, j)
+      const rest = scaled[at]
+      rest.set(matrix[at])
       if (i === j && damping > 0) addTimes(rest, scale[i], damping)
       for (let k = 0; k < j; k++) subtractProduct(rest, scaled[inTriangle(i, k)], lower[inTriangle(j, k)])
-      scaled.push(rest)
-      lower.push(j < i ? product(rest, inverse[j]) : rest)
+      if (j < i) product(lower[at], rest, inverse[j])
     }
-    inverse.push(inverted(scaled[inTriangle(i, i)], scale[i], moves[i], least))
+    invertPivots(inverse[i], scaled[inTriangle(i, i)], scale[i], moves[i], least)
   }
-  const factors = { lower, inverse }
-  const step = right.slice(0, own).map((g) => g.map((x) => -x))
-  solve(factors, step)
-  const follow = Array.from({ length: shared }, (_, k) => {
-    const column = Array.from({ length: own }, (_, i) => matrix[inTriangle(own + k, i)].slice())
-    solve(factors, column)
-    return column
-  })
-  return { ...factors, step, follow }
+  for (let i = 0; i < own; i++) negate(step[i], right[i])
+  solve(room, step)
+  for (let k = 0; k < shared; k++) {
+    for (let i = 0; i < own; i++) follow[k][i].set(matrix[inTriangle(own + k, i)])
+    solve(room, follow[k])
+  }
 }
 
-/** What a group's own parameters leave of the equations of shared ones: (k, l) of the matrix, by group. */
+/** What own parameters leave of the equations of shared ones: (k, l) of the matrix, by group, until it is asked again. */
 export function leftOfMatrix(
   { own }: Size,
   { matrix }: Pick<Sums, 'matrix'>,
-  { follow }: Eliminated,
+  { follow, rest }: Room,
   k: number,
   l: number,
 ): Float64Array {
-  const rest = matrix[inTriangle(own + k, own + l)].slice()
+  rest.set(matrix[inTriangle(own + k, own + l)])
   for (let i = 0; i < own; i++) subtractProduct(rest, matrix[inTriangle(own + k, i)], follow[l][i])
   return rest
 }
@@ -85,10 +97,10 @@ export function leftOfMatrix(
 export function leftOfRight(
   { own }: Size,
   { right, matrix }: Pick<Sums, 'right' | 'matrix'>,
-  { step }: Eliminated,
+  { step, rest }: Room,
   k: number,
 ): Float64Array {
-  const rest = right[own + k].slice()
+  rest.set(right[own + k])
   for (let i = 0; i < own; i++) addProduct(rest, matrix[inTriangle(own + k, i)], step[i])
   return rest
 }
@@ -134,22 +146,44 @@ function multiplyBy(to: Float64Array, by: Float64Array): void {
   for (let g = 0; g < to.length; g++) to[g] = by[g] === 0 ? 0 : to[g] * by[g]
 }
 
-function product(a: Float64Array, b: Float64Array): Float64Array {
-  const all = new Float64Array(a.length)
-  for (let g = 0; g < all.length; g++) all[g] = a[g] * b[g]
-  return all
+function product(to: Float64Array, a: Float64Array, b: Float64Array): void {
+  for (let g = 0; g < to.length; g++) to[g] = a[g] * b[g]
 }
 
-function inverted(
+function negate(to: Float64Array, a: Float64Array): void {
+  for (let g = 0; g < to.length; g++) to[g] = -a[g]
+}
+
+/** To 1/D; to 0 where nothing moves. */
+function invertPivots(
+  to: Float64Array,
   pivot: Float64Array,
   scale: Float64Array,
   moves: Float64Array | undefined,
   least: number,
-): Float64Array {
-  const inverse = new Float64Array(pivot.length)
-  for (let g = 0; g < inverse.length; g++) {
-    const isSound = pivot[g] > least * scale[g] && (moves === undefined || moves[g] !== 0)
-    inverse[g] = isSound ? 1 / pivot[g] : 0
+): void {
+  for (let g = 0; g < to.length; g++) to[g] = pivot[g] > least * scale[g] ? 1 / pivot[g] : 0
+  if (moves !== undefined) for (let g = 0; g < to.length; g++) if (moves[g] === 0) to[g] = 0
+}
+
+/** Σ w·a². */
+export function weighted(weight: Float64Array, a: Float64Array): number {
+  let all = 0
+  for (let g = 0; g < a.length; g++) all += weight[g] * a[g] * a[g]
+  return all
+}
+
+/** Σ w·(a − b)². */
+export function weightedDistance(weight: Float64Array, a: Float64Array, b: Float64Array): number {
+  let all = 0
+  for (let g = 0; g < a.length; g++) all += weight[g] * (a[g] - b[g]) * (a[g] - b[g])
+  return all
+}
+
+/** From a step to where it leads, inside of bounds. */
+export function advance(step: Float64Array, from: Float64Array, min: number, max: number): void {
+  for (let g = 0; g < step.length; g++) {
+    const x = from[g] + step[g]
+    step[g] = x < min ? min : x > max ? max : x
   }
-  return inverse
 }

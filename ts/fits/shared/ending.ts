@@ -42,7 +42,7 @@ export function* ending(arrow: Arrow, stop: Stop, isAbsolute: boolean, loss: Los
   const isSame = loss === 'squared' || loss === 'poisson' || stop.reason === NOT_FINITE
   const sums = isSame ? stop.sums : families.map((family) => family.makeSums())
   if (!isSame) yield* arrow.sum(point, sums, 'curvature')
-  const step = arrow.step(point, sums, arrow.diagonals(sums), 0, NONE, DETERMINED)
+  const step = arrow.step(point, sums, arrow.diagonals(sums), 0, NONE, DETERMINED, arrow.makeRooms())
   const { size, factors } = step.dense
   const stateOf = (moves: number, inverse: number) =>
     moves === 0 ? HELD : inverse === 0 ? UNDETERMINED : FREE

@@ -7,6 +7,7 @@ import { type FitColumn, type FitManyOptions, table as ofFits } from '../options
 type Same = Pick<
   FitManyOptions,
   | 'start'
+  | 'derive'
   | 'y'
   | 'missing'
   | 'absoluteSigma'
@@ -66,11 +67,11 @@ const columnsByName = readBy<Readonly<Record<string, string>>>((argument, given)
   return Object.fromEntries(entries) as Record<string, string>
 })
 
-const { start, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
+const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
 const { engine, instructionSet, threads, signal, onProgress } = ofFits
 
 export const table = {
-  ...{ start, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
+  ...{ start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
   ...{ engine, instructionSet, threads, signal, onProgress },
   group: optional(name),
   shared: optional(names),

@@ -11,7 +11,7 @@ import { compiled } from '../compiled.js'
 import { countRows } from '../counted.js'
 import { type FitModel, type Guess, readModel } from '../models/model.js'
 import type { FitColumn, FitData, FitValues } from '../options.js'
-import { type FitParameter, type Parameter, readParameters } from '../parameters.js'
+import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../parameters.js'
 import type { FamilyGiven, Output } from './family.js'
 import { type Grouped, type Label, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
@@ -75,10 +75,12 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
     if (!labelsOfColumn.has(column)) labelsOfColumn.set(column, grouped.labelsOf('subsets', column))
   }
   const { columns } = grouped
-  const taken = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
-  const known = [...taken].filter((name) => !columns.has(name))
+  const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
+  const known = [...names].filter((name) => !columns.has(name))
   const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ReadOne['defaults']
-  const parameters = readParameters(options.start ?? {}, known, defaults)
+  const said = readParameters(options.start ?? {}, known, defaults)
+  const taken = [...said.map(({ name }) => name), ...names]
+  const parameters = [...said, ...deriveParameters(options.derive, taken)]
   const roles = readRoles(options, parameters)
   checkStarts(parameters, roles, count)
 
@@ -255,6 +257,10 @@ function usedBy({ outputs }: ReadOne, parameters: readonly Parameter[]): Set<str
     for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
   }
   for (const { names } of outputs) for (const name of names) add(name)
+  // What is derived belongs to each model that has all that it is made of.
+  for (const { name, expr, isDerived } of parameters) {
+    if (isDerived && parse(expr as string).names.every((other) => used.has(other))) used.add(name)
+  }
   return used
 }
 

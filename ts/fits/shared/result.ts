@@ -1,4 +1,6 @@
 import type { EngineName } from '../../engines/engine.js'
+import { differentiate } from '../../expressions/differentiate.js'
+import { compile } from '../../expressions/program.js'
 import { Machine } from '../../expressions/run.js'
 import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
@@ -7,6 +9,7 @@ import { type Column, numbersOf } from '../../many/data.js'
 import { readOptions } from '../../options/read.js'
 import { drive, driveSync } from '../drive.js'
 import { columnsOfModel, programOfModel } from '../linearise.js'
+import type { Problem } from '../problem.js'
 import { profileManyTable } from '../profiled.js'
 import { type FitReason, fitReasons } from '../reasons.js'
 import { covarianceAt, type Ended, HELD, UNDETERMINED } from './ending.js'
@@ -226,6 +229,33 @@ export class SharedFit {
 const nameOf = ({ parameter, label }: SharedPlace) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
+/** What a parameter that follows from others is at a point, and its derivatives by those that vary. */
+function followedAt(
+  { graph, derived, free, fixed }: Problem,
+  name: string,
+  point: readonly number[],
+): number[] {
+  const node = derived.get(name) as number
+  const slopes = differentiate(graph, node, free, () => false).gradient
+  const machine = new Machine(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
+  machine.run(point, [], 0)
+  return machine.program.outputs.map((slot) => machine.slots[slot])
+}
+
+/** What has no slope has no part, nor has what a bound holds: it counts as fixed. */
+function varianceOf(
+  slopes: readonly number[],
+  covariance: readonly (readonly number[])[],
+  isHeld: (i: number) => boolean,
+): number {
+  const moves = slopes.map((slope, i) => slope !== 0 && !isHeld(i))
+  let sum = 0
+  for (const [i, a] of slopes.entries()) {
+    for (const [j, b] of slopes.entries()) if (moves[i] && moves[j]) sum += a * b * covariance[i][j]
+  }
+  return sum
+}
+
 function sharedProfiled(
   { read }: SharedRun,
   { covariance, step, sharedStates }: Ended,
@@ -260,8 +290,9 @@ function profiledSync(run: SharedRun, ended: Ended, of: Profiled, options: Share
 /** One group of such a fit. */
 export class SharedGroup {
   readonly label: Label
-  /** Of all its parameters, own and shared, by name. */
+  /** Of all its parameters by name: own, shared and fixed ones, and those that follow from others. */
   readonly values: Numbers
+  /** Standard errors: 0 where a parameter is fixed. */
   readonly errors: Numbers
   /** Parameters in the order of the covariance: its own, and then shared ones. */
   readonly free: readonly string[]
@@ -285,11 +316,29 @@ export class SharedGroup {
     this.free = family.free.map(({ name }) => name)
     const shared = family.places.map((place) => values.shared[typeof place === 'number' ? place : place[at]])
     const point = [...values.own[f].map((column) => column[at]), ...shared]
-    this.values = recordOf(this.free, (_, i) => point[i])
     const covariance = this.covariance
-    this.errors = recordOf(this.free, (_, i) => Math.sqrt(covariance[i][i]))
+    const { parameters, constants } = run.read.families[f]
+    const group = family.groups[at]
+    const { problem } = family.outputs[0].compiled
+    const told = parameters.map(({ name, start, expr }): readonly [string, number, number] => {
+      const i = this.free.indexOf(name)
+      if (i >= 0) return [name, point[i], Math.sqrt(covariance[i][i])]
+      if (expr === null) return [name, constants.get(name)?.[group] ?? (start as number), 0]
+      const fixed = problem.fixed.map((other) => constants.get(other)?.[group] as number)
+      const [value, ...slopes] = followedAt(problem, name, [...point, ...fixed])
+      return [name, value, Math.sqrt(varianceOf(slopes, covariance, (i) => this.#isHeld(i)))]
+    })
+    this.values = Object.fromEntries(told.map(([name, value]) => [name, value]))
+    this.errors = Object.fromEntries(told.map(([name, , error]) => [name, error]))
     this.chiSquared = stop.sums[f].cost[at]
     this.rows = family.rows[at]
+  }
+
+  #isHeld(i: number): boolean {
+    const { own, places } = this.#run.arrow.families[this.#family]
+    if (i < own) return this.#ended.ownStates[this.#family][i][this.#at] === HELD
+    const place = places[i - own]
+    return this.#ended.sharedStates[typeof place === 'number' ? place : place[this.#at]] === HELD
   }
 
   /** By rows and columns, of the parameters in `free`. */
