@@ -38,6 +38,9 @@ test.each([
   ['Prodigy', ['params'], ['m', 'v'], 1, 1],
   ['ScheduleFreePoint', ['point'], ['params', 'z'], 0, 0],
   ['NewtonSchulz', ['grads'], [], 0, 0],
+  ['Factored', ['params', 'grads'], [], 0, 0],
+  // A matrix has them by element, too.
+  ['Sm3Covered', ['grads'], [], 1, 1],
 ])('%s writes %j, reads %j, and has %i ÷ and %i √', (name, written, read, divisions, roots) => {
   const found = needsOf(kernels.get(name) as Kernel)
   expect({ ...found, read: [...found.read].sort() }).toEqual({

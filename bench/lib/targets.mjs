@@ -192,6 +192,9 @@ function addMinimize(add, timing) {
   )
 }
 
+/** Elements of a tensor whose update takes no time beside its call. */
+const FEW = 16
+
 /** Every rule against its yardstick; only some of them, if `names` says which. */
 export function everyRule({ limits, threads, timing, quick, progress, names = Object.keys(all) }) {
   const rows = []
@@ -200,10 +203,13 @@ export function everyRule({ limits, threads, timing, quick, progress, names = Ob
     for (const name of names) {
       for (const n of quick ? [10_000] : [10_000, 1_000_000, large]) {
         if (isSlow(all[name], n)) continue
-        const mine = subjectOf(all[name], dtype, n, { engine: 'native', threads })
+        const options = { engine: 'native', threads }
+        const mine = subjectOf(all[name], dtype, n, options)
+        // What a step takes that has next to nothing to update: the facade, and the calls into the addon.
+        const few = subjectOf(all[name], dtype, FEW, options)
         const stages = stagesOf(limits, all[name], mine)
         const passes = stages.map(({ pass }) => pass)
-        const samples = measure([mine, ...passes, division.inC, root.inC], timing)
+        const samples = measure([mine, few, ...passes, division.inC, root.inC], timing)
         const unitTakes = ({ divisions, roots }, i) =>
           ((divisions * samples(division.inC)[i] + roots * samples(root.inC)[i]) * n) / numbers
         const bound = samples(mine).map((_, i) =>
@@ -215,9 +221,11 @@ export function everyRule({ limits, threads, timing, quick, progress, names = Ob
           const units = samples(pass).map((_, i) => unitTakes(stage, i))
           return `pass ${nanoseconds(samples(pass))} (${counts}), ${divisions} ÷ ${roots} √ ${nanoseconds(units)}`
         })
-        const detail = `${nanoseconds(samples(mine))} ns a parameter; ${parts.join('; ')}`
-        const figure = ratio(samples(mine), bound)
-        const what = `${name}, ${dtype}, to the larger bound`
+        const facade = `facade ${nanoseconds(samples(few))}`
+        const detail = `${nanoseconds(samples(mine))} ns a parameter, ${facade}; ${parts.join('; ')}`
+        const engine = samples(mine).map((sample, i) => sample - samples(few)[i])
+        const figure = ratio(engine, bound)
+        const what = `${name}, ${dtype}, less the facade, to the larger bound`
         rows.push({ what, n, figure, unit: '×', target: null, met: null, detail })
         progress(`${name}, ${dtype}, ${n}: ${figure.median.toFixed(3)}; ${detail}`)
       }

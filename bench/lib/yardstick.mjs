@@ -23,10 +23,10 @@ export const all = {
 }
 
 /** Products of matrices take seconds at 10⁶ parameters. */
-export const isSlow = ({ name }, n) => definitions[name].fallback !== undefined && n > 10_000
+export const isSlow = ({ name }, n) => name === 'muon' && n > 10_000
 
 /** The sides of a matrix of so many parameters. */
-const sides = { 10000: [100, 100], 1000000: [1000, 1000], 10000000: [2500, 4000] }
+const sides = { 16: [4, 4], 10000: [100, 100], 1000000: [1000, 1000], 10000000: [2500, 4000] }
 
 /** A rule's optimizer of one tensor, which has a shape where that matters. */
 export function subjectOf(rule, dtype, n, options) {
@@ -61,9 +61,14 @@ export function needsOf(kernel) {
   const written = those(writes)
   const read = those(reads).filter((array) => !written.includes(array))
   if (sums.includes('parameters') && !written.includes('params')) read.push('params')
-  if (isMatrix) return { written: written.length > 0 ? written : ['grads'], read, divisions: 0, roots: 0 }
-  const count = (pattern) => body.match(pattern)?.length ?? 0
-  return { written, read: [...new Set(read)], divisions: count(/ \/\s/g), roots: count(/Math\.sqrt\(/g) }
+  // Of a matrix loops within loops, which write an element, are once for each.
+  const inner = isMatrix
+    ? (body.match(/for \([^{}]*\{[^{}]*\b(theta|g)\[[^\]]*\] = [^{}]*\}/g) ?? []).join()
+    : body
+  const count = (pattern) => inner.match(pattern)?.length ?? 0
+  const needs = { divisions: count(/ \/\s/g), roots: count(/Math\.sqrt\(/g) }
+  if (isMatrix) return { written: written.length > 0 ? written : ['grads'], read, ...needs }
+  return { written, read: [...new Set(read)], ...needs }
 }
 
 /** The stages of a step: each a pass over this optimizer's arrays, with so many divisions and roots. */
