@@ -149,6 +149,7 @@ const withSamples = [
     'fits',
     'fits-errors',
     'fits-shared',
+    'fits-functions',
     'minimize',
     'models',
     'optimizer',

@@ -2,8 +2,17 @@ export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './fits/bootstrap.js'
+export type {
+  CurveModel,
+  FitPoint,
+  FunctionModel,
+  OwnColumns,
+  ResidualModel,
+  RowFunction,
+} from './fits/called.js'
 export { type CompareOptions, type Comparison, compare } from './fits/compare.js'
 export type { Contour, ContourOptions } from './fits/contour.js'
+export type { Differences } from './fits/differences.js'
 export { fit, fitMany, fitManySync } from './fits/fit-many.js'
 export type { Loss } from './fits/loss.js'
 export type { NonFinite } from './fits/message.js'

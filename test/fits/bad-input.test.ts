@@ -65,10 +65,10 @@ const wrong: readonly Wrong[] = [
   ],
   ['a model without parameters', { model: expression('2*t'), options: {} }, 'start'],
   [
-    'more than 16 parameters',
+    'more than 256 parameters',
     {
-      model: expression(Array.from({ length: 17 }, (_, i) => `p${i}*t^${i}`).join('+')),
-      options: { start: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`p${i}`, 1])) },
+      model: expression(Array.from({ length: 257 }, (_, i) => `p${i}*t^${i}`).join('+')),
+      options: { start: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`p${i}`, 1])) },
     },
     'start',
   ],

@@ -5,8 +5,14 @@ import { OptionError } from '../ground/errors.js'
 import { isObject, isRecord, numbersIn } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
 import { argumentOf, type Column, readColumn, sharedFirst } from '../many/data.js'
+import { type Called, withRows, ZEROS } from './called.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
+
+/** Names that no user's text can have. */
+const [SIGMA, WEIGHTS] = ['@sigma', '@weights']
+
+export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
 
 /** Columns that were read: those that all fits share come first. */
 export interface DataRead {
@@ -16,15 +22,46 @@ export interface DataRead {
   readonly weight: string | null
 }
 
-/** The columns of data: those of the model, the one to meet, and weights. */
+/**
+ * The columns of data: those of the model, the one to meet, and weights.
+ *
+ * @param asked names that the model has, or a function, which gets all others
+ */
 export function readData(
-  names: readonly string[],
+  asked: readonly string[] | Called,
   data: unknown,
   { y: given, sigma, weights, missing }: FitValues,
 ): DataRead {
   if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
-  for (const name of columns.keys()) checkName('data', name)
+  const called = 'kind' in asked ? asked : null
+  for (const name of columns.keys()) {
+    checkName('data', name)
+    if (called && name.startsWith('@')) throw new OptionError('data', 'names that do not begin with @', name)
+  }
+  const read = new Map<string, Column>()
+  const take = (name: string) => read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
+  let y: string
+  if (called?.kind === 'residuals') {
+    if (given !== undefined) throw new OptionError('y', 'none, as residuals have it in them', given)
+    for (const name of columns.keys()) take(name)
+    y = ZEROS
+  } else {
+    const names = called
+      ? [...columns.keys()].filter((name) => name !== (given ?? 'y'))
+      : (asked as readonly string[])
+    y = readY(names, columns, given)
+    for (const name of [...names.filter((name) => columns.has(name)), y]) take(name)
+  }
+  const own = called && called.kind !== 'row' ? withRows(called, read) : read
+  const weight = readWeights(sigma, weights, missing === 'drop')
+  const named = weights === undefined ? SIGMA : WEIGHTS
+  if (weight !== null) own.set(named, weight)
+  return { columns: sharedFirst(own), y, weight: weight === null ? null : named }
+}
+
+/** The name of the column to meet. */
+function readY(names: readonly string[], columns: ReadonlyMap<string, unknown>, given: unknown): string {
   const others = [...columns.keys()].filter((name) => !names.includes(name))
   const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y)) {
@@ -37,15 +74,7 @@ export function readData(
   if (stranger !== undefined) {
     throw new OptionError('data', `columns among ${[...names, y].join(', ')}`, stranger)
   }
-  const read = new Map<string, Column>()
-  for (const name of [...names.filter((name) => columns.has(name)), y]) {
-    read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
-  }
-  const weight = readWeights(sigma, weights, missing === 'drop')
-  // Names that no user's text can have.
-  const named = weights === undefined ? '@sigma' : '@weights'
-  if (weight !== null) read.set(named, weight)
-  return { columns: sharedFirst(read), y, weight: weight === null ? null : named }
+  return y
 }
 
 /** Numbers at which a model is asked for: of what is missing, nothing is known. */

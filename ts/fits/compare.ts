@@ -1,12 +1,13 @@
 /** Whether data want the fuller one of two models. */
 
-import { expression } from '../expressions/expression.js'
+import { type Expression, expression } from '../expressions/expression.js'
 import { elementary } from '../functions/index.js'
 import { ArgumentError } from '../ground/errors.js'
 import { isObject, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
+import { columnsOfModel } from './curve.js'
 import { outside } from './f-distribution.js'
 import { fitManySync } from './fit-many.js'
 import { startingAt } from './found.js'
@@ -246,11 +247,14 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
   const { of: given } = ingredientsOf(pairs[0].fuller)
   const of = given.whitened?.plain ?? given
   const { problem, drops, choice } = of
+  const { called } = problem
+  // Of residuals nobody knows the curve.
+  if (called?.kind === 'residuals') return pairs.map(() => ({ isMet: false, atBound: [] }))
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
     twice(({ fuller }) => numbersOf(of.given.get(name) as Column, ingredientsOf(fuller).at))
-  const named = problem.columns.filter((name) => name !== problem.y && name !== problem.weight)
+  const named = columnsOfModel(problem).filter((name) => !name.startsWith('@'))
   const curves = twice(({ simpler }) => simpler.predict())
   const start = startingAt(of, (name, isFixed) =>
     twice(({ fuller, simpler }, isOther) => {
@@ -259,11 +263,13 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
     }),
   )
   const met = fitManySync(
-    expression(problem.text),
+    // Any model: its names are not known here.
+    (called?.given ?? expression(problem.text)) as Expression,
     { ...recordOf(named, column), [problem.y]: curves },
     {
       ...{ start, y: problem.y, loss: problem.loss, engine: choice.engine },
       ...(given.whitened && { covariance: given.whitened.covariance }),
+      ...(called && { differences: called.differences }),
       ...(drops && { missing: 'drop' }),
       ...(problem.weight !== null && { weights: column(problem.weight) }),
     },

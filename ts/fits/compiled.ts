@@ -3,9 +3,11 @@
 import type { Program } from '../expressions/program.js'
 import type { Batch } from '../many/batch.js'
 import type { Algebra } from './algebra.js'
-import { iteration, type State, slopesOf, stateOf, type Way, waiting } from './levenberg-marquardt.js'
+import type { Bound } from './called.js'
+import { slopesOf } from './curve.js'
+import { iteration, type State, stateOf, type Way, waiting } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
-import { makeProblem, type Problem } from './problem.js'
+import { MOST_IN_PROGRAMS, makeProblem, type Problem } from './problem.js'
 import { ray } from './ray.js'
 import { measuring, rotations } from './rotations.js'
 import { squares } from './squares.js'
@@ -79,31 +81,40 @@ export class Compiled {
   readonly problem: Problem
   /** The same as steps have it: with logarithms, where some parameters are positive. */
   readonly steps: Problem
-  /** What nearly all fits are done by. */
-  readonly quick: Programs
+  readonly settings: Settings
+  /** Whether steps are no programs: the model is a function, or has too many parameters. */
+  readonly isDense: boolean
   /** Whether the model is linear in some parameters, and not in others. */
   readonly isPartlyLinear: boolean
   /** Whether the tolerance wants all digits that there are. */
   readonly isThorough: boolean
   readonly #make: () => Programs
+  #quick: Programs | null = null
   #sure: Programs | null = null
   readonly #makeOther: () => Problem
   readonly #rays = new Map<string, Program>()
   /** What small batches have left, for those that come. */
   readonly #batches = new Map<Program, Batch>()
 
-  constructor(text: string, parameters: readonly Parameter[], settings: Settings) {
+  constructor(model: string | Bound, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
-    this.problem = makeProblem(text, parameters, data, false)
-    const makeSteps = () => makeProblem(text, parameters, data, true)
+    this.settings = settings
+    this.problem = makeProblem(model, parameters, data, false)
+    const makeSteps = () => makeProblem(model, parameters, data, true)
     this.steps = parameters.some(({ isLogarithmic }) => isLogarithmic) ? makeSteps() : this.problem
     this.isThorough = tolerance <= THOROUGH
-    this.quick = new Programs(this.steps, squares, settings, false)
-    const { graph, free } = this.steps
-    this.isPartlyLinear = waiting(graph, slopesOf(this.steps), free).includes(true)
+    const { graph, free, called } = this.steps
+    this.isDense = called !== null || free.length > MOST_IN_PROGRAMS
+    this.isPartlyLinear = !this.isDense && waiting(graph, slopesOf(this.steps), free).includes(true)
     // In a graph of its own: it has many nodes.
     this.#make = () => new Programs(makeSteps(), rotations, settings, true)
-    this.#makeOther = () => makeProblem(text, parameters, data, false)
+    this.#makeOther = () => makeProblem(model, parameters, data, false)
+  }
+
+  /** What nearly all fits are done by. */
+  get quick(): Programs {
+    this.#quick ??= new Programs(this.steps, squares, this.settings, false)
+    return this.#quick
   }
 
   /** For those that lose digits by squares, or have not arrived. */
@@ -147,7 +158,13 @@ export class Compiled {
 /** By what they are made of; the one that was used last is the last one. */
 const kept = new Map<string, Compiled>()
 
-export function compiled(text: string, parameters: readonly Parameter[], settings: Settings): Compiled {
+export function compiled(
+  model: string | Bound,
+  parameters: readonly Parameter[],
+  settings: Settings,
+): Compiled {
+  // Functions are not compared; to compile them is quick.
+  if (typeof model !== 'string') return new Compiled(model, parameters, settings)
   // Where parameters start is in no program, unless they stay there.
   const parts = parameters.flatMap((parameter) => {
     const { start, isFixed } = parameter
@@ -156,8 +173,8 @@ export function compiled(text: string, parameters: readonly Parameter[], setting
   })
   const exactly = (part: unknown) =>
     typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part
-  const key = JSON.stringify([text, ...parts, ...Object.values(settings)].map(exactly))
-  const made = kept.get(key) ?? new Compiled(text, parameters, settings)
+  const key = JSON.stringify([model, ...parts, ...Object.values(settings)].map(exactly))
+  const made = kept.get(key) ?? new Compiled(model, parameters, settings)
   kept.delete(key)
   kept.set(key, made)
   const [oldest] = kept.keys()

@@ -1,5 +1,6 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
+import type { FunctionModel, RowOf } from './called.js'
 import { drive, driveSync } from './drive.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
@@ -14,7 +15,8 @@ import { Whitened } from './whitened.js'
  * same bits, fit by fit, on every engine and number of threads. The event loop stays free where the native engine
  * runs, and also while starts are guessed by models of ours.
  *
- * @param model an `expression`, whose names are parameters or columns, or one of `models`
+ * @param model an `expression`, whose names are parameters or columns, or one of `models`; or a function, which runs in
+ * JavaScript: see {@link FunctionModel}
  * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; null and NaN are
  * missing: see the option `missing`; copied
  * @throws (rejects with) OptionError before the first iteration; the signal's reason. A fit that cannot be done throws
@@ -22,7 +24,7 @@ import { Whitened } from './whitened.js'
  * @example
  * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
-export async function fitMany<
+export function fitMany<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
@@ -30,8 +32,24 @@ export async function fitMany<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
-): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>> {
+  options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fitMany<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): Promise<FitManyResult<keyof (Start & Derive) & string>>
+export async function fitMany(
+  model: AnyModel,
+  data: FitData,
+  options: object = {},
+): Promise<FitManyResult<string>> {
   const fits = fitsOf(model, data, options)
   await drive(fits.choice, fits.calls(), fits.options.signal, () => fits.leave())
   return fits.result()
@@ -46,8 +64,20 @@ export function fitManySync<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
-): FitManyResult<ParametersOf<Names, D, Start, Derive>> {
+  options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): FitManyResult<ParametersOf<Names, D, Start, Derive>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fitManySync<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): FitManyResult<keyof (Start & Derive) & string>
+export function fitManySync(model: AnyModel, data: FitData, options: object = {}): FitManyResult<string> {
   return run(model, data, options).result()
 }
 
@@ -65,25 +95,35 @@ export function fit<
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
-  options: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive> = {},
-): Fit<ParametersOf<Names, D, Start, Derive>> {
-  const found = run(model, data, options).result<ParametersOf<Names, D, Start, Derive>>()
+  options?: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): Fit<ParametersOf<Names, D, Start, Derive>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fit<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): Fit<keyof (Start & Derive) & string>
+export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
+  const found = run(model, data, options).result()
   if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
   return found.at(0)
 }
 
-function run(model: Expression | FitModel, data: FitData, options: object): Fits | Reweighted | Whitened {
+type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
+
+function run(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
   const fits = fitsOf(model, data, options)
   driveSync(fits.choice, fits.calls())
   return fits
 }
 
 /** Fits that are not begun. */
-export function fitsOf(
-  model: Expression | FitModel,
-  data: FitData,
-  options: object,
-): Fits | Reweighted | Whitened {
+export function fitsOf(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
   const fits = new Fits(model, data, options)
   if (fits.options.covariance !== undefined) return new Whitened(fits)
   return textOf(fits.options) === undefined ? fits : new Reweighted(fits)

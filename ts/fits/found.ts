@@ -19,9 +19,9 @@ export interface Found {
   /** The roots of its diagonal, also where their squares are too small or too large for a number. */
   readonly errors: readonly Float64Array[]
   readonly cost: Float64Array
-  /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order. */
-  readonly held: Uint32Array
-  readonly undetermined: Uint32Array
+  /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order, in words of 32. */
+  readonly held: readonly Uint32Array[]
+  readonly undetermined: readonly Uint32Array[]
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
   /** Of fits with several starts. */
@@ -73,8 +73,8 @@ export interface Ingredients {
   readonly unweighed: ReadonlyMap<number, NonFinite>
   /** Where y has a covariance, all else is of L⁻¹·y. */
   readonly whitened: Whitening | null
-  /** Of weights by the model, that of a row which none has been given. */
-  readonly weightAt: ((point: readonly number[], row: ArrayLike<number>) => number) | null
+  /** Of weights by the model, that of a row which none has been given, by the model's value there. */
+  readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
 }
 
 /** What a covariance of y has made others. */
@@ -108,7 +108,7 @@ export function variance(
   slopes: readonly number[],
   others = slopes,
 ): number {
-  const moves = (slope: number, i: number) => slope !== 0 && !hasBit(held[fit], i)
+  const moves = (slope: number, i: number) => slope !== 0 && !hasBit(held, fit, i)
   let sum = 0
   for (const [i, a] of slopes.entries()) {
     for (const [j, b] of others.entries()) {
@@ -118,14 +118,15 @@ export function variance(
   return sum
 }
 
-export const hasBit = (bits: number, i: number) => ((bits >> i) & 1) === 1
+export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
+  ((words[i >> 5][fit] >> (i & 31)) & 1) === 1
 
 /** How many more rows a fit has than parameters that vary and no bound holds. */
 export function freedomOf(
   { problem, rows, found }: Pick<Ingredients, 'problem' | 'rows' | 'found'>,
   fit: number,
 ): number {
-  return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held[fit], i)).length
+  return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held, fit, i)).length
 }
 
 /**

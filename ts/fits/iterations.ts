@@ -4,10 +4,11 @@ import { BLOCK_OF_RUNS } from '../arena/manifest.js'
 import type { Program } from '../expressions/program.js'
 import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { Batch, type Results, type Shape } from '../many/batch.js'
+import { Batch, type Shape } from '../many/batch.js'
 import { type Column, rowsOf, sharedOf } from '../many/data.js'
 import type { Advancer } from '../many/engines.js'
 import { cohortsOf, hasRowsInLanes, updatesOf } from '../many/layout.js'
+import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 
@@ -28,7 +29,8 @@ export class Iterations {
   }
 
   /**
-   * From some points on, as many as there are runs. Gives where each stops, until the program runs again.
+   * From some points on, as many as there are runs. Gives where each stops, until the program runs again. (A function as
+   * model is called for each.)
    *
    * @param runs the fits whose data they have; these have equally many rows
    */
@@ -38,7 +40,9 @@ export class Iterations {
     data: readonly Column[],
     x: readonly (FloatArray | number)[],
     mostUpdates: number,
-  ): Generator<Call, Results> {
+  ): Generator<Call, Ended> {
+    const { problem } = this.#compiled
+    if (problem.called !== null) return yield* iterateCalled(problem, program, runs, data, x, mostUpdates)
     const { threads } = this.#runner
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])

@@ -7,10 +7,11 @@
  * (Nielsen, 1999). At a bound that it would leave, a parameter is held.
  */
 
-import { Builder, differentiate } from '../expressions/differentiate.js'
+import { Builder } from '../expressions/differentiate.js'
 import type { Graph } from '../expressions/graph.js'
 import { compile, type Program } from '../expressions/program.js'
 import type { Algebra, Sums } from './algebra.js'
+import { slopesOf } from './curve.js'
 import { dot, inTriangle } from './linear.js'
 import type { Problem } from './problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from './reasons.js'
@@ -91,11 +92,6 @@ export interface Way {
    * projection; Ruhe and Wedin, 1980). It leads out of valleys in which they change by orders of magnitude.
    */
   readonly alternates: boolean
-}
-
-/** The derivatives of the model in a row, by parameter that varies. */
-export function slopesOf({ graph, model, free }: Problem): readonly number[] {
-  return differentiate(graph, model, free, () => false).gradient
 }
 
 /** An iteration: outputs are the state that follows, and why the fit stops, or 0. */

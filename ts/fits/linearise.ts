@@ -1,12 +1,15 @@
 /** The model about where a fit has ended, row by row. */
 
 import { differentiate } from '../expressions/differentiate.js'
-import { compile, type Program } from '../expressions/program.js'
+import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
 import { isRecord, ownProperties } from '../ground/given.js'
-import { type Column, numbersOf, rowsOf } from '../many/data.js'
+import { atOnce } from '../ground/slices.js'
+import { type Column, numbersOf, pick, rowsOf } from '../many/data.js'
+import { ROWS } from './called.js'
 import { readNumbers } from './columns.js'
+import { columnsOfModel, curveOf, keptBy, programOfModel, slopesOf } from './curve.js'
 import type { Ingredients } from './found.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
@@ -43,80 +46,113 @@ export interface Linearised {
 }
 
 export function linearise(of: Ingredients, fit: number): Linearised {
-  const columns = of.problem.columns.map((name) => numbersOf(of.columns.get(name) as Column, fit))
-  const machine = new Machine(programOfRows(of.problem), 'float64')
+  const { problem } = of
+  const columns = problem.columns.map((name) => numbersOf(of.columns.get(name) as Column, fit))
+  const machine = new Machine(programOfRows(problem), 'float64')
   const point = pointOf(of, fit)
   const [curve, slope, ...gradient] = machine.program.outputs.map(() => new Float64Array(of.rows[fit]))
   const outputs = [curve, slope, ...gradient]
+  const more = problem.called === null ? [] : evaluated(of, fit, columnsOfCounted(of, fit), point)
   for (let row = 0; row < curve.length; row++) {
-    machine.run([...point, ...columns.map((column) => column[row])], [], 0)
+    machine.run(
+      [...point, ...columns.map((column) => column[row]), ...more.map((column) => column[row])],
+      [],
+      0,
+    )
     for (const [k, slot] of machine.program.outputs.entries()) outputs[k][row] = machine.slots[slot]
   }
   return { curve, slope, gradient }
 }
 
-type Made = (problem: Problem) => Program
+const columnsOfCounted = ({ problem, columns }: Ingredients, fit: number) =>
+  columnsOfModel(problem).map((name) => numbersOf(columns.get(name) as Column, fit))
 
-/** The same program each time. */
-function keptBy(make: Made): Made {
-  const kept = new WeakMap<Problem, Program>()
-  return (problem) => {
-    const made = kept.get(problem) ?? make(problem)
-    kept.set(problem, made)
-    return made
-  }
+/** A function at a point, and its derivatives there. */
+function evaluated(
+  { problem, found }: Ingredients,
+  fit: number,
+  columns: readonly Float64Array[],
+  point: readonly number[],
+): Float64Array[] {
+  const { free, min, max } = problem
+  const curve = curveOf(problem, columns, point.slice(free.length))
+  const x = Float64Array.from(point.slice(0, free.length))
+  const f = curve.at(x)
+  const sizes = found.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
+  return [f, ...atOnce(curve.slopes({ x, f, min, max, sizes }))]
 }
 
-const slopesOf = ({ graph, model, free }: Problem) => differentiate(graph, model, free, () => false).gradient
-
-const programOfRows = keptBy((problem) => {
-  const { graph, model, free, fixed, columns } = problem
+const programOfRows = keptBy((problem: Problem) => {
+  const { graph, model, free, fixed, columns, evaluated } = problem
   const outputs = [model, termsOf(problem).slope, ...slopesOf(problem)]
-  return compile(graph, outputs, [...free, ...fixed, ...columns], [])
-})
-
-/** The columns that the model has. */
-export function columnsOfModel({ columns, y, weight }: Problem): string[] {
-  return columns.filter((name) => name !== y && name !== weight)
-}
-
-/** The model and its derivatives, of a point and then a row of its columns. */
-export const programOfModel = keptBy((problem) => {
-  const { graph, model, free, fixed } = problem
-  const names = [...free, ...fixed, ...columnsOfModel(problem)]
-  return compile(graph, [model, ...slopesOf(problem)], names, [])
+  return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluated], [])
 })
 
 /** Columns of the model that somebody asks for. */
 export type ColumnsAsked = Readonly<Record<string, ArrayLike<number>>> | undefined
 
+/** The model at some rows, NaN where a number is missing. */
+export interface ModelAt {
+  readonly rows: number
+  readonly columns: (row: number) => readonly number[]
+  /** The model at a point, and with its derivatives. */
+  readonly value: (row: number, point: readonly number[]) => number
+  readonly outputs: (row: number, point: readonly number[]) => readonly number[]
+}
+
 /**
- * The model at some rows: outputs of its program at a point, NaN where a number is missing.
- *
  * @param at columns; by default those that the fit was given, with rows that are left out
  * @throws OptionError where it is none, or one is missing or no numbers
  */
-export function modelAt({ problem, given }: Ingredients, fit: number, at: ColumnsAsked) {
+export function modelAt(of: Ingredients, fit: number, at: ColumnsAsked): ModelAt {
+  const { problem, given } = of
   const names = columnsOfModel(problem)
+  if (at !== undefined && names.includes(ROWS)) {
+    throw new OptionError('at', 'nothing, as the model gives the rows of its data alone', at)
+  }
   if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
   const asked = at && ownProperties(at)
   const data = names.map((name) => {
     if (asked === undefined) return numbersOf(given.get(name) as Column, fit)
     if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
-    return readNumbers(`at: ${name}`, asked[name])
+    return Float64Array.from(readNumbers(`at: ${name}`, asked[name]))
   })
   const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, fit)
   const other = data.findIndex(({ length }) => length !== rows)
   if (other >= 0)
     throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
-  const machine = new Machine(programOfModel(problem), 'float64')
   const columns = (row: number) => data.map((column) => column[row])
+  // Conditions would take it for a number: of a dose that is missing nothing is known.
+  const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
+  if (problem.called !== null) return { rows, columns, ...calledAt(of, fit, data, rows, isMissing) }
+  const machine = new Machine(programOfModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
-    // Conditions would take it for a number: of a dose that is missing nothing is known.
-    const numbers = columns(row)
-    if (numbers.some(Number.isNaN)) return machine.program.outputs.map(() => NaN)
-    machine.run([...point, ...numbers], [], 0)
+    if (isMissing(row)) return machine.program.outputs.map(() => NaN)
+    machine.run([...point, ...columns(row)], [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }
-  return { rows, columns, outputs }
+  return { rows, columns, outputs, value: (row, point) => outputs(row, point)[0] }
+}
+
+/** A function is called for all rows at once, when somebody asks for the first one of a point. */
+function calledAt(
+  of: Ingredients,
+  fit: number,
+  data: readonly Float64Array[],
+  rows: number,
+  isMissing: (row: number) => boolean,
+): Pick<ModelAt, 'value' | 'outputs'> {
+  const { problem } = of
+  const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
+  const places = new Map(Array.from(known, (row, place) => [row, place]))
+  const own = data.length === 0 ? [new Float64Array(rows)] : data.map((column) => pick(column, known))
+  const number = (column: Float64Array, row: number) => column[places.get(row) ?? -1] ?? NaN
+  const values = keptBy((point: readonly number[]) => {
+    return curveOf(problem, own, point.slice(problem.free.length)).at(point.slice(0, problem.free.length))
+  })
+  const all = keptBy((point: readonly number[]) => evaluated(of, fit, own, point))
+  return {
+    value: (row, point) => number(values(point), row),
+    outputs: (row, point) => all(point).map((column) => number(column, row)),
+  }
 }

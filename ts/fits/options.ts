@@ -17,6 +17,7 @@ import {
 } from '../options/kinds.js'
 import { nested, readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
+import { type Differences, differences } from './differences.js'
 import { probability } from './level.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
@@ -75,6 +76,11 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
    * part of it, or is no longer than this part of the parameters; 1e-10. From 1e-14 on all digits are sought.
    */
   readonly tolerance?: number
+  /**
+   * Of a function without a jacobian: the order of its differences, or `{ order, step }`; 1, which is a pass over the rows
+   * for each parameter that varies.
+   */
+  readonly differences?: number | Differences
   /** Evaluations at most, of which what loses digits by normal equations may have a quarter more; 1000. */
   readonly maxIterations?: number
   /**
@@ -146,6 +152,7 @@ export const table = {
   lossScale: positive(1),
   tolerance: optional(nonNegative()),
   maxIterations: optional(whole(1)),
+  differences: optional(nested(differences, 'order')),
   multiStart: nested(multiStart, 'count', 1),
   intervals: readIntervals,
   method: anything<Rule>(),

@@ -4,17 +4,24 @@ import { Graph } from '../expressions/graph.js'
 import { parse } from '../expressions/parse.js'
 import { log } from '../functions/index.js'
 import { OptionError } from '../ground/errors.js'
+import type { Bound } from './called.js'
 import type { Costed } from './loss.js'
 import type { Parameter } from './parameters.js'
 
 /** What is fitted: nodes of a graph, in which parameters and columns are names. */
 export interface Problem extends Costed {
-  /** The model's, in which what is fixed has its name. */
+  /** The model's, in which what is fixed has its name; empty of a function. */
   readonly text: string
+  /** The function, if the model is one: the nodes of what it is called with, by name, and names of its value and derivatives. */
+  readonly called: Bound | null
+  readonly values: ReadonlyMap<string, number>
+  readonly evaluated: readonly string[]
   /** Parameters that vary, and what each may be. */
   readonly free: readonly string[]
   readonly min: readonly number[]
   readonly max: readonly number[]
+  /** Whether it is a logarithm that varies. */
+  readonly isLogarithm: readonly boolean[]
   /** Names that have a number for each fit, and keep it. */
   readonly fixed: readonly string[]
   /** Parameters that follow from others: their nodes. */
@@ -23,15 +30,32 @@ export interface Problem extends Costed {
   readonly columns: readonly string[]
 }
 
-/** More would make programs of thousands of operations. */
-export const MOST_PARAMETERS = 16
+/** More would make programs of thousands of operations: such fits are done one by one. */
+export const MOST_IN_PROGRAMS = 16
+export const MOST_PARAMETERS = 256
+/** With more of them there are no profiles: these are programs. */
+export const MOST_PROFILED = 32
+
+/** @throws OptionError where there are too many */
+export function checkProfiled(argument: string, { free }: Problem): void {
+  if (free.length <= MOST_PROFILED) return
+  throw new OptionError(
+    argument,
+    `a fit with at most ${MOST_PROFILED} parameters that vary`,
+    `${free.length}`,
+  )
+}
+
+/** A name that no user's text can have. */
+const VALUE = '@value'
 
 /**
+ * @param model a text, or a function
  * @param inLogarithms whether names of positive parameters that vary stand for their logarithms, as they do for steps; for
  * all else they stand for themselves
  */
 export function makeProblem(
-  text: string,
+  model: string | Bound,
   parameters: readonly Parameter[],
   data: Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'>,
   inLogarithms: boolean,
@@ -62,7 +86,10 @@ export function makeProblem(
     return root
   }
 
-  const { root } = parse(text, graph, resolve)
+  const [text, called] = typeof model === 'string' ? [model, null] : ['', model]
+  const root = called === null ? parse(text, graph, resolve).root : graph.name(VALUE)
+  const given = called === null ? [] : parameters.filter(({ isDerived }) => !isDerived)
+  const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
   for (const { name, expr } of parameters) if (expr !== null) resolve(name)
   const free = parameters.filter(({ isFixed }) => !isFixed)
   if (free.length === 0 || free.length > MOST_PARAMETERS) {
@@ -71,11 +98,15 @@ export function makeProblem(
   const fixed = parameters.filter(
     ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
   )
+  const slopes = free.map((_, i) => `@by${i}`)
+  const isLogarithm = free.map(({ isLogarithmic }) => isLogarithmic && inLogarithms)
   return {
     ...{ text, graph, model: root, derived, ...data },
+    ...{ called, values, evaluated: called === null ? [] : [VALUE, ...slopes] },
     free: free.map(({ name }) => name),
-    min: free.map(({ min, isLogarithmic }) => (isLogarithmic && inLogarithms ? log(min) : min)),
-    max: free.map(({ max, isLogarithmic }) => (isLogarithmic && inLogarithms ? log(max) : max)),
+    isLogarithm,
+    min: free.map(({ min }, i) => (isLogarithm[i] ? log(min) : min)),
+    max: free.map(({ max }, i) => (isLogarithm[i] ? log(max) : max)),
     fixed: fixed.map(({ name }) => name),
   }
 }

@@ -9,7 +9,7 @@ import type { Call } from './drive.js'
 import type { Ingredients, Lower, Profiled } from './found.js'
 import { Iterations } from './iterations.js'
 import { probability } from './level.js'
-import type { Problem } from './problem.js'
+import { checkProfiled, type Problem } from './problem.js'
 import { type EndReason, endReasons, noProfiles, obstacle, profile } from './profile.js'
 
 export const profileTable = {
@@ -79,6 +79,7 @@ export function namesThatVary({ graph, free, derived }: Problem): string[] {
 
 /** Names of what varies; all unless some are given, or one. */
 export function profileNames(given: unknown, problem: Problem): string[] {
+  checkProfiled('names', problem)
   const known = namesThatVary(problem)
   if (given === undefined) return known
   const names = typeof given === 'string' ? [given] : listOf(given, known.length)

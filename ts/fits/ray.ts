@@ -11,7 +11,8 @@
 import { type Builder, differentiate } from '../expressions/differentiate.js'
 import { compile, type Program } from '../expressions/program.js'
 import { alongDerived, type Course, makingUp, straightOn } from './course.js'
-import { bounded, freedoms, named, slopesOf } from './levenberg-marquardt.js'
+import { slopesOf } from './curve.js'
+import { bounded, freedoms, named } from './levenberg-marquardt.js'
 import { dot, inTriangle } from './linear.js'
 import type { Problem } from './problem.js'
 import type { Floor, Sight, Valley } from './valley.js'
@@ -100,7 +101,7 @@ export function rayState({ free, fixed }: Problem, derived: number) {
  * @param derived nodes of what is to move instead of parameters: the sum of its shares
  */
 export function ray(problem: Problem, sight: Sight, derived: readonly number[]): Program {
-  const { graph, free, fixed, columns } = problem
+  const { graph, free, fixed, columns, evaluated } = problem
   const { algebra } = sight
   const b = sight.builder(graph)
   const name = (of: string) => graph.name(of)
@@ -176,7 +177,7 @@ export function ray(problem: Problem, sight: Sight, derived: readonly number[]):
     ...[stride.far, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
     b.select(stays, b.zero, reason),
   ]
-  return compile(graph, outputs, rayState(problem, derived.length).names, columns)
+  return compile(graph, outputs, rayState(problem, derived.length).names, [...columns, ...evaluated])
 }
 
 /** What rounding may do to χ²: residuals are differences, and what parameters do may cancel in the model. */

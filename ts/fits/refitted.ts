@@ -127,7 +127,7 @@ export class Bootstrap<Names extends string = string> {
     const { level, method } = readOptions('options', options, band)
     const { fit } = this.#original
     const of = this.#original.of.whitened?.plain ?? this.#original.of
-    const { rows, outputs } = modelAt(of, fit, at)
+    const { rows, value: valueAt, outputs } = modelAt(of, fit, at)
     const { free, fixed } = of.problem
     const point = pointOf(of, fit)
     const points = Array.from(this.#good, (k) => [
@@ -136,7 +136,7 @@ export class Bootstrap<Names extends string = string> {
     ])
     const [low, high] = [new Float64Array(rows), new Float64Array(rows)]
     for (let row = 0; row < rows; row++) {
-      const curves = Float64Array.from(points, (x) => outputs(row, x)[0])
+      const curves = Float64Array.from(points, (x) => valueAt(row, x))
       const [f, ...slopes] = outputs(row, point)
       ;[low[row], high[row]] = this.#interval(curves, f, () => slopes, level, method)
     }
@@ -193,7 +193,7 @@ export class Bootstrap<Names extends string = string> {
     if (this.#options.kind === 'parametric' && of.problem.loss !== 'poisson') return 0
     this.#linear ??= linearise(of, fit)
     const { slope, gradient } = this.#linear
-    const isFree = slopes.map((_, i) => !hasBit(of.found.held[fit], i))
+    const isFree = slopes.map((_, i) => !hasBit(of.found.held, fit, i))
     const weights = slopes.map((_, i) =>
       slopes.reduce(
         (sum, other, j) => (isFree[i] && isFree[j] ? sum + other * covarianceOf(of, fit, i, j) : sum),

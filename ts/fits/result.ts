@@ -1,5 +1,4 @@
 import type { EngineName } from '../engines/engine.js'
-import { Machine } from '../expressions/run.js'
 import { exp } from '../functions/index.js'
 import { ArgumentError } from '../ground/errors.js'
 import { mapped, recordOf } from '../ground/given.js'
@@ -16,21 +15,16 @@ import {
   type Refitted,
   refit,
 } from './bootstrap.js'
+import { ZEROS } from './called.js'
 import { type Contour, type ContourOptions, contour, contourTable, pairOf } from './contour.js'
+import { columnsOfModel } from './curve.js'
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { probability } from './level.js'
-import {
-  type ColumnsAsked,
-  columnsOfModel,
-  covarianceOf,
-  followed,
-  modelAt,
-  pointOf,
-  programOfModel,
-} from './linearise.js'
+import { type ColumnsAsked, covarianceOf, followed, modelAt, pointOf } from './linearise.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
+import { checkProfiled } from './problem.js'
 import {
   columnsOf,
   type Profile,
@@ -307,8 +301,8 @@ export class Fit<Names extends string = string> {
     this.missing = all.missing[fit]
     this.free = all.free
     const { held, undetermined } = ingredients.found
-    this.held = this.free.filter((_, i) => hasBit(held[fit], i))
-    this.undetermined = this.free.filter((_, i) => hasBit(undetermined[fit], i))
+    this.held = this.free.filter((_, i) => hasBit(held, fit, i))
+    this.undetermined = this.free.filter((_, i) => hasBit(undetermined, fit, i))
     this.freedom = freedomOf(ingredients, fit)
     const said = statisticsOf(ingredients, fit)
     this.reducedChiSquared = said.reducedChiSquared
@@ -339,10 +333,10 @@ export class Fit<Names extends string = string> {
     const { given, columns, problem, isByRule, isAbsolute } = this.#rows
     const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
     const at = (row: number) =>
-      columnsOfModel(problem).map(
-        (name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const,
-      )
-    return describe(this, { at, isByRule, isAbsolute, varies: varies(y) })
+      columnsOfModel(problem)
+        .filter((name) => !name.startsWith('@'))
+        .map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
+    return describe(this, { at, isByRule, isAbsolute, varies: varies(y) || problem.y === ZEROS })
   }
 
   /**
@@ -355,13 +349,8 @@ export class Fit<Names extends string = string> {
     if (unweighed !== undefined) return unweighed
     const { given: columns, problem, starts, drops } = this.#rows
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
-    const names = columnsOfModel(problem)
-    const columnsOfFit = names.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
-    const machine = new Machine(programOfModel(problem), 'float64')
-    const evaluate = (row: number) => {
-      machine.run([...point, ...columnsOfFit.map((column) => column[row])], [], 0)
-      return machine.program.outputs.map((slot) => machine.slots[slot])
-    }
+    const { outputs } = modelAt(this.#rows, this.#fit, undefined)
+    const evaluate = (row: number) => outputs(row, point)
     return findNonFinite({ problem, columns, fit: this.#fit, starts, drops, evaluate })
   }
 
@@ -439,6 +428,7 @@ export class Fit<Names extends string = string> {
   contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
     const read = readOptions('options', options, contourTable)
     const of = this.#of
+    checkProfiled('a', of.problem)
     return driveSync(of.choice, contour(of, this.#fit, pairOf(a, b, of), read)) as Contour<A | B>
   }
 
@@ -450,7 +440,9 @@ export class Fit<Names extends string = string> {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: ColumnsAsked): Float64Array {
-    return this.#evaluate(at, ([f]) => f)
+    const { rows, value } = modelAt(this.#rows, this.#fit, at)
+    const point = pointOf(this.#rows, this.#fit)
+    return Float64Array.from({ length: rows }, (_, row) => value(row, point))
   }
 
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
@@ -465,15 +457,17 @@ export class Fit<Names extends string = string> {
     const weights = isOwn ? numbersOf(given.get(problem.weight as string) as Column, this.#fit) : null
     const point = pointOf(this.#rows, this.#fit)
     // Of a row that has no weight: 1.
-    const weightOf = (row: number, columns: (row: number) => readonly number[]) =>
-      weights?.[row] ?? weightAt?.(point, columns(row)) ?? 1
+    const weightOf = (row: number, f: number, columns: readonly number[]) =>
+      weights?.[row] ?? weightAt?.(f, columns) ?? 1
     const ofRows = isAbsolute ? 1 : this.reducedChiSquared
     // Of a row of which nothing is known, half is NaN.
-    const middle: number[] = []
-    const half = this.#evaluate(at, ([f, ...slope], row, columns) => {
+    const { rows, columns, outputs } = modelAt(this.#rows, this.#fit, at)
+    const middle = new Float64Array(rows)
+    const half = middle.map((_, row) => {
+      const [f, ...slope] = outputs(row, point)
       middle[row] = f
       const ofCurve = variance(this.#of.found, this.#fit, slope)
-      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / weightOf(row, columns) : 0))
+      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / weightOf(row, f, columns(row)) : 0))
     })
     return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }
   }
@@ -486,15 +480,5 @@ export class Fit<Names extends string = string> {
     readOption('level', probability, level)
     if (this.#of.isAbsolute) return quantile(level, Infinity)
     return this.freedom > 0 ? quantile(level, this.freedom) : NaN
-  }
-
-  /** Of each row, the model and its derivatives. */
-  #evaluate(
-    at: ColumnsAsked,
-    visit: (outputs: readonly number[], row: number, columns: (row: number) => readonly number[]) => number,
-  ): Float64Array {
-    const { rows, columns, outputs } = modelAt(this.#rows, this.#fit, at)
-    const point = pointOf(this.#rows, this.#fit)
-    return Float64Array.from({ length: rows }, (_, row) => visit(outputs(row, point), row, columns))
   }
 }

@@ -3,16 +3,18 @@
  * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
  */
 
+import { Graph } from '../expressions/graph.js'
 import { parse } from '../expressions/parse.js'
 import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
 import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
 import { countRows } from './counted.js'
+import { columnsOfModel } from './curve.js'
 import type { Call } from './drive.js'
 import { columnOf, type Found, type Ingredients, keeping, startingAt } from './found.js'
 import { inTriangle } from './linear.js'
-import { columnsOfModel, pointOf } from './linearise.js'
+import { modelAt, pointOf } from './linearise.js'
 import type { NonFinite } from './message.js'
 import type { FitValues } from './options.js'
 import { type FitReason, fitReasons, isSomewhere } from './reasons.js'
@@ -110,15 +112,14 @@ export class Reweighted {
   /** Of a fit at its point. Gives false where one is not finite and above 0: the fit ends there. */
   #setWeights(fit: number): boolean {
     const { given, problem, found } = this.#of
-    const columns = columnsOfModel(problem).map((name) => numbersOf(given.get(name) as Column, fit))
     const y = numbersOf(given.get(problem.y) as Column, fit)
+    const { value: valueAt, columns } = modelAt(this.#of, fit, undefined)
     const point = pointOf(this.#of, fit)
     const weights = y.map(() => 1)
-    const numbers = new Float64Array(columns.length)
     for (let row = 0; row < y.length; row++) {
-      for (let k = 0; k < columns.length; k++) numbers[k] = columns[k][row]
-      if (Number.isNaN(y[row]) || numbers.includes(NaN)) continue
-      const value = this.#weigh(point, numbers)
+      const numbers = columns(row)
+      if (Number.isNaN(y[row]) || numbers.some(Number.isNaN)) continue
+      const value = this.#weigh(valueAt(row, point), numbers)
       if (!(value > 0 && value < Infinity)) {
         this.#failed.set(fit, { row, what: 'weight', name: null, value })
         this.#setReason(fit, 'not-finite')
@@ -169,8 +170,8 @@ export class Reweighted {
       ...of.covariance,
       ...of.errors,
       of.cost,
-      of.held,
-      of.undetermined,
+      ...of.held,
+      ...of.undetermined,
       of.reason,
     ]
     for (const [k, column] of columns(to).entries()) put(column, at, columns(from)[k])
@@ -192,24 +193,21 @@ function isSettled(before: Found, fit: number, now: Found, k: number, tolerance 
   })
 }
 
-/** A weight: at a point, as results have it, and a row of the model's columns. */
-export type Weigh = (point: readonly number[], row: ArrayLike<number>) => number
+/** A weight: of the model's value, and a row of its columns. */
+export type Weigh = (f: number, row: ArrayLike<number>) => number
 
 /** @throws OptionError where the text has other names than f and columns; ExpressionError where it is none */
 function weighing({ problem }: Ingredients, text: string, option: 'sigma' | 'weights'): Weigh {
-  const { graph, model, free, fixed } = problem
+  const graph = new Graph()
   const columns = columnsOfModel(problem)
-  const { root, names } = parse(text, graph, (name) => (name === MODEL ? model : undefined))
+  const { root, names } = parse(text, graph)
   const stranger = names.find((name) => name !== MODEL && !columns.includes(name))
   if (stranger !== undefined) {
     throw new OptionError(option, `an expression of ${[MODEL, ...columns].join(', ')}`, stranger)
   }
-  const machine = new Machine(compile(graph, [root], [...free, ...fixed, ...columns], []), 'float64')
-  const input = new Float64Array(free.length + fixed.length + columns.length)
-  return (point, row) => {
-    input.set(point)
-    input.set(row, point.length)
-    machine.run(input, [], 0)
+  const machine = new Machine(compile(graph, [root], [MODEL, ...columns], []), 'float64')
+  return (f, row) => {
+    machine.run([f, ...Array.from(row)], [], 0)
     const value = machine.slots[machine.program.outputs[0]]
     return option === 'weights' ? value : value > 0 ? 1 / (value * value) : NaN
   }

@@ -15,9 +15,11 @@ import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import { checkCounts, countOf, type DataRead, readData } from './columns.js'
+import { Bound, type Called } from './called.js'
+import { checkCounts, countOf, type DataRead, isWeight, readData } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
+import { DenseSolver } from './dense.js'
 import type { Call } from './drive.js'
 import { type Found, type Ingredients, keeping, type Profiled } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
@@ -28,7 +30,7 @@ import { type FitModel, type Guess, readModel } from './models/model.js'
 import { minimaOf, samples } from './multi-start.js'
 import { type FitData, type FitValues, table } from './options.js'
 import { deriveParameters, type Parameter, readParameters } from './parameters.js'
-import type { Problem } from './problem.js'
+import { MOST_IN_PROGRAMS, type Problem } from './problem.js'
 import { noProfiles, profile } from './profile.js'
 import { profileNames } from './profiled.js'
 import { fitReasons, NOT_FINITE } from './reasons.js'
@@ -46,7 +48,22 @@ const REASONS = reasons.map((reason) => (reason === 'diverged' ? 'not-finite' : 
 /** Who fits batches, one after the other. */
 interface Hand {
   readonly iterations: Iterations
-  readonly solver: Solver
+  readonly solver: Solver | DenseSolver
+}
+
+/** @throws OptionError where something is given that has no meaning here */
+function refuse(option: string, given: unknown, expected: string): void {
+  if (given !== undefined) throw new OptionError(option, expected, given)
+}
+
+/** What runs steps that are no programs. */
+function inTypeScript(options: FitValues, called: Called | undefined): Choice<Advancer> {
+  const why = called ? 'the model is a function' : `more than ${MOST_IN_PROGRAMS} parameters vary`
+  if (options.engine !== 'typescript') refuse('engine', options.engine, `'typescript', as ${why}`)
+  return {
+    ...chooseAdvancer({ ...options, engine: 'typescript', workers: undefined }),
+    reasons: [`${why}: it runs in JavaScript`],
+  }
 }
 
 export class Fits {
@@ -68,7 +85,7 @@ export class Fits {
   readonly #x: string
   readonly #count: number
   readonly #samples: readonly Float64Array[]
-  readonly #text: string
+  readonly #model: Bound | FitModel
   readonly #found: Found
   readonly #profiled: Profiled | undefined
   /** Whether they start where others have ended that are much like them. */
@@ -79,14 +96,17 @@ export class Fits {
   readonly #isDone: Uint8Array
 
   /** @param read what data have, where they are ours */
-  constructor(model: Expression | FitModel, data: FitData, given: object, read?: DataRead) {
-    const { text, parameters: defaults, guess, x } = readModel(model)
+  constructor(model: unknown, data: FitData, given: object, read?: DataRead) {
     const options = readOptions('options', given, table)
     this.options = options
-    const { names } = parse(text)
-    const { columns, y, weight } = read ?? readData(names, data, options)
-    const known = names.filter((name) => !columns.has(name))
-    const parameters = readParameters(options.start ?? {}, known, defaults)
+    const { method } = options
+    const start = options.start ?? {}
+    const { text, called, parameters: defaults, guess, x } = readModel(model, options.start !== undefined)
+    if (called === undefined) refuse('differences', options.differences, 'none of what has derivatives')
+    const names = called ? [] : parse(text).names
+    const { columns, y, weight } = read ?? readData(called ?? names, data, options)
+    const known = called ? [...Object.keys(start)] : names.filter((name) => !columns.has(name))
+    const parameters = readParameters(start, known, defaults)
     const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
     this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
     this.#count = countOf(columns, this.#parameters)
@@ -94,20 +114,27 @@ export class Fits {
     this.#given = columns
     this.#counted = countRows(columns, weight, this.#count, options.missing === 'drop')
     const { loss, lossScale, multiStart } = options
-    this.#compiled = compiled(text, this.#parameters, {
+    // What has been bound already is so to all data.
+    const bound = called instanceof Bound ? called : called && new Bound(called, columns, options.differences)
+    // Differences of order 1 have half of the digits.
+    const isRough = bound && bound.jacobian === undefined && bound.differences.order === 1
+    this.#compiled = compiled(bound ?? text, this.#parameters, {
       columns: [...columns.keys()],
       y,
       weight,
       loss,
       scale: lossScale,
-      tolerance: options.tolerance ?? 1e-10,
+      tolerance: options.tolerance ?? (isRough ? 1e-8 : 1e-10),
       isAbsolute: this.#isAbsolute,
     })
     const problem = this.#problem
-    this.#text = text
+    this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isNear = read !== undefined
     this.#samples = samples(problem, this.#compiled.steps, multiStart)
-    if (options.method !== undefined) readSets(options.method, {}, 1)
+    if (method !== undefined) {
+      if (called) refuse('method', method, 'none, as the model is a function')
+      readSets(method, {}, 1)
+    }
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
@@ -117,13 +144,18 @@ export class Fits {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
-    this.choice = chooseAdvancer(options)
+    this.choice = this.#compiled.isDense ? inTypeScript(options, called) : chooseAdvancer(options)
     const { runner } = this.choice
     this.#hands = (runner.threads > 1 ? [0, 1] : [0]).map(() => {
       const iterations = new Iterations(runner, this.#compiled)
-      return { iterations, solver: new Solver(this.#compiled, iterations) }
+      const { isDense } = this.#compiled
+      return {
+        iterations,
+        solver: isDense ? new DenseSolver(this.#compiled) : new Solver(this.#compiled, iterations),
+      }
     })
     const [count, size] = [this.#count, problem.free.length]
+    const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
     this.#isDone = new Uint8Array(count)
     const { by, level } = options.intervals
@@ -137,8 +169,8 @@ export class Fits {
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
       errors: problem.free.map(make),
       cost: make(),
-      held: new Uint32Array(count),
-      undetermined: new Uint32Array(count),
+      held: words.map(() => new Uint32Array(count)),
+      undetermined: words.map(() => new Uint32Array(count)),
       evaluations: new Uint32Array(count),
       reason: new Uint8Array(count),
       minima: [],
@@ -281,11 +313,10 @@ export class Fits {
     const best = count === 1 ? null : this.#best(fits, solved)
     const to = this.#found
     const of = (column: FloatArray) => (best === null ? column : pick(column, best))
-    for (const name of ['free', 'covariance', 'errors'] as const) {
+    for (const name of ['free', 'covariance', 'errors', 'held', 'undetermined'] as const) {
       for (const [i, column] of to[name].entries()) put(column, fits, of(solved[name][i]))
     }
-    for (const name of ['cost', 'reason', 'held', 'undetermined'] as const)
-      put(to[name], fits, of(solved[name]))
+    for (const name of ['cost', 'reason'] as const) put(to[name], fits, of(solved[name]))
     for (let run = 0; run < runs.length; run++) {
       to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
     }
@@ -338,7 +369,7 @@ export class Fits {
     const { steps } = this.#compiled
     const { graph, free, fixed, min, max, columns } = steps
     const { tolerance, maxIterations, instructionSet, threads } = this.options
-    const objective = new Expression(`the cost of ${this.#text}`, {
+    const objective = new Expression(`the cost of ${this.#problem.text}`, {
       ...{ graph, root: termsOf(steps).cost, names: [...free, ...fixed, ...columns] },
     })
     const ofRuns = (column: Column) =>
@@ -410,10 +441,8 @@ export class Fits {
       profiled: this.#profiled,
       again: (columns, start) => {
         const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
-        // Names that no user's text can have.
-        const weight = [...columns.keys()].find((name) => name.startsWith('@')) ?? null
-        const model = { text: this.#text, x: '', parameters: {} }
-        return new Fits(model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
+        const weight = [...columns.keys()].find(isWeight) ?? null
+        return new Fits(this.#model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
       },
       unweighed: new Map(),
       whitened: null,

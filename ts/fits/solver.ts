@@ -44,9 +44,9 @@ export interface Solved {
   readonly covariance: readonly FloatArray[]
   readonly errors: readonly FloatArray[]
   readonly reason: FloatArray
-  /** Bits of parameters. */
-  readonly held: FloatArray
-  readonly undetermined: FloatArray
+  /** Bits of parameters, in words of 32. */
+  readonly held: readonly FloatArray[]
+  readonly undetermined: readonly FloatArray[]
   readonly evaluations: Float64Array
   /** What a step would still gain, where it has been looked closer. */
   readonly rest: FloatArray
@@ -252,11 +252,11 @@ export class Solver {
       cost: all[size],
       covariance: all.slice(size + 1, end),
       reason: all[end],
-      held: all[end + 1],
+      held: [all[end + 1]],
       errors: isCloser
         ? all.slice(end + 3, end + 3 + size)
         : free.map((_, i) => roots(all[size + 1 + inTriangle(i, i)])),
-      undetermined: all[end + 2] ?? new Float64Array(runs.length),
+      undetermined: [all[end + 2] ?? new Float64Array(runs.length)],
       rest: all[end + 3 + size] ?? all[end],
       stopped,
       diagonal,
@@ -305,7 +305,7 @@ type Said = Omit<Solved, 'evaluations'>
 /** Takes over what is said of some runs. */
 function take(into: Said, from: Said, runs: Uint32Array, at = runs): void {
   const columns = ({ free, cost, covariance, errors, reason, held, undetermined, stopped }: Said) => [
-    ...[...free, cost, ...covariance, ...errors, reason, held, undetermined, ...stopped],
+    ...[...free, cost, ...covariance, ...errors, reason, ...held, ...undetermined, ...stopped],
   ]
   const others = columns(from)
   for (const [i, column] of columns(into).entries()) put(column, at, pick(others[i], runs))

@@ -7,9 +7,9 @@ import { NAME } from '../expressions/names.js'
 import { OptionError } from '../ground/errors.js'
 import { listOf, numbersIn } from '../ground/given.js'
 import { type Column, numbersOf, put, rowsOf } from '../many/data.js'
+import { columnsOfModel } from './curve.js'
 import type { Call } from './drive.js'
 import { columnOf, type Found, type Ingredients, keeping, startingAt } from './found.js'
-import { columnsOfModel } from './linearise.js'
 import type { FitColumn, FitValues } from './options.js'
 import type { FitParameter } from './parameters.js'
 import { isSomewhere } from './reasons.js'
@@ -40,6 +40,10 @@ export class Whitened {
     this.options = first.options
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
+    if (this.#of.problem.called !== null) {
+      const expected = 'none of a function: residuals may be multiplied by the root of its inverse'
+      throw new OptionError('covariance', expected, covariance)
+    }
     for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new OptionError(name, 'none beside a covariance', value)
     }
@@ -73,8 +77,8 @@ export class Whitened {
         ...of.free,
         ...of.covariance,
         of.cost,
-        of.held,
-        of.undetermined,
+        ...of.held,
+        ...of.undetermined,
         of.reason,
       ]
       for (const [k, column] of columns(now).entries()) {

@@ -3,6 +3,7 @@
 import { exponential } from './exponential.js'
 import { line } from './line.js'
 import { michaelisMenten } from './michaelis-menten.js'
+import { makersOf } from './model.js'
 import { gaussian, lorentzian, peaks, pseudoVoigt } from './peaks.js'
 import { polynomial } from './polynomial.js'
 import { power } from './power.js'
@@ -16,12 +17,12 @@ import { sinusoid } from './sinusoid.js'
  * @example
  * const { values } = fit(models.gaussian(), { x, y })
  */
-export const models = {
+export const models = /* @__PURE__ */ makersOf({
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
   ...{ gaussian, lorentzian, pseudoVoigt, peaks },
   sinusoid,
-} as const
+} as const)
 
 /** The name of a model. */
 export type ModelName = keyof typeof models

@@ -4,6 +4,7 @@ import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
 import { isObject, isRecord, member } from '../../ground/given.js'
 import type { Slices } from '../../ground/slices.js'
+import { type Called, readCalled } from '../called.js'
 import type { FitParameter } from '../parameters.js'
 
 /** Not there at run time: what a model's type knows of its parameters. */
@@ -38,14 +39,34 @@ export type Guess<Names extends string = string> = (...data: Data) => Slices<Rea
 /** The guesses of models of ours in slices. A user's own is one slice. */
 export const inSlicesBy = new WeakMap<GuessAtOnce, Guess>()
 
-/** A model that was read: what it does not have it says. */
-type Read = Omit<FitModel, 'guess'> & { readonly guess: Guess | undefined }
+/** What makes models, and is none: it is told from functions that are models. */
+const makers = new WeakSet<object>()
 
-/** A copy of what a user gave as a model, so that each field is read once. */
-export function readModel(given: unknown): Read {
-  if (given instanceof Expression) return { text: given.text, x: '', parameters: {}, guess: undefined }
-  if (!isObject(given)) {
-    const call = typeof given === 'function' ? ', called, as in models.line()' : ''
+export function makersOf<Makers extends Readonly<Record<string, object>>>(all: Makers): Makers {
+  for (const make of Object.values(all)) makers.add(make)
+  return all
+}
+
+/** A model that was read: what it does not have it says. */
+type Read = Omit<FitModel, 'guess'> & {
+  readonly guess: Guess | undefined
+  /** The function, if it is one. */
+  readonly called: Called | undefined
+}
+
+/**
+ * A copy of what a user gave as a model, so that each field is read once.
+ *
+ * @param hasStart whether parameters have a start, as those of functions need; undefined where functions are no models
+ */
+export function readModel(given: unknown, hasStart?: boolean): Read {
+  const plain = { text: '', x: '', parameters: {}, guess: undefined, called: undefined }
+  if (given instanceof Expression) return { ...plain, text: given.text }
+  const called = readCalled(given)
+  if (!isObject(given) || called) {
+    if (called && hasStart && !makers.has(called.given)) return { ...plain, called }
+    const orFunction = hasStart === undefined ? '' : '; or a function and a start'
+    const call = called ? `, called, as in models.line()${orFunction}` : ''
     throw new OptionError('model', `an expression, or one of models${call}`, given)
   }
   const [text, x] = [member(given, 'text'), member(given, 'x')]
@@ -58,7 +79,13 @@ export function readModel(given: unknown): Read {
   }
   if (guess !== undefined && typeof guess !== 'function')
     throw new OptionError('model: guess', 'a function', guess)
-  return { text, x, parameters, guess: guess && (inSlicesBy.get(guess) ?? oneSlice(guess)) }
+  return {
+    text,
+    x,
+    parameters,
+    called: undefined,
+    guess: guess && (inSlicesBy.get(guess) ?? oneSlice(guess)),
+  }
 }
 
 function oneSlice(guess: GuessAtOnce): Guess {

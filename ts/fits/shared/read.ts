@@ -12,6 +12,7 @@ import { countRows } from '../counted.js'
 import { type FitModel, type Guess, readModel } from '../models/model.js'
 import type { FitColumn, FitData, FitValues } from '../options.js'
 import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../parameters.js'
+import { MOST_IN_PROGRAMS } from '../problem.js'
 import type { FamilyGiven, Output } from './family.js'
 import { type Grouped, type Label, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
@@ -322,11 +323,16 @@ function readOutput(
   checkRows(read.columns, count)
   const counted = countRows(read.columns, read.weight, count, missing === 'drop')
   if (loss === 'poisson') checkCounts(y, counted.columns)
+  const made = compiled(text, parameters, {
+    ...{ columns: [...read.columns.keys()], y, weight: read.weight, loss, scale: lossScale },
+    ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
+  })
+  if (made.isDense) {
+    const count = made.problem.free.length
+    throw new OptionError('start', `1 to ${MOST_IN_PROGRAMS} parameters that vary, of a group`, `${count}`)
+  }
   const output: Output = {
-    compiled: compiled(text, parameters, {
-      ...{ columns: [...read.columns.keys()], y, weight: read.weight, loss, scale: lossScale },
-      ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
-    }),
+    compiled: made,
     columns: counted.columns,
     rows: counted.rows,
   }

@@ -1,0 +1,420 @@
+/** Functions as models: the same as expressions give, what they may do in the middle of a fit, and what is refused. */
+
+import * as antigrad from 'antigrad'
+import {
+  compare,
+  expression,
+  type Fit,
+  fitMany,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  models,
+  type ResidualModel,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { fitProblem, problemNames, readProblem } from '../../scripts/lib/nist.mjs'
+
+const t = [0, 1, 2, 3, 4, 5]
+const y = [5, 3.1, 2, 1.6, 1.2, 1.1]
+const data = { t, y }
+const start = { a: 1, b: 1, c: 0 }
+const text = expression('a*exp(-b*t) + c')
+
+type Names = 'a' | 'b' | 'c'
+type Decay = Readonly<Record<Names, number>>
+
+const decay = (p: Decay, x: number) => p.a * Math.exp(-p.b * x) + p.c
+const curve = {
+  curve(p: Decay, out: Float64Array, { t }: { readonly t: Float64Array }) {
+    for (const [row, x] of t.entries()) out[row] = decay(p, x)
+  },
+}
+const jacobian = (p: Decay, out: Readonly<Record<Names, Float64Array>>) => {
+  for (const [row, x] of t.entries()) {
+    out.a[row] = Math.exp(-p.b * x)
+    out.b[row] = -x * p.a * Math.exp(-p.b * x)
+    out.c[row] = 1
+  }
+}
+const residuals: ResidualModel<Names, 't' | 'y'> = {
+  residuals(p, out, { t, y }) {
+    for (const [row, x] of t.entries()) out[row] = decay(p, x) - y[row]
+  },
+}
+
+/** Values within a part of their errors, errors and χ² within a part of themselves. */
+function expectSame(found: Fit, wanted: Fit, part = 1e-5): void {
+  expect(found.reason).toBe(wanted.reason)
+  for (const name of wanted.free) {
+    if (wanted.held.includes(name)) continue
+    expect(Math.abs(found.values[name] - wanted.values[name])).toBeLessThan(part * wanted.errors[name])
+    expect(Math.abs(found.errors[name] / wanted.errors[name] - 1)).toBeLessThan(part)
+  }
+  expect(Math.abs(found.chiSquared / wanted.chiSquared - 1)).toBeLessThan(1e-8)
+}
+
+describe('what an expression gives', () => {
+  const derive = { half: 'log(2)/b' }
+  const wanted = fitOne(text, data, { start, derive })
+  const forms = {
+    'a function of a row': fitOne(decay, data, { start, derive }),
+    'a function of all rows': fitOne(curve, data, { start, derive }),
+    'with a jacobian': fitOne({ ...curve, jacobian }, data, { start, derive }),
+    residuals: fitOne(residuals, data, { start, derive }),
+    'differences of order 2': fitOne(decay, data, { start, derive, differences: 2 }),
+    'differences with a step': fitOne(decay, data, { start, derive, differences: { order: 1, step: 1e-7 } }),
+  }
+
+  test.each(Object.entries(forms))('%s', (name, found) => {
+    expectSame(found, wanted)
+    expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
+    expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
+    expect([found.engine, found.message]).toEqual(['typescript', ''])
+    expect(found.engineReasons).toEqual(['the model is a function: it runs in JavaScript'])
+    expect(found.evaluations).toBeLessThan(name === 'differences of order 2' ? 80 : 40)
+    const [profile, other] = [found.profile(), wanted.profile()]
+    for (const of of ['a', 'b', 'c', 'half'] as const) {
+      expect(profile[of].lowReason).toBe('found')
+      expect(profile[of].low).toBeCloseTo(other[of].low, 6)
+      expect(profile[of].high).toBeCloseTo(other[of].high, 6)
+    }
+    const { errors, failed } = found.bootstrap({ count: 100, seed: 1 })
+    expect(failed).toBe(0)
+    const { errors: others } = wanted.bootstrap({ count: 100, seed: 1 })
+    expect(errors.b / others.b).toBeCloseTo(1, 4)
+    const points = found.contour('a', 'b', { points: 4 }).points.a
+    expect(points[0]).toBeCloseTo(wanted.contour('a', 'b', { points: 4 }).points.a[0], 5)
+  })
+
+  test('a jacobian takes fewer evaluations', () => {
+    const count = (name: keyof typeof forms) => forms[name].evaluations
+    expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
+    expect(count('a function of a row')).toBe(count('a function of all rows'))
+  })
+
+  test('the curve, its band, and residuals', () => {
+    const found = forms['a function of a row']
+    expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
+    for (const at of [undefined, { t: [0, 2.5] }]) {
+      const [band, other] = [found.band(at, { kind: 'prediction' }), wanted.band(at, { kind: 'prediction' })]
+      for (const [row, low] of other.low.entries()) expect(band.low[row]).toBeCloseTo(low, 6)
+    }
+    for (const name of ['a function of a row', 'a function of all rows'] as const) {
+      for (const [row, off] of wanted.residuals.entries())
+        expect(forms[name].residuals[row]).toBeCloseTo(off, 6)
+    }
+    expect(() => forms['a function of all rows'].predict({ t: [1] })).toThrow(
+      'gives the rows of its data alone',
+    )
+    expect(forms.residuals.predict()[0]).toBeCloseTo(-wanted.residuals[0], 6)
+    expect(forms.residuals.rSquared).toBeNaN()
+  })
+})
+
+describe('what fits may have', () => {
+  const sigma = [1, 2, 1, 0.5, 1, 3]
+  const cases = {
+    'weights and bounds': { start: { ...start, b: { start: 1, min: 0.7 } }, sigma },
+    'absolute σ, one fixed': {
+      start: { ...start, c: { start: 1, fixed: true } },
+      sigma,
+      absoluteSigma: true,
+    },
+    'a positive one': { start: { ...start, b: { start: 1, positive: true } } },
+    'one that follows': { start: { ...start, c: { expr: 'a/4' } } },
+    huber: { start, loss: 'huber', lossScale: 0.05 },
+    cauchy: { start, loss: 'cauchy', lossScale: 0.1 },
+    counts: { start, loss: 'poisson' },
+    'weights by the model': { start, weights: '1/f^2' },
+    'several starts': {
+      start: {
+        a: { start: 1, min: 0, max: 9 },
+        b: { start: 1, min: 0, max: 3 },
+        c: { start: 0, min: 0, max: 2 },
+      },
+      multiStart: 5,
+    },
+  } as const
+
+  test.each(Object.entries(cases))('%s', (_, options) => {
+    const wanted = fitOne(text, data, options as never)
+    for (const model of [decay, { ...curve, jacobian }]) {
+      const found = fitOne(model, data, options as never)
+      expectSame(found, wanted, 1e-4)
+      expect(found.held).toEqual(wanted.held)
+      expect(found.freedom).toBe(wanted.freedom)
+      expect(found.minima).toHaveLength(wanted.minima.length)
+    }
+  })
+
+  test('rows that are left out, for all forms', () => {
+    const gappy = { t: [...t, 6, 7], y: [...y, Number.NaN, 1e9] }
+    const options = { start, missing: 'drop', weights: [1, 1, 1, 1, 1, 1, 1, 0] } as const
+    const wanted = fitOne(text, data, { start })
+    for (const model of [decay, curve, residuals]) {
+      const found = fitOne<typeof gappy, typeof start>(model as never, gappy, options)
+      expectSame(found, wanted)
+      expect([found.rows, found.missing]).toEqual([6, 1])
+      expect(found.residuals).toHaveLength(8)
+      const cases = found.bootstrap({ kind: 'cases', count: 50, seed: 3 })
+      expect(cases.errors.b).toBeCloseTo(
+        fitOne(text, gappy, { ...options }).bootstrap({ kind: 'cases', count: 50, seed: 3 }).errors.b,
+        4,
+      )
+    }
+  })
+
+  test('a row of several columns, and a y of another name', () => {
+    const both = { u: [1, 2, 3, 4, 5], v: [2, 1, 4, 3, 6], z: [5, 5.1, 11, 11.2, 16.9] }
+    const model = (
+      p: { readonly k: number; readonly l: number },
+      { u, v }: { readonly u: number; readonly v: number },
+    ) => p.k * u + p.l * v
+    const found = fitOne(model, both, { start: { k: 0, l: 0 }, y: 'z' })
+    expectSame(found, fitOne(expression('k*u + l*v'), both, { start: { k: 0, l: 0 }, y: 'z' }))
+    expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
+  })
+
+  test('residuals without data', () => {
+    const rosenbrock: ResidualModel<'x' | 'y'> = {
+      rows: 2,
+      residuals(p, out) {
+        out[0] = 10 * (p.y - p.x * p.x)
+        out[1] = 1 - p.x
+      },
+    }
+    const found = fitOne(rosenbrock, {}, { start: { x: -1.2, y: 1 } })
+    expect(found.reason).toBe('converged')
+    expect(found.values.x).toBeCloseTo(1, 6)
+    expect(found.values.y).toBeCloseTo(1, 6)
+  })
+
+  test('two models are compared', () => {
+    const line = (p: { readonly a: number; readonly c: number }, x: number) => p.a + p.c * x
+    const {
+      fuller,
+      test: kind,
+      p,
+    } = compare(
+      fitOne(line, data, { start: { a: 1, c: 1 } }),
+      fitOne((p: Decay, x: number) => p.a + p.c * x + p.b * x * x, data, { start }),
+    )
+    expect([fuller, kind]).toEqual(['b', 'F'])
+    expect(p).toBeLessThan(0.05)
+  })
+})
+
+describe('many fits', () => {
+  const own = { t: [t, t.slice(0, 5), t], y: [y, y.slice(0, 5), [Number.NaN, ...y.slice(1)]] }
+
+  test.each([
+    ['a row', decay],
+    ['all rows', curve],
+  ] as const)('of %s, one by one', async (_, model) => {
+    const all = await fitMany<typeof own, typeof start>(model as never, own, { start })
+    expect(Array.from(all.reason, (code) => fitReasons[code])).toEqual([
+      'converged',
+      'converged',
+      'not-finite',
+    ])
+    expectSame(all.at(1), fitOne(text, { t: own.t[1], y: own.y[1] }, { start }))
+    expect(all.at(2).message).toBe('row 0: y is NaN')
+    const { b } = await all.profile('b')
+    expect(b.low[1]).toBeCloseTo(fitOne(text, { t: own.t[1], y: own.y[1] }, { start }).profile('b').b.low, 5)
+    const refits = all.bootstrapSync({ count: 20 })
+    expect(refits.at(1).failed).toBe(0)
+    expect(
+      Array.from(fitManySync<typeof own, typeof start>(model as never, own, { start }).values.b),
+    ).toEqual(Array.from(all.values.b))
+  })
+
+  test('the event loop has its turn, and a signal ends them', async () => {
+    const slow = (p: Decay, x: number) => {
+      const end = performance.now() + 0.1
+      while (performance.now() < end);
+      return decay(p, x)
+    }
+    const stop = new AbortController()
+    let turns = 0
+    const timer = setInterval(() => {
+      if (++turns === 3) stop.abort(new Error('enough'))
+    }, 1)
+    const many = Array.from({ length: 50 }, () => y)
+    await expect(fitMany(slow, { t, y: many }, { start, signal: stop.signal })).rejects.toThrow('enough')
+    clearInterval(timer)
+    expect(turns).toBe(3)
+  })
+})
+
+test("of NIST's 54 starts all but one arrive, with as many digits as differences have", () => {
+  const ends = problemNames.flatMap((name) => {
+    const problem = readProblem(name)
+    const columns = Object.keys(problem.data).filter((column) => column !== 'y')
+    const { names } = expression(problem.model)
+    const bound = expression(problem.model)
+    const model = (p: Readonly<Record<string, number>>, x: number | Readonly<Record<string, number>>) =>
+      bound.value(names.map((of) => (of in p ? p[of] : typeof x === 'number' ? x : x[of])))
+    expect(columns.length).toBeGreaterThan(0)
+    return [0, 1].map((start) => {
+      const found = fitProblem({ ...antigrad, expression: () => model }, problem, start, {})
+      return { name: `${name} ${start + 1}`, ...found }
+    })
+  })
+  expect(ends.filter(({ found }) => found.reason !== 'converged').map(({ name }) => name)).toEqual([
+    'BoxBOD 1',
+  ])
+  const rest = ends.filter(({ name }) => !/BoxBOD 1|Lanczos1/.test(name))
+  for (const { name, values, chiSquared } of rest) {
+    expect(values, name).toBeGreaterThan(3)
+    expect(chiSquared, name).toBeGreaterThan(7)
+  }
+  // SciPy's curve_fit (MINPACK, forward differences) has 47.5.
+  const counts = ends.map(({ found }) => found.evaluations).sort((a, b) => a - b)
+  expect((counts[26] + counts[27]) / 2).toBeLessThanOrEqual(52)
+})
+
+describe('what a function does', () => {
+  test('what it throws is passed on, wherever it is, and nothing has changed', () => {
+    const [ownT, ownY] = [Float64Array.from(t), Float64Array.from(y)]
+    for (const calls of [1, 7, 30, 100]) {
+      let left = calls
+      const broken = new Error('broken')
+      const model = (p: Decay, x: number) => {
+        if (--left === 0) throw broken
+        return decay(p, x)
+      }
+      expect(() => fitOne(model, { t: ownT, y: ownY }, { start })).toThrow(broken)
+      expectSame(fitOne(decay, { t: ownT, y: ownY }, { start }), fitOne(text, data, { start }))
+    }
+    expect([Array.from(ownT), Array.from(ownY), start]).toEqual([t, y, { a: 1, b: 1, c: 0 }])
+  })
+
+  test('a fit in the middle of a fit, of the same model too', () => {
+    let depth = 0
+    const inner: Fit[] = []
+    const model = (p: Decay, x: number) => {
+      if (depth === 0) {
+        depth = 1
+        inner.push(fitOne(model, data, { start }), fitOne(text, data, { start }))
+        depth = 0
+      }
+      return decay(p, x)
+    }
+    const wanted = fitOne(decay, data, { start })
+    const found = fitOne(model, data, { start })
+    expect(found.values).toEqual(wanted.values)
+    expect(inner[0].values).toEqual(wanted.values)
+  })
+
+  test('it may keep what it is given, and change nothing', () => {
+    const points: Decay[] = []
+    const outs: Float64Array[] = []
+    const found = fitOne(
+      {
+        curve(p: Decay, out: Float64Array, columns: { readonly t: Float64Array; readonly y: Float64Array }) {
+          expect(() => Object.assign(p, { a: 7 })).toThrow(TypeError)
+          expect(() => Object.assign(columns, { t: [] })).toThrow(TypeError)
+          for (const [row, x] of t.entries()) out[row] = decay(p, x)
+          // What it was given before is its own.
+          for (const old of outs) old.fill(1e9)
+          columns.y.fill(1e9)
+          outs.push(out)
+          points.push(p)
+        },
+      },
+      data,
+      { start },
+    )
+    expectSame(found, fitOne(text, data, { start }))
+    expect(points[0]).toEqual(start)
+    for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
+  })
+
+  test('numbers that are not finite: where it begins words, and on the way another step', () => {
+    const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
+    expect(lost.reason).toBe('not-finite')
+    expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')
+    const half = fitOne((p: Decay, x: number) => (p.b > 0.8 && p.b < 0.99 ? Number.NaN : decay(p, x)), data, {
+      start,
+    })
+    expectSame(half, fitOne(text, data, { start }))
+    const unfilled = fitOne({ curve: (_: Decay, out: Float64Array) => void out.fill(1, 1) }, data, { start })
+    expect(unfilled.message).toContain('row 0')
+  })
+
+  const cases: readonly (readonly [string, unknown, string])[] = [
+    ['a text', () => '1', 'model: expected a number from the function, in row 0, got'],
+    ['nothing', () => {}, 'model: expected a number from the function, in row 0, got undefined'],
+    ['a big integer', () => 1n, 'in row 0, got'],
+    ['a promise', async () => 1, 'it may not be async'],
+    ['a promise that fails', async () => Promise.reject(new Error('later')), 'it may not be async'],
+    ['an array', { curve: () => t }, 'model: curve: expected a function that fills out, and returns nothing'],
+    ['a promise of all rows', { curve: async () => {} }, 'it may not be async'],
+    [
+      'rows that are sent away',
+      { residuals: (_: Decay, out: Float64Array) => void structuredClone(out, { transfer: [out.buffer] }) },
+      'model: residuals: expected a function that leaves its array where it is',
+    ],
+    ['no function', { curve: 1 }, 'model: curve: expected a function, got 1'],
+    [
+      'rows beside data',
+      { residuals() {}, rows: 3 },
+      'model: rows: expected none, as the data have rows, got 3',
+    ],
+  ]
+  test.each(cases)('%s', (_, model, words) => {
+    expect(() => fitOne(model as never, data, { start })).toThrow(words)
+  })
+
+  test('a wrong derivative is told of, once', () => {
+    const wrong = {
+      ...curve,
+      jacobian(p: Decay, out: Readonly<Record<Names, Float64Array>>) {
+        jacobian(p, out)
+        for (const [row, slope] of out.b.entries()) out.b[row] = -slope
+      },
+    }
+    expect(() => fitOne(wrong, data, { start })).toThrow(
+      /^model: jacobian: expected .* by b in row 1, as differences/,
+    )
+    let calls = 0
+    const right = {
+      ...curve,
+      jacobian(...all: Parameters<typeof jacobian>) {
+        calls++
+        jacobian(...all)
+      },
+    }
+    const found = fitOne(right, data, { start })
+    // Seven passes more than one for each point.
+    expect(found.evaluations).toBeLessThan(calls + 10)
+    expect(found.profile('b').b.lowReason).toBe('found')
+  })
+})
+
+test('what is refused before anything is called', () => {
+  const never = () => {
+    throw new Error('called')
+  }
+  const refused = (options: object, words: string | RegExp, given: object = data): void =>
+    expect(() => fitOne(never as never, given as never, { start, ...options } as never)).toThrow(words)
+  refused({ engine: 'native' }, 'engine: expected \'typescript\', as the model is a function, got "native"')
+  refused({ method: antigrad.adam() }, 'method: expected none, as the model is a function')
+  refused(
+    { covariance: y.map((_, i) => y.map((_, j) => Number(i === j))) },
+    'covariance: expected none of a function',
+  )
+  refused({ differences: 3 }, 'differences')
+  refused({ differences: { order: 1, step: 0 } }, 'step')
+  refused({ start: undefined }, 'called, as in models.line()')
+  refused({ start: { a: { min: 0 } } }, 'start: a')
+  refused({}, 'y: expected a column: t, z, got "y"', { t, z: y })
+  refused({}, 'names that do not begin with @', { '@rows': t, y })
+  expect(() => fitOne(models.line as never, data)).toThrow('called, as in models.line()')
+  expect(() => fitOne({ residuals() {} } as never, {}, { start } as never)).toThrow(
+    'data: expected at least one column',
+  )
+  expect(() => fitOne(residuals, data, { start, y: 'y' } as never)).toThrow('y: expected none')
+  expect(() => fitOne(text, data, { start, differences: 2 })).toThrow('differences: expected none')
+})

@@ -1,0 +1,216 @@
+/**
+ * Dense least squares: a matrix of columns as Q·R by reflections (Householder, 1958) with pivots, and steps within a radius
+ * (Moré, 1978), as MINPACK has them. No digit is lost by squares. All sums are in one order.
+ */
+
+/** R and Qᵀ·b of a matrix and a right side. */
+export interface Triangle {
+  /** R by columns, each to its diagonal; where a column had nothing of its own that is 0. */
+  readonly columns: readonly Float64Array[]
+  /** Qᵀ·b, as far as R goes. */
+  readonly right: Float64Array
+  /** Which column of the matrix each one is: the largest rest comes first. */
+  readonly pivots: readonly number[]
+}
+
+/** Four sums side by side are quicker than one. */
+export function dot(a: Float64Array, b: Float64Array, from = 0): number {
+  let [s, t, u, v] = [0, 0, 0, 0]
+  let k = from
+  for (; k + 3 < a.length; k += 4) {
+    s += a[k] * b[k]
+    t += a[k + 1] * b[k + 1]
+    u += a[k + 2] * b[k + 2]
+    v += a[k + 3] * b[k + 3]
+  }
+  for (; k < a.length; k++) s += a[k] * b[k]
+  return s + t + (u + v)
+}
+
+/** A rest whose square has fallen to this part of the column's is computed anew. */
+const RENEWED = 1e-14
+
+/** Overwrites the columns, which have at least as many rows as there are of them, and b. */
+export function triangular(columns: readonly Float64Array[], b: Float64Array): Triangle {
+  const order = [...columns]
+  const pivots = [...columns.keys()]
+  const rests = order.map((column) => dot(column, column))
+  const whole = [...rests]
+  const diagonal: number[] = []
+  for (let k = 0; k < order.length; k++) {
+    let largest = k
+    for (let j = k + 1; j < order.length; j++) if (rests[j] > rests[largest]) largest = j
+    for (const list of [order, pivots, rests, whole] as unknown[][]) {
+      ;[list[k], list[largest]] = [list[largest], list[k]]
+    }
+    const v = order[k]
+    const length = Math.sqrt(dot(v, v, k))
+    if (!(length > 0)) {
+      diagonal.push(0)
+      continue
+    }
+    const norm = v[k] < 0 ? -length : length
+    for (let row = k; row < v.length; row++) v[row] /= norm
+    v[k] += 1
+    reflect(v, b, k)
+    for (let j = k + 1; j < order.length; j++) {
+      reflect(v, order[j], k)
+      rests[j] -= order[j][k] * order[j][k]
+      if (!(rests[j] > RENEWED * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
+    }
+    diagonal.push(-norm)
+  }
+  return {
+    columns: order.map((column, k) => {
+      column[k] = diagonal[k]
+      return column.subarray(0, k + 1)
+    }),
+    right: b.subarray(0, order.length),
+    pivots,
+  }
+}
+
+/** x − v·(vᵀx)/v[k], of rows from k on. */
+function reflect(v: Float64Array, x: Float64Array, k: number): void {
+  const share = dot(v, x, k) / v[k]
+  for (let row = k; row < v.length; row++) x[row] -= share * v[row]
+}
+
+/** R·x = b from the end; what has no diagonal, and all after it, is 0. */
+export function solved(columns: readonly Float64Array[], b: ArrayLike<number>): Float64Array {
+  const x = Float64Array.from(b)
+  const rank = rankOf(columns)
+  x.fill(0, rank)
+  for (let k = rank - 1; k >= 0; k--) {
+    x[k] /= columns[k][k]
+    for (let i = 0; i < k; i++) x[i] -= columns[k][i] * x[k]
+  }
+  return x
+}
+
+function rankOf(columns: readonly Float64Array[]): number {
+  const none = columns.findIndex((column, k) => column[k] === 0)
+  return none < 0 ? columns.length : none
+}
+
+/** Rᵀ·x = b. */
+function solvedFromAbove(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+  const x = b.slice()
+  for (const [k, column] of columns.entries()) {
+    let rest = x[k]
+    for (let i = 0; i < k; i++) rest -= column[i] * x[i]
+    x[k] = rest / column[k]
+  }
+  return x
+}
+
+/** R·x. */
+export function times(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
+  const product = new Float64Array(columns.length)
+  for (const [k, column] of columns.entries()) for (let i = 0; i <= k; i++) product[i] += column[i] * x[k]
+  return product
+}
+
+/** (RᵀR)⁻¹ where R has a full rank, by rows. */
+export function inverse(columns: readonly Float64Array[]): Float64Array[] {
+  const size = columns.length
+  // R⁻¹ by rows.
+  const rows = columns.map(() => new Float64Array(size))
+  for (let j = 0; j < size; j++) {
+    const unit = new Float64Array(j + 1)
+    unit[j] = 1
+    const column = solved(columns.slice(0, j + 1), unit)
+    for (let i = 0; i <= j; i++) rows[i][j] = column[i]
+  }
+  return rows.map((row, i) => Float64Array.from(rows, (other, j) => dot(row, other, Math.max(i, j))))
+}
+
+/** The triangle of R with rows of a diagonal below it, by rotations (Givens, 1958). */
+function rotated({ columns, right }: Triangle, diagonal: Float64Array): Omit<Triangle, 'pivots'> {
+  const size = columns.length
+  const s = columns.map((column) => column.slice())
+  const b = right.slice()
+  for (let j = 0; j < size; j++) {
+    const row = new Float64Array(size)
+    row[j] = diagonal[j]
+    let rest = 0
+    for (let k = j; k < size; k++) {
+      if (row[k] === 0) continue
+      const length = Math.sqrt(s[k][k] * s[k][k] + row[k] * row[k])
+      const [c, d] = [s[k][k] / length, row[k] / length]
+      s[k][k] = length
+      for (let i = k + 1; i < size; i++) {
+        const above = s[i][k]
+        s[i][k] = c * above + d * row[i]
+        row[i] = c * row[i] - d * above
+      }
+      const above = b[k]
+      b[k] = c * above + d * rest
+      rest = c * rest - d * above
+    }
+  }
+  return { columns: s, right: b }
+}
+
+/** How near to the radius a step has to be, and how often it is sought. */
+const [NEAR, TRIES] = [0.1, 10]
+
+/** A step, in the order of pivots, and the λ that it has. */
+export interface Step {
+  readonly step: Float64Array
+  readonly damping: number
+}
+
+/**
+ * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b, where λ is 0 if D·x is no longer than the radius, or else makes it about
+ * as long.
+ *
+ * @param scale D, in the order of pivots
+ * @param damping the last λ
+ */
+export function stepWithin(of: Triangle, scale: Float64Array, radius: number, damping: number): Step {
+  const { columns, right } = of
+  let x = solved(columns, right)
+  let length = lengthOf(x, scale)
+  let off = length - radius
+  if (off <= NEAR * radius) return { step: x.map((part) => -part), damping: 0 }
+
+  const slopeOf = (triangle: readonly Float64Array[]) => {
+    const direction = x.map((part, k) => (scale[k] * scale[k] * part) / length)
+    const solution = solvedFromAbove(triangle, direction)
+    return off / radius / dot(solution, solution)
+  }
+  let low = rankOf(columns) === columns.length ? slopeOf(columns) : 0
+  const gradient = Float64Array.from(columns, (column, k) => {
+    let sum = 0
+    for (let i = 0; i <= k; i++) sum += column[i] * right[i]
+    return sum / scale[k]
+  })
+  const steepness = Math.sqrt(dot(gradient, gradient))
+  let high = steepness / radius || Number.MIN_VALUE / Math.min(radius, NEAR)
+  let lambda = Math.min(Math.max(damping, low), high) || steepness / length
+  for (let k = 1; ; k++) {
+    lambda ||= Math.max(Number.MIN_VALUE, 0.001 * high)
+    const root = Math.sqrt(lambda)
+    const damped = rotated(
+      of,
+      scale.map((d) => root * d),
+    )
+    x = solved(damped.columns, damped.right)
+    length = lengthOf(x, scale)
+    const before = off
+    off = length - radius
+    const isBelow = low === 0 && off <= before && before < 0
+    if (Math.abs(off) <= NEAR * radius || isBelow || k === TRIES) break
+    if (off > 0) low = Math.max(low, lambda)
+    if (off < 0) high = Math.min(high, lambda)
+    lambda = Math.max(low, lambda + slopeOf(damped.columns))
+  }
+  return { step: x.map((part) => -part), damping: lambda }
+}
+
+/** ‖D·x‖ */
+function lengthOf(x: Float64Array, scale: Float64Array): number {
+  const scaled = x.map((part, k) => part * scale[k])
+  return Math.sqrt(dot(scaled, scaled))
+}
