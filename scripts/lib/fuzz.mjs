@@ -4,7 +4,7 @@ import { build } from 'esbuild'
 import { root } from './run.mjs'
 
 /** The program of test/programs, which is on top of what the set-up builds: it can be imported only afterwards. */
-export async function fuzz(args, node) {
+export async function fuzz(args) {
   const outfile = join(root, 'target/programs/fuzz.mjs')
   await build({
     entryPoints: [join(root, 'test/programs/fuzz.ts')],
@@ -12,5 +12,5 @@ export async function fuzz(args, node) {
     external: [join(root, 'dist/*')],
   })
   const { fuzz } = await import(pathToFileURL(outfile).href)
-  return fuzz(args, root, node)
+  return fuzz(args, root)
 }

@@ -3,6 +3,7 @@
  * in other runtimes and browsers as well.
  */
 
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Target, words } from '../bytes/corpus.js'
 import { bundled, fuzzBytes } from '../bytes/fuzz.js'
@@ -11,15 +12,8 @@ import { Runner, search } from './search.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-/**
- * @param node this Node's command, with options that its processes are to have
- * @returns the exit status
- */
-export async function fuzz(
-  args: readonly string[],
-  home: string,
-  node: readonly string[] = [process.execPath],
-): Promise<number> {
+/** @returns the exit status */
+export async function fuzz(args: readonly string[], home: string): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -30,6 +24,7 @@ export async function fuzz(
       everywhere: { type: 'boolean', default: false },
       in: { type: 'string', multiple: true },
       bytes: { type: 'boolean', default: false },
+      spoil: { type: 'boolean', default: false },
     },
   })
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)]
@@ -47,7 +42,8 @@ export async function fuzz(
     ? await everywhere(home, values.in ?? null, (name, why) => say(`NOT RUN: ${name}: ${why}`))
     : []
   if (isElsewhere) say(`In Node and ${hosts.map(({ name }) => name).join(', ') || 'nowhere else'}:`)
-  const runner = new Runner(home, hosts, node)
+  const spoiler = ['--import', join(home, 'test/programs/spoiler.mjs')]
+  const runner = new Runner(home, hosts, [process.execPath, ...(values.spoil ? spoiler : [])])
   const told = () => `${runner.programs} programs, ${runner.comparisons} comparisons`
   let last = Date.now()
   const failure = await search(runner, {

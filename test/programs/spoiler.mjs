@@ -1,0 +1,113 @@
+// For `npm run fuzz -- --spoil`: each call of the addon is made before on a copy of its arena or batch, in which some words are
+// other ones. The copies are ArrayBuffers that end where their bytes end, so that a sanitizer would see who leaves them.
+
+const { dlopen } = process
+process.dlopen = (module, file, ...flags) => {
+  dlopen.call(process, module, file, ...flags)
+  if (file.includes('antigrad') && 'attach' in module.exports) module.exports = spoiling(module.exports)
+}
+
+// The same for the same calls: mulberry32.
+let a = 1
+function random(below) {
+  a = (a + 0x6d2b79f5) | 0
+  let x = Math.imul(a ^ (a >>> 15), a | 1)
+  x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+  return ((x ^ (x >>> 14)) >>> 0) % below
+}
+
+/** Numbers that are likely to be taken for something. */
+const words = [
+  () => random(40),
+  () => random(200) * 16,
+  () => random(1200) * 16 + 8,
+  () => 0xffffffff - random(64),
+  () => (2 ** random(32) + random(3) - 1) >>> 0,
+  () => (random(65536) << 16) | random(20),
+  () => random(2 ** 32),
+]
+const word = () => words[random(words.length)]() >>> 0
+
+/** Some words of the first `count` become others; the first two, a hash and a dtype, seldom, as nothing goes on then. */
+function spoil(list, count = list.length) {
+  if (count < 3) return
+  for (let k = random(6); k >= 0; k--) list[random(50) === 0 ? random(2) : 2 + random(count - 2)] = word()
+}
+
+/** A copy of the bytes of an arena or a batch. */
+function copied(owner, offset, length) {
+  const buffer = owner instanceof WebAssembly.Memory ? owner.buffer : owner
+  return buffer.slice(offset, offset + length)
+}
+
+/** What a call comes to is all the same, as long as the process lives. */
+function tried(call) {
+  try {
+    return call()
+  } catch {
+    return undefined
+  }
+}
+
+/** Larger ones take long to copy, and are no others. */
+const LARGEST = 1 << 20
+const STAGES = 10
+
+function spoiling(addon) {
+  /** What was attached, for the functions that get a handle. */
+  const attached = new WeakMap()
+
+  /** Calls of all kinds on a copy, with tables that are other ones. */
+  function tryTables(own, [owner, offset, length, , threads, set], isKept) {
+    if (length > LARGEST || random(4) > 0) return
+    const copy = copied(owner, offset, length)
+    const tables = own.slice()
+    if (!isKept) spoil(tables)
+    const run = tried(() => addon.attach(copy, 0, length, tables, threads, set))
+    if (run === undefined) return
+    if (isKept) {
+      spoil(tables)
+      tried(() => addon.keep(run.handle, tables))
+    }
+    // Rows of coefficients and numbers, which the addon reads where they are.
+    if (random(2) === 0) spoil(new Uint32Array(copy, 0, length >> 2))
+    const lent = () =>
+      Array.from(
+        { length: random(8) },
+        () => new [Float32Array, Float64Array, Uint8Array][random(3)](random(70)),
+      )
+    tried(() => run())
+    for (let stage = 0; stage < STAGES; stage++) {
+      tried(() => run(stage))
+      tried(() => run(stage, ...lent()))
+      tried(() => addon.runRange(run.handle, stage, random(4) * 256, random(2) ? word() : random(4000)))
+      tried(() => addon.gather(run.handle, stage))
+    }
+    tried(() => run(word()))
+  }
+
+  return {
+    ...addon,
+    attach(...given) {
+      tryTables(given[3], given, false)
+      const run = addon.attach(...given)
+      attached.set(run.handle, given)
+      return run
+    },
+    keep(handle, tables) {
+      const given = attached.get(handle)
+      if (given !== undefined) tryTables(tables, given, true)
+      return addon.keep(handle, tables)
+    },
+    advanceMany(owner, offset, length, threads, set) {
+      if (length <= LARGEST && random(2) === 0) {
+        const copy = copied(owner, offset, length)
+        const list = new Uint32Array(copy, 0, length >> 2)
+        // The header, programs and settings come first.
+        spoil(list, Math.min(list.length, [32, 120, 1000, list.length][random(4)]))
+        for (let k = 0; k < 3; k++) tried(() => addon.advanceMany(copy, 0, length, threads, set))
+      }
+      return addon.advanceMany(owner, offset, length, threads, set)
+    },
+  }
+}
