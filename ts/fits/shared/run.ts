@@ -31,7 +31,7 @@ export class SharedRun {
       if (open === undefined || (guess !== undefined && columns[0].has(x))) continue
       throw new OptionError(`start: ${open.name}`, 'a number, or one for each group', undefined)
     }
-    this.choice = chooseAdvancer(this.options)
+    this.choice = chooseAdvancer({ ...this.options, workers: undefined })
     this.#tolerance = tolerance
     this.arrow = this.makeArrow()
   }
