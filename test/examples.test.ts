@@ -1,6 +1,6 @@
 /**
- * examples/: a training that is killed and goes on ends with the same bits, the network's gradient is right, and words
- * find their like.
+ * examples/: a training that is killed and goes on ends with the same bits, the network's gradient is right, words find
+ * their like, and models that integrate are fitted.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -121,4 +121,20 @@ test('word-vectors.mjs: learns, to the same bits on every engine', () => {
   expect(Number(last)).toBeLessThan(Number(first))
   expect(runs[0]).toMatch(/^seven: (?:[a-z]+ -?\d\.\d\d(?:, )?){6}$/m)
   expect(runs[0]).toMatch(/^hash of the parameters: [\da-f]{64}\n$/m)
+})
+
+test.each<[string, Record<string, number>]>([
+  // The boarding school's influenza, for which textbooks have β near 1.7 and γ near .45 a day.
+  ['sir.mjs', { beta: 1.8, gamma: 0.46, reproduction: 3.9 }],
+  ['doses.mjs', { volume: 10.8, k: 0.131, clearance: 1.41 }],
+])('%s: a function that integrates is a model', (name, expected) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, 'examples', name)], {
+    encoding: 'utf8',
+  })
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^converged/m)
+  for (const [parameter, value] of Object.entries(expected)) {
+    const line = stdout.split('\n').find((line) => line.split(/\s+/)[0] === parameter)
+    expect(Math.abs(Number(line?.split(/\s+/)[1]) / value - 1), parameter).toBeLessThan(0.02)
+  }
 })
