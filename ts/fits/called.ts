@@ -123,7 +123,7 @@ export function readCalled(given: unknown): Called | undefined {
 }
 
 /** Longer lists of residuals would not find memory. */
-const MOST_ROWS = 2 ** 27
+const MOST_ROWS = 1 << 27
 
 /**
  * Columns with those that only we have: numbers of rows through all fits, so that a row which is drawn again, or follows one

@@ -181,7 +181,8 @@ class DenseFit {
         damping = made.damping
         const x = this.#moved(at, made.step)
         const taken = Float64Array.from(places, (i) => (x[i] - at.x[i]) / this.#units[i])
-        const length = Math.sqrt(taken.reduce((sum, by, k) => sum + (scale[k] * by) ** 2, 0))
+        const scaled = taken.map((by, k) => scale[k] * by)
+        const length = Math.sqrt(dot(scaled, scaled))
         const f = this.#curve.at(x)
         tries++
         yield
@@ -310,7 +311,8 @@ class DenseFit {
     const { least, most } = this.#limitOf(at)
     const undetermined = lengths.map((length, i) => {
       const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
-      return length * length <= FADED * this.#scale[i] * this.#scale[i] && (length * size) ** 2 <= least
+      const part = length * size
+      return length * length <= FADED * this.#scale[i] * this.#scale[i] && part * part <= least
     })
     const held = at.moves.map((is, i) => !is && !undetermined[i])
     const moves = at.moves.map((is, i) => is && !undetermined[i])

@@ -233,7 +233,7 @@ const isWords = (indices: object): indices is ArrayLike<number> =>
 
 /** An index as 32 bits; one that no row has where it does not fit. */
 const wordOf = (index: number | bigint): number =>
-  index >= 0 && index < 2 ** 32 ? Number(index) : 2 ** 32 - 1
+  index >= 0 && index <= 0xffff_ffff ? Number(index) : 0xffff_ffff
 
 /** Checks the rows' numbers, and says in which order they are; `given` is what they were. */
 function orderOf(

@@ -5,7 +5,7 @@ import { inSlices, type Slices, sorted } from '../../ground/slices.js'
 import { finite, type GivenOf, nameIn, wholeTo } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import type { FitParameter } from '../parameters.js'
-import { MOST_PARAMETERS } from '../problem.js'
+import { MOST_IN_PROGRAMS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { bestOf, column, copied, finiteRows, firstWhere, type Rows, zeros } from './rows.js'
@@ -94,7 +94,7 @@ export interface PeaksOptions extends ModelOptions, GivenOf<typeof own> {}
  */
 export function peaks(options: PeaksOptions = {}): FitModel<`${NamesOf<PeakShape>}${number}` | 'offset'> {
   const { count, shape, ...rest } = readOptions('options', options, table)
-  const most = Math.floor((MOST_PARAMETERS - 1) / shapes[shape].names.length)
+  const most = Math.floor((MOST_IN_PROGRAMS - 1) / shapes[shape].names.length)
   readOption('count', wholeTo(1, most), count)
   const suffixes = Array.from({ length: count }, (_, k) => `${k + 1}`)
   return define(

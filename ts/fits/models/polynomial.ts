@@ -1,14 +1,14 @@
 import type { Slices } from '../../ground/slices.js'
 import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { MOST_PARAMETERS } from '../problem.js'
+import { MOST_IN_PROGRAMS } from '../problem.js'
 import { define, ofAll } from './define.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { column, copied, finiteRows, project, type Rows, zeros } from './rows.js'
 
 const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
-  degree: wholeTo(0, MOST_PARAMETERS - 1, 2),
+  degree: wholeTo(0, MOST_IN_PROGRAMS - 1, 2),
 }
 
 const table = { ...ofAll, ...own }
