@@ -41,7 +41,8 @@ test(
       ...['step', 'stepAsync', 'set', 'freeze', 'add', 'restore'].map((call) => `${call}: interrupted`),
     ]
     // Fewer may happen not to reach all.
-    if (programs >= 400) expect([...random.reached]).toEqual(expect.arrayContaining(expected))
+    const missing = expected.filter((call) => !random.reached.has(call))
+    if (programs >= 400) expect(missing).toEqual([])
   },
   60_000 + programs * 1000,
 )

@@ -377,7 +377,7 @@ const ofEach = (good: number[]) =>
   )
 const bounded = (start: number) => ({ start, min: 0, max: 9 })
 add('fit fitMany fitManySync', '', {
-  model: at(only('holes with its names'), expression('a*exp(-b*t) + c')),
+  model: at(only('holes with its names', 'a function'), expression('a*exp(-b*t) + c')),
   data: at(names, { t: ofEach(t), y: ofEach(y) }),
   options: at(record, {
     start: at(word(), {

@@ -460,5 +460,5 @@ test('it is light', () => {
   expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(142_000)
   expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(283_000)
   expect(parts('schedules-', 'basins-')).toBeLessThan(346_000)
-  expect(size(assets)).toBeLessThan(485_000)
+  expect(size(assets)).toBeLessThan(487_000)
 })

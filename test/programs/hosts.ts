@@ -110,6 +110,8 @@ async function bundle(home: string): Promise<string> {
     ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
     alias: { antigrad: join(home, 'dist/index.js') },
     external: [join(home, 'dist/*')],
+    // What `library.ts` imports for its effect stays in.
+    treeShaking: false,
   })
   return outfile
 }

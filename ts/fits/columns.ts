@@ -34,7 +34,7 @@ export function readData(
 ): DataRead {
   if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
-  const called = 'kind' in asked ? asked : null
+  const called = Array.isArray(asked) ? null : (asked as Called)
   for (const name of columns.keys()) {
     checkName('data', name)
     if (called && name.startsWith('@')) throw new OptionError('data', 'names that do not begin with @', name)

@@ -308,7 +308,8 @@ impl Batch {
                     (self.code.prepare)(theta, g, &preparation, scratch.prepared, count);
                     g = scratch.prepared;
                 }
-                let mut streams = Streams { theta, g, ..Streams::NOWHERE };
+                // No rule of one stage leaves a direction, but a number in a header may be any kernel's.
+                let mut streams = Streams { theta, g, direction: scratch.prepared, ..Streams::NOWHERE };
                 for k in 0..entry.state {
                     streams.state[k] = cohort.state(p, k, first);
                 }
