@@ -121,6 +121,14 @@ describe('JSON lines', () => {
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
   })
 
+  test('--shared prints nothing of a label that would steer a terminal', () => {
+    const rows = decay.map(([t, y]) => [t, y, 'A'])
+    write('steering.csv', csv(['t', 'y', 'g'], [...rows, [0, 3, '\u001b[31mB']]))
+    const { stdout } = run(`steering.csv --x t --group g --shared b ${STARTS}`)
+    expect(stdout).toContain('do not determine c[\ufffd[31mB]')
+    expect(stdout).not.toContain('\u001b')
+  })
+
   test('--shared fits all groups at once', () => {
     const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
     const g = decay.map(([, , label]) => label)

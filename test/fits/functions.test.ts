@@ -176,6 +176,25 @@ describe('what fits may have', () => {
     expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
   })
 
+  test('a row without columns', () => {
+    const found = fitOne((p) => p.a, { y }, { start: { a: 0 } })
+    expect([found.reason, found.message]).toEqual(['converged', ''])
+    const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })
+    expect(found.values.a).toBeCloseTo(wanted.values.a, 10)
+    expect(found.errors.a).toBeCloseTo(wanted.errors.a, 7)
+    expect(found.profile('a').a.low).toBeCloseTo(wanted.profile('a').a.low, 6)
+    expect(found.predict()).toHaveLength(y.length)
+    expect(found.band().low[3]).toBeCloseTo(wanted.band().low[3], 6)
+    fitOne(
+      (_, x) => {
+        expect(x).toBeUndefined()
+        return 1
+      },
+      { y },
+      { start: { a: 0 } },
+    )
+  })
+
   test('residuals without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
       rows: 2,

@@ -428,6 +428,66 @@ test('what is missing is left out on request', () => {
   expect([found.reason, found.missing, found.rows]).toEqual(['converged', 1, 44])
 })
 
+test('a dose that is missing is none of 0, though a condition would take it for that', () => {
+  const next = random(8)
+  const x = [0.01, 0.1, 1, 10, 100]
+  const y = [1, 2, 3].map((k) => x.map((at) => 2 + 98 / (1 + k / at) + next()))
+  const dose = y.map((_, k) => x.map((at, row) => (k === 1 && row === 4 ? null : at)))
+  const options = { shared: ['top', 'bottom'], y: 'y', start: { ec50: 1, slope: 1, top: 90, bottom: 1 } }
+  const model = models.fourPL()
+  const found = fitSharedSync(model, { x: dose, y }, options)
+  expect([found.reason, found.message]).toEqual([
+    'not-finite',
+    'χ² or a derivative is not finite where the fit starts, as in group 1',
+  ])
+  expect(fitOne(model, { x: dose[1], y: y[1] }, { y: 'y' }).reason).toBe('not-finite')
+  expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).rows).toBe(14)
+})
+
+test('what is derived may come before what it is made of', () => {
+  const { x, y } = decays(1, 20)
+  const derive = { twice: '2*half', half: 'log(2)/k' }
+  const { values } = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start, derive }).at(0)
+  expect(values.twice).toBeCloseTo((2 * Math.log(2)) / values.k, 10)
+})
+
+test('data that a curve meets exactly', () => {
+  const x = [0, 1, 2, 3, 4]
+  const y = [3, 5].map((a) => x.map((at) => a * Math.exp(-0.7 * at) + 1))
+  const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
+  expect(found.reason, found.message).toBe('converged')
+  expect(found.values.shared.k).toBeCloseTo(0.7, 12)
+})
+
+test('from a far start it is at a minimum, or says that it is not', () => {
+  const x = [0, 1, 2, 3, 4, 5, 6, 7]
+  const next = random(5)
+  const y = [2, 4, 7].map((a) => x.map((at) => a * (at + 1) ** -1.2 + 0.05 * (next() - 0.5)))
+  const power = expression('a*(x + 1)^n')
+  const near = fitSharedSync(power, { x, y }, { shared: ['n'], start: { a: 1, n: 1 } })
+  // Derivatives there are 10⁹ times as large as at the minimum, which is found all the same.
+  const far = fitSharedSync(power, { x, y }, { shared: ['n'], start: { a: 1, n: 20 } })
+  expect([far.reason, far.message]).toEqual(['converged', ''])
+  expect(far.chiSquared / near.chiSquared).toBeCloseTo(1, 8)
+  for (const n of [5, 12, 30, 60, 100]) {
+    const found = fitSharedSync(power, { x, y }, { shared: ['n'], start: { a: 1, n } })
+    if (found.reason === 'converged') expect(found.chiSquared, `${n}`).toBeLessThan(1)
+  }
+})
+
+test('more groups than a call has arguments: words about what is not finite, and labels of a subset', () => {
+  const groups = 200_000
+  const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))
+  const data = { x: [0, 1], y: many(() => [NaN, NaN]) }
+  const { message } = fitSharedSync(expression('a + k*x'), data, { shared: ['k'], start: { a: 1, k: 1 } })
+  expect(message).toContain('as in group 0')
+  const each = { ...data, y: many(() => [1, 2]), plate: many((k) => k) }
+  const options = { shared: [], subsets: { k: 'plate' }, start: { a: 1, k: 1 } }
+  expect(() => fitSharedSync(expression('a + k*x'), each, options)).toThrow(
+    'subsets: expected at most 1024 values that are shared, got "200000"',
+  )
+})
+
 test('ten thousand groups are fitted, as each by itself where the rate is known', () => {
   const { x, y, group } = decays(10_000, 6)
   const found = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
@@ -478,6 +538,24 @@ describe('what makes no sense is refused before anything is done', () => {
     ['modelOf: expected a column', [decay, decay], data, options],
     ['options: expected one of', decay, data, { ...options, groups: 'g' }],
     ['model: expected an expression', 7, data, options],
+    [
+      'derive: half: expected parameters of one model, among a, k, c, half',
+      decay,
+      data,
+      { ...options, derive: { half: 'log(2)/rate' } },
+    ],
+    [
+      'derive: both: expected parameters of one model',
+      [decay, expression('b*exp(-k*x)')],
+      { ...data, modelOf: [0, 0, 1, 1] },
+      { ...options, start: { ...start, b: 1 }, derive: { both: 'a*b' } },
+    ],
+    [
+      'sigma: expected names among left, right, got "rihgt"',
+      { left: decay, right: decay },
+      { x: data.x, left: data.y, right: data.y, g: data.g },
+      { ...options, sigma: { left: data.x.map(() => 1), rihgt: data.x.map(() => 1) } },
+    ],
   ])('%s', (message, model, given, more) => {
     const call = () => fitSharedSync(model as never, given as never, more as never)
     expect(call).toThrow(message)

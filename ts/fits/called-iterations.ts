@@ -31,7 +31,7 @@ export function* iterateCalled(
     const rows = new Map(columns.map((name, k) => [name, numbersOf(data[k], runs[run])]))
     const rest = Array.from(state.subarray(free.length, free.length + fixed.length))
     const of = (name: string) => rows.get(name) as Float64Array
-    const curve = curveOf(problem, columnsOfModel(problem).map(of), rest)
+    const curve = curveOf(problem, columnsOfModel(problem).map(of), rest, of(y).length)
     const sizes = new Float64Array(free.length)
     while (reason[run] === 0 && iterations[run] < mostUpdates) {
       const point = state.slice(0, free.length)

@@ -58,16 +58,22 @@ const programOfValue = keptBy((problem: Problem) => {
 /**
  * @param columns rows of those that the model has
  * @param fixed what parameters are that have a number for each fit
+ * @param rows how many there are, also of a model without columns
  */
-export function curveOf(problem: Problem, columns: readonly Float64Array[], fixed: readonly number[]): Curve {
+export function curveOf(
+  problem: Problem,
+  columns: readonly Float64Array[],
+  fixed: readonly number[],
+  rows: number,
+): Curve {
   const { called } = problem
-  if (called !== null) return new CalledCurve(problem, called, columns, fixed)
+  if (called !== null) return new CalledCurve(problem, called, columns, fixed, rows)
   const run = (program: Program, x: ArrayLike<number>) => {
     const machine = new Machine(program, 'float64')
     const input = Float64Array.from([...Array.from(x), ...fixed, ...columns.map(() => 0)])
     const first = x.length + fixed.length
-    const outputs = program.outputs.map(() => new Float64Array(columns[0]?.length ?? 0))
-    for (let row = 0; row < outputs[0].length; row++) {
+    const outputs = program.outputs.map(() => new Float64Array(rows))
+    for (let row = 0; row < rows; row++) {
       for (let k = 0; k < columns.length; k++) input[first + k] = columns[k][row]
       machine.run(input, [], 0)
       for (let k = 0; k < outputs.length; k++) outputs[k][row] = machine.slots[program.outputs[k]]
@@ -122,7 +128,13 @@ class CalledCurve implements Curve {
   readonly #machine: Machine
   readonly #rows: Rows
 
-  constructor(problem: Problem, called: Bound, columns: readonly Float64Array[], fixed: readonly number[]) {
+  constructor(
+    problem: Problem,
+    called: Bound,
+    columns: readonly Float64Array[],
+    fixed: readonly number[],
+    rows: number,
+  ) {
     this.#problem = problem
     this.#called = called
     this.#fixed = fixed
@@ -131,7 +143,9 @@ class CalledCurve implements Curve {
     this.rounding = called.jacobian === undefined ? roundingOf(called.differences) : 0
     const names = columnsOfModel(problem)
     this.#rows =
-      called.kind === 'row' ? rowByRow(called, names, columns) : allRows(called, columns[names.indexOf(ROWS)])
+      called.kind === 'row'
+        ? rowByRow(called, names, columns, rows)
+        : allRows(called, columns[names.indexOf(ROWS)])
   }
 
   at(x: ArrayLike<number>): Float64Array {
@@ -186,12 +200,15 @@ interface Rows {
   jacobian(jacobian: Call, p: object, names: readonly string[]): Readonly<Record<string, Float64Array>>
 }
 
-function rowByRow({ call }: Bound, names: readonly string[], columns: readonly Float64Array[]): Rows {
-  const count = columns[0]?.length ?? 0
+function rowByRow(
+  { call }: Bound,
+  names: readonly string[],
+  columns: readonly Float64Array[],
+  count: number,
+): Rows {
+  const rowOf = (row: number) => Object.freeze(recordOf(names, (_, k) => columns[k][row]))
   const xs: ArrayLike<unknown> =
-    columns.length === 1
-      ? columns[0]
-      : Array.from({ length: count }, (_, row) => Object.freeze(recordOf(names, (_, k) => columns[k][row])))
+    columns.length > 1 ? Array.from({ length: count }, (_, row) => rowOf(row)) : (columns[0] ?? [])
   return {
     curve(p) {
       const out = new Float64Array(count)

@@ -21,13 +21,12 @@ import type { Problem } from './problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from './reasons.js'
 import { unitOf } from './rotations.js'
 import type { Runs, Solved, Stops } from './solver.js'
+import { EXACT, FADED, OFFSET } from './summary.js'
 
 /** The first radius, in lengths of the parameters. */
 const FIRST = 100
 /** A step is taken where it gains this part of what was predicted. */
 const TAKEN = 1e-4
-/** As for `summary`. */
-const [OFFSET, EXACT, FADED] = [1e-3, 1e-9, 1e-12]
 /** Of a column, what is no more than rounding of exact derivatives. */
 const LEAST_ROUNDING = 1e-14
 /** Words of bits. */
@@ -139,6 +138,7 @@ class DenseFit {
       steps,
       columnsOfModel(steps).map(rows),
       fixed.map((column) => column[run]),
+      rows(steps.y).length,
     )
     this.#costs = new Costs(steps, rows(steps.y), steps.weight === null ? null : rows(steps.weight))
     this.#tolerance = settings.tolerance

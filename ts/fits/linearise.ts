@@ -52,7 +52,8 @@ export function linearise(of: Ingredients, fit: number): Linearised {
   const point = pointOf(of, fit)
   const [curve, slope, ...gradient] = machine.program.outputs.map(() => new Float64Array(of.rows[fit]))
   const outputs = [curve, slope, ...gradient]
-  const more = problem.called === null ? [] : evaluated(of, fit, columnsOfCounted(of, fit), point)
+  const more =
+    problem.called === null ? [] : evaluated(of, fit, columnsOfCounted(of, fit), point, curve.length)
   for (let row = 0; row < curve.length; row++) {
     machine.run(
       [...point, ...columns.map((column) => column[row]), ...more.map((column) => column[row])],
@@ -73,9 +74,10 @@ function evaluated(
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
+  rows: number,
 ): Float64Array[] {
   const { free, min, max } = problem
-  const curve = curveOf(problem, columns, point.slice(free.length))
+  const curve = curveOf(problem, columns, point.slice(free.length), rows)
   const x = Float64Array.from(point.slice(0, free.length))
   const f = curve.at(x)
   const sizes = found.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
@@ -145,12 +147,13 @@ function calledAt(
   const { problem } = of
   const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
   const places = new Map(Array.from(known, (row, place) => [row, place]))
-  const own = data.length === 0 ? [new Float64Array(rows)] : data.map((column) => pick(column, known))
+  const own = data.map((column) => pick(column, known))
   const number = (column: Float64Array, row: number) => column[places.get(row) ?? -1] ?? NaN
   const values = keptBy((point: readonly number[]) => {
-    return curveOf(problem, own, point.slice(problem.free.length)).at(point.slice(0, problem.free.length))
+    const count = problem.free.length
+    return curveOf(problem, own, point.slice(count), known.length).at(point.slice(0, count))
   })
-  const all = keptBy((point: readonly number[]) => evaluated(of, fit, own, point))
+  const all = keptBy((point: readonly number[]) => evaluated(of, fit, own, point, known.length))
   return {
     value: (row, point) => number(values(point), row),
     outputs: (row, point) => all(point).map((column) => number(column, row)),

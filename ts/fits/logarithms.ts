@@ -10,6 +10,13 @@ export function toSteps({ isLogarithmic }: Parameter, starts: Float64Array): Flo
   return isLogarithmic ? starts.map(log) : starts
 }
 
+/** What a parameter is where steps have led; rounding neither leaves a bound, nor comes off it. */
+export function fromStep({ isLogarithmic, min, max }: Parameter): (x: number) => number {
+  if (!isLogarithmic) return (x) => x
+  const [low, high] = [log(min), log(max)]
+  return (x) => (x <= low ? min : x >= high ? max : Math.min(Math.max(exp(x), min), max))
+}
+
 /**
  * Writes points, covariances and errors of parameters over those of steps.
  *
@@ -22,12 +29,11 @@ export function fromSteps(
   covariance: readonly FloatArray[],
   errors: readonly FloatArray[],
 ): void {
-  for (const [i, { isLogarithmic, min, max }] of free.entries()) {
-    if (!isLogarithmic) continue
-    const [low, high] = [log(min), log(max)]
+  for (const [i, parameter] of free.entries()) {
+    if (!parameter.isLogarithmic) continue
+    const of = fromStep(parameter)
     for (const [run, x] of points[i].entries()) {
-      // Rounding neither leaves a bound, nor comes off it.
-      const value = x <= low ? min : x >= high ? max : Math.min(Math.max(exp(x), min), max)
+      const value = of(x)
       points[i][run] = value
       errors[i][run] *= value
       // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.

@@ -12,13 +12,13 @@ import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from './reasons.js'
  * Where the next step would be larger than this part of a standard error, and than the tolerance allows, a fit has
  * not converged …
  */
-const OFFSET = 1e-3
+export const OFFSET = 1e-3
 /** … unless the data are met so well that it is less than this part of the parameters, or than the tolerance. */
-const EXACT = 1e-9
+export const EXACT = 1e-9
 /** What the last step leaves of a cost is none, if it is less than this part: but for rounding, data are met exactly. */
 const NOTHING = 1e-9
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
-const FADED = 1e-12
+export const FADED = 1e-12
 
 /**
  * The names of what {@link summary} reads: the best point, cost, gradient, matrix, and degrees of freedom where all

@@ -7,23 +7,26 @@ import { short } from './describe.js'
 
 /** Shared parameters, then a line for each group, and what holds of all. */
 export function describeShared(by: string, fit: SharedFit): string {
-  const { values, errors, held } = fit
-  const errorOf = (name: string, error: number) => (held.includes(name) ? 'at bound' : short(error, 3))
+  const { values, errors } = fit
+  const held = new Set(fit.held)
+  const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
   const shared = Object.entries(values.shared).map(([name, x]) => [
     name,
     short(x, 8),
     errorOf(name, errors.shared[name]),
   ])
   const names = Object.keys(values.own)
-  const lines = fit.groups.map((label, k) => [
-    printable(`${label}`),
-    `${fit.at(k).rows}`,
-    ...names.flatMap((name) => [
-      short(values.own[name][k]),
-      errorOf(`${name}[${label}]`, errors.own[name][k]),
-    ]),
-    short(fit.at(k).chiSquared),
-  ])
+  const lines = fit.groups.map((label, k) => {
+    const { rows, chiSquared } = fit.at(k)
+    return [
+      ...[printable(`${label}`), `${rows}`],
+      ...names.flatMap((name) => [
+        short(values.own[name][k]),
+        errorOf(`${name}[${label}]`, errors.own[name][k]),
+      ]),
+      short(chiSquared),
+    ]
+  })
   const quality = [
     ['χ²', fit.chiSquared],
     ['reduced χ²', fit.reducedChiSquared],

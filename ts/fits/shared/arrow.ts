@@ -8,6 +8,7 @@ import type { Call } from '../drive.js'
 import { inTriangle } from '../linear.js'
 import type { Parameter } from '../parameters.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, STALLED } from '../reasons.js'
+import { EXACT, OFFSET } from '../summary.js'
 import { type Dense, factorize, solve } from './dense.js'
 import {
   addProduct,
@@ -123,7 +124,7 @@ export class Arrow {
     let evaluations = 1
     const stop = (reason: number): Stop => ({ point: at, sums, cost, reason, evaluations })
     if (!Number.isFinite(cost)) return stop(NOT_FINITE)
-    const scale = this.diagonals(sums)
+    let scale = this.diagonals(sums)
     const rooms = this.makeRooms()
     const least = Math.max(LAST * this.#tolerance, LEAST)
     let [damping, growth, confirmations, polishes] = [FIRST_DAMPING, 2, 0, 0]
@@ -133,6 +134,8 @@ export class Arrow {
       if (damping > 0 && step.decrement <= Math.max(this.#tolerance, INVISIBLE) * cost) {
         if (confirmations++ >= CONFIRMATIONS) return stop(STALLED)
         damping = 0
+        // What D was large by may be gone: beside it nothing here would count as determined.
+        scale = this.diagonals(sums)
         step = this.step(at, sums, scale, 0, held, LOST, rooms)
       }
       const { decrement } = step
@@ -165,6 +168,16 @@ export class Arrow {
       }
     }
     return stop(MAX_ITERATIONS)
+  }
+
+  /** Whether what a step without λ still gains is as good as none, as `summary` has it. */
+  isMinimum({ shared, own }: Point, sums: readonly Sums[], gain: number): boolean {
+    const scale = this.diagonals(sums)
+    const sizes = own.flatMap((columns, f) => columns.map((x, i) => weighted(scale.own[f][i], x)))
+    const size = sizes.reduce((all, more) => all + more, weighted(scale.shared, shared))
+    const exact = Math.max(EXACT * EXACT, 4 * this.#tolerance * this.#tolerance)
+    const part = Math.max(OFFSET * OFFSET, 2 * this.#tolerance)
+    return gain <= Math.max(part * costOf(sums), exact * size)
   }
 
   #raise(scale: Scale, sums: readonly Sums[]): void {

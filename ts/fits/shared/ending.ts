@@ -1,10 +1,9 @@
 /** What is said of where groups have ended: errors, covariances, degrees of freedom. */
 
-import { exp, log } from '../../functions/index.js'
 import type { Call } from '../drive.js'
+import { fromStep } from '../logarithms.js'
 import type { Loss } from '../loss.js'
-import type { Parameter } from '../parameters.js'
-import { CONVERGED, NOT_FINITE, SINGULAR } from '../reasons.js'
+import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../reasons.js'
 import { type Arrow, NONE, type Point, type Step, type Stop } from './arrow.js'
 import { invert } from './dense.js'
 import { type Eliminated, solve } from './elimination.js'
@@ -69,8 +68,8 @@ export function* ending(arrow: Arrow, stop: Stop, isAbsolute: boolean, loss: Los
     }
   }
   const values = {
-    shared: point.shared.map((x, k) => fromStep(arrow.shared[k], x)),
-    own: families.map(({ free }, f) => point.own[f].map((x, i) => x.map((one) => fromStep(free[i], one)))),
+    shared: point.shared.map((x, k) => fromStep(arrow.shared[k])(x)),
+    own: families.map(({ free }, f) => point.own[f].map((x, i) => x.map(fromStep(free[i])))),
   }
   const ownErrors = families.map((family, f) =>
     ownVariances(family, step.eliminated[f], covariance, size, variance).map((column, i) =>
@@ -80,17 +79,14 @@ export function* ending(arrow: Arrow, stop: Stop, isAbsolute: boolean, loss: Los
       }),
     ),
   )
-  const isSingular = stop.reason === CONVERGED && countOf(UNDETERMINED) > 0
+  // The point tells, and not the way to it.
+  const isThere = stop.reason === CONVERGED || stop.reason === STALLED
+  const atPoint = arrow.isMinimum(point, stop.sums, step.decrement) ? CONVERGED : STALLED
+  const verdict = atPoint === CONVERGED && countOf(UNDETERMINED) > 0 ? SINGULAR : atPoint
   return {
     ...{ stop, step, variance, freedom, rows, covariance, sharedStates, ownStates, ownErrors, values },
-    reason: isSingular ? SINGULAR : stop.reason,
+    reason: isThere ? verdict : stop.reason,
   }
-}
-
-/** Out of its logarithm; rounding neither leaves a bound, nor comes off it. */
-function fromStep({ isLogarithmic, min, max }: Parameter, x: number): number {
-  if (!isLogarithmic) return x
-  return x <= log(min) ? min : x >= log(max) ? max : Math.min(Math.max(exp(x), min), max)
 }
 
 /** A⁻¹ + F·Σ·Fᵀ on the diagonal, where F is how own parameters follow shared ones and Σ the covariance of these. */

@@ -22,6 +22,8 @@ export interface Output {
   readonly compiled: Compiled
   readonly columns: ReadonlyMap<string, Column>
   readonly rows: Uint32Array
+  /** Whether a row that counts misses something, by group. */
+  readonly isIncomplete: readonly boolean[]
 }
 
 export interface FamilyGiven {
@@ -73,6 +75,8 @@ export class Family implements Size {
   readonly rows: Uint32Array
   readonly #stretches: readonly (readonly Stretch[])[]
   readonly #fixed: readonly Float64Array[]
+  /** Places of groups of which nothing can be said: something is missing. */
+  readonly #incomplete: readonly number[]
   readonly #runner: Advancer
   readonly #lanes = new Map<Second, Lanes[]>()
 
@@ -105,6 +109,9 @@ export class Family implements Size {
         .filter(({ rows }) => rows > 0),
     )
     this.rows = this.groups.map((group) => outputs.reduce((sum, { rows }) => sum + rows[group], 0))
+    this.#incomplete = [...this.groups.keys()].filter((at) =>
+      outputs.some(({ isIncomplete }) => isIncomplete[this.groups[at]]),
+    )
     this.#fixed = this.problem.fixed.map((name) => this.of(constants.get(name) as Float64Array))
   }
 
@@ -144,6 +151,8 @@ export class Family implements Size {
         column.fill(0)
       }
     }
+    // Conditions of a model would take it for a number.
+    for (const at of this.#incomplete) to.cost[at] = NaN
   }
 
   #lanesOf(second: Second): Lanes[] {

@@ -50,9 +50,11 @@ const name = option<string, undefined>('a name', undefined, (x) => typeof x === 
 const names = readBy<readonly string[]>((argument, given) => {
   const list = listOf(given)
   if (list === undefined) throw new OptionError(argument, 'a list of names', given)
+  const seen = new Set<string>()
   for (const [k, one] of list.entries()) {
     if (typeof one !== 'string') throw new OptionError(`${argument}[${k}]`, 'a name', one)
-    if (list.indexOf(one) < k) throw new OptionError(argument, 'each name once', one)
+    if (seen.has(one)) throw new OptionError(argument, 'each name once', one)
+    seen.add(one)
   }
   return list as string[]
 })

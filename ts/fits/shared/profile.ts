@@ -1,8 +1,8 @@
 /** Profiles of a parameter that groups share, or that one has for itself, while all others follow. */
 
-import { exp } from '../../functions/index.js'
 import type { GivenOf } from '../../options/kinds.js'
 import type { Call } from '../drive.js'
+import { fromStep } from '../logarithms.js'
 import type { Parameter } from '../parameters.js'
 import type { EndReason } from '../profile.js'
 import type { profileManyTable } from '../profiled.js'
@@ -66,8 +66,7 @@ export function* profileShared(
   const center = read(stop.point, held)
   const [min, max] = limitsOf(arrow, held)
   const unit = error > 0 ? error : Math.max(Math.abs(center), 1) * 1e-3
-  const value = (x: number) =>
-    parameter.isLogarithmic ? Math.min(Math.max(exp(x), parameter.min), parameter.max) : x
+  const value = fromStep(parameter)
 
   /** How high χ² is at a point, as a distance; the last solution there is where the next one starts. */
   function* side(sign: number): Generator<Call, End> {

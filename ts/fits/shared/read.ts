@@ -91,6 +91,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const subsets = new Map<string, Label[]>()
   const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
   const uses = models.map((one) => usedBy(one, parameters))
+  checkFollowing(parameters, uses)
   for (const parameter of roles.subsets) {
     const { name } = parameter
     const labels = labelsOfColumn.get(options.subsets?.[name] as string) as Label[]
@@ -102,12 +103,16 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
       name,
       Uint32Array.from(own, (label) => places_.get(label as Label) ?? 0),
     )
-    places.push(...found.map((label) => ({ parameter, label })))
+    // One by one: there may be more labels than a call has arguments.
+    for (const label of found) places.push({ parameter, label })
     subsets.set(name, found)
   }
   if (places.length > MOST_SHARED) {
     throw new OptionError('subsets', `at most ${MOST_SHARED} values that are shared`, `${places.length}`)
   }
+  const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((name) =>
+    readByValue(name, options[name], models),
+  )
   const families = models.flatMap((one, m) => {
     const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
     if (groups.length === 0) return []
@@ -116,7 +121,9 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
     const free = [...own, ...joint]
     const rest = of(parameters).filter((parameter) => !free.includes(parameter))
     const read = one.outputs.map((output) =>
-      readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], options),
+      readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], {
+        ...{ ...options, sigma: sigmaOf(output.y), weights: weightsOf(output.y) },
+      }),
     )
     const [first] = one.outputs
     return [
@@ -258,11 +265,37 @@ function usedBy({ outputs }: ReadOne, parameters: readonly Parameter[]): Set<str
     for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
   }
   for (const { names } of outputs) for (const name of names) add(name)
-  // What is derived belongs to each model that has all that it is made of.
-  for (const { name, expr, isDerived } of parameters) {
-    if (isDerived && parse(expr as string).names.every((other) => used.has(other))) used.add(name)
+  // What is derived belongs to each model that has all that it is made of, derived ones too, in any order.
+  for (let before = -1; before < used.size; ) {
+    before = used.size
+    for (const { name, expr, isDerived } of parameters) {
+      if (isDerived && parse(expr as string).names.every((other) => used.has(other))) used.add(name)
+    }
   }
   return used
+}
+
+/** @throws OptionError where something follows from others that no model has together */
+function checkFollowing(parameters: readonly Parameter[], uses: readonly ReadonlySet<string>[]): void {
+  for (const { name, expr, isDerived } of parameters) {
+    if (expr === null || uses.some((used) => used.has(name))) continue
+    const expected = `parameters of one model, among ${parameters.map((one) => one.name).join(', ')}`
+    throw new OptionError(isDerived ? `derive: ${name}` : `start: ${name}: expr`, expected, expr)
+  }
+}
+
+/**
+ * What each value of models has of σ or weights: of a record its own.
+ *
+ * @throws OptionError where a record has another name
+ */
+function readByValue(argument: string, given: unknown, models: readonly ReadOne[]) {
+  const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
+  if (names.length === 0 || !isRecord(given)) return () => given
+  const own = ownProperties(given)
+  const stranger = Object.keys(own).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw new OptionError(argument, `names among ${names.join(', ')}`, stranger)
+  return (y: string | null) => (y === null ? given : own[y])
 }
 
 /** The column that models with one value are to meet. */
@@ -298,20 +331,19 @@ function checkStrangers(
 }
 
 function readOutput(
-  { text, names, y: named }: ReadOutput,
+  { text, names }: ReadOutput,
   y: string,
   { columns, lists, labels }: Grouped,
   parameters: readonly Parameter[],
-  options: SharedValues,
+  options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
 ) {
   if (!columns.has(y)) throw new OptionError('data', `a column ${y}`, [...columns.keys()].join(', '))
   const own = Object.fromEntries([...columns].filter(([name]) => name === y || names.includes(name)))
   const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
   const of = (argument: string, given: unknown): FitColumn | undefined => {
-    const one = named !== null && isRecord(given) ? Reflect.get(given, y) : given
-    if (one === undefined) return undefined
-    if (typeof one === 'string') throw new OptionError(argument, 'numbers', one)
-    return lists(argument, one as FitColumn)
+    if (given === undefined) return undefined
+    if (typeof given === 'string') throw new OptionError(argument, 'numbers', given)
+    return lists(argument, given as FitColumn)
   }
   const settings = { y, sigma: of('sigma', sigma), weights: of('weights', weights), missing } as FitValues
   const read = readData(names, own as FitData, settings)
@@ -334,7 +366,7 @@ function readOutput(
   const output: Output = {
     compiled: made,
     columns: counted.columns,
-    rows: counted.rows,
+    ...{ rows: counted.rows, isIncomplete: counted.isIncomplete },
   }
   return { output, given: read.columns, missing: counted.missing }
 }

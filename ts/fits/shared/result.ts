@@ -5,6 +5,7 @@ import { Machine } from '../../expressions/run.js'
 import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
 import { recordOf } from '../../ground/given.js'
+import { printable } from '../../ground/text.js'
 import { type Column, numbersOf } from '../../many/data.js'
 import { readOptions } from '../../options/read.js'
 import { columnsOfModel, programOfModel } from '../curve.js'
@@ -107,7 +108,8 @@ export class SharedFit {
 
   /** Of shared parameters, by rows and columns. */
   get covariance(): number[][] {
-    return this.shared.map((_, i) => this.shared.map((_, j) => this.#covariance(i, j)))
+    const { shared } = this.#run.read
+    return shared.map((_, i) => shared.map((_, j) => this.#covariance(i, j)))
   }
 
   /** Parameters that a bound holds: all else is that of a fit in which they are fixed there. */
@@ -123,8 +125,10 @@ export class SharedFit {
   /** Why it ended as `reason` says, in words; empty if it has converged and nothing has to be said. */
   get message(): string {
     const [held, open] = [this.held, this.undetermined]
-    const list = (names: readonly string[]) =>
-      names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`
+    const list = (names: readonly string[]) => {
+      const first = names.slice(0, 5).map(printable).join(', ')
+      return names.length <= 5 ? first : `${first} and ${names.length - 5} more`
+    }
     const words: Readonly<Record<string, string>> = {
       stalled: 'no step makes χ² less, but this is no minimum; other starts or bounds may help',
       'max-iterations': 'not at a minimum within the limit of evaluations; other starts may help',
@@ -222,7 +226,8 @@ export class SharedFit {
     const groups = families.flatMap(({ groups }, f) =>
       [...groups].filter((_, at) => !Number.isFinite(this.#ended.stop.sums[f].cost[at])),
     )
-    return groups.length === 0 ? '' : `, as in group ${this.groups[Math.min(...groups)]}`
+    const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
+    return groups.length === 0 ? '' : `, as in group ${printable(`${this.groups[first]}`)}`
   }
 }
 
