@@ -30,7 +30,7 @@ export async function fuzz(args: readonly string[], home: string): Promise<numbe
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)]
   if (!(seconds > 0) || !Number.isSafeInteger(seed)) {
     say(
-      'npm run fuzz -- [--seconds N] [--seed whole number] [--path as a failure says it] [--shrink seconds]',
+      'npm run fuzz -- [--seconds N] [--seed whole number] [--path as a failure says it] [--shrink seconds] [--spoil]',
     )
     say('npm run soak -- the same [--in Bun, or another host]')
     say('npm run fuzz -- --bytes [--seconds N] [--seed whole number]')
