@@ -195,6 +195,13 @@ describe('what fits may have', () => {
     )
   })
 
+  test.each([0, 1e-9])('bounds that are %f apart hold a parameter', (width) => {
+    const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
+    const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
+    expect([found.reason, found.held, found.undetermined]).toEqual([wanted.reason, wanted.held, []])
+    expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
+  })
+
   test('residuals without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
       rows: 2,

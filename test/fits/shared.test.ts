@@ -457,6 +457,14 @@ test('data that a curve meets exactly', () => {
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   expect(found.reason, found.message).toBe('converged')
   expect(found.values.shared.k).toBeCloseTo(0.7, 12)
+  const next = random(4)
+  const rounded = y.map((column) => column.map((at) => at + 1e-15 * (next() - 0.5)))
+  const { lowReason, highReason } = fitSharedSync(
+    decay,
+    { x, y: rounded },
+    { shared: ['k'], start },
+  ).profileSync('k')
+  expect([lowReason, highReason]).toEqual(['no-fit', 'no-fit'])
 })
 
 test('from a far start it is at a minimum, or says that it is not', () => {

@@ -309,7 +309,10 @@ class DenseFit {
   #say(at: Slopes, reason: number): End {
     const { x, f, lengths } = at
     const { least, most } = this.#limitOf(at)
+    const { min, max } = this.#problem
     const undetermined = lengths.map((length, i) => {
+      // Where there is no other place, differences tell nothing.
+      if (min[i] === max[i]) return false
       const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
       const part = length * size
       return length * length <= FADED * this.#scale[i] * this.#scale[i] && part * part <= least

@@ -54,6 +54,9 @@ export function* slopesAt(
       return { by: point[i] - at, f: evaluate(point) }
     }
     const sides = [size, -size].filter(isInside)
+    // Between bounds that are so near to each other it goes to the farther one.
+    const [up, down] = [max[i] - at, min[i] - at]
+    if (sides.length === 0 && up > down) sides.push(up > -down ? up : down)
     let found = new Float64Array(f.length)
     if (order === 2 && sides.length === 2) {
       const [above, below] = [moved(size), moved(-size)]

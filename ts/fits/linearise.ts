@@ -26,12 +26,20 @@ export function covarianceOf({ found }: Ingredients, fit: number, i: number, j: 
 
 /** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
 export function followed(of: Ingredients, name: string): (fit: number) => number[] {
-  const { graph, free, fixed, derived } = of.problem
+  const at = followedAt(of.problem, name)
+  return (fit) => at(pointOf(of, fit))
+}
+
+/** The same by a point, behind which is what is fixed by fit. */
+export function followedAt(
+  { graph, free, fixed, derived }: Problem,
+  name: string,
+): (point: readonly number[]) => number[] {
   const node = derived.get(name) ?? graph.name(name)
   const slopes = differentiate(graph, node, free, () => false).gradient
   const machine = new Machine(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
-  return (fit) => {
-    machine.run(pointOf(of, fit), [], 0)
+  return (point) => {
+    machine.run(point, [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
   }
 }

@@ -7,6 +7,7 @@ import type { Parameter } from '../parameters.js'
 import type { EndReason } from '../profile.js'
 import type { profileManyTable } from '../profiled.js'
 import { CONVERGED, SINGULAR } from '../reasons.js'
+import { isMet, squaresOf } from '../statistics.js'
 import { quantile } from '../student.js'
 import type { Arrow, Held, Point, Stop } from './arrow.js'
 import { type Ended, FREE } from './ending.js'
@@ -57,7 +58,8 @@ export function* profileShared(
     highReason: why,
   })
   const isSomewhere = reason === CONVERGED || reason === SINGULAR
-  if (!isSomewhere || !(variance > 0) || !(stop.cost > 0 || isAbsolute)) return nothing('no-fit')
+  if (!isSomewhere || !(variance > 0)) return nothing('no-fit')
+  if (!isAbsolute && isMet(stop.cost, squaresOfAll(arrow))) return nothing('no-fit')
   if (state !== FREE || !(error > 0)) {
     const isHeld = state !== FREE && reason === CONVERGED
     if (!isHeld) return { low: -Infinity, high: Infinity, lowReason: 'flat', highReason: 'flat' }
@@ -114,6 +116,17 @@ export function* profileShared(
   const ends = { low: low.at, high: high.at }
   const finite = (x: number) => (Number.isFinite(x) ? value(x) : parameter.isLogarithmic && x < 0 ? 0 : x)
   return { low: finite(ends.low), high: finite(ends.high), lowReason: low.reason, highReason: high.reason }
+}
+
+/** Σw·y² of all groups. */
+function squaresOfAll({ families }: Arrow): number {
+  let sum = 0
+  for (const { outputs, groups } of families) {
+    for (const { compiled, columns } of outputs) {
+      for (const group of groups) sum += squaresOf({ problem: compiled.problem, columns }, group)
+    }
+  }
+  return sum
 }
 
 function read(point: Point, { shared, own }: Held): number {

@@ -1,6 +1,4 @@
 import type { EngineName } from '../../engines/engine.js'
-import { differentiate } from '../../expressions/differentiate.js'
-import { compile } from '../../expressions/program.js'
 import { Machine } from '../../expressions/run.js'
 import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
@@ -8,8 +6,9 @@ import { recordOf } from '../../ground/given.js'
 import { printable } from '../../ground/text.js'
 import { type Column, numbersOf } from '../../many/data.js'
 import { readOptions } from '../../options/read.js'
-import { columnsOfModel, programOfModel } from '../curve.js'
+import { columnsOfModel, keptBy, programOfModel } from '../curve.js'
 import { drive, driveSync } from '../drive.js'
+import { followedAt } from '../linearise.js'
 import type { Problem } from '../problem.js'
 import { profileManyTable } from '../profiled.js'
 import { type FitReason, fitReasons } from '../reasons.js'
@@ -234,18 +233,10 @@ export class SharedFit {
 const nameOf = ({ parameter, label }: SharedPlace) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
-/** What a parameter that follows from others is at a point, and its derivatives by those that vary. */
-function followedAt(
-  { graph, derived, free, fixed }: Problem,
-  name: string,
-  point: readonly number[],
-): number[] {
-  const node = derived.get(name) as number
-  const slopes = differentiate(graph, node, free, () => false).gradient
-  const machine = new Machine(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
-  machine.run(point, [], 0)
-  return machine.program.outputs.map((slot) => machine.slots[slot])
-}
+/** Programs of what follows from others, by name: they take longer to make than a group. */
+const followersOf = keptBy((problem: Problem) =>
+  recordOf([...problem.derived.keys()], (name) => followedAt(problem, name)),
+)
 
 /** What has no slope has no part, nor has what a bound holds: it counts as fixed. */
 function varianceOf(
@@ -330,7 +321,7 @@ export class SharedGroup {
       if (i >= 0) return [name, point[i], Math.sqrt(covariance[i][i])]
       if (expr === null) return [name, constants.get(name)?.[group] ?? (start as number), 0]
       const fixed = problem.fixed.map((other) => constants.get(other)?.[group] as number)
-      const [value, ...slopes] = followedAt(problem, name, [...point, ...fixed])
+      const [value, ...slopes] = followersOf(problem)[name]([...point, ...fixed])
       return [name, value, Math.sqrt(varianceOf(slopes, covariance, (i) => this.#isHeld(i)))]
     })
     this.values = Object.fromEntries(told.map(([name, value]) => [name, value]))
