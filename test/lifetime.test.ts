@@ -167,3 +167,43 @@ test('a worker that ends takes its optimizers with it, and no one else', () => {
     return { codes, right: mine.every(({ params }, i) => Math.abs(params[7] - (i - 2)) < 1e-3) }`)
   expect(result).toEqual({ codes: [0, 0, 0], right: true })
 })
+
+test('results that are kept keep no memories of WebAssembly', () => {
+  const found = inChild(
+    `const { expression, fit } = antigrad
+      const model = expression('a*exp(-b*t) + c')
+      const t = [0, 1, 2, 3, 4, 5]
+      const data = { t, y: t.map((t) => 2 * Math.exp(-t / 2) + 1 + 0.01 * Math.sin(9 * t)) }
+      const results = []
+      // What is fixed is in programs, which are others each time.
+      for (let k = 0; k < 60; k++)
+        results.push(fit(model, data, { start: { a: 1, b: 1, c: { start: 1 + k / 1000, fixed: true } } }))
+      const turn = () => new Promise((resolve) => setTimeout(resolve, 10))
+      let alive = made.length
+      for (let i = 0; i < 20 && alive > 16; i++) {
+        // What has been looked at is not collected in the same turn.
+        await turn()
+        gc()
+        await turn()
+        alive = made.filter((memory) => memory.deref() !== undefined).length
+      }
+      const converged = results.filter(({ reason }) => reason === 'converged').length
+      return { alive, made: made.length, converged }`,
+    {
+      before: `
+      const { Memory } = WebAssembly
+      globalThis.made = []
+      WebAssembly.Memory = class extends Memory {
+        constructor(descriptor) {
+          super(descriptor)
+          made.push(new WeakRef(this))
+        }
+      }`,
+      flags: ['--expose-gc'],
+    },
+  ) as Record<string, number>
+  expect(found.converged).toBe(60)
+  expect(found.made).toBeGreaterThan(60)
+  // Browsers allow about a hundred.
+  expect(found.alive).toBeLessThanOrEqual(16)
+})

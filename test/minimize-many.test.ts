@@ -33,8 +33,10 @@ import {
   sgd,
   signSgd,
   warmup,
+  workers,
 } from 'antigrad'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { version } from '../dist/ground/package.js'
 import { cohortsOf } from '../dist/many/layout.js'
 
 type Floats = typeof Float32Array | typeof Float64Array
@@ -612,6 +614,35 @@ describe('asynchronously', () => {
     await expect(
       minimizeMany(valley, starts, adam(), { signal: AbortSignal.abort(new Error('no')) }),
     ).rejects.toThrow('no')
+  })
+
+  test('a signal ends it where a worker is gone and nobody has heard of it', async () => {
+    /** It begins, and then says nothing. */
+    class Silent {
+      onmessage: (event: { data: unknown }) => void = () => {}
+      constructor() {
+        queueMicrotask(() => this.onmessage({ data: version }))
+      }
+      postMessage(question: object) {
+        if ('module' in question) queueMicrotask(() => this.onmessage({ data: {} }))
+      }
+      terminate() {}
+    }
+    vi.stubGlobal('Worker', Silent)
+    try {
+      const controller = new AbortController()
+      const on = {
+        engine: 'wasm',
+        workers: workers(),
+        maxIterations: 1e6,
+        signal: controller.signal,
+      } as const
+      const running = minimizeMany(valley, starts, adam(), on)
+      setTimeout(() => controller.abort(new Error('enough')), 20)
+      await expect(running).rejects.toThrow('enough')
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 
   test('what its arguments hold may change while it runs', async () => {

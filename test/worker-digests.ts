@@ -84,8 +84,20 @@ export async function workerDigests(running: Running) {
     const intervals = [0, 1, FITS - 1].flatMap((fit) => Object.values(result.at(fit).intervals()))
     found(`fits, ${name}`, [...columns, ...intervals], result.engineReasons)
     if (name === 'squares') {
-      const bootstrap = await result.bootstrap({ count: 5, seed: 1 })
-      found('bootstrap', Object.values(bootstrap.errors), [])
+      // Side by side: each ends, or is given up, while others go on.
+      const given = [0, 3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150].map((milliseconds) =>
+        result.profile('a', { signal: AbortSignal.timeout(milliseconds) }).catch(() => {}),
+      )
+      const [few, many, profile] = await Promise.all([
+        result.bootstrap({ count: 5, seed: 1 }),
+        result.bootstrap({ count: 25, seed: 2 }),
+        result.profile(),
+        ...given,
+      ])
+      found('bootstrap', Object.values(few.errors), [])
+      found('bootstrap of more', Object.values(many.errors), [])
+      const ends = Object.values(profile).flatMap(({ low, high }) => [low, high])
+      found('profiles beside them', ends, [])
     }
   }
   return { hashes, said: [...said] }

@@ -1,7 +1,6 @@
 /** The programs of a problem. To make them takes longer than a fit, so the last ones are kept. */
 
 import type { Program } from '../expressions/program.js'
-import type { Batch } from '../many/batch.js'
 import type { Algebra } from './algebra.js'
 import type { Bound } from './called.js'
 import { slopesOf } from './curve.js'
@@ -23,8 +22,6 @@ export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'lo
 const MOST = 8
 /** At such a tolerance all digits are wanted. */
 const THOROUGH = 1e-14
-/** Bytes of a batch that is worth keeping: those of a few fits. */
-const SMALL = 1 << 22
 
 /** Programs that are made once somebody wants them. */
 export class Programs {
@@ -93,8 +90,6 @@ export class Compiled {
   #sure: Programs | null = null
   readonly #makeOther: () => Problem
   readonly #rays = new Map<string, Program>()
-  /** What small batches have left, for those that come. */
-  readonly #batches = new Map<Program, Batch>()
 
   constructor(model: string | Bound, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
@@ -140,18 +135,6 @@ export class Compiled {
     const made = this.#rays.get(key) ?? make()
     this.#rays.set(key, made)
     return made
-  }
-
-  /** Who takes it has it alone. */
-  take(program: Program): Batch | undefined {
-    const batch = this.#batches.get(program)
-    this.#batches.delete(program)
-    return batch
-  }
-
-  /** Gives back what nobody reads any more. */
-  leave(program: Program, batch: Batch): void {
-    if (batch.region.byteLength <= SMALL) this.#batches.set(program, batch)
   }
 }
 

@@ -21,12 +21,14 @@ const TURN = 5
  * @throws (rejects with) the signal's reason
  */
 export async function drive<T>(
-  { runner }: Choice<Advancer>,
+  choice: Choice<Advancer>,
   calls: Generator<Call, T>,
   signal: AbortSignal | undefined,
   leave: () => void,
 ): Promise<T> {
   signal?.throwIfAborted()
+  // Several calls may be under way of one result.
+  const runner = choice.runner.alone?.() ?? choice.runner
   let began = performance.now()
   let hasFailed = false
   const underWay = new Set<Promise<void>>()

@@ -11,6 +11,7 @@ import { cohortsOf, hasRowsInLanes, updatesOf } from '../many/layout.js'
 import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
+import { leave, take } from './left.js'
 
 /** Iterations a call: of runs that are computed together, and of others, which then close up. */
 const [UPDATES, UPDATES_OF_MANY] = [32, 4]
@@ -70,7 +71,7 @@ export class Iterations {
       scratches: Math.min(threads, Math.max(cohorts, pieces)),
       isBounded: false,
     }
-    const left = this.#batches.get(program) ?? this.#compiled.take(program)
+    const left = this.#batches.get(program) ?? take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
     this.#batches.set(program, batch)
     batch.fill({ runs, data, x, starts: [], box: null })
@@ -84,7 +85,7 @@ export class Iterations {
 
   /** Gives memory back, which no engine may have any more. */
   leave(): void {
-    for (const [program, batch] of this.#batches) this.#compiled.leave(program, batch)
+    for (const [program, batch] of this.#batches) leave(program, batch)
     this.#batches.clear()
   }
 }

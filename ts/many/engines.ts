@@ -17,6 +17,8 @@ export interface Advancer {
   advance(batch: Batch): void
   /** The same, while the event loop goes on: on other threads, or else in turn with it. */
   advanceAsync(batch: Batch): Promise<void>
+  /** One for a call by itself, where `leave` would take from other calls what they have. */
+  alone?(): Advancer
   /** Is told that nobody waits for a batch any more. */
   leave?(): void
 }

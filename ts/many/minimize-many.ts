@@ -1,5 +1,6 @@
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, Only } from '../expressions/names-of.js'
+import { unlessAborted } from '../ground/event-loop.js'
 import type { Rule } from '../rules/definitions.js'
 import type { DataByRun, Starts } from './data.js'
 import type { MinimizeManyOptions } from './options.js'
@@ -31,7 +32,7 @@ export async function minimizeMany<
   signal?.throwIfAborted()
   try {
     for (const call of many.calls()) {
-      await runner.advanceAsync(call)
+      await unlessAborted(runner.advanceAsync(call), signal)
       signal?.throwIfAborted()
     }
   } finally {

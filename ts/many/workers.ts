@@ -2,6 +2,7 @@
 
 import { RESERVED } from '../arena/memory.js'
 import type { Choice } from '../engines/choice.js'
+import { inMemory } from '../ground/copy.js'
 import { MemoryError, messageOf } from '../ground/errors.js'
 import { version } from '../ground/package.js'
 import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
@@ -123,11 +124,16 @@ class Hand {
     return this.#next()
   }
 
-  /** A buffer of so many bytes, or more: the last one that came back, as new ones cost more than what is written. */
+  /**
+   * A buffer of so many bytes, or more: the last one that came back, as new ones cost more than what is written.
+   *
+   * @throws MemoryError where there is none
+   */
   take(bytes: number): ArrayBuffer {
     const { spare } = this
     this.spare = null
-    return spare !== null && spare.byteLength >= bytes ? spare : new ArrayBuffer(bytes)
+    if (spare !== null && spare.byteLength >= bytes) return spare
+    return inMemory(bytes, () => new ArrayBuffer(bytes))
   }
 
   forget(batch: number): void {
@@ -216,23 +222,26 @@ let batches = 0
 
 class OnWorkers implements Advancer {
   readonly threads: number
-  readonly #alone: Advancer
+  readonly #without: Advancer
   readonly #pool: Pool
   readonly #reasons: string[]
   /** What workers have of its batches; null while it is no user of the pool. */
   #shares: Map<Batch, readonly Share[]> | null = null
-  #hasSaid = false
 
-  /** @param alone what runs where no worker starts */
-  constructor(alone: Advancer, pool: Pool, threads: number, reasons: string[]) {
-    this.#alone = alone
+  /** @param without what runs where no worker starts */
+  constructor(without: Advancer, pool: Pool, threads: number, reasons: string[]) {
+    this.#without = without
     this.#pool = pool
     this.threads = threads
     this.#reasons = reasons
   }
 
   advance(batch: Batch): void {
-    this.#alone.advance(batch)
+    this.#without.advance(batch)
+  }
+
+  alone(): OnWorkers {
+    return new OnWorkers(this.#without, this.#pool, this.threads, this.#reasons)
   }
 
   async advanceAsync(batch: Batch): Promise<void> {
@@ -244,21 +253,20 @@ class OnWorkers implements Advancer {
     const before = all.get(batch)
     const shares = before ?? (await this.#begin(batch))
     if (this.#shares !== all) {
-      for (const { hand } of shares) hand.load--
+      for (const share of shares) end(share)
       throw new Error('nobody waits for it any more')
     }
     all.set(batch, shares)
-    if (shares.length === 0) return this.#alone.advanceAsync(batch)
+    if (shares.length === 0) return this.#without.advanceAsync(batch)
     await Promise.all(shares.map((share) => share.isOver || advanceOn(share, batch, before === undefined)))
     if (batch.live === 0) all.delete(batch)
   }
 
   leave(): void {
     if (this.#shares === null) return
-    for (const { hand, batch, isOver } of [...this.#shares.values()].flat()) {
-      if (isOver) continue
-      hand.forget(batch)
-      hand.load--
+    for (const share of [...this.#shares.values()].flat()) {
+      if (!share.isOver) share.hand.forget(share.batch)
+      end(share)
     }
     this.#shares = null
     this.#pool.leave()
@@ -276,8 +284,7 @@ class OnWorkers implements Advancer {
     } catch (thrown) {
       words = `workers: none starts, and all runs on this thread: ${messageOf(thrown)}`
     }
-    if (!this.#hasSaid) this.#reasons.push(words)
-    this.#hasSaid = true
+    if (!this.#reasons.some((reason) => reason.startsWith('workers: '))) this.#reasons.push(words)
     const number = batches++
     return hands.map((hand, k) => shareOf(batch, hand, number, k, hands.length))
   }
@@ -338,9 +345,14 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
     at += to.byteLength
   }
   hand.spare = answer.buffer
-  if (!isOver) return
+  if (isOver) end(share)
+}
+
+/** Once: an answer may come when nobody waits for it any more. */
+function end(share: Share): void {
+  if (share.isOver) return
   share.isOver = true
-  hand.load--
+  share.hand.load--
 }
 
 const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>

@@ -138,13 +138,13 @@ pub fn instruction_sets() -> Vec<&'static str> {
     available().map(InstructionSet::name).collect()
 }
 
-/// How many threads can run at once here.
+/// How many threads can run at once here, as far as a call may ask for them.
 #[napi(catch_unwind)]
 pub fn cores() -> u32 {
     // To ask the system takes as long as a fit.
     static CORES: LazyLock<u32> =
         LazyLock::new(|| available_parallelism().map_or(1, |count| count.get() as u32));
-    *CORES
+    MOST_THREADS.min(*CORES)
 }
 
 /// The hash of the kernels' sources.

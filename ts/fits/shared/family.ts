@@ -161,7 +161,7 @@ export class Family implements Size {
       this.outputs.map(({ compiled, columns }, k) => {
         const program = programOf(compiled.steps, second)
         const data = program.columns.map((name) => columns.get(name) as Column)
-        return new Lanes(program, compiled, this.#stretches[k], data, this.#runner)
+        return new Lanes(program, this.#stretches[k], data, this.#runner)
       })
     this.#lanes.set(second, made)
     return made

@@ -6,8 +6,8 @@ import { Batch, type Shape } from '../../many/batch.js'
 import { type Column, sharedOf } from '../../many/data.js'
 import type { Advancer } from '../../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../../many/layout.js'
-import type { Compiled } from '../compiled.js'
 import type { Call } from '../drive.js'
+import { leave, take } from '../left.js'
 
 /** Groups at a time; data of their own make it fewer. */
 const GROUPS = 1 << 17
@@ -34,18 +34,15 @@ interface Stay {
 
 export class Lanes {
   readonly #program: Program
-  readonly #compiled: Compiled
   readonly #stays: readonly Stay[]
 
   constructor(
     program: Program,
-    compiled: Compiled,
     stretches: readonly Stretch[],
     data: readonly Column[],
     { threads }: Advancer,
   ) {
     this.#program = program
-    this.#compiled = compiled
     this.#stays = stretches.flatMap(({ groups, at, rows }) => {
       const most = runsOfBatch(data, groups[0], 8, GROUPS)
       const stays: Stay[] = []
@@ -66,7 +63,7 @@ export class Lanes {
       ...{ updates: 1, mostUpdates: 2, tolerance: 0, exempt: 0, delay: 0 },
       ...{ scratches: Math.min(threads, cohorts), isBounded: false },
     }
-    const left = this.#compiled.take(program)
+    const left = take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
     batch.fill({ runs, data, x: program.parameters.map(() => 0), starts: [], box: null })
     batch.set('updates', 1)
@@ -106,6 +103,6 @@ export class Lanes {
 
   /** Gives memory back, which no engine may have any more. */
   leave(): void {
-    for (const { batch } of this.#stays) this.#compiled.leave(this.#program, batch)
+    for (const { batch } of this.#stays) leave(this.#program, batch)
   }
 }
