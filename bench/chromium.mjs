@@ -1,10 +1,8 @@
 // node bench/chromium.mjs: Adam's updates per second in Chromium beside Node's, as a Markdown table. Engines
 // take turns, each for a tenth of a second, and the median of seven rounds counts.
 import { execFileSync } from 'node:child_process'
-import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { chromium } from 'playwright-core'
+import { launchChromium, serve } from './lib/page.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -48,36 +46,16 @@ const inNode = JSON.parse(
   execFileSync(process.execPath, ['--input-type=module', '-e', node], { encoding: 'utf8' }),
 )
 
-const { outputFiles } = await build({
-  stdin: {
-    contents: "import * as antigrad from 'antigrad'\nglobalThis.antigrad = antigrad",
-    resolveDir: '.',
-  },
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  write: false,
-})
-const server = createServer(({ url }, response) => {
-  const isScript = url === '/app.js'
-  response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
-  response.end(
-    isScript ? outputFiles[0].contents : '<!doctype html><script type="module" src="app.js"></script>',
-  )
-})
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-const browser = await chromium.launch({
-  executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-})
+const { address, close } = await serve()
+const browser = await launchChromium()
 const page = await browser.newPage()
-await page.goto(`http://127.0.0.1:${server.address().port}/`)
+await page.goto(address)
 const inChromium = await page.evaluate(
   `(${measure})(antigrad, [['WebAssembly', { engine: 'wasm' }], ['TypeScript', { engine: 'typescript' }]])`,
 )
 const version = browser.version()
 await browser.close()
-server.close()
+close()
 
 const show = (rate) => Math.round(Number(rate.toPrecision(3))).toLocaleString('en')
 const lines = [

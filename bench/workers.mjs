@@ -1,11 +1,9 @@
 // node bench/workers.mjs: many runs and fits in Chromium and in Firefox, on workers beside the page's own thread, as a
 // Markdown table. All take turns, and the least of so many rounds counts: node bench/workers.mjs --rounds 9
-import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
-import { chromium } from 'playwright-core'
 import { launch } from 'puppeteer-core'
+import { launchChromium, serve } from './lib/page.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } }).values
@@ -45,30 +43,9 @@ async function measure({ adam, expression, fitMany, minimizeMany, workers }, cou
   return least
 }
 
-const { outputFiles } = await build({
-  stdin: {
-    contents: "import * as antigrad from 'antigrad'\nglobalThis.antigrad = antigrad",
-    resolveDir: '.',
-  },
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  write: false,
-})
-const server = createServer(({ url }, response) => {
-  const isScript = url === '/app.js'
-  response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
-  response.end(
-    isScript ? outputFiles[0].contents : '<!doctype html><script type="module" src="app.js"></script>',
-  )
-})
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+const { address, close } = await serve()
 const browsers = {
-  Chromium: () =>
-    chromium.launch({
-      executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-    }),
+  Chromium: launchChromium,
   Firefox: () =>
     launch({
       browser: 'firefox',
@@ -82,7 +59,7 @@ console.log(
 for (const [name, start] of Object.entries(browsers)) {
   const browser = await start()
   const page = await browser.newPage()
-  await page.goto(`http://127.0.0.1:${server.address().port}/`)
+  await page.goto(address)
   const least = await page.evaluate(`(${measure})(antigrad, ${JSON.stringify(counts)}, ${rounds})`)
   await browser.close()
   for (const [what, [own, one, two]] of Object.entries(least)) {
@@ -92,4 +69,4 @@ for (const [name, start] of Object.entries(browsers)) {
     )
   }
 }
-server.close()
+close()

@@ -6,14 +6,15 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import { corpus, type Target } from './bytes/corpus.js'
-import { bundled, fuzzBytes } from './bytes/fuzz.js'
+import { fuzzBytes } from './bytes/fuzz.js'
 import { home } from './children.js'
+import { bundle } from './programs/hosts.js'
 
 const runs = Number(process.env.ANTIGRAD_TEST_BYTES ?? 300)
 
 let file: string
 beforeAll(async () => {
-  file = await bundled(home)
+  file = await bundle(home, 'bytes')
 })
 
 test.each(Object.keys(corpus) as Target[])(

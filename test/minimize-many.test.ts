@@ -10,7 +10,6 @@ import {
   cosine,
   cyclic,
   delayedStart,
-  engines,
   expression,
   gradientDescent,
   joined,
@@ -38,6 +37,7 @@ import {
 import { describe, expect, test, vi } from 'vitest'
 import { version } from '../dist/ground/package.js'
 import { cohortsOf } from '../dist/many/layout.js'
+import { waysToRun } from './support.js'
 
 type Floats = typeof Float32Array | typeof Float64Array
 
@@ -57,15 +57,7 @@ function startsOf(Floats: Floats, count: number) {
 }
 
 /** Every engine with each way in which it can run. */
-const ways: MinimizeManyOptions[] = [
-  ...engines().native.instructionSets.map((instructionSet) => ({
-    engine: 'native' as const,
-    instructionSet,
-  })),
-  { engine: 'native', threads: 2 },
-  { engine: 'wasm' },
-  { engine: 'typescript' },
-]
+const ways = waysToRun(2)
 
 /** As numbers: a NaN is a NaN, whatever its bits, and 0 is not −0. */
 const numbersOf = (result: ManyResult) =>

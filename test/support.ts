@@ -27,6 +27,17 @@ export const variants: readonly Variant[] = [
   ),
 ]
 
+/** All ways in which fits and many runs can: instruction sets, numbers of threads, the other engines. */
+export const waysToRun = (...threads: number[]): readonly Omit<Variant, 'name'>[] => [
+  ...engines().native.instructionSets.map((instructionSet) => ({
+    engine: 'native' as const,
+    instructionSet,
+  })),
+  ...threads.map((threads) => ({ engine: 'native' as const, threads })),
+  { engine: 'wasm' },
+  { engine: 'typescript' },
+]
+
 export function array(dtype: Dtype, values: Iterable<number> | number): FloatArray {
   const Typed = arrayOf[dtype]
   return typeof values === 'number' ? new Typed(values) : Typed.from(values)

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import type { Answer } from './child.js'
 import type { Target } from './corpus.js'
 
@@ -12,18 +11,6 @@ export interface Amount {
   readonly seed: number
   readonly runs: number
   readonly seconds: number
-}
-
-/** The child's program, on top of `dist`. */
-export async function bundled(home: string): Promise<string> {
-  const outfile = join(home, 'target/programs/bytes.mjs')
-  await build({
-    entryPoints: [join(home, 'test/bytes/child.ts')],
-    ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
-    alias: { antigrad: join(home, 'dist/index.js') },
-    external: [join(home, 'dist/*')],
-  })
-  return outfile
 }
 
 /** What reading has come to; a process that dies or hangs has found its last input. */

@@ -4,7 +4,6 @@ import {
   type Bootstrap,
   type BootstrapManyOptions,
   type BootstrapOptions,
-  engines,
   expression,
   type FitManyOptions,
   fitMany,
@@ -16,6 +15,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
+import { waysToRun } from '../support.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
@@ -42,15 +42,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
   const many = fitManySync(decay, data, { start, sigma })
 
   test.each(kinds)('%s: on every engine, instruction set and number of threads the same', (kind) => {
-    const ways: readonly FitManyOptions[] = [
-      ...engines().native.instructionSets.map((instructionSet) => ({
-        engine: 'native' as const,
-        instructionSet,
-      })),
-      ...[1, 3].map((threads) => ({ engine: 'native' as const, threads })),
-      { engine: 'wasm' },
-      { engine: 'typescript' },
-    ]
+    const ways = waysToRun(1, 3)
     const told = ways.map((way) => {
       const result = fitManySync(decay, data, { start, sigma, ...way }).bootstrapSync({ kind, count: 40 })
       const fits = lengths.map((_, i) => result.at(i))

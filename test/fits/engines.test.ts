@@ -14,6 +14,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
+import { waysToRun } from '../support.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
@@ -31,15 +32,7 @@ const y = t.map((column, i) => {
 t[12].fill(1)
 
 /** Every engine with each way in which it can run. */
-const ways: readonly FitManyOptions[] = [
-  ...engines().native.instructionSets.map((instructionSet) => ({
-    engine: 'native' as const,
-    instructionSet,
-  })),
-  ...[1, 2, 3].map((threads) => ({ engine: 'native' as const, threads })),
-  { engine: 'wasm' },
-  { engine: 'typescript' },
-]
+const ways: readonly FitManyOptions[] = waysToRun(1, 2, 3)
 
 /** All that is found, to the bit. */
 const all = (result: FitManyResult) => {

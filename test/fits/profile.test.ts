@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs'
 import {
   endReasons,
-  engines,
   expression,
   type Fit,
   type FitOptions,
@@ -14,6 +13,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
+import { waysToRun } from '../support.js'
 
 interface Golden {
   readonly name: string
@@ -100,14 +100,7 @@ describe('ends are those of 40 digits', () => {
   })
 })
 
-const ways: readonly FitOptions[] = [
-  ...engines().native.instructionSets.map((instructionSet) => ({
-    engine: 'native' as const,
-    instructionSet,
-  })),
-  { engine: 'wasm' },
-  { engine: 'typescript' },
-]
+const ways = waysToRun()
 
 test('profiles have the same bits on every engine and instruction set', () => {
   for (const golden of cases) {

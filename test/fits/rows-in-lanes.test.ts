@@ -1,7 +1,6 @@
 /** Fits with so many rows that these are lanes: the same bits everywhere, alone and among others. */
 
 import {
-  engines,
   expression,
   type FitManyOptions,
   type FitManyResult,
@@ -12,6 +11,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
+import { waysToRun } from '../support.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
@@ -21,15 +21,7 @@ const next = random(29)
 const t = lengths.map((rows) => Float64Array.from({ length: rows }, () => 5 * next()))
 const y = t.map((column, i) => column.map((at) => (1 + i / 3) * Math.exp(-at) + 0.3 + 0.05 * (next() - 0.5)))
 
-const ways: readonly FitManyOptions[] = [
-  ...engines().native.instructionSets.map((instructionSet) => ({
-    engine: 'native' as const,
-    instructionSet,
-  })),
-  ...[1, 2, 3].map((threads) => ({ engine: 'native' as const, threads })),
-  { engine: 'wasm' },
-  { engine: 'typescript' },
-]
+const ways = waysToRun(1, 2, 3)
 
 const all = ({ values, errors, chiSquared, evaluations, reason }: FitManyResult) =>
   inBits({ values, errors, chiSquared, evaluations, reason })

@@ -6,8 +6,9 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Target, words } from '../bytes/corpus.js'
-import { bundled, fuzzBytes } from '../bytes/fuzz.js'
+import { fuzzBytes } from '../bytes/fuzz.js'
 import { everywhere } from './everywhere.js'
+import { bundle } from './hosts.js'
 import { Runner, search } from './search.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
@@ -73,7 +74,7 @@ export async function fuzz(args: readonly string[], home: string): Promise<numbe
 
 /** Each reader of bytes for as long as another. */
 async function readBytes(home: string, seed: number, seconds: number): Promise<number> {
-  const file = await bundled(home)
+  const file = await bundle(home, 'bytes')
   const targets = Object.keys(words) as Target[]
   for (const target of targets) {
     const amount = { seed, runs: 1e9, seconds: seconds / targets.length }

@@ -64,7 +64,7 @@ export class ProcessHost extends Host {
 
   constructor(name: string, home: string, command: readonly string[]) {
     super(name)
-    this.#file = bundle(home)
+    this.#file = bundle(home, 'programs')
     this.#command = command
   }
 
@@ -103,10 +103,11 @@ export class ProcessHost extends Host {
   }
 }
 
-async function bundle(home: string): Promise<string> {
-  const outfile = join(home, 'target/programs/child.mjs')
+/** A child's program as one file on top of `dist`; `name` is its folder here. */
+export async function bundle(home: string, name: string): Promise<string> {
+  const outfile = join(home, `target/${name}/child.mjs`)
   await build({
-    entryPoints: [join(home, 'test/programs/child.ts')],
+    entryPoints: [join(home, `test/${name}/child.ts`)],
     ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
     alias: { antigrad: join(home, 'dist/index.js') },
     external: [join(home, 'dist/*')],
