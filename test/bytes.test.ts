@@ -28,3 +28,9 @@ test.each(Object.keys(corpus) as Target[])(
   },
   700_000,
 )
+
+test('the time that is given ends it, however many there are to read', async () => {
+  const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
+  expect(found).toBeNull()
+  expect(inputs).toBeGreaterThan(corpus.expressions.length)
+}, 60_000)
