@@ -335,6 +335,21 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
+  test('the guess has the same bits whatever was guessed before, at other x or in an array that has changed since', () => {
+    const draw = drawing(5)
+    const x = Float64Array.from(measured(own, draw).x)
+    const y = Float64Array.from(measured(own, draw).y)
+    const others = measured(own, draw)
+    for (let k = 0; k < 10; k++) {
+      const wanted = guessOf(model, Array.from(x), Array.from(y))
+      expect(guessOf(model, x, y)).toEqual(wanted)
+      expect(guessOf(model, others.x, others.y)).not.toEqual(wanted)
+      expect(guessOf(model, x, y)).toEqual(wanted)
+      for (let row = 0; row < x.length; row++) x[row] *= 1 + 0.1 * row
+      for (let row = 0; row < y.length; row++) y[row] += 0.01 * draw.normal()
+    }
+  })
+
   test('the guess has the same bits in any order of rows, and with rows that are no numbers', () => {
     fc.assert(
       fc.property(rows, fc.infiniteStream(fc.nat()), (given, keys) => {
@@ -426,7 +441,7 @@ const rows = fc.array(fc.tuple(fc.oneof(number, fc.integer({ min: -3, max: 9 }))
   maxLength: 12,
 })
 
-function guessOf({ guess }: FitModel, x: number[], y: number[]): Point {
+function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>): Point {
   return guess?.(x, y) ?? {}
 }
 

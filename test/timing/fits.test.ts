@@ -1,6 +1,6 @@
 /** The event loop while fits are under way whose starts are guessed. */
 
-import { type FitData, fitMany, fit as fitOne, models } from 'antigrad'
+import { type FitData, fitMany, fitManySync, fit as fitOne, models } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 
@@ -106,4 +106,13 @@ test('a fit of a million rows takes about as long as a loop that evaluates them 
   })
   expect(sum).toBeGreaterThan(0)
   expect(fitted).toBeLessThan(looped * ALLOWANCE)
+})
+
+test('a guess takes no longer than the fit', () => {
+  const count = 4000
+  const y = Array.from({ length: count }, (_, fit) => doses.map((x) => curve(x, 0.1 + fit / count)))
+  const start = { bottom: 1, top: 5, ec50: 0.5, slope: 1 }
+  const fitted = least(8, () => fitManySync(models.fourPL(), { x: doses, y }, { start, threads: 1 }))
+  const guessed = least(8, () => fitManySync(models.fourPL(), { x: doses, y }, { threads: 1 }))
+  expect(guessed / fitted - 1).toBeLessThan(ALLOWANCE)
 })

@@ -1,8 +1,9 @@
 import { exp } from '../../functions/index.js'
-import { SLICE, type Slices } from '../../ground/slices.js'
+import { SLICE } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { column, copied, finiteRows, firstWhere, project, type Rows, Sums, zeros } from './rows.js'
+import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
+import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
 /** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
 export function exponential(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'offset'> {
@@ -12,53 +13,89 @@ export function exponential(options: ModelOptions = {}): FitModel<'amplitude' | 
 /** From one rate to the next they double, from this part of 1/range on. */
 const SLOWEST = 0.25
 const MOST_DOUBLINGS = 24
-/** By what the rate is larger or smaller at a closer look. */
-const CLOSER = [1.4, 1.2, 1.1]
+/** Closer rates by the best one of these: about 2^(−½) to 2^½. */
+const CLOSER = [0.71, 0.77, 0.84, 0.92, 1, 1.09, 1.19, 1.3, 1.41]
 /** Amplitudes where x is 0 are this many times those of the data at most, or less by it. */
 const FARTHEST = 1e200
 
-function* guess(...[xs, ys]: Data) {
-  const rows = yield* finiteRows(xs, ys)
-  const { x, y, range } = rows
+const shapes = /* @__PURE__ */ new Shapes((at) => {
+  const { x } = at
   // Where e^(−rate·x) is 1 instead: at the end from where it falls.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
   const scale = (rate: number) => exp(rate * end(rate))
   const isNear = (rate: number) => scale(rate) > 1 / FARTHEST && scale(rate) < FARTHEST
-  const offset = zeros(x.length).fill(1)
-  const rest = copied(y)
-  yield* project([offset], rest)
-  const curve = zeros(Math.min(x.length, SLICE))
-  /** @param areDoubled whether most rates are twice the one before: then curves are squares, and few need powers of e */
-  const best = function* (rates: readonly number[], areDoubled: boolean): Slices<number> {
-    const sums = new Sums(rates.length)
-    for (let from = 0; from < x.length; from += SLICE) {
-      const some = rest.subarray(from, from + SLICE)
-      for (const [k, rate] of rates.entries()) {
-        if (from + k > 0 && x.length > SLICE) yield
-        const begin = end(rate)
-        if (areDoubled && k > 0 && rate === 2 * rates[k - 1]) {
-          for (let row = 0; row < some.length; row++) curve[row] *= curve[row]
-        } else {
-          for (let row = 0; row < some.length; row++) curve[row] = exp(-rate * (x[from + row] - begin))
-        }
-        sums.add(k, curve, some)
-      }
-    }
-    return rates[sums.best(rest, true)]
+  const rates = ratesOf(at).filter(isNear)
+  const count = rates.length
+  // Closer ones come behind all of these, half of them slower than each, and half faster.
+  const rateOf = (k: number) => {
+    if (k < count) return rates[k]
+    const closer = (k - count) % CLOSER.length
+    return rates[(k - count - closer) / CLOSER.length] * CLOSER[closer]
   }
-  const rates = ratesOf(rows).filter(isNear)
+  const powers = zeros(Math.min(x.length, SLICE))
+  return {
+    of: { rates, rateOf, scale, isNear },
+    count,
+    more: count * CLOSER.length,
+    draw(k, on, begin, from, to) {
+      const count = to - from
+      const rate = rateOf(k)
+      // Most of the first ones are twice the one before: then curves are squares, and few need powers of e.
+      if (isDoubled(rates, k)) {
+        for (let row = 0; row < count; row++) powers[row] *= powers[row]
+      } else {
+        const first = end(rate)
+        for (let row = 0; row < count; row++) powers[row] = exp(-rate * (x[from + row] - first))
+      }
+      for (let row = 0; row < count; row++) on[begin + row] = powers[row]
+    },
+  }
+})
+
+function* guess(...[xs, ys]: Data) {
+  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const drawn = shapes.at(rows)
+  const { rates, rateOf, scale, isNear } = drawn.of
   // So far from 0 no amplitude is a number.
-  if (rates.length === 0) return { amplitude: 0, rate: 1 / range, offset: y[0] }
-  let rate = yield* best(rates, true)
-  for (const by of CLOSER) rate = yield* best([rate, rate / by, rate * by].filter(isNear), false)
-  const begin = end(rate)
-  const drawn = yield* column(x.length, (row) => exp(-rate * (x[row] - begin)))
-  const [constant, amplitude] = yield* project([offset, drawn], copied(y))
-  return { amplitude: amplitude * scale(rate), rate, offset: constant }
+  if (rates.length === 0) return { amplitude: 0, rate: 1 / rows.range, offset: rows.y[0] }
+  const mean = meanOf(rows.y)
+  const rest = centred(rows.y, mean)
+  if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
+  const best = drawn.best(rest, true)
+  const first = rates.length + best * CLOSER.length
+  // From there to where it does not get better any more.
+  let chosen = best
+  let next = first + topOf(drawn, best)
+  for (const by of [1, -1]) {
+    for (; next >= first && next < first + CLOSER.length && isNear(rateOf(next)); next += by) {
+      if (!drawn.multiply(rest, next, next + 1)) yield* drawn.multiplyInSlices(rest, next, next + 1)
+      if (chosen !== best && !(drawn.gain(next, true) > drawn.gain(chosen, true))) break
+      chosen = next
+    }
+    next = chosen - 1
+  }
+  const { offset, factor } = drawn.meet(chosen, true)
+  const rate = rateOf(chosen)
+  return { amplitude: factor * scale(rate), rate, offset: mean + offset }
 }
 
+/** Where, of closer ones, a parabola through the gains of a rate, half of it and twice it has its top. */
+function topOf(drawn: Drawn<{ readonly rates: readonly number[] }>, best: number): number {
+  const { rates } = drawn.of
+  const middle = CLOSER.length >> 1
+  if (!(isDoubled(rates, best) && isDoubled(rates, best + 1))) return middle
+  const here = drawn.gain(best, true)
+  const below = here - drawn.gain(best - 1, true)
+  const above = here - drawn.gain(best + 1, true)
+  // Both are 0 where all are alike.
+  return below + above > 0 ? middle + Math.round((middle * (below - above)) / (below + above)) : middle
+}
+
+const isDoubled = (rates: readonly number[], k: number) =>
+  k > 0 && k < rates.length && rates[k] === 2 * rates[k - 1]
+
 /** Up to those that are over from one x to the next. */
-function ratesOf({ x, range }: Rows): number[] {
+function ratesOf({ x, range }: Omit<Rows, 'y'>): number[] {
   return [1, -1].flatMap((sign) => {
     const last = x.length - 1
     // The next one that is another.

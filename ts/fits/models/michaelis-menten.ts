@@ -1,6 +1,7 @@
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, finiteRows } from './rows.js'
+import { finiteRows, readyRows } from './rows.js'
+import { Shapes } from './shapes.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
 export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | 'km'> {
@@ -10,18 +11,26 @@ export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | '
 /** km is looked for among powers of 2 times the largest x. */
 const [LEAST, MOST] = [1 / 4096, 4]
 
-function* guess(...[xs, ys]: Data) {
-  const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
+const shapes = /* @__PURE__ */ new Shapes(({ x, range }) => {
   const largest = x[x.length - 1] || range
-  const candidates: number[] = []
-  for (let part = LEAST; part <= MOST; part += part) candidates.push(part * largest)
-  const { candidate: km, coefficients } = yield* bestOf(y, {
-    candidates,
-    count: 1,
-    fill: (km, [column], from, to) => {
-      for (let row = from; row < to; row++) column[row] = x[row] / (km + x[row])
+  const kms: number[] = []
+  for (let part = LEAST; part <= MOST; part += part) kms.push(part * largest)
+  return {
+    of: kms,
+    count: kms.length,
+    more: 0,
+    draw(k, on, at, from, to) {
+      const km = kms[k]
+      for (let row = from; row < to; row++) on[at + row - from] = x[row] / (km + x[row])
     },
-    hasOffset: false,
-  })
-  return { vmax: coefficients[0], km }
+  }
+})
+
+function* guess(...[xs, ys]: Data) {
+  const isIn = (at: number) => at >= 0
+  const rows = readyRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
+  const drawn = shapes.at(rows)
+  if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
+  const best = drawn.best(rows.y, false)
+  return { vmax: drawn.meet(best, false).factor, km: drawn.of[best] }
 }

@@ -12,30 +12,65 @@ export interface Rows {
 
 /**
  * The rows of finite numbers, by x and then by y, so that no guess depends on their order; one of zeros where there
- * are none.
+ * are none. Nobody may write there.
  *
  * @param isIn which x a model has a use for
  */
 export function* finiteRows(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
-  isIn: (x: number) => boolean = () => true,
+  isIn?: (x: number) => boolean,
 ): Slices<Rows> {
-  const isOne = (row: number) => Number.isFinite(x[row]) && Number.isFinite(y[row]) && isIn(x[row])
-  const compare = (a: number, b: number) => x[a] - x[b] || y[a] - y[b]
-  // Mostly that is what there is.
-  let inOrder = 0
+  let areInOrder = true
   yield* inSlices(x.length, (from, to) => {
-    for (let row = from; row < to; row++) if (isOne(row) && !(row > 0 && compare(row - 1, row) > 0)) inOrder++
+    areInOrder &&= isInOrder(x, y, from, to, isIn)
   })
-  const rows = inOrder === x.length ? null : yield* sorted(yield* rowsWhere(x.length, isOne), compare)
+  const rows = areInOrder ? null : yield* inOrder(x, y, isIn)
   const length = rows?.length ?? x.length
   if (length === 0) return { x: zeros(1), y: zeros(1), range: 1 }
   const ascending = (of: ArrayLike<number>) =>
     rows === null ? column(length, (k) => of[k]) : column(length, (k) => of[rows[k]])
   const found = { x: yield* ascending(x), y: yield* ascending(y) }
-  const last = found.x[length - 1]
-  return { ...found, range: last - found.x[0] || Math.abs(last) || 1 }
+  return { ...found, range: rangeOf(found.x) }
+}
+
+/** The same at once, where there is nothing to be done, as for most fits; undefined where there is. */
+export function readyRows(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  isIn?: (x: number) => boolean,
+): Rows | undefined {
+  if (!(x instanceof Float64Array && y instanceof Float64Array) || x.length === 0 || x.length > SLICE) return
+  return isInOrder(x, y, 0, x.length, isIn) ? { x, y, range: rangeOf(x) } : undefined
+}
+
+function rangeOf(x: Float64Array): number {
+  const last = x[x.length - 1]
+  return last - x[0] || Math.abs(last) || 1
+}
+
+/** Whether some rows count, and none comes before the one in front of it. */
+function isInOrder(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  from: number,
+  to: number,
+  isIn?: (x: number) => boolean,
+): boolean {
+  for (let row = from; row < to; row++) {
+    const [here, value] = [x[row], y[row]]
+    // What is not finite is no difference either.
+    if (!(here - here === 0 && value - value === 0) || (isIn !== undefined && !isIn(here))) return false
+    if (row > 0 && (x[row - 1] > here || (x[row - 1] === here && y[row - 1] > value))) return false
+  }
+  return true
+}
+
+/** The rows that count, in order. */
+function* inOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
+  const isOne = (row: number) =>
+    Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
+  return yield* sorted(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
 }
 
 /** Bytes from which short columns are taken one by one: to make many small arrays takes longer than to fill them. */
@@ -133,58 +168,7 @@ function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length)
 }
 
 /** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
-const EQUAL = 1e-12
-
-/** Sums of the columns of many candidates, of which the best one is wanted. */
-export class Sums {
-  /** By candidate Σ c², Σ c·y and Σ c. */
-  readonly squares: Float64Array
-  readonly products: Float64Array
-  readonly sums: Float64Array
-
-  constructor(candidates: number) {
-    this.squares = zeros(candidates)
-    this.products = zeros(candidates)
-    this.sums = zeros(candidates)
-  }
-
-  /** Takes some rows of a candidate with it. */
-  add(candidate: number, column: Float64Array, y: Float64Array): void {
-    let square = this.squares[candidate]
-    let product = this.products[candidate]
-    let sum = this.sums[candidate]
-    for (let row = 0; row < y.length; row++) {
-      const c = column[row]
-      square += c * c
-      product += c * y[row]
-      sum += c
-    }
-    this.squares[candidate] = square
-    this.products[candidate] = product
-    this.sums[candidate] = sum
-  }
-
-  /**
-   * The candidate that lowers Σ y² most; of those that do so equally well the first one.
-   *
-   * @param isCentred whether there is a constant beside the column
-   */
-  best(y: Float64Array, isCentred: boolean): number {
-    const margin = EQUAL * dot(y, y)
-    let best = 0
-    let most = 0
-    for (let k = 0; k < this.squares.length; k++) {
-      const square = this.squares[k]
-      const left = isCentred ? square - (this.sums[k] * this.sums[k]) / y.length : square
-      // What a constant makes up has no part in anything.
-      const gain = left > EQUAL * square ? (this.products[k] * this.products[k]) / left : 0
-      if (k > 0 && !(gain > most + margin)) continue
-      best = k
-      most = gain
-    }
-    return best
-  }
-}
+export const EQUAL = 1e-12
 
 /** What is looked for: a shape, of which y is made with factors. */
 export interface Search<T> {

@@ -2,10 +2,11 @@
 
 import { exp, pow } from '../../functions/index.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { SLICE, type Slices } from '../../ground/slices.js'
+import { SLICE } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { column, copied, finiteRows, firstWhere, project, type Rows, Sums, zeros } from './rows.js'
+import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
+import { centred, meanOf, Shapes } from './shapes.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -38,10 +39,7 @@ export function fourPL(options: ModelOptions = {}): FitModel<Doses> {
   return define(
     options,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(`slope*log(${x}/ec50)`)} : slope > 0 ? bottom : top`,
-    function* (x, y) {
-      const { asymmetry: _, ...others } = yield* guessDoses(yield* finiteRows(x, y), [1])
-      return others
-    },
+    guessFourPL,
   )
 }
 
@@ -58,9 +56,7 @@ export function fivePL(options: ModelOptions = {}): FitModel<Doses | 'asymmetry'
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    function* (x, y) {
-      return yield* guessDoses(yield* finiteRows(x, y), [1, 0.5, 2])
-    },
+    guessFivePL,
   )
 }
 
@@ -72,99 +68,107 @@ interface Family {
   readonly ratio: number
 }
 
-interface Shape extends Family {
-  readonly doublings: number
-  /** The number of the center, of CENTERS. */
-  readonly center: number
+const CENTERS = 13
+const family = (sign: 1 | -1, asymmetry: number): Family => {
+  // Centers are where the curve is half-way.
+  return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfOdds(asymmetry), sign) }
 }
 
-const CENTERS = 13
-const bothWays: readonly Family[] = [
-  { sign: 1, asymmetry: 1, ratio: 1 },
-  { sign: -1, asymmetry: 1, ratio: 1 },
-]
+/** Where 1/(1 + v)^asymmetry is ½. */
+const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
-const height = (sign: 1 | -1, asymmetry: number, v: number) => {
-  const part = sign > 0 ? 1 / (1 + v) : 1 - 1 / (1 + v)
-  return asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
+/** Curves of a slope and a center. */
+interface Places {
+  readonly centers: readonly number[]
+  /** v of a row for the first center, and what it is multiplied by for each. */
+  readonly odds: (x: number) => number
+  readonly factors: readonly number[]
+}
+
+/** All slopes, each twice the one before, of some families, with all centers; for each of these one after the other. */
+function shapesOf(
+  places: (at: Omit<Rows, 'y'>) => Places,
+  signs: readonly (1 | -1)[],
+  asymmetries: readonly number[],
+  most: number,
+): Shapes<(k: number) => Shape> {
+  let made: readonly Family[] | undefined
+  return new Shapes((rows) => {
+    made ??= signs.flatMap((sign) => asymmetries.map((asymmetry) => family(sign, asymmetry)))
+    const families = made
+    const { x } = rows
+    const { centers, odds, factors } = places(rows)
+    const ofFirst = zeros(Math.min(x.length, SLICE))
+    const powers = zeros(ofFirst.length)
+    const steps = (most + 1) * families.length
+    return {
+      of: (k) => {
+        const step = k % steps
+        const doublings = Math.floor(step / families.length)
+        return { family: families[step % families.length], doublings, center: centers[(k - step) / steps] }
+      },
+      count: centers.length * steps,
+      more: 0,
+      draw(k, on, at, from, to) {
+        const count = to - from
+        const step = k % steps
+        if (k === 0) for (let row = 0; row < count; row++) ofFirst[row] = odds(x[from + row])
+        if (step === 0) {
+          const factor = factors[k / steps]
+          for (let row = 0; row < count; row++) powers[row] = ofFirst[row] * factor
+        } else if (step % families.length === 0) {
+          for (let row = 0; row < count; row++) powers[row] *= powers[row]
+        }
+        draw(families[step % families.length], powers, on, at, count)
+      },
+    }
+  })
 }
 
 /** Rows of curves of a family. */
-function draw(
-  { sign, asymmetry, ratio }: Family,
-  powers: Float64Array,
-  on: Float64Array,
-  rows: number,
-): void {
-  for (let row = 0; row < rows; row++) on[row] = height(sign, asymmetry, ratio * powers[row])
+function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
+  const { sign, asymmetry, ratio } = of
+  for (let row = 0; row < rows; row++) {
+    const small = 1 / (1 + ratio * powers[row])
+    const part = sign > 0 ? small : 1 - small
+    on[at + row] = asymmetry === 1 ? part : asymmetry < 1 ? Math.sqrt(part) : part * part
+  }
 }
 
-/**
- * The shape that meets y best, and its coefficients: of each family all slopes, each twice the one before, with all
- * centers.
- */
-function* bestShape(
-  y: Float64Array,
-  odds: Float64Array,
-  families: readonly Family[],
-  factors: readonly number[],
-  most: number,
-  hasOffset: boolean,
-): Slices<{ readonly shape: Shape; readonly coefficients: readonly number[] }> {
-  const offset = hasOffset ? [zeros(y.length).fill(1)] : []
-  const rest = copied(y)
-  yield* project(offset, rest)
-  const each = (most + 1) * factors.length
-  const sums = new Sums(families.length * each)
-  const [powers, curve] = [0, 1].map(() => zeros(Math.min(y.length, SLICE)))
-  let visited = 0
-  for (let from = 0; from < y.length; from += SLICE) {
-    const count = Math.min(SLICE, y.length - from)
-    const some = rest.subarray(from, from + count)
-    for (let center = 0; center < factors.length; center++) {
-      for (let k = 0; k < count; k++) powers[k] = odds[from + k] * factors[center]
-      for (let doublings = 0; doublings <= most; doublings++) {
-        const first = doublings * factors.length + center
-        for (let f = 0; f < families.length; f++) {
-          draw(families[f], powers, curve, count)
-          sums.add(f * each + first, curve, some)
-        }
-        for (let k = 0; k < count; k++) powers[k] *= powers[k]
-        visited += families.length * count
-        if (visited < SLICE) continue
-        yield
-        visited = 0
-      }
-    }
-  }
-  const best = sums.best(rest, hasOffset)
-  const [doublings, center] = [Math.floor((best % each) / factors.length), best % factors.length]
-  const family = families[Math.floor(best / each)]
-  const by = factors[center] * pow(family.ratio, powerOfTwo(-doublings))
-  const drawn = yield* column(y.length, (row) => {
-    let v = odds[row] * by
-    for (let k = 0; k < doublings; k++) v *= v
-    return height(family.sign, family.asymmetry, v)
-  })
-  const coefficients = yield* project([...offset, drawn], copied(y))
-  return { shape: { ...family, doublings, center }, coefficients }
+interface Shape {
+  readonly family: Family
+  readonly doublings: number
+  readonly center: number
 }
 
 /** The least rate beside 1/range, and how often it is doubled. */
 const [SLOWEST, FASTER] = [2, 6]
 
+const growth = /* @__PURE__ */ shapesOf(
+  ({ x, range }) => {
+    // Growth may have just begun, or be over nearly.
+    const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
+    return {
+      centers,
+      odds: (x) => exp((-SLOWEST * (x - centers[0])) / range),
+      factors: centers.map((center) => exp((SLOWEST * (center - centers[0])) / range)),
+    }
+  },
+  [1, -1],
+  [1],
+  FASTER,
+)
+
 function* guessLogistic(...[xs, ys]: Data) {
-  const { x, y, range } = yield* finiteRows(xs, ys)
-  // Growth may have just begun, or be over nearly.
-  const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
-  const odds = yield* column(x.length, (row) => exp((-SLOWEST * (x[row] - centers[0])) / range))
-  const factors = centers.map((center) => exp((SLOWEST * (center - centers[0])) / range))
-  const { shape, coefficients } = yield* bestShape(y, odds, bothWays, factors, FASTER, false)
-  const { sign, doublings, center } = shape
+  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const drawn = growth.at(rows)
+  if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
+  const best = drawn.best(rows.y, false)
+  const { family, doublings, center } = drawn.of(best)
   return {
-    amplitude: coefficients[0],
-    rate: (sign * SLOWEST * powerOfTwo(doublings)) / range,
-    center: centers[center],
+    amplitude: drawn.meet(best, false).factor,
+    rate: (family.sign * SLOWEST * powerOfTwo(doublings)) / rows.range,
+    center,
   }
 }
 
@@ -172,41 +176,71 @@ function* guessLogistic(...[xs, ys]: Data) {
 const STEEPER = 4
 
 /** Centers in a geometric sequence over the doses above 0. */
-function* dosesOf({ x }: Rows) {
-  const positive = x.subarray(firstWhere(x, (at) => at > 0))
-  const [low, high] = positive.length === 0 ? [1, 1] : [positive[0], positive[positive.length - 1]]
-  const centers = Array.from({ length: CENTERS }, (_, j) => low * pow(high / low, j / (CENTERS - 1)))
-  const odds = yield* column(x.length, (row) => (x[row] > 0 ? Math.sqrt(low / x[row]) : Infinity))
-  const factors = centers.map((center) => Math.sqrt(center / low))
-  return { centers, odds, factors }
+function placesOfDoses({ x }: Pick<Rows, 'x'>): Places {
+  const first = firstWhere(x, (at) => at > 0)
+  const [low, high] = first === x.length ? [1, 1] : [x[first], x[x.length - 1]]
+  const step = pow(high / low, 1 / (CENTERS - 1))
+  const root = Math.sqrt(step)
+  const [centers, factors] = [[low], [1]]
+  for (let j = 1; j < CENTERS; j++) {
+    centers.push(centers[j - 1] * step)
+    factors.push(factors[j - 1] * root)
+  }
+  return { centers, odds: (x) => (x > 0 ? Math.sqrt(low / x) : Infinity), factors }
 }
 
-function* guessHill(...[x, y]: Data) {
-  const rows = yield* finiteRows(x, y)
-  const { centers, odds, factors } = yield* dosesOf(rows)
-  const { shape, coefficients } = yield* bestShape(rows.y, odds, bothWays, factors, STEEPER, false)
-  const { sign, doublings, center } = shape
-  return { vmax: coefficients[0], k: centers[center], n: sign * powerOfTwo(doublings - 1) }
+const bothWays = /* @__PURE__ */ shapesOf(placesOfDoses, [1, -1], [1], STEEPER)
+
+function* guessHill(...[xs, ys]: Data) {
+  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const drawn = bothWays.at(rows)
+  if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
+  const best = drawn.best(rows.y, false)
+  const { family, doublings, center } = drawn.of(best)
+  return { vmax: drawn.meet(best, false).factor, k: center, n: family.sign * powerOfTwo(doublings - 1) }
 }
 
-/** Where 1/(1 + v)^asymmetry is ½. */
-const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
+const symmetric = /* @__PURE__ */ shapesOf(placesOfDoses, [1], [1], STEEPER)
+const rising = /* @__PURE__ */ shapesOf(placesOfDoses, [1], [1, 0.5, 2], STEEPER)
+const falling = /* @__PURE__ */ shapesOf(placesOfDoses, [-1], [1, 0.5, 2], STEEPER)
 
-function* guessDoses(rows: Rows, asymmetries: readonly number[]) {
-  const { centers, odds, factors } = yield* dosesOf(rows)
-  const search = (families: readonly Family[]) => bestShape(rows.y, odds, families, factors, STEEPER, true)
-  // Symmetric curves tell which way it goes: upside down they are the same.
-  const either = yield* search([bothWays[0]])
-  const sign = either.coefficients[1] < 0 ? -1 : 1
-  // Centers are where the curve is half-way.
-  const families = asymmetries.map(
-    (asymmetry) => ({ sign, asymmetry, ratio: pow(halfOdds(asymmetry), sign) }) as const,
-  )
-  const isKnown = sign > 0 && asymmetries.length === 1
-  const { shape, coefficients } = isKnown ? either : yield* search(families)
-  const { doublings, center, asymmetry } = shape
+function* guessFourPL(...[xs, ys]: Data) {
+  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const mean = meanOf(rows.y)
+  const rest = centred(rows.y, mean)
+  const drawn = symmetric.at(rows)
+  if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
+  const best = drawn.best(rest, true)
+  const { factor, offset } = drawn.meet(best, true)
+  const { doublings, center } = drawn.of(best)
+  const low = mean + offset
+  const slope = powerOfTwo(doublings - 1)
+  // Upside down they are the same.
+  const isFalling = factor < 0
+  return {
+    bottom: isFalling ? low + factor : low,
+    top: isFalling ? low : low + factor,
+    ec50: center,
+    slope: isFalling ? -slope : slope,
+  }
+}
+
+function* guessFivePL(...[xs, ys]: Data) {
+  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const mean = meanOf(rows.y)
+  const rest = centred(rows.y, mean)
+  // Symmetric curves tell which way it goes.
+  const either = symmetric.at(rows)
+  if (!either.multiply(rest)) yield* either.multiplyInSlices(rest)
+  const isFalling = either.meet(either.best(rest, true), true).factor < 0
+  const drawn = (isFalling ? falling : rising).at(rows)
+  if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
+  const best = drawn.best(rest, true)
+  const { factor, offset } = drawn.meet(best, true)
+  const { family, doublings, center } = drawn.of(best)
+  const { sign, asymmetry } = family
   const slope = sign * powerOfTwo(doublings - 1)
-  const [bottom, difference] = coefficients
-  const ec50 = centers[center] * pow(halfOdds(asymmetry), 1 / slope)
-  return { bottom, top: bottom + difference, ec50, slope, asymmetry }
+  const bottom = mean + offset
+  const ec50 = center * pow(halfOdds(asymmetry), 1 / slope)
+  return { bottom, top: bottom + factor, ec50, slope, asymmetry }
 }
