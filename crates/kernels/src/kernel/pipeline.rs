@@ -8,7 +8,7 @@ use crate::sums::product::PANEL;
 use crate::vector::{Scalar, Vector, splat};
 
 /// Elements that go through the pipeline at a time.
-pub const BLOCK: usize = 256;
+pub const BLOCK: usize = 512;
 
 /// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
 /// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step.

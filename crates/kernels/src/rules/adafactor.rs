@@ -88,7 +88,7 @@ impl Kernel for Unfactored {
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g + row.added);
         let root = s.v.sqrt();
         // A NaN in v is taken over.
-        g.div_or_zero(row.floor.if_greater(root, row.floor, root))
+        g.div_or_zero(row.floor.max(root))
     }
 }
 
@@ -408,7 +408,7 @@ impl<S: Scalar> Line<S> {
         // SAFETY: passed on.
         let [g, column] = [self.g, self.columns].map(|from| unsafe { V::load(from.add(at)) });
         let (factor, cap) = (V::splat(self.row) * column, V::splat(self.cap));
-        g * factor.if_greater(cap, cap, factor)
+        g * cap.min(factor)
     }
 }
 

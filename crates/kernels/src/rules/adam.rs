@@ -47,7 +47,7 @@ impl Direction for AmsGrad {
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let size = row.h * s.v;
         // A NaN in v is taken over, one in the largest is left behind.
-        s.largest = s.largest.if_greater(size, s.largest, size);
+        s.largest = s.largest.max(size);
         (row.c1 * s.m).div_or_zero(s.largest.sqrt() * row.c2 + row.eps)
     }
 }

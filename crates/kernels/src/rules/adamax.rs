@@ -25,7 +25,7 @@ impl Direction for Adamax {
         s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         let (faded, size) = (row.beta2 * s.n, g.abs() + row.inside);
         // A NaN in g is taken over, one in n is left behind.
-        s.n = faded.if_greater(size, faded, size);
+        s.n = faded.max(size);
         (row.c1 * s.m).div_or_zero(s.n + row.outside)
     }
 }

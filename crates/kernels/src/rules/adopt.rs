@@ -23,9 +23,8 @@ impl Direction for Adopt {
     fn direction<V: Vector>(row: &Limited<V>, g: V, s: &mut Moments<V>) -> V {
         let root = s.v.sqrt();
         // A NaN in v is taken over.
-        let divided = g.div_or_zero(row.eps.if_greater(root, row.eps, root));
-        let limited = divided.if_greater(row.high, row.high, divided);
-        s.m = row.beta1 * s.m + row.one_minus_beta1 * row.low.if_greater(divided, row.low, limited);
+        let divided = g.div_or_zero(row.eps.max(root));
+        s.m = row.beta1 * s.m + row.one_minus_beta1 * row.high.min(row.low.max(divided));
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         row.lr * s.m
     }

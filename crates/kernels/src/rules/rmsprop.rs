@@ -89,5 +89,5 @@ impl Direction for RmsPropCenteredMomentum {
 #[inline(always)]
 fn variance<V: Vector>(v: V, a: V) -> V {
     let (zero, variance) = (splat::<V>(0.0), v - a * a);
-    zero.if_greater(variance, zero, variance)
+    zero.max(variance)
 }

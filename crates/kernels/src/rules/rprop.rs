@@ -27,8 +27,7 @@ impl Direction for Rprop {
         let p = g * s.before;
         let factor = p.if_greater(zero, row.plus, zero.if_greater(p, row.minus, one));
         let h = (s.h + row.first) * factor;
-        let h = row.least.if_greater(h, row.least, h);
-        s.h = h.if_greater(row.most, row.most, h);
+        s.h = row.most.min(row.least.max(h));
         s.before = zero.if_greater(p, zero, g);
         s.h * s.before.signum()
     }

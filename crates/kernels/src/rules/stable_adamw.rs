@@ -32,7 +32,7 @@ impl Kernel for StableMoments {
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let root = s.v.sqrt();
         // A NaN in v is taken over.
-        g.div_or_zero(row.eps.if_greater(root, row.eps, root))
+        g.div_or_zero(row.eps.max(root))
     }
 }
 

@@ -191,7 +191,7 @@ pub trait Vector:
     #[inline(always)]
     fn clamp(self, limit: Self) -> Self {
         let low = Self::splat(Self::Scalar::from_f64(0.0)) - limit;
-        low.if_greater(self, low, self.if_greater(limit, limit, self))
+        limit.min(low.max(self))
     }
 
     /// 1 or −1; zeros and NaN are their own sign.
