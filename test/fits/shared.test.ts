@@ -483,6 +483,37 @@ test('from a far start it is at a minimum, or says that it is not', () => {
   }
 })
 
+test('from a start on the wrong side it begins again, as a single fit does', () => {
+  const { x, y, group } = decays(8, 12)
+  const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
+  for (const k of [-3, -1, -0.5, 20]) {
+    const options = { group: 'g', shared: ['k'], start: { ...start, k } }
+    const found = fitSharedSync(decay, { x, y, g: group }, options)
+    expect([k, found.reason, found.message]).toEqual([k, 'converged', ''])
+    expect(found.chiSquared / near.chiSquared).toBeCloseTo(1, 9)
+    expect(found.values.shared.k).toBeCloseTo(near.values.shared.k, 6)
+  }
+  const { reason } = fitSharedSync(
+    decay,
+    { x, y, g: group },
+    { group: 'g', shared: ['k'], start: { ...start, k: -1 }, maxIterations: 50 },
+  )
+  expect(reason).toBe('max-iterations')
+})
+
+test('steps that bounds of one model cut are judged by what all models gain', () => {
+  const x = [0, 1, 2, 3, 4, 5]
+  const next = random(9)
+  const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))
+  const y = [of((at) => 8 * Math.exp(-0.5 * at) - 1), of((at) => 3 * (1 - Math.exp(-0.5 * at)))]
+  const found = fitSharedSync(
+    [decay, expression('b*(1 - exp(-k*x))')],
+    { x, y, modelOf: [0, 1] },
+    { shared: ['k'], start: { a: 1, c: { start: 2, min: 0 }, b: 1, k: 3 } },
+  )
+  expect([found.reason, found.held]).toEqual(['converged', ['c[0]']])
+})
+
 test('more groups than a call has arguments: words about what is not finite, and labels of a subset', () => {
   const groups = 200_000
   const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))

@@ -3,8 +3,8 @@
 import type { Program } from '../expressions/program.js'
 import type { Batch } from '../many/batch.js'
 
-/** Bytes of a batch that is worth keeping: those of a few fits. */
-const SMALL = 1 << 22
+/** Bytes of a batch that is worth keeping, and of all that are kept. */
+const [LARGEST, ALL] = [1 << 24, 1 << 26]
 /** Of all problems: browsers allow about a hundred memories, and whoever keeps a result keeps its programs. */
 const MOST = 16
 
@@ -20,9 +20,14 @@ export function take(program: Program): Batch | undefined {
 
 /** Gives back what nobody reads any more. */
 export function leave(program: Program, batch: Batch): void {
-  if (batch.region.byteLength > SMALL) return
+  if (batch.region.byteLength > LARGEST) return
   left.delete(program)
   left.set(program, batch)
-  const [oldest] = left.keys()
-  if (left.size > MOST) left.delete(oldest)
+  let bytes = 0
+  for (const { region } of left.values()) bytes += region.byteLength
+  for (const [oldest, { region }] of left) {
+    if (left.size <= MOST && bytes <= ALL) return
+    left.delete(oldest)
+    bytes -= region.byteLength
+  }
 }

@@ -67,11 +67,14 @@ const [ROUNDS, FAR] = [3, 1.2676506002282294e30]
 /** Steps by which what has converged finds its last digits. */
 const POLISHES = 3
 /** A χ² that is larger by no more than this factor may be of the same minimum. */
-const SAME = 1 + 1e-6
+export const SAME = 1 + 1e-6
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing may be left but what a step has not quite reached. */
 const FADED = 1e-12
 /** 2⁻¹⁰¹⁰. Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
 const TINY = 9.113902524445497e-305
+
+/** Evaluations of the first way, of all that there are. */
+export const firstOf = (most: number) => Math.max(Math.min(most, FEW), Math.ceil(most / 2))
 
 export class Solver {
   readonly #compiled: Compiled
@@ -91,7 +94,7 @@ export class Solver {
    */
   *solve(some: Runs, most: number, mayBeginAgain: boolean, isNear: boolean): Generator<Call, Solved> {
     const { quick, sure, isPartlyLinear, isThorough } = this.#compiled
-    const first = mayBeginAgain && isPartlyLinear ? Math.max(Math.min(most, FEW), Math.ceil(most / 2)) : most
+    const first = mayBeginAgain && isPartlyLinear ? firstOf(most) : most
     const others = new Map(isNear ? [[quick.state.damping, 0]] : [])
     const from = { free: some.starts, units: [], others }
     const solved = yield* this.#by(quick, some, from, first)

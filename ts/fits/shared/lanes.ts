@@ -1,4 +1,4 @@
-/** Groups in lanes: their data stay where they are, while a program runs over them again and again. */
+/** Groups in lanes: their data and what they keep stay where they are, while a program runs over them again and again. */
 
 import type { Program } from '../../expressions/program.js'
 import type { FloatArray } from '../../ground/numbers.js'
@@ -65,7 +65,7 @@ export class Lanes {
     }
     const left = take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
-    batch.fill({ runs, data, x: program.parameters.map(() => 0), starts: [], box: null })
+    batch.fill({ runs, data, x: [], starts: [], box: null })
     batch.set('updates', 1)
     let next = at
     const parts = batch.cohorts().map((cohort) => {
@@ -76,27 +76,73 @@ export class Lanes {
     return { batch, parts }
   }
 
-  /**
-   * Runs the program once.
-   *
-   * @param inputs a column, or a number for all groups, of each of its first parameters
-   * @param outputs where the parameters that follow go
-   */
-  *run(inputs: readonly (Float64Array | number)[], outputs: readonly Float64Array[]): Generator<Call> {
-    for (const { batch, parts } of this.#stays) {
-      for (const { planes, at, end } of parts) {
-        for (let p = 0; p < inputs.length; p++) {
-          const input = inputs[p]
-          if (typeof input === 'number') planes[p].fill(input)
-          else planes[p].set(input.subarray(at, end))
-        }
-      }
+  /** Runs the program once over all. */
+  *run(): Generator<Call> {
+    for (const { batch } of this.#stays) {
       batch.done = 0
       yield batch
+    }
+  }
+
+  /** Tells all lanes a parameter: one number, or the column's. */
+  write(parameter: number, numbers: number | Float64Array): void {
+    for (const { parts } of this.#stays) {
       for (const { planes, at, end } of parts) {
-        for (let p = 0; p < outputs.length; p++) {
-          outputs[p].set(planes[inputs.length + p].subarray(0, end - at), at)
+        if (typeof numbers === 'number') planes[parameter].fill(numbers)
+        else planes[parameter].set(numbers.subarray(at, end))
+      }
+    }
+  }
+
+  /** A parameter that has one number for each place, of the places that lanes have. */
+  writeBy(parameter: number, places: Uint32Array, numbers: Float64Array): void {
+    for (const { parts } of this.#stays) {
+      for (const { planes, at, end } of parts) {
+        const plane = planes[parameter]
+        for (let g = at; g < end; g++) plane[g - at] = numbers[places[g]]
+      }
+    }
+  }
+
+  /** A parameter of all lanes, to a column. */
+  read(parameter: number, to: Float64Array): Float64Array {
+    for (const { parts } of this.#stays) {
+      for (const { planes, at, end } of parts) to.set(planes[parameter].subarray(0, end - at), at)
+    }
+    return to
+  }
+
+  /** The sum of a parameter over all lanes, in an order that hangs on nothing but the groups. */
+  sum(parameter: number): number {
+    let all = 0
+    for (const { parts } of this.#stays) {
+      // Four sums side by side, of every fourth group: one alone would wait for each addition.
+      const sums = new Float64Array(4)
+      for (const { planes, at, end } of parts) {
+        const plane = planes[parameter]
+        let g = at
+        for (; g < end && g % 4 !== 0; g++) sums[g % 4] += plane[g - at]
+        let [a, b, c, d] = sums
+        for (; g + 3 < end; g += 4) {
+          a += plane[g - at]
+          b += plane[g - at + 1]
+          c += plane[g - at + 2]
+          d += plane[g - at + 3]
         }
+        sums.set([a, b, c, d])
+        for (; g < end; g++) sums[g % 4] += plane[g - at]
+      }
+      all += sums[0] + sums[1] + (sums[2] + sums[3])
+    }
+    return all
+  }
+
+  /** Adds a parameter of each lane to where its group has its place. */
+  scatter(parameter: number, to: Float64Array, place: (group: number) => number): void {
+    for (const { parts } of this.#stays) {
+      for (const { planes, at, end } of parts) {
+        const plane = planes[parameter]
+        for (let g = at; g < end; g++) to[place(g)] += plane[g - at]
       }
     }
   }

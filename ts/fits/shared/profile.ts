@@ -9,7 +9,7 @@ import type { profileManyTable } from '../profiled.js'
 import { CONVERGED, SINGULAR } from '../reasons.js'
 import { isMet, squaresOf } from '../statistics.js'
 import { quantile } from '../student.js'
-import type { Arrow, Held, Point, Stop } from './arrow.js'
+import type { Arrow, Held, Point, Stop, Way } from './arrow.js'
 import { type Ended, FREE } from './ending.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
@@ -42,6 +42,7 @@ const DOUBLINGS = 40
 const [NARROWINGS, NEAR] = [60, 1e-9]
 /** A χ² that is lower by this part is another minimum's. */
 const LOWER = 1e-9
+const NEAR_BY: Way = { isNear: true, alternates: false }
 
 export function* profileShared(
   arrow: Arrow,
@@ -75,7 +76,7 @@ export function* profileShared(
     const bound = sign < 0 ? min : max
     let last: Stop = stop
     function* heightAt(x: number): Generator<Call, number | EndReason> {
-      const there = yield* arrow.solve(write(last.point, held, x), most, held)
+      const there = yield* arrow.solve(write(last.point, held, x), most, held, NEAR_BY)
       if (there.reason !== CONVERGED) return 'failed'
       if (there.cost < stop.cost * (1 - LOWER)) return 'lower-minimum'
       last = there

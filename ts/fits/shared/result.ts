@@ -223,7 +223,7 @@ export class SharedFit {
   #firstNonFinite(): string {
     const { families } = this.#run.arrow
     const groups = families.flatMap(({ groups }, f) =>
-      [...groups].filter((_, at) => !Number.isFinite(this.#ended.stop.sums[f].cost[at])),
+      [...groups].filter((_, at) => !Number.isFinite(this.#ended.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
     return groups.length === 0 ? '' : `, as in group ${printable(`${this.groups[first]}`)}`
@@ -307,7 +307,7 @@ export class SharedGroup {
     this.#family = f
     this.#at = at
     const family = run.arrow.families[f]
-    const { values, stop } = ended
+    const { values, costs } = ended
     this.label = label
     this.free = family.free.map(({ name }) => name)
     const shared = family.places.map((place) => values.shared[typeof place === 'number' ? place : place[at]])
@@ -326,7 +326,7 @@ export class SharedGroup {
     })
     this.values = Object.fromEntries(told.map(([name, value]) => [name, value]))
     this.errors = Object.fromEntries(told.map(([name, , error]) => [name, error]))
-    this.chiSquared = stop.sums[f].cost[at]
+    this.chiSquared = costs[f][at]
     this.rows = family.rows[at]
   }
 

@@ -7,9 +7,12 @@ import { type Advancer, chooseAdvancer } from '../../many/engines.js'
 import { readOptions } from '../../options/read.js'
 import type { Call } from '../drive.js'
 import type { Parameter } from '../parameters.js'
-import { Arrow, type Point } from './arrow.js'
+import { CONVERGED, NOT_FINITE } from '../reasons.js'
+import { firstOf, SAME } from '../solver.js'
+import { Arrow, NONE, type Point, type Stop } from './arrow.js'
 import { type Ended, ending } from './ending.js'
-import { Family } from './family.js'
+import { Family, numberAt } from './family.js'
+import { hasBounds } from './look.js'
 import { type SharedValues, table } from './options.js'
 import { readShared, rowsOfGroup, type SharedRead } from './read.js'
 
@@ -38,7 +41,9 @@ export class SharedRun {
 
   /** One by itself, as profiles want it: two may be under way at once. */
   makeArrow(): Arrow {
-    const families = this.read.families.map((family) => new Family(family, this.choice.runner))
+    const isBounded = this.read.families.some(({ outputs }) => hasBounds(outputs[0].compiled.steps))
+    const { runner } = this.choice
+    const families = this.read.families.map((family) => new Family(family, isBounded, runner))
     const shared = this.read.shared.map(({ parameter }) => parameter)
     return new Arrow(families, shared, this.#tolerance)
   }
@@ -50,10 +55,25 @@ export class SharedRun {
   *calls(): Generator<Call, Ended> {
     const start = yield* this.#start()
     const { onProgress } = this.options
-    const stop = yield* this.arrow.solve(start, this.most)
-    const ended = yield* ending(this.arrow, stop, this.isAbsolute, this.options.loss)
+    const first = this.arrow.isPartlyLinear ? firstOf(this.most) : this.most
+    const ended = yield* this.#ended(yield* this.arrow.solve(start, first))
+    const again = ended.reason === CONVERGED ? null : yield* this.#again(start, ended)
     onProgress?.(1, 1)
-    return ended
+    return again ?? ended
+  }
+
+  *#ended(stop: Stop): Generator<Call, Ended> {
+    return yield* ending(this.arrow, stop, this.isAbsolute, this.options.loss)
+  }
+
+  /** From the start again, with turns, as `Solver` has it; null where that is no better. */
+  *#again(start: Point, { reason, stop }: Ended): Generator<Call, Ended | null> {
+    const left = this.most - stop.evaluations
+    if (!this.arrow.isPartlyLinear || reason === NOT_FINITE || left <= 0) return null
+    const other = yield* this.arrow.solve(start, left, NONE, { isNear: false, alternates: true })
+    const evaluations = stop.evaluations + other.evaluations
+    const ended = yield* this.#ended({ ...other, evaluations })
+    return ended.reason === CONVERGED && other.cost <= SAME * stop.cost ? ended : null
   }
 
   leave(): void {
@@ -67,48 +87,49 @@ export class SharedRun {
     const own: Float64Array[][] = []
     for (const [f, family] of this.arrow.families.entries()) {
       const { free, groups, outputs, problem, places } = family
-      const columns = free.map(({ start }) =>
-        typeof start === 'number' || start === null
-          ? new Float64Array(groups.length).fill(start ?? NaN)
-          : family.of(start),
-      )
+      const begin = ({ start }: Parameter) =>
+        typeof start === 'object' && start !== null
+          ? family.of(start)
+          : new Float64Array(groups.length).fill(start ?? NaN)
+      const columns = free.map(begin)
       const { guess, x } = read[f]
-      const open = free.map(({ start }) => start === null)
-      if (guess !== undefined && open.includes(true)) {
+      const open = [...free.keys()].filter((i) => free[i].start === null)
+      if (guess !== undefined && open.length > 0) {
         for (const [at, group] of groups.entries()) {
           const [xs, ys] = [x, problem.y].map((name) => rowsOfGroup(outputs[0], name, group))
           const steps = guess(xs, ys)
           let step = steps.next()
           for (; !step.done; step = steps.next()) yield
-          for (const [i, { name }] of free.entries()) if (open[i]) columns[i][at] = step.value[name]
+          for (const i of open) columns[i][at] = step.value[free[i].name]
           yield
         }
       }
-      for (const [i, parameter] of free.entries()) {
-        for (const [at, x] of columns[i].entries()) columns[i][at] = toStep(parameter, x)
-      }
-      for (const [k, place] of places.entries()) {
-        for (const [at, x] of columns[family.own + k].entries()) {
-          guesses[typeof place === 'number' ? place : place[at]].push(x)
-        }
+      for (const [i, column] of columns.entries()) toSteps(free[i], column)
+      for (const i of open) {
+        const place = places[i - family.own]
+        if (place === undefined) continue
+        for (const [at, x] of columns[i].entries()) guesses[numberAt(place, at)].push(x)
       }
       own.push(columns.slice(0, family.own))
     }
-    const { min, max } = this.arrow
     const point = Float64Array.from(guesses, (of, k) => {
-      const start =
-        of.length > 0 ? median(of) : toStep(shared[k].parameter, shared[k].parameter.start as number)
-      return Math.min(Math.max(start, min[k]), max[k])
+      const { parameter } = shared[k]
+      return of.length > 0 ? median(of) : toSteps(parameter, Float64Array.of(parameter.start as number))[0]
     })
-    return { shared: point, own }
+    const { min, max } = this.arrow
+    return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), own }
   }
 }
 
-/** Inside of its bounds, and as steps have it. */
-function toStep({ min, max, isLogarithmic }: Parameter, x: number): number {
-  const guess = isLogarithmic ? Math.abs(x) || 1 : x
-  const inside = Math.min(Math.max(guess, min), max)
-  return isLogarithmic ? log(inside) : inside
+/** Inside of its bounds, and as steps have it; in place. */
+function toSteps({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
+  for (let at = 0; at < column.length; at++) {
+    const x = column[at]
+    const guess = isLogarithmic ? Math.abs(x) || 1 : x
+    const inside = Math.min(Math.max(guess, min), max)
+    column[at] = isLogarithmic ? log(inside) : inside
+  }
+  return column
 }
 
 /** The lower one of two in the middle. */
