@@ -14,7 +14,12 @@ const project = (
   groupOrder: number,
 ) => ({
   // Tests import the package by its name, as users do, and get what the set-up built.
-  resolve: { alias: { antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'antigrad/tfjs': fileURLToPath(new URL('dist/tfjs/index.js', import.meta.url)),
+      antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)),
+    },
+  },
   test: {
     ...{ name, include, maxWorkers, sequence: { groupOrder } },
     // Vitest's own, and that of its command line, where there is none.

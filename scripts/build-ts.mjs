@@ -109,8 +109,27 @@ await build({
   ],
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-const names = Object.keys(createRequire(import.meta.url)('../dist/node/index.js'))
-writeFileSync('dist/node/index.mjs', `export {\n  ${names.join(',\n  ')},\n} from './index.js'\n`)
+// What is imported beside it has its classes and its addon too.
+await build({
+  ...node,
+  entryPoints: ['dist/tfjs/index.js'],
+  outfile: 'dist/node/tfjs/index.js',
+  format: 'cjs',
+  plugins: [
+    {
+      name: 'one library',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^\.\.\/(optimizer|ground\/errors)\.js$/ }, () => ({
+          path: '../index.js',
+          external: true,
+        })),
+    },
+  ],
+})
+for (const folder of ['dist/node', 'dist/node/tfjs']) {
+  const names = Object.keys(createRequire(import.meta.url)(`../${folder}/index.js`))
+  writeFileSync(`${folder}/index.mjs`, `export {\n  ${names.join(',\n  ')},\n} from './index.js'\n`)
+}
 
 // What the command line uses of other packages goes into its files, so that whoever installs antigrad
 // for the library alone installs nothing else. Our own modules stay where they are.
@@ -156,16 +175,19 @@ const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
 writeFileSync('dist/LICENSES.md', `# What the command line has of other packages\n\n${licenses.join('\n')}`)
 
 // The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
-copyDeclarations('index')
-writeFileSync('dist/node/index.d.mts', "export * from './index.js'\n")
+const copied = new Set()
+for (const module of ['index', 'tfjs/index']) {
+  copyDeclarations(module)
+  writeFileSync(`dist/node/${module}.d.mts`, "export * from './index.js'\n")
+}
 
 /** Copies a module's declarations, and those that they import. */
-function copyDeclarations(module, copied = new Set()) {
+function copyDeclarations(module) {
   if (copied.has(module)) return
   copied.add(module)
   const text = readFileSync(`dist/${module}.d.ts`, 'utf8')
   cpSync(`dist/${module}.d.ts`, `dist/node/${module}.d.ts`)
   for (const [, path] of text.matchAll(/['"](\.[^'"]+)\.js['"]/g)) {
-    copyDeclarations(join(dirname(module), path), copied)
+    copyDeclarations(join(dirname(module), path))
   }
 }

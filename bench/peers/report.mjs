@@ -189,6 +189,8 @@ const colors = {
   'pytorch-optimizer': '#0b6e4f',
   'tfjs-wasm': '#9b5de5',
   'tfjs-cpu': '#b8b8b8',
+  'tfjs-wasm-antigrad': '#e07a8b',
+  'tfjs-cpu-antigrad': '#f0b7c0',
   'jax-js': '#6a994e',
   'loop-float64': '#444444',
   'loop-fround': '#888888',

@@ -49,6 +49,13 @@ export const rivals = [
     host: () => node('tfjs', 'cpu'),
     how: 'the same on the backend in plain JavaScript',
   },
+  ...['wasm', 'cpu'].map((backend) => ({
+    id: `tfjs-${backend}-antigrad`,
+    name: `antigrad in TensorFlow.js, ${backend}`,
+    rules: ['adam', 'sgd', 'adagrad', 'rmsprop'],
+    host: () => node('tfjs', `${backend}+antigrad`),
+    how: "`applyGradients` of `antigrad/tfjs` on TensorFlow.js' variables, copies included",
+  })),
   {
     id: 'jax-js',
     name: 'jax-js, wasm',

@@ -1,7 +1,10 @@
 // TensorFlow.js: its own optimizers' applyGradients on variables, in production mode. Both backends run
-// when they are called, so that there is nothing to wait for.
+// when they are called, so that there is nothing to wait for. A backend with `+antigrad` has optimizers of
+// antigrad/tfjs instead.
 import * as tf from '@tensorflow/tfjs'
 import '@tensorflow/tfjs-backend-wasm'
+import * as antigrad from '../../../dist/node/index.mjs'
+import { optimizerClass } from '../../../dist/node/tfjs/index.mjs'
 import { pick, settings, values } from '../values.mjs'
 
 const { lr, beta1, beta2, eps, momentum, alpha } = settings
@@ -12,20 +15,36 @@ const optimizers = {
   rmsprop: () => tf.train.rmsprop(lr, alpha, 0, eps),
 }
 
-export async function open(backend) {
+const byAntigrad = {
+  adam: () => antigrad.adam({ lr }),
+  sgd: () => antigrad.sgd({ lr, momentum }),
+  adagrad: () => antigrad.adagrad({ lr }),
+  rmsprop: () => antigrad.rmsprop({ lr }),
+}
+
+const isByAntigrad = (variant) => variant.endsWith('+antigrad')
+
+export async function open(variant) {
+  const [backend] = variant.split('+')
   tf.enableProdMode()
   if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`)
   await tf.ready()
   return { version: tf.version.tfjs }
 }
 
-export function make(rule, lengths) {
+export function make(rule, lengths, _threads, variant) {
   const params = values(lengths, 0).map((tensor) => tf.variable(tf.tensor1d(tensor)))
-  const optimizer = optimizers[rule]()
+  const isOurs = isByAntigrad(variant)
+  const optimizer = isOurs ? new (optimizerClass(tf))(byAntigrad[rule]()) : optimizers[rule]()
   let grads = []
   return {
-    about:
-      rule === 'rmsprop' ? { epsInRoot: true } : rule === 'adagrad' ? { epsInRoot: true, eps: 1e-7 } : {},
+    about: isOurs
+      ? {}
+      : rule === 'rmsprop'
+        ? { epsInRoot: true }
+        : rule === 'adagrad'
+          ? { epsInRoot: true, eps: 1e-7 }
+          : {},
     gradients: (k) => {
       tf.dispose(grads)
       const tensors = values(lengths, k).map((tensor) => tf.tensor1d(tensor))
