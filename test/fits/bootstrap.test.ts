@@ -33,6 +33,30 @@ const one = (options: FitManyOptions = {}, rows = 25) => fitOne(decay, dataOf(5,
 const all = ({ values, reason, failed, count, errors }: Bootstrap) =>
   inBits({ values, reason, failed, count, errors })
 
+test.each<[string, FitManyOptions]>([
+  ['nothing', {}],
+  ['bounds', { start: { ...start, b: { start: 1, min: 0.5, max: 0.72 } } }],
+  ['a positive parameter', { start: { ...start, b: { start: 1, positive: true } } }],
+  ['a fixed one', { start: { ...start, c: { start: 1, fixed: true } } }],
+  ['one that follows from others', { start: { ...start, c: { expr: 'a/4' } } }],
+  ['what is derived', { derive: { half: '0.7/b' } }],
+  ['weights', { sigma: Array.from({ length: 25 }, (_, k) => 0.1 + k / 50) }],
+  ['a loss', { loss: 'huber', lossScale: 0.05 }],
+  ['few iterations', { maxIterations: 4 }],
+])(
+  'whatever order columns have, and whether refits need programs of their own, the same: %s',
+  (_, options) => {
+    const { t, y } = dataOf(5, 25)
+    for (const kind of kinds) {
+      const [a, b] = [
+        { t, y },
+        { y, t },
+      ].map((data) => fitOne(decay, data, { start, ...options }))
+      expect(all(a.bootstrap({ kind, count: 50 }))).toBe(all(b.bootstrap({ kind, count: 50 })))
+    }
+  },
+)
+
 describe('numbers are drawn by seed, fit and refit', () => {
   // Columns of the fits' own, and of different lengths; one cannot be fitted.
   const lengths = [20, 9, 20, 13, 2, 20]

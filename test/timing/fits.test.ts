@@ -1,6 +1,6 @@
 /** The event loop while fits are under way whose starts are guessed. */
 
-import { type FitData, fitMany, fitManySync, fit as fitOne, models } from 'antigrad'
+import { expression, type FitData, fitMany, fitManySync, fit as fitOne, models } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 
@@ -115,4 +115,21 @@ test('a guess takes no longer than the fit', () => {
   const fitted = least(8, () => fitManySync(models.fourPL(), { x: doses, y }, { start, threads: 1 }))
   const guessed = least(8, () => fitManySync(models.fourPL(), { x: doses, y }, { threads: 1 }))
   expect(guessed / fitted - 1).toBeLessThan(ALLOWANCE)
+})
+
+test('a fit of a function takes no longer than two and a half of an expression', () => {
+  const t = Float64Array.from({ length: 20 }, (_, k) => k / 4)
+  const y = t.map((at) => 2 * Math.exp(-0.7 * at) + 0.5 + 0.01 * (next() - 0.5))
+  const start = { a: 1, b: 1, c: 0 }
+  const text = expression('a*exp(-b*t) + c')
+  const called = (p: typeof start, at: number) => p.a * Math.exp(-p.b * at) + p.c
+  const times = (count: number, work: () => unknown) => () => {
+    for (let k = 0; k < count; k++) work()
+  }
+  const ofText = times(200, () => fitOne(text, { t, y }, { start }))
+  const ofFunction = times(200, () => fitOne(called, { t, y }, { start }))
+  // Compiled by its second second.
+  least(3, ofText)
+  least(3, ofFunction)
+  expect(least(10, ofFunction) / least(10, ofText)).toBeLessThan(2.5)
 })

@@ -7,6 +7,9 @@ import type { Instruction, Program } from './program.js'
 
 type Scalar = (a: number, b: number, c: number) => number
 
+/** What operations do, by their codes. */
+const scalars: { float32?: readonly Scalar[]; float64?: readonly Scalar[] } = {}
+
 /** A program for numbers of one dtype, and the slots that it runs on. */
 export class Machine {
   readonly program: Program
@@ -18,7 +21,8 @@ export class Machine {
     this.program = program
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
-    this.#scalars = OPERATIONS.map((code) => scalarOf(code, dtype))
+    scalars[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype))
+    this.#scalars = scalars[dtype]
   }
 
   /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */

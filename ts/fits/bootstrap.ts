@@ -160,7 +160,7 @@ function again(
     draw(random(seed, (firstFit + fits[k]) >>> 0, replicates[k]), to, offsets[k])
   }
   const start = startingAt(of, (name) => pick(columnOf(of, name), fits))
-  return of.again(sharedFirst(new Map(made)), start)
+  return of.near(sharedFirst(new Map(made)), start)
 }
 
 /** Writes the rows of a refit, in the columns that are others than the fit's, from a place on. */

@@ -9,7 +9,7 @@ import type { Slices } from '../ground/slices.js'
 import { type Column, numbersOf } from '../many/data.js'
 import { type Bound, type Call, ROWS } from './called.js'
 import { type Around, type DifferenceValues, roundingOf, slopesAt } from './differences.js'
-import { firstWhere } from './models/rows.js'
+import { firstWhere, zeros } from './models/rows.js'
 import type { Problem } from './problem.js'
 
 export interface Curve {
@@ -70,8 +70,10 @@ export function curveOf(
   if (called !== null) return new CalledCurve(problem, called, columns, fixed, rows)
   const run = (program: Program, x: ArrayLike<number>) => {
     const machine = new Machine(program, 'float64')
-    const input = Float64Array.from([...Array.from(x), ...fixed, ...columns.map(() => 0)])
     const first = x.length + fixed.length
+    const input = new Float64Array(first + columns.length)
+    input.set(x)
+    input.set(fixed, x.length)
     const outputs = program.outputs.map(() => new Float64Array(rows))
     for (let row = 0; row < rows; row++) {
       for (let k = 0; k < columns.length; k++) input[first + k] = columns[k][row]
@@ -126,6 +128,9 @@ class CalledCurve implements Curve {
   readonly #fixed: readonly number[]
   readonly #names: readonly string[]
   readonly #machine: Machine
+  /** What it is given: parameters that vary, and those that do not. */
+  readonly #input: Float64Array
+  readonly #point: Readonly<Record<string, number>>
   readonly #rows: Rows
 
   constructor(
@@ -138,7 +143,9 @@ class CalledCurve implements Curve {
     this.#problem = problem
     this.#called = called
     this.#fixed = fixed
+    this.#input = Float64Array.from([...problem.free.map(() => 0), ...fixed])
     this.#names = [...problem.values.keys()]
+    this.#point = recordOf(this.#names, () => 0)
     this.#machine = new Machine(programOfPoint(problem), 'float64')
     this.rounding = called.jacobian === undefined ? roundingOf(called.differences) : 0
     const names = columnsOfModel(problem)
@@ -189,8 +196,13 @@ class CalledCurve implements Curve {
 
   #pointAt(x: ArrayLike<number>): object {
     const { program, slots } = this.#machine
-    this.#machine.run([...Array.from(x), ...this.#fixed], [], 0)
-    return Object.freeze(recordOf(this.#names, (_, k) => slots[program.outputs[k]]))
+    const input = this.#input
+    for (let i = 0; i < x.length; i++) input[i] = x[i]
+    this.#machine.run(input, [], 0)
+    // Of one form, so that functions find in it what they did before; no name leads elsewhere, as all are its own.
+    const point = { ...this.#point }
+    for (let k = 0; k < this.#names.length; k++) point[this.#names[k]] = slots[program.outputs[k]]
+    return Object.freeze(point)
   }
 }
 
@@ -211,7 +223,7 @@ function rowByRow(
     columns.length > 1 ? Array.from({ length: count }, (_, row) => rowOf(row)) : (columns[0] ?? [])
   return {
     curve(p) {
-      const out = new Float64Array(count)
+      const out = zeros(count)
       for (let row = 0; row < count; row++) {
         const f = call(p, xs[row])
         if (typeof f !== 'number') throw refusal('model', `a number from the function, in row ${row}`, f)

@@ -16,7 +16,18 @@ import { areFinite } from './differences.js'
 import type { Call } from './drive.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
-import { dot, inverse, solved, stepWithin, type Triangle, times, triangular } from './orthogonal.js'
+import { zeros } from './models/rows.js'
+import {
+  arrayOf,
+  dot,
+  inverse,
+  lengthOf,
+  solved,
+  stepWithin,
+  type Triangle,
+  times,
+  triangular,
+} from './orthogonal.js'
 import type { Problem } from './problem.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from './reasons.js'
 import { unitOf } from './rotations.js'
@@ -59,10 +70,20 @@ export class DenseSolver {
     const column = () => new Float64Array(some.runs.length)
     const columns = (count: number) => Array.from({ length: count }, column)
     const words = Math.ceil(size / BITS)
+    const free = columns(size)
     const all = {
-      ...{ free: columns(size), covariance: columns(inTriangle(size, 0)), errors: columns(size) },
-      ...{ cost: column(), reason: column(), evaluations: column() },
-      ...{ held: columns(words), undetermined: columns(words) },
+      free,
+      covariance: columns(inTriangle(size, 0)),
+      errors: columns(size),
+      cost: column(),
+      reason: column(),
+      evaluations: column(),
+      held: columns(words),
+      undetermined: columns(words),
+      rest: column(),
+      stopped: free,
+      diagonal: [],
+      largest: [],
     }
     for (const run of some.runs.keys()) {
       const fit = new DenseFit(this.#compiled, some, run)
@@ -78,7 +99,7 @@ export class DenseSolver {
       all.evaluations[run] = fit.evaluations
       yield
     }
-    return { ...all, rest: column(), stopped: all.free, diagonal: [], largest: [] }
+    return all
   }
 }
 
@@ -100,16 +121,17 @@ interface Point {
   readonly cost: number
 }
 
+/** R of parameters that may move, and which these are, in the order of pivots. */
+interface Reduction {
+  readonly triangle: Triangle
+  readonly places: readonly number[]
+}
+
 /** What is known about a point. */
-interface Slopes extends Point {
-  /** W^½·J in units, by parameter that varies, with the weights of steps, and their lengths. */
-  readonly columns: readonly Float64Array[]
+interface Slopes extends Point, Reduction {
+  /** Of W^½·J in units, by parameter that varies, with the weights of steps: lengths of columns. */
   readonly lengths: readonly number[]
   readonly moves: readonly boolean[]
-  /** R of those that may move. */
-  readonly triangle: Triangle
-  /** Which these are, in the order of pivots. */
-  readonly places: readonly number[]
   /** J */
   readonly slopes: readonly Float64Array[]
 }
@@ -173,16 +195,18 @@ class DenseFit {
       const sound = triangle.right.subarray(0, this.#rankOf(at))
       if (dot(sound, sound) <= Math.max(tolerance * at.cost, this.#limitOf(at).least))
         return this.#say(at, CONVERGED)
-      const scale = Float64Array.from(places, (i) => this.#scale[i] || 1)
+      const scale = arrayOf(places.length, (k) => this.#scale[places[k]] || 1)
       let next: Slopes | undefined
       while (next === undefined) {
         if (tries >= most) return this.#say(at, MAX_ITERATIONS)
         const made = stepWithin(triangle, scale, radius, damping)
         damping = made.damping
         const x = this.#moved(at, made.step)
-        const taken = Float64Array.from(places, (i) => (x[i] - at.x[i]) / this.#units[i])
-        const scaled = taken.map((by, k) => scale[k] * by)
-        const length = Math.sqrt(dot(scaled, scaled))
+        const taken = arrayOf(places.length, (k) => {
+          const i = places[k]
+          return (x[i] - at.x[i]) / this.#units[i]
+        })
+        const length = lengthOf(taken, scale)
         const f = this.#curve.at(x)
         tries++
         yield
@@ -229,14 +253,17 @@ class DenseFit {
     const slopes = yield* this.#curve.slopes({ x, f, min, max, sizes: this.#sizes })
     if (!slopes.every(areFinite)) return undefined
     if (this.#units.length === 0) {
-      this.#units = slopes.map((slope) =>
-        unitOf(slope.reduce((most, s) => Math.max(most, Math.abs(s)), 0) * this.#unit),
-      )
+      this.#units = slopes.map((slope) => {
+        let most = 0
+        for (let row = 0; row < slope.length; row++) most = Math.max(most, Math.abs(slope[row]))
+        return unitOf(most * this.#unit)
+      })
     }
-    const { right, columns } = this.#weighted(f, slopes, 'weight')
+    let { right, columns } = this.#weighted(f, slopes, 'weight')
     const lengths = columns.map((column) => Math.sqrt(dot(column, column)))
     if (!lengths.every((length) => length < Infinity)) return undefined
-    for (const [i, length] of lengths.entries()) {
+    for (let i = 0; i < lengths.length; i++) {
+      const length = lengths[i]
       this.#scale[i] = Math.max(this.#scale[i], length)
       if (this.#problem.isLogarithm[i] || !(length > 0)) continue
       // Far from the data it is no measure of steps.
@@ -252,8 +279,9 @@ class DenseFit {
       const { triangle, places } = reduced(columns, right, moves)
       const step = solved(triangle.columns, triangle.right)
       const held = places.filter((i, k) => this.#leaves(x, i, -step[k]))
-      if (held.length === 0) return { ...point, slopes, columns, lengths, moves, triangle, places }
+      if (held.length === 0) return { x, f, cost, slopes, lengths, moves, triangle, places }
       for (const i of held) moves[i] = false
+      ;({ right, columns } = this.#weighted(f, slopes, 'weight'))
     }
   }
 
@@ -266,9 +294,12 @@ class DenseFit {
   /** W^½·J and the right side in units, by a weight of the rows. */
   #weighted(f: Float64Array, slopes: readonly Float64Array[], second: 'weight' | 'curvature') {
     const { roots, right } = this.#costs.weights(f, this.#unit, second)
+    const unit = this.#unit
     const columns = slopes.map((slope, i) => {
-      const [unit, by] = [this.#unit, this.#units[i]]
-      return slope.map((s, row) => s * unit * by * roots[row])
+      const by = this.#units[i]
+      const column = zeros(slope.length)
+      for (let row = 0; row < column.length; row++) column[row] = slope[row] * unit * by * roots[row]
+      return column
     })
     return { right, columns }
   }
@@ -276,7 +307,8 @@ class DenseFit {
   #moved({ x, places }: Slopes, step: Float64Array): Float64Array {
     const { min, max } = this.#problem
     const to = x.slice()
-    for (const [k, i] of places.entries()) {
+    for (let k = 0; k < places.length; k++) {
+      const i = places[k]
       to[i] = Math.min(Math.max(x[i] + step[k] * this.#units[i], min[i]), max[i])
     }
     return to
@@ -284,8 +316,8 @@ class DenseFit {
 
   /** ‖D·x‖ in units. */
   #lengthOf(x: Float64Array): number {
-    const scaled = x.map((part, i) => (part / this.#units[i]) * this.#scale[i])
-    return Math.sqrt(dot(scaled, scaled))
+    const parts = arrayOf(x.length, (i) => x[i] / this.#units[i])
+    return lengthOf(parts, this.#scale)
   }
 
   /** How many columns have more of their own than rounding. */
@@ -299,7 +331,7 @@ class DenseFit {
 
   /** Gains that are as good as none: beside the parameters, and beside what is left too. */
   #limitOf({ x, lengths, cost }: Slopes) {
-    const parts = x.map((part, i) => (part / this.#units[i]) * lengths[i])
+    const parts = arrayOf(x.length, (i) => (x[i] / this.#units[i]) * lengths[i])
     const exact = Math.max(EXACT * EXACT, 4 * this.#tolerance * this.#tolerance)
     const least = exact * dot(parts, parts)
     return { least, most: Math.max(Math.max(OFFSET * OFFSET, 2 * this.#tolerance) * cost, least) }
@@ -307,7 +339,7 @@ class DenseFit {
 
   /** What is said of where steps have stopped; the step that is left is taken where it is so short that no evaluation tells. */
   #say(at: Slopes, reason: number): End {
-    const { x, f, lengths } = at
+    const { x, lengths } = at
     const { least, most } = this.#limitOf(at)
     const { min, max } = this.#problem
     const undetermined = lengths.map((length, i) => {
@@ -319,8 +351,7 @@ class DenseFit {
     })
     const held = at.moves.map((is, i) => !is && !undetermined[i])
     const moves = at.moves.map((is, i) => is && !undetermined[i])
-    const { right, columns } = this.#weighted(f, at.slopes, 'weight')
-    const { triangle, places } = reduced(columns, right, moves)
+    const { triangle, places } = undetermined.includes(true) ? this.#reduced(at, moves, 'weight') : at
     const isSound = this.#rankOf({ triangle, places, lengths }) === places.length
     const gain = dot(triangle.right, triangle.right)
     const isClose = isSound && gain <= Math.max(2 * this.#tolerance * at.cost, least)
@@ -329,21 +360,39 @@ class DenseFit {
     const cost = isClose ? Math.max(at.cost - gain, 0) : at.cost
     const atPoint = gain <= most ? CONVERGED : STALLED
     const verdict = !isSound || undetermined.includes(true) ? SINGULAR : atPoint
+    const freedom = this.#freedom + held.filter((is) => is).length
+    // Of squares the second derivatives of errors are those of steps.
+    const reduction = this.#problem.loss === 'squared' ? { triangle, places } : null
+    const { covariance, errors } = this.#errors(at, moves, isSound, cost, freedom, reduction)
     return {
-      ...{ free, cost: cost / this.#unit / this.#unit },
-      ...this.#errors(at, moves, isSound, cost, this.#freedom + held.filter((is) => is).length),
-      ...{ held: bits(held), undetermined: bits(undetermined) },
+      free,
+      cost: cost / this.#unit / this.#unit,
+      covariance,
+      errors,
+      held: bits(held),
+      undetermined: bits(undetermined),
       reason: reason === MAX_ITERATIONS ? reason : verdict,
     }
   }
 
-  #errors(at: Slopes, moves: readonly boolean[], isSound: boolean, cost: number, freedom: number) {
+  #reduced({ f, slopes }: Slopes, moves: readonly boolean[], second: 'weight' | 'curvature'): Reduction {
+    const { right, columns } = this.#weighted(f, slopes, second)
+    return reduced(columns, right, moves)
+  }
+
+  #errors(
+    at: Slopes,
+    moves: readonly boolean[],
+    isSound: boolean,
+    cost: number,
+    freedom: number,
+    reduction: Reduction | null,
+  ) {
     const size = moves.length
     const covariance = new Float64Array(inTriangle(size, 0)).fill(NaN)
     const errors = new Float64Array(size).fill(NaN)
     if (!isSound) return { covariance, errors }
-    const { right, columns } = this.#weighted(at.f, at.slopes, 'curvature')
-    const { triangle, places } = reduced(columns, right, moves)
+    const { triangle, places } = reduction ?? this.#reduced(at, moves, 'curvature')
     // The standard deviation of a row, in units.
     const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
     const factor = (i: number) => this.#units[i] * ofRows
@@ -370,12 +419,16 @@ class DenseFit {
 
 const EPSILON = Number.EPSILON
 
-/** R of those columns that may move. */
-function reduced(columns: readonly Float64Array[], right: Float64Array, moves: readonly boolean[]) {
+/** R of those columns that may move; overwrites all. */
+function reduced(
+  columns: readonly Float64Array[],
+  right: Float64Array,
+  moves: readonly boolean[],
+): Reduction {
   const own = [...columns.keys()].filter((i) => moves[i])
   const triangle = triangular(
-    own.map((i) => columns[i].slice()),
-    right.slice(),
+    own.map((i) => columns[i]),
+    right,
   )
   return { triangle, places: triangle.pivots.map((k) => own[k]) }
 }
@@ -393,12 +446,16 @@ class Costs {
   readonly #y: Float64Array
   readonly #weight: Float64Array | null
   readonly #machine: Machine | null
+  /** √ of weights, where these are all that rows have. */
+  readonly #roots: Float64Array
 
   constructor(problem: Problem, y: Float64Array, weight: Float64Array | null) {
     this.#problem = problem
     this.#y = y
     this.#weight = weight
     this.#machine = problem.loss === 'squared' ? null : machineOf(problem)
+    this.#roots = zeros(y.length)
+    for (let row = 0; row < y.length; row++) this.#roots[row] = weight === null ? 1 : Math.sqrt(weight[row])
   }
 
   /** A power of 2 by which residuals become about 1. */
@@ -427,18 +484,19 @@ class Costs {
 
   /** By row √ of half the second derivative, and the first one by it. */
   weights(f: Float64Array, unit: number, second: 'weight' | 'curvature') {
-    const roots = new Float64Array(f.length)
-    const right = new Float64Array(f.length)
+    const right = zeros(f.length)
+    const machine = this.#machine
+    if (machine === null) {
+      const roots = this.#roots
+      for (let row = 0; row < f.length; row++) right[row] = roots[row] * unit * (f[row] - this.#y[row])
+      return { roots, right }
+    }
+    const roots = zeros(f.length)
     for (let row = 0; row < f.length; row++) {
       const weight = this.#weight === null ? 1 : this.#weight[row]
-      if (this.#machine === null) {
-        roots[row] = this.#weight === null ? 1 : Math.sqrt(weight)
-        right[row] = roots[row] * unit * (f[row] - this.#y[row])
-      } else {
-        const terms = this.#terms(this.#machine, f[row], row, weight, unit)
-        roots[row] = Math.sqrt(terms[second === 'weight' ? 2 : 3])
-        right[row] = terms[1] / roots[row]
-      }
+      const terms = this.#terms(machine, f[row], row, weight, unit)
+      roots[row] = Math.sqrt(terms[second === 'weight' ? 2 : 3])
+      right[row] = terms[1] / roots[row]
     }
     return { roots, right }
   }

@@ -35,8 +35,15 @@ export interface Around {
   readonly sizes: ArrayLike<number>
 }
 
+/** By what a parameter was moved, and what it came to. */
+interface Moved {
+  readonly by: number
+  readonly f: Float64Array
+}
+
 /**
- * Derivatives by each parameter, by row. Nothing is evaluated outside of the bounds; where one side has no finite numbers
+ * Derivatives by each parameter, by row, in arrays that `evaluate` gives, which nobody else has;
+ * what that is given is overwritten. Nothing is evaluated outside of the bounds; where one side has no finite numbers
  * the other one is tried.
  */
 export function* slopesAt(
@@ -45,38 +52,49 @@ export function* slopesAt(
   { order, step = STEPS[order - 1] }: DifferenceValues,
 ): Slices<Float64Array[]> {
   const slopes: Float64Array[] = []
-  for (const [i, at] of x.entries()) {
+  const point = x.slice()
+  const moved = (i: number, by: number): Moved => {
+    point[i] = x[i] + by
+    const exactly = point[i] - x[i]
+    const there = evaluate(point)
+    point[i] = x[i]
+    return { by: exactly, f: there }
+  }
+  for (let i = 0; i < x.length; i++) {
+    const at = x[i]
     const size = step * (Math.max(Math.abs(at), sizes[i]) || 1)
-    const isInside = (by: number) => at + by >= min[i] && at + by <= max[i]
-    const moved = (by: number) => {
-      const point = x.slice()
-      point[i] = at + by
-      return { by: point[i] - at, f: evaluate(point) }
-    }
-    const sides = [size, -size].filter(isInside)
+    const sides: number[] = []
+    if (at + size >= min[i] && at + size <= max[i]) sides.push(size)
+    if (at - size >= min[i] && at - size <= max[i]) sides.push(-size)
     // Between bounds that are so near to each other it goes to the farther one.
     const [up, down] = [max[i] - at, min[i] - at]
     if (sides.length === 0 && up > down) sides.push(up > -down ? up : down)
-    let found = new Float64Array(f.length)
+    let found: Float64Array | undefined
     if (order === 2 && sides.length === 2) {
-      const [above, below] = [moved(size), moved(-size)]
+      const [above, below] = [moved(i, size), moved(i, -size)]
       yield
-      found = found.map((_, row) => (above.f[row] - below.f[row]) / (above.by - below.by))
+      found = above.f
+      for (let row = 0; row < f.length; row++) {
+        found[row] = (above.f[row] - below.f[row]) / (above.by - below.by)
+      }
       if (areFinite(found)) sides.length = 0
     }
     for (const side of sides) {
       // Half as far, so that a second order is left of one side too.
-      const near = moved(order === 2 ? side / 2 : side)
+      const near = moved(i, order === 2 ? side / 2 : side)
       yield
-      found = f.map((here, row) => (near.f[row] - here) / near.by)
+      found = near.f
+      for (let row = 0; row < f.length; row++) found[row] = (near.f[row] - f[row]) / near.by
       if (order === 2) {
-        const far = moved(side)
+        const far = moved(i, side)
         yield
-        found = found.map((slope, row) => 2 * slope - (far.f[row] - f[row]) / far.by)
+        for (let row = 0; row < f.length; row++) {
+          found[row] = 2 * found[row] - (far.f[row] - f[row]) / far.by
+        }
       }
       if (areFinite(found)) break
     }
-    slopes.push(found)
+    slopes.push(found ?? new Float64Array(f.length))
   }
   return slopes
 }

@@ -69,6 +69,8 @@ export interface Ingredients {
   /** Profiles that have been asked for with the fits. */
   readonly profiled: Profiled | undefined
   readonly again: Again
+  /** The same near where these have ended, of which no more is said than that. */
+  readonly near: Again
   /** Where a weight by the model is not finite and above 0, by fit. */
   readonly unweighed: ReadonlyMap<number, NonFinite>
   /** Where y has a covariance, all else is of L⁻¹·y. */

@@ -62,13 +62,14 @@ export function linearise(of: Ingredients, fit: number): Linearised {
   const outputs = [curve, slope, ...gradient]
   const more =
     problem.called === null ? [] : evaluated(of, fit, columnsOfCounted(of, fit), point, curve.length)
+  const own = [...columns, ...more]
+  const slots = machine.program.outputs
+  const input = new Float64Array(point.length + own.length)
+  input.set(point)
   for (let row = 0; row < curve.length; row++) {
-    machine.run(
-      [...point, ...columns.map((column) => column[row]), ...more.map((column) => column[row])],
-      [],
-      0,
-    )
-    for (const [k, slot] of machine.program.outputs.entries()) outputs[k][row] = machine.slots[slot]
+    for (let k = 0; k < own.length; k++) input[point.length + k] = own[k][row]
+    machine.run(input, [], 0)
+    for (let k = 0; k < slots.length; k++) outputs[k][row] = machine.slots[slots[k]]
   }
   return { curve, slope, gradient }
 }

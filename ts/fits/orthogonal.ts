@@ -13,9 +13,20 @@ export interface Triangle {
   readonly pivots: readonly number[]
 }
 
+/** What `Float64Array.from` makes takes ten times as long. */
+export function arrayOf(length: number, of: (k: number) => number): Float64Array {
+  const made = new Float64Array(length)
+  for (let k = 0; k < length; k++) made[k] = of(k)
+  return made
+}
+
 /** Four sums side by side are quicker than one. */
 export function dot(a: Float64Array, b: Float64Array, from = 0): number {
-  let [s, t, u, v] = [0, 0, 0, 0]
+  // As a list they would be made anew each time.
+  let s = 0
+  let t = 0
+  let u = 0
+  let v = 0
   let k = from
   for (; k + 3 < a.length; k += 4) {
     s += a[k] * b[k]
@@ -40,9 +51,10 @@ export function triangular(columns: readonly Float64Array[], b: Float64Array): T
   for (let k = 0; k < order.length; k++) {
     let largest = k
     for (let j = k + 1; j < order.length; j++) if (rests[j] > rests[largest]) largest = j
-    for (const list of [order, pivots, rests, whole] as unknown[][]) {
-      ;[list[k], list[largest]] = [list[largest], list[k]]
-    }
+    swap(order, k, largest)
+    swap(pivots, k, largest)
+    swap(rests, k, largest)
+    swap(whole, k, largest)
     const v = order[k]
     const length = Math.sqrt(dot(v, v, k))
     if (!(length > 0)) {
@@ -70,6 +82,12 @@ export function triangular(columns: readonly Float64Array[], b: Float64Array): T
   }
 }
 
+function swap(list: unknown[], a: number, b: number): void {
+  const first = list[a]
+  list[a] = list[b]
+  list[b] = first
+}
+
 /** x − v·(vᵀx)/v[k], of rows from k on. */
 function reflect(v: Float64Array, x: Float64Array, k: number): void {
   const share = dot(v, x, k) / v[k]
@@ -77,8 +95,8 @@ function reflect(v: Float64Array, x: Float64Array, k: number): void {
 }
 
 /** R·x = b from the end; what has no diagonal, and all after it, is 0. */
-export function solved(columns: readonly Float64Array[], b: ArrayLike<number>): Float64Array {
-  const x = Float64Array.from(b)
+export function solved(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+  const x = b.slice()
   const rank = rankOf(columns)
   x.fill(0, rank)
   for (let k = rank - 1; k >= 0; k--) {
@@ -89,14 +107,16 @@ export function solved(columns: readonly Float64Array[], b: ArrayLike<number>): 
 }
 
 function rankOf(columns: readonly Float64Array[]): number {
-  const none = columns.findIndex((column, k) => column[k] === 0)
-  return none < 0 ? columns.length : none
+  let rank = 0
+  while (rank < columns.length && columns[rank][rank] !== 0) rank++
+  return rank
 }
 
 /** Rᵀ·x = b. */
 function solvedFromAbove(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
-  for (const [k, column] of columns.entries()) {
+  for (let k = 0; k < columns.length; k++) {
+    const column = columns[k]
     let rest = x[k]
     for (let i = 0; i < k; i++) rest -= column[i] * x[i]
     x[k] = rest / column[k]
@@ -107,7 +127,9 @@ function solvedFromAbove(columns: readonly Float64Array[], b: Float64Array): Flo
 /** R·x. */
 export function times(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
   const product = new Float64Array(columns.length)
-  for (const [k, column] of columns.entries()) for (let i = 0; i <= k; i++) product[i] += column[i] * x[k]
+  for (let k = 0; k < columns.length; k++) {
+    for (let i = 0; i <= k; i++) product[i] += columns[k][i] * x[k]
+  }
   return product
 }
 
@@ -122,7 +144,7 @@ export function inverse(columns: readonly Float64Array[]): Float64Array[] {
     const column = solved(columns.slice(0, j + 1), unit)
     for (let i = 0; i <= j; i++) rows[i][j] = column[i]
   }
-  return rows.map((row, i) => Float64Array.from(rows, (other, j) => dot(row, other, Math.max(i, j))))
+  return rows.map((row, i) => arrayOf(size, (j) => dot(row, rows[j], Math.max(i, j))))
 }
 
 /** The triangle of R with rows of a diagonal below it, by rotations (Givens, 1958). */
@@ -173,7 +195,7 @@ export function stepWithin(of: Triangle, scale: Float64Array, radius: number, da
   let x = solved(columns, right)
   let length = lengthOf(x, scale)
   let off = length - radius
-  if (off <= NEAR * radius) return { step: x.map((part) => -part), damping: 0 }
+  if (off <= NEAR * radius) return { step: negated(x), damping: 0 }
 
   const slopeOf = (triangle: readonly Float64Array[]) => {
     const direction = x.map((part, k) => (scale[k] * scale[k] * part) / length)
@@ -181,9 +203,9 @@ export function stepWithin(of: Triangle, scale: Float64Array, radius: number, da
     return off / radius / dot(solution, solution)
   }
   let low = rankOf(columns) === columns.length ? slopeOf(columns) : 0
-  const gradient = Float64Array.from(columns, (column, k) => {
+  const gradient = arrayOf(columns.length, (k) => {
     let sum = 0
-    for (let i = 0; i <= k; i++) sum += column[i] * right[i]
+    for (let i = 0; i <= k; i++) sum += columns[k][i] * right[i]
     return sum / scale[k]
   })
   const steepness = Math.sqrt(dot(gradient, gradient))
@@ -206,11 +228,13 @@ export function stepWithin(of: Triangle, scale: Float64Array, radius: number, da
     if (off < 0) high = Math.min(high, lambda)
     lambda = Math.max(low, lambda + slopeOf(damped.columns))
   }
-  return { step: x.map((part) => -part), damping: lambda }
+  return { step: negated(x), damping: lambda }
 }
 
+const negated = (x: Float64Array) => arrayOf(x.length, (k) => -x[k])
+
 /** ‖D·x‖ */
-function lengthOf(x: Float64Array, scale: Float64Array): number {
-  const scaled = x.map((part, k) => part * scale[k])
+export function lengthOf(x: Float64Array, scale: Float64Array): number {
+  const scaled = arrayOf(x.length, (k) => x[k] * scale[k])
   return Math.sqrt(dot(scaled, scaled))
 }

@@ -100,9 +100,21 @@ export function makeProblem(
   )
   const slopes = free.map((_, i) => `@by${i}`)
   const isLogarithm = free.map(({ isLogarithmic }) => isLogarithmic && inLogarithms)
+  const { columns, y, weight, loss, scale } = data
+  // Without spreads, of which each would make a hidden class of its own.
   return {
-    ...{ text, graph, model: root, derived, ...data },
-    ...{ called, values, evaluated: called === null ? [] : [VALUE, ...slopes] },
+    text,
+    graph,
+    model: root,
+    derived,
+    columns,
+    y,
+    weight,
+    loss,
+    scale,
+    called,
+    values,
+    evaluated: called === null ? [] : [VALUE, ...slopes],
     free: free.map(({ name }) => name),
     isLogarithm,
     min: free.map(({ min }, i) => (isLogarithm[i] ? log(min) : min)),
