@@ -1,0 +1,65 @@
+/** docs/api.txt is what there is, and would see what breaks a program: an option, a type, a default that is another. */
+
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { exportsIn, tablesIn } from '../scripts/lib/api.mjs'
+import { home } from './children.js'
+
+const [exported, defaults] = readFileSync(join(home, 'docs/api.txt'), 'utf8').split(/(?<=\n)(?=# defaults\n)/)
+
+/** What a copy of a folder is with other words in some files. */
+function changed(
+  folder: string,
+  edits: Record<string, [from: string, to: string]>,
+  seen: (copy: string) => string,
+) {
+  const copy = mkdtempSync(join(tmpdir(), 'antigrad-api-'))
+  try {
+    cpSync(join(home, folder), copy, { recursive: true })
+    for (const [file, [from, to]] of Object.entries(edits)) {
+      const text = readFileSync(join(copy, file), 'utf8')
+      expect(text.split(from).length, `${from} in ${file}`).toBe(2)
+      writeFileSync(join(copy, file), text.replace(from, to))
+    }
+    return seen(copy)
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+}
+
+/** Lines of one text that the other has not. */
+const missing = (from: string, to: string) => {
+  const there = new Set(to.split('\n'))
+  return from.split('\n').filter((line) => !there.has(line))
+}
+
+test('docs/api.txt is what is exported, and what options are by default: npm run api writes it', () => {
+  expect(`${exportsIn(join(home, 'dist/node'))}\n`).toBe(exported)
+  expect(tablesIn(join(home, 'ts'))).toBe(defaults)
+})
+
+test('a type that is narrower, and an export that is gone, are seen', () => {
+  const now = changed(
+    'dist/node',
+    {
+      'fits/options.d.ts': ['readonly y?: string;', "readonly y?: 'y';"],
+      'index.d.ts': ['type Expression, expression }', 'type Expression }'],
+    },
+    exportsIn,
+  )
+  expect(missing(exported, now).some((line) => line.startsWith('expression: '))).toBe(true)
+  expect(missing(now, exported)).toContain('  y?: "y" | undefined')
+})
+
+test.each<[string, string, string, string]>([
+  ['an option that is gone', 'rules/adam.ts', '    beta1: 0.9,\n', ''],
+  ["a rule's default", 'rules/adam.ts', 'beta2: 0.999', 'beta2: 0.99'],
+  ["a fit's default", 'fits/options.ts', 'lossScale: positive(1)', 'lossScale: positive(2)'],
+  ['a default behind a name', 'fits/level.ts', '0.95', '0.9'],
+  ["a schedule's", 'schedules/step.ts', 'gamma: nonNegative(0.1)', 'gamma: nonNegative(0.2)'],
+  ['what is around a rule', 'model/options.ts', "oneOf('propagate',", "oneOf('throw', 'propagate',"],
+])('%s is seen', (_, file, from, to) => {
+  expect(changed('ts', { [file]: [from, to] }, tablesIn)).not.toBe(defaults)
+})
