@@ -25,8 +25,11 @@ export interface Browser {
   launch(): Promise<Driven>
 }
 
+/** Milliseconds for a browser to start: at the lowest priority on a busy machine 30 s were not enough. */
+export const PATIENCE = 180_000
+
 async function firefox(executablePath: string): Promise<Driven> {
-  const browser = await launchFirefox({ browser: 'firefox', executablePath })
+  const browser = await launchFirefox({ browser: 'firefox', executablePath, timeout: PATIENCE })
   // The first tab never has the focus.
   const page = await browser.newPage()
   const errors: string[] = []
@@ -55,7 +58,7 @@ async function webkit(driver: string): Promise<Driven> {
     const xvfb = spawn('Xvfb', screen, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     children.push(xvfb)
     const told = xvfb.stdio[3] as NodeJS.ReadableStream
-    const [display] = await once(told, 'data', { signal: AbortSignal.timeout(20_000) })
+    const [display] = await once(told, 'data', { signal: AbortSignal.timeout(PATIENCE) })
     const port = await freePort()
     const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: `:${String(display).trim()}` }
     const locale = { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
@@ -72,7 +75,7 @@ async function webkit(driver: string): Promise<Driven> {
     await listening(port)
     const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
     const session = `/session/${sessionId}`
-    await call('POST', `${session}/timeouts`, { script: 100_000 })
+    await call('POST', `${session}/timeouts`, { script: 300_000 })
     return {
       errors: [],
       open: async (url) => void (await call('POST', `${session}/url`, { url })),
@@ -108,7 +111,7 @@ async function listening(port: number): Promise<void> {
     try {
       return void (await fetch(`http://127.0.0.1:${port}/status`))
     } catch (thrown) {
-      if (tries === 200) throw thrown
+      if (tries * 50 > PATIENCE) throw thrown
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
-import { type Browser, type Driven, otherBrowsers } from '../driven.js'
+import { type Browser, type Driven, otherBrowsers, PATIENCE } from '../driven.js'
 import { pathOf, runtimes } from '../runtimes.js'
 import type { Answer } from './child.js'
 import { Host, ProcessHost } from './hosts.js'
@@ -19,6 +19,7 @@ const chromiumItself: Browser = {
   async launch(): Promise<Driven> {
     const browser = await chromium.launch({
       executablePath: chromiumPath,
+      timeout: PATIENCE,
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
     })
     const page = await browser.newPage()
