@@ -3,8 +3,12 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { root } from './run.mjs'
 
-/** The program of test/programs, which is on top of what the set-up builds: it can be imported only afterwards. */
-export async function fuzz(args) {
+/**
+ * The program of test/programs, which is on top of what the set-up builds: it can be imported only afterwards.
+ *
+ * @param node the command in which programs run
+ */
+export async function fuzz(args, node = [process.execPath]) {
   const outfile = join(root, 'target/programs/fuzz.mjs')
   await build({
     entryPoints: [join(root, 'test/programs/fuzz.ts')],
@@ -12,5 +16,5 @@ export async function fuzz(args) {
     external: [join(root, 'dist/*')],
   })
   const { fuzz } = await import(pathToFileURL(outfile).href)
-  return fuzz(args, root)
+  return fuzz(args, root, node)
 }

@@ -13,8 +13,11 @@ import { Runner, search } from './search.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-/** @returns the exit status */
-export async function fuzz(args: readonly string[], home: string): Promise<number> {
+/**
+ * @param node the command in which programs run here
+ * @returns the exit status
+ */
+export async function fuzz(args: readonly string[], home: string, node: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -44,7 +47,7 @@ export async function fuzz(args: readonly string[], home: string): Promise<numbe
     : []
   if (isElsewhere) say(`In Node and ${hosts.map(({ name }) => name).join(', ') || 'nowhere else'}:`)
   const spoiler = ['--import', join(home, 'test/programs/spoiler.mjs')]
-  const runner = new Runner(home, hosts, [process.execPath, ...(values.spoil ? spoiler : [])])
+  const runner = new Runner(home, hosts, [...node, ...(values.spoil ? spoiler : [])])
   const told = () => `${runner.programs} programs, ${runner.comparisons} comparisons`
   let last = Date.now()
   const failure = await search(runner, {

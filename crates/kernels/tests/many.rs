@@ -8,6 +8,14 @@ use antigrad_kernels::many::{
     BLOCK, Batch, Counts, GAP, Header, LEAST_BLOCKS, LINE, MOST_PIECES, NO_KERNEL, OPERATIONS, Outcome,
     PIECES, Reason, Settings, Short,
 };
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use guarded::Guarded;
+
+// Numbers that are lent are of tests/arena alone.
+#[allow(dead_code)]
+#[path = "arena/guarded.rs"]
+mod guarded;
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
@@ -418,6 +426,23 @@ fn what_does_not_fit_is_a_fault() {
 }
 
 #[test]
+fn kernels_that_want_numbers_by_tensor_are_a_fault() {
+    let (mut taken, mut refused) = (0, 0);
+    for kernel in kernels().iter().filter(|kernel| kernel.state.is_empty() && kernel.row.len() <= 11) {
+        let mut memory = Memory::new(8, 40);
+        memory.set("kernel", kernel.number as usize);
+        // One update, with all the room that there is for coefficients.
+        memory.set("updates", 1);
+        memory.set("row_length", 15);
+        let done = memory.advance(InstructionSet::best());
+        assert!(!done || kernel.tensor.is_empty(), "{}", kernel.name);
+        taken += usize::from(done);
+        refused += usize::from(!done && !kernel.tensor.is_empty());
+    }
+    assert!(taken > 0 && refused > 2, "{taken} {refused}");
+}
+
+#[test]
 fn no_place_lies_over_another_one() {
     let set = InstructionSet::best();
     let memory = Memory::new(8, 40);
@@ -450,6 +475,54 @@ fn rows_of_no_data_are_a_fault() {
         memory.set(name, number);
     }
     assert!(!memory.advance(InstructionSet::best()));
+}
+
+/// Numbers that are likely to be taken for something.
+fn value() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        4 => 0_u32..40,
+        2 => (0_u32..20).prop_map(|x| x * BLOCK as u32),
+        1 => (0_u32..64).prop_map(|x| u32::MAX - x),
+        1 => (0_u32..32, 0_u32..3).prop_map(|(bit, x)| (1_u32 << bit).wrapping_add(x).wrapping_sub(1)),
+        1 => any::<u32>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { 1500 },
+        rng_seed: RngSeed::Fixed(5),
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Default::default()
+    })]
+
+    /// In the header, in programs and settings, which follow it, or anywhere.
+    #[test]
+    fn corrupt_batches_lead_nowhere_outside_of_their_bytes(
+        size in prop::sample::select(vec![4_usize, 8]),
+        is_counting in any::<bool>(),
+        is_at_end in any::<bool>(),
+        writes in prop::collection::vec(
+            (prop_oneof![2 => 1..Header::SIZE, 2 => 32_usize..160, 1 => any::<usize>()], value()),
+            1..5,
+        ),
+    ) {
+        let mut memory = if is_counting { counting(size, 40) } else { Memory::new(size, 40) };
+        for (at, value) in writes {
+            let words = memory.bytes / 4;
+            memory.bytes_at(0, at % words * 4, &value.to_ne_bytes());
+        }
+        for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+            let (_held, base) = Guarded::copy(memory.words.as_ptr().cast(), memory.bytes, is_at_end);
+            // SAFETY: the bytes are held, only this thread uses them, and the set is available.
+            let Ok(batch) = (unsafe { Batch::new(base, memory.bytes, set) }) else { continue };
+            for cohort in 0..batch.header.cohorts.min(4) {
+                // SAFETY: as above; a batch has the scratches that its header says.
+                let _ = unsafe { batch.advance(cohort, 0) };
+            }
+        }
+    }
 }
 
 /// Of runs that the rule moves and of those that a program does, as in tests/arena/digests.rs.

@@ -1,6 +1,7 @@
 //! Numbers that end where memory ends.
 
-/// A copy of some numbers in a dtype, behind which nothing can be read where the system helps.
+/// A copy of some numbers, before and behind which nothing can be read where the system helps: they lie at one end of
+/// their pages, and at the other one up to a page is there.
 pub struct Guarded {
     memory: *mut u8,
     bytes: usize,
@@ -27,19 +28,20 @@ mod system {
     /// No page is larger.
     pub const PAGE: usize = 1 << 16;
 
-    /// `bytes`, whole pages, which may be used, and a page behind them that may not.
+    /// `bytes`, whole pages, which may be used, between two pages that may not.
     pub fn pages(bytes: usize) -> *mut u8 {
-        // SAFETY: private, anonymous memory (3: read and write; 0x22), of which the end is protected.
-        unsafe {
-            let memory = mmap(std::ptr::null_mut(), bytes + PAGE, 3, 0x22, -1, 0);
-            assert!(memory as isize != -1 && mprotect(memory.byte_add(bytes), PAGE, 0) == 0);
-            memory.cast()
-        }
+        // SAFETY: private, anonymous memory that nobody else has (0: neither read nor write; 0x22).
+        let memory = unsafe { mmap(std::ptr::null_mut(), bytes + 2 * PAGE, 0, 0x22, -1, 0) };
+        assert!(memory as isize != -1);
+        let used = memory.wrapping_byte_add(PAGE);
+        // SAFETY: its middle may be read and written (3) from now on.
+        assert!(unsafe { mprotect(used, bytes, 3) } == 0);
+        used.cast()
     }
 
     pub fn free(memory: *mut u8, bytes: usize) {
         // SAFETY: they are from `pages`.
-        unsafe { munmap(memory.cast(), bytes + PAGE) };
+        unsafe { munmap(memory.wrapping_sub(PAGE).cast(), bytes + 2 * PAGE) };
     }
 }
 
@@ -72,6 +74,16 @@ impl Guarded {
             }
         }
         Self { memory, bytes }
+    }
+
+    /// A copy of bytes, whole words, at the end of its pages or else at their beginning; and where it is.
+    pub fn copy(from: *const u8, length: usize, is_at_end: bool) -> (Self, *mut u8) {
+        let bytes = length.max(1).next_multiple_of(system::PAGE);
+        let memory = system::pages(bytes);
+        let start = memory.wrapping_add(if is_at_end { bytes - length } else { 0 });
+        // SAFETY: the pages have as many, and the caller's are there.
+        unsafe { start.copy_from_nonoverlapping(from, length) };
+        (Self { memory, bytes }, start)
     }
 
     /// The last `length` bytes.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use antigrad_kernels::layout::*;
-use antigrad_kernels::{Arena, BLOCK, Scratch};
+use antigrad_kernels::{Arena, BLOCK, Kept, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::guarded::Guarded;
@@ -111,6 +111,7 @@ proptest! {
         size in prop::sample::select(vec![4_usize, 8]),
         writes in corruption(),
         row in prop::option::weighted(0.1, any::<u32>()),
+        is_at_end in any::<bool>(),
     ) {
         let mut memory = memory(size, LENGTHS);
         let tables = memory.tables();
@@ -120,7 +121,22 @@ proptest! {
         let gradients = LENGTHS.map(|n| Guarded::new(size, &vec![0.5; n]));
         for set in sets() {
             let mut memory = memory.clone();
-            let Ok(arena) = memory.arena(set) else { continue };
+            let words: Vec<u32> = (0..tables).map(|at| memory.word(at)).collect();
+            let (from, bytes) = memory.bytes();
+            let (_held, base) = Guarded::copy(from, bytes, is_at_end);
+            // SAFETY: the bytes are held, and only this thread uses them.
+            let kept = unsafe { Kept::new(&words, base, bytes, set) };
+            let mut scratch = Scratch::new();
+            if let Ok(kept) = kept {
+                let own = &raw mut scratch;
+                // SAFETY: as above.
+                unsafe {
+                    kept.run_planned(|| own);
+                    let _ = kept.arena().run(0, None, &mut scratch);
+                }
+            }
+            // SAFETY: as above.
+            let Ok(arena) = (unsafe { Arena::new(base, bytes, set) }) else { continue };
             // As the addon does it: what is not its tensor's length is refused.
             let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
             let lent: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
@@ -128,7 +144,6 @@ proptest! {
             for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
                 // SAFETY: only this thread uses the arena, and what is lent has been checked.
                 unsafe {
-                    let mut scratch = Scratch::new();
                     let _ = arena.run(stage, None, &mut scratch);
                     let _ = arena.gather(stage);
                     let _ = arena.run_range(stage, BLOCK, length, None, &mut scratch);
@@ -137,8 +152,24 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(memory.has_borders(), "{}", set.name());
         }
+    }
+}
+
+#[test]
+fn tables_that_are_cut_short_are_a_fault() {
+    let mut memory = memory(4, LENGTHS);
+    let words: Vec<u32> = (0..memory.segment_at(LENGTHS.len())).map(|at| memory.word(at)).collect();
+    let (base, bytes) = memory.bytes();
+    // A few under Miri, which is slow.
+    for count in (0..=words.len()).rev().step_by(if cfg!(miri) { 97 } else { 1 }) {
+        // What reads behind them ends the process.
+        let (_held, start) = Guarded::copy(words.as_ptr().cast(), 4 * count, true);
+        // SAFETY: so many words are there.
+        let cut = unsafe { std::slice::from_raw_parts(start.cast(), count) };
+        // SAFETY: only this thread uses the arena.
+        let kept = unsafe { Kept::new(cut, base, bytes, sets().next().unwrap()) };
+        assert_eq!(kept.is_ok(), count == words.len(), "{count} of {}", words.len());
     }
 }
 

@@ -12,6 +12,7 @@ mod masks;
 mod matrices;
 mod memory;
 mod pipeline;
+mod plan;
 mod plane;
 mod ranges;
 mod reference;

@@ -1,0 +1,54 @@
+//! A plan, which is a step's passes, found once. Its arena is small enough for Miri.
+
+use antigrad_kernels::layout::{GRADIENTS, PARAMETERS};
+use antigrad_kernels::{Kept, Scratch};
+
+use crate::memory::{Family, Memory, Segment, kernel, noise, places};
+use crate::reference::{Job, PLAIN};
+
+/// Adam and momentum on a few tensors.
+fn small(size: usize, job: &Job) -> Memory {
+    let families = [
+        Family { lengths: &[5, 0, 33], state: 2, by_tensor: 0 },
+        Family { lengths: &[17], state: 1, by_tensor: 0 },
+    ];
+    let mut memory = Memory::new(size, &families, job.row().len());
+    memory.row(0, &job.row());
+    for (number, name, tensors) in [(0, "Adam", [0, 2]), (1, "Momentum", [3, 3])] {
+        let (array, kernels) = (memory.first_arrays[number], [kernel(name).number, 0, 0, 0]);
+        memory.segment(number, tensors, Segment { array, by_tensor: 0, row: 0, flags: job.flags(), kernels });
+    }
+    let mut next = noise(7);
+    for (tensor, i) in memory.elements(0..4) {
+        memory.set(PARAMETERS, tensor, i, next());
+        memory.set(GRADIENTS, tensor, i, next());
+    }
+    memory
+}
+
+#[test]
+fn a_plan_gives_the_bits_of_the_stage_and_is_none_where_there_is_more_to_do() {
+    let prepared = Job { scale: -0.3, limit: 0.2, l2: 0.1, ..PLAIN };
+    // A tensor that stays wants more than a pass.
+    let jobs = [(&PLAIN, true), (&prepared, true), (&Job { holds: true, ..PLAIN }, false)];
+    for ((size, set), (job, is_plan)) in places().flat_map(|place| jobs.map(|job| (place, job))) {
+        let mut expected = small(size, job);
+        let mut memory = expected.clone();
+        let words: Vec<u32> = (0..memory.tables()).map(|at| memory.word(at)).collect();
+        let (base, bytes) = memory.bytes();
+        let mut scratch = Scratch::new();
+        let own = &raw mut scratch;
+        // SAFETY: only this thread uses the arena, which outlives what is kept, and the scratch.
+        let kept = unsafe { Kept::new(&words, base, bytes, set) }.expect("it fits");
+        drop(words);
+        assert_eq!(kept.is_planned(), is_plan);
+        for _ in 0..2 {
+            // SAFETY: as above.
+            assert_eq!(unsafe { kept.run_planned(|| own) }, is_plan);
+            if is_plan {
+                expected.run(set, 0, None).expect("it fits");
+            }
+        }
+        assert!(memory.contents() == expected.contents(), "{size} bytes, {}", set.name());
+    }
+}
