@@ -25,11 +25,16 @@ export interface Browser {
   launch(): Promise<Driven>
 }
 
-/** Milliseconds for a browser to start: at the lowest priority on a busy machine 30 s were not enough. */
-export const PATIENCE = 180_000
+/** Milliseconds for a browser to start: at the lowest priority on a busy machine three minutes were not enough. */
+export const PATIENCE = 600_000
 
 async function firefox(executablePath: string): Promise<Driven> {
-  const browser = await launchFirefox({ browser: 'firefox', executablePath, timeout: PATIENCE })
+  const browser = await launchFirefox({
+    browser: 'firefox',
+    executablePath,
+    timeout: PATIENCE,
+    protocolTimeout: PATIENCE,
+  })
   // The first tab never has the focus.
   const page = await browser.newPage()
   const errors: string[] = []

@@ -44,9 +44,14 @@ class PageHost extends Host {
     this.#address = address
   }
 
-  protected async answer(source: string): Promise<Answer> {
+  protected async begin(): Promise<void> {
     this.#tab ??= this.#opened()
-    return (await this.#tab).evaluate(`answer(${JSON.stringify(source)})`)
+    await this.#tab
+  }
+
+  protected async answer(source: string): Promise<Answer> {
+    const tab = (await this.#tab) as Driven
+    return tab.evaluate(`answer(${JSON.stringify(source)})`)
   }
 
   async #opened(): Promise<Driven> {

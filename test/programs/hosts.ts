@@ -33,16 +33,21 @@ export abstract class Host {
   async ask(program: Program | Arrival, isAlone: boolean): Promise<Answer> {
     if (isAlone || this.#given >= MOST) await this.end()
     this.#given = isAlone ? MOST : this.#given + 1
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`no answer within ${LONGEST / 1000} s`), LONGEST)
-    })
-    const answer = await Promise.race([this.answer(sourceOf(program)).catch(String), late])
-    clearTimeout(timer)
+    const answer = await this.begin()
+      .then(() => this.#inTime(program))
+      .catch(String)
     if (typeof answer !== 'string' && answer.message === null) return answer
     await this.end()
     if (typeof answer !== 'string') return answer
     return { message: answer, reached: [], trail: [], comparisons: 0, saved: null }
+  }
+
+  async #inTime(program: Program | Arrival): Promise<Answer | string> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(`no answer within ${LONGEST / 1000} s`), LONGEST)
+    })
+    return Promise.race([this.answer(sourceOf(program)), late]).finally(() => clearTimeout(timer))
   }
 
   async end(): Promise<void> {
@@ -50,6 +55,8 @@ export abstract class Host {
     await this.close()
   }
 
+  /** Starts it, unless it is there; that is no part of a program's time. */
+  protected abstract begin(): Promise<void>
   protected abstract answer(source: string): Promise<Answer>
   protected abstract close(): Promise<void>
 }
@@ -69,12 +76,12 @@ export class ProcessHost extends Host {
   }
 
   protected async answer(source: string): Promise<Answer> {
-    const child = this.#child ?? (await this.#begin())
-    child.stdin?.write(`${JSON.stringify(source)}\n`)
+    this.#child?.stdin?.write(`${JSON.stringify(source)}\n`)
     return JSON.parse(await this.#line())
   }
 
-  async #begin(): Promise<ChildProcess> {
+  protected async begin(): Promise<void> {
+    if (this.#child !== undefined) return
     const [program, ...args] = this.#command
     const { ANTIGRAD_ENGINE: _, ANTIGRAD_THREADS: __, ...env } = process.env
     const child = spawn(program, [...args, await this.#file], { env, stdio: 'pipe' })
@@ -87,7 +94,6 @@ export class ProcessHost extends Host {
     child.stdin.on('error', () => {})
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     await this.#line()
-    return child
   }
 
   async #line(): Promise<string> {
