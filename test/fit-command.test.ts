@@ -141,6 +141,36 @@ describe('JSON lines', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
+  test('--shared has parameters by the labels of a column, and profiles of what is shared', () => {
+    const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
+    const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
+    write(
+      'plates.csv',
+      csv(
+        ['t', 'y', 'g', 'plate'],
+        rows.map((row) => [...row, plateOf(`${row[2]}`[0])]),
+      ),
+    )
+    const args = `plates.csv --x t --group g --shared a,b:plate --profile ${STARTS}`
+    const [all, ...groups] = lines(args)
+    const [g, of] = [rows.map((row) => row[2] as string), rows.map((row) => plateOf(`${row[2]}`[0]))]
+    const data = { t: rows.map(([t]) => t as number), y: rows.map(([, y]) => y as number), g, of }
+    const options = { group: 'g', shared: ['a'], subsets: { b: 'of' }, start }
+    const found = fitSharedSync(expression(MODEL), data, options)
+    expect(all.shared).toEqual(['a', 'b[P 1]', 'b[P 2]'])
+    expect(all.values).toEqual({
+      ...found.values.shared,
+      ...Object.fromEntries(found.subsets.b.map((label, k) => [`b[${label}]`, found.values.subsets.b[k]])),
+    })
+    expect(all.profile).toEqual(
+      Object.fromEntries(found.shared.map((name) => [name, found.profileSync(name)])),
+    )
+    expect(groups.map(({ values: { b } }) => b)).toEqual(found.groups.map((_, k) => found.at(k).values.b))
+    expect(run(args).stdout).toMatch(
+      /^shared +value +error +95 % *\na +\S+ +\S+ +\S+ +\S+\nb\[P 1\] +\S+ +\S+ +\S+ +\S+\nb\[P 2\] /,
+    )
+  })
+
   test.each<[string, FitManyOptions]>([
     [
       '--min a=0,c=0.6 --max a=2',
@@ -431,7 +461,9 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
     ['decay.csv --x t --shared b', MODEL, '--shared: expected --group too'],
-    ['decay.csv --x t --group g --shared b --profile', MODEL, '--profile: expected none beside --shared'],
+    ['decay.csv --x t --group g --shared b --plot a.svg', MODEL, '--plot: expected none beside --shared'],
+    ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected a column of decay.csv'],
+    ['decay.csv --x t --group g --shared b:t', MODEL, '--shared: expected one t in all rows of A'],
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
     ['decay.csv --x t --start a=1,b', MODEL, '--start: expected a list as in a=1,b=0.5'],

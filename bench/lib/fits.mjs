@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { engines, expression, fitManySync, fit as fitOne } from '../../dist/index.js'
 import { Host } from '../peers/processes.mjs'
 import { ratio, summary } from './measure.mjs'
+import { buildCeres, ceresOf, dataOf, oursOf, ROWS as rowsOfGroup, sciPyOf } from './shared.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const model = expression('a*exp(-b*t) + c')
@@ -61,7 +62,7 @@ function withSlopes([a, b, c], y, slopes) {
 }
 
 /** What may be measured alone. */
-export const fitParts = ['scipy', 'bootstrap', 'profile', 'javascript', 'engines']
+export const fitParts = ['scipy', 'bootstrap', 'profile', 'shared', 'ceres', 'javascript', 'engines']
 
 /** Rows as `measureMany` has them. */
 export async function measureFits({ rounds, quick, missing, only, progress }) {
@@ -257,6 +258,52 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       })
       if (threads.length > 0) against('… to two threads', both, lmfit)
     })
+  }
+
+  /** Groups of two own and two shared parameters. */
+  const sizes = [
+    [1000, 15],
+    [10_000, 25],
+  ]
+  const milliseconds = ({ samples }) => (summary(samples).median / 1e6).toPrecision(3)
+  const ofGroups = (what, mine, other, groups, least) =>
+    add(
+      `${groups.toLocaleString('en')} groups of ${rowsOfGroup} rows, two shared parameters: ${what}`,
+      ratio(other.samples, mine.samples),
+      { least },
+      `${milliseconds(mine)} and ${milliseconds(other)} ms`,
+      groups,
+    )
+  /** Alone after a few: compiled, as the others are. */
+  const warm = (mine) => {
+    for (let k = 0; k < 20; k++) mine.run()
+    return mine
+  }
+  if (isWanted('shared')) {
+    await withSciPy(async (host) => {
+      for (const [groups, least] of sizes) {
+        const data = dataOf(groups)
+        const mine = warm(oursOf(data))
+        const scipy = await sciPyOf(host, data, mine)
+        await inTurns([mine, scipy])
+        ofGroups("SciPy's trf and lsmr, exact sparse Jacobian, to fitShared", mine, scipy, groups, least)
+      }
+    })
+  }
+  if (isWanted('ceres')) {
+    const { program, missing: why } = buildCeres()
+    if (why) without('Ceres', why)
+    else {
+      for (const [groups] of sizes) {
+        const data = dataOf(groups)
+        const mine = warm(oursOf(data))
+        const all = ceresOf(program, data, mine)
+        await inTurns([mine, ...all])
+        const time = ({ samples }) => summary(samples).median
+        const quickest = all.reduce((best, one) => (time(one) < time(best) ? one : best))
+        ofGroups(`Ceres, ${quickest.way} Schur complement, to fitShared`, mine, quickest, groups, 3)
+      }
+    }
   }
 
   if (isWanted('javascript')) {

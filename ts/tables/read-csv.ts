@@ -20,6 +20,8 @@ export interface Request {
   readonly wanted: readonly Wanted[]
   /** Has what rows are grouped by. */
   readonly group: Wanted | undefined
+  /** Columns of labels, of which all rows of a group have the same. */
+  readonly labels?: readonly Wanted[]
   /** What is not said is found in the first rows. */
   readonly delimiter: string | undefined
   readonly decimal: Decimal | undefined
@@ -35,6 +37,8 @@ export interface Table {
   readonly columns: readonly (readonly Float64Array[])[]
   /** Names of groups in the order in which they first come; without a column of groups one that is empty. */
   readonly groups: readonly string[]
+  /** A list for each column of labels: that of each group. */
+  readonly labels: readonly (readonly string[])[]
   /** Rows that were left out, and how many there were. */
   readonly leftOut: number
   readonly rows: number
@@ -89,10 +93,12 @@ class Rows {
   readonly #request: Request
   readonly #columns: Numbers[][]
   readonly #groups = new Map<string, number>()
+  readonly #labels: string[][]
   readonly #reasons: string[] = []
   /** Where in a row the columns are that are wanted, and the groups'. */
   #places: readonly number[] = []
   #groupAt = -1
+  #labelPlaces: readonly number[] = []
   #width = 0
   #rows = 0
   #leftOut = 0
@@ -102,6 +108,7 @@ class Rows {
   constructor(request: Request) {
     this.#request = request
     this.#columns = request.wanted.map(() => [])
+    this.#labels = (request.labels ?? []).map(() => [])
   }
 
   begin(format: Format): void {
@@ -127,8 +134,9 @@ class Rows {
       }
       return at
     }
-    const { wanted, group } = this.#request
+    const { wanted, group, labels = [] } = this.#request
     this.#places = wanted.map(find)
+    this.#labelPlaces = labels.map(find)
     if (group !== undefined) this.#groupAt = find(group)
     this.#width = names.length
   }
@@ -145,7 +153,7 @@ class Rows {
 
   /** Takes a row's numbers, or says why it does not. */
   #take(cells: readonly string[]): string | null {
-    const { wanted, group } = this.#request
+    const { wanted, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
       return `there are ${cells.length} cells, and in the header ${this.#width}`
     }
@@ -159,7 +167,11 @@ class Rows {
     }
     const name = cells[this.#groupAt] ?? ''
     if (group !== undefined && name === '') return `${printable(group.column)} is empty`
+    const own = this.#labelPlaces.map((place) => cells[place] ?? '')
+    const empty = own.indexOf('')
+    if (empty >= 0) return `${printable(labels[empty].column)} is empty`
     const at = this.#groupOf(name)
+    for (const [k, label] of own.entries()) this.#label(k, at, label)
     for (const [k, x] of numbers.entries()) this.#columns[k][at].push(x)
     return null
   }
@@ -179,6 +191,16 @@ class Rows {
     for (const lists of this.#columns) lists.push(new Numbers())
     this.#groups.set(name, this.#groups.size)
     return this.#groups.size - 1
+  }
+
+  /** @throws OptionError where a row of a group has another label */
+  #label(k: number, group: number, label: string): void {
+    const list = this.#labels[k]
+    if (list.length === group) list.push(label)
+    if (list[group] === label) return
+    const { option, column } = (this.#request.labels as readonly Wanted[])[k]
+    const name = printable([...this.#groups.keys()][group])
+    throw new OptionError(option, `one ${printable(column)} in all rows of ${name}, as ${list[group]}`, label)
   }
 
   fail(problem: string): never {
@@ -203,6 +225,7 @@ class Rows {
     return {
       columns: this.#columns.map((lists) => lists.map((list) => list.all)),
       groups: [...this.#groups.keys()],
+      labels: this.#labels,
       ...{ leftOut: this.#leftOut, rows: this.#rows, reasons: this.#reasons },
     }
   }

@@ -19,7 +19,7 @@ import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
 import { readMatrix } from '../../tables/read-matrix.js'
 import { type Beside, describeFit, describeGroups, inJson } from '../fits/describe.js'
-import { describeShared, sharedInJson } from '../fits/describe-shared.js'
+import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
 import { describeRate } from '../sweep/progress.js'
 import {
@@ -51,13 +51,19 @@ import {
 /** A fit has not converged. */
 const NOT_CONVERGED = 1
 
+/** Parameters that all groups share, and columns whose labels others are shared by. */
+interface Sharing {
+  readonly all: readonly string[]
+  readonly subsets: Readonly<Record<string, string>>
+}
+
 interface Options extends ModelOptions {
   readonly y: string
   readonly sigma?: string
   readonly weights?: string
   readonly absoluteSigma?: true
   readonly group?: string
-  readonly shared?: readonly string[]
+  readonly shared?: Sharing
   readonly delimiter?: string
   readonly decimal?: Decimal
   readonly comment: string
@@ -116,8 +122,9 @@ export function addFit(program: Command): void {
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
     .option(
       '--shared <list>',
-      'fit all groups at once: these parameters have one value for all, others one for each, as in top,bottom',
-      parseNames,
+      'fit all groups at once: these parameters have one value for all, as in top,bottom, or as in slope:plate one ' +
+        'for each label of a column, and others one for each group',
+      parseSharing,
     )
     .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
     .option('--min <list>', 'what parameters are at least', parseNumbers('--min'))
@@ -206,6 +213,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
     ...{ name, wanted: wantedOf(x, options), delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
+    labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
     onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
   })
   showProgress('')
@@ -340,21 +348,45 @@ async function fitTable(source: Source, model: Model, options: Options): Promise
   return isDone ? fits.result() : new FitManyResult(fits.done())
 }
 
+/** Columns whose labels parameters are shared by, each once. */
+function columnsOfSubsets({ shared }: Options): string[] {
+  return [...new Set(Object.values(shared?.subsets ?? {}))]
+}
+
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
 async function fitTogether(table: Table, model: Model, options: Options): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json } = options
+  const { all, subsets } = shared as Sharing
   const { data, settings } = askedOf(table.columns, Object.values(model.x), model, options, stop)
-  const run = new SharedRun(model.model, data, { ...settings, shared })
-  const ended = await untilStopped(stop, () => drive(run.choice, run.calls(), stop.signal, () => run.leave()))
-  if (ended === undefined) {
+  // Whatever the file calls them, as y.
+  const columns = columnsOfSubsets(options)
+  const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
+  const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
+  const run = new SharedRun(
+    model.model,
+    { ...data, ...Object.fromEntries(labels) },
+    {
+      ...{ ...settings, shared: all },
+      subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
+    },
+  )
+  const done = await untilStopped(stop, async () => {
+    const ended = await drive(run.choice, run.calls(), stop.signal, () => run.leave())
+    const found = new SharedFit(run, ended, table.groups)
+    const profiles: SharedProfiles | undefined = options.profile && new Map()
+    for (const name of profiles ? found.shared : [])
+      profiles?.set(name, await found.profile(name, { signal: stop.signal }))
+    return { found, profiles }
+  })
+  if (done === undefined) {
     say('stopped before the fit was done')
     process.exitCode = STOPPED
     return
   }
-  const found = new SharedFit(run, ended, table.groups)
-  if (json) for (const line of sharedInJson(found)) await print(`${line}\n`)
-  else await print(`${describeShared(group as string, found)}\n`)
+  const { found, profiles } = done
+  if (json) for (const line of sharedInJson(found, profiles)) await print(`${line}\n`)
+  else await print(`${describeShared(group as string, found, profiles)}\n`)
   if (found.reason === 'converged') return
   say('the fit did not converge')
   process.exitCode ??= NOT_CONVERGED
@@ -362,10 +394,10 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
 
 /** @throws OptionError where others do not go with --shared */
 function checkShared(options: Options): void {
-  const { group, derive, multiStart, profile, correlations, plot, expr, compare, covariance } = options
+  const { group, derive, multiStart, correlations, plot, expr, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
-  const others = { derive, multiStart, profile, correlations, plot, expr, compare, covariance }
+  const others = { derive, multiStart, correlations, plot, expr, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
   }
@@ -481,6 +513,18 @@ function collectText(text: string, before: Record<string, string> = {}): Record<
   if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
   if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
   return { ...before, [name]: value }
+}
+
+/** Names, of which those with a column behind them are shared by its labels. */
+function parseSharing(text: string): Sharing {
+  const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
+  const subsets = parts.filter(([, column]) => column !== undefined)
+  if (new Set(subsets.map(([name]) => name.trim())).size < subsets.length)
+    throw new InvalidArgumentError('Expected each name once.')
+  return {
+    all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
+    subsets: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
+  }
 }
 
 function parseNames(text: string): string[] {

@@ -1,20 +1,36 @@
 /** What is said of a fit with shared parameters: tables, and JSON. */
 
+import type { SharedProfile } from '../../fits/shared/profile.js'
 import type { SharedFit } from '../../fits/shared/result.js'
 import { grouped, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 
+/** By name of what is shared, in the order of a fit's `shared`. */
+export type SharedProfiles = Map<string, SharedProfile>
+
+/** What is shared, by name: its value and its error. */
+function sharedOf({ values, errors, subsets, shared }: SharedFit): Map<string, readonly [number, number]> {
+  const all = new Map(
+    Object.entries(values.shared).map(([name, x]) => [name, [x, errors.shared[name]] as const]),
+  )
+  for (const [name, labels] of Object.entries(subsets)) {
+    for (const [k, label] of labels.entries())
+      all.set(`${name}[${label}]`, [values.subsets[name][k], errors.subsets[name][k]])
+  }
+  return new Map(shared.map((name) => [name, all.get(name) as readonly [number, number]]))
+}
+
 /** Shared parameters, then a line for each group, and what holds of all. */
-export function describeShared(by: string, fit: SharedFit): string {
+export function describeShared(by: string, fit: SharedFit, profiles?: SharedProfiles): string {
   const { values, errors } = fit
   const held = new Set(fit.held)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
-  const shared = Object.entries(values.shared).map(([name, x]) => [
-    name,
-    short(x, 8),
-    errorOf(name, errors.shared[name]),
-  ])
+  const shared = [...sharedOf(fit)].map(([name, [x, error]]) => {
+    const profile = profiles?.get(name)
+    const ends = profile ? [short(profile.low), short(profile.high)] : []
+    return [printable(name), short(x, 8), errorOf(name, error), ...ends]
+  })
   const names = Object.keys(values.own)
   const lines = fit.groups.map((label, k) => {
     const { rows, chiSquared } = fit.at(k)
@@ -34,7 +50,7 @@ export function describeShared(by: string, fit: SharedFit): string {
     ['BIC', fit.bic],
   ] as const
   return [
-    columns([['shared', 'value', 'error'], ...shared], [1, 2]),
+    columns([['shared', 'value', 'error', ...(profiles ? ['95 %', ''] : [])], ...shared], [1, 2, 3, 4]),
     '',
     columns(
       [[printable(by), 'rows', ...names.flatMap((name) => [name, '±']), 'χ²'], ...lines],
@@ -48,21 +64,23 @@ export function describeShared(by: string, fit: SharedFit): string {
 }
 
 /** A line of what all share, and one for each group; what is no number is null. */
-export function* sharedInJson(fit: SharedFit): Generator<string> {
-  const { reason, message, values, errors, shared, covariance, held, undetermined } = fit
+export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
+  const { reason, message, shared, covariance, held, undetermined } = fit
+  const all = [...sharedOf(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations } = fit
   yield JSON.stringify({
     ...{
       reason,
       message,
-      values: values.shared,
-      errors: errors.shared,
+      values: Object.fromEntries(all.map(([name, [x]]) => [name, x])),
+      errors: Object.fromEntries(all.map(([name, [, error]]) => [name, error])),
       shared,
       covariance,
       held,
       undetermined,
     },
     ...{ chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations },
+    ...(profiles && { profile: Object.fromEntries(profiles) }),
   })
   for (const [k, group] of fit.groups.entries()) {
     const { values, errors, free, covariance, chiSquared, rows } = fit.at(k)
