@@ -466,3 +466,22 @@ describe('what a result refuses', () => {
     )
   })
 })
+
+test('a first list that is much longer than the others asks for no memory that nobody needs', () => {
+  const [count, long] = [20_000, 5000]
+  const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
+  const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))
+  let most = 0
+  // Looked at in the middle of what is copied.
+  Object.defineProperty(columns[0], count / 2, {
+    get() {
+      most = process.memoryUsage().arrayBuffers
+      return list(2)
+    },
+  })
+  const before = process.memoryUsage().arrayBuffers
+  const [x, y] = columns
+  const { values } = fitManySync(expression('a*x'), { x, y }, { start: { a: 2 } })
+  expect(values.a[count - 1]).toBeCloseTo(1, 9)
+  expect(most - before).toBeLessThan(64 * 1024 * 1024)
+})

@@ -13,6 +13,7 @@ import {
   gradientDescent,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { Fits } from '../../dist/fits/run.js'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'
 
@@ -267,4 +268,24 @@ test('memory does not grow with the number of fits, beyond what goes in and come
   const bytes = (peak(many) - peak(few)) / (many - few)
   // 88 come out of each fit and 24 go in, of which there are copies: 300 to 440 in all. With all fits in one batch it is 940.
   expect(bytes).toBeLessThan(650)
+})
+
+test.skipIf(!engines().native.available)('of two batches side by side one leaves the other a thread', () => {
+  const t = [0, 1, 2, 3]
+  const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
+  const fits = new Fits(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
+  const sideBySide = fits.calls(true).next().value
+  if (!Array.isArray(sideBySide)) throw new Error('there is one')
+  const most = sideBySide.map((calls) => {
+    // Of all its batches.
+    let threads = 0
+    for (const call of calls) {
+      if (call === undefined) continue
+      threads = Math.max(threads, call.shape.scratches)
+      fits.choice.runner.advance(call)
+    }
+    return threads
+  })
+  // The first one has had all of them here.
+  expect(most).toEqual([2, 0])
 })

@@ -106,7 +106,7 @@ export function* contour(
     }
   }
   const why = obstacle(of, fit)
-  const iterations = new Iterations(of.choice.runner, of.compiled)
+  const iterations = new Iterations(of.compiled, of.choice.runner.threads)
   if (why === undefined) {
     const make = () => ({ directions, reach, limit })
     yield* follow(of, iterations, Uint32Array.of(fit), isStraight ? [] : pair, count, make, take)

@@ -51,7 +51,7 @@ export async function fitMany(
   options: object = {},
 ): Promise<FitManyResult<string>> {
   const fits = fitsOf(model, data, options)
-  await drive(fits.choice, fits.calls(), fits.options.signal, () => fits.leave())
+  await drive(fits.choice, fits.calls(true), fits.options.signal, () => fits.leave())
   return fits.result()
 }
 

@@ -6,7 +6,6 @@ import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Shape } from '../many/batch.js'
 import { type Column, rowsOf, sharedOf } from '../many/data.js'
-import type { Advancer } from '../many/engines.js'
 import { cohortsOf, hasRowsInLanes, updatesOf } from '../many/layout.js'
 import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
@@ -19,14 +18,16 @@ const [UPDATES, UPDATES_OF_MANY] = [32, 4]
 export const RUNS = 8192
 
 export class Iterations {
-  readonly #runner: Advancer
   readonly #compiled: Compiled
+  /** On how many threads it runs. */
+  readonly #threads: number
   /** The last one of each program. */
   readonly #batches = new Map<Program, Batch>()
 
-  constructor(runner: Advancer, compiled: Compiled) {
-    this.#runner = runner
+  /** @param threads of the runner's, as many as it may take */
+  constructor(compiled: Compiled, threads: number) {
     this.#compiled = compiled
+    this.#threads = threads
   }
 
   /**
@@ -44,7 +45,7 @@ export class Iterations {
   ): Generator<Call, Ended> {
     const { problem } = this.#compiled
     if (problem.called !== null) return yield* iterateCalled(problem, program, runs, data, x, mostUpdates)
-    const { threads } = this.#runner
+    const threads = this.#threads
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
     const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES

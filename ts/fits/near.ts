@@ -2,7 +2,6 @@
 
 import type { FloatArray } from '../ground/numbers.js'
 import { byRows, type Column, pick, put, rowsOf } from '../many/data.js'
-import type { Advancer } from '../many/engines.js'
 import { runsOfBatch } from '../many/layout.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
@@ -16,7 +15,7 @@ import { Solver } from './solver.js'
 export interface Nearby {
   readonly compiled: Compiled
   readonly parameters: readonly Parameter[]
-  readonly runner: Advancer
+  readonly threads: number
   /** In the order of the problem's. */
   readonly columns: ReadonlyMap<string, Column>
   /** Where parameters start, by fit, in their bounds. */
@@ -33,7 +32,7 @@ export class Near implements Refits {
 
   constructor(of: Nearby) {
     this.#of = of
-    this.#iterations = new Iterations(of.runner, of.compiled)
+    this.#iterations = new Iterations(of.compiled, of.threads)
     const { free } = of.compiled.problem
     this.#values = Object.fromEntries(free.map((name) => [name, new Float64Array(of.count)]))
     this.#reason = new Uint8Array(of.count)

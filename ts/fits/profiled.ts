@@ -56,7 +56,7 @@ export function* profiled(
     }
   }
   const made = noProfiles(names, level, to - from)
-  const iterations = new Iterations(of.choice.runner, of.compiled)
+  const iterations = new Iterations(of.compiled, of.choice.runner.threads)
   const fits = new Uint32Array(to - from).map((_, k) => from + k)
   yield* profile(of, iterations, fits, made, (fit) => fit - from)
   iterations.leave()

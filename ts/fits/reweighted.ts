@@ -59,17 +59,17 @@ export class Reweighted {
     this.#weigh = weighing(this.#of, textOf(options) as string, option)
   }
 
-  *calls(): Generator<Call> {
+  *calls(sideBySide = false): Generator<Call> {
     const { found, again, rows } = this.#of
     const { options } = this.#first
-    yield* this.#first.calls()
+    yield* this.#first.calls(sideBySide)
     const isLive = (fit: number) => isSomewhere(found.reason[fit])
     let live = [...rows.keys()].filter(isLive)
     for (let round = 0; live.length > 0; round++) {
       live = live.filter((fit) => this.#setWeights(fit))
       if (live.length === 0) break
       const fits = again(this.#columnsOf(live), this.#startOf(live)) as Fits
-      yield* fits.calls()
+      yield* fits.calls(sideBySide)
       fits.leave()
       const last = fits.ingredients()
       const settled = live.map((fit, k) => isSettled(found, fit, last.found, k, options.tolerance))

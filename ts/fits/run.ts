@@ -77,7 +77,7 @@ export class Fits {
   readonly options: FitValues
   readonly #compiled: Compiled
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
-  readonly #hands: readonly Hand[]
+  #hands: readonly Hand[] = []
   /** As they are given, and of the rows that count. */
   readonly #given: ReadonlyMap<string, Column>
   readonly #counted: Counted
@@ -151,15 +151,6 @@ export class Fits {
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = this.#compiled.isDense ? inTypeScript(options, called) : chooseAdvancer(options)
-    const { runner } = this.choice
-    this.#hands = (runner.threads > 1 ? [0, 1] : [0]).map(() => {
-      const iterations = new Iterations(runner, this.#compiled)
-      const { isDense } = this.#compiled
-      return {
-        iterations,
-        solver: isDense ? new DenseSolver(this.#compiled) : new Solver(this.#compiled, iterations),
-      }
-    })
     const [count, size] = [this.#count, problem.free.length]
     const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
@@ -233,17 +224,34 @@ export class Fits {
     for (const { iterations } of this.#hands) iterations.leave()
   }
 
-  *calls(): Generator<Call> {
+  /** @param sideBySide whether several calls may be made at once */
+  *calls(sideBySide = false): Generator<Call> {
     const { columns } = this.#counted
     const [fits, others] = this.#sorted()
     this.#done = others.length
     put(this.#isDone, others, new Uint8Array(others.length).fill(1))
     const data = [...columns.values()]
     const parts = this.#parts(data, fits)
-    if (fits.length <= this.#first || this.#hands.length === 1) yield* this.#fit(parts, data, this.#hands[0])
+    this.#hands = this.#handsFor(sideBySide && fits.length > this.#first)
+    if (this.#hands.length === 1) yield* this.#fit(parts, data, this.#hands[0])
     else yield this.#hands.map((hand) => this.#fit(parts, data, hand))
     // What cannot be fitted is told of with where it would start.
     yield* this.#begin(others)
+  }
+
+  #handsFor(areTwo: boolean): Hand[] {
+    const { engine, runner } = this.choice
+    const { threads } = runner
+    // The addon's threads serve one of both: the other one runs on a thread of its own, and together they have them all.
+    const each = engine === 'native' ? [threads - 1, 1] : [threads, threads]
+    return (areTwo && threads > 1 ? each : [threads]).map((some) => {
+      const iterations = new Iterations(this.#compiled, some)
+      const { isDense } = this.#compiled
+      return {
+        iterations,
+        solver: isDense ? new DenseSolver(this.#compiled) : new Solver(this.#compiled, iterations),
+      }
+    })
   }
 
   /** Runs of the first batch. */
@@ -474,11 +482,11 @@ export class Fits {
     const [count] = Array.from(columns.values(), ({ offsets }) => (offsets?.length ?? 1) - 1).filter(
       (some) => some > 0,
     )
-    const { runner } = this.choice
+    const { threads } = this.choice.runner
     return new Near({
       compiled: this.#compiled,
       parameters,
-      runner,
+      threads,
       columns,
       starts,
       count,

@@ -63,12 +63,12 @@ export class Whitened {
     )
   }
 
-  *calls(): Generator<Call> {
-    yield* this.#first.calls()
+  *calls(sideBySide = false): Generator<Call> {
+    yield* this.#first.calls(sideBySide)
     const { found } = this.#of
     if (!found.reason.some(isSomewhere)) return
     this.#last = this.#whitened()
-    yield* this.#last.calls()
+    yield* this.#last.calls(sideBySide)
     const now = this.#last.ingredients().found
     for (let fit = 0; fit < found.reason.length; fit++) {
       now.evaluations[fit] += found.evaluations[fit]

@@ -41,16 +41,19 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   return { numbers: lists.numbers(), offsets: Float64Array.from(offsets) }
 }
 
-/** Most numbers that room is made for before they are there. */
-const MOST_EXPECTED = 1 << 26
+/** Most numbers that room is made for before they are there, and how many times those that are, if that is more. */
+const [MOST_EXPECTED, TIMES] = [1 << 21, 4]
 
 /** Copies of lists, one behind the other. */
 class Lists {
   length = 0
+  /** How many numbers there may be in all. */
+  #expected = 0
   #numbers = new Float64Array(64)
 
   expect(length: number): void {
-    if (length > this.#numbers.length) this.#grow(Math.min(length, MOST_EXPECTED))
+    this.#expected = length
+    if (length > this.#numbers.length) this.#grow(this.length)
   }
 
   /** False where it is no list of numbers. */
@@ -79,7 +82,8 @@ class Lists {
   }
 
   #grow(length: number): void {
-    const more = new Float64Array(Math.max(length, this.length))
+    const expected = Math.min(this.#expected, Math.max(MOST_EXPECTED, TIMES * this.length))
+    const more = new Float64Array(Math.max(length, this.length, expected))
     more.set(this.#numbers.subarray(0, this.length))
     this.#numbers = more
   }
