@@ -126,9 +126,55 @@ await build({
     },
   ],
 })
+const namesIn = (folder) => Object.keys(createRequire(import.meta.url)(`../${folder}/index.js`))
+const names = namesIn('dist/node')
 for (const folder of ['dist/node', 'dist/node/tfjs']) {
-  const names = Object.keys(createRequire(import.meta.url)(`../${folder}/index.js`))
-  writeFileSync(`${folder}/index.mjs`, `export {\n  ${names.join(',\n  ')},\n} from './index.js'\n`)
+  const list = namesIn(folder).join(',\n  ')
+  writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)
+}
+
+// For pages without a bundler, one file each: everything, and what the core's module is enough for.
+const errors = names.filter((name) => name.endsWith('Error'))
+const core = [
+  ...[
+    'Optimizer',
+    'engines',
+    'ema',
+    'swa',
+    'noDecay',
+    'layerwise',
+    'minimize',
+    'Minimization',
+    'lbfgs',
+    'checkGradient',
+  ],
+  ...[
+    'gradientDescent',
+    'momentum',
+    'nesterov',
+    'sgd',
+    'asgd',
+    'adagrad',
+    'adam',
+    'adamw',
+    'radam',
+    'delayedStart',
+  ],
+  ...['evaluate', 'observe', 'objectives'],
+]
+for (const [name, contents] of Object.entries({
+  antigrad: "export * from './index.js'",
+  optimizer: `export { ${[...core, ...errors]} } from './index.js'; export * from './schedules/index.js'`,
+})) {
+  await build({
+    stdin: { contents, resolveDir: 'dist' },
+    outfile: `dist/browser/${name}.mjs`,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+  })
 }
 
 // What the command line uses of other packages goes into its files, so that whoever installs antigrad

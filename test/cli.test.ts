@@ -340,6 +340,63 @@ describe('doctor', () => {
   })
 })
 
+test('doctor --json has the same for programs', () => {
+  const { status, stdout } = antigrad(['doctor', '--json'])
+  expect(status).toBe(0)
+  const { differences, engines: seen, runtime } = JSON.parse(stdout)
+  expect({ differences, seen: Object.keys(seen) }).toEqual({
+    differences: [],
+    seen: ['native', 'wasm', 'typescript'],
+  })
+  expect(runtime).toContain(process.versions.node)
+})
+
+describe('rules', () => {
+  test('are all there, with defaults', () => {
+    const { status, stdout, stderr } = antigrad(['rules'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/^adam +lr=0\.001 beta1=0\.9 beta2=0\.999 eps=1e-8 /m)
+    const { adam, lion } = JSON.parse(antigrad(['rules', 'adam', 'lion', '--json']).stdout)
+    expect(adam.lr).toMatchObject({
+      default: 0.001,
+      schedulable: true,
+      documentation: 'η ≥ 0, may be scheduled',
+    })
+    expect(lion.beta2.default).toBe(0.99)
+    expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +λ ≥ 0/m)
+  })
+
+  test('that are misspelt are an error that says which was meant', () => {
+    const { status, stdout, stderr } = antigrad(['rules', 'adma'])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/Did you mean adam\?/)
+  })
+})
+
+test.each(['bash', 'zsh', 'fish'])('completion for %s has all commands and options', (shell) => {
+  const { status, stdout } = antigrad(['completion', shell])
+  expect(status).toBe(0)
+  for (const word of ['race', 'sweep', 'completion', '--max-iterations', 'rmsprop'])
+    expect(stdout).toContain(word)
+})
+
+test('completion for bash completes', () => {
+  const { stdout: script } = antigrad(['completion', 'bash'])
+  const completed = (...words: string[]) =>
+    spawnSync(
+      'bash',
+      [
+        '-c',
+        `${script}\nCOMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _antigrad; echo "\${COMPREPLY[@]}"`,
+      ],
+      {
+        encoding: 'utf8',
+      },
+    ).stdout.trim()
+  expect(completed('antigrad', 'ra')).toBe('race')
+  expect(completed('antigrad', 'race', '--max-it')).toBe('--max-iterations')
+})
+
 test('help and version', () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(antigrad(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })

@@ -145,6 +145,7 @@ const withSamples = [
   'README.md',
   ...[
     'engines',
+    'coming-from',
     'expressions',
     'fits',
     'fits-errors',

@@ -51,13 +51,13 @@ export function exportsIn(dist) {
     type
       .getProperties()
       .filter(({ name }) => !/^(__|#)/.test(name))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
       .flatMap((member) => {
         const optional = member.flags & SymbolFlags.Optional ? '?' : ''
         const of = checker.getTypeOfSymbol(member)
         const line = say(`  ${member.name}${optional}: ${shown(of)}`)
         return [line, ...parameters(of, '    ')]
       })
-      .sort()
 
   /** The options that functions take, one by one. */
   function parameters(type, indent) {

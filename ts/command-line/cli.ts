@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander'
 import { AntigradError } from '../ground/errors.js'
 import { version } from '../ground/package.js'
 import { SCHEDULES } from '../schedules/schedule.js'
+import { addCompletion } from './commands/completion.js'
 import { addDoctor } from './commands/doctor.js'
 import { addFit } from './commands/fit.js'
 import { addPlot } from './commands/plot.js'
 import { addRace } from './commands/race.js'
+import { addRules } from './commands/rules.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
 import { addSweep } from './commands/sweep.js'
 
@@ -22,6 +24,8 @@ addRace(program)
 addPlot(program)
 addSweep(program)
 addFit(program)
+addRules(program)
+addCompletion(program)
 
 // Whoever reads may have had enough, as in `antigrad race | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

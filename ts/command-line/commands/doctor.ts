@@ -13,10 +13,23 @@ export function addDoctor(program: Command): void {
       'Shows what a bug report needs: versions, the machine, which engines run here, with which instruction ' +
         'sets, why others do not, and whether each rule gives the same bits on all of them.',
     )
-    .addHelpText('after', `\nExit status: ${DISAGREEMENT} if engines disagree.`)
-    .action(() => {
+    .option('--json', 'print JSON and nothing else')
+    .addHelpText(
+      'after',
+      `
+  antigrad doctor
+  antigrad doctor --json > report.json
+
+Exit status: ${DISAGREEMENT} if engines disagree.`,
+    )
+    .action(({ json }: { readonly json?: boolean }) => {
       const diagnosis = diagnose()
-      console.log(describeDiagnosis(version, diagnosis, engines()))
+      const report = engines()
+      console.log(
+        json
+          ? JSON.stringify({ antigrad: version, ...diagnosis, engines: report }, null, 2)
+          : describeDiagnosis(version, diagnosis, report),
+      )
       if (diagnosis.differences.length > 0) process.exitCode = DISAGREEMENT
     })
 }

@@ -27,7 +27,11 @@ export function addRace(program: Command): void {
   addRunOptions(raceCommand)
   raceCommand.addHelpText(
     'after',
-    `\nExit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
+    `
+  antigrad race --rule adam rmsprop --lr 0.01
+  antigrad race --engine wasm --json --max-iterations 1000
+
+Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
   )
 
   raceCommand.action(async (options: Record<string, unknown>) => {

@@ -1,0 +1,237 @@
+// npm run rehearse: a release to a registry of its own on loopback, by what the workflow runs, and its installation in
+// fresh folders by each package manager: with the addon and without, upgraded, downgraded, mixed. Needs `npm run setup`.
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseTriple } from '@napi-rs/cli'
+import { Failure, root, run, say, script } from './lib/run.mjs'
+
+const tools = join(root, 'target/rehearsal')
+const platform = `${process.platform}-${process.arch}`
+/** Which are not the project's: they come into target/rehearsal, 430 MB. */
+const wanted = {
+  ...{ verdaccio: '6.10.4', [`node-${platform}`]: '24.21.0', [`@oven/bun-${platform}`]: '1.4.5' },
+  ...{ pnpm: '12.21.0', yarn: '1.22.22', '@yarnpkg/cli-dist': '4.18.1' },
+}
+// The newest registry and managers want a newer Node than the oldest that is supported.
+const node = join(tools, `node_modules/node-${platform}/bin/node`)
+const program = (path) => join(tools, 'node_modules', path)
+
+script(async () => {
+  await install()
+  const work = mkdtempSync(join(tmpdir(), 'antigrad-rehearsal-'))
+  const port = await freePort()
+  const registry = `http://127.0.0.1:${port}/`
+  const server = startRegistry(work, port)
+  try {
+    const token = await signUp(registry)
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const next = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`)
+    for (const each of [version, next]) await release(work, each, registry, token)
+    tryOut(work, registry, version, next)
+    say('The release was installed by all of them.')
+  } finally {
+    server.kill()
+    rmSync(work, { recursive: true, force: true })
+  }
+})
+
+async function install() {
+  const stamp = join(tools, 'stamp')
+  const made = JSON.stringify(wanted)
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === made) return
+  mkdirSync(tools, { recursive: true })
+  // A tag that its dependency names is not in every registry.
+  const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' }, dependencies: wanted }
+  writeFileSync(join(tools, 'package.json'), JSON.stringify(manifest))
+  await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { label: 'npm', cwd: tools })
+  writeFileSync(stamp, made)
+}
+
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+
+function startRegistry(work, port) {
+  const config = join(work, 'verdaccio.yaml')
+  // No uplinks: what is not published here does not exist.
+  writeFileSync(
+    config,
+    `storage: ${work}/storage
+auth: { htpasswd: { file: ${work}/htpasswd } }
+packages: { '**': { access: $all, publish: $authenticated } }
+log: { type: stdout, format: pretty, level: error }
+max_body_size: 50mb\n`,
+  )
+  const args = [program('verdaccio/bin/verdaccio'), '--config', config, '--listen', `127.0.0.1:${port}`]
+  return spawn(node, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
+async function signUp(registry) {
+  const user = { name: 'rehearsal', password: 'of-no-worth-1' }
+  for (let attempt = 0; attempt < 120; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const response = await fetch(`${registry}-/user/org.couchdb.user:${user.name}`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(user),
+    }).catch(() => null)
+    if (response?.ok) return (await response.json()).token
+  }
+  throw new Failure('the registry does not start')
+}
+
+/** A copy of what the workflow has, as that version; other platforms' addons stand in by name. */
+async function release(work, version, registry, token) {
+  const folder = join(work, `release-${version}`)
+  mkdirSync(join(folder, 'native'), { recursive: true })
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'scripts', 'dist', 'ts']) {
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  for (const file of ['package.json', 'dist/ground/package.js', 'dist/node/index.js']) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    writeFileSync(join(folder, file), text.replaceAll(`"${manifest.version}"`, `"${version}"`))
+  }
+  for (const { platformArchABI } of manifest.napi.targets.map(parseTriple)) {
+    const name = `antigrad.${platformArchABI}.node`
+    const built = join(root, 'native', name)
+    if (existsSync(built)) cpSync(built, join(folder, 'native', name))
+    else writeFileSync(join(folder, 'native', name), 'stands in for an addon\n')
+  }
+  writeFileSync(join(folder, '.npmrc'), credentials(registry, token))
+  await run(process.execPath, ['scripts/publish.mjs', '--registry', registry], {
+    label: `the release of ${version}`,
+    cwd: folder,
+    env: { npm_config_userconfig: join(folder, '.npmrc') },
+  })
+}
+
+const credentials = (registry, token) =>
+  `registry=${registry}\n${registry.replace('http:', '')}:_authToken=${token}\n`
+
+/** How each installs a version, with what is optional or without, in a folder that has its settings. */
+const managers = {
+  npm: {
+    add: (what, optional) => [
+      'npm',
+      ['install', what, '--no-audit', '--no-fund', ...(optional ? [] : ['--omit=optional'])],
+    ],
+  },
+  pnpm: {
+    add: (what, optional) => [
+      node,
+      [program('pnpm/bin/pnpm.mjs'), 'add', what, ...(optional ? [] : ['--no-optional'])],
+    ],
+  },
+  'Yarn 1': {
+    add: (what, optional) => [
+      node,
+      [program('yarn/bin/yarn.js'), 'add', what, ...(optional ? [] : ['--ignore-optional'])],
+    ],
+  },
+  // It has no option for that: the platform's package is always there.
+  'Yarn 4': { add: (what) => [node, [program('@yarnpkg/cli-dist/bin/yarn.js'), 'add', what]], isWhole: true },
+  Bun: {
+    add: (what, optional) => [
+      program(`@oven/bun-${platform}/bin/bun`),
+      ['add', what, ...(optional ? [] : ['--omit=optional'])],
+    ],
+  },
+}
+
+const asked = `const { engines } = require('antigrad')
+const { native, wasm } = engines()
+console.log(JSON.stringify({ native: native.available, wasm: wasm.available, reasons: native.reasons }))`
+
+function tryOut(work, registry, version, next) {
+  for (const [name, manager] of Object.entries(managers)) {
+    const folder = fresh(work, registry)
+    add(name, manager, folder, `antigrad@${version}`, true)
+    expect(name, 'has the addon', report(folder), { native: true, wasm: true })
+    add(name, manager, folder, `antigrad@${next}`, true)
+    expect(name, 'was upgraded', { ...report(folder), of: installed(folder) }, { native: true, of: next })
+    add(name, manager, folder, `antigrad@${version}`, true)
+    expect(
+      name,
+      'was downgraded',
+      { ...report(folder), of: installed(folder) },
+      { native: true, of: version },
+    )
+    if (manager.isWhole) continue
+    const without = fresh(work, registry)
+    add(name, manager, without, `antigrad@${version}`, false)
+    expect(name, 'does without', report(without), { native: false, wasm: true })
+  }
+  const mixed = fresh(work, registry)
+  add('npm', managers.npm, mixed, `antigrad@${next}`, true)
+  const addon = readdirSync(join(mixed, 'node_modules')).find((name) => name.startsWith('antigrad-'))
+  const file = join(mixed, 'node_modules', addon, 'package.json')
+  writeFileSync(file, readFileSync(file, 'utf8').replace(`"version": "${next}"`, `"version": "${version}"`))
+  const said = report(mixed)
+  expect('npm', "refuses another version's addon", said, { native: false, wasm: true })
+  if (!said.reasons[0].includes(`is of version ${version}, but antigrad is of ${next}`))
+    throw new Failure(said.reasons[0])
+}
+
+function fresh(work, registry) {
+  const folder = mkdtempSync(join(work, 'project-'))
+  writeFileSync(join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0", "private": true }')
+  writeFileSync(join(folder, '.npmrc'), `registry=${registry}\n`)
+  writeFileSync(
+    join(folder, '.yarnrc.yml'),
+    `npmRegistryServer: "${registry}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnodeLinker: node-modules\nenableTelemetry: false
+enableGlobalCache: false\nnpmMinimalAgeGate: 0\n`,
+  )
+  writeFileSync(join(folder, 'yarn.lock'), '')
+  writeFileSync(join(folder, 'ask.cjs'), asked)
+  return folder
+}
+
+function add(name, manager, folder, what, optional) {
+  const [command, args] = manager.add(what, optional)
+  // Neither settings nor caches of this machine.
+  const env = {
+    ...{
+      PATH: `${join(node, '..')}:${process.env.PATH}`,
+      HOME: folder,
+      npm_config_userconfig: join(folder, '.npmrc'),
+    },
+    ...{ npm_config_cache: join(folder, '.cache'), npm_config_registry: undefined, CI: '1' },
+  }
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    ...{ cwd: folder, encoding: 'utf8' },
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
+  })
+  if (status !== 0) throw new Failure(`${name} add ${what}: ${stdout}${stderr}`)
+}
+
+const report = (folder) =>
+  JSON.parse(spawnSync(process.execPath, ['ask.cjs'], { cwd: folder, encoding: 'utf8' }).stdout)
+
+const installed = (folder) =>
+  JSON.parse(readFileSync(join(folder, 'node_modules/antigrad/package.json'), 'utf8')).version
+
+function expect(name, what, seen, wantedOf) {
+  for (const [key, value] of Object.entries(wantedOf)) {
+    if (seen[key] !== value) throw new Failure(`${name}: not so: ${what}: ${JSON.stringify(seen)}`)
+  }
+  say(`${name}: ${what}`)
+}

@@ -1,0 +1,71 @@
+/** docs/coming-from.md: what the other library prints, and what the lines beside it print here, are the same numbers. */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { describe, expect, test } from 'vitest'
+import { home } from './children.js'
+
+const require = createRequire(import.meta.url)
+const text = readFileSync(join(home, 'docs/coming-from.md'), 'utf8')
+const sections = text
+  .split(/^## /m)
+  .slice(1)
+  .map((section) => ({
+    title: section.slice(0, section.indexOf('\n')),
+    blocks: [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
+      language,
+      code,
+    })),
+  }))
+
+const numbersIn = (line: string) =>
+  [...line.matchAll(/-?\d+(?:\.\d+)?(?:e[-+]?\d+)?/g)].map(([number]) => Number(number))
+
+/** What a block prints; a Python's says so in its last line. */
+async function printed({ language, code }: { language: string; code: string }): Promise<number[]> {
+  if (language === 'py') return numbersIn(code.trim().split('\n').at(-1) as string)
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: home, loader: language as 'js' | 'ts' },
+    // fmin's own entry for Node does not load there.
+    mainFields: ['jsnext:main', 'module', 'main'],
+    ...{ bundle: true, platform: 'node', format: 'cjs', write: false, logLevel: 'error' },
+    alias: { antigrad: join(home, 'dist/node/index.js') },
+  })
+  const lines: unknown[] = []
+  new Function('console', 'require', 'module', outputFiles[0].text)(
+    { log: (line: unknown) => lines.push(line) },
+    require,
+    {},
+  )
+  return lines.flat() as number[]
+}
+
+/** How many digits both have, where the other has fewer: a part of the largest number. */
+const tolerances: Record<string, number> = {
+  'ml-levenberg-marquardt': 3e-4,
+  fmin: 1e-4,
+  "SciPy's curve_fit": 1e-6,
+  lmfit: 1e-6,
+  'torch.optim': 1e-5,
+  Optax: 1e-5,
+}
+
+describe.each(sections.filter(({ title }) => title in tolerances))('$title', ({ title, blocks }) => {
+  test('the same numbers', async () => {
+    const ours =
+      blocks.find(({ language }) => language === 'ts') ??
+      sections.find((one) => one.title === 'torch.optim')?.blocks[1]
+    const [theirs, here] = [await printed(blocks[0]), await printed(ours as (typeof blocks)[0])]
+    expect(theirs.length).toBeGreaterThan(2)
+    expect(here.length).toBe(theirs.length)
+    theirs.forEach((number, i) => {
+      expect(Math.abs(here[i] - number), `${here} for ${theirs}`).toBeLessThan(tolerances[title])
+    })
+  })
+})
+
+test('every library has a section that is compared, but for TensorFlow.js, which has a page', () => {
+  expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])
+})

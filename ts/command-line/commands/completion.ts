@@ -1,0 +1,49 @@
+import { Argument, type Command } from 'commander'
+import { print } from './shared.js'
+
+/** What may follow each command: its options, and what these and its arguments may be. */
+const wordsOf = ({ options, registeredArguments }: Command): string[] => [
+  ...options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')),
+  ...[...options, ...registeredArguments].flatMap(({ argChoices }) => argChoices ?? []),
+]
+
+const ofBash = (commands: readonly Command[]) => `_antigrad() {
+  local words
+  case "\${COMP_WORDS[1]}" in
+${commands.map((command) => `    ${command.name()}) words='${[...new Set(wordsOf(command))].join(' ')}' ;;`).join('\n')}
+  esac
+  [ "$COMP_CWORD" = 1 ] && words='${commands.map((command) => command.name()).join(' ')} --help --version'
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _antigrad antigrad
+`
+
+const shells: Record<string, (commands: readonly Command[]) => string> = {
+  bash: ofBash,
+  zsh: (commands) => `autoload -U +X bashcompinit && bashcompinit\n${ofBash(commands)}`,
+  fish: (commands) =>
+    commands
+      .map((command) => {
+        const [name, words] = [command.name(), [...new Set(wordsOf(command))].join(' ')]
+        return `complete -c antigrad -n __fish_use_subcommand -a ${name}
+complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'\n`
+      })
+      .join(''),
+}
+
+export function addCompletion(program: Command): void {
+  program
+    .command('completion')
+    .summary('print what makes a shell complete commands and options')
+    .description(
+      'Prints a script, after which bash, zsh or fish complete commands, options and their values.',
+    )
+    .addArgument(new Argument('<shell>').choices(Object.keys(shells)))
+    .addHelpText(
+      'after',
+      `
+  source <(antigrad completion bash) # in ~/.bashrc; zsh alike, in ~/.zshrc
+  antigrad completion fish > ~/.config/fish/completions/antigrad.fish`,
+    )
+    .action((shell: string) => print(shells[shell](program.commands)))
+}

@@ -1,0 +1,72 @@
+import { Argument, type Command, InvalidArgumentError } from 'commander'
+import { closestMatch } from 'leven'
+import { definitions } from '../../rules/definitions.js'
+import { documentation } from '../../rules/documentation.js'
+import { columns } from '../report.js'
+import { MISUSE, print } from './shared.js'
+
+const names = Object.keys(definitions)
+
+export function addRules(program: Command): void {
+  program
+    .command('rules')
+    .summary('list the rules with their options and defaults')
+    .description(
+      'Lists all rules with their options and defaults, or says what the options of some rules are.',
+    )
+    .addArgument(new Argument('[rule...]', 'such as adamw').argParser(parseRule))
+    .option('--json', 'print JSON and nothing else')
+    .addHelpText(
+      'after',
+      `
+  antigrad rules
+  antigrad rules adamw lion
+  antigrad rules --json | jq .adam.lr
+
+Exit status: ${MISUSE} if there is no such rule.`,
+    )
+    .action((given: readonly string[], { json }: { readonly json?: boolean }) => {
+      const chosen = given.length === 0 ? names : given
+      if (json)
+        return print(
+          `${JSON.stringify(Object.fromEntries(chosen.map((name) => [name, described(name)])), null, 2)}\n`,
+        )
+      return print(`${given.length === 0 ? table() : chosen.map(details).join('\n\n')}\n`)
+    })
+}
+
+function parseRule(name: string, previous: readonly string[] = []): readonly string[] {
+  if (names.includes(name)) return [...previous, name]
+  const closest = closestMatch(name, names, { maxDistance: 3 })
+  throw new InvalidArgumentError(
+    closest === undefined ? `Rules are ${names.join(', ')}.` : `Did you mean ${closest}?`,
+  )
+}
+
+const optionsOf = (name: string) => Object.entries(definitions[name as keyof typeof definitions].options)
+
+/** What it has to be is said where the comment on it does not. */
+const described = (name: string) =>
+  Object.fromEntries(
+    optionsOf(name).map(([option, { default: value, expected, schedulable }]) => [
+      option,
+      { default: value ?? null, expected, schedulable, documentation: wordsOn(name, option) },
+    ]),
+  )
+
+const wordsOn = (name: string, option: string) => (documentation[name]?.[option] ?? '').replaceAll('`', '')
+
+const shown = (value: unknown) => (value === undefined ? '' : JSON.stringify(value))
+
+const table = () =>
+  columns(
+    names.map((name) => [
+      name,
+      optionsOf(name)
+        .map(([option, { default: value }]) => (value === undefined ? option : `${option}=${shown(value)}`))
+        .join(' '),
+    ]),
+  )
+
+const details = (name: string) =>
+  `${name}\n${columns(optionsOf(name).map(([option, { default: value }]) => [`  ${option}`, shown(value), wordsOn(name, option)]))}`
