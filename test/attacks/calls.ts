@@ -525,7 +525,11 @@ add('FitManyResult#profile FitManyResult#profileSync', '', {
 for (const name of Object.keys(antigrad.models)) {
   const own = {
     polynomial: { degree: at(optional(count(0, 15)), 3) },
-    peaks: { count: at(optional(count(1, 5)), 2), shape: at(word(undefined), 'gaussian') },
+    peaks: {
+      count: at(optional(count(1, 85)), 2),
+      shape: at(word(undefined), 'gaussian'),
+      ground: at(word(undefined), 'line'),
+    },
   }
   const options = { x: at(optional(text), 't'), ...own[name as keyof typeof own] }
   add(`models.${name}`, '', { options: at(record, options) })

@@ -1,5 +1,6 @@
 /** The models that fits bring: what they compute, what they guess, and where fits from there end. */
 
+import { readFileSync } from 'node:fs'
 import {
   expression,
   type FitModel,
@@ -62,6 +63,12 @@ const parts = {
 }
 type PeakShape = keyof typeof parts
 
+const special = (name: string) => {
+  const f = expression(`${name}(x)`)
+  return (x: number) => f.value([x])
+}
+const [erf, erfc] = ['erf', 'erfc'].map(special)
+
 function peak(shape: PeakShape): Case {
   const fraction = shape === 'pseudoVoigt'
   return {
@@ -79,30 +86,58 @@ function peak(shape: PeakShape): Case {
   }
 }
 
-function severalPeaks(count: number, shape: PeakShape): Case {
+const grounds = {
+  none: [],
+  constant: ['offset'],
+  line: ['offset', 'slope'],
+  quadratic: ['offset', 'slope', 'curvature'],
+}
+type Ground = keyof typeof grounds
+
+/** @param areAnywhere whether they are anywhere, but 1.5 times the sum of their sigma apart; else there is room for each */
+function severalPeaks(
+  count: number,
+  shape: PeakShape,
+  ground: Ground = 'constant',
+  areAnywhere = false,
+): Case {
   const numbers = Array.from({ length: count }, (_, k) => k + 1)
   const each = (of: (k: number) => Point): Point => Object.assign({}, ...numbers.map(of))
+  const under = grounds[ground]
   return {
-    model: (x) => models.peaks({ x, count, shape }),
+    model: (x) => models.peaks({ x, count, shape, ground }),
     formula: (x, p) =>
       numbers.reduce(
         (sum, k) =>
           sum + p[`height${k}`] * parts[shape]((x - p[`center${k}`]) / p[`sigma${k}`], p[`fraction${k}`]),
-        p.offset,
+        under.reduce((sum, name, power) => sum + p[name] * x ** power, 0),
       ),
     make: ({ uniform, size, sign }) => {
       const [range, scale, way] = [size(1e-3, 1e3), size(1e-3, 1e3), sign()]
-      const p = each((k) => ({
-        [`height${k}`]: way * scale * uniform(0.4, 1),
-        [`center${k}`]: (range * (2 * k - 1 - count + uniform(-0.15, 0.15))) / count,
-        [`sigma${k}`]: (range * uniform(0.12, 0.3)) / count,
-        ...(shape === 'pseudoVoigt' ? { [`fraction${k}`]: uniform(0.3, 0.7) } : {}),
-      }))
-      return { x: evenly(50 * count + 10, -range, range), p: { ...p, offset: scale * uniform(-1, 1) } }
+      const draw = () =>
+        each((k) => ({
+          [`height${k}`]: way * scale * uniform(0.4, 1),
+          [`center${k}`]: areAnywhere
+            ? range * uniform(-0.95, 0.95)
+            : (range * (2 * k - 1 - count + uniform(-0.15, 0.15))) / count,
+          [`sigma${k}`]: (range * uniform(0.12, 0.3)) / count,
+          ...(shape === 'pseudoVoigt' ? { [`fraction${k}`]: uniform(0.3, 0.7) } : {}),
+        }))
+      const isWithRoom = (p: Point) =>
+        numbers
+          .slice(1)
+          .every((k) => p[`center${k}`] - p[`center${k - 1}`] > 1.5 * (p[`sigma${k}`] + p[`sigma${k - 1}`]))
+      let p = draw()
+      while (areAnywhere && !isWithRoom(p)) p = draw()
+      // The slope is that of up to twice the highest peak on each half.
+      const others = under.map((name, k) => [name, (scale * uniform(-1, 1) * (k > 0 ? 2 : 1)) / range ** k])
+      return { x: evenly(50 * count + 10, -range, range), p: { ...p, ...Object.fromEntries(others) } }
     },
+    // Of a range that the ground may make four times as large as peaks do.
+    ...(under.length > 1 && { noise: 0.02 }),
     units: (x, y) => ({
       ...each((k) => ({ [`height${k}`]: y, [`center${k}`]: x, [`sigma${k}`]: x })),
-      offset: y,
+      ...Object.fromEntries(under.map((name, k) => [name, y / x ** k])),
     }),
   }
 }
@@ -222,6 +257,42 @@ const cases: Readonly<Record<string, Case>> = {
   'peaks: three Lorentzian': severalPeaks(3, 'lorentzian'),
   'peaks: five Lorentzian': severalPeaks(5, 'lorentzian'),
   'peaks: three pseudo-Voigt': severalPeaks(3, 'pseudoVoigt'),
+  'peaks: two on nothing': severalPeaks(2, 'lorentzian', 'none'),
+  'peaks: five on a slope': severalPeaks(5, 'gaussian', 'line'),
+  'peaks: five anywhere on a slope': severalPeaks(5, 'gaussian', 'line', true),
+  'peaks: three on a parabola': severalPeaks(3, 'gaussian', 'quadratic'),
+  exponentialGaussian: {
+    model: (x) => models.exponentialGaussian({ x }),
+    // As lmfit has it: by gamma = 1/tau, and with overflow far away.
+    formula: (x, p) => {
+      const [gamma, z] = [1 / p.tau, (p.center - x) / p.sigma + p.sigma / p.tau]
+      const exponent = gamma * (p.center - x + (gamma * p.sigma ** 2) / 2)
+      return z > 30 ? 0 : ((p.area * gamma) / 2) * Math.exp(exponent) * erfc(z / Math.SQRT2)
+    },
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const sigma = range * size(0.05, 0.15)
+      const p = { area: sign() * scale, center: range * uniform(-0.5, 0.2), sigma, tau: sigma * size(0.7, 3) }
+      return { x: evenly(80, -range, 1.5 * range), p }
+    },
+    units: (x, y) => ({ area: x * y, center: x, sigma: x, tau: x }),
+    noise: 0.02,
+  },
+  skewedGaussian: {
+    model: (x) => models.skewedGaussian({ x }),
+    formula: (x, p) => {
+      const u = (x - p.center) / p.sigma
+      const tail = 1 + erf((p.gamma * u) / Math.SQRT2)
+      return (p.area / (p.sigma * Math.sqrt(2 * Math.PI))) * Math.exp(-(u ** 2) / 2) * tail
+    },
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const p = { area: sign() * scale, center: range * uniform(-0.4, 0.4), sigma: range * size(0.15, 0.3) }
+      return { x: evenly(80, -range, range), p: { ...p, gamma: sign() * size(1.5, 5) } }
+    },
+    units: (x, y) => ({ area: x * y, center: x, sigma: x, gamma: 1 }),
+    noise: 0.02,
+  },
   sinusoid: {
     model: (x) => models.sinusoid({ x }),
     formula: (x, p) => p.amplitude * Math.sin(2 * Math.PI * p.frequency * x + p.phase) + p.offset,
@@ -237,6 +308,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
 }
 const all = Object.entries(cases)
+
+const SETS = process.env.ANTIGRAD_TEST_LARGE ? 1000 : 200
 
 /** Data of a case with noise of 1 to 5 % of their range. */
 function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
@@ -286,9 +359,9 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
-  test('noisy data are fitted from the guess as from the truth, at least 198 of 200', () => {
+  test(`noisy data are fitted from the guess as from the truth, at least 99 % of ${SETS}`, () => {
     const draw = drawing(3)
-    const sets = Array.from({ length: 200 }, () => measured(own, draw))
+    const sets = Array.from({ length: SETS }, () => measured(own, draw))
     const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
     const names = Object.keys(sets[0].p)
     const truth = Object.fromEntries(names.map((name) => [name, sets.map(({ p }) => p[name])]))
@@ -306,7 +379,7 @@ describe.each(all)('%s', (_, own) => {
       }) &&
       names.every((name) => !name.startsWith('sigma') || found.values[name][fit] > 0)
     const missed = sets.flatMap(({ p }, fit) => (isFound(fit) ? [] : [p]))
-    expect(missed.length, JSON.stringify(missed.slice(0, 3))).toBeLessThanOrEqual(2)
+    expect(missed.length, JSON.stringify(missed.slice(0, 3))).toBeLessThanOrEqual(SETS / 100)
   })
 
   test('the guess has the units of the data', () => {
@@ -453,13 +526,18 @@ describe('what is refused', () => {
     ['polynomial', { degree: 1.5 }, 'degree: expected a whole number from 0 to 15, got 1.5'],
     ['polynomial', { degree: '2' }, 'degree: expected a whole number from 0 to 15, got "2"'],
     ['polynomial', { count: 2 }, 'options: expected one of x, degree, got "count"'],
-    ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 5, got 0'],
-    ['peaks', { count: 6 }, 'count: expected a whole number from 1 to 5, got 6'],
-    ['peaks', { count: 4, shape: 'pseudoVoigt' }, 'count: expected a whole number from 1 to 3, got 4'],
+    ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 85, got 0'],
+    ['peaks', { count: 86 }, 'count: expected a whole number from 1 to 85, got 86'],
+    ['peaks', { ground: 'hill' }, 'ground: expected one of none, constant, line, quadratic, got "hill"'],
+    [
+      'peaks',
+      { count: 64, shape: 'pseudoVoigt', ground: 'line' },
+      'count: expected a whole number from 1 to 63, got 64',
+    ],
     [
       'peaks',
       { shape: 'toString' },
-      'shape: expected one of gaussian, lorentzian, pseudoVoigt, got "toString"',
+      'shape: expected one of gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, got "toString"',
     ],
     ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
     ['line', { degree: 1 }, 'options: expected one of x, got "degree"'],
@@ -470,6 +548,21 @@ describe('what is refused', () => {
     expect(() => build[name](options)).toThrow(OptionError)
     expect(() => build[name](options)).toThrow(message)
   })
+})
+
+const exact: readonly { model: keyof typeof models; p: Point; x: number[]; y: number[] }[] = JSON.parse(
+  readFileSync(new URL('../data/models.json', import.meta.url), 'utf8'),
+)
+test.each(exact)('$model is exact near and far: $p', ({ model, p, x, y }) => {
+  const f = expression(models[model]().text)
+  for (const [row, at] of x.entries()) {
+    const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
+    // Powers of e have the error of their exponents, which is the larger, the smaller they are.
+    const digits = 1e-15 * (4 - Math.log(Math.max(Math.abs(y[row]), 1e-308)))
+    expect(Math.abs(value - y[row]), `${at}: ${value}, not ${y[row]}`).toBeLessThanOrEqual(
+      digits * Math.abs(y[row]) + 1e-307,
+    )
+  }
 })
 
 test('what is given is not guessed', () => {

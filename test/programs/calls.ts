@@ -171,7 +171,7 @@ const texts = [
 ]
 const modelNames = [
   ...['line', 'exponential', 'power', 'logistic', 'fourPL', 'fivePL', 'hill', 'michaelisMenten'],
-  ...['gaussian', 'lorentzian', 'pseudoVoigt', 'sinusoid'],
+  ...['gaussian', 'lorentzian', 'pseudoVoigt', 'exponentialGaussian', 'skewedGaussian', 'sinusoid'],
 ]
 const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   fc.constantFrom(...texts),
@@ -180,6 +180,7 @@ const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   fc.constantFrom(
     { name: 'polynomial', options: { x: 't', degree: 2 } },
     { name: 'peaks', options: { x: 't', count: 2, shape: 'lorentzian' } },
+    { name: 'peaks', options: { x: 't', count: 2, ground: 'line' } },
   ),
 )
 

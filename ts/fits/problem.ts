@@ -32,7 +32,7 @@ export interface Problem extends Costed {
 
 /** More would make programs of thousands of operations: such fits are done one by one. */
 export const MOST_IN_PROGRAMS = 16
-const MOST_PARAMETERS = 256
+export const MOST_PARAMETERS = 256
 /** With more of them there are no profiles: these are programs. */
 export const MOST_PROFILED = 32
 

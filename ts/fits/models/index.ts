@@ -4,7 +4,7 @@ import { exponential } from './exponential.js'
 import { line } from './line.js'
 import { michaelisMenten } from './michaelis-menten.js'
 import { makersOf } from './model.js'
-import { gaussian, lorentzian, peaks, pseudoVoigt } from './peaks.js'
+import { exponentialGaussian, gaussian, lorentzian, peaks, pseudoVoigt, skewedGaussian } from './peaks.js'
 import { polynomial } from './polynomial.js'
 import { power } from './power.js'
 import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
@@ -20,7 +20,7 @@ import { sinusoid } from './sinusoid.js'
 export const models = /* @__PURE__ */ makersOf({
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
-  ...{ gaussian, lorentzian, pseudoVoigt, peaks },
+  ...{ gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, peaks },
   sinusoid,
 } as const)
 

@@ -26,7 +26,7 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
   return define<`c${number}`>(
     rest,
     // By Horner's rule; a constant names its column too.
-    (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x)),
+    (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
       const c = yield* leastSquares(yield* finiteRows(x, y), degree)
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
@@ -34,23 +34,35 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
   )
 }
 
-const horner = ([c, ...rest]: readonly string[], x: string): string =>
-  rest.length === 1 ? `${c} + ${rest[0]}*${x}` : `${c} + ${x}*(${horner(rest, x)})`
+/** A polynomial by the names of its coefficients, as terms of a sum. */
+export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
+  c === undefined
+    ? []
+    : rest.length < 2
+      ? [c, ...rest.map((b) => `${b}*${x}`)]
+      : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
 /** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
-export function* leastSquares({ x, y, range }: Rows, degree: number): Slices<number[]> {
+export function* leastSquares(rows: Rows, degree: number): Slices<number[]> {
+  const { columns, inX } = yield* powers(rows, degree)
+  return inX(yield* project(columns, copied(rows.y)))
+}
+
+/** Powers of t, from 1 on, and what their coefficients are by powers of x. */
+export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number) {
   const middle = (x[0] + x[x.length - 1]) / 2
   const t = yield* column(x.length, (row) => (x[row] - middle) / range)
-  const powers: Float64Array[] = [zeros(x.length).fill(1)]
+  const columns: Float64Array[] = [zeros(x.length).fill(1)]
   for (let k = 1; k <= degree; k++) {
-    const last = powers[k - 1]
-    powers.push(yield* column(x.length, (row) => last[row] * t[row]))
+    const last = columns[k - 1]
+    columns.push(yield* column(x.length, (row) => last[row] * t[row]))
   }
-  const byT = yield* project(powers, copied(y))
   // Horner's rule for t as a polynomial of x.
-  return byT.reduceRight<number[]>((c, constant) => {
-    const scaled = c.map((coefficient) => coefficient / range)
-    const times = (k: number) => (scaled[k - 1] ?? 0) - middle * (scaled[k] ?? 0)
-    return [constant + times(0), ...scaled.map((_, k) => times(k + 1))]
-  }, [])
+  const inX = (byT: readonly number[]) =>
+    byT.reduceRight<number[]>((c, constant) => {
+      const scaled = c.map((coefficient) => coefficient / range)
+      const times = (k: number) => (scaled[k - 1] ?? 0) - middle * (scaled[k] ?? 0)
+      return [constant + times(0), ...scaled.map((_, k) => times(k + 1))]
+    }, [])
+  return { columns, inX }
 }

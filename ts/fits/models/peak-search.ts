@@ -1,0 +1,322 @@
+/** Where peaks are, and what is under them. */
+
+import { inSlices, type Slices, sorted } from '../../ground/slices.js'
+import type { Form, Place } from './peak-shapes.js'
+import { powers } from './polynomial.js'
+import { bestOf, column, copied, firstWhere, project, type Rows, zeros } from './rows.js'
+
+interface Found {
+  /** The parameters of each peak, from left to right. */
+  readonly found: readonly (readonly number[])[]
+  /** Of the ground, by powers of x. */
+  readonly coefficients: readonly number[]
+}
+
+/**
+ * Peaks one after the other, each where most is left, for several levels that the ground may have. Where more is left
+ * than noise, they are moved in turn, and those that matter least are tried elsewhere.
+ *
+ * @param terms how many coefficients the ground has, up to 3
+ */
+export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, terms: number): Slices<Found> {
+  const { x, y } = rows
+  const ground = yield* powers(rows, terms - 1)
+  const under = terms === 0 ? [] : ground.columns
+  const candidates: Place[][] = []
+  const noise = yield* noiseOf(y)
+  const about: About = { rows, forms, under, noise }
+  for (const level of yield* levelsOf(y, under)) candidates.push(yield* search(about, level, count))
+  const { candidate, coefficients } = yield* bestOf(y, {
+    candidates,
+    count: count + under.slice(1).length,
+    fill: (places, columns, from, to) => {
+      for (const [k, power] of under.slice(1).entries()) columns[k].set(power.subarray(from, to), from)
+      for (const [k, place] of places.entries()) draw(place, x, columns[k + under.slice(1).length], from, to)
+    },
+    hasOffset: terms > 0,
+  })
+  const first: Fitted = { places: candidate, coefficients, left: 0 }
+  const isCrowded = count > 1 || terms > 1
+  const best = isCrowded ? yield* improved(about, first) : first
+  const heights = best.coefficients.slice(terms)
+  const inOrder = [...best.places.entries()].sort(([, a], [, b]) => a.center - b.center)
+  return {
+    found: inOrder.map(([k, { form, center, sigma }]) => form.values(heights[k], center, sigma)),
+    coefficients: ground.inX(best.coefficients.slice(0, terms)),
+  }
+}
+
+/** What y is beside the ground, for each ground that may be. */
+function* levelsOf(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
+  if (under.length === 0) return [y]
+  const levels: Float64Array[] = []
+  if (under.length > 1) {
+    for (const part of PARTS) levels.push(yield* beside(y, under, part))
+    return levels
+  }
+  // −0 comes before 0.
+  const inOrder = yield* sorted(copied(y), (a, b) => a - b || 1 / a - 1 / b)
+  const last = y.length - 1
+  const low = Math.floor(last / 10)
+  const middle = (inOrder[last >> 1] + inOrder[y.length >> 1]) / 2
+  for (const level of [inOrder[low], middle, inOrder[last - low]])
+    levels.push(yield* column(y.length, (row) => y[row] - level))
+  return levels
+}
+
+/** What rows above a ground count beside those below it: it is under peaks, among them, or above those that go down. */
+const PARTS = [0.02, 0.5, 0.98]
+const ROUNDS = 12
+
+/** By asymmetric least squares (Newey and Powell, 1987). */
+function* beside(y: Float64Array, under: readonly Float64Array[], part: number): Slices<Float64Array> {
+  const [above, below] = [Math.sqrt(part), Math.sqrt(1 - part)]
+  let left = copied(y)
+  yield* project(under.map(copied), left)
+  for (let round = 0; round < ROUNDS && part !== 0.5; round++) {
+    const weights = yield* column(y.length, (row) => (left[row] > 0 ? above : below))
+    const weighted = (of: Float64Array) => column(y.length, (row) => weights[row] * of[row])
+    const columns: Float64Array[] = []
+    for (const power of under) columns.push(yield* weighted(power))
+    const coefficients = yield* project(columns, yield* weighted(y))
+    left = yield* column(y.length, (row) =>
+      coefficients.reduce((sum, c, k) => sum - c * under[k][row], y[row]),
+    )
+  }
+  return left
+}
+
+/** Some rows of a peak of the height 1. */
+function draw({ center, sigma, form }: Place, x: Float64Array, on: Float64Array, from: number, to: number) {
+  for (let row = from; row < to; row++) on[row] = form.at((x[row] - center) / sigma)
+}
+
+/** What does not change while peaks are looked for. */
+interface About {
+  readonly rows: Rows
+  readonly forms: readonly Form[]
+  /** Columns of the ground. */
+  readonly under: readonly Float64Array[]
+  /** Its standard deviation. */
+  readonly noise: number
+}
+
+function* search(about: About, level: Float64Array, count: number): Slices<Place[]> {
+  const rest = copied(level)
+  const drawn = zeros(rest.length)
+  const found: Place[] = []
+  while (found.length < count) {
+    const { place, height } = yield* highest(about, rest)
+    yield* inSlices(rest.length, (from, to) => {
+      draw(place, about.rows.x, drawn, from, to)
+      for (let row = from; row < to; row++) rest[row] -= height * drawn[row]
+    })
+    found.push(place)
+  }
+  return found
+}
+
+/** The peak that is farthest from 0. */
+function* highest({ rows: { x, range }, forms, noise }: About, rest: Float64Array) {
+  let smooth = rest
+  let top = yield* farthest(smooth)
+  // A mean of some rows tells a peak from noise.
+  for (
+    let reach = 1;
+    reach <= WIDEST && noise > CLEAR * Math.abs(smooth[top]) * Math.sqrt(reach);
+    reach *= 2
+  ) {
+    smooth = yield* column(rest.length, (row) => meanAbout(rest, row, reach))
+    top = yield* farthest(smooth)
+  }
+  const width = halfWidthAt({ x, y: smooth, range }, top)
+  const places = forms.map((form) => ({ center: x[top], sigma: width / form.halfWidth, form }))
+  return yield* refine(x, rest, places, WIDTHS, SHIFT)
+}
+
+/** Noise is small enough from this part of a peak on; rows on each side that a mean has at most. */
+const [CLEAR, WIDEST] = [0.07, 4]
+
+function meanAbout(y: Float64Array, row: number, reach: number): number {
+  const [from, to] = [Math.max(0, row - reach), Math.min(y.length - 1, row + reach)]
+  let sum = 0
+  for (let k = from; k <= to; k++) sum += y[k]
+  return sum / (to - from + 1)
+}
+
+function* farthest(y: Float64Array): Slices<number> {
+  let top = 0
+  yield* inSlices(y.length, (from, to) => {
+    for (let row = from; row < to; row++) if (Math.abs(y[row]) > Math.abs(y[top])) top = row
+  })
+  return top
+}
+
+const WIDTHS = [1, 0.7, 1.4, 2]
+const SHIFT = 0.4
+
+/** A peak like one that noise may have made narrow: the best one by the rows about it. */
+function* refine(
+  x: Float64Array,
+  y: Float64Array,
+  places: readonly Place[],
+  widths: readonly number[],
+  shift: number,
+) {
+  const [{ center, sigma, form }] = places
+  const reach = 2.5 * form.halfWidth * sigma
+  const from = firstWhere(x, (at) => at >= center - reach)
+  const to = firstWhere(x, (at) => at > center + reach)
+  const near = x.subarray(from, to)
+  const { candidate, coefficients } = yield* bestOf(y.subarray(from, to), {
+    candidates: places.flatMap(({ center, sigma, form }) =>
+      widths.flatMap((width) =>
+        [0, -shift, shift].map((by) => ({ center: center + by * sigma, sigma: width * sigma, form })),
+      ),
+    ),
+    count: 1,
+    fill: (place, [column], from, to) => draw(place, near, column, from, to),
+    hasOffset: false,
+  })
+  return { place: candidate, height: coefficients[0] }
+}
+
+/** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
+function halfWidthAt({ x, y, range }: Rows, top: number): number {
+  const half = y[top] / 2
+  const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
+  const distances = [-1, 1].map((step) => {
+    let row = top
+    while (isAbove(row) && row + step >= 0 && row + step < y.length) row += step
+    if (isAbove(row) || row === top) return Infinity
+    const part = (half - y[row]) / (y[row - step] - y[row])
+    return Math.abs(x[row] + part * (x[row - step] - x[row]) - x[top])
+  })
+  const least = Math.min(...distances.filter((distance) => distance > 0))
+  return least < Infinity ? least : range / 2
+}
+
+/** Peaks with the coefficients that suit them best, those of the ground first. */
+interface Fitted {
+  readonly places: readonly Place[]
+  readonly coefficients: readonly number[]
+  /** The sum of squares that is left. */
+  readonly left: number
+}
+
+interface Solved extends Fitted {
+  readonly columns: readonly Float64Array[]
+  readonly rest: Float64Array
+}
+
+function* solve({ x, y }: Rows, under: readonly Float64Array[], places: readonly Place[]): Slices<Solved> {
+  const columns = [...under]
+  for (const place of places) {
+    const on = zeros(x.length)
+    yield* inSlices(x.length, (from, to) => draw(place, x, on, from, to))
+    columns.push(on)
+  }
+  const rest = copied(y)
+  const coefficients = yield* project(columns.map(copied), rest)
+  return { places, coefficients, left: squares(rest), columns, rest }
+}
+
+const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
+
+/** By what widths change when peaks are moved in turn: by this much, then half of it. */
+const STEP = 0.25
+/** What is left may be so many times what noise leaves, or this part of what there was: a peak would be more. */
+const [ENOUGH, LITTLE] = [1.5, 0.01]
+const LEAST_STEP = 0.04
+/** A place that leaves more than this part is no better one. */
+const BETTER = 0.99
+
+function* improved(about: About, first: Fitted): Slices<Fitted> {
+  const { rows, under, noise } = about
+  const rest = copied(rows.y)
+  yield* project(under.map(copied), rest)
+  const enough = Math.max(ENOUGH * rest.length * noise * noise, LITTLE * squares(rest))
+  const settle = function* (places: readonly Place[]) {
+    return yield* moved(rows, under, yield* solve(rows, under, places), enough)
+  }
+  let best = yield* settle(first.places)
+  for (let isBetter = true; isBetter && best.left > enough; ) {
+    isBetter = false
+    // Those that matter least.
+    for (const k of byWorth(best, under.length).slice(0, 2)) {
+      const others = best.places.filter((_, j) => j !== k)
+      const { place } = yield* highest(about, (yield* solve(rows, under, others)).rest)
+      const next = yield* settle([...others, place])
+      isBetter = next.left < best.left * BETTER
+      if (!isBetter) continue
+      best = next
+      break
+    }
+  }
+  return best
+}
+
+/** Each peak in turn where what the others leave wants it, as long as that makes less be left. */
+function* moved(rows: Rows, under: readonly Float64Array[], from: Solved, enough: number): Slices<Solved> {
+  let best = from
+  for (let step = STEP; step > LEAST_STEP && best.left > enough; step /= 2) {
+    const rest = copied(best.rest)
+    const places = best.places.slice()
+    for (const [k, place] of places.entries()) {
+      const before = best.columns[under.length + k]
+      const height = best.coefficients[under.length + k]
+      for (let row = 0; row < rest.length; row++) rest[row] += height * before[row]
+      const to = yield* refine(rows.x, rest, [place], [1, 1 / (1 + step), 1 + step], step)
+      const drawn = zeros(rest.length)
+      draw(to.place, rows.x, drawn, 0, rest.length)
+      for (let row = 0; row < rest.length; row++) rest[row] -= to.height * drawn[row]
+      places[k] = to.place
+    }
+    const next = yield* solve(rows, under, places)
+    if (!(next.left < best.left)) continue
+    best = next
+  }
+  return best
+}
+
+/** The standard deviation of noise, by second differences, of which the middle one is that of noise alone. */
+function* noiseOf(y: Float64Array): Slices<number> {
+  if (y.length < 3) return 0
+  const differences = yield* column(y.length - 2, (row) => Math.abs(y[row] - 2 * y[row + 1] + y[row + 2]))
+  const inOrder = yield* sorted(differences, (a, b) => a - b)
+  // Of normal noise: 0.6745·√6 standard deviations.
+  return inOrder[inOrder.length >> 1] / 1.6522
+}
+
+/** Peaks by how much more would be left without them, the least first. */
+function byWorth({ columns, coefficients, places }: Solved, terms: number): number[] {
+  const inverse = inverseOf(columns)
+  const worth = places.map((_, k) => {
+    const c = coefficients[terms + k]
+    return (c * c) / inverse[terms + k]
+  })
+  return [...worth.keys()].sort((a, b) => worth[a] - worth[b])
+}
+
+/** The diagonal of the inverse of products of columns; infinite for one that others make up. */
+function inverseOf(columns: readonly Float64Array[]): number[] {
+  const n = columns.length
+  const a = columns.map((one) => columns.map((other) => one.reduce((sum, x, row) => sum + x * other[row], 0)))
+  const inverse = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)))
+  for (let k = 0; k < n; k++) {
+    const pivot = a[k][k]
+    for (let i = 0; i < n; i++) {
+      if (i === k) continue
+      const by = a[i][k] / pivot
+      for (let j = 0; j < n; j++) {
+        a[i][j] -= by * a[k][j]
+        inverse[i][j] -= by * inverse[k][j]
+      }
+    }
+    for (let j = 0; j < n; j++) {
+      a[k][j] /= pivot
+      inverse[k][j] /= pivot
+    }
+  }
+  return inverse.map((row, i) => row[i])
+}

@@ -1,0 +1,127 @@
+/** Shapes of peaks: their texts, and what guesses draw. */
+
+import { erfc, erfcx } from '../../functions/erf.js'
+import { exp, log } from '../../functions/index.js'
+import type { FitParameter } from '../parameters.js'
+
+/** Where a peak is: its highest point, and the scale of its form. */
+export interface Place {
+  readonly center: number
+  readonly sigma: number
+  /** Of those of its shape. */
+  readonly form: Form
+}
+
+/** What a guess draws, of one width and height: a shape whose other parameters have been chosen. */
+export interface Form {
+  /** 1 where u is 0, which is the highest point. */
+  readonly at: (u: number) => number
+  /** How many sigma there are to half the height, on the side where that is nearer. */
+  readonly halfWidth: number
+  /** A peak's parameters, in the order of the shape's names. */
+  readonly values: (height: number, center: number, sigma: number) => readonly number[]
+}
+
+export interface Shape {
+  readonly names: readonly string[]
+  /** By u = (x − center)/sigma, and names of its parameters. */
+  readonly text: (u: string, ...names: readonly string[]) => string
+  readonly forms: readonly Form[]
+  readonly bounds: Readonly<Record<string, FitParameter>>
+}
+
+const LOG_2 = log(2)
+const gauss = (u: number) => exp((-u * u) / 2)
+const lorentz = (u: number) => 1 / (1 + u * u)
+
+const plain = (at: Form['at'], halfWidth: number, ...others: readonly number[]): Form => ({
+  at,
+  halfWidth,
+  values: (height, center, sigma) => [height, center, sigma, ...others],
+})
+
+const ROOT_HALF = Math.sqrt(0.5)
+const ROOT_2_PI = 2.5066282746310002
+
+/** An exponential with τ = ratio·σ behind a Gaussian; where it is highest, and how high, for σ = 1 and the area 1. */
+function tailed(ratio: number, mode: number, height: number, halfWidth: number): Form {
+  const k = 1 / ratio
+  return {
+    at(v) {
+      const u = v + mode
+      const z = (k - u) * ROOT_HALF
+      return (z > 0 ? gauss(u) * erfcx(z) : exp(k * (k / 2 - u)) * erfc(z)) * (k / (2 * height))
+    },
+    halfWidth,
+    values: (most, top, sigma) => [(most / height) * sigma, top - mode * sigma, sigma, ratio * sigma],
+  }
+}
+
+/** To the right where gamma is above 0. */
+function skewed(gamma: number, mode: number, height: number, halfWidth: number): Form {
+  return {
+    at(v) {
+      const u = v + mode
+      return (gauss(u) * erfc(-gamma * u * ROOT_HALF)) / (ROOT_2_PI * height)
+    },
+    halfWidth,
+    values: (most, top, sigma) => [(most / height) * sigma, top - mode * sigma, sigma, gamma],
+  }
+}
+
+export const shapes = {
+  gaussian: {
+    names: ['height', 'center', 'sigma'],
+    text: (u, height) => `${height}*exp(-${u}^2/2)`,
+    // √(2·log 2)
+    forms: [plain(gauss, 1.1774100225154747)],
+    bounds: {},
+  },
+  lorentzian: {
+    names: ['height', 'center', 'sigma'],
+    text: (u, height) => `${height}/(1 + ${u}^2)`,
+    forms: [plain(lorentz, 1)],
+    bounds: {},
+  },
+  pseudoVoigt: {
+    names: ['height', 'center', 'sigma', 'fraction'],
+    text: (u, height, _center, _sigma, fraction) =>
+      `${height}*(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
+    forms: [plain((u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2, 1, 0.5)],
+    bounds: { fraction: { min: 0, max: 1 } },
+  },
+  exponentialGaussian: {
+    names: ['area', 'center', 'sigma', 'tau'],
+    text: (u, area, _center, sigma, tau) => {
+      const z = `((${sigma}/${tau} - ${u})/sqrt(2))`
+      // Each of both is finite where the other one overflows.
+      return (
+        `${area}/(2*${tau})*(${z} > 0 ? exp(-${u}^2/2)*erfcx(max(${z}, 0)) : ` +
+        `exp(min(${sigma}/${tau}*(${sigma}/(2*${tau}) - ${u}), 0))*erfc(${z}))`
+      )
+    },
+    forms: [
+      tailed(1, 0.697369, 0.312828, 1.34633),
+      tailed(0.3, 0.279334, 0.383678, 1.21342),
+      tailed(3, 1.21538, 0.190612, 1.59335),
+    ],
+    bounds: { sigma: { positive: true }, tau: { positive: true } },
+  },
+  skewedGaussian: {
+    names: ['area', 'center', 'sigma', 'gamma'],
+    text: (u, area, _center, sigma, gamma) =>
+      `${area}/(${sigma}*sqrt(2*pi))*exp(-${u}^2/2)*erfc(-${gamma}*${u}/sqrt(2))`,
+    forms: [
+      skewed(1.5, 0.542516, 0.545526, 0.794251),
+      skewed(-1.5, -0.542516, 0.545526, 0.794251),
+      skewed(4, 0.416973, 0.696584, 0.456704),
+      skewed(-4, -0.416973, 0.696584, 0.456704),
+    ],
+    bounds: { sigma: { positive: true } },
+  },
+} as const satisfies Record<string, Shape>
+
+/** A shape of peaks. */
+export type PeakShape = keyof typeof shapes
+/** What its parameters are called. */
+export type NamesOf<S extends PeakShape> = (typeof shapes)[S]['names'][number]
