@@ -4,10 +4,11 @@
 // worktree, builds what it needs, and says which the tests find; Rust's tests are asked first where `--rust` is
 // given. It is for whoever changes many tests at once: what was found before has to be found after.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { drawn, filesIn, random, sitesIn, worktree } from './lib/mistakes.mjs'
 import { root, say } from './lib/run.mjs'
 
 /** Folders and files of the sources; the first room that has a file gets it. */
@@ -42,119 +43,21 @@ const rooms = {
   native: ['crates/native/src', 'crates/pool/src'],
   model: ['ts'],
 }
-// Generated; for other machines than this one; declarations alone.
-const left =
-  /manifest\.(ts|rs)$|arena\/layout\.ts$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
 const list = join(root, 'test/mutations.json')
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function random(seed) {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let x = Math.imul(a ^ (a >>> 15), a | 1)
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-const filesIn = (path) =>
-  /\.\w+$/.test(path)
-    ? [path]
-    : readdirSync(join(root, path), { withFileTypes: true })
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .flatMap((entry) => filesIn(`${path}/${entry.name}`))
-
-const flips = [
-  ...[' < ', ' <= '].map((from, i) => [from, [' <= ', ' < '][i]]),
-  ...[' > ', ' >= '].map((from, i) => [from, [' >= ', ' > '][i]]),
-  ...[' + ', ' - '].map((from, i) => [from, [' - ', ' + '][i]]),
-  ...[' * ', ' / '].map((from, i) => [from, [' / ', ' * '][i]]),
-  ...[' === ', ' !== '].map((from, i) => [from, [' !== ', ' === '][i]]),
-  ...[' == ', ' != '].map((from, i) => [from, [' != ', ' == '][i]]),
-  ...[' && ', ' || '].map((from, i) => [from, [' || ', ' && '][i]]),
-  ...[' += ', ' -= '].map((from, i) => [from, [' -= ', ' += '][i]]),
-]
-
-/** All single mistakes that a file can have, as [line, what is there, what is put there instead]. */
-function sitesOf(file) {
-  const isRust = file.endsWith('.rs')
-  const text = readFileSync(join(root, file), 'utf8')
-  // Comments and texts are no code; the columns stay.
-  const blank = (found) => found.replaceAll(/[^\n]/g, '\0')
-  const code = text
-    .split(isRust ? '#[cfg(test)]' : '\0')[0]
-    .replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, blank)
-    .replaceAll(isRust ? /"(\\.|[^"\\\n])*"/g : /'(\\.|[^'\\\n])*'|`(\\.|[^`\\])*`/g, blank)
-  const lines = text.split('\n')
-  const masked = code.split('\n')
-  const sites = []
-  masked.forEach((line, i) => {
-    if (/^\s*(import|export (type|interface|\{|\*)|type |interface |use |impl|where|fn |pub |#)/.test(line))
-      return
-    const add = (column, length, instead) => {
-      const before = lines[i]
-      sites.push([i + 1, before, before.slice(0, column) + instead + before.slice(column + length)])
-    }
-    for (const [from, to] of flips) {
-      for (let at = line.indexOf(from); at >= 0; at = line.indexOf(from, at + 1)) add(at, from.length, to)
-    }
-    for (const { 0: number, index } of line.matchAll(/(?<![\w.])\d+(\.\d+)?(e-?\d+)?(?![\w.])/g)) {
-      add(
-        index,
-        number.length,
-        number.includes('.') || number.includes('e')
-          ? `${Number(number) * 2 || 1}${isRust ? '_f64' : ''}`
-          : `${Number(number) + 1}`,
-      )
-    }
-    const condition = isRust ? /\bif (?!let\b)(.*) \{$/.exec(line) : /\bif \((.*)\)( |$)/.exec(line)
-    if (condition && balanced(condition[1])) {
-      const at = condition.index + condition[0].indexOf(condition[1])
-      add(at, condition[1].length, `!(${lines[i].slice(at, at + condition[1].length)})`)
-    }
-    const isCall = /^\s*[a-z][\w.[\]?!]*(\(| [-+*/|&]?= ).*[^\s,({[:?+*/&|=]$/.test(line) && balanced(line)
-    const isWhole = isRust
-      ? line.endsWith(';')
-      : !/^\s*[.?:&|+*/}\])-]/.test(masked[i + 1] ?? '') && /[;{}\0)\w\]]\s*$|^\s*$/.test(masked[i - 1] ?? '')
-    const isDeclaration =
-      /^\s*(const|let|return|export|case|if|for|while|else|throw|type|readonly|static)\b/.test(line)
-    if (isCall && isWhole && !isDeclaration)
-      add(0, lines[i].length, /^\s*/.exec(lines[i])[0] + (isRust ? ';' : 'void 0'))
-  })
-  return sites
-}
-
-function balanced(text) {
-  let depth = 0
-  for (const character of text) {
-    depth += { '(': 1, '[': 1, '{': 1, ')': -1, ']': -1, '}': -1 }[character] ?? 0
-    if (depth < 0) return false
-  }
-  return depth === 0
-}
 
 /** Draws so many from each room as it has lines, two at least. */
 function draw(seed, count) {
   const next = random(seed)
   const seen = new Set()
   const found = Object.entries(rooms).map(([room, paths]) => {
-    const files = paths
-      .flatMap(filesIn)
-      .filter((file) => /\.(ts|rs)$/.test(file) && !left.test(file) && !seen.has(file))
-    for (const file of files) seen.add(file)
-    const sites = files.flatMap((file) =>
-      sitesOf(file).map(([line, before, after]) => ({ room, file, line, before, after })),
-    )
+    const sites = sitesIn(paths, seen).map((site) => ({ room, ...site }))
     return { sites, size: sites.length }
   })
   const total = found.reduce((sum, { size }) => sum + size, 0)
   const shares = found.map(({ size }) => Math.max(2, Math.round((count * size) / total)))
   // What rounding has left over or lacks is the largest room's.
   shares[shares.indexOf(Math.max(...shares))] += count - shares.reduce((sum, share) => sum + share, 0)
-  return found.flatMap(({ sites }, i) =>
-    Array.from({ length: shares[i] }, () => sites.splice(Math.floor(next() * sites.length), 1)[0]),
-  )
+  return found.flatMap(({ sites }, i) => drawn(sites, shares[i], next))
 }
 
 /** Where the lines of the list stand now: in their file, or else in the only one that has them. */
@@ -178,29 +81,6 @@ function follow(mutations) {
 }
 
 const nearest = (places, line) => places.reduce((a, b) => (Math.abs(b - line) < Math.abs(a - line) ? b : a))
-
-/** A worktree with all that is built here. */
-function worktree(commit) {
-  const folder = join(root, 'target/mutations', commit)
-  if (existsSync(folder)) return folder
-  mkdirSync(join(root, 'target/mutations'), { recursive: true })
-  execFileSync('git', ['worktree', 'add', '--force', '--detach', folder, commit], {
-    cwd: root,
-    stdio: 'ignore',
-  })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  const ignored = ['ls-files', '--others', '--ignored', '--exclude-standard', '--directory']
-  for (const path of execFileSync('git', ignored, { cwd: root, encoding: 'utf8' }).trim().split('\n')) {
-    if (/^(target|node_modules)\//.test(path)) continue
-    cpSync(join(root, path), join(folder, path), { recursive: true })
-  }
-  // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.
-  cpSync(join(folder, 'crates/kernels/src'), join(folder, 'target/unchanged/src'), { recursive: true })
-  const build = join(folder, 'crates/kernels/build.rs')
-  const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`
-  writeFileSync(build, readFileSync(build, 'utf8').replace('fn main() -> io::Result<()> {', pinned))
-  return folder
-}
 
 const profile = {
   CARGO_PROFILE_RELEASE_LTO: 'off',
@@ -313,14 +193,14 @@ const { values, positionals } = parseArgs({
 const [command, ...files] = positionals
 
 const written = (mutations) => writeFileSync(list, `${JSON.stringify(mutations, null, 2)}\n`)
-const drawn = () => JSON.parse(readFileSync(list, 'utf8'))
+const listed = () => JSON.parse(readFileSync(list, 'utf8'))
 
 if (command === 'draw') written(draw(Number(values.seed), Number(values.count)))
-else if (command === 'follow') written(follow(drawn()))
+else if (command === 'follow') written(follow(listed()))
 else if (command === 'run') {
   const commit = execFileSync('git', ['rev-parse', values.at], { cwd: root, encoding: 'utf8' }).trim()
   const folder = worktree(commit)
-  const mutations = drawn()
+  const mutations = listed()
   const chosen = values.only?.split(',').map(Number) ?? mutations.map((_, i) => i + 1)
   for (const number of chosen) {
     const mutation = mutations[number - 1]

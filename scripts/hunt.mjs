@@ -1,0 +1,308 @@
+// npm run hunt -- [kernels runs] [--seed 31] [--count n] [--only 1,2]: makes mistakes that a seed draws from the
+// kernels, and from what keeps and solves runs, and says which of them the tests find. All are in one build, each
+// behind a switch, and each is tried by the tests alone that come to it, the quickest first. What is found is kept in
+// target/mutations, so that a hunt which was ended goes on. A mistake that nothing finds changes nothing, or wants a test.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { drawn, filesIn, random, sitesIn, worktree } from './lib/mistakes.mjs'
+import { Failure, output, root, say, script } from './lib/run.mjs'
+import { switched } from './lib/switched.mjs'
+
+/** What is hunted through, how many mistakes, and by which tests. */
+const grounds = {
+  kernels: { paths: ['crates/kernels/src'], count: 400, builds: buildRust },
+  runs: {
+    paths: [
+      ...['ts/model/cohorts.ts', 'ts/model/part.ts', 'ts/step', 'ts/saved'],
+      ...['ts/fits/levenberg-marquardt.ts', 'ts/fits/iterations.ts', 'ts/fits/solver.ts'],
+    ],
+    count: 200,
+    builds: buildTypeScript,
+    tests: [
+      ...['test/model', 'test/attacks/saved.test.ts'],
+      ...['engines', 'hard', 'many-parameters', 'nist'].map((name) => `test/fits/${name}.test.ts`),
+      ...[
+        'async',
+        'given-gradients',
+        'optimizer',
+        'plane',
+        'programs',
+        'report',
+        'rows',
+        'set',
+        'sum-gradients',
+      ].map((name) => `test/${name}.test.ts`),
+    ],
+  },
+}
+
+/** Runs a program; what it prints, and whether it ended well and in time. */
+function ran(command, args, { cwd, env = {}, timeout = 0 }) {
+  const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
+  const child = spawn(command, args, {
+    cwd,
+    timeout,
+    killSignal: 'SIGKILL',
+    env: { ...inherited, NO_COLOR: '1', ...env },
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (data) => {
+      text += data
+    })
+  return new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve({ text: message, status: 1 }))
+    child.on('close', (status) => resolve({ text, status }))
+  })
+}
+
+/** Does the same for all of a list, as many at a time as there are cores. */
+async function each(list, work) {
+  const rest = [...list]
+  const worker = async () => {
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) await work(one)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+}
+
+/** Writes what a switch is into the sources, and the mistakes behind switches; gives those that found no place. */
+function put(folder, mistakes, isLeftOut) {
+  const files = new Map()
+  for (const mistake of mistakes) files.set(mistake.file, [...(files.get(mistake.file) ?? []), mistake])
+  const left = []
+  for (const [file, all] of files) {
+    const text = readFileSync(join(root, file), 'utf8')
+    const found = switched(
+      file,
+      text,
+      all.filter((mistake) => !isLeftOut(mistake)),
+    )
+    left.push(...found.left)
+    writeFileSync(join(folder, file), withSwitch(file, found.text))
+  }
+  return left
+}
+
+/** On the first line, so that lines keep their numbers. */
+function withSwitch(file, text) {
+  if (file.endsWith('.rs')) return text
+  const way = relative(dirname(file), 'ts/mistakes.js')
+  return `import { isMade } from '${way.startsWith('.') ? way : `./${way}`}'; ${text}`
+}
+
+const ofRust = `
+/// Whether a mistake is made in this process; that it was come to is written down.
+#[inline(never)]
+pub(crate) fn is_made(number: u32) -> bool {
+    use std::sync::{OnceLock, atomic::{AtomicBool, Ordering}};
+    static MADE: OnceLock<(u32, Option<String>)> = OnceLock::new();
+    static REACHED: [AtomicBool; 4096] = [const { AtomicBool::new(false) }; 4096];
+    let (made, file) = MADE.get_or_init(|| {
+        let number = std::env::var("ANTIGRAD_MISTAKE").ok().and_then(|text| text.parse().ok());
+        (number.unwrap_or(0), std::env::var("ANTIGRAD_REACHED").ok())
+    });
+    if let Some(file) = file
+        && !REACHED[number as usize].swap(true, Ordering::Relaxed)
+    {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        file.write_all(format!("{number}\\n").as_bytes()).unwrap();
+    }
+    *made == number
+}
+`
+
+const ofTypeScript = `
+const { ANTIGRAD_MISTAKE: made, ANTIGRAD_REACHED: file } = globalThis.process?.env ?? {}
+const reached = new Set()
+export function isMade(number) {
+  if (file && !reached.has(number)) {
+    reached.add(number)
+    process.getBuiltinModule('node:fs').appendFileSync(file, number + '\\n')
+  }
+  return number === Number(made)
+}
+`
+
+/** Builds Rust's tests; what does not compile behind a switch is left out. */
+async function buildRust(folder, mistakes) {
+  const lib = 'crates/kernels/src/lib.rs'
+  const env = { CARGO_TARGET_DIR: join(root, 'target/mutations/cargo'), RUSTFLAGS: '-Awarnings' }
+  const refused = new Set()
+  for (;;) {
+    const left = put(folder, mistakes, ({ number }) => refused.has(number))
+    writeFileSync(join(folder, lib), readFileSync(join(folder, lib), 'utf8').split(ofRust)[0] + ofRust)
+    const cargo = (...args) =>
+      ran('cargo', [...args, '-p', 'antigrad-kernels', '--features', 'trial', '--message-format=json'], {
+        cwd: folder,
+        env,
+      })
+    // Without code it is quicker.
+    const { text } = await cargo('check')
+    const before = refused.size
+    for (const { file, line } of errorsOf(text)) {
+      for (const number of nearestTo(line, readFileSync(join(folder, file), 'utf8'))) refused.add(number)
+    }
+    if (refused.size > before) continue
+    const built = await cargo('test', '--no-run')
+    const messages = jsonOf(built.text)
+    // Build scripts are programs, too.
+    const programs = messages.flatMap(({ executable, profile }) => (profile?.test && executable) || [])
+    if (built.status !== 0 || programs.length === 0)
+      throw new Failure(messages.map(({ message }) => message?.rendered ?? '').join(''))
+    const tests = []
+    for (const program of programs) {
+      const list = output(program, ['--list', '--format', 'terse']).split('\n')
+      // Digests are compared by `npm run test:arm` alone.
+      for (const [, name] of list.map((text) => /^(.*): test$/.exec(text)).filter(Boolean))
+        if (!name.endsWith('digests'))
+          tests.push({
+            name,
+            run: (env, timeout) =>
+              ran(program, ['--exact', name], { cwd: join(folder, 'crates/kernels'), env, timeout }),
+          })
+    }
+    return {
+      left: [
+        ...left,
+        ...mistakes.filter(({ number }) => refused.has(number)).map((m) => ({ ...m, isAlone: true })),
+      ],
+      tests,
+    }
+  }
+}
+
+/** The switches of the line at which a compiler stumbles, or of the next one to it: an error may show late. */
+function nearestTo(line, text) {
+  const switches = text
+    .split('\n')
+    .map((code, i) => ({
+      far: Math.abs(i + 1 - line),
+      numbers: [...code.matchAll(/is_made\((\d+)\)/g)].map((found) => Number(found[1])),
+    }))
+    .filter(({ numbers }) => numbers.length > 0)
+  const least = Math.min(...switches.map(({ far }) => far))
+  return switches.filter(({ far }) => far === least).flatMap(({ numbers }) => numbers)
+}
+
+const jsonOf = (text) =>
+  text.split('\n').flatMap((line) => {
+    if (!line.startsWith('{')) return []
+    try {
+      return [JSON.parse(line)]
+    } catch {
+      return []
+    }
+  })
+
+const errorsOf = (text) =>
+  jsonOf(text).flatMap(({ message }) =>
+    message?.level === 'error'
+      ? message.spans.map((span) => ({ file: span.file_name, line: span.line_start }))
+      : [],
+  )
+
+/** Builds TypeScript, types aside. */
+async function buildTypeScript(folder, mistakes, { tests }) {
+  const left = put(folder, mistakes, () => false)
+  writeFileSync(join(folder, 'ts/mistakes.ts'), ofTypeScript)
+  const build = join(folder, 'scripts/build-ts.mjs')
+  writeFileSync(
+    build,
+    readFileSync(join(root, 'scripts/build-ts.mjs'), 'utf8').replace(
+      "'tsconfig.json'",
+      "'tsconfig.json', '--noCheck'",
+    ),
+  )
+  const { status, text } = await ran(process.execPath, [build], { cwd: folder })
+  if (status !== 0) throw new Failure(text.slice(-4000))
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--project', 'typescript']
+  const files = tests.flatMap(filesIn).filter((file) => file.endsWith('.test.ts'))
+  return {
+    left,
+    tests: files.map((name) => ({
+      name,
+      run: (env, timeout) => ran(process.execPath, [...vitest, name], { cwd: folder, env, timeout }),
+    })),
+  }
+}
+
+/** Who comes to which mistake, and how long it takes. */
+async function measure(tests, folder) {
+  await each(tests, async (test) => {
+    const file = join(folder, `reached-${test.name.replaceAll(/\W/g, '-')}`)
+    rmSync(file, { force: true })
+    const start = Date.now()
+    const { status, text } = await test.run({ ANTIGRAD_REACHED: file }, 900_000)
+    test.time = Date.now() - start
+    test.isSound = status === 0
+    if (!test.isSound) say(`LEFT OUT: ${test.name} fails without a mistake: ${text.slice(-500)}`)
+    test.reached = new Set(existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
+    rmSync(file, { force: true })
+  })
+  return tests.filter(({ isSound }) => isSound).sort((a, b) => a.time - b.time)
+}
+
+async function findsIn(tests, number) {
+  const reaching = tests.filter(({ reached }) => reached.has(number))
+  if (reaching.length === 0) return 'NOT FOUND: nothing comes to it'
+  for (const { name, run, time } of reaching) {
+    const { status } = await run({ ANTIGRAD_MISTAKE: String(number) }, 10 * time + 60_000)
+    if (status !== 0) return `found by ${name}${status === null ? ' and the clock' : ''}`
+  }
+  return `NOT FOUND by ${reaching.length} tests`
+}
+
+async function hunt(name, { seed, count, only }) {
+  const ground = grounds[name]
+  const commit = output('git', ['rev-parse', 'HEAD'])
+  const folder = worktree(commit)
+  const kept = join(root, `target/mutations/${name}-${seed}-${commit.slice(0, 8)}.json`)
+  mkdirSync(dirname(kept), { recursive: true })
+  const outcomes = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
+  const list = drawn(sitesIn(ground.paths), count ?? ground.count, random(seed))
+  const mistakes = list.map((mistake, i) => ({ number: i + 1, ...mistake }))
+  let rest = mistakes.filter(({ number }) => (only ? only.includes(number) : outcomes[number] === undefined))
+  const tell = ({ number, file, line, before, after }, outcome) => {
+    outcomes[number] = outcome
+    writeFileSync(kept, JSON.stringify(outcomes, null, 1))
+    say(`${number} ${file}:${line}: ${outcome}`)
+    if (outcome.startsWith('NOT')) say(`  ${before.trim()}\n  ${after.trim()}`)
+  }
+  while (rest.length > 0) {
+    const { left, tests } = await ground.builds(folder, rest, ground)
+    const sound = await measure(tests, join(root, 'target/mutations'))
+    say(`${rest.length - left.length} mistakes in one build, ${sound.length} tests`)
+    await each(
+      rest.filter(({ number }) => !left.some((other) => other.number === number)),
+      async (mistake) => tell(mistake, await findsIn(sound, mistake.number)),
+    )
+    for (const mistake of left.filter(({ isAlone }) => isAlone))
+      tell(mistake, 'NOT TRIED: it has no place behind a switch')
+    const next = left.filter(({ isAlone }) => !isAlone)
+    if (next.length === rest.length) throw new Failure('Nothing of what is left finds a place.')
+    rest = next
+  }
+  const of = (start) => Object.values(outcomes).filter((outcome) => outcome.startsWith(start)).length
+  say(
+    `${name}, seed ${seed}: ${of('found')} of ${of('found') + of('NOT FOUND')} found; ${of('NOT TRIED')} not tried.`,
+  )
+}
+
+script(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: 'string', default: '31' }, count: { type: 'string' }, only: { type: 'string' } },
+  })
+  if (!positionals.every((name) => Object.hasOwn(grounds, name)))
+    throw new Failure(`One of ${Object.keys(grounds).join(', ')}.`)
+  const options = {
+    seed: Number(values.seed),
+    count: values.count === undefined ? undefined : Number(values.count),
+    only: values.only?.split(',').map(Number),
+  }
+  for (const name of positionals.length > 0 ? positionals : Object.keys(grounds)) await hunt(name, options)
+})

@@ -1,0 +1,137 @@
+// Mistakes that sources can have, one at a time, and a place in which they are made.
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './run.mjs'
+
+// Generated; for other machines than this one; declarations alone.
+export const left =
+  /manifest\.(ts|rs)$|arena\/layout\.ts$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+export function random(seed) {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let x = Math.imul(a ^ (a >>> 15), a | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export const filesIn = (path) =>
+  /\.\w+$/.test(path)
+    ? [path]
+    : readdirSync(join(root, path), { withFileTypes: true })
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .flatMap((entry) => filesIn(`${path}/${entry.name}`))
+
+const flips = [
+  ...[' < ', ' <= '].map((from, i) => [from, [' <= ', ' < '][i]]),
+  ...[' > ', ' >= '].map((from, i) => [from, [' >= ', ' > '][i]]),
+  ...[' + ', ' - '].map((from, i) => [from, [' - ', ' + '][i]]),
+  ...[' * ', ' / '].map((from, i) => [from, [' / ', ' * '][i]]),
+  ...[' === ', ' !== '].map((from, i) => [from, [' !== ', ' === '][i]]),
+  ...[' == ', ' != '].map((from, i) => [from, [' != ', ' == '][i]]),
+  ...[' && ', ' || '].map((from, i) => [from, [' || ', ' && '][i]]),
+  ...[' += ', ' -= '].map((from, i) => [from, [' -= ', ' += '][i]]),
+]
+
+/** All single mistakes that a file can have, as [line, what is there, what is put there instead]. */
+export function sitesOf(file) {
+  const isRust = file.endsWith('.rs')
+  const text = readFileSync(join(root, file), 'utf8')
+  // Comments and texts are no code; the columns stay.
+  const blank = (found) => found.replaceAll(/[^\n]/g, '\0')
+  const code = text
+    .split(isRust ? '#[cfg(test)]' : '\0')[0]
+    .replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, blank)
+    .replaceAll(isRust ? /"(\\.|[^"\\\n])*"/g : /'(\\.|[^'\\\n])*'|`(\\.|[^`\\])*`/g, blank)
+  const lines = text.split('\n')
+  const masked = code.split('\n')
+  const sites = []
+  masked.forEach((line, i) => {
+    if (/^\s*(import|export (type|interface|\{|\*)|type |interface |use |impl|where|fn |pub |#)/.test(line))
+      return
+    const add = (column, length, instead) => {
+      const before = lines[i]
+      sites.push([i + 1, before, before.slice(0, column) + instead + before.slice(column + length)])
+    }
+    for (const [from, to] of flips) {
+      for (let at = line.indexOf(from); at >= 0; at = line.indexOf(from, at + 1)) add(at, from.length, to)
+    }
+    for (const { 0: number, index } of line.matchAll(/(?<![\w.])\d+(\.\d+)?(e-?\d+)?(?![\w.])/g)) {
+      add(
+        index,
+        number.length,
+        number.includes('.') || number.includes('e')
+          ? `${Number(number) * 2 || 1}${isRust ? '_f64' : ''}`
+          : `${Number(number) + 1}`,
+      )
+    }
+    const condition = isRust ? /\bif (?!let\b)(.*) \{$/.exec(line) : /\bif \((.*)\)( |$)/.exec(line)
+    if (condition && balanced(condition[1])) {
+      const at = condition.index + condition[0].indexOf(condition[1])
+      add(at, condition[1].length, `!(${lines[i].slice(at, at + condition[1].length)})`)
+    }
+    const isCall = /^\s*[a-z][\w.[\]?!]*(\(| [-+*/|&]?= ).*[^\s,({[:?+*/&|=]$/.test(line) && balanced(line)
+    const isWhole = isRust
+      ? line.endsWith(';')
+      : !/^\s*[.?:&|+*/}\])-]/.test(masked[i + 1] ?? '') && /[;{}\0)\w\]]\s*$|^\s*$/.test(masked[i - 1] ?? '')
+    const isDeclaration =
+      /^\s*(const|let|return|export|case|if|for|while|else|throw|type|readonly|static)\b/.test(line)
+    if (isCall && isWhole && !isDeclaration)
+      add(0, lines[i].length, /^\s*/.exec(lines[i])[0] + (isRust ? ';' : 'void 0'))
+  })
+  return sites
+}
+
+function balanced(text) {
+  let depth = 0
+  for (const character of text) {
+    depth += { '(': 1, '[': 1, '{': 1, ')': -1, ']': -1, '}': -1 }[character] ?? 0
+    if (depth < 0) return false
+  }
+  return depth === 0
+}
+
+/** All mistakes that the files of some paths can have, but for those that have been seen; now they are. */
+export function sitesIn(paths, seen = new Set()) {
+  const files = paths
+    .flatMap(filesIn)
+    .filter((file) => /\.(ts|rs)$/.test(file) && !left.test(file) && !seen.has(file))
+  for (const file of files) seen.add(file)
+  return files.flatMap((file) =>
+    sitesOf(file).map(([line, before, after]) => ({ file, line, before, after })),
+  )
+}
+
+/** Takes so many out of a list. */
+export const drawn = (sites, count, next) =>
+  Array.from(
+    { length: Math.min(count, sites.length) },
+    () => sites.splice(Math.floor(next() * sites.length), 1)[0],
+  )
+
+/** A worktree with all that is built here. */
+export function worktree(commit) {
+  const folder = join(root, 'target/mutations', commit)
+  if (existsSync(folder)) return folder
+  mkdirSync(join(root, 'target/mutations'), { recursive: true })
+  execFileSync('git', ['worktree', 'add', '--force', '--detach', folder, commit], {
+    cwd: root,
+    stdio: 'ignore',
+  })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  const ignored = ['ls-files', '--others', '--ignored', '--exclude-standard', '--directory']
+  for (const path of execFileSync('git', ignored, { cwd: root, encoding: 'utf8' }).trim().split('\n')) {
+    if (/^(target|node_modules)\//.test(path)) continue
+    cpSync(join(root, path), join(folder, path), { recursive: true })
+  }
+  // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.
+  cpSync(join(folder, 'crates/kernels/src'), join(folder, 'target/unchanged/src'), { recursive: true })
+  const build = join(folder, 'crates/kernels/build.rs')
+  const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`
+  writeFileSync(build, readFileSync(build, 'utf8').replace('fn main() -> io::Result<()> {', pinned))
+  return folder
+}
