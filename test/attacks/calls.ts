@@ -376,6 +376,11 @@ const ofEach = (good: number[]) =>
     good,
   )
 const bounded = (start: number) => ({ start, min: 0, max: 9 })
+const multiStart = at(optional(count(1, 100)), {
+  count: at(count(1, 100), 2),
+  sample: at(word(undefined), 'sobol'),
+  seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+})
 add('fit fitMany fitManySync', '', {
   model: at(only('holes with its names', 'a function'), expression('a*exp(-b*t) + c')),
   data: at(names, { t: ofEach(t), y: ofEach(y) }),
@@ -407,11 +412,7 @@ add('fit fitMany fitManySync', '', {
     loss: at(word(undefined), 'huber'),
     lossScale: at(optional(positive), 1),
     ...{ tolerance, maxIterations: at(optional(whole), 50) },
-    multiStart: at(optional(count(1, 100)), {
-      count: at(count(1, 100), 2),
-      sample: at(word(undefined), 'sobol'),
-      seed: at(optional(count(0, 2 ** 32 - 1)), 3),
-    }),
+    multiStart,
     intervals: at(or(word(undefined, 'wald', 'profile'), record), {
       by: at(word(undefined, 'wald'), 'profile'),
       level: at(optional(anyNumber), 0.9),
@@ -449,7 +450,7 @@ add('fitShared fitSharedSync', '', {
     shared: at(optional(list), ['b'], null),
     own: at(optional(list), ['a']),
     subsets: at(no, { c: at(word(), 'plate', 'subsets') }, null),
-    start: at(word(), { a: 4, b: 1, c: bounded(1) }),
+    start: at(word(), { a: 4, b: bounded(1), c: bounded(1) }),
     y: at(orNull(text), 'y'),
     sigma: at(or(numbers, word(undefined)), y),
     missing: at(word(undefined), 'drop'),
@@ -457,7 +458,7 @@ add('fitShared fitSharedSync', '', {
     loss: at(word(undefined), 'huber'),
     lossScale: at(optional(positive), 1),
     ...{ tolerance, maxIterations: at(optional(whole), 50) },
-    ...{ ...running, signal, onProgress },
+    ...{ multiStart, ...running, signal, onProgress },
   }),
 })
 add('SharedFit#at', '', { group: at(word(0, -0, 1), 0) })

@@ -501,6 +501,24 @@ test('from a start on the wrong side it begins again, as a single fit does', () 
   expect(reason).toBe('max-iterations')
 })
 
+test('of several starts the best end is the result', () => {
+  const x = Array.from({ length: 40 }, (_, k) => k / 10)
+  const next = random(11)
+  const y = [2, 3, 1].map((a) => x.map((at) => a * Math.sin(7 * at) + 0.1 * (next() - 0.5)))
+  const wave = expression('a*sin(w*x)')
+  const options = { shared: ['w'], start: { a: 1, w: { start: 1, min: 0.5, max: 12 } } }
+  const alone = fitSharedSync(wave, { x, y }, options)
+  const best = fitSharedSync(wave, { x, y }, { ...options, multiStart: 40 })
+  expect(alone.chiSquared).toBeGreaterThan(10)
+  expect([best.reason, best.values.shared.w]).toEqual(['converged', expect.closeTo(7, 1)])
+  expect(best.chiSquared).toBeLessThan(1)
+  expect(best.evaluations).toBeGreaterThan(alone.evaluations)
+  expect(best.at(1).chiSquared).toBeLessThan(best.chiSquared)
+  expect(() => fitSharedSync(wave, { x, y }, { ...options, start: { a: 1, w: 1 }, multiStart: 4 })).toThrow(
+    'start: w: expected finite min and max, for multiStart',
+  )
+})
+
 test('steps that bounds of one model cut are judged by what all models gain', () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)

@@ -35,8 +35,8 @@ export interface Minimum {
  * @throws OptionError where a parameter has no bounds
  */
 export function samples(
-  problem: Problem,
-  { free, min, max }: Problem,
+  problem: Pick<Problem, 'min' | 'max'>,
+  { free, min, max }: Pick<Problem, 'free' | 'min' | 'max'>,
   { count, sample, seed }: ValuesOf<typeof multiStart>,
 ): Float64Array[] {
   if (count === 1) return free.map(() => new Float64Array(0))

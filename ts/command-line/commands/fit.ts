@@ -356,7 +356,7 @@ function columnsOfSubsets({ shared }: Options): string[] {
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
 async function fitTogether(table: Table, model: Model, options: Options): Promise<void> {
   const stop = new AbortController()
-  const { group, shared, json } = options
+  const { group, shared, json, multiStart } = options
   const { all, subsets } = shared as Sharing
   const { data, settings } = askedOf(table.columns, Object.values(model.x), model, options, stop)
   // Whatever the file calls them, as y.
@@ -367,7 +367,7 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
     model.model,
     { ...data, ...Object.fromEntries(labels) },
     {
-      ...{ ...settings, shared: all },
+      ...{ ...settings, shared: all, ...present({ multiStart }) },
       subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
     },
   )
@@ -394,10 +394,10 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
 
 /** @throws OptionError where others do not go with --shared */
 function checkShared(options: Options): void {
-  const { group, derive, multiStart, correlations, plot, expr, compare, covariance } = options
+  const { group, derive, correlations, plot, expr, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
-  const others = { derive, multiStart, correlations, plot, expr, compare, covariance }
+  const others = { derive, correlations, plot, expr, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
   }

@@ -1,6 +1,7 @@
 import { OptionError } from '../../ground/errors.js'
 import { isRecord, listOf } from '../../ground/given.js'
 import { anything, type Option, option, optional, readBy, type ValuesOf } from '../../options/kinds.js'
+import type { MultiStart } from '../multi-start.js'
 import { type FitColumn, type FitManyOptions, table as ofFits } from '../options.js'
 
 /** What is as in `fitMany`. */
@@ -39,6 +40,11 @@ export interface SharedOptions extends Same {
   readonly subsets?: Readonly<Record<string, string>>
   /** Of several models, the column that says which one a group has, by its index; modelOf. */
   readonly modelOf?: string
+  /**
+   * From how many points to start, or `{ count, sample, seed }`: its own one and others, in which what is shared is spread
+   * over its bounds; the best end is the result; 1.
+   */
+  readonly multiStart?: number | MultiStart
   /** Standard deviations of the measured numbers; of a model with several values a column for each. */
   readonly sigma?: FitColumn | Readonly<Record<string, FitColumn>>
   /** Weights of the squared residuals, instead of `sigma`. */
@@ -70,11 +76,11 @@ const columnsByName = readBy<Readonly<Record<string, string>>>((argument, given)
 })
 
 const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
-const { engine, instructionSet, threads, signal, onProgress } = ofFits
+const { engine, instructionSet, threads, signal, onProgress, multiStart } = ofFits
 
 export const table = {
   ...{ start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
-  ...{ engine, instructionSet, threads, signal, onProgress },
+  ...{ engine, instructionSet, threads, signal, onProgress, multiStart },
   group: optional(name),
   shared: optional(names),
   own: optional(names),

@@ -27,6 +27,10 @@ export interface SharedPlace {
   readonly label: Label | null
 }
 
+/** As in `k`, or `k[label]` of a subset. */
+export const nameOf = ({ parameter, label }: SharedPlace) =>
+  label === null ? parameter.name : `${parameter.name}[${label}]`
+
 /** A model's values as they were read; y is null where there is one, and no name for it. */
 interface ReadOutput {
   readonly y: string | null

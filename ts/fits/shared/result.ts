@@ -15,7 +15,7 @@ import { type FitReason, fitReasons } from '../reasons.js'
 import { covarianceAt, type Ended, HELD, UNDETERMINED } from './ending.js'
 import type { Label } from './groups.js'
 import { type Profiled, profileShared, type SharedProfile, type SharedProfileOptions } from './profile.js'
-import type { SharedPlace } from './read.js'
+import { nameOf } from './read.js'
 import type { SharedRun } from './run.js'
 
 const { log } = elementary('float64')
@@ -229,9 +229,6 @@ export class SharedFit {
     return groups.length === 0 ? '' : `, as in group ${printable(`${this.groups[first]}`)}`
   }
 }
-
-const nameOf = ({ parameter, label }: SharedPlace) =>
-  label === null ? parameter.name : `${parameter.name}[${label}]`
 
 /** Programs of what follows from others, by name: they take longer to make than a group. */
 const followersOf = keptBy((problem: Problem) =>

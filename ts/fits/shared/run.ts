@@ -6,6 +6,7 @@ import { OptionError } from '../../ground/errors.js'
 import { type Advancer, chooseAdvancer } from '../../many/engines.js'
 import { readOptions } from '../../options/read.js'
 import type { Call } from '../drive.js'
+import { samples } from '../multi-start.js'
 import type { Parameter } from '../parameters.js'
 import { CONVERGED, NOT_FINITE } from '../reasons.js'
 import { firstOf, SAME } from '../solver.js'
@@ -14,7 +15,7 @@ import { type Ended, ending } from './ending.js'
 import { Family, numberAt } from './family.js'
 import { hasBounds } from './look.js'
 import { type SharedValues, table } from './options.js'
-import { readShared, rowsOfGroup, type SharedRead } from './read.js'
+import { nameOf, readShared, rowsOfGroup, type SharedRead } from './read.js'
 
 export class SharedRun {
   readonly choice: Choice<Advancer>
@@ -23,6 +24,8 @@ export class SharedRun {
   readonly arrow: Arrow
   readonly isAbsolute: boolean
   readonly #tolerance: number
+  /** Other starts of what is shared, a column for each. */
+  readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
     this.options = readOptions('options', given, table)
@@ -37,6 +40,14 @@ export class SharedRun {
     this.choice = chooseAdvancer({ ...this.options, workers: undefined })
     this.#tolerance = tolerance
     this.arrow = this.makeArrow()
+    const { shared } = this.read
+    const [min, max] = [this.arrow.min, this.arrow.max].map((limits) => [...limits])
+    const said = (['min', 'max'] as const).map((end) => shared.map(({ parameter }) => parameter[end]))
+    this.#samples = samples(
+      { min: said[0], max: said[1] },
+      { free: shared.map(nameOf), min, max },
+      this.options.multiStart,
+    )
   }
 
   /** One by itself, as profiles want it: two may be under way at once. */
@@ -54,12 +65,28 @@ export class SharedRun {
 
   *calls(): Generator<Call, Ended> {
     const start = yield* this.#start()
-    const { onProgress } = this.options
-    const first = this.arrow.isPartlyLinear ? firstOf(this.most) : this.most
-    const ended = yield* this.#ended(yield* this.arrow.solve(start, first))
-    const again = ended.reason === CONVERGED ? null : yield* this.#again(start, ended)
+    const { onProgress, multiStart } = this.options
+    const isAlone = multiStart.count === 1
+    // Starts of several begin once.
+    const first = isAlone && this.arrow.isPartlyLinear ? firstOf(this.most) : this.most
+    const stop = yield* this.arrow.solve(start, first)
+    const ended = yield* this.#ended(isAlone ? stop : yield* this.#best(start, stop))
+    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#again(start, ended) : null
     onProgress?.(1, 1)
     return again ?? ended
+  }
+
+  /** The best end of all starts, where lanes are put then. */
+  *#best({ own }: Point, first: Stop): Generator<Call, Stop> {
+    let [best, { evaluations }] = [first, first]
+    for (let k = 1; k < this.options.multiStart.count; k++) {
+      const shared = Float64Array.from(this.#samples, (column) => column[k - 1])
+      const stop = yield* this.arrow.solve({ shared, own }, this.most)
+      evaluations += stop.evaluations
+      if (stop.cost < best.cost || !Number.isFinite(best.cost)) best = stop
+    }
+    this.arrow.put(best.point.own, NONE, 'weight')
+    return { ...best, evaluations, end: null }
   }
 
   *#ended(stop: Stop): Generator<Call, Ended> {
