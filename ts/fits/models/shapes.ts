@@ -102,7 +102,7 @@ export class Drawn<T> {
   }
 
   *multiplyInSlices(y: Float64Array, first = 0, end = this.#candidates.count): Slices<void> {
-    const products = this.#products
+    const [curves, products] = [this.#curves, this.#products]
     products.fill(0, first, end)
     let visited = 0
     for (let from = 0; from < y.length; from += SLICE) {
@@ -113,7 +113,9 @@ export class Drawn<T> {
           visited = 0
         }
         this.#draw(k, 0, from, from + some.length)
-        for (let row = 0; row < some.length; row++) products[k] += this.#curves[row] * some[row]
+        let product = products[k]
+        for (let row = 0; row < some.length; row++) product += curves[row] * some[row]
+        products[k] = product
         visited += some.length
       }
     }
