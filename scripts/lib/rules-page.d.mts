@@ -9,3 +9,10 @@ export function sizesIn(page: string): Sizes
 export function rulesPage(antigrad: object, definitions: object, documentation: object, sizes: Sizes): string
 /** The README's text, with a line for each rule. */
 export function withRules(readme: string, definitions: object): string
+/** What there is to say of one rule; `operations` writes the equations of its passes, else they are a list. */
+export function rulePage(
+  antigrad: object,
+  definition: object,
+  documentation: object,
+  operations?: (equations: readonly string[]) => string,
+): string

@@ -5,8 +5,13 @@ import { examplesOf } from './option-examples.mjs'
 import { root } from './run.mjs'
 import { wrapped } from './wrapped.mjs'
 
+let about
+
 /** What the sources say of each rule. */
-export const aboutRules = () => ruleDocumentation(join(root, 'ts/rules'))
+export function aboutRules() {
+  about ??= ruleDocumentation(join(root, 'ts/rules'))
+  return about
+}
 
 /** The sizes that a page has, which differ a little with all that a bundle has. */
 export function sizesIn(page) {
@@ -26,28 +31,9 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
     const cells = [inTable(about[name].source), presets.join(', '), ...sizes[name].map(kB)]
     return `| [\`${name}\`](#${name.toLowerCase()}) | ${cells.join(' | ')} |`
   })
-  const sections = Object.values(definitions).map(({ name, options }) => {
-    const { paragraphs, state, equations, coefficients } = about[name]
-    const presets = Object.entries(antigrad[name]).map(([system, preset]) => [system, preset()])
-    const lines = Object.entries(options).map(([option, { expected, schedulable, default: value }]) => {
-      const takes = expected + (schedulable ? OR_SCHEDULE : '')
-      const values = [value, ...presets.map(([, values]) => values[option])].map(written)
-      const own = values.map((text, i) => (i > 0 && text === values[0] ? '' : text))
-      return `| ${[`\`${option}\``, takes, ...own, inTable(documentation[name][option])].join(' | ')} |`
-    })
-    const operations = equations.map((text) => `- ${wrapped(text, 108).replaceAll('\n', '\n  ')}`).join('\n')
-    const words = [...paragraphs, state].map((text) => wrapped(text)).join('\n\n')
-    const computed = coefficients === undefined ? operations : `${operations}\n\n${wrapped(coefficients)}`
-    const titles = [
-      'option',
-      'takes',
-      'unless given',
-      ...presets.map(([system]) => `\`${name}.${system}\``),
-      '',
-    ]
-    const head = `| ${titles.join(' | ').trim()} |\n|${'---|'.repeat(titles.length)}`
-    return `## ${name}\n\n${words}\n\n${computed}\n\n${head}\n${lines.join('\n')}\n`
-  })
+  const sections = Object.values(definitions).map(
+    (definition) => `## ${definition.name}\n\n${rulePage(antigrad, definition, documentation)}\n`,
+  )
   return `${INTRODUCTION}
 | rule | source | presets | kB | more |
 |---|---|---|---|---|
@@ -65,6 +51,37 @@ ${exampleRows(antigrad, definitions).join('\n')}
 
 ${sections.join('\n')}`
 }
+
+/**
+ * @param operations how the equations of a rule's passes are written
+ * @returns what there is to say of one rule: words, state, order of operations, options
+ */
+export function rulePage(antigrad, { name, options }, documentation, operations = asList) {
+  const { paragraphs, state, equations, coefficients } = aboutRules()[name]
+  const presets = Object.entries(antigrad[name]).map(([system, preset]) => [system, preset()])
+  const lines = Object.entries(options).map(([option, { expected, schedulable, default: value }]) => {
+    const takes = expected + (schedulable ? OR_SCHEDULE : '')
+    const values = [value, ...presets.map(([, values]) => values[option])].map(written)
+    const own = values.map((text, i) => (i > 0 && text === values[0] ? '' : text))
+    return `| ${[`\`${option}\``, takes, ...own, inTable(documentation[name][option])].join(' | ')} |`
+  })
+  const titles = [
+    'option',
+    'takes',
+    'unless given',
+    ...presets.map(([system]) => `\`${name}.${system}\``),
+    '',
+  ]
+  return [
+    ...[...paragraphs, state].map((text) => wrapped(text)),
+    operations(equations),
+    ...(coefficients === undefined ? [] : [wrapped(coefficients)]),
+    [`| ${titles.join(' | ').trim()} |`, `|${'---|'.repeat(titles.length)}`, ...lines].join('\n'),
+  ].join('\n\n')
+}
+
+const asList = (equations) =>
+  equations.map((text) => `- ${wrapped(text, 108).replaceAll('\n', '\n  ')}`).join('\n')
 
 const [BEGIN, END] = ['<!-- rules, written by npm run table:options -->', '<!-- /rules -->']
 

@@ -28,7 +28,7 @@ const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
 /** The folder in which the page must work; it knows nothing of it. */
-const FOLDER = '/some/folder/'
+export const FOLDER = '/some/folder/'
 
 export interface Site {
   /** Where the page is on the disk. */
@@ -42,12 +42,15 @@ export interface SiteInChromium extends Site {
 }
 
 /** Serves the built page. */
-export async function serve(): Promise<Site> {
-  const folder = await once('page', buildPage)
+export const serve = async (): Promise<Site> =>
+  serveFolder(await once('page', buildPage), { 'Content-Security-Policy': policy })
+
+/** Serves what a folder has, on this machine alone. */
+export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<Site> {
   const server = createServer(({ url = '' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
-    const name = pathname === FOLDER ? 'index.html' : pathname.replace(FOLDER, '')
-    response.setHeader('Content-Security-Policy', policy)
+    const name = pathname.replace(FOLDER, '').replace(/(^|\/)$/, '$1index.html')
+    response.setHeaders(new Map(Object.entries(headers)))
     response.setHeader('Content-Type', types[extname(name)] ?? 'text/plain')
     try {
       response.end(readFileSync(join(folder, name)))
@@ -63,8 +66,8 @@ export async function serve(): Promise<Site> {
   }
 }
 
-export async function serveToChromium(): Promise<SiteInChromium> {
-  const site = await serve()
+export async function serveToChromium(serving = serve): Promise<SiteInChromium> {
+  const site = await serving()
   const browser = await chromium.launch({
     executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],

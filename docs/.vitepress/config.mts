@@ -1,0 +1,121 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineConfig, type SiteConfig } from 'vitepress'
+
+// By its address, so that VitePress does not bundle the library.
+const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
+
+/** Every page of docs/, by what a reader wants; a page that is in no list is an error. */
+const sections: Readonly<Record<string, readonly string[]>> = {
+  Begin: ['start', 'which', 'coming-from', 'recipes'],
+  Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules'],
+  'Functions to minimise': ['minimize', 'objectives', 'expressions', 'sweep'],
+  Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
+  Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
+  'At work': ['command-line', 'page', 'tfjs', 'errors', 'reliability', 'releasing'],
+}
+
+const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')
+const titleOf = (page: string) => /^# (.*)$/m.exec(text(page))?.[1] ?? page
+const link = (page: string) => `/docs/${page}`
+
+/** GitHub's anchors, which the pages' links have. */
+const slugify = (heading: string) =>
+  heading
+    .toLowerCase()
+    .trim()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-')
+
+/** A column without a title has a cell there, not a title that says nothing. */
+function emptyHeaders({ tokens }: { tokens: { type: string; tag: string; content: string }[] }): void {
+  tokens.forEach((token, i) => {
+    if (token.type === 'th_open' && tokens[i + 1].content === '') token.tag = tokens[i + 2].tag = 'td'
+  })
+}
+
+/** All pages in one text, in the order of the lists, and a list of them: for programs that read. */
+function writeTexts({ outDir, pages }: SiteConfig): void {
+  const listed = Object.values(sections).flat()
+  const lost = pages.filter(
+    (page) =>
+      /^docs\/[\w-]+\.md$/.test(page) && page !== 'docs/index.md' && !listed.includes(page.slice(5, -3)),
+  )
+  if (lost.length > 0) throw new Error(`${lost} is in no list of .vitepress/config.mts`)
+  const about =
+    'antigrad: first-order optimizers, minimisation and fits for TypeScript; the same bits everywhere.'
+  const lines = Object.entries(sections).map(
+    ([title, names]) =>
+      `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,
+  )
+  writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
+  writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))
+  writeFileSync(
+    join(outDir, 'index.html'),
+    '<!doctype html><title>antigrad</title><meta http-equiv="refresh" content="0; url=docs/">',
+  )
+}
+
+/** Pages of routes are no files, beside which Vite would find Vue when it renders them. */
+const vueOfOurs = {
+  ...{ name: 'vue-of-ours', enforce: 'pre' as const },
+  resolveId: (id: string, _: unknown, { ssr }: { ssr?: boolean }) =>
+    ssr && /^vue(\/|$)/.test(id) ? { id, external: true } : null,
+}
+
+export default defineConfig({
+  ...{
+    title: 'antigrad',
+    lang: 'en',
+    description: 'First-order optimizers for TypeScript, the same bits everywhere',
+  },
+  // The addresses are the paths in the repository, so that its links hold in both.
+  ...{ srcDir: '..', outDir: './dist', cacheDir: './.vitepress/cache' },
+  srcExclude: [
+    'README.md',
+    '**/node_modules/**',
+    'target/**',
+    'dist/**',
+    'docs/dist/**',
+    'test/**',
+    'crates/**',
+    'page/**',
+    'native/**',
+    'wasm/**',
+    'bench/peers/**',
+    '.ci/**',
+  ],
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+  markdown: {
+    anchor: { slugify },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: (md) => void md.core.ruler.push('empty-headers', emptyHeaders),
+  },
+  vite: { plugins: [vueOfOurs] },
+  buildEnd: writeTexts,
+  themeConfig: {
+    logoLink: '/docs/',
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Start', link: link('start') },
+      { text: 'Rules', link: link('rules') },
+      { text: 'Fits', link: link('fits') },
+      { text: 'API', link: '/docs/api/' },
+      { text: 'Changes', link: '/CHANGELOG' },
+    ],
+    sidebar: {
+      '/docs/rules/': [
+        { text: 'All pages', items: [{ text: 'Rules', link: link('rules') }] },
+        {
+          text: 'Each rule',
+          items: ruleNames.map((name: string) => ({ text: name, link: `/docs/rules/${name}` })),
+        },
+      ],
+      '/': Object.entries(sections).map(([section, pages]) => ({
+        text: section,
+        items: pages.map((page) => ({ text: titleOf(page), link: link(page) })),
+      })),
+    },
+  },
+})

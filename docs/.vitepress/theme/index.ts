@@ -1,0 +1,13 @@
+import DefaultTheme from 'vitepress/theme'
+import LiveFit from './LiveFit.vue'
+import RaceFrame from './RaceFrame.vue'
+import ScheduleCurve from './ScheduleCurve.vue'
+import './style.css'
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp: ({ app }) => {
+    for (const [name, part] of Object.entries({ LiveFit, RaceFrame, ScheduleCurve }))
+      app.component(name, part)
+  },
+}

@@ -1,0 +1,18 @@
+// npm run docs: sets everything up and builds the documentation's site in docs/dist, as static files. With --serve
+// it then serves them on this machine alone.
+import { join } from 'node:path'
+import { buildSite } from './lib/build-site.mjs'
+import { root, say, script } from './lib/run.mjs'
+import { setup } from './setup.mjs'
+
+script(async () => {
+  await setup()
+  const outDir = join(root, 'docs/dist')
+  await buildSite(outDir)
+  say('The site is in docs/dist: copy that folder to wherever files are served.')
+  if (!process.argv.includes('--serve')) return
+  // Only now: the set-up is what installs it.
+  const { preview } = await import('vite')
+  const server = await preview({ root, configFile: false, build: { outDir }, preview: { host: '127.0.0.1' } })
+  say(`It is at ${server.resolvedUrls.local[0]} (Ctrl-C ends it).`)
+})

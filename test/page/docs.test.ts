@@ -1,0 +1,137 @@
+/** The documentation's site, built as `npm run docs` builds it, and visited in Chromium. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { definitions } from '../../dist/rules/definitions.js'
+import { buildSite } from '../../scripts/lib/build-site.mjs'
+import { home } from '../children.js'
+import { once } from '../once.js'
+import { FOLDER, type SiteInChromium, serveFolder, serveToChromium } from './site.js'
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** Milliseconds: its packages may have to be installed, and it is built. */
+const SLOW = 600_000
+
+let site: SiteInChromium
+beforeAll(async () => {
+  const folder = await once('site', (outDir) => buildSite(outDir, FOLDER))
+  site = await serveToChromium(() => serveFolder(folder))
+}, SLOW)
+afterAll(() => site.close())
+
+interface Visit {
+  readonly page: Page
+  /** What went wrong in the page, and what it asked of others. */
+  readonly wrong: string[]
+}
+
+async function visit(path: string, options = {}): Promise<Visit> {
+  const page = await site.browser.newPage({ viewport: { width: 1280, height: 900 }, ...options })
+  const wrong: string[] = []
+  page.on('pageerror', ({ message }) => wrong.push(message))
+  page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
+  page.on('request', (request) => {
+    const url = request.url()
+    if (!url.startsWith(site.address) && !/^(data|blob):/.test(url)) wrong.push(url)
+  })
+  await page.goto(site.address + path, { waitUntil: 'networkidle' })
+  return { page, wrong }
+}
+
+const html = (path: string) => readFileSync(join(site.folder, `${path}.html`), 'utf8')
+
+describe('what is there', () => {
+  test('a page for each page of docs, each rule and each export', async () => {
+    const pages = readdirSync(join(home, 'docs')).filter((file) => /^(?!index).*\.md$/.test(file))
+    for (const page of pages) expect(html(`docs/${page.slice(0, -3)}`)).toContain('<h1')
+    for (const rule of Object.keys(definitions)) expect(html(`docs/rules/${rule}`)).toContain('<math')
+    const reference = html('docs/api/index')
+    const exported = Object.keys(await import('antigrad'))
+    expect(exported.filter((name) => !reference.includes(`>${name}<`))).toEqual([])
+  })
+
+  test('a rule has its words, equations, options, presets, picture, size and time', () => {
+    const page = html('docs/rules/adam')
+    for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradOf', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
+      expect(page).toContain(part)
+    // The fraction of the last equation: m' above, the root of v' below.
+    const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray
+    expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
+  })
+
+  test('lists for programs', () => {
+    const list = readFileSync(join(site.folder, 'llms.txt'), 'utf8')
+    const links = [...list.matchAll(/\]\((.*?)\)/g)].map(([, link]) => link.replace(/\.html$/, ''))
+    expect(links.length).toBeGreaterThan(25)
+    for (const link of links) html(link)
+    const all = readFileSync(join(site.folder, 'llms-full.txt'), 'utf8')
+    for (const text of ['# Start in five minutes', '## adam\n', '# Numerics']) expect(all).toContain(text)
+  })
+})
+
+test.each([
+  ['docs/', { width: 1280, height: 900 }, 'light'],
+  ['docs/start.html', { width: 390, height: 844 }, 'dark'],
+  ['docs/rules/adam.html', { width: 1280, height: 900 }, 'dark'],
+  ['docs/rules/adam.html', { width: 390, height: 844 }, 'light'],
+  ['docs/schedules.html', { width: 1280, height: 900 }, 'light'],
+  ['docs/fits.html', { width: 390, height: 844 }, 'dark'],
+  ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
+] as const)('axe finds nothing in "%s", %o, %s', async (path, viewport, colorScheme) => {
+  const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
+  await page.evaluate(readFileSync(axeFile, 'utf8'))
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
+  )
+  expect(violations).toEqual([])
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
+  expect(wrong).toEqual([])
+  await page.close()
+})
+
+test('search finds, without any other host', async () => {
+  const { page, wrong } = await visit('docs/')
+  await page.keyboard.press('Control+k')
+  await page.getByRole('searchbox').fill('lbfgs')
+  await page.getByRole('option').first().waitFor()
+  expect(await page.getByRole('option').count()).toBeGreaterThan(2)
+  expect(wrong).toEqual([])
+  await page.close()
+})
+
+test('a schedule is drawn as it is typed, and what is none is said', async () => {
+  const { page, wrong } = await visit('docs/schedules.html')
+  const [field, line] = ['.typed', '.curves polyline'].map((where) => page.locator(where))
+  await page.getByText(/^from 0.000 to 0.1000, updates 0 to \d+$/).waitFor()
+  const before = await line.getAttribute('points')
+  await field.fill('linear(1, { endValue: 0.25, steps: 40 })')
+  await page.getByText('from 0.2500 to 1.000, updates 0 to 41').waitFor()
+  const points = (await line.getAttribute('points')) ?? ''
+  expect(points).not.toBe(before)
+  expect(points.split(' ')).toHaveLength(42)
+  await field.fill('linear(1, { endValu: 0.25 })')
+  await page
+    .getByText(/endValu/)
+    .last()
+    .waitFor()
+  expect(await words.textContent()).toMatch(/endValu/)
+  expect(wrong).toEqual([])
+  await page.close()
+})
+
+test('a rule races in its page, and data are fitted in theirs', async () => {
+  const { page, wrong } = await visit('docs/rules/lion.html')
+  await page.getByRole('button', { name: 'Race it here' }).click()
+  const race = page.frameLocator('iframe.live')
+  await race.locator('tbody tr').nth(1).waitFor()
+  expect(await race.locator('tbody').textContent()).toMatch(/lion[\s\S]*adam/)
+  await page.goto(`${site.address}docs/fits.html`)
+  await page.getByRole('button', { name: 'Fit your own data here' }).click()
+  await page.frameLocator('iframe.live').getByText('Converged').waitFor()
+  expect(wrong).toEqual([])
+  await page.close()
+})
