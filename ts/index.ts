@@ -24,14 +24,13 @@ export type { PolynomialOptions } from './fits/models/polynomial.js'
 export type { Minimum, MultiStart } from './fits/multi-start.js'
 export type { FitColumn, FitData, FitManyOptions, FitOptions, Intervals } from './fits/options.js'
 export type { FitDerived, FitParameter, FitParameters } from './fits/parameters.js'
-export { type EndReason, endReasons } from './fits/profile.js'
 export type {
   Profile,
   ProfileColumns,
   ProfileManyOptions,
   ProfileOptions,
 } from './fits/profiled.js'
-export { type FitReason, fitReasons } from './fits/reasons.js'
+export { type EndReason, endReasons, type FitReason, fitReasons } from './fits/reasons.js'
 export type {
   Bootstrap,
   BootstrapBandOptions,

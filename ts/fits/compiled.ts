@@ -6,7 +6,7 @@ import type { Bound } from './called.js'
 import { slopesOf } from './curve.js'
 import { iteration, type State, stateOf, type Way, waiting } from './levenberg-marquardt.js'
 import type { Parameter } from './parameters.js'
-import { MOST_IN_PROGRAMS, makeProblem, type Problem } from './problem.js'
+import { MOST_IN_PROGRAMS, makeProblem, type Problem, scalesIn } from './problem.js'
 import { ray } from './ray.js'
 import { measuring, rotations } from './rotations.js'
 import { squares } from './squares.js'
@@ -19,7 +19,9 @@ export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'lo
   readonly isAbsolute: boolean
 }
 
-const MOST = 8
+const KEPT = 8
+/** What is above 0 is so large at most, and so small, where another parameter is held. */
+const MOST = 1e60
 /** At such a tolerance all digits are wanted. */
 const THOROUGH = 1e-14
 
@@ -90,6 +92,11 @@ export class Compiled {
   #sure: Programs | null = null
   readonly #makeOther: () => Problem
   readonly #rays = new Map<string, Program>()
+  readonly #hold: (name: string) => Compiled
+  readonly #held = new Map<string, Compiled>()
+  #scales: ReadonlySet<string> | null = null
+  #waits: readonly boolean[] | null = null
+  readonly #positive: readonly string[]
 
   constructor(model: string | Bound, parameters: readonly Parameter[], settings: Settings) {
     const { tolerance, isAbsolute, ...data } = settings
@@ -104,6 +111,16 @@ export class Compiled {
     // In a graph of its own: it has many nodes.
     this.#make = () => new Programs(makeSteps(), rotations, settings, true)
     this.#makeOther = () => makeProblem(model, parameters, data, false)
+    this.#positive = parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
+    this.#hold = (name) => {
+      const others = parameters.map((parameter) => {
+        const { min, max } = parameter
+        if (parameter.name === name) return { ...parameter, start: null, isFixed: true, isLogarithmic: false }
+        if (!this.scales.has(parameter.name)) return parameter
+        return { ...parameter, isLogarithmic: true, min: Math.max(min, 1 / MOST), max: Math.min(max, MOST) }
+      })
+      return new Compiled(model, others, settings)
+    }
   }
 
   /** What nearly all fits are done by. */
@@ -136,6 +153,26 @@ export class Compiled {
     this.#rays.set(key, made)
     return made
   }
+
+  /** Parameters that vary above 0, as somebody says or the model wants. */
+  get scales(): ReadonlySet<string> {
+    this.#scales ??= new Set([...this.#positive, ...scalesIn(this.problem)])
+    return this.#scales
+  }
+
+  /** Whether a parameter that varies is above 0, or the model is linear in others and not in it. */
+  isBent(i: number): boolean {
+    const { graph, free } = this.problem
+    this.#waits ??= waiting(graph, slopesOf(this.problem), free)
+    return this.#waits[i] || this.scales.has(free[i])
+  }
+
+  /** The same with a parameter held, by fit, and steps by the logarithms of {@link scales}. */
+  holding(name: string): Compiled {
+    const made = this.#held.get(name) ?? this.#hold(name)
+    this.#held.set(name, made)
+    return made
+  }
 }
 
 /** By what they are made of; the one that was used last is the last one. */
@@ -161,6 +198,6 @@ export function compiled(
   kept.delete(key)
   kept.set(key, made)
   const [oldest] = kept.keys()
-  if (kept.size > MOST) kept.delete(oldest)
+  if (kept.size > KEPT) kept.delete(oldest)
   return made
 }

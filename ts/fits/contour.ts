@@ -9,9 +9,10 @@ import { freedomOf, type Ingredients, type Lower, variance } from './found.js'
 import { Iterations } from './iterations.js'
 import { probability } from './level.js'
 import { followed } from './linearise.js'
-import { codeOf, type EndReason, endReasons, obstacle, valuesOf } from './profile.js'
+import { codeOf, obstacle, valuesOf } from './profile.js'
 import { namesThatVary } from './profiled.js'
 import { follow, type RayEnds } from './rays.js'
+import { type EndReason, endReasons } from './reasons.js'
 
 const { cos, sin, log, pow } = elementary('float64')
 
@@ -163,6 +164,7 @@ function limitOf(of: Ingredients, fit: number, level: number): number {
 
 const words: Readonly<Record<Exclude<EndReason, 'found'>, string>> = {
   bound: 'at a bound, with χ² below the limit up to there',
+  edge: 'where the model ends, with χ² below the limit up to there',
   endless: 'nowhere, as χ² stays below the limit however far they are',
   flat: 'nowhere, as others make up for them',
   'ill-conditioned': 'not known, as derivatives are too alike',

@@ -30,6 +30,11 @@ export class Iterations {
     this.#threads = threads
   }
 
+  /** On as many threads, for other programs. */
+  of(compiled: Compiled): Iterations {
+    return new Iterations(compiled, this.#threads)
+  }
+
   /**
    * From some points on, as many as there are runs. Gives where each stops, until the program runs again. (A function as
    * model is called for each.)

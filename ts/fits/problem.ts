@@ -1,6 +1,7 @@
 /** A model with its parameters and columns, as nodes of one graph. */
 
 import { Graph } from '../expressions/graph.js'
+import type { Operation } from '../expressions/operations.js'
 import { parse } from '../expressions/parse.js'
 import { log } from '../functions/index.js'
 import { OptionError } from '../ground/errors.js'
@@ -117,8 +118,39 @@ export function makeProblem(
     evaluated: called === null ? [] : [VALUE, ...slopes],
     free: free.map(({ name }) => name),
     isLogarithm,
-    min: free.map(({ min }, i) => (isLogarithm[i] ? log(min) : min)),
-    max: free.map(({ max }, i) => (isLogarithm[i] ? log(max) : max)),
+    min: free.map(({ min }, i) => (isLogarithm[i] ? log(Math.max(min, 0)) : min)),
+    max: free.map(({ max }, i) => (isLogarithm[i] ? log(Math.max(max, 0)) : max)),
     fixed: fixed.map(({ name }) => name),
   }
+}
+
+/** Operations that want what is above 0. */
+const ofPositives: readonly Operation[] = ['log', 'log2', 'log10']
+
+/**
+ * Parameters that vary and that a model can only have above 0: factors of what has a logarithm, or a power that is no
+ * number, as ec50 in (ec50/x)^slope.
+ */
+export function scalesIn({ graph, model, free }: Problem): string[] {
+  const scales = new Set<string>()
+  const factors = (number: number) => {
+    const node = graph.nodes[number]
+    if (node.kind === 'name' && free.includes(node.name)) scales.add(node.name)
+    if (node.kind !== 'operation' || !['multiply', 'divide'].includes(node.operation)) return
+    for (const operand of node.operands) factors(operand)
+  }
+  const seen = new Set<number>()
+  const open = [model]
+  for (let number = open.pop(); number !== undefined; number = open.pop()) {
+    if (seen.has(number)) continue
+    seen.add(number)
+    const node = graph.nodes[number]
+    if (node.kind === 'operation') {
+      const { operation, operands } = node
+      const isPower = operation === 'pow' && graph.constantAt(operands[1]) === undefined
+      if (isPower || ofPositives.includes(operation)) factors(operands[0])
+    }
+    open.push(...graph.operandsOf(number))
+  }
+  return [...scales]
 }

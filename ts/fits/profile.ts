@@ -5,31 +5,23 @@ import { Machine } from '../expressions/run.js'
 import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
 import { freedomOf, type Ingredients, type Profiled } from './found.js'
+import { PASSED, walk } from './held.js'
 import type { Iterations } from './iterations.js'
 import { BOUNDED, ENDLESS, FAR, FLAT, HELD, LOWER, REACHED, UNSURE } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
-import { fitReasons } from './reasons.js'
+import {
+  BOUND,
+  FAILED,
+  FOUND,
+  fitReasons,
+  LOWER_MINIMUM,
+  NO_END,
+  NO_FIT,
+  NO_SLOPE,
+  TOO_ALIKE,
+} from './reasons.js'
 import { isMet, squaresOf } from './statistics.js'
 import { quantile } from './student.js'
-
-/** Why the ends of profiles are where they are, by the numbers in `reason`; the first is of none. */
-export const endReasons = [
-  null,
-  'found',
-  'bound',
-  'endless',
-  'flat',
-  'ill-conditioned',
-  'lower-minimum',
-  'failed',
-  'no-fit',
-] as const
-
-export type EndReason = Exclude<(typeof endReasons)[number], null>
-
-const [FOUND, BOUND, NO_END, NO_SLOPE, TOO_ALIKE, LOWER_MINIMUM, FAILED, NO_FIT] = endReasons
-  .slice(1)
-  .map((_, k) => k + 1)
 
 /** Of fits that have not been looked at. */
 export function noProfiles(names: readonly string[], level: number, count: number): Profiled {
@@ -83,8 +75,57 @@ export function* profile(
   const others = places.filter((k) => derived.has(to.names[k]))
   if (parameters.length > 0) {
     yield* follow(of, iterations, some, [], ...raysOf(of, parameters, to, place))
+    for (const k of parameters) yield* walkOn(of, iterations, some, to, k, place)
   }
   for (const k of others) yield* follow(of, iterations, some, [to.names[k]], ...raysOf(of, [k], to, place))
+}
+
+/** What is so small a part of what it was is 0. */
+const AT_ZERO = 1e-5
+
+/**
+ * Goes on to a parameter's ends that rays have not found; and looks again at those that have gone past 0, where they may
+ * have leapt over a place at which others are infinite, or the model ends.
+ */
+function* walkOn(
+  of: Fitted,
+  iterations: Iterations,
+  fits: Uint32Array,
+  to: Profiled,
+  k: number,
+  place: (fit: number) => number,
+): Generator<Call, void> {
+  const { compiled, problem, columns, starts, found } = of
+  const { free, min, max } = problem
+  const i = free.indexOf(to.names[k])
+  if (compiled.isDense || free.length < 2) return
+  const limits = limitsOf(of, to.level)
+  const ends = [
+    { sign: -1, bound: min[i], end: to.low[k], reason: to.lowReason[k] },
+    { sign: 1, bound: max[i], end: to.high[k], reason: to.highReason[k] },
+  ].flatMap((side) => Array.from(fits, (fit) => ({ ...side, fit, at: place(fit), from: found.free[i][fit] })))
+  const isAbove = ({ fit }: { fit: number }) =>
+    free.every((name, j) => !compiled.scales.has(name) || found.free[j][fit] > 0)
+  const hasPassed = [FOUND, NO_END]
+  const open = ends.filter((side) => {
+    const { end, reason, at, from } = side
+    const isPast = hasPassed.includes(reason[at]) && compiled.isBent(i) && !(end[at] / from > AT_ZERO)
+    return (reason[at] === FAILED || isPast) && isAbove(side)
+  })
+  if (open.length === 0) return
+  const sides = open.map(({ fit, sign, bound, reason, at, from }) => ({
+    ...{ fit, sign, bound, from, error: found.errors[i][fit], least: found.cost[fit], limit: limits(fit) },
+    ...{ point: found.free.map((x) => x[fit]), mayPass: reason[at] === FAILED },
+  }))
+  for (const [n, one] of (yield* walk(compiled, iterations, columns, starts, i, sides)).entries()) {
+    const { end, reason, at } = open[n]
+    if (one.why === PASSED) continue
+    reason[at] = one.why
+    if (one.why === LOWER_MINIMUM) {
+      end[at] = NaN
+      meet(to, at, one.point, one.chiSquared)
+    } else end[at] = one.at
+  }
 }
 
 /** Keeps the lowest point that is below a fit. */

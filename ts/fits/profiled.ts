@@ -10,7 +10,8 @@ import type { Ingredients, Lower, Profiled } from './found.js'
 import { Iterations } from './iterations.js'
 import { probability } from './level.js'
 import { checkProfiled, type Problem } from './problem.js'
-import { type EndReason, endReasons, noProfiles, obstacle, profile } from './profile.js'
+import { noProfiles, obstacle, profile } from './profile.js'
+import { type EndReason, endReasons } from './reasons.js'
 
 export const profileTable = {
   /** The probability, between 0 and 1; 0.95. */
@@ -117,6 +118,8 @@ const words: Readonly<Record<EndReason, (of: Side) => string>> = {
   found: () => '',
   bound: ({ name, side, end }) =>
     `the ${side} end of ${name} is ${end}, at a bound: χ² stays below the limit up to there`,
+  edge: ({ name, side, end }) =>
+    `the ${side} end of ${name} is ${end}, where the model ends: χ² stays below the limit up to there`,
   endless: ({ name, side }) =>
     `${name} has no ${side} end: χ² stays below the limit however ${side === 'upper' ? 'large' : 'small'} it is`,
   flat: ({ name }) => `the data do not determine ${name}: others make up for it`,

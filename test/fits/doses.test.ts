@@ -1,0 +1,106 @@
+/** Profiles of curves of few doses and much noise, where an end may be nowhere, or where others are infinite. */
+
+import { readFileSync } from 'node:fs'
+import { endReasons, expression, fitManySync, fit as fitOne, fitReasons, models } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits } from '../helpers.js'
+import { waysToRun } from '../support.js'
+
+const names = ['bottom', 'top', 'slope', 'ec50'] as const
+
+interface Doses {
+  readonly x: readonly number[]
+  readonly y: readonly number[]
+  readonly sigma: number
+  readonly isKnown: boolean
+  /** Null where there is none. */
+  readonly ends: Readonly<Record<(typeof names)[number], readonly (number | null)[]>>
+}
+
+/** SciPy's brentq over the least χ² from grids of slopes and centers, with powers of x as limits; slopes keep their sign. */
+const sets: Doses[] = JSON.parse(readFileSync(new URL('../data/doses.json', import.meta.url), 'utf8'))
+
+/** By the sum of twelve. */
+function normals(seed: number) {
+  let state = seed
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state + 0.5) / 4294967296
+  }
+  return () => Array.from({ length: 12 }, uniform).reduce((sum, x) => sum + x, -6)
+}
+
+const fitted = ({ x, y, sigma, isKnown }: Doses, options = {}) =>
+  fitOne(models.fourPL(), { x, y }, { sigma: x.map(() => sigma), absoluteSigma: isKnown, ...options })
+
+describe('four parameters of few doses', () => {
+  test.each(sets)('ends are those of a search, set %#', (doses) => {
+    const found = fitted(doses)
+    const { values } = found
+    expect(found.reason).toBe('converged')
+    const profiles = found.profile()
+    for (const name of names) {
+      const { low, high, lowReason, highReason } = profiles[name]
+      for (const [s, [end, reason]] of [[low, lowReason] as const, [high, highReason] as const].entries()) {
+        const expected = doses.ends[name][s]
+        const key = `${name} ${s} ${reason}`
+        if (expected === null) expect([end, reason], key).toEqual([s === 0 ? -Infinity : Infinity, 'endless'])
+        else if (expected === 0) expect([end, reason], key).toEqual([0, 'edge'])
+        else {
+          expect(reason, key).toBe('found')
+          expect(Math.abs((end - expected) / (expected - values[name])), key).toBeLessThan(2e-5)
+        }
+      }
+    }
+  })
+
+  test('an edge is told in words', () => {
+    const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => fitted(doses).profile(name)[name]))
+    const { message } = edges.find(({ lowReason }) => lowReason === 'edge') as (typeof edges)[number]
+    expect(message).toMatch(
+      /^the lower end of (slope|ec50) is 0, where the model ends: χ² stays below the limit up to there/,
+    )
+  })
+
+  test.each([
+    [[0.03, 0.1, 0.3, 1, 3, 10, 30, 100], 15],
+    [[0.1, 0.5, 2, 8, 32, 100], 15],
+    [[0.1, 1, 5, 20, 100], 10],
+  ])('of 30 sets of the doses %j hardly an end is not found', (x, noise) => {
+    const normal = normals(11)
+    const y = Array.from({ length: 30 }, () =>
+      x.map((dose) => 5 + 90 / (1 + (5 / dose) ** 1.2) + noise * normal()),
+    )
+    for (const absoluteSigma of [false, true]) {
+      const fits = fitManySync(models.fourPL(), { x, y }, { sigma: x.map(() => noise), absoluteSigma })
+      const reasons = Object.values(fits.profileSync()).flatMap(({ lowReason, highReason }) =>
+        [lowReason, highReason].flatMap((column) =>
+          Array.from(column).filter((_, k) => fitReasons[fits.reason[k]] === 'converged'),
+        ),
+      )
+      const failed = reasons.filter((reason) => endReasons[reason] === 'failed')
+      expect(reasons.length).toBeGreaterThan(150)
+      expect(failed.length / reasons.length).toBeLessThan(0.02)
+    }
+  })
+
+  test('they have the same bits on every engine and instruction set', () => {
+    for (const doses of sets.slice(3, 5)) {
+      const [first, ...others] = waysToRun().map((options) => inBits(fitted(doses, options).profile()))
+      for (const other of others) expect(other).toEqual(first)
+    }
+  })
+})
+
+test('a rate may pass 0, where nothing is special about it', () => {
+  const x = [0, 1, 2, 3, 4, 5, 6, 7]
+  const y = [1.1, 0.8, 1.2, 0.9, 1, 1.15, 0.8, 1.05]
+  const { low, high, lowReason } = fitOne(
+    expression('a*exp(-k*x)'),
+    { x, y },
+    { start: { a: 1, k: 0.1 } },
+  ).profile('k').k
+  expect(lowReason).toBe('found')
+  expect(low).toBeLessThan(0)
+  expect(high).toBeGreaterThan(0)
+})
