@@ -1,0 +1,108 @@
+/** antigrad/tfjs in Chromium, in a bundle that has TensorFlow.js once; and in Node by `import` and `require`. */
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { type Browser, type BrowserServer, chromium } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { home } from '../children.js'
+
+const entry = join(home, 'test/package/tfjs-program.js')
+const wasm = join(home, 'node_modules/@tensorflow/tfjs-backend-wasm/dist/')
+
+let folder: string
+let server: Server
+let launched: BrowserServer
+let browser: Browser
+let inputs: string[]
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-tfjs-page-'))
+  const { metafile } = await build({
+    stdin: {
+      contents: `import { program } from ${JSON.stringify(entry)}; globalThis.program = program`,
+      resolveDir: home,
+    },
+    ...{ outfile: join(folder, 'app.js'), bundle: true, format: 'esm', metafile: true, logLevel: 'error' },
+  })
+  inputs = Object.keys(metafile.inputs)
+  server = createServer(({ url = '' }, response) => {
+    const isWasm = url.endsWith('.wasm')
+    response.setHeader(
+      'Content-Type',
+      isWasm ? 'application/wasm' : url.endsWith('.js') ? 'text/javascript' : 'text/html',
+    )
+    if (isWasm) return response.end(readFileSync(join(wasm, url)))
+    if (url.endsWith('.js')) return response.end(readFileSync(join(folder, url)))
+    response.end('<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  launched = await chromium.launchServer({
+    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+    timeout: 180_000,
+  })
+  browser = await chromium.connect(launched.wsEndpoint())
+}, 300_000)
+
+afterAll(async () => {
+  await launched?.close()
+  server?.close()
+  if (folder) rmSync(folder, { recursive: true })
+})
+
+/** What the program gives in a Node of its own, of which TensorFlow.js has one copy. */
+function inNode(backend: string) {
+  const file = join(home, 'target/tmp', `tfjs-${process.pid}-${backend}.mjs`)
+  writeFileSync(
+    file,
+    `import { program } from ${JSON.stringify(entry)}\nconsole.log(JSON.stringify(await program('${backend}')))`,
+  )
+  try {
+    return JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }))
+  } finally {
+    rmSync(file)
+  }
+}
+
+test.each(['cpu', 'wasm'])('a page trains, saves and goes on, to the bits of Node: %s', async (backend) => {
+  const page = await browser.newPage()
+  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await page.waitForFunction('globalThis.program')
+  const seen = await page.evaluate(`program('${backend}', '/')`)
+  await page.close()
+  expect(seen).toMatchObject({ goesOn: true, leaked: 0 })
+  expect(seen).toEqual(inNode(backend))
+})
+
+test('the bundle has TensorFlow.js once', () => {
+  const cores = inputs.filter((file) => /tfjs-core\/dist\/(index|engine)\.js$/.test(file))
+  expect(cores.length).toBe(2)
+  expect(inputs.filter((file) => file.endsWith('dist/optimizer.js')).length).toBe(1)
+})
+
+test.each([
+  ['import', "import * as one from 'antigrad'\nimport { optimizerClass } from 'antigrad/tfjs'"],
+  [
+    'require',
+    `import { createRequire } from 'node:module'
+const require = createRequire(import.meta.url)
+const one = require('antigrad')
+const { optimizerClass } = require('antigrad/tfjs')`,
+  ],
+])('in Node it has the classes of antigrad: %s', (_, lines) => {
+  const file = join(home, 'target/tmp', `tfjs-classes-${process.pid}.mjs`)
+  writeFileSync(
+    file,
+    `${lines}\ntry { optimizerClass({}) } catch (error) { console.log(error instanceof one.OptionError) }`,
+  )
+  try {
+    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe('true\n')
+  } finally {
+    rmSync(file)
+  }
+})
