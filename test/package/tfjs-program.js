@@ -37,10 +37,11 @@ export async function program(backend, wasmPath) {
   await trained(model)
   const leaked = tf.memory().numTensors - before
   let saved
-  await model.save(
-    { save: async (artifacts) => (saved = structuredClone(artifacts)) && {} },
-    { includeOptimizer: true },
-  )
+  const save = async (artifacts) => {
+    saved = structuredClone(artifacts)
+    return {}
+  }
+  await model.save({ save }, { includeOptimizer: true })
   const loaded = await layers.loadLayersModel({ load: async () => saved })
   await trained(model)
   await trained(loaded)
