@@ -1,7 +1,7 @@
 /** How runs go on elsewhere: saves as text, and steps from there. Imports nothing of what is tested. */
 
 import type { Optimizer, Rule, Saved } from 'antigrad'
-import { arrayOf, type FloatArray, noise } from '../bits.js'
+import { arrayOf, type FloatArray, noise, withOneNaN } from '../bits.js'
 
 export type Run = Optimizer<unknown, Rule, never>
 
@@ -39,11 +39,14 @@ function mapped(node: unknown, leaf: (view: FloatArray) => unknown): unknown {
   return Object.fromEntries(Object.entries(node as object).map(([key, child]) => [key, mapped(child, leaf)]))
 }
 
-/** A saved run as JSON, with each array as its bytes in hexadecimal digits. */
+/**
+ * A saved run as JSON, with each array as its bytes in hexadecimal digits. Every NaN has the same: which bits it has
+ * is not promised, and JavaScriptCore drops its sign.
+ */
 export function encode(saved: Saved): string {
   return JSON.stringify(saved, (_, value) => {
     if (!ArrayBuffer.isView(value)) return value
-    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    const bytes = new Uint8Array(withOneNaN(value as FloatArray).buffer)
     const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
     return { [value instanceof Float32Array ? 'float32' : 'float64']: hex }
   })
