@@ -9,7 +9,7 @@ import { describeSets, instructionSets } from './lib/instruction-sets.mjs'
 import { Failure, runWatched, say, script, seconds } from './lib/run.mjs'
 import { setup, setupForRust } from './setup.mjs'
 
-const native = ['--workspace', '--exclude', 'antigrad-wasm']
+const native = ['--workspace', '--exclude', 'antigrad-wasm', '--exclude', 'antigrad-unpack']
 // What is there for tests alone: a rule of two stages, and vectors of each width in plain Rust, on which the kernels
 // run as on the instruction sets, also on those that this processor lacks.
 const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']

@@ -21,7 +21,11 @@ test('CONTRIBUTING.md says of each dependency what it is for', () => {
     read('package.json'),
   )
   const ours = { ...dependencies, ...devDependencies, ...peerDependencies, ...optionalDependencies }
-  const folders = [...readdirSync(join(home, 'crates')).map((name) => join('crates', name)), 'wasm']
+  const folders = [
+    ...readdirSync(join(home, 'crates')).map((name) => join('crates', name)),
+    'wasm',
+    'wasm/unpack',
+  ]
   const theirs = folders.flatMap((folder) => crates(read(folder, 'Cargo.toml')))
   const [, section] = read('CONTRIBUTING.md').split('\n## What it depends on\n')
   const rows = [...section.split('\n## ')[0].matchAll(/^\| (`.*?) \|/gm)]

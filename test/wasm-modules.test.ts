@@ -1,19 +1,33 @@
 /** Two WebAssembly modules: an optimizer begins with the core's, and a rule of the catalogue brings the other. */
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import * as manifest from '../dist/arena/manifest.js'
 import { Optimizer } from '../dist/optimizer.js'
 import { adamw } from '../dist/rules/adamw.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
-import { bring, broughtModule, bytesOf, type WasmModule } from '../dist/webassembly/module.js'
+import { wasmModule as many } from '../dist/webassembly/many.js'
+import { bring, brought, bytesOf } from '../dist/webassembly/module.js'
+import { home } from './children.js'
 
 const LENGTH = 101
 
 // Of its own: the other tests' import everything, and with it the catalogue.
 const noise = (length: number, seed: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(seed * 1e3 + i))
-const sizeOf = (module: WasmModule) => bytesOf(module).byteLength
+/** What the build makes of a module. */
+const built = (name: string) => {
+  const folder = join(home, 'wasm/pkg', name)
+  return readFileSync(join(folder, readdirSync(folder).find((file) => file.endsWith('_bg.wasm')) as string))
+}
+const sizes = {
+  core: built('core').length,
+  unpack: built('unpack').length,
+  catalogue: built('catalogue').length,
+}
 const bits = (array: Float32Array) => [...new Uint32Array(array.slice().buffer)]
 
 function twins(rule: never) {
@@ -52,31 +66,52 @@ test('a rule that is imported later brings its module, and optimizers that are t
       return new target(module, imports)
     },
   })
-  expect(broughtModule()).toBeUndefined()
+  expect(brought).toBeUndefined()
   const [early, other] = [twins(adamw({ lr: 0.1 }) as never), twins(adamw({ lr: 0.2 }) as never)]
   early.step(1)
-  expect(compiled).toEqual([sizeOf(core)])
+  expect(compiled).toEqual([sizes.core])
 
   const { lamb } = await import('../dist/rules/lamb.js')
-  expect(broughtModule()).toBe(catalogue)
+  expect(brought).toBe(catalogue)
   // In the same slab: the memory is now the other module's.
   const late = twins(lamb({ lr: 0.1 }) as never)
   for (let seed = 2; seed < 6; seed++) {
     for (const pair of [late, early, other]) pair.step(seed)
   }
-  expect(compiled).toEqual([core, catalogue].map(sizeOf))
-  expect(instances).toBe(2)
+  expect(compiled).toEqual([sizes.core, sizes.unpack, sizes.catalogue])
+  expect(instances).toBe(3)
 })
 
 test('a module that does not compile changes nothing, and says so', () => {
   const optimizer = new Optimizer({ x: noise(2, 1) }, adamw({ lr: 0.1 }), { engine: 'wasm' })
   const before = bits(optimizer.params.x)
-  bring({ text: '++' })
-  expect(() => optimizer.step({ x: noise(2, 2) })).toThrow(/the module does not compile/)
-  expect(bits(optimizer.params.x)).toEqual(before)
+  const { text } = catalogue
+  const half = text.slice(0, text.length / 8)
+  for (const wrong of [
+    { text: '++' },
+    { ...catalogue, text: '+' }, // No base64.
+    { ...catalogue, text: '' },
+    { ...catalogue, text: text.slice(0, 16) }, // No more than the size,
+    { ...catalogue, text: half }, // or the first eighth.
+    { ...catalogue, text: `${half}${'/'.repeat(400)}${text.slice(half.length)}` }, // Not what was packed.
+    { ...catalogue, text: `${text.slice(0, 4)}${'/'.repeat(12)}${text.slice(16)}` }, // Larger than a memory can be.
+  ]) {
+    bring(wrong)
+    expect(() => optimizer.step({ x: noise(2, 2) })).toThrow(/the module does not compile/)
+    expect(bits(optimizer.params.x)).toEqual(before)
+  }
   bring(catalogue)
   optimizer.step({ x: noise(2, 2) })
   expect(bits(optimizer.params.x)).not.toEqual(before)
+})
+
+test('modules are what the build makes, packed into a sixth less than gzip makes of them but for the core', () => {
+  for (const [name, module] of Object.entries({ core, catalogue, many })) {
+    const bytes = built(name)
+    expect(Buffer.from(bytesOf(module)).equals(bytes), name).toBe(true)
+    const least = gzipSync(bytes, { level: 9 }).length
+    expect(gzipSync(module.text).length, name).toBeLessThan((name === 'core' ? 1.05 : 0.83) * least)
+  }
 })
 
 test('the catalogue has the kernels of the core under the same numbers, before its own', () => {

@@ -4,7 +4,7 @@ import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED, type Region } from '../arena/arena.js'
 import { messageOf } from '../ground/errors.js'
-import { broughtModule, bytesOf, type WasmModule } from '../webassembly/module.js'
+import { brought, bytesOf, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 
 /** What the crate in wasm/ exports. */
@@ -17,7 +17,7 @@ interface Exports {
 }
 
 /** The core's, or the catalogue's once a rule has brought it. */
-const current = () => broughtModule() ?? core
+const current = () => brought ?? core
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
@@ -75,7 +75,7 @@ const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
  */
 export function compile(source: WasmModule): WebAssembly.Module {
   let module = compiled.get(source)
-  if (module === undefined) {
+  if (!module) {
     try {
       module = new WebAssembly.Module(bytesOf(source))
     } catch (thrown) {
