@@ -613,6 +613,18 @@ describe('what makes no sense is refused before anything is done', () => {
       { x: data.x, left: data.y, right: data.y, g: data.g },
       { ...options, sigma: { left: data.x.map(() => 1), rihgt: data.x.map(() => 1) } },
     ],
+    [
+      'sigma: expected one for each of left, right, got "none of right"',
+      { left: decay, right: decay },
+      { x: data.x, left: data.y, right: data.y, g: data.g },
+      { ...options, sigma: { left: data.x.map(() => 1) } },
+    ],
+    [
+      'data: g[1]: expected a number, as that label is above, got "1"',
+      decay,
+      { ...data, g: data.g.map((_, row) => (row === 1 ? '1' : 1)) },
+      options,
+    ],
   ])('%s', (message, model, given, more) => {
     const call = () => fitSharedSync(model as never, given as never, more as never)
     expect(call).toThrow(message)

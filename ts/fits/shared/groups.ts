@@ -118,5 +118,19 @@ function readLabels(argument: string, given: unknown): Label[] {
     if (!isLabel) throw new OptionError(`${argument}[${row}]`, 'a text or a number', label)
     labels.push(label as Label)
   }
+  if (labels.some((label) => typeof label !== typeof labels[0])) checkNames(argument, labels)
   return labels
+}
+
+/** Results and tables have labels by name. */
+function checkNames(argument: string, labels: readonly Label[]): void {
+  const named = new Map<string, Label>()
+  for (const [row, label] of labels.entries()) {
+    const other = named.get(`${label}`)
+    if (other !== undefined && typeof other !== typeof label) {
+      const kind = typeof other === 'number' ? 'a number' : 'a text'
+      throw new OptionError(`${argument}[${row}]`, `${kind}, as that label is above`, label)
+    }
+    named.set(`${label}`, label)
+  }
 }

@@ -117,6 +117,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((name) =>
     readByValue(name, options[name], models),
   )
+  checkAllWeighed(sigmaOf, weightsOf, models)
   const families = models.flatMap((one, m) => {
     const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
     if (groups.length === 0) return []
@@ -300,6 +301,20 @@ function readByValue(argument: string, given: unknown, models: readonly ReadOne[
   const stranger = Object.keys(own).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError(argument, `names among ${names.join(', ')}`, stranger)
   return (y: string | null) => (y === null ? given : own[y])
+}
+
+/** Beside values that have their σ or weights, one without would count as if it were in the same unit. */
+function checkAllWeighed(
+  sigmaOf: (y: string | null) => unknown,
+  weightsOf: (y: string | null) => unknown,
+  models: readonly ReadOne[],
+): void {
+  const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
+  const isGiven = (of: (y: string | null) => unknown) => names.some((name) => of(name) !== undefined)
+  const open = names.find((name) => sigmaOf(name) === undefined && weightsOf(name) === undefined)
+  if (open === undefined || !(isGiven(sigmaOf) || isGiven(weightsOf))) return
+  const expected = `one for each of ${[...new Set(names)].join(', ')}`
+  throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none of ${open}`)
 }
 
 /** The column that models with one value are to meet. */
