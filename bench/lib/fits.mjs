@@ -276,7 +276,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     )
   /** Alone after a few: compiled, as the others are. */
   const warm = (mine) => {
-    for (let k = 0; k < 20; k++) mine.run()
+    for (let k = 0; k < 100; k++) mine.run()
     return mine
   }
   if (isWanted('shared')) {
