@@ -135,6 +135,15 @@ test('equations that have changed since are told, and the run goes on', () => {
   expect(inBits(optimizer.save().equations)).toBe(inBits(before.equations))
 })
 
+/** The same with other arrays of state. */
+function withState(change: (state: Saved['tensors'][string]['state']) => object) {
+  const whole = saved()
+  return {
+    ...whole,
+    tensors: { ...whole.tensors, a: { ...whole.tensors.a, state: change(whole.tensors.a.state) } },
+  }
+}
+
 test('a version that is not known and what is no save are refused with a sentence', () => {
   const optimizer = Optimizer.load(saved())
   const before = inBits(optimizer.save())
@@ -144,6 +153,9 @@ test('a version that is not known and what is no save are refused with a sentenc
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],
     [null, 'optimizer: expected what save() returns, got object'],
+    [withState(({ m, v }) => ({ m, w: v })), 'a: expected state: m, v, got m, w'],
+    [withState((state) => ({ ...state, w: state.m })), 'a: expected state: m, v, got m, v, w'],
+    [withState(() => ({})), 'a: expected state: m, v, got nothing'],
   ]
   for (const [given, sentence] of cases) {
     for (const call of [() => Optimizer.load(given as Saved), () => optimizer.restore(given as Saved)]) {
