@@ -42,8 +42,8 @@ static mut DECODER: Decoder = Decoder { next: std::ptr::null(), range: 0, code: 
 pub fn unpack(packed: usize, to: usize, size: usize) {
     // SAFETY: the module has one thread, and JavaScript has a memory of this size for this call alone.
     unsafe {
-        let decoder = &mut *&raw mut DECODER;
-        decoder.run((packed + HEADER) as *const u8, to as *mut u8, size);
+        let decoder = &raw mut DECODER;
+        (*decoder).run((packed + HEADER) as *const u8, to as *mut u8, size);
     }
 }
 
