@@ -523,9 +523,20 @@ add('FitManyResult#profile FitManyResult#profileSync', '', {
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })
+const originOf = at(or(optional(finite), word('auto')), 3)
+const isBand: Kind = (x) => Array.isArray(x) && x.length === 2 && x[0] >= 0 && x[0] < x[1] && x[1] < Infinity
 for (const name of Object.keys(antigrad.models)) {
   const own = {
-    polynomial: { degree: at(optional(count(0, 15)), 3) },
+    polynomial: { degree: at(optional(count(0, 15)), 3), origin: originOf },
+    line: { origin: originOf },
+    exponential: { origin: originOf },
+    sinusoid: { origin: originOf, frequency: at(optional(isBand), [0, 1]) },
+    fourPL: { logEC50: at(optional(flag), true) },
+    fivePL: { logEC50: at(optional(flag), true) },
+    inhibition: {
+      kind: at(word(undefined, 'mixed'), 'mixed'),
+      inhibitor: at(optional(text), 'i'),
+    },
     peaks: {
       count: at(optional(count(1, 85)), 2),
       shape: at(word(undefined), 'gaussian'),

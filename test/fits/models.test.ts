@@ -248,6 +248,32 @@ const cases: Readonly<Record<string, Case>> = {
     },
     units: (x, y) => ({ vmax: y, km: x }),
   },
+  substrateInhibition: {
+    model: (x) => models.substrateInhibition({ x }),
+    formula: (x, p) => (p.vmax * x) / (p.km + x + x ** 2 / p.ki),
+    make: ({ size }) => {
+      const range = size(1e-3, 1e3)
+      const p = { vmax: size(1e-3, 1e3), km: range * size(0.03, 0.2), ki: range * size(0.1, 1) }
+      return { x: evenly(40, 0, range), p }
+    },
+    units: (x, y) => ({ vmax: y, km: x, ki: x }),
+    noise: 0.02,
+  },
+  tightBinding: {
+    model: (x) => models.tightBinding({ x }),
+    // As Morrison has it.
+    formula: (x, p) => {
+      const sum = p.e + x + p.ki
+      return p.v0 * (1 - (sum - Math.sqrt(sum ** 2 - 4 * p.e * x)) / (2 * p.e))
+    },
+    make: ({ size }) => {
+      const range = size(1e-3, 1e3)
+      const p = { v0: size(1e-3, 1e3), e: range * size(0.1, 0.5), ki: range * size(0.02, 0.1) }
+      return { x: evenly(40, 0, range), p }
+    },
+    units: (x, y) => ({ v0: y, e: x, ki: x }),
+    noise: 0.02,
+  },
   gaussian: peak('gaussian'),
   lorentzian: peak('lorentzian'),
   pseudoVoigt: peak('pseudoVoigt'),
@@ -321,7 +347,8 @@ function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
 
 test('each model has a case', () => {
   const used = all.map(([name]) => name.split(/[ :]/)[0])
-  expect([...new Set(used)].sort()).toEqual(Object.keys(models).sort())
+  // It has two columns: model-options.test.ts.
+  expect([...new Set([...used, 'inhibition'])].sort()).toEqual(Object.keys(models).sort())
 })
 
 describe.each(all)('%s', (_, own) => {
@@ -525,7 +552,7 @@ describe('what is refused', () => {
     ['polynomial', { degree: 16 }, 'degree: expected a whole number from 0 to 15, got 16'],
     ['polynomial', { degree: 1.5 }, 'degree: expected a whole number from 0 to 15, got 1.5'],
     ['polynomial', { degree: '2' }, 'degree: expected a whole number from 0 to 15, got "2"'],
-    ['polynomial', { count: 2 }, 'options: expected one of x, degree, got "count"'],
+    ['polynomial', { count: 2 }, 'options: expected one of x, origin, degree, got "count"'],
     ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 85, got 0'],
     ['peaks', { count: 86 }, 'count: expected a whole number from 1 to 85, got 86'],
     ['peaks', { ground: 'hill' }, 'ground: expected one of none, constant, line, quadratic, got "hill"'],
@@ -540,8 +567,29 @@ describe('what is refused', () => {
       'shape: expected one of gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, got "toString"',
     ],
     ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
-    ['line', { degree: 1 }, 'options: expected one of x, got "degree"'],
-    ['line', null, 'options: expected { x }, got null'],
+    ['line', { degree: 1 }, 'options: expected one of x, origin, got "degree"'],
+    ['line', null, 'options: expected { x, origin }, got null'],
+    ['line', { origin: Infinity }, "origin: expected a finite number, or 'auto', got Infinity"],
+    ['exponential', { origin: 'first' }, 'origin: expected a finite number, or \'auto\', got "first"'],
+    [
+      'line',
+      { x: 'origin', origin: 3 },
+      'x: expected another name than slope, origin, intercept, got "origin"',
+    ],
+    ['sinusoid', { frequency: [2, 1] }, 'frequency: expected [least, most], with 0 ≤ least < most'],
+    ['sinusoid', { frequency: [0, Infinity] }, 'frequency: expected [least, most], with 0 ≤ least < most'],
+    ['fourPL', { logEC50: 1 }, 'logEC50: expected true or false, got 1'],
+    [
+      'inhibition',
+      { kind: 'none' },
+      'kind: expected one of competitive, uncompetitive, noncompetitive, mixed',
+    ],
+    [
+      'inhibition',
+      { inhibitor: 'km' },
+      'inhibitor: expected another name than vmax, km, ki, alpha, got "km"',
+    ],
+    ['inhibition', { x: 'i' }, 'x: expected another name than vmax, km, i, ki, alpha, got "i"'],
     ['line', { x: 'slope' }, 'x: expected another name than slope, intercept, got "slope"'],
     ['line', { x: 'sin' }, 'x: expected a name, got "sin"'],
   ])('%s(%o)', (name, options, message) => {

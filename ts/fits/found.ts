@@ -7,6 +7,7 @@ import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 import { inTriangle } from './linear.js'
 import type { NonFinite } from './message.js'
+import type { Remark } from './models/model.js'
 import type { Minimum } from './multi-start.js'
 import type { FitParameter, FitParameters, Parameter } from './parameters.js'
 import type { Problem } from './problem.js'
@@ -77,6 +78,8 @@ export interface Ingredients {
   readonly whitened: Whitening | null
   /** Of weights by the model, that of a row which none has been given, by the model's value there. */
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
+  /** What the model says of values, and the columns that it wants for it. */
+  readonly remark: { readonly of: Remark; readonly columns: readonly string[] } | null
 }
 
 /** What a covariance of y has made others. */

@@ -130,7 +130,8 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
   }
   if (expr === undefined) {
-    if (fixed && start === null) {
+    // What is a constant of a model may be guessed, too.
+    if (fixed && start === null && !(model.fixed && given.fixed === undefined)) {
       throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
     }
     if (positive) checkPositive(argument, start, max)

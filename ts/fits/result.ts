@@ -336,7 +336,16 @@ export class Fit<Names extends string = string> {
       columnsOfModel(problem)
         .filter((name) => !name.startsWith('@'))
         .map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
-    return describe(this, { at, isByRule, isAbsolute, varies: varies(y) || problem.y === ZEROS })
+    const said = describe(this, { at, isByRule, isAbsolute, varies: varies(y) || problem.y === ZEROS })
+    return [said, this.#remark()].filter((text) => text !== '').join('; ')
+  }
+
+  /** What the model says of its values. */
+  #remark(): string {
+    const { remark, columns } = this.#rows
+    if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
+    const [x, y, ...others] = remark.columns.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
+    return remark.of(this.values, x, y, ...others)
   }
 
   /**

@@ -87,8 +87,9 @@ export class Fits {
   /** Parameters that are guessed, if there are some. */
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
-  /** The column that guesses have beside y. */
-  readonly #x: string
+  readonly #remark: Ingredients['remark']
+  /** The columns that guesses get. */
+  readonly #beside: readonly string[]
   readonly #count: number
   readonly #samples: readonly Float64Array[]
   readonly #model: Bound | FitModel
@@ -107,7 +108,15 @@ export class Fits {
     this.options = options
     const { method } = options
     const start = options.start ?? {}
-    const { text, called, parameters: defaults, guess, x } = readModel(model, options.start !== undefined)
+    const {
+      text,
+      called,
+      parameters: defaults,
+      guess,
+      x,
+      others,
+      remark,
+    } = readModel(model, options.start !== undefined)
     if (called === undefined) refuse('differences', options.differences, 'none of what has derivatives')
     const names = called ? [] : parse(text).names
     const { columns, y, weight } = read ?? readData(called ?? names, data, options)
@@ -145,8 +154,11 @@ export class Fits {
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
-    this.#x = x
-    if (this.#open.length > 0 && (guess === undefined || !columns.has(x))) {
+    const beside = [x, y, ...others]
+    this.#remark =
+      remark && beside.every((name) => columns.has(name)) ? { of: remark, columns: beside } : null
+    this.#beside = beside
+    if (this.#open.length > 0 && (guess === undefined || !this.#beside.every((name) => columns.has(name)))) {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -196,9 +208,9 @@ export class Fits {
   *#begin(fits: Uint32Array): Slices<void> {
     const { columns } = this.#counted
     if (this.#open.length === 0) return
-    const [x, y] = [this.#x, this.#problem.y].map((name) => columns.get(name) as Column)
     for (const fit of fits) {
-      const steps = (this.#guess as Guess)(numbersOf(x, fit), numbersOf(y, fit))
+      const [x, y, ...others] = this.#beside.map((name) => numbersOf(columns.get(name) as Column, fit))
+      const steps = (this.#guess as Guess)(x, y, ...others)
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
@@ -458,6 +470,7 @@ export class Fits {
       unweighed: new Map(),
       whitened: null,
       weightAt: null,
+      remark: this.#remark,
     }
   }
 

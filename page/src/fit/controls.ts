@@ -1,9 +1,8 @@
 /** Which model is fitted, and to which columns. */
 
-import { models } from 'antigrad'
 import { losses } from '../../../dist/fits/loss.js'
 import { h, labelled, select, uniqueId } from '../dom.js'
-import type { State } from './state.js'
+import { modelNames, type State } from './state.js'
 import type { Table } from './table.js'
 import { byModel, type Chosen, type Task } from './task.js'
 
@@ -12,7 +11,7 @@ type Options = readonly (readonly [value: string, text: string])[]
 export class Controls {
   readonly element: HTMLElement
   readonly #model = select(
-    { ...Object.fromEntries(Object.keys(models).map((name) => [name, name])), own: 'my own' },
+    { ...Object.fromEntries(modelNames.map((name) => [name, name])), own: 'my own' },
     'own',
   )
   readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })

@@ -1,8 +1,20 @@
 /** What is fitted to the data, and its place in the page's address. The data have none: they stay in the browser. */
 
-import { type BandOptions, type FitParameter, type Loss, type ModelName, models } from 'antigrad'
+import {
+  type BandOptions,
+  type FitModel,
+  type FitParameter,
+  type Loss,
+  type ModelName,
+  models,
+} from 'antigrad'
 import { losses } from '../../../dist/fits/loss.js'
 import { decoded } from '../address.js'
+
+/** Models of the library with one column: the page has a field for no other. */
+export const modelNames = (Object.keys(models) as ModelName[]).filter(
+  (name) => (models[name] as () => FitModel)().others === undefined,
+)
 
 /** What a visitor says of a parameter. */
 export type Entry = Omit<FitParameter, 'start'> & { readonly start?: number }
@@ -84,8 +96,8 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
     const [field, ...rest] = key.split('.')
     const name = decoded(rest.join('.'))
     if (key === 'model') {
-      if (text === 'own' || Object.hasOwn(models, text)) state.model = text as State['model']
-      else refuse(`The model “${text}”`, `own, ${Object.keys(models).join(', ')}`)
+      if (text === 'own' || (modelNames as string[]).includes(text)) state.model = text as State['model']
+      else refuse(`The model “${text}”`, `own, ${modelNames.join(', ')}`)
     } else if (key === 'expression') {
       state.expression = text
     } else if (isOf(texts, key)) {

@@ -1,13 +1,18 @@
 import { exp } from '../../functions/index.js'
 import { SLICE } from '../../ground/slices.js'
-import { define } from './define.js'
-import type { Data, FitModel, ModelOptions } from './model.js'
+import { defineByOrigin, type OriginOptions } from './define.js'
+import type { Data, FitModel } from './model.js'
 import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
 import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
-/** amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. */
-export function exponential(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'offset'> {
-  return define(options, (x) => `amplitude*exp(-rate*${x}) + offset`, guess)
+/**
+ * amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. With an `origin`,
+ * which is the first x unless it is given, x − origin stands for x, and the amplitude is that at the origin.
+ */
+export function exponential(
+  options: OriginOptions = {},
+): FitModel<'amplitude' | 'rate' | 'offset' | 'origin'> {
+  return defineByOrigin(options, 0, (x) => `amplitude*exp(-rate*${x}) + offset`, guess)
 }
 
 /** From one rate to the next they double, from this part of 1/range on. */

@@ -1,6 +1,7 @@
 /** Models with names, whose parameters are guessed from the data. */
 
 import { exponential } from './exponential.js'
+import { inhibition, substrateInhibition, tightBinding } from './inhibition.js'
 import { line } from './line.js'
 import { michaelisMenten } from './michaelis-menten.js'
 import { makersOf } from './model.js'
@@ -21,6 +22,7 @@ export const models = /* @__PURE__ */ makersOf({
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
   ...{ gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, peaks },
+  ...{ inhibition, substrateInhibition, tightBinding },
   sinusoid,
 } as const)
 

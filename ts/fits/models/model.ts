@@ -2,7 +2,7 @@
 
 import { Expression } from '../../expressions/expression.js'
 import { OptionError } from '../../ground/errors.js'
-import { isObject, isRecord, member } from '../../ground/given.js'
+import { isObject, isRecord, listOf, member } from '../../ground/given.js'
 import type { Slices } from '../../ground/slices.js'
 import { type Called, readCalled } from '../called.js'
 import type { FitParameter } from '../parameters.js'
@@ -20,7 +20,13 @@ export interface FitModel<Names extends string = string> {
   /** What its parameters may be. */
   readonly parameters: Readonly<Record<string, FitParameter>>
   /** Where they start, by name, for some data, in any order of rows; what is no number is not among them. */
-  readonly guess?: (x: ArrayLike<number>, y: ArrayLike<number>) => Readonly<Record<string, number>>
+  readonly guess?: (
+    x: ArrayLike<number>,
+    y: ArrayLike<number>,
+    ...others: ArrayLike<number>[]
+  ) => Readonly<Record<string, number>>
+  /** Names of further columns, which its guess gets behind y. */
+  readonly others?: readonly string[]
 }
 
 /** Options of every model. */
@@ -29,7 +35,7 @@ export interface ModelOptions {
   readonly x?: string
 }
 
-type GuessAtOnce = NonNullable<FitModel['guess']>
+export type GuessAtOnce = NonNullable<FitModel['guess']>
 /** What guesses are made of: x and y. */
 export type Data = Parameters<GuessAtOnce>
 
@@ -38,6 +44,10 @@ export type Guess<Names extends string = string> = (...data: Data) => Slices<Rea
 
 /** The guesses of models of ours in slices. A user's own is one slice. */
 export const inSlicesBy = new WeakMap<GuessAtOnce, Guess>()
+
+/** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
+export type Remark = (values: Readonly<Record<string, number>>, ...data: Data) => string
+export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
 /** What makes models, and is none: it is told from functions that are models. */
 const makers = new WeakSet<object>()
@@ -48,8 +58,9 @@ export function makersOf<Makers extends Readonly<Record<string, object>>>(all: M
 }
 
 /** A model that was read: what it does not have it says. */
-type Read = Omit<FitModel, 'guess'> & {
+type Read = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
+  readonly remark: Remark | undefined
   /** The function, if it is one. */
   readonly called: Called | undefined
 }
@@ -60,7 +71,15 @@ type Read = Omit<FitModel, 'guess'> & {
  * @param hasStart whether parameters have a start, as those of functions need; undefined where functions are no models
  */
 export function readModel(given: unknown, hasStart?: boolean): Read {
-  const plain = { text: '', x: '', parameters: {}, guess: undefined, called: undefined }
+  const plain = {
+    text: '',
+    x: '',
+    parameters: {},
+    guess: undefined,
+    remark: undefined,
+    called: undefined,
+    others: [],
+  }
   if (given instanceof Expression) return { ...plain, text: given.text }
   const called = readCalled(given)
   if (!isObject(given) || called) {
@@ -79,13 +98,22 @@ export function readModel(given: unknown, hasStart?: boolean): Read {
   }
   if (guess !== undefined && typeof guess !== 'function')
     throw new OptionError('model: guess', 'a function', guess)
+  const others = readOthers(member(given, 'others'))
   return {
     text,
     x,
     parameters,
+    others,
     called: undefined,
+    remark: guess && remarks.get(guess),
     guess: guess && (inSlicesBy.get(guess) ?? oneSlice(guess)),
   }
+}
+
+function readOthers(given: unknown): string[] {
+  const list = given === undefined ? [] : listOf(Array.isArray(given) ? given : {}, 256)
+  if (list?.every((name) => typeof name === 'string')) return list
+  throw new OptionError('model: others', "columns' names", given)
 }
 
 function oneSlice(guess: GuessAtOnce): Guess {

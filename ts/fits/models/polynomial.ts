@@ -2,8 +2,8 @@ import type { Slices } from '../../ground/slices.js'
 import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { MOST_IN_PROGRAMS } from '../problem.js'
-import { define, ofAll } from './define.js'
-import type { FitModel, ModelOptions } from './model.js'
+import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
+import type { FitModel } from './model.js'
 import { column, copied, finiteRows, project, type Rows, zeros } from './rows.js'
 
 const own = {
@@ -11,20 +11,22 @@ const own = {
   degree: wholeTo(0, MOST_IN_PROGRAMS - 1, 2),
 }
 
-const table = { ...ofAll, ...own }
+const table = { ...withOrigin, ...own }
 
 // Editors do not show comments on what a spread brings.
-export interface PolynomialOptions extends ModelOptions, GivenOf<typeof own> {}
+export interface PolynomialOptions extends OriginOptions, GivenOf<typeof own> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
- * are alike, and a fit has few digits or is 'singular': take x − mean(x) for the column then.
+ * are alike, and a fit has few digits or is 'singular': with an `origin`, which is in the middle unless it is given,
+ * x − origin stands for x.
  */
-export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}`> {
+export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
   const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
-  return define<`c${number}`>(
+  return defineByOrigin<`c${number}`>(
     rest,
+    0.5,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {

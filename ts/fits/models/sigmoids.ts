@@ -1,10 +1,13 @@
 /** Curves that go from one level to another: the logistic function of x, or of log x for doses. */
 
 import { exp, pow } from '../../functions/index.js'
+import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
 import { SLICE } from '../../ground/slices.js'
-import { define } from './define.js'
-import type { Data, FitModel, ModelOptions } from './model.js'
+import { flag } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { define, ofAll } from './define.js'
+import type { Data, FitModel, Guess, ModelOptions } from './model.js'
 import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
 import { centred, meanOf, Shapes } from './shapes.js'
 
@@ -31,33 +34,58 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
   )
 }
 
+/** Options of curves of doses. */
+export interface DoseOptions extends ModelOptions {
+  /** Whether log10 of the half-way dose is fitted, as `logEC50`, instead of `ec50`; false. */
+  readonly logEC50?: boolean
+}
+
+const table = { ...ofAll, logEC50: flag(false) }
+
 /**
  * bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0; at ec50, in units of x, the curve is half-way. Where
- * the slope is below 0 it falls from top to bottom.
+ * the slope is below 0 it falls from top to bottom. With `logEC50` ec50 is 10^logEC50.
  */
-export function fourPL(options: ModelOptions = {}): FitModel<Doses> {
-  return define(
-    options,
-    (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(`slope*log(${x}/ec50)`)} : slope > 0 ? bottom : top`,
-    guessFourPL,
+export function fourPL(options: DoseOptions = {}): FitModel<Doses | 'logEC50'> {
+  const { logEC50, ...rest } = readOptions('options', options, table)
+  const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
+  return define<Doses | 'logEC50'>(
+    rest,
+    (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
+    logEC50 ? inLogarithms(guessFourPL) : (guessFourPL as Guess<Doses | 'logEC50'>),
   )
 }
 
 /**
  * bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The curve is half-way at
- * ec50/(2^(1/asymmetry) − 1)^(1/slope), which is ec50 where the asymmetry is 1.
+ * ec50/(2^(1/asymmetry) − 1)^(1/slope), which is ec50 where the asymmetry is 1. With `logEC50` the parameter is log10 of
+ * the dose at which it is half-way, whatever the asymmetry.
  */
-export function fivePL(options: ModelOptions = {}): FitModel<Doses | 'asymmetry'> {
-  return define(
-    options,
+export function fivePL(options: DoseOptions = {}): FitModel<Doses | 'asymmetry' | 'logEC50'> {
+  type All = Doses | 'asymmetry' | 'logEC50'
+  const { logEC50, ...rest } = readOptions('options', options, table)
+  return define<All>(
+    rest,
     (x) => {
-      const t = `slope*log(ec50/${x})`
+      const t = logEC50
+        ? `(slope*(log(10)*logEC50 - log(${x})) + log(expm1(log(2)/asymmetry)))`
+        : `slope*log(ec50/${x})`
       // log(1 + e^t) without overflow.
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    guessFivePL,
+    logEC50 ? inLogarithms(guessFivePL) : (guessFivePL as Guess<All>),
   )
+}
+
+/** A guess with log10 of the dose at which the curve is half-way, instead of its ec50. */
+function inLogarithms<Names extends string>(guess: Guess): Guess<Names> {
+  return function* (...data) {
+    const { ec50, ...others } = yield* guess(...data)
+    const { slope, asymmetry = 1 } = others
+    const logEC50 = log10(ec50) - log10(halfOdds(asymmetry)) / slope
+    return { ...others, logEC50 } as Readonly<Record<string, number>> as Readonly<Record<Names, number>>
+  }
 }
 
 /** Curves p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = ratio·(odds·factor)^(2^doublings). */

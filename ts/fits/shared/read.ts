@@ -37,6 +37,8 @@ interface ReadOutput {
   readonly text: string
   readonly names: readonly string[]
   readonly guess: Guess | undefined
+  /** Further columns that it gets. */
+  readonly others: readonly string[]
   readonly x: string
 }
 
@@ -51,6 +53,8 @@ export interface FamilyRead extends FamilyGiven {
   /** Columns as they were given, by output. */
   readonly given: readonly ReadonlyMap<string, Column>[]
   readonly guess: Guess | undefined
+  /** Further columns that it gets. */
+  readonly others: readonly string[]
   readonly x: string
   readonly missing: number
 }
@@ -144,6 +148,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
         ),
         guess: one.outputs.length === 1 ? first.guess : undefined,
         x: first.x,
+        others: first.others,
         missing: groups.reduce(
           (all, group) => all + read.reduce((sum, { missing }) => sum + missing[group], 0),
           0,
@@ -178,9 +183,9 @@ function readOne(argument: string, given: unknown): ReadOne {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x } = readModel(one)
+    const { text, parameters, guess, x, others } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x }
+    return { y, text, names: parse(text).names, guess, x, others }
   })
   return { outputs, defaults }
 }

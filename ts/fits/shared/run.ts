@@ -32,11 +32,17 @@ export class SharedRun {
     const { absoluteSigma, loss, tolerance = 1e-10 } = this.options
     this.isAbsolute = absoluteSigma ?? loss === 'poisson'
     this.read = readShared(model, data, this.options)
-    for (const { free, guess, x, given: columns } of this.read.families) {
+    for (const { free, guess, x, others, given: columns } of this.read.families) {
       const open = free.find(({ start }) => start === null)
-      if (open === undefined || (guess !== undefined && columns[0].has(x))) continue
+      if (open === undefined || (guess !== undefined && [x, ...others].every((name) => columns[0].has(name))))
+        continue
       throw new OptionError(`start: ${open.name}`, 'a number, or one for each group', undefined)
     }
+    const origin = this.read.families
+      .flatMap(({ parameters }) => parameters)
+      .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
+    // One of each group's own data would be another for each.
+    if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
     this.choice = chooseAdvancer({ ...this.options, workers: undefined })
     this.#tolerance = tolerance
     this.arrow = this.makeArrow()
@@ -119,12 +125,12 @@ export class SharedRun {
           ? family.of(start)
           : new Float64Array(groups.length).fill(start ?? NaN)
       const columns = free.map(begin)
-      const { guess, x } = read[f]
+      const { guess, x, others } = read[f]
       const open = [...free.keys()].filter((i) => free[i].start === null)
       if (guess !== undefined && open.length > 0) {
         for (const [at, group] of groups.entries()) {
-          const [xs, ys] = [x, problem.y].map((name) => rowsOfGroup(outputs[0], name, group))
-          const steps = guess(xs, ys)
+          const of = (name: string) => rowsOfGroup(outputs[0], name, group)
+          const steps = guess(of(x), of(problem.y), ...others.map(of))
           let step = steps.next()
           for (; !step.done; step = steps.next()) yield
           for (const i of open) columns[i][at] = step.value[free[i].name]

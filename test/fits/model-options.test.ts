@@ -1,0 +1,145 @@
+/** What models may be told beside their column: an origin, a range of frequencies, log10 of a dose, an inhibitor. */
+
+import { fitManySync, fit as fitOne, fitSharedSync, models, OptionError } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { random } from '../helpers.js'
+
+const next = random(30)
+const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
+const evenly = (count: number, low: number, high: number) =>
+  Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1))
+const near = (value: number, wanted: number, error: number) =>
+  expect(Math.abs(value - wanted), `${value}, not ${wanted}`).toBeLessThan(5 * error)
+
+describe('an origin', () => {
+  const years = evenly(27, 2000, 2026)
+  const decay = years.map((x) => 5 * Math.exp(-0.2 * (x - 2000)) + 1 + 0.02 * normal())
+  const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
+  const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
+
+  test('of a decay is the first year: a constant, which all that comes later knows', () => {
+    const found = fitOne(
+      models.exponential({ origin: 'auto' }),
+      { x: years, y: decay },
+      { derive: { end: 'origin + 1/rate' } },
+    )
+    const { values, errors } = found
+    expect([found.reason, values.origin, errors.origin]).toEqual(['converged', 2000, 0])
+    expect(found.free).toEqual(['amplitude', 'rate', 'offset'])
+    near(values.amplitude, 5, errors.amplitude)
+    near(values.rate, 0.2, errors.rate)
+    near(values.end, 2005, errors.end)
+    const at = values.amplitude * Math.exp(-values.rate * 10) + values.offset
+    expect(found.predict({ x: [2010] })[0]).toBeCloseTo(at, 12)
+    expect(found.profile('rate').rate.lowReason).toBe('found')
+    expect(Object.values(found.bootstrap({ count: 20 }).errors).every(Number.isFinite)).toBe(true)
+    // Without one the amplitude is that of the year 0.
+    expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
+  })
+
+  test('of a parabola of milliseconds is in the middle: all digits are there', () => {
+    const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
+    const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
+    expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])
+    for (const name of ['c0', 'c1', 'c2'] as const) {
+      expect(Math.abs(far.values[name] - here.values[name])).toBeLessThan(1e-9 * here.errors[name])
+      expect(far.errors[name]).toBeCloseTo(here.errors[name], 10)
+    }
+  })
+
+  test('is one of each fit, or the same number in all', () => {
+    const data = { x: [years, years.map((x) => x + 1000)], y: [decay, decay] }
+    const own = fitManySync(models.line({ origin: 'auto' }), data).values
+    expect([...own.origin]).toEqual([2013, 3013])
+    expect(own.slope[0]).toBe(own.slope[1])
+    expect([...fitManySync(models.line({ origin: 1990 }), data).values.origin]).toEqual([1990, 1990])
+  })
+
+  test('of groups that share parameters is a number', () => {
+    const data = { x: years, y: decay, group: years.map((_, row) => row % 2) }
+    const options = { group: 'group', shared: ['slope'] } as const
+    expect(() => fitSharedSync(models.line({ origin: 'auto' }), data, options)).toThrow(OptionError)
+    expect(fitSharedSync(models.line({ origin: 2000 }), data, options).reason).toBe('converged')
+  })
+})
+
+describe('a range of frequencies', () => {
+  const x = evenly(40, 0, 39)
+  const wave = (frequency: number) =>
+    x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
+
+  test('says where to look, and that another one is as good', () => {
+    const y = wave(0.8)
+    const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
+    near(high.values.frequency, 0.8, high.errors.frequency)
+    expect(high.message).toBe('')
+    const both = fitOne(models.sinusoid({ frequency: [0.1, 0.95] }), { x, y })
+    expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* is as good or nearly so$/)
+  })
+
+  test('above half of one by the usual step, of rows that are where they like', () => {
+    const at = Array.from({ length: 60 }, () => 10 * next())
+    const y = at.map((x) => Math.sin(2 * Math.PI * 7.3 * x) + 0.1 * normal())
+    const found = fitOne(models.sinusoid({ frequency: [5, 10], origin: 'auto' }), { x: at, y })
+    near(found.values.frequency, 7.3, found.errors.frequency)
+    expect([found.reason, found.message]).toEqual(['converged', ''])
+  })
+
+  test('a fit that ends at a wrong frequency says so', () => {
+    const y = wave(0.13)
+    const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
+    expect(found.reason).toBe('converged')
+    expect(found.message).toBe(
+      'the frequency 0.1298 is better'.replace('0.1298', `${/[\d.]+/.exec(found.message)}`),
+    )
+    near(Number(/[\d.]+/.exec(found.message)), 0.13, 0.001)
+    expect(fitOne(models.sinusoid(), { x, y }).message).toBe('')
+  })
+})
+
+test('log10 of a dose is that at which the curve is half-way, whatever the asymmetry', () => {
+  const x = [0, ...evenly(16, -3, 2).map((at) => 10 ** at)]
+  const y = x.map(
+    (dose) => 1 + 4 / (1 + (2 ** (1 / 0.6) - 1) * (0.2 / dose) ** 1.3) ** 0.6 + 0.005 * normal(),
+  )
+  const found = fitOne(models.fivePL({ logEC50: true }), { x, y })
+  near(found.values.logEC50, Math.log10(0.2), found.errors.logEC50)
+  const plain = fitOne(models.fivePL(), { x, y })
+  expect(found.chiSquared).toBeCloseTo(plain.chiSquared, 12)
+  const { ec50, slope, asymmetry } = plain.values
+  const halfWay = ec50 / (2 ** (1 / asymmetry) - 1) ** (1 / slope)
+  expect(found.values.logEC50).toBeCloseTo(Math.log10(halfWay), 6)
+  const [four, same] = [fitOne(models.fourPL({ logEC50: true }), { x, y }), fitOne(models.fourPL(), { x, y })]
+  expect(four.values.logEC50).toBeCloseTo(Math.log10(same.values.ec50), 6)
+  const falling = fitOne(models.fivePL({ logEC50: true }), { x, y: y.map((value) => -value) })
+  near(falling.values.logEC50, Math.log10(0.2), falling.errors.logEC50)
+})
+
+test.each([
+  ['competitive', 1, 0],
+  ['uncompetitive', 0, 1],
+  ['noncompetitive', 1, 1],
+  ['mixed', 1, 1 / 3],
+] as const)('%s inhibition has two columns', (kind, onKm, onX) => {
+  const rows = [1, 2, 5, 10, 20, 50].flatMap((s) => [0, 1, 3, 10].map((i) => ({ s, i })))
+  const rate = (s: number, i: number) => (10 * s) / (6 * (1 + (onKm * i) / 2) + s * (1 + (onX * i) / 2))
+  const data = {
+    s: rows.map(({ s }) => s),
+    i: rows.map(({ i }) => i),
+    v: rows.map(({ s, i }) => rate(s, i) + 0.02 * normal()),
+  }
+  const model = models.inhibition({ kind, x: 's' })
+  const { values, errors, reason } = fitOne(model, data, { y: 'v' })
+  expect(reason).toBe('converged')
+  near(values.vmax, 10, errors.vmax)
+  near(values.km, 6, errors.km)
+  near(values.ki, 2, errors.ki)
+  if (kind === 'mixed') near(values.alpha, 3, errors.alpha)
+  expect(Object.keys(values)).not.toContain('i')
+  // The guess has the same bits in any order of rows.
+  const backwards = [data.s, data.v, data.i].map((column) => column.slice().reverse())
+  expect(model.guess?.(backwards[0], backwards[1], backwards[2])).toEqual(
+    model.guess?.(data.s, data.v, data.i),
+  )
+  expect(() => fitOne(model, { s: data.s, v: data.v }, { y: 'v' })).toThrow(OptionError)
+})

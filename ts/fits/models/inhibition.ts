@@ -1,0 +1,182 @@
+/** Rates of enzymes that something inhibits: another substance, or the substrate itself. */
+
+import { isName } from '../../expressions/expression.js'
+import { OptionError } from '../../ground/errors.js'
+import { type Slices, sorted } from '../../ground/slices.js'
+import { nameIn, option } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { define, ofAll } from './define.js'
+import type { Data, FitModel, ModelOptions } from './model.js'
+import { bestOf, column, finiteRows, rowsWhere } from './rows.js'
+
+/** By what an inhibitor at the concentration i multiplies km, and the substrate beside it. */
+const kinds = {
+  competitive: { names: ['vmax', 'km', 'ki'], km: (i: string) => `(1 + ${i}/ki)`, x: () => '' },
+  uncompetitive: { names: ['vmax', 'km', 'ki'], km: () => '', x: (i: string) => `(1 + ${i}/ki)` },
+  noncompetitive: {
+    names: ['vmax', 'km', 'ki'],
+    km: (i: string) => `(1 + ${i}/ki)`,
+    x: (i: string) => `(1 + ${i}/ki)`,
+  },
+  mixed: {
+    names: ['vmax', 'km', 'ki', 'alpha'],
+    km: (i: string) => `(1 + ${i}/ki)`,
+    x: (i: string) => `(1 + ${i}/(alpha*ki))`,
+  },
+} as const
+
+/** How an inhibitor acts. */
+export type InhibitionKind = keyof typeof kinds
+
+const own = {
+  /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
+  kind: nameIn<InhibitionKind, 'mixed'>(kinds, 'mixed'),
+  /** The name of the column of the inhibitor's concentrations; i. */
+  inhibitor: option<string, string>('a name', 'i', isName),
+}
+
+const table = { ...ofAll, ...own }
+
+// Editors do not show comments on what a spread brings.
+export interface InhibitionOptions extends ModelOptions {
+  /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
+  readonly kind?: InhibitionKind
+  /** The name of the column of the inhibitor's concentrations; i. */
+  readonly inhibitor?: string
+}
+
+const positive = { positive: true } as const
+
+/**
+ * vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))), for concentrations x ≥ 0 of the substrate and i ≥ 0 of the inhibitor,
+ * two columns: 'mixed'. Without the second bracket it is 'competitive', without the first one 'uncompetitive', and where
+ * alpha is 1 'noncompetitive'. km and ki are concentrations, above 0 as alpha is.
+ */
+export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | 'km' | 'ki' | 'alpha'> {
+  const { kind, inhibitor, ...rest } = readOptions('options', options, table)
+  const { names, km, x: beside } = kinds[kind]
+  if ((names as readonly string[]).includes(inhibitor))
+    throw new OptionError('inhibitor', `another name than ${names.join(', ')}`, inhibitor)
+  const times = (name: string, factor: string) => (factor === '' ? name : `${name}*${factor}`)
+  const isMixed = kind === 'mixed'
+  return define<'vmax' | 'km' | 'ki' | 'alpha'>(
+    rest,
+    (x) => `vmax*${x}/(${times('km', km(inhibitor))} + ${times(x, beside(inhibitor))})`,
+    function* (xs, ys, is) {
+      const found = yield* guess(
+        xs,
+        ys,
+        is,
+        [km(inhibitor) === '' ? 0 : 1, beside(inhibitor) === '' ? 0 : 1],
+        isMixed,
+      )
+      return Object.fromEntries(names.map((name) => [name, found[name]])) as typeof found
+    },
+    { km: positive, ki: positive, ...(isMixed && { alpha: positive }) },
+    [inhibitor],
+  )
+}
+
+/** km and ki are looked for among these parts of the largest concentrations, and alpha among these. */
+const [PARTS, ALPHAS] = [
+  [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4],
+  [1, 0.25, 4],
+]
+
+function* guess(
+  xs: ArrayLike<number>,
+  ys: ArrayLike<number>,
+  is: ArrayLike<number>,
+  [onKm, onX]: readonly number[],
+  isMixed: boolean,
+): Slices<Record<'vmax' | 'km' | 'ki' | 'alpha', number>> {
+  const isOne = (row: number) =>
+    xs[row] >= 0 && is[row] >= 0 && [xs[row], ys[row], is[row]].every((number) => Number.isFinite(number))
+  const compare = (a: number, b: number) => xs[a] - xs[b] || ys[a] - ys[b] || is[a] - is[b]
+  const rows = yield* sorted(yield* rowsWhere(xs.length, isOne), compare)
+  const [x, y, i] = [
+    yield* column(rows.length, (k) => xs[rows[k]]),
+    yield* column(rows.length, (k) => ys[rows[k]]),
+    yield* column(rows.length, (k) => is[rows[k]]),
+  ]
+  const most = (of: Float64Array) => of.reduce((a, b) => Math.max(a, b), 0) || 1
+  const [mostX, mostI] = [most(x), most(i)]
+  const { candidate, coefficients } = yield* bestOf(y, {
+    candidates: PARTS.flatMap((a) =>
+      PARTS.flatMap((b) =>
+        (isMixed ? ALPHAS : [1]).map((alpha) => ({ km: a * mostX, ki: b * mostI, alpha })),
+      ),
+    ),
+    count: 1,
+    fill: ({ km, ki, alpha }, [curve], from, to) => {
+      for (let row = from; row < to; row++) {
+        const bound = i[row] / ki
+        curve[row] = x[row] / (km * (1 + onKm * bound) + x[row] * (1 + (onX * bound) / alpha))
+      }
+    },
+    hasOffset: false,
+  })
+  return { vmax: coefficients[0], ...candidate }
+}
+
+/**
+ * vmax·x/(km + x + x²/ki), for x ≥ 0: the substrate inhibits its own enzyme (Haldane, 1930). km and ki, in units of x, are
+ * above 0; the rate is highest at √(km·ki).
+ */
+export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax' | 'km' | 'ki'> {
+  return define(
+    options,
+    (x) => `vmax*${x}/(km + ${x} + ${x}^2/ki)`,
+    function* (xs, ys) {
+      const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
+      const largest = x[x.length - 1] || range
+      const { candidate, coefficients } = yield* bestOf(y, {
+        candidates: PARTS.flatMap((a) => PARTS.map((b) => ({ km: a * largest, ki: b * largest }))),
+        count: 1,
+        fill: ({ km, ki }, [curve], from, to) => {
+          for (let row = from; row < to; row++) curve[row] = x[row] / (km + x[row] + x[row] * (x[row] / ki))
+        },
+        hasOffset: false,
+      })
+      return { vmax: coefficients[0], ...candidate }
+    },
+    { km: positive, ki: positive },
+  )
+}
+
+/**
+ * The rate v0·(e − x − ki + √((e − x − ki)² + 4·e·ki))/(2·e) beside an inhibitor of the concentration x ≥ 0 that binds so
+ * tightly that the enzyme, of the concentration e, uses up a part of it (Morrison, 1969). ki is the apparent one; both are in
+ * units of x and above 0. Where e is known it is fixed: `start: { e: { start: 2, fixed: true } }`.
+ */
+export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 'ki'> {
+  return define(
+    options,
+    (x) => {
+      const free = `(e - ${x} - ki)`
+      const root = `sqrt(${free}^2 + 4*e*ki)`
+      // Of both the one in which nothing is lost.
+      return `${free} > 0 ? v0*(${free} + ${root})/(2*e) : v0*2*ki/(${root} - ${free})`
+    },
+    guessTight,
+    { e: positive, ki: positive },
+  )
+}
+
+function* guessTight(...[xs, ys]: Data) {
+  const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
+  const largest = x[x.length - 1] || range
+  const { candidate, coefficients } = yield* bestOf(y, {
+    candidates: PARTS.flatMap((a) => PARTS.map((b) => ({ e: a * largest, ki: b * b * largest }))),
+    count: 1,
+    fill: ({ e, ki }, [curve], from, to) => {
+      for (let row = from; row < to; row++) {
+        const free = e - x[row] - ki
+        const root = Math.sqrt(free * free + 4 * e * ki)
+        curve[row] = free > 0 ? (free + root) / (2 * e) : (2 * ki) / (root - free)
+      }
+    },
+    hasOffset: false,
+  })
+  return { v0: coefficients[0], ...candidate }
+}
