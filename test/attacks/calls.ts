@@ -524,7 +524,8 @@ add('FitManyResult#profile FitManyResult#profileSync', '', {
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })
 const originOf = at(or(optional(finite), word('auto')), 3)
-const isBand: Kind = (x) => Array.isArray(x) && x.length === 2 && x[0] >= 0 && x[0] < x[1] && x[1] < Infinity
+const isBand: Kind = (x) =>
+  Array.isArray(x) && x.length === 2 && x.every(Number.isFinite) && x[0] >= 0 && x[0] < x[1]
 for (const name of Object.keys(antigrad.models)) {
   const own = {
     polynomial: { degree: at(optional(count(0, 15)), 3), origin: originOf },

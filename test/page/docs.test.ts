@@ -114,7 +114,7 @@ test('a schedule is drawn as it is typed, and what is none is said', async () =>
   expect(points).not.toBe(before)
   expect(points.split(' ')).toHaveLength(42)
   await field.fill('linear(1, { endValu: 0.25 })')
-  await page.getByText('did you mean endValue').waitFor()
+  await page.getByText('expected one of endValue').waitFor()
   expect(wrong).toEqual([])
   await page.close()
 })

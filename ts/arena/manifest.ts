@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xf60f00f7
+export const HASH = 0x00247452
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -123,7 +123,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xa09cf521,
+  source: 0xc526019b,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -133,7 +133,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xa09cf521,
+  source: 0xc526019b,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -143,7 +143,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xa09cf521,
+  source: 0xc526019b,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -153,7 +153,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xa09cf521,
+  source: 0xc526019b,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -163,7 +163,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x0e4ec790,
+  source: 0x0b34e906,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -173,7 +173,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x2ee6930d,
+  source: 0x2a8a68ff,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -183,7 +183,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x3ea945fd,
+  source: 0xabb9eacf,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -193,7 +193,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x3ea945fd,
+  source: 0xabb9eacf,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -203,7 +203,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0xe39f5b25,
+  source: 0xcede2d57,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -213,7 +213,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0xe39f5b25,
+  source: 0xcede2d57,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -223,7 +223,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x23996c54,
+  source: 0x60496a72,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -233,7 +233,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x1951cb1c,
+  source: 0xc6e126ba,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -243,7 +243,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x1951cb1c,
+  source: 0xc6e126ba,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -253,7 +253,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x9254f2dc,
+  source: 0x7d5f66fa,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -263,7 +263,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0xff3e1415,
+  source: 0x15301f27,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -273,7 +273,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0xad0dbc62,
+  source: 0x48dce2ac,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -284,7 +284,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0xad0dbc62,
+  source: 0x48dce2ac,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -295,7 +295,7 @@ export const SignumKernel = {
 export const AdamPerRowKernel = {
   number: 19,
   name: 'AdamPerRow',
-  source: 0x0afea694,
+  source: 0x02819b32,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -306,7 +306,7 @@ export const AdamPerRowKernel = {
 export const RmsPropKernel = {
   number: 20,
   name: 'RmsProp',
-  source: 0x74b69e9a,
+  source: 0xfd08e1a4,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -317,7 +317,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 21,
   name: 'RmsPropMomentum',
-  source: 0x74b69e9a,
+  source: 0xfd08e1a4,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -328,7 +328,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 22,
   name: 'RmsPropCentered',
-  source: 0x74b69e9a,
+  source: 0xfd08e1a4,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -339,7 +339,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 23,
   name: 'RmsPropCenteredMomentum',
-  source: 0x74b69e9a,
+  source: 0xfd08e1a4,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -350,7 +350,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 24,
   name: 'Adamax',
-  source: 0x62039336,
+  source: 0xa3a401b8,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -361,7 +361,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 25,
   name: 'NAdam',
-  source: 0xb93f66b9,
+  source: 0x169f5373,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -372,7 +372,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 26,
   name: 'Adadelta',
-  source: 0xe342c13c,
+  source: 0x36b8c21a,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -383,7 +383,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 27,
   name: 'Rprop',
-  source: 0xa645044a,
+  source: 0x90de9a74,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -394,7 +394,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 28,
   name: 'Lion',
-  source: 0x0ff8c435,
+  source: 0xbcb3ed87,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -405,7 +405,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 29,
   name: 'AdaBelief',
-  source: 0xa6ca7690,
+  source: 0xb493a006,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -416,7 +416,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 30,
   name: 'Yogi',
-  source: 0xbd6bd8bb,
+  source: 0x7940ff59,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -427,7 +427,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 31,
   name: 'LaProp',
-  source: 0x4d71692a,
+  source: 0x5957ef14,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -438,7 +438,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 32,
   name: 'Adopt',
-  source: 0x9aec231f,
+  source: 0x60dcb7a5,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -449,7 +449,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 33,
   name: 'Adan',
-  source: 0xdf890163,
+  source: 0x6cd02be1,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -472,7 +472,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 34,
   name: 'AdEmaMix',
-  source: 0x607db66b,
+  source: 0x979bbde9,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -494,7 +494,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 35,
   name: 'Unitwise',
-  source: 0x1083638b,
+  source: 0x7ff716c9,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -506,7 +506,7 @@ export const UnitwiseKernel = {
 export const NewtonSchulzKernel = {
   number: 36,
   name: 'NewtonSchulz',
-  source: 0x8d9f9472,
+  source: 0xb9e2f09c,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -548,7 +548,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 37,
   name: 'Factored',
-  source: 0x58da3027,
+  source: 0x996d54ad,
   state: [],
   row: {
     beta2: 4,
@@ -575,7 +575,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 38,
   name: 'FactoredMomentum',
-  source: 0x58da3027,
+  source: 0x996d54ad,
   state: ['m'],
   row: {
     beta2: 4,
@@ -602,7 +602,7 @@ export const FactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 39,
   name: 'Sm3Covered',
-  source: 0x415da9c8,
+  source: 0x9260fa5e,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -615,7 +615,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 40,
   name: 'Sm3CoveredMomentum',
-  source: 0x415da9c8,
+  source: 0x9260fa5e,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -628,7 +628,7 @@ export const Sm3CoveredMomentumKernel = {
 export const PreparedKernel = {
   number: 41,
   name: 'Prepared',
-  source: 0x65512447,
+  source: 0xfc64690d,
   state: [],
   row: {},
   tensor: [],
@@ -639,7 +639,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 42,
   name: 'BothNorms',
-  source: 0x65512447,
+  source: 0xfc64690d,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -650,7 +650,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 43,
   name: 'GradientNorm',
-  source: 0x65512447,
+  source: 0xfc64690d,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -661,7 +661,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 44,
   name: 'Scaled',
-  source: 0x65512447,
+  source: 0xfc64690d,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -672,7 +672,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 45,
   name: 'Lamb',
-  source: 0x3e9e1fab,
+  source: 0x604174a9,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -683,7 +683,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 46,
   name: 'Lars',
-  source: 0xb26d874d,
+  source: 0xf2364bbf,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -694,7 +694,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 47,
   name: 'LarsNesterov',
-  source: 0xb26d874d,
+  source: 0xf2364bbf,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -705,7 +705,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 48,
   name: 'NovoGrad',
-  source: 0x4febf441,
+  source: 0x2ab15dfb,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -716,7 +716,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 49,
   name: 'StableMoments',
-  source: 0x94adafef,
+  source: 0xb8e24ad5,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -727,7 +727,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 50,
   name: 'StableAdamW',
-  source: 0x94adafef,
+  source: 0xb8e24ad5,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -738,7 +738,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0x271d83d9,
+  source: 0x6cff7ad3,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -749,7 +749,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0x271d83d9,
+  source: 0x6cff7ad3,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -770,7 +770,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0x271d83d9,
+  source: 0x6cff7ad3,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -781,7 +781,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x271d83d9,
+  source: 0x6cff7ad3,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -802,7 +802,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 55,
   name: 'Mars',
-  source: 0x5b492602,
+  source: 0x64e7bf8c,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -813,7 +813,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 56,
   name: 'MarsAdamW',
-  source: 0x5b492602,
+  source: 0x64e7bf8c,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -824,7 +824,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 57,
   name: 'MarsLion',
-  source: 0x5b492602,
+  source: 0x64e7bf8c,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -835,7 +835,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 58,
   name: 'ProdigyMoments',
-  source: 0x5d575481,
+  source: 0xdb41aebb,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -846,7 +846,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 59,
   name: 'Prodigy',
-  source: 0x5d575481,
+  source: 0xdb41aebb,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -857,7 +857,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 60,
   name: 'MuonMomentum',
-  source: 0x8d9f9472,
+  source: 0xb9e2f09c,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -898,7 +898,7 @@ export const MuonMomentumKernel = {
 export const UnfactoredKernel = {
   number: 61,
   name: 'Unfactored',
-  source: 0x58da3027,
+  source: 0x996d54ad,
   state: ['v'],
   row: {
     beta2: 4,
@@ -923,7 +923,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 62,
   name: 'UnfactoredStep',
-  source: 0x58da3027,
+  source: 0x996d54ad,
   state: ['v'],
   row: {
     beta2: 4,
@@ -948,7 +948,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 63,
   name: 'UnfactoredMomentum',
-  source: 0x58da3027,
+  source: 0x996d54ad,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -973,7 +973,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 64,
   name: 'Sm3Single',
-  source: 0x415da9c8,
+  source: 0x9260fa5e,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -984,7 +984,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 65,
   name: 'Sm3SingleMomentum',
-  source: 0x415da9c8,
+  source: 0x9260fa5e,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -995,7 +995,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 66,
   name: 'Sm3Momentum',
-  source: 0x415da9c8,
+  source: 0x9260fa5e,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

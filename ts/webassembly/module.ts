@@ -4,7 +4,7 @@
 export interface WasmModule {
   readonly text: string
   /** Makes bytes of the text, where these are packed. */
-  readonly unpack?: (text: string) => Uint8Array<ArrayBuffer>
+  readonly unpack?: (text: string) => ArrayBuffer
 }
 
 /** Of that many first characters each is a byte of its own; the others are the first of two. */
@@ -18,7 +18,7 @@ const SHIFT = 3
  *
  * @throws Error where they cannot be unpacked here
  */
-export function bytesOf({ text, unpack }: WasmModule): Uint8Array<ArrayBuffer> {
+export function bytesOf({ text, unpack }: WasmModule): ArrayBuffer {
   if (unpack) return unpack(text)
   const bytes = new Uint8Array(text.length)
   let length = 0
@@ -29,7 +29,7 @@ export function bytesOf({ text, unpack }: WasmModule): Uint8Array<ArrayBuffer> {
         ? first
         : (first - (SINGLE - SHIFT - 1)) * SINGLE + numberOf(text.charCodeAt(++at))
   }
-  return bytes.slice(0, length)
+  return bytes.buffer.slice(0, length)
 }
 
 /** Its place among the characters from ( to ~ without <, \\ and `, which cannot stand everywhere, less what was added. */

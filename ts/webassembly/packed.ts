@@ -6,7 +6,7 @@ import { wasmModule as unpacker } from './unpack.js'
 const PAGE = 65536
 
 /** @throws Error where WebAssembly does not run, or has no memory left */
-export function unpack(text: string): Uint8Array<ArrayBuffer> {
+export function unpack(text: string): ArrayBuffer {
   const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
   // Behind a byte and the dictionary's size.
   const size = new DataView(packed.buffer).getUint32(5, true)
@@ -21,5 +21,5 @@ export function unpack(text: string): Uint8Array<ArrayBuffer> {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytesOf(unpacker)), imports)
   const unpack = exports.unpack as (packed: number, to: number, size: number) => void
   unpack(PAGE, to, size)
-  return bytes.slice(to, to + size)
+  return memory.buffer.slice(to, to + size)
 }

@@ -4,7 +4,7 @@ use crate::arena::{Fault, LINE, Numbers};
 use crate::kernel::code::{Code, Entry};
 use crate::kernel::matrices::{Compiled, Work};
 use crate::kernel::pipeline::{self, Factors, Preparation, Scratch};
-use crate::kernel::{self, Kernel, MAX_TENSOR, RowAt, Streams, Sum};
+use crate::kernel::{self, Kernel, MAX_TENSOR, RowAt, Streams, Sum, Sums};
 use crate::many::advance::{self, ManyCode, Movement};
 use crate::many::operations::{self, Operand, Operation, for_each_operation};
 use crate::many::{self, Batch};
@@ -29,15 +29,18 @@ macro_rules! entries {
             Entry::sums(1, &[Sum::Gradients]),
             $(Entry::of::<crate::rules::$core::$kernel>(
                 run::<$vector, crate::rules::$core::$kernel>,
+                summed::<$vector, crate::rules::$core::$kernel>,
                 by_row::<$vector, crate::rules::$core::$kernel>,
             ),)*
             $(#[cfg(feature = "elementwise")] Entry::of::<crate::rules::$elementwise::$single>(
                 run::<$vector, crate::rules::$elementwise::$single>,
+                summed::<$vector, crate::rules::$elementwise::$single>,
                 by_row::<$vector, crate::rules::$elementwise::$single>,
             ),)*
             $(#[cfg(feature = "catalogue")] Entry::of_matrices::<$vector, crate::rules::$rule::$matrices>(),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
                 run::<$vector, crate::rules::$module::$further>,
+                summed::<$vector, crate::rules::$module::$further>,
                 by_row::<$vector, crate::rules::$module::$further>,
             ),)*
         ]
@@ -79,13 +82,27 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn summed<V: Vector, K: Kernel>(
+                streams: &Streams,
+                row: Numbers,
+                tensor: &[f64; MAX_TENSOR],
+                length: usize,
+                sums: &mut Sums,
+            ) {
+                // Most kernels have no such loop, and none has one in WebAssembly.
+                if !K::SUMS.is_empty() && cfg!(not(target_arch = "wasm32")) {
+                    unsafe { kernel::pass_summed::<V, K>(streams, row, tensor, length, sums) }
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn by_row<V: Vector, K: Kernel>(
                 streams: &Streams,
                 row: Numbers,
                 length: usize,
                 rows: &[RowAt],
             ) {
-                // Most kernels have no such loop, and none has one in WebAssembly.
+                // As above.
                 if K::BY_ROW && cfg!(not(target_arch = "wasm32")) {
                     unsafe { kernel::pass_by_row::<V, K>(streams, row, length, rows) }
                 }

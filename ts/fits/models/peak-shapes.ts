@@ -40,7 +40,7 @@ const plain = (at: Form['at'], halfWidth: number, ...others: readonly number[]):
   values: (height, center, sigma) => [height, center, sigma, ...others],
 })
 
-const ROOT_HALF = Math.sqrt(0.5)
+const ROOT_HALF = Math.SQRT1_2
 const ROOT_2_PI = 2.5066282746310002
 
 /** An exponential with τ = ratio·σ behind a Gaussian; where it is highest, and how high, for σ = 1 and the area 1. */

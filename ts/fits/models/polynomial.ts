@@ -50,8 +50,14 @@ export function* leastSquares(rows: Rows, degree: number): Slices<number[]> {
   return inX(yield* project(columns, copied(rows.y)))
 }
 
-/** Powers of t, from 1 on, and what their coefficients are by powers of x. */
-export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number) {
+interface Powers {
+  readonly columns: readonly Float64Array[]
+  /** What coefficients by powers of t are by powers of x. */
+  readonly inX: (byT: readonly number[]) => number[]
+}
+
+/** Powers of t, from 1 on. */
+export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number): Slices<Powers> {
   const middle = (x[0] + x[x.length - 1]) / 2
   const t = yield* column(x.length, (row) => (x[row] - middle) / range)
   const columns: Float64Array[] = [zeros(x.length).fill(1)]

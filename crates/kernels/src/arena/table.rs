@@ -82,9 +82,9 @@ impl Tables {
     ///
     /// # Safety
     /// As for `new`, and the words must stay where they are.
-    pub unsafe fn apart(words: &[u32], base: *const u8, bytes: usize) -> Result<Self, Fault> {
+    pub unsafe fn apart(words: &[AtomicU32], base: *const u8, bytes: usize) -> Result<Self, Fault> {
         // SAFETY: passed on.
-        unsafe { Self::read(words.as_ptr().cast(), words.len(), base, bytes) }
+        unsafe { Self::read(words.as_ptr(), words.len(), base, bytes) }
     }
 
     /// # Safety

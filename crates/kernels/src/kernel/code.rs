@@ -5,10 +5,11 @@ use super::matrices::Compute;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
-use super::{Kernel, MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
+use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
 use crate::arena::Numbers;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
+pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);
 pub type PassByRow = unsafe fn(&Streams, Numbers, usize, &[RowAt]);
 
 /// See [`super::pipeline::prepare`].
@@ -18,6 +19,9 @@ pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize)
 pub struct Entry {
     /// None where only sums are wanted.
     pub pass: Option<Pass>,
+    /// The same with its sums; None where these are passes of their own, as in WebAssembly, where bytes count.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub summed: Option<PassSummed>,
     /// The same over rows; None where they take one pass each.
     pub by_row: Option<PassByRow>,
     /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
@@ -36,6 +40,8 @@ pub struct Entry {
 impl Entry {
     const NOTHING: Self = Self {
         pass: None,
+        #[cfg(not(target_arch = "wasm32"))]
+        summed: None,
         by_row: None,
         state: 0,
         lines: 0,
@@ -46,10 +52,13 @@ impl Entry {
         compute: None,
     };
 
-    pub const fn of<K: Kernel>(pass: Pass, by_row: PassByRow) -> Self {
+    #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
+    pub const fn of<K: Kernel>(pass: Pass, summed: PassSummed, by_row: PassByRow) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
+        // What is summed is what a pass has written.
+        assert!(K::SUMS.is_empty() || (K::SUMS.len() <= MAX_SUMS && matches!(K::OUTPUT, Output::Gradients)));
         // What sums values is left out of the core.
         let sums_values =
             matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
@@ -58,6 +67,9 @@ impl Entry {
         let by_row = if K::BY_ROW && cfg!(not(target_arch = "wasm32")) { Some(by_row) } else { None };
         Self {
             pass: Some(pass),
+            #[cfg(not(target_arch = "wasm32"))]
+            // Where all there is to be done is one sum, it is a pass already.
+            summed: if K::SUMS.is_empty() || (K::COPIES && K::SUMS.len() == 1) { None } else { Some(summed) },
             by_row,
             state,
             row,

@@ -10,11 +10,14 @@ use std::ptr;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
-use crate::vector::{Vector, splat};
+use crate::sums::{STRIPES, Stripes};
+use crate::vector::{Scalar, Vector, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
 pub const MAX_STATE: usize = 6;
 pub const MAX_TENSOR: usize = 4;
+/// The most sums that one takes.
+pub const MAX_SUMS: usize = 2;
 
 tables! {
     /// The coefficients of a row that belong to the pipeline; a kernel's own follow.
@@ -204,6 +207,96 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     while at < length {
         lanes(at);
         at += V::LANES;
+    }
+}
+
+/// Stripes of each sum that a kernel takes.
+pub type Sums = [[f64; STRIPES]; MAX_SUMS];
+
+/// The same, which adds what the kernel sums to stripes; the first element belongs to the first one.
+///
+/// # Safety
+/// As for `pass`.
+#[inline(always)]
+pub unsafe fn pass_summed<V: Vector, K: Kernel>(
+    streams: &Streams,
+    row: Numbers,
+    tensor: &[f64; MAX_TENSOR],
+    length: usize,
+    sums: &mut Sums,
+) {
+    // SAFETY: the caller vouches for the row.
+    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
+    let decay = coefficient(Pipeline::AT.decay);
+    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
+    let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
+    let streams = *streams;
+    let is_there = K::COPIES && ptr::eq(streams.g, streams.direction);
+    let mut stripes = [Stripes::<V>::new(&sums[0]), Stripes::<V>::new(&sums[1])];
+    let (mut at, mut summed) = (0, 0);
+    // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+    unsafe {
+        while at < length {
+            for k in (0..STRIPES).step_by(V::LANES) {
+                if !is_there && at + k < length {
+                    lanes::<V, K>(&streams, &row, &tensor, decay, at + k);
+                }
+            }
+            at += STRIPES;
+            if at > summed + LAG {
+                add::<V, K>(&streams, &mut stripes, summed, STRIPES);
+                summed += STRIPES;
+            }
+        }
+        while summed + STRIPES <= length {
+            add::<V, K>(&streams, &mut stripes, summed, STRIPES);
+            summed += STRIPES;
+        }
+        if summed < length {
+            add::<V, K>(&streams, &mut stripes, summed, length - summed);
+        }
+    }
+    *sums = [stripes[0].to_array(), stripes[1].to_array()];
+}
+
+/// Elements by which sums are behind the pass: they would wait for its divisions, and what follows for them.
+const LAG: usize = 128;
+
+/// Adds elements from `at` on to their stripes, of those that are `left`.
+///
+/// # Safety
+/// As for `pass`; some must be left.
+#[inline(always)]
+unsafe fn add<V: Vector, K: Kernel>(
+    streams: &Streams,
+    stripes: &mut [Stripes<V>; MAX_SUMS],
+    at: usize,
+    left: usize,
+) {
+    for (number, sum) in K::SUMS.iter().enumerate() {
+        let from = match sum {
+            Sum::Parameters => streams.theta,
+            Sum::Sizes => streams.state[0],
+            Sum::Gradients | Sum::Values | Sum::Nonzero => streams.direction,
+        };
+        let mut from = from.cast_const().cast::<V::Scalar>().wrapping_add(at);
+        // What pads a tensor is not always 0.
+        let mut last = [V::Scalar::from_f64(0.0); STRIPES];
+        // SAFETY: passed on.
+        unsafe {
+            if left < STRIPES {
+                last.as_mut_ptr().copy_from_nonoverlapping(from, left);
+                from = last.as_ptr();
+            }
+            for k in (0..STRIPES).step_by(V::LANES) {
+                let x = V::load(from.add(k));
+                match sum {
+                    Sum::Values => stripes[number].add_all(k, x.widen()),
+                    Sum::Sizes => stripes[number].add_all(k, x.abs().widen()),
+                    _ => stripes[number].add(k, x),
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A region of memory that describes itself: tables (see [`crate::arena`]), and then arrays.
 
+use std::sync::atomic::AtomicU32;
+
 use crate::arena::*;
 use crate::kernel::Streams;
 use crate::kernel::code::Code;
@@ -41,7 +43,7 @@ impl Arena {
     /// # Safety
     /// As above, and for [`Tables::apart`].
     pub(crate) unsafe fn apart(
-        words: &[u32],
+        words: &[AtomicU32],
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,

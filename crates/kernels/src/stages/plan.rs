@@ -1,5 +1,7 @@
 //! What a stage runs, found once: most steps run what the one before has run.
 
+use std::sync::atomic::AtomicU32;
+
 use super::arena::Arena;
 use crate::arena::{Fault, Numbers};
 use crate::kernel::code::{Code, Pass, Prepare};
@@ -48,7 +50,7 @@ pub struct Kept {
     passes: Box<[Planned]>,
     dense_length: usize,
     /// The tables.
-    _words: Box<[u32]>,
+    _words: Vec<AtomicU32>,
 }
 
 // SAFETY: as for `Arena`: whoever makes one vouches for the bytes on any thread. Nothing of it changes.
@@ -66,7 +68,7 @@ impl Kept {
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, Fault> {
         let own = copied(words)?;
-        // SAFETY: passed on; what a box holds does not move with it.
+        // SAFETY: passed on; what a list holds does not move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
         let mut passes = Vec::new();
         // As many as segments at most; what is too much is given back.
@@ -109,11 +111,12 @@ impl Kept {
     }
 }
 
-fn copied(words: &[u32]) -> Result<Box<[u32]>, Fault> {
+/// As tables are read; as a list, which may move while there are pointers to what it holds.
+fn copied(words: &[u32]) -> Result<Vec<AtomicU32>, Fault> {
     let mut own = Vec::new();
     own.try_reserve_exact(words.len()).map_err(|_| Fault::new(&"there is no memory for its tables"))?;
-    own.extend_from_slice(words);
-    Ok(own.into_boxed_slice())
+    own.extend(words.iter().copied().map(AtomicU32::new));
+    Ok(own)
 }
 
 /// Runs the passes of a plan.

@@ -1,11 +1,18 @@
 //! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
 
 use crate::arena::*;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::kernel::MAX_SUMS;
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_TENSOR, Streams, Sum};
 use crate::stages::arena::Arena;
 use crate::stages::run::{Job, Lent};
 use crate::sums;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::sums::STRIPES;
+
+/// Bytes of the longest end of a gradient that is copied: less than a line, or than what has all stripes of sums.
+const END: usize = if cfg!(target_arch = "wasm32") { LINE } else { sums::STRIPES * size_of::<f64>() };
 
 impl Arena {
     /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says
@@ -91,6 +98,17 @@ impl Arena {
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
             // SAFETY: passed on; the block is one of those that the array has numbers for.
             unsafe {
+                #[cfg(not(target_arch = "wasm32"))]
+                if let Some(pass) = job.entry.summed.filter(|_| job.around == 0) {
+                    let mut stripes = [[0.0; STRIPES]; MAX_SUMS];
+                    self.part_by(job, number, first, last, gradient, |streams, length, values| {
+                        pass(streams, job.row, values, length, &mut stripes);
+                    })?;
+                    for (k, stripes) in stripes.into_iter().enumerate().take(job.sums.len()) {
+                        partials.set((tensor.block + block) * MAX_TENSOR + k, sums::combine(stripes));
+                    }
+                    continue;
+                }
                 self.part(job, number, first, last, gradient, scratch)?;
                 let mut streams = Streams::NOWHERE;
                 self.find(job, first, last, &mut streams)?;
@@ -169,7 +187,28 @@ impl Arena {
             job.scale =
                 unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
         }
-        let job = &job;
+        // SAFETY: passed on.
+        unsafe {
+            self.part_by(&job, number, first, last, gradient, |streams, length, values| {
+                self.stretch(&job, streams, length, values, scratch);
+            })
+        }
+    }
+
+    /// The same, by whatever takes some streams and the tensor's values.
+    ///
+    /// # Safety
+    /// As for `part`; what is run must be safe on such streams.
+    #[inline(always)] // In WebAssembly it is there once.
+    unsafe fn part_by(
+        &self,
+        job: &Job,
+        number: usize,
+        first: usize,
+        last: usize,
+        gradient: Option<*const u8>,
+        mut run: impl FnMut(&Streams, usize, &[f64; MAX_TENSOR]),
+    ) -> Result<(), Fault> {
         let mut values = [0.0; MAX_TENSOR];
         for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
             // SAFETY: it has a number for each tensor.
@@ -179,24 +218,19 @@ impl Arena {
         self.find(job, first, last, &mut streams)?;
         let length = last - first;
         let Some(g) = gradient else {
-            // SAFETY: passed on.
-            unsafe { self.stretch(job, &streams, length, &values, scratch) };
+            run(&streams, length, &values);
             return Ok(());
         };
         // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
-        let whole =
-            if length == self.padded(length) { length } else { self.padded(length) - LINE / self.size() };
+        let whole = length & !(END / self.size() - 1);
         let rest = length - whole;
-        let mut line = [0_u64; LINE / 8];
-        let line = line.as_mut_ptr().cast::<u8>();
-        // SAFETY: passed on; what is copied is shorter than a line.
-        unsafe {
-            self.stretch(job, &Streams { g, ..streams }, whole, &values, scratch);
-            if rest > 0 {
-                line.copy_from_nonoverlapping(g.add(whole * self.size()), rest * self.size());
-                let streams = Streams { g: line, ..self.advanced(&streams, whole) };
-                self.stretch(job, &streams, rest, &values, scratch);
-            }
+        let mut end = [0_u64; END / 8];
+        let end = end.as_mut_ptr().cast::<u8>();
+        run(&Streams { g, ..streams }, whole, &values);
+        if rest > 0 {
+            // SAFETY: the caller vouches for the gradient; what is copied is shorter than that.
+            unsafe { end.copy_from_nonoverlapping(g.wrapping_add(whole * self.size()), rest * self.size()) };
+            run(&Streams { g: end, ..self.advanced(&streams, whole) }, rest, &values);
         }
         Ok(())
     }

@@ -93,8 +93,9 @@ impl<V: Vector> Stripes<V> {
         self.add_all(from, squares(x));
     }
 
+    /// Adds so many parts.
     #[inline(always)]
-    fn add_all(&mut self, from: usize, parts: [V::Wide; 2]) {
+    pub fn add_all(&mut self, from: usize, parts: [V::Wide; 2]) {
         for (k, part) in parts.into_iter().enumerate().take(V::PARTS) {
             let sum = &mut self.0[from / V::Wide::LANES + k];
             *sum = *sum + part;
