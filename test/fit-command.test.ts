@@ -263,6 +263,35 @@ describe('JSON lines', () => {
     }
   })
 
+  test('an option of a model may be a list, and a model may have columns beside its x', () => {
+    const at = Array.from({ length: 40 }, (_, i) => i / 10)
+    const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
+    write(
+      'wave.csv',
+      csv(
+        ['t', 'y'],
+        at.map((x, k) => [x, wave[k]]),
+      ),
+    )
+    const [found] = lines('wave.csv --x t', 'sinusoid(frequency=[0.2, 1])')
+    expect(found.values).toEqual(
+      fitOne(models.sinusoid({ frequency: [0.2, 1] }), { x: at, y: wave }, {}).values,
+    )
+    const rates = [0, 1, 2].flatMap((i) =>
+      [0.5, 1, 2, 4, 8].map((s) => [s, i, (10 * s) / (2 * (1 + i / 1.5) + s)]),
+    )
+    write('inhibited.csv', csv(['s', 'i', 'rate'], rates))
+    const model = 'inhibition(kind=competitive)'
+    const [{ values }] = lines('inhibited.csv --x s --y rate', model)
+    for (const [name, value] of Object.entries({ vmax: 10, km: 2, ki: 1.5 })) {
+      expect(values[name]).toBeCloseTo(value, 6)
+    }
+    expect(lines('inhibited.csv --x s --x i --y rate', model)[0].values).toEqual(values)
+    expect(run('inhibited.csv --x s --x k --y rate', model).stderr).toContain(
+      '--x: expected names in the model',
+    )
+  })
+
   test('standard input', () => {
     const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
     expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))

@@ -51,7 +51,7 @@ export function readModel(options: ModelOptions): Model {
   const model = ours ?? expression(options.model)
   const { names } = expression(model.text)
   const given = options.x ?? { x: 'x' }
-  const x = ours === undefined ? given : columnOf(ours, given)
+  const x = ours === undefined ? given : columnsOf(ours, given)
   const stranger = Object.keys(x).find((name) => !names.includes(name))
   if (stranger !== undefined)
     throw new OptionError('--x', `names in the model: ${names.join(', ')}`, stranger)
@@ -123,13 +123,18 @@ function usedBy(text: string, expr: Columns): Set<string> {
   return used
 }
 
-/** A model of ours has one column, which has another name in the file. */
-function columnOf({ x }: FitModel, given: Columns): Columns {
-  const [[name, column], ...others] = Object.entries(given)
-  return others.length === 0 && (name === column || name === x) ? { [x]: column } : given
+/** The columns of a model of ours: one that it does not name is its x, which has another name in the file. */
+function columnsOf({ x, others = [] }: FitModel, given: Columns): Columns {
+  const columns = Object.fromEntries(others.map((name) => [name, name]))
+  for (const [name, column] of Object.entries(given)) {
+    const isX = name === column && !others.includes(name) && !Object.hasOwn(columns, x)
+    columns[isX ? x : name] = column
+  }
+  return columns
 }
 
-/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)`; `four-p-l` is `fourPL` too. */
+/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or
+ * `sinusoid(frequency=[0.1,2])`; `four-p-l` is `fourPL` too. */
 function named(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
   if (given === undefined) return undefined
@@ -146,7 +151,10 @@ function named(text: string): FitModel | undefined {
     )
   }
   const make = models[name] as (options: object) => FitModel
-  const read = (value: string | undefined) => parseValue(value ?? 'true')
+  const read = (value: string | undefined) => {
+    const list = /^\s*\[(.*)\]\s*$/.exec(value ?? '')
+    return list === null ? parseValue(value ?? 'true') : list[1].split(',').map(parseValue)
+  }
   return make(options?.trim() ? parseList('--model', options, read) : {})
 }
 
@@ -160,7 +168,8 @@ export function parseList<Value>(
   text: string,
   read: (value: string | undefined) => Value,
 ): Record<string, Value> {
-  const entries = text.split(',').map((item) => {
+  // A list in brackets is one value.
+  const entries = text.split(/,(?![^[]*\])/).map((item) => {
     const [, name, value] = /^\s*([^=]+?)\s*(?:=(.*))?$/.exec(item) ?? []
     if (name === undefined) throw new OptionError(option, LIST, text)
     return [name, read(value)] as const
