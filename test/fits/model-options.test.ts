@@ -97,6 +97,20 @@ describe('a range of frequencies', () => {
   })
 })
 
+test.each([
+  ['fourPL', models.fourPL()],
+  ['fivePL', models.fivePL({ logEC50: true })],
+  ['hill', models.hill()],
+] as const)('doses below 0, as logarithms are, count as 0, and %s says so', (_, model) => {
+  const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
+  const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
+  const words = '2 rows have doses below 0, which count as 0: are they logarithms?'
+  expect(fitOne(model, { x, y }).message).toContain(words)
+  expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
+  expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
+  expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
+})
+
 test('log10 of a dose is that at which the curve is half-way, whatever the asymmetry', () => {
   const x = [0, ...evenly(16, -3, 2).map((at) => 10 ** at)]
   const y = x.map(

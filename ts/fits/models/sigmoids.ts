@@ -7,7 +7,14 @@ import { SLICE } from '../../ground/slices.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { define, ofAll } from './define.js'
-import type { Data, FitModel, Guess, ModelOptions } from './model.js'
+import {
+  type Data,
+  type FitModel,
+  type Guess,
+  type GuessAtOnce,
+  type ModelOptions,
+  remarks,
+} from './model.js'
 import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
 import { centred, meanOf, Shapes } from './shapes.js'
 
@@ -26,12 +33,23 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
  * from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
-  return define(
+  return defineOfDoses(
     options,
     // What has no logarithm is the dose 0.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     guessHill,
   )
+}
+
+/** Says how many doses are below 0, as their logarithms may be, which nobody would see in the curve. */
+function defineOfDoses<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
+  const model = define(...given)
+  remarks.set(model.guess as GuessAtOnce, (_, x) => {
+    const below = Array.from(x).filter((dose) => dose < 0).length
+    if (below === 0) return ''
+    return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, which count as 0: are they logarithms?`
+  })
+  return model
 }
 
 /** Options of curves of doses. */
@@ -49,7 +67,7 @@ const table = { ...ofAll, logEC50: flag(false) }
 export function fourPL(options: DoseOptions = {}): FitModel<Doses | 'logEC50'> {
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
-  return define<Doses | 'logEC50'>(
+  return defineOfDoses<Doses | 'logEC50'>(
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
     logEC50 ? inLogarithms(guessFourPL) : (guessFourPL as Guess<Doses | 'logEC50'>),
@@ -64,7 +82,7 @@ export function fourPL(options: DoseOptions = {}): FitModel<Doses | 'logEC50'> {
 export function fivePL(options: DoseOptions = {}): FitModel<Doses | 'asymmetry' | 'logEC50'> {
   type All = Doses | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  return define<All>(
+  return defineOfDoses<All>(
     rest,
     (x) => {
       const t = logEC50
