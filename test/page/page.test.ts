@@ -457,8 +457,8 @@ test('it is light', () => {
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // At first; with the surface, which follows; and with an expression, schedules or the basins, which few need.
-  expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(142_000)
-  expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(283_000)
-  expect(parts('schedules-', 'basins-')).toBeLessThan(346_000)
-  expect(size(assets)).toBeLessThan(487_000)
+  expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(136_000)
+  expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(276_000)
+  expect(parts('schedules-', 'basins-')).toBeLessThan(339_000)
+  expect(size(assets)).toBeLessThan(463_000)
 })
