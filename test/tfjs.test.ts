@@ -224,6 +224,15 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
 })
 
 describe('what is refused', () => {
+  test('options that have no effect', () => {
+    const make = (options: object) => new TfjsOptimizer(adamw(), options)
+    expect(() => make({ shapes: { w: [2] } })).toThrow(
+      'options: shapes: expected none, as variables have theirs',
+    )
+    expect(() => make({ zeroGrads: true })).toThrow('options: zeroGrads: expected none')
+    expect(() => make({ shapes: undefined, clip: { norm: 1 } })).not.toThrow()
+  })
+
   test.each<[string, () => unknown, typeof OptionError | typeof TensorError, string]>([
     ['no TensorFlow.js', () => optimizerClass({} as never), OptionError, 'tf'],
     ['nothing', () => optimizerClass(null as never), OptionError, 'tf'],

@@ -53,6 +53,9 @@ export interface TfjsOptimizerClass<O> {
   readonly className: 'Antigrad'
 }
 
+/** Options of `Optimizer` that nobody can give here. */
+const OWN = { shapes: 'variables have theirs', zeroGrads: 'gradients come anew for each step' }
+
 /** A variable that is updated. */
 interface Known {
   /** What the optimizer calls it: the variable's name where it came, which a loaded one may not have. */
@@ -119,6 +122,10 @@ function makeClass(tf: Used): unknown {
       // What is wrong is said when a model is compiled, not when it is trained.
       this.#rule = rule
       this.#options = { ...options }
+      for (const [name, given] of Object.entries(this.#options)) {
+        const why = Object.hasOwn(OWN, name) && OWN[name as keyof typeof OWN]
+        if (why && given !== undefined) throw new OptionError(`options: ${name}`, `none, as ${why}`, given)
+      }
       this.#made({ trial: Float32Array.of(0) }, { trial: [1] })
     }
 
