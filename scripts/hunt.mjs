@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { drawn, filesIn, random, sitesIn, worktree } from './lib/mistakes.mjs'
+import { drawn, filesIn, sitesIn, worktree } from './lib/mistakes.mjs'
+import { random } from './lib/random.mjs'
 import { Failure, output, root, say, script } from './lib/run.mjs'
 import { switched } from './lib/switched.mjs'
 

@@ -8,7 +8,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { drawn, filesIn, random, sitesIn, worktree } from './lib/mistakes.mjs'
+import { drawn, filesIn, sitesIn, worktree } from './lib/mistakes.mjs'
+import { random } from './lib/random.mjs'
 import { root, say } from './lib/run.mjs'
 
 /** Folders and files of the sources; the first room that has a file gets it. */

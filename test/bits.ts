@@ -1,19 +1,12 @@
 /** Numbers and their bits; imports nothing of what is tested. */
 
+import { random } from '../scripts/lib/random.mjs'
+
+export { random }
+
 export const dtypes = ['float32', 'float64'] as const
 export type Dtype = (typeof dtypes)[number]
 export type FloatArray = Float32Array | Float64Array
-
-/** Numbers in [0, 1), the same in each run (mulberry32). */
-export function random(seed: number): () => number {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let x = Math.imul(a ^ (a >>> 15), a | 1)
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 export const arrayOf = { float32: Float32Array, float64: Float64Array }
 export const roundOf = { float32: Math.fround, float64: (x: number) => x }

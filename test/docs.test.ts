@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { anchorOf } from '../scripts/lib/anchor.mjs'
 import { home } from './children.js'
 
 /** Milliseconds, where cargo may have to compile all that it needs. */
@@ -195,13 +196,6 @@ test('text in docs is wrapped at 110 columns, but for tables and code', () => {
 test('the README has at most 180 lines', () => {
   expect(read(home, 'README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(180)
 })
-
-/** What GitHub makes of a heading. */
-const anchorOf = (heading: string) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replaceAll(' ', '-')
 
 test.each([...pages, 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
   'links of %s lead to files and headings that are there',

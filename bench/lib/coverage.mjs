@@ -1,5 +1,6 @@
 // How often intervals have the truth in them: fits of simulated sets whose truth is known, by `fitMany`.
 import { expression, fitManySync, fitReasons } from '../../dist/index.js'
+import { random } from '../../scripts/lib/random.mjs'
 
 const spread = (from, to, count) =>
   Array.from({ length: count }, (_, k) => from + ((to - from) * k) / (count - 1))
@@ -76,20 +77,9 @@ export const cases = [
   },
 ]
 
-/** Numbers from 0 to 1, by a seed (mulberry32). */
-function uniform(seed) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Sets of y by a case. */
 export function simulate({ x, f, truth, noise }, sets, seed = 1) {
-  const next = uniform(seed)
+  const next = random(seed)
   const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
   const counted = (mean) => {
     let [count, left] = [0, Math.exp(-mean)]

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig, type SiteConfig } from 'vitepress'
+import { anchorOf } from '../../scripts/lib/anchor.mjs'
 
 // By its address, so that VitePress does not bundle the library.
 const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
@@ -18,14 +19,6 @@ const sections: Readonly<Record<string, readonly string[]>> = {
 const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')
 const titleOf = (page: string) => /^# (.*)$/m.exec(text(page))?.[1] ?? page
 const link = (page: string) => `/docs/${page}`
-
-/** GitHub's anchors, which the pages' links have. */
-const slugify = (heading: string) =>
-  heading
-    .toLowerCase()
-    .trim()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replaceAll(' ', '-')
 
 /** A column without a title has a cell there, not a title that says nothing. */
 function emptyHeaders({ tokens }: { tokens: { type: string; tag: string; content: string }[] }): void {
@@ -87,7 +80,7 @@ export default defineConfig({
   ],
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   markdown: {
-    anchor: { slugify },
+    anchor: { slugify: anchorOf },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: (md) => void md.core.ruler.push('empty-headers', emptyHeaders),
   },

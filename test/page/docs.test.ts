@@ -1,7 +1,6 @@
 /** The documentation's site, built as `npm run docs` builds it, and visited in Chromium. */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,9 +8,7 @@ import { definitions } from '../../dist/rules/definitions.js'
 import { buildSite } from '../../scripts/lib/build-site.mjs'
 import { home } from '../children.js'
 import { once } from '../once.js'
-import { FOLDER, type SiteInChromium, serveFolder, serveToChromium } from './site.js'
-
-const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+import { FOLDER, type SiteInChromium, serveFolder, serveToChromium, violationsIn } from './site.js'
 
 /** Milliseconds: its packages may have to be installed, and it is built. */
 const SLOW = 600_000
@@ -83,11 +80,7 @@ test.each([
   ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
 ] as const)('axe finds nothing in "%s", %o, %s', async (path, viewport, colorScheme) => {
   const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
-  await page.evaluate(readFileSync(axeFile, 'utf8'))
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
-  )
-  expect(violations).toEqual([])
+  expect(await violationsIn(page)).toEqual([])
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
   expect(wrong).toEqual([])
   await page.close()

@@ -1,7 +1,6 @@
 /** The race page in Chromium, by mouse, by keyboard, and bit by bit. */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -13,11 +12,11 @@ import {
   type SiteInChromium,
   serveToChromium,
   type Visit,
+  violationsIn,
   visit,
   zipped,
 } from './site.js'
 
-const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 let site: SiteInChromium
 let visits: Visit[] = []
 
@@ -341,10 +340,7 @@ describe('for everybody', () => {
     await page.locator('.basins tbody tr').first().waitFor()
     await button(page, 'Step').click()
     const check = async () => {
-      const { violations } = await page.evaluate(() =>
-        (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
-      )
-      expect(violations).toEqual([])
+      expect(await violationsIn(page)).toEqual([])
       // Nothing sticks out.
       const { scrollWidth, clientWidth } = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement
@@ -352,8 +348,6 @@ describe('for everybody', () => {
       })
       expect(scrollWidth).toBe(clientWidth)
     }
-    // The policy allows no script in the page: it comes by the debugger, as a person's extension would.
-    await page.evaluate(readFileSync(axeFile, 'utf8'))
     await check()
     await page.getByRole('tab', { name: 'Engines' }).click()
     await check()

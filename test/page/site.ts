@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -85,6 +86,17 @@ export async function serveToChromium(serving = serve): Promise<SiteInChromium> 
 function closed(server: Server): Promise<void> {
   server.closeAllConnections()
   return new Promise((resolve) => server.close(() => resolve()))
+}
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** What axe finds; a policy allows no script in a page, so it comes by the debugger, as a person's extension would. */
+export async function violationsIn(page: Page): Promise<readonly unknown[]> {
+  await page.evaluate(readFileSync(axeFile, 'utf8'))
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }).axe.run(),
+  )
+  return violations
 }
 
 export type PageOptions = Parameters<Browser['newPage']>[0]

@@ -133,8 +133,10 @@ function columnsOf({ x, others = [] }: FitModel, given: Columns): Columns {
   return columns
 }
 
-/** One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or
- * `sinusoid(frequency=[0.1,2])`; `four-p-l` is `fourPL` too. */
+/**
+ * One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or `sinusoid(frequency=[0.1,2])`;
+ * `four-p-l` is `fourPL` too.
+ */
 function named(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
   if (given === undefined) return undefined

@@ -1,0 +1,20 @@
+/** A schedule's values as a line, for pictures of any size. */
+
+import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
+import { updatesOf } from '../../dist/schedules/text.js'
+
+/** Over the updates until they stay: the points of an SVG's polyline, the least and the largest, and the last update. */
+export function curveOf(schedule: Scheduled, [width, height, edge]: readonly number[]) {
+  const last = updatesOf([schedule]) - 1
+  const at = compile(schedule)
+  const samples = Math.min(width, last)
+  const values = Array.from({ length: samples + 1 }, (_, i) => at(Math.round((i * last) / samples)))
+  const finite = values.filter(Number.isFinite)
+  const [low, high] = [Math.min(...finite), Math.max(...finite)]
+  const place = (x: number, i: number) => {
+    const y = edge + (height - 2 * edge) * (high > low ? (high - x) / (high - low) : 0.5)
+    return `${(i * width) / samples},${y}`
+  }
+  const points = values.map((x, i) => (Number.isFinite(x) ? place(x, i) : '')).join(' ')
+  return { points, low, high, last }
+}

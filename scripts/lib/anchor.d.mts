@@ -1,0 +1,2 @@
+/** What GitHub makes of a heading, which links of the docs have. */
+export function anchorOf(heading: string): string
