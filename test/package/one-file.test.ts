@@ -1,15 +1,14 @@
 /** The package in Chromium as one file, by `<script type="module">` alone, and on no server but one of plain files. */
 
-import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import * as antigrad from 'antigrad'
-import { type BrowserServer, chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { inBits } from '../helpers.js'
+import { type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { freshFolder, remove } from './pack.js'
 
 const file = (name: string) => readFileSync(join(home, 'dist/browser', name))
 
@@ -26,46 +25,40 @@ const program = `async (library) => {
   return { bits, wasm: engines().wasm.available, other: [...other.params], values }
 }`
 
-let server: Server
-let origin: string
-let launched: BrowserServer
+let site: SiteInChromium
 
 beforeAll(async () => {
-  server = createServer(({ url = '' }, response) => {
-    const isScript = url.endsWith('.mjs')
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
-    if (isScript) return response.end(file(url.slice(1)))
-    response.end(`<!doctype html><link rel="icon" href="data:,"><script type="module">
-      import * as library from '/${url.slice(1)}.mjs'
-      console.log(JSON.stringify(await (${program})(library)))
-    </script>`)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  launched = await chromium.launchServer({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  })
+  const folder = freshFolder()
+  for (const name of ['antigrad', 'optimizer']) {
+    writeFileSync(join(folder, `${name}.mjs`), file(`${name}.mjs`))
+    writeFileSync(
+      join(folder, `${name}.html`),
+      `<!doctype html><link rel="icon" href="data:,"><script type="module">
+        import * as library from './${name}.mjs'
+        console.log(JSON.stringify(await (${program})(library)))
+      </script>`,
+    )
+  }
+  site = await toChromium(() => serveFolder(folder))
 }, 300_000)
 
 afterAll(async () => {
-  await launched?.close()
-  server?.close()
+  await site?.close()
+  if (site) remove(site.folder)
 })
 
 test.each(['antigrad', 'optimizer'])('%s.mjs has the bits of Node, in one request', async (name) => {
-  const browser = await chromium.connect(launched.wsEndpoint())
-  const page = await browser.newPage()
+  const page = await site.browser.newPage()
   const requests: string[] = []
   page.on('request', (request) => requests.push(request.url()))
   const printed = new Promise<string>((resolve) => {
     page.on('console', (message) => resolve(message.text()))
     page.on('pageerror', (error) => resolve(`{ "error": ${JSON.stringify(error.message)} }`))
   })
-  await page.goto(`${origin}/${name}`)
+  await page.goto(`${site.address}${name}.html`)
   const there = JSON.parse(await printed)
-  await browser.close()
-  expect(requests.map((url) => url.slice(origin.length + 1))).toEqual([name, `${name}.mjs`])
+  await page.close()
+  expect(requests.map((url) => url.slice(site.address.length))).toEqual([`${name}.html`, `${name}.mjs`])
   const library = name === 'antigrad' ? antigrad : { ...antigrad, fit: undefined }
   const here = await new Function(`return ${program}`)()(library)
   expect(inBits(there)).toEqual(inBits(JSON.parse(JSON.stringify(here))))

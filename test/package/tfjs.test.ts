@@ -1,27 +1,27 @@
 /** antigrad/tfjs in Chromium, in a bundle that has TensorFlow.js once; and in Node by `import` and `require`. */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { type Browser, type BrowserServer, chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
+import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { freshFolder, remove } from './pack.js'
 
 const entry = join(home, 'test/package/tfjs-program.js')
 const wasm = join(home, 'node_modules/@tensorflow/tfjs-backend-wasm/dist/')
 
-let folder: string
-let server: Server
-let launched: BrowserServer
-let browser: Browser
+let site: SiteInChromium
 let inputs: string[]
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'antigrad-tfjs-page-'))
+  const folder = freshFolder()
+  cpSync(wasm, folder, { recursive: true, filter: (name) => !/\.(js|map|ts)$/.test(name) })
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>',
+  )
   const { metafile } = await build({
     stdin: {
       contents: `import { program } from ${JSON.stringify(entry)}; globalThis.program = program`,
@@ -30,29 +30,12 @@ beforeAll(async () => {
     ...{ outfile: join(folder, 'app.js'), bundle: true, format: 'esm', metafile: true, logLevel: 'error' },
   })
   inputs = Object.keys(metafile.inputs)
-  server = createServer(({ url = '' }, response) => {
-    const isWasm = url.endsWith('.wasm')
-    response.setHeader(
-      'Content-Type',
-      isWasm ? 'application/wasm' : url.endsWith('.js') ? 'text/javascript' : 'text/html',
-    )
-    if (isWasm) return response.end(readFileSync(join(wasm, url)))
-    if (url.endsWith('.js')) return response.end(readFileSync(join(folder, url)))
-    response.end('<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  launched = await chromium.launchServer({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-    timeout: 180_000,
-  })
-  browser = await chromium.connect(launched.wsEndpoint())
+  site = await toChromium(() => serveFolder(folder))
 }, 300_000)
 
 afterAll(async () => {
-  await launched?.close()
-  server?.close()
-  if (folder) rmSync(folder, { recursive: true })
+  await site?.close()
+  if (site) remove(site.folder)
 })
 
 /** What the program gives in a Node of its own, of which TensorFlow.js has one copy. */
@@ -70,10 +53,10 @@ function inNode(backend: string) {
 }
 
 test.each(['cpu', 'wasm'])('a page trains, saves and goes on, to the bits of Node: %s', async (backend) => {
-  const page = await browser.newPage()
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  const page = await site.browser.newPage()
+  await page.goto(site.address)
   await page.waitForFunction('globalThis.program')
-  const seen = await page.evaluate(`program('${backend}', '/')`)
+  const seen = await page.evaluate(`program('${backend}', '${FOLDER}')`)
   await page.close()
   expect(seen).toMatchObject({ goesOn: true, leaked: 0 })
   expect(seen).toEqual(inNode(backend))

@@ -8,7 +8,8 @@ import { definitions } from '../../dist/rules/definitions.js'
 import { buildSite } from '../../scripts/lib/build-site.mjs'
 import { home } from '../children.js'
 import { once } from '../once.js'
-import { FOLDER, type SiteInChromium, serveFolder, serveToChromium, violationsIn } from './site.js'
+import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { violationsIn } from './site.js'
 
 /** Milliseconds: its packages may have to be installed, and it is built. */
 const SLOW = 600_000
@@ -16,7 +17,7 @@ const SLOW = 600_000
 let site: SiteInChromium
 beforeAll(async () => {
   const folder = await once('site', (outDir) => buildSite(outDir, FOLDER))
-  site = await serveToChromium(() => serveFolder(folder))
+  site = await toChromium(() => serveFolder(folder))
 }, SLOW)
 afterAll(() => site.close())
 

@@ -9,15 +9,8 @@ import { shown, shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { dark, light } from '../../page/src/palette.js'
-import {
-  type PageOptions,
-  type SiteInChromium,
-  serveToChromium,
-  type Visit,
-  violationsIn,
-  visit,
-  zipped,
-} from './site.js'
+import type { SiteInChromium } from '../served.js'
+import { type PageOptions, serveToChromium, type Visit, violationsIn, visit, zipped } from './site.js'
 
 let site: SiteInChromium
 let visits: { visit: Visit; atFirst: number }[] = []

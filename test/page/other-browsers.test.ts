@@ -6,7 +6,8 @@ import { shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { type Driven, otherBrowsers } from '../driven.js'
-import { expectedPoints, pointsIn, type Site, serve } from './site.js'
+import type { Site } from '../served.js'
+import { expectedPoints, pointsIn, serve } from './site.js'
 
 let site: Site
 

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { initial } from '../../page/src/state.js'
+import type { SiteInChromium } from '../served.js'
 import {
   expectedPoints,
   type PageOptions,
   pointsIn,
-  type SiteInChromium,
   serveToChromium,
   type Visit,
   violationsIn,

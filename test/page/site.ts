@@ -1,13 +1,10 @@
 /** The race page as it would be served: built once, in a folder of some host. */
 
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { minimize } from 'antigrad'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
 import { nameOf, build as ruleOf } from '../../page/src/rules.js'
@@ -15,78 +12,20 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
 import { once } from '../once.js'
+import { type Site, type SiteInChromium, serveFolder, toChromium } from '../served.js'
 
 readSchedules()
-
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-}
 
 // Nothing from elsewhere, and no code from text.
 const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
-/** The folder in which the page must work; it knows nothing of it. */
-export const FOLDER = '/some/folder/'
-
-export interface Site {
-  /** Where the page is on the disk. */
-  readonly folder: string
-  readonly address: string
-  close(): Promise<void>
-}
-
-export interface SiteInChromium extends Site {
-  readonly browser: Browser
-}
-
 /** Serves the built page. */
 export const serve = async (): Promise<Site> =>
   serveFolder(await once('page', buildPage), { 'Content-Security-Policy': policy })
 
-/** Serves what a folder has, on this machine alone. */
-export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<Site> {
-  const server = createServer(({ url = '' }, response) => {
-    const { pathname } = new URL(url, 'http://localhost')
-    const name = pathname.replace(FOLDER, '').replace(/(^|\/)$/, '$1index.html')
-    response.setHeaders(new Map(Object.entries(headers)))
-    response.setHeader('Content-Type', types[extname(name)] ?? 'text/plain')
-    try {
-      response.end(readFileSync(join(folder, name)))
-    } catch {
-      response.writeHead(404).end()
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    folder,
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
-    close: () => closed(server),
-  }
-}
-
-export async function serveToChromium(serving = serve): Promise<SiteInChromium> {
-  const site = await serving()
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  })
-  return {
-    ...site,
-    browser,
-    async close() {
-      await browser.close()
-      await site.close()
-    },
-  }
-}
-
-function closed(server: Server): Promise<void> {
-  server.closeAllConnections()
-  return new Promise((resolve) => server.close(() => resolve()))
-}
+/** The built page, served, and a Chromium to look at it. */
+export const serveToChromium = (): Promise<SiteInChromium> => toChromium(serve)
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 

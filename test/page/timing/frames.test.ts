@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Driven, otherBrowsers } from '../../driven.js'
-import { frames, type Site, type SiteInChromium, serve, serveToChromium, visit } from '../site.js'
+import type { Site, SiteInChromium } from '../../served.js'
+import { frames, serve, serveToChromium, visit } from '../site.js'
 
 describe('in Chromium', () => {
   let site: SiteInChromium

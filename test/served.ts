@@ -1,0 +1,72 @@
+/** Folders that are served on this machine alone, and a Chromium that visits them. */
+
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
+import { type Browser, chromium } from 'playwright-core'
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+}
+
+/** The folder of some host in which pages must work; they know nothing of it. */
+export const FOLDER = '/some/folder/'
+
+export interface Site {
+  /** Where the page is on the disk. */
+  readonly folder: string
+  readonly address: string
+  close(): Promise<void>
+}
+
+export interface SiteInChromium extends Site {
+  readonly browser: Browser
+}
+
+/** Serves what a folder has. */
+export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<Site> {
+  const server = createServer(({ url = '' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost')
+    const name = pathname.replace(FOLDER, '').replace(/(^|\/)$/, '$1index.html')
+    response.setHeaders(new Map(Object.entries(headers)))
+    response.setHeader('Content-Type', types[extname(name)] ?? 'text/plain')
+    try {
+      response.end(readFileSync(join(folder, name)))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    folder,
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
+    close: () => closed(server),
+  }
+}
+
+export async function toChromium(serving: () => Promise<Site>): Promise<SiteInChromium> {
+  const site = await serving()
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+    timeout: 180_000,
+  })
+  return {
+    ...site,
+    browser,
+    async close() {
+      await browser.close()
+      await site.close()
+    },
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(() => resolve()))
+}
