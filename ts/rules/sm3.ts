@@ -23,8 +23,8 @@ const nanOf = (x: number): number => (x > -Infinity ? 0 : x)
 const larger = (a: number, b: number): number => (a > b ? a : b) + nanOf(a)
 const smaller = (a: number, b: number): number => (a > b ? b : a) + nanOf(b)
 
-/** The largest ν by column, of each piece. */
-const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * columns })
+/** The largest ν by column, of each piece, in whole lines. */
+const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * Math.ceil(columns / 16) * 16 })
 
 const covered =
   (f: Round): MatrixLoopOf<typeof Sm3CoveredKernel, typeof found> =>

@@ -12,7 +12,7 @@ use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
-use crate::sums::BLOCK;
+use crate::sums::{BLOCK, STRIPES};
 use crate::vector::{Scalar, Stored, Vector, splat};
 
 lanes! {
@@ -134,21 +134,19 @@ unsafe fn covered<V: Compiled>(
     let some = rows.div_ceil((rows * columns / BLOCK).clamp(1, PIECES));
     let pieces = rows.div_ceil(some);
     let mut scratch = matrices.scratch;
-    let found = scratch.take(pieces * columns)?;
+    // In whole lines: each vector of them is one.
+    let across = columns.next_multiple_of(STRIPES);
+    let found = scratch.take(pieces * across)?;
     if count != 1 {
         return Err(Fault::new(&"it is several matrices"));
     }
     // SAFETY: passed on; there is room for a row of each piece.
     unsafe {
-        team.run(&Covering { g: matrices.g, r, c, found, rows, columns, some, eps: row.eps });
+        team.run(&Covering { g: matrices.g, r, c, found, rows, columns, across, some, eps: row.eps });
         for j in 0..columns {
             let mut most = found.add(j).read();
             for piece in 1..pieces {
-                let other = found.add(piece * columns + j).read();
-                // A NaN stays.
-                if most < other || other.to_f64().is_nan() {
-                    most = other;
-                }
+                most = larger(most, found.add(piece * across + j).read());
             }
             c.add(j).write(most);
         }
@@ -158,14 +156,22 @@ unsafe fn covered<V: Compiled>(
 
 /// The larger number, or a NaN.
 #[inline(always)]
-fn larger<V: Vector>(a: V, b: V) -> V {
-    a.if_greater(b, a, b) + nan_of(a)
+fn larger<S: Scalar>(a: S, b: S) -> S {
+    if a < b || b.to_f64().is_nan() { b } else { a }
 }
 
-/// The smaller number, or a NaN.
+/// The largest lane, or a NaN.
 #[inline(always)]
-fn smaller<V: Vector>(a: V, b: V) -> V {
-    a.if_greater(b, b, a) + nan_of(b)
+fn largest<V: Vector>(lanes: V) -> V::Scalar {
+    let mut lanes = Stored::new(lanes);
+    let mut width = V::LANES;
+    while width > 1 {
+        width /= 2;
+        for k in 0..width {
+            lanes[k] = larger(lanes[k], lanes[k + width]);
+        }
+    }
+    lanes[0]
 }
 
 /// 0 for a number above −∞.
@@ -183,6 +189,8 @@ struct Covering<S> {
     found: *mut S,
     rows: usize,
     columns: usize,
+    /// From a piece's columns to the next one's.
+    across: usize,
     /// Rows of a piece.
     some: usize,
     eps: f64,
@@ -196,55 +204,62 @@ unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
-        let Self { g, r, c, found, rows, columns, some, eps } = *self;
+        let Self { g, r, c, found, rows, columns, across, some, eps } = *self;
         let first = number * some;
-        let whole = columns - columns % V::LANES;
-        let zero = V::Scalar::from_f64(0.0);
         // SAFETY: the caller vouches for all of them.
         unsafe {
-            let found = found.add(number * columns);
-            (0..columns).for_each(|j| found.add(j).write(zero));
+            let found = found.add(number * across);
+            found.write_bytes(0, across);
             for i in first..rows.min(first + some) {
                 let r = r.add(i);
-                let line = Line { g: g.add(i * columns), r: r.read(), c, found, eps };
-                let mut most = V::splat(zero);
-                let mut others = V::One::splat(zero);
-                (0..whole).step_by(V::LANES).for_each(|j| most = larger(most, line.cover::<V>(j)));
-                (whole..columns).for_each(|j| others = larger(others, line.cover::<V::One>(j)));
-                for lane in &*Stored::new(most) {
-                    others = larger(others, V::One::splat(*lane));
+                let of_row = V::splat(r.read());
+                let g = g.add(i * columns);
+                let line = Line { g, r: of_row, nan: nan_of(of_row), c, found, eps: splat(eps) };
+                let mut most = splat::<V>(0.0);
+                let mut j = 0;
+                while j + V::LANES <= columns {
+                    line.cover(j, V::LANES, &mut most);
+                    j += V::LANES;
                 }
-                others.store(r);
+                if j < columns {
+                    line.cover(j, columns - j, &mut most);
+                }
+                r.write(largest(most));
             }
         }
     }
 }
 
-/// A row: its gradients, its r, and by column c and the largest ν so far.
-struct Line<S> {
-    g: *mut S,
-    r: S,
-    c: *const S,
-    found: *mut S,
-    eps: f64,
+/// A row: its gradients, its r, a NaN if that is one, and by column c and the largest ν so far.
+struct Line<V: Vector> {
+    g: *mut V::Scalar,
+    r: V,
+    nan: V,
+    c: *const V::Scalar,
+    found: *mut V::Scalar,
+    eps: V,
 }
 
-impl<S: Scalar> Line<S> {
-    /// Writes u and `found` of some columns, and gives their ν.
+impl<V: Vector> Line<V> {
+    /// Writes u and `found` of a vector's columns, or of the `count` that are left, and takes ν into account for the
+    /// row; of others, which have no gradient, it is no larger than r.
     ///
     /// # Safety
-    /// So many columns must be there.
+    /// So many columns must be there, and of `found` a whole vector.
     #[inline(always)]
-    unsafe fn cover<V: Vector<Scalar = S>>(&self, j: usize) -> V {
-        let eps = splat::<V>(self.eps);
+    unsafe fn cover(&self, j: usize, count: usize, most: &mut V) {
         // SAFETY: passed on.
         unsafe {
-            let g = V::load(self.g.add(j));
-            let least = smaller(V::splat(self.r), V::load(self.c.add(j)));
-            let nu = least + g * g;
-            g.div_or_zero((nu + eps).sqrt()).store(self.g.add(j));
-            larger(V::load(self.found.add(j)), nu).store(self.found.add(j));
-            nu
+            let g = V::load_some(self.g.add(j), count);
+            // A NaN of c passes; that of r comes with g·g.
+            let least = self.r.min(V::load_some(self.c.add(j), count));
+            let nu = least + (g * g + self.nan);
+            g.div_or_zero((nu + self.eps).sqrt()).store_some(self.g.add(j), count);
+            // What is a NaN already stays one.
+            let nan = nan_of(nu);
+            let found = self.found.add(j);
+            (nu.max(V::load(found)) + nan).store(found);
+            *most = nu.max(*most) + nan;
         }
     }
 }

@@ -2,14 +2,14 @@
 //! dtype at a time. So they have the same bits whatever the width of vectors and of blocks is.
 
 use std::array;
-use std::ptr;
 
-use crate::vector::{Scalar, Vector, WIDEST, splat};
+use crate::vector::{Scalar, Stored, Vector, WIDEST, splat};
 
 /// Rows and columns that are computed as one piece of work.
 const BLOCK: usize = 64;
-/// Terms that are added at a time; the sums are kept in the result meanwhile.
-const TERMS: usize = 256;
+/// Terms that are added at a time, so that a panel stays in the first-level cache; the sums are kept in the result
+/// meanwhile.
+const TERMS: usize = 128;
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 4;
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
@@ -86,7 +86,7 @@ unsafe fn block_by<V: Vector, const N: usize>(
             let count = width.min(right - column);
             // SAFETY: the panel has room for so many terms of a whole width; rows and columns are there.
             unsafe {
-                pack(product, from, terms, column, count, width, panel);
+                pack::<V, N>(product, from, terms, column, count, panel);
                 let mut row = top;
                 while row < bottom {
                     let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
@@ -110,23 +110,23 @@ struct Place {
 
 /// Writes some terms of B for the columns of a tile side by side; what is missing is 0.
 #[inline(always)]
-unsafe fn pack<S: Scalar>(
-    product: &Product<S>,
+unsafe fn pack<V: Vector, const N: usize>(
+    product: &Product<V::Scalar>,
     from: usize,
     terms: usize,
     column: usize,
     columns: usize,
-    width: usize,
-    panel: *mut S,
+    panel: *mut V::Scalar,
 ) {
     let b = product.b.wrapping_add(from * product.columns + column);
-    // SAFETY: the caller vouches for both.
-    unsafe {
-        if columns < width {
-            panel.write_bytes(0, terms * width);
-        }
-        for k in 0..terms {
-            ptr::copy(b.add(k * product.columns), panel.add(k * width), columns);
+    for k in 0..terms {
+        for v in 0..N {
+            let first = v * V::LANES;
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let from = b.wrapping_add(k * product.columns + first);
+                V::load_some(from, columns.saturating_sub(first)).store(panel.add(k * N * V::LANES + first));
+            }
         }
     }
 }
@@ -150,7 +150,10 @@ unsafe fn tile<V: Vector, const N: usize>(
     unsafe {
         if from > 0 {
             for row in 0..place.rows {
-                ptr::copy(c.add(start(row)), sum(&raw mut sums, row, 0), place.columns);
+                for j in (0..place.columns).step_by(V::LANES) {
+                    let found = V::load_some(c.add(start(row) + j), place.columns - j);
+                    found.store(sum(&raw mut sums, row, j));
+                }
             }
         }
         // Rows that are missing repeat the last one.
@@ -172,12 +175,17 @@ unsafe fn tile<V: Vector, const N: usize>(
         // A block on the diagonal is computed whole.
         let is_mirrored = is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK;
         for row in 0..place.rows {
+            for j in (0..place.columns).step_by(V::LANES) {
+                let (at, left) = (start(row) + j, place.columns - j);
+                let sum = V::load(sum(&raw mut sums, row, j));
+                let x = if is_last { finished(product, at, left, sum) } else { sum };
+                x.store_some(c.add(at), left);
+            }
+        }
+        if is_mirrored {
             for j in 0..place.columns {
-                let at = start(row) + j;
-                let sum = sum(&raw mut sums, row, j).read();
-                let x = if is_last { finished(product, at, sum) } else { sum };
-                c.add(at).write(x);
-                if is_mirrored {
+                for row in 0..place.rows {
+                    let x = c.add(start(row) + j).read();
                     c.add((place.column + j) * columns + place.row + row).write(x);
                 }
             }
@@ -185,15 +193,22 @@ unsafe fn tile<V: Vector, const N: usize>(
     }
 }
 
-/// α·sum + β·d, or the sum, for element number `at`.
+/// α·sum + β·d, or the sum, for elements from number `at` on, of which some are `left`.
 #[inline(always)]
-unsafe fn finished<S: Scalar>(product: &Product<S>, at: usize, sum: S) -> S {
+unsafe fn finished<V: Vector>(product: &Product<V::Scalar>, at: usize, left: usize, sum: V) -> V {
     let Product { d, alpha, beta, is_rounded, .. } = *product;
     let mut x = sum;
     if !d.is_null() {
         // SAFETY: the caller vouches for D.
-        let d = unsafe { d.add(at).read() };
-        x = S::from_f64(beta) * d + S::from_f64(alpha) * sum;
+        let d = unsafe { V::load_some(d.add(at), left) };
+        x = splat::<V>(beta) * d + splat::<V>(alpha) * sum;
     }
-    if is_rounded { x.to_bfloat16() } else { x }
+    if is_rounded {
+        let mut lanes = Stored::new(x);
+        for lane in &mut *lanes {
+            *lane = lane.to_bfloat16();
+        }
+        x = lanes.load();
+    }
+    x
 }

@@ -140,6 +140,26 @@ pub trait Vector:
     /// `to` must be writable for `LANES` numbers; any alignment will do.
     unsafe fn store(self, to: *mut Self::Scalar);
 
+    /// The first `count` lanes, and 0 in the others if that is not all of them.
+    ///
+    /// # Safety
+    /// `from` must be readable for `count` numbers.
+    #[inline(always)]
+    unsafe fn load_some(from: *const Self::Scalar, count: usize) -> Self {
+        // SAFETY: passed on.
+        unsafe { if count < Self::LANES { load_part(from, count) } else { Self::load(from) } }
+    }
+
+    /// Stores the first `count` lanes, or all of them.
+    ///
+    /// # Safety
+    /// `to` must be writable for `count` numbers.
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut Self::Scalar, count: usize) {
+        // SAFETY: passed on.
+        unsafe { if count < Self::LANES { store_part(self, to, count) } else { self.store(to) } }
+    }
+
     fn sqrt(self) -> Self;
 
     /// Its lanes in float64, in order; where one part is all, the second repeats it.
@@ -217,6 +237,43 @@ pub trait Vector:
 #[inline(always)]
 pub fn splat<V: Vector>(x: f64) -> V {
     V::splat(V::Scalar::from_f64(x))
+}
+
+/// # Safety
+/// As for [`Vector::load_some`]; not all lanes.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+unsafe fn load_part<V: Vector>(from: *const V::Scalar, count: usize) -> V {
+    let mut lanes = Stored::new(splat::<V>(0.0));
+    // SAFETY: passed on.
+    unsafe { copy_part::<V>(from, lanes.as_mut_ptr(), count) };
+    lanes.load()
+}
+
+/// # Safety
+/// As for [`Vector::store_some`]; not all lanes.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+unsafe fn store_part<V: Vector>(vector: V, to: *mut V::Scalar, count: usize) {
+    // SAFETY: passed on.
+    unsafe { copy_part::<V>(Stored::new(vector).as_ptr(), to, count) };
+}
+
+/// By halves, quarters and so on, of which each is a move. (What is loaded behind a masked store would wait for it.)
+///
+/// # Safety
+/// So many numbers must be there, fewer than lanes.
+#[inline(always)]
+unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count: usize) {
+    let (mut done, mut width) = (0, V::LANES / 2);
+    while width > 0 {
+        if count & width != 0 {
+            // SAFETY: the caller vouches for them.
+            unsafe { to.add(done).copy_from_nonoverlapping(from.add(done), width) };
+            done += width;
+        }
+        width /= 2;
+    }
 }
 
 /// Implements [`Vector`] for a register type from its intrinsics.
