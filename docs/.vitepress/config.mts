@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig, type SiteConfig } from 'vitepress'
 import { anchorOf } from '../../scripts/lib/anchor.mjs'
@@ -41,6 +41,11 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
     ([title, names]) =>
       `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,
   )
+  // The programs that pages link to, as they are.
+  cpSync(new URL('../../examples', import.meta.url), join(outDir, 'examples'), {
+    recursive: true,
+    filter: (path) => !/\.(md|checkpoint(\.new)?)$/.test(path),
+  })
   writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
   writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))
   writeFileSync(

@@ -61,6 +61,14 @@ describe('what is there', () => {
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
 
+  test('the programs that pages link to', () => {
+    for (const page of ['recipes', 'tfjs']) {
+      const programs = [...html(`docs/${page}`).matchAll(/href="\.\.(\/examples\/[\w-]+\.(?:mjs|html))"/g)]
+      expect(programs.length).toBeGreaterThan(0)
+      for (const [, path] of programs) readFileSync(join(site.folder, path))
+    }
+  })
+
   test('lists for programs', () => {
     const list = readFileSync(join(site.folder, 'llms.txt'), 'utf8')
     const links = [...list.matchAll(/\]\((.*?)\)/g)].map(([, link]) => link.replace(/\.html$/, ''))

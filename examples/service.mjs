@@ -1,0 +1,68 @@
+// @ts-check
+// node examples/service.mjs: a service that fits 1,000 dose-response curves a request, and answers others meanwhile.
+// With --port=8080 it stays, for POST of { "dose": [[…], …], "response": [[…], …] }.
+import { createServer } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { AntigradError, fitMany, models } from 'antigrad'
+
+const { values: flags } = parseArgs({ options: { port: { type: 'string' } } })
+const LARGEST = 32e6 // characters of a request
+
+/** @param {import('node:http').IncomingMessage} request */
+async function read(request) {
+  let text = ''
+  for await (const part of request.setEncoding('utf8')) {
+    text += part
+    if (text.length > LARGEST) throw new SyntaxError('the request is too long')
+  }
+  return JSON.parse(text)
+}
+
+const server = createServer(async (request, response) => {
+  if (request.method !== 'POST') return response.end('well\n')
+  // Fits are made on other threads and in pieces, and end where nobody waits for them any more.
+  const stop = new AbortController()
+  response.on('close', () => response.writableFinished || stop.abort())
+  try {
+    const { dose, response: y } = await read(request)
+    const fits = await fitMany(models.fourPL({ x: 'dose' }), { dose, y }, { signal: stop.signal, threads: 2 })
+    const { ec50 } = fits.values
+    const answer = Array.from(ec50, (value, k) => ({
+      ec50: value,
+      error: fits.errors.ec50[k],
+      reason: fits.at(k).reason,
+    }))
+    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answer))
+  } catch (thrown) {
+    if (stop.signal.aborted) return
+    const isTheirs = thrown instanceof AntigradError || thrown instanceof SyntaxError
+    response.writeHead(isTheirs ? 400 : 500).end(isTheirs ? `${thrown.message}\n` : 'a fault of ours\n')
+  }
+})
+await new Promise((resolve) => server.listen(Number(flags.port ?? 0), '127.0.0.1', () => resolve(null)))
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+const address = `http://127.0.0.1:${port}`
+if (flags.port) console.log(`listens on ${address}`)
+else await tryIt().finally(() => server.close())
+
+async function tryIt() {
+  const dose = Array.from({ length: 1000 }, () => [0.01, 0.1, 0.3, 1, 3, 10, 100])
+  const response = dose.map((row, k) =>
+    row.map((x, i) => 100 / (1 + (0.5 + k / 1000) / x) + (((7 * i + k) % 5) - 2)),
+  )
+  const body = JSON.stringify({ dose, response })
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const [fits, other] = await Promise.all([
+    fetch(address, { method: 'POST', body }).then((answer) => answer.json()),
+    fetch(address).then((answer) => answer.text()),
+  ])
+  delay.disable()
+  const converged = fits.filter((/** @type {any} */ fit) => fit.reason === 'converged').length
+  console.log(`${converged} of ${fits.length} converged; the first: EC50 ${fits[0].ec50} ± ${fits[0].error}`)
+  console.log(`another request was answered meanwhile: ${other.trim()}`)
+  console.log(`this thread was never away for more than ${(delay.max / 1e6).toFixed(0)} ms`)
+  const wrong = await fetch(address, { method: 'POST', body: '{ "dose": [[1]], "response": [["one"]] }' })
+  console.log(`${wrong.status}: ${(await wrong.text()).trim()}`)
+}

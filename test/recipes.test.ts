@@ -1,0 +1,129 @@
+/** examples/, the short ones: what each prints is what its recipe promises. */
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { home } from './children.js'
+
+function linesOf(name: string, ...flags: string[]): string[] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, 'examples', name), ...flags], {
+    encoding: 'utf8',
+  })
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout.trimEnd().split('\n')
+}
+
+const numbersIn = (line = '') => (line.match(/-?\d+(?:\.\d+)?(?:e[-+]\d+)?/g) ?? []).map(Number)
+
+test('plain.mjs: the loss falls, and most digits are right', () => {
+  const lines = linesOf('plain.mjs')
+  const [first, second, third] = lines.map((line) => numbersIn(line)[1])
+  expect(first).toBeGreaterThan(second)
+  expect(second).toBeGreaterThan(third)
+  expect(third).toBeLessThan(0.3)
+  expect(numbersIn(lines[3])[0]).toBeGreaterThan(0.87)
+})
+
+test('accumulate.mjs: four small batches are one large one', () => {
+  const [small, large, difference, accuracy] = linesOf('accumulate.mjs').map(numbersIn)
+  expect([small, large]).toEqual([
+    [80, 25, 20],
+    [20, 100, 20],
+  ])
+  expect(difference[0]).toBeLessThan(1e-6)
+  expect(accuracy[0]).toBeGreaterThan(0.7)
+})
+
+test('muon.mjs: the matrix has Muon, the rest AdamW, and it learns faster than Adam alone', () => {
+  const lines = linesOf('muon.mjs')
+  expect(lines.slice(0, 4)).toEqual([
+    'hidden.weight muon',
+    'hidden.bias adamw',
+    'output.weight adamw',
+    'output.bias adamw',
+  ])
+  const loss = (text: string) => numbersIn(text)[1]
+  expect(loss(lines[6])).toBeLessThan(loss(linesOf('plain.mjs')[2]))
+  expect(numbersIn(lines[7])[0]).toBeGreaterThan(0.86)
+})
+
+test('lora.mjs: an adapter learns beside a base that stays', () => {
+  const [base, adapter, adapted, same] = linesOf('lora.mjs')
+  const [upright, turned] = numbersIn(base)
+  const [numbers, beside] = numbersIn(adapter)
+  expect(upright).toBeGreaterThan(0.86)
+  expect(turned).toBeLessThan(0.4)
+  expect(numbers).toBeLessThan(beside / 3)
+  expect(numbersIn(adapted)[0]).toBeGreaterThan(0.8)
+  expect(same).toBe('the base is as it was: true')
+})
+
+test('average.mjs: the average is better than the last parameters after each epoch', () => {
+  const epochs = linesOf('average.mjs').map(numbersIn)
+  expect(epochs).toHaveLength(6)
+  for (const [, last, average] of epochs) expect(average).toBeGreaterThan(last)
+  expect(epochs[5][2]).toBeGreaterThan(0.88)
+})
+
+test('gan.mjs: the generator finds mean 3 and deviation .5', () => {
+  const [, mean, deviation] = numbersIn(linesOf('gan.mjs').at(-1))
+  expect(Math.abs(mean - 3)).toBeLessThan(0.1)
+  expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
+})
+
+test('find-rate.mjs: the loss turns up where plain.mjs would not train, and what it proposes does', () => {
+  const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
+  expect(turn).toBeGreaterThan(0.01)
+  expect(turn).toBeLessThan(0.2)
+  expect(taken).toBeCloseTo(turn / 10, 4)
+})
+
+test('torch-port.mjs prints what the script printed in Torch 2.15', () => {
+  expect(linesOf('torch-port.mjs')).toEqual([
+    '100 0.001267',
+    '200 0.001052',
+    '300 0.000989',
+    '-1.02320 -1.04865 0.45719 0.49881 1.36736',
+  ])
+})
+
+test('jax.mjs: gradients of jax-js train as those by hand do', () => {
+  const [jax, plain] = [linesOf('jax.mjs'), linesOf('plain.mjs')].map((lines) => lines.map(numbersIn))
+  expect(jax).toHaveLength(4)
+  expect(jax[2][1]).toBeLessThan(0.35)
+  expect(Math.abs(jax[0][1] - plain[0][1])).toBeLessThan(0.05)
+  expect(jax[3][0]).toBeGreaterThan(0.86)
+})
+
+test('worker.mjs: this thread stays free, and the run goes on here to the same bits', () => {
+  const [ticks, same, accuracy] = linesOf('worker.mjs')
+  expect(numbersIn(ticks)[0]).toBeGreaterThan(5)
+  expect(same).toBe('from update 90 on here, to the bits of a run that stayed: true')
+  expect(numbersIn(accuracy)[0]).toBeGreaterThan(0.8)
+})
+
+test('service.mjs: 1,000 curves a request, and another is answered meanwhile', () => {
+  const [fits, other, away, wrong] = linesOf('service.mjs')
+  expect(fits).toMatch(/^1000 of 1000 converged; the first: EC50 0\.45\d* ± 0\.0\d+$/)
+  expect(other).toBe('another request was answered meanwhile: well')
+  expect(numbersIn(away)[0]).toBeLessThan(1000)
+  expect(wrong).toMatch(/^400: data: y: /)
+})
+
+test('each program is named in examples/README.md and in docs/recipes.md, and is short', () => {
+  const texts = ['examples/README.md', 'docs/recipes.md'].map((file) =>
+    readFileSync(join(home, file), 'utf8'),
+  )
+  const programs = readdirSync(join(home, 'examples')).filter((name) => /\.(mjs|html)$/.test(name))
+  const parts = ['data.mjs', 'network.mjs', 'random.mjs', 'runge-kutta.mjs']
+  const whole = ['train.mjs', 'word-vectors.mjs', 'tfjs.mjs']
+  for (const name of programs) {
+    if (!parts.includes(name)) for (const text of texts) expect(text).toContain(name)
+    if (parts.includes(name) || whole.includes(name)) continue
+    const lines = readFileSync(join(home, 'examples', name), 'utf8')
+      .trimEnd()
+      .split('\n')
+    expect(lines.length, name).toBeLessThanOrEqual(80)
+  }
+})
