@@ -1,6 +1,7 @@
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
+export type { BandOptions } from './fits/bands.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './fits/bootstrap.js'
 export type {
   CurveModel,
@@ -41,12 +42,13 @@ export type {
   BootstrapMany,
   BootstrapMethod,
 } from './fits/refitted.js'
-export type { BandOptions, Fit, FitManyResult } from './fits/result.js'
+export type { Fit, FitManyResult } from './fits/result.js'
 export { fitShared, fitSharedSync, type SharedData } from './fits/shared/fit-shared.js'
+export type { SharedGroup } from './fits/shared/group.js'
 export type { Label } from './fits/shared/groups.js'
 export type { SharedOptions } from './fits/shared/options.js'
 export type { SharedModel } from './fits/shared/read.js'
-export type { SharedFit, SharedGroup, SharedNumbers } from './fits/shared/result.js'
+export type { SharedFit, SharedNumbers } from './fits/shared/result.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'

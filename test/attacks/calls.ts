@@ -470,10 +470,11 @@ add('SharedGroup#profile SharedGroup#profileSync', '', {
   name: at(word(), 'b'),
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })
+add('SharedFit#intervals SharedGroup#intervals', '', { level: at(optional(anyNumber), 0.9) })
 add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
 const columns = at(word(undefined), { x: ofEach([1, 2]) })
-add('Fit#predict', '', { at: columns })
-add('Fit#band', '', {
+add('Fit#predict SharedGroup#predict', '', { at: columns })
+add('Fit#band SharedGroup#band', '', {
   at: columns,
   options: at(record, { level: at(optional(anyNumber), 0.9), kind: at(word(undefined), 'prediction') }),
 })

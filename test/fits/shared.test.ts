@@ -280,6 +280,36 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
         }
       }
     }
+    const at = { x: [-1, 0.3, 2, 7] }
+    const near = (ours: ArrayLike<number>, theirs: ArrayLike<number>, size: number) => {
+      expect(ours.length).toBe(theirs.length)
+      for (let row = 0; row < ours.length; row++) {
+        if (Number.isNaN(theirs[row])) expect(ours[row]).toBeNaN()
+        else expect(Math.abs(ours[row] - theirs[row]) / size).toBeLessThan(1e-5)
+      }
+    }
+    const ends = found.intervals(0.9)
+    for (const [k, label] of groups.entries()) {
+      const group = found.at(k)
+      const isOwn = (other: string) => at.x.map(() => Number(other === label))
+      const there = { ...at, ...Object.fromEntries(groups.map((other) => [other, isOwn(other)])) }
+      const size = Math.sqrt(one.reducedChiSquared)
+      near(group.predict(at), one.predict(there), size)
+      near(
+        group.residuals,
+        one.residuals.filter((_, row) => labels[row] === label),
+        size,
+      )
+      for (const options of [{}, { level: 0.7, kind: 'prediction' }] as const) {
+        const [ours, theirs] = [group.band(at, options), one.band(there, options)]
+        near(ours.low, theirs.low, size)
+        near(ours.high, theirs.high, size)
+      }
+      const [ours, theirs] = [group.intervals(0.9), one.intervals(0.9)]
+      for (const of of group.free) near(ours[of], theirs[(of === 'k' ? of : `${of}${label}`) as never], 1)
+      expect([ends.low.shared.k, ends.high.shared.k]).toEqual(ours.k)
+      expect([ends.low.own.a[k], ends.high.own.a[k]]).toEqual(ours.a)
+    }
     if (name === 'a shared bound' || name === 'a fixed one') return
     for (const [which, golden] of [
       [found.profileSync('k'), one.profile('k' as never)],

@@ -2,7 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expression, type Fit, type FitOptions, fit as fitInNode, models } from 'antigrad'
+import {
+  expression,
+  type Fit,
+  type FitOptions,
+  fit as fitInNode,
+  fitSharedSync as fitShared,
+  models,
+} from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { shown, shownTo } from '../../page/src/dom.js'
@@ -261,6 +268,86 @@ describe('what is pasted', () => {
     await expect.poll(() => hashOf(page)).toMatch(/group=who/)
     await chosen(page, 'group').selectOption('')
     await expect.poll(() => page.getByRole('region', { name: 'Groups' }).count()).toBe(0)
+  })
+
+  test('may be groups that share parameters: one fit, by the keyboard, which the link keeps', async () => {
+    const page = await open('', { viewport: { width: 320, height: 800 } })
+    const t = Array.from({ length: 20 }, (_, i) => i / 5)
+    const of = { Ada: 3, Bob: 2 }
+    const rows = t.flatMap((at, i) =>
+      Object.entries(of).map(
+        ([who, a]) =>
+          [who, at, Number((a * Math.exp(-at) + 0.5 + 0.05 * Math.sin(i * a)).toFixed(4))] as const,
+      ),
+    )
+    await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
+    const box = page.getByLabel('b: shared')
+    expect(await box.isDisabled()).toBe(true)
+    await chosen(page, 'group').selectOption('who')
+    await page.getByRole('region', { name: 'Groups' }).waitFor()
+    await box.focus()
+    await page.keyboard.press('Space')
+    const expected = fitShared(
+      expression('a*exp(-b*t) + c'),
+      { t: rows.map(([, at]) => at), y: rows.map(([, , y]) => y), who: rows.map(([who]) => who) },
+      { group: 'who', shared: ['b'], start: { a: 1, b: 1, c: 1 } },
+    )
+    const whole = [expected.chiSquared, expected.reducedChiSquared, expected.aic, expected.bic]
+      .map((number) => shown(number, 6))
+      .concat('40, 5', `${expected.evaluations}`)
+    const toldOf = (k: number) => {
+      const { values, errors, free, intervals } = expected.at(k)
+      const ends = intervals.call(expected.at(k))
+      const parameters = ['a', 'b', 'c'].map((name) => {
+        const [low, high] = ends[name].map((end) => shownTo(end, errors[name]))
+        return [
+          name,
+          `${shownTo(values[name], errors[name])} ± ${shownTo(errors[name], errors[name])}`,
+          `${low} to ${high}`,
+        ]
+      })
+      expect(free).toEqual(['a', 'c', 'b'])
+      return { parameters, whole }
+    }
+    await expect.poll(() => seen(page)).toEqual(toldOf(0))
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
+    expect(await violationsIn(page)).toEqual([])
+    // What makes joint fits comes now, and nothing else.
+    const opened = visits[visits.length - 1]
+    expect(opened.visit.requests.slice(opened.atFirst).every((url) => /\/shared-[^/]*\.js$/.test(url))).toBe(
+      true,
+    )
+    expect(opened.visit.requests.length).toBeGreaterThan(opened.atFirst)
+    opened.atFirst = opened.visit.requests.length
+
+    await page.getByRole('radio', { name: 'Bob' }).check()
+    await expect.poll(() => seen(page)).toEqual(toldOf(1))
+    expect(await page.locator('.curve path.other').count()).toBe(1)
+    const bob = expected.at(1)
+    const { curve, band } = await drawn(page)
+    expect(placesIn(curve).length).toBeGreaterThan(100)
+    expect(band).not.toBe('')
+    await page.getByLabel('intervals by profile').check()
+    const { low, high } = bob.profileSync('a')
+    await expect
+      .poll(async () => (await seen(page)).parameters[0][2])
+      .toBe([low, high].map((end) => shownTo(end, bob.errors.a)).join(' to '))
+    const file = JSON.parse(await saved(page, 'Save the result'))
+    expect([file.shared, file.group, file.groups]).toEqual([['b'], 'who', ['Ada', 'Bob']])
+    expect(file.fits.map(({ values }: Fit) => values.b)).toEqual(Array(2).fill(expected.values.shared.b))
+    expect(file.chiSquared).toBe(expected.chiSquared)
+
+    await expect.poll(() => hashOf(page)).toMatch(/group=who.*shared\.b=true/)
+    const linked = await open(new URL(page.url()).hash.slice(1))
+    await data(linked).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
+    await linked.getByRole('region', { name: 'Groups' }).waitFor()
+    await expect.poll(async () => (await seen(linked)).whole).toEqual(whole)
+    expect(await linked.getByLabel('b: shared').isChecked()).toBe(true)
+    visits[visits.length - 1].atFirst = visits[visits.length - 1].visit.requests.length
+    // Without groups nothing is shared.
+    await chosen(linked, 'group').selectOption('')
+    await expect.poll(async () => (await seen(linked)).whole[0]).not.toBe(whole[0])
+    expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
   })
 
   test('is drawn with logarithms on request: what has none is left out', async () => {

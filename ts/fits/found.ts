@@ -108,7 +108,7 @@ export interface Refits {
  * no part, even where its variance is not known, and neither has what a bound holds: it counts as fixed.
  */
 export function variance(
-  { covariance, held }: Found,
+  { covariance, held }: Pick<Found, 'covariance' | 'held'>,
   fit: number,
   slopes: readonly number[],
   others = slopes,

@@ -76,3 +76,9 @@ export function product(b: Builder, matrix: readonly number[], x: readonly numbe
     ),
   )
 }
+
+/** Correlations of covariances, by rows and columns. */
+export function correlationOf(covariance: readonly (readonly number[])[]): number[][] {
+  const deviations = covariance.map((row, i) => Math.sqrt(row[i]))
+  return covariance.map((row, i) => row.map((c, j) => (i === j ? 1 : c / (deviations[i] * deviations[j]))))
+}

@@ -10,13 +10,18 @@ import { type Column, numbersOf, pick, rowsOf } from '../many/data.js'
 import { ROWS } from './called.js'
 import { readNumbers } from './columns.js'
 import { columnsOfModel, curveOf, keptBy, programOfModel, slopesOf } from './curve.js'
-import type { Ingredients } from './found.js'
+import type { Found, Ingredients } from './found.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import type { Problem } from './problem.js'
 
+/** Where a fit has ended, and what is known of it there. */
+type Place = Pick<Ingredients, 'problem' | 'given' | 'starts'> & {
+  readonly found: Pick<Found, 'free' | 'errors'>
+}
+
 /** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
-export function pointOf({ problem, found, starts }: Ingredients, fit: number): number[] {
+export function pointOf({ problem, found, starts }: Omit<Place, 'given'>, fit: number): number[] {
   return [...found.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
 }
 
@@ -79,7 +84,7 @@ const columnsOfCounted = ({ problem, columns }: Ingredients, fit: number) =>
 
 /** A function at a point, and its derivatives there. */
 function evaluated(
-  { problem, found }: Ingredients,
+  { problem, found }: Pick<Place, 'problem' | 'found'>,
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
@@ -115,7 +120,7 @@ export interface ModelAt {
  * @param at columns; by default those that the fit was given, with rows that are left out
  * @throws OptionError where it is none, or one is missing or no numbers
  */
-export function modelAt(of: Ingredients, fit: number, at: ColumnsAsked): ModelAt {
+export function modelAt(of: Place, fit: number, at: ColumnsAsked): ModelAt {
   const { problem, given } = of
   const names = columnsOfModel(problem)
   if (at !== undefined && names.includes(ROWS)) {
@@ -147,7 +152,7 @@ export function modelAt(of: Ingredients, fit: number, at: ColumnsAsked): ModelAt
 
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
 function calledAt(
-  of: Ingredients,
+  of: Place,
   fit: number,
   data: readonly Float64Array[],
   rows: number,

@@ -1,10 +1,10 @@
 import type { EngineName } from '../engines/engine.js'
-import { exp } from '../functions/index.js'
 import { ArgumentError } from '../ground/errors.js'
 import { mapped, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
-import { type GivenOf, oneOf, type ValuesOf } from '../options/kinds.js'
+import type { ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
+import { type BandOptions, bandAbout, bandTable, predicted, quantileOf, symmetric } from './bands.js'
 import {
   type BootstrapManyOptions,
   type BootstrapOptions,
@@ -21,7 +21,8 @@ import { columnsOfModel } from './curve.js'
 import { drive, driveSync } from './drive.js'
 import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
 import { probability } from './level.js'
-import { type ColumnsAsked, covarianceOf, followed, modelAt, pointOf } from './linearise.js'
+import { correlationOf } from './linear.js'
+import { type ColumnsAsked, covarianceOf, followed, modelAt } from './linearise.js'
 import { describe, findNonFinite, type NonFinite } from './message.js'
 import type { Minimum } from './multi-start.js'
 import { checkProfiled } from './problem.js'
@@ -40,7 +41,6 @@ import {
 import { type FitReason, fitReasons } from './reasons.js'
 import { Bootstrap, BootstrapMany } from './refitted.js'
 import { type Statistics, statistics, varies } from './statistics.js'
-import { quantile } from './student.js'
 
 type Columns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
@@ -231,15 +231,6 @@ function statisticsOf(of: Ingredients, fit: number): Statistics {
   )
 }
 
-const band = {
-  /** The probability, between 0 and 1; 0.95. */
-  level: probability,
-  /** Of the curve ('confidence'), or of what would be measured there ('prediction'); 'confidence'. */
-  kind: oneOf('confidence', 'prediction'),
-}
-
-export interface BandOptions extends GivenOf<typeof band> {}
-
 /** Whether it is what `fit` gives, and no proxy of that. */
 export let isFit: (given: object) => given is Fit
 /** What a fit is made of, and which of the fits there it is, for what is a module of its own. */
@@ -322,10 +313,7 @@ export class Fit<Names extends string = string> {
   }
 
   get correlation(): number[][] {
-    const deviations = this.free.map((_, i) => Math.sqrt(this.#covariance(i, i)))
-    return this.covariance.map((row, i) =>
-      row.map((c, j) => (i === j ? 1 : c / (deviations[i] * deviations[j]))),
-    )
+    return correlationOf(this.covariance)
   }
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
@@ -384,12 +372,7 @@ export class Fit<Names extends string = string> {
     const profiles = this.#of.profiled && this.profile(undefined, { level })
     return mapped(this.values, (value, name) => {
       if (profiles && Object.hasOwn(profiles, name)) return [profiles[name].low, profiles[name].high] as const
-      const half = t * this.errors[name]
-      if (positive.includes(name)) {
-        const factor = exp(half / value)
-        return [value / factor, value * factor] as const
-      }
-      return [value - half, value + half] as const
+      return symmetric(value, t * this.errors[name], positive.includes(name))
     })
   }
 
@@ -449,9 +432,7 @@ export class Fit<Names extends string = string> {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: ColumnsAsked): Float64Array {
-    const { rows, value } = modelAt(this.#rows, this.#fit, at)
-    const point = pointOf(this.#rows, this.#fit)
-    return Float64Array.from({ length: rows }, (_, row) => value(row, point))
+    return predicted(this.#rows, this.#fit, at)
   }
 
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
@@ -459,26 +440,10 @@ export class Fit<Names extends string = string> {
     at?: ColumnsAsked,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level, kind } = readOptions('options', options, band)
-    const t = this.#quantile(level)
-    const { isAbsolute, given, problem, weightAt } = this.#rows
-    const isOwn = at === undefined && problem.weight !== null
-    const weights = isOwn ? numbersOf(given.get(problem.weight as string) as Column, this.#fit) : null
-    const point = pointOf(this.#rows, this.#fit)
-    // Of a row that has no weight: 1.
-    const weightOf = (row: number, f: number, columns: readonly number[]) =>
-      weights?.[row] ?? weightAt?.(f, columns) ?? 1
-    const ofRows = isAbsolute ? 1 : this.reducedChiSquared
-    // Of a row of which nothing is known, half is NaN.
-    const { rows, columns, outputs } = modelAt(this.#rows, this.#fit, at)
-    const middle = new Float64Array(rows)
-    const half = middle.map((_, row) => {
-      const [f, ...slope] = outputs(row, point)
-      middle[row] = f
-      const ofCurve = variance(this.#of.found, this.#fit, slope)
-      return t * Math.sqrt(ofCurve + (kind === 'prediction' ? ofRows / weightOf(row, f, columns(row)) : 0))
-    })
-    return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }
+    const { level, kind } = readOptions('options', options, bandTable)
+    // Rows may be others than those of which errors are known.
+    const of = { ...this.#rows, found: this.#of.found }
+    return bandAbout(of, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
   }
 
   #covariance(i: number, j: number): number {
@@ -487,7 +452,6 @@ export class Fit<Names extends string = string> {
 
   #quantile(level: number): number {
     readOption('level', probability, level)
-    if (this.#of.isAbsolute) return quantile(level, Infinity)
-    return this.freedom > 0 ? quantile(level, this.freedom) : NaN
+    return quantileOf(this.#of.isAbsolute, this.freedom, level)
   }
 }

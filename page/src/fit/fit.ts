@@ -1,19 +1,32 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
-import { expression, type Fit, fitMany } from 'antigrad'
+import { expression, type FitManyOptions, fitMany } from 'antigrad'
 import { messageOf } from '../../../dist/ground/errors.js'
 import { copyLink, remember, showProblems } from '../address.js'
 import { download, h, labelled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
 import { Data } from './data.js'
+import { type Found, wholeOf } from './found.js'
 import { type Group, Groups, groupsOf } from './groups.js'
 import { Parameters } from './parameters.js'
 import { type Curve, type Fitted, Plot, scaleOf } from './plot.js'
+import type { Together } from './shared.js'
 import { fromHash, type State, toHash } from './state.js'
 import { Correlations, endsOf, Summary, toJson, why } from './summary.js'
 import type { Table } from './table.js'
-import { type Chosen, choose, listed, missing, optionsOf, rowsOf, type Task, taskOf } from './task.js'
+import {
+  type Chosen,
+  choose,
+  listed,
+  missing,
+  optionsOf,
+  type Rows,
+  rowsOf,
+  sharedIn,
+  type Task,
+  taskOf,
+} from './task.js'
 
 /** Milliseconds after which a fit that is under way is said to be so. */
 const PATIENCE = 300
@@ -51,8 +64,8 @@ let { state, problems } = fromHash(location.hash)
 let isAwaited = true
 /** The column that x was, by which a visitor's model may go. */
 let formerX = ''
-let fit: Fit | null = null
-let fits: readonly Fit[] = []
+let fit: Found | null = null
+let fits: readonly Found[] = []
 /** What is saved with it. */
 let about: Readonly<Record<string, unknown>> = {}
 let milliseconds = 0
@@ -120,14 +133,16 @@ async function update(): Promise<void> {
   const rows = rowsOf(table, chosen, task)
   data.show(rows)
   controls.describe(task)
-  const all = groupsOf(rows, table.all.find(({ name }) => name === state.group)?.texts)
-  const found = task && (await fitsOf(task, all, signal))
-  if (signal.aborted) return
-  fits = found ?? []
+  const texts = table.all.find(({ name }) => name === state.group)?.texts
+  const all = groupsOf(rows, texts)
   const at = Math.max(
     0,
     all.findIndex(({ name }) => name === shownGroup),
   )
+  const together = texts && { labels: rows.kept.map((row) => texts[row]), at }
+  const found = task && (await fitsOf(task, rows, all, together, signal))
+  if (signal.aborted) return
+  fits = found ?? []
   groups.show(all, fits, all[at]?.name ?? '')
   draw(task ?? chosen, all, at)
   conclude(fits[at] ?? null)
@@ -152,7 +167,13 @@ const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
 /** The fits of all groups at once; null, and why, if there are none. */
-async function fitsOf(task: Task, all: readonly Group[], signal: AbortSignal): Promise<Fit[] | null> {
+async function fitsOf(
+  task: Task,
+  rows: Rows,
+  all: readonly Group[],
+  together: Omit<Together, 'shared'> | undefined,
+  signal: AbortSignal,
+): Promise<Found[] | null> {
   const wait = setTimeout(() => {
     status.textContent = 'Fitting…'
   }, PATIENCE)
@@ -164,15 +185,19 @@ async function fitsOf(task: Task, all: readonly Group[], signal: AbortSignal): P
       ...(weights && { weights }),
     }))
     const options = optionsOf(task, state, errors)
+    const shared = sharedIn(task, state)
+    const joint = together && shared.length > 0 ? await import('./shared.js') : null
     const begin = performance.now()
-    const data = listed(all, ({ data }) => data)
-    const result = await fitMany(task.model, data, { ...options, signal })
-    const found = all.map((_, k) => result.at(k))
+    const found =
+      joint && together
+        ? await joint.fitTogether(task, rows, { ...together, shared }, options, signal)
+        : await byThemselves(task, all, { ...options, signal })
     milliseconds = performance.now() - begin
     const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
     const weights = task.weights?.title ?? options.weights
     const { start, loss, derive } = options
     about = { model: task.text, x, y, sigma, weights, loss, derive, start }
+    if (joint) about = { ...about, shared }
     if (state.group !== '') about = { ...about, group: state.group, groups: all.map(({ name }) => name) }
     return found
   } catch (thrown) {
@@ -181,6 +206,15 @@ async function fitsOf(task: Task, all: readonly Group[], signal: AbortSignal): P
   } finally {
     clearTimeout(wait)
   }
+}
+
+async function byThemselves(task: Task, all: readonly Group[], options: FitManyOptions): Promise<Found[]> {
+  const result = await fitMany(
+    task.model,
+    listed(all, ({ data }) => data),
+    options,
+  )
+  return all.map((_, k) => result.at(k))
 }
 
 /** Another table may have another name for x: the visitor's model goes with it. */
@@ -217,7 +251,7 @@ function draw(task: Task | Chosen, all: readonly Group[], at: number): void {
   plot.show({ titles, log, x, y, sigma, others, fitted })
 }
 
-function fittedOf(task: Task | Chosen, x: Float64Array, found: Fit | undefined): Fitted | null {
+function fittedOf(task: Task | Chosen, x: Float64Array, found: Found | undefined): Fitted | null {
   // One that was not begun has no numbers.
   if (!found?.free.every((name) => Number.isFinite(found.values[name]))) return null
   const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
@@ -229,7 +263,7 @@ const hasOwnErrors = ({ sigma, weights }: Chosen) => sigma !== null || weights !
 
 const bandOf = (chosen: Chosen) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
 
-function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
+function curveOf(task: Task, of: Float64Array, found: Found): Curve {
   const { of: place, back } = scaleOf(state.logX)
   const known = of.filter((x) => Number.isFinite(place(x)))
   const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
@@ -238,12 +272,12 @@ function curveOf(task: Task, of: Float64Array, found: Fit): Curve {
   return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
 }
 
-function conclude(found: Fit | null): void {
+function conclude(found: Found | null): void {
   fit = found
   parameters.result(found)
-  summary.show(found, milliseconds, state.sigma !== '' || state.weights !== '')
+  summary.show(found && wholeOf(found), milliseconds, state.sigma !== '' || state.weights !== '')
   correlations.show(found)
-  status.textContent = found ? [why(found), ...(state.profile ? endsOf(found) : [])].join(' ') : ''
+  status.textContent = found ? [why(wholeOf(found)), ...(state.profile ? endsOf(found) : [])].join(' ') : ''
   save.disabled = picture.disabled = found === null
 }
 

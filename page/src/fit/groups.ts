@@ -1,7 +1,7 @@
 /** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
 
-import type { Fit } from 'antigrad'
 import { h, shown } from '../dom.js'
+import type { Found } from './found.js'
 import { withError } from './parameters.js'
 import type { Rows } from './task.js'
 
@@ -50,11 +50,11 @@ export class Groups {
   }
 
   /** @param fits of each group, or none where there is no fit */
-  show(groups: readonly Group[], fits: readonly Fit[], chosen: string): void {
+  show(groups: readonly Group[], fits: readonly Found[], chosen: string): void {
     this.element.hidden = groups.length < 2 || fits.length === 0
     if (this.element.hidden) return
     const names = Object.keys(fits[0].values)
-    const heads = ['Group', 'Rows', ...names, 'χ²', '']
+    const heads = ['Group', 'Rows', ...names, 'χ²', 'Reason']
     this.#table.replaceChildren(
       h('caption', {}, 'Groups'),
       h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
@@ -66,7 +66,7 @@ export class Groups {
     )
   }
 
-  #row(name: string, { x }: Rows, fit: Fit, names: readonly string[], isChosen: boolean): HTMLElement {
+  #row(name: string, { x }: Rows, fit: Found, names: readonly string[], isChosen: boolean): HTMLElement {
     const choice = h('input', { type: 'radio', name: 'group', checked: isChosen })
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [

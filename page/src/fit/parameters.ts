@@ -1,7 +1,7 @@
 /** The table of parameters: where they start and what they may be, and what they are. */
 
-import type { Fit } from 'antigrad'
 import { h, shown, shownTo, uniqueId } from '../dom.js'
+import type { Found } from './found.js'
 import { checks, type Entry, numberIn, numbers, type State } from './state.js'
 import { START, type Task } from './task.js'
 
@@ -11,6 +11,7 @@ const titles = {
   max: 'Max',
   positive: 'Above 0',
   fixed: 'Fixed',
+  shared: 'Shared',
   expr: 'Follows as',
 } as const
 
@@ -80,10 +81,11 @@ export class Parameters {
       // What follows from others has nothing beside it.
       for (const input of [...Object.values(inputs), ...Object.values(boxes)])
         input.disabled = Boolean(entry.expr)
+      if (state.group === '') boxes.shared.disabled = true
     }
   }
 
-  result(fit: Fit | null): void {
+  result(fit: Found | null): void {
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'
@@ -153,13 +155,13 @@ export class Parameters {
   }
 }
 
-function intervalOf({ errors }: Fit, ends: readonly [number, number] | undefined, name: string): string {
+function intervalOf({ errors }: Found, ends: readonly [number, number] | undefined, name: string): string {
   if (ends === undefined || ends.some(Number.isNaN)) return '–'
   return ends.map((end) => shownTo(end, errors[name])).join(' to ')
 }
 
 /** Two digits of the error, and of the value what is above them. */
-export function withError({ values, errors, free, held, undetermined }: Fit, name: string): string {
+export function withError({ values, errors, free, held, undetermined }: Found, name: string): string {
   const value = shown(values[name], 7)
   if (!free.includes(name) && errors[name] === 0) return value
   if (held.includes(name)) return `${value}, held at a bound`

@@ -17,7 +17,11 @@ export const modelNames = (Object.keys(models) as ModelName[]).filter(
 )
 
 /** What a visitor says of a parameter. */
-export type Entry = Omit<FitParameter, 'start'> & { readonly start?: number }
+export type Entry = Omit<FitParameter, 'start'> & {
+  readonly start?: number
+  /** Whether it has one value for all groups. */
+  readonly shared?: boolean
+}
 
 export interface State {
   /** A model of the library, or the visitor's own. */
@@ -64,9 +68,9 @@ export const initial: State = {
 const texts = ['x', 'y', 'sigma', 'weights', 'group', 'derive'] as const
 const flags = ['absoluteSigma', 'profile', 'logX', 'logY'] as const
 export const numbers = ['start', 'min', 'max'] as const
-export const checks = ['positive', 'fixed'] as const
+export const checks = ['positive', 'fixed', 'shared'] as const
 
-/** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true&positive.b=true&expr.d=2*a` */
+/** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true&positive.b=true&shared.b=true&expr.d=2*a` */
 export function toHash(state: State): string {
   const parts = [`model=${state.model}`]
   if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
@@ -121,7 +125,7 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
     } else {
       refuse(
         `“${key}”`,
-        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, positive.a, fixed.a, expr.a`,
+        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, positive.a, fixed.a, shared.a, expr.a`,
       )
     }
   }

@@ -1,7 +1,8 @@
 /** What is said of a fit as a whole. */
 
-import type { Fit, FitReason } from 'antigrad'
+import type { FitReason } from 'antigrad'
 import { h, shown } from '../dom.js'
+import { type Found, type Whole, wholeOf } from './found.js'
 
 const reasons: Readonly<Record<FitReason, string>> = {
   converged: 'Converged',
@@ -13,7 +14,7 @@ const reasons: Readonly<Record<FitReason, string>> = {
 }
 
 /** Why it has stopped, in words. */
-export const why = ({ reason, evaluations, message }: Fit): string =>
+export const why = ({ reason, evaluations, message }: Whole): string =>
   `${reasons[reason]}, after ${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}${message && `: ${message}`}.`
 
 export class Summary {
@@ -30,7 +31,7 @@ export class Summary {
   }
 
   /** @param hasSigma whether rows have errors: without them a sum of squares is no χ² */
-  show(fit: Fit | null, milliseconds: number, hasSigma: boolean): void {
+  show(fit: Whole | null, milliseconds: number, hasSigma: boolean): void {
     this.element.hidden = fit === null
     if (fit === null) return
     const row = ([name, text]: readonly [string, string]) =>
@@ -41,12 +42,15 @@ export class Summary {
           [
             [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
             [hasSigma ? 'χ² by degree of freedom' : 'By degree of freedom', fit.reducedChiSquared],
-            ['R²', fit.rSquared],
+            ...('rSquared' in fit ? [['R²', fit.rSquared] as const] : []),
             ['AIC', fit.aic],
             ['BIC', fit.bic],
           ] as const
         ).map(([name, number]) => row([name, shownOr(number, 6)])),
-        row(['Rows, parameters that vary', `${fit.rows.toLocaleString('en')}, ${fit.free.length}`]),
+        row([
+          'Rows, parameters that vary',
+          `${fit.rows.toLocaleString('en')}, ${fit.rows - fit.freedom + fit.held.length}`,
+        ]),
         row(['Evaluations', fit.evaluations.toLocaleString('en')]),
         row(['Engine, time', `${fit.engine}, ${shown(milliseconds, 2)} ms`]),
       ],
@@ -67,7 +71,7 @@ export class Correlations {
     )
   }
 
-  show(fit: Fit | null): void {
+  show(fit: Found | null): void {
     const free = fit?.free ?? []
     this.element.hidden = free.length < 2
     if (fit === null) return
@@ -86,15 +90,18 @@ export class Correlations {
 const shownOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : shown(x, digits))
 
 /** Why intervals by profile have not two ends, in words. */
-export const endsOf = (fit: Fit): string[] => {
-  const said = Object.values(fit.profile()).map(({ message }) => message)
+export const endsOf = (found: Found): string[] => {
+  if ('all' in found) return [...found.ends]
+  const said = Object.values(found.profile()).map(({ message }) => message)
   return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
 }
 
 /** A fit as a file: numbers read back as the same bits. */
-export function toJson(fit: Fit, about: Readonly<Record<string, unknown>>, fits: readonly Fit[]): string {
-  const { values, errors, covariance, correlation, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
-  const { rows, freedom, free, held, undetermined, evaluations, reason, message, engine } = fit
+export function toJson(fit: Found, about: Readonly<Record<string, unknown>>, fits: readonly Found[]): string {
+  const { values, errors, covariance, correlation, free, held, undetermined } = fit
+  const whole = wholeOf(fit)
+  const { chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations, reason, message, engine } =
+    whole
   return JSON.stringify(
     {
       ...about,
@@ -109,7 +116,8 @@ export function toJson(fit: Fit, about: Readonly<Record<string, unknown>>, fits:
       }),
       ...{ reason, message, values, errors, intervals: fit.intervals() },
       ...{ free, held, undetermined, covariance, correlation },
-      ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations, engine },
+      ...{ chiSquared, reducedChiSquared, ...('rSquared' in whole && { rSquared: whole.rSquared }) },
+      ...{ aic, bic, rows, freedom, evaluations, engine },
     },
     null,
     2,

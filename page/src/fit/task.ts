@@ -159,6 +159,15 @@ export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, tas
 const said = (text: string) =>
   text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
+/** Parameters that all groups share. */
+export function sharedIn({ parameters }: Task, { group, parameters: entries }: State): string[] {
+  if (group === '') return []
+  return parameters.filter((name) => {
+    const { shared, fixed, expr } = entries[name] ?? {}
+    return shared && !fixed && !expr
+  })
+}
+
 /** Options of the library for a state. */
 export function optionsOf(
   task: Task,
@@ -169,7 +178,7 @@ export function optionsOf(
   }: { readonly sigma?: FitColumn | undefined; readonly weights?: FitColumn | undefined },
 ): FitOptions {
   const entries = task.parameters.map((name) => {
-    const { expr, ...entry } = state.parameters[name] ?? {}
+    const { expr, shared, ...entry } = state.parameters[name] ?? {}
     if (expr) return [name, { expr }] as const
     return [name, task.guessed.includes(name) ? entry : { ...entry, start: entry.start ?? START }] as const
   })

@@ -1,20 +1,17 @@
 import type { EngineName } from '../../engines/engine.js'
-import { Machine } from '../../expressions/run.js'
 import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
-import { recordOf } from '../../ground/given.js'
+import { mapped, recordOf } from '../../ground/given.js'
 import { printable } from '../../ground/text.js'
-import { type Column, numbersOf } from '../../many/data.js'
-import { readOptions } from '../../options/read.js'
-import { columnsOfModel, keptBy, programOfModel } from '../curve.js'
-import { drive, driveSync } from '../drive.js'
-import { followedAt } from '../linearise.js'
-import type { Problem } from '../problem.js'
-import { profileManyTable } from '../profiled.js'
+import { readOption } from '../../options/read.js'
+import { quantileOf, symmetric } from '../bands.js'
+import { probability } from '../level.js'
 import { type FitReason, fitReasons } from '../reasons.js'
-import { covarianceAt, type Ended, HELD, UNDETERMINED } from './ending.js'
+import { type Ended, HELD, UNDETERMINED } from './ending.js'
+import { SharedGroup } from './group.js'
 import type { Label } from './groups.js'
-import { type Profiled, profileShared, type SharedProfile, type SharedProfileOptions } from './profile.js'
+import type { Profiled, SharedProfile, SharedProfileOptions } from './profile.js'
+import { profiledAsync, profiledSync, sharedProfiled } from './profiled.js'
 import { nameOf } from './read.js'
 import type { SharedRun } from './run.js'
 
@@ -153,6 +150,29 @@ export class SharedFit {
   }
 
   /**
+   * Within which parameters are with a probability: lower and upper ends, as {@link SharedGroup.intervals} has them of a
+   * group.
+   */
+  intervals(level = 0.95): { readonly low: SharedNumbers; readonly high: SharedNumbers } {
+    readOption('level', probability, level)
+    const t = quantileOf(this.#run.isAbsolute, this.freedom, level)
+    const { parameters } = this.#run.read
+    const positive = new Set(parameters.filter((of) => of.isLogarithmic).map(({ name }) => name))
+    const ends = (end: 0 | 1): SharedNumbers => {
+      const of = (name: string, x: number, error: number) => symmetric(x, t * error, positive.has(name))[end]
+      const columns = (values: Columns, errors: Columns) =>
+        mapped(values, (column, name) => column.map((x, k) => of(name, x, errors[name][k])))
+      const { values, errors } = this
+      return {
+        shared: mapped(values.shared, (x, name) => of(name, x, errors.shared[name])),
+        subsets: columns(values.subsets, errors.subsets),
+        own: columns(values.own, errors.own),
+      }
+    }
+    return { low: ends(0), high: ends(1) }
+  }
+
+  /**
    * The profile of a shared parameter, one of `shared`: how far it may go while all others follow, until χ² has risen as
    * much as the level allows. The event loop stays free where the native engine runs.
    *
@@ -227,166 +247,5 @@ export class SharedFit {
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
     return groups.length === 0 ? '' : `, as in group ${printable(`${this.groups[first]}`)}`
-  }
-}
-
-/** Programs of what follows from others, by name: they take longer to make than a group. */
-const followersOf = keptBy((problem: Problem) =>
-  recordOf([...problem.derived.keys()], (name) => followedAt(problem, name)),
-)
-
-/** What has no slope has no part, nor has what a bound holds: it counts as fixed. */
-function varianceOf(
-  slopes: readonly number[],
-  covariance: readonly (readonly number[])[],
-  isHeld: (i: number) => boolean,
-): number {
-  const moves = slopes.map((slope, i) => slope !== 0 && !isHeld(i))
-  let sum = 0
-  for (const [i, a] of slopes.entries()) {
-    for (const [j, b] of slopes.entries()) if (moves[i] && moves[j]) sum += a * b * covariance[i][j]
-  }
-  return sum
-}
-
-function sharedProfiled(
-  { read }: SharedRun,
-  { covariance, step, sharedStates }: Ended,
-  at: number,
-): Profiled {
-  const error = Math.sqrt(covariance[at * step.dense.size + at])
-  return {
-    held: { shared: at, own: null },
-    parameter: read.shared[at].parameter,
-    error,
-    state: sharedStates[at],
-  }
-}
-
-async function profiledAsync(run: SharedRun, ended: Ended, of: Profiled, options: SharedProfileOptions) {
-  const { level, signal } = readOptions('options', options, profileManyTable)
-  const arrow = run.makeArrow()
-  const calls = profileShared(arrow, ended, of, level, run.isAbsolute, run.most)
-  const profile = await drive(run.choice, calls, signal, () => arrow.leave())
-  arrow.leave()
-  return profile
-}
-
-function profiledSync(run: SharedRun, ended: Ended, of: Profiled, options: SharedProfileOptions) {
-  const { level } = readOptions('options', options, profileManyTable)
-  const arrow = run.makeArrow()
-  const profile = driveSync(run.choice, profileShared(arrow, ended, of, level, run.isAbsolute, run.most))
-  arrow.leave()
-  return profile
-}
-
-/** One group of such a fit. */
-export class SharedGroup {
-  readonly label: Label
-  /** Of all its parameters by name: own, shared and fixed ones, and those that follow from others. */
-  readonly values: Numbers
-  /** Standard errors: 0 where a parameter is fixed. */
-  readonly errors: Numbers
-  /** Parameters in the order of the covariance: its own, and then shared ones. */
-  readonly free: readonly string[]
-  /** What its rows cost. */
-  readonly chiSquared: number
-  readonly rows: number
-  readonly #run: SharedRun
-  readonly #ended: Ended
-  readonly #family: number
-  readonly #at: number
-
-  /** @internal */
-  constructor(label: Label, run: SharedRun, ended: Ended, f: number, at: number) {
-    this.#run = run
-    this.#ended = ended
-    this.#family = f
-    this.#at = at
-    const family = run.arrow.families[f]
-    const { values, costs } = ended
-    this.label = label
-    this.free = family.free.map(({ name }) => name)
-    const shared = family.places.map((place) => values.shared[typeof place === 'number' ? place : place[at]])
-    const point = [...values.own[f].map((column) => column[at]), ...shared]
-    const covariance = this.covariance
-    const { parameters, constants } = run.read.families[f]
-    const group = family.groups[at]
-    const { problem } = family.outputs[0].compiled
-    const told = parameters.map(({ name, start, expr }): readonly [string, number, number] => {
-      const i = this.free.indexOf(name)
-      if (i >= 0) return [name, point[i], Math.sqrt(covariance[i][i])]
-      if (expr === null) return [name, constants.get(name)?.[group] ?? (start as number), 0]
-      const fixed = problem.fixed.map((other) => constants.get(other)?.[group] as number)
-      const [value, ...slopes] = followersOf(problem)[name]([...point, ...fixed])
-      return [name, value, Math.sqrt(varianceOf(slopes, covariance, (i) => this.#isHeld(i)))]
-    })
-    this.values = Object.fromEntries(told.map(([name, value]) => [name, value]))
-    this.errors = Object.fromEntries(told.map(([name, , error]) => [name, error]))
-    this.chiSquared = costs[f][at]
-    this.rows = family.rows[at]
-  }
-
-  #isHeld(i: number): boolean {
-    const { own, places } = this.#run.arrow.families[this.#family]
-    if (i < own) return this.#ended.ownStates[this.#family][i][this.#at] === HELD
-    const place = places[i - own]
-    return this.#ended.sharedStates[typeof place === 'number' ? place : place[this.#at]] === HELD
-  }
-
-  /** By rows and columns, of the parameters in `free`. */
-  get covariance(): number[][] {
-    return covarianceAt(this.#run.arrow.families[this.#family], this.#family, this.#at, this.#ended)
-  }
-
-  /** As {@link SharedFit.profile} has it, of one of its parameters in `free`, while those of all groups follow. */
-  async profile(name: string, options: SharedProfileOptions = {}): Promise<SharedProfile> {
-    return profiledAsync(this.#run, this.#ended, this.#profiled(name), options)
-  }
-
-  /** `profile` without a promise. */
-  profileSync(name: string, options: SharedProfileOptions = {}): SharedProfile {
-    return profiledSync(this.#run, this.#ended, this.#profiled(name), options)
-  }
-
-  #profiled(name: string): Profiled {
-    const i = this.free.indexOf(name)
-    if (i < 0) throw new OptionError('name', `one of ${this.free.join(', ')}`, name)
-    const [family, at] = [this.#family, this.#at]
-    const { own, places, free } = this.#run.arrow.families[family]
-    if (i >= own) {
-      const place = places[i - own]
-      return sharedProfiled(this.#run, this.#ended, typeof place === 'number' ? place : place[at])
-    }
-    const parameter = free[i]
-    const factor = parameter.isLogarithmic ? this.values[name] : 1
-    return {
-      held: { shared: null, own: { family, parameter: i, at } },
-      ...{ parameter, error: this.errors[name] / factor, state: this.#ended.ownStates[family][i][at] },
-    }
-  }
-
-  /** y − f by row that was given, without weights; of several values one list behind the other. */
-  get residuals(): Float64Array {
-    const family = this.#run.arrow.families[this.#family]
-    const group = family.groups[this.#at]
-    const lists = family.outputs.map(({ compiled: { problem } }, k) => {
-      const given = this.#run.read.families[this.#family].given[k]
-      const columns = columnsOfModel(problem).map((name) => numbersOf(given.get(name) as Column, group))
-      const y = numbersOf(given.get(problem.y) as Column, group)
-      const machine = new Machine(programOfModel(problem), 'float64')
-      const fixed = problem.fixed.map(
-        (name) => this.#run.read.families[this.#family].constants.get(name)?.[group] ?? NaN,
-      )
-      const point = [...this.free.map((name) => this.values[name]), ...fixed]
-      return y.map((measured, row) => {
-        const numbers = columns.map((column) => column[row])
-        // Conditions would take it for a number.
-        if (numbers.some(Number.isNaN)) return NaN
-        machine.run([...point, ...numbers], [], 0)
-        return measured - machine.slots[machine.program.outputs[0]]
-      })
-    })
-    return Float64Array.from(lists.flatMap((list) => [...list]))
   }
 }

@@ -1,0 +1,90 @@
+/** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
+
+import { type FitOptions, fitShared, type SharedFit } from 'antigrad'
+import type { Member } from './found.js'
+import type { Rows, Task } from './task.js'
+
+/** Which groups there are, by row, and which of them is looked at. */
+export interface Together {
+  readonly labels: readonly string[]
+  readonly shared: readonly string[]
+  readonly at: number
+}
+
+/** @throws (rejects with) what fitShared throws; the signal's reason */
+export async function fitTogether(
+  { model, columns, names }: Task,
+  { data, sigma, weights }: Rows,
+  { labels, shared, at }: Together,
+  { intervals, weights: byModel, ...options }: FitOptions,
+  signal: AbortSignal,
+): Promise<Member[]> {
+  // Whatever the table calls it: a name that nothing else has.
+  let group = 'group'
+  while ([...columns, ...Object.values(names), ...Object.keys(options.start ?? {})].includes(group))
+    group += '_'
+  const errors = sigma ? { sigma } : { weights: weights ?? byModel }
+  const { absoluteSigma, start, y, loss, derive } = options
+  const all = await fitShared(
+    model,
+    { ...data, [group]: labels },
+    {
+      ...Object.fromEntries(
+        Object.entries({ absoluteSigma, start, y, loss, derive, ...errors }).filter(
+          ([, of]) => of !== undefined,
+        ),
+      ),
+      ...{ group, shared, signal },
+    },
+  )
+  const found = all.groups.map((_, k) => groupOf(all, k))
+  if (intervals === 'profile' && found.length > 0) found[at] = await profiled(all, at, found[at], signal)
+  return found
+}
+
+function groupOf(all: SharedFit, k: number): Member {
+  const group = all.at(k)
+  const { values, errors, free, held, undetermined, covariance, correlation } = group
+  const { chiSquared, rows, residuals } = group
+  return {
+    ...{
+      all,
+      values,
+      errors,
+      free,
+      held,
+      undetermined,
+      covariance,
+      correlation,
+      chiSquared,
+      rows,
+      residuals,
+    },
+    reason: all.reason,
+    intervals: (level) => group.intervals(level),
+    predict: (at) => group.predict(at),
+    band: (at, options) => group.band(at, options),
+    ends: [],
+  }
+}
+
+/** With intervals by profile of what varies in a group, while all others follow. */
+async function profiled(all: SharedFit, k: number, found: Member, signal: AbortSignal): Promise<Member> {
+  const group = all.at(k)
+  const ends = new Map<string, readonly [number, number]>()
+  const said: string[] = []
+  for (const name of found.free) {
+    const { low, high, lowReason, highReason } = await group.profile(name, { signal })
+    ends.set(name, [low, high])
+    for (const [side, reason] of [
+      ['lower', lowReason],
+      ['upper', highReason],
+    ])
+      if (reason !== 'found') said.push(`The ${side} end of ${name}: ${reason}.`)
+  }
+  return {
+    ...found,
+    ends: said,
+    intervals: (level) => ({ ...found.intervals(level), ...Object.fromEntries(ends) }),
+  }
+}
