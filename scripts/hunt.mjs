@@ -3,18 +3,38 @@
 // behind a switch, and each is tried by the tests alone that come to it, the quickest first. What is found is kept in
 // target/mutations, so that a hunt which was ended goes on. A mistake that nothing finds changes nothing, or wants a test.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { drawn, filesIn, sitesIn, worktree } from './lib/mistakes.mjs'
+import { rewrite, transpileTests, triedBy } from './lib/hunting.mjs'
+import { drawn, sitesIn, worktree } from './lib/mistakes.mjs'
 import { random } from './lib/random.mjs'
 import { Failure, output, root, say, script } from './lib/run.mjs'
 import { switched } from './lib/switched.mjs'
 
 /** What is hunted through, how many mistakes, and by which tests. */
 const grounds = {
-  kernels: { paths: ['crates/kernels/src'], count: 400, builds: buildRust },
+  kernels: {
+    paths: ['crates/kernels/src'],
+    count: 400,
+    builds: buildRust,
+    files: [
+      ...['digests', 'same-bits', 'minimize-many', 'sm3', 'adafactor', 'muon-bits', 'rows', 'plane', 'clip'],
+      ...['fits/engines', 'fits/rows-in-lanes', 'fits/rows', 'special-functions', 'expression', 'lent'],
+      ...[
+        'sum-gradients',
+        'noise',
+        'prodigy',
+        'forged',
+        'schedule-free',
+        'cautious',
+        'mars',
+        'muon',
+        'async',
+      ],
+      ...['subnormals', 'optimizer', 'attacks/arena', 'elementwise-rules', 'function-bits'],
+    ],
+  },
   runs: {
     paths: [
       ...['ts/model/cohorts.ts', 'ts/model/part.ts', 'ts/step', 'ts/saved'],
@@ -22,20 +42,30 @@ const grounds = {
     ],
     count: 200,
     builds: buildTypeScript,
-    tests: [
-      ...['test/model', 'test/attacks/saved.test.ts'],
-      ...['engines', 'hard', 'many-parameters', 'nist'].map((name) => `test/fits/${name}.test.ts`),
+    files: [
       ...[
-        'async',
+        'rows',
+        'report',
+        'set',
         'given-gradients',
+        'sum-gradients',
         'optimizer',
         'plane',
-        'programs',
-        'report',
-        'rows',
-        'set',
-        'sum-gradients',
-      ].map((name) => `test/${name}.test.ts`),
+        'async',
+        'lifetime',
+      ],
+      ...['checkpoint', 'changes', 'groups', 'around', 'non-finite', 'rename', 'saved-anything'].map(
+        (name) => `model/${name}`,
+      ),
+      ...[
+        'attacks/saved',
+        'fits/hard',
+        'fits/nist',
+        'fits/many-parameters',
+        'fits/engines',
+        'fits/bad-input',
+      ],
+      ...['errors', 'average', 'schedule-free', 'muon', 'fits/scipy', 'fits/shared', 'standard-errors'],
     ],
   },
 }
@@ -60,13 +90,13 @@ function ran(command, args, { cwd, env = {}, timeout = 0 }) {
   })
 }
 
-/** Does the same for all of a list, as many at a time as there are cores. */
-async function each(list, work) {
+/** Does the same for all of a list, so many at a time. */
+async function each(list, work, atOnce = 1) {
   const rest = [...list]
   const worker = async () => {
     for (let one = rest.shift(); one !== undefined; one = rest.shift()) await work(one)
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
 /** Writes what a switch is into the sources, and the mistakes behind switches; gives those that found no place. */
@@ -82,10 +112,12 @@ function put(folder, mistakes, isLeftOut) {
       all.filter((mistake) => !isLeftOut(mistake)),
     )
     left.push(...found.left)
-    writeFileSync(join(folder, file), withSwitch(file, found.text))
+    rewrite(join(folder, file), withSwitch(file, found.text))
   }
   return left
 }
+
+const append = (file, text) => rewrite(file, readFileSync(file, 'utf8').split(text)[0] + text)
 
 /** On the first line, so that lines keep their numbers. */
 function withSwitch(file, text) {
@@ -95,60 +127,90 @@ function withSwitch(file, text) {
 }
 
 const ofRust = `
-/// Whether a mistake is made in this process; that it was come to is written down.
+/// Whether a mistake is made now; that it was come to is kept, and written down where that is wanted.
 #[inline(never)]
 pub(crate) fn is_made(number: u32) -> bool {
-    use std::sync::{OnceLock, atomic::{AtomicBool, Ordering}};
-    static MADE: OnceLock<(u32, Option<String>)> = OnceLock::new();
-    static REACHED: [AtomicBool; 4096] = [const { AtomicBool::new(false) }; 4096];
-    let (made, file) = MADE.get_or_init(|| {
-        let number = std::env::var("ANTIGRAD_MISTAKE").ok().and_then(|text| text.parse().ok());
-        (number.unwrap_or(0), std::env::var("ANTIGRAD_REACHED").ok())
-    });
-    if let Some(file) = file
-        && !REACHED[number as usize].swap(true, Ordering::Relaxed)
+    use mistakes::*;
+    if !REACHED[number as usize].load(Relaxed) && !REACHED[number as usize].swap(true, Relaxed)
+        && let Ok(file) = std::env::var("ANTIGRAD_REACHED")
     {
         use std::io::Write;
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
         file.write_all(format!("{number}\\n").as_bytes()).unwrap();
     }
-    *made == number
+    match MADE.load(Relaxed) {
+        u32::MAX => number == choose_first(),
+        made => number == made,
+    }
+}
+#[cold]
+fn choose_first() -> u32 {
+    let number = std::env::var("ANTIGRAD_MISTAKE").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    mistakes::MADE.store(number, mistakes::Relaxed);
+    number
+}
+/// Makes another one from now on; gives those that were come to since the last call.
+pub fn choose(number: u32) -> Vec<u32> {
+    use mistakes::*;
+    MADE.store(number, Relaxed);
+    (0..4096).filter(|&each| REACHED[each as usize].swap(false, Relaxed)).collect()
+}
+mod mistakes {
+    use std::sync::atomic::{AtomicBool, AtomicU32};
+    pub use std::sync::atomic::Ordering::Relaxed;
+    pub static MADE: AtomicU32 = AtomicU32::new(u32::MAX);
+    pub static REACHED: [AtomicBool; 4096] = [const { AtomicBool::new(false) }; 4096];
+}
+`
+
+/** For the addon: what calls it is one process for all mistakes. */
+const ofAddon = `
+#[napi]
+pub fn choose(number: u32) -> Vec<u32> {
+    antigrad_kernels::choose(number)
 }
 `
 
 const ofTypeScript = `
-const { ANTIGRAD_MISTAKE: made, ANTIGRAD_REACHED: file } = globalThis.process?.env ?? {}
+const { ANTIGRAD_MISTAKE: first } = globalThis.process?.env ?? {}
+let made = Number(first ?? 0)
 const reached = new Set()
 export function isMade(number) {
-  if (file && !reached.has(number)) {
-    reached.add(number)
-    process.getBuiltinModule('node:fs').appendFileSync(file, number + '\\n')
-  }
-  return number === Number(made)
+  reached.add(number)
+  return number === made
+}
+globalThis.chooseMistake = (number) => {
+  made = number
+  const all = [...reached]
+  reached.clear()
+  return all
 }
 `
 
 /** Builds Rust's tests; what does not compile behind a switch is left out. */
 async function buildRust(folder, mistakes) {
-  const lib = 'crates/kernels/src/lib.rs'
+  append(join(folder, 'crates/kernels/src/lib.rs'), ofRust)
+  append(join(folder, 'crates/native/src/lib.rs'), ofAddon)
   const env = { CARGO_TARGET_DIR: join(root, 'target/mutations/cargo'), RUSTFLAGS: '-Awarnings' }
   const refused = new Set()
   for (;;) {
     const left = put(folder, mistakes, ({ number }) => refused.has(number))
-    writeFileSync(join(folder, lib), readFileSync(join(folder, lib), 'utf8').split(ofRust)[0] + ofRust)
-    const cargo = (...args) =>
-      ran('cargo', [...args, '-p', 'antigrad-kernels', '--features', 'trial', '--message-format=json'], {
-        cwd: folder,
-        env,
-      })
+    const cargo = (...args) => ran('cargo', [...args, '--message-format=json'], { cwd: folder, env })
+    const kernels = ['-p', 'antigrad-kernels', '--features', 'trial']
     // Without code it is quicker.
-    const { text } = await cargo('check')
+    const { text } = await cargo('check', ...kernels)
     const before = refused.size
     for (const { file, line } of errorsOf(text)) {
       for (const number of nearestTo(line, readFileSync(join(folder, file), 'utf8'))) refused.add(number)
     }
     if (refused.size > before) continue
-    const built = await cargo('test', '--no-run')
+    say('addon')
+    const ofNode = await cargo('build', '--profile', 'trial', '-p', 'antigrad-native')
+    if (ofNode.status !== 0) throw new Failure(ofNode.text.slice(-4000))
+    const addon = join(root, 'target/mutations/antigrad.node')
+    cpSync(join(env.CARGO_TARGET_DIR, 'trial/libantigrad_native.so'), addon)
+    say('tests')
+    const built = await cargo('test', '--no-run', ...kernels)
     const messages = jsonOf(built.text)
     // Build scripts are programs, too.
     const programs = messages.flatMap(({ executable, profile }) => (profile?.test && executable) || [])
@@ -172,6 +234,7 @@ async function buildRust(folder, mistakes) {
         ...mistakes.filter(({ number }) => refused.has(number)).map((m) => ({ ...m, isAlone: true })),
       ],
       tests,
+      env: { ANTIGRAD_ADDON: addon },
     }
   }
 }
@@ -207,7 +270,7 @@ const errorsOf = (text) =>
   )
 
 /** Builds TypeScript, types aside. */
-async function buildTypeScript(folder, mistakes, { tests }) {
+async function buildTypeScript(folder, mistakes) {
   const left = put(folder, mistakes, () => false)
   writeFileSync(join(folder, 'ts/mistakes.ts'), ofTypeScript)
   const build = join(folder, 'scripts/build-ts.mjs')
@@ -220,15 +283,7 @@ async function buildTypeScript(folder, mistakes, { tests }) {
   )
   const { status, text } = await ran(process.execPath, [build], { cwd: folder })
   if (status !== 0) throw new Failure(text.slice(-4000))
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--project', 'typescript']
-  const files = tests.flatMap(filesIn).filter((file) => file.endsWith('.test.ts'))
-  return {
-    left,
-    tests: files.map((name) => ({
-      name,
-      run: (env, timeout) => ran(process.execPath, [...vitest, name], { cwd: folder, env, timeout }),
-    })),
-  }
+  return { left, tests: [], env: {} }
 }
 
 /** Who comes to which mistake, and how long it takes. */
@@ -257,9 +312,12 @@ async function findsIn(tests, number) {
   return `NOT FOUND by ${reaching.length} tests`
 }
 
-async function hunt(name, { seed, count, only }) {
+/** Mistakes that change nothing, each with the reason. */
+const equivalents = JSON.parse(readFileSync(join(root, 'test/equivalents.json'), 'utf8'))
+
+async function hunt(name, { seed, count, only, at }) {
   const ground = grounds[name]
-  const commit = output('git', ['rev-parse', 'HEAD'])
+  const commit = output('git', ['rev-parse', at])
   const folder = worktree(commit)
   const kept = join(root, `target/mutations/${name}-${seed}-${commit.slice(0, 8)}.json`)
   mkdirSync(dirname(kept), { recursive: true })
@@ -273,14 +331,27 @@ async function hunt(name, { seed, count, only }) {
     say(`${number} ${file}:${line}: ${outcome}`)
     if (outcome.startsWith('NOT')) say(`  ${before.trim()}\n  ${after.trim()}`)
   }
+  const whyNot = ({ file, before, after }) =>
+    equivalents.find((one) => one.file === file && one.before === before.trim() && one.after === after.trim())
+      ?.why
+  for (const mistake of rest.filter(whyNot)) tell(mistake, `equivalent: ${whyNot(mistake)}`)
+  rest = rest.filter((mistake) => !whyNot(mistake))
   while (rest.length > 0) {
-    const { left, tests } = await ground.builds(folder, rest, ground)
+    const { left, tests, env } = await ground.builds(folder, rest, ground)
+    await transpileTests(folder)
+    const tried = rest.filter(({ number }) => !left.some((other) => other.number === number))
+    say(`${tried.length} mistakes in one build`)
+    const byNumber = new Map(tried.map((mistake) => [mistake.number, mistake]))
+    let numbers = [...byNumber.keys()]
+    for (const file of ground.files.map((name) => `test/${name}.test.js`)) {
+      if (!existsSync(join(folder, file))) continue
+      numbers = await triedBy(folder, file, env, numbers, (number, outcome) =>
+        tell(byNumber.get(number), outcome),
+      )
+      say(`  ${numbers.length} are left`)
+    }
     const sound = await measure(tests, join(root, 'target/mutations'))
-    say(`${rest.length - left.length} mistakes in one build, ${sound.length} tests`)
-    await each(
-      rest.filter(({ number }) => !left.some((other) => other.number === number)),
-      async (mistake) => tell(mistake, await findsIn(sound, mistake.number)),
-    )
+    await each(numbers, async (number) => tell(byNumber.get(number), await findsIn(sound, number)))
     for (const mistake of left.filter(({ isAlone }) => isAlone))
       tell(mistake, 'NOT TRIED: it has no place behind a switch')
     const next = left.filter(({ isAlone }) => !isAlone)
@@ -289,19 +360,26 @@ async function hunt(name, { seed, count, only }) {
   }
   const of = (start) => Object.values(outcomes).filter((outcome) => outcome.startsWith(start)).length
   say(
-    `${name}, seed ${seed}: ${of('found')} of ${of('found') + of('NOT FOUND')} found; ${of('NOT TRIED')} not tried.`,
+    `${name}, seed ${seed}: ${of('found')} of ${of('found') + of('NOT FOUND')} found; ` +
+      `${of('equivalent')} are none, ${of('NOT TRIED')} not tried.`,
   )
 }
 
 script(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { seed: { type: 'string', default: '31' }, count: { type: 'string' }, only: { type: 'string' } },
+    options: {
+      seed: { type: 'string', default: '31' },
+      count: { type: 'string' },
+      only: { type: 'string' },
+      at: { type: 'string', default: 'HEAD' },
+    },
   })
   if (!positionals.every((name) => Object.hasOwn(grounds, name)))
     throw new Failure(`One of ${Object.keys(grounds).join(', ')}.`)
   const options = {
     seed: Number(values.seed),
+    at: values.at,
     count: values.count === undefined ? undefined : Number(values.count),
     only: values.only?.split(',').map(Number),
   }

@@ -227,6 +227,27 @@ fn each_run_has_its_data_and_its_bounds() {
     }
 }
 
+#[test]
+fn a_change_a_hair_below_the_tolerance_is_below_it() {
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        // One that is no whole vector, and some of which all are short alike.
+        for runs in [1, 16] {
+            let mut memory = Memory::new(8, runs);
+            for run in 0..runs {
+                let start = mean(run) + 1e-3 * (1.0 - 5e-7);
+                for (k, x) in [start, f64::NEG_INFINITY, f64::INFINITY].into_iter().enumerate() {
+                    memory.number("planes", k * (LANES + GAP / 8) + run, x);
+                }
+            }
+            assert!(memory.advance(set));
+            for run in 0..runs {
+                let (_, updates, reason) = memory.result(run);
+                assert_eq!((updates, reason), (1.0, Reason::Converged as u32), "{} {runs} {run}", set.name());
+            }
+        }
+    }
+}
+
 /// Without a kernel: x becomes x + s, where s is the sum of the data, and a run stops where x has reached s.
 fn counting(size: usize, runs: usize) -> Memory {
     let mut memory = Memory::new(size, runs);
@@ -408,6 +429,11 @@ fn what_does_not_fit_is_a_fault() {
         // More runs than have data, or than there are.
         assert!(fails(&|memory| memory.word("live", 0, memory.data_lanes as u32 + 1)));
         assert!(fails(&|memory| memory.word("live", 0, u32::MAX)));
+        // A run behind the last one has no result.
+        for run in [LANES, u32::MAX as usize] {
+            let at = (PLANES * (LANES * size + GAP) + Short::SIZE * 8 * LANES) / 4;
+            assert!(fails(&|memory| memory.word("planes", at, run as u32)), "{run}");
+        }
         // More shared columns than there are.
         assert!(fails(&|memory| memory.set("shared", 2)));
         // Data, and planes of bounds, behind the end.

@@ -6,20 +6,22 @@ use antigrad_kernels::{Kept, Scratch};
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
 use crate::reference::{Job, PLAIN};
 
-/// Adam and momentum on a few tensors.
-fn small(size: usize, job: &Job) -> Memory {
+/// Momentum on one number, Adam on a few tensors, and momentum again, which does what its job says.
+fn small(size: usize, [job, last]: [&Job; 2]) -> Memory {
     let families = [
+        Family { lengths: &[1], state: 1, by_tensor: 0 },
         Family { lengths: &[5, 0, 33], state: 2, by_tensor: 0 },
         Family { lengths: &[17], state: 1, by_tensor: 0 },
     ];
     let mut memory = Memory::new(size, &families, job.row().len());
     memory.row(0, &job.row());
-    for (number, name, tensors) in [(0, "Adam", [0, 2]), (1, "Momentum", [3, 3])] {
+    for (number, name, tensors) in [(0, "Momentum", [0, 0]), (1, "Adam", [1, 3]), (2, "Momentum", [4, 4])] {
         let (array, kernels) = (memory.first_arrays[number], [kernel(name).number, 0, 0, 0]);
-        memory.segment(number, tensors, Segment { array, by_tensor: 0, row: 0, flags: job.flags(), kernels });
+        let flags = if number == 2 { last } else { job }.flags();
+        memory.segment(number, tensors, Segment { array, by_tensor: 0, row: 0, flags, kernels });
     }
     let mut next = noise(7);
-    for (tensor, i) in memory.elements(0..4) {
+    for (tensor, i) in memory.elements(0..5) {
         memory.set(PARAMETERS, tensor, i, next());
         memory.set(GRADIENTS, tensor, i, next());
     }
@@ -29,8 +31,9 @@ fn small(size: usize, job: &Job) -> Memory {
 #[test]
 fn a_plan_gives_the_bits_of_the_stage_and_is_none_where_there_is_more_to_do() {
     let prepared = Job { scale: -0.3, limit: 0.2, l2: 0.1, ..PLAIN };
-    // A tensor that stays wants more than a pass.
-    let jobs = [(&PLAIN, true), (&prepared, true), (&Job { holds: true, ..PLAIN }, false)];
+    let held = Job { holds: true, ..PLAIN };
+    // A tensor that stays wants more than a pass, be it the last one.
+    let jobs = [([&PLAIN; 2], true), ([&prepared; 2], true), ([&held; 2], false), ([&PLAIN, &held], false)];
     for ((size, set), (job, is_plan)) in places().flat_map(|place| jobs.map(|job| (place, job))) {
         let mut expected = small(size, job);
         let mut memory = expected.clone();

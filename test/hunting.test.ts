@@ -1,0 +1,58 @@
+/** A hunt tries mistakes one after the other in one process, and is sound where one of them breaks it for good. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { triedBy } from '../scripts/lib/hunting.mjs'
+import { home } from './children.js'
+
+const tests = `
+import { beforeEach, describe, expect, test } from ${JSON.stringify(
+  pathToFileURL(join(home, 'scripts/lib/hunted-tests.mjs')).href,
+)}
+let [made, kept, begun] = [0, 0, 0]
+const reached = new Set()
+globalThis.chooseMistake = (number) => {
+  made = number
+  const all = [...reached]
+  reached.clear()
+  return all
+}
+const isMade = (number) => reached.add(number) && made === number
+test('fails without any', () => expect(1).toBe(2))
+describe.each([1, 2])('case %s', (x) => {
+  beforeEach(() => void begun++)
+  test.each([[3, 4]])('with %s', (y, z) => {
+    expect([x, y, z]).toEqual([expect.any(Number), 3, 4])
+    if (x === 2 && isMade(1)) throw new Error('seen')
+    if (isMade(2)) kept = 1
+    expect(kept).toBe(0)
+    if (isMade(3)) process.exit(7)
+    isMade(4)
+    expect(begun).toBeGreaterThan(0)
+  })
+})
+`
+
+test('what is found, by which test, and what is left', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
+  try {
+    mkdirSync(join(folder, 'test'))
+    writeFileSync(join(folder, 'test/a.test.mjs'), tests)
+    const told: Record<number, string> = {}
+    const left = await triedBy(folder, 'test/a.test.mjs', {}, [4, 2, 1, 3, 5], (number, outcome) => {
+      told[number] = outcome
+    })
+    expect(left.sort()).toEqual([4, 5])
+    expect(told).toEqual({
+      1: 'found by test/a.test.mjs: case 2 > with 3',
+      // What it has broken stays so in that process, and only there.
+      2: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
+      3: 'found by test/a.test.mjs: 7',
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
