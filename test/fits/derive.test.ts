@@ -79,7 +79,7 @@ describe('what is derived', () => {
           top: { expr: 'k + bottom' },
           k: 95,
         },
-        derive: { ec90: 'ec50*9^(1/slope)', base: 'bottom*2', sum: 'top + ec50' },
+        derive: { ec90: 'ec50*9^(1/slope)', base: 'bottom*2', sum: 'top + ec50', twice: '2*ec50' },
       },
     )
     const { values, errors } = many
@@ -91,6 +91,8 @@ describe('what is derived', () => {
       expect(one.errors.ec90).toBe(errors.ec90[i])
       // What a bound holds counts as fixed.
       if (one.held.includes('ec50')) expect(one.errors.sum).toBe(one.errors.top)
+      // Of what follows from nothing else nothing is known.
+      expect(Number.isNaN(one.errors.twice)).toBe(one.held.includes('ec50'))
     }
     expect([0, 1, 2].some((i) => many.at(i).held.includes('ec50'))).toBe(true)
   })

@@ -123,6 +123,17 @@ export function variance(
   return sum
 }
 
+/** The standard error of what has some slopes; NaN where bounds hold all that it depends on. */
+export function errorOf(
+  found: Pick<Found, 'covariance' | 'held'>,
+  fit: number,
+  slopes: readonly number[],
+): number {
+  const moving = slopes.flatMap((slope, i) => (slope === 0 ? [] : [i]))
+  const isHeld = moving.length > 0 && moving.every((i) => hasBit(found.held, fit, i))
+  return isHeld ? NaN : Math.sqrt(variance(found, fit, slopes))
+}
+
 export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
   ((words[i >> 5][fit] >> (i & 31)) & 1) === 1
 

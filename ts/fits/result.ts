@@ -19,7 +19,7 @@ import { ZEROS } from './called.js'
 import { type Contour, type ContourOptions, contour, contourTable, pairOf } from './contour.js'
 import { columnsOfModel } from './curve.js'
 import { drive, driveSync } from './drive.js'
-import { freedomOf, hasBit, type Ingredients, variance } from './found.js'
+import { errorOf, freedomOf, hasBit, type Ingredients } from './found.js'
 import { probability } from './level.js'
 import { correlationOf } from './linear.js'
 import { type ColumnsAsked, covarianceOf, followed, modelAt } from './linearise.js'
@@ -212,7 +212,7 @@ export class FitManyResult<Names extends string = string> {
     for (let fit = 0; fit < rows.length; fit++) {
       const [value, ...slopes] = outputs(fit)
       values[fit] = value
-      errors[fit] = Number.isNaN(value) ? NaN : Math.sqrt(variance(found, fit, slopes))
+      errors[fit] = Number.isNaN(value) ? NaN : errorOf(found, fit, slopes)
     }
     return [values, errors]
   }
@@ -239,7 +239,7 @@ export let ingredientsOf: (fit: Fit) => { readonly of: Ingredients; readonly at:
 /** One fit. */
 export class Fit<Names extends string = string> {
   readonly values: Readonly<Record<Names, number>>
-  /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
+  /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or all that it follows from, or nothing is known. */
   readonly errors: Readonly<Record<Names, number>>
   readonly chiSquared: number
   readonly reducedChiSquared: number

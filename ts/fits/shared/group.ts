@@ -14,7 +14,7 @@ import {
   symmetric,
 } from '../bands.js'
 import { keptBy } from '../curve.js'
-import { variance } from '../found.js'
+import { errorOf } from '../found.js'
 import { probability } from '../level.js'
 import { correlationOf, triangle } from '../linear.js'
 import { type ColumnsAsked, followedAt } from '../linearise.js'
@@ -80,7 +80,7 @@ export class SharedGroup {
       if (expr === null) return [name, constants.get(name)?.[group] ?? (start as number), 0]
       const fixed = problem.fixed.map((other) => constants.get(other)?.[group] as number)
       const [value, ...slopes] = followersOf(problem)[name]([...point, ...fixed])
-      return [name, value, Math.sqrt(variance(this.#found, 0, slopes))]
+      return [name, value, errorOf(this.#found, 0, slopes)]
     })
     this.values = Object.fromEntries(told.map(([name, value]) => [name, value]))
     this.errors = Object.fromEntries(told.map(([name, , error]) => [name, error]))
