@@ -141,6 +141,27 @@ describe('JSON lines', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
+  test('--shared goes with derived quantities, parameters that follow, weights by the model, and pictures', () => {
+    const args =
+      'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
+    const [, ...groups] = lines(`${args} --plot together.svg`)
+    const g = decay.map(([, , label]) => label)
+    const found = fitSharedSync(
+      expression(MODEL),
+      { t, y, g },
+      {
+        ...{ group: 'g', shared: ['b'], weights: '1/f', derive: { half: 'log(2)/b' } },
+        start: { a: 3, b: 1, c: { expr: 'a/9' } },
+      },
+    )
+    expect(groups.map(({ values }) => values)).toEqual([0, 1].map((k) => found.at(k).values))
+    expect(groups.map(({ errors }) => errors)).toEqual([0, 1].map((k) => found.at(k).errors))
+    const picture = readFileSync(join(folder, 'together.svg'), 'utf8')
+    expect(picture).toContain('g A')
+    expect(picture).toContain('g B')
+    expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
+  })
+
   test('--shared has parameters by the labels of a column, and profiles of what is shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
@@ -166,6 +187,14 @@ describe('JSON lines', () => {
       Object.fromEntries(found.shared.map((name) => [name, found.profileSync(name)])),
     )
     expect(groups.map(({ values: { b } }) => b)).toEqual(found.groups.map((_, k) => found.at(k).values.b))
+    const [ofA] = groups
+    expect(ofA.profile).toEqual({ c: found.at(0).profileSync('c') })
+    expect(ofA.intervals).toEqual(found.at(0).intervals())
+    const { low, high } = ofA.profile.c
+    const digits = (x: number) => Number(x.toPrecision(6))
+    const [, head, first] = /\n(g +rows.*)\n(A +.*)\n/.exec(run(args).stdout) ?? []
+    expect(head.split(/ +/)).toEqual(['g', 'rows', 'c', 'from', 'to', 'χ²'])
+    expect(first.split(/ +/).slice(3, 5).map(Number)).toEqual([low, high].map(digits))
     expect(run(args).stdout).toMatch(
       /^shared +value +error +95 % *\na +\S+ +\S+ +\S+ +\S+\nb\[P 1\] +\S+ +\S+ +\S+ +\S+\nb\[P 2\] /,
     )
@@ -490,7 +519,11 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
     ['decay.csv --x t --shared b', MODEL, '--shared: expected --group too'],
-    ['decay.csv --x t --group g --shared b --plot a.svg', MODEL, '--plot: expected none beside --shared'],
+    [
+      'decay.csv --x t --group g --shared b --correlations',
+      MODEL,
+      '--correlations: expected none beside --shared',
+    ],
     ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected a column of decay.csv'],
     ['decay.csv --x t --group g --shared b:t', MODEL, '--shared: expected one t in all rows of A'],
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],

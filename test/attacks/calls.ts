@@ -68,6 +68,7 @@ export const subjects: Readonly<Record<string, () => Anything>> = {
       { shared: ['b'], start: { a: 4, b: 1 } },
     ),
   SharedGroup: () => subjects.SharedFit().at(0),
+  SharedBootstrap: () => subjects.SharedFit().bootstrapSync({ count: 9 }),
   Bootstrap: () => subjects.Fit().bootstrap({ count: 9 }),
   BootstrapMany: () => subjects.FitManyResult().bootstrapSync({ count: 9 }),
   TestObjective: () => objectives.beale(),
@@ -452,7 +453,7 @@ add('fitShared fitSharedSync', '', {
     subsets: at(no, { c: at(word(), 'plate', 'subsets') }, null),
     start: at(word(), { a: 4, b: bounded(1), c: bounded(1) }),
     y: at(orNull(text), 'y'),
-    sigma: at(or(numbers, word(undefined)), y),
+    sigma: at(or(numbers, word(undefined, '1')), y),
     missing: at(word(undefined), 'drop'),
     absoluteSigma: at(optional(flag), true),
     loss: at(word(undefined), 'huber'),
@@ -461,7 +462,7 @@ add('fitShared fitSharedSync', '', {
     ...{ multiStart, ...running, signal, onProgress },
   }),
 })
-add('SharedFit#at', '', { group: at(word(0, -0, 1), 0) })
+add('SharedFit#at SharedBootstrap#at', '', { group: at(word(0, -0, 1), 0) })
 add('SharedFit#profile SharedFit#profileSync', '', {
   name: at(word(), 'b'),
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
@@ -491,11 +492,11 @@ const bootstrap = {
   firstFit: at(optional(count(0, 2 ** 32 - 1)), 1),
 }
 add('Fit#bootstrap', '', { options: at(record, bootstrap) })
-add('FitManyResult#bootstrap FitManyResult#bootstrapSync', '', {
+add('FitManyResult#bootstrap FitManyResult#bootstrapSync SharedFit#bootstrap SharedFit#bootstrapSync', '', {
   options: at(record, { ...bootstrap, signal, onProgress }),
 })
 const byMethod = at(word(undefined), 'percentile')
-add('Bootstrap#intervals BootstrapMany#intervals', '', {
+add('Bootstrap#intervals BootstrapMany#intervals SharedBootstrap#intervals', '', {
   level: at(optional(anyNumber), 0.9),
   method: byMethod,
 })

@@ -225,6 +225,8 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
   test.each<[string, object, object, readonly number[]]>([
     ['weights', { sigma }, {}, y],
     ['known σ', { sigma, absoluteSigma: true }, {}, y],
+    ['weights by the model', { weights: '1/f' }, {}, y],
+    ['σ by the model', { sigma: '0.02*f + 0.05 + 0.01*x', absoluteSigma: true }, {}, y],
     ['huber', { loss: 'huber', lossScale: 0.05 }, {}, outlying],
     ['softL1', { loss: 'softL1', lossScale: 0.05 }, {}, outlying],
     ['cauchy', { loss: 'cauchy', lossScale: 0.05 }, {}, outlying],
@@ -392,6 +394,37 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
   })
 })
 
+test('weights by the model that are none are told of, and rows that miss something have none', () => {
+  const data = {
+    x: [0, 1, 2, 3],
+    y: [
+      [8, 4, 2, 1],
+      [6, 3, 1.5, 0.8],
+    ],
+  }
+  const found = fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/(f - 3)' })
+  expect(found.reason).toBe('not-finite')
+  expect(found.message).toMatch(/^the weight by the model is -.*, as in group 0$/)
+  expect([found.errors.shared.k, found.errors.own.a[1]]).toEqual([NaN, NaN])
+  expect(() => fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/q' })).toThrow(/weights.*f, x/)
+  expect(() => fitSharedSync(decay, data, { shared: ['k'], start, sigma: 'f', loss: 'poisson' })).toThrow(
+    /sigma.*of counts/,
+  )
+  const { x, y } = decays(3, 12)
+  const lists = [0, 1, 2].map((k) => y.filter((_, row) => row % 3 === k))
+  const at = x.filter((_, row) => row % 3 === 0)
+  const options = { shared: ['k'], start, weights: '1/f', missing: 'drop' } as const
+  const without = lists.map((list) => list.filter((_, row) => row !== 4))
+  const whole = fitSharedSync(decay, { x: at.filter((_, row) => row !== 4), y: without }, options)
+  const gaps = lists.map((list) => list.map((of, row) => (row === 4 ? null : of)))
+  const some = fitSharedSync(decay, { x: at, y: gaps as number[][] }, options)
+  expect(some.missing).toBe(3)
+  expect(inBits(some.values.own.a)).toEqual(inBits(whole.values.own.a))
+  expect(some.chiSquared).toBe(whole.chiSquared)
+  const { low } = some.at(1).band(undefined, { kind: 'prediction' })
+  expect(Number.isNaN(low[4])).toBe(false)
+})
+
 test('fixed parameters, those that follow from others, and what is derived', () => {
   const { x, y } = decays(1, 20)
   const of = { a: 4, k: 1, c: { start: 0.6, fixed: true }, half: { expr: 'log(2)/k' } }
@@ -529,6 +562,27 @@ test('from a start on the wrong side it begins again, as a single fit does', () 
     { group: 'g', shared: ['k'], start: { ...start, k: -1 }, maxIterations: 50 },
   )
   expect(reason).toBe('max-iterations')
+})
+
+test.each([10, 100, 1000])('from x that is %d and more it finds what it finds from 0', (origin) => {
+  const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
+  const y = Array.from({ length: 6 }, () => {
+    const [a, b] = [1 + next(), 0.5 + next()]
+    return at.map((t) => a + b * t + 2 * Math.exp(-1.3 * t) + 0.1 * (next() - 0.5))
+  })
+  const found = (from: number) =>
+    fitSharedSync(
+      expression(`a + b*x + h*exp(-k*(x - ${from}))`),
+      { x: at.map((t) => t + from), y },
+      { shared: ['h', 'k'], start: { a: 0, b: 0, h: 1, k: 1 } },
+    )
+  const [near, far] = [found(0), found(origin)]
+  expect([near.reason, far.reason]).toEqual(['converged', 'converged'])
+  expect(far.chiSquared / near.chiSquared).toBeCloseTo(1, 9)
+  const { k } = near.errors.shared
+  expect(Math.abs(far.values.shared.k - near.values.shared.k) / k).toBeLessThan(1e-4)
+  expect(far.errors.shared.k / k).toBeCloseTo(1, 5)
+  expect(far.errors.own.b[4] / near.errors.own.b[4]).toBeCloseTo(1, 5)
 })
 
 test('of several starts the best end is the result', () => {

@@ -7,7 +7,7 @@ import { below, random } from '../many/random.js'
 import { normal, poisson } from '../many/variates.js'
 import { type GivenOf, oneOf, type ValuesOf, wholeTo } from '../options/kinds.js'
 import type { Call } from './drive.js'
-import { columnOf, freedomOf, type Ingredients, startingAt } from './found.js'
+import { columnOf, type Found, type Ingredients, startingAt, wholeOf } from './found.js'
 import { linearise } from './linearise.js'
 import { fitReasons } from './reasons.js'
 
@@ -49,7 +49,13 @@ const NUMBERS = 1 << 22
 /** The longest vector of runs takes as long as one. */
 const VECTOR = 8
 /** So many numbers all refits may have: 1 GiB. */
-const MOST = 134_217_728
+export const MOST = 134_217_728
+
+/** What refits are drawn from: fits, or groups of one. */
+export type Drawable = Pick<
+  Ingredients,
+  'problem' | 'columns' | 'rows' | 'starts' | 'isAbsolute' | 'whole'
+> & { readonly found: Pick<Found, 'free' | 'errors' | 'cost' | 'held' | 'reason'> }
 
 /** What refits have come to, those of a fit side by side. */
 export interface Refitted {
@@ -62,10 +68,10 @@ export interface Refitted {
 export const CONVERGED = fitReasons.indexOf('converged')
 
 /** Why a fit cannot be made again, in words; empty where it can. */
-export function obstacle(of: Ingredients, fit: number, { kind }: BootstrapValues): string {
+export function obstacle(of: Drawable, fit: number, { kind }: BootstrapValues): string {
   if (of.found.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
   const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !of.isAbsolute)
-  return needsFreedom && freedomOf(of, fit) <= 0 ? 'no degree of freedom is left for errors' : ''
+  return needsFreedom && wholeOf(of, fit).freedom <= 0 ? 'no degree of freedom is left for errors' : ''
 }
 
 /** @throws OptionError where these fits cannot be made again so, or not so often */
@@ -167,7 +173,7 @@ function again(
 type Draw = (next: () => number, to: readonly Float64Array[], from: number) => void
 
 /** The last one is kept: refits of a fit may be in several batches. */
-function drawing(of: Ingredients, { kind }: BootstrapValues): (fit: number) => Draw {
+export function drawing(of: Drawable, { kind }: BootstrapValues): (fit: number) => Draw {
   let [last, draw]: [number, Draw] = [-1, () => {}]
   return (fit) => {
     if (fit !== last) draw = drawers[kind](of, fit)
@@ -176,13 +182,14 @@ function drawing(of: Ingredients, { kind }: BootstrapValues): (fit: number) => D
   }
 }
 
-const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: number) => Draw>> = {
+const drawers: Readonly<Record<BootstrapValues['kind'], (of: Drawable, fit: number) => Draw>> = {
   residuals(of, fit) {
     const { curve, y, deviations, rows } = curveOf(of, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
     // Fits lie closer to the data than the truth does.
-    const larger = Math.sqrt(rows / freedomOf(of, fit))
+    const whole = wholeOf(of, fit)
+    const larger = Math.sqrt(whole.rows / whole.freedom)
     const pool = residuals.map((residual) => (residual - mean) * larger)
     return (next, [to], from) => {
       for (let row = 0; row < rows; row++) {
@@ -204,7 +211,8 @@ const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: n
     const { curve, weights, deviations, rows } = curveOf(of, fit)
     // A row of the weight w is as many counts of the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
-    const size = of.isAbsolute ? 1 : Math.sqrt(of.found.cost[fit] / freedomOf(of, fit))
+    const whole = wholeOf(of, fit)
+    const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.freedom)
     const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
     const measured = of.problem.loss === 'poisson' ? count : value
     return (next, [to], from) => {
@@ -214,7 +222,7 @@ const drawers: Readonly<Record<BootstrapValues['kind'], (of: Ingredients, fit: n
 }
 
 /** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
-function curveOf(of: Ingredients, fit: number) {
+function curveOf(of: Drawable, fit: number) {
   const { problem, columns } = of
   const y = numbersOf(columns.get(problem.y) as Column, fit)
   const weights =

@@ -6,8 +6,9 @@ import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
 import type { Fit, FitManyResult } from './result.js'
-import { Reweighted, textOf } from './reweighted.js'
+import { Reweighted } from './reweighted.js'
 import { Fits } from './run.js'
+import { textOf } from './weighing.js'
 import { Whitened } from './whitened.js'
 
 /**

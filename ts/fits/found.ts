@@ -78,8 +78,17 @@ export interface Ingredients {
   readonly whitened: Whitening | null
   /** Of weights by the model, that of a row which none has been given, by the model's value there. */
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
+  /** Of a group that shares parameters with others, what says how large errors are: all of them together. */
+  readonly whole?: Whole
   /** What the model says of values, and the columns that it wants for it. */
   readonly remark: { readonly of: Remark; readonly columns: readonly string[] } | null
+}
+
+/** What says how large errors are. */
+export interface Whole {
+  readonly rows: number
+  readonly cost: number
+  readonly freedom: number
 }
 
 /** What a covariance of y has made others. */
@@ -139,10 +148,17 @@ export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
 
 /** How many more rows a fit has than parameters that vary and no bound holds. */
 export function freedomOf(
-  { problem, rows, found }: Pick<Ingredients, 'problem' | 'rows' | 'found'>,
+  { problem, rows, found }: Pick<Ingredients, 'problem' | 'rows'> & { readonly found: Pick<Found, 'held'> },
   fit: number,
 ): number {
   return rows[fit] - problem.free.filter((_, i) => !hasBit(found.held, fit, i)).length
+}
+
+export function wholeOf(
+  of: Pick<Ingredients, 'problem' | 'rows' | 'whole'> & { readonly found: Pick<Found, 'cost' | 'held'> },
+  fit: number,
+): Whole {
+  return of.whole ?? { rows: of.rows[fit], cost: of.found.cost[fit], freedom: freedomOf(of, fit) }
 }
 
 /**

@@ -20,17 +20,25 @@ type Place = Pick<Ingredients, 'problem' | 'given' | 'starts'> & {
   readonly found: Pick<Found, 'free' | 'errors'>
 }
 
+/** The same, and the rows that count. */
+type Linear = Omit<Place, 'given'> & Pick<Ingredients, 'columns' | 'rows'>
+
 /** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
 export function pointOf({ problem, found, starts }: Omit<Place, 'given'>, fit: number): number[] {
   return [...found.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
 }
 
-export function covarianceOf({ found }: Ingredients, fit: number, i: number, j: number): number {
+export function covarianceOf(
+  { found }: { readonly found: Pick<Found, 'covariance'> },
+  fit: number,
+  i: number,
+  j: number,
+): number {
   return found.covariance[inTriangle(i, j)][fit]
 }
 
 /** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
-export function followed(of: Ingredients, name: string): (fit: number) => number[] {
+export function followed(of: Omit<Place, 'given'>, name: string): (fit: number) => number[] {
   const at = followedAt(of.problem, name)
   return (fit) => at(pointOf(of, fit))
 }
@@ -58,7 +66,7 @@ export interface Linearised {
   readonly gradient: readonly Float64Array[]
 }
 
-export function linearise(of: Ingredients, fit: number): Linearised {
+export function linearise(of: Linear, fit: number): Linearised {
   const { problem } = of
   const columns = problem.columns.map((name) => numbersOf(of.columns.get(name) as Column, fit))
   const machine = new Machine(programOfRows(problem), 'float64')
@@ -79,7 +87,7 @@ export function linearise(of: Ingredients, fit: number): Linearised {
   return { curve, slope, gradient }
 }
 
-const columnsOfCounted = ({ problem, columns }: Ingredients, fit: number) =>
+const columnsOfCounted = ({ problem, columns }: Linear, fit: number) =>
   columnsOfModel(problem).map((name) => numbersOf(columns.get(name) as Column, fit))
 
 /** A function at a point, and its derivatives there. */

@@ -5,7 +5,8 @@ import { mapped, recordOf } from '../ground/given.js'
 import { pick } from '../many/data.js'
 import { type GivenOf, oneOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
-import { type BootstrapValues, CONVERGED, obstacle, type Refitted } from './bootstrap.js'
+import type { Banded } from './bands.js'
+import { type BootstrapValues, CONVERGED, type Drawable, obstacle, type Refitted } from './bootstrap.js'
 import { inside } from './f-distribution.js'
 import { hasBit, type Ingredients } from './found.js'
 import { probability } from './level.js'
@@ -36,9 +37,11 @@ export interface BootstrapBandOptions extends GivenOf<typeof band> {}
 
 /** A fit, for those who make it again. */
 export interface Original<Names extends string> {
-  readonly of: Ingredients
+  readonly of: Drawable & Banded & { readonly whitened: Ingredients['whitened'] }
   readonly fit: number
   readonly values: Readonly<Record<Names, number>>
+  /** What rows contribute to what has some slopes by parameters; those of the fit unless others count too. */
+  readonly parts?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
 /** The bootstrap of one fit. */
@@ -189,8 +192,20 @@ export class Bootstrap<Names extends string = string> {
    * derivatives (the infinitesimal jackknife). Normal errors have none.
    */
   #acceleration(slopes: readonly number[]): number {
-    const { of, fit } = this.#original
+    const { of, parts } = this.#original
     if (this.#options.kind === 'parametric' && of.problem.loss !== 'poisson') return 0
+    const all = parts === undefined ? this.#parts(slopes) : parts(slopes)
+    let [squares, cubes] = [0, 0]
+    for (let row = 0; row < all.length; row++) {
+      const part = all[row]
+      squares += part * part
+      cubes += part * part * part
+    }
+    return squares > 0 ? cubes / (6 * squares * Math.sqrt(squares)) : 0
+  }
+
+  #parts(slopes: readonly number[]): Float64Array {
+    const { of, fit } = this.#original
     this.#linear ??= linearise(of, fit)
     const { slope, gradient } = this.#linear
     const isFree = slopes.map((_, i) => !hasBit(of.found.held, fit, i))
@@ -200,15 +215,11 @@ export class Bootstrap<Names extends string = string> {
         0,
       ),
     )
-    let [squares, cubes] = [0, 0]
-    for (let row = 0; row < slope.length; row++) {
+    return slope.map((of, row) => {
       const along = weights.reduce((sum, weight, i) => (isFree[i] ? sum + weight * gradient[i][row] : sum), 0)
       // What lowers a row's cost raises the value.
-      const part = -slope[row] * along
-      squares += part * part
-      cubes += part * part * part
-    }
-    return squares > 0 ? cubes / (6 * squares * Math.sqrt(squares)) : 0
+      return -of * along
+    })
   }
 }
 

@@ -3,11 +3,6 @@
  * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
  */
 
-import { Graph } from '../expressions/graph.js'
-import { parse } from '../expressions/parse.js'
-import { compile } from '../expressions/program.js'
-import { Machine } from '../expressions/run.js'
-import { OptionError } from '../ground/errors.js'
 import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
 import { countRows } from './counted.js'
 import { columnsOfModel } from './curve.js'
@@ -20,20 +15,7 @@ import type { FitValues } from './options.js'
 import { type FitReason, fitReasons, isSomewhere } from './reasons.js'
 import { FitManyResult } from './result.js'
 import type { Fits } from './run.js'
-
-/** The model's value in a text of weights. */
-const MODEL = 'f'
-/** A column that no user's text can have. */
-const WEIGHTS = '@weights'
-/** Rounds at most; they are fewer than ten where numbers are within a third of the model. */
-const ROUNDS = 100
-/** Of a parameter, what is no change but rounding. */
-const SAME = 1e-13
-
-/** The text by which weights are made, if that is what these options want. */
-export function textOf({ sigma, weights }: FitValues): string | undefined {
-  return [sigma, weights].find((given) => typeof given === 'string')
-}
+import { isSame, ROUNDS, textOf, WEIGHTS, type Weigh, weighing } from './weighing.js'
 
 /** Fits under way, as `Fits` are. */
 export class Reweighted {
@@ -54,9 +36,7 @@ export class Reweighted {
     this.options = first.options
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
-    if (options.loss === 'poisson')
-      throw new OptionError(option, 'none by the model, of counts', textOf(options))
-    this.#weigh = weighing(this.#of, textOf(options) as string, option)
+    this.#weigh = weighing(this.#of.problem, textOf(options) as string, option)
   }
 
   *calls(sideBySide = false): Generator<Call> {
@@ -182,35 +162,8 @@ export class Reweighted {
 /** Whether a round has changed nothing, beside standard errors as a step beside them would be. */
 function isSettled(before: Found, fit: number, now: Found, k: number, tolerance = 1e-10): boolean {
   return now.free.every((column, i) => {
-    const change = Math.abs(column[k] - before.free[i][fit])
-    const variance = now.covariance[inTriangle(i, i)][k]
-    const least = SAME * Math.abs(column[k])
-    // Of what no error is known, the change is beside the parameter.
-    const limit = Number.isNaN(variance)
-      ? Math.sqrt(tolerance) * Math.abs(column[k])
-      : Math.sqrt(tolerance * variance)
-    return change <= Math.max(limit, least)
+    return isSame(before.free[i][fit], column[k], now.covariance[inTriangle(i, i)][k], tolerance)
   })
-}
-
-/** A weight: of the model's value, and a row of its columns. */
-export type Weigh = (f: number, row: ArrayLike<number>) => number
-
-/** @throws OptionError where the text has other names than f and columns; ExpressionError where it is none */
-function weighing({ problem }: Ingredients, text: string, option: 'sigma' | 'weights'): Weigh {
-  const graph = new Graph()
-  const columns = columnsOfModel(problem)
-  const { root, names } = parse(text, graph)
-  const stranger = names.find((name) => name !== MODEL && !columns.includes(name))
-  if (stranger !== undefined) {
-    throw new OptionError(option, `an expression of ${[MODEL, ...columns].join(', ')}`, stranger)
-  }
-  const machine = new Machine(compile(graph, [root], [MODEL, ...columns], []), 'float64')
-  return (f, row) => {
-    machine.run([f, ...Array.from(row)], [], 0)
-    const value = machine.slots[machine.program.outputs[0]]
-    return option === 'weights' ? value : value > 0 ? 1 / (value * value) : NaN
-  }
 }
 
 function joined(lists: readonly Float64Array[]): Column {

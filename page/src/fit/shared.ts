@@ -45,7 +45,7 @@ export async function fitTogether(
 function groupOf(all: SharedFit, k: number): Member {
   const group = all.at(k)
   const { values, errors, free, held, undetermined, covariance, correlation } = group
-  const { chiSquared, rows, residuals } = group
+  const { chiSquared, rows, residuals, reason } = group
   return {
     ...{
       all,
@@ -60,7 +60,7 @@ function groupOf(all: SharedFit, k: number): Member {
       rows,
       residuals,
     },
-    reason: all.reason,
+    reason,
     intervals: (level) => group.intervals(level),
     predict: (at) => group.predict(at),
     band: (at, options) => group.band(at, options),

@@ -7,7 +7,8 @@ import { drive } from '../../fits/drive.js'
 import { fitsOf } from '../../fits/fit-many.js'
 import { type Loss, losses } from '../../fits/loss.js'
 import { fitReasons } from '../../fits/reasons.js'
-import { type Fit, FitManyResult } from '../../fits/result.js'
+import { FitManyResult } from '../../fits/result.js'
+import type { SharedProfile } from '../../fits/shared/profile.js'
 import { SharedFit } from '../../fits/shared/result.js'
 import { SharedRun } from '../../fits/shared/run.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
@@ -21,6 +22,7 @@ import { readMatrix } from '../../tables/read-matrix.js'
 import { type Beside, describeFit, describeGroups, inJson } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
+import type { FitDrawn } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
 import {
   type Model,
@@ -226,7 +228,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
       `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
     )
   }
-  if (options.shared !== undefined) return fitTogether(table, model, options)
+  if (options.shared !== undefined) return fitTogether(table, model, options, draw)
   const source = { ...table, x, covariance: await covarianceOf(options) }
   const found = await fitTable(source, model, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
@@ -354,9 +356,14 @@ function columnsOfSubsets({ shared }: Options): string[] {
 }
 
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
-async function fitTogether(table: Table, model: Model, options: Options): Promise<void> {
+async function fitTogether(
+  table: Table,
+  model: Model,
+  options: Options,
+  draw: Awaited<ReturnType<typeof drawing>> | null,
+): Promise<void> {
   const stop = new AbortController()
-  const { group, shared, json, multiStart } = options
+  const { group, shared, json, multiStart, derive } = options
   const { all, subsets } = shared as Sharing
   const { data, settings } = askedOf(table.columns, Object.values(model.x), model, options, stop)
   // Whatever the file calls them, as y.
@@ -367,17 +374,14 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
     model.model,
     { ...data, ...Object.fromEntries(labels) },
     {
-      ...{ ...settings, shared: all, ...present({ multiStart }) },
+      ...{ ...settings, shared: all, ...present({ multiStart, derive }) },
       subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
     },
   )
   const done = await untilStopped(stop, async () => {
     const ended = await drive(run.choice, run.calls(), stop.signal, () => run.leave())
     const found = new SharedFit(run, ended, table.groups)
-    const profiles: SharedProfiles | undefined = options.profile && new Map()
-    for (const name of profiles ? found.shared : [])
-      profiles?.set(name, await found.profile(name, { signal: stop.signal }))
-    return { found, profiles }
+    return { found, profiles: options.profile && (await profilesOf(found, stop.signal)) }
   })
   if (done === undefined) {
     say('stopped before the fit was done')
@@ -387,17 +391,38 @@ async function fitTogether(table: Table, model: Model, options: Options): Promis
   const { found, profiles } = done
   if (json) for (const line of sharedInJson(found, profiles)) await print(`${line}\n`)
   else await print(`${describeShared(group as string, found, profiles)}\n`)
+  draw?.now(
+    table,
+    found.groups.map((_, k) => found.at(k)),
+  )
   if (found.reason === 'converged') return
   say('the fit did not converge')
   process.exitCode ??= NOT_CONVERGED
 }
 
+/** Those of what is shared, and of each group's own parameters, while all others follow. */
+async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
+  const shared: SharedProfiles['shared'] = new Map()
+  for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
+  const own: SharedProfiles['own'][number][] = []
+  const tell = reporter((seconds, done: number, of: number) => describeRate('profiles', done, of, seconds))
+  for (const k of found.groups.keys()) {
+    const group = found.at(k)
+    const names = group.free.filter((name) => Object.hasOwn(found.values.own, name))
+    const ends = new Map<string, SharedProfile>()
+    for (const name of names) ends.set(name, await group.profile(name, { signal }))
+    own.push(ends)
+    tell(own.length, found.length)
+  }
+  return { shared, own }
+}
+
 /** @throws OptionError where others do not go with --shared */
 function checkShared(options: Options): void {
-  const { group, derive, correlations, plot, expr, compare, covariance } = options
+  const { group, correlations, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
-  const others = { derive, correlations, plot, expr, compare, covariance }
+  const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
   }
@@ -484,7 +509,7 @@ async function drawing(
         )
       }
     },
-    now({ columns, groups }: Table, fits: readonly Fit[]): void {
+    now({ columns, groups }: Table, fits: readonly FitDrawn[]): void {
       const all = fits.map((fit, k) => {
         const name = group === undefined ? '' : printable(`${group} ${groups[k]}`)
         const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null

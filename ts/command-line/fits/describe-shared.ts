@@ -6,8 +6,11 @@ import { grouped, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 
-/** By name of what is shared, in the order of a fit's `shared`. */
-export type SharedProfiles = Map<string, SharedProfile>
+/** By name of what is shared, in the order of a fit's `shared`; by group those of its own parameters. */
+export interface SharedProfiles {
+  readonly shared: Map<string, SharedProfile>
+  readonly own: readonly ReadonlyMap<string, SharedProfile>[]
+}
 
 /** What is shared, by name: its value and its error. */
 function sharedOf({ values, errors, subsets, shared }: SharedFit): Map<string, readonly [number, number]> {
@@ -27,20 +30,34 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   const held = new Set(fit.held)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
   const shared = [...sharedOf(fit)].map(([name, [x, error]]) => {
-    const profile = profiles?.get(name)
+    const profile = profiles?.shared.get(name)
     const ends = profile ? [short(profile.low), short(profile.high)] : []
     return [printable(name), short(x, 8), errorOf(name, error), ...ends]
   })
   const names = Object.keys(values.own)
+  const first = fit.at(0)
+  // What follows from others; what is fixed is said by those who have fixed it.
+  const rest = Object.keys(first.values).filter(
+    (name) => !first.free.includes(name) && first.errors[name] !== 0,
+  )
+  const heads = [
+    ...names.flatMap((name) => (profiles ? [name, 'from', 'to'] : [name, '±'])),
+    ...rest.flatMap((name) => [name, '±']),
+  ]
   const lines = fit.groups.map((label, k) => {
-    const { rows, chiSquared } = fit.at(k)
+    const group = fit.at(k)
+    const ends = (name: string) => {
+      const profile = profiles?.own[k].get(name)
+      return profile ? [short(profile.low), short(profile.high)] : ['', '']
+    }
     return [
-      ...[printable(`${label}`), `${rows}`],
+      ...[printable(`${label}`), `${group.rows}`],
       ...names.flatMap((name) => [
         short(values.own[name][k]),
-        errorOf(`${name}[${label}]`, errors.own[name][k]),
+        ...(profiles ? ends(name) : [errorOf(`${name}[${label}]`, errors.own[name][k])]),
       ]),
-      short(chiSquared),
+      ...rest.flatMap((name) => [short(group.values[name]), short(group.errors[name], 3)]),
+      short(group.chiSquared),
     ]
   })
   const quality = [
@@ -53,8 +70,8 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
     columns([['shared', 'value', 'error', ...(profiles ? ['95 %', ''] : [])], ...shared], [1, 2, 3, 4]),
     '',
     columns(
-      [[printable(by), 'rows', ...names.flatMap((name) => [name, '±']), 'χ²'], ...lines],
-      [...Array(2 + 2 * names.length).keys()].map((i) => i + 1),
+      [[printable(by), 'rows', ...heads, 'χ²'], ...lines],
+      [...Array(2 + heads.length).keys()].map((i) => i + 1),
     ),
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
@@ -80,10 +97,14 @@ export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Genera
       undetermined,
     },
     ...{ chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations },
-    ...(profiles && { profile: Object.fromEntries(profiles) }),
+    ...(profiles && { profile: Object.fromEntries(profiles.shared) }),
   })
   for (const [k, group] of fit.groups.entries()) {
-    const { values, errors, free, covariance, chiSquared, rows } = fit.at(k)
-    yield JSON.stringify({ group, values, errors, free, covariance, chiSquared, rows })
+    const of = fit.at(k)
+    const { values, errors, free, covariance, chiSquared, rows } = of
+    const profile = profiles && { profile: Object.fromEntries(profiles.own[k]) }
+    yield JSON.stringify({
+      ...{ group, values, errors, intervals: of.intervals(), ...profile, free, covariance, chiSquared, rows },
+    })
   }
 }

@@ -27,6 +27,9 @@ const POINTS = 600
 /** Fits that can be told apart. */
 export const MOST_FITS = COLORS.length * DASHES.length
 
+/** What is drawn of a fit, or of a group of one. */
+export type FitDrawn = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
+
 /** A fit with its data. */
 export interface Drawn {
   /** For people; it may be empty. */
@@ -35,7 +38,7 @@ export interface Drawn {
   readonly y: readonly number[]
   /** Standard deviations of y, if they are known. */
   readonly bars: readonly number[] | null
-  readonly fit: Fit
+  readonly fit: FitDrawn
 }
 
 /** Names of the picture and its axes; `column` is the model's own name for x. */

@@ -155,7 +155,8 @@ export class Arrow {
     const { alternates } = way
     // What models are linear in finds its scale first: else the first step may lead the rest to nowhere.
     let isFirst = this.isPartlyLinear && !way.isNear
-    let damping = isFirst ? ALONE : FIRST_DAMPING
+    // In turns they are solved for at once: damped, those that hardly differ would not find it.
+    let damping = !isFirst ? FIRST_DAMPING : alternates ? SLIGHT : ALONE
     const asked = (moves: number, damping: number, isAlone: boolean, isFresh = alternates) => ({
       ...{ moves, damping, first: Number(isAlone), fresh: Number(isFresh || damping === 0) },
       least: damping === 0 ? DETERMINED : LOST,

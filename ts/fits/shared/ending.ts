@@ -12,6 +12,12 @@ import { type Family, numberAt } from './family.js'
 /** What may be said of a parameter at the end. */
 export const [FREE, HELD, UNDETERMINED] = [0, 1, 2] as const
 
+/** A weight that is not finite and above 0, and the group that has it. */
+export interface Unweighed {
+  readonly group: number
+  readonly value: number
+}
+
 export interface Ended {
   readonly stop: Stop
   readonly step: Step
@@ -23,6 +29,7 @@ export interface Ended {
   readonly freedom: number
   readonly rows: number
   readonly reason: number
+  readonly unweighed: Unweighed | null
   /** Of shared parameters, as steps have them, by rows and columns; times the variance. */
   readonly covariance: Float64Array
   readonly sharedStates: Uint8Array
@@ -104,6 +111,7 @@ export function* ending(arrow: Arrow, stop: Stop, isAbsolute: boolean, loss: Los
   return {
     ...{ stop, step, eliminated, costs, variance, freedom, rows, covariance },
     ...{ sharedStates, ownStates, ownErrors, values },
+    unweighed: null,
     reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
   }
 }

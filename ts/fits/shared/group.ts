@@ -4,33 +4,33 @@ import { OptionError } from '../../ground/errors.js'
 import { mapped, recordOf } from '../../ground/given.js'
 import { type Column, numbersOf } from '../../many/data.js'
 import { readOption, readOptions } from '../../options/read.js'
-import {
-  type Banded,
-  type BandOptions,
-  bandAbout,
-  bandTable,
-  predicted,
-  quantileOf,
-  symmetric,
-} from '../bands.js'
+import { type BandOptions, bandAbout, bandTable, predicted, quantileOf, symmetric } from '../bands.js'
 import { keptBy } from '../curve.js'
-import { errorOf } from '../found.js'
+import { errorOf, type Found } from '../found.js'
 import { probability } from '../level.js'
 import { correlationOf, triangle } from '../linear.js'
 import { type ColumnsAsked, followedAt } from '../linearise.js'
 import type { Problem } from '../problem.js'
+import { type FitReason, fitReasons } from '../reasons.js'
+import type { Original } from '../refitted.js'
 import { covarianceAt, type Ended, HELD, UNDETERMINED } from './ending.js'
 import { numberAt } from './family.js'
 import type { Label } from './groups.js'
+import type { Numbers } from './numbers.js'
 import type { Profiled, SharedProfile, SharedProfileOptions } from './profile.js'
 import { profiledAsync, profiledSync, sharedProfiled } from './profiled.js'
 import type { SharedRun } from './run.js'
 
-type Numbers = Readonly<Record<string, number>>
 /** Programs of what follows from others, by name: they take longer to make than a group. */
-const followersOf = keptBy((problem: Problem) =>
+export const followersOf = keptBy((problem: Problem) =>
   recordOf([...problem.derived.keys()], (name) => followedAt(problem, name)),
 )
+
+/** A group as if it were fitted alone, by one of the values of its model. */
+export type Alone = Original<string>['of']
+
+/** By value of the model. */
+export let aloneOf: (group: SharedGroup) => Alone[]
 
 /** One group of a fit with shared parameters. */
 export class SharedGroup {
@@ -44,12 +44,18 @@ export class SharedGroup {
   /** What its rows cost. */
   readonly chiSquared: number
   readonly rows: number
+  /** Why the fit of all groups has ended. */
+  readonly reason: FitReason
   readonly #run: SharedRun
   readonly #ended: Ended
   readonly #family: number
   readonly #at: number
   /** Where it is, as results of single fits have it. */
-  readonly #found: Banded['found']
+  readonly #found: Pick<Found, 'free' | 'errors' | 'covariance' | 'held'>
+
+  static {
+    aloneOf = (group) => group.#alone()
+  }
 
   /** @internal */
   constructor(label: Label, run: SharedRun, ended: Ended, f: number, at: number) {
@@ -86,6 +92,7 @@ export class SharedGroup {
     this.errors = Object.fromEntries(told.map(([name, , error]) => [name, error]))
     this.chiSquared = costs[f][at]
     this.rows = family.rows[at]
+    this.reason = fitReasons[ended.reason] as FitReason
   }
 
   /** Parameters in `free` that a bound holds. */
@@ -164,7 +171,7 @@ export class SharedGroup {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: ColumnsAsked): Float64Array {
-    return joined(this.#values().map((of) => predicted(of, 0, at)))
+    return joined(this.#alone().map((of) => predicted(of, 0, at)))
   }
 
   /** Lower and upper ends of a band about `predict(at)`: what is known of shared parameters by all groups is in it. */
@@ -174,28 +181,31 @@ export class SharedGroup {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, bandTable)
     const t = quantileOf(this.#run.isAbsolute, this.#ended.freedom, level)
-    const bands = this.#values().map((of) => bandAbout(of, 0, at, kind, t, this.#ended.variance))
+    const bands = this.#alone().map((of) => bandAbout(of, 0, at, kind, t, this.#ended.variance))
     return { low: joined(bands.map(({ low }) => low)), high: joined(bands.map(({ high }) => high)) }
   }
 
   /** y − f by row that was given, without weights; of several values one list behind the other. */
   get residuals(): Float64Array {
-    const measured = this.#values().map(({ problem, given }) => numbersOf(given.get(problem.y) as Column, 0))
+    const measured = this.#alone().map(({ problem, given }) => numbersOf(given.get(problem.y) as Column, 0))
     const f = this.predict()
     return joined(measured).map((y, row) => y - f[row])
   }
 
-  /** The group as if it were fitted alone, by value of the model. */
-  #values(): Banded[] {
-    const { given, constants } = this.#run.read.families[this.#family]
+  #alone(): Alone[] {
+    const { given, constants, weighs } = this.#run.read.families[this.#family]
     const { groups, outputs } = this.#run.arrow.families[this.#family]
+    const { rows, freedom, stop, reason } = this.#ended
     const group = groups[this.#at]
+    const own = (columns: ReadonlyMap<string, Column>) =>
+      new Map([...columns].map(([name, by]) => [name, { numbers: numbersOf(by, group), offsets: null }]))
     const starts = new Map([...constants].map(([name, by]) => [name, one(by[group])]))
-    return outputs.map(({ compiled: { problem } }, k) => ({
-      ...{ problem, found: this.#found, starts, isAbsolute: this.#run.isAbsolute, weightAt: null },
-      given: new Map(
-        [...given[k]].map(([name, by]) => [name, { numbers: numbersOf(by, group), offsets: null }]),
-      ),
+    const found = { ...this.#found, cost: one(this.chiSquared), reason: Uint8Array.of(reason) }
+    return outputs.map((output, k) => ({
+      ...{ problem: output.compiled.problem, found, starts, rows: output.rows.slice(group, group + 1) },
+      ...{ isAbsolute: this.#run.isAbsolute, weightAt: weighs[k], whitened: null },
+      ...{ given: own(given[k]), columns: own(output.columns) },
+      whole: { rows, cost: stop.cost, freedom },
     }))
   }
 }

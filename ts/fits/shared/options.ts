@@ -45,10 +45,13 @@ export interface SharedOptions extends Same {
    * over its bounds; the best end is the result; 1.
    */
   readonly multiStart?: number | MultiStart
-  /** Standard deviations of the measured numbers; of a model with several values a column for each. */
-  readonly sigma?: FitColumn | Readonly<Record<string, FitColumn>>
+  /**
+   * Standard deviations of the measured numbers; of a model with several values a column for each. A text says as in
+   * `fit` how they follow from the model's value.
+   */
+  readonly sigma?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */
-  readonly weights?: FitColumn | Readonly<Record<string, FitColumn>>
+  readonly weights?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
 }
 
 const name = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
@@ -86,8 +89,8 @@ export const table = {
   own: optional(names),
   subsets: optional(columnsByName),
   modelOf: optional(name),
-  sigma: anything<FitColumn>(),
-  weights: anything<FitColumn>(),
+  sigma: anything<FitColumn | string>(),
+  weights: anything<FitColumn | string>(),
 } satisfies Record<keyof SharedOptions, Option>
 
 export type SharedValues = ValuesOf<typeof table>

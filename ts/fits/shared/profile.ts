@@ -42,7 +42,7 @@ const DOUBLINGS = 40
 const [NARROWINGS, NEAR] = [60, 1e-9]
 /** A χ² that is lower by this part is another minimum's. */
 const LOWER = 1e-9
-const NEAR_BY: Way = { isNear: true, alternates: false }
+export const NEAR_BY: Way = { isNear: true, alternates: false }
 
 export function* profileShared(
   arrow: Arrow,

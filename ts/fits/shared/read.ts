@@ -5,7 +5,7 @@ import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
 import { OptionError } from '../../ground/errors.js'
 import { isObject, isRecord, listOf, ownProperties } from '../../ground/given.js'
-import { type Column, checkRows, numbersOf, rowsOf } from '../../many/data.js'
+import { type Column, checkRows, numbersOf, rowsOf, sharedFirst } from '../../many/data.js'
 import { checkCounts, readData } from '../columns.js'
 import { compiled } from '../compiled.js'
 import { countRows } from '../counted.js'
@@ -13,6 +13,7 @@ import { type FitModel, type Guess, readModel } from '../models/model.js'
 import type { FitColumn, FitData, FitValues } from '../options.js'
 import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../parameters.js'
 import { MOST_IN_PROGRAMS } from '../problem.js'
+import { textOf, WEIGHTS, type Weigh, weighing } from '../weighing.js'
 import type { FamilyGiven, Output } from './family.js'
 import { type Grouped, type Label, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
@@ -57,6 +58,8 @@ export interface FamilyRead extends FamilyGiven {
   readonly others: readonly string[]
   readonly x: string
   readonly missing: number
+  /** By output, how its weights follow from the model; null where they do not. */
+  readonly weighs: readonly (Weigh | null)[]
 }
 
 export interface SharedRead {
@@ -141,6 +144,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
         places: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
         outputs: read.map(({ output }) => output),
         given: read.map(({ given }) => given),
+        weighs: read.map(({ weigh }) => weigh),
         constants: new Map(
           rest.flatMap(({ name, start }) =>
             typeof start === 'object' && start !== null ? [[name, start] as const] : [],
@@ -357,18 +361,15 @@ function checkStrangers(
 function readOutput(
   { text, names }: ReadOutput,
   y: string,
-  { columns, lists, labels }: Grouped,
+  { columns: all, lists, labels }: Grouped,
   parameters: readonly Parameter[],
   options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
 ) {
-  if (!columns.has(y)) throw new OptionError('data', `a column ${y}`, [...columns.keys()].join(', '))
-  const own = Object.fromEntries([...columns].filter(([name]) => name === y || names.includes(name)))
+  if (!all.has(y)) throw new OptionError('data', `a column ${y}`, [...all.keys()].join(', '))
+  const own = Object.fromEntries([...all].filter(([name]) => name === y || names.includes(name)))
   const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
-  const of = (argument: string, given: unknown): FitColumn | undefined => {
-    if (given === undefined) return undefined
-    if (typeof given === 'string') throw new OptionError(argument, 'numbers', given)
-    return lists(argument, given as FitColumn)
-  }
+  const of = (argument: string, given: unknown): FitColumn | string | undefined =>
+    given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
   const settings = { y, sigma: of('sigma', sigma), weights: of('weights', weights), missing } as FitValues
   const read = readData(names, own as FitData, settings)
   const count = labels.length
@@ -377,10 +378,16 @@ function readOutput(
       throw new OptionError(`data: ${name}`, `${count} lists, as there are groups`, `${offsets.length - 1}`)
   }
   checkRows(read.columns, count)
-  const counted = countRows(read.columns, read.weight, count, missing === 'drop')
+  const byModel = textOf(settings)
+  // They are found in rounds, the first of which has none.
+  const ones =
+    byModel === undefined ? [] : [[WEIGHTS, onesFor(read.columns.get(y) as Column, count)] as const]
+  const columns = sharedFirst(new Map([...read.columns, ...ones]))
+  const weight = byModel === undefined ? read.weight : WEIGHTS
+  const counted = countRows(columns, weight, count, missing === 'drop')
   if (loss === 'poisson') checkCounts(y, counted.columns)
   const made = compiled(text, parameters, {
-    ...{ columns: [...read.columns.keys()], y, weight: read.weight, loss, scale: lossScale },
+    ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
     ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
   })
   if (made.isDense) {
@@ -392,7 +399,16 @@ function readOutput(
     columns: counted.columns,
     ...{ rows: counted.rows, isIncomplete: counted.isIncomplete },
   }
-  return { output, given: read.columns, missing: counted.missing }
+  const by = typeof sigma === 'string' ? 'sigma' : 'weights'
+  const weigh = byModel === undefined ? null : weighing(made.problem, byModel, by)
+  return { output, given: columns, missing: counted.missing, weigh }
+}
+
+/** A column of 1 with rows as another has them, each group's by themselves. */
+function onesFor(column: Column, count: number): Column {
+  const offsets = new Float64Array(count + 1)
+  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsOf(column, group)
+  return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
 }
 
 /** A group's numbers of a column, as far as they count. */

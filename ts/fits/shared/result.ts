@@ -3,32 +3,28 @@ import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
 import { mapped, recordOf } from '../../ground/given.js'
 import { printable } from '../../ground/text.js'
-import { readOption } from '../../options/read.js'
+import type { ValuesOf } from '../../options/kinds.js'
+import { readOption, readOptions } from '../../options/read.js'
 import { quantileOf, symmetric } from '../bands.js'
+import { type BootstrapManyOptions, bootstrapManyTable, obstacle } from '../bootstrap.js'
+import { drive, driveSync } from '../drive.js'
 import { probability } from '../level.js'
 import { type FitReason, fitReasons } from '../reasons.js'
+import { Bootstrap } from '../refitted.js'
+import { checkRefits, refitShared, type SharedRefits } from './bootstrap.js'
 import { type Ended, HELD, UNDETERMINED } from './ending.js'
-import { SharedGroup } from './group.js'
+import { numberAt } from './family.js'
+import { type Alone, aloneOf, followersOf, SharedGroup } from './group.js'
 import type { Label } from './groups.js'
+import type { Columns, SharedNumbers } from './numbers.js'
+import { Parts } from './parts.js'
 import type { Profiled, SharedProfile, SharedProfileOptions } from './profile.js'
 import { profiledAsync, profiledSync, sharedProfiled } from './profiled.js'
 import { nameOf } from './read.js'
+import { SharedBootstrap } from './refitted.js'
 import type { SharedRun } from './run.js'
 
 const { log } = elementary('float64')
-
-type Numbers = Readonly<Record<string, number>>
-type Columns = Readonly<Record<string, Float64Array>>
-
-/** Numbers of all parameters. */
-export interface SharedNumbers {
-  /** Of parameters that all groups share. */
-  readonly shared: Numbers
-  /** Of those that groups of a label share, in the order of `subsets`. */
-  readonly subsets: Columns
-  /** Of those that each group has for itself, in the order of `groups`; NaN where a group's model has none such. */
-  readonly own: Columns
-}
 
 /** A fit of many groups of rows that share parameters. */
 export class SharedFit {
@@ -56,8 +52,9 @@ export class SharedFit {
   readonly engineReasons: readonly string[]
   readonly #run: SharedRun
   readonly #ended: Ended
-  /** Of each group, its family and its place there. */
-  readonly #places: readonly (readonly [family: number, at: number])[]
+  /** Of each group, its family and its place there: columns, as a pair for each takes longer to make. */
+  readonly #family: Uint32Array
+  readonly #at: Uint32Array
 
   /**
    * @internal
@@ -70,11 +67,14 @@ export class SharedFit {
     const { stop, rows, freedom } = ended
     this.groups = labels
     this.subsets = Object.fromEntries(read.subsets)
-    const places: [number, number][] = []
+    this.#family = new Uint32Array(labels.length)
+    this.#at = new Uint32Array(labels.length)
     for (const [f, { groups }] of arrow.families.entries()) {
-      for (const [at, group] of groups.entries()) places[group] = [f, at]
+      for (let at = 0; at < groups.length; at++) {
+        this.#family[groups[at]] = f
+        this.#at[groups[at]] = at
+      }
     }
-    this.#places = places
     const errors = read.shared.map((_, k) => Math.sqrt(this.#covariance(k, k)))
     this.values = this.#numbers(ended.values.shared, ended.values.own)
     this.errors = this.#numbers(errors, ended.ownErrors)
@@ -128,7 +128,7 @@ export class SharedFit {
     const words: Readonly<Record<string, string>> = {
       stalled: 'no step makes χ² less, but this is no minimum; other starts or bounds may help',
       'max-iterations': 'not at a minimum within the limit of evaluations; other starts may help',
-      'not-finite': `χ² or a derivative is not finite where the fit starts${this.#firstNonFinite()}`,
+      'not-finite': this.#nonFinite(),
       singular: `the data do not determine ${list(open)}`,
     }
     return [
@@ -145,7 +145,7 @@ export class SharedFit {
   at(group: number): SharedGroup {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
       throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
-    const [f, at] = this.#places[group]
+    const [f, at] = this.#placeOf(group)
     return new SharedGroup(this.groups[group], this.#run, this.#ended, f, at)
   }
 
@@ -185,6 +185,96 @@ export class SharedFit {
   /** `profile` without a promise. */
   profileSync(name: string, options: SharedProfileOptions = {}): SharedProfile {
     return profiledSync(this.#run, this.#ended, this.#profiled(name), options)
+  }
+
+  /**
+   * The bootstrap, as {@link Fit.bootstrap} has it: rows are drawn, or residuals, within each group, and all groups are
+   * fitted together again. Numbers are drawn by seed, group and refit. The event loop stays free where the native engine
+   * runs.
+   *
+   * @throws (rejects with) OptionError where an option is out of its range, residuals are asked of counts, or there would
+   * be more than 2²⁷ numbers; the signal's reason
+   */
+  async bootstrap(options: BootstrapManyOptions = {}): Promise<SharedBootstrap> {
+    const { read, alone } = this.#readBootstrap(options)
+    const refits = refitShared(this.#run, this.#ended, alone, read)
+    return this.#bootstrapped(await drive(this.#run.choice, refits, read.signal, () => {}), read, alone)
+  }
+
+  /** `bootstrap` without a promise. */
+  bootstrapSync(options: BootstrapManyOptions = {}): SharedBootstrap {
+    const { read, alone } = this.#readBootstrap(options)
+    const refits = refitShared(this.#run, this.#ended, alone, read)
+    return this.#bootstrapped(driveSync(this.#run.choice, refits), read, alone)
+  }
+
+  #readBootstrap(options: BootstrapManyOptions) {
+    const read = readOptions('options', options, bootstrapManyTable)
+    checkRefits(this.#run, read)
+    const [first] = aloneOf(this.at(0))
+    const isPossible = obstacle(first, 0, read) === ''
+    return { read, alone: isPossible ? this.groups.map((_, group) => aloneOf(this.at(group))) : [] }
+  }
+
+  #bootstrapped(
+    { reason, shared, own }: SharedRefits,
+    options: ValuesOf<typeof bootstrapManyTable>,
+    alone: readonly (readonly Alone[])[],
+  ): SharedBootstrap {
+    const [run, ended] = [this.#run, this.#ended]
+    let parts: Parts | undefined
+    const at = (k: number) => {
+      const group = this.at(k)
+      const [f, at] = this.#placeOf(k)
+      const family = run.arrow.families[f]
+      const { length: count } = reason
+      const free = family.free.map(({ name }, i): readonly [string, Float64Array] => {
+        if (i >= family.own) return [name, shared[numberAt(family.places[i - family.own], at)]]
+        return [name, own[f][i].subarray(at * count, (at + 1) * count)]
+      })
+      const [of] = alone[k] ?? aloneOf(group)
+      const fixed = of.problem.fixed.map((name) => of.starts.get(name)?.[0] as number)
+      const derived = Object.entries(followersOf(of.problem)).map(([name, follow]) => {
+        const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
+        return [name, new Float64Array(count).map(value)] as const
+      })
+      const original = {
+        ...{ of, fit: 0, values: group.values },
+        parts: (slopes: readonly number[]) => {
+          parts ??= new Parts(
+            run,
+            ended,
+            alone,
+            alone.map((_, group) => this.#placeOf(group)),
+          )
+          return parts.of(k, [f, at], slopes)
+        },
+      }
+      return new Bootstrap(original, { values: Object.fromEntries([...free, ...derived]), reason }, options)
+    }
+    return new SharedBootstrap(reason, this.length, at, (of) => this.#gathered(of))
+  }
+
+  #placeOf(group: number): readonly [family: number, at: number] {
+    return [this.#family[group], this.#at[group]]
+  }
+
+  /** What groups say of their parameters, in the places of these. */
+  #gathered(of: (group: number) => Readonly<Record<string, number>>): SharedNumbers {
+    const { families, size } = this.#run.arrow
+    const shared = new Float64Array(size)
+    const own = families.map(({ own, groups }) =>
+      Array.from({ length: own }, () => new Float64Array(groups.length)),
+    )
+    for (const group of this.groups.keys()) {
+      const [f, at] = this.#placeOf(group)
+      const numbers = of(group)
+      for (const [i, { name }] of families[f].free.entries()) {
+        if (i < families[f].own) own[f][i][at] = numbers[name]
+        else shared[numberAt(families[f].places[i - families[f].own], at)] = numbers[name]
+      }
+    }
+    return this.#numbers(shared, own)
   }
 
   #profiled(name: string): Profiled {
@@ -240,12 +330,17 @@ export class SharedFit {
     ]
   }
 
-  #firstNonFinite(): string {
+  #nonFinite(): string {
+    const { unweighed } = this.#ended
+    const called = (group: number) => printable(`${this.groups[group]}`)
+    if (unweighed !== null)
+      return `the weight by the model is ${unweighed.value}, as in group ${called(unweighed.group)}`
     const { families } = this.#run.arrow
     const groups = families.flatMap(({ groups }, f) =>
       [...groups].filter((_, at) => !Number.isFinite(this.#ended.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
-    return groups.length === 0 ? '' : `, as in group ${printable(`${this.groups[first]}`)}`
+    const where = groups.length === 0 ? '' : `, as in group ${called(first)}`
+    return `χ² or a derivative is not finite where the fit starts${where}`
   }
 }

@@ -8,20 +8,24 @@ import { readOptions } from '../../options/read.js'
 import type { Call } from '../drive.js'
 import { samples } from '../multi-start.js'
 import type { Parameter } from '../parameters.js'
-import { CONVERGED, NOT_FINITE } from '../reasons.js'
+import { CONVERGED, isSomewhere, MAX_ITERATIONS, NOT_FINITE } from '../reasons.js'
 import { firstOf, SAME } from '../solver.js'
+import { ROUNDS } from '../weighing.js'
 import { Arrow, NONE, type Point, type Stop } from './arrow.js'
-import { type Ended, ending } from './ending.js'
-import { Family, numberAt } from './family.js'
+import { type Ended, ending, type Unweighed } from './ending.js'
+import { Family, type FamilyGiven, numberAt } from './family.js'
 import { hasBounds } from './look.js'
 import { type SharedValues, table } from './options.js'
+import { NEAR_BY } from './profile.js'
 import { nameOf, readShared, rowsOfGroup, type SharedRead } from './read.js'
+import { isSettled, isWeighed, setWeights } from './weights.js'
 
 export class SharedRun {
   readonly choice: Choice<Advancer>
   readonly options: SharedValues
   readonly read: SharedRead
-  readonly arrow: Arrow
+  /** Of weights by the model, that of the last round. */
+  arrow: Arrow
   readonly isAbsolute: boolean
   readonly #tolerance: number
   /** Other starts of what is shared, a column for each. */
@@ -56,11 +60,11 @@ export class SharedRun {
     )
   }
 
-  /** One by itself, as profiles want it: two may be under way at once. */
-  makeArrow(): Arrow {
-    const isBounded = this.read.families.some(({ outputs }) => hasBounds(outputs[0].compiled.steps))
+  /** One by itself, as profiles want it: two may be under way at once; or of other data. */
+  makeArrow(of: readonly FamilyGiven[] = this.read.families): Arrow {
+    const isBounded = of.some(({ outputs }) => hasBounds(outputs[0].compiled.steps))
     const { runner } = this.choice
-    const families = this.read.families.map((family) => new Family(family, isBounded, runner))
+    const families = of.map((family) => new Family(family, isBounded, runner))
     const shared = this.read.shared.map(({ parameter }) => parameter)
     return new Arrow(families, shared, this.#tolerance)
   }
@@ -78,8 +82,28 @@ export class SharedRun {
     const stop = yield* this.arrow.solve(start, first)
     const ended = yield* this.#ended(isAlone ? stop : yield* this.#best(start, stop))
     const again = isAlone && ended.reason !== CONVERGED ? yield* this.#again(start, ended) : null
+    const found = yield* this.#weighed(again ?? ended)
     onProgress?.(1, 1)
-    return again ?? ended
+    return found
+  }
+
+  /** Where weights are made of the model, fits with those that the last one has found, until these settle. */
+  *#weighed(first: Ended): Generator<Call, Ended> {
+    const { families } = this.read
+    let ended = first
+    for (let round = 0; isWeighed(families) && round <= ROUNDS; round++) {
+      if (!isSomewhere(ended.reason)) return ended
+      const unweighed = setWeights(families, this.arrow.families, ended.values)
+      if (unweighed !== null) return nowhere(ended, unweighed)
+      this.arrow.leave()
+      this.arrow = this.makeArrow()
+      const stop = yield* this.arrow.solve(ended.stop.point, this.most, NONE, NEAR_BY)
+      const evaluations = ended.stop.evaluations + stop.evaluations
+      const now = yield* this.#ended({ ...stop, evaluations })
+      if (isSettled(this.arrow, ended, now, this.#tolerance)) return now
+      ended = now
+    }
+    return isWeighed(families) ? { ...ended, reason: MAX_ITERATIONS } : ended
   }
 
   /** The best end of all starts, where lanes are put then. */
@@ -151,6 +175,20 @@ export class SharedRun {
     })
     const { min, max } = this.arrow
     return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), own }
+  }
+}
+
+/** Of what has ended where a weight is none, nothing is known. */
+function nowhere(ended: Ended, unweighed: Unweighed): Ended {
+  const none = (numbers: Float64Array) => numbers.map(() => NaN)
+  const ownErrors = ended.ownErrors.map((columns) => columns.map(none))
+  return {
+    ...ended,
+    unweighed,
+    reason: NOT_FINITE,
+    covariance: none(ended.covariance),
+    ownErrors,
+    variance: NaN,
   }
 }
 

@@ -1,0 +1,190 @@
+/** The bootstrap of fits with shared parameters: as that of a single fit, where there is one group. */
+
+import {
+  type EngineName,
+  engines,
+  expression,
+  fit as fitOne,
+  fitShared,
+  fitSharedSync,
+  type SharedOptions,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits, random } from '../helpers.js'
+
+const decay = expression('a*exp(-k*x) + c')
+const start = { a: 4, c: 0.5, k: 1 }
+const kinds = ['residuals', 'cases', 'parametric'] as const
+
+/** Decays of the same rate. */
+function decays(groups: number, rows: number, seed = 1) {
+  const next = random(seed)
+  const x = Array.from({ length: rows }, (_, row) => (6 * row) / rows)
+  const y = Array.from({ length: groups }, () => {
+    const [a, c] = [2 + 6 * next(), next()]
+    return x.map((at) => a * Math.exp(-0.7 * at) + c + 0.2 * (next() - 0.5))
+  })
+  return { x, y }
+}
+
+/** The largest difference of columns, in units; what is NaN in one is so in both. */
+function farthest(ours: ArrayLike<number>, theirs: ArrayLike<number>, unit: number): number {
+  expect(ours.length).toBe(theirs.length)
+  return Array.from(ours).reduce((most, x, k) => {
+    expect(Number.isNaN(x)).toBe(Number.isNaN(theirs[k]))
+    return Math.max(most, Math.abs(x - theirs[k]) / unit || 0)
+  }, 0)
+}
+
+describe.each(kinds)('%s', (kind) => {
+  test('one group has the refits of an ordinary fit, and their intervals and bands', () => {
+    const { x, y } = decays(1, 14)
+    const given = { a: { start: 4, positive: true }, c: 0.5, k: 1 }
+    const derive = { half: 'log(2)/k' }
+    const one = fitOne(decay, { x, y: y[0] }, { start: given, derive, tolerance: 1e-13 })
+    const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start: given, derive, tolerance: 1e-13 })
+    const options = { kind, count: 150, seed: 7 } as const
+    const [golden, all] = [one.bootstrap(options), found.bootstrapSync(options)]
+    const ours = all.at(0)
+    expect(all.count).toBe(150)
+    expect(Array.from(ours.reason)).toEqual(Array.from(golden.reason))
+    for (const name of ['a', 'c', 'k', 'half'] as const) {
+      const unit = one.errors[name]
+      expect(farthest(ours.values[name], golden.values[name], unit)).toBeLessThan(1e-5)
+      expect(ours.errors[name] / golden.errors[name]).toBeCloseTo(1, 5)
+      for (const method of ['bca', 'percentile'] as const)
+        expect(
+          farthest(ours.intervals(0.9, method)[name], golden.intervals(0.9, method)[name], unit),
+        ).toBeLessThan(1e-4)
+    }
+    const [band, other] = [ours.band({ x: [0.5, 3] }), golden.band({ x: [0.5, 3] })]
+    expect(farthest(band.low, other.low, one.errors.c)).toBeLessThan(1e-4)
+    expect(farthest(band.high, other.high, one.errors.c)).toBeLessThan(1e-4)
+    const ends = all.intervals(0.9)
+    expect([ends.low.shared.k, ends.high.shared.k]).toEqual(ours.intervals(0.9).k)
+    expect([ends.low.own.a[0], ends.high.own.a[0]]).toEqual(ours.intervals(0.9).a)
+    expect(all.errors.own.c[0]).toBe(ours.errors.c)
+    expect(all.bias.shared.k).toBe(ours.bias.k)
+  })
+
+  test('all engines draw and fit the same bits, with a promise too; each refit has its own numbers', async () => {
+    const { x, y } = decays(5, 9, 3)
+    const of = (more: Partial<SharedOptions>) =>
+      fitSharedSync(decay, { x, y }, { shared: ['k'], start, ...more })
+    const numbers = ({ values }: { values: Readonly<Record<string, Float64Array>> }) =>
+      Object.values(values).map((column) => inBits(column))
+    const known = Object.entries(engines()).filter(([, { available }]) => available)
+    const there = known.map(([name]) => name as EngineName)
+    const all = there.map((engine) => of({ engine }).bootstrapSync({ kind, count: 4, seed: 2 }))
+    const promised = await (await fitShared(decay, { x, y }, { shared: ['k'], start })).bootstrap({
+      ...{ kind, count: 4, seed: 2 },
+    })
+    for (const group of [0, 4]) {
+      const [first, ...others] = [...all, promised].map((one) => numbers(one.at(group)))
+      for (const other of others) expect(other).toEqual(first)
+    }
+    // Fewer are the first ones of more.
+    const fewer = of({}).bootstrapSync({ kind, count: 2, seed: 2 })
+    const values = (one: typeof fewer) => Array.from(one.at(3).values.a)
+    expect(values(fewer)).toEqual(values(promised).slice(0, 2))
+    expect(new Set(values(promised)).size).toBe(4)
+    expect(values(of({}).bootstrapSync({ kind, count: 2, seed: 3 }))).not.toEqual(values(fewer))
+  })
+
+  test('errors and intervals of linear models are those of the covariance', () => {
+    const line = expression('a*x + b')
+    const x = Array.from({ length: 30 }, (_, row) => row / 10)
+    const next = random(5)
+    const y = [1, 2, 4].map((b) => x.map((at) => 2 * at + b + (next() + next() + next() - 1.5)))
+    const found = fitSharedSync(line, { x, y }, { shared: ['a'], start: { a: 1, b: 1 } })
+    const all = found.bootstrapSync({ kind, count: 1500, seed: 11 })
+    const { errors } = all
+    const ends = all.intervals(0.9)
+    const near = (ours: number, golden: number, part: number) =>
+      expect(Math.abs(ours / golden - 1)).toBeLessThan(part)
+    near(errors.shared.a, found.errors.shared.a, 0.2)
+    const usual = found.intervals(0.9)
+    near(ends.high.shared.a - ends.low.shared.a, usual.high.shared.a - usual.low.shared.a, 0.25)
+    for (const [k, error] of found.errors.own.b.entries()) {
+      near(errors.own.b[k], error, 0.3)
+      near(ends.high.own.b[k] - ends.low.own.b[k], usual.high.own.b[k] - usual.low.own.b[k], 0.35)
+    }
+  })
+})
+
+test('what is skewed has intervals corrected by all rows, as the fit of columns of 0 and 1 has them', () => {
+  const { x, y } = decays(3, 12, 9)
+  const is = [0, 1, 2].map((k) => y.flatMap((column, other) => column.map(() => Number(k === other))))
+  const sum = (name: string) => [0, 1, 2].map((k) => `${name}${k}*g${k}`).join(' + ')
+  const one = fitOne(
+    expression(`(${sum('a')})*exp(-k*x) + ${sum('c')}`),
+    { x: y.flatMap(() => x), y: y.flat(), g0: is[0], g1: is[1], g2: is[2] },
+    { start: { k: 1, a0: 4, a1: 4, a2: 4, c0: 0.5, c1: 0.5, c2: 0.5 }, y: 'y' },
+  )
+  const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
+  const options = { count: 3000, seed: 1 } as const
+  const [golden, ours] = [one.bootstrap(options), found.bootstrapSync(options)]
+  /** By what both ends of 'bca' are off those of 'percentile', in errors: what bias and skewness make. */
+  const off = (of: { intervals: typeof golden.intervals }, name: string) => {
+    const [bca, plain] = (['bca', 'percentile'] as const).map((method) => of.intervals(0.9, method))
+    return [0, 1].map((end) => (bca[name as 'k'][end] - plain[name as 'k'][end]) / one.errors[name as 'k'])
+  }
+  expect(ours.count).toBe(3000)
+  for (const [k, group] of [0, 1, 2].entries()) {
+    const told = ours.at(group)
+    const [low, high] = [0, 1].map((end) => {
+      const [bca, plain] = [told.intervals(0.9), told.intervals(0.9, 'percentile')]
+      return (bca.a[end] - plain.a[end]) / told.errors.a
+    })
+    const expected = off(golden as never, `a${k}`)
+    expect(Math.abs(low - expected[0])).toBeLessThan(0.2)
+    expect(Math.abs(high - expected[1])).toBeLessThan(0.2)
+  }
+})
+
+test('where nothing can be drawn there are no refits, and it says why', () => {
+  const x = [0, 1, 2, 3]
+  const flat = fitSharedSync(
+    decay,
+    {
+      x,
+      y: [
+        [1, 1, 1, 1],
+        [1, 1, 1, 1],
+      ],
+    },
+    { shared: ['k'], start: { a: 0, c: 1, k: 1 } },
+  )
+  expect(flat.reason).not.toBe('converged')
+  const none = flat.bootstrapSync({ count: 5 })
+  expect([none.count, none.failed, none.message]).toEqual([
+    ...[0, 0, 'no refits: the fit itself has not converged'],
+  ])
+  expect(none.errors.shared.k).toBeNaN()
+  const { y } = decays(2, 8)
+  const counts = fitSharedSync(
+    decay,
+    { x: Array.from(y[0], (_, row) => row), y: y.map((of) => of.map((at) => Math.round(20 * Math.abs(at)))) },
+    { shared: ['k'], loss: 'poisson', start: { a: 60, c: { start: 9, min: 0 }, k: 0.7 } },
+  )
+  expect(() => counts.bootstrapSync()).toThrow(/kind.*of counts/)
+  expect(() => counts.bootstrapSync({ kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
+})
+
+test('a signal ends it, and progress is told', async () => {
+  const { x, y } = decays(3, 9)
+  const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
+  const stop = new AbortController()
+  const told: number[] = []
+  const refits = found.bootstrap({
+    count: 100_000,
+    signal: stop.signal,
+    onProgress: (done) => {
+      told.push(done)
+      if (done === 3) stop.abort(new Error('enough'))
+    },
+  })
+  await expect(refits).rejects.toThrow('enough')
+  expect(told.slice(0, 3)).toEqual([1, 2, 3])
+  expect(told.length).toBeLessThan(2000)
+})
