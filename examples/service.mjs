@@ -8,6 +8,7 @@ import { AntigradError, fitMany, models } from 'antigrad'
 
 const { values: flags } = parseArgs({ options: { port: { type: 'string' } } })
 const LARGEST = 32e6 // characters of a request
+const LONGEST = 10_000 // milliseconds of an answer
 
 /** @param {import('node:http').IncomingMessage} request */
 async function read(request) {
@@ -24,6 +25,7 @@ const server = createServer(async (request, response) => {
   // Fits are made on other threads and in pieces, and end where nobody waits for them any more.
   const stop = new AbortController()
   response.on('close', () => response.writableFinished || stop.abort())
+  const late = setTimeout(() => stop.abort(), LONGEST)
   try {
     const { dose, response: y } = await read(request)
     const fits = await fitMany(models.fourPL({ x: 'dose' }), { dose, y }, { signal: stop.signal, threads: 2 })
@@ -35,9 +37,12 @@ const server = createServer(async (request, response) => {
     }))
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answer))
   } catch (thrown) {
-    if (stop.signal.aborted) return
+    if (response.destroyed) return
+    if (stop.signal.aborted) return response.writeHead(503).end('this takes too long\n')
     const isTheirs = thrown instanceof AntigradError || thrown instanceof SyntaxError
     response.writeHead(isTheirs ? 400 : 500).end(isTheirs ? `${thrown.message}\n` : 'a fault of ours\n')
+  } finally {
+    clearTimeout(late)
   }
 })
 await new Promise((resolve) => server.listen(Number(flags.port ?? 0), '127.0.0.1', () => resolve(null)))

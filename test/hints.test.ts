@@ -14,6 +14,7 @@ import {
   cosine,
   expression,
   fitMany,
+  fitManySync,
   fit as fitOne,
   lbfgs,
   minimize,
@@ -78,6 +79,12 @@ describe('what was meant', () => {
     ['amsgrd', () => optimizer.set(any({ amsgrd: true })), 'amsgrad'],
     ['weight_decay', () => optimizer.set('w', any({ weight_decay: 1 })), 'weightDecay'],
     ['ec5', () => fitOne(models.fourPL(), data, { start: any({ ec5: 1 }) }), 'ec50'],
+    ['ema', () => new Optimizer(params(), adam(), any({ ema: 0.99 })), 'average'],
+    ['p0', () => fitOne(models.line(), data, any({ p0: [1, 2] })), 'start'],
+    ['bounds', () => fitOne(models.line(), data, any({ bounds: {} })), 'start'],
+    ['maxfev', () => fitOne(models.line(), data, any({ maxfev: 9 })), 'maxIterations'],
+    ['ftol', () => fitOne(models.line(), data, any({ ftol: 1e-9 })), 'tolerance'],
+    ['timeout', () => fitManySync(models.line(), data, any({ timeout: 9 })), 'signal'],
     ['tolerence', () => fitOne(models.line(), data, any({ tolerence: 1 })), 'tolerance'],
   ])('by %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))

@@ -111,7 +111,10 @@ export function fit<
 ): Fit<keyof (Start & Derive) & string>
 export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
   const found = run(model, data, options).result()
-  if (found.length !== 1) throw new OptionError('data', 'columns of one fit', `${found.length} fits`)
+  if (found.length !== 1) {
+    const expected = 'columns of one fit, and no list in start, which is a start for each fit'
+    throw new OptionError('data', expected, `${found.length} fits`)
+  }
   return found.at(0)
 }
 

@@ -66,7 +66,10 @@ export class Many {
   #left: Region | undefined
 
   constructor(objective: Expression, starts: Starts, rule: Rule, given: object) {
-    if (!(objective instanceof Expression)) throw new OptionError('objective', 'an expression', objective)
+    if (!(objective instanceof Expression)) {
+      const expected = 'an expression, as expression(…) makes; what has a gradient of its own is for minimize'
+      throw new OptionError('objective', expected, objective)
+    }
     const options = readOptions('options', given, table)
     const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
     this.#programs = objective.programs([...data.keys()])

@@ -3,7 +3,7 @@
  * names there are, and are smaller.
  */
 
-/** What Torch, Optax and Keras call options, without signs and capitals, where it is not like our name. */
+/** What other libraries call options, without signs and capitals, where it is not like our name. */
 const foreign: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],
   ['decay', 'alpha'],
@@ -17,6 +17,13 @@ const foreign: ReadonlyMap<string, string> = new Map([
   ['etamin', 'endValue'],
   ['minlr', 'minValue'],
   ['maxlr', 'maxValue'],
+  ...['bounds', 'params', 'p0', 'guess', 'initialvalues'].map((name): [string, string] => [name, 'start']),
+  ...['ftol', 'xtol', 'gtol', 'errortolerance'].map((name): [string, string] => [name, 'tolerance']),
+  ...['maxfev', 'maxnfev', 'maxiter'].map((name): [string, string] => [name, 'maxIterations']),
+  ['timeout', 'signal'],
+  ['callback', 'onProgress'],
+  ['nanpolicy', 'missing'],
+  ['ema', 'average'],
 ])
 
 /** What other calls do. */
