@@ -142,6 +142,17 @@ test('what is skewed has intervals corrected by all rows, as the fit of columns 
   }
 })
 
+test('a shared parameter has one interval, whichever group is asked: rows of all groups make it', () => {
+  const { x, y } = decays(3, 12, 4)
+  const outlying = y.map((of, k) => of.map((at, row) => (k === 0 && row === 3 ? at + 2 : at)))
+  const all = fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }).bootstrapSync({
+    ...{ kind: 'cases', count: 400, seed: 3 },
+  })
+  const [first, ...others] = [0, 1, 2].map((group) => all.at(group).intervals(0.9).k)
+  for (const other of others) expect(other).toEqual(first)
+  expect(all.at(0).intervals(0.9, 'percentile').k).not.toEqual(first)
+})
+
 test('where nothing can be drawn there are no refits, and it says why', () => {
   const x = [0, 1, 2, 3]
   const flat = fitSharedSync(

@@ -65,7 +65,10 @@ export class SharedBootstrap {
     return { low: side(0), high: side(1) }
   }
 
-  /** That of a group, by its place in `groups`: its own parameters and shared ones, by refit, and bands. */
+  /**
+   * That of a group, by its place in `groups`: its own parameters and shared ones, by refit, and bands; of a model with
+   * several values, those of the first.
+   */
   at(group: number): Bootstrap {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
       throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
