@@ -14,7 +14,7 @@ import {
   uniformStarts,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { random } from '../dist/many/random.js'
+import { below, random, Words } from '../dist/many/random.js'
 
 /** Written by starts.py beside it. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))
@@ -78,6 +78,22 @@ describe('random words', () => {
     const seeds = [0, 1, 2, 3, 2 ** 31, 2 ** 32 - 1]
     expect(new Set(seeds.map((seed) => random(seed)())).size).toBe(seeds.length)
   })
+})
+
+describe('random whole numbers', () => {
+  // Of 3·10⁹ three words in ten are none.
+  test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
+    'many at once as one by one, below %d',
+    (count) => {
+      const next = random(1, 2, 3)
+      const words = new Words().seed(1, 2, 3)
+      for (const length of [0, 1, 5, 40, 300]) {
+        const many = new Uint32Array(length)
+        words.fill(many, count)
+        expect(Array.from(many)).toEqual(Array.from(many, () => below(count, next)))
+      }
+    },
+  )
 })
 
 describe('uniform starts', () => {

@@ -109,6 +109,17 @@ describe('numbers are drawn by seed, fit and refit', () => {
     }
   })
 
+  // What has been published with a seed must come out again: these are of the version before they were drawn in place.
+  test.each<[BootstrapOptions['kind'] & string, readonly number[]]>([
+    ['residuals', [0.5829688698028276, 0.7215430765545249, 0.7878563472661139]],
+    ['cases', [0.8980425199179785, 0.7930804033131864, 0.7167113000214063]],
+    ['parametric', [0.9006427619911412, 0.7076680360246215, 0.6920847687881954]],
+  ])('%s: those of earlier versions', (kind, expected) => {
+    const data = { t: [0, 0.5, 1, 2, 3, 4, 6], y: [5.1, 3.7, 3, 2.1, 1.4, 1.3, 1] }
+    const { values } = fitOne(decay, data, { start }).bootstrap({ kind, count: 40, seed: 3 })
+    expect(Array.from(values.b.slice(37))).toEqual(expected)
+  })
+
   test('of few rows and of very many in one batch take the memory of these rows', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })

@@ -1,9 +1,10 @@
 /** The bootstrap (Efron, 1979): fits again to data that might as well have been measured. */
 
 import { OptionError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
 import { type Column, numbersOf, pick, put, sharedFirst } from '../many/data.js'
 import { calls } from '../many/options.js'
-import { below, random } from '../many/random.js'
+import { Words } from '../many/random.js'
 import { normal, poisson } from '../many/variates.js'
 import { type GivenOf, oneOf, type ValuesOf, wholeTo } from '../options/kinds.js'
 import type { Call } from './drive.js'
@@ -102,7 +103,7 @@ export function* refit(
   const reason = new Uint8Array(fits.length * count)
   const ready = Uint32Array.from(fits.keys()).filter((k) => obstacle(of, fits[k], options) === '')
   const total = ready.length * count
-  const drawFor = drawing(of, options)
+  const draws = new Draws(of, options)
   const drawn = options.kind === 'cases' ? of.columns.size : 1
   for (let done = 0; done < total; ) {
     const placeOf = (run: number) => ready[Math.floor(run / count)]
@@ -117,7 +118,7 @@ export function* refit(
       replicates[k] = (done + k) % count
       at[k] = placeOf(done + k) * count + replicates[k]
     }
-    const refits = again(of, { fits: own, replicates }, options, drawFor)
+    const refits = again(of, { fits: own, replicates }, draws)
     yield* refits.calls()
     const result = refits.result()
     put(reason, at, result.reason)
@@ -139,87 +140,181 @@ interface Runs {
   readonly replicates: Uint32Array
 }
 
-function again(
-  of: Ingredients,
-  { fits, replicates }: Runs,
-  options: BootstrapValues,
-  drawFor: (fit: number) => Draw,
-) {
-  const { problem, columns } = of
-  const { kind, seed, firstFit } = options
-  const drawn = kind === 'cases' ? [...columns.keys()] : [problem.y]
+function again(of: Ingredients, runs: Runs, draws: Draws) {
+  const { columns } = of
+  const { fits } = runs
   const isOne = fits[0] === fits[fits.length - 1]
   const offsets = new Float64Array(fits.length + 1)
   for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.rows[fits[k]]
   const made = [...columns].map(([name, column]): [string, Column] => {
+    if (draws.drawn.includes(name)) return [name, new Drawn(draws, name, runs, offsets)]
     // What is the same for all is there once.
-    if (!drawn.includes(name) && (isOne || column.offsets === null))
+    if (isOne || column.offsets === null)
       return [name, { numbers: numbersOf(column, fits[0]), offsets: null }]
     const numbers = new Float64Array(offsets[fits.length])
-    if (!drawn.includes(name))
-      for (let k = 0; k < fits.length; k++) numbers.set(numbersOf(column, fits[k]), offsets[k])
+    for (let k = 0; k < fits.length; k++) numbers.set(numbersOf(column, fits[k]), offsets[k])
     return [name, { numbers, offsets }]
   })
-  const to = made.filter(([name]) => drawn.includes(name)).map(([, { numbers }]) => numbers)
-  for (let k = 0; k < fits.length; k++) {
-    const draw = drawFor(fits[k])
-    draw(random(seed, (firstFit + fits[k]) >>> 0, replicates[k]), to, offsets[k])
-  }
   const start = startingAt(of, (name) => pick(columnOf(of, name), fits))
   return of.near(sharedFirst(new Map(made)), start)
 }
 
-/** Writes the rows of a refit, in the columns that are others than the fit's, from a place on. */
-type Draw = (next: () => number, to: readonly Float64Array[], from: number) => void
+/** A column of refits. Programs take a few of them at a time, and hardly anybody wants all, one behind the other. */
+class Drawn implements Column {
+  readonly offsets: Float64Array
+  readonly #draws: Draws
+  readonly #names: readonly string[]
+  readonly #runs: Runs
+  /** Where it was written last. */
+  #to: readonly FloatArray[] = []
+  #all: Float64Array | null = null
 
-/** The last one is kept: refits of a fit may be in several batches. */
-export function drawing(of: Drawable, { kind }: BootstrapValues): (fit: number) => Draw {
-  let [last, draw]: [number, Draw] = [-1, () => {}]
-  return (fit) => {
-    if (fit !== last) draw = drawers[kind](of, fit)
-    last = fit
-    return draw
+  constructor(draws: Draws, name: string, runs: Runs, offsets: Float64Array) {
+    this.offsets = offsets
+    this.#draws = draws
+    this.#names = [name]
+    this.#runs = runs
+  }
+
+  get numbers(): Float64Array {
+    if (this.#all !== null) return this.#all
+    const { length } = this.#runs.fits
+    const all = new Float64Array(this.offsets[length])
+    for (let run = 0; run < length; run++) this.write(run, all, this.offsets[run], 1)
+    this.#all = all
+    return all
+  }
+
+  write(run: number, to: FloatArray, from: number, stride: number): void {
+    if (this.#all !== null) {
+      const numbers = numbersOf(this, run)
+      for (let row = 0; row < numbers.length; row++) to[from + row * stride] = numbers[row]
+      return
+    }
+    const { fits, replicates } = this.#runs
+    if (this.#to[0] !== to) this.#to = [to]
+    // Each column draws its rows anew: that takes less time than to keep them.
+    this.#draws.draw(fits[run], replicates[run], this.#names, this.#to, from, stride)
   }
 }
 
-const drawers: Readonly<Record<BootstrapValues['kind'], (of: Drawable, fit: number) => Draw>> = {
-  residuals(of, fit) {
+/** Draws refits. */
+class Draws {
+  /** Columns that are others than the fit's. */
+  readonly drawn: readonly string[]
+  readonly #of: Ingredients
+  readonly #options: BootstrapValues
+  readonly #words = new Words()
+  /** Those of a fit come one after the other. */
+  #fit = -1
+  #drawer: Drawer | null = null
+
+  constructor(of: Ingredients, options: BootstrapValues) {
+    this.drawn = options.kind === 'cases' ? [...of.columns.keys()] : [of.problem.y]
+    this.#of = of
+    this.#options = options
+  }
+
+  /** Writes the rows of a refit, in some columns, from a place on. */
+  draw(
+    fit: number,
+    replicate: number,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const { kind, seed, firstFit } = this.#options
+    if (fit !== this.#fit || this.#drawer === null) this.#drawer = new drawers[kind](this.#of, fit)
+    this.#fit = fit
+    this.#words.seed(seed, (firstFit + fit) >>> 0, replicate)
+    this.#drawer.draw(this.#words, names, to, from, stride)
+  }
+}
+
+/** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
+export interface Drawer {
+  draw(words: Words, names: readonly string[], to: readonly FloatArray[], from: number, stride: number): void
+}
+
+class Residuals implements Drawer {
+  readonly #curve: Float64Array
+  readonly #deviations: Float64Array
+  readonly #pool: Float64Array
+  readonly #rows: Uint32Array
+
+  constructor(of: Drawable, fit: number) {
     const { curve, y, deviations, rows } = curveOf(of, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
     // Fits lie closer to the data than the truth does.
     const whole = wholeOf(of, fit)
     const larger = Math.sqrt(whole.rows / whole.freedom)
-    const pool = residuals.map((residual) => (residual - mean) * larger)
-    return (next, [to], from) => {
-      for (let row = 0; row < rows; row++) {
-        to[from + row] = curve[row] + deviations[row] * pool[below(rows, next)]
-      }
+    this.#pool = residuals.map((residual) => (residual - mean) * larger)
+    this.#curve = curve
+    this.#deviations = deviations
+    this.#rows = new Uint32Array(rows)
+  }
+
+  draw(words: Words, _: readonly string[], [to]: readonly FloatArray[], from: number, stride: number): void {
+    const rows = this.#rows
+    const [curve, deviations, pool] = [this.#curve, this.#deviations, this.#pool]
+    words.fill(rows, rows.length)
+    for (let row = 0; row < rows.length; row++) {
+      to[from + row * stride] = curve[row] + deviations[row] * pool[rows[row]]
     }
-  },
-  cases(of, fit) {
-    const rows = of.rows[fit]
-    const own = [...of.columns.values()].map((column) => numbersOf(column, fit))
-    return (next, to, from) => {
-      for (let row = 0; row < rows; row++) {
-        const drawn = below(rows, next)
-        for (let k = 0; k < to.length; k++) to[k][from + row] = own[k][drawn]
-      }
+  }
+}
+
+class Cases implements Drawer {
+  readonly #columns: ReadonlyMap<string, Float64Array>
+  readonly #rows: Uint32Array
+
+  constructor(of: Drawable, fit: number) {
+    this.#columns = new Map([...of.columns].map(([name, column]) => [name, numbersOf(column, fit)]))
+    this.#rows = new Uint32Array(of.rows[fit])
+  }
+
+  draw(
+    words: Words,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const rows = this.#rows
+    words.fill(rows, rows.length)
+    for (let k = 0; k < names.length; k++) {
+      const numbers = this.#columns.get(names[k]) as Float64Array
+      const column = to[k]
+      for (let row = 0; row < rows.length; row++) column[from + row * stride] = numbers[rows[row]]
     }
-  },
-  parametric(of, fit) {
+  }
+}
+
+class Parametric implements Drawer {
+  readonly #rows: number
+  readonly #measured: (row: number, next: () => number) => number
+
+  constructor(of: Drawable, fit: number) {
     const { curve, weights, deviations, rows } = curveOf(of, fit)
     // A row of the weight w is as many counts of the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
     const whole = wholeOf(of, fit)
     const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.freedom)
     const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
-    const measured = of.problem.loss === 'poisson' ? count : value
-    return (next, [to], from) => {
-      for (let row = 0; row < rows; row++) to[from + row] = measured(row, next)
-    }
-  },
+    this.#measured = of.problem.loss === 'poisson' ? count : value
+    this.#rows = rows
+  }
+
+  draw(words: Words, _: readonly string[], [to]: readonly FloatArray[], from: number, stride: number): void {
+    const { next } = words
+    for (let row = 0; row < this.#rows; row++) to[from + row * stride] = this.#measured(row, next)
+  }
 }
+
+/** By the kind of refits. */
+export const drawers = { residuals: Residuals, cases: Cases, parametric: Parametric }
 
 /** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
 function curveOf(of: Drawable, fit: number) {

@@ -60,6 +60,12 @@ export function readData(
   return { columns: sharedFirst(own), y, weight: weight === null ? null : named }
 }
 
+/** Weights before the one to meet, which alone is another in refits: for programs, which want first what all share. */
+export function weightsFirst(columns: ReadonlyMap<string, Column>, y: string): Map<string, Column> {
+  const others = [...columns].filter(([name]) => name !== y)
+  return sharedFirst(new Map([...others, [y, columns.get(y) as Column]]))
+}
+
 /** The name of the column to meet. */
 function readY(names: readonly string[], columns: ReadonlyMap<string, unknown>, given: unknown): string {
   const others = [...columns.keys()].filter((name) => !names.includes(name))

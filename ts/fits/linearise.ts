@@ -66,7 +66,18 @@ export interface Linearised {
   readonly gradient: readonly Float64Array[]
 }
 
+/** Of the fit that was asked for last: refits and what is said of them want the same. */
+const lastOf = keptBy((_: Linear): { fit: number; linear?: Linearised } => ({ fit: -1 }))
+
+/** @returns what is kept, and not to be written to */
 export function linearise(of: Linear, fit: number): Linearised {
+  const last = lastOf(of)
+  if (last.fit !== fit || last.linear === undefined) last.linear = linearised(of, fit)
+  last.fit = fit
+  return last.linear
+}
+
+function linearised(of: Linear, fit: number): Linearised {
   const { problem } = of
   const columns = problem.columns.map((name) => numbersOf(of.columns.get(name) as Column, fit))
   const machine = new Machine(programOfRows(problem), 'float64')

@@ -44,10 +44,8 @@ export class Near implements Refits {
     const data = [...columns.values()]
     const varying = parameters.filter(({ isFixed }) => !isFixed)
     const solver = new Solver(compiled, this.#iterations)
-    for (const some of byRows(
-      data,
-      Uint32Array.from({ length: count }, (_, fit) => fit),
-    )) {
+    const all = new Uint32Array(count).map((_, fit) => fit)
+    for (const some of byRows(data, all)) {
       const most = runsOfBatch(data, some[0], 8, RUNS)
       for (let from = 0; from < some.length; from += most) {
         const runs = some.subarray(from, from + most)

@@ -10,15 +10,7 @@ import { type BootstrapValues, CONVERGED, type Drawable, obstacle, type Refitted
 import { inside } from './f-distribution.js'
 import { hasBit, type Ingredients } from './found.js'
 import { probability } from './level.js'
-import {
-  type ColumnsAsked,
-  covarianceOf,
-  followed,
-  type Linearised,
-  linearise,
-  modelAt,
-  pointOf,
-} from './linearise.js'
+import { type ColumnsAsked, covarianceOf, followed, linearise, modelAt, pointOf } from './linearise.js'
 import { type FitReason, fitReasons } from './reasons.js'
 import { quantile } from './student.js'
 
@@ -58,7 +50,6 @@ export class Bootstrap<Names extends string = string> {
   readonly #options: BootstrapValues
   /** Refits that have converged. */
   readonly #good: Uint32Array
-  #linear: Linearised | null = null
 
   /** @internal */
   constructor(original: Original<Names>, { values, reason }: Refitted, options: BootstrapValues) {
@@ -206,8 +197,7 @@ export class Bootstrap<Names extends string = string> {
 
   #parts(slopes: readonly number[]): Float64Array {
     const { of, fit } = this.#original
-    this.#linear ??= linearise(of, fit)
-    const { slope, gradient } = this.#linear
+    const { slope, gradient } = linearise(of, fit)
     const isFree = slopes.map((_, i) => !hasBit(of.found.held, fit, i))
     const weights = slopes.map((_, i) =>
       slopes.reduce(
@@ -283,8 +273,13 @@ const meanOf = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0)
 function quantileOf(numbers: Float64Array, part: number): number {
   if (Number.isNaN(part)) return NaN
   const at = part * (numbers.length - 1)
-  const [below, above] = [Math.floor(at), Math.ceil(at)].map((place) => select(numbers, place))
-  return below + (above - below) * (at - Math.floor(at))
+  const place = Math.floor(at)
+  const below = select(numbers, place)
+  if (at === place) return below
+  // What is not smaller lies behind it now.
+  let above = numbers[place + 1]
+  for (let k = place + 2; k < numbers.length; k++) if (numbers[k] < above) above = numbers[k]
+  return below + (above - below) * (at - place)
 }
 
 /** The number that a place would have, if they were sorted (Hoare, 1961): quicker than to sort them. */

@@ -16,7 +16,7 @@ import { Many } from '../many/run.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { Bound, type Called } from './called.js'
-import { checkCounts, countOf, type DataRead, isWeight, readData } from './columns.js'
+import { checkCounts, countOf, type DataRead, isWeight, readData, weightsFirst } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import { DenseSolver } from './dense.js'
@@ -127,14 +127,15 @@ export class Fits {
     this.#count = countOf(columns, this.#parameters)
     checkRows(columns, this.#count)
     this.#given = columns
-    this.#counted = countRows(columns, weight, this.#count, options.missing === 'drop')
+    const ordered = weight === null ? columns : weightsFirst(columns, y)
+    this.#counted = countRows(ordered, weight, this.#count, options.missing === 'drop')
     const { loss, lossScale, multiStart } = options
     // What has been bound already is so to all data.
     const bound = called instanceof Bound ? called : called && new Bound(called, columns, options.differences)
     // Differences of order 1 have half of the digits.
     const isRough = bound && bound.jacobian === undefined && bound.differences.order === 1
     this.#compiled = compiled(bound ?? text, this.#parameters, {
-      columns: [...columns.keys()],
+      columns: [...this.#counted.columns.keys()],
       y,
       weight,
       loss,

@@ -81,9 +81,12 @@ export class Cohort {
     // Vectors are whole.
     const filled = Math.ceil(live / LANES_AT_ONCE) * LANES_AT_ONCE
     for (const [p, column] of x.entries()) {
-      const theta = planes[p].fill(typeof column === 'number' ? column : 0, 0, filled)
-      if (typeof column !== 'number')
-        for (let lane = 0; lane < live; lane++) theta[lane] = column[first + lane]
+      const theta = planes[p]
+      if (typeof column === 'number') theta.fill(column, 0, filled)
+      else {
+        theta.set(column.subarray(first, first + live))
+        theta.fill(0, live, filled)
+      }
       for (const [k, start] of starts.entries()) {
         const state = planes[x.length + p * starts.length + k]
         if (start === 'parameters') state.set(theta)
@@ -108,7 +111,14 @@ export class Cohort {
     for (let first = 0; first < runs.length; first += LANES_AT_ONCE) {
       const count = Math.min(runs.length - first, LANES_AT_ONCE)
       for (let k = 0; k < columns.length; k++) {
-        const { numbers, offsets } = columns[k]
+        const column = columns[k]
+        if (column.write) {
+          const stride = columns.length * dataLanes
+          for (let lane = first; lane < first + count; lane++)
+            column.write(runs[lane], data, k * dataLanes + lane, stride)
+          continue
+        }
+        const { numbers, offsets } = column
         for (let lane = 0; lane < count; lane++)
           from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
         for (let row = 0; row < rows; row++) {

@@ -16,6 +16,8 @@ export interface Column {
   readonly numbers: Float64Array
   /** Where each run's begin, and the end; null if all runs have the same. */
   readonly offsets: Float64Array | null
+  /** Where numbers are made as they are wanted: writes those of a run, each so many places behind the one before. */
+  write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
 /** Copies of the columns, in the order of the expression's names. */
@@ -110,8 +112,9 @@ export function sharedOf(columns: readonly Column[]): number {
 }
 
 /** How many rows of a column a run has. */
-export function rowsOf({ numbers, offsets }: Column, run: number): number {
-  return offsets === null ? numbers.length : offsets[run + 1] - offsets[run]
+export function rowsOf(column: Column, run: number): number {
+  const { offsets } = column
+  return offsets === null ? column.numbers.length : offsets[run + 1] - offsets[run]
 }
 
 /** A run's rows of a column: a view. */
@@ -148,6 +151,8 @@ export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): v
 export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Array[] {
   const column = columns.find(({ offsets }) => offsets !== null)
   if (column === undefined) return [runs]
+  const first = rowsOf(column, runs[0])
+  if (runs.every((run) => rowsOf(column, run) === first)) return [runs]
   const numbers = new Map<number, number[]>()
   for (const run of runs) {
     const rows = rowsOf(column, run)

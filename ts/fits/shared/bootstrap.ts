@@ -2,9 +2,9 @@
 
 import { OptionError } from '../../ground/errors.js'
 import type { Column } from '../../many/data.js'
-import { random } from '../../many/random.js'
+import { Words } from '../../many/random.js'
 import type { ValuesOf } from '../../options/kinds.js'
-import { type bootstrapManyTable, drawing, MOST } from '../bootstrap.js'
+import { type bootstrapManyTable, drawers, MOST } from '../bootstrap.js'
 import type { Call } from '../drive.js'
 import { CONVERGED } from '../reasons.js'
 import { NONE } from './arrow.js'
@@ -75,9 +75,9 @@ function drawn(
   options: Values,
 ): (replicate: number) => FamilyGiven[] {
   const { kind, seed, firstFit } = options
-  const draws = alone.map((values) => values.map((of) => drawing(of, options)(0)))
+  const draws = alone.map((values) => values.map((of) => new drawers[kind](of, 0)))
   return (replicate) => {
-    const streams = alone.map((_, group) => random(seed, (firstFit + group) >>> 0, replicate))
+    const streams = alone.map((_, group) => new Words().seed(seed, (firstFit + group) >>> 0, replicate))
     return families.map((family) => {
       const outputs = family.outputs.map((output, k): Output => {
         const { columns, compiled, rows } = output
@@ -87,7 +87,7 @@ function drawn(
         const made = new Map<string, Column>(columns)
         for (const name of names) made.set(name, { numbers: new Float64Array(offsets[rows.length]), offsets })
         const to = names.map((name) => (made.get(name) as Column).numbers)
-        for (const group of family.groups) draws[group][k](streams[group], to, offsets[group])
+        for (const group of family.groups) draws[group][k].draw(streams[group], names, to, offsets[group], 1)
         return { ...output, columns: made }
       })
       return { ...family, outputs }
