@@ -109,7 +109,7 @@ export async function triedBy(folder, file, env, numbers, tell) {
       const [number] = rest
       process.say({ number })
       let answer = await process.next(30_000)
-      while (answer.trying !== undefined) answer = await process.next(20 * answer.trying + 20_000)
+      while (answer.trying !== undefined) answer = await process.next(8 * answer.trying + 20_000)
       const { ended, found, isClean } = answer
       if (ended === undefined && found !== null && !isClean && !isFirst) break
       rest = rest.slice(1)
