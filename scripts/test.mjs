@@ -76,6 +76,12 @@ const parts = {
     chains: [[...typescript, vitest(['package', 'typescript'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
+  // The package, as it is installed, in all other runtimes.
+  runtimes: (given) => ({
+    ready: () => setup(),
+    chains: [[vitest(['package'], 'test/package/runtimes', ...given)]],
+    env: { ANTIGRAD_ALL_RUNTIMES: '1' },
+  }),
   // What is large, and all other runtimes. (`npm run fuzz` is more of what is drawn.)
   long: (given) => ({
     ready: () => setup({ trial: true }),

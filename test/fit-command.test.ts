@@ -253,6 +253,16 @@ describe('JSON lines', () => {
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
+  test('a model without x wants --x, and is told what it would be', () => {
+    const model = 'a*exp(-b*t)'
+    expect(run('decay.csv', model).stderr).toBe(
+      'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
+    )
+    expect(run('decay.csv --x q', model).stderr).toBe(
+      'antigrad: --x: expected names in the model: a, b, t, got "q"\n',
+    )
+  })
+
   test('two columns, of which one has another name in the file, and y a name of the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(

@@ -157,3 +157,25 @@ test.each([
   )
   expect(() => fitOne(model, { s: data.s, v: data.v }, { y: 'v' })).toThrow(OptionError)
 })
+
+test('a column by another name than the model has: the error says which is missing, not what may be one', () => {
+  const t = [0, 1, 2, 3]
+  const y = [4, 2.6, 1.8, 1.2]
+  const missing =
+    /^data: expected (?:x|i), a column of the model \(another name is for its options to say\), got "t"$/
+  const inhibition = models.inhibition({ kind: 'mixed' })
+  expect(() => fitOne(models.exponential(), { t, y })).toThrow(missing)
+  expect(() => fitOne(models.line(), { t, y })).toThrow(missing)
+  expect(() => fitOne(inhibition, { x: t, t, y })).toThrow(missing)
+  expect(fitOne(models.exponential({ x: 't' }), { t, y }).reason).toBe('converged')
+  // What is beside them is a stranger, as ever.
+  expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
+})
+
+test('one sigma for all rows is a text', () => {
+  const data = { x: [0, 1, 2, 3], y: [1, 3.1, 4.8, 7.2] }
+  const one = fitOne(models.line(), data, { sigma: '0.1', absoluteSigma: true })
+  const all = fitOne(models.line(), data, { sigma: [0.1, 0.1, 0.1, 0.1], absoluteSigma: true })
+  expect(one.values.slope).toBeCloseTo(all.values.slope, 12)
+  expect(one.errors.slope).toBeCloseTo(all.errors.slope, 12)
+})

@@ -26,11 +26,13 @@ export interface DataRead {
  * The columns of data: those of the model, the one to meet, and weights.
  *
  * @param asked names that the model has, or a function, which gets all others
+ * @param own columns by the model's own names, which its options may change
  */
 export function readData(
   asked: readonly string[] | Called,
   data: unknown,
   { y: given, sigma, weights, missing }: FitValues,
+  own: readonly string[] = [],
 ): DataRead {
   if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
@@ -50,14 +52,14 @@ export function readData(
     const names = called
       ? [...columns.keys()].filter((name) => name !== (given ?? 'y'))
       : (asked as readonly string[])
-    y = readY(names, columns, given)
+    y = readY(names, columns, given, own)
     for (const name of [...names.filter((name) => columns.has(name)), y]) take(name)
   }
-  const own = called && called.kind !== 'row' ? withRows(called, read) : read
+  const all = called && called.kind !== 'row' ? withRows(called, read) : read
   const weight = readWeights(sigma, weights, missing === 'drop')
   const named = weights === undefined ? SIGMA : WEIGHTS
-  if (weight !== null) own.set(named, weight)
-  return { columns: sharedFirst(own), y, weight: weight === null ? null : named }
+  if (weight !== null) all.set(named, weight)
+  return { columns: sharedFirst(all), y, weight: weight === null ? null : named }
 }
 
 /** Weights before the one to meet, which alone is another in refits: for programs, which want first what all share. */
@@ -67,7 +69,12 @@ export function weightsFirst(columns: ReadonlyMap<string, Column>, y: string): M
 }
 
 /** The name of the column to meet. */
-function readY(names: readonly string[], columns: ReadonlyMap<string, unknown>, given: unknown): string {
+function readY(
+  names: readonly string[],
+  columns: ReadonlyMap<string, unknown>,
+  given: unknown,
+  own: readonly string[],
+): string {
   const others = [...columns.keys()].filter((name) => !names.includes(name))
   const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y)) {
@@ -78,7 +85,12 @@ function readY(names: readonly string[], columns: ReadonlyMap<string, unknown>, 
   if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
   const stranger = others.find((name) => name !== y)
   if (stranger !== undefined) {
-    throw new OptionError('data', `columns among ${[...names, y].join(', ')}`, stranger)
+    const lost = own.find((name) => !columns.has(name))
+    const expected =
+      lost === undefined
+        ? `columns among ${[...names, y].join(', ')}`
+        : `${lost}, a column of the model (another name is for its options to say)`
+    throw new OptionError('data', expected, stranger)
   }
   return y
 }

@@ -119,7 +119,8 @@ export class Fits {
     } = readModel(model, options.start !== undefined)
     if (called === undefined) refuse('differences', options.differences, 'none of what has derivatives')
     const names = called ? [] : parse(text).names
-    const { columns, y, weight } = read ?? readData(called ?? names, data, options)
+    const own = guess === undefined ? [] : [x, ...others]
+    const { columns, y, weight } = read ?? readData(called ?? names, data, options, own)
     const known = called ? [...Object.keys(start)] : names.filter((name) => !columns.has(name))
     const parameters = readParameters(start, known, defaults)
     const taken = [...parameters.map(({ name }) => name), ...columns.keys()]

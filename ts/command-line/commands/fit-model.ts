@@ -54,7 +54,11 @@ export function readModel(options: ModelOptions): Model {
   const x = ours === undefined ? given : columnsOf(ours, given)
   const stranger = Object.keys(x).find((name) => !names.includes(name))
   if (stranger !== undefined)
-    throw new OptionError('--x', `names in the model: ${names.join(', ')}`, stranger)
+    throw new OptionError(
+      '--x',
+      `names in the model: ${names.join(', ')}${options.x ? '' : ' (without --x it is x)'}`,
+      stranger,
+    )
   const entries = new Map<string, FitParameter>()
   const tell = (name: string, more: FitParameter) => entries.set(name, { ...entries.get(name), ...more })
   for (const [name, number] of Object.entries(start)) tell(name, { start: number })
