@@ -20,8 +20,6 @@ export interface Settings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'lo
 }
 
 const KEPT = 8
-/** What is above 0 is so large at most, and so small, where another parameter is held. */
-const MOST = 1e60
 /** At such a tolerance all digits are wanted. */
 const THOROUGH = 1e-14
 
@@ -92,7 +90,7 @@ export class Compiled {
   #sure: Programs | null = null
   readonly #makeOther: () => Problem
   readonly #rays = new Map<string, Program>()
-  readonly #hold: (name: string) => Compiled
+  readonly #hold: (name: string, most: number, signs: readonly number[]) => Compiled
   readonly #held = new Map<string, Compiled>()
   #scales: ReadonlySet<string> | null = null
   #waits: readonly boolean[] | null = null
@@ -112,12 +110,15 @@ export class Compiled {
     this.#make = () => new Programs(makeSteps(), rotations, settings, true)
     this.#makeOther = () => makeProblem(model, parameters, data, false)
     this.#positive = parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
-    this.#hold = (name) => {
+    this.#hold = (name, most, signs) => {
       const others = parameters.map((parameter) => {
         const { min, max } = parameter
         if (parameter.name === name) return { ...parameter, start: null, isFixed: true, isLogarithmic: false }
+        const { [free.indexOf(parameter.name)]: sign = 0 } = signs
+        if (sign > 0) return { ...parameter, min: Math.max(min, 0) }
+        if (sign < 0) return { ...parameter, max: Math.min(max, 0) }
         if (!this.scales.has(parameter.name)) return parameter
-        return { ...parameter, isLogarithmic: true, min: Math.max(min, 1 / MOST), max: Math.min(max, MOST) }
+        return { ...parameter, isLogarithmic: true, min: Math.max(min, 1 / most), max: Math.min(max, most) }
       })
       return new Compiled(model, others, settings)
     }
@@ -167,10 +168,16 @@ export class Compiled {
     return this.#waits[i] || this.scales.has(free[i])
   }
 
-  /** The same with a parameter held, by fit, and steps by the logarithms of {@link scales}. */
-  holding(name: string): Compiled {
-    const made = this.#held.get(name) ?? this.#hold(name)
-    this.#held.set(name, made)
+  /**
+   * The same with a parameter held, by fit, and steps by the logarithms of {@link scales}.
+   *
+   * @param most what scales are at most; they are as far above 0
+   * @param signs of parameters that vary, which others than scales are to keep; 0 for any
+   */
+  holding(name: string, most: number, signs: readonly number[]): Compiled {
+    const key = [name, most, ...signs].join()
+    const made = this.#held.get(key) ?? this.#hold(name, most, signs)
+    this.#held.set(key, made)
     return made
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { exp, log } from '../functions/index.js'
-import { byRows, type Column } from '../many/data.js'
+import { byRows, type Column, pick } from '../many/data.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 import type { Iterations } from './iterations.js'
@@ -23,8 +23,21 @@ export interface Side {
   readonly least: number
   readonly limit: number
   readonly point: readonly number[]
+  readonly errors: readonly number[]
   /** Whether it goes on beyond 0, where nothing is special about it. */
   readonly mayPass: boolean
+  /** Where it goes on from, if not from the fit: below the limit. */
+  readonly begun?: Begun
+}
+
+/** Where a fit with the parameter held has ended. */
+export interface Stop {
+  readonly point: readonly number[]
+  readonly chiSquared: number
+}
+
+export interface Begun extends Stop {
+  readonly value: number
 }
 
 export interface End {
@@ -33,20 +46,24 @@ export interface End {
   readonly at: number
   readonly point: readonly number[]
   readonly chiSquared: number
+  /** Where χ² leaps over the limit there, as it seems from before: a place a little further out. */
+  readonly behind?: number
 }
 
 /** Why a walk ends that has come past 0 and is not to go on. */
 export const PASSED = 0
 /** Fits a walk may have, and evaluations each of these. */
-const [MOST_FITS, EVALUATIONS] = [60, 200]
+const [MOST_FITS, EVALUATIONS] = [80, 200]
 /** An end is found where χ² is off from the limit by no more than this part of its rise. */
 const CLOSE = 1e-9
 /** χ² that is less than at the fit, by this part of the rise, is another valley's. */
-const BELOW = 1e-4
-/** Places that differ by this part are one, and an end if χ² there is off by no more than this part of its rise. */
-const [NARROW, OFF] = [1e-9, 1e-3]
-/** After so many places in between, one beyond the limit is tried again from nearer, where χ² is still as far off. */
-const [TRIES, ROUGH] = [14, 1e-2]
+export const BELOW = 1e-4
+/** Places that differ by this part are one: χ² leaps there. */
+const NARROW = 1e-9
+/** How much further out is a little, where it is looked at. */
+const BEHIND = 1e-2
+/** After so many places in between, one beyond the limit is tried again from nearer, so often, where χ² is still as far off. */
+const [TRIES, ROUGH, RETURNS] = [14, 1e-2, 2]
 /** What a step does to χ² that is so small a part of the rise is nothing. */
 const STILL = 1e-6
 /** Where a step changes χ² by less than this part of what the one before did, all that are to come may be summed up. */
@@ -76,10 +93,12 @@ class Walk {
   #beyond: Place | null = null
   #step: number
   #tries = 0
+  #returns = 0
+  #isJump = false
   end: End | null = null
 
   constructor(side: Side, isScale: boolean) {
-    const { from, sign, error, least, point } = side
+    const { from, sign, error, least, point, begun } = side
     this.side = side
     this.#isScale = isScale
     this.#byLogarithm = isScale || from * sign < 0
@@ -88,6 +107,14 @@ class Walk {
     const step = error / unit
     this.#step = step > 0 && step < Infinity ? step : Math.abs(from) / unit || 1
     if (this.#byLogarithm) this.#step = Math.min(this.#step, 1)
+    if (begun !== undefined) this.#beginAt(begun, side)
+  }
+
+  #beginAt({ value, ...stop }: Begun, { from }: Side): void {
+    this.#byLogarithm &&= value * from > 0
+    const t = this.#byLogarithm ? Math.abs(log(value / from)) : Math.abs(value - from)
+    this.#places = [{ ...stop, t }]
+    this.#step = Math.max(this.#step, t / 4)
   }
 
   get last(): Place {
@@ -115,7 +142,7 @@ class Walk {
   #between(beyond: Place): number {
     const { t, chiSquared } = this.last
     const middle = t + (beyond.t - t) / 2
-    if (this.#tries % 3 === 2 || !(beyond.chiSquared < Infinity)) return middle
+    if (this.#returns === RETURNS || this.#tries % 3 === 2 || !(beyond.chiSquared < Infinity)) return middle
     const { least, limit } = this.side
     const [low, high, to] = [chiSquared, beyond.chiSquared, limit].map((x) =>
       Math.sqrt(Math.max(x - least, 0)),
@@ -127,17 +154,18 @@ class Walk {
   /** Takes what a fit has found. */
   take(place: Place): void {
     const { bound, sign } = this.side
-    const value = this.valueAt(place.t)
-    const why = this.#seen(place, value)
+    const why = this.#seen(place, this.valueAt(place.t))
     if (why === null) return
+    const beyond = why === FOUND && this.#isJump ? this.#beyond : null
     const ends = new Map([
-      [FOUND, value],
+      [FOUND, this.valueAt((beyond ?? place).t)],
       [BOUND, bound],
       [EDGE, 0],
       [NO_END, sign * Infinity],
     ])
     const isBound = why === EDGE && bound === 0
-    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, ...place }
+    const stop = beyond === null ? place : { ...this.last, behind: this.valueAt(beyond.t * (1 + BEHIND)) }
+    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, ...stop }
   }
 
   /** Why the walk ends with a place, or null. */
@@ -170,9 +198,13 @@ class Walk {
     this.#tries++
     const width = beyond.t - this.last.t
     const gap = this.side.limit - this.last.chiSquared
-    if (width <= NARROW * beyond.t) return gap <= OFF * rise ? FOUND : FAILED
-    if (this.#tries >= TRIES && gap > ROUGH * rise) {
+    if (width <= NARROW * beyond.t) {
+      this.#isJump = beyond.chiSquared < Infinity
+      return this.#isJump ? FOUND : FAILED
+    }
+    if (this.#tries >= TRIES && gap > ROUGH * rise && this.#returns < RETURNS) {
       this.#tries = 0
+      this.#returns++
       this.#beyond = null
       this.#step = width
     }
@@ -208,66 +240,129 @@ class Walk {
   }
 }
 
-/**
- * Walks to ends of a parameter's profile.
- *
- * @param i its place among those that vary
- * @param starts what is fixed, by fit
- */
-export function* walk(
-  compiled: Compiled,
-  iterations: Iterations,
-  columns: ReadonlyMap<string, Column>,
-  starts: ReadonlyMap<string, Float64Array>,
-  i: number,
-  sides: readonly Side[],
-): Generator<Call, End[]> {
-  const { free } = compiled.problem
-  const name = free[i]
-  const { scales } = compiled
-  const held = compiled.holding(name)
-  const own = iterations.of(held)
-  const solver = new Solver(held, own)
-  const data = [...columns.values()]
-  const isLog = free.map((other) => scales.has(other))
-  const toStep = (x: number, j: number) => (isLog[j] ? log(x) : x)
-  const places = held.problem.free.map((other) => free.indexOf(other))
-  const walks = sides.map((side) => new Walk(side, isLog[i]))
-  const byFit = new Map<number, Walk[]>()
-  for (const one of walks) byFit.set(one.side.fit, [...(byFit.get(one.side.fit) ?? []), one])
-  for (let round = 0; round < MOST_FITS; round++) {
-    const open = [...byFit.keys()].filter((fit) => byFit.get(fit)?.some(({ end }) => end === null))
-    if (open.length === 0) break
-    for (const fits of byRows(data, Uint32Array.from(open))) {
-      const some = [...fits].flatMap((fit) => byFit.get(fit) as Walk[]).filter(({ end }) => end === null)
-      const runs = Uint32Array.from(some, ({ side }) => side.fit)
-      const t = some.map((one) => one.t)
-      const values = Float64Array.from(some, (one, k) => one.valueAt(t[k]))
-      const solved: Solved = yield* solver.solve(
-        {
-          ...{ runs, data, freedom: new Float64Array(runs.length).fill(1) },
-          starts: places.map((j) => Float64Array.from(some, ({ last }) => toStep(last.point[j], j))),
-          fixed: held.problem.fixed.map((other) => {
-            if (other === name) return values
-            return Float64Array.from(runs, (fit) => starts.get(other)?.[fit] ?? NaN)
-          }),
-        },
-        EVALUATIONS,
-        true,
-        false,
+/** Fits of a problem with one of its parameters held. */
+export class Held {
+  readonly compiled: Compiled
+  readonly #held: Compiled
+  readonly #iterations: Iterations
+  readonly #solver: Solver
+  readonly #columns: ReadonlyMap<string, Column>
+  readonly #starts: ReadonlyMap<string, Float64Array>
+  readonly i: number
+  readonly most: number
+
+  /**
+   * @param starts what is fixed, by fit
+   * @param i the parameter's place among those that vary
+   * @param most what is above 0 is so large at most, and so small
+   * @param signs those that others are to keep, 0 for any
+   */
+  constructor(
+    compiled: Compiled,
+    iterations: Iterations,
+    columns: ReadonlyMap<string, Column>,
+    starts: ReadonlyMap<string, Float64Array>,
+    i: number,
+    most: number,
+    signs: readonly number[] = [],
+  ) {
+    this.most = most
+    this.compiled = compiled
+    this.#held = compiled.holding(compiled.problem.free[i], most, signs)
+    this.#iterations = iterations.of(this.#held)
+    this.#solver = new Solver(this.#held, this.#iterations)
+    this.#columns = columns
+    this.#starts = starts
+    this.i = i
+  }
+
+  /** The least χ² that others come to from some points, by run. */
+  *solve(
+    fits: Uint32Array,
+    values: Float64Array,
+    from: readonly (readonly number[])[],
+  ): Generator<Call, Stop[]> {
+    const stops: Stop[] = []
+    if (fits.length === 0) return stops
+    const data = [...this.#columns.values()]
+    const runsOf = new Map<number, number[]>()
+    for (const [run, fit] of fits.entries()) {
+      const known = runsOf.get(fit)
+      if (known === undefined) runsOf.set(fit, [run])
+      else known.push(run)
+    }
+    for (const some of byRows(data, Uint32Array.from(runsOf.keys()))) {
+      const runs = Uint32Array.from([...some].flatMap((fit) => runsOf.get(fit) as number[]))
+      const found = yield* this.#solve(
+        pick(fits, runs),
+        pick(values, runs),
+        Array.from(runs, (run) => from[run]),
       )
-      for (const [k, one] of some.entries()) {
-        const point = free.map((_, j) => {
-          if (j === i) return values[k]
-          const x = solved.free[places.indexOf(j)][k]
-          return isLog[j] ? exp(x) : x
-        })
-        const { [k]: cost } = solved.cost
-        one.take({ t: t[k], point, chiSquared: Number.isNaN(cost) ? Infinity : cost })
-      }
+      for (const [k, stop] of found.entries()) stops[runs[k]] = stop
       yield
     }
+    return stops
   }
-  own.leave()
+
+  *#solve(
+    runs: Uint32Array,
+    values: Float64Array,
+    from: readonly (readonly number[])[],
+  ): Generator<Call, Stop[]> {
+    const { i } = this
+    const { scales, problem } = this.compiled
+    const { free, fixed } = this.#held.problem
+    const places = free.map((name) => problem.free.indexOf(name))
+    const isLog = free.map((name) => scales.has(name))
+    const name = problem.free[i]
+    const solved: Solved = yield* this.#solver.solve(
+      {
+        ...{ runs, data: [...this.#columns.values()], freedom: new Float64Array(runs.length).fill(1) },
+        starts: places.map((at, j) => Float64Array.from(from, (x) => (isLog[j] ? log(x[at]) : x[at]))),
+        fixed: fixed.map((other) => {
+          if (other === name) return values
+          return Float64Array.from(runs, (fit) => this.#starts.get(other)?.[fit] ?? NaN)
+        }),
+      },
+      EVALUATIONS,
+      true,
+      false,
+    )
+    return from.map((_, run) => {
+      const point: number[] = []
+      point[i] = values[run]
+      for (const [j, at] of places.entries()) {
+        const { [run]: x } = solved.free[j]
+        point[at] = isLog[j] ? exp(x) : x
+      }
+      const { [run]: cost } = solved.cost
+      return { point, chiSquared: Number.isNaN(cost) ? Infinity : cost }
+    })
+  }
+
+  /** Gives memory back, which no engine may have any more. */
+  leave(): void {
+    this.#iterations.leave()
+  }
+}
+
+/** Walks to ends of a parameter's profile. */
+export function* walk(held: Held, sides: readonly Side[]): Generator<Call, End[]> {
+  const { compiled, i } = held
+  const isScale = compiled.scales.has(compiled.problem.free[i])
+  const walks = sides.map((side) => new Walk(side, isScale))
+  for (let round = 0; round < MOST_FITS; round++) {
+    const open = walks.filter(({ end }) => end === null)
+    if (open.length === 0) break
+    const t = open.map((one) => one.t)
+    const values = Float64Array.from(open, (one, k) => one.valueAt(t[k]))
+    const fits = Uint32Array.from(open, ({ side }) => side.fit)
+    const stops = yield* held.solve(
+      fits,
+      values,
+      open.map(({ last }) => last.point),
+    )
+    for (const [k, one] of open.entries()) one.take({ t: t[k], ...stops[k] })
+  }
   return walks.map(({ end, last }) => end ?? { why: FAILED, at: NaN, ...last })
 }

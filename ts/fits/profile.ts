@@ -2,10 +2,12 @@
 
 import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
+import { grouped } from '../ground/grouped.js'
 import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
+import { isBent, signsOf, surest, WALLS } from './elsewhere.js'
 import { freedomOf, type Ingredients, type Profiled } from './found.js'
-import { PASSED, walk } from './held.js'
+import { type End, Held, PASSED, type Side, walk } from './held.js'
 import type { Iterations } from './iterations.js'
 import { BOUNDED, ENDLESS, FAR, FLAT, HELD, LOWER, REACHED, UNSURE } from './ray.js'
 import { follow, type RayEnds, type Rays } from './rays.js'
@@ -83,9 +85,17 @@ export function* profile(
 /** What is so small a part of what it was is 0. */
 const AT_ZERO = 1e-5
 
+/** An end of a parameter's profile of a fit, and where it stands. */
+interface OwnEnd extends Side {
+  readonly end: Float64Array
+  readonly reason: Uint8Array
+  readonly at: number
+}
+
 /**
  * Goes on to a parameter's ends that rays have not found; and looks again at those that have gone past 0, where they may
- * have leapt over a place at which others are infinite, or the model ends.
+ * have leapt over a place at which others are infinite, or the model ends. Then all that are found are looked at from
+ * elsewhere.
  */
 function* walkOn(
   of: Fitted,
@@ -98,40 +108,90 @@ function* walkOn(
   const { compiled, problem, columns, starts, found } = of
   const { free, min, max } = problem
   const i = free.indexOf(to.names[k])
-  if (compiled.isDense || free.length < 2) return
+  const above = fits.filter((fit) => mayWalk(of, fit))
+  if (above.length === 0) return
   const limits = limitsOf(of, to.level)
   const ends = [
     { sign: -1, bound: min[i], end: to.low[k], reason: to.lowReason[k] },
     { sign: 1, bound: max[i], end: to.high[k], reason: to.highReason[k] },
-  ].flatMap((side) => Array.from(fits, (fit) => ({ ...side, fit, at: place(fit), from: found.free[i][fit] })))
-  const isAbove = ({ fit }: { fit: number }) =>
-    free.every((name, j) => !compiled.scales.has(name) || found.free[j][fit] > 0)
+  ].flatMap((side) =>
+    Array.from(above, (fit): OwnEnd => {
+      const at = place(fit)
+      return {
+        ...{ ...side, fit, at, from: found.free[i][fit], error: found.errors[i][fit] },
+        ...{ least: found.cost[fit], limit: limits(fit), point: found.free.map((x) => x[fit]) },
+        errors: found.errors.map((x) => x[fit]),
+        mayPass: side.reason[at] === FAILED,
+      }
+    }),
+  )
   const hasPassed = [FOUND, NO_END]
-  const open = ends.filter((side) => {
-    const { end, reason, at, from } = side
+  const open = ends.filter(({ end, reason, at, from }) => {
     const isPast = hasPassed.includes(reason[at]) && compiled.isBent(i) && !(end[at] / from > AT_ZERO)
-    return (reason[at] === FAILED || isPast) && isAbove(side)
+    return reason[at] === FAILED || isPast
   })
-  if (open.length === 0) return
-  const sides = open.map(({ fit, sign, bound, reason, at, from }) => ({
-    ...{ fit, sign, bound, from, error: found.errors[i][fit], least: found.cost[fit], limit: limits(fit) },
-    ...{ point: found.free.map((x) => x[fit]), mayPass: reason[at] === FAILED },
-  }))
-  for (const [n, one] of (yield* walk(compiled, iterations, columns, starts, i, sides)).entries()) {
-    const { end, reason, at } = open[n]
-    if (one.why === PASSED) continue
-    reason[at] = one.why
-    if (one.why === LOWER_MINIMUM) {
-      end[at] = NaN
-      meet(to, at, one.point, one.chiSquared)
-    } else end[at] = one.at
+  const holding = (most: number, signs?: readonly number[]) =>
+    new Held(compiled, iterations, columns, starts, i, most, signs)
+  const walked = new Map<OwnEnd, End>()
+  if (open.length > 0) {
+    const held = holding(WALLS[0])
+    for (const [n, end] of (yield* walk(held, open)).entries())
+      if (settle(to, open[n], end)) walked.set(open[n], end)
+    held.leave()
   }
+  const doubtful = ends
+    .filter((side) => side.reason[side.at] === FOUND && (walked.has(side) || isUnsure(of, side)))
+    .map((side) => ({ ...side, value: side.end[side.at], walked: walked.get(side) ?? null }))
+  for (const some of grouped(doubtful, ({ point }) => signsOf(compiled, i, point).join()).values()) {
+    const signs = signsOf(compiled, i, some[0].point)
+    const inside = (most: number) => holding(most, signs)
+    for (const [n, end] of (yield* surest(inside, some)).entries()) {
+      if (end !== null) settle(to, some[n], end)
+    }
+  }
+}
+
+/** With no more degrees of freedom, and an interval as wide as this part of the value, χ² often has other valleys. */
+const [FEW, NEARLY_ALL] = [6, 0.7]
+
+/** Whether a ray may have ended where others meet the data better from elsewhere. */
+function isUnsure(of: Fitted, { fit, limit, least, point, errors }: OwnEnd): boolean {
+  const freedom = freedomOf(of, fit)
+  const t = Math.sqrt((limit - least) / (of.isAbsolute ? 1 : least / freedom))
+  return (
+    freedom <= FEW &&
+    point.some((x, j) => isBent(of.compiled, j) && !(t * errors[j] < NEARLY_ALL * Math.abs(x)))
+  )
+}
+
+/** Writes down what has been found; whether it says anything. */
+function settle(
+  to: Profiled,
+  { end, reason, at }: OwnEnd,
+  { why, at: value, point, chiSquared }: End,
+): boolean {
+  if (why === PASSED) return false
+  reason[at] = why
+  end[at] = why === LOWER_MINIMUM ? NaN : value
+  if (why === LOWER_MINIMUM) meet(to, at, point, chiSquared)
+  return true
 }
 
 /** Keeps the lowest point that is below a fit. */
 function meet(to: Profiled, at: number, x: readonly number[], chiSquared: number): void {
   const known = to.lower[at]
   if (known === undefined || chiSquared < known.chiSquared) to.lower[at] = { x, chiSquared }
+}
+
+/** Whether a parameter has come so far that it may be taken for endless, by its errors. */
+function isFar({ found }: Fitted, fit: number, i: number, x: number): boolean {
+  return !(Math.abs(x - found.free[i][fit]) < ENDLESS_FROM * found.errors[i][fit])
+}
+
+/** Whether ends are searched for with the parameter held. */
+function mayWalk({ compiled, problem: { free }, found }: Fitted, fit: number): boolean {
+  const isAbove = () => free.every((name, j) => !compiled.scales.has(name) || found.free[j][fit] > 0)
+  return !compiled.isDense && free.length > 1 && isAbove()
 }
 
 /** Two rays for each of some names, how many these are for a fit, and where their ends go. */
@@ -169,7 +229,9 @@ function raysOf(of: Fitted, places: readonly number[], to: Profiled, place: (fit
     for (let ray = 0; ray < fits.length * each; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
-      const reason = codeOf(of, fit, ends, ray)
+      const isNear = side.i >= 0 && mayWalk(of, fit) && !isFar(of, fit, side.i, ends.point[side.i][ray])
+      const seen = codeOf(of, fit, ends, ray)
+      const reason = seen === NO_END && isNear ? FAILED : seen
       if (reason === FOUND || reason === BOUND) {
         side.end[at] = ends.reason[ray] === BOUNDED ? side.bound : side.value(fit, ray, ends)
       }
@@ -201,6 +263,8 @@ export function valuesOf({ problem, starts }: Fitted, name: string) {
   }
 }
 
+/** Nothing is endless that has come no more errors far. */
+const ENDLESS_FROM = 1e3
 /** So many times as far as a parabola would be, χ² may have come to rest … */
 const SETTLED = 8
 /** … where twice as far has brought it no nearer to the limit than this part. */
