@@ -485,3 +485,14 @@ test('a first list that is much longer than the others asks for no memory that n
   expect(values.a[count - 1]).toBeCloseTo(1, 9)
   expect(most - before).toBeLessThan(64 * 1024 * 1024)
 })
+
+test('a start beyond a bound begins at it, and the message says so, of the fit that had it', () => {
+  const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
+  const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
+  expect(fits.at(0).message).toBe('a = 12 to start with, beyond a bound: begun at it')
+  expect(fits.at(1).message).toBe('a = 12, b = 5 to start with, beyond a bound: begun at it')
+  const within = { ...start, a: { start: 9, max: 9 }, b: { start: [1, 2], min: 0, max: 2 } }
+  const others = fitManySync(decay, { t, y: [y, y] }, { start: within })
+  expect([others.at(0).message, others.at(1).message]).toEqual(['', ''])
+  expect(fits.at(1).values).toEqual(others.at(1).values)
+})

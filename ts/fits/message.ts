@@ -86,6 +86,8 @@ export interface Circumstances {
   readonly isByRule: boolean
   readonly isAbsolute: boolean
   readonly varies: boolean
+  /** Parameters that were to start beyond a bound, and where they were to. */
+  readonly moved: readonly (readonly [name: string, start: number])[]
 }
 
 const list = (names: readonly string[]) => names.join(', ')
@@ -129,6 +131,10 @@ export function describe(fit: Ended, about: Circumstances): string {
   const isPoint = reason === 'converged' || reason === 'singular'
   const isExact = chiSquared === 0 && !free.some((name) => errors[name] > 0)
   const remarks = [
+    [
+      about.moved.length > 0,
+      `${list(about.moved.map(([name, start]) => `${name} = ${start}`))} to start with, beyond a bound: begun at it`,
+    ],
     [held.length > 0, `${list(held)} held at a bound, and counted as fixed`],
     [isPoint && isExact, 'the data are met exactly: AIC and BIC are no finite numbers'],
     [

@@ -1,6 +1,6 @@
 import type { EngineName } from '../engines/engine.js'
 import { ArgumentError } from '../ground/errors.js'
-import { mapped, recordOf } from '../ground/given.js'
+import { isObject, mapped, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
 import type { ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
@@ -318,13 +318,18 @@ export class Fit<Names extends string = string> {
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
   get message(): string {
-    const { given, columns, problem, isByRule, isAbsolute } = this.#rows
+    const { given, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
     const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
     const at = (row: number) =>
       columnsOfModel(problem)
         .filter((name) => !name.startsWith('@'))
         .map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
-    const said = describe(this, { at, isByRule, isAbsolute, varies: varies(y) || problem.y === ZEROS })
+    const moved = parameters.flatMap(({ name, start, min, max }): [string, number][] => {
+      const given = isObject(start) ? start[this.#fit] : start
+      return given !== null && (given < min || given > max) ? [[name, given]] : []
+    })
+    const about = { at, isByRule, isAbsolute, moved, varies: varies(y) || problem.y === ZEROS }
+    const said = describe(this, about)
     return [said, this.#remark()].filter((text) => text !== '').join('; ')
   }
 
