@@ -6,7 +6,8 @@ import type { FloatArray } from '../ground/numbers.js'
 import type { Slices } from '../ground/slices.js'
 import type { Results } from '../many/batch.js'
 import { type Column, numbersOf } from '../many/data.js'
-import { columnsOfModel, curveOf } from './curve.js'
+import type { Bound } from './called.js'
+import { CalledCurve, columnsOfModel } from './curve.js'
 import { dot } from './orthogonal.js'
 import type { Problem } from './problem.js'
 
@@ -16,6 +17,7 @@ export type Ended = Pick<Results, 'x' | 'iterations' | 'reason'>
 /** As `Iterations` has it. What varies comes first in a program's state, and then what is fixed. */
 export function* iterateCalled(
   problem: Problem,
+  called: Bound,
   program: Program,
   runs: Uint32Array,
   data: readonly Column[],
@@ -31,11 +33,11 @@ export function* iterateCalled(
     const rows = new Map(columns.map((name, k) => [name, numbersOf(data[k], runs[run])]))
     const rest = Array.from(state.subarray(free.length, free.length + fixed.length))
     const of = (name: string) => rows.get(name) as Float64Array
-    const curve = curveOf(problem, columnsOfModel(problem).map(of), rest, of(y).length)
+    const curve = new CalledCurve(problem, called, columnsOfModel(problem).map(of), rest, of(y).length)
     const sizes = new Float64Array(free.length)
     while (reason[run] === 0 && iterations[run] < mostUpdates) {
       const point = state.slice(0, free.length)
-      const f = curve.at(point)
+      const f = curve.value(point)
       yield
       const slopes = yield* curve.slopes({ x: point, f, min, max, sizes })
       const off = f.map((value, row) => value - of(y)[row])

@@ -1,7 +1,7 @@
-/** A model at the rows of a fit, whatever it is: an expression, or a function. */
+/** A model that is a function at the rows of a fit, and the programs of one that is an expression. */
 
 import { differentiate } from '../expressions/differentiate.js'
-import { compile, type Program } from '../expressions/program.js'
+import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { OptionError } from '../ground/errors.js'
 import { recordOf } from '../ground/given.js'
@@ -11,17 +11,6 @@ import { type Bound, type Call, ROWS } from './called.js'
 import { type Around, type DifferenceValues, roundingOf, slopesAt } from './differences.js'
 import { firstWhere, zeros } from './models/rows.js'
 import type { Problem } from './problem.js'
-
-export interface Curve {
-  /** How often the model has been evaluated at all rows. */
-  evaluations: number
-  /** The part of derivatives that is rounding. */
-  readonly rounding: number
-  /** The model by row, where parameters that vary are so. */
-  at(x: ArrayLike<number>): Float64Array
-  /** Its derivatives by each of them. */
-  slopes(around: Around): Slices<Float64Array[]>
-}
 
 /** Columns that the model has, in the order of programs. */
 export function columnsOfModel({ columns, y, weight }: Problem): string[] {
@@ -51,51 +40,6 @@ export const programOfModel = keptBy((problem: Problem) => {
   return compile(problem.graph, [problem.model, ...slopesOf(problem)], namesOf(problem), [])
 })
 
-const programOfValue = keptBy((problem: Problem) => {
-  return compile(problem.graph, [problem.model], namesOf(problem), [])
-})
-
-/**
- * @param columns rows of those that the model has
- * @param fixed what parameters are that have a number for each fit
- * @param rows how many there are, also of a model without columns
- */
-export function curveOf(
-  problem: Problem,
-  columns: readonly Float64Array[],
-  fixed: readonly number[],
-  rows: number,
-): Curve {
-  const { called } = problem
-  if (called !== null) return new CalledCurve(problem, called, columns, fixed, rows)
-  const run = (program: Program, x: ArrayLike<number>) => {
-    const machine = new Machine(program, 'float64')
-    const first = x.length + fixed.length
-    const input = new Float64Array(first + columns.length)
-    input.set(x)
-    input.set(fixed, x.length)
-    const outputs = program.outputs.map(() => new Float64Array(rows))
-    for (let row = 0; row < rows; row++) {
-      for (let k = 0; k < columns.length; k++) input[first + k] = columns[k][row]
-      machine.run(input, [], 0)
-      for (let k = 0; k < outputs.length; k++) outputs[k][row] = machine.slots[program.outputs[k]]
-    }
-    return outputs
-  }
-  return {
-    evaluations: 0,
-    rounding: 0,
-    at(x) {
-      this.evaluations++
-      return run(programOfValue(problem), x)[0]
-    },
-    // biome-ignore lint/correctness/useYield: it never pauses
-    *slopes({ x }) {
-      return run(programOfModel(problem), x).slice(1)
-    },
-  }
-}
-
 /** Of all that a function is given by each parameter that varies, as far as it depends on it. */
 const chainOf = keptBy(({ graph, free, fixed, values }: Problem) => {
   const links = [...values].flatMap(([name, node]) =>
@@ -120,8 +64,11 @@ const programOfPoint = keptBy(({ graph, free, fixed, values }: Problem) =>
 const [SAME, ROUNDING] = [1e-3, 1e-8]
 const CENTRAL: DifferenceValues = { order: 2, step: undefined }
 
-class CalledCurve implements Curve {
+/** A function by the parameters that vary. */
+export class CalledCurve {
+  /** How often it has been evaluated at all rows. */
   evaluations = 0
+  /** The part of derivatives that is rounding. */
   readonly rounding: number
   readonly #problem: Problem
   readonly #called: Bound
@@ -133,6 +80,11 @@ class CalledCurve implements Curve {
   readonly #point: Readonly<Record<string, number>>
   readonly #rows: Rows
 
+  /**
+   * @param columns rows of those that the model has
+   * @param fixed what parameters are that have a number for each fit
+   * @param rows how many there are, also of a model without columns
+   */
   constructor(
     problem: Problem,
     called: Bound,
@@ -155,13 +107,19 @@ class CalledCurve implements Curve {
         : allRows(called, columns[names.indexOf(ROWS)])
   }
 
-  at(x: ArrayLike<number>): Float64Array {
+  value(x: ArrayLike<number>): Float64Array {
     this.evaluations++
     return this.#rows.curve(this.#pointAt(x))
   }
 
+  // biome-ignore lint/correctness/useYield: it never pauses
+  *at(x: ArrayLike<number>): Slices<Float64Array> {
+    return this.value(x)
+  }
+
+  /** Its derivatives by each parameter. */
   *slopes(around: Around): Slices<Float64Array[]> {
-    const at = (x: Float64Array) => this.at(x)
+    const at = (x: Float64Array) => this.value(x)
     const { jacobian, differences } = this.#called
     if (jacobian === undefined) return yield* slopesAt(at, around, differences)
     const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), this.#names)

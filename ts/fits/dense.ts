@@ -11,9 +11,11 @@ import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
 import { numbersOf } from '../many/data.js'
 import type { Compiled } from './compiled.js'
-import { type Curve, columnsOfModel, curveOf } from './curve.js'
+import { CalledCurve, columnsOfModel } from './curve.js'
 import { areFinite } from './differences.js'
 import type { Call } from './drive.js'
+import { EvaluatedCurve } from './evaluated.js'
+import type { Iterations } from './iterations.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
 import { zeros } from './models/rows.js'
@@ -45,9 +47,11 @@ const BITS = 32
 
 export class DenseSolver {
   readonly #compiled: Compiled
+  readonly #iterations: Iterations
 
-  constructor(compiled: Compiled) {
+  constructor(compiled: Compiled, iterations: Iterations) {
     this.#compiled = compiled
+    this.#iterations = iterations
   }
 
   *solve(some: Runs, most: number): Generator<Call, Solved> {
@@ -86,7 +90,7 @@ export class DenseSolver {
       largest: [],
     }
     for (const run of some.runs.keys()) {
-      const fit = new DenseFit(this.#compiled, some, run)
+      const fit = new DenseFit(this.#compiled, this.#iterations, some, run)
       const found = yield* end(
         fit,
         Float64Array.from(some.starts, (start) => start[run]),
@@ -138,7 +142,7 @@ interface Slopes extends Point, Reduction {
 
 class DenseFit {
   readonly #problem: Problem
-  readonly #curve: Curve
+  readonly #curve: CalledCurve | EvaluatedCurve
   readonly #costs: Costs
   readonly #tolerance: number
   readonly #isAbsolute: boolean
@@ -152,16 +156,22 @@ class DenseFit {
   /** How large parameters are at least, for differences. */
   readonly #sizes: Float64Array
 
-  constructor({ steps, settings }: Compiled, { runs, data, starts, fixed, freedom }: Runs, run: number) {
+  constructor(
+    { steps, settings }: Compiled,
+    iterations: Iterations,
+    { runs, data, starts, fixed, freedom }: Runs,
+    run: number,
+  ) {
     this.#problem = steps
     const columns = new Map(steps.columns.map((name, k) => [name, numbersOf(data[k], runs[run])]))
     const rows = (name: string) => columns.get(name) as Float64Array
-    this.#curve = curveOf(
-      steps,
-      columnsOfModel(steps).map(rows),
-      fixed.map((column) => column[run]),
-      rows(steps.y).length,
-    )
+    const own = columnsOfModel(steps).map(rows)
+    const numbers = fixed.map((column) => column[run])
+    const count = rows(steps.y).length
+    this.#curve =
+      steps.called === null
+        ? new EvaluatedCurve(steps, iterations, own, numbers, count)
+        : new CalledCurve(steps, steps.called, own, numbers, count)
     this.#costs = new Costs(steps, rows(steps.y), steps.weight === null ? null : rows(steps.weight))
     this.#tolerance = settings.tolerance
     this.#isAbsolute = settings.isAbsolute
@@ -177,13 +187,13 @@ class DenseFit {
   }
 
   *look(x: Float64Array): Generator<Call, End> {
-    const first = this.#begin(x)
+    const first = yield* this.#begin(x)
     const at = first && (yield* this.#slopesAt(first))
     return at ? this.#say(at, CONVERGED) : this.#nowhere(x)
   }
 
   *solve(start: Float64Array, most: number): Generator<Call, End> {
-    const first = this.#begin(start)
+    const first = yield* this.#begin(start)
     yield
     const begin = first && (yield* this.#slopesAt(first))
     if (!begin) return this.#nowhere(start)
@@ -207,7 +217,7 @@ class DenseFit {
           return (x[i] - at.x[i]) / this.#units[i]
         })
         const length = lengthOf(taken, scale)
-        const f = this.#curve.at(x)
+        const f = yield* this.#curve.at(x)
         tries++
         yield
         const point = { x, f, cost: this.#costs.at(f, this.#unit) }
@@ -239,8 +249,8 @@ class DenseFit {
   }
 
   /** Where it starts; undefined where that is not finite. */
-  #begin(x: Float64Array): Point | undefined {
-    const f = this.#curve.at(x)
+  *#begin(x: Float64Array): Generator<Call, Point | undefined> {
+    const f = yield* this.#curve.at(x)
     this.#unit = this.#costs.unitAt(f)
     const cost = this.#costs.at(f, this.#unit)
     return cost < Infinity ? { x, f, cost } : undefined

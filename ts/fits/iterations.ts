@@ -6,7 +6,7 @@ import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Shape } from '../many/batch.js'
 import { type Column, rowsOf, sharedOf } from '../many/data.js'
-import { cohortsOf, hasRowsInLanes, updatesOf } from '../many/layout.js'
+import { cohortsOf, hasRowsInLanes, updatesOf, workOf } from '../many/layout.js'
 import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
@@ -14,6 +14,8 @@ import { leave, take } from './left.js'
 
 /** Iterations a call: of runs that are computed together, and of others, which then close up. */
 const [UPDATES, UPDATES_OF_MANY] = [32, 4]
+/** Operations of an update that one thread has done before another one is there. */
+const FOR_ONE = 1 << 18
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
 export const RUNS = 8192
 
@@ -49,10 +51,11 @@ export class Iterations {
     mostUpdates: number,
   ): Generator<Call, Ended> {
     const { problem } = this.#compiled
-    if (problem.called !== null) return yield* iterateCalled(problem, program, runs, data, x, mostUpdates)
-    const threads = this.#threads
-    const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
+    const { called } = problem
+    if (called !== null) return yield* iterateCalled(problem, called, program, runs, data, x, mostUpdates)
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
+    const threads = workOf(program, rows, runs.length) > FOR_ONE ? this.#threads : 1
+    const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
     const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES
     const updates = updatesOf(program, rows, runs.length, Math.min(most, mostUpdates))
     // One scratch for each thread that has something to do.

@@ -7,9 +7,9 @@ import { OptionError } from '../ground/errors.js'
 import { isRecord, ownProperties } from '../ground/given.js'
 import { atOnce } from '../ground/slices.js'
 import { type Column, numbersOf, pick, rowsOf } from '../many/data.js'
-import { ROWS } from './called.js'
+import { type Bound, ROWS } from './called.js'
 import { readNumbers } from './columns.js'
-import { columnsOfModel, curveOf, keptBy, programOfModel, slopesOf } from './curve.js'
+import { CalledCurve, columnsOfModel, keptBy, programOfModel, slopesOf } from './curve.js'
 import type { Found, Ingredients } from './found.js'
 import { inTriangle } from './linear.js'
 import { termsOf } from './loss.js'
@@ -85,7 +85,9 @@ function linearised(of: Linear, fit: number): Linearised {
   const [curve, slope, ...gradient] = machine.program.outputs.map(() => new Float64Array(of.rows[fit]))
   const outputs = [curve, slope, ...gradient]
   const more =
-    problem.called === null ? [] : evaluated(of, fit, columnsOfCounted(of, fit), point, curve.length)
+    problem.called === null
+      ? []
+      : evaluated(of, problem.called, fit, columnsOfCounted(of, fit), point, curve.length)
   const own = [...columns, ...more]
   const slots = machine.program.outputs
   const input = new Float64Array(point.length + own.length)
@@ -104,15 +106,16 @@ const columnsOfCounted = ({ problem, columns }: Linear, fit: number) =>
 /** A function at a point, and its derivatives there. */
 function evaluated(
   { problem, found }: Pick<Place, 'problem' | 'found'>,
+  called: Bound,
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
   rows: number,
 ): Float64Array[] {
   const { free, min, max } = problem
-  const curve = curveOf(problem, columns, point.slice(free.length), rows)
+  const curve = new CalledCurve(problem, called, columns, point.slice(free.length), rows)
   const x = Float64Array.from(point.slice(0, free.length))
-  const f = curve.at(x)
+  const f = curve.value(x)
   const sizes = found.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
   return [f, ...atOnce(curve.slopes({ x, f, min, max, sizes }))]
 }
@@ -159,7 +162,8 @@ export function modelAt(of: Place, fit: number, at: ColumnsAsked): ModelAt {
   const columns = (row: number) => data.map((column) => column[row])
   // Conditions would take it for a number: of a dose that is missing nothing is known.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
-  if (problem.called !== null) return { rows, columns, ...calledAt(of, fit, data, rows, isMissing) }
+  if (problem.called !== null)
+    return { rows, columns, ...calledAt(of, problem.called, fit, data, rows, isMissing) }
   const machine = new Machine(programOfModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
@@ -172,6 +176,7 @@ export function modelAt(of: Place, fit: number, at: ColumnsAsked): ModelAt {
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
 function calledAt(
   of: Place,
+  called: Bound,
   fit: number,
   data: readonly Float64Array[],
   rows: number,
@@ -184,9 +189,11 @@ function calledAt(
   const number = (column: Float64Array, row: number) => column[places.get(row) ?? -1] ?? NaN
   const values = keptBy((point: readonly number[]) => {
     const count = problem.free.length
-    return curveOf(problem, own, point.slice(count), known.length).at(point.slice(0, count))
+    return new CalledCurve(problem, called, own, point.slice(count), known.length).value(
+      point.slice(0, count),
+    )
   })
-  const all = keptBy((point: readonly number[]) => evaluated(of, fit, own, point, known.length))
+  const all = keptBy((point: readonly number[]) => evaluated(of, called, fit, own, point, known.length))
   return {
     value: (row, point) => number(values(point), row),
     outputs: (row, point) => all(point).map((column) => number(column, row)),

@@ -41,8 +41,25 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
 /** A rest whose square has fallen to this part of the column's is computed anew. */
 const RENEWED = 1e-14
 
+/** So many rows a column pay for a first reduction, without pivots; it is enough where each column has such a part of its own. */
+const [TALL, OWN] = [2, 1e-3]
+
 /** Overwrites the columns, which have at least as many rows as there are of them, and b. */
 export function triangular(columns: readonly Float64Array[], b: Float64Array): Triangle {
+  const size = columns.length
+  if (b.length < TALL * size) return pivoted(columns, b)
+  const shorter = reduceRows(columns, b)
+  const right = b.subarray(0, size)
+  if (shorter.some((column, k) => !(Math.abs(column[k]) > OWN * Math.sqrt(dot(column, column)))))
+    return pivoted(shorter, right)
+  return {
+    columns: shorter.map((column, k) => column.subarray(0, k + 1)),
+    right,
+    pivots: [...columns.keys()],
+  }
+}
+
+function pivoted(columns: readonly Float64Array[], b: Float64Array): Triangle {
   const order = [...columns]
   const pivots = [...columns.keys()]
   const rests = order.map((column) => dot(column, column))
@@ -56,14 +73,9 @@ export function triangular(columns: readonly Float64Array[], b: Float64Array): T
     swap(rests, k, largest)
     swap(whole, k, largest)
     const v = order[k]
-    const length = Math.sqrt(dot(v, v, k))
-    if (!(length > 0)) {
-      diagonal.push(0)
-      continue
-    }
-    const norm = v[k] < 0 ? -length : length
-    for (let row = k; row < v.length; row++) v[row] /= norm
-    v[k] += 1
+    const norm = makeReflection(v, k)
+    diagonal.push(-norm)
+    if (norm === 0) continue
     reflect(v, b, k)
     let j = k + 1
     for (; j + 1 < order.length; j += 2) reflectTwo(v, order[j], order[j + 1], k)
@@ -72,7 +84,6 @@ export function triangular(columns: readonly Float64Array[], b: Float64Array): T
       rests[j] -= order[j][k] * order[j][k]
       if (!(rests[j] > RENEWED * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
     }
-    diagonal.push(-norm)
   }
   return {
     columns: order.map((column, k) => {
@@ -88,6 +99,99 @@ function swap(list: unknown[], a: number, b: number): void {
   const first = list[a]
   list[a] = list[b]
   list[b] = first
+}
+
+/** Makes of a column, from row k on, what reflects it onto that row; gives what it comes to there with the sign changed. */
+function makeReflection(v: Float64Array, k: number): number {
+  const length = Math.sqrt(dot(v, v, k))
+  if (!(length > 0)) return 0
+  const norm = v[k] < 0 ? -length : length
+  for (let row = k; row < v.length; row++) v[row] /= norm
+  v[k] += 1
+  return norm
+}
+
+/** Reflections that are applied to others at once, so that these are read once. */
+const FOUR = 4
+
+/** Columns of as many rows as there are of them, with the same RᵀR. Overwrites all; of b the first rows count. */
+function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
+  const [size, rows] = [columns.length, b.length]
+  const none = new Float64Array(rows)
+  const v = Array.from({ length: FOUR }, () => new Float64Array(rows))
+  // Below it what they have in common, and on the diagonal 1 by what divides.
+  const gram = new Float64Array(FOUR * FOUR)
+  for (let k = 0; k < size; k += FOUR) {
+    for (let i = 0; i < FOUR; i++) {
+      const at = k + i
+      const own = v[i]
+      const norm = at < size ? makeReflection(columns[at], at) : 0
+      if (norm === 0) own.fill(0, k)
+      else {
+        const column = columns[at]
+        own.set(column.subarray(at), at)
+        own.fill(0, k, at)
+        for (let j = i + 1; j < FOUR && k + j < size; j++) reflect(column, columns[k + j], at)
+        column[at] = -norm
+      }
+      for (let j = 0; j < i; j++) gram[FOUR * i + j] = norm === 0 ? 0 : dot(own, v[j], at)
+      gram[FOUR * i + i] = norm === 0 ? 0 : 1 / own[at]
+    }
+    const rest = [...columns.slice(k + FOUR), b]
+    for (let j = 0; j < rest.length; j += 2) reflectByFour(v, gram, rest[j], rest[j + 1] ?? none, k)
+  }
+  return columns.map((column, k) => column.slice(0, size).fill(0, k + 1))
+}
+
+/** Four reflections of two columns, one after the other, from row k on. */
+function reflectByFour(
+  [v, w, p, q]: readonly Float64Array[],
+  gram: Float64Array,
+  x: Float64Array,
+  y: Float64Array,
+  k: number,
+): void {
+  const { length } = x
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let e = 0
+  let f = 0
+  let g = 0
+  let h = 0
+  for (let row = k; row < length; row++) {
+    const first = v[row]
+    const second = w[row]
+    const third = p[row]
+    const fourth = q[row]
+    const ofX = x[row]
+    const ofY = y[row]
+    a += first * ofX
+    b += second * ofX
+    c += third * ofX
+    d += fourth * ofX
+    e += first * ofY
+    f += second * ofY
+    g += third * ofY
+    h += fourth * ofY
+  }
+  a *= gram[0]
+  e *= gram[0]
+  b = (b - gram[4] * a) * gram[5]
+  f = (f - gram[4] * e) * gram[5]
+  c = (c - gram[8] * a - gram[9] * b) * gram[10]
+  g = (g - gram[8] * e - gram[9] * f) * gram[10]
+  d = (d - gram[12] * a - gram[13] * b - gram[14] * c) * gram[15]
+  h = (h - gram[12] * e - gram[13] * f - gram[14] * g) * gram[15]
+  for (let row = k; row < length; row++) {
+    const first = v[row]
+    const second = w[row]
+    const third = p[row]
+    const fourth = q[row]
+    x[row] -= a * first + b * second + (c * third + d * fourth)
+    y[row] -= e * first + f * second + (g * third + h * fourth)
+  }
 }
 
 /** x − v·(vᵀx)/v[k], of rows from k on. */

@@ -15,7 +15,7 @@ import { reasons } from '../many/result.js'
 import { Many } from '../many/run.js'
 import { readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
-import { Bound, type Called } from './called.js'
+import { Bound } from './called.js'
 import { checkCounts, countOf, type DataRead, isWeight, readData, weightsFirst } from './columns.js'
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
@@ -37,7 +37,7 @@ import {
   type Parameter,
   readParameters,
 } from './parameters.js'
-import { MOST_IN_PROGRAMS, type Problem } from './problem.js'
+import type { Problem } from './problem.js'
 import { noProfiles, profile } from './profile.js'
 import { profileNames } from './profiled.js'
 import { fitReasons, NOT_FINITE } from './reasons.js'
@@ -63,9 +63,9 @@ function refuse(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
 
-/** What runs steps that are no programs. */
-function inTypeScript(options: FitValues, called: Called | undefined): Choice<Advancer> {
-  const why = called ? 'the model is a function' : `more than ${MOST_IN_PROGRAMS} parameters vary`
+/** What runs functions. */
+function inTypeScript(options: FitValues): Choice<Advancer> {
+  const why = 'the model is a function'
   if (options.engine !== 'typescript') refuse('engine', options.engine, `'typescript', as ${why}`)
   const { instructionSet, threads } = options
   const { engine, runner } = chooseAdvancer({ engine: 'typescript', instructionSet, threads })
@@ -164,7 +164,7 @@ export class Fits {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
-    this.choice = this.#compiled.isDense ? inTypeScript(options, called) : chooseAdvancer(options)
+    this.choice = called ? inTypeScript(options) : chooseAdvancer(options)
     const [count, size] = [this.#count, problem.free.length]
     const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
@@ -263,7 +263,9 @@ export class Fits {
       const { isDense } = this.#compiled
       return {
         iterations,
-        solver: isDense ? new DenseSolver(this.#compiled) : new Solver(this.#compiled, iterations),
+        solver: isDense
+          ? new DenseSolver(this.#compiled, iterations)
+          : new Solver(this.#compiled, iterations),
       }
     })
   }
