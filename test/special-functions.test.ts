@@ -44,7 +44,7 @@ const argumentsOf = (name: string): string => (name === 'atan2' ? 'x, y' : 'x')
 const functionOf = (name: string) => expression(`${name}(${argumentsOf(name)})` as string)
 
 test('the table has all', () => {
-  expect(Object.keys(table).sort()).toEqual(Object.keys(within).sort())
+  expect(Object.keys(table).sort()).toEqual([...Object.keys(within), 'voigt'].sort())
 })
 
 describe.each(Object.keys(within))('%s', (name) => {
@@ -79,6 +79,46 @@ describe.each(Object.keys(within))('%s', (name) => {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
     }
+  })
+})
+
+describe('voigt', () => {
+  const f = expression('voigt(x, sigma, gamma)')
+
+  test('is within 4 of the last place, and within 10 + 2·(x/sigma)² where it is a tail of the Gaussian', () => {
+    for (const [x, sigma, gamma, exact] of table.voigt) {
+      const value = f.value([x, sigma, gamma])
+      const u = x / sigma
+      // x/sigma is rounded, to whose square the tail's logarithm is proportional.
+      const bound = Math.abs(u) < 2 ? 4 : gamma / sigma > 1e-2 ? 10 : 10 + 2 * u * u
+      expect(Math.abs(value - exact), `${[x, sigma, gamma]}: ${value}, not ${exact}`).toBeLessThanOrEqual(
+        bound * unit(exact),
+      )
+    }
+  })
+
+  test('has derivatives to 32 of the last place of the largest one', () => {
+    const slopes = new Float64Array(3)
+    for (const [x, sigma, gamma, exact, ...exacts] of table.voigt) {
+      f.gradient([x, sigma, gamma], slopes)
+      const size = Math.max(exact / sigma, ...exacts.map(Math.abs))
+      for (const [k, slope] of slopes.entries()) {
+        const bound = (32 + 2 * Math.min((x / sigma) ** 2, 700)) * unit(size)
+        expect(Math.abs(slope - exacts[k]), `${[x, sigma, gamma]}: ${k}`).toBeLessThanOrEqual(bound)
+      }
+    }
+  })
+
+  test('is rounded in float32, a Gaussian and a Lorentzian at its ends, and NaN for a gamma below 0', () => {
+    expect(f.value(new Float32Array([0.5, 2, 1]))).toBe(Math.fround(f.value([0.5, 2, 1])))
+    expect(f.value([1.5, 2, 0])).toBeCloseTo(Math.exp(-(0.75 ** 2) / 2) / (2 * Math.sqrt(2 * Math.PI)), 15)
+    for (const x of [0, 1e-3, 1, 1e5, 1e100])
+      expect(f.value([x, 1e-12, 2]) / (2 / Math.PI / (x * x + 4))).toBeCloseTo(1, 13)
+    expect(f.value([1, 1, -1e-9])).toBeNaN()
+    expect(f.value([1, 1, -0])).toBeGreaterThan(0)
+    expect(f.value([Infinity, 1, 1])).toBe(0)
+    expect(() => expression('voigt(x, s)')).toThrow(', ')
+    expect(expression('voigt + 1').names).toEqual(['voigt'])
   })
 })
 

@@ -5,7 +5,7 @@ pip install mpmath; python3 models.py > models.json
 
 import json
 
-from mpmath import erfc, exp, mp, mpf, pi, quad, sqrt, inf
+from mpmath import erfc, exp, mp, mpc, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -23,6 +23,20 @@ def skewed_gaussian(x, p):
     return p["area"] / (p["sigma"] * sqrt(2 * pi)) * exp(-(u**2) / 2) * erfc(-p["gamma"] * u / sqrt(mpf(2)))
 
 
+def voigt(x, p):
+    """By w(z); far away, where its terms cancel, by Laplace's continued fraction."""
+    z = mpc(x - p["center"], p["gamma"]) / (p["sigma"] * sqrt(mpf(2)))
+    if abs(z) < 20:
+        with mp.workdps(500):
+            w = exp(-z * z) * erfc(mpc(0, -1) * z)
+    else:
+        rest = mpc(0)
+        for k in range(200, 0, -1):
+            rest = mpf(k) / 2 / (z - rest)
+        w = mpc(0, 1) / sqrt(pi) / (z - rest)
+    return p["area"] / (p["sigma"] * sqrt(2 * pi)) * w.real
+
+
 AT = [-1e9, -300, -40, -12, -5, -2.5, -1, -0.25, 0, 0.3, 1, 1.75, 3, 6, 15, 37, 80, 700, 1e9]
 cases = [
     ("exponentialGaussian", exponential_gaussian, dict(area=2, center=0.25, sigma=0.5, tau=0.75)),
@@ -31,6 +45,9 @@ cases = [
     ("skewedGaussian", skewed_gaussian, dict(area=2, center=0.25, sigma=0.5, gamma=0.75)),
     ("skewedGaussian", skewed_gaussian, dict(area=-1, center=0, sigma=3, gamma=-4)),
     ("skewedGaussian", skewed_gaussian, dict(area=1, center=0, sigma=1, gamma=1000)),
+    ("voigt", voigt, dict(area=2, center=0.25, sigma=0.5, gamma=0.75)),
+    ("voigt", voigt, dict(area=-1, center=0, sigma=3, gamma=1e-6)),
+    ("voigt", voigt, dict(area=1, center=0, sigma=0.001, gamma=2)),
 ]
 out = []
 for model, f, p in cases:

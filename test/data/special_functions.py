@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 from mpmath import acos, asin, atan2, cbrt, cosh, digamma, erf, erfc, exp, expm1, gamma, log, log1p, mp, mpf
-from mpmath import pi, polygamma, re, sign, sinh, sqrt
+from mpmath import mpc, pi, polygamma, re, sign, sinh, sqrt
 
 mp.dps = 80
 draw = random.Random(30)
@@ -52,6 +52,38 @@ def lgamma(x):
     return log(abs(gamma(x)))
 
 
+def faddeeva(x, sigma, gamma):
+    z = mpc(x, gamma) / (sigma * sqrt(mpf(2)))
+    # The terms of the series or fraction that mpmath takes cancel by about |z|² digits.
+    with mp.workdps(120 + int(min(abs(z), 1e3) ** 2)) if abs(z) < 30 else mp.workdps(120):
+        if abs(z) < 30:
+            w = exp(-z * z) * erfc(mpc(0, -1) * z)
+        else:
+            # Laplace's continued fraction, and what it has not got on the real axis.
+            rest = mpc(0)
+            for k in range(120, 0, -1):
+                rest = mpf(k) / 2 / (z - rest)
+            w = mpc(0, 1) / sqrt(pi) / (z - rest)
+        return z, w, -2 * z * w + mpc(0, 2) / sqrt(pi)
+
+
+def voigt(x, sigma, gamma):
+    return faddeeva(x, sigma, gamma)[1].real / (sigma * sqrt(2 * pi))
+
+
+def voigt_by_x(x, sigma, gamma):
+    return faddeeva(x, sigma, gamma)[2].real / (2 * sigma**2 * sqrt(pi))
+
+
+def voigt_by_gamma(x, sigma, gamma):
+    return -faddeeva(x, sigma, gamma)[2].imag / (2 * sigma**2 * sqrt(pi))
+
+
+def voigt_by_sigma(x, sigma, gamma):
+    z, w, slope = faddeeva(x, sigma, gamma)
+    return -(w + z * slope).real / (sigma**2 * sqrt(2 * pi))
+
+
 near_1 = [1 + x for x in sized(10, -52, -3)]
 near_2 = [2 + x for x in sized(10, -50, -3)]
 ordinary = [*many(30, (-3, 3), (-20, 20)), *sized(15, -1000, -10)]
@@ -92,6 +124,15 @@ functions = {
     "digamma": (digamma, [lambda x: polygamma(1, x)], [*gammas, *sized(5, 8, 900, [1])]),
     "trigamma": (lambda x: polygamma(1, x), [lambda x: polygamma(2, x)], positive_gammas),
 }
+
+
+profiles = [
+    *zip(many(40, (-3, 3), (-12, 12)), many(40, (0.5, 2)), many(40, (0, 3), (0, 0.01))),
+    *zip(many(20, (-30, 30)), many(20, (0.5, 2)), sized(20, -300, -3, [1])),
+    *zip(sized(20, -20, 20), sized(20, -5, 5, [1]), sized(20, -20, 20, [1])),
+    *((x, 1.0, 0.0) for x in many(10, (-8, 8))),
+]
+functions["voigt"] = (voigt, [voigt_by_x, voigt_by_sigma, voigt_by_gamma], profiles)
 
 
 def row(f, slopes, arguments):

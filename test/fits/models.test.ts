@@ -304,6 +304,30 @@ const cases: Readonly<Record<string, Case>> = {
     units: (x, y) => ({ area: x * y, center: x, sigma: x, tau: x }),
     noise: 0.02,
   },
+  voigt: {
+    model: (x) => models.voigt({ x }),
+    // A Gaussian of which each part is a Lorentzian, by the trapezoidal rule.
+    formula: (x, p) => {
+      let sum = 0
+      for (let t = -8; t <= 8; t += 1 / 64) {
+        sum += Math.exp(-(t ** 2) / 2) / (1 + ((x - p.center - t * p.sigma) / p.gamma) ** 2) / 64
+      }
+      return (p.area * sum) / (p.gamma * Math.PI * Math.sqrt(2 * Math.PI))
+    },
+    make: ({ uniform, size, sign }) => {
+      const [range, scale] = [size(1e-3, 1e3), size(1e-3, 1e3)]
+      const sigma = range * size(0.05, 0.1)
+      const p = {
+        area: sign() * scale,
+        center: range * uniform(-0.4, 0.4),
+        sigma,
+        gamma: sigma * size(0.3, 3),
+      }
+      return { x: evenly(100, -range, range), p }
+    },
+    units: (x, y) => ({ area: x * y, center: x, sigma: x, gamma: x }),
+    noise: 0.02,
+  },
   skewedGaussian: {
     model: (x) => models.skewedGaussian({ x }),
     formula: (x, p) => {
@@ -564,7 +588,7 @@ describe('what is refused', () => {
     [
       'peaks',
       { shape: 'toString' },
-      'shape: expected one of gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, got "toString"',
+      'shape: expected one of gaussian, lorentzian, pseudoVoigt, voigt, exponentialGaussian, skewedGaussian, got "toString"',
     ],
     ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
     ['line', { degree: 1 }, 'options: expected one of x, origin, got "degree"'],
@@ -624,4 +648,52 @@ test.each([-0.3, 1.3])('a fraction stays one, where %d would be better', (better
   const x = evenly(60, -3, 3)
   const y = x.map((at) => parts.pseudoVoigt(at / 0.7, better))
   expect(fitOne(models.pseudoVoigt(), { x, y }).values.fraction).toBe(better < 0 ? 0 : 1)
+})
+
+describe('what follows from a peak', () => {
+  const x = Array.from({ length: 401 }, (_, row) => (row - 200) / 20)
+  const p = { height: 3, area: 5, center: 0.3, sigma: 0.8, fraction: 0.4, gamma: 0.6, tau: 0.9 }
+
+  test.each([
+    'gaussian',
+    'lorentzian',
+    'pseudoVoigt',
+    'voigt',
+    'exponentialGaussian',
+    'skewedGaussian',
+  ] as const)('%s: width, height and area are those of its curve, with errors', (shape) => {
+    const model = models[shape]()
+    const f = expression(model.text)
+    const names = f.names.filter((name) => name !== 'x') as (keyof typeof p)[]
+    const at = (x: number) => f.value(f.names.map((name) => (name === 'x' ? x : p[name as keyof typeof p])))
+    const start = Object.fromEntries(names.map((name) => [name, p[name]]))
+    const y = x.map((x, row) => at(x) + 1e-9 * Math.sin(37 * row))
+    const { derived = {} } = model
+    const { values, errors } = fitOne(model, { x, y }, { start, derive: derived })
+    const all: Record<string, number> = { ...values }
+    const [step, to] = [0.01, shape === 'gaussian' || shape.endsWith('Gaussian') ? 40 : 4000]
+    let [area, moment] = [0, 0]
+    for (let t = -to; t <= to; t += step) {
+      area += at(t) * step
+      moment += t * at(t) * step
+    }
+    // Of what falls off as a Lorentzian there is more.
+    if ('area' in derived) expect(all.area / area).toBeCloseTo(1, 3)
+    if ('height' in derived) expect(all.height).toBeCloseTo(at(p.center), 6)
+    if ('fwhm' in derived) {
+      expect(at(p.center + all.fwhm / 2) / at(p.center)).toBeCloseTo(0.5, 3)
+      expect(at(p.center - all.fwhm / 2) / at(p.center)).toBeCloseTo(0.5, 3)
+    }
+    if ('mean' in derived) expect(all.mean).toBeCloseTo(moment / area, 5)
+    expect(Object.keys(derived).length).toBeGreaterThan(0)
+    for (const name of Object.keys(derived))
+      expect((errors as Record<string, number>)[name]).toBeGreaterThan(0)
+  })
+
+  test('of several has their numbers', () => {
+    const { derived } = models.peaks({ count: 3, shape: 'voigt', ground: 'line' })
+    expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
+    expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')
+    expect('derived' in models.line()).toBe(false)
+  })
 })

@@ -171,7 +171,7 @@ const texts = [
 ]
 const modelNames = [
   ...['line', 'exponential', 'power', 'logistic', 'fourPL', 'fivePL', 'hill', 'michaelisMenten'],
-  ...['gaussian', 'lorentzian', 'pseudoVoigt', 'exponentialGaussian', 'skewedGaussian', 'sinusoid'],
+  ...['gaussian', 'lorentzian', 'pseudoVoigt', 'voigt', 'exponentialGaussian', 'skewedGaussian', 'sinusoid'],
 ]
 const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   fc.constantFrom(...texts),

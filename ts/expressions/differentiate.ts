@@ -7,6 +7,12 @@ import type { Operation } from './operations.js'
 /** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
 type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
 
+function noSecond(name: string): Rule {
+  return () => {
+    throw new OptionError('expression', `no second derivative of ${name}`, 'one')
+  }
+}
+
 const rules: Readonly<Record<Operation, Rule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
@@ -84,9 +90,13 @@ const rules: Readonly<Record<Operation, Rule>> = {
   lgamma: (b, d, [x]) => [b.multiply(d, b.operation('digamma', x))],
   digamma: (b, d, [x]) => [b.multiply(d, b.operation('trigamma', x))],
   trigamma: (b, d, [x]) => [b.multiply(d, b.operation('tetragamma', x))],
-  tetragamma: () => {
-    throw new OptionError('expression', 'no second derivative of trigamma', 'one')
-  },
+  tetragamma: noSecond('trigamma'),
+  faddeeva: (b, d, [x, y]) => [
+    b.multiply(d, b.operation('faddeevaByX', x, y)),
+    b.multiply(d, b.operation('faddeevaByY', x, y)),
+  ],
+  faddeevaByX: noSecond('voigt'),
+  faddeevaByY: noSecond('voigt'),
   floor: () => [null],
   sign: () => [null],
   min: (_, d) => [d, d],

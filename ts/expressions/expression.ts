@@ -230,7 +230,7 @@ export function readColumns<Column>(
  * A function of named numbers from its text: `+ − * / ^`, brackets, comparisons, `&& || !`, `condition ? a : b`,
  * `pi` or `π` and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`; and where a bracket follows,
  * `expm1 log1p log2 log10 sinh cosh cbrt asin acos atan2 floor sign erf erfc erfcx normpdf normcdf norminv gamma
- * lgamma digamma trigamma`. −x^2 is −(x²), and 2^3^2 is 2⁹;
+ * lgamma digamma trigamma voigt`. −x^2 is −(x²), and 2^3^2 is 2⁹;
  * whole powers up to 64 are products. What is no name of a function or of π is a parameter, or a column of data; `e` is
  * one too, and e^x is written exp(x).
  *

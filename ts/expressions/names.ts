@@ -28,7 +28,7 @@ export const functions = [
 export const called = [
   ...(['expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos', 'atan2'] as const),
   ...(['floor', 'sign', 'erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv'] as const),
-  ...(['gamma', 'lgamma', 'digamma', 'trigamma'] as const),
+  ...(['gamma', 'lgamma', 'digamma', 'trigamma', 'voigt'] as const),
 ] as const
 
 /** Names that are numbers. */

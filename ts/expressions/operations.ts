@@ -63,6 +63,10 @@ const ofExpressions = {
   /** What only derivatives have: the slopes of erf and of trigamma. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
+  /** What `voigt` is made of. */
+  faddeeva: [2, (_, { faddeeva }) => faddeeva],
+  faddeevaByX: [2, (_, { faddeevaByX }) => faddeevaByX],
+  faddeevaByY: [2, (_, { faddeevaByY }) => faddeevaByY],
 } as const satisfies Operations
 
 /** What only programs have: two at once, each result rounded, where `From` takes the first one from c; and copies. */

@@ -37,9 +37,26 @@ const COMPARISON = 4
 const SIGN = 7
 
 /** What can be called, by name. */
-const callable: Readonly<Record<string, Operation>> = Object.fromEntries(
-  [...functions, ...called].map((name) => [name, name]),
+const callable: Readonly<Record<string, Callable>> = Object.fromEntries(
+  [...functions, ...called].map((name) => [
+    name,
+    name === 'voigt' ? { count: 3, make: voigt } : single(name),
+  ]),
 )
+
+/** What is called: of how many operands, and what it makes of them. */
+interface Callable {
+  readonly count: number
+  readonly make: (graph: Graph, operands: readonly number[]) => number
+}
+
+function single(name: Operation): Callable {
+  return {
+    count: operations[name][0],
+    make: (graph, operands) =>
+      name === 'pow' ? power(graph, operands[0], operands[1]) : graph.operation(name, ...operands),
+  }
+}
 
 type Kind = 'number' | 'condition'
 
@@ -191,7 +208,7 @@ class Parser {
     this.#next()
     // To the right first: 2^3^2 is 2^9.
     const exponent = this.#as('number', this.#part(SIGN - 1))
-    return { node: this.#power(this.#as('number', base), exponent), kind: 'number', at }
+    return { node: power(this.graph, this.#as('number', base), exponent), kind: 'number', at }
   }
 
   #atom({ type, text, at }: Token): Part {
@@ -217,8 +234,7 @@ class Parser {
     if (!Object.hasOwn(callable, name)) {
       throw this.#error(`a function: ${Object.keys(callable).join(', ')}`, { type: 'name', text: name, at })
     }
-    const operation = callable[name]
-    const [count] = operations[operation]
+    const { count, make } = callable[name]
     this.#expect('(')
     const operands = [this.#as('number', this.#part(0))]
     while (operands.length < count) {
@@ -226,25 +242,7 @@ class Parser {
       operands.push(this.#as('number', this.#part(0)))
     }
     this.#expect(')')
-    const [a, b] = operands
-    const node = operation === 'pow' ? this.#power(a, b) : this.graph.operation(operation, ...operands)
-    return { node, kind: 'number', at }
-  }
-
-  /** Whole powers are products: by squaring, from the lowest binary digit of the exponent on. */
-  #power(base: number, exponent: number): number {
-    const { graph } = this
-    const n = graph.constantAt(exponent)
-    if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > LARGEST_PRODUCT) {
-      return graph.operation('pow', base, exponent)
-    }
-    let product: number | undefined
-    let square = base
-    for (let rest = Math.abs(n); rest > 0; rest >>= 1) {
-      if (rest & 1) product = product === undefined ? square : graph.operation('multiply', product, square)
-      if (rest > 1) square = graph.operation('multiply', square, square)
-    }
-    return n > 0 ? (product as number) : graph.operation('divide', graph.constant(1), product as number)
+    return { node: make(this.graph, operands), kind: 'number', at }
   }
 
   #as(kind: Kind, part: Part): number {
@@ -286,4 +284,29 @@ class Parser {
   #error(expected: string, { text, at }: Token = this.#token): ExpressionError {
     return new ExpressionError(this.#text, at, expected, text === '' ? 'the end' : text)
   }
+}
+
+/** Whole powers are products: by squaring, from the lowest binary digit of the exponent on. */
+function power(graph: Graph, base: number, exponent: number): number {
+  const n = graph.constantAt(exponent)
+  if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > LARGEST_PRODUCT) {
+    return graph.operation('pow', base, exponent)
+  }
+  let product: number | undefined
+  let square = base
+  for (let rest = Math.abs(n); rest > 0; rest >>= 1) {
+    if (rest & 1) product = product === undefined ? square : graph.operation('multiply', product, square)
+    if (rest > 1) square = graph.operation('multiply', square, square)
+  }
+  return n > 0 ? (product as number) : graph.operation('divide', graph.constant(1), product as number)
+}
+
+const SQRT_PI = 1.772453850905516
+
+/** Re w((x + i·γ)/(σ·√2))/(σ·√(2π)) */
+function voigt(graph: Graph, [x, sigma, gamma]: readonly number[]): number {
+  const scale = graph.operation('multiply', sigma, graph.constant(Math.SQRT2))
+  const [u, v] = [x, gamma].map((of) => graph.operation('divide', of, scale))
+  const area = graph.operation('multiply', scale, graph.constant(SQRT_PI))
+  return graph.operation('divide', graph.operation('faddeeva', u, v), area)
 }

@@ -10,6 +10,7 @@ import { atans } from './atan.js'
 import { cbrt } from './cbrt.js'
 import { erf, erfc, erfcx, erfSlope, normcdf, norminv, normpdf } from './erf.js'
 import { exps } from './exp.js'
+import { faddeeva, faddeevaByX, faddeevaByY } from './faddeeva.js'
 import { digamma, gamma, lgamma, tetragamma, trigamma } from './gamma.js'
 import { cosh, expm1, sinh } from './hyperbolic.js'
 import { logs } from './log.js'
@@ -31,6 +32,7 @@ const inFloat64 = {
   ...{ expm1, log1p, log2, log10, sinh, cosh, cbrt, asin, acos, atan2 },
   ...{ erf, erfc, erfcx, erfSlope, normpdf, normcdf, norminv },
   ...{ gamma, lgamma, digamma, trigamma, tetragamma },
+  ...{ faddeeva, faddeevaByX, faddeevaByY },
 }
 
 /** Those of a dtype, in which arguments have to be. */

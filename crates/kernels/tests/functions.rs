@@ -8,10 +8,10 @@ use antigrad_kernels::many::{LINE, OPERATIONS};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 30] = [
+const FUNCTIONS: [&str; 33] = [
     "Exp", "Log", "Pow", "Sin", "Cos", "Tan", "Tanh", "Atan", "Expm1", "Log1p", "Log2", "Log10", "Sinh", "Cosh",
     "Cbrt", "Asin", "Acos", "Atan2", "Erf", "Erfc", "Erfcx", "ErfSlope", "Normpdf", "Normcdf", "Norminv", "Gamma",
-    "Lgamma", "Digamma", "Trigamma", "Tetragamma",
+    "Lgamma", "Digamma", "Trigamma", "Tetragamma", "Faddeeva", "FaddeevaByX", "FaddeevaByY",
 ];
 
 #[rustfmt::skip]

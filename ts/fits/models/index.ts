@@ -5,7 +5,15 @@ import { inhibition, substrateInhibition, tightBinding } from './inhibition.js'
 import { line } from './line.js'
 import { michaelisMenten } from './michaelis-menten.js'
 import { makersOf } from './model.js'
-import { exponentialGaussian, gaussian, lorentzian, peaks, pseudoVoigt, skewedGaussian } from './peaks.js'
+import {
+  exponentialGaussian,
+  gaussian,
+  lorentzian,
+  peaks,
+  pseudoVoigt,
+  skewedGaussian,
+  voigt,
+} from './peaks.js'
 import { polynomial } from './polynomial.js'
 import { power } from './power.js'
 import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
@@ -21,7 +29,7 @@ import { sinusoid } from './sinusoid.js'
 export const models = /* @__PURE__ */ makersOf({
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
-  ...{ gaussian, lorentzian, pseudoVoigt, exponentialGaussian, skewedGaussian, peaks },
+  ...{ gaussian, lorentzian, pseudoVoigt, voigt, exponentialGaussian, skewedGaussian, peaks },
   ...{ inhibition, substrateInhibition, tightBinding },
   sinusoid,
 } as const)

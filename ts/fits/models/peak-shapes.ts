@@ -1,6 +1,7 @@
 /** Shapes of peaks: their texts, and what guesses draw. */
 
 import { erfc, erfcx } from '../../functions/erf.js'
+import { faddeeva } from '../../functions/faddeeva.js'
 import { exp, log } from '../../functions/index.js'
 import type { FitParameter } from '../parameters.js'
 
@@ -28,6 +29,8 @@ export interface Shape {
   readonly text: (u: string, ...names: readonly string[]) => string
   readonly forms: readonly Form[]
   readonly bounds: Readonly<Record<string, FitParameter>>
+  /** What follows from its parameters, by names of these: the width at half the height, and of height and area the other one. */
+  readonly derived: (...names: readonly string[]) => Readonly<Record<string, string>>
 }
 
 const LOG_2 = log(2)
@@ -69,6 +72,17 @@ function skewed(gamma: number, mode: number, height: number, halfWidth: number):
   }
 }
 
+/** A Gaussian of which each part is a Lorentzian, whose gamma is so many of its sigma. */
+function broadened(ratio: number, halfWidth: number): Form {
+  const y = ratio * ROOT_HALF
+  const height = faddeeva(0, y)
+  return {
+    at: (u) => faddeeva(u * ROOT_HALF, y) / height,
+    halfWidth,
+    values: (most, center, sigma) => [(most / height) * ROOT_2_PI * sigma, center, sigma, ratio * sigma],
+  }
+}
+
 export const shapes = {
   gaussian: {
     names: ['height', 'center', 'sigma'],
@@ -76,12 +90,17 @@ export const shapes = {
     // √(2·log 2)
     forms: [plain(gauss, 1.1774100225154747)],
     bounds: {},
+    derived: (height, _center, sigma) => ({
+      fwhm: `2*sqrt(2*log(2))*abs(${sigma})`,
+      area: `${height}*abs(${sigma})*sqrt(2*pi)`,
+    }),
   },
   lorentzian: {
     names: ['height', 'center', 'sigma'],
     text: (u, height) => `${height}/(1 + ${u}^2)`,
     forms: [plain(lorentz, 1)],
     bounds: {},
+    derived: (height, _center, sigma) => ({ fwhm: `2*abs(${sigma})`, area: `${height}*abs(${sigma})*pi` }),
   },
   pseudoVoigt: {
     names: ['height', 'center', 'sigma', 'fraction'],
@@ -89,6 +108,21 @@ export const shapes = {
       `${height}*(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
     forms: [plain((u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2, 1, 0.5)],
     bounds: { fraction: { min: 0, max: 1 } },
+    derived: (height, _center, sigma, fraction) => ({
+      fwhm: `2*abs(${sigma})`,
+      area: `${height}*abs(${sigma})*(${fraction}*pi + (1 - ${fraction})*sqrt(pi/log(2)))`,
+    }),
+  },
+  voigt: {
+    names: ['area', 'center', 'sigma', 'gamma'],
+    text: (u, area, _center, sigma, gamma) => `${area}/${sigma}*voigt(${u}, 1, ${gamma}/${sigma})`,
+    forms: [broadened(1, 1.80057), broadened(0.2, 1.28774), broadened(4, 4.34196)],
+    bounds: { sigma: { positive: true }, gamma: { min: 0 } },
+    // To .03 % (Olivero and Longbothum, 1977).
+    derived: (area, _center, sigma, gamma) => ({
+      fwhm: `1.0692*${gamma} + sqrt(0.8664*${gamma}^2 + 8*log(2)*${sigma}^2)`,
+      height: `${area}*voigt(0, ${sigma}, ${gamma})`,
+    }),
   },
   exponentialGaussian: {
     names: ['area', 'center', 'sigma', 'tau'],
@@ -106,6 +140,7 @@ export const shapes = {
       tailed(3, 1.21538, 0.190612, 1.59335),
     ],
     bounds: { sigma: { positive: true }, tau: { positive: true } },
+    derived: (_area, center, _sigma, tau) => ({ mean: `${center} + ${tau}` }),
   },
   skewedGaussian: {
     names: ['area', 'center', 'sigma', 'gamma'],
@@ -118,6 +153,9 @@ export const shapes = {
       skewed(-4, -0.416973, 0.696584, 0.456704),
     ],
     bounds: { sigma: { positive: true } },
+    derived: (_area, center, sigma, gamma) => ({
+      mean: `${center} + ${sigma}*${gamma}*sqrt(2/(pi*(1 + ${gamma}^2)))`,
+    }),
   },
 } as const satisfies Record<string, Shape>
 

@@ -11,11 +11,16 @@ import { type NamesOf, type PeakShape, type Shape, shapes } from './peak-shapes.
 import { horner } from './polynomial.js'
 import { finiteRows } from './rows.js'
 
+/** A model of peaks, and what follows from their parameters, as texts for the option `derive`: `fwhm`, `height` or `area`. */
+type PeakModel<Names extends string> = FitModel<Names> & {
+  readonly derived: Readonly<Record<string, string>>
+}
+
 /**
  * height·e^(−((x − center)/sigma)²/2): sigma is the standard deviation, in units of x, and the area
  * height·sigma·√(2π). The sign of sigma means nothing.
  */
-export function gaussian(options: ModelOptions = {}): FitModel<NamesOf<'gaussian'>> {
+export function gaussian(options: ModelOptions = {}): PeakModel<NamesOf<'gaussian'>> {
   return single(options, 'gaussian')
 }
 
@@ -23,7 +28,7 @@ export function gaussian(options: ModelOptions = {}): FitModel<NamesOf<'gaussian
  * height/(1 + ((x − center)/sigma)²): sigma is half the width at half the height, in units of x, and the area
  * height·sigma·π. The sign of sigma means nothing.
  */
-export function lorentzian(options: ModelOptions = {}): FitModel<NamesOf<'lorentzian'>> {
+export function lorentzian(options: ModelOptions = {}): PeakModel<NamesOf<'lorentzian'>> {
   return single(options, 'lorentzian')
 }
 
@@ -31,8 +36,17 @@ export function lorentzian(options: ModelOptions = {}): FitModel<NamesOf<'lorent
  * height·(fraction·L + (1 − fraction)·G): a Lorentzian and a Gaussian of the same center, height and width at half
  * the height, which is 2·sigma, in units of x. The fraction is from 0 to 1.
  */
-export function pseudoVoigt(options: ModelOptions = {}): FitModel<NamesOf<'pseudoVoigt'>> {
+export function pseudoVoigt(options: ModelOptions = {}): PeakModel<NamesOf<'pseudoVoigt'>> {
   return single(options, 'pseudoVoigt')
+}
+
+/**
+ * The Voigt profile of spectroscopy: a Gaussian of `area`, `center` and `sigma`, of which each part is a Lorentzian with gamma as
+ * half its width at half the height. sigma is above 0 and gamma not below it, both in units of x. lmfit's gamma is sigma, where
+ * it is not given.
+ */
+export function voigt(options: ModelOptions = {}): PeakModel<NamesOf<'voigt'>> {
+  return single(options, 'voigt')
 }
 
 /**
@@ -40,7 +54,7 @@ export function pseudoVoigt(options: ModelOptions = {}): FitModel<NamesOf<'pseud
  * later, by tau on average. sigma and tau are in units of x and above 0; the mean is center + tau, the variance
  * sigma² + tau². lmfit's gamma is 1/tau.
  */
-export function exponentialGaussian(options: ModelOptions = {}): FitModel<NamesOf<'exponentialGaussian'>> {
+export function exponentialGaussian(options: ModelOptions = {}): PeakModel<NamesOf<'exponentialGaussian'>> {
   return single(options, 'exponentialGaussian')
 }
 
@@ -48,7 +62,7 @@ export function exponentialGaussian(options: ModelOptions = {}): FitModel<NamesO
  * The skew normal distribution times `area`: area/(sigma·√(2π))·e^(−u²/2)·(1 + erf(gamma·u/√2)), u = (x − center)/sigma. It
  * leans to the right where gamma is above 0, and is a Gaussian where that is 0. sigma is above 0, in units of x.
  */
-export function skewedGaussian(options: ModelOptions = {}): FitModel<NamesOf<'skewedGaussian'>> {
+export function skewedGaussian(options: ModelOptions = {}): PeakModel<NamesOf<'skewedGaussian'>> {
   return single(options, 'skewedGaussian')
 }
 
@@ -85,13 +99,13 @@ type Under = (typeof grounds)['quadratic'][number]
  * offset + slope·x + curvature·x² as far as there is a ground. They are numbered from left to right where they are
  * guessed.
  */
-export function peaks(options: PeaksOptions = {}): FitModel<Numbered | Under> {
+export function peaks(options: PeaksOptions = {}): PeakModel<Numbered | Under> {
   const { count, shape, ground, ...rest } = readOptions('options', options, table)
   const { names, forms }: Shape = shapes[shape]
   const under: readonly string[] = grounds[ground]
   readOption('count', wholeTo(1, Math.floor((MOST_PARAMETERS - under.length) / names.length)), count)
   const suffixes = Array.from({ length: count }, (_, k) => `${k + 1}`)
-  return define<Numbered | Under>(
+  const model = define<Numbered | Under>(
     rest,
     (x) => [...suffixes.map((suffix) => peakText(shape, x, suffix)), ...horner(under, x)].join(' + '),
     function* (x, y) {
@@ -103,11 +117,12 @@ export function peaks(options: PeaksOptions = {}): FitModel<Numbered | Under> {
     },
     Object.assign({}, ...suffixes.map((suffix) => boundsOf(shape, suffix))),
   )
+  return { ...model, derived: Object.assign({}, ...suffixes.map((suffix) => derivedOf(shape, suffix))) }
 }
 
-function single<S extends PeakShape>(options: ModelOptions, shape: S): FitModel<NamesOf<S>> {
+function single<S extends PeakShape>(options: ModelOptions, shape: S): PeakModel<NamesOf<S>> {
   const { names, forms }: Shape = shapes[shape]
-  return define(
+  const model = define<NamesOf<S>>(
     options,
     (x) => peakText(shape, x, ''),
     function* (x, y) {
@@ -116,6 +131,7 @@ function single<S extends PeakShape>(options: ModelOptions, shape: S): FitModel<
     },
     boundsOf(shape, ''),
   )
+  return { ...model, derived: derivedOf(shape, '') }
 }
 
 function peakText(shape: PeakShape, x: string, suffix: string): string {
@@ -125,4 +141,10 @@ function peakText(shape: PeakShape, x: string, suffix: string): string {
 
 function boundsOf(shape: PeakShape, suffix: string): Readonly<Record<string, FitParameter>> {
   return Object.fromEntries(Object.entries(shapes[shape].bounds).map(([name, of]) => [name + suffix, of]))
+}
+
+function derivedOf(shape: PeakShape, suffix: string): Readonly<Record<string, string>> {
+  const { names, derived }: Shape = shapes[shape]
+  const texts = derived(...names.map((name) => name + suffix))
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name + suffix, text]))
 }

@@ -227,6 +227,9 @@ operations! {
     Digamma(a, _b, _c): functions::digamma(a);
     Trigamma(a, _b, _c): functions::trigamma(a);
     Tetragamma(a, _b, _c): functions::tetragamma(a);
+    Faddeeva(a, b, _c): functions::faddeeva(a, b);
+    FaddeevaByX(a, b, _c): functions::faddeeva_by_x(a, b);
+    FaddeevaByY(a, b, _c): functions::faddeeva_by_y(a, b);
 }
 
 /// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/objectives/bounds.ts`.

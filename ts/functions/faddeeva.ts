@@ -1,0 +1,140 @@
+/**
+ * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) of z = x + i·y with y ≥ 0 in float64: its real part, of which Voigt
+ * profiles are made, and that one's slopes.
+ *
+ * w is i/π·∫ e^(−t²)/(z − t): by the trapezoidal rule, on that of two grids which is farther from x, and with what the
+ * pole near the axis adds (Hunter and Regan, 1972; Al Azah and Chandler-Wilde, 2021). For the real part all terms of the
+ * sum have one sign, so that no digit is lost, however small y is.
+ */
+
+import { exp } from './exp.js'
+import { numbers, powerOfTwo } from './numbers.js'
+import { timesExp } from './times-exp.js'
+import { trigonometric } from './trigonometric.js'
+
+/** Between two points of a grid, with so few bits that all of these are exact; and half of that, and 1 by it. */
+const STEP = 0.51171875
+const HALF = 0.255859375
+const BY_HALF = 3.9083969465648853
+/** 2π/STEP. */
+const TURN = 12.278591134641024
+/** Beyond these the pole adds nothing. */
+const FAR_X = 28
+const FAR_Y = 6.140625
+/** From here on, 2³⁰, w is i/(√π·z). */
+const FAR = powerOfTwo(30)
+const BY_SQRT_PI = 0.5641895835477563
+/** STEP/π·e^(−t²) for t = (k + ½)·STEP, and for k·STEP, of which the first one counts half. */
+const WEIGHTS = [
+  [0.1525635532838091, 0.08144256853530582],
+  [0.09036609067492044, 0.12535994919222884],
+  [0.031704060921876075, 0.05714666054916571],
+  [0.006588385346978553, 0.015430414973290974],
+  [0.0008109569329191367, 0.0024678516781166068],
+  [5.9125018399827046e-5, 0.00023378422470408619],
+  [2.553286132111855e-6, 1.3117952385795536e-5],
+  [6.531040599703301e-8, 4.3598505003126443e-7],
+  [9.895095276150578e-10, 8.582856361113676e-9],
+  [8.879985906391293e-12, 1.00079883448453e-10],
+  [4.720187738165693e-14, 6.912202249024314e-13],
+  [1.4861442579250547e-16, 2.827748512786163e-15],
+  [2.771515826036856e-19, 6.852039026897742e-18],
+  [3.061459069688829e-22, 9.834529167943651e-21],
+] as const
+
+const { nearest, productError } = numbers.float64
+const { sin, cos } = trigonometric.float64
+
+/**
+ * 2·e^(−z²)·q/(1 + q) and its logarithmic slope, both real and imaginary, where q is e^(2π·i·z/STEP), or −q on the
+ * other grid, as its real part is above 0; and which grid it is, 0 or 1.
+ */
+const pole = new Float64Array(5)
+function findPole(x: number, y: number): void {
+  const u = x > FAR_X ? FAR_X : x
+  const v = y > FAR_Y ? FAR_Y : y
+  const halves = nearest(u * BY_HALF)
+  const angle = (u - halves * HALF) * TURN
+  const [c, s] = [cos(angle), sin(angle)]
+  const size = exp(-TURN * v)
+  const square = 1 + 2 * (size * c) + size * size
+  const [a, b] = [(size * (c + size)) / square, (size * s) / square]
+  const bell = timesExp(-u * u, -productError(u, u, u * u), 2 * exp(v * v), 0, 0)
+  const factor = y > FAR_Y ? 0 : bell
+  const [d, e] = [cos(2 * (u * v)), sin(2 * (u * v))]
+  pole[0] = factor * (d * a + e * b)
+  pole[1] = factor * (d * b - e * a)
+  pole[2] = TURN * b - 2 * x
+  pole[3] = TURN * (1 - a) - 2 * y
+  pole[4] = halves % 2
+}
+
+/** What a term is, of x − t, x + t and 1 by their squares' sums with y². */
+type Term = (a: number, b: number, p: number, q: number, square: number) => number
+
+/** Σ of a grid's weights times terms. */
+function sumOfGrid(x: number, y: number, term: Term): number {
+  const square = y * y
+  const isOdd = pole[4] === 1
+  let t = isOdd ? 0 : HALF
+  let sum = 0
+  for (const [even, odd] of WEIGHTS) {
+    const [a, b] = [x - t, x + t]
+    const [p, q] = [a * a + square, b * b + square]
+    const both = 1 / (p * q)
+    sum += (isOdd ? odd : even) * term(a, b, q * both, p * both, square)
+    t += STEP
+  }
+  return sum
+}
+
+/** x and y ≥ 0 by the larger one, the sum of these squares, and the larger one. */
+const far = { a: 0, b: 0, square: 0, larger: 0 }
+function isFar(x: number, y: number): boolean {
+  const u = x > Number.MAX_VALUE ? Number.MAX_VALUE : x
+  const v = y > Number.MAX_VALUE ? Number.MAX_VALUE : y
+  far.larger = u > v ? u : v
+  if (!(far.larger > FAR)) return false
+  far.a = u / far.larger
+  far.b = v / far.larger
+  far.square = far.a * far.a + far.b * far.b
+  return true
+}
+
+/** The real part of w(x + i·y); NaN where y is below 0. */
+export function faddeeva(of: number, y: number): number {
+  if (y < 0) return NaN
+  const x = Math.abs(of)
+  if (isFar(x, y)) return (BY_SQRT_PI * (far.b / far.square)) / far.larger
+  findPole(x, y)
+  return y * sumOfGrid(x, y, (_a, _b, p, q) => p + q) + pole[0]
+}
+
+/** Its slope by x. */
+export function faddeevaByX(of: number, y: number): number {
+  if (y < 0) return NaN
+  const x = Math.abs(of)
+  const value = isFar(x, y)
+    ? (-2 * BY_SQRT_PI * ((far.a * far.b) / (far.square * far.square))) / far.larger / far.larger
+    : nearByX(x, y)
+  return of < 0 ? -value : value
+}
+
+function nearByX(x: number, y: number): number {
+  findPole(x, y)
+  const sum = sumOfGrid(x, y, (a, b, p, q) => a * (p * p) + b * (q * q))
+  return -2 * (y * sum) + (pole[0] * pole[2] - pole[1] * pole[3])
+}
+
+/** Its slope by y. */
+export function faddeevaByY(of: number, y: number): number {
+  if (y < 0) return NaN
+  const x = Math.abs(of)
+  if (isFar(x, y)) {
+    const { a, b, square, larger } = far
+    return (BY_SQRT_PI * ((a * a - b * b) / (square * square))) / larger / larger
+  }
+  findPole(x, y)
+  const sum = sumOfGrid(x, y, (a, b, p, q, below) => (a * a - below) * (p * p) + (b * b - below) * (q * q))
+  return sum - (pole[0] * pole[3] + pole[1] * pole[2])
+}
