@@ -671,14 +671,14 @@ describe('what follows from a peak', () => {
     const { derived = {} } = model
     const { values, errors } = fitOne(model, { x, y }, { start, derive: derived })
     const all: Record<string, number> = { ...values }
-    const [step, to] = [0.01, shape === 'gaussian' || shape.endsWith('Gaussian') ? 40 : 4000]
+    // Of what falls off as a Lorentzian there is a thousandth more.
+    const to = 'mean' in derived ? 40 : 'area' in derived ? 800 : 0
     let [area, moment] = [0, 0]
-    for (let t = -to; t <= to; t += step) {
-      area += at(t) * step
-      moment += t * at(t) * step
+    for (let t = -to; t <= to; t += 0.05) {
+      area += at(t) * 0.05
+      moment += t * at(t) * 0.05
     }
-    // Of what falls off as a Lorentzian there is more.
-    if ('area' in derived) expect(all.area / area).toBeCloseTo(1, 3)
+    if ('area' in derived) expect(Math.abs(all.area / area - 1)).toBeLessThan(2e-3)
     if ('height' in derived) expect(all.height).toBeCloseTo(at(p.center), 6)
     if ('fwhm' in derived) {
       expect(at(p.center + all.fwhm / 2) / at(p.center)).toBeCloseTo(0.5, 3)
