@@ -34,13 +34,13 @@ pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) ->
 unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: they are of the call under way, and `function`'s caller vouches for what it carries.
     let outcome = outcome(|| unsafe { called::<T>(env, info) });
-    // SAFETY: as above.
-    unsafe {
-        outcome.and_then(|outcome| ToNapiValue::to_napi_value(env, outcome)).unwrap_or_else(|error| {
-            JsError::from(error).throw_into(env);
-            ptr::null_mut()
-        })
-    }
+    // SAFETY: the environment is that of the call under way.
+    let value = outcome.and_then(|outcome| unsafe { ToNapiValue::to_napi_value(env, outcome) });
+    value.unwrap_or_else(|error| {
+        // SAFETY: as above; it is thrown once the call returns, which comes next.
+        unsafe { JsError::from(error).throw_into(env) };
+        ptr::null_mut()
+    })
 }
 
 /// # Safety
@@ -72,12 +72,10 @@ unsafe fn called<T: Callable>(
         return Ok(false);
     }
     values.resize(count, ptr::null_mut());
-    // SAFETY: there is room for as many, and they are of the call under way.
-    let lent = unsafe {
-        sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data);
-        Lent::new(env, &values[1..])
-    };
-    match lent {
+    // SAFETY: there is room for as many as `count` says.
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data) };
+    // SAFETY: they are of the call under way.
+    match unsafe { Lent::new(env, &values[1..]) } {
         Some(lent) => callable.call(number, Some(lent)),
         None => Ok(false),
     }

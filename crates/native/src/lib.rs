@@ -1,4 +1,5 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
+#![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod bound;
 mod bytes;

@@ -48,18 +48,20 @@ pub fn fixed_buffer(env: &Env, memory: sys::napi_value) -> Result<sys::napi_valu
     let BufferOf(reference) = env.get_instance_data()?.ok_or_else(expected)?;
     let (mut function, mut this, mut buffer) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     let mut kind = sys::ValueType::napi_undefined;
-    // SAFETY: the reference is this environment's, and the value is of the call under way.
-    unsafe {
-        sys::napi_get_reference_value(env.raw(), *reference, &mut function);
-        sys::napi_get_undefined(env.raw(), &mut this);
-        let status = sys::napi_call_function(env.raw(), this, function, 1, &memory, &mut buffer);
-        if status != sys::Status::napi_ok {
-            let mut thrown = ptr::null_mut();
-            sys::napi_get_and_clear_last_exception(env.raw(), &mut thrown);
-            return Err(expected());
-        }
-        sys::napi_typeof(env.raw(), buffer, &mut kind);
+    // SAFETY: the reference is this environment's, and lives as long.
+    unsafe { sys::napi_get_reference_value(env.raw(), *reference, &mut function) };
+    // SAFETY: the environment is that of the call under way.
+    unsafe { sys::napi_get_undefined(env.raw(), &mut this) };
+    // SAFETY: there is one argument, a value of the call under way; where the two others are null, it fails.
+    let status = unsafe { sys::napi_call_function(env.raw(), this, function, 1, &memory, &mut buffer) };
+    if status != sys::Status::napi_ok {
+        let mut thrown = ptr::null_mut();
+        // SAFETY: there is room for the exception, or for undefined where none has been thrown.
+        unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut thrown) };
+        return Err(expected());
     }
+    // SAFETY: the call has succeeded, and so has given a value.
+    unsafe { sys::napi_typeof(env.raw(), buffer, &mut kind) };
     match kind {
         sys::ValueType::napi_object => Ok(buffer),
         _ => Err(Error::from_reason("expected a WebAssembly.Memory whose maximum is its size")),

@@ -161,10 +161,9 @@ unsafe fn by_row_and_gathered(
     lent: antigrad_kernels::Lent,
 ) -> Result<(), Fault> {
     // SAFETY: passed on.
-    unsafe {
-        with_scratch(|scratch| arena.run_rows(stage, lent, scratch))?;
-        arena.gather(stage)
-    }
+    with_scratch(|scratch| unsafe { arena.run_rows(stage, lent, scratch) })?;
+    // SAFETY: passed on.
+    unsafe { arena.gather(stage) }
 }
 
 /// Threads of the pool, each with a scratch of its own. After a panic they do nothing more.

@@ -3,6 +3,7 @@
 //! Work is a number of pieces that are claimed one by one, by the caller too: a helper that wakes
 //! up late, or never, costs nothing. A helper that has nothing to do spins for [`SPIN`], so that
 //! steps in quick succession find it awake, and then sleeps.
+#![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod panics;
 
