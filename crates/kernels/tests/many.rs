@@ -29,6 +29,8 @@ struct Memory {
     bytes: usize,
     size: usize,
     places: Vec<(&'static str, usize)>,
+    /// Bytes of each place.
+    rooms: Vec<usize>,
     data_lanes: usize,
 }
 
@@ -40,7 +42,7 @@ impl Memory {
     /// @param row_lanes those of a column, where lanes are rows; else 0
     fn of_rows(size: usize, runs: usize, rows: usize, row_lanes: usize) -> Self {
         let data_lanes = if row_lanes > 0 { runs } else { runs.next_multiple_of(LINE / size) };
-        let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], data_lanes };
+        let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], rooms: vec![], data_lanes };
         let mut lines = (Header::SIZE * 4).div_ceil(LINE);
         for (name, bytes) in [
             ("value", 2 * LINE),
@@ -57,6 +59,7 @@ impl Memory {
             ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
         ] {
             memory.places.push((name, lines));
+            memory.rooms.push(bytes);
             lines += bytes.max(1).div_ceil(LINE);
         }
         memory.bytes = lines * LINE;
@@ -492,6 +495,28 @@ fn no_place_lies_over_another_one() {
     let mut memory = Memory::new(8, 40);
     memory.set("data", memory.line("planes"));
     assert!(memory.advance(set));
+}
+
+#[test]
+fn each_place_wants_all_of_its_room() {
+    for (size, row_lanes) in [(4, 0), (8, 0), (4, 304), (8, 304)] {
+        let make = || if row_lanes > 0 { in_rows(size, 3, 300) } else { Memory::new(size, 40) };
+        // Programs say themselves how long they are.
+        for (k, (name, _)) in make().places.iter().enumerate().skip(2).filter(|(k, _)| make().rooms[*k] > 0) {
+            // It lies behind all others, and bytes of it are missing.
+            let fits = |missing: usize| {
+                let mut memory = make();
+                let (end, room) = (memory.bytes, memory.rooms[k]);
+                memory.words.resize((end + room).div_ceil(8), 0);
+                memory.set(name, end / LINE);
+                let bytes = end + room - missing;
+                // SAFETY: the vector has as many, and the set is available.
+                unsafe { Batch::new(memory.words.as_mut_ptr().cast(), bytes, InstructionSet::best()) }.is_ok()
+            };
+            assert!(fits(0), "{name} {size} {row_lanes}");
+            assert!(!fits(1), "{name} {size} {row_lanes}");
+        }
+    }
 }
 
 #[test]
