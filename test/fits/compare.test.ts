@@ -7,8 +7,10 @@ import {
   type Fit,
   fitManySync,
   fit as fitOne,
+  fitSharedSync,
   models,
   OptionError,
+  type SharedFit,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { outside } from '../../dist/fits/f-distribution.js'
@@ -205,6 +207,82 @@ describe('compare has no test', () => {
       fitOne(model, data, { start }),
     )
     expect([test, message]).toEqual(['F', 'c at a bound, where p is too large'])
+  })
+})
+
+describe('compare of groups', () => {
+  const dose = [0.01, 0.1, 0.3, 1, 3, 10, 30, 100]
+  const next = random(7)
+  const ys = Array.from({ length: 6 }, (_, k) =>
+    dose.map((x) => 5 + 95 / (1 + (1 + k) / x) + 8 * (next() - 0.5)),
+  )
+  const data = { dose: dose.map(() => dose).slice(0, 6), y: ys }
+  const model = models.fourPL({ x: 'dose' })
+  const sharing = (...shared: string[]) => fitSharedSync(model, data, { shared })
+  const [plateaus, three, crossed] = [
+    sharing('top', 'bottom'),
+    sharing('top', 'bottom', 'slope'),
+    sharing('ec50', 'slope', 'top'),
+  ]
+  const own = fitManySync(model, data)
+
+  test('is the F test of all of them, beside none that share and beside fewer', () => {
+    for (const [simpler, fuller, above, chiSquared, below] of [
+      [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
+      [three, plateaus, 5, plateaus.chiSquared, plateaus.freedom],
+      [three, own, 15, own.chiSquared.reduce((sum, x) => sum + x), 24],
+    ] as const) {
+      const there = compare(simpler, fuller as SharedFit)
+      expect([there.fuller, there.test, there.freedom, there.message]).toEqual(['b', 'F', [above, below], ''])
+      const f = (simpler.chiSquared - chiSquared) / above / (chiSquared / below)
+      expect(there.statistic / f - 1).toBeCloseTo(0, 12)
+      expect(there.p).toBeCloseTo(outside(f, above, below), 12)
+      expect(compare(fuller as SharedFit, simpler)).toMatchObject({ fuller: 'a', p: there.p })
+    }
+  })
+
+  test('sees what one has in common that the other one has not', () => {
+    // It has more parameters, but one top for all, of which plateaus has one too; and one ec50, of which it has six.
+    const subsets = fitSharedSync(
+      model,
+      { ...data, half: [0, 0, 0, 1, 1, 1] },
+      { shared: ['top'], subsets: { ec50: 'half' } },
+    )
+    expect([subsets.freedom < three.freedom, subsets.chiSquared > three.chiSquared]).toEqual([true, true])
+    expect(compare(subsets, three)).toMatchObject({ fuller: 'a', test: null })
+    const plates = fitSharedSync(
+      model,
+      { ...data, half: [0, 0, 0, 1, 1, 1] },
+      { shared: ['top', 'bottom'], subsets: { slope: 'half' } },
+    )
+    expect(compare(three, plates)).toMatchObject({ fuller: 'b', test: 'F', freedom: [1, plates.freedom] })
+    expect(compare(plates, plateaus)).toMatchObject({ fuller: 'b', test: 'F', message: '' })
+    // The two tops of a fuller model could not be the one of a simpler one the other way round.
+    const odd = fitSharedSync(model, { ...data, odd: [0, 1, 0, 1, 0, 1] }, { subsets: { slope: 'odd' } })
+    const { test: none, message } = compare(plates, odd)
+    expect([none, message]).toEqual([
+      null,
+      'b has another model, or shares what the other one does not: it is not known to be nested; { nested: true } says so',
+    ])
+    expect(compare(plates, odd, { nested: true }).test).toBe('F')
+    expect(compare(crossed, own).test).toBe('F')
+  })
+
+  test.each([
+    ['b: expected a result of fitShared or fitMany', () => compare(plateaus, plateaus.at(0) as never)],
+    ['b: expected a result of fitShared or fitMany', () => compare(plateaus, new Proxy(own, {}))],
+    ['b: expected a result of fitMany, as a is, or of fitShared', () => compare(own, line as never)],
+    [
+      'b: expected 6 groups, as a has, got "2 groups"',
+      () => compare(plateaus, fitManySync(model, { dose: [dose, dose], y: ys.slice(0, 2) })),
+    ],
+    [
+      / as y in row 2 of those that count in group 1, as a has, got 7$/,
+      () =>
+        compare(plateaus, fitManySync(model, { ...data, y: ys.map((y, k) => (k === 1 ? y.with(2, 7) : y)) })),
+    ],
+  ])('refuses others: %s', (message, call) => {
+    expect(call).toThrow(message)
   })
 })
 

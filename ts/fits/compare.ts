@@ -1,20 +1,28 @@
 /** Whether data want the fuller one of two models. */
 
 import { type Expression, expression } from '../expressions/expression.js'
-import { elementary } from '../functions/index.js'
 import { ArgumentError } from '../ground/errors.js'
 import { isObject, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
+import {
+  type Comparison,
+  checkComparable,
+  comparison,
+  type Nest,
+  pairOf,
+  type Side,
+  sidesOf,
+} from './comparison.js'
 import { columnsOfModel } from './curve.js'
-import { outside } from './f-distribution.js'
 import { fitManySync } from './fit-many.js'
 import { startingAt } from './found.js'
+import { couldBe, type Joint, joints } from './joint.js'
 import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './result.js'
-import { isMet, squaresOf } from './statistics.js'
+import type { SharedFit } from './shared/result.js'
 
-const { exp, log } = elementary('float64')
+export type { Comparison }
 
 const table = {
   /** Says that the fuller model has the simpler one in it, which is found out otherwise; false. */
@@ -23,31 +31,9 @@ const table = {
 
 export interface CompareOptions extends GivenOf<typeof table> {}
 
-/** Two fits of the same data, a and b, beside each other. */
-export interface Comparison {
-  /** Which of both has more parameters that vary and no bound holds; null where they have equally many. */
-  readonly fuller: 'a' | 'b' | null
-  /** 'F' where σ is estimated, 'likelihood-ratio' where it is known or rows are counts; null where there is none. */
-  readonly test: 'F' | 'likelihood-ratio' | null
-  /** F; or by how much the fuller model lowers χ². NaN without a test, as all of it. */
-  readonly statistic: number
-  /** How many parameters the fuller model has more; and degrees of freedom that it leaves, or ∞ where σ is known. */
-  readonly freedom: readonly [above: number, below: number]
-  /** The probability of such a statistic, or a larger one, where the simpler model is true. */
-  readonly p: number
-  /**
-   * Of a and b: n·log(χ²/n) + 2·k + 2·k·(k + 1)/(n − k − 1), where k counts parameters and σ; χ² + 2·k without σ where
-   * that is known, or rows are counts. The lower one is to be preferred. What a bound holds is not counted.
-   */
-  readonly aicc: readonly [a: number, b: number]
-  /** Akaike's weights: how likely each of both is the better one; their sum is 1. */
-  readonly weights: readonly [a: number, b: number]
-  /** Why there is no test, and what has to be known of these numbers; empty if there is nothing. */
-  readonly message: string
-}
-
 /** A curve is met where what is left is no more than this part of what its own fit leaves. */
 const MET = 1e-6
+const UNMET = "has not met the other one's curve"
 
 /**
  * Compares two models by fits of the same data: by the F test, or where σ is known by the likelihood ratio, if one of
@@ -62,9 +48,18 @@ const MET = 1e-6
 export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
 /** Of each fit of a result with the one in the same place of the other. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
+/**
+ * Of all groups together: other sharing, or none, which `fitMany` has. The fuller one has the simpler one in it where it
+ * has the same models, and shares nothing that the simpler one has several numbers of.
+ *
+ * @example
+ * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?
+ */
+export function compare(a: SharedFit, b: SharedFit | FitManyResult, options?: CompareOptions): Comparison
+export function compare(a: FitManyResult, b: SharedFit, options?: CompareOptions): Comparison
 export function compare(
-  a: Fit | FitManyResult,
-  b: Fit | FitManyResult,
+  a: Fit | FitManyResult | SharedFit,
+  b: Fit | FitManyResult | SharedFit,
   options: CompareOptions = {},
 ): Comparison | Comparison[] {
   const { nested } = readOptions('options', options, table)
@@ -72,173 +67,73 @@ export function compare(
     if (!isObject(b) || !isFit(b)) throw new ArgumentError('b', 'a result of fit, as a is', b)
     return compareAll([a], [b], nested)[0]
   }
-  if (!isObject(a) || !isFitManyResult(a)) throw new ArgumentError('a', 'a result of fit or fitMany', a)
-  if (!isObject(b) || !isFitManyResult(b)) throw new ArgumentError('b', 'a result of fitMany, as a is', b)
-  if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, as a has`, `${b.length} fits`)
-  const all = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
-  return compareAll(all(a), all(b), nested)
+  if (isObject(a) && isFitManyResult(a) && isObject(b) && isFitManyResult(b)) {
+    if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, as a has`, `${b.length} fits`)
+    return compareAll(fitsIn(a), fitsIn(b), nested)
+  }
+  const [one, other] = [jointOf(a), jointOf(b)]
+  if (one === undefined) throw new ArgumentError('a', 'a result of fit, fitMany or fitShared', a)
+  const like = joints.has(a) ? 'fitShared or fitMany' : 'fitMany, as a is, or of fitShared'
+  if (other === undefined) throw new ArgumentError('b', `a result of ${like}`, b)
+  return compareJoint(one, other, nested)
 }
 
-/** Two fits of the same data. */
-interface Pair {
-  readonly a: Fit
-  readonly b: Fit
-  readonly fuller: Comparison['fuller']
-  /** Why there is no test, as far as fits by themselves tell; else empty. */
-  readonly obstacle: string
-}
+const fitsIn = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
 
-/** How the fuller model meets the simpler one's curve. */
-interface Nest {
-  readonly isMet: boolean
-  /** Parameters that are at a bound there. */
-  readonly atBound: readonly string[]
+function sideOf(fit: Fit): Side {
+  const { rows, freedom, chiSquared, reducedChiSquared, reason, held } = fit
+  return { rows, freedom, chiSquared, reducedChiSquared, reason, held, of: [ingredientsOf(fit)] }
 }
 
 function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Comparison[] {
-  for (const [k, fit] of a.entries()) checkComparable(fit, b[k], a.length === 1 ? '' : ` in fit ${k}`)
-  const pairs = a.map((fit, k) => pairOf(fit, b[k]))
+  const [one, other] = [a.map(sideOf), b.map(sideOf)]
+  for (const [k, { of }] of one.entries())
+    checkComparable(of[0], other[k].of[0], a.length === 1 ? '' : ` in fit ${k}`)
+  const pairs = one.map((side, k) => pairOf(side, other[k]))
   const nests: Nest[] = []
   // Of a call, all fits of one side have one model.
   for (const side of ['a', 'b'] as const) {
     const some = [...pairs.keys()].filter((k) => pairs[k].fuller === side && pairs[k].obstacle === '')
-    for (const [i, nest] of meet(some.map((k) => sidesOf(pairs[k]))).entries()) nests[some[i]] = nest
+    const fits = some.map((k) => sidesOf({ a: a[k], b: b[k], fuller: side }))
+    for (const [i, nest] of meet(fits).entries()) nests[some[i]] = nest
   }
   return pairs.map((pair, k) => comparison(pair, nests[k], isNested))
 }
 
-/** @throws ArgumentError where two fits are not of the same rows, or do not measure alike how well they are met */
-function checkComparable(a: Fit, b: Fit, where: string): void {
-  const [one, other] = [sideOf(a), sideOf(b)]
-  for (const [name, { loss }] of [['a', one] as const, ['b', other] as const]) {
-    if (loss === 'squared' || loss === 'poisson') continue
-    throw new ArgumentError(
-      name,
-      "a fit with the loss 'squared' or 'poisson': no other is a likelihood",
-      loss,
-    )
-  }
-  const expected = (what: string, by: unknown) => new ArgumentError('b', `${what}, as a has`, by)
-  if (other.loss !== one.loss) throw expected(`the loss '${one.loss}'`, other.loss)
-  if (other.isAbsolute !== one.isAbsolute) {
-    throw expected(
-      one.isAbsolute ? 'known σ' : 'σ that are estimated',
-      other.isAbsolute ? 'known' : 'estimated',
-    )
-  }
-  if (b.rows !== a.rows) throw expected(`${a.rows} rows that count${where}`, `${b.rows} rows`)
-  const shared = [...one.columns.keys()].filter((name) => other.columns.has(name))
-  const columns = [
-    ['y', one.y, other.y],
-    ['weights', one.weights, other.weights],
-    ...shared.map((name) => [name, one.columns.get(name), other.columns.get(name)] as const),
-  ] as const
-  for (const [name, numbers, others] of columns) {
-    for (let row = 0; row < a.rows; row++) {
-      const [x, also] = [numbers?.[row] ?? 1, others?.[row] ?? 1]
-      if (x !== also) throw expected(`${x} as ${name} in row ${row} of those that count${where}`, also)
-    }
-  }
-}
-
-/** What a fit is of: rows that count. */
-function sideOf(fit: Fit) {
-  const { of, at } = ingredientsOf(fit)
-  const { y, weight, loss } = of.problem
-  const columns = new Map([...of.columns].map(([name, column]) => [name, numbersOf(column, at)]))
-  const [measured, weights] = [
-    columns.get(y) as Float64Array,
-    weight === null ? undefined : columns.get(weight),
-  ]
-  columns.delete(y)
-  columns.delete(weight ?? y)
-  return { loss, isAbsolute: of.isAbsolute, y: measured, weights, columns }
-}
-
-function sidesOf({ a, b, fuller }: Pair) {
-  return fuller === 'a' ? { fuller: a, simpler: b } : { fuller: b, simpler: a }
-}
-
-const countOf = ({ rows, freedom }: Fit) => rows - freedom
-
-function pairOf(a: Fit, b: Fit): Pair {
-  const fuller = countOf(a) === countOf(b) ? null : countOf(a) > countOf(b) ? 'a' : 'b'
-  return { a, b, fuller, obstacle: obstacleOf({ a, b, fuller, obstacle: '' }) }
-}
-
-function obstacleOf(pair: Pair): string {
-  const { a, b } = pair
-  const [name, fit] = a.reason === 'converged' ? ['b', b] : ['a', a]
-  if (fit.reason !== 'converged') return `${name} has not converged, but is '${fit.reason}'`
-  if (pair.fuller === null) {
-    const held = [...a.held, ...b.held]
-    const but = held.length === 0 ? '' : `, as ${held.join(', ')} held at a bound`
-    return `a and b have equally many parameters that vary${but}: neither has the other in it`
-  }
-  const { fuller, simpler } = sidesOf(pair)
-  const { of, at } = ingredientsOf(fuller)
-  if (fuller.freedom <= 0 && !of.isAbsolute) return `${pair.fuller} leaves no degree of freedom`
-  if (!of.isAbsolute && isMet(simpler.chiSquared, squaresOf(of, at))) {
-    return 'the simpler model meets the data exactly: what is left is rounding'
-  }
-  return ''
-}
-
-/** The part of χ² that the limit of a fit may leave. */
-const SLACK = 1e-8
-
-function comparison(pair: Pair, nest: Nest | undefined, isSaid: boolean): Comparison {
-  const { a, b, fuller } = pair
-  const both = [a, b] as const
-  const aicc = both.map(criterion) as [number, number]
-  const [first, second] = [1 / (1 + exp((aicc[0] - aicc[1]) / 2)), 1 / (1 + exp((aicc[1] - aicc[0]) / 2))]
-  const few = both.filter((fit, k) => fit.reason === 'converged' && Number.isNaN(aicc[k])).length
-  const remark = few > 0 ? 'too few rows for AICc' : ''
-  const none = { test: null, statistic: NaN, freedom: [NaN, NaN], p: NaN } as const
-  const rest = { fuller, aicc, weights: [first, second] } as const
-  const withMessage = (...said: readonly string[]) => said.filter((text) => text !== '').join('; ')
-  if (nest === undefined) return { ...rest, ...none, message: withMessage(pair.obstacle, remark) }
-
-  const { fuller: more, simpler: less } = sidesOf(pair)
-  const gain = less.chiSquared - more.chiSquared
-  if (gain < -SLACK * less.chiSquared) {
-    const why = nest.isMet
-      ? 'has not found its least χ²: other starts may help'
-      : 'is not nested, or not at its least χ²'
-    return {
-      ...rest,
-      ...none,
-      message: withMessage(`${fuller} has more parameters and a larger χ²: it ${why}`, remark),
-    }
-  }
-  if (!nest.isMet && !isSaid) {
-    const why = `${fuller} has not met the other one's curve: it is not known to be nested; { nested: true } says so`
-    return { ...rest, ...none, message: withMessage(why, remark) }
-  }
-  const { isAbsolute } = sideOf(more)
-  const above = less.freedom - more.freedom
-  const below = isAbsolute ? Infinity : more.freedom
-  const lowered = Math.max(gain, 0)
-  const f = lowered / above / (isAbsolute ? 1 : more.reducedChiSquared)
-  const bounds = nest.atBound.length > 0 ? `${nest.atBound.join(', ')} at a bound, where p is too large` : ''
+/** All groups of a result; nothing where it is none that has groups. */
+function jointOf(given: unknown): Joint | undefined {
+  if (!isObject(given)) return
+  if (!isFitManyResult(given)) return joints.get(given)?.()
+  const fits = fitsIn(given)
+  const sum = (of: (fit: Fit) => number) => fits.reduce((all, fit) => all + of(fit), 0)
+  const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.freedom)]
+  const groups = fits.map((fit) => ({ values: fit.values, of: [ingredientsOf(fit)] }))
   return {
-    ...rest,
-    test: isAbsolute ? 'likelihood-ratio' : 'F',
-    statistic: isAbsolute ? lowered : f,
-    freedom: [above, below],
-    p: outside(f, above, below),
-    message: withMessage(bounds, remark),
+    ...{ chiSquared, freedom, reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN },
+    rows: sum(({ rows }) => rows),
+    reason: fits.find(({ reason }) => reason !== 'converged')?.reason ?? 'converged',
+    held: [...new Set(fits.flatMap(({ held }) => held))],
+    ...{ groups, of: groups.flatMap(({ of }) => of) },
+    own: new Set(given.free),
+    shared: new Set(),
   }
 }
 
-/** AICc: see {@link Comparison}. */
-function criterion(fit: Fit): number {
-  const { rows, chiSquared, reason } = fit
-  if (reason !== 'converged' && reason !== 'singular') return NaN
-  const count = countOf(fit)
-  if (sideOf(fit).isAbsolute) return chiSquared + 2 * count
-  const [k, left] = [count + 1, rows - count - 2]
-  return left > 0 ? rows * log(chiSquared / rows) + 2 * k + (2 * k * (k + 1)) / left : NaN
+function compareJoint(a: Joint, b: Joint, isNested: boolean): Comparison {
+  const { length } = a.groups
+  if (b.groups.length !== length)
+    throw new ArgumentError('b', `${length} groups, as a has`, `${b.groups.length} groups`)
+  for (const [k, { of }] of a.groups.entries()) {
+    const others = b.groups[k].of
+    if (others.length !== of.length)
+      throw new ArgumentError('b', `${of.length} values of the model, as a has`, `${others.length} values`)
+    for (const [i, part] of of.entries()) checkComparable(part, others[i], ` in group ${k}`)
+  }
+  const pair = pairOf(a, b)
+  if (pair.obstacle !== '') return comparison(pair, undefined, isNested)
+  const { fuller, simpler } = sidesOf({ a, b, fuller: pair.fuller })
+  const unmet = 'has another model, or shares what the other one does not'
+  return comparison(pair, { isMet: couldBe(fuller, simpler), unmet, atBound: fuller.held }, isNested)
 }
 
 /** Fits the fuller model to the curves of the simpler one: from where it is, and from where they have the same names. */
@@ -249,7 +144,7 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
   const { problem, drops, choice } = of
   const { called } = problem
   // Of residuals nobody knows the curve.
-  if (called?.kind === 'residuals') return pairs.map(() => ({ isMet: false, atBound: [] }))
+  if (called?.kind === 'residuals') return pairs.map(() => ({ isMet: false, unmet: UNMET, atBound: [] }))
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
@@ -281,6 +176,6 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
       const x = met.values[name][best]
       return x <= problem.min[i] || x >= problem.max[i]
     })
-    return { isMet: left[best] <= MET * simpler.chiSquared, atBound }
+    return { isMet: left[best] <= MET * simpler.chiSquared, unmet: UNMET, atBound }
   })
 }

@@ -8,6 +8,7 @@ import { readOption, readOptions } from '../../options/read.js'
 import { quantileOf, symmetric } from '../bands.js'
 import { type BootstrapManyOptions, bootstrapManyTable, obstacle } from '../bootstrap.js'
 import { drive, driveSync } from '../drive.js'
+import { type Joint, joints } from '../joint.js'
 import { probability } from '../level.js'
 import { type FitReason, fitReasons } from '../reasons.js'
 import { Bootstrap } from '../refitted.js'
@@ -90,6 +91,7 @@ export class SharedFit {
     this.reason = fitReasons[ended.reason] as FitReason
     this.engine = choice.engine
     this.engineReasons = choice.reasons
+    joints.set(this, () => this.#joint())
   }
 
   /** How many groups there are. */
@@ -206,6 +208,20 @@ export class SharedFit {
     const { read, alone } = this.#readBootstrap(options)
     const refits = refitShared(this.#run, this.#ended, alone, read)
     return this.#bootstrapped(driveSync(this.#run.choice, refits), read, alone)
+  }
+
+  #joint(): Joint {
+    const { rows, freedom, chiSquared, reducedChiSquared, reason, held, values } = this
+    const groups = this.groups.map((_, k) => {
+      const group = this.at(k)
+      return { values: group.values, of: aloneOf(group).map((of) => ({ of, at: 0 })) }
+    })
+    return {
+      ...{ rows, freedom, chiSquared, reducedChiSquared, reason, held, groups },
+      of: groups.flatMap(({ of }) => of),
+      own: new Set(Object.keys(values.own)),
+      shared: new Set(Object.keys({ ...values.shared, ...values.subsets })),
+    }
   }
 
   #readBootstrap(options: BootstrapManyOptions) {
