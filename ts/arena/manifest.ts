@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xb7725e11
+export const HASH = 0x3d67e151
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -126,7 +126,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0xc526019b,
+  source: 0xa9d06ee5,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -136,7 +136,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0xc526019b,
+  source: 0xa9d06ee5,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -146,7 +146,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0xc526019b,
+  source: 0xa9d06ee5,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -156,7 +156,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0xc526019b,
+  source: 0xa9d06ee5,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -166,7 +166,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x0b34e906,
+  source: 0x0c0a1b16,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -176,7 +176,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x2a8a68ff,
+  source: 0xa554e789,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -186,7 +186,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0xabb9eacf,
+  source: 0xa67b1f79,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -196,7 +196,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0xabb9eacf,
+  source: 0xa67b1f79,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -206,7 +206,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0xcede2d57,
+  source: 0xe537bbe1,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -216,7 +216,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0xcede2d57,
+  source: 0xe537bbe1,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -226,7 +226,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x60496a72,
+  source: 0xadd82b52,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -236,7 +236,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0xc6e126ba,
+  source: 0x7fc5b67a,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -246,7 +246,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0xc6e126ba,
+  source: 0x7fc5b67a,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -256,7 +256,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x7d5f66fa,
+  source: 0x45d0d5ba,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -266,7 +266,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x15301f27,
+  source: 0x00865251,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -276,7 +276,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x48dce2ac,
+  source: 0x17a2c8b8,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -287,7 +287,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x48dce2ac,
+  source: 0x17a2c8b8,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -298,7 +298,7 @@ export const SignumKernel = {
 export const AdamPerRowKernel = {
   number: 19,
   name: 'AdamPerRow',
-  source: 0x02819b32,
+  source: 0x1b401c12,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -309,7 +309,7 @@ export const AdamPerRowKernel = {
 export const RmsPropKernel = {
   number: 20,
   name: 'RmsProp',
-  source: 0xfd08e1a4,
+  source: 0x0fb55df0,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -320,7 +320,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 21,
   name: 'RmsPropMomentum',
-  source: 0xfd08e1a4,
+  source: 0x0fb55df0,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -331,7 +331,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 22,
   name: 'RmsPropCentered',
-  source: 0xfd08e1a4,
+  source: 0x0fb55df0,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -342,7 +342,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 23,
   name: 'RmsPropCenteredMomentum',
-  source: 0xfd08e1a4,
+  source: 0x0fb55df0,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -353,7 +353,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 24,
   name: 'Adamax',
-  source: 0xa3a401b8,
+  source: 0x422b6314,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -364,7 +364,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 25,
   name: 'NAdam',
-  source: 0x169f5373,
+  source: 0xe2f485bd,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -375,7 +375,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 26,
   name: 'Adadelta',
-  source: 0x36b8c21a,
+  source: 0xb62c705a,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -386,7 +386,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 27,
   name: 'Rprop',
-  source: 0x90de9a74,
+  source: 0x558a0f60,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -397,7 +397,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 28,
   name: 'Lion',
-  source: 0xbcb3ed87,
+  source: 0x6af8a2b1,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -408,7 +408,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 29,
   name: 'AdaBelief',
-  source: 0xb493a006,
+  source: 0x192ba816,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -419,7 +419,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 30,
   name: 'Yogi',
-  source: 0x7940ff59,
+  source: 0x8004c2d7,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -430,7 +430,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 31,
   name: 'LaProp',
-  source: 0x5957ef14,
+  source: 0x95435a00,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -441,7 +441,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 32,
   name: 'Adopt',
-  source: 0x60dcb7a5,
+  source: 0xc89e4a93,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -452,7 +452,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 33,
   name: 'Adan',
-  source: 0x6cd02be1,
+  source: 0x6da79f7f,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -475,7 +475,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 34,
   name: 'AdEmaMix',
-  source: 0x979bbde9,
+  source: 0x794ebac7,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -497,7 +497,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 35,
   name: 'Unitwise',
-  source: 0x7ff716c9,
+  source: 0x2bee6ea7,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -509,7 +509,7 @@ export const UnitwiseKernel = {
 export const NewtonSchulzKernel = {
   number: 36,
   name: 'NewtonSchulz',
-  source: 0x4494340a,
+  source: 0x045734ea,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -551,7 +551,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 37,
   name: 'Factored',
-  source: 0x996d54ad,
+  source: 0x9abcea7e,
   state: [],
   row: {
     beta2: 4,
@@ -578,7 +578,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 38,
   name: 'FactoredMomentum',
-  source: 0x996d54ad,
+  source: 0x9abcea7e,
   state: ['m'],
   row: {
     beta2: 4,
@@ -605,7 +605,7 @@ export const FactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 39,
   name: 'Sm3Covered',
-  source: 0x740e3c6a,
+  source: 0x8696d9a7,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -618,7 +618,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 40,
   name: 'Sm3CoveredMomentum',
-  source: 0x740e3c6a,
+  source: 0x8696d9a7,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -631,7 +631,7 @@ export const Sm3CoveredMomentumKernel = {
 export const PreparedKernel = {
   number: 41,
   name: 'Prepared',
-  source: 0xfc64690d,
+  source: 0xe92d14bb,
   state: [],
   row: {},
   tensor: [],
@@ -642,7 +642,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 42,
   name: 'BothNorms',
-  source: 0xfc64690d,
+  source: 0xe92d14bb,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -653,7 +653,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 43,
   name: 'GradientNorm',
-  source: 0xfc64690d,
+  source: 0xe92d14bb,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -664,7 +664,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 44,
   name: 'Scaled',
-  source: 0xfc64690d,
+  source: 0xe92d14bb,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -675,7 +675,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 45,
   name: 'Lamb',
-  source: 0x604174a9,
+  source: 0xadc38287,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -686,7 +686,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 46,
   name: 'Lars',
-  source: 0xf2364bbf,
+  source: 0x22dc5949,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -697,7 +697,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 47,
   name: 'LarsNesterov',
-  source: 0xf2364bbf,
+  source: 0x22dc5949,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -708,7 +708,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 48,
   name: 'NovoGrad',
-  source: 0x2ab15dfb,
+  source: 0xf953e745,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -719,7 +719,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 49,
   name: 'StableMoments',
-  source: 0xb8e24ad5,
+  source: 0x226f40e3,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -730,7 +730,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 50,
   name: 'StableAdamW',
-  source: 0xb8e24ad5,
+  source: 0x226f40e3,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -741,7 +741,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0x6cff7ad3,
+  source: 0xcb97d81d,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -752,7 +752,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0x6cff7ad3,
+  source: 0xcb97d81d,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -773,7 +773,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0x6cff7ad3,
+  source: 0xcb97d81d,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -784,7 +784,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x6cff7ad3,
+  source: 0xcb97d81d,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -805,7 +805,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 55,
   name: 'Mars',
-  source: 0x64e7bf8c,
+  source: 0x47b6f918,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -816,7 +816,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 56,
   name: 'MarsAdamW',
-  source: 0x64e7bf8c,
+  source: 0x47b6f918,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -827,7 +827,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 57,
   name: 'MarsLion',
-  source: 0x64e7bf8c,
+  source: 0x47b6f918,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -838,7 +838,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 58,
   name: 'ProdigyMoments',
-  source: 0xdb41aebb,
+  source: 0x646ddd05,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -849,7 +849,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 59,
   name: 'Prodigy',
-  source: 0xdb41aebb,
+  source: 0x646ddd05,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -860,7 +860,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 60,
   name: 'MuonMomentum',
-  source: 0x4494340a,
+  source: 0x045734ea,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -901,7 +901,7 @@ export const MuonMomentumKernel = {
 export const UnfactoredKernel = {
   number: 61,
   name: 'Unfactored',
-  source: 0x996d54ad,
+  source: 0x9abcea7e,
   state: ['v'],
   row: {
     beta2: 4,
@@ -926,7 +926,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 62,
   name: 'UnfactoredStep',
-  source: 0x996d54ad,
+  source: 0x9abcea7e,
   state: ['v'],
   row: {
     beta2: 4,
@@ -951,7 +951,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 63,
   name: 'UnfactoredMomentum',
-  source: 0x996d54ad,
+  source: 0x9abcea7e,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -976,7 +976,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 64,
   name: 'Sm3Single',
-  source: 0x740e3c6a,
+  source: 0x8696d9a7,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -987,7 +987,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 65,
   name: 'Sm3SingleMomentum',
-  source: 0x740e3c6a,
+  source: 0x8696d9a7,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -998,7 +998,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 66,
   name: 'Sm3Momentum',
-  source: 0x740e3c6a,
+  source: 0x8696d9a7,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

@@ -35,7 +35,8 @@ const sumsAndFactors = ([height, columns, count]: Matrix) => {
   const { pieces, some } = cuts(height, columns)
   return {
     rows: { float64: height * count },
-    pieces: { float64: columns * count * pieces },
+    // In whole lines.
+    pieces: { float64: Math.ceil(columns / 16) * 16 * count * pieces },
     squares: { float64: 2 * Math.ceil((height * count) / some) },
     rowFactors: height * count,
     columnFactors: columns * count,

@@ -11,7 +11,7 @@ use std::ptr;
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::sums::{STRIPES, Stripes};
-use crate::vector::{Scalar, Vector, splat};
+use crate::vector::{Scalar, Two, Vector, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
 pub const MAX_STATE: usize = 6;
@@ -167,6 +167,37 @@ impl Streams {
     }
 }
 
+/// What a pass multiplies by, in each lane.
+struct Coefficients<V: Vector, K: Kernel> {
+    row: <K::Row as Lanes>::Of<V>,
+    tensor: <K::Tensor as Lanes>::Of<V>,
+    decay: V,
+}
+
+impl<V: Vector, K: Kernel> Coefficients<V, K> {
+    /// # Safety
+    /// The row must have all coefficients of the kernel.
+    #[inline(always)]
+    unsafe fn new(row: Numbers, tensor: &[f64; MAX_TENSOR]) -> Self {
+        // SAFETY: the caller vouches for the row.
+        let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
+        Self {
+            row: K::Row::each(|k| coefficient(PIPELINE.len() + k)),
+            tensor: K::Tensor::each(|k| splat::<V>(tensor[k])),
+            decay: coefficient(Pipeline::AT.decay),
+        }
+    }
+}
+
+/// Four vectors as one: all their roots come before their divisions. Vector by vector these queue for one unit in an
+/// order of chance, and some of its time is lost.
+type Four<V> = Two<Two<V>>;
+
+/// Whether a kernel takes four: with more state registers do not suffice, and in WebAssembly bytes count.
+const fn takes_four<V: Vector, K: Kernel>() -> bool {
+    K::DIVIDES && K::State::NAMES.len() <= 2 && V::LANES > 1 && cfg!(not(target_arch = "wasm32"))
+}
+
 /// Runs kernel `K` over `length` elements.
 ///
 /// # Safety
@@ -180,24 +211,31 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) {
-    // SAFETY: the caller vouches for the row.
-    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
-    let decay = coefficient(Pipeline::AT.decay);
-    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
-    let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
     // By value: what lies in memory would be loaded again after each store.
     let streams = *streams;
+    let mut at = 0;
+    if takes_four::<V, K>() {
+        // SAFETY: the caller vouches for the row, and for the arrays.
+        unsafe {
+            let by = Coefficients::<Four<V>, K>::new(row, tensor);
+            while at + 4 * V::LANES <= length {
+                lanes(&streams, &by, at);
+                at += 4 * V::LANES;
+            }
+        }
+    }
+    // SAFETY: the caller vouches for the row.
+    let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let lanes = |at: usize| {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe { lanes::<V, K>(&streams, &row, &tensor, decay, at) }
+        unsafe { lanes(&streams, &by, at) }
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
     // In WebAssembly bytes count: only the shortest loops in float32 gain from it.
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
-    let is_long = !cfg!(target_arch = "wasm32") || is_short;
+    let is_long = (!cfg!(target_arch = "wasm32") || is_short) && !takes_four::<V, K>();
     let line = (64 / scalar).max(2 * V::LANES);
-    let mut at = 0;
     while is_long && at + line <= length {
         for vector in 0..line / V::LANES {
             lanes(at + vector * V::LANES);
@@ -226,10 +264,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
     sums: &mut Sums,
 ) {
     // SAFETY: the caller vouches for the row.
-    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
-    let decay = coefficient(Pipeline::AT.decay);
-    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
-    let tensor = K::Tensor::each(|k| splat::<V>(tensor[k]));
+    let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let streams = *streams;
     let is_there = K::COPIES && ptr::eq(streams.g, streams.direction);
     let mut stripes = [Stripes::<V>::new(&sums[0]), Stripes::<V>::new(&sums[1])];
@@ -239,7 +274,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
         while at < length {
             for k in (0..STRIPES).step_by(V::LANES) {
                 if !is_there && at + k < length {
-                    lanes::<V, K>(&streams, &row, &tensor, decay, at + k);
+                    lanes(&streams, &by, at + k);
                 }
             }
             at += STRIPES;
@@ -315,10 +350,7 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     rows: &[RowAt],
 ) {
     // SAFETY: the caller vouches for the row.
-    let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
-    let decay = coefficient(Pipeline::AT.decay);
-    let row = K::Row::each(|k| coefficient(PIPELINE.len() + k));
-    let tensor = K::Tensor::each(|_| splat::<V>(0.0));
+    let by = unsafe { Coefficients::<V, K>::new(row, &[0.0; MAX_TENSOR]) };
     let size = size_of::<V::Scalar>();
     for [own, given] in rows.iter().map(|at| at.map(|elements| elements * size)) {
         let streams = Streams {
@@ -329,7 +361,7 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
         };
         for at in (0..length).step_by(V::LANES) {
             // SAFETY: the caller vouches for the row up to its end.
-            unsafe { lanes::<V, K>(&streams, &row, &tensor, decay, at) };
+            unsafe { lanes(&streams, &by, at) };
         }
     }
 }
@@ -342,13 +374,7 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
 /// # Safety
 /// Every array must have a whole vector at `at`.
 #[inline(always)]
-unsafe fn lanes<V: Vector, K: Kernel>(
-    streams: &Streams,
-    row: &<K::Row as Lanes>::Of<V>,
-    tensor: &<K::Tensor as Lanes>::Of<V>,
-    decay: V,
-    at: usize,
-) {
+unsafe fn lanes<V: Vector, K: Kernel>(streams: &Streams, by: &Coefficients<V, K>, at: usize) {
     let Streams { theta, g, direction, state } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
@@ -357,7 +383,7 @@ unsafe fn lanes<V: Vector, K: Kernel>(
         let parameters = V::load(theta);
         let gradient = V::load(g.cast::<V::Scalar>().wrapping_add(at));
         let mut states = K::State::each(|k| V::load(to(k)));
-        let output = K::apply(row, tensor, decay, parameters, gradient, &mut states);
+        let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
         K::State::visit(&states, |k, x| x.store(to(k)));
         match K::OUTPUT {
             Output::Parameters => output.store(theta),

@@ -134,6 +134,8 @@ const ROWS: usize = 64;
 struct Cuts {
     height: usize,
     columns: usize,
+    /// Columns in whole lines, from one piece's sums to the next one's.
+    across: usize,
     /// Rows of all matrices.
     rows: usize,
     /// Rows of a piece; the last one of a matrix has more.
@@ -154,7 +156,8 @@ impl Cuts {
         let together = if pieces > 1 { 1 } else { least.div_ceil(height) };
         let units = if pieces > 1 { count * pieces } else { count.div_ceil(together) };
         let some = shape.rows_of_a_block();
-        Self { height, columns, rows: height * count, least, pieces, together, units, some }
+        let across = columns.next_multiple_of(STRIPES);
+        Self { height, columns, across, rows: height * count, least, pieces, together, units, some }
     }
 
     /// How often some rows are measured and moved.
@@ -179,6 +182,8 @@ impl Cuts {
 enum Pass {
     /// Sums g² by row and by column, by unit.
     Sum,
+    /// Makes of the sums r and c and the factors, by matrix.
+    Factor,
     /// Sums θ² and U², by some rows.
     Measure,
     /// Moves m and θ, by some rows.
@@ -190,6 +195,7 @@ struct Factoring<'a, S> {
     matrices: &'a Matrices<S>,
     row: &'a Row<f64>,
     m: Option<*mut S>,
+    means: Means<*mut S>,
     cuts: Cuts,
     pass: Pass,
     /// Σ g² by row, and by column of each piece of each matrix.
@@ -221,10 +227,11 @@ unsafe fn factored<V: Compiled>(
         matrices,
         row,
         m,
+        means,
         cuts,
         pass: Pass::Sum,
         rows: scratch.take(cuts.rows)?,
-        pieces: scratch.take(columns * cuts.pieces)?,
+        pieces: scratch.take(cuts.across * matrices.shape.count * cuts.pieces)?,
         squares: scratch.take(2 * parts)?,
         row_factors: scratch.take(cuts.rows)?,
         column_factors: scratch.take(columns)?,
@@ -234,7 +241,8 @@ unsafe fn factored<V: Compiled>(
     // SAFETY: passed on.
     unsafe {
         team.run(&factoring);
-        factor(&factoring, means);
+        factoring.pass = Pass::Factor;
+        team.run(&factoring);
         factoring.pass = Pass::Measure;
         team.run(&factoring);
         let [parameters, direction] = [0, 1].map(|k| {
@@ -253,63 +261,27 @@ unsafe fn factored<V: Compiled>(
     Ok(())
 }
 
-/// Makes of the sums r and c, and factors of rows and columns whose product is 1/√V̂.
-///
-/// # Safety
-/// As for `factored`; nothing else may run.
-unsafe fn factor<S: Scalar>(factoring: &Factoring<S>, Means { r, c }: Means<*mut S>) {
-    let Factoring { cuts, rows, pieces, row_factors, column_factors, .. } = *factoring;
-    let Row { beta2, one_minus_beta2, added, floor, .. } = *factoring.row;
-    let Cuts { height, columns, .. } = cuts;
-    // Of nothing the step is 0, unless the cap is its factor.
-    let of_nothing = if floor > 0.0 { f64::INFINITY } else { 0.0 };
-    let root = |x: f64| if x == 0.0 { of_nothing } else { 1.0 / x.sqrt() };
-    for number in 0..factoring.matrices.shape.count {
-        let (first, last) = (number * height, (number + 1) * height);
-        let mut total = 0.0;
-        // SAFETY: the caller vouches for all of them.
-        unsafe {
-            for i in first..last {
-                let mean = rows.add(i).read() / columns as f64 + added;
-                let moved = S::from_f64(beta2 * r.add(i).read().to_f64() + one_minus_beta2 * mean);
-                r.add(i).write(moved);
-                total += moved.to_f64();
-            }
-            let mean = total / height as f64;
-            let divisor = if floor > mean { floor } else { mean };
-            for i in first..last {
-                let ratio = r.add(i).read().to_f64() / divisor;
-                let factor = if divisor == 0.0 { of_nothing } else { root(ratio) };
-                row_factors.add(i).write(S::from_f64(factor));
-            }
-            let own = pieces.add(number * cuts.pieces * columns);
-            for piece in 1..cuts.pieces {
-                for j in 0..columns {
-                    *own.add(j) += own.add(piece * columns + j).read();
-                }
-            }
-            for j in number * columns..(number + 1) * columns {
-                let mean = own.add(j - number * columns).read() / height as f64 + added;
-                let moved = S::from_f64(beta2 * c.add(j).read().to_f64() + one_minus_beta2 * mean);
-                c.add(j).write(moved);
-                column_factors.add(j).write(S::from_f64(root(moved.to_f64())));
-            }
-        }
-    }
-}
-
 // SAFETY: pieces write to places that do not overlap, and what they read stays meanwhile.
 unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
     fn pieces(&self) -> usize {
-        if let Pass::Sum = self.pass { self.cuts.units } else { self.cuts.parts() }
+        match self.pass {
+            Pass::Sum => self.cuts.units,
+            Pass::Factor => self.matrices.shape.count,
+            Pass::Measure | Pass::Move => self.cuts.parts(),
+        }
     }
 
-    /// A unit, or some rows.
     #[inline(always)]
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
         // SAFETY: passed on.
         unsafe {
-            if let Pass::Sum = self.pass { self.sum_unit::<V>(number) } else { self.some_rows::<V>(number) }
+            match self.pass {
+                Pass::Sum => self.sum_unit::<V>(number),
+                Pass::Factor => self.factor(number),
+                // Backwards: what was read last is still in the cache.
+                Pass::Measure => self.some_rows::<V>(self.cuts.parts() - 1 - number),
+                Pass::Move => self.some_rows::<V>(number),
+            }
         }
     }
 }
@@ -325,7 +297,7 @@ impl<S: Scalar> Factoring<'_, S> {
         let mut row = first;
         while row < last {
             let begins = row == first || row % cuts.height == 0;
-            let place = (row / cuts.height * cuts.pieces + piece) * cuts.columns;
+            let place = (row / cuts.height * cuts.pieces + piece) * cuts.across;
             let left = last.min((row / cuts.height + 1) * cuts.height) - row;
             // SAFETY: the caller vouches for all of them.
             unsafe {
@@ -347,6 +319,48 @@ impl<S: Scalar> Factoring<'_, S> {
         }
     }
 
+    /// Makes of a matrix' sums r and c, and factors of rows and columns whose product is 1/√V̂. (Loops that do one
+    /// thing each become vectors.)
+    #[inline(always)]
+    unsafe fn factor(&self, number: usize) {
+        let Self { cuts, rows, pieces, row_factors, column_factors, means: Means { r, c }, .. } = *self;
+        let Row { beta2, one_minus_beta2, added, floor, .. } = *self.row;
+        let Cuts { height, columns, .. } = cuts;
+        // Of nothing the step is 0, unless the cap is its factor.
+        let of_nothing = if floor > 0.0 { f64::INFINITY } else { 0.0 };
+        let root = |x: f64| if x == 0.0 { of_nothing } else { 1.0 / x.sqrt() };
+        let moved = |average: S, sum: f64, count: usize| {
+            S::from_f64(beta2 * average.to_f64() + one_minus_beta2 * (sum / count as f64 + added))
+        };
+        // SAFETY: the caller vouches for all of them.
+        unsafe {
+            let [r, row_factors] = [r, row_factors].map(|at| at.add(number * height));
+            let [c, column_factors] = [c, column_factors].map(|at| at.add(number * columns));
+            let (rows, own) = (rows.add(number * height), pieces.add(number * cuts.pieces * cuts.across));
+            for i in 0..height {
+                r.add(i).write(moved(r.add(i).read(), rows.add(i).read(), columns));
+            }
+            let total = (0..height).fold(0.0, |total, i| total + r.add(i).read().to_f64());
+            let mean = total / height as f64;
+            let divisor = if floor > mean { floor } else { mean };
+            for i in 0..height {
+                let factor =
+                    if divisor == 0.0 { of_nothing } else { root(r.add(i).read().to_f64() / divisor) };
+                row_factors.add(i).write(S::from_f64(factor));
+            }
+            for piece in 1..cuts.pieces {
+                for j in 0..columns {
+                    *own.add(j) += own.add(piece * cuts.across + j).read();
+                }
+            }
+            for j in 0..columns {
+                let mean = moved(c.add(j).read(), own.add(j).read(), height);
+                c.add(j).write(mean);
+                column_factors.add(j).write(S::from_f64(root(mean.to_f64())));
+            }
+        }
+    }
+
     /// Sums θ² and U², or moves m and θ.
     #[inline(always)]
     unsafe fn some_rows<V: Vector<Scalar = S>>(&self, number: usize) {
@@ -356,10 +370,11 @@ impl<S: Scalar> Factoring<'_, S> {
         let by = [self.rate, self.decay, self.row.beta1, self.row.one_minus_beta1];
         let (holds, zeroes) = (self.matrices.has(HOLDS), self.matrices.has(ZEROES));
         let Self { pass, m, row_factors, column_factors, .. } = *self;
-        let mut sums = [[0.0; STRIPES]; 2];
+        let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); 2];
+        let (first, last) = (number * some, rows.min((number + 1) * some));
         // SAFETY: the caller vouches for all of them.
         unsafe {
-            for row in number * some..rows.min((number + 1) * some) {
+            for row in first..last {
                 let at = row * columns;
                 let line = Line {
                     g: g.add(at),
@@ -369,21 +384,20 @@ impl<S: Scalar> Factoring<'_, S> {
                     length: columns,
                 };
                 if let Pass::Measure = pass {
-                    measure::<V>(&line, theta.add(at), &mut sums);
+                    measure(&line, theta.add(at), &mut sums);
                     continue;
                 }
                 match m {
                     Some(m) => move_line::<V, true>(&line, by, holds, theta.add(at), m.add(at)),
                     None => move_line::<V, false>(&line, by, holds, theta.add(at), ptr::null_mut()),
                 }
-                if zeroes {
-                    g.add(at).write_bytes(0, columns);
-                }
             }
             if let Pass::Measure = pass {
-                sums.iter()
-                    .enumerate()
-                    .for_each(|(k, &sums)| self.squares.add(2 * number + k).write(combine(sums)));
+                for (k, sums) in sums.into_iter().enumerate() {
+                    self.squares.add(2 * number + k).write(combine(sums.to_array()));
+                }
+            } else if zeroes {
+                g.add(first * columns).write_bytes(0, (last - first) * columns);
             }
         }
     }
@@ -399,16 +413,15 @@ struct Line<S> {
 }
 
 impl<S: Scalar> Line<S> {
-    /// U = g·min(row·column, cap) from element `at` on. A NaN is taken over.
+    /// U = g·min(row·column, cap) from element `at` on, as far as there are elements `left`. A NaN is taken over.
     ///
     /// # Safety
     /// So many elements must be there.
     #[inline(always)]
-    unsafe fn direction<V: Vector<Scalar = S>>(&self, at: usize) -> V {
+    unsafe fn direction<V: Vector<Scalar = S>>(&self, at: usize, left: usize) -> V {
         // SAFETY: passed on.
-        let [g, column] = [self.g, self.columns].map(|from| unsafe { V::load(from.add(at)) });
-        let (factor, cap) = (V::splat(self.row) * column, V::splat(self.cap));
-        g * cap.min(factor)
+        let [g, column] = [self.g, self.columns].map(|x| unsafe { V::load_some(x.wrapping_add(at), left) });
+        g * V::splat(self.cap).min(V::splat(self.row) * column)
     }
 }
 
@@ -420,24 +433,26 @@ impl<S: Scalar> Line<S> {
 unsafe fn measure<V: Vector>(
     line: &Line<V::Scalar>,
     theta: *const V::Scalar,
-    sums: &mut [[f64; STRIPES]; 2],
+    [of_theta, of_u]: &mut [Stripes<V>; 2],
 ) {
     let whole = line.length - line.length % STRIPES;
-    let [mut of_theta, mut of_u] = sums.each_ref().map(Stripes::<V>::new);
     // SAFETY: the caller vouches for all of them.
     unsafe {
         for at in (0..whole).step_by(STRIPES) {
             for k in (0..STRIPES).step_by(V::LANES) {
                 of_theta.add(k, V::load(theta.add(at + k)));
-                of_u.add(k, line.direction::<V>(at + k));
+                of_u.add(k, line.direction::<V>(at + k, V::LANES));
             }
         }
-        *sums = [of_theta, of_u].map(Stripes::to_array);
-        for i in whole..line.length {
-            let numbers = [V::One::load(theta.add(i)), line.direction(i)].map(|x| x.widen()[0]);
-            let mut squares = [0.0; 2];
-            numbers.into_iter().zip(&mut squares).for_each(|(x, square)| (x * x).store(square));
-            sums.iter_mut().zip(squares).for_each(|(sums, square)| sums[i - whole] += square);
+        if whole < line.length {
+            let ones = [V::Scalar::from_f64(1.0); STRIPES];
+            for k in (0..STRIPES).step_by(V::LANES) {
+                let left = (line.length - whole).saturating_sub(k);
+                of_theta.add(k, V::load_some(theta.wrapping_add(whole + k), left));
+                // A factor that is infinite makes NaN of what is not there.
+                let there = V::load_some(ones.as_ptr().add(k), left);
+                of_u.add(k, line.direction::<V>(whole + k, left).zero_unless(there));
+            }
         }
     }
 }
@@ -454,44 +469,49 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     theta: *mut V::Scalar,
     m: *mut V::Scalar,
 ) {
-    let whole = line.length - line.length % V::LANES;
+    let mut at = 0;
     // SAFETY: passed on.
     unsafe {
-        let mut at = 0;
         // Some at a time, so that several are in flight; in WebAssembly bytes count.
-        while at + 4 * V::LANES <= whole && cfg!(not(target_arch = "wasm32")) {
-            (0..4).for_each(|k| move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES));
+        while at + 4 * V::LANES <= line.length && cfg!(not(target_arch = "wasm32")) {
+            for k in 0..4 {
+                move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES, V::LANES);
+            }
             at += 4 * V::LANES;
         }
-        while at < whole {
-            move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at);
+        while at + V::LANES <= line.length {
+            move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at, V::LANES);
             at += V::LANES;
         }
-        (whole..line.length).for_each(|at| move_lanes::<V::One, MOMENTUM>(line, by, holds, theta, m, at));
+        if at < line.length {
+            move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at, line.length - at);
+        }
     }
 }
 
 /// # Safety
-/// As for `move_line`.
+/// As for `move_line`, as far as there are elements `left`.
 #[inline(always)]
 unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
     line: &Line<V::Scalar>,
-    by: [f64; 4],
+    [rate, decay, beta1, one_minus_beta1]: [f64; 4],
     holds: bool,
     theta: *mut V::Scalar,
     m: *mut V::Scalar,
     at: usize,
+    left: usize,
 ) {
-    let [rate, decay, beta1, one_minus_beta1] = by.map(splat::<V>);
     // SAFETY: the caller vouches for all of them.
     unsafe {
-        let mut step = rate * line.direction(at);
+        let mut step = splat::<V>(rate) * line.direction(at, left);
         if MOMENTUM {
-            step = beta1 * V::load(m.add(at)) + one_minus_beta1 * step;
-            step.store(m.add(at));
+            let kept = splat::<V>(beta1) * V::load_some(m.add(at), left);
+            step = kept + splat::<V>(one_minus_beta1) * step;
+            step.store_some(m.add(at), left);
         }
         if !holds {
-            (V::load(theta.add(at)) * decay - step).store(theta.add(at));
+            let kept = V::load_some(theta.add(at), left) * splat(decay);
+            (kept - step).store_some(theta.add(at), left);
         }
     }
 }

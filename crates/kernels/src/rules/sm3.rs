@@ -7,6 +7,8 @@
 //!
 //! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
 
+use std::array;
+
 use crate::arena::Fault;
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
@@ -217,12 +219,14 @@ unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
                 let line = Line { g, r: of_row, nan: nan_of(of_row), c, found, eps: splat(eps) };
                 let mut most = splat::<V>(0.0);
                 let mut j = 0;
-                while j + V::LANES <= columns {
-                    line.cover(j, V::LANES, &mut most);
-                    j += V::LANES;
+                // Roots, then divisions, so that their unit does not wait; in WebAssembly bytes count.
+                while j + 4 * V::LANES <= columns && cfg!(not(target_arch = "wasm32")) {
+                    line.cover::<4>(j, V::LANES, &mut most);
+                    j += 4 * V::LANES;
                 }
-                if j < columns {
-                    line.cover(j, columns - j, &mut most);
+                while j < columns {
+                    line.cover::<1>(j, columns - j, &mut most);
+                    j += V::LANES;
                 }
                 r.write(largest(most));
             }
@@ -241,25 +245,32 @@ struct Line<V: Vector> {
 }
 
 impl<V: Vector> Line<V> {
-    /// Writes u and `found` of a vector's columns, or of the `count` that are left, and takes ν into account for the
-    /// row; of others, which have no gradient, it is no larger than r.
+    /// Writes u and `found` of the columns of `N` vectors, of which `count` are left where it is one, and takes ν into
+    /// account for the row; of others, which have no gradient, it is no larger than r.
     ///
     /// # Safety
-    /// So many columns must be there, and of `found` a whole vector.
+    /// So many columns must be there, and of `found` whole vectors.
     #[inline(always)]
-    unsafe fn cover(&self, j: usize, count: usize, most: &mut V) {
+    unsafe fn cover<const N: usize>(&self, j: usize, count: usize, most: &mut V) {
+        let at = |k: usize| j + k * V::LANES;
         // SAFETY: passed on.
         unsafe {
-            let g = V::load_some(self.g.add(j), count);
-            // A NaN of c passes; that of r comes with g·g.
-            let least = self.r.min(V::load_some(self.c.add(j), count));
-            let nu = least + (g * g + self.nan);
-            g.div_or_zero((nu + self.eps).sqrt()).store_some(self.g.add(j), count);
-            // What is a NaN already stays one.
-            let nan = nan_of(nu);
-            let found = self.found.add(j);
-            (nu.max(V::load(found)) + nan).store(found);
-            *most = nu.max(*most) + nan;
+            let g: [V; N] = array::from_fn(|k| V::load_some(self.g.add(at(k)), count));
+            let nu = array::from_fn::<V, N, _>(|k| {
+                // A NaN of c passes; that of r comes with g·g.
+                let least = self.r.min(V::load_some(self.c.add(at(k)), count));
+                least + (g[k] * g[k] + self.nan)
+            });
+            let root = nu.map(|nu| (nu + self.eps).sqrt());
+            let u: [V; N] = array::from_fn(|k| g[k].div_or_zero(root[k]));
+            for k in 0..N {
+                u[k].store_some(self.g.add(at(k)), count);
+                // What is a NaN already stays one.
+                let nan = nan_of(nu[k]);
+                let found = self.found.add(at(k));
+                (nu[k].max(V::load(found)) + nan).store(found);
+                *most = nu[k].max(*most) + nan;
+            }
         }
     }
 }

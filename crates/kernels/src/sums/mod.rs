@@ -112,7 +112,7 @@ fn squares<V: Vector>(x: V) -> [V::Wide; 2] {
 /// that of the first row where `begins`.
 ///
 /// # Safety
-/// There must be `N` rows of `length` numbers to read, and so many columns and rows to write.
+/// There must be `N` rows of `length` numbers to read, and to write as many rows, and columns in whole stripes.
 #[inline(always)]
 pub unsafe fn sum_lines<V: Vector, const N: usize>(
     from: *const V::Scalar,
@@ -123,15 +123,17 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
 ) {
     let none = [0.0; STRIPES];
     let mut sums = [Stripes::<V>::new(&none); N];
-    let whole = length - length % STRIPES;
     // SAFETY: the caller vouches for all of them.
     unsafe {
-        for at in (0..whole).step_by(STRIPES) {
+        for at in (0..length).step_by(STRIPES) {
             let into = columns.add(at).cast::<[f64; STRIPES]>();
             let mut totals = Stripes::<V>::new(if begins { &none } else { &*into });
+            let is_whole = at + STRIPES <= length;
             for (row, sums) in sums.iter_mut().enumerate() {
                 for k in (0..STRIPES).step_by(V::LANES) {
-                    let squares = squares(V::load(from.add(row * length + at + k)));
+                    let from = from.wrapping_add(row * length + at + k);
+                    let left = if is_whole { V::LANES } else { (length - at).saturating_sub(k) };
+                    let squares = squares(V::load_some(from, left));
                     totals.add_all(k, squares);
                     sums.add_all(k, squares);
                 }
@@ -139,15 +141,7 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
             *into = totals.to_array();
         }
         for (row, sums) in sums.into_iter().enumerate() {
-            let mut sums = sums.to_array();
-            for (sum, k) in sums.iter_mut().zip(whole..length) {
-                let x = from.add(row * length + k).read().to_f64();
-                let into = columns.add(k);
-                let total = if begins && row == 0 { 0.0 } else { into.read() };
-                *sum += x * x;
-                into.write(total + x * x);
-            }
-            rows.add(row).write(combine(sums));
+            rows.add(row).write(combine(sums.to_array()));
         }
     }
 }

@@ -3,6 +3,17 @@
 use super::vector;
 use std::arch::x86_64::*;
 
+/// All bits of the first `count` lanes, each of so many bytes.
+///
+/// # Safety
+/// AVX2 must be available, and the lanes no more than a vector has.
+#[inline(always)]
+unsafe fn mask_of(count: usize, bytes: usize) -> __m256i {
+    static ENDS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+    // SAFETY: of 64 bytes 32 are read, from one of the first 32 on.
+    unsafe { _mm256_loadu_si256(ENDS.as_ptr().byte_add(32 - count * bytes).cast()) }
+}
+
 vector! {
     F32x8(__m256), f32, 8;
     splat: _mm256_set1_ps, load(p): _mm256_loadu_ps(p), store(p, x): _mm256_storeu_ps(p, x),
@@ -20,6 +31,7 @@ vector! {
     and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi32, sub_bits: _mm256_sub_epi32,
     shl(a, n): _mm256_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm256_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
+    load_some(p, n): _mm256_maskload_ps(p, mask_of(n.min(8), 4)),
 }
 
 vector! {
@@ -36,4 +48,5 @@ vector! {
     and: _mm256_and_si256, xor: _mm256_xor_si256, add_bits: _mm256_add_epi64, sub_bits: _mm256_sub_epi64,
     shl(a, n): _mm256_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm256_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),
+    load_some(p, n): _mm256_maskload_pd(p, mask_of(n.min(4), 8)),
 }

@@ -20,6 +20,7 @@ vector! {
     and: _mm512_and_si512, xor: _mm512_xor_si512, add_bits: _mm512_add_epi32, sub_bits: _mm512_sub_epi32,
     shl(a, n): _mm512_sll_epi32(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm512_srl_epi32(a, _mm_cvtsi32_si128(n as i32)),
+    load_some(p, n): _mm512_maskz_loadu_ps(((1_u32 << n.min(16)) - 1) as __mmask16, p),
 }
 
 vector! {
@@ -36,4 +37,5 @@ vector! {
     and: _mm512_and_si512, xor: _mm512_xor_si512, add_bits: _mm512_add_epi64, sub_bits: _mm512_sub_epi64,
     shl(a, n): _mm512_sll_epi64(a, _mm_cvtsi32_si128(n as i32)),
     shr(a, n): _mm512_srl_epi64(a, _mm_cvtsi32_si128(n as i32)),
+    load_some(p, n): _mm512_maskz_loadu_pd(((1_u32 << n.min(8)) - 1) as __mmask8, p),
 }

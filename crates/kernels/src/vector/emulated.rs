@@ -70,7 +70,6 @@ where
     const LANES: usize = N;
     type Wide = <Self as Widen<T>>::Wide;
     const PARTS: usize = <Self as Widen<T>>::PARTS;
-    type One = T;
 
     #[inline(always)]
     fn splat(x: T) -> Self {

@@ -127,8 +127,6 @@ pub trait Vector:
     /// Float64 of as many bytes, and how many of them the lanes of one fill: one or two.
     type Wide: Vector<Scalar = f64>;
     const PARTS: usize;
-    /// One lane, for what is left of a line.
-    type One: Vector<Scalar = Self::Scalar>;
 
     fn splat(x: Self::Scalar) -> Self;
 
@@ -140,7 +138,7 @@ pub trait Vector:
     /// `to` must be writable for `LANES` numbers; any alignment will do.
     unsafe fn store(self, to: *mut Self::Scalar);
 
-    /// The first `count` lanes, and 0 in the others if that is not all of them.
+    /// The first `count` lanes, all of them where it is larger, and 0 in the others.
     ///
     /// # Safety
     /// `from` must be readable for `count` numbers.
@@ -259,7 +257,8 @@ unsafe fn store_part<V: Vector>(vector: V, to: *mut V::Scalar, count: usize) {
     unsafe { copy_part::<V>(Stored::new(vector).as_ptr(), to, count) };
 }
 
-/// By halves, quarters and so on, of which each is a move. (What is loaded behind a masked store would wait for it.)
+/// By halves, quarters and so on, of which each is a move. (What is loaded behind a masked store would wait for it, and
+/// a vector behind these for all of them: so where vectors are long, `load_some` has a mask.)
 ///
 /// # Safety
 /// So many numbers must be there, fewer than lanes.
@@ -290,7 +289,8 @@ macro_rules! vector {
         bits: $to_bits:path, $from_bits:path,
         widen($narrow:ident) -> $wide:ty, $parts:literal: $widen:expr,
         and: $and:path, xor: $xor:path, add_bits: $add_bits:path, sub_bits: $sub_bits:path,
-        shl($sl:ident, $ln:ident): $shl:expr, shr($sr:ident, $rn:ident): $shr:expr $(,)?
+        shl($sl:ident, $ln:ident): $shl:expr, shr($sr:ident, $rn:ident): $shr:expr,
+        $(load_some($some:ident, $count:ident): $load_some:expr,)?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -309,7 +309,6 @@ macro_rules! vector {
             const LANES: usize = $lanes;
             type Wide = $wide;
             const PARTS: usize = $parts;
-            type One = $scalar;
             #[inline(always)]
             fn widen(self) -> [$wide; 2] {
                 let $narrow = self;
@@ -328,6 +327,10 @@ macro_rules! vector {
                 let $value = self.0;
                 unsafe { $store }
             }
+            $(#[inline(always)]
+            unsafe fn load_some($some: *const $scalar, $count: usize) -> Self {
+                Self(unsafe { $load_some })
+            })?
             #[inline(always)]
             fn sqrt(self) -> Self {
                 Self(unsafe { $sqrt(self.0) })

@@ -9,7 +9,6 @@ macro_rules! scalar {
             const LANES: usize = 1;
             type Wide = f64;
             const PARTS: usize = 1;
-            type One = Self;
             #[inline(always)]
             fn widen(self) -> [f64; 2] {
                 [self.to_f64(); 2]

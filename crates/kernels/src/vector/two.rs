@@ -36,7 +36,6 @@ impl<V: Vector> Vector for Two<V> {
     const LANES: usize = 2 * V::LANES;
     type Wide = Two<V::Wide>;
     const PARTS: usize = V::PARTS;
-    type One = V::One;
 
     #[inline(always)]
     fn splat(x: V::Scalar) -> Self {
