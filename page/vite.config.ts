@@ -19,7 +19,11 @@ export default defineConfig(({ mode }) => ({
   },
   build: {
     ...{ target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
-    rolldownOptions: { input: here(mode === 'fit' ? 'fit.html' : 'index.html') },
+    rolldownOptions: {
+      input: here(mode === 'fit' ? 'fit.html' : 'index.html'),
+      // Whose they are is to be seen, where they lie side by side.
+      output: { chunkFileNames: `assets/${mode === 'fit' ? 'fit-' : ''}[name]-[hash].js` },
+    },
   },
   // What is loaded late: else the first visit in development would load the page twice.
   optimizeDeps: { include: ['three', 'mathjs/number'] },

@@ -364,6 +364,8 @@ describe('rules', () => {
     })
     expect(lion.beta2.default).toBe(0.99)
     expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +λ ≥ 0/m)
+    // A default that is a rule has a table of its own.
+    expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 
   test('that are misspelt are an error that says which was meant', () => {

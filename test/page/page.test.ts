@@ -453,6 +453,6 @@ test('it is light', () => {
   // At first; with the surface, which follows; and with an expression, schedules or the basins, which few need.
   expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(136_000)
   expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(276_000)
-  expect(parts('schedules-', 'basins-')).toBeLessThan(339_000)
+  expect(parts('schedules-', 'basins-')).toBeLessThan(341_000)
   expect(size(assets)).toBeLessThan(466_000)
 })

@@ -232,7 +232,8 @@ class Parser {
 
   #call(name: string, at: number): Part {
     if (!Object.hasOwn(callable, name)) {
-      throw this.#error(`a function: ${Object.keys(callable).join(', ')}`, { type: 'name', text: name, at })
+      const expected = name === 'ln' ? 'log, which is the natural one' : Object.keys(callable).join(', ')
+      throw this.#error(`a function: ${expected}`, { type: 'name', text: name, at })
     }
     const { count, make } = callable[name]
     this.#expect('(')

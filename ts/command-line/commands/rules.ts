@@ -56,7 +56,12 @@ const described = (name: string) =>
 
 const wordsOn = (name: string, option: string) => (documentation[name]?.[option] ?? '').replaceAll('`', '')
 
-const shown = (value: unknown) => (value === undefined ? '' : JSON.stringify(value))
+/** A rule that is another one's default by its name alone: it has a table of its own. */
+function shown(value: unknown): string {
+  if (value === undefined) return ''
+  const { name } = Object(value) as { name?: unknown }
+  return typeof name === 'string' ? `${name}()` : JSON.stringify(value)
+}
 
 const table = () =>
   columns(
