@@ -17,7 +17,9 @@ fn memory(size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Mem
     let lengths = [count * rows * columns];
     let family = Family { lengths: &lengths, state: 3, by_tensor: 0 };
     let row: Vec<f64> = Job { own: [0.0; 9], ..PLAIN }.row()[..4].iter().chain(&ROW).copied().collect();
-    let room = 8 * (4 * (count * (rows + columns) + 64) + count * columns * rows / 64);
+    // By column in whole lines of float32.
+    let across = columns.next_multiple_of(16);
+    let room = 8 * (4 * (count * (rows + across) + 64) + count * across * rows / 64);
     let mut memory = Memory::with_scratch(size, &[family], row.len(), &[], room / size);
     memory.matrix(0, [rows as u32, columns as u32]);
     memory.row(0, &row);

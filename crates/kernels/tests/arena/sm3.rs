@@ -23,7 +23,8 @@ fn memory(size: usize, [rows, columns]: Shape, has_momentum: bool) -> Memory {
     let mut job = PLAIN;
     job.own[3] = EPS;
     let pieces = (rows * columns / PIECE).clamp(1, PIECES);
-    let room = (pieces * columns).next_multiple_of(LINE / size);
+    // By column in whole lines of float32.
+    let room = pieces * columns.next_multiple_of(16);
     let mut memory = Memory::with_scratch(size, &[family], job.row().len(), &[], room);
     memory.matrix(0, [rows as u32, columns as u32]);
     memory.row(0, &job.row());
