@@ -93,7 +93,18 @@ export default defineConfig({
   buildEnd: writeTexts,
   themeConfig: {
     logoLink: '/docs/',
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      options: {
+        miniSearch: {
+          searchOptions: {
+            // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)
+            boostDocument: (id: string) =>
+              id.includes('/docs/api/') ? 0.1 : /CHANGELOG|CONTRIBUTING|SECURITY|releasing/.test(id) ? 0.1 : 1,
+          },
+        },
+      },
+    },
     outline: [2, 3],
     nav: [
       { text: 'Start', link: link('start') },

@@ -29,7 +29,7 @@ const { rows: measured, machine } = JSON.parse(read('bench/results/targets.json'
 function cost(name) {
   const [alone, more] = sizes[name].map((bytes) => (bytes / 1000).toFixed(1))
   const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped; one that has \`adamw\` gets ${more} kB more.`
-  const times = measured.filter(({ what }) => what.startsWith(`${name}, float32, to the`))
+  const times = measured.filter(({ what }) => what.startsWith(`${name}, float32, less the facade, to the`))
   const lines = times.map(({ n, detail, figure }) => {
     const [time] = detail.split(';')
     return `| ${n.toLocaleString('en')} | ${time.replace(' a parameter', '')} | ${figure.median.toFixed(2)} |`

@@ -109,6 +109,11 @@ test.each([
   expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
   expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
   expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
+  const shared = [fitOne(model, { x, y }).free[0]]
+  const together = (...of: number[][]) =>
+    fitSharedSync(model, { x: of, y: of.map(() => y) }, { shared }).message
+  expect(together(x.map(Math.abs), x)).toContain(`group 1: ${words}`)
+  expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
 })
 
 test('log10 of a dose is that at which the curve is half-way, whatever the asymmetry', () => {

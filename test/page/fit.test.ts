@@ -270,6 +270,30 @@ describe('what is pasted', () => {
     await expect.poll(() => page.getByRole('region', { name: 'Groups' }).count()).toBe(0)
   })
 
+  test('may have numbers as groups, which are neither x nor y; and says what an axis does not show', async () => {
+    const page = await open('model=fourPL')
+    const rows = [1, 2].flatMap((plate) =>
+      [0, 0.1, 0.3, 1, 3, 10, 30].map((dose, i) => [plate, dose, 100 / (1 + dose / plate) + (i % 3)]),
+    )
+    await data(page).fill(['plate,dose,response', ...rows.map((row) => row.join())].join('\n'))
+    await expect.poll(() => chosen(page, 'x').inputValue()).toBe('plate')
+    await chosen(page, 'group').selectOption('plate')
+    await page.getByRole('region', { name: 'Groups' }).waitFor()
+    await expect.poll(() => chosen(page, 'x').inputValue()).toBe('dose')
+    expect(await chosen(page, 'y').inputValue()).toBe('response')
+    await page.getByLabel('log x').check()
+    await page.getByText('1 of the points is not on a logarithmic axis.').waitFor()
+    await data(page).fill(
+      ['plate,dose,response', ...rows.map(([plate, dose, y]) => [plate, dose - 0.1, y].join())].join('\n'),
+    )
+    await page.getByText('1 row has a dose below 0').waitFor()
+    await page.getByLabel('bottom: shared').check()
+    await page.getByText('group 1: 1 row has a dose below 0').waitFor()
+    // What makes joint fits has come.
+    const opened = visits[visits.length - 1]
+    opened.atFirst = opened.visit.requests.length
+  })
+
   test('may be groups that share parameters: one fit, by the keyboard, which the link keeps', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const t = Array.from({ length: 20 }, (_, i) => i / 5)
@@ -314,9 +338,9 @@ describe('what is pasted', () => {
     expect(await violationsIn(page)).toEqual([])
     // What makes joint fits comes now, and nothing else.
     const opened = visits[visits.length - 1]
-    expect(opened.visit.requests.slice(opened.atFirst).every((url) => /\/shared-[^/]*\.js$/.test(url))).toBe(
-      true,
-    )
+    expect(
+      opened.visit.requests.slice(opened.atFirst).every((url) => /\/fit-shared-[^/]*\.js$/.test(url)),
+    ).toBe(true)
     expect(opened.visit.requests.length).toBeGreaterThan(opened.atFirst)
     opened.atFirst = opened.visit.requests.length
 
@@ -332,10 +356,21 @@ describe('what is pasted', () => {
     await expect
       .poll(async () => (await seen(page)).parameters[0][2])
       .toBe([low, high].map((end) => shownTo(end, bob.errors.a)).join(' to '))
-    const file = JSON.parse(await saved(page, 'Save the result'))
+    const file = await expect
+      .poll(async () => JSON.parse(await saved(page, 'Save the result')).intervals.a)
+      .toEqual([low, high])
+      .then(async () => JSON.parse(await saved(page, 'Save the result')))
     expect([file.shared, file.group, file.groups]).toEqual([['b'], 'who', ['Ada', 'Bob']])
     expect(file.fits.map(({ values }: Fit) => values.b)).toEqual(Array(2).fill(expected.values.shared.b))
     expect(file.chiSquared).toBe(expected.chiSquared)
+    expect([file.shown, file.intervals.a, file.fits[1].intervals.a]).toEqual([
+      'Bob',
+      [low, high],
+      [low, high],
+    ])
+    const ada = expected.at(0).profileSync('a')
+    expect(file.fits[0].intervals.a).toEqual([ada.low, ada.high])
+    expect(await page.getByText('Parameters of Bob').count()).toBe(1)
 
     await expect.poll(() => hashOf(page)).toMatch(/group=who.*shared\.b=true/)
     const linked = await open(new URL(page.url()).hash.slice(1))
@@ -629,7 +664,7 @@ describe('what comes of it', () => {
     await page.getByLabel('intercept: min').fill('0.5')
     await chosen(page, 'y').selectOption('b')
     await button(page, 'Copy the link').click()
-    await page.getByText('The link to this fit is copied').waitFor()
+    await page.getByText('The link to this fit, without its data, is copied.').waitFor()
     const { hash } = new URL(await page.evaluate(() => navigator.clipboard.readText()))
     expect(hash).toBe('#model=line&y=b&min.intercept=0.5')
     const other = await open(hash.slice(1))

@@ -145,14 +145,16 @@ async function update(): Promise<void> {
   fits = found ?? []
   groups.show(all, fits, all[at]?.name ?? '')
   draw(task ?? chosen, all, at)
-  conclude(fits[at] ?? null)
+  const group = all.length > 1 ? all[at].name : null
+  if (group !== null) about = { ...about, shown: group }
+  conclude(fits[at] ?? null, group, offAxes(all[at]?.rows))
 }
 
 function nothing(): void {
   data.show(null)
   plot.show(null)
   groups.show([], [], '')
-  conclude(null)
+  conclude(null, null, '')
 }
 
 /** Another table does not have the columns that were chosen in the last one. */
@@ -272,12 +274,27 @@ function curveOf(task: Task, of: Float64Array, found: Found): Curve {
   return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
 }
 
-function conclude(found: Found | null): void {
+/** What logarithmic axes do not show. */
+function offAxes(rows: Rows | undefined): string {
+  const isOff = (of: Float64Array | undefined, isLog: boolean, row: number) =>
+    isLog && !((of?.[row] ?? NaN) > 0)
+  const count = rows?.x.filter(
+    (_, row) => isOff(rows.x, state.logX, row) || isOff(rows.y, state.logY, row),
+  ).length
+  return count ? `${count} of the points ${count === 1 ? 'is' : 'are'} not on a logarithmic axis.` : ''
+}
+
+/**
+ * @param group whose fit it is, where there are several
+ * @param besides what is said of the picture
+ */
+function conclude(found: Found | null, group: string | null, besides: string): void {
   fit = found
-  parameters.result(found)
+  parameters.result(found, group)
   summary.show(found && wholeOf(found), milliseconds, state.sigma !== '' || state.weights !== '')
   correlations.show(found)
-  status.textContent = found ? [why(wholeOf(found)), ...(state.profile ? endsOf(found) : [])].join(' ') : ''
+  const said = found ? [why(wholeOf(found)), ...(state.profile ? endsOf(found) : []), besides] : []
+  status.textContent = said.filter((text) => text !== '').join(' ')
   save.disabled = picture.disabled = found === null
 }
 
@@ -288,7 +305,7 @@ prediction.addEventListener('change', () =>
   change({ band: prediction.checked ? 'prediction' : 'confidence' }),
 )
 share.addEventListener('click', async () => {
-  status.textContent = await copyLink(toHash(state), 'fit')
+  status.textContent = await copyLink(toHash(state), 'fit, without its data,')
 })
 save.addEventListener('click', () => {
   if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))

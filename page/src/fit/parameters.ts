@@ -26,6 +26,7 @@ interface Row {
 
 export class Parameters {
   readonly element: HTMLElement
+  readonly #caption = h('caption', {}, 'Parameters')
   readonly #body = h('tbody')
   /** What is derived from parameters. */
   readonly #derived = h('tbody')
@@ -39,7 +40,7 @@ export class Parameters {
     const table = h(
       'table',
       {},
-      h('caption', {}, 'Parameters'),
+      this.#caption,
       h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', { scope: 'col' }, text)))),
       this.#body,
       this.#derived,
@@ -85,7 +86,10 @@ export class Parameters {
     }
   }
 
-  result(fit: Found | null): void {
+  /** @param group whose they are, where there are several */
+  result(fit: Found | null, group: string | null): void {
+    this.#caption.textContent =
+      group === null ? 'Parameters' : `Parameters of ${group === '' ? '(nothing)' : group}`
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'

@@ -11,6 +11,9 @@ export interface Together {
   readonly at: number
 }
 
+/** So many groups have their intervals by profile. */
+const MOST_PROFILED = 100
+
 /** @throws (rejects with) what fitShared throws; the signal's reason */
 export async function fitTogether(
   { model, columns, names }: Task,
@@ -38,7 +41,10 @@ export async function fitTogether(
     },
   )
   const found = all.groups.map((_, k) => groupOf(all, k))
-  if (intervals === 'profile' && found.length > 0) found[at] = await profiled(all, at, found[at], signal)
+  if (intervals !== 'profile') return found
+  // Of many groups, those of the one that is looked at.
+  const some = found.length <= MOST_PROFILED ? found.keys() : [at]
+  for (const k of some) found[k] = await profiled(all, k, found[k], signal)
   return found
 }
 

@@ -106,13 +106,10 @@ export function toJson(fit: Found, about: Readonly<Record<string, unknown>>, fit
     {
       ...about,
       ...(fits.length > 1 && {
-        fits: fits.map(({ reason, values, errors, chiSquared, rows }) => ({
-          reason,
-          values,
-          errors,
-          chiSquared,
-          rows,
-        })),
+        fits: fits.map((one) => {
+          const { reason, values, errors, chiSquared, rows } = one
+          return { reason, values, errors, intervals: one.intervals(), chiSquared, rows }
+        }),
       }),
       ...{ reason, message, values, errors, intervals: fit.intervals() },
       ...{ free, held, undetermined, covariance, correlation },

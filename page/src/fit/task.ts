@@ -49,12 +49,14 @@ export function missing({ columns, all }: Table, { x, y, sigma, weights, group }
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
-/** Those that a state names, or else the first ones. */
+/** Those that a state names, or else the first ones; what tells groups apart is neither x nor y, if there are others. */
 export function choose({ columns }: Table, state: State): Chosen {
-  const named = (name: string) => columns.find((column) => column.name === name)
-  const [first, second] = columns
-  const x = named(state.x) ?? (first.name === state.y ? second : first)
-  const y = named(state.y) ?? (second === x ? first : second)
+  const named = (name: string, of = columns) => of.find((column) => column.name === name)
+  const others = columns.filter(({ name }) => name !== state.group)
+  const some = others.length < 2 ? columns : others
+  const [first, second] = some
+  const x = named(state.x, some) ?? (first.name === state.y ? second : first)
+  const y = named(state.y, some) ?? (second === x ? first : second)
   const sigma = named(state.sigma) ?? null
   return { x, y, sigma, weights: (sigma === null ? named(state.weights) : null) ?? null }
 }

@@ -9,7 +9,7 @@ import { type Column, checkRows, numbersOf, rowsOf, sharedFirst } from '../../ma
 import { checkCounts, readData } from '../columns.js'
 import { compiled } from '../compiled.js'
 import { countRows } from '../counted.js'
-import { type FitModel, type Guess, readModel } from '../models/model.js'
+import { type FitModel, type Guess, type Remark, readModel } from '../models/model.js'
 import type { FitColumn, FitData, FitValues } from '../options.js'
 import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../parameters.js'
 import { MOST_IN_PROGRAMS } from '../problem.js'
@@ -38,6 +38,7 @@ interface ReadOutput {
   readonly text: string
   readonly names: readonly string[]
   readonly guess: Guess | undefined
+  readonly remark: Remark | undefined
   /** Further columns that it gets. */
   readonly others: readonly string[]
   readonly x: string
@@ -58,6 +59,8 @@ export interface FamilyRead extends FamilyGiven {
   readonly others: readonly string[]
   readonly x: string
   readonly missing: number
+  /** By output, what its model says of values, of x and of further columns. */
+  readonly remarks: readonly Pick<ReadOutput, 'remark' | 'x' | 'others'>[]
   /** By output, how its weights follow from the model; null where they do not. */
   readonly weighs: readonly (Weigh | null)[]
 }
@@ -151,6 +154,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
           ),
         ),
         guess: one.outputs.length === 1 ? first.guess : undefined,
+        remarks: one.outputs.map(({ remark, x, others }) => ({ remark, x, others })),
         x: first.x,
         others: first.others,
         missing: groups.reduce(
@@ -187,9 +191,9 @@ function readOne(argument: string, given: unknown): ReadOne {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x, others } = readModel(one)
+    const { text, parameters, guess, x, others, remark } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x, others }
+    return { y, text, names: parse(text).names, guess, x, others, remark }
   })
   return { outputs, defaults }
 }

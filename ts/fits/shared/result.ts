@@ -3,6 +3,7 @@ import { elementary } from '../../functions/index.js'
 import { ArgumentError, OptionError } from '../../ground/errors.js'
 import { mapped, recordOf } from '../../ground/given.js'
 import { printable } from '../../ground/text.js'
+import { numbersOf } from '../../many/data.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { quantileOf, symmetric } from '../bands.js'
@@ -138,9 +139,32 @@ export class SharedFit {
       held.length > 0 ? `${list(held)} held at a bound, and counted as fixed` : '',
       this.missing > 0 ? `${this.missing} rows left out, as something is missing` : '',
       this.freedom <= 0 && !this.#run.isAbsolute ? 'no degree of freedom is left for errors' : '',
+      this.#remark(),
     ]
       .filter((text) => text !== '')
       .join('; ')
+  }
+
+  /** What the model says of the first group of which it says anything. */
+  #remark(): string {
+    const { read, arrow } = this.#run
+    if (this.reason === 'not-finite') return ''
+    if (read.families.every(({ remarks }) => remarks.every(({ remark }) => remark === undefined))) return ''
+    for (const [k, label] of this.groups.entries()) {
+      const f = this.#family[k]
+      const { groups, outputs } = arrow.families[f]
+      const said = read.families[f].remarks.flatMap(({ remark, x, others }, i) => {
+        const { columns, compiled } = outputs[i]
+        const [first, y, ...rest] = [x, compiled.problem.y, ...others].map((name) => {
+          const column = columns.get(name)
+          return column && numbersOf(column, groups[this.#at[k]])
+        })
+        if (!remark || !first || !y || rest.includes(undefined)) return []
+        return remark(this.at(k).values, first, y, ...(rest as Float64Array[])) || []
+      })
+      if (said.length > 0) return `group ${printable(String(label))}: ${said[0]}`
+    }
+    return ''
   }
 
   /** A group, by its place in `groups`. */
