@@ -51,6 +51,17 @@ async function open(hash = '', options?: PageOptions): Promise<Page> {
 }
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+/** Decays of Ada and of Bob, row by row in turns. */
+function ofTwo() {
+  const t = Array.from({ length: 20 }, (_, i) => i / 5)
+  const rows = t.flatMap((at, i) =>
+    Object.entries({ Ada: 3, Bob: 2 }).map(
+      ([who, a]) => [who, at, Number((a * Math.exp(-at) + 0.5 + 0.05 * Math.sin(i * a)).toFixed(4))] as const,
+    ),
+  )
+  return { t, rows }
+}
+
 const data = (page: Page) => page.getByLabel('Data: type, paste')
 const typed = (page: Page) => page.getByLabel('f =')
 const chosen = (page: Page, name: string) => page.getByRole('combobox', { name, exact: true })
@@ -230,14 +241,7 @@ describe('what is pasted', () => {
 
   test('may be groups: each is a fit by itself, and one is looked at', async () => {
     const page = await open()
-    const t = Array.from({ length: 20 }, (_, i) => i / 5)
-    const of = { Ada: 3, Bob: 2 }
-    const rows = t.flatMap((at, i) =>
-      Object.entries(of).map(
-        ([who, a]) =>
-          [who, at, Number((a * Math.exp(-at) + 0.5 + 0.05 * Math.sin(i * a)).toFixed(4))] as const,
-      ),
-    )
+    const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
     await chosen(page, 'group').selectOption('who')
     const fitOf = (name: string) =>
@@ -296,14 +300,7 @@ describe('what is pasted', () => {
 
   test('may be groups that share parameters: one fit, by the keyboard, which the link keeps', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
-    const t = Array.from({ length: 20 }, (_, i) => i / 5)
-    const of = { Ada: 3, Bob: 2 }
-    const rows = t.flatMap((at, i) =>
-      Object.entries(of).map(
-        ([who, a]) =>
-          [who, at, Number((a * Math.exp(-at) + 0.5 + 0.05 * Math.sin(i * a)).toFixed(4))] as const,
-      ),
-    )
+    const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
     const box = page.getByLabel('b: shared')
     expect(await box.isDisabled()).toBe(true)
