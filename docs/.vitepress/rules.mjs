@@ -28,11 +28,12 @@ const { rows: measured, machine } = JSON.parse(read('bench/results/targets.json'
 /** What it takes, where it was measured. */
 function cost(name) {
   const [alone, more] = sizes[name].map((bytes) => (bytes / 1000).toFixed(1))
-  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped; one that has \`adamw\` gets ${more} kB more.`
+  const beside = more === '0.0' ? '' : `; one that has \`adamw\` gets ${more} kB more`
+  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped${beside}.`
   const times = measured.filter(({ what }) => what.startsWith(`${name}, float32, less the facade, to the`))
   const lines = times.map(({ n, detail, figure }) => {
-    const [time] = detail.split(';')
-    return `| ${n.toLocaleString('en')} | ${time.replace(' a parameter', '')} | ${figure.median.toFixed(2)} |`
+    const [time] = detail.split(' a parameter')
+    return `| ${n.toLocaleString('en')} | ${time} | ${figure.median.toFixed(2)} |`
   })
   const table = ['| parameters | a parameter | times the bound |', '|---|---|---|', ...lines].join('\n')
   const where = `One thread of ${machine.processor} (${machine.instructionSet}), natively, float32, ${machine.date}. The bound is memory or arithmetic, whichever takes longer: [performance](../performance.md).`

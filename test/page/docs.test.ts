@@ -101,6 +101,11 @@ test('search finds, without any other host', async () => {
   await page.getByRole('searchbox').fill('lbfgs')
   await page.getByRole('option').first().waitFor()
   expect(await page.getByRole('option').count()).toBeGreaterThan(2)
+  // Guides come before the reference.
+  await page.getByRole('searchbox').fill('EC50')
+  const first = () => page.getByRole('option').first().innerText()
+  await expect.poll(first).toMatch(/Fits|fits/)
+  expect(await first()).not.toMatch(/Interface|Class|Variable|Function/)
   expect(wrong).toEqual([])
   await page.close()
 })
