@@ -100,7 +100,7 @@ export default defineConfig({
           searchOptions: {
             // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)
             boostDocument: (id: string) =>
-              id.includes('/docs/api/') ? 0.1 : /CHANGELOG|CONTRIBUTING|SECURITY|releasing/.test(id) ? 0.1 : 1,
+              /docs\/api|CHANGELOG|CONTRIBUTING|SECURITY|releasing/.test(id) ? 0.1 : 1,
           },
         },
       },

@@ -103,7 +103,7 @@ test('search finds, without any other host', async () => {
   expect(await page.getByRole('option').count()).toBeGreaterThan(2)
   // Guides come before the reference.
   await page.getByRole('searchbox').fill('EC50')
-  const first = () => page.getByRole('option').first().innerText()
+  const first = async () => `${await page.getByRole('option').first().textContent()}`
   await expect.poll(first).toMatch(/Fits|fits/)
   expect(await first()).not.toMatch(/Interface|Class|Variable|Function/)
   expect(wrong).toEqual([])
