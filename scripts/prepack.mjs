@@ -6,7 +6,8 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const { version, exports, imports, bin } = JSON.parse(readFileSync('package.json', 'utf8'))
 const filesIn = (target) =>
   typeof target === 'string' ? [target] : Object.values(target).flatMap((inner) => filesIn(inner))
-const missing = filesIn([exports, imports, bin]).filter((file) => !existsSync(file))
+// Of a pattern, the folder.
+const missing = filesIn([exports, imports, bin]).filter((file) => !existsSync(file.split('*')[0]))
 const problems = missing.map((file) => `${file} is missing`)
 if (missing.length === 0) {
   const built = await import('../dist/ground/package.js')

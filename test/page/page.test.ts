@@ -454,5 +454,5 @@ test('it is light', () => {
   expect(parts('surface-', 'expression-', 'schedules-', 'basins-')).toBeLessThan(136_000)
   expect(parts('expression-', 'schedules-', 'basins-')).toBeLessThan(276_000)
   expect(parts('schedules-', 'basins-')).toBeLessThan(341_000)
-  expect(size(assets)).toBeLessThan(466_000)
+  expect(size(assets)).toBeLessThan(467_000)
 })
