@@ -338,7 +338,7 @@ export class Fit<Names extends string = string> {
     const { remark, columns } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
     const [x, y, ...others] = remark.columns.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
-    return remark.of(this.values, x, y, ...others)
+    return remark.of(() => this.values, x, y, ...others)
   }
 
   /**

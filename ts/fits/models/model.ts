@@ -46,7 +46,7 @@ export type Guess<Names extends string = string> = (...data: Data) => Slices<Rea
 export const inSlicesBy = new WeakMap<GuessAtOnce, Guess>()
 
 /** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
-export type Remark = (values: Readonly<Record<string, number>>, ...data: Data) => string
+export type Remark = (values: () => Readonly<Record<string, number>>, ...data: Data) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
 /** What makes models, and is none: it is told from functions that are models. */

@@ -44,7 +44,7 @@ export function sinusoid(
     (x, y) => guess(x, y, band),
     band && { frequency: { min: band[0], max: band[1] } },
   )
-  remarks.set(model.guess as GuessAtOnce, ({ frequency }, x, y) => rivalsOf(frequency, x, y, band))
+  remarks.set(model.guess as GuessAtOnce, (values, x, y) => rivalsOf(values().frequency, x, y, band))
   return model
 }
 
