@@ -5,7 +5,9 @@ pip install mpmath; python3 models.py > models.json
 
 import json
 
-from mpmath import erfc, exp, mp, mpc, mpf, pi, sqrt
+from mpmath import erfc, exp, mp, mpf, pi, sqrt
+
+from faddeeva import faddeeva
 
 mp.dps = 60
 
@@ -24,16 +26,8 @@ def skewed_gaussian(x, p):
 
 
 def voigt(x, p):
-    """By w(z); far away, where its terms cancel, by Laplace's continued fraction."""
-    z = mpc(x - p["center"], p["gamma"]) / (p["sigma"] * sqrt(mpf(2)))
-    if abs(z) < 20:
-        with mp.workdps(500):
-            w = exp(-z * z) * erfc(mpc(0, -1) * z)
-    else:
-        rest = mpc(0)
-        for k in range(200, 0, -1):
-            rest = mpf(k) / 2 / (z - rest)
-        w = mpc(0, 1) / sqrt(pi) / (z - rest)
+    """By w(z)."""
+    w = faddeeva(x - p["center"], p["sigma"], p["gamma"])[1]
     return p["area"] / (p["sigma"] * sqrt(2 * pi)) * w.real
 
 
