@@ -43,29 +43,14 @@ const grounds = {
     count: 200,
     builds: buildTypeScript,
     files: [
-      ...[
-        'rows',
-        'report',
-        'set',
-        'given-gradients',
-        'sum-gradients',
-        'optimizer',
-        'plane',
-        'async',
-        'lifetime',
-      ],
-      ...['checkpoint', 'changes', 'groups', 'around', 'non-finite', 'rename', 'saved-anything'].map(
-        (name) => `model/${name}`,
+      ...['fits/bits', 'rows', 'report', 'set', 'given-gradients', 'sum-gradients', 'errors', 'plane'],
+      ...['checkpoint', 'changes', 'groups', 'around', 'non-finite', 'rename'].map((name) => `model/${name}`),
+      ...['attacks/saved', 'optimizer', 'average', 'schedule-free', 'muon'],
+      ...['engines', 'bad-input', 'many-parameters', 'hard', 'nist', 'scipy', 'shared', 'reweighted'].map(
+        (name) => `fits/${name}`,
       ),
-      ...[
-        'attacks/saved',
-        'fits/hard',
-        'fits/nist',
-        'fits/many-parameters',
-        'fits/engines',
-        'fits/bad-input',
-      ],
-      ...['errors', 'average', 'schedule-free', 'muon', 'fits/scipy', 'fits/shared', 'standard-errors'],
+      ...['positive', 'derive', 'models', 'rows', 'rows-in-lanes', 'missing'].map((name) => `fits/${name}`),
+      ...['standard-errors', 'async', 'model/saved-anything', 'lifetime'],
     ],
   },
 }

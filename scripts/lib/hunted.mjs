@@ -56,10 +56,18 @@ const prepared = (test) =>
 
 let sound = null
 
-/** A few dozen of many, the quickest first: a mistake that they do not see is left to another file. */
-const some = (tests) => {
+/** Milliseconds that tests may take beyond the first few dozen; a mistake that none sees is left to another file. */
+const MORE = 2000
+
+/** From the quickest to the slowest, a few dozen of them before all others: neighbours are often alike. */
+function inTurn(tests) {
   const each = Math.ceil(tests.length / 48)
-  return tests.filter((_, i) => i % each === 0)
+  let left = MORE
+  const others = tests.filter(([, time], i) => {
+    if (i % each !== 0) left -= time
+    return i % each !== 0 && left > 0
+  })
+  return [...tests.filter((_, i) => i % each === 0), ...others]
 }
 
 process.on('message', async ({ number, known }) => {
@@ -68,7 +76,7 @@ process.on('message', async ({ number, known }) => {
     process.send({ known: sound })
     return
   }
-  for (const [i, time] of some(sound.filter(([, , reached]) => reached.includes(number)))) {
+  for (const [i, time] of inTurn(sound.filter(([, , reached]) => reached.includes(number)))) {
     const test = collected[i]
     process.send({ trying: time })
     if (!(await prepared(test)) || (await passes(test, number))) continue
