@@ -25,7 +25,7 @@ export interface Browser {
   launch(): Promise<Driven>
 }
 
-/** Milliseconds for a browser to start: at the lowest priority on a busy machine three minutes were not enough. */
+/** Milliseconds for a browser to start, or to load a page: at the lowest priority three minutes were not enough. */
 export const PATIENCE = 600_000
 
 async function firefox(executablePath: string): Promise<Driven> {
@@ -42,7 +42,7 @@ async function firefox(executablePath: string): Promise<Driven> {
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   return {
     errors,
-    open: async (address) => void (await page.goto(address)),
+    open: async (address) => void (await page.goto(address, { timeout: PATIENCE })),
     evaluate: (expression) => page.evaluate(expression) as Promise<never>,
     close: () => browser.close(),
   }
@@ -80,7 +80,7 @@ async function webkit(driver: string): Promise<Driven> {
     await listening(port)
     const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
     const session = `/session/${sessionId}`
-    await call('POST', `${session}/timeouts`, { script: 300_000 })
+    await call('POST', `${session}/timeouts`, { script: 300_000, pageLoad: PATIENCE })
     return {
       errors: [],
       open: async (url) => void (await call('POST', `${session}/url`, { url })),

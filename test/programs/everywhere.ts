@@ -25,7 +25,7 @@ const chromiumItself: Browser = {
     const page = await browser.newPage()
     return {
       errors: [],
-      open: async (address) => void (await page.goto(address)),
+      open: async (address) => void (await page.goto(address, { timeout: PATIENCE })),
       evaluate: (expression) => page.evaluate(expression) as Promise<never>,
       close: () => browser.close(),
     }
