@@ -25,14 +25,17 @@ export function atOnce<T>(work: Slices<T>): T {
 /**
  * Sorts numbers: within slices, and then twice as many at a time. May overwrite those given; what is equal stays in
  * its order.
+ *
+ * @param compare numbers in ascending order, −0 before 0, unless it is given
  */
 export function* sorted<T extends Float64Array | Uint32Array>(
   numbers: T,
-  compare: (a: number, b: number) => number,
+  compare?: (a: number, b: number) => number,
 ): Slices<T> {
   const { length } = numbers
   if (length <= SLICE) return numbers.sort(compare) as T
   yield* inSlices(length, (from, to) => numbers.subarray(from, to).sort(compare))
+  const isFirst = (a: number, b: number) => (compare ?? ascending)(a, b) <= 0
   let now = numbers
   let next = numbers.slice() as T
   for (let size = SLICE; size < length; size *= 2) {
@@ -44,7 +47,7 @@ export function* sorted<T extends Float64Array | Uint32Array>(
           middle = right = Math.min(k + size, length)
           end = Math.min(middle + size, length)
         }
-        const isLeft = left < middle && (right === end || compare(now[left], now[right]) <= 0)
+        const isLeft = left < middle && (right === end || isFirst(now[left], now[right]))
         next[k] = isLeft ? now[left++] : now[right++]
       }
     })
@@ -52,3 +55,5 @@ export function* sorted<T extends Float64Array | Uint32Array>(
   }
   return now
 }
+
+const ascending = (a: number, b: number) => a - b || 1 / a - 1 / b

@@ -1,9 +1,9 @@
 /** Where peaks are, and what is under them. */
 
-import { inSlices, type Slices, sorted } from '../../ground/slices.js'
+import { inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
 import type { Form, Place } from './peak-shapes.js'
 import { powers } from './polynomial.js'
-import { bestOf, column, copied, firstWhere, project, type Rows, zeros } from './rows.js'
+import { bestOf, column, copied, EQUAL, firstWhere, project, type Rows, zeros } from './rows.js'
 
 interface Found {
   /** The parameters of each peak, from left to right. */
@@ -20,8 +20,8 @@ interface Found {
  */
 export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, terms: number): Slices<Found> {
   const { x, y } = rows
-  const ground = yield* powers(rows, terms - 1)
-  const under = terms === 0 ? [] : ground.columns
+  const ground = terms === 0 ? null : yield* powers(rows, terms - 1)
+  const under = ground?.columns ?? []
   const candidates: Place[][] = []
   const noise = yield* noiseOf(y)
   const about: About = { rows, forms, under, noise }
@@ -42,7 +42,7 @@ export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, te
   const inOrder = [...best.places.entries()].sort(([, a], [, b]) => a.center - b.center)
   return {
     found: inOrder.map(([k, { form, center, sigma }]) => form.values(heights[k], center, sigma)),
-    coefficients: ground.inX(best.coefficients.slice(0, terms)),
+    coefficients: ground?.inX(best.coefficients.slice(0, terms)) ?? [],
   }
 }
 
@@ -54,8 +54,7 @@ function* levelsOf(y: Float64Array, under: readonly Float64Array[]): Slices<read
     for (const part of PARTS) levels.push(yield* beside(y, under, part))
     return levels
   }
-  // −0 comes before 0.
-  const inOrder = yield* sorted(copied(y), (a, b) => a - b || 1 / a - 1 / b)
+  const inOrder = yield* sorted(copied(y))
   const last = y.length - 1
   const low = Math.floor(last / 10)
   const middle = (inOrder[last >> 1] + inOrder[y.length >> 1]) / 2
@@ -103,17 +102,17 @@ interface About {
 
 function* search(about: About, level: Float64Array, count: number): Slices<Place[]> {
   const rest = copied(level)
-  const drawn = zeros(rest.length)
+  const drawn = zeros(count > 1 ? rest.length : 0)
   const found: Place[] = []
-  while (found.length < count) {
+  for (;;) {
     const { place, height } = yield* highest(about, rest)
+    found.push(place)
+    if (found.length >= count) return found
     yield* inSlices(rest.length, (from, to) => {
       draw(place, about.rows.x, drawn, from, to)
       for (let row = from; row < to; row++) rest[row] -= height * drawn[row]
     })
-    found.push(place)
   }
-  return found
 }
 
 /** The peak that is farthest from 0. */
@@ -167,18 +166,47 @@ function* refine(
   const reach = 2.5 * form.halfWidth * sigma
   const from = firstWhere(x, (at) => at >= center - reach)
   const to = firstWhere(x, (at) => at > center + reach)
-  const near = x.subarray(from, to)
-  const { candidate, coefficients } = yield* bestOf(y.subarray(from, to), {
-    candidates: places.flatMap(({ center, sigma, form }) =>
-      widths.flatMap((width) =>
-        [0, -shift, shift].map((by) => ({ center: center + by * sigma, sigma: width * sigma, form })),
-      ),
-    ),
-    count: 1,
-    fill: (place, [column], from, to) => draw(place, near, column, from, to),
-    hasOffset: false,
-  })
-  return { place: candidate, height: coefficients[0] }
+  const candidates: Place[] = []
+  for (const { center, sigma, form } of places) {
+    for (const width of widths) {
+      for (const by of [0, -shift, shift])
+        candidates.push({ center: center + by * sigma, sigma: width * sigma, form })
+    }
+  }
+  return yield* bestPlace(x, y, from, to, candidates)
+}
+
+/** The place whose peak lowers Σ y² of some rows most; of those that do so equally well the first one. */
+function* bestPlace(x: Float64Array, y: Float64Array, from: number, to: number, places: readonly Place[]) {
+  let margin = 0
+  for (let row = from; row < to; row++) margin += y[row] * y[row]
+  margin *= EQUAL
+  const best = { place: places[0], height: 0 }
+  let most = -Infinity
+  let visited = 0
+  for (const place of places) {
+    const { center, sigma, form } = place
+    let [square, product] = [0, 0]
+    for (let first = from; first < to; first += SLICE) {
+      if (visited > SLICE) {
+        yield
+        visited = 0
+      }
+      const end = Math.min(first + SLICE, to)
+      for (let row = first; row < end; row++) {
+        const c = form.at((x[row] - center) / sigma)
+        square += c * c
+        product += c * y[row]
+      }
+      visited += end - first
+    }
+    const gain = square > 0 ? (product * product) / square : 0
+    if (most !== -Infinity && !(gain > most + margin)) continue
+    best.place = place
+    best.height = square > 0 ? product / square : 0
+    most = gain
+  }
+  return best
 }
 
 /** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
@@ -283,7 +311,7 @@ function* moved(rows: Rows, under: readonly Float64Array[], from: Solved, enough
 function* noiseOf(y: Float64Array): Slices<number> {
   if (y.length < 3) return 0
   const differences = yield* column(y.length - 2, (row) => Math.abs(y[row] - 2 * y[row + 1] + y[row + 2]))
-  const inOrder = yield* sorted(differences, (a, b) => a - b)
+  const inOrder = yield* sorted(differences)
   // Of normal noise: 0.6745·√6 standard deviations.
   return inOrder[inOrder.length >> 1] / 1.6522
 }

@@ -9,7 +9,7 @@ import type { FitModel, ModelOptions } from './model.js'
 import { findPeaks } from './peak-search.js'
 import { type NamesOf, type PeakShape, type Shape, shapes } from './peak-shapes.js'
 import { horner } from './polynomial.js'
-import { finiteRows } from './rows.js'
+import { finiteRows, readyRows } from './rows.js'
 
 /** A model of peaks, and what follows from their parameters, as texts for the option `derive`: `fwhm`, `height` or `area`. */
 type PeakModel<Names extends string> = FitModel<Names> & {
@@ -109,7 +109,12 @@ export function peaks(options: PeaksOptions = {}): PeakModel<Numbered | Under> {
     rest,
     (x) => [...suffixes.map((suffix) => peakText(shape, x, suffix)), ...horner(under, x)].join(' + '),
     function* (x, y) {
-      const { found, coefficients } = yield* findPeaks(yield* finiteRows(x, y), forms, count, under.length)
+      const { found, coefficients } = yield* findPeaks(
+        readyRows(x, y) ?? (yield* finiteRows(x, y)),
+        forms,
+        count,
+        under.length,
+      )
       return Object.fromEntries([
         ...found.flatMap((values, k) => names.map((name, i) => [name + suffixes[k], values[i]] as const)),
         ...under.map((name, k) => [name, coefficients[k]] as const),
@@ -126,7 +131,7 @@ function single<S extends PeakShape>(options: ModelOptions, shape: S): PeakModel
     options,
     (x) => peakText(shape, x, ''),
     function* (x, y) {
-      const { found } = yield* findPeaks(yield* finiteRows(x, y), forms, 1, 0)
+      const { found } = yield* findPeaks(readyRows(x, y) ?? (yield* finiteRows(x, y)), forms, 1, 0)
       return Object.fromEntries(names.map((name, i) => [name, found[0][i]])) as Record<NamesOf<S>, number>
     },
     boundsOf(shape, ''),

@@ -1,10 +1,21 @@
-import type { Slices } from '../../ground/slices.js'
+import { SLICE, type Slices } from '../../ground/slices.js'
 import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { MOST_IN_PROGRAMS } from '../problem.js'
 import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
 import type { FitModel } from './model.js'
-import { column, copied, finiteRows, project, type Rows, zeros } from './rows.js'
+import {
+  areSame,
+  coefficientsIn,
+  column,
+  copied,
+  finiteRows,
+  type Orthogonal,
+  orthogonal,
+  type Rows,
+  readyRows,
+  zeros,
+} from './rows.js'
 
 const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
@@ -24,13 +35,14 @@ export interface PolynomialOptions extends OriginOptions, GivenOf<typeof own> {}
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
   const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
+  const squares = new LeastSquares(degree)
   return defineByOrigin<`c${number}`>(
     rest,
     0.5,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
-      const c = yield* leastSquares(yield* finiteRows(x, y), degree)
+      const c = yield* squares.coefficients(readyRows(x, y) ?? (yield* finiteRows(x, y)))
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
     },
   )
@@ -44,10 +56,28 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
       ? [c, ...rest.map((b) => `${b}*${x}`)]
       : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
-/** c0, c1, … of the polynomial that meets y best: by powers of t = (x − middle)/range, which are less alike. */
-export function* leastSquares(rows: Rows, degree: number): Slices<number[]> {
-  const { columns, inX } = yield* powers(rows, degree)
-  return inX(yield* project(columns, copied(rows.y)))
+/** For c0, c1, … of polynomials that meet y best: by powers of t = (x − middle)/range, which are less alike. */
+export class LeastSquares {
+  readonly #degree: number
+  /** What follows from the last x, if that was short. */
+  #last: (Powers & { readonly x: Float64Array; readonly orthogonal: Orthogonal }) | undefined
+
+  constructor(degree: number) {
+    this.#degree = degree
+  }
+
+  *coefficients({ x, y, range }: Rows): Slices<number[]> {
+    const { inX, orthogonal } = areSame(this.#last?.x, x) ? this.#last : yield* this.#at(x, range)
+    return inX(yield* coefficientsIn(orthogonal, copied(y)))
+  }
+
+  *#at(x: Float64Array, range: number) {
+    const { columns, inX } = yield* powers({ x, range }, this.#degree)
+    const made = { x, columns, inX, orthogonal: yield* orthogonal(columns) }
+    // What users have they may change.
+    if (x.length <= SLICE) this.#last = { ...made, x: copied(x) }
+    return made
+  }
 }
 
 interface Powers {
@@ -66,11 +96,16 @@ export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number): Slices<P
     columns.push(yield* column(x.length, (row) => last[row] * t[row]))
   }
   // Horner's rule for t as a polynomial of x.
-  const inX = (byT: readonly number[]) =>
-    byT.reduceRight<number[]>((c, constant) => {
-      const scaled = c.map((coefficient) => coefficient / range)
-      const times = (k: number) => (scaled[k - 1] ?? 0) - middle * (scaled[k] ?? 0)
-      return [constant + times(0), ...scaled.map((_, k) => times(k + 1))]
-    }, [])
+  const inX = (byT: readonly number[]) => {
+    const c: number[] = []
+    for (let k = byT.length - 1; k >= 0; k--) {
+      c.push(0)
+      for (let i = c.length - 1; i >= 0; i--) {
+        const below = i > 0 ? c[i - 1] / range : byT[k]
+        c[i] = below - middle * (c[i] / range)
+      }
+    }
+    return c
+  }
   return { columns, inX }
 }

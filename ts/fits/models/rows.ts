@@ -87,6 +87,13 @@ export function zeros(length: number): Float64Array {
   return made
 }
 
+/** Whether a column is there, and has the same numbers. */
+export function areSame(a: Float64Array | undefined, b: Float64Array): a is Float64Array {
+  if (a === undefined || a.length !== b.length) return false
+  for (let row = 0; row < a.length; row++) if (a[row] !== b[row]) return false
+  return true
+}
+
 /** A copy of a column. */
 export function copied(of: Float64Array): Float64Array {
   const made = zeros(of.length)
@@ -127,12 +134,18 @@ export function firstWhere(x: Float64Array, holds: (x: number) => boolean): numb
 /** What is left of a column is rounding, if its square is less than this part of the column's. */
 const DEPENDENT = 1e-20
 
-/**
- * y by columns with the least squares, by modified Gram-Schmidt; what those before make up already has the
- * coefficient 0. Overwrites all: y by residuals, and columns, but for the first, by what those before do not have.
- */
-export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
-  const own: number[] = []
+/** Columns, each without what those before it make up. They serve many y. */
+export interface Orthogonal {
+  readonly columns: readonly Float64Array[]
+  /** Σ c² of each; 0 where those before make it up. */
+  readonly squares: readonly number[]
+  /** What each has of those behind it. */
+  readonly shares: readonly (readonly number[])[]
+}
+
+/** By modified Gram-Schmidt. Overwrites columns, but for the first. */
+export function* orthogonal(columns: readonly Float64Array[]): Slices<Orthogonal> {
+  const squares: number[] = []
   const shares: number[][] = []
   const least = columns.map((column) => DEPENDENT * dot(column, column))
   for (const [k, column] of columns.entries()) {
@@ -141,17 +154,33 @@ export function* project(columns: readonly Float64Array[], y: Float64Array): Sli
     const others: number[] = []
     for (let j = k + 1; j < columns.length; j++) {
       others.push(isNew ? remove(column, square, columns[j]) : 0)
-      if (y.length > SLICE) yield
+      if (column.length > SLICE) yield
     }
     shares.push(others)
-    own.push(isNew ? remove(column, square, y) : 0)
+    squares.push(isNew ? square : 0)
+  }
+  return { columns, squares, shares }
+}
+
+/**
+ * The coefficients by which columns, as they were given, meet y with the least squares; of one that those before make up
+ * it is 0. Overwrites y by residuals.
+ */
+export function* coefficientsIn({ columns, squares, shares }: Orthogonal, y: Float64Array): Slices<number[]> {
+  const coefficients: number[] = []
+  for (let k = 0; k < columns.length; k++) {
+    coefficients.push(squares[k] > 0 ? remove(columns[k], squares[k], y) : 0)
     if (y.length > SLICE) yield
   }
-  const coefficients = own.slice()
-  for (let k = own.length - 1; k >= 0; k--) {
-    for (const [j, share] of shares[k].entries()) coefficients[k] -= share * coefficients[k + 1 + j]
+  for (let k = columns.length - 1; k >= 0; k--) {
+    for (let j = 0; j < shares[k].length; j++) coefficients[k] -= shares[k][j] * coefficients[k + 1 + j]
   }
   return coefficients
+}
+
+/** The same, where columns serve this y alone. */
+export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
+  return yield* coefficientsIn(yield* orthogonal(columns), y)
 }
 
 /** Takes out of numbers what a column, whose square is given, has of them. */

@@ -1,7 +1,7 @@
 /** Curves with a factor, and maybe a constant, of which guesses choose one. What x alone decides is kept for the next fit. */
 
 import { SLICE, type Slices } from '../../ground/slices.js'
-import { copied, EQUAL, type Rows, zeros } from './rows.js'
+import { areSame, copied, EQUAL, type Rows, zeros } from './rows.js'
 
 /** What may be chosen from, at some x. */
 export interface Candidates<T> {
@@ -26,23 +26,30 @@ export interface Met {
 type At = Omit<Rows, 'y'>
 
 /** So many numbers of curves are kept. */
-const KEPT = 1 << 13
+const KEPT = 1 << 15
 
 /** Those of a model. */
-export class Shapes<T> {
-  readonly #prepare: (at: At) => Candidates<T>
+export class Shapes<T, About extends At = At> {
+  readonly #prepare: (about: About) => Candidates<T>
   #last: Drawn<T> | null = null
 
-  constructor(prepare: (at: At) => Candidates<T>) {
+  /** @param prepare by what is known of rows, which is to follow from their x */
+  constructor(prepare: (about: About) => Candidates<T>) {
     this.#prepare = prepare
   }
 
-  /** At the x of some rows. What is kept is there until it is asked for at another x. */
-  at(rows: Rows): Drawn<T> {
-    if (this.#last?.isAt(rows.x)) return this.#last
+  /** What is kept, if it is at this x; it is there until others are asked for at another one. */
+  kept(x: Float64Array): Drawn<T> | undefined {
+    return this.#last?.isAt(x) ? this.#last : undefined
+  }
+
+  /** At the x of some rows. */
+  at(about: About): Drawn<T> {
+    const kept = this.kept(about.x)
+    if (kept) return kept
     // What users have they may change.
-    const x = rows.x.length <= KEPT ? copied(rows.x) : rows.x
-    const drawn = new Drawn(x, this.#prepare({ x, range: rows.range }), this.#last)
+    const x = about.x.length <= KEPT ? copied(about.x) : about.x
+    const drawn = new Drawn(x, this.#prepare({ ...about, x }), this.#last)
     if (drawn.isKept) this.#last = drawn
     return drawn
   }
@@ -56,9 +63,9 @@ export class Drawn<T> {
   /** All curves where they are kept, or else a slice of one. */
   readonly #curves: Float64Array
   /** By curve Σ c², Σ c, and Σ c·y of the last y. */
-  readonly #squares: Float64Array
-  readonly #sums: Float64Array
-  readonly #products: Float64Array
+  readonly squares: Float64Array
+  readonly sums: Float64Array
+  readonly products: Float64Array
   /** By curve whether it is there already. */
   readonly #isThere: Uint8Array
 
@@ -70,39 +77,36 @@ export class Drawn<T> {
     this.#candidates = candidates
     this.isKept = x.length * all <= KEPT
     const length = this.isKept ? x.length * all : Math.min(x.length, SLICE)
-    if (this.isKept && last !== null && last.#curves.length >= length && last.#sums.length === all) {
+    if (this.isKept && last !== null && last.#curves.length >= length && last.sums.length >= all) {
       this.#curves = last.#curves
-      this.#squares = last.#squares.fill(0)
-      this.#sums = last.#sums.fill(0)
-      this.#products = last.#products
+      this.squares = last.squares.fill(0)
+      this.sums = last.sums.fill(0)
+      this.products = last.products
       this.#isThere = last.#isThere.fill(0)
     } else {
       this.#curves = zeros(length)
-      this.#squares = zeros(all)
-      this.#sums = zeros(all)
-      this.#products = zeros(all)
+      this.squares = zeros(all)
+      this.sums = zeros(all)
+      this.products = zeros(all)
       this.#isThere = new Uint8Array(all)
     }
     this.#x = x
   }
 
   isAt(x: Float64Array): boolean {
-    const own = this.#x
-    if (own.length !== x.length) return false
-    for (let row = 0; row < x.length; row++) if (own[row] !== x[row]) return false
-    return true
+    return areSame(this.#x, x)
   }
 
   /** Multiplies with y, some curves or all that are chosen from; false where that takes slices. */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
     if (!this.isKept) return false
     for (let k = first; k < end; k++) if (this.#isThere[k] === 0) this.#draw(k, k * y.length, 0, y.length)
-    multiply(this.#curves, y, this.#products, first, end)
+    multiply(this.#curves, y, this.products, first, end)
     return true
   }
 
   *multiplyInSlices(y: Float64Array, first = 0, end = this.#candidates.count): Slices<void> {
-    const [curves, products] = [this.#curves, this.#products]
+    const [curves, products] = [this.#curves, this.products]
     products.fill(0, first, end)
     let visited = 0
     for (let from = 0; from < y.length; from += SLICE) {
@@ -144,36 +148,36 @@ export class Drawn<T> {
   /** By how much one lowers Σ y². */
   gain(k: number, isCentred: boolean): number {
     const left = this.#left(k, isCentred)
-    return left > 0 ? (this.#products[k] * this.#products[k]) / left : 0
+    return left > 0 ? (this.products[k] * this.products[k]) / left : 0
   }
 
   /** How one meets y. */
   meet(k: number, isCentred: boolean): Met {
     const left = this.#left(k, isCentred)
-    const factor = left > 0 ? this.#products[k] / left : 0
-    return { factor, offset: isCentred ? -factor * (this.#sums[k] / this.#x.length) : 0 }
+    const factor = left > 0 ? this.products[k] / left : 0
+    return { factor, offset: isCentred ? -factor * (this.sums[k] / this.#x.length) : 0 }
   }
 
   /** Σ c² without what a constant makes up: that has no part in anything, and what is next to nothing is 0. */
   #left(k: number, isCentred: boolean): number {
-    const square = this.#squares[k]
-    const left = isCentred ? square - (this.#sums[k] * this.#sums[k]) / this.#x.length : square
+    const square = this.squares[k]
+    const left = isCentred ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
     return left > EQUAL * square ? left : 0
   }
 
   #draw(k: number, at: number, from: number, to: number): void {
     const curves = this.#curves
     this.#candidates.draw(k, curves, at, from, to)
-    let square = this.#squares[k]
-    let sum = this.#sums[k]
+    let square = this.squares[k]
+    let sum = this.sums[k]
     const end = at + to - from
     for (let i = at; i < end; i++) {
       const c = curves[i]
       square += c * c
       sum += c
     }
-    this.#squares[k] = square
-    this.#sums[k] = sum
+    this.squares[k] = square
+    this.sums[k] = sum
     this.#isThere[k] = 1
   }
 }

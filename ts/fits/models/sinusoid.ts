@@ -1,12 +1,13 @@
 import { atan, cos, sin } from '../../functions/index.js'
 import { OptionError } from '../../ground/errors.js'
 import { listOf } from '../../ground/given.js'
-import { atOnce, inSlices, type Slices, sorted } from '../../ground/slices.js'
+import { atOnce, inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
 import { optional, readBy } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
-import { type FitModel, type GuessAtOnce, remarks } from './model.js'
-import { bestOf, column, copied, finiteRows, type Rows, type Search, zeros } from './rows.js'
+import { type FitModel, type Guess, type GuessAtOnce, remarks } from './model.js'
+import { EQUAL, finiteRows, type Rows, readyRows, zeros } from './rows.js'
+import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
 type Band = readonly [least: number, most: number]
 
@@ -41,7 +42,7 @@ export function sinusoid(
     rest,
     0.5,
     (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`,
-    (x, y) => guess(x, y, band),
+    guessIn(band),
     band && { frequency: { min: band[0], max: band[1] } },
   )
   remarks.set(model.guess as GuessAtOnce, (values, x, y) => rivalsOf(values().frequency, x, y, band))
@@ -56,23 +57,56 @@ const MOST_FREQUENCIES = 8192
 const MOST_IN_BAND = 1 << 17
 
 /** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
-function* guess(xs: ArrayLike<number>, ys: ArrayLike<number>, band: Band | undefined) {
-  const rows = yield* finiteRows(xs, ys)
-  const { x, y, range } = rows
-  const step = 1 / (OVERSAMPLING * range)
-  const { candidate, coefficients } = yield* bestOf(y, yield* waves(rows, yield* multiples(rows, band), step))
-  const frequency = candidate * step
-  const [offset, a, b] = coefficients
-  // sin(ω·(x − x₀) + φ₀): back to x = 0.
-  const turns = frequency * x[0]
-  const shift = 2 * PI * (turns - Math.round(turns))
-  const [c, s] = [cos(shift), sin(shift)]
-  return {
-    amplitude: Math.sqrt(a * a + b * b),
-    frequency,
-    phase: angle(a * c + b * s, b * c - a * s),
-    offset,
+function guessIn(band: Band | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
+  const waves = wavesOf()
+  return function* (xs, ys) {
+    const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+    const drawn = waves.kept(rows.x) ?? waves.at({ ...rows, multiples: yield* multiples(rows, band) })
+    const mean = meanOf(rows.y)
+    const rest = centred(rows.y, mean)
+    if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
+    const { candidate, a, b, offset } = bestPair(drawn, rest)
+    const frequency = candidate * drawn.of.step
+    // sin(ω·(x − x₀) + φ₀): back to x = 0.
+    const turns = frequency * rows.x[0]
+    const shift = 2 * PI * (turns - Math.round(turns))
+    const [c, s] = [cos(shift), sin(shift)]
+    return {
+      amplitude: Math.sqrt(a * a + b * b),
+      frequency,
+      phase: angle(a * c + b * s, b * c - a * s),
+      offset: mean + offset,
+    }
   }
+}
+
+/** The wave a·sin + b·cos + offset that lowers Σ y² most, of those that do so equally well the slowest, by normal equations. */
+function bestPair({ of: { first, count, crosses }, squares, sums, products }: Drawn<Waves>, y: Float64Array) {
+  const n = y.length
+  let margin = 0
+  for (let row = 0; row < n; row++) margin += EQUAL * y[row] * y[row]
+  const best = { candidate: first, a: 0, b: 0, offset: 0 }
+  let most = -Infinity
+  for (let k = 0; k < count; k++) {
+    const [i, j] = [2 * k, 2 * k + 1]
+    const [s, c] = [sums[i], sums[j]]
+    const p = squares[i] - (s * s) / n
+    // What a constant makes up, or the sine and a constant, has no part in anything.
+    const isSine = p > EQUAL * squares[i]
+    const share = isSine ? (crosses[k] - (s * c) / n) / p : 0
+    const q = squares[j] - (c * c) / n - share * share * p
+    const own = products[j] - share * products[i]
+    const b = q > EQUAL * squares[j] ? own / q : 0
+    const gain = (isSine ? (products[i] * products[i]) / p : 0) + own * b
+    if (!(gain > most + margin) && k > 0) continue
+    most = gain
+    const a = isSine ? products[i] / p - share * b : 0
+    best.candidate = first + k
+    best.a = a
+    best.b = b
+    best.offset = -(a * s + b * c) / n
+  }
+  return best
 }
 
 /** Of the step between frequencies: the first of them, and how many there are. */
@@ -86,32 +120,52 @@ function* multiples({ x, range }: Rows, band: Band | undefined): Slices<readonly
   return [1, Math.min(MOST_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))]
 }
 
-/** Sines and cosines of ω·(x − x₀), for multiples of a frequency: each a turn further than the one before. */
-function* waves(
-  { x }: Rows,
-  [first, count]: readonly [number, number],
-  step: number,
-): Slices<Search<number>> {
-  const angles = yield* column(x.length, (row) => 2 * PI * step * (x[row] - x[0]))
-  const turnSines = yield* column(x.length, (row) => sin(angles[row]))
-  const turnCosines = yield* column(x.length, (row) => cos(angles[row]))
-  const sines = first === 1 ? copied(turnSines) : yield* column(x.length, (row) => sin(first * angles[row]))
-  const cosines =
-    first === 1 ? copied(turnCosines) : yield* column(x.length, (row) => cos(first * angles[row]))
-  return {
-    candidates: Array.from({ length: count }, (_, k) => first + k),
-    count: 2,
-    fill: (_, [sinesNow, cosinesNow], from, to) => {
-      for (let row = from; row < to; row++) {
-        const [s, c] = [sines[row], cosines[row]]
-        sinesNow[row] = s
-        cosinesNow[row] = c
-        sines[row] = s * turnCosines[row] + c * turnSines[row]
-        cosines[row] = c * turnCosines[row] - s * turnSines[row]
-      }
-    },
-    hasOffset: true,
-  }
+/** Multiples of a frequency at which there are waves, and Σ sin·cos of each. */
+interface Waves {
+  readonly step: number
+  readonly first: number
+  readonly count: number
+  readonly crosses: Float64Array
+}
+
+/** Sines and cosines of ω·(x − x₀) in turns, each a turn further than the one before. */
+function wavesOf() {
+  type At = Omit<Rows, 'y'> & { readonly multiples: readonly [number, number] }
+  return new Shapes<Waves, At>(({ x, range, multiples: [first, count] }) => {
+    const step = 1 / (OVERSAMPLING * range)
+    const make = () => zeros(Math.min(x.length, SLICE))
+    const [sines, cosines, turnSines, turnCosines] = [make(), make(), make(), make()]
+    const crosses = zeros(count)
+    return {
+      of: { step, first, count, crosses },
+      count: 2 * count,
+      more: 0,
+      draw(k, on, at, from, to) {
+        const length = to - from
+        for (let row = 0; k === 0 && row < length; row++) {
+          const angle = 2 * PI * step * (x[from + row] - x[0])
+          turnSines[row] = sin(angle)
+          turnCosines[row] = cos(angle)
+          sines[row] = first === 1 ? turnSines[row] : sin(first * angle)
+          cosines[row] = first === 1 ? turnCosines[row] : cos(first * angle)
+        }
+        if (k % 2 === 0) {
+          for (let row = 0; row < length; row++) on[at + row] = sines[row]
+          return
+        }
+        let cross = crosses[k >> 1]
+        for (let row = 0; row < length; row++) {
+          const s = sines[row]
+          const c = cosines[row]
+          on[at + row] = c
+          cross += s * c
+          sines[row] = s * turnCosines[row] + c * turnSines[row]
+          cosines[row] = c * turnCosines[row] - s * turnSines[row]
+        }
+        crosses[k >> 1] = cross
+      },
+    }
+  })
 }
 
 /** Δχ² by χ²/ν within which another frequency is nearly as good: three standard errors. */
@@ -197,7 +251,7 @@ function* usualGap(x: Float64Array): Slices<number | undefined> {
   yield* inSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) if (x[row] > x[row - 1]) gaps[count++] = x[row] - x[row - 1]
   })
-  const inOrder = yield* sorted(gaps.subarray(0, count), (a, b) => a - b)
+  const inOrder = yield* sorted(gaps.subarray(0, count))
   return inOrder[count >> 1]
 }
 
