@@ -43,6 +43,8 @@ const special = [
   3216.5,
   -1647100.5,
   4503599627370497,
+  // Of all numbers the nearest to a multiple of π/2.
+  5.319372648326541e255,
 ]
 
 /** Where powers change from one expansion to another. */

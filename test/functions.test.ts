@@ -97,6 +97,8 @@ test.each([
   ['cos', -Infinity, NaN],
   ['cos', 0, 1],
   ['cos', -0, 1],
+  // Of all numbers the nearest to a multiple of π/2.
+  ['cos', 5.319372648326541e255, -4.687165924254628e-19],
 ] as const)('%s(%s) is %s', (name, x, value) => {
   expect(functions[name](x)).toBe(value)
 })

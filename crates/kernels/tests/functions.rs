@@ -15,10 +15,12 @@ const FUNCTIONS: [&str; 33] = [
 ];
 
 #[rustfmt::skip]
-const SPECIAL: [f64; 34] = [
+const SPECIAL: [f64; 35] = [
     0.0, -0.0, 1.0, -1.0, 2.0, -3.0, 0.5, -0.5, 1e-45, -1e-45, 5e-324, -1e-310, 1.2e-38, 2.3e-308, 3e38, -3e38,
     1.7e308, -1.7e308, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.4375, 0.625, 0.6875, 1.1875, 2.4375,
     88.75, -87.4, -103.9, 709.75, -745.1, 3216.5, -1647100.5, 4503599627370497.0,
+    // Of all numbers the nearest to a multiple of π/2.
+    5.319372648326541e255,
 ];
 
 /// Where powers change from one expansion to another.

@@ -105,16 +105,25 @@ impl Memory {
             for (k, x) in [start(run), min, max].into_iter().enumerate() {
                 memory.number("planes", k * (LANES + GAP / size) + run, x);
             }
-            memory.word(
-                "planes",
-                (PLANES * (LANES * size + GAP) + Short::SIZE * 8 * LANES) / 4 + run,
-                run as u32,
-            );
+            memory.run_in(run, run);
             for row in (0..rows).take_while(|_| row_lanes == 0) {
                 memory.number("lane_data", row * data_lanes + run, mean(run) + row as f64 - 1.5);
             }
         }
         memory
+    }
+
+    /// A run that begins there, and has no bounds.
+    fn unbounded(&mut self, run: usize, start: f64) {
+        for (k, x) in [start, f64::NEG_INFINITY, f64::INFINITY].into_iter().enumerate() {
+            self.number("planes", k * (LANES + GAP / self.size) + run, x);
+        }
+    }
+
+    /// The number of what is in a lane.
+    fn run_in(&mut self, lane: usize, run: usize) {
+        let numbers = PLANES * (LANES * self.size + GAP) + Short::SIZE * 8 * LANES;
+        self.word("planes", numbers / 4 + lane, run as u32);
     }
 
     fn program(&mut self, name: &str, body: &[[u32; 5]]) {
@@ -188,6 +197,10 @@ impl Memory {
     }
 }
 
+fn sets() -> impl Iterator<Item = InstructionSet> {
+    InstructionSet::ALL.iter().copied().filter(|set| set.is_available())
+}
+
 fn operation(name: &str) -> u32 {
     OPERATIONS.iter().position(|known| *known == name).unwrap() as u32
 }
@@ -215,7 +228,7 @@ const COUNTS: [usize; 6] = [1, 7, 17, BLOCK, BLOCK + 1, BLOCK + 45];
 
 #[test]
 fn each_run_has_its_data_and_its_bounds() {
-    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+    for set in sets() {
         for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
             let mut memory = Memory::new(size, runs);
             assert!(memory.advance(set));
@@ -232,15 +245,13 @@ fn each_run_has_its_data_and_its_bounds() {
 
 #[test]
 fn a_change_a_hair_below_the_tolerance_is_below_it() {
-    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+    for set in sets() {
         // One that is no whole vector, and some of which all are short alike.
         for runs in [1, 16] {
             let mut memory = Memory::new(8, runs);
             for run in 0..runs {
                 let start = mean(run) + 1e-3 * (1.0 - 5e-7);
-                for (k, x) in [start, f64::NEG_INFINITY, f64::INFINITY].into_iter().enumerate() {
-                    memory.number("planes", k * (LANES + GAP / 8) + run, x);
-                }
+                memory.unbounded(run, start);
             }
             assert!(memory.advance(set));
             for run in 0..runs {
@@ -248,6 +259,78 @@ fn a_change_a_hair_below_the_tolerance_is_below_it() {
                 assert_eq!((updates, reason), (1.0, Reason::Converged as u32), "{} {runs} {run}", set.name());
             }
         }
+    }
+}
+
+#[test]
+fn a_step_that_was_short_and_is_short_again_has_all_the_patience_there_is() {
+    for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
+        // Updates that are made at once: the second one goes far, in the first call or in the next one.
+        for at_once in [1, 3] {
+            let mut memory = Memory::new(size, 17);
+            memory.set("updates", at_once);
+            memory.double("settings", Settings::AT.most_updates as usize, 999.0);
+            // The gradient is 1 anywhere.
+            memory.program_with("gradient", &[], &[[operation("Equal"), 3, 0, 0, 0]], &[3]);
+            (0..17).for_each(|run| memory.unbounded(run, 0.0));
+            for done in (0..120).step_by(at_once) {
+                memory.double("settings", Settings::AT.done as usize, done as f64);
+                for update in 0..at_once {
+                    let rate = if done + update == 1 { 1.0 } else { 1e-4 };
+                    memory.double("coefficients", 5 * update + 4, rate);
+                }
+                assert!(memory.advance(set));
+            }
+            for run in 0..17 {
+                let (_, updates, reason) = memory.result(run);
+                assert_eq!(
+                    (updates, reason),
+                    (103.0, Reason::Stalled as u32),
+                    "{} {size} {at_once}",
+                    set.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_at_rest_stops_with_the_first_update_that_counts() {
+    for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
+        let mut memory = Memory::new(size, 17);
+        memory.double("settings", Settings::AT.exempt as usize, 1.0);
+        // Beside one that ends with an update that does not count, so that all are looked at then.
+        (0..17).for_each(|run| memory.unbounded(run, if run == 5 { f64::NAN } else { mean(run) }));
+        assert!(memory.advance(set));
+        for run in 0..17 {
+            let (_, updates, reason) = memory.result(run);
+            let (ends, why) = if run == 5 { (1.0, Reason::Diverged) } else { (2.0, Reason::Converged) };
+            assert_eq!((updates, reason), (ends, why as u32), "{} {size} {run}", set.name());
+        }
+    }
+}
+
+#[test]
+fn a_parameter_rests_where_decay_alone_moves_it_by_the_tolerance() {
+    let two = |k: i32| 2_f64.powi(k);
+    for set in sets() {
+        let mut memory = Memory::new(8, 1);
+        memory.double("settings", Settings::AT.tolerance as usize, two(-10));
+        memory.program("gradient", &[[operation("Add"), 2, 1, 2, 0]]);
+        // All of it is exact: x becomes 1, less than the tolerance from where it was, and decay takes 2⁻¹⁰ of that.
+        memory.unbounded(0, 1.0 + two(-12));
+        for row in 0..ROWS {
+            memory.number(
+                "lane_data",
+                row * memory.data_lanes,
+                (two(-12) - two(-10) - two(-22)) / ROWS as f64,
+            );
+        }
+        for (k, x) in [(3, 1.0 - two(-10)), (4, 1.0)] {
+            memory.double("coefficients", k, x);
+        }
+        assert!(memory.advance(set));
+        assert_eq!(memory.result(0), (1.0, 1.0, Reason::Converged as u32), "{}", set.name());
     }
 }
 
@@ -270,7 +353,7 @@ fn counting(size: usize, runs: usize) -> Memory {
 
 #[test]
 fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
-    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+    for set in sets() {
         let shapes = COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]);
         // Counts of updates are more than 32 bits hold, too.
         for ((size, runs), before) in shapes.flat_map(|shape| [(shape, 0.0), (shape, 2_f64.powi(33))]) {
@@ -331,8 +414,8 @@ fn t_of(run: usize, row: usize) -> f64 {
     1.0 / (1 + run + row) as f64
 }
 
-/// Its sum in the order that is promised.
-fn sum_in_order(size: usize, run: usize, rows: usize) -> f64 {
+/// Its sum in the order that is promised, over the data of a run.
+fn sum_in_order(size: usize, run: usize, data: usize, rows: usize) -> f64 {
     let round = |x: f64| if size == 4 { f64::from(x as f32) } else { x };
     let x = round(run as f64 / 3.0);
     let piece = BLOCK * LEAST_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MOST_PIECES));
@@ -342,7 +425,7 @@ fn sum_in_order(size: usize, run: usize, rows: usize) -> f64 {
         let mut lanes = [0.0; BLOCK];
         let ordered = (end - rest..end).enumerate().chain((begin..end - rest).enumerate());
         for (k, row) in ordered {
-            let t = round(t_of(run, row));
+            let t = round(t_of(data, row));
             lanes[k % BLOCK] = round(round(round(x - t) * t) + lanes[k % BLOCK]);
         }
         for half in [128, 64, 32, 16, 8, 4, 2, 1] {
@@ -354,7 +437,7 @@ fn sum_in_order(size: usize, run: usize, rows: usize) -> f64 {
 
 #[test]
 fn rows_are_lanes_with_one_order_of_sums() {
-    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+    for set in sets() {
         for (size, rows) in
             [4, 8].into_iter().flat_map(|size| [1, 255, 256, 300, 5000, 8193].map(|rows| (size, rows)))
         {
@@ -362,7 +445,7 @@ fn rows_are_lanes_with_one_order_of_sums() {
                 let mut memory = in_rows(size, runs, rows);
                 assert!(memory.advance(set));
                 for run in 0..runs {
-                    let expected = (sum_in_order(size, run, rows), 1.0, 1);
+                    let expected = (sum_in_order(size, run, run, rows), 1.0, 1);
                     assert_eq!(memory.result(run), expected, "{} {size} {rows} {run}", set.name());
                 }
             }
@@ -386,7 +469,28 @@ fn a_team_sums_rows_to_the_same_bits() {
         batch.advance_by(0, 0, &backwards).unwrap();
     }
     for run in 0..2 {
-        assert_eq!(memory.result(run).0, sum_in_order(8, run, rows));
+        assert_eq!(memory.result(run).0, sum_in_order(8, run, run, rows));
+    }
+}
+
+#[test]
+fn all_runs_have_sums_where_not_all_pieces_are_there_at_once() {
+    let rows = 5 * BLOCK * LEAST_BLOCKS;
+    const { assert!(5 * BLOCK > PIECES) };
+    for size in [4, 8] {
+        let mut memory = in_rows(size, 1, rows);
+        // They share the rows of the first one.
+        memory.set("shared", 1);
+        memory.set("data", memory.line("lane_data"));
+        memory.word("live", 0, BLOCK as u32);
+        for run in 0..BLOCK {
+            memory.number("planes", run, run as f64 / 3.0);
+            memory.run_in(run, run);
+        }
+        assert!(memory.advance(InstructionSet::best()));
+        for run in (0..BLOCK).step_by(17) {
+            assert_eq!(memory.result(run).0, sum_in_order(size, run, 0, rows), "{size} {run}");
+        }
     }
 }
 
@@ -434,8 +538,7 @@ fn what_does_not_fit_is_a_fault() {
         assert!(fails(&|memory| memory.word("live", 0, u32::MAX)));
         // A run behind the last one has no result.
         for run in [LANES, u32::MAX as usize] {
-            let at = (PLANES * (LANES * size + GAP) + Short::SIZE * 8 * LANES) / 4;
-            assert!(fails(&|memory| memory.word("planes", at, run as u32)), "{run}");
+            assert!(fails(&|memory| memory.run_in(0, run)), "{run}");
         }
         // More shared columns than there are.
         assert!(fails(&|memory| memory.set("shared", 2)));
@@ -564,7 +667,7 @@ proptest! {
             let words = memory.bytes / 4;
             memory.bytes_at(0, at % words * 4, &value.to_ne_bytes());
         }
-        for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for set in sets() {
             let (_held, base) = Guarded::copy(memory.words.as_ptr().cast(), memory.bytes, is_at_end);
             // SAFETY: the bytes are held, only this thread uses them, and the set is available.
             let Ok(batch) = (unsafe { Batch::new(base, memory.bytes, set) }) else { continue };
@@ -583,7 +686,7 @@ fn digests() {
     type Make = fn(usize, usize) -> Memory;
     let kinds: [(&str, Make); 2] = [("a rule", Memory::new), ("a program", counting)];
     for (size, (name, make)) in [4, 8].into_iter().flat_map(|size| kinds.map(|kind| (size, kind))) {
-        for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for set in sets() {
             let (mut memory, mut hash) = (make(size, BLOCK + 45), DefaultHasher::new());
             // Neither a third nor its products are exact.
             memory.double("coefficients", 4, 1.0 / 3.0);

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use antigrad_kernels::layout::*;
+use antigrad_kernels::manifest::HASH;
 use antigrad_kernels::{Arena, BLOCK, Kept, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::guarded::Guarded;
-use crate::memory::{Family, Memory, Segment, kernel, noise, sets};
+use crate::memory::{Family, Memory, Segment, array_at, kernel, noise, sets};
 use crate::reference::{Job, PLAIN};
 
 /// So small that tables are read all the time.
@@ -176,6 +177,52 @@ fn tables_that_are_cut_short_are_a_fault() {
         // Where they lie in the arena, its bytes end with them.
         // SAFETY: as above.
         assert!(unsafe { Arena::new(start, 4 * count, sets().next().unwrap()) }.is_err());
+    }
+}
+
+#[test]
+fn a_header_alone_is_an_arena_of_nothing_up_to_its_limits() {
+    let lines = 2;
+    let header = |change: &dyn Fn(&mut Header)| {
+        let mut header = Header { hash: HASH as usize, element_size: 4, ..Header::read(|_| 0) };
+        change(&mut header);
+        let mut words = vec![0_u64; lines * LINE / 8];
+        let first = words.as_mut_ptr().cast::<u32>();
+        // SAFETY: so many words are there.
+        header.write(|at, x| unsafe { first.add(at).write(x as u32) });
+        words
+    };
+    let new = |mut words: Vec<u64>, bytes: usize| {
+        // SAFETY: the bytes are the vector's, and nothing is done with the arena.
+        unsafe { Arena::new(words.as_mut_ptr().cast(), bytes, sets().next().unwrap()) }.map(drop)
+    };
+    let whole = lines * LINE;
+    assert_eq!(new(header(&|_| ()), Header::SIZE * 4), Ok(()));
+    assert!(new(header(&|_| ()), Header::SIZE * 4 - 4).is_err());
+    assert_eq!(new(header(&|header| header.row_length = 1 << 16), whole), Ok(()));
+    assert!(new(header(&|header| header.row_length = (1 << 16) + 1), whole).is_err());
+    assert_eq!(new(header(&|header| header.blocks = lines), whole), Ok(()));
+    assert!(new(header(&|header| header.blocks = lines + 1), whole).is_err());
+    assert_eq!(new(header(&|header| header.length = whole / 4), whole), Ok(()));
+    let fault = new(header(&|header| header.length = whole / 4 + 1), whole).unwrap_err();
+    assert_eq!(fault.to_string(), "this is not an arena of this version: its arrays do not fit");
+}
+
+#[test]
+fn numbers_by_tensor_end_within_the_arena() {
+    let clean = memory(4, SMALL);
+    // Of two tensors that are clipped.
+    let at = array_at(SCALES) + Array::AT.position;
+    let run = |position: usize| {
+        let mut memory = clean.clone();
+        memory.set_word(at, position as u32);
+        memory.run(sets().next().unwrap(), 0, None)
+    };
+    let bytes = clean.clone().bytes().1;
+    let lines = (SMALL.len() * 8).div_ceil(LINE);
+    assert_eq!(run(bytes / LINE - lines), Ok(()));
+    for position in [bytes / LINE - lines + 1, bytes / LINE, 1 << 24, u32::MAX as usize] {
+        assert!(run(position).is_err(), "{position}");
     }
 }
 

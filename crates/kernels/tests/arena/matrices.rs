@@ -2,9 +2,10 @@
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
-use antigrad_kernels::{Alone, InstructionSet, Scratch, Workers};
+use antigrad_kernels::{Alone, Arena, InstructionSet, Scratch, Workers};
 
-use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places};
+use crate::guarded::Guarded;
+use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places, sets};
 use crate::reference::{Job, PLAIN, round};
 
 /// Where in a row the steps are, and a, b, c at the first time; behind the pipeline's.
@@ -110,6 +111,52 @@ fn products_are_those_of_plain_loops_on_every_instruction_set() {
     }
 }
 
+#[test]
+fn products_read_nothing_behind_their_matrices() {
+    // Transposed it is the last array of the scratch, of whole lines, and has a row more than four at a time.
+    let shape = [32, 17];
+    for (size, set) in places() {
+        let mut memory = memory(size, shape);
+        let (_, bytes) = memory.bytes();
+        let room = memory.word(array_at(SCRATCH) + Array::AT.length) as usize * size;
+        memory.set_word(array_at(SCRATCH) + Array::AT.position, (bytes / LINE) as u32);
+        let words: Vec<u32> = (0..bytes / 4).map(|at| memory.word(at)).chain(vec![0; room / 4]).collect();
+        let (_held, base) = Guarded::copy(words.as_ptr().cast(), bytes + room, true);
+        // SAFETY: the bytes are held, and only this thread uses them.
+        let done = unsafe {
+            Arena::new(base, bytes + room, set).and_then(|arena| arena.run(0, None, &mut Scratch::new()))
+        };
+        assert_eq!(done, Ok(()), "{size} bytes, {}", set.name());
+    }
+}
+
+#[test]
+fn bfloat16_is_the_even_one_of_two_that_are_as_near() {
+    for set in sets() {
+        let mut memory = memory(4, [1, 4]);
+        // No step: what is left is divided by what is larger than the norm.
+        let mut row = row(0.0);
+        (row[4 + STEPS + 1], row[4 + STEPS + 2]) = (1024.0, 1.0);
+        memory.row(0, &row);
+        // The last digit of bfloat16 is 2⁻⁷ here; half of it, and a hair less and more than that.
+        let [half, hair] = [2_f64.powi(-8), 2_f64.powi(-23)];
+        for (given, wanted) in [
+            ([1.0 + half, 1.0 + half + hair, 1.0 + 3.0 * half, 1.0 + 3.0 * half - hair], [0, 2, 4, 2]),
+            (
+                [1.0 + 5.0 * half, 1.0 + 5.0 * half + hair, 1.0 + 7.0 * half, 1.0 + 5.0 * half - hair],
+                [4, 6, 8, 4],
+            ),
+        ] {
+            (0..4).for_each(|i| memory.set(GRADIENTS, 0, i, given[i]));
+            memory.run(set, 0, None).expect("it fits");
+            for (i, halves) in wanted.into_iter().enumerate() {
+                let expected = (1.0 + f64::from(halves) * half) / 1024.0;
+                assert_eq!(memory.get(GRADIENTS, 0, i), expected, "{} of {}", given[i], set.name());
+            }
+        }
+    }
+}
+
 /// Pieces from the last to the first, two at a time.
 struct Backwards;
 
@@ -181,6 +228,7 @@ fn what_does_not_fit_is_a_fault_and_changes_nothing() {
         ("a scratch that is elsewhere", &|memory| memory.set_word(scratch + Array::AT.position, 1 << 24)),
         ("a scratch that begins late", &|memory| memory.set_word(scratch + Array::AT.first, 16)),
         ("a longer tensor", &|memory| memory.set_word(tensor + Tensor::AT.length, 61)),
+        ("two matrices", &|memory| memory.matrix(0, [6, 5])),
         ("many steps", &|memory| memory.row(0, &row(1e9))),
         ("NaN steps", &|memory| memory.row(0, &row(f64::NAN))),
     ];

@@ -4,7 +4,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::{Description, kernels};
 use antigrad_kernels::{BLOCK, InstructionSet};
 
-use crate::memory::{MOST_ROWS, Memory, bits, noise, places};
+use crate::memory::{MOST_ROWS, Memory, array_at, bits, noise, places};
 use crate::reference::{Job, PLAIN};
 
 /// Two rows of the tensor in the middle of three have their gradients in another order.
@@ -138,6 +138,43 @@ fn ranges_share_the_rows_out() {
         }
         assert!(pieces.contents() == whole.contents(), "{size} bytes, {}", set.name());
     }
+}
+
+#[test]
+fn whole_rows_may_be_lent_to_a_tensor_whose_rows_are_listed_alone() {
+    for (size, set) in places() {
+        let [_, mut rows] = twins(&crate::memory::kernel("Adam"), size, &PLAIN, 17, &LIST);
+        let arena = rows.arena(set).expect("it fits");
+        for (tensor, length, is_right) in [
+            (0, 3, true),
+            (0, 6, false),
+            (1, 17 * ROWS, true),
+            (1, 17 * 2, true),
+            (1, 17 * 2 + 1, false),
+            (2, 5, true),
+            (2, 10, false),
+            (3, 17, false),
+        ] {
+            assert_eq!(arena.takes(tensor, size, length), is_right, "{length} numbers for tensor {tensor}");
+            assert!(!arena.takes(tensor, 12 - size, length));
+        }
+    }
+}
+
+#[test]
+fn a_list_lies_within_its_array_and_that_within_the_arena() {
+    let run = |length: &dyn Fn(&mut Memory) -> usize| {
+        let [_, mut rows] = twins(&crate::memory::kernel("Adam"), 4, &PLAIN, 17, &LIST);
+        let words = length(&mut rows);
+        rows.set_word(array_at(LISTED) + Array::AT.length, words as u32);
+        rows.run(InstructionSet::best(), 0, None).is_ok()
+    };
+    let own = |rows: &mut Memory| rows.word(rows.tensor_at(1) + Tensor::AT.list) as usize + 1 + 2 * ROWS;
+    let all = |rows: &mut Memory| {
+        (rows.bytes().1 - rows.word(array_at(LISTED) + Array::AT.position) as usize * LINE) / 4
+    };
+    assert!(run(&own) && run(&all));
+    assert!(!run(&|rows| own(rows) - 1) && !run(&|rows| all(rows) + 1));
 }
 
 #[test]
