@@ -1,6 +1,19 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
+/** The equations of the rules, as their sources state them. */
+const equations = {
+  name: 'equations',
+  resolveId: (id: string) => (id === 'virtual:equations' ? '\0equations' : null),
+  async load(id: string) {
+    if (id !== '\0equations') return null
+    const { aboutRules } = await import('../scripts/lib/rules-page.mjs')
+    const all = Object.entries(aboutRules() as Record<string, { equations: unknown; coefficients: unknown }>)
+    const kept = all.map(([name, { equations, coefficients }]) => [name, { equations, coefficients }])
+    return `export const equations = ${JSON.stringify(Object.fromEntries(kept))}`
+  },
+}
+
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
@@ -17,6 +30,7 @@ export default defineConfig(({ mode }) => ({
         : [{ find: /.*\/webassembly\/core\.js$/, replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
+  plugins: [equations],
   build: {
     ...{ target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
     rolldownOptions: {

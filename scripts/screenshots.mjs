@@ -81,12 +81,12 @@ async function take(browser, name, address, { width, colorScheme }, ready) {
 
 /** Plays the race until everybody is somewhere else. */
 async function begun(page) {
-  await page.locator('.surface canvas[data-engine]').waitFor()
   await page.getByLabel('speed').selectOption('600')
   await page.getByRole('button', { name: 'Play', exact: true }).click()
   await page.waitForFunction(
     (updates) =>
-      Number.parseInt(document.querySelector('output').textContent.replace(',', ''), 10) >= updates,
+      Number.parseInt(document.querySelector('.transport output').textContent.replace(',', ''), 10) >=
+      updates,
     UPDATES,
   )
   await page.getByLabel('speed').selectOption('6')

@@ -1,6 +1,6 @@
 /** Runs pieces of a picture of basins, beside the page. */
 
-import { expression, type MinimizeManyOptions, minimizeMany, OptionError, reasons } from 'antigrad'
+import { expression, type MinimizeManyOptions, minimizeMany, OptionError, type Rule, reasons } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
 import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
 import { build, type Entry } from './rules.js'
@@ -40,7 +40,7 @@ addEventListener('message', async ({ data }: MessageEvent<Order | null>) => {
   const answer = (message: Answer) => postMessage(message)
   try {
     const { rule, clip } = build(entry)
-    const found = await minimizeMany(expression(text), starts, rule, { ...options, clip, signal })
+    const found = await minimizeMany(expression(text), starts, rule as Rule, { ...options, clip, signal })
     const { x, iterations, engine } = found
     const kinds = Uint8Array.from(found.reason, (reason) => kindOf[reasons[reason] ?? ''] ?? UNFINISHED)
     answer({ job, piece, engine, ends: { x: x.x, y: x.y, iterations, kinds } })

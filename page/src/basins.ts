@@ -2,9 +2,9 @@
 
 import type { Point, View } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
-import { boxIn, drawAxes, pointAt, rounded } from './contour.js'
+import { boxIn, drawAxes, pointAt } from './contour.js'
 import { Crew } from './crew.js'
-import { h, labelled, shown } from './dom.js'
+import { h, labelled, placeIn, shown } from './dom.js'
 import { titles } from './functions.js'
 import {
   AT_REST,
@@ -372,10 +372,8 @@ export class Basins {
     circle(context, x, y, 12, null, text, 2.5)
   }
 
-  /** A point in as many digits as can be seen. */
-  #named([x, y]: Point): string {
-    const [x0, x1, y0, y1] = (this.#race as Race).landscape.view
-    return `(${shown(rounded(x, x1 - x0))}, ${shown(rounded(y, y1 - y0))})`
+  #named(point: Point): string {
+    return placeIn((this.#race as Race).landscape.view, point)
   }
 
   /** Says what becomes of a start; of the race's own where none is pointed at. */

@@ -1,6 +1,6 @@
 /** The tab that times the engines. */
 
-import { type EngineName, engines } from 'antigrad'
+import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
 import { messageOf } from '../../dist/ground/errors.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
@@ -105,7 +105,7 @@ export class Bench {
         this.#show()
       }
       this.#found = []
-      this.#found = await measure(build(suggested(rule)).rule, runs, progress, this.#stop.signal)
+      this.#found = await measure(build(suggested(rule)).rule as Rule, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
         ? 'Cancelled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`

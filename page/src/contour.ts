@@ -1,14 +1,28 @@
-/** The map: contours, the minima as stars, the racers' paths, and the start, which can be dragged. */
+/** The map: contours, the minima as stars, the racers' paths and names, and the start, which can be dragged. */
 
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
-import { h, shown } from './dom.js'
-import type { Race } from './race.js'
-import { GRID, LEVELS, type Terrain } from './terrain.js'
+import { h, rounded, shown } from './dom.js'
+import { placed, shortNames } from './names.js'
+import type { Race, Racer } from './race.js'
+import { GRID, levelsOf, type Terrain } from './terrain.js'
 import { drawMark, styleOf, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }
+/** Pixels by which a pointer that is held moves before it drags. */
+const STILL = 4
+const LABEL = { font: '600 12px system-ui, sans-serif', height: 16, edge: 3 }
+/**
+ * Memory of the processor's: a browser without a graphics card, which emulates one, draws these few lines at half the
+ * pace else (WebKit: 55 frames a second, not 20 to 37).
+ */
+const PLAIN = { willReadFrequently: true } as const
+const plain = (canvas: HTMLCanvasElement) => canvas.getContext('2d', PLAIN) as CanvasRenderingContext2D
+/** Half the side of a mark with its edge. */
+const MARK = 11
+/** Pixels of the arrows that have no scale. */
+const ARROW = { gradient: 46, velocity: 34, least: 12 }
 
 /** Where in an element of some size a view is drawn. */
 export const boxIn = (width: number, height: number) => ({
@@ -19,102 +33,315 @@ export const boxIn = (width: number, height: number) => ({
 })
 export type Box = ReturnType<typeof boxIn>
 
+/** A point, and what pulls it: the slope there, the velocity before, the step that follows. */
+export interface Pull {
+  readonly gradient: Point
+  readonly velocity: Point | null
+}
+
+/** How the start was moved: while it is held, let go, or by a click, which is to run. */
+export type Move = 'held' | 'done' | 'click'
+
+/** A small picture that is drawn once, and then copied. */
+interface Sprite {
+  readonly picture: HTMLCanvasElement
+  readonly width: number
+  readonly height: number
+}
+
 export class ContourPlot {
   readonly element: HTMLElement
-  readonly #ground = h('canvas', { 'aria-hidden': 'true' })
-  readonly #paths = h('canvas', { 'aria-hidden': 'true' })
-  readonly #heads = h('canvas', { 'aria-hidden': 'true' })
+  /** What is seen: the paths' layer with points and names on it. */
+  readonly #picture = h('canvas', { 'aria-hidden': 'true' })
+  /** The ground with the paths on it, which only grow. */
+  readonly #paths = h('canvas')
+  /** What never moves: contours, minima, axes. */
+  readonly #ground = h('canvas')
   readonly #handle = h('div', { className: 'handle', tabIndex: 0, role: 'slider' })
   #width = 0
   #height = 0
+  #ratio = 1
   #terrain: Terrain | null = null
   #levels: ReturnType<ReturnType<typeof contours>> = []
   #race: Race | null = null
   #start: Point = [0, 0]
-  /** How many points of each path are drawn, and how far its dashes have come. */
-  #drawn: { points: number; length: number }[] = []
+  /** How many updates of each path are drawn, and how far its dashes have come. */
+  #drawn: { iterations: number; length: number }[] = []
+  #marks: Sprite[] = []
+  #labels: Sprite[] = []
+  /** Where each name stands, seen from its point. */
+  #offsets: (readonly [number, number] | null)[] = []
+  /** What of the picture is not as the paths' layer has it. */
+  #dirty: Box[] = []
+  #pulls: readonly (Pull | null)[] = []
+  /** Whether nothing is drawn yet of a race. */
+  #isFresh = true
 
-  /** @param onMove is told where the start is moved to */
-  constructor(onMove: (start: Point) => void) {
+  /** @param onMove is told where the start is moved to, and how */
+  constructor(onMove: (start: Point, how: Move) => void) {
     this.#handle.setAttribute(
       'aria-label',
       'Start of the race: arrow keys move it, with Shift in small steps',
     )
-    this.element = h(
-      'div',
-      { className: 'plot contour' },
-      this.#ground,
-      this.#paths,
-      this.#heads,
-      this.#handle,
-    )
+    this.element = h('div', { className: 'plot contour' }, this.#picture, this.#handle)
     new ResizeObserver(() => this.resize()).observe(this.element)
     this.#listen(onMove)
+  }
+
+  /** Width by height of the picture. */
+  get aspect(): number {
+    const { width, height } = boxIn(this.element.clientWidth, this.element.clientHeight)
+    return width / height
+  }
+
+  /** What is seen, in pixels. */
+  get picture(): HTMLCanvasElement {
+    return this.#picture
+  }
+
+  /** For a picture that is saved: what there is, and where in pixels. */
+  get drawing() {
+    return {
+      ...{ width: this.#width, height: this.#height, box: this.#box, levels: this.#levels },
+      ...{ race: this.#race as Race, terrain: this.#terrain as Terrain, offsets: this.#offsets },
+      pixel: (point: Point) => this.#pixel(point),
+    }
   }
 
   show(terrain: Terrain): void {
     this.#terrain = terrain
     const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
-    const thresholds = Array.from({ length: LEVELS }, (_, i) => (i + 0.5) / LEVELS)
+    const count = levelsOf(terrain)
+    const thresholds = Array.from({ length: count }, (_, i) => (i + 0.5) / count)
     this.#levels = contours().size([GRID, GRID]).thresholds(thresholds)(heights)
     this.#drawGround()
   }
 
-  /** A new race: its paths begin. */
-  begin(race: Race): void {
+  /** A new race: its paths begin; `anew` where more may be new than its start. */
+  begin(race: Race, anew = true): void {
     this.#race = race
     this.#start = race.state.start
-    this.#drawn = race.racers.map(() => ({ points: 1, length: 0 }))
-    this.#clear(this.#paths)
+    this.#pulls = []
+    if (anew) this.#makeSprites()
+    this.#restart()
     this.#placeHandle()
     this.update()
   }
 
-  /** Draws what has been raced since the last call. */
+  /** Arrows at the points, by racer; none while it moves. */
+  pull(pulls: readonly (Pull | null)[]): void {
+    if (pulls.length === 0 && this.#pulls.length === 0) return
+    this.#pulls = pulls
+    this.#drawHeads()
+  }
+
+  /** Draws what has been raced since the last call; all of it where the time went back. */
   update(): void {
     const race = this.#race
     if (!race || this.#width === 0) return
+    if (race.racers.some(({ iterations }, i) => iterations < this.#drawn[i].iterations)) this.#restart()
     const paths = this.#context(this.#paths)
     this.#clip(paths)
+    let isMoved = false
     for (const [number, racer] of race.racers.entries()) {
-      const drawn = this.#drawn[number]
-      const { color, dash } = styleOf(number)
-      paths.strokeStyle = color
-      paths.lineWidth = 2
-      paths.lineJoin = 'round'
-      paths.setLineDash([...dash])
-      paths.lineDashOffset = drawn.length
-      paths.beginPath()
-      let last = this.#pixel(racer.pointAt(drawn.points - 1))
-      paths.moveTo(...last)
-      for (; drawn.points <= racer.iterations; drawn.points++) {
-        const next = this.#pixel(racer.pointAt(drawn.points))
-        paths.lineTo(...next)
-        drawn.length += Math.hypot(next[0] - last[0], next[1] - last[1])
-        last = next
-      }
-      paths.stroke()
+      if (racer.iterations === this.#drawn[number].iterations) continue
+      isMoved = true
+      this.#extend(paths, number, racer)
     }
     paths.restore()
-    this.#clear(this.#heads)
-    const heads = this.#context(this.#heads)
+    if (isMoved || this.#isFresh) this.#drawHeads()
+  }
+
+  #extend(paths: CanvasRenderingContext2D, number: number, racer: Racer): void {
+    const drawn = this.#drawn[number]
+    const { color, dash } = styleOf(number)
+    paths.strokeStyle = color
+    paths.lineWidth = 2
+    paths.lineJoin = 'round'
+    paths.setLineDash([...dash])
+    paths.lineDashOffset = drawn.length
+    paths.beginPath()
+    let last = this.#pixel(racer.pointAt(drawn.iterations))
+    paths.moveTo(...last)
+    let [left, top] = last
+    let [right, bottom] = last
+    const { iterations } = racer
+    for (let i = drawn.iterations + 1; i <= iterations; i++) {
+      const next = this.#pixel(racer.pointAt(i))
+      const by = Math.hypot(next[0] - last[0], next[1] - last[1])
+      // What is less than a quarter of a pixel waits for the next.
+      if (by < 0.25 && i < iterations) continue
+      paths.lineTo(...next)
+      drawn.length += by
+      last = next
+      left = Math.min(left, last[0])
+      top = Math.min(top, last[1])
+      right = Math.max(right, last[0])
+      bottom = Math.max(bottom, last[1])
+    }
+    drawn.iterations = iterations
+    paths.stroke()
+    this.#soil([left, top], [right, bottom])
+  }
+
+  #drawHeads(): void {
+    const race = this.#race
+    if (!race || this.#width === 0) return
+    this.#isFresh = false
+    const heads = this.#context(this.#picture)
+    this.#mend(heads)
     this.#clip(heads)
-    for (const [number, racer] of race.racers.entries()) {
-      const [x, y] = racer.pointAt(racer.iterations)
-      if (Number.isFinite(x) && Number.isFinite(y)) drawMark(heads, number, ...this.#pixel([x, y]))
+    const box = this.#box
+    const places = race.racers.map((racer) => {
+      const [x, y] = this.#pixel(racer.pointAt(racer.iterations))
+      const isInside = x >= box.left && y >= box.top && x <= box.left + box.width && y <= box.top + box.height
+      return isInside ? ([x, y] as const) : null
+    })
+    const there = places.flatMap((place, number) => (place ? [number] : []))
+    const named = there.map((number) => {
+      const [x, y] = places[number] as Point
+      const { width, height } = this.#labels[number]
+      return { x, y, width, height, before: this.#offsets[number] }
+    })
+    const [startX, startY] = this.#pixel(race.state.start)
+    const ring = { left: startX - 15, top: startY - 15, width: 30, height: 30 }
+    const corners = placed(named, box, [ring])
+    for (const [i, number] of there.entries()) {
+      const [x, y] = places[number] as Point
+      const corner = corners[i]
+      this.#offsets[number] = corner && [corner[0] - x, corner[1] - y]
+      if (corner) this.#lead(heads, number, [x, y], corner)
+    }
+    for (const number of there) {
+      const [x, y] = places[number] as Point
+      this.#copy(heads, this.#marks[number], x - MARK, y - MARK)
+      const pull = this.#pulls[number]
+      if (pull) this.#drawPull(heads, race.racers[number], [x, y], pull)
+    }
+    for (const [i, number] of there.entries()) {
+      const corner = corners[i]
+      if (corner) this.#copy(heads, this.#labels[number], ...corner)
     }
     heads.restore()
   }
 
+  /** A line from a point to its name, where that is not beside it. */
+  #lead(heads: CanvasRenderingContext2D, number: number, [x, y]: Point, [left, top]: Point): void {
+    const { width, height } = this.#labels[number]
+    const to: Point = [Math.min(left + width, Math.max(left, x)), Math.min(top + height, Math.max(top, y))]
+    if (Math.hypot(to[0] - x, to[1] - y) < 20) return
+    heads.beginPath()
+    heads.moveTo(x, y)
+    heads.lineTo(...to)
+    heads.lineWidth = 1
+    heads.strokeStyle = styleOf(number).color
+    heads.stroke()
+    this.#soil([x, y], to)
+  }
+
+  /** The slope downwards and the velocity, by their directions; the step, as long as it is. */
+  #drawPull(heads: CanvasRenderingContext2D, racer: Racer, at: Point, { gradient, velocity }: Pull): void {
+    const { text, muted } = theme()
+    const { iterations } = racer
+    const point = racer.pointAt(iterations)
+    const along = ([dx, dy]: Point, length: number) => {
+      const [x, y] = this.#pixel([point[0] + dx * 1e-6, point[1] + dy * 1e-6])
+      const far = [(x - at[0]) * 1e6, (y - at[1]) * 1e6]
+      const size = Math.hypot(...far)
+      return size > 0 && size < Infinity
+        ? ([(far[0] * length) / size, (far[1] * length) / size] as const)
+        : null
+    }
+    const direction = ([dx, dy]: Point) => {
+      const size = Math.hypot(dx, dy)
+      return size > 0 && size < Infinity ? ([dx / size, dy / size] as const) : null
+    }
+    const down = direction([-gradient[0], -gradient[1]])
+    const flow = velocity && direction(velocity)
+    const slope = down && along(down, ARROW.gradient)
+    if (slope) this.#arrow(heads, at, slope, muted, 1.5, [3, 3])
+    const drift = flow && along(flow, ARROW.velocity)
+    if (drift) this.#arrow(heads, at, drift, muted, 1.5, [])
+    if (iterations < racer.made) {
+      const next = this.#pixel(racer.pointAt(iterations + 1))
+      const by: Point = [next[0] - at[0], next[1] - at[1]]
+      const size = Math.hypot(...by)
+      const scale = size < ARROW.least ? ARROW.least / size : 1
+      if (size > 0) this.#arrow(heads, at, [by[0] * scale, by[1] * scale], text, 2.5, [])
+    }
+  }
+
+  #arrow(
+    heads: CanvasRenderingContext2D,
+    [x, y]: Point,
+    [dx, dy]: Point,
+    color: string,
+    width: number,
+    dash: number[],
+  ): void {
+    const size = Math.hypot(dx, dy)
+    const [ux, uy] = [dx / size, dy / size]
+    const to: Point = [within(x + dx, 1e4), within(y + dy, 1e4)]
+    const head = 4 + width
+    for (const [stroke, line] of [
+      [theme().surface, width + 2.5],
+      [color, width],
+    ] as const) {
+      heads.strokeStyle = stroke
+      heads.lineWidth = line
+      heads.setLineDash(line === width ? dash : [])
+      heads.beginPath()
+      heads.moveTo(x, y)
+      heads.lineTo(...to)
+      heads.stroke()
+      heads.setLineDash([])
+      heads.beginPath()
+      heads.moveTo(to[0] - head * (ux - 0.6 * uy), to[1] - head * (uy + 0.6 * ux))
+      heads.lineTo(...to)
+      heads.lineTo(to[0] - head * (ux + 0.6 * uy), to[1] - head * (uy - 0.6 * ux))
+      heads.stroke()
+    }
+    this.#soil([x, y], to)
+  }
+
+  #copy(context: CanvasRenderingContext2D, { picture, width, height }: Sprite, x: number, y: number): void {
+    context.drawImage(picture, x, y, width, height)
+    this.#dirty.push({ left: x - 1, top: y - 1, width: width + 2, height: height + 2 })
+  }
+
+  /** Takes over from the paths' layer what has changed, and no more: browsers show anew what was touched. */
+  #mend(context: CanvasRenderingContext2D): void {
+    const whole = { left: 0, top: 0, width: this.#width, height: this.#height }
+    for (const rect of this.#dirty) {
+      const left = Math.floor(Math.max(0, rect.left))
+      const top = Math.floor(Math.max(0, rect.top))
+      const width = Math.ceil(Math.min(whole.width, rect.left + rect.width)) - left
+      const height = Math.ceil(Math.min(whole.height, rect.top + rect.height)) - top
+      if (width <= 0 || height <= 0) continue
+      const [x, y, w, h] = [left, top, width, height].map((side) => side * this.#ratio)
+      context.clearRect(left, top, width, height)
+      context.drawImage(this.#paths, x, y, w, h, left, top, width, height)
+    }
+    this.#dirty = []
+  }
+
+  #soil([x, y]: Point, [toX, toY]: Point): void {
+    const edge = 10
+    const [left, top] = [Math.min(x, toX) - edge, Math.min(y, toY) - edge]
+    const [width, height] = [Math.abs(x - toX) + 2 * edge, Math.abs(y - toY) + 2 * edge]
+    this.#dirty.push({ left, top, width, height })
+  }
+
   resize(): void {
     const { clientWidth, clientHeight } = this.element
+    if (clientWidth === this.#width && clientHeight === this.#height) return
     this.#width = clientWidth
     this.#height = clientHeight
-    const ratio = Math.min(devicePixelRatio, 2)
-    for (const canvas of [this.#ground, this.#paths, this.#heads]) {
-      canvas.width = clientWidth * ratio
-      canvas.height = clientHeight * ratio
-      canvas.getContext('2d')?.setTransform(ratio, 0, 0, ratio, 0, 0)
+    this.#ratio = Math.min(devicePixelRatio, 2)
+    for (const canvas of [this.#picture, this.#paths, this.#ground]) {
+      canvas.width = clientWidth * this.#ratio
+      canvas.height = clientHeight * this.#ratio
+      plain(canvas).setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0)
     }
     this.redraw()
   }
@@ -125,14 +352,49 @@ export class ContourPlot {
     if (this.#race) this.begin(this.#race)
   }
 
+  #restart(): void {
+    const race = this.#race as Race
+    this.#drawn = race.racers.map(() => ({ iterations: 0, length: 0 }))
+    this.#offsets = this.#drawn.map((_, i) => this.#offsets[i] ?? null)
+    if (this.#width === 0) return
+    this.#clear(this.#paths)
+    plain(this.#paths).drawImage(this.#ground, 0, 0, this.#width, this.#height)
+    this.#isFresh = true
+    this.#dirty = [{ left: 0, top: 0, width: this.#width, height: this.#height }]
+  }
+
+  /** Marks and names, which are copied at each frame: texts are slow to draw. */
+  #makeSprites(): void {
+    const { racers } = this.#race as Race
+    const names = shortNames(racers.map(({ name }) => name))
+    this.#marks = racers.map((_, number) =>
+      sprite(2 * MARK, 2 * MARK, this.#ratio, (context) => drawMark(context, number, MARK, MARK)),
+    )
+    const ruler = plain(this.#picture)
+    ruler.font = LABEL.font
+    this.#labels = names.map((name, number) => {
+      const width = Math.ceil(ruler.measureText(name).width) + 2 * LABEL.edge
+      return sprite(width, LABEL.height, this.#ratio, (context) => {
+        context.font = LABEL.font
+        context.textBaseline = 'middle'
+        context.lineJoin = 'round'
+        context.lineWidth = 4
+        context.strokeStyle = theme().surface
+        context.strokeText(name, LABEL.edge, LABEL.height / 2 + 0.5)
+        context.fillStyle = mixed(styleOf(number).color, theme().text, 0.35)
+        context.fillText(name, LABEL.edge, LABEL.height / 2 + 0.5)
+      })
+    })
+  }
+
   #context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-    const context = canvas.getContext('2d') as CanvasRenderingContext2D
+    const context = plain(canvas)
     context.save()
     return context
   }
 
   #clear(canvas: HTMLCanvasElement): void {
-    canvas.getContext('2d')?.clearRect(0, 0, this.#width, this.#height)
+    plain(canvas).clearRect(0, 0, this.#width, this.#height)
   }
 
   get #box() {
@@ -170,20 +432,14 @@ export class ContourPlot {
     this.#clip(context)
     context.fillStyle = colors.low
     context.fillRect(left, top, width, height)
-    // d3's rows go down from 0 and its cells have centres at half; ours go up and lie on the corners.
-    const path = (rings: number[][][][]) => {
-      context.beginPath()
-      for (const [column, row, isFirst] of corners(rings)) {
-        const x = left + (width * (column - 0.5)) / (GRID - 1)
-        const y = top + height - (height * (row - 0.5)) / (GRID - 1)
-        if (isFirst) context.moveTo(x, y)
-        else context.lineTo(x, y)
-      }
-    }
     context.strokeStyle = colors.contour
     context.lineWidth = 0.6
     for (const { value, coordinates } of this.#levels) {
-      path(coordinates)
+      context.beginPath()
+      for (const [x, y, isFirst] of cornersIn(this.#box, coordinates)) {
+        if (isFirst) context.moveTo(x, y)
+        else context.lineTo(x, y)
+      }
       context.fillStyle = mixed(colors.low, colors.high, value)
       context.fill('evenodd')
       context.stroke()
@@ -214,31 +470,45 @@ export class ContourPlot {
     for (const [name, value] of Object.entries(bounds)) this.#handle.setAttribute(name, value)
   }
 
-  #listen(onMove: (start: Point) => void): void {
+  #listen(onMove: (start: Point, how: Move) => void): void {
+    const { element } = this
     const handle = this.#handle
-    const pointed = ({ clientX, clientY }: PointerEvent): Point => {
+    const pointed = ({ clientX, clientY }: MouseEvent): Point => {
       const { left, top, width, height } = this.#box
-      const bounds = this.element.getBoundingClientRect()
+      const bounds = element.getBoundingClientRect()
       return pointAt(
         this.#view,
         (clientX - bounds.left - left) / width,
         (clientY - bounds.top - top) / height,
       )
     }
-    handle.addEventListener('pointerdown', (event) => {
-      handle.setPointerCapture(event.pointerId)
-      handle.focus()
+    let from: readonly [number, number] | null = null
+    let isDragged = false
+    element.addEventListener('pointerdown', (event) => {
+      isDragged = false
+      const isHandle = event.target === handle
+      // A finger beside the ring scrolls the page.
+      if (event.pointerType === 'touch' && !isHandle) return
+      from = [event.clientX, event.clientY]
+      element.setPointerCapture(event.pointerId)
+      if (isHandle) handle.focus()
       event.preventDefault()
     })
-    handle.addEventListener('pointermove', (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event))
+    element.addEventListener('pointermove', (event) => {
+      if (!from) return
+      isDragged ||= Math.hypot(event.clientX - from[0], event.clientY - from[1]) > STILL
+      if (isDragged) onMove(pointed(event), 'held')
     })
-    handle.addEventListener('pointerup', (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) onMove(pointed(event))
+    element.addEventListener('pointerup', (event) => {
+      if (from && isDragged) onMove(pointed(event), 'done')
+      from = null
     })
-    // A click elsewhere on the map brings the start there.
-    this.element.addEventListener('click', (event) => {
-      if (event.target !== handle) onMove(pointed(event as PointerEvent))
+    element.addEventListener('pointercancel', () => {
+      from = null
+    })
+    // What was no drag brings the start there, and runs.
+    element.addEventListener('click', (event) => {
+      if (!isDragged) onMove(event.target === handle ? this.#start : pointed(event), 'click')
     })
     handle.addEventListener('keydown', (event) => {
       const by = arrows[event.key]
@@ -252,7 +522,7 @@ export class ContourPlot {
         Math.min(x1, Math.max(x0, rounded(x + by[0] * part * (x1 - x0), x1 - x0))),
         Math.min(y1, Math.max(y0, rounded(y + by[1] * part * (y1 - y0), y1 - y0))),
       ]
-      onMove(this.#start)
+      onMove(this.#start, 'held')
     })
   }
 }
@@ -262,6 +532,19 @@ const arrows: Readonly<Record<string, Point>> = {
   ArrowRight: [1, 0],
   ArrowUp: [0, 1],
   ArrowDown: [0, -1],
+}
+
+function sprite(
+  width: number,
+  height: number,
+  ratio: number,
+  draw: (context: CanvasRenderingContext2D) => void,
+): Sprite {
+  const picture = h('canvas', { width: Math.ceil(width * ratio), height: Math.ceil(height * ratio) })
+  const context = plain(picture)
+  context.scale(ratio, ratio)
+  draw(context)
+  return { picture, width: picture.width / ratio, height: picture.height / ratio }
 }
 
 /** A frame, and numbers along it. */
@@ -297,30 +580,35 @@ export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
 
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
-/** As many decimals as a drag can mean: a short address, and a start that can be told. */
-export function rounded(x: number, range: number): number {
-  const unit = 10 ** Math.floor(Math.log10(range) - 3)
-  return Number((Math.round(x / unit) * unit).toPrecision(12))
-}
-
-function* corners(rings: number[][][][]): Generator<[column: number, row: number, isFirst: boolean]> {
+/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centres at half. */
+export function* cornersIn(
+  { left, top, width, height }: Box,
+  rings: number[][][][],
+): Generator<[x: number, y: number, isFirst: boolean]> {
   for (const ring of rings.flat()) {
-    for (const [i, [column, row]] of ring.entries()) yield [column, row, i === 0]
+    for (const [i, [column, row]] of ring.entries()) {
+      const x = left + (width * (column - 0.5)) / (GRID - 1)
+      yield [x, top + height - (height * (row - 0.5)) / (GRID - 1), i === 0]
+    }
   }
 }
 
-function mixed(low: string, high: string, part: number): string {
+export function mixed(low: string, high: string, part: number): string {
   const [from, to] = [low, high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)))
   return `rgb(${from.map((x, i) => Math.round(x + part * (to[i] - x))).join(' ')})`
 }
 
-function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
-  context.beginPath()
-  for (let i = 0; i < 10; i++) {
+/** A star's corners around a point. */
+export const starAt = (x: number, y: number): Point[] =>
+  Array.from({ length: 10 }, (_, i) => {
     const radius = i % 2 === 0 ? 13 : 5.5
     const angle = (Math.PI * i) / 5
-    context.lineTo(x + radius * Math.sin(angle), y - radius * Math.cos(angle))
-  }
+    return [x + radius * Math.sin(angle), y - radius * Math.cos(angle)]
+  })
+
+function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
+  context.beginPath()
+  for (const corner of starAt(x, y)) context.lineTo(...corner)
   context.closePath()
   context.fillStyle = theme().star
   context.strokeStyle = theme().surface

@@ -1,5 +1,7 @@
 /** Elements in one call. */
 
+import type { Point, View } from 'antigrad'
+
 type Child = Node | string
 type Props<E> = Partial<Omit<E, 'style' | 'children'>> & { readonly [attribute: `aria-${string}`]: string }
 
@@ -48,6 +50,17 @@ export function shown(x: number, digits = 4): string {
   return text.replaceAll('-', '−')
 }
 
+/** As many decimals as a drag can mean: a short address, and a start that can be told. */
+export function rounded(x: number, range: number): number {
+  const unit = 10 ** Math.floor(Math.log10(range) - 3)
+  return Number((Math.round(x / unit) * unit).toPrecision(12))
+}
+
+/** A point in as many digits as can be seen in a view. */
+export function placeIn([x0, x1, y0, y1]: View, [x, y]: Point): string {
+  return `(${shown(rounded(x, x1 - x0))}, ${shown(rounded(y, y1 - y0))})`
+}
+
 /** A number as people read it, down to the second digit of its error; 12 digits at most. */
 export function shownTo(x: number, error: number): string {
   if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return shown(x, 7)
@@ -70,9 +83,9 @@ export function digitBelow(x: number): number {
   return Number((Math.max(1, Math.floor(x / unit)) * unit).toPrecision(1))
 }
 
-/** Saves a text as a file. */
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }))
+/** Saves a text, or what is none, as a file. */
+export function download(name: string, type: string, content: BlobPart): void {
+  const url = URL.createObjectURL(new Blob([content], { type }))
   h('a', { href: url, download: name }).click()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

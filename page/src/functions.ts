@@ -61,3 +61,10 @@ export async function landscapeOf(state: State): Promise<Landscape> {
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
   return { objective, view, minima, formula: formulas[state.objective] }
 }
+
+/** The view, wider or higher until a unit is as long along x as along y in a picture of such an aspect. */
+export function equalView([x0, x1, y0, y1]: View, aspect: number): View {
+  const [width, height] = [Math.max(x1 - x0, (y1 - y0) * aspect), Math.max(y1 - y0, (x1 - x0) / aspect)]
+  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2]
+  return [x - width / 2, x + width / 2, y - height / 2, y + height / 2]
+}

@@ -10,12 +10,19 @@ import { styleOf, theme } from './theme.js'
 const SAMPLES = 400
 
 export class LossPlot {
-  readonly element = document.createElement('div')
+  readonly element: HTMLElement
+  readonly #caption: HTMLElement
   #plot: uPlot | null = null
   #race: Race | null = null
+  /** What of it is drawn, and above which value. */
+  #at = -1
+  #least: number | null = null
+  /** What a chart depends on beside its numbers. */
+  #kind = ''
 
-  constructor() {
-    this.element.className = 'plot loss'
+  constructor(element: HTMLElement, caption: HTMLElement) {
+    this.element = element
+    this.#caption = caption
     new ResizeObserver(() => this.#plot?.setSize(this.#size)).observe(this.element)
   }
 
@@ -23,31 +30,40 @@ export class LossPlot {
     return { width: this.element.clientWidth, height: this.element.clientHeight }
   }
 
-  /** A new race; `anew` where more may be new than its start: the function, the racers, the colours. */
-  begin(race: Race, anew: boolean): void {
+  /** A new race. */
+  begin(race: Race): void {
     this.#race = race
+    this.#at = -1
+    this.#least = leastOf(race)
+    this.#caption.textContent = lossTitle(race)
+    const kind = [race.racers.length, this.#least === null, theme().isDark].join()
     // The numbers come with the next update.
-    if (!anew) return
+    if (kind === this.#kind) return
+    this.#kind = kind
     this.#plot?.destroy()
     const highest = () => highestOf(this.#race as Race)
     this.#plot = new uPlot(optionsOf(race, highest, this.#size), this.#data(), this.element)
   }
 
+  /** Follows, if it can be seen and anything is new. */
   update(): void {
+    const race = this.#race as Race
+    // The lowest is known once all have ended: then the scale is another.
+    if (this.#least !== leastOf(race)) this.begin(race)
+    if (this.#at === race.time) return
     this.#plot?.setData(this.#data())
   }
 
   #data(): uPlot.AlignedData {
-    const { racers, iterations } = this.#race as Race
-    const least = leastOf(this.#race as Race)
-    const stride = Math.max(1, Math.ceil(iterations / SAMPLES))
-    const at = Array.from({ length: Math.ceil(iterations / stride) + 1 }, (_, i) =>
-      Math.min(iterations, i * stride),
-    )
+    const { racers, time } = this.#race as Race
+    const least = this.#least
+    this.#at = time
+    const stride = Math.max(1, Math.ceil(time / SAMPLES))
+    const at = Array.from({ length: Math.ceil(time / stride) + 1 }, (_, i) => Math.min(time, i * stride))
     const series = racers.map((racer) =>
       at.map((t) => {
-        if (t > racer.iterations) return null
-        const above = racer.values[t] - (least ?? 0)
+        if (t > racer.reach) return null
+        const above = racer.values[racer.iterationsAt(t)] - (least ?? 0)
         // A logarithm has no 0; what is not finite has no place.
         return Number.isFinite(above) && (least === null || above > 0) ? above : null
       }),
@@ -56,14 +72,19 @@ export class LossPlot {
   }
 }
 
-/** The least value where a minimum is known: then what is above it can be drawn on a logarithmic scale. */
-function leastOf({ landscape: { minima, objective } }: Race): number | null {
-  return minima.length === 0 ? null : Math.min(...minima.map((minimum) => objective.value(minimum)))
+/**
+ * The least value where a minimum is known, or else the lowest that was seen: then what is above it can be drawn on a
+ * logarithmic scale. Null while nobody knows how low it goes.
+ */
+function leastOf(race: Race): number | null {
+  const { minima, objective } = race.landscape
+  return minima.length === 0 ? race.lowest : Math.min(...minima.map((minimum) => objective.value(minimum)))
 }
 
-export function lossTitle(race: Race): string {
+function lossTitle(race: Race): string {
   const least = leastOf(race)
   if (least === null) return 'F, no minimum known: linear about 0, else logarithmic'
+  if (race.landscape.minima.length === 0) return `F − (${shown(least)}), the lowest seen, logarithmic`
   return least === 0 ? 'F, logarithmic' : `F − (${shown(least)}), its least value, logarithmic`
 }
 

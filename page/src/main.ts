@@ -4,25 +4,30 @@ import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
 import { copyLink, decoded, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
-import { Bench } from './bench.js'
-import { ContourPlot } from './contour.js'
+import type { Bench } from './bench.js'
+import { ContourPlot, type Move } from './contour.js'
 import { download, h, labelled, select } from './dom.js'
-import { type Landscape, landscapeOf, titles } from './functions.js'
+import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
+import { Gallery } from './gallery.js'
+import type { Inspector } from './inspect.js'
 import { loadSchedules } from './late.js'
-import { LossPlot, lossTitle } from './loss.js'
+import type { LossPlot } from './loss.js'
 import { Optimizers } from './optimizers.js'
 import { Race } from './race.js'
-import { Ranking, why } from './ranking.js'
+import { Ranking } from './ranking.js'
 import { Settings } from './settings.js'
 import { fromHash, initial, type State, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
 import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
+import { verdict } from './verdict.js'
 
 /** Milliseconds of a frame that updates may take; the rest is for drawing. */
 const BUDGET = 6
 /** How often the table and the chart follow: numbers that change faster cannot be read. */
-const CALM = 120
+const CALM = 200
+/** Milliseconds without motion after which the update that is looked at is explained. */
+const STILL = 140
 
 const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} a second`]))
 
@@ -31,30 +36,47 @@ const element = (id: string) => document.getElementById(id) as HTMLElement
 const contour = new ContourPlot(move)
 const canvas = h('canvas', { tabIndex: 0, role: 'img' })
 const surfaceFrame = h('div', { className: 'plot surface' }, canvas)
-const loss = new LossPlot()
+const lossFrame = h('div', { className: 'plot loss' })
 const ranking = new Ranking()
-const bench = new Bench()
-const settings = new Settings((changed) => void load(changed))
-const enter = (entries: State['entries']) => void load({ ...state, entries })
-const optimizers = new Optimizers(enter)
+const settings = new Settings((changed, isSliding) => void load(changed, isSliding))
+const enter = (entries: State['entries'], isWhole = false) => void load({ ...state, entries }, isWhole)
+const optimizers = new Optimizers(enter, () => race)
+const gallery = new Gallery()
 
 const play = h('button', { type: 'button', className: 'primary', textContent: 'Play' })
 const step = h('button', { type: 'button', textContent: 'Step' })
 const reset = h('button', { type: 'button', textContent: 'Reset' })
 const speed = select(speeds, '120')
+const timeline = h('input', {
+  type: 'range',
+  className: 'timeline',
+  min: '0',
+  max: '0',
+  step: '1',
+  value: '0',
+})
+timeline.setAttribute('aria-label', 'Update that is looked at')
 const turning = h('input', { type: 'checkbox', checked: !isStill.matches })
+const arrows = h('input', { type: 'checkbox', checked: true })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
 const save = h('button', { type: 'button', textContent: 'Save the points' })
+const saveSvg = h('button', { type: 'button', textContent: 'Save as SVG' })
+const savePng = h('button', { type: 'button', textContent: 'Save as PNG' })
+const program = h('button', { type: 'button', textContent: 'Save the program' })
 const count = h('output', { className: 'count' })
 const status = h('p', { className: 'status', role: 'status' })
 const lossCaption = h('span')
 const basinsFrame = h('div', { className: 'basins' })
-const drawer = h(
-  'details',
-  { className: 'drawer' },
-  h('summary', {}, 'Basins: which minimum each start reaches'),
-  basinsFrame,
+const inspectFrame = h('section', { className: 'inspect', 'aria-label': 'The update that is looked at' })
+const drawerOf = (summary: string, ...content: Node[]) =>
+  h('details', { className: 'drawer' }, h('summary', {}, summary), ...content)
+const surfaceDrawer = drawerOf(
+  'Surface: the same in space',
+  h('figure', {}, labelled('turn', turning), surfaceFrame),
 )
+const drawer = drawerOf('Basins: which minimum each start reaches', basinsFrame)
+surfaceDrawer.id = 'surface'
+drawer.id = 'basins'
 
 let state = initial
 let problems: string[] = []
@@ -62,8 +84,14 @@ let race: Race
 let landscape: Landscape | null = null
 let landscapeKey = ''
 let surface: SurfacePlot | null = null
+let loss: LossPlot | null = null
 let basins: Basins | null = null
+let bench: Bench | null = null
+let inspector: Inspector | null = null
 let isPlaying = false
+/** Whether all of the race is shown, as far as it is made. */
+let isWhole = false
+let isHeld = false
 /** Updates that the speed has earned and that are not made yet. */
 let owed = 0
 let lastFrame = 0
@@ -72,8 +100,9 @@ let lastPicture = 0
 /** Milliseconds of the longest wait for a frame since the last picture. */
 let longest = 0
 let isWaiting = false
-let wanted: Point | null = null
+let wanted: { start: Point; how: Move } | null = null
 let loads = 0
+let explaining: ReturnType<typeof setTimeout> | undefined
 
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
 async function readAddress(): Promise<ReturnType<typeof fromHash>> {
@@ -82,12 +111,17 @@ async function readAddress(): Promise<ReturnType<typeof fromHash>> {
 }
 
 /** Begins the race that a state describes; else says why it cannot, and the old one stays. */
-async function load(changed: State): Promise<string> {
+async function load(changed: State, whole = false): Promise<string> {
   const load = ++loads
-  const { objective, condition, expression, view } = changed
-  const key = [objective, condition, expression, view].join('|')
+  const { objective, condition, expression, view, equal } = changed
+  const aspect = equal === 1 ? contour.aspect.toFixed(3) : ''
+  const key = [objective, condition, expression, view, aspect].join('|')
   try {
-    const found = key === landscapeKey && landscape ? landscape : await landscapeOf(changed)
+    let found = landscape
+    if (key !== landscapeKey || !found) {
+      found = await landscapeOf(changed)
+      if (equal === 1) found = { ...found, view: equalView(found.view, contour.aspect) }
+    }
     if (load !== loads) return ''
     const begun = new Race(changed, found)
     if (found !== landscape) {
@@ -108,36 +142,43 @@ async function load(changed: State): Promise<string> {
   state = changed
   settings.show(state)
   settings.formula(landscape.formula)
+  isWhole = whole
+  if (whole) setPlaying(false)
   begin()
-  remember(() => toHash(state))
+  keepAddress()
   return ''
+}
+
+function keepAddress(): void {
+  remember(() => toHash(state))
+  gallery.show(toHash(state))
 }
 
 /** Everything shows the race from its start. */
 function begin(anew = true): void {
   owed = 0
-  contour.begin(race)
-  surface?.begin(race, anew)
-  loss.begin(race, anew)
-  lossCaption.textContent = lossTitle(race)
+  contour.begin(race, anew)
+  if (surfaceDrawer.open) surface?.begin(race, anew)
+  loss?.begin(race)
   canvas.setAttribute(
     'aria-label',
     `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
   )
   status.textContent = ''
   showBasins()
-  showNumbers(anew)
+  if (anew) showNumbers(true)
   wake()
 }
 
 /** A start that the next frame takes over: pointers and keys move it more often than can be shown. */
-function move(start: Point): void {
-  wanted = start
+function move(start: Point, how: Move = 'click'): void {
+  wanted = { start, how }
   wake()
 }
 
 function setPlaying(playing: boolean): void {
   isPlaying = playing
+  if (playing) isWhole = false
   play.textContent = playing ? 'Pause' : 'Play'
   lastFrame = 0
   wake()
@@ -145,18 +186,39 @@ function setPlaying(playing: boolean): void {
 
 function showNumbers(anew = false): void {
   ranking.update(race, { anew })
-  loss.update()
-  count.textContent = `${race.iterations.toLocaleString('en')} ${race.iterations === 1 ? 'update' : 'updates'}`
+  loss?.update()
+  timeline.max = String(race.made)
+  timeline.value = String(race.time)
+  const text = `${race.time.toLocaleString('en')} ${race.time === 1 ? 'update' : 'updates'}`
+  timeline.setAttribute('aria-valuetext', text)
+  count.textContent = text
 }
 
 /** Draws what has changed. */
 function refresh(): void {
   contour.update()
-  surface?.update()
+  if (surfaceDrawer.open) surface?.update()
   const now = performance.now()
-  if (now - lastCalm > CALM || !isPlaying) {
+  if (now - lastCalm > CALM || !(isPlaying || isHeld)) {
     lastCalm = now
     showNumbers()
+  }
+  contour.pull([])
+  clearTimeout(explaining)
+  if (!isPlaying) explaining = setTimeout(explain, STILL)
+}
+
+/** Says of the update that is looked at why each point goes where it goes. */
+async function explain(): Promise<void> {
+  if (isPlaying || isHeld) return
+  try {
+    const { Inspector } = await import('./inspect.js')
+    inspector ??= new Inspector(inspectFrame)
+    const pulls = inspector.show(race)
+    contour.pull(arrows.checked ? pulls : [])
+  } catch (thrown) {
+    const sentence = `No equations: a part of the page could not be loaded (${messageOf(thrown)}).`
+    inspectFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
 
@@ -165,32 +227,64 @@ function frame(now: number): void {
   const seconds = lastFrame === 0 ? 0 : Math.min(0.1, (now - lastFrame) / 1000)
   longest = Math.max(longest, 1000 * seconds)
   lastFrame = now
-  if (wanted) {
-    state = { ...state, start: wanted }
-    wanted = null
-    race = new Race(state, landscape as Landscape)
-    settings.show(state)
-    begin(false)
-    remember(() => toHash(state))
-  }
+  if (wanted) take(wanted)
+  let isNew = false
   if (isPlaying) {
     owed += seconds * Number(speed.value)
     const due = Math.floor(owed)
     owed -= due
     race.advance(due, BUDGET)
     if (race.isOver) finish()
-    refresh()
+    isNew = true
+  } else if (!race.isMade) {
+    race.make(Infinity, BUDGET)
+    isNew = true
   }
-  const isTurning = turning.checked && !element('race').hidden
-  if (surface && now - lastPicture >= surface.rest) {
-    if (lastPicture > 0) surface.waited(longest)
-    longest = 0
-    surface.render(isTurning && lastPicture > 0 ? Math.min(0.5, (now - lastPicture) / 1000) : 0)
-    lastPicture = now
-  }
-  if (isPlaying || (surface && (isTurning || surface.isStale))) wake()
+  if (isWhole && race.time < race.made) race.seek(race.made)
+  if (isWhole && race.isOver && !isHeld && status.textContent === '') finish()
+  if (isNew) refresh()
+  if (surfaceDrawer.open && !element('race').hidden) drawSurface(now)
+  const isTurning = surface !== null && surfaceDrawer.open && (turning.checked || surface.isStale)
+  if (isPlaying || !race.isMade || (isTurning && !element('race').hidden)) wake()
   else lastFrame = lastPicture = 0
 }
+
+function drawSurface(now: number): void {
+  if (!surface || now - lastPicture < surface.rest) return
+  if (lastPicture > 0) surface.waited(longest)
+  longest = 0
+  surface.render(turning.checked && lastPicture > 0 ? Math.min(0.5, (now - lastPicture) / 1000) : 0)
+  lastPicture = now
+}
+
+/** A new start: while it is held all of each path is there at once. */
+function take({ start, how }: { start: Point; how: Move }): void {
+  wanted = null
+  state = { ...state, start }
+  race = new Race(state, landscape as Landscape)
+  settings.show(state)
+  isWhole = how !== 'click'
+  isHeld = how === 'held'
+  if (isWhole) {
+    race.make(Infinity, BUDGET)
+    race.seek(race.made)
+  }
+  begin(false)
+  setPlaying(how === 'click')
+  refresh()
+  keepAddress()
+  // Keys have no end as a pointer's drag has.
+  if (isHeld) {
+    clearTimeout(letGo)
+    letGo = setTimeout(() => {
+      isHeld = false
+      refresh()
+      wake()
+    }, 400)
+  }
+}
+
+let letGo: ReturnType<typeof setTimeout> | undefined
 
 function wake(): void {
   if (!isWaiting) requestAnimationFrame(frame)
@@ -199,18 +293,11 @@ function wake(): void {
 
 function finish(): void {
   setPlaying(false)
-  const [first] = race.ranking()
-  const arrived = race.racers.filter(({ arrivedAt }) => arrivedAt !== null).length
-  status.textContent =
-    first.arrivedAt === null
-      ? 'The race is over: nobody arrived.'
-      : `The race is over: ${arrived} of ${race.racers.length} arrived, ${first.name} first, after ${first.arrivedAt} updates.`
-  for (const racer of race.racers)
-    if (racer.reason === 'error') status.textContent += ` ${racer.name} ${why(racer, race)}.`
+  status.textContent = verdict(race)
   refresh()
 }
 
-function open(tab: 'race' | 'bench'): void {
+async function open(tab: 'race' | 'bench'): Promise<void> {
   for (const name of ['race', 'bench'] as const) {
     const isOpen = name === tab
     element(name).hidden = !isOpen
@@ -218,21 +305,50 @@ function open(tab: 'race' | 'bench'): void {
     button.setAttribute('aria-selected', String(isOpen))
     button.tabIndex = isOpen ? 0 : -1
   }
-  if (tab === 'bench') {
-    setPlaying(false)
-    // What is timed has the processors for itself.
-    basins?.stop()
+  if (tab === 'race') {
+    showBasins()
+    return wake()
+  }
+  setPlaying(false)
+  // What is timed has the processors for itself.
+  basins?.stop()
+  try {
+    const { Bench } = await import('./bench.js')
+    if (!bench) {
+      bench = new Bench()
+      element('bench').replaceChildren(bench.element)
+    }
     bench.open()
-  } else showBasins()
-  wake()
+  } catch (thrown) {
+    const sentence = `No engines: a part of the page could not be loaded (${messageOf(thrown)}).`
+    element('bench').replaceChildren(h('p', { className: 'hint' }, sentence))
+  }
 }
 
-async function addSurface(): Promise<void> {
+/** The chart follows what can be played with. */
+async function addLoss(): Promise<void> {
+  try {
+    const { LossPlot } = await import('./loss.js')
+    loss = new LossPlot(lossFrame, lossCaption)
+    loss.begin(race)
+    loss.update()
+  } catch (thrown) {
+    const sentence = `No chart: a part of the page could not be loaded (${messageOf(thrown)}).`
+    lossFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
+  }
+}
+
+async function openSurface(): Promise<void> {
+  if (!surfaceDrawer.open) return
+  if (surface) {
+    surface.begin(race)
+    return wake()
+  }
   let failing = 'a part of the page could not be loaded'
   try {
     const { SurfacePlot } = await import('./surface.js')
     failing = 'this browser gives the page no WebGL'
-    surface = new SurfacePlot(canvas)
+    surface ??= new SurfacePlot(canvas)
     surface.show(survey(race.landscape))
     surface.begin(race)
     wake()
@@ -261,36 +377,60 @@ async function openBasins(): Promise<void> {
   }
 }
 
+/** Saves by a part of the page that few need; where it is missing, that is said. */
+async function saving(how: (part: typeof import('./save.js')) => unknown): Promise<void> {
+  try {
+    await how(await import('./save.js'))
+  } catch (thrown) {
+    status.textContent = `It could not be saved: ${messageOf(thrown)}.`
+  }
+}
+
+surfaceDrawer.addEventListener('toggle', openSurface)
 drawer.addEventListener('toggle', openBasins)
 play.addEventListener('click', () => {
   if (race.isOver) {
-    race = new Race(state, race.landscape)
+    race.seek(0)
     begin()
   }
   setPlaying(!isPlaying)
+  refresh()
 })
 step.addEventListener('click', () => {
+  isWhole = false
   setPlaying(false)
   race.advance(1, Infinity)
   refresh()
   if (race.isOver) finish()
 })
 reset.addEventListener('click', () => {
+  isWhole = false
   setPlaying(false)
-  race = new Race(state, race.landscape)
+  race.seek(0)
   begin()
+  refresh()
+})
+timeline.addEventListener('input', () => {
+  isWhole = false
+  setPlaying(false)
+  race.seek(Number(timeline.value))
+  refresh()
 })
 turning.addEventListener('change', wake)
+arrows.addEventListener('change', refresh)
 share.addEventListener('click', async () => {
   status.textContent = await copyLink(toHash(state), 'race')
 })
 save.addEventListener('click', () => download('race.csv', 'text/csv', race.toCsv()))
+saveSvg.addEventListener('click', () => saving((part) => part.saveSvg(contour.drawing)))
+savePng.addEventListener('click', () => saving((part) => part.savePng(contour.picture)))
+program.addEventListener('click', () => saving((part) => part.saveProgram(state)))
 for (const name of ['race', 'bench'] as const) {
-  element(`tab-${name}`).addEventListener('click', () => open(name))
+  element(`tab-${name}`).addEventListener('click', () => void open(name))
   element(`tab-${name}`).addEventListener('keydown', ({ key }) => {
     if (key !== 'ArrowLeft' && key !== 'ArrowRight') return
     const other = name === 'race' ? 'bench' : 'race'
-    open(other)
+    void open(other)
     element(`tab-${other}`).focus()
   })
 }
@@ -299,7 +439,10 @@ addEventListener('hashchange', async () => {
   problems = read.problems
   showProblems(problems)
   optimizers.show(read.state.entries)
-  void load(read.state)
+  setPlaying(false)
+  await load(read.state)
+  // Whoever follows a scene's link wants to see it.
+  if (gallery.chosen && !isStill.matches) setPlaying(true)
 })
 onThemeChange(() => {
   contour.redraw()
@@ -308,37 +451,46 @@ onThemeChange(() => {
   optimizers.show(state.entries)
   begin()
   refresh()
-  bench.redraw()
+  bench?.redraw()
 })
 
 const figure = (title: Node | string, ...content: Node[]) =>
   h('figure', {}, h('figcaption', {}, title), ...content)
 
 element('race').append(
-  settings.element,
+  gallery.element,
   h(
     'div',
-    { className: 'plots' },
-    figure('Contours: drag the ring to start elsewhere', contour.element),
-    figure(h('span', { className: 'spread' }, 'Surface', labelled('turn', turning)), surfaceFrame),
-  ),
-  h('div', { className: 'transport' }, play, step, reset, labelled('speed', speed), count),
-  status,
-  drawer,
-  h(
-    'div',
-    { className: 'lower' },
-    optimizers.element,
+    { className: 'stage' },
     h(
       'div',
-      { className: 'results' },
-      figure(lossCaption, loss.element),
+      { className: 'main' },
+      figure(
+        h(
+          'span',
+          { className: 'spread' },
+          h('span', {}, 'Click to start there, or drag the ring'),
+          labelled('arrows', arrows),
+        ),
+        contour.element,
+      ),
+      h(
+        'div',
+        { className: 'transport' },
+        h('div', { className: 'row' }, play, step, reset, labelled('speed', speed), count),
+        timeline,
+      ),
+      status,
       ranking.element,
-      h('div', { className: 'row' }, share, save),
+      inspectFrame,
+      figure(lossCaption, lossFrame),
     ),
+    h('div', { className: 'side' }, settings.element, optimizers.element),
   ),
+  surfaceDrawer,
+  drawer,
+  h('div', { className: 'row' }, share, save, saveSvg, savePng, program),
 )
-element('bench').append(bench.element)
 
 /** The race of the address. */
 export async function start(): Promise<void> {
@@ -350,5 +502,5 @@ export async function start(): Promise<void> {
     await load({ ...state, objective: initial.objective, start: initial.start })
   }
   showProblems(problems)
-  await addSurface()
+  await addLoss()
 }

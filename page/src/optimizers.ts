@@ -3,6 +3,7 @@
 import { messageOf } from '../../dist/ground/errors.js'
 import { h, labelled, select, shown, uniqueId } from './dom.js'
 import { loadSchedules } from './late.js'
+import type { Race } from './race.js'
 import {
   build,
   type Entry,
@@ -12,8 +13,8 @@ import {
   notOffered,
   type OptionValue,
   optionOf,
-  type RuleName,
-  ruleNames,
+  type RacerName,
+  racerNames,
   schedulesIn,
   suggested,
 } from './rules.js'
@@ -32,13 +33,19 @@ export class Optimizers {
     h('p', { className: 'hint' }, notOffered),
   )
   #entries: Entry[] = []
-  readonly #onChange: (entries: readonly Entry[]) => void
+  readonly #onChange: (entries: readonly Entry[], isSliding?: boolean) => void
+  readonly #race: () => Race
 
-  constructor(onChange: (entries: readonly Entry[]) => void) {
+  /**
+   * @param onChange is told of other entries, and whether a slider is moved just now
+   * @param race the one under way
+   */
+  constructor(onChange: (entries: readonly Entry[], isSliding?: boolean) => void, race: () => Race) {
     this.#onChange = onChange
+    this.#race = race
     this.#add.addEventListener('click', () => {
       const used = this.#entries.map(({ rule }) => rule)
-      const next = ruleNames.find((name) => !used.includes(name)) ?? 'adam'
+      const next = racerNames.find((name) => !used.includes(name)) ?? 'adam'
       this.#change([...this.#entries, suggested(next)])
       this.#list.lastElementChild?.querySelector('select')?.focus()
     })
@@ -57,10 +64,10 @@ export class Optimizers {
 
   #row(number: number): HTMLLIElement {
     const { rule } = this.#entries[number]
-    const choice = select(Object.fromEntries(ruleNames.map((name) => [name, name])), rule)
+    const choice = select(Object.fromEntries(racerNames.map((name) => [name, name])), rule)
     choice.setAttribute('aria-label', `Rule of optimizer ${number + 1}`)
     choice.addEventListener('change', () => {
-      this.#change(this.#entries.with(number, suggested(choice.value as RuleName)))
+      this.#change(this.#entries.with(number, suggested(choice.value as RacerName)))
       this.#list.children[number].querySelector('select')?.focus()
     })
     const remove = h('button', { type: 'button', className: 'remove', textContent: '×' })
@@ -71,12 +78,63 @@ export class Optimizers {
       this.#add.focus()
     })
     const message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
-    const [lr, ...rest] = fields(rule).map((field) => this.#control(number, field, message))
+    const all = fields(rule)
+    const sliding = [all[0], all.find(({ name }) => carrying.includes(name))].filter((field) => !!field)
+    const [rate, ...rest] = all.map((field) => this.#control(number, field, message))
     const more = h('details', {}, h('summary', {}, 'Options'), h('div', { className: 'options' }, ...rest))
-    const line = h('div', { className: 'line' }, swatch(number), choice, lr, remove)
-    const row = h('li', {}, line, more, message, h('div', { className: 'schedules' }))
+    more.addEventListener('toggle', () => void this.#grey(number, more))
+    const sliders = sliding.map((field, i) => this.#slider(number, field, message, i === 0 ? rate : null))
+    const line = h('div', { className: 'line' }, swatch(number), choice, remove)
+    const parts = all.length > 0 ? [h('div', { className: 'sliders' }, ...sliders), more] : []
+    const row = h('li', {}, line, ...parts, message, h('div', { className: 'schedules' }))
     void this.#draw(number, row)
     return row
+  }
+
+  /** A slider beside an option's field or value, on a logarithmic scale; the paths follow while it moves. */
+  #slider(number: number, { name }: Field, message: HTMLElement, field: HTMLElement | null): HTMLElement {
+    const scale = name === 'lr' ? rates : carries
+    const { from, to } = scale
+    const slider = h('input', { type: 'range', min: String(from), max: String(to), step: '0.01' })
+    const value = h('output', { className: 'count' })
+    const label = labels[name] ?? name
+    slider.dataset.slides = name
+    slider.setAttribute('aria-label', `${label} of optimizer ${number + 1}`)
+    slide(slider, value, optionOf(this.#entries[number], name))
+    slider.addEventListener('input', () => {
+      const entry = this.#entries[number]
+      const changed: Entry = {
+        rule: entry.rule,
+        options: { ...entry.options, [name]: scale.value(Number(slider.value)) },
+      }
+      try {
+        build(changed)
+      } catch (thrown) {
+        message.textContent = `${messageOf(thrown)}.`
+        return
+      }
+      message.textContent = ''
+      this.#entries[number] = changed
+      this.#refresh(number)
+      this.#onChange(this.#entries, true)
+    })
+    // The field has a label of its own.
+    if (field) return h('div', { className: 'slider rate' }, slider, field)
+    return h('label', { className: 'slider' }, h('span', {}, label), slider, value)
+  }
+
+  /** Greys the options that change nothing here, and says why. */
+  async #grey(number: number, more: HTMLDetailsElement): Promise<void> {
+    if (!more.open) return
+    const { withoutEffect } = await import('./effects.js')
+    const found = withoutEffect(this.#entries[number], this.#race())
+    for (const control of more.querySelectorAll<HTMLElement>('[data-option]')) {
+      const why = found.get(control.dataset.option as string)
+      const field = control.closest('.field') as HTMLElement
+      field.classList.toggle('idle', why !== undefined)
+      field.querySelector('.why')?.remove()
+      if (why !== undefined) field.append(h('small', { className: 'why' }, `Without effect: ${why}.`))
+    }
   }
 
   #control(number: number, field: Field, message: HTMLElement): HTMLLabelElement {
@@ -129,6 +187,12 @@ export class Optimizers {
   #refresh(number: number): void {
     const row = this.#list.children[number]
     void this.#draw(number, row)
+    const more = row.querySelector('details')
+    if (more) void this.#grey(number, more)
+    for (const slider of row.querySelectorAll<HTMLInputElement>('[data-slides]')) {
+      const value = optionOf(this.#entries[number], slider.dataset.slides as string)
+      slide(slider, slider.nextElementSibling as HTMLElement, value)
+    }
     for (const control of row.querySelectorAll<HTMLInputElement>('[data-option]')) {
       control.removeAttribute('aria-invalid')
       const value = optionOf(this.#entries[number], control.dataset.option as string)
@@ -150,6 +214,39 @@ export class Optimizers {
   }
 }
 
+/** The options that say how much of its motion a rule keeps: the first that it has gets a slider. */
+const carrying = ['momentum', 'beta1', 'decay', 'rho']
+
+/** Places of a slider as values: of three digits at most. */
+interface Scale {
+  readonly from: number
+  readonly to: number
+  value(place: number): number
+  place(value: number): number
+}
+
+const rates: Scale = {
+  ...{ from: -5, to: 1 },
+  value: (place) => Number((10 ** place).toPrecision(3)),
+  place: (value) => Math.log10(value),
+}
+
+/** By what is lost in an update, from all of it to a thousandth. */
+const carries: Scale = {
+  ...{ from: 0, to: 3 },
+  value: (place) => Number((1 - 10 ** -place).toPrecision(3)),
+  place: (value) => -Math.log10(1 - value),
+}
+
+function slide(slider: HTMLInputElement, output: HTMLElement, value: OptionValue): void {
+  const scale = slider.dataset.slides === 'lr' ? rates : carries
+  slider.disabled = typeof value !== 'number'
+  if (typeof value === 'number') slider.value = String(scale.place(value))
+  const text = isSchedule(value) ? 'a schedule' : shownValue(value)
+  if (output instanceof HTMLOutputElement) output.textContent = text
+  slider.setAttribute('aria-valuetext', text)
+}
+
 /** A schedule has a line of its own. */
 function grow(control: HTMLInputElement): void {
   control.classList.toggle('long', isSchedule(control.value))
@@ -159,6 +256,7 @@ const shownValue = (value: unknown) => (typeof value === 'number' ? shown(value)
 
 /** Names that the library does not have, or that are worth a word. */
 const labels: Readonly<Record<string, string>> = {
+  lr: 'rate',
   warmup: 'warm-up, updates',
   delay: 'delayed start, updates',
   clipNorm: 'clip by norm, 0 not',

@@ -1,10 +1,20 @@
-/** The race: each racer is the library's own `Minimization`, and keeps every point that it has visited. */
+/**
+ * The race: each racer is the library's own `Minimization`, and keeps every point that it has visited. It is made
+ * ahead, and looked at along a line of time: the updates of a rule, and the gradients of a method, which may ask for
+ * several in one update.
+ */
 
-import { Minimization, type MinimizeReason, type Point } from 'antigrad'
+import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
 import type { Landscape } from './functions.js'
 import { build, type Entry, nameOf } from './rules.js'
 import type { State } from './state.js'
+
+/** How gradients are clipped for an entry, and the noise that all of a race have. */
+export function clipOf(entry: Entry, sigma: number) {
+  const { clip } = build(entry)
+  return sigma > 0 ? { ...clip, noise: noise({ eta: sigma * sigma, gamma: 0 }) } : clip
+}
 
 export class Racer {
   readonly name: string
@@ -12,46 +22,58 @@ export class Racer {
   points = new Float64Array(256)
   /** The objective there. */
   values = new Float64Array(128)
-  iterations = 0
-  /** The first update after which it was within the distance; null while it never was. */
-  arrivedAt: number | null = null
-  /** Why it has stopped; null while it has not. */
-  reason: MinimizeReason | 'error' | null = null
+  /** How many updates are made. */
+  made = 0
+  /** Where on the line of time it is looked at. */
+  time = 0
   error = ''
-  /** The largest component of the gradient where it last was. */
+  /** The largest component of the gradient where it has stopped. */
   gradientNorm = NaN
   readonly engine: string
+  readonly entry: Entry
+  /** How many gradients a method had asked for by each of its updates; null of a rule, which asks for one. */
+  readonly #asked: number[] | null
+  /** Why it has stopped; null while it has not. */
+  #ended: MinimizeReason | 'error' | null = null
+  /** The first update after which it was within the distance; null while it never was. */
+  #reached: number | null = null
   readonly #run: Minimization
   readonly #landscape: Landscape
   readonly #distance: number
 
-  constructor(entry: Entry, landscape: Landscape, { start, tolerance, maxIterations, distance }: State) {
-    const { rule, clip } = build(entry)
+  constructor(entry: Entry, landscape: Landscape, state: State) {
+    const { start, tolerance, maxIterations, distance, noise } = state
+    const { rule } = build(entry)
+    this.entry = entry
     this.name = nameOf(entry)
     this.#landscape = landscape
     this.#distance = distance
-    this.#run = new Minimization(landscape.objective, [...start], rule, { tolerance, maxIterations, clip })
+    const isMethod = 'method' in rule
+    const options = { tolerance, maxIterations, ...(!isMethod && { clip: clipOf(entry, noise) }) }
+    this.#run = new Minimization(landscape.objective, [...start], rule as never, options)
+    this.#asked = isMethod ? [0] : null
     this.engine = this.#run.engine
     this.#keep()
   }
 
   step(): void {
-    if (this.reason !== null) return
+    if (this.hasEnded) return
     try {
       this.#run.step()
-      this.iterations = this.#run.iterations
+      this.made = this.#run.iterations
+      this.#asked?.push(this.#run.evaluations.gradients)
       this.#keep()
-      this.reason = this.#run.reason
-      if (this.reason !== null) this.gradientNorm = this.#run.gradientNorm
+      this.#ended = this.#run.reason
+      if (this.hasEnded) this.gradientNorm = this.#run.gradientNorm
     } catch (thrown) {
-      this.reason = 'error'
+      this.#ended = 'error'
       this.error = messageOf(thrown)
     }
   }
 
   #keep(): void {
     const { params, value } = this.#run
-    const at = this.iterations
+    const at = this.made
     if (at === this.values.length) {
       this.points = doubled(this.points)
       this.values = doubled(this.values)
@@ -59,7 +81,57 @@ export class Racer {
     this.points[2 * at] = params[0]
     this.points[2 * at + 1] = params[1]
     this.values[at] = value
-    if (this.arrivedAt === null && this.distanceAt(at) <= this.#distance) this.arrivedAt = at
+    if (this.#reached === null && this.distanceAt(at) <= this.#distance) this.#reached = at
+  }
+
+  /** The lowest value that was seen. */
+  get lowest(): number {
+    let lowest = Infinity
+    for (let i = 0; i <= this.made; i++) if (this.values[i] < lowest) lowest = this.values[i]
+    return lowest
+  }
+
+  /** Whether it has left for where numbers end. */
+  get isEndless(): boolean {
+    return this.#ended === 'diverged'
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended !== null
+  }
+
+  /** The time of its last update. */
+  get reach(): number {
+    return this.timeOf(this.made)
+  }
+
+  /** When an update was made. */
+  timeOf(iteration: number): number {
+    return this.#asked?.[iteration] ?? iteration
+  }
+
+  /** The updates made by a time. */
+  iterationsAt(time: number): number {
+    if (!this.#asked) return Math.min(time, this.made)
+    let at = Math.min(time, this.made)
+    while (at > 0 && this.#asked[at] > time) at--
+    return at
+  }
+
+  /** The updates made by now. */
+  get iterations(): number {
+    return this.iterationsAt(this.time)
+  }
+
+  /** Why it has stopped by now. */
+  get reason(): MinimizeReason | 'error' | null {
+    return this.time >= this.reach ? this.#ended : null
+  }
+
+  /** When it has arrived, if that was by now. */
+  get arrivedAt(): number | null {
+    const at = this.#reached === null ? Infinity : this.timeOf(this.#reached)
+    return at <= this.time ? at : null
   }
 
   pointAt(iteration: number): Point {
@@ -69,9 +141,9 @@ export class Racer {
   /** From the nearest minimum; NaN where none is known. */
   distanceAt(iteration: number): number {
     const [x, y] = this.pointAt(iteration)
-    const { minima } = this.#landscape
-    if (minima.length === 0) return NaN
-    return Math.min(...minima.map(([mx, my]) => Math.hypot(x - mx, y - my)))
+    let least = Infinity
+    for (const [mx, my] of this.#landscape.minima) least = Math.min(least, Math.hypot(x - mx, y - my))
+    return this.#landscape.minima.length === 0 ? NaN : least
   }
 }
 
@@ -83,11 +155,14 @@ function doubled(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
 
 export class Race {
   readonly racers: readonly Racer[]
-  /** How far the whole field has come: those that have stopped aside, all have made as many updates. */
-  iterations = 0
+  /** Where it is looked at. */
+  time = 0
+  /** How far it is made: those that have stopped aside, all have come there. */
+  made = 0
 
   readonly state: State
   readonly landscape: Landscape
+  #lowest: number | null | undefined
 
   constructor(state: State, landscape: Landscape) {
     this.state = state
@@ -95,18 +170,45 @@ export class Race {
     this.racers = state.entries.map((entry) => new Racer(entry, landscape, state))
   }
 
-  get isOver(): boolean {
-    return this.racers.every(({ reason }) => reason !== null)
+  get isMade(): boolean {
+    return this.racers.every(({ hasEnded }) => hasEnded)
   }
 
-  /** Up to `count` updates of each, as many as fit into the time. */
-  advance(count: number, milliseconds: number): void {
-    const end = performance.now() + milliseconds
-    for (let i = 0; i < count && !this.isOver; i++) {
-      for (const racer of this.racers) racer.step()
-      this.iterations++
-      if (i % 8 === 7 && performance.now() > end) return
+  get isOver(): boolean {
+    return this.isMade && this.time >= this.made
+  }
+
+  /** The lowest value of all, once all have ended and where none has gone down for ever. */
+  get lowest(): number | null {
+    if (this.#lowest === undefined && this.isMade) {
+      const lowest = Math.min(...this.racers.map(({ lowest }) => lowest))
+      this.#lowest = this.racers.every(({ isEndless }) => !isEndless) && lowest < Infinity ? lowest : null
     }
+    return this.#lowest ?? null
+  }
+
+  /** Makes it up to a time, as much of that as fits into the milliseconds. */
+  make(until: number, milliseconds: number): void {
+    const end = performance.now() + milliseconds
+    while (this.made < until && !this.isMade) {
+      this.made++
+      for (const racer of this.racers) {
+        while (racer.reach < this.made && !racer.hasEnded) racer.step()
+      }
+      if (this.made % 8 === 0 && performance.now() > end) return
+    }
+  }
+
+  /** Looks at a time, or as far as it is made. */
+  seek(time: number): void {
+    this.time = Math.max(0, Math.min(time, this.made))
+    for (const racer of this.racers) racer.time = this.time
+  }
+
+  /** Goes on by up to `count`, as far as fits into the time. */
+  advance(count: number, milliseconds: number): void {
+    this.make(this.time + count, milliseconds)
+    this.seek(this.time + count)
   }
 
   /** Those that arrived, by when; then the rest, by how near (or how low) they are. */
@@ -123,10 +225,11 @@ export class Race {
     })
   }
 
-  /** Every point of every racer, in numbers that read back as the same bits. */
+  /** Every point of every racer, to its end, in numbers that read back as the same bits. */
   toCsv(): string {
+    this.make(Infinity, Infinity)
     const lines = this.racers.flatMap((racer, number) =>
-      Array.from({ length: racer.iterations + 1 }, (_, i) => {
+      Array.from({ length: racer.made + 1 }, (_, i) => {
         const [x, y] = racer.pointAt(i)
         return `${number + 1},${racer.name},${i},${x},${y},${racer.values[i]}`
       }),

@@ -3,6 +3,7 @@
 import { h, shown } from './dom.js'
 import type { Race, Racer } from './race.js'
 import { swatch } from './theme.js'
+import { why } from './verdict.js'
 
 export class Ranking {
   readonly #body = h('tbody')
@@ -66,16 +67,4 @@ function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
     shown(racer.values[iterations], 3),
     why(racer, race),
   ]
-}
-
-/** Why a racer has stopped, in words. */
-export function why({ reason, error, iterations, gradientNorm }: Racer, { state }: Race): string {
-  if (reason === null) return iterations === 0 ? 'at the start' : 'on its way'
-  if (reason === 'converged') return `at rest: moved less than ${shown(state.tolerance)}`
-  if (reason === 'stalled')
-    return `stalled: steps below ${shown(state.tolerance)}, though the slope is ${shown(gradientNorm, 3)}`
-  if (reason === 'max-iterations')
-    return `stopped at the limit of ${state.maxIterations.toLocaleString('en')}`
-  if (reason === 'diverged') return 'diverged: no longer a finite number'
-  return `failed: ${error}`
 }

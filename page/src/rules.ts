@@ -1,6 +1,15 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
-import { type Clip, delayedStart, type Rule, type Scheduled, type SimpleRule, warmup } from 'antigrad'
+import {
+  type Clip,
+  delayedStart,
+  type Lbfgs,
+  lbfgs,
+  type Rule,
+  type Scheduled,
+  type SimpleRule,
+  warmup,
+} from 'antigrad'
 import { enter } from '../../dist/command-line/race.js'
 import { nonNegative, optional, type Option as RuleOption, whole } from '../../dist/options/kinds.js'
 import { readOption } from '../../dist/options/read.js'
@@ -15,6 +24,11 @@ export type OptionValue = number | boolean | string | null
 export const ruleNames = (Object.keys(definitions) as RuleName[]).filter(
   (name) => !definitions[name].wantsShapes,
 )
+/** The method that races beside them: by its gradients, as it asks for several in one update. */
+export const METHOD = 'lbfgs'
+export type RacerName = RuleName | typeof METHOD
+export const racerNames: readonly RacerName[] = [...ruleNames, METHOD]
+
 /** Why one of the others is not offered; undefined for what is offered, or no rule. */
 export function whyNot(name: string): string | undefined {
   const isKnown = Object.hasOwn(definitions, name) && definitions[name as RuleName].wantsShapes
@@ -24,9 +38,9 @@ export const notOffered = Object.keys(definitions)
   .flatMap((name) => whyNot(name) ?? [])
   .join(' ')
 
-/** One of the racers: a rule and what of it is not as the library has it. */
+/** One of the racers: a rule (or the method) and what of it is not as the library has it. */
 export interface Entry {
-  readonly rule: RuleName
+  readonly rule: RacerName
   readonly options: Readonly<Record<string, OptionValue>>
 }
 
@@ -49,8 +63,9 @@ const extras: Readonly<Record<string, RuleOption>> = {
   ...{ clipNorm: nonNegative(), clipValue: nonNegative() },
 }
 
-/** All options of a rule; the learning rate is the first. */
-export function fields(rule: RuleName): Field[] {
+/** All options of a rule; the learning rate is the first. The method needs none. */
+export function fields(rule: RacerName): Field[] {
+  if (rule === METHOD) return []
   const own: Readonly<Record<string, RuleOption>> = definitions[rule].options
   // A rule has no control.
   const isPlain = ([name]: [string, RuleOption]) => {
@@ -70,6 +85,7 @@ export function fields(rule: RuleName): Field[] {
 /** The value that an option has in an entry, given or by default. */
 export function optionOf(entry: Entry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
+  if (entry.rule === METHOD) return 0
   return (make(entry.rule, entry.options) as unknown as Record<string, OptionValue>)[name]
 }
 
@@ -78,7 +94,8 @@ export function optionOf(entry: Entry, name: string): OptionValue {
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function build(entry: Entry): { rule: Rule; clip: Clip } {
+export function build(entry: Entry): { rule: Rule | Lbfgs; clip: Clip } {
+  if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
   for (const [name, kind] of Object.entries(extras)) {
     readOption(`${entry.rule}: ${name}`, optional(kind), entry.options[name])
   }
@@ -120,6 +137,7 @@ function make(rule: RuleName, options: object): SimpleRule {
 /** The options whose values are schedules, a warm-up's too. */
 export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][] {
   const { rule } = build(entry)
+  if ('method' in rule) return []
   const plain: SimpleRule = rule.name === 'delayedStart' ? rule.rule : rule
   return Object.entries(plain).filter((option): option is [string, Scheduled] =>
     Object.hasOwn(Object(option[1]), 'schedule'),
@@ -127,7 +145,8 @@ export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][]
 }
 
 /** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
-export function suggested(rule: RuleName): Entry {
+export function suggested(rule: RacerName): Entry {
+  if (rule === METHOD) return { rule, options: {} }
   const found = enter().find((entry) => entry.rule.name === rule)
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
@@ -136,7 +155,8 @@ export function suggested(rule: RuleName): Entry {
 export function nameOf(entry: Entry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
   const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
-  return [entry.rule, brief(optionOf(entry, 'lr')), ...said].join(' ')
+  const rate = entry.rule === METHOD ? [] : [brief(optionOf(entry, 'lr'))]
+  return [entry.rule, ...rate, ...said].join(' ')
 }
 
 /** What is in a schedule is too long for a name. */

@@ -1,9 +1,12 @@
 /** What is raced on, from where, and when it is over. */
 
 import { objectives, type Point, type View } from 'antigrad'
-import { h, labelled, select, uniqueId } from './dom.js'
+import { h, labelled, select, shown, uniqueId } from './dom.js'
 import { titles } from './functions.js'
 import { isView, numerics, type State } from './state.js'
+
+/** The place of no noise at the left end of its slider. */
+const NO_NOISE = -2.02
 
 export class Settings {
   readonly #function = select(titles, 'rosenbrock')
@@ -11,36 +14,55 @@ export class Settings {
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #formula = h('p', { className: 'formula' })
   readonly #numbers = new Map<string, HTMLInputElement>()
+  readonly #equal = h('input', { type: 'checkbox' })
+  readonly #noise = h('input', { type: 'range', min: '-2.02', max: '2', step: '0.02' })
+  readonly #noiseText = h('output', { className: 'count' })
   readonly #onlyOwn: HTMLElement
   readonly #onlyBowl: HTMLElement
-  readonly #onChange: (state: State) => void
+  readonly #onChange: (state: State, isSliding?: boolean) => void
   readonly element: HTMLElement
   #state!: State
 
-  constructor(onChange: (state: State) => void) {
+  constructor(onChange: (state: State, isSliding?: boolean) => void) {
     this.#onChange = onChange
     this.#onlyBowl = h('div', { className: 'row' }, this.#number('condition', 'condition number'))
     const sides = ['x from', 'x to', 'y from', 'y to'].map((label, i) => this.#number(`view${i}`, label))
     this.#onlyOwn = h('div', { className: 'row' }, labelled('F(x, y) =', this.#expression), ...sides)
     this.#expression.setAttribute('aria-describedby', this.#message.id)
-    const shared = h(
-      'div',
-      { className: 'row' },
-      labelled('Function', this.#function),
-      this.#number('x', 'start x'),
-      this.#number('y', 'y'),
-      this.#number('distance', 'arrived within'),
-      this.#number('tolerance', 'at rest below'),
-      this.#number('maxIterations', 'updates at most'),
+    const shared = h('div', { className: 'row' }, labelled('Function', this.#function), this.#noiseSlider())
+    const more = h(
+      'details',
+      {},
+      h('summary', {}, 'Start, and when it ends'),
+      h(
+        'div',
+        { className: 'options' },
+        this.#number('x', 'start x', 'where all begin; the ring in the picture'),
+        this.#number('y', 'y', 'where all begin; the ring in the picture'),
+        this.#number('distance', 'arrived within', 'of a minimum: whoever is this close has arrived'),
+        this.#number(
+          'tolerance',
+          'at rest below',
+          'no coordinate moves this far in an update; 0: it never ends so',
+        ),
+        this.#number('maxIterations', 'updates at most', 'whoever has made so many is stopped'),
+        labelled('equal axes', this.#equal),
+      ),
+    )
+    this.#equal.title =
+      'a unit is as long along x as along y: then steps of gradient descent are upright on contours'
+    this.#equal.addEventListener('change', () =>
+      this.#onChange({ ...this.#state, equal: Number(this.#equal.checked) }),
     )
     this.element = h(
       'section',
       { className: 'settings' },
       shared,
+      this.#formula,
       this.#onlyBowl,
       this.#onlyOwn,
-      this.#formula,
       this.#message,
+      more,
     )
     this.element.setAttribute('aria-label', 'Function and start')
     this.#function.addEventListener('change', () => {
@@ -56,6 +78,10 @@ export class Settings {
   show(state: State): void {
     this.#state = state
     this.#function.value = state.objective
+    this.#equal.checked = state.equal === 1
+    this.#noise.value = String(state.noise > 0 ? Math.log10(state.noise) : NO_NOISE)
+    this.#noiseText.textContent = state.noise > 0 ? shown(state.noise, 3) : 'none'
+    this.#noise.setAttribute('aria-valuetext', this.#noiseText.textContent)
     if (this.#expression !== document.activeElement) this.#expression.value = state.expression
     this.#onlyBowl.hidden = state.objective !== 'bowl'
     this.#onlyOwn.hidden = state.objective !== 'own'
@@ -79,8 +105,22 @@ export class Settings {
     else this.#expression.removeAttribute('aria-invalid')
   }
 
-  #number(name: string, label: string): HTMLLabelElement {
+  /** On a logarithmic scale, with none at its left end; the paths follow while it moves. */
+  #noiseSlider(): HTMLLabelElement {
+    this.#noise.setAttribute('aria-label', 'Noise in the gradients')
+    this.#noise.title =
+      'σ of the normal noise that is added to each component of each gradient, the same for all'
+    this.#noise.addEventListener('input', () => {
+      const place = Number(this.#noise.value)
+      const noise = place <= NO_NOISE ? 0 : Number((10 ** place).toPrecision(3))
+      this.#onChange({ ...this.#state, noise }, true)
+    })
+    return h('label', { className: 'slider' }, h('span', {}, 'noise'), this.#noise, this.#noiseText)
+  }
+
+  #number(name: string, label: string, help = ''): HTMLLabelElement {
     const input = h('input', { type: 'text', inputMode: 'decimal', size: 7, autocomplete: 'off', name })
+    input.title = help
     input.setAttribute('aria-describedby', this.#message.id)
     this.#numbers.set(name, input)
     input.addEventListener('change', () => {

@@ -9,8 +9,8 @@ import {
   type Field,
   isSchedule,
   type OptionValue,
-  type RuleName,
-  ruleNames,
+  type RacerName,
+  racerNames,
   suggested,
   whyNot,
 } from './rules.js'
@@ -28,6 +28,10 @@ export interface State {
   readonly maxIterations: number
   /** From a minimum: whoever is this close has arrived. */
   readonly distance: number
+  /** The standard deviation of what is added to each component of the gradients. */
+  readonly noise: number
+  /** 1 where a unit is as long along x as along y in the picture, else 0. */
+  readonly equal: number
 }
 
 /** More would be a tangle, and too many colours to tell apart. */
@@ -47,6 +51,8 @@ export const initial: State = {
   tolerance: 1e-9,
   maxIterations: 10_000,
   distance: 0.01,
+  noise: 0,
+  equal: 0,
 }
 
 /** One number, or one that is refused with a reason. */
@@ -66,6 +72,8 @@ export const numerics = {
     expected: `a whole number from 1 to ${MOST_ITERATIONS}`,
   },
   distance: { accepts: positive, expected: 'a finite number > 0' },
+  noise: { accepts: (x) => x >= 0 && x < 1e100, expected: 'a number ≥ 0' },
+  equal: { accepts: (x) => x === 0 || x === 1, expected: '0 or 1' },
 } satisfies Record<string, Numeric>
 
 /** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95` */
@@ -117,8 +125,8 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
       const name = key as keyof typeof numerics
       if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
       else refuse(`${key} “${text}”`, numerics[name].expected)
-    } else if (ruleNames.includes(key as RuleName)) {
-      const entry: Entry = { rule: key as RuleName, options: optionsIn(text) }
+    } else if (racerNames.includes(key as RacerName)) {
+      const entry: Entry = { rule: key as RacerName, options: optionsIn(text) }
       try {
         build(entry)
         if (entries.length < MOST_ENTRIES) entries.push(entry)

@@ -4,7 +4,10 @@ import type { Landscape } from './functions.js'
 
 /** Points of the grid in each direction. */
 export const GRID = 217
-export const LEVELS = 26
+/** Contours at most, and at least. */
+const LEVELS = { most: 26, least: 6 }
+/** Places of the grid that two contours are apart, where the slope is steeper than in three quarters of the view. */
+const APART = 2.2
 
 /** The pictures' measure of a value, from 0, the lowest in view, to 1, the highest. */
 export interface Terrain {
@@ -49,4 +52,18 @@ function measure(values: Float64Array, least: readonly number[]): Terrain['heigh
     const above = Math.min(range, Math.max(0, value - floor))
     return isEven ? above / range : Math.log1p(above / unit) / whole
   }
+}
+
+/** As many contours as can be told apart: a function with many hills has few. */
+export function levelsOf({ heights }: Terrain): number {
+  const slopes = new Float64Array((GRID - 1) * (GRID - 1))
+  for (let row = 0; row < GRID - 1; row++) {
+    for (let column = 0; column < GRID - 1; column++) {
+      const at = row * GRID + column
+      const slope = Math.hypot(heights[at + 1] - heights[at], heights[at + GRID] - heights[at])
+      slopes[row * (GRID - 1) + column] = Number.isNaN(slope) ? 0 : slope
+    }
+  }
+  const steep = slopes.sort()[Math.floor(0.75 * slopes.length)]
+  return Math.max(LEVELS.least, Math.min(LEVELS.most, Math.floor(1 / (APART * steep))))
 }

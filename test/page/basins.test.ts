@@ -191,7 +191,7 @@ describe('in Chromium', () => {
     await page.addInitScript(watch)
     await page.reload()
     await page.locator('tbody tr').first().waitFor()
-    await page.locator('.drawer > summary').click()
+    await page.locator('#basins > summary').click()
     await page.locator('.basins select').waitFor()
     return page
   }
@@ -280,6 +280,7 @@ describe('in Chromium', () => {
     const begun = (await logOf(page)).findLast(([kind]) => kind === 'order')?.[1]
     await page.locator('.entries [data-option="lr"]').first().fill('0.02')
     await page.locator('.entries [data-option="lr"]').first().press('Enter')
+    await page.getByText('Start, and when it ends').click()
     await page.getByLabel('updates at most').fill('500')
     await page.getByLabel('updates at most').press('Enter')
     await done(page, 'rmsprop 0.02')
@@ -308,9 +309,9 @@ describe('in Chromium', () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).not.toBe('stop')
-    await page.locator('.drawer > summary').click()
+    await page.locator('#basins > summary').click()
     await expect.poll(last).toBe('stop')
-    await page.locator('.drawer > summary').click()
+    await page.locator('#basins > summary').click()
     await expect.poll(last).not.toBe('stop')
     await page.getByRole('tab', { name: 'Engines' }).click()
     await expect.poll(last).toBe('stop')

@@ -1,16 +1,31 @@
 /** Parts of the race page that need no browser. */
 
-import { cyclic, expression, gradientDescent, Optimizer, step, warmup } from 'antigrad'
+import {
+  lbfgs as antigradLbfgs,
+  cyclic,
+  expression,
+  gradientDescent,
+  Minimization,
+  Optimizer,
+  objectives,
+  step,
+  warmup,
+} from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
 import { digitBelow, shownTo } from '../../page/src/dom.js'
+import { withoutEffect } from '../../page/src/effects.js'
 import { parseObjective } from '../../page/src/expression.js'
-import { landscapeOf } from '../../page/src/functions.js'
+import { equalView, landscapeOf } from '../../page/src/functions.js'
 import { measure, SIZES } from '../../page/src/measure.js'
+import { placed, shortNames } from '../../page/src/names.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
+import { Race } from '../../page/src/race.js'
 import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
-import { GRID, survey } from '../../page/src/terrain.js'
+import { formula, symbols } from '../../page/src/substitute.js'
+import { GRID, levelsOf, survey } from '../../page/src/terrain.js'
+import { verdict } from '../../page/src/verdict.js'
 
 describe('expressions', () => {
   test.each([
@@ -98,6 +113,8 @@ describe('the address', () => {
     tolerance: 0,
     maxIterations: 123,
     distance: 1e-3,
+    noise: 0.25,
+    equal: 1,
   }
 
   test.each([
@@ -125,6 +142,8 @@ describe('the address', () => {
     'tolerance=-1',
     'distance=0',
     'condition=0',
+    'noise=-1',
+    'equal=2',
     'adam=lr:NaN',
     'adam=rate:1',
     'adam=__proto__:1',
@@ -238,6 +257,14 @@ describe('terrain', () => {
       expect(Math.min(...finite)).toBeGreaterThanOrEqual(0)
       expect(Math.min(...finite)).toBeLessThan(0.05)
     }
+  })
+
+  test('as many contours as can be told apart', async () => {
+    const levels = async (objective: State['objective']) =>
+      levelsOf(survey(await landscapeOf({ ...initial, objective })))
+    expect(await levels('rosenbrock')).toBeGreaterThan(20)
+    expect(await levels('rastrigin')).toBeLessThan(12)
+    expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
   })
 
   test('a function that is the same everywhere, or nowhere a number, is flat', async () => {
@@ -374,4 +401,150 @@ test.each([
   [0, 0.2, '0.00'],
 ])('%d ± %d is %s', (x, error, text) => {
   expect(shownTo(x, error)).toBe(text)
+})
+
+describe('names beside points', () => {
+  const box = { left: 38, top: 8, width: 320, height: 300 }
+  const apart = (a: readonly number[], b: readonly number[], width: number, height: number) =>
+    Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
+
+  test.each([
+    ['at one place', () => [200, 150]],
+    ['along a line', (i: number) => [60 + 24 * i, 150]],
+    ['in a corner', (i: number) => [40 + i, 10 + i]],
+  ] as const)('twelve %s: none covers another, nor leaves the picture', (_, at) => {
+    const names = Array.from({ length: 12 }, (_, i) => {
+      const [x, y] = at(i)
+      return { x, y, width: 70, height: 16 }
+    })
+    const corners = placed(names, box)
+    for (const [i, corner] of corners.entries()) {
+      if (!corner) throw new Error(`${i} has no place`)
+      expect(corner[0]).toBeGreaterThanOrEqual(box.left)
+      expect(corner[1]).toBeGreaterThanOrEqual(box.top)
+      expect(corner[0] + 70).toBeLessThanOrEqual(box.left + box.width)
+      expect(corner[1] + 16).toBeLessThanOrEqual(box.top + box.height)
+      for (const other of corners.slice(0, i))
+        expect(apart(corner, other as [number, number], 70, 16)).toBe(true)
+      for (const { x, y } of names)
+        expect(apart(corner, [x, y], 70, 16) || corner[0] > x || corner[1] > y).toBe(true)
+    }
+  })
+
+  test('a name stays where it stood, and one without room is left out', () => {
+    const [corner] = placed([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
+    expect(corner).toEqual([70, 120])
+    expect(
+      placed([{ x: 5, y: 5, width: 50, height: 16 }], { left: 0, top: 0, width: 40, height: 10 }),
+    ).toEqual([null])
+  })
+
+  test('are the rule, and all of it where a rule is there twice', () => {
+    expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
+      'adam 0.1',
+      'sgd',
+      'adam 0.2 amsgrad',
+    ])
+  })
+})
+
+test('equal axes show as much as before, and a unit as long each way', () => {
+  for (const aspect of [0.5, 1, 2.5]) {
+    const [x0, x1, y0, y1] = equalView([-2, 2, -1, 3], aspect)
+    expect((x1 - x0) / (y1 - y0)).toBeCloseTo(aspect, 12)
+    expect(x0 <= -2 && x1 >= 2 && y0 <= -1 && y1 >= 3).toBe(true)
+  }
+})
+
+describe('a race is made ahead, and looked at along its time', () => {
+  const state: State = {
+    ...initial,
+    objective: 'booth',
+    maxIterations: 300,
+    entries: [suggested('adam'), suggested('lbfgs'), suggested('gradientDescent')],
+  }
+  const begun = async () => new Race(state, await landscapeOf(state))
+
+  test('back and forth, with what was known by then', async () => {
+    const race = await begun()
+    race.make(Infinity, Infinity)
+    expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
+    const [adam, lbfgs] = race.racers
+    race.seek(50)
+    expect([adam.iterations, adam.reason]).toEqual([50, null])
+    race.seek(1e9)
+    expect(race.isOver).toBe(true)
+    expect(lbfgs.arrivedAt).toBe(lbfgs.timeOf(lbfgs.iterationsAt(lbfgs.arrivedAt as number)))
+    expect(adam.reason).not.toBe(null)
+    race.seek(0)
+    expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
+  })
+
+  test('the method is where its gradients have brought it', async () => {
+    const race = await begun()
+    race.advance(6, Infinity)
+    const lbfgs = race.racers[1]
+    const { evaluations, iterations } = new Minimization(objectives.booth(), state.start, antigradLbfgs())
+    expect([evaluations.gradients, iterations]).toEqual([0, 0])
+    expect(lbfgs.timeOf(lbfgs.iterations)).toBeLessThanOrEqual(6)
+    if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
+  })
+
+  test('noise is the library’s, and the same for all', async () => {
+    const noisy = new Race(
+      { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
+      (await begun()).landscape,
+    )
+    const quiet = new Race({ ...state, entries: [suggested('sgd')] }, noisy.landscape)
+    for (const race of [noisy, quiet]) race.make(20, Infinity)
+    expect(noisy.racers[0].points.slice(0, 42)).toEqual(noisy.racers[1].points.slice(0, 42))
+    expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
+  })
+
+  test('“nobody came” is said only where somebody could', async () => {
+    const over = async (changed: Partial<State>) => {
+      const all = { ...state, ...changed }
+      const race = new Race(all, await landscapeOf(all))
+      race.make(Infinity, Infinity)
+      race.seek(race.made)
+      return verdict(race)
+    }
+    expect(await over({ maxIterations: 2, entries: [suggested('gradientDescent')] })).toBe(
+      'The race is over: nobody came within 0.01 of a minimum.',
+    )
+    const own = { objective: 'own', expression: '(x - 1)^2 + y^2', start: [2, 1] } as const
+    expect(await over({ ...own, entries: [{ rule: 'gradientDescent', options: { lr: 0.3 } }] })).toBe(
+      'The race is over: no minimum is known here; gradientDescent 0.3 came lowest, 1.6e−19 at (1, 0).',
+    )
+  })
+})
+
+describe('options without effect', () => {
+  test('are found bit by bit', async () => {
+    const state: State = { ...initial, entries: [suggested('adam')] }
+    const race = new Race(state, await landscapeOf(state))
+    const idle = withoutEffect(suggested('adam'), race)
+    expect([...idle.keys()]).toContain('amsgradOf')
+    for (const name of [
+      'lr',
+      'beta1',
+      'beta2',
+      'eps',
+      'weightDecay',
+      'maximize',
+      'warmup',
+      'delay',
+      'clipNorm',
+    ])
+      expect(idle.has(name), name).toBe(false)
+    const amsgrad = { rule: 'adam', options: { lr: 0.1, amsgrad: true } } as const
+    expect(withoutEffect(amsgrad, race).has('amsgradOf')).toBe(false)
+    expect(idle.get('amsgradOf')).toMatch(/^it changes no bit of the first 60 updates here$/)
+  })
+})
+
+test('an equation with its numbers', () => {
+  const numbers = { ...symbols((name) => ({ lr: 0.1, momentum: 0.9 })[name]), g: -2, v: 0.5, 'v’': 0.65 }
+  expect(formula("v' = α·v − η·g", numbers)).toBe('0.65 = 0.9·0.5 − 0.1·(−2)')
+  expect(formula("b' = μ·b + undampened·g", numbers)).toBe("b' = 0.9·b + undampened·(−2)")
 })

@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
-import { minimize } from 'antigrad'
+import { minimize, type Rule } from 'antigrad'
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
-import { nameOf, build as ruleOf } from '../../page/src/rules.js'
+import { clipOf } from '../../page/src/race.js'
+import { METHOD, nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
@@ -79,14 +80,14 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
   const { objective } = await landscapeOf(state)
-  const { start, tolerance, maxIterations } = state
+  const { start, tolerance, maxIterations, noise } = state
   return state.entries.map((entry, number) => {
-    const { rule, clip } = ruleOf(entry)
+    const { rule } = ruleOf(entry)
     const line = (x: ArrayLike<number>, iteration: number) =>
       [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
     const lines = [line(start, 0)]
-    const { x, iterations, reason } = minimize(objective, start, rule, {
-      ...{ tolerance, maxIterations, clip },
+    const { x, iterations, reason } = minimize(objective, start, rule as Rule, {
+      ...{ tolerance, maxIterations, ...(entry.rule !== METHOD && { clip: clipOf(entry, noise) }) },
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
     // A last point that is not finite is not shown to the callback.

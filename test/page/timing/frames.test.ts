@@ -25,6 +25,7 @@ describe('in Chromium', () => {
       }
     })
     await page.reload()
+    await page.getByText('Surface: the same in space').click()
     await page.locator('.surface canvas[data-engine]').waitFor()
     await page.waitForTimeout(1000)
     const found = await page.evaluate<{ frames: number; pictures: number }>(frames)
@@ -86,6 +87,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
         )
       const sentence = () => texts('.surface .hint')
       const surface = () => texts('.surface canvas[data-engine]')
+      await tab.evaluate(`document.getElementById('surface').open = true`)
       const either = async () => [...(await sentence()), ...(await surface())]
       await expect.poll(either, { timeout: 20_000 }).toHaveLength(1)
       const [why] = await sentence()

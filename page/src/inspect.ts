@@ -1,0 +1,185 @@
+/** One update explained: the slope, the state and the step of a racer in numbers, in the equations of its rule. */
+
+import { equations } from 'virtual:equations'
+import { Optimizer, type Point } from 'antigrad'
+import { definitions } from '../../dist/rules/definitions.js'
+import type { Pull } from './contour.js'
+import { h, labelled, shown } from './dom.js'
+import { clipOf, type Race, type Racer } from './race.js'
+import { build, type Entry, METHOD, optionOf, schedulesIn } from './rules.js'
+import { formula, symbols } from './substitute.js'
+import { swatch } from './theme.js'
+
+/** Updates that may be made again to see a velocity: more would be felt. */
+const MOST = 40_000
+
+/** A rule's state, by name: two numbers each, but for what tensors have as a whole. */
+type State = Readonly<Record<string, readonly number[]>>
+
+/** What is known of the update that follows a point. */
+interface Update {
+  readonly before: State
+  readonly after: State
+  /** The gradient that the rule gets, with noise and clips. */
+  readonly gradient: Point
+  readonly theta: Point
+  readonly next: Point
+}
+
+export class Inspector {
+  readonly #choice = h('select')
+  readonly #patch = h('span')
+  readonly #body = h('div', { className: 'update' })
+  #race: Race | null = null
+  #number = 0
+
+  constructor(frame: HTMLElement) {
+    this.#choice.addEventListener('change', () => {
+      this.#number = this.#choice.selectedIndex
+      if (this.#race) this.show(this.#race)
+    })
+    frame.replaceChildren(
+      h('h2', {}, 'Why it goes there'),
+      h('div', { className: 'row' }, this.#patch, labelled('Update of', this.#choice)),
+      this.#body,
+    )
+  }
+
+  /** Explains the update that comes next of one racer; @returns what pulls each of them */
+  show(race: Race): (Pull | null)[] {
+    this.#race = race
+    const names = race.racers.map(({ name }) => name)
+    if (names.join() !== Array.from(this.#choice.options, ({ text }) => text).join()) {
+      this.#choice.replaceChildren(...names.map((text) => h('option', {}, text)))
+    }
+    this.#number = Math.min(this.#number, race.racers.length - 1)
+    this.#choice.selectedIndex = this.#number
+    this.#patch.replaceChildren(swatch(this.#number))
+    const updates = race.racers.map((racer) => updateAt(racer, race))
+    this.#body.replaceChildren(...explained(race.racers[this.#number], updates[this.#number]))
+    return race.racers.map((racer, i) => pullOf(racer, race, updates[i]))
+  }
+}
+
+/** Where a rule keeps the mean of its gradients, or of its steps: what carries it on. */
+const carriers = ['b', 'm', 'v'] as const
+
+function pullOf(racer: Racer, { landscape }: Race, update: Update | null): Pull | null {
+  const at = racer.pointAt(racer.iterations)
+  if (!at.every(Number.isFinite)) return null
+  const out = [0, 0]
+  landscape.objective.gradient(at, out)
+  const gradient: Point = [out[0], out[1]]
+  const name = carriers.find((carrier) => update?.before[carrier]?.length === 2)
+  // v is a mean of squares where there is m, or no direction at all.
+  const isStep = name === 'v' && ['momentum', 'nesterov'].includes(racer.entry.rule)
+  if (!update || !name || (name === 'v' && !isStep)) return { gradient, velocity: null }
+  const [x, y] = update.before[name]
+  return { gradient, velocity: isStep ? [x, y] : [-x, -y] }
+}
+
+/** The update after the one that is looked at, made again by an optimizer of its own; null where there is none. */
+function updateAt(racer: Racer, { state, landscape }: Race): Update | null {
+  const { entry, iterations, made } = racer
+  if (entry.rule === METHOD || iterations >= made || iterations > MOST) return null
+  const optimizer = new Optimizer(Float64Array.from(state.start), build(entry).rule as never, {
+    clip: clipOf(entry, state.noise),
+  })
+  for (let i = 0; i < iterations; i++) stepped(optimizer, landscape)
+  const before = stateOf(optimizer)
+  const gradient = stepped(optimizer, landscape)
+  const after = stateOf(optimizer)
+  return { before, after, gradient, theta: racer.pointAt(iterations), next: racer.pointAt(iterations + 1) }
+}
+
+function stepped(optimizer: Optimizer<Float64Array>, { objective }: Race['landscape']): Point {
+  const at = optimizer.point()
+  objective.gradient(at, optimizer.grads)
+  const gradient: Point = [optimizer.grads[0], optimizer.grads[1]]
+  optimizer.step()
+  return gradient
+}
+
+function stateOf({ state }: Optimizer<Float64Array>): State {
+  const { updates: _, ...arrays } = state as unknown as Record<string, Float64Array>
+  return Object.fromEntries(
+    Object.entries(arrays).flatMap(([name, array]) =>
+      typeof array === 'object' && array !== null && 'length' in array ? [[name, [...array]]] : [],
+    ),
+  )
+}
+
+function explained({ entry, iterations, made, reason }: Racer, update: Update | null): Node[] {
+  if (entry.rule === METHOD) {
+    return [
+      h(
+        'p',
+        { className: 'hint' },
+        'L-BFGS is no rule with an equation for each number: it searches along a line.',
+      ),
+    ]
+  }
+  if (!update) {
+    const why =
+      iterations >= made && reason !== null
+        ? 'It has stopped: there is no update to explain.'
+        : 'Too far on to be explained.'
+    return [h('p', { className: 'hint' }, why)]
+  }
+  const { lines, note } = chosen(entry)
+  const names = Object.keys(update.before).filter((name) => update.before[name].length === 2)
+  const numbers = (i: number) => {
+    const own: Record<string, number> = { g: update.gradient[i], θ: update.theta[i], 'θ’': update.next[i] }
+    for (const name of names) {
+      own[name] = update.before[name][i]
+      own[`${name}’`] = update.after[name][i]
+    }
+    return own
+  }
+  const options = { ...symbols((name) => optionOf(entry, name)), ...decayOf(entry) }
+  const parts = lines.flatMap((line) => line.split('; '))
+  const rows = parts.map((part) =>
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, h('code', {}, part)),
+      ...[0, 1].map((i) => h('td', {}, h('code', {}, formula(part, { ...options, ...numbers(i) })))),
+    ),
+  )
+  const heads = ['Equation', 'x', 'y'].map((text) => h('th', { scope: 'col' }, text))
+  const caption = h('caption', {}, `Update ${(iterations + 1).toLocaleString('en')}, with its numbers`)
+  const move = [0, 1].map((i) => shown(update.next[i] - update.theta[i], 3)).join(', ')
+  return [
+    h(
+      'div',
+      { className: 'equations', tabIndex: 0, role: 'region', 'aria-label': 'Equations' },
+      h('table', {}, caption, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows)),
+    ),
+    h('p', { className: 'hint' }, `The step is (${move}). ${note}`),
+  ]
+}
+
+/** The factor d of decoupled decay, where no schedule is in it. */
+function decayOf(entry: Entry): { d?: number } {
+  const { rule } = build(entry)
+  const plain = 'rule' in rule ? rule.rule : rule
+  if ('method' in plain || schedulesIn(entry).length > 0) return {}
+  return { d: definitions[plain.name].decay(plain as never) }
+}
+
+/** A rule's equations under an entry's options, pass by pass, and what its coefficients are. */
+function chosen(entry: Entry): { lines: string[]; note: string } {
+  const { equations: all, coefficients = '' } = equations[entry.rule]
+  const holds = (text: string) => {
+    const [, condition] = /^With (.*?): /.exec(text) ?? []
+    if (condition === undefined) return null
+    return [...condition.matchAll(/`(\w+)(?:: '?([^`']*)'?)?`/g)].every(([, name, value]) => {
+      const now = optionOf(entry, name)
+      return value === undefined ? Boolean(now) : String(now) === value
+    })
+  }
+  const withSome = all.filter((text) => holds(text) === true)
+  const plain = all.filter((text) => holds(text) === null)
+  const lines = withSome.length > 0 ? [withSome[withSome.length - 1]] : plain
+  return { lines: lines.map((text) => text.replace(/^[^=]*?: /, '')), note: coefficients }
+}

@@ -1,0 +1,72 @@
+/** Names beside points, without overlap. */
+
+export interface Rect {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+}
+
+/** What is to be named: a point, the size of its name, and where the name stood before, from the point. */
+export interface Named {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+  readonly before?: readonly [dx: number, dy: number] | null
+}
+
+const overlap = (a: Rect, b: Rect) =>
+  a.left < b.left + b.width &&
+  b.left < a.left + a.width &&
+  a.top < b.top + b.height &&
+  b.top < a.top + a.height
+
+/** From the point to its mark's edge, and to names that lines lead to. */
+const RINGS = [10, 22, 36, 52, 70, 90, 112, 136, 162, 190]
+const ANGLES = 16
+
+/**
+ * Where each name goes, as its left upper corner: in the box, off all points and other names, as near as it can; null
+ * where there is no room. Where it was before, seen from its point, it stays if it can.
+ */
+export function placed(
+  names: readonly Named[],
+  box: Rect,
+  others: readonly Rect[] = [],
+): (readonly [left: number, top: number] | null)[] {
+  const points = names.map(({ x, y }) => ({ left: x - 8, top: y - 8, width: 16, height: 16 }))
+  const taken: Rect[] = [...others, ...points]
+  return names.map(({ x, y, width, height, before }) => {
+    const isFree = ([left, top]: readonly [number, number]) => {
+      const rect = { left, top, width, height }
+      const isInside =
+        left >= box.left &&
+        top >= box.top &&
+        left + width <= box.left + box.width &&
+        top + height <= box.top + box.height
+      return isInside && !taken.some((other) => overlap(rect, other))
+    }
+    const stays = before ? ([x + before[0], y + before[1]] as const) : null
+    const found = stays && isFree(stays) ? stays : (candidates(x, y, width, height).find(isFree) ?? null)
+    if (found) taken.push({ left: found[0] - 1, top: found[1] - 1, width: width + 2, height: height + 2 })
+    return found
+  })
+}
+
+function candidates(x: number, y: number, width: number, height: number): (readonly [number, number])[] {
+  return RINGS.flatMap((radius) =>
+    Array.from({ length: ANGLES }, (_, i) => {
+      const angle = (2 * Math.PI * i) / ANGLES
+      // The name's nearest side touches the ring.
+      const [dx, dy] = [Math.cos(angle), -Math.sin(angle)]
+      return [x + radius * dx + (dx - 1) * (width / 2), y + radius * dy + (dy - 1) * (height / 2)] as const
+    }),
+  )
+}
+
+/** Short names that tell racers apart: the rule's, with all of it where several have one rule. */
+export function shortNames(names: readonly string[]): string[] {
+  const rules = names.map((name) => name.split(' ')[0])
+  return names.map((name, i) => (rules.filter((rule) => rule === rules[i]).length > 1 ? name : rules[i]))
+}

@@ -1,0 +1,83 @@
+/** What is taken away: the picture, and a program that makes the same race. */
+
+import { type ContourPlot, cornersIn, mixed, starAt } from './contour.js'
+import { download } from './dom.js'
+import { shortNames } from './names.js'
+import { programOf } from './program.js'
+import type { State } from './state.js'
+import { styleOf, theme } from './theme.js'
+
+/** The map as it is seen, in lines of any size. */
+export function saveSvg(drawing: ContourPlot['drawing']): void {
+  download('race.svg', 'image/svg+xml', svgOf(drawing))
+}
+
+/** The map as it is seen, in pixels. */
+export async function savePng(picture: HTMLCanvasElement): Promise<void> {
+  const canvas = document.createElement('canvas')
+  canvas.width = picture.width
+  canvas.height = picture.height
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D
+  context.fillStyle = theme().surface
+  context.fillRect(0, 0, canvas.width, canvas.height)
+  context.drawImage(picture, 0, 0)
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
+  if (!blob) throw new Error('the browser makes no PNG')
+  download('race.png', 'image/png', blob)
+}
+
+export async function saveProgram(state: State): Promise<void> {
+  download('race.ts', 'text/typescript', await programOf(state))
+}
+
+const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+const at = (x: number) => String(Math.round(10 * x) / 10)
+
+function svgOf({
+  width,
+  height,
+  box,
+  levels,
+  race,
+  terrain,
+  offsets,
+  pixel,
+}: ContourPlot['drawing']): string {
+  const colors = theme()
+  const path = (corners: Iterable<readonly [number, number, boolean]>) =>
+    Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
+  const ground = levels.map(
+    ({ value, coordinates }) =>
+      `<path d="${path(cornersIn(box, coordinates))}" fill="${mixed(colors.low, colors.high, value)}"/>`,
+  )
+  const stars = terrain.landscape.minima.map(
+    (minimum) =>
+      `<polygon points="${starAt(...pixel(minimum))
+        .map((p) => p.map(at))
+        .join(' ')}"/>`,
+  )
+  const names = shortNames(race.racers.map(({ name }) => name))
+  const racers = race.racers.map((racer, number) => {
+    const { color, dash } = styleOf(number)
+    const points = Array.from({ length: racer.iterations + 1 }, (_, i) =>
+      pixel(racer.pointAt(i)).map(at).join(),
+    )
+    const kept = points.filter((point, i) => point !== points[i - 1])
+    const [x, y] = pixel(racer.pointAt(racer.iterations))
+    const offset = offsets[number]
+    const name =
+      offset &&
+      `<text x="${at(x + offset[0] + 3)}" y="${at(y + offset[1] + 12)}" fill="${color}">${escaped(names[number])}</text>`
+    return `<polyline points="${kept.join(' ')}" fill="none" stroke="${color}" stroke-width="2" stroke-dasharray="${dash.join(' ')}"/><circle cx="${at(x)}" cy="${at(y)}" r="5" fill="${color}"/>${name ?? ''}`
+  })
+  const { left, top } = box
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" font-weight="600">
+<clipPath id="box"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}"/></clipPath>
+<rect width="${width}" height="${height}" fill="${colors.surface}"/>
+<g clip-path="url(#box)"><rect x="${left}" y="${top}" width="${box.width}" height="${box.height}" fill="${colors.low}"/>
+<g fill-rule="evenodd" stroke="${colors.contour}" stroke-width="0.6">${ground.join('\n')}</g>
+<g fill="${colors.star}" stroke="${colors.surface}">${stars.join('')}</g>
+${racers.join('\n')}</g>
+</svg>
+`
+}

@@ -1,0 +1,34 @@
+/** Numbers in the place of an equation's symbols. */
+
+import { shown } from './dom.js'
+import type { OptionValue } from './rules.js'
+
+/** How options are written in equations. */
+const written: Readonly<Record<string, string>> = {
+  ...{ lr: 'η', momentum: 'α', eps: 'ε', weightDecay: 'λ', beta1: 'β₁', beta2: 'β₂', beta3: 'β₃' },
+  ...{ decay: 'ρ', rho: 'ρ' },
+}
+
+/** The numbers of a rule's options by their symbols; `momentum` is μ to some rules. */
+export function symbols(given: (name: string) => OptionValue | undefined): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const [name, symbol] of Object.entries(written)) {
+    const value = given(name)
+    if (typeof value !== 'number') continue
+    found[symbol] = value
+    if (name === 'momentum') found.μ = value
+  }
+  return found
+}
+
+/** An equation with numbers for the symbols that are known; others stay. A prime may be ' or ’. */
+export function formula(equation: string, numbers: Readonly<Record<string, number>>): string {
+  return equation
+    .replace(/[A-Za-zα-ωΑ-Ωθ]+[₀-₉]*['’]?/gu, (symbol) => {
+      const key = symbol.replace("'", '’')
+      if (!Object.hasOwn(numbers, key)) return symbol
+      const text = shown(numbers[key], 3)
+      return text.startsWith('−') ? `(${text})` : text
+    })
+    .replace(/^\((\S+)\)/, '$1')
+}

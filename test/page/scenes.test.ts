@@ -1,0 +1,162 @@
+/** What the gallery's sentences say is so, by the library in Node. */
+
+import * as all from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { landscapeOf } from '../../page/src/functions.js'
+import { programOf } from '../../page/src/program.js'
+import { Race } from '../../page/src/race.js'
+import { scenes } from '../../page/src/scenes.js'
+import { readSchedules } from '../../page/src/schedules.js'
+import { fromHash, toHash } from '../../page/src/state.js'
+
+readSchedules()
+const antigrad = { ...all }
+
+async function raced(title: string) {
+  const scene = scenes.find((scene) => scene.title === title)
+  if (!scene) throw new Error(`no scene ${title}`)
+  const { state, problems } = fromHash(scene.hash)
+  expect(problems).toEqual([])
+  const race = new Race(state, await landscapeOf(state))
+  race.make(Infinity, Infinity)
+  race.seek(race.made)
+  return race
+}
+
+const reachedAt = (race: Race) => race.racers.map(({ arrivedAt }) => arrivedAt ?? Infinity)
+/** Changes of a coordinate's sign along a path. */
+const crossings = (points: readonly (readonly number[])[], i: number) =>
+  points.slice(1).filter((point, k) => point[i] * points[k][i] < 0).length
+const pathOf = (race: Race, number: number) =>
+  Array.from({ length: race.racers[number].made + 1 }, (_, i) => race.racers[number].pointAt(i))
+const last = (race: Race, number: number) => race.racers[number].pointAt(race.racers[number].made)
+
+test('every scene is a link of two sentences, and its address can be read', () => {
+  expect(new Set(scenes.map(({ hash }) => hash)).size).toBe(scenes.length)
+  for (const { hash, says } of scenes) {
+    const { state, problems } = fromHash(hash)
+    expect(problems).toEqual([])
+    expect(fromHash(toHash(state)).state).toEqual(state)
+    for (const sentence of says) expect(sentence).toMatch(/^[A-Z][^.]*.*\.$/)
+  }
+})
+
+describe('what the sentences say is so', () => {
+  test('A ravine', async () => {
+    const race = await raced('A ravine')
+    expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
+    expect(crossings(pathOf(race, 0), 1)).toBeGreaterThan(20)
+    const [descent, momentum] = reachedAt(race)
+    expect(momentum).toBeLessThan(0.7 * descent)
+    expect(descent).toBeLessThan(Infinity)
+  })
+
+  test('Too large a rate', async () => {
+    const race = await raced('Too large a rate')
+    const [usual, large, tooLarge] = reachedAt(race)
+    expect(usual).toBeLessThan(Infinity)
+    expect(large).toBeLessThan(Infinity)
+    expect(tooLarge).toBe(Infinity)
+    // At each step, as far as it is not there.
+    expect(crossings(pathOf(race, 1).slice(0, large), 1)).toBe(large - 1)
+    const { values, made } = race.racers[2]
+    for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
+  })
+
+  test('Rest by a schedule', async () => {
+    const race = await raced('Rest by a schedule')
+    const moves = (number: number) => {
+      const path = pathOf(race, number).slice(-200)
+      return Math.max(...path.slice(1).map((p, i) => Math.hypot(p[0] - path[i][0], p[1] - path[i][1])))
+    }
+    expect(moves(0)).toBeGreaterThan(0.05)
+    expect(moves(1)).toBeLessThan(1e-12)
+    expect(Math.hypot(...last(race, 1))).toBeLessThan(0.25)
+    // Round and round: on both sides of the minimum to the end.
+    expect(crossings(pathOf(race, 0).slice(-500), 0)).toBeGreaterThan(4)
+  })
+
+  test('Nesterov', async () => {
+    const race = await raced('Nesterov')
+    const [heavy, nesterov] = reachedAt(race)
+    expect(nesterov).toBeLessThan(heavy)
+    const swing = (number: number) => Math.max(...pathOf(race, number).map(([x]) => x))
+    expect(swing(0)).toBeGreaterThan(swing(1))
+    const [a, b] = race.state.entries.map(({ options }) => options)
+    expect(a).toEqual(b)
+  })
+
+  test('A saddle', async () => {
+    const race = await raced('A saddle')
+    const [descent, momentum, adam] = race.racers.map((_, number) =>
+      pathOf(race, number).findIndex(([, y]) => Math.abs(y) > 1),
+    )
+    expect(adam).toBeGreaterThan(0)
+    expect(momentum).toBeGreaterThan(adam)
+    expect(descent).toBeGreaterThan(momentum)
+    const out = [0, 0]
+    race.landscape.objective.gradient(race.state.start, out)
+    expect(Math.abs(out[1])).toBeLessThan(1e-3)
+  })
+
+  test('Noise and averages', async () => {
+    const race = await raced('Noise and averages')
+    const apart = (number: number) => {
+      const path = pathOf(race, number).slice(-500)
+      return Math.sqrt(path.reduce((sum, [x, y]) => sum + x * x + y * y, 0) / path.length)
+    }
+    expect(apart(0)).toBeGreaterThan(3 * apart(1))
+    expect(race.racers.map(({ made }) => made)).toEqual([2000, 2000])
+  })
+
+  test('Who finds which', async () => {
+    const race = await raced('Who finds which')
+    const minima = antigrad.objectives.himmelblau().minima(2)
+    expect(minima).toHaveLength(4)
+    const found = race.racers.map((_, number) => {
+      const [x, y] = last(race, number)
+      return minima.findIndex(([mx, my]) => Math.hypot(x - mx, y - my) < 0.05)
+    })
+    expect(found).not.toContain(-1)
+    expect(new Set(found).size).toBeGreaterThan(1)
+  })
+
+  test('L-BFGS', async () => {
+    const race = await raced('L-BFGS')
+    const [lbfgs, adam, momentum] = reachedAt(race)
+    expect(lbfgs).toBeLessThan(0.2 * Math.min(adam, momentum))
+    expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
+    // By gradients, of which it asks for more than one in some updates.
+    expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
+  })
+})
+
+describe('a program that makes the same race', () => {
+  test.each([
+    ...scenes.map(({ title, hash }) => [title, hash]),
+    [
+      'every extra',
+      'f=booth&from=1,-2&noise=0.5&maxIterations=50&adam=lr:0.1,warmup:5,delay:2,clipNorm:1,clipValue:0.5',
+    ],
+  ])('%s', async (_, hash) => {
+    const { state } = fromHash(hash)
+    const text = await programOf(state)
+    const lines: unknown[][] = []
+    const body = text.replace(/^import \{ (.*) \} from 'antigrad'$/m, '').replace(/ as const/, '')
+    const names = /^import \{ (.*) \} from/m.exec(text)?.[1].split(', ') ?? []
+    const log = { log: (...line: unknown[]) => void lines.push(line) }
+    new Function('console', ...names, body)(log, ...names.map((name) => antigrad[name as 'adam']))
+    const race = new Race(state, await landscapeOf(state))
+    race.make(Infinity, Infinity)
+    race.seek(race.made)
+    // What is typed is computed by mathjs in the race.
+    const digits = state.objective === 'own' ? 6 : Infinity
+    for (const [i, racer] of race.racers.entries()) {
+      const [name, x, , iterations, reason] = lines[i]
+      expect([name, reason]).toEqual([racer.name, racer.reason])
+      if (digits === Infinity) expect([x, iterations]).toEqual([racer.pointAt(racer.made), racer.made])
+      else
+        for (const k of [0, 1]) expect((x as number[])[k]).toBeCloseTo(racer.pointAt(racer.made)[k], digits)
+    }
+  })
+})
