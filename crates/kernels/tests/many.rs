@@ -244,6 +244,20 @@ fn each_run_has_its_data_and_its_bounds() {
 }
 
 #[test]
+fn runs_that_share_all_data_need_no_lanes_of_it() {
+    for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
+        let mut memory = Memory::new(size, 40);
+        for (name, number) in [("shared", 1), ("data", memory.line("lane_data")), ("data_lanes", 0)] {
+            memory.set(name, number);
+        }
+        (0..ROWS).for_each(|row| memory.number("lane_data", row, mean(9)));
+        (0..40).for_each(|run| memory.unbounded(run, mean(run)));
+        assert!(memory.advance(set), "{} {size}", set.name());
+        (0..40).for_each(|run| assert_eq!(memory.result(run).0, mean(9), "{} {size} {run}", set.name()));
+    }
+}
+
+#[test]
 fn a_change_a_hair_below_the_tolerance_is_below_it() {
     for set in sets() {
         // One that is no whole vector, and some of which all are short alike.
@@ -619,6 +633,23 @@ fn each_place_wants_all_of_its_room() {
             assert!(fits(0), "{name} {size} {row_lanes}");
             assert!(!fits(1), "{name} {size} {row_lanes}");
         }
+    }
+}
+
+#[test]
+fn a_program_ends_within_the_batch() {
+    for (name, words) in [("value", 21), ("gradient", 16)] {
+        let mut memory = Memory::new(8, 40);
+        let (end, bytes) = (memory.bytes, words * 4);
+        let from = memory.line(name) * LINE;
+        memory.words.resize((end + 2 * LINE) / 8, 0);
+        memory.words.copy_within(from / 8..(from + 2 * LINE) / 8, end / 8);
+        memory.set(name, end / LINE);
+        let mut fits = |bytes: usize| {
+            // SAFETY: the vector has as many, and the set is available.
+            unsafe { Batch::new(memory.words.as_mut_ptr().cast(), bytes, InstructionSet::best()) }.is_ok()
+        };
+        assert!(fits(end + bytes) && !fits(end + bytes - 4), "{name}");
     }
 }
 
