@@ -91,9 +91,15 @@ const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warn
 
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
 // class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
+// Chunks are in it too, under a symbol: so they have its classes, and take no second copy of fits and engines.
 await build({
   ...node,
-  entryPoints: ['dist/index.js'],
+  stdin: {
+    contents: `export * from './index.js'
+      import * as chunks from './chunks/index.js'
+      Object.defineProperty(module.exports, Symbol.for('antigrad.chunks'), { value: chunks })`,
+    resolveDir: 'dist',
+  },
   outfile: 'dist/node/index.js',
   format: 'cjs',
   define: { 'import.meta.url': 'undefined' },
@@ -126,9 +132,17 @@ await build({
     },
   ],
 })
-const namesIn = (folder) => Object.keys(createRequire(import.meta.url)(`../${folder}/index.js`))
+const require = createRequire(import.meta.url)
+const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
-for (const folder of ['dist/node', 'dist/node/tfjs']) {
+const chunks = Object.keys(require('../dist/node/index.js')[Symbol.for('antigrad.chunks')])
+mkdirSync('dist/node/chunks')
+writeFileSync(
+  'dist/node/chunks/index.js',
+  `const chunks = require('../index.js')[Symbol.for('antigrad.chunks')]
+${chunks.map((name) => `exports.${name} = chunks.${name}\n`).join('')}`,
+)
+for (const folder of ['dist/node', 'dist/node/tfjs', 'dist/node/chunks']) {
   const list = namesIn(folder).join(',\n  ')
   writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)
 }
@@ -186,6 +200,7 @@ const { metafile } = await build({
     'dist/command-line/commands/*.js',
     'dist/command-line/fits/*.js',
     'dist/command-line/report.js',
+    'dist/work/model.js',
     'dist/command-line/plot/*.js',
   ],
   outdir: 'dist',
@@ -222,7 +237,7 @@ writeFileSync('dist/LICENSES.md', `# What the command line has of other packages
 
 // The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
 const copied = new Set()
-for (const module of ['index', 'tfjs/index']) {
+for (const module of ['index', 'tfjs/index', 'chunks/index']) {
   copyDeclarations(module)
   writeFileSync(`dist/node/${module}.d.mts`, "export * from './index.js'\n")
 }

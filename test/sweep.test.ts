@@ -22,11 +22,11 @@ import {
 } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { textOf } from '../dist/command-line/sweep/functions.js'
 import { describeProgress } from '../dist/command-line/sweep/progress.js'
-import { sweepable } from '../dist/command-line/sweep/sweep.js'
-import { parseValues } from '../dist/command-line/sweep/values.js'
 import { definitions } from '../dist/rules/definitions.js'
+import { textOf } from '../dist/work/objective-texts.js'
+import { sweepable } from '../dist/work/sweep.js'
+import { parseValues } from '../dist/work/values.js'
 import { home } from './children.js'
 
 const cli = join(home, 'dist/command-line/cli.js')

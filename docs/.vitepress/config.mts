@@ -13,6 +13,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   'Functions to minimise': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
   Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
+  'Many machines': ['chunks', 'chunks-engines'],
   'At work': ['command-line', 'page', 'tfjs', 'errors', 'reliability', 'releasing'],
 }
 

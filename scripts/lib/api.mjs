@@ -6,7 +6,7 @@ import { parseSync } from 'oxc-parser'
 // The newest one has no checker for programs.
 import ts from '../../test/types/oldest/node_modules/typescript/lib/typescript.js'
 
-const ENTRIES = { antigrad: 'index', 'antigrad/tfjs': 'tfjs/index' }
+const ENTRIES = { antigrad: 'index', 'antigrad/tfjs': 'tfjs/index', 'antigrad/chunks': 'chunks/index' }
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()
 
 /**

@@ -9,7 +9,9 @@ import { addFit } from './commands/fit.js'
 import { addPlot } from './commands/plot.js'
 import { addRace } from './commands/race.js'
 import { addRules } from './commands/rules.js'
+import { addRun } from './commands/run.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
+import { addMerge, addStatus } from './commands/status.js'
 import { addSweep } from './commands/sweep.js'
 
 const program = new Command('antigrad')
@@ -24,6 +26,9 @@ addRace(program)
 addPlot(program)
 addSweep(program)
 addFit(program)
+addRun(program)
+addStatus(program)
+addMerge(program)
 addRules(program)
 addCompletion(program)
 

@@ -24,6 +24,7 @@ import { rmsprop } from '../rules/rmsprop.js'
 import { sgd } from '../rules/sgd.js'
 import { signSgd } from '../rules/sign-sgd.js'
 import { isWarmup, warmup } from '../schedules/warmup.js'
+import { MAX_ITERATIONS } from '../work/limits.js'
 
 /** A rule with the options that suit this function. */
 interface Entrant {
@@ -147,9 +148,6 @@ export interface Finish extends Profile {
   readonly engines: Readonly<Partial<Record<EngineName, Lap>>>
 }
 
-/** The whole path is kept, for the engines to be compared at every update: 16 bytes for each. */
-export const MAX_ITERATIONS = 10_000_000
-
 const objective = rosenbrock()
 
 /**
@@ -166,6 +164,7 @@ export function race(
   onFinish: (finish: Finish, path: Float64Array) => void = () => {},
 ): Finish[] {
   const { rules, overrides, maxIterations } = settings
+  // The whole path is kept, for the engines to be compared at every update: 16 bytes for each.
   if (!(maxIterations <= MAX_ITERATIONS)) {
     throw new OptionError('maxIterations', `at most ${MAX_ITERATIONS}`, maxIterations)
   }

@@ -21,3 +21,15 @@ export function listed(names: readonly string[]): string {
 export function grouped(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
+
+export function inKebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+export function titleOf(name: string): string {
+  return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+}
+
+export function inCamelCase(name: string): string {
+  return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
+}

@@ -30,6 +30,10 @@ export interface Request {
   /** Whether rows are left out in which a number is missing. */
   readonly drops: boolean
   readonly onProgress: (rows: number) => void
+  /** What is known of how it is written, instead of what is found. */
+  readonly format?: Format
+  /** Gets the number of each row's group and the bytes before the row, instead of a table that keeps the numbers. */
+  readonly onRow?: (group: number, begin: number) => void
 }
 
 export interface Table {
@@ -44,6 +48,7 @@ export interface Table {
   readonly rows: number
   /** What was wrong with the first of those that were left out. */
   readonly reasons: readonly string[]
+  readonly format: Format
 }
 
 /** Characters that are looked at before a table is read, and lines at least. */
@@ -60,19 +65,22 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
   let splitter: Splitter | null = null
   let sample = ''
   let lines = 0
+  const bytes = new Bytes()
   const begin = () => {
-    const format = findFormat(sample, request)
-    rows.begin(format)
-    splitter = new Splitter(format, (cells, _, last) => rows.add(cells, last))
-    splitter.write(sample)
+    const format = request.format ?? findFormat(sample, request)
+    rows.begin(format, () => bytes.before((splitter as Splitter | null)?.begin ?? 0))
+    const made = new Splitter(format, (cells, _, last) => rows.add(cells, last))
+    splitter = made
+    made.write(sample)
     sample = ''
-    return splitter
+    return made
   }
   try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       // In UTF-16 every other byte of a number is.
       if (chunk.includes(0)) rows.fail('expected text in UTF-8, got bytes that are none (binary, or UTF-16)')
       const text = decoder.decode(chunk, { stream: true })
+      if (request.onRow) bytes.add(chunk, text)
       if (splitter !== null) {
         ;(splitter as Splitter).write(text)
         continue
@@ -103,6 +111,8 @@ class Rows {
   #rows = 0
   #leftOut = 0
   #format: Format = { delimiter: ',', decimal: '.', isGrouped: false, comment: '' }
+  /** Bytes before the row. */
+  #before = () => 0
   #toNumber: (cell: string) => number = Number
 
   constructor(request: Request) {
@@ -111,7 +121,8 @@ class Rows {
     this.#labels = (request.labels ?? []).map(() => [])
   }
 
-  begin(format: Format): void {
+  begin(format: Format, before: () => number): void {
+    this.#before = before
     this.#toNumber = numberReader(format)
     this.#format = format
   }
@@ -172,7 +183,8 @@ class Rows {
     if (empty >= 0) return `${printable(labels[empty].column)} is empty`
     const at = this.#groupOf(name)
     for (const [k, label] of own.entries()) this.#label(k, at, label)
-    for (const [k, x] of numbers.entries()) this.#columns[k][at].push(x)
+    if (this.#request.onRow) this.#request.onRow(at, this.#before())
+    else for (const [k, x] of numbers.entries()) this.#columns[k][at].push(x)
     return null
   }
 
@@ -188,7 +200,7 @@ class Rows {
   #groupOf(name: string): number {
     const found = this.#groups.get(name)
     if (found !== undefined) return found
-    for (const lists of this.#columns) lists.push(new Numbers())
+    if (!this.#request.onRow) for (const lists of this.#columns) lists.push(new Numbers())
     this.#groups.set(name, this.#groups.size)
     return this.#groups.size - 1
   }
@@ -226,8 +238,36 @@ class Rows {
       columns: this.#columns.map((lists) => lists.map((list) => list.all)),
       groups: [...this.#groups.keys()],
       labels: this.#labels,
-      ...{ leftOut: this.#leftOut, rows: this.#rows, reasons: this.#reasons },
+      ...{ leftOut: this.#leftOut, rows: this.#rows, reasons: this.#reasons, format: this.#format },
     }
+  }
+}
+
+/** How many bytes there are before a character, of a text that streams by; places are asked for in their order. */
+class Bytes {
+  /** Texts that are not passed, the first character that is not, and the bytes before it. */
+  #texts: string[] = []
+  #character = 0
+  #bytes = 0
+  #isBegun = false
+
+  add(bytes: Uint8Array, text: string): void {
+    // The mark at the beginning is no part of the text.
+    if (!this.#isBegun && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#bytes = 3
+    this.#isBegun = true
+    this.#texts.push(text)
+  }
+
+  before(character: number): number {
+    while (this.#character < character) {
+      const [text] = this.#texts
+      const part = text.slice(0, character - this.#character)
+      this.#texts[0] = text.slice(part.length)
+      if (this.#texts[0] === '') this.#texts.shift()
+      this.#character += part.length
+      this.#bytes += Buffer.byteLength(part)
+    }
+    return this.#bytes
   }
 }
 

@@ -30,6 +30,9 @@ export class Splitter {
   #length = 0
   /** The line of the next row. */
   #line = 1
+  /** Characters before `#text`, and those in it before the row that is split. */
+  #before = 0
+  #at = 0
 
   constructor(signs: Signs, onRow: OnRow) {
     this.#signs = signs
@@ -39,6 +42,11 @@ export class Splitter {
 
   get line(): number {
     return this.#line
+  }
+
+  /** Characters before the row that is passed on. */
+  get begin(): number {
+    return this.#before + this.#at
   }
 
   /** @throws RangeError where a row is too long */
@@ -64,6 +72,7 @@ export class Splitter {
     this.#length = 0
     let [at, quote] = [0, -1]
     while (at < text.length) {
+      this.#at = at
       if (quote < at) quote = find(text, '"', at)
       const end = endOf(text, at, isEnd)
       const begin = skip(text, at)
@@ -75,6 +84,7 @@ export class Splitter {
       if (next < 0) break
       at = pastEnd(text, next)
     }
+    this.#before += at
     this.#text = text.slice(at)
   }
 

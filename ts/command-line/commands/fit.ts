@@ -1,11 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { planFits } from '../../chunks/make.js'
 import { engineNames } from '../../engines/choice.js'
-import type { EngineName } from '../../engines/engine.js'
-import { compare } from '../../fits/compare.js'
 import { drive } from '../../fits/drive.js'
-import { fitsOf } from '../../fits/fit-many.js'
-import { type Loss, losses } from '../../fits/loss.js'
+import { losses } from '../../fits/loss.js'
 import { fitReasons } from '../../fits/reasons.js'
 import { FitManyResult } from '../../fits/result.js'
 import type { SharedProfile } from '../../fits/shared/profile.js'
@@ -13,31 +11,35 @@ import { SharedFit } from '../../fits/shared/result.js'
 import { SharedRun } from '../../fits/shared/run.js'
 import { AntigradError, OptionError } from '../../ground/errors.js'
 import { present } from '../../ground/given.js'
-import { grouped, printable } from '../../ground/text.js'
-import type { DataByRun } from '../../many/data.js'
+import { grouped, inKebabCase, printable } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
-import { readCsv, type Table, type Wanted } from '../../tables/read-csv.js'
+import { readCsv, type Table } from '../../tables/read-csv.js'
 import { readMatrix } from '../../tables/read-matrix.js'
-import { type Beside, describeFit, describeGroups, inJson } from '../fits/describe.js'
+import {
+  type Beside,
+  besides,
+  type FitsAsked,
+  type FitsRead,
+  fitsFrom,
+  inJson,
+  isColumn,
+  type Means,
+  readFits,
+  type Source,
+  settingsOf,
+  withoutDerived,
+} from '../../work/fits.js'
+import { type Model, modelNames, parseFixed, parseNumbers } from '../../work/model.js'
+import { describeFit, describeGroups } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
 import type { FitDrawn } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
-import {
-  type Model,
-  type ModelOptions,
-  modelNames,
-  parseFixed,
-  parseNumbers,
-  readModel,
-  readModels,
-} from './fit-model.js'
+import { addPlanOptions, checkPlanned, namedIn, type PlanOptions, sizingOf, writePlan } from './plan.js'
 import {
   checkGiven,
   choice,
-  inCamelCase,
-  inKebabCase,
   MISUSE,
   parseFile,
   parseMaxIterations,
@@ -59,28 +61,14 @@ interface Sharing {
   readonly subsets: Readonly<Record<string, string>>
 }
 
-interface Options extends ModelOptions {
-  readonly y: string
-  readonly sigma?: string
-  readonly weights?: string
-  readonly absoluteSigma?: true
+interface Options extends FitsAsked, Means, PlanOptions {
   readonly group?: string
   readonly shared?: Sharing
   readonly delimiter?: string
   readonly decimal?: Decimal
   readonly comment: string
   readonly drop?: true
-  readonly loss: string
-  readonly lossScale?: number
   readonly covariance?: string
-  readonly compare?: string
-  readonly derive?: Readonly<Record<string, string>>
-  readonly profile?: true
-  readonly multiStart?: number
-  readonly tolerance: number
-  readonly maxIterations: number
-  readonly engine?: EngineName
-  readonly threads?: number
   readonly json?: boolean
   readonly correlations?: true
   readonly plot?: string
@@ -89,7 +77,7 @@ interface Options extends ModelOptions {
 }
 
 export function addFit(program: Command): void {
-  program
+  const command = program
     .command('fit')
     .summary('fit a model to columns of a CSV file by least squares, also to each group of its rows')
     .description(
@@ -189,6 +177,7 @@ export function addFit(program: Command): void {
     )
     .option('--log-x', 'a logarithmic axis of x in the picture')
     .option('--log-y', 'a logarithmic axis of y in the picture')
+  addPlanOptions(command, 'groups')
     .addHelpText(
       'after',
       `
@@ -205,15 +194,13 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   checkGiven(command, '--model <model>', options.model)
   const { group, delimiter, decimal, comment, drop, json } = options
   if (options.shared !== undefined) checkShared(options)
-  const [model, other] =
-    options.compare === undefined ? [readModel(options)] : readModels(options, options.compare)
-  checkComparable(options)
-  // Columns of both models, each of them once.
-  const x = [...new Set([model, other].flatMap((model) => Object.values(model?.x ?? {})))]
+  const read = readFits(options)
+  const { model, other, x, wanted } = read
+  if (options.plan !== undefined) return planOf(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : file
   const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
-    ...{ name, wanted: wantedOf(x, options), delimiter, decimal, comment, drops: drop === true },
+    ...{ name, wanted, delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
     onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
@@ -222,15 +209,10 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   tellLeftOut(name, table)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
   draw?.check(table)
-  const unsaid = [...new Set([...model.unsaid, ...(other?.unsaid ?? [])])]
-  if (unsaid.length > 0) {
-    say(
-      `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
-    )
-  }
+  tellUnsaid(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
-  const source = { ...table, x, covariance: await covarianceOf(options) }
-  const found = await fitTable(source, model, options)
+  const source = { ...table, covariance: await covarianceOf(options) }
+  const found = await fitTable(source, model, x, options, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isProfiled = options.profile === true
   const isStopped = done.length < table.groups.length
@@ -244,8 +226,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     process.exitCode = STOPPED
     if (done.length === 0) return
   }
-  const beside =
-    other === undefined || isStopped ? undefined : await besides(source, found, [model, other], options)
+  const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
   if (isStopped && other !== undefined) say('--compare is left out')
   if (json) {
     for (const [k, fit] of fits.entries()) {
@@ -266,30 +247,18 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   process.exitCode ??= NOT_CONVERGED
 }
 
-/** Columns in the order in which they are read: the model's, y, and σ or weights. */
-function wantedOf(x: readonly string[], { y, sigma, weights, loss }: Options): Wanted[] {
-  const wanted: Wanted[] = x.map((column) => ({ option: '--x', column }))
-  wanted.push({ option: '--y', column: y, ...(loss === 'poisson' && { sign: 'at least 0' }) })
-  if (isColumn(sigma)) wanted.push({ option: '--sigma', column: sigma, sign: 'above 0' })
-  if (isColumn(weights)) wanted.push({ option: '--weights', column: weights, sign: 'at least 0' })
-  return wanted
+function tellUnsaid({ model, other }: FitsRead): void {
+  const unsaid = [...new Set([...model.unsaid, ...(other?.unsaid ?? [])])]
+  if (unsaid.length === 0) return
+  say(
+    `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
+  )
 }
 
-/** What fits cannot be compared by is told of before they are made. */
-function checkComparable({ compare, sigma, weights, loss }: Options): void {
-  if (compare === undefined) return
-  const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
-  if (text !== undefined) throw new OptionError('--compare', 'σ or weights that no model makes', text)
-  if (loss === 'squared' || loss === 'poisson') return
-  throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
-}
-
-/** What follows from the model's value is a text after =. */
-function isColumn(given: string | undefined): given is string {
-  return given?.startsWith('=') === false
-}
-
-function tellLeftOut(name: string, { leftOut, rows, reasons }: Table): void {
+function tellLeftOut(
+  name: string,
+  { leftOut, rows, reasons }: Pick<Table, 'leftOut' | 'rows' | 'reasons'>,
+): void {
   for (const reason of reasons) say(`${name}: ${reason}: the row is left out`)
   if (leftOut > reasons.length) {
     const more = grouped(leftOut - reasons.length)
@@ -303,43 +272,56 @@ async function covarianceOf({ covariance: file, delimiter, decimal, comment }: O
   return await readMatrix(createReadStream(file), file, { delimiter, decimal, comment })
 }
 
-/** A table, whose columns begin with those of models. */
-interface Source extends Table {
-  readonly x: readonly string[]
-  readonly covariance: readonly ArrayLike<number>[] | undefined
+/** What `--shared` fits is one fit, and a covariance one matrix: neither has parts. */
+const UNPLANNED = [
+  'shared',
+  'covariance',
+  'plot',
+  'logX',
+  'logY',
+  'correlations',
+  'engine',
+  'threads',
+] as const
+
+/** Writes a plan of chunks, each of which has some of the groups. */
+async function planOf(file: string, plan: string, options: Options): Promise<void> {
+  const { group, delimiter, decimal, comment, drop } = options
+  checkPlanned(options, UNPLANNED)
+  if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
+  if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
+  const made = await planFits(file, askedIn(options), {
+    ...{ ...sizingOf(options), name: namedIn(plan, file) },
+    ...{ group, delimiter, decimal, comment, drop },
+  })
+  showProgress('')
+  tellLeftOut(file, made.table)
+  tellUnsaid(readFits(options))
+  await writePlan(plan, made, 'groups')
 }
 
-/** The fits of both models beside each other. */
-async function besides(
-  source: Source,
-  found: FitManyResult,
-  [{ text }, other]: readonly [Model, Model],
-  options: Options,
-): Promise<Beside[] | undefined> {
-  const { derive, ...rest } = options
-  const others = await fitTable(source, other, rest)
-  const isDone = others.reason.every((reason) => fitReasons[reason] !== null)
-  if (!isDone) {
-    say('stopped before --compare was done: it is left out')
-    process.exitCode = STOPPED
-    return undefined
+/** What is asked of fits, and nothing of how it is shown. */
+function askedIn(options: Options): FitsAsked {
+  const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
+  const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
+  return {
+    ...{ model, y, sigma, weights, absoluteSigma, loss, lossScale, compare, derive, profile, multiStart },
+    ...{ tolerance, maxIterations },
+    ...present<unknown>({ x, start, min, max, fixed, expr, positive }),
   }
-  return compare(found, others).map((comparison, k) => {
-    return { comparison, fit: others.at(k), texts: [text, other.text] }
-  })
 }
 
 /** All fits at once; after Ctrl-C those that were done have a reason. */
-async function fitTable(source: Source, model: Model, options: Options): Promise<FitManyResult> {
+async function fitTable(
+  source: Source,
+  model: Model,
+  x: readonly string[],
+  asked: FitsAsked,
+  means: Means,
+): Promise<FitManyResult> {
   const stop = new AbortController()
-  const { multiStart, derive } = options
-  const { x, columns, covariance } = source
-  // The one fit of all rows has columns, and not lists of one: copies are smaller.
-  const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
-  const { data, settings } = askedOf(given, x, model, options, stop)
-  const fits = fitsOf(model.model, data as DataByRun, {
-    ...{ ...settings, ...present({ multiStart, derive, covariance }) },
-    ...(options.profile && { intervals: 'profile' }),
+  const fits = fitsFrom(source, model, x, asked, {
+    ...{ ...means, signal: stop.signal },
     onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
   })
   const isDone = await untilStopped(stop, async () => {
@@ -348,6 +330,22 @@ async function fitTable(source: Source, model: Model, options: Options): Promise
   })
   // An engine may be at work still: its memory is left alone.
   return isDone ? fits.result() : new FitManyResult(fits.done())
+}
+
+/** The fits of the other model, beside those that were found. */
+async function fitsBeside(
+  source: Source,
+  found: FitManyResult,
+  { model, other, x }: FitsRead,
+  options: Options,
+): Promise<Beside[] | undefined> {
+  if (other === undefined) return undefined
+  const others = await fitTable(source, other, x, withoutDerived(options), options)
+  const beside = besides(found, others, [model.text, other.text])
+  if (beside !== undefined) return beside
+  say('stopped before --compare was done: it is left out')
+  process.exitCode = STOPPED
+  return undefined
 }
 
 /** Columns whose labels parameters are shared by, each once. */
@@ -365,7 +363,9 @@ async function fitTogether(
   const stop = new AbortController()
   const { group, shared, json, multiStart, derive } = options
   const { all, subsets } = shared as Sharing
-  const { data, settings } = askedOf(table.columns, Object.values(model.x), model, options, stop)
+  const { data, settings } = settingsOf(table.columns, Object.values(model.x), model, options, {
+    ...{ ...options, signal: stop.signal },
+  })
   // Whatever the file calls them, as y.
   const columns = columnsOfSubsets(options)
   const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
@@ -381,7 +381,7 @@ async function fitTogether(
   const done = await untilStopped(stop, async () => {
     const ended = await drive(run.choice, run.calls(), stop.signal, () => run.leave())
     const found = new SharedFit(run, ended, table.groups)
-    return { found, profiles: options.profile && (await profilesOf(found, stop.signal)) }
+    return { found, profiles: options.profile ? await profilesOf(found, stop.signal) : undefined }
   })
   if (done === undefined) {
     say('stopped before the fit was done')
@@ -426,32 +426,6 @@ function checkShared(options: Options): void {
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
   }
-}
-
-/** What fits are asked, by a table's columns, of which the first are x. */
-function askedOf(
-  given: readonly (Float64Array | readonly Float64Array[])[],
-  x: readonly string[],
-  model: Model,
-  options: Options,
-  stop: AbortController,
-) {
-  const { tolerance, maxIterations, engine, threads, lossScale, absoluteSigma } = options
-  const names = Object.keys(model.x)
-  // Whatever the file calls it: a name that the model has not.
-  let y = 'y'
-  while (model.names.includes(y)) y += '_'
-  const ofModel = names.map((name) => [name, given[x.indexOf(model.x[name])]] as const)
-  const own = [...ofModel, [y, given[x.length]] as const]
-  const weightsOf = (by: string | undefined) =>
-    by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[x.length + 1]
-  const settings = {
-    ...{ start: model.start, y, tolerance, maxIterations, signal: stop.signal },
-    loss: inCamelCase(options.loss) as Loss,
-    ...present({ sigma: weightsOf(options.sigma), weights: weightsOf(options.weights) }),
-    ...present({ engine, threads, lossScale, absoluteSigma }),
-  }
-  return { data: Object.fromEntries(own), settings }
 }
 
 /** What work comes to, unless Ctrl-C stops it. */

@@ -1,24 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AntigradError, OptionError } from '../../ground/errors.js'
+import { inCamelCase, inKebabCase, titleOf } from '../../ground/text.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../../objectives/index.js'
 import { wholeTo } from '../../options/kinds.js'
 import { parseSchedule, updatesOf } from '../../schedules/text.js'
+import { parseValue } from '../../work/values.js'
 import { writer } from '../plot/file.js'
 import type { Named } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
-import { parseValue } from '../sweep/values.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
-import {
-  checkGiven,
-  choice,
-  inCamelCase,
-  inKebabCase,
-  MISUSE,
-  parseFile,
-  parserOf,
-  showProgress,
-  titleOf,
-} from './shared.js'
+import { checkGiven, choice, MISUSE, parseFile, parserOf, showProgress } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']

@@ -1,9 +1,10 @@
 /** What `race` and `plot` have in common: options of the runs. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { inKebabCase } from '../../ground/text.js'
+import { parseValue } from '../../work/values.js'
 import { entrantNames, ruleOptions, type Settings } from '../race.js'
-import { parseValue } from '../sweep/values.js'
-import { documentationOf, inKebabCase, parseMaxIterations, parseTolerance } from './shared.js'
+import { documentationOf, parseMaxIterations, parseTolerance } from './shared.js'
 
 /** Those that say how a rule runs, beside its own. */
 export const runOptions = ['dtype', 'tolerance', 'maxIterations'] as const

@@ -4,9 +4,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
 import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
+import { MAX_ITERATIONS } from '../../work/limits.js'
+import { parseValue } from '../../work/values.js'
 import { obstacle } from '../plot/file.js'
-import { MAX_ITERATIONS } from '../race.js'
-import { parseValue } from '../sweep/values.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
 export const DISAGREEMENT = 1
@@ -65,18 +65,6 @@ export function print(text: string): Promise<void> {
   return new Promise((resolve) => {
     process.stdout.write(text, () => resolve())
   })
-}
-
-export function inKebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
-
-export function titleOf(name: string): string {
-  return name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
-}
-
-export function inCamelCase(name: string): string {
-  return name.replace(/-[a-z]/g, (pair) => pair[1].toUpperCase())
 }
 
 export function parseFile(text: string): string {

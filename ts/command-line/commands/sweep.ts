@@ -1,20 +1,31 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { planSweep } from '../../chunks/make.js'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
 import { OptionError } from '../../ground/errors.js'
+import { present } from '../../ground/given.js'
+import { inCamelCase, inKebabCase } from '../../ground/text.js'
+import type { Box } from '../../many/starts.js'
 import { objectives } from '../../objectives/index.js'
 import { finite, wholeTo } from '../../options/kinds.js'
+import {
+  type Progress,
+  type RuleName,
+  type SetResult,
+  type SweepAsked,
+  sweepable,
+  sweepFrom,
+} from '../../work/sweep.js'
+import { type InputOptions, MOST_STARTS, samples } from '../../work/sweep-input.js'
+import { parseValue, parseValues } from '../../work/values.js'
 import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'
 import { describeProgress } from '../sweep/progress.js'
-import { type Progress, prepare, type RuleName, type SetResult, sweepable } from '../sweep/sweep.js'
-import { parseValue, parseValues } from '../sweep/values.js'
+import { addPlanOptions, checkPlanned, type PlanOptions, sizingOf, writePlan } from './plan.js'
 import {
   choice,
   documentationOf,
-  inCamelCase,
-  inKebabCase,
   MISUSE,
   parseFile,
   parseMaxIterations,
@@ -26,9 +37,8 @@ import {
   say,
   showProgress,
 } from './shared.js'
-import { type InputOptions, MOST_STARTS, parseBox, readInput, samples } from './sweep-input.js'
 
-interface Options extends InputOptions, Readonly<Record<string, unknown>> {
+interface Options extends InputOptions, PlanOptions, Readonly<Record<string, unknown>> {
   readonly rule: string
   readonly tolerance: number
   readonly maxIterations: number
@@ -90,7 +100,8 @@ export function addSweep(program: Command): void {
     .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
     .option('--json', 'print JSON, a line a set, as sets end')
     .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
-    .optionsGroup('Options of rules, as lists and ranges:')
+  addPlanOptions(command, 'sets')
+  command.optionsGroup('Options of rules, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
     // What no run of many can have.
@@ -112,15 +123,18 @@ Exit status: ${MISUSE} if the command line makes no sense or an engine cannot ru
 }
 
 async function run(options: Options): Promise<void> {
-  const { tolerance, maxIterations, clip, engine, threads, output, json } = options
-  const { objective, title, starts, target } = readInput(options)
+  const { output, json } = options
   const values = Object.fromEntries(
     Object.entries(options).filter(([name]) => ruleOptions.has(name)),
   ) as Values
   const rule = inCamelCase(options.rule) as RuleName
-  const limits = { tolerance, maxIterations, clip, engine, threads }
-  const sweep = prepare({ objective, rule, options: values, starts, target, ...limits })
-  const count = Object.values(starts)[0].length
+  const asked = { ...present(inputOf(options)), rule, options: values } as unknown as SweepAsked
+  if (options.plan !== undefined) {
+    checkPlanned(options, ['output', 'engine', 'threads'])
+    return await writePlan(options.plan, await planSweep(asked, sizingOf(options)), 'sets')
+  }
+  const sweep = sweepFrom(asked, options)
+  const { title, count } = sweep
   const what = `${options.rule} on ${title}, from ${count} starts (${options.sample})`
   const draw = output === undefined ? null : await drawing(output, what, values)
 
@@ -149,6 +163,16 @@ async function run(options: Options): Promise<void> {
   process.exitCode = STOPPED
 }
 
+/** What is asked of it beside the rule. */
+function inputOf(options: Options) {
+  const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
+  const { tolerance, maxIterations, clip } = options
+  return {
+    ...{ function: name, expression, condition, box, target, starts, sample, seed, dtype },
+    ...{ tolerance, maxIterations, clip },
+  }
+}
+
 /** Names of options of which there is more than one value. */
 function sweptOf(values: Values): string[] {
   return Object.keys(values).filter((name) => values[name].length > 1)
@@ -174,4 +198,20 @@ function whereItStopped(last: SetResult | undefined, sets: number, count: number
   const done = last === undefined ? 0 : last.set + (isPartial ? 0 : 1)
   const rest = isPartial ? `, and ${last.runs} of ${count} runs of the next one` : ''
   return `stopped after ${done} of ${sets} option sets${rest}`
+}
+
+/** Ranges by parameter, as in x=-2:2,y=-1:3. */
+function parseBox(text: string): Box {
+  const ranges = text.split(',').map((item) => {
+    const parts = /^\s*([^=:]+?)\s*=([^:]+):([^:]+)$/.exec(item)
+    const [low, high] = (parts ?? []).slice(2).map(parseValue)
+    if (parts === null || !Number.isFinite(low) || !Number.isFinite(high)) {
+      throw new InvalidArgumentError('Expected ranges as in x=-2:2,y=-1:3.')
+    }
+    return [parts[1], [low, high] as [number, number]] as const
+  })
+  if (new Set(ranges.map(([name]) => name)).size < ranges.length) {
+    throw new InvalidArgumentError('Expected one range of a parameter.')
+  }
+  return Object.fromEntries(ranges)
 }

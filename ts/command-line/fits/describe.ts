@@ -1,16 +1,10 @@
-/** What is said of fits: tables, and JSON. */
+/** What is said of fits: tables. */
 
 import type { Comparison } from '../../fits/compare.js'
 import type { Fit } from '../../fits/result.js'
 import { grouped, printable } from '../../ground/text.js'
+import type { Beside } from '../../work/fits.js'
 import { columns } from '../report.js'
-
-/** A fit's comparison with one of another model, and the equations of both. */
-export interface Beside {
-  readonly comparison: Comparison
-  readonly fit: Fit
-  readonly texts: readonly [string, string]
-}
 
 /** A fit: values and errors, and below what holds of it as a whole. */
 export function describeFit(
@@ -128,29 +122,6 @@ export function describeGroups(
 }
 
 const differences = ({ p, aicc: [a, b] }: Comparison) => [short(p, 3), short(b - a)]
-
-/** A fit's line of JSON; what is no number is null. */
-export function inJson(
-  fit: Fit,
-  group: string | undefined,
-  isProfiled: boolean,
-  beside: Beside | undefined,
-): string {
-  const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
-  const { message, held, undetermined, rows, freedom, evaluations, minima } = fit
-  return JSON.stringify({
-    ...{ group, reason, message, values, errors, free, held, undetermined, covariance },
-    ...{ chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations },
-    ...(minima.length > 0 && { minima }),
-    ...(isProfiled && { profile: fit.profile() }),
-    ...(beside && { compare: besideInJson(beside) }),
-  })
-}
-
-function besideInJson({ comparison, fit, texts }: Beside) {
-  const { values, errors, chiSquared, rows, freedom, reason } = fit
-  return { ...comparison, models: texts, b: { values, errors, chiSquared, rows, freedom, reason } }
-}
 
 /** 0 is the error of what is fixed. */
 function errorOf({ errors, held }: Fit, name: string): string {

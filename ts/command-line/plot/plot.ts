@@ -3,7 +3,8 @@
 import { OptionError } from '../../ground/errors.js'
 import { minimize } from '../../minimize/minimize.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
-import { enter, MAX_ITERATIONS, profile, type Settings as RaceSettings } from '../race.js'
+import { MAX_ITERATIONS } from '../../work/limits.js'
+import { enter, profile, type Settings as RaceSettings } from '../race.js'
 import { describeOptions } from '../report.js'
 import { Picture } from './picture.js'
 

@@ -1,8 +1,8 @@
 /** A sweep as SVG: over an option, the share of runs that did what was wanted, and how many updates they took. */
 
 import { ticks } from 'd3-array'
+import type { SetResult } from '../../work/sweep.js'
 import { shareOf } from '../sweep/describe.js'
-import type { SetResult } from '../sweep/sweep.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
 import { pathData, px } from './polyline.js'

@@ -1,7 +1,7 @@
 /** A sweep's results as a table. */
 
+import type { SetResult } from '../../work/sweep.js'
 import { columns } from '../report.js'
-import type { SetResult } from './sweep.js'
 
 /**
  * A line a set, and which one did best.

@@ -1,7 +1,7 @@
 /** How far a sweep is, in words. */
 
 import { grouped } from '../../ground/text.js'
-import type { Progress } from './sweep.js'
+import type { Progress } from '../../work/sweep.js'
 
 /** @param seconds since it began */
 export function describeProgress({ sets, ofSets, runs, ofRuns }: Progress, seconds: number): string {
@@ -17,7 +17,7 @@ export function describeRate(what: string, done: number, of: number, seconds: nu
 }
 
 /** Minutes and seconds, or hours, minutes and seconds. */
-function clock(seconds: number): string {
+export function clock(seconds: number): string {
   const whole = Math.ceil(seconds)
   const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => `${part}`.padStart(2, '0'))
   const hours = Math.floor(whole / 3600)

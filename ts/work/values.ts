@@ -1,7 +1,7 @@
 /** Values of an option, as the command line has them: a list of values and ranges. */
 
-import { exp, log } from '../../functions/index.js'
-import { OptionError } from '../../ground/errors.js'
+import { exp, log } from '../functions/index.js'
+import { OptionError } from '../ground/errors.js'
 
 const EXPECTED = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 

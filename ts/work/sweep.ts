@@ -1,18 +1,43 @@
-/** `antigrad sweep`: every set of options from every start. */
+/** Sweeps: every set of options from every start. */
 
-import type { EngineName } from '../../engines/engine.js'
-import type { Expression } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { minimizeMany, minimizeManySync } from '../../many/minimize-many.js'
-import type { MinimizeManyOptions } from '../../many/options.js'
-import type { StartColumns } from '../../many/starts.js'
-import { definitions, type Rule, type SimpleRule } from '../../rules/definitions.js'
-import { resolve } from '../../rules/resolve.js'
+import type { EngineName } from '../engines/engine.js'
+import type { Expression } from '../expressions/expression.js'
+import { OptionError } from '../ground/errors.js'
+import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
+import type { MinimizeManyOptions } from '../many/options.js'
+import type { StartColumns } from '../many/starts.js'
+import { definitions, type Rule, type SimpleRule } from '../rules/definitions.js'
+import { resolve } from '../rules/resolve.js'
+import type { Means } from './fits.js'
+import { type InputOptions, readInput } from './sweep-input.js'
 import { type Summary, Tally } from './tally.js'
 
 export type RuleName = SimpleRule['name']
 
-export interface Settings {
+/** What is asked of a sweep, by the names of the command line's options; none of it says where it runs. */
+export interface SweepAsked extends InputOptions {
+  readonly rule: RuleName
+  /** Values by option; every combination is a set. */
+  readonly options: Readonly<Record<string, readonly unknown[]>>
+  readonly tolerance: number
+  readonly maxIterations: number
+  readonly clip?: number | undefined
+}
+
+/**
+ * A sweep that is not begun; see {@link prepare}.
+ *
+ * @throws OptionError, ExpressionError, EngineError where it makes no sense or cannot run
+ */
+export function sweepFrom(asked: SweepAsked, { engine, threads }: Means) {
+  const { rule, options, tolerance, maxIterations, clip } = asked
+  const { objective, title, starts, target } = readInput(asked)
+  const limits = { tolerance, maxIterations, clip, engine, threads }
+  const count = Object.values(starts)[0].length
+  return { title, count, ...prepare({ objective, rule, options, starts, target, ...limits }) }
+}
+
+interface Settings {
   readonly objective: Expression
   readonly rule: RuleName
   /** Values by option; every combination is a set. */
@@ -46,6 +71,10 @@ export interface Progress {
 /** Sets at most. */
 const MOST = 1_000_000
 
+/** How many sets of options there are. */
+export const setsOf = ({ options }: Pick<SweepAsked, 'options'>): number =>
+  Object.values(options).reduce((product, values) => product * values.length, 1)
+
 /** Runs a call: enough for all cores. What a call has not finished when it is stopped is lost. */
 const RUNS = 1 << 14
 
@@ -64,13 +93,19 @@ export const sweepable = Object.values(definitions)
  * @throws OptionError where a set of options is none of the rule, or one that many runs do not take; EngineError where
  * the engine cannot run
  */
-export function prepare(settings: Settings): {
+function prepare(settings: Settings): {
   readonly sets: number
-  readonly run: (signal: AbortSignal, onProgress?: (progress: Progress) => void) => AsyncGenerator<SetResult>
+  /** Runs the sets from `from` on, `to` left out, unless all. */
+  readonly run: (
+    signal: AbortSignal | undefined,
+    onProgress?: (progress: Progress) => void,
+    from?: number,
+    to?: number,
+  ) => AsyncGenerator<SetResult>
 } {
   const { objective, rule, starts, target, clip, engine, threads, tolerance, maxIterations } = settings
   const options = Object.entries(settings.options)
-  const sets = options.reduce((product, [, values]) => product * values.length, 1)
+  const sets = setsOf(settings)
   if (sets > MOST) throw new OptionError('options', `at most ${MOST} sets`, sets)
   const count = Object.values(starts)[0].length
   const limits: MinimizeManyOptions = {
@@ -111,19 +146,24 @@ export function prepare(settings: Settings): {
     return Object.fromEntries(columns)
   }
 
-  async function* run(signal: AbortSignal, onProgress: (progress: Progress) => void = () => {}) {
+  async function* run(
+    signal: AbortSignal | undefined,
+    onProgress: (progress: Progress) => void = () => {},
+    from = 0,
+    to = sets,
+  ) {
     const tally = new Tally(starts, count, target)
-    for (let set = 0; set < sets && !signal.aborted; set++) {
+    for (let set = from; set < to && !signal?.aborted; set++) {
       const { name, ...all } = resolve(setOf(set)).rule
       tally.clear()
-      while (tally.runs < count && !signal.aborted) {
+      while (tally.runs < count && !signal?.aborted) {
         const ofRuns = sets * count
         onProgress({ sets: set, ofSets: sets, runs: set * count + tally.runs, ofRuns })
         const now = part(tally.runs, tally.runs + RUNS)
         try {
-          tally.add(await minimizeMany(objective, now, setOf(set), { ...limits, signal }))
+          tally.add(await minimizeMany(objective, now, setOf(set), { ...limits, ...(signal && { signal }) }))
         } catch (thrown) {
-          if (!signal.aborted) throw thrown
+          if (!signal?.aborted) throw thrown
         }
       }
       if (tally.runs > 0) yield { set, rule, options: all, ...tally.summary() }

@@ -1,13 +1,13 @@
 /** The model of a fit, and what is known of its parameters, from the command line's options. */
 
 import { closestMatch } from 'leven'
-import { type Expression, expression } from '../../expressions/expression.js'
-import { type ModelName, models } from '../../fits/models/index.js'
-import type { FitModel } from '../../fits/models/model.js'
-import type { FitParameter } from '../../fits/parameters.js'
-import { OptionError } from '../../ground/errors.js'
-import { parseValue } from '../sweep/values.js'
-import { inCamelCase } from './shared.js'
+import { type Expression, expression } from '../expressions/expression.js'
+import { type ModelName, models } from '../fits/models/index.js'
+import type { FitModel } from '../fits/models/model.js'
+import type { FitParameter } from '../fits/parameters.js'
+import { OptionError } from '../ground/errors.js'
+import { inCamelCase } from '../ground/text.js'
+import { parseValue } from './values.js'
 
 export const modelNames = Object.keys(models) as ModelName[]
 

@@ -1,8 +1,8 @@
 /** What a sweep is of: the function, its box and the starts in it, from the command line's options. */
 
-import { InvalidArgumentError } from 'commander'
-import { type Expression, expression } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
+import { type Expression, expression } from '../expressions/expression.js'
+import { OptionError } from '../ground/errors.js'
+import { inCamelCase, titleOf } from '../ground/text.js'
 import {
   type Box,
   gridStarts,
@@ -10,11 +10,9 @@ import {
   type StartColumns,
   sobolStarts,
   uniformStarts,
-} from '../../many/starts.js'
-import { bowl, type ObjectiveName, objectives } from '../../objectives/index.js'
-import { textOf } from '../sweep/functions.js'
-import { parseValue } from '../sweep/values.js'
-import { inCamelCase, titleOf } from './shared.js'
+} from '../many/starts.js'
+import { bowl, type ObjectiveName, objectives } from '../objectives/index.js'
+import { textOf } from './objective-texts.js'
 
 /** Starts at most: in memory are all of them. */
 export const MOST_STARTS = 10_000_000
@@ -87,20 +85,4 @@ function startsIn(box: Box, { sample, starts, seed, dtype }: InputOptions): Star
   const total = Object.keys(box).reduce((product) => product * (starts ?? 32), 1)
   if (total > MOST_STARTS) throw new OptionError('--starts', `a grid of at most ${MOST_STARTS} starts`, total)
   return gridStarts(box, starts ?? 32, { dtype })
-}
-
-/** Ranges by parameter, as in x=-2:2,y=-1:3. */
-export function parseBox(text: string): Box {
-  const ranges = text.split(',').map((item) => {
-    const parts = /^\s*([^=:]+?)\s*=([^:]+):([^:]+)$/.exec(item)
-    const [low, high] = (parts ?? []).slice(2).map(parseValue)
-    if (parts === null || !Number.isFinite(low) || !Number.isFinite(high)) {
-      throw new InvalidArgumentError('Expected ranges as in x=-2:2,y=-1:3.')
-    }
-    return [parts[1], [low, high] as [number, number]] as const
-  })
-  if (new Set(ranges.map(([name]) => name)).size < ranges.length) {
-    throw new InvalidArgumentError('Expected one range of a parameter.')
-  }
-  return Object.fromEntries(ranges)
 }

@@ -1,6 +1,6 @@
 /** The test objectives in two dimensions as expressions, for many runs at once. */
 
-import type { ObjectiveName } from '../../objectives/index.js'
+import type { ObjectiveName } from '../objectives/index.js'
 
 /** Texts in x and y: the objectives' equations, in the order of operations that their files have. */
 const texts: Readonly<Record<ObjectiveName, string>> = {

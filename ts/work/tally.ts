@@ -1,8 +1,8 @@
 /** What becomes of the runs of one option set. */
 
-import { type ManyResult, reasons } from '../../many/result.js'
-import type { StartColumns } from '../../many/starts.js'
-import type { MinimizeReason } from '../../minimize/minimize.js'
+import { type ManyResult, reasons } from '../many/result.js'
+import type { StartColumns } from '../many/starts.js'
+import type { MinimizeReason } from '../minimize/minimize.js'
 
 type Ending = Exclude<MinimizeReason, 'callback'>
 

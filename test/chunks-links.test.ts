@@ -1,0 +1,92 @@
+/** Stores on file systems that are not as a local disk: without links, or where answers are lost. */
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { folderStore } from '../dist/chunks/folder.js'
+import { keep, unseal } from '../dist/chunks/store.js'
+
+/** What happens to `link`: it does its work and says so; says that it has not; has none; or the disk is full. */
+let fails: 'never' | 'afterwards' | 'always' = 'never'
+let code = 'EPERM'
+/** What happens to bytes that are written under a result's name. */
+let isFull = false
+
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>()
+  const failure = (code: string) => Object.assign(new Error(`${code}: as a test wants it`), { code })
+  return {
+    ...fs,
+    async link(from: string, to: string) {
+      if (fails !== 'always') await fs.link(from, to)
+      if (fails !== 'never') throw failure(code)
+    },
+    async open(...args: Parameters<typeof fs.open>) {
+      const file = await fs.open(...args)
+      if (isFull && !String(args[0]).includes('aside') && args[1] !== undefined) {
+        file.writeFile = async (bytes) => {
+          await file.write((bytes as Uint8Array).subarray(0, 10))
+          throw failure('ENOSPC')
+        }
+      }
+      return file
+    },
+  }
+})
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-links-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(() => {
+  fails = 'never'
+  isFull = false
+})
+
+const by = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
+const result = { bytes: Buffer.from('{"a":1}\n'), by }
+let names = 0
+const newName = () => `${names++}`.padStart(64, '0')
+const aside = () => readdirSync(join(folder, 'aside')).length
+
+test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that was made, and %s said, is ours', async (said) => {
+  ;[fails, code] = ['afterwards', said]
+  const [store, name] = [folderStore(folder), newName()]
+  await store.check()
+  expect(await keep(store, name, result)).toBe('stored')
+  expect(aside()).toBe(0)
+})
+
+test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
+  'without links (%s) a result is there once too',
+  async (said) => {
+    ;[fails, code] = ['always', said]
+    const [store, name] = [folderStore(folder), newName()]
+    expect(await keep(store, name, result)).toBe('stored')
+    expect(await keep(store, name, result)).toBe('there')
+    expect(await keep(store, name, { ...result, bytes: Buffer.from('{"a":2}\n') })).toBe('dispute')
+    const there = await store.read(name)
+    expect(there && unseal(name, there)).toMatchObject({ by })
+    expect(aside()).toBe(0)
+  },
+)
+
+test('without links and with a full disk nothing is left under the name', async () => {
+  ;[fails, code, isFull] = ['always', 'EPERM', true]
+  const [store, name] = [folderStore(folder), newName()]
+  await expect(keep(store, name, result)).rejects.toThrow(/ENOSPC/)
+  expect(await store.read(name)).toBeUndefined()
+  isFull = false
+  expect(await keep(store, name, result)).toBe('stored')
+})
+
+test('what somebody left in the middle, under a name, is set aside', async () => {
+  const [store, name] = [folderStore(folder), newName()]
+  await store.put(name, Buffer.from('{"a":'))
+  expect(await keep(store, name, result)).toBe('stored')
+  expect([...(await store.names()).keys()].filter((other) => other.startsWith(name)).sort()[1]).toMatch(
+    /\.damaged-/,
+  )
+})

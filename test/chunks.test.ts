@@ -1,0 +1,512 @@
+/** Plans, chunks, stores: whatever happens to workers and results, the merge has the bytes of one process, or says why not. */
+
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AntigradError } from 'antigrad'
+import {
+  DataError,
+  folderStore,
+  merge,
+  nameOf,
+  openWorker,
+  type Plan,
+  planFits,
+  planSweep,
+  readPlan,
+  runChunk,
+  runChunks,
+  StoreError,
+  status,
+} from 'antigrad/chunks'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { keep, seal, unseal } from '../dist/chunks/store.js'
+import { home } from './children.js'
+import { random } from './helpers.js'
+
+const cli = join(home, 'dist/command-line/cli.js')
+const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-chunks-'))
+  writeFileSync(join(folder, 'wells.csv'), wells)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const at = (name: string) => join(folder, name)
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', env, cwd: folder, maxBuffer: 1 << 26 })
+
+function printed(...args: string[]): string {
+  const { status, stdout, stderr } = run(...args)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+}
+
+/** Names and numbers of rows are of many lengths in bytes, and quotes have ends of lines in them. */
+const next = random(3)
+const GROUPS = 40
+const rowsOf = (k: number) =>
+  Array.from({ length: 8 }, (_, i) => {
+    const y = (2 + (k % 5)) * Math.exp(-0.4 * i) + 0.3 + 0.02 * next()
+    return `"W,${k}\n${'é€'.repeat(k % 4)}",${i},${y.toPrecision(3 + (k % 9))}\r\n`
+  })
+const wells = `\ufeff# wells\r\nwell,t,"y (µM)"\r\n${Array.from({ length: GROUPS }, (_, k) => rowsOf(k).join('')).join('')}`
+
+const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
+const FIT = [
+  'fit',
+  'wells.csv',
+  '--model',
+  asked.model,
+  '--x',
+  't',
+  '--group',
+  'well',
+  '--start',
+  'a=1,b=1,c=0',
+]
+
+const planned = async (chunkSize = 3) =>
+  (await planFits(at('wells.csv'), asked, { group: 'well', chunkSize })).plan
+let stores = 0
+const newStore = () => at(`store-${stores++}`)
+
+async function merged(plan: unknown, store: string): Promise<string> {
+  const parts: Uint8Array[] = []
+  for await (const part of merge(plan, { store })) parts.push(part)
+  return Buffer.concat(parts).toString()
+}
+
+/** Files of results in a store. */
+const filesIn = (store: string) =>
+  readdirSync(store)
+    .filter((name) => name.length === 2)
+    .flatMap((name) => readdirSync(join(store, name)).map((file) => join(store, name, file)))
+
+let direct: string
+let directSweep: string
+const SWEEP = [
+  'sweep',
+  '--lr',
+  '0.01,1e-3..0.1:log:4',
+  '--beta1',
+  '0.5,0.9',
+  '--starts',
+  '64',
+  '--max-iterations',
+  '200',
+]
+beforeAll(() => {
+  direct = printed(...FIT, '--json')
+  directSweep = printed(...SWEEP, '--json')
+})
+
+describe('the command line', () => {
+  test('a run that is killed goes on, and the merge has the bytes of one process', async () => {
+    expect(printed(...FIT, '--plan', 'plan.json', '--chunk-size', '1')).toMatch(
+      /^40 chunks of 40 groups, [\d,]+ bytes of data\n$/,
+    )
+    const store = newStore()
+    const first = spawn(process.execPath, [cli, 'run', 'plan.json', '--store', store, '--json'], {
+      env,
+      cwd: folder,
+    })
+    await new Promise((resolve) => first.stdout.once('data', resolve))
+    first.kill('SIGKILL')
+    await new Promise((resolve) => first.once('exit', resolve))
+    const some = (await status(readFileSync(at('plan.json'), 'utf8'), { store })).done.length
+    expect(some).toBeGreaterThan(0)
+    const incomplete = run('merge', 'plan.json', '--store', store, '-o', 'out.ndjson')
+    if (some < 40) {
+      expect(incomplete).toMatchObject({ status: 1, stdout: '' })
+      expect(incomplete.stderr).toMatch(/of 40 results are missing: /)
+      expect(readdirSync(folder).filter((name) => name.startsWith('out'))).toEqual([])
+    }
+    expect(printed('run', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
+    printed('merge', 'plan.json', '--store', store, '-o', 'out.ndjson')
+    expect(readFileSync(at('out.ndjson'), 'utf8')).toBe(direct)
+    expect(printed('status', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
+  })
+
+  test('a sweep is planned, run and merged', async () => {
+    printed(...SWEEP, '--plan', 'sweep.json', '--chunk-size', '3')
+    const store = newStore()
+    printed('run', 'sweep.json', '--store', store, '--workers', '1')
+    expect(printed('merge', 'sweep.json', '--store', store)).toBe(directSweep)
+    const { specification } = JSON.parse(readFileSync(at('sweep.json'), 'utf8')) as Plan
+    const { plan } = await planSweep(specification.asked as never, { chunkSize: 3 })
+    expect(plan).toEqual(readPlan(readFileSync(at('sweep.json'), 'utf8')))
+  })
+
+  test('a chunk that fails is set aside after three tries, and the rest completes', async () => {
+    const plan = await planned(10)
+    const chunks = plan.chunks.map((chunk, k) => (k === 2 ? { ...chunk, sha256: '0'.repeat(64) } : chunk))
+    writeFileSync(at('poisoned.json'), JSON.stringify({ ...plan, chunks }))
+    const store = newStore()
+    const { status, stdout, stderr } = run('run', 'poisoned.json', '--store', store, '--workers', '1')
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '3 of 4 chunks are done\n' })
+    expect(stderr).toMatch(/chunk 2 is set aside after 3 tries: .*wells.csv: bytes \d+ to \d+ are not those/)
+    const [mark] = filesIn(store).filter((file) => file.endsWith('.failed'))
+    expect(JSON.parse(readFileSync(mark, 'utf8'))).toMatchObject({
+      index: 2,
+      specification: JSON.parse(JSON.stringify(plan.specification)),
+    })
+    expect(run('run', 'poisoned.json', '--store', store).status).toBe(1)
+    expect(run('merge', 'poisoned.json', '--store', store).stderr).toMatch(/chunk 2 was set aside/)
+    expect(run('status', 'poisoned.json', '--store', store, '--missing')).toMatchObject({
+      status: 1,
+      stdout: '',
+    })
+  })
+
+  test.each([
+    [[...FIT.slice(0, 6), '--plan', 'x.json'], /--plan: expected --group too/],
+    [[...FIT, '--plan', 'x.json', '--plot', 'x.svg'], /--plot: expected none beside --plan/],
+    [['run', 'none.json', '--store', 's'], /none.json: ENOENT/],
+    [['run', 'plan.json', '--store', 'wells.csv'], /wells.csv: /],
+    [['run', 'plan.json', '--store', 's', '--shard', '3/3'], /k\/n, as in 0\/1000/],
+    [
+      ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
+      /plan.json: expected \d+ bytes as the plan says/,
+    ],
+  ])('%j is refused, and nothing is made', (args, message) => {
+    const { status, stdout, stderr } = run(...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(message)
+    expect(readdirSync(folder).filter((name) => ['x.json', 's'].includes(name))).toEqual([])
+  })
+})
+
+describe('bytes', () => {
+  test.each(['native', 'wasm', 'typescript'] as const)(
+    'of the engine %s are those of one process',
+    async (engine) => {
+      const store = newStore()
+      const plan = await planned(7)
+      await runChunks(plan, { store, engine })
+      expect(await merged(plan, store)).toBe(direct)
+    },
+  )
+
+  test.each([
+    [
+      'compare',
+      { compare: 'a*exp(-b*t)', derive: { half: 'log(2)/b' } },
+      ['--compare', 'a*exp(-b*t)', '--derive', 'half=log(2)/b'],
+    ],
+    [
+      'a model that guesses, a loss, profiles',
+      { model: 'exponential', x: { t: 't' }, start: undefined, loss: 'huber', profile: true },
+      ['--model', 'exponential', '--loss', 'huber', '--profile'],
+    ],
+    [
+      'several starts, by the model',
+      { min: { b: 0 }, max: { b: 9 }, sigma: '=0.1*f + 0.1' },
+      ['--min', 'b=0', '--max', 'b=9', '--sigma', '=0.1*f + 0.1'],
+    ],
+  ])('with %s', async (_, more, args) => {
+    const given = { ...asked, ...more } as typeof asked
+    const options = args.includes('--model') ? [...FIT.slice(0, 2), ...FIT.slice(4, 8)] : FIT
+    const { stdout } = run(...options, ...args, '--json')
+    const { plan } = await planFits(at('wells.csv'), given, { group: 'well', chunkSize: 9 })
+    const store = newStore()
+    await runChunks(plan, { store })
+    expect(await merged(plan, store)).toBe(stdout)
+  })
+
+  test('of rows whose groups come in turn: chunks end where no group is open', async () => {
+    const rows = ['A', 'B', 'A', 'B', 'C', 'D', 'C', 'D', 'E'].flatMap((well, k) =>
+      [0, 1, 2, 3].map((t) => `${well},${t},${t === 2 && k === 5 ? 'x' : 5 - t + k}\n`),
+    )
+    writeFileSync(at('turns.csv'), `well,t,y\n${rows.join('')}`)
+    const line = { model: 'a*t + c', x: { t: 't' }, start: { a: 1, c: 1 } }
+    const { plan, table } = await planFits(at('turns.csv'), line, { group: 'well', chunkSize: 1, drop: true })
+    expect(plan.chunks.map(({ to }) => to)).toEqual([2, 4, 5])
+    expect(table.leftOut).toBe(1)
+    const store = newStore()
+    await runChunks(plan, { store })
+    const { stdout } = run(
+      'fit',
+      'turns.csv',
+      '--model',
+      line.model,
+      '--x',
+      't',
+      '--group',
+      'well',
+      '--drop',
+      '--json',
+    )
+    expect(await merged(plan, store)).toBe(stdout)
+  })
+})
+
+describe('shards', () => {
+  test('have each chunk once', async () => {
+    const plan = await planned(1)
+    const store = newStore()
+    const ran: number[] = []
+    for (const k of [2, 0, 1])
+      ran.push(...(await runChunks(plan, { store, shard: { k, n: 3 } })).map(({ index }) => index))
+    expect(ran.slice(0, 3)).toEqual([2, 5, 8])
+    expect(ran.sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, k) => k))
+    expect(await merged(plan, store)).toBe(direct)
+    await expect(runChunks(plan, { store, shard: { k: 3, n: 3 } })).rejects.toThrow(
+      'shard: expected k from 0 to 2, got 3',
+    )
+    // More shards than chunks.
+    expect(await runChunks(plan, { store, shard: { k: 99, n: 100 } })).toEqual([])
+  })
+
+  test('by the variables of schedulers, and what is missing as a list for the next array', async () => {
+    writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
+    const store = newStore()
+    const script = (variables: string, shard: string) =>
+      spawnSync(
+        'sh',
+        [
+          '-c',
+          `${variables} && exec "$0" "$1" run eight.json --store ${store} --shard ${shard}`,
+          process.execPath,
+          cli,
+        ],
+        { encoding: 'utf8', env, cwd: folder },
+      )
+    for (const [variables, shard] of [
+      ['SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=1', '$((SLURM_ARRAY_TASK_ID - SLURM_ARRAY_TASK_MIN))/5'],
+      ['JOB_COMPLETION_INDEX=0', '$JOB_COMPLETION_INDEX/5'],
+      ['AWS_BATCH_JOB_ARRAY_INDEX=4', '$AWS_BATCH_JOB_ARRAY_INDEX/5'],
+    ]) {
+      expect(script(`${variables}`, shard)).toMatchObject({ status: 0, stderr: '' })
+    }
+    expect(run('status', 'eight.json', '--store', store, '--missing').stdout).toBe('--array=1,3,6\n')
+    expect(run('status', 'eight.json', '--store', store, '--missing', '--shards', '5').stdout).toBe(
+      '--array=1,3\n',
+    )
+  })
+})
+
+describe('a store', () => {
+  test('has a result once: the second worker finds it there', async () => {
+    const plan = await planned(20)
+    const store = newStore()
+    expect(await runChunk(plan, 1, { store })).toEqual({ index: 1, name: nameOf(plan, 1), kept: 'stored' })
+    expect(await runChunk(plan, 1, { store })).toMatchObject({ kept: 'there' })
+    const worker = await openWorker(plan, { store })
+    const bytes = unseal(nameOf(plan, 1), readFileSync(filesIn(store)[0]))?.bytes as Uint8Array
+    expect(await keep(folderStore(store), nameOf(plan, 1), { bytes, by: worker.by })).toBe('there')
+    expect(filesIn(store)).toHaveLength(1)
+    expect(readdirSync(join(store, 'aside'))).toEqual([])
+    await expect(runChunk(plan, 2, { store })).rejects.toThrow(
+      'index: expected a whole number from 0 to 1, got 2',
+    )
+  })
+
+  test('results that differ are both kept, with their makers, and fail the merge', async () => {
+    const plan = await planned(20)
+    const store = newStore()
+    await runChunks(plan, { store })
+    const by = { host: 'node-7', engine: 'native', instructionSet: 'avx2', version: '0.1.0' }
+    const other = { bytes: new TextEncoder().encode('{"group":"W"}\n'), by }
+    expect(await keep(folderStore(store), nameOf(plan, 0), other)).toBe('dispute')
+    expect(filesIn(store)).toHaveLength(3)
+    const { disputes } = await status(plan, { store })
+    expect(disputes).toHaveLength(1)
+    expect(disputes[0].by[1]).toEqual(by)
+    const rejected = expect(merged(plan, store)).rejects
+    await rejected.toThrow(StoreError)
+    await expect(merged(plan, store)).rejects.toThrow(
+      / chunk 0 has results that differ, by .* \(.*antigrad 0\.1\.0\) and by node-7 \(native avx2, antigrad 0\.1\.0\)/,
+    )
+  })
+
+  test('what is cut or changed is damaged, whatever byte it is', async () => {
+    const name = 'a'.repeat(64)
+    const by = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
+    for (const text of ['', '{"a":1}\n', 'no end of a line']) {
+      const whole = seal(name, { bytes: Buffer.from(text), by })
+      expect(Buffer.from(unseal(name, whole)?.bytes as Uint8Array).toString()).toBe(text)
+      expect(unseal('b'.repeat(64), whole)).toBeNull()
+      for (let k = 0; k < whole.length; k++) {
+        expect(unseal(name, whole.subarray(0, k))).toBeNull()
+        const changed = Uint8Array.from(whole)
+        changed[k] ^= 1 << (k % 8)
+        expect(unseal(name, changed)).toBeNull()
+      }
+    }
+  })
+
+  test('what is damaged is told, set aside and computed again', async () => {
+    const plan = await planned(10)
+    const store = newStore()
+    await runChunks(plan, { store })
+    const files = filesIn(store)
+    truncateSync(files[0], statSync(files[0]).size - 70)
+    writeFileSync(files[1], readFileSync(files[1]).fill(32, 5, 6))
+    // Under another's name.
+    rmSync(files[3])
+    renameSync(files[2], files[3])
+    const before = await status(plan, { store })
+    expect([before.done.length, before.damaged.length, before.missing.length]).toEqual([0, 3, 4])
+    await expect(merged(plan, store)).rejects.toThrow(
+      /results are damaged of chunks .*; 1 of 4 results are missing/,
+    )
+    await runChunks(plan, { store })
+    expect(await merged(plan, store)).toBe(direct)
+    expect(filesIn(store).filter((file) => file.includes('.damaged-'))).toHaveLength(3)
+  })
+})
+
+describe('data', () => {
+  test('that have changed since are refused before they are read', async () => {
+    writeFileSync(at('changing.csv'), wells)
+    const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
+    writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
+    const store = newStore()
+    await expect(runChunk(plan, 0, { store })).rejects.toThrow(DataError)
+    expect(await runChunk(plan, 1, { store })).toMatchObject({ kept: 'stored' })
+    writeFileSync(at('changing.csv'), `${wells}more`)
+    await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
+  })
+
+  test('at an address that gives ranges; who may see it is in no message', async () => {
+    const bytes = Buffer.from(wells)
+    let isWhole = false
+    const server = createServer(({ headers: { range } }, response) => {
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
+      if (isWhole || from === undefined) return response.end(bytes)
+      response.statusCode = 206
+      response.setHeader('content-range', `bytes ${from}-${to}/${bytes.length}`)
+      response.end(bytes.subarray(Number(from), Number(to) + 1))
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/wells.csv?key=secret`
+    try {
+      const plan = await planned(20)
+      const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
+      expect(there.chunks).toEqual(plan.chunks)
+      const store = newStore()
+      await runChunks(plan, { store, data: address })
+      expect(await merged(plan, store)).toBe(direct)
+      isWhole = true
+      const thrown = await runChunks(plan, { store: newStore(), data: address }).catch((thrown) => thrown)
+      expect(thrown).toBeInstanceOf(DataError)
+      expect(thrown.message).toMatch(/wells.csv: expected a range of bytes \(status 206\), got status 200$/)
+    } finally {
+      server.close()
+    }
+  })
+})
+
+describe('a plan', () => {
+  test('names chunks by all that their bytes depend on, and by nothing else', async () => {
+    const plan = await planned(20)
+    const name = nameOf(plan, 0)
+    expect(name).toMatch(/^[\da-f]{64}$/)
+    expect(nameOf(readPlan(JSON.stringify(plan)), 0)).toBe(name)
+    expect(nameOf(readPlan({ ...plan, data: { ...plan.data, file: 'elsewhere.csv' } }), 0)).toBe(name)
+    const { specification } = plan as Plan & { specification: { kind: 'fits' } }
+    const others = [
+      { ...plan, version: '0.0.9' },
+      { ...plan, kernels: '00000000' },
+      { ...plan, specification: { ...specification, asked: { ...specification.asked, tolerance: 1e-9 } } },
+      { ...plan, specification: { ...specification, table: { ...specification.table, drop: true } } },
+      { ...plan, chunks: [{ ...plan.chunks[0], sha256: '1'.repeat(64) }, plan.chunks[1]] },
+      { ...plan, chunks: [{ ...plan.chunks[0], to: 19 }, plan.chunks[1]] },
+    ]
+    const names = [name, nameOf(plan, 1), ...others.map((other) => nameOf(readPlan(other), 0))]
+    expect(new Set(names).size).toBe(names.length)
+    for (const other of others.slice(0, 2))
+      await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
+  })
+
+  test('of a stranger is checked, place by place, and costs nothing', async () => {
+    const plan = JSON.parse(JSON.stringify(await planned(20)))
+    const sweep = JSON.parse(
+      JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),
+    )
+    const places = (value: unknown, path: (string | number)[] = []): (string | number)[][] =>
+      typeof value === 'object' && value !== null
+        ? [
+            path,
+            ...Object.keys(value).flatMap((key) =>
+              places((value as Record<string, unknown>)[key], [...path, key]),
+            ),
+          ]
+        : [path]
+    const hostile = [
+      ...[
+        null,
+        7,
+        -1,
+        1e300,
+        NaN,
+        '',
+        'x',
+        '../../etc/passwd\u0000',
+        [],
+        {},
+        [[]],
+        true,
+        { __proto__: { to: 1 } },
+      ],
+      ...[
+        new Array(2 ** 32 - 1),
+        'x'.repeat(1e6),
+        { length: 1e9 },
+        JSON.parse('{"__proto__": {"polluted": 1}}'),
+      ],
+    ]
+    let refused = 0
+    for (const good of [plan, sweep]) {
+      readPlan(good)
+      for (const path of places(good)) {
+        for (const bad of hostile) {
+          const copy = structuredClone(good)
+          let place: Record<string | number, unknown> = { copy }
+          for (const key of ['copy', ...path].slice(0, -1)) place = place[key] as never
+          place[['copy', ...path].at(-1) as string] = bad
+          try {
+            readPlan(path.length === 0 ? bad : copy)
+          } catch (thrown) {
+            refused++
+            expect(thrown).toBeInstanceOf(AntigradError)
+            expect((thrown as Error).message.length).toBeLessThan(2000)
+          }
+        }
+        const more = structuredClone(good)
+        let place: Record<string | number, unknown> = more
+        for (const key of path) place = place[key] as never
+        if (typeof place !== 'object') continue
+      }
+    }
+    expect(refused).toBeGreaterThan(500)
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+    for (const text of ['', '{', '[]', 'null', '"plan"', '{"format":2}'])
+      expect(() => readPlan(text)).toThrow(AntigradError)
+    expect(() => readPlan({ ...plan, more: 1 })).toThrow(/plan: expected one of format, .*, got "more"/)
+  })
+
+  test.each([[null], [''], [{}], [7], [{ put() {} }]])('no store is %j', async (store) => {
+    const plan = await planned(20)
+    for (const call of [
+      runChunk(plan, 0, { store: store as never }),
+      status(plan, { store: store as never }),
+    ])
+      await expect(call).rejects.toThrow(/store: expected a folder, or an object/)
+  })
+})

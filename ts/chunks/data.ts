@@ -1,0 +1,114 @@
+/** Bytes of data that a plan refers to: a file, or an address that gives ranges. */
+
+import { createReadStream } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { messageOf } from '../ground/errors.js'
+import { printable } from '../ground/text.js'
+import { DataError } from './errors.js'
+import { sha256 } from './hash.js'
+import { type DataOfPlan, type Plan, stretchOf } from './plan.js'
+
+export const isAddress = (file: string) => /^https?:\/\//i.test(file)
+
+/** An address as messages have it: who may see it is nobody's business. */
+export function shown(file: string): string {
+  if (!isAddress(file)) return printable(file)
+  const url = new URL(file)
+  return printable(`${url.origin}${url.pathname}`)
+}
+
+/**
+ * Sees to it that the data are there, and as many as the plan says.
+ *
+ * @throws (rejects with) DataError
+ */
+export async function checkData({ bytes }: DataOfPlan, file: string): Promise<void> {
+  const there = isAddress(file) ? await sizeAt(file) : await sizeOf(file)
+  if (there === bytes) return
+  throw new DataError(
+    `${shown(file)}: expected ${bytes} bytes as the plan says, got ${there}: not the same data`,
+  )
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    const is = await stat(file)
+    if (is.isFile()) return is.size
+  } catch (thrown) {
+    throw new DataError(`${shown(file)}: ${messageOf(thrown)}`)
+  }
+  throw new DataError(`${shown(file)}: expected a file`)
+}
+
+async function sizeAt(address: string): Promise<number> {
+  const response = await answer(address, 0, 1)
+  await response.body?.cancel()
+  return Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1])
+}
+
+/**
+ * The header and the rows of a chunk, which are those that the plan was made of.
+ *
+ * @throws (rejects with) DataError where they are not
+ */
+export async function dataOf(
+  plan: Plan,
+  index: number,
+  file: string,
+): Promise<readonly [Uint8Array, Uint8Array]> {
+  const { header } = plan.data as DataOfPlan
+  const { begin, end } = stretchOf(plan, index)
+  const parts = [await readPart(file, 0, header), await readPart(file, begin, end)] as const
+  // Before anything is read in them: what others have is nobody's business.
+  if (sha256(...parts) === plan.chunks[index].sha256) return parts
+  throw new DataError(`${shown(file)}: bytes ${begin} to ${end} are not those that the plan was made of`)
+}
+
+export function readPart(file: string, begin: number, end: number): Promise<Uint8Array> {
+  return isAddress(file) ? readAt(file, begin, end) : readFrom(file, begin, end)
+}
+
+/** All of it, as it streams by. */
+export async function streamOf(file: string): Promise<Readable> {
+  if (!isAddress(file)) return createReadStream(file)
+  const { body, ok, status } = await fetch(file)
+  if (ok && body !== null) return Readable.fromWeb(body as ReadableStream)
+  throw new DataError(`${shown(file)}: status ${status}`)
+}
+
+async function readFrom(file: string, begin: number, end: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(file)
+    try {
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(end - begin), 0, end - begin, begin)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await handle.close()
+    }
+  } catch (thrown) {
+    throw new DataError(`${shown(file)}: ${messageOf(thrown)}`)
+  }
+}
+
+async function readAt(address: string, begin: number, end: number): Promise<Uint8Array> {
+  const response = await answer(address, begin, end)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+/** What an address has there; no more, as memory is for one chunk. */
+async function answer(address: string, begin: number, end: number): Promise<Response> {
+  // Not in a message: fetch names the whole address, and who may see it.
+  const response = await fetch(address, { headers: { range: `bytes=${begin}-${end - 1}` } }).catch(
+    (thrown) => {
+      throw new DataError(`${shown(address)}: ${messageOf((thrown as Error).cause ?? 'no answer')}`)
+    },
+  )
+  const [, from, to] = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range') ?? '') ?? []
+  if (response.status === 206 && Number(from) === begin && Number(to) === end - 1) return response
+  await response.body?.cancel()
+  throw new DataError(
+    `${shown(address)}: expected a range of bytes (status 206), got status ${response.status}`,
+  )
+}

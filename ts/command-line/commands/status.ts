@@ -1,0 +1,126 @@
+import type { Command } from 'commander'
+import { StoreError } from '../../chunks/errors.js'
+import { describeMaker, merge, status } from '../../chunks/merge.js'
+import { ranges, shardsOf } from '../../chunks/shards.js'
+import type { Survey } from '../../chunks/survey.js'
+import { grouped } from '../../ground/text.js'
+import { whole } from '../../options/kinds.js'
+import { clock } from '../sweep/progress.js'
+import { writeWhole } from '../whole.js'
+import { planIn } from './run.js'
+import { MISUSE, parserOf, print, say } from './shared.js'
+
+/** Not all results are there, or some differ. */
+const INCOMPLETE = 1
+
+/** Seconds of which a rate is told. */
+const WINDOW = 600
+
+interface Options {
+  readonly store: string
+  readonly missing?: true
+  readonly shards?: number
+  readonly json?: true
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .summary('say how far a plan is, by what is in the store')
+    .description(
+      'Reads all results of a plan that are in a store, by whomever they were made, and says how many chunks are done, damaged, ' +
+        'in dispute or set aside, and how fast more come.',
+    )
+    .argument('<plan>', 'a file')
+    .requiredOption('--store <folder>', 'where results lie')
+    .option(
+      '--missing',
+      'print the numbers of what is not done, as --array=3,17-20 for sbatch, and nothing else',
+    )
+    .option('--shards <n>', 'with --missing: the numbers of shards of --shard k/n', parserOf(whole(1)))
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+  sbatch $(antigrad status plan.json --store results/ --missing --shards 1000) job.sh
+
+Exit status: ${INCOMPLETE} unless all chunks are done and none is in dispute, ${MISUSE} if the command line makes no sense.`,
+    )
+    .action(run)
+}
+
+async function run(file: string, { store, missing, shards, json }: Options): Promise<void> {
+  const { text } = await planIn(file)
+  const found = await status(text, { store })
+  const isDone = found.done.length === found.of && found.disputes.length === 0
+  if (!isDone) process.exitCode = INCOMPLETE
+  if (missing) {
+    const numbers = shards === undefined ? found.missing : shardsOf(found.missing, shards)
+    if (numbers.length > 0) await print(`--array=${ranges(numbers)}\n`)
+    return
+  }
+  const { times, ...rest } = found
+  await print(json ? `${JSON.stringify({ ...rest, perSecond: rateOf(times) })}\n` : `${describe(found)}\n`)
+}
+
+/** Results a second, of the last ten minutes in which some came. */
+function rateOf(times: readonly number[]): number {
+  const last = times[times.length - 1] ?? 0
+  const recent = times.filter((time) => time >= last - WINDOW * 1000)
+  const seconds = (last - recent[0]) / 1000
+  return seconds > 0 ? (recent.length - 1) / seconds : 0
+}
+
+function describe({ of, done, missing, damaged, disputes, failed, times }: Survey): string {
+  const rate = rateOf(times)
+  const speed =
+    rate > 0 && missing.length > 0
+      ? `, ${rate.toPrecision(3)} chunks/s, ${clock(missing.length / rate)} left`
+      : ''
+  return [
+    `${grouped(done.length)} of ${grouped(of)} chunks are done${speed}`,
+    ...(missing.length > 0 ? [`missing: ${ranges(missing)}`] : []),
+    ...(damaged.length > 0 ? [`of them damaged: ${ranges(damaged)}`] : []),
+    ...failed.map(({ index, message }) => `chunk ${index} was set aside: ${message}`),
+    ...disputes.map(
+      ({ index, by }) =>
+        `chunk ${index} has results that differ, by ${by.map(describeMaker).join(' and by ')}`,
+    ),
+  ].join('\n')
+}
+
+export function addMerge(program: Command): void {
+  program
+    .command('merge')
+    .summary('write all results of a plan as one process would have')
+    .description(
+      'Writes the results of a plan one behind the other: the lines of JSON that fit --json or sweep --json would have printed, ' +
+        'byte for byte. Where a result is missing, damaged or in dispute, it says which one, and writes nothing.',
+    )
+    .argument('<plan>', 'a file')
+    .requiredOption('--store <folder>', 'where results lie')
+    .option('-o, --output <file>', 'into this file; to the standard output by default')
+    .addHelpText(
+      'after',
+      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line makes no sense.`,
+    )
+    .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
+      const { text } = await planIn(file)
+      const parts = merge(text, { store })
+      try {
+        if (output !== undefined) await writeWhole(output, parts)
+        else for await (const part of parts) await write(part)
+      } catch (thrown) {
+        if (!(thrown instanceof StoreError)) throw thrown
+        say(thrown.message)
+        process.exitCode = INCOMPLETE
+      }
+    })
+}
+
+/** Waits until it is written, so that what nobody reads does not pile up. */
+function write(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(bytes, () => resolve())
+  })
+}
