@@ -17,6 +17,7 @@ const project = (
   resolve: {
     alias: {
       'antigrad/chunks': fileURLToPath(new URL('dist/chunks/index.js', import.meta.url)),
+      'antigrad/files': fileURLToPath(new URL('dist/files/index.js', import.meta.url)),
       'antigrad/tfjs': fileURLToPath(new URL('dist/tfjs/index.js', import.meta.url)),
       antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)),
     },

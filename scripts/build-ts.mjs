@@ -116,22 +116,25 @@ await build({
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
 // What is imported beside it has its classes and its addon too.
-await build({
-  ...node,
-  entryPoints: ['dist/tfjs/index.js'],
-  outfile: 'dist/node/tfjs/index.js',
-  format: 'cjs',
-  plugins: [
-    {
-      name: 'one library',
-      setup: ({ onResolve }) =>
-        onResolve({ filter: /^\.\.\/(optimizer|ground\/errors)\.js$/ }, () => ({
-          path: '../index.js',
-          external: true,
-        })),
-    },
-  ],
-})
+const entries = ['files', 'tfjs']
+for (const entry of entries) {
+  await build({
+    ...node,
+    entryPoints: [`dist/${entry}/index.js`],
+    outfile: `dist/node/${entry}/index.js`,
+    format: 'cjs',
+    plugins: [
+      {
+        name: 'one library',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /^\.\.\/(optimizer|ground\/errors|rules\/index)\.js$/ }, () => ({
+            path: '../index.js',
+            external: true,
+          })),
+      },
+    ],
+  })
+}
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
@@ -142,7 +145,7 @@ writeFileSync(
   `const chunks = require('../index.js')[Symbol.for('antigrad.chunks')]
 ${chunks.map((name) => `exports.${name} = chunks.${name}\n`).join('')}`,
 )
-for (const folder of ['dist/node', 'dist/node/tfjs', 'dist/node/chunks']) {
+for (const folder of ['dist/node', 'dist/node/chunks', ...entries.map((entry) => `dist/node/${entry}`)]) {
   const list = namesIn(folder).join(',\n  ')
   writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)
 }
@@ -237,7 +240,7 @@ writeFileSync('dist/LICENSES.md', `# What the command line has of other packages
 
 // The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
 const copied = new Set()
-for (const module of ['index', 'tfjs/index', 'chunks/index']) {
+for (const module of ['index', 'chunks/index', ...entries.map((entry) => `${entry}/index`)]) {
   copyDeclarations(module)
   writeFileSync(`dist/node/${module}.d.mts`, "export * from './index.js'\n")
 }

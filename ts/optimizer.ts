@@ -2,6 +2,7 @@ import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manif
 import { readAsked } from './engines/choice.js'
 import type { EngineName } from './engines/engine.js'
 import { ALL, check, NONE, type Present, read } from './gradients/read.js'
+import { copyOf } from './ground/copy.js'
 import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
 import { ownProperties } from './ground/given.js'
 import { flatten, type Gradients, type Merged, type Params, type Tree, type Views } from './ground/tensors.js'
@@ -27,7 +28,7 @@ import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
 import { compare, putInPlace } from './saved/put.js'
 import { confirm, readSaved } from './saved/read.js'
-import { type Saved, save } from './saved/write.js'
+import { type Keep, type Saved, save } from './saved/write.js'
 import type { Schedule } from './schedules/schedule.js'
 import { Last, type OptimizerReport, reportOf } from './step/report.js'
 import type { SomeRows } from './step/rows.js'
@@ -376,14 +377,14 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   ): Optimizer<Merged<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
-    const { groups, addTensors } = this.#guarded(() => {
+    const [groups, addTensors] = this.#guarded(() => {
       const { groups: given, shapes } = readOptions('options', options, placing)
       if (this.#groups === null && given === Groups.none) {
         const expected = 'those of the saved run again, or [], as one matched by a function and was not saved'
         throw new OptionError('add: groups', expected, undefined)
       }
       const groups = (this.#groups ?? Groups.none).and(given)
-      return { groups, addTensors: prepareTensors(this.#model, flatten(params), shapes, groups) }
+      return [groups, prepareTensors(this.#model, flatten(params), shapes, groups)] as const
     })
     addTensors()
     this.#groups = groups
@@ -429,9 +430,11 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * @throws OptionError where a rule has a function for a schedule: it names the option; MemoryError where there
    * is none for copies; BusyError in the middle of a step. The optimizer goes on then.
    */
-  save(): Saved {
+  save(): Saved
+  // What antigrad/files calls: it keeps views, and watches arenas.
+  save(keep: Keep = copyOf): Saved {
     this.#checkFree('save')
-    return save(this.#steps.progress, this.#groups)
+    return save(this.#steps.progress, this.#groups, keep)
   }
 
   /**
@@ -477,7 +480,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
     } & RestoreOptions = {},
   ): readonly Difference[] {
     this.#checkFree('restore')
-    const { restored, comparison } = this.#guarded(() => {
+    const [restored, comparison] = this.#guarded(() => {
       const table = { partial: flag(false), ...reading }
       const { partial, onWarning, rename } = readOptions('restore: options', options, table)
       const restored = readSaved(saved, rename, false)
@@ -485,7 +488,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
       const { differences } = comparison
       if (differences.length > 0 && !partial) throw new CheckpointError(differences)
       confirm(restored, onWarning)
-      return { restored, comparison }
+      return [restored, comparison] as const
     })
     putInPlace(restored, this.#steps.progress, comparison)
     return comparison.differences
@@ -508,12 +511,12 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
   #checkFree(call: string): void {
     this.#steps.straight = null
     if (this.#isBusy) throw new BusyError(call)
-    this.#checkUsable()
+    this.#checkUsable(call)
   }
 
-  #checkUsable(): void {
+  #checkUsable(call?: string): void {
     const { parts } = this.#model
-    for (let p = 0; p < parts.length; p++) parts[p].arena.checkUsable()
+    for (let p = 0; p < parts.length; p++) parts[p].arena.checkUsable(call)
   }
 
   /** Runs what may run code of the user's, which must not change what is looked at. */

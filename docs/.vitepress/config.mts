@@ -14,7 +14,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
   Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
   'Many machines': ['chunks', 'chunks-engines'],
-  'At work': ['command-line', 'page', 'tfjs', 'errors', 'reliability', 'releasing'],
+  'At work': ['command-line', 'page', 'files', 'tfjs', 'errors', 'reliability', 'releasing'],
 }
 
 const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')

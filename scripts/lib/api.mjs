@@ -6,7 +6,12 @@ import { parseSync } from 'oxc-parser'
 // The newest one has no checker for programs.
 import ts from '../../test/types/oldest/node_modules/typescript/lib/typescript.js'
 
-const ENTRIES = { antigrad: 'index', 'antigrad/tfjs': 'tfjs/index', 'antigrad/chunks': 'chunks/index' }
+const ENTRIES = {
+  antigrad: 'index',
+  'antigrad/chunks': 'chunks/index',
+  'antigrad/files': 'files/index',
+  'antigrad/tfjs': 'tfjs/index',
+}
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()
 
 /**

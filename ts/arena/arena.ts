@@ -75,6 +75,8 @@ export class Arena {
   readonly #written: Uint32Array
   /** Counts changes of the tables. */
   version = 0
+  /** Keeps what is there, while a file is written, before calls that may change it. */
+  keep: ((call?: string) => void) | null = null
   /** Where there is room for an engine's plan of so many passes. */
   readonly plan: number
   readonly planned: number
@@ -253,8 +255,12 @@ export class Arena {
     return this.#written.length === 0
   }
 
-  /** @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it */
-  checkUsable(): void {
+  /**
+   * @param call may change something
+   * @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it
+   */
+  checkUsable(call?: string): void {
+    this.keep?.(call)
     if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
     const received = 'a detached one: its buffer was transferred'

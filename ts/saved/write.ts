@@ -2,7 +2,6 @@
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { copyOf } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, mapped, present } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
@@ -76,14 +75,17 @@ export interface Saved {
   readonly tensors: Readonly<Record<string, SavedTensor>>
 }
 
+/** What is saved of an array: a copy, or for who waits on changes himself the view. */
+export type Keep = (view: FloatArray, tensor: Tensor) => FloatArray
+
 /** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
-export function save(progress: Progress, groups: Groups | null): Saved {
+export function save(progress: Progress, groups: Groups | null, keep: Keep): Saved {
   const { model, around } = progress
   for (const use of model.uses) checkPlain(use.value)
   const plain = groups?.matches.every(isPlain) ? groups.plain : null
   for (const group of plain ?? []) checkPlain(group)
   const tensors: Record<string, SavedTensor> = {}
-  for (const tensor of model.all()) setOwn(tensors, tensor.name, saveTensor(tensor, around))
+  for (const tensor of model.all()) setOwn(tensors, tensor.name, saveTensor(tensor, around, keep))
   return {
     format: 'antigrad',
     version: VERSION,
@@ -105,9 +107,10 @@ export function save(progress: Progress, groups: Groups | null): Saved {
   }
 }
 
-function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around): SavedTensor {
+function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around, keep: Keep): SavedTensor {
   const { shape, use, isFrozen, groups, part, place, averaged, gathered } = tensor
-  const copy = (array: number) => copyOf(tensor.view(array))
+  const kept = (view: FloatArray) => keep(view, tensor)
+  const plane = (array: number) => kept(tensor.view(array))
   const isAccumulating = accumulate.batches > 1
   return {
     shape: shape ?? null,
@@ -119,18 +122,18 @@ function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around):
     groups,
     clock: part.cohorts.clockOf(place) ?? null,
     shared: { ...use.shared },
-    params: copy(PARAMETERS),
-    state: mapped(tensor.state, copyOf),
+    params: plane(PARAMETERS),
+    state: mapped(tensor.state, kept),
     byTensor: mapped(tensor.byTensor, (all) => all[place]),
-    average: average === null ? null : { values: copy(AVERAGE), ...averaged },
-    slow: lookahead === null ? null : copy(SLOW),
-    accumulated: isAccumulating ? { values: copy(ACCUMULATED), present: gathered } : null,
+    average: average && { values: plane(AVERAGE), ...averaged },
+    slow: lookahead && plane(SLOW),
+    accumulated: isAccumulating ? { values: plane(ACCUMULATED), present: gathered } : null,
   }
 }
 
 /** The hashes of all equations that some rules use. */
 export function equationsOf(uses: readonly RuleInUse[]): Record<string, number> {
-  const kernels = uses.flatMap(({ stages, point }) => (point === undefined ? stages : [...stages, point]))
+  const kernels = uses.flatMap(({ stages, point }) => stages.concat(point ?? []))
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 

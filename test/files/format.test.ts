@@ -1,0 +1,243 @@
+/** Files of Python's safetensors, well formed, malformed and odd: `data/safetensors/contents.json` says what is in them. */
+
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { adam, Optimizer } from 'antigrad'
+import { FileError, openFile, toBlob, writeFile } from 'antigrad/files'
+import { describe, expect, test } from 'vitest'
+import { crc32 } from '../../dist/files/crc32.js'
+import { fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/halves.js'
+
+const folder = new URL('../data/safetensors/', import.meta.url)
+const bytesOf = (file: string) => readFileSync(new URL(file, folder))
+
+interface Contents {
+  readonly files: readonly {
+    readonly file: string
+    readonly metadata: Readonly<Record<string, string>> | null
+    readonly tensors: Readonly<
+      Record<string, { dtype: string; shape: number[]; values: unknown[]; bytes: string; offsets: number[] }>
+    >
+    readonly order: readonly string[]
+  }[]
+  readonly malformed: readonly { readonly file: string; readonly why: string }[]
+  readonly odd: readonly { readonly file: string; readonly values: Readonly<Record<string, number[]>> }[]
+}
+const { files, malformed, odd }: Contents = JSON.parse(`${bytesOf('contents.json')}`)
+
+/** As contents.json has numbers that JSON does not know. */
+const shown = (value: number | bigint, dtype: string): unknown =>
+  dtype === 'BOOL'
+    ? value === 1
+    : typeof value === 'bigint'
+      ? `${value}`
+      : Object.is(value, -0)
+        ? '-0'
+        : Number.isFinite(value)
+          ? value
+          : `${value}`.replace('Infinity', 'inf').replace('NaN', 'nan')
+
+/** From a path, and as a page has it. */
+const ways = [
+  ['a path', (file: string) => openFile(new URL(file, folder))],
+  ['a Blob', (file: string) => openFile(new Blob([bytesOf(file)]))],
+] as const
+
+describe.each(ways)('from %s', (_, open) => {
+  test.each(files)('$file is read', async ({ file, metadata, tensors, order }) => {
+    const opened = await open(file)
+    expect(Object.fromEntries(opened.metadata)).toEqual(metadata ?? {})
+    expect([...opened.tensors.keys()].sort()).toEqual([...order].sort())
+    for (const [name, { dtype, shape, values, bytes, offsets }] of Object.entries(tensors)) {
+      expect(opened.tensors.get(name)).toEqual({ dtype, shape, from: offsets[0], to: offsets[1] })
+      const found = await opened.read(name)
+      expect(Array.from(found as Iterable<number>, (value) => shown(value, dtype))).toEqual(values)
+      expect(Buffer.from(await opened.bytes(name)).toString('hex')).toBe(bytes)
+    }
+    await opened.close()
+  })
+
+  test.each(malformed)('$file is refused: $why', async ({ file }) => {
+    const error = await open(file).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(FileError)
+    expect(error.message).toMatch(/^(file|header).*: expected .*, got /)
+  })
+
+  test.each(odd)('$file is read, though it is odd', async ({ file, values }) => {
+    const opened = await open(file)
+    for (const [name, expected] of Object.entries(values))
+      expect([...((await opened.read(name)) as Float32Array)]).toEqual(expected)
+    await opened.close()
+  })
+})
+
+/** A file of a header and so many bytes. */
+const fileOf = (header: string, bytes = 0): Blob => {
+  const text = new TextEncoder().encode(header)
+  return new Blob([new BigUint64Array([BigInt(text.length)]), text, new Uint8Array(bytes)])
+}
+const one = (info: string) => `{"a":${info}}`
+
+test.each([
+  [
+    'a name twice, once escaped',
+    '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
+    0,
+  ],
+  ['a field twice', one('{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}'), 1],
+  ['metadata twice', '{"__metadata__":{"a":"\\\\\\""},"__metadata__":{"a":"b"}}', 0],
+  ['a text of metadata twice', '{"__metadata__":{"a":"b","a":"b"}}', 0],
+  ['a field that nobody knows', one('{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1}'), 1],
+  ['a field that is missing', one('{"dtype":"U8","shape":[1]}'), 1],
+  ['a list as a tensor', one('[1]'), 0],
+  ['null', one('null'), 0],
+  ['a negative length', one('{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}'), 1],
+  ['half a length', one('{"dtype":"U8","shape":[0.5],"data_offsets":[0,1]}'), 1],
+  [
+    'a product that is too large',
+    one('{"dtype":"U8","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,0]}'),
+    0,
+  ],
+  ['infinite lengths', one('{"dtype":"U8","shape":[1e308,1e308,0],"data_offsets":[0,0]}'), 0],
+  ['three offsets', one('{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}'), 1],
+  ['offsets the wrong way round', one('{"dtype":"U8","shape":[1],"data_offsets":[1,0]}'), 1],
+  ['half a byte', one('{"dtype":"F4","shape":[3],"data_offsets":[0,1]}'), 1],
+  ['a dtype of every object', one('{"dtype":"constructor","shape":[1],"data_offsets":[0,1]}'), 1],
+  ['a space in front', ' {}', 0],
+  ['a byte order mark', '\ufeff{}', 0],
+  ['a text behind', '{}x', 0],
+  ['nothing', '', 0],
+])('a header with %s is refused', async (_, header, bytes) => {
+  await expect(openFile(fileOf(header, bytes))).rejects.toThrow(FileError)
+})
+
+test.each([
+  ['nothing', '{}', 0, []],
+  [
+    'a name of every object',
+    '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+    1,
+    ['__proto__'],
+  ],
+  [
+    'names with quotes and colons',
+    '{"\\"a\\":\\\\":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}',
+    1,
+    ['"a":\\'],
+  ],
+  ['numbers of four bits', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
+])('a header with %s is taken', async (_, header, bytes, names) => {
+  const file = await openFile(fileOf(header, bytes))
+  expect([...file.tensors.keys()]).toEqual(names)
+})
+
+test('of dtypes without an array there are bytes', async () => {
+  const file = await openFile(fileOf(one('{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}'), 2))
+  await expect(file.read('a')).rejects.toThrow('tensor a: expected a dtype with an array of its own')
+  expect((await file.bytes('a')).byteLength).toBe(2)
+  await expect(file.read('b')).rejects.toThrow('tensor: expected one of a, got "b"')
+})
+
+describe('half formats', () => {
+  /** All float16, by their definition. */
+  const all = Array.from({ length: 0x7c01 }, (_, bits) =>
+    bits < 0x400
+      ? bits / 2 ** 24
+      : bits === 0x7c00
+        ? 65536
+        : (1024 + (bits & 1023)) * 2 ** ((bits >> 10) - 25),
+  )
+
+  test('float16: all are themselves, and what is between two becomes the nearer one, or the even one', () => {
+    const below = (x: number, y: number) => x + (y - x) * (0.5 - 2 ** -40)
+    for (let i = 0; i < 0x7c00; i++) {
+      const [x, y] = [all[i], all[i + 1]]
+      const middle = (x + y) / 2
+      const above = x + (y - x) * (0.5 + 2 ** -40)
+      const even = i % 2 === 0 ? i : i + 1
+      expect([...toFloat16(Float64Array.of(x, below(x, y), middle, above, -above))]).toEqual([
+        i,
+        i,
+        even,
+        i + 1,
+        (i + 1) | 0x8000,
+      ])
+    }
+    expect([...fromFloat16(Uint16Array.from(all.keys()).subarray(0, 0x7c00))]).toEqual(all.slice(0, -1))
+  })
+
+  test('bfloat16: the same', () => {
+    const float = (bits: number) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0]
+    for (let i = 0; i < 0x7f80; i += 7) {
+      const [x, y] = [float(i), i === 0x7f7f ? 2 ** 128 : float(i + 1)]
+      const middle = (x + y) / 2
+      const [below, above] = [0.5 - 2 ** -40, 0.5 + 2 ** -40].map((part) => x + (y - x) * part)
+      const even = i % 2 === 0 ? i : i + 1
+      expect([...toBfloat16(Float64Array.of(x, below, middle, above, -above))]).toEqual([
+        i,
+        i,
+        even,
+        i + 1,
+        (i + 1) | 0x8000,
+      ])
+    }
+  })
+
+  test('infinite, NaN and −0 stay', () => {
+    const odd = [Infinity, -Infinity, -0, 1e300, NaN]
+    for (const Typed of [Float32Array, Float64Array]) {
+      const values = Typed.from(odd)
+      expect([...toFloat16(values)]).toEqual([0x7c00, 0xfc00, 0x8000, 0x7c00, 0x7e00])
+      expect([...toBfloat16(values)].slice(0, 4)).toEqual([0x7f80, 0xff80, 0x8000, 0x7f80])
+      expect(toBfloat16(values)[4] & 0x7fff).toBeGreaterThan(0x7f80)
+    }
+  })
+})
+
+test('the checksum is CRC-32, in pieces too', () => {
+  const bytes = new TextEncoder().encode('123456789')
+  expect(crc32(bytes)).toBe(0xcbf43926)
+  for (let at = 0; at <= bytes.length; at++)
+    expect(crc32(bytes.subarray(at), crc32(bytes.subarray(0, at)))).toBe(0xcbf43926)
+  expect(crc32(new Uint8Array(0))).toBe(0)
+})
+
+test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
+  'parameters are written as %s',
+  async (dtype) => {
+    const w = Float64Array.of(1 / 3, -2, 65519, 1e-7, 0.1, 7)
+    const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {
+      shapes: { layer: { w: [2, 3] } },
+    })
+    const file = await openFile(await toBlob(optimizer, { what: 'params', dtype, metadata: { by: 'us' } }))
+    const [name, size] = {
+      float16: ['F16', 2],
+      bfloat16: ['BF16', 2],
+      float32: ['F32', 4],
+      float64: ['F64', 8],
+    }[dtype] as [string, number]
+    expect(Object.fromEntries(file.tensors)).toEqual({
+      'layer.w': { dtype: name, shape: [2, 3], from: 0, to: 6 * size },
+      b: { dtype: name, shape: [1], from: 6 * size, to: 7 * size },
+    })
+    expect(file.metadata.get('format')).toBe('pt')
+    expect(file.metadata.get('by')).toBe('us')
+    const expected = {
+      float64: [...w],
+      float32: [...Float32Array.from(w)],
+      float16: [0.333251953125, -2, 65504, 1.1920928955078125e-7, 0.0999755859375, 7],
+      bfloat16: [0.333984375, -2, 65536, 1.0011717677116394e-7, 0.10009765625, 7],
+    }[dtype]
+    expect([...((await file.read('layer.w')) as Float32Array)]).toEqual(expected)
+  },
+)
+
+test('a name that is no Unicode is refused before anything is written', async () => {
+  const optimizer = new Optimizer({ '\ud800': Float32Array.of(1) }, adam())
+  const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
+  await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)
+  const named = new Optimizer({ '\\ud800': Float32Array.of(1), '🙂': Float32Array.of(1) }, adam())
+  const file = await openFile(await toBlob(named, { what: 'params' }))
+  expect([...file.tensors.keys()]).toEqual(['\\ud800', '🙂'])
+})

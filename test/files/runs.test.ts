@@ -1,0 +1,314 @@
+/** Runs as files: what is read is what was saved, at the moment of the call, whatever happens meanwhile. */
+
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
+import {
+  adam,
+  adamw,
+  BusyError,
+  ema,
+  Optimizer,
+  OptionError,
+  type Rule,
+  type Saved,
+  sgd,
+  sm3,
+} from 'antigrad'
+import { FileError, openFile, readFile, toBlob, writeFile } from 'antigrad/files'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cases } from '../cases.js'
+import { dtypes, noise } from '../helpers.js'
+import { decode, encode, goOn } from '../model/going-on.js'
+import { longRun } from '../model/long-run.js'
+import { variants } from '../support.js'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-files-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+let count = 0
+const fresh = () => join(folder, `${count++}.safetensors`)
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  test.each(dtypes)('a run of all that there is goes on to the same bits from a file, %s', async (dtype) => {
+    const run = longRun(dtype, engine)
+    goOn(run, 0, 33)
+    const path = fresh()
+    await writeFile(path, run)
+    const saved = await readFile(path)
+    expect(encode(saved)).toBe(encode(run.save()))
+    const other = Optimizer.load<unknown, Rule>(saved, engine)
+    goOn(run, 33, 50)
+    goOn(other as never, 33, 50)
+    expect(encode(other.save())).toBe(encode(run.save()))
+  })
+})
+
+/** Functions cannot be saved. */
+const savable = cases.filter(
+  ({ rule, options }) => !/\[Function/.test(inspect([rule, options], { depth: 9 })),
+)
+
+test.each(savable)('$name comes back as it was saved', async ({ rule, options }) => {
+  const w = noise(1, 12, 'float32')
+  const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
+    shapes: { w: [3, 4] },
+    ...options,
+  } as never)
+  for (let t = 0; t < 3; t++) {
+    optimizer.point()
+    optimizer.step({ w: noise(10 + t, 12, 'float32'), b: noise(20 + t, 3, 'float32') } as never)
+  }
+  const saved = await readFile(await toBlob(optimizer))
+  expect(encode(saved)).toBe(encode(optimizer.save()))
+})
+
+test('names, shapes and the rest are as the docs say', async () => {
+  const params = { layer: { w: noise(1, 6, 'float32') }, b: noise(2, 2, 'float32') }
+  const options = {
+    shapes: { layer: { w: [2, 3] } },
+    average: ema(0.9),
+    accumulate: 2,
+    lookahead: { steps: 2 },
+  }
+  const optimizer = new Optimizer(params, sm3({ lr: 0.1 }), options as never)
+  const path = pathToFileURL(fresh())
+  await writeFile(path, optimizer, { metadata: { step: '7' } })
+  const file = await openFile(path)
+  const shapes = [...file.tensors].map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`)
+  expect(shapes).toEqual([
+    'params/layer.w F32 [2,3]',
+    'state/m/layer.w F32 [2,3]',
+    'state/r/layer.w F32 [2]',
+    'state/c/layer.w F32 [3]',
+    'average/layer.w F32 [2,3]',
+    'slow/layer.w F32 [2,3]',
+    'accumulated/layer.w F32 [2,3]',
+    'params/b F32 [2]',
+    'state/v/b F32 [2]',
+    'state/m/b F32 [2]',
+    'average/b F32 [2]',
+    'slow/b F32 [2]',
+    'accumulated/b F32 [2]',
+  ])
+  expect([...file.metadata.keys()]).toEqual([
+    'antigrad.version',
+    'antigrad.run',
+    'antigrad.run.crc32',
+    'step',
+    'antigrad.tensors',
+  ])
+  await file.close()
+})
+
+type Large = Optimizer<Readonly<Record<string, Float32Array>>, Rule>
+
+const numbers = (seed: number, length: number) => noise(seed, length, 'float32') as Float32Array
+const [W, FROZEN] = [2_000_000, 1_500_000]
+const gradients = { w: numbers(7, W), b: numbers(8, 7) }
+
+/** Several pieces of 4 MiB each. */
+function large(): Large {
+  const params = { frozen: numbers(1, FROZEN), w: numbers(2, W), b: numbers(3, 7) }
+  const optimizer = new Optimizer<Readonly<Record<string, Float32Array>>, Rule>(params, adamw({ lr: 0.1 }), {
+    groups: [{ match: 'frozen', frozen: true }],
+    shapes: { w: [W, 1], b: [7], frozen: [FROZEN, 1] },
+  })
+  optimizer.step({ w: numbers(5, W), b: numbers(6, 7) })
+  return optimizer
+}
+
+/** All of a run, with a hash for each array. */
+const digest = (saved: Saved) =>
+  JSON.stringify(saved, (_, value) =>
+    ArrayBuffer.isView(value)
+      ? createHash('sha1')
+          .update(value as Uint8Array)
+          .digest('hex')
+      : value,
+  )
+
+const changes: readonly (readonly [string, (optimizer: Large, before: Saved) => unknown])[] = [
+  ['nothing', () => {}],
+  ['step', (optimizer) => optimizer.step(gradients)],
+  ['steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
+  ['stepAsync', (optimizer) => optimizer.stepAsync(gradients)],
+  [
+    'thaw',
+    (optimizer) => {
+      optimizer.thaw('frozen')
+      optimizer.step({ ...gradients, frozen: numbers(9, FROZEN) })
+    },
+  ],
+  [
+    'freeze',
+    (optimizer) => {
+      optimizer.freeze('w')
+      optimizer.thaw('w')
+      optimizer.step(gradients)
+    },
+  ],
+  [
+    'grow',
+    (optimizer) => {
+      optimizer.grow('w', numbers(9, 10))
+      optimizer.grow('frozen', numbers(9, 10))
+    },
+  ],
+  ['restore', (optimizer, before) => optimizer.restore(before)],
+  ['set', (optimizer) => optimizer.set({ lr: 7 })],
+]
+
+test.each(changes)('the state at the call is written, whatever comes: %s', async (_, change) => {
+  const optimizer = large()
+  const before = optimizer.save()
+  optimizer.step(gradients)
+  const expected = digest(optimizer.save())
+  const path = fresh()
+  const writing = writeFile(path, optimizer)
+  await change(optimizer, before)
+  await writing
+  expect(digest(await readFile(path))).toEqual(expected)
+  // Later, in the middle.
+  const later = digest(optimizer.save())
+  const again = writeFile(path, optimizer)
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  await change(optimizer, before)
+  await again
+  expect(digest(await readFile(path))).toEqual(later)
+})
+
+test('two files at once are of two moments', async () => {
+  const optimizer = large()
+  const [first, second] = [fresh(), fresh()]
+  const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
+  optimizer.step(gradients)
+  const two = [digest(optimizer.save()), writeFile(second, optimizer)] as const
+  optimizer.step(gradients)
+  await Promise.all([one[1], two[1]])
+  expect(digest(await readFile(first))).toEqual(one[0])
+  expect(digest(await readFile(second))).toEqual(two[0])
+})
+
+test('while a step is under way there is no state to write', async () => {
+  const optimizer = large()
+  const stepping = optimizer.stepAsync(gradients)
+  await expect(writeFile(fresh(), optimizer)).rejects.toThrow(BusyError)
+  await stepping
+})
+
+describe('what is wrong is said before anything is written', () => {
+  const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
+  const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
+  test.each<[string, unknown, unknown]>([
+    ['no optimizer', { save: () => optimizer.save() }, {}],
+    ['null', null, {}],
+    ['a function for a schedule', scheduled, {}],
+    ['a dtype of a run', optimizer, { dtype: 'float16' }],
+    ['a dtype that is none', optimizer, { what: 'params', dtype: 'int8' }],
+    ['an average that there is not', optimizer, { what: 'average' }],
+    ['an option that nobody knows', optimizer, { compress: true }],
+    ['options that are none', optimizer, 7],
+    ['metadata that are no texts', optimizer, { metadata: { a: 1 } }],
+    ['metadata that are a list', optimizer, { metadata: ['a'] }],
+    ['metadata of our names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
+  ])('%s', async (_, given, options) => {
+    const before = encode(optimizer.save())
+    const names = readdirSync(folder)
+    await expect(writeFile(fresh(), given as never, options as never)).rejects.toThrow(OptionError)
+    expect(readdirSync(folder)).toEqual(names)
+    expect(encode(optimizer.save())).toBe(before)
+  })
+})
+
+test('a folder that is not there is the file system’s error, and nothing watches then', async () => {
+  const optimizer = large()
+  await expect(writeFile(join(folder, 'none', 'run'), optimizer)).rejects.toThrow('ENOENT')
+  await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
+})
+
+test('what was there stays until the new file is whole, and no other is left', async () => {
+  const path = fresh()
+  const optimizer = large()
+  await writeFile(path, optimizer)
+  const before = readFileSync(path)
+  const names = readdirSync(folder)
+  const writing = writeFile(path, optimizer)
+  optimizer.step(gradients)
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(readFileSync(path).equals(before)).toBe(true)
+  }
+  await writing
+  expect(readdirSync(folder)).toEqual(names)
+})
+
+describe('damage', () => {
+  const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
+  optimizer.step({ w: noise(2, 40, 'float32') })
+
+  test('each byte that is another one is seen', async () => {
+    const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
+    const saved = encode(optimizer.save())
+    for (let at = 0; at < bytes.length; at++) {
+      for (const bit of [1, 32]) {
+        bytes[at] ^= bit
+        const read = await readFile(new Blob([bytes])).catch((error) => error)
+        if (!(read instanceof FileError)) {
+          // Spaces behind the header, and digits of what says itself nothing, may be others.
+          expect(encode(read), `byte ${at}`).toBe(saved)
+        }
+        bytes[at] ^= bit
+      }
+    }
+  })
+
+  test('a file that ends too early, or becomes shorter while it is read', async () => {
+    const path = fresh()
+    await writeFile(path, large())
+    const file = await openFile(path)
+    truncateSync(path, 9_000_000)
+    await expect(file.read('state/m/w')).rejects.toThrow('one that has become shorter')
+    await file.close()
+    await expect(readFile(path)).rejects.toThrow(FileError)
+  })
+
+  test.each([
+    ['no run', { what: 'params' }],
+    ['an average', { what: 'average' }],
+  ] as const)('%s', async (_, options) => {
+    const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
+    await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')
+  })
+})
+
+describe('a file of each version of the format', () => {
+  const checkpoint = (version: number) =>
+    JSON.parse(readFileSync(new URL(`../data/checkpoint-${version}.json`, import.meta.url), 'utf8'))
+  const fileOf = (dtype: string) => new URL(`../data/run-1-${dtype}.safetensors`, import.meta.url)
+
+  test.each(dtypes)('1, %s', async (dtype) => {
+    const saved = decode(JSON.stringify(checkpoint(2)[dtype].saved))
+    if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(fileOf(dtype)))
+      writeFileSync(
+        fileOf(dtype),
+        Buffer.from(await (await toBlob(Optimizer.load(saved, { onWarning() {} }))).arrayBuffer()),
+      )
+    const read = await readFile(fileOf(dtype))
+    const load = (run: Saved) => Optimizer.load<unknown, Rule>(run, { onWarning() {} })
+    expect(encode(load(read).save())).toBe(encode(load(saved).save()))
+  })
+})

@@ -1,0 +1,95 @@
+/** Files of Node, Bun and Deno. */
+
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as zlib from 'node:zlib'
+import { crc32 as slow } from './crc32.js'
+import { ended, type Sink, type Source } from './places.js'
+
+type Crc32 = (bytes: Uint8Array, before?: number) => number
+
+// Node has it from 20.15 on.
+export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
+
+/** What files are called until they are whole. */
+export const TEMPORARY = '.tmp'
+
+const pathOf = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
+
+export async function openSource(place: string | URL): Promise<Source> {
+  const file = await open(place, 'r')
+  const { size } = await file.stat()
+  return {
+    size,
+    async read(into, at) {
+      for (let done = 0; done < into.length; ) {
+        const { bytesRead } = await file.read(into, done, into.length - done, at + done)
+        if (bytesRead === 0) throw ended()
+        done += bytesRead
+      }
+    },
+    close: () => file.close(),
+  }
+}
+
+/**
+ * A file that is there under its name when it is whole and on the disk, and not before: whatever was there before
+ * stays until then.
+ */
+export async function openSink(place: string | URL): Promise<Sink> {
+  const path = pathOf(place)
+  const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`
+  const file = await open(temporary, 'wx')
+  const abort = async () => {
+    await file.close()
+    await rm(temporary, { force: true })
+  }
+  return {
+    async write(bytes, at) {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
+        done += bytesWritten
+      }
+    },
+    async finish() {
+      await file.sync()
+      await file.close()
+      await rename(temporary, path)
+      await syncFolder(dirname(path))
+    },
+    abort,
+  }
+}
+
+/** A name is on the disk when its folder is. Windows opens none, and writes names by itself. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** A folder of files, which is made where it is not there. */
+export interface Folder {
+  /** Where one of these is. */
+  readonly pathOf: (name: string) => string
+  readonly names: () => Promise<string[]>
+  readonly remove: (name: string) => Promise<void>
+}
+
+export function openFolder(place: string | URL): Folder {
+  const path = pathOf(place)
+  return {
+    pathOf: (name) => join(path, name),
+    async names() {
+      await mkdir(path, { recursive: true })
+      return readdir(path)
+    },
+    remove: (name) => rm(join(path, name), { force: true }),
+  }
+}

@@ -1,0 +1,82 @@
+/** Tensors as a safetensors file, piece by piece. */
+
+import { crc32 } from '#disk'
+import type { FloatArray } from '../ground/numbers.js'
+import { withChecksums } from './checksums.js'
+import { BITS, bytesOf, WRITTEN, type WrittenDtype } from './dtypes.js'
+import { type Header, headerOf, type TensorInfo } from './header.js'
+import type { Sink } from './places.js'
+
+/** What is written of a tensor. */
+export interface Writable {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: WrittenDtype
+  readonly length: number
+  /** Its values as they are to be written, asked for piece by piece. */
+  values(): FloatArray
+  /** Nobody asks for them any more. */
+  readonly release?: () => void
+}
+
+/** How many bytes are copied at once, and written while the next are. */
+const PIECE = 1 << 22
+
+/** The places of tensors, one behind the other, and all else that a header has; before anything is written. */
+export function prepare(tensors: readonly Writable[], metadata: Header['metadata']) {
+  const infos = new Map<string, TensorInfo>()
+  let from = 0
+  for (const { name, shape, dtype, length } of tensors) {
+    const to = from + (length * BITS[WRITTEN[dtype]]) / 8
+    infos.set(name, { dtype: WRITTEN[dtype], shape, from, to })
+    from = to
+  }
+  /** Of the same length, whatever the sums. */
+  const header = (sums: readonly number[]) => {
+    const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
+    return headerOf({ metadata: withChecksums(metadata, named), tensors: infos })
+  }
+  return { tensors, header, start: header([]).length }
+}
+
+/** Writes all, and the header last: it has the sums of what was written. */
+export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepare>) {
+  const sums: number[] = []
+  const pieces = [new Uint8Array(PIECE), new Uint8Array(PIECE)]
+  let filled = 0
+  let at = start
+  let written = Promise.resolve()
+  const flush = async () => {
+    const [piece] = pieces
+    await written
+    written = sink.write(piece.subarray(0, filled), at)
+    // It is awaited later, and may have failed before.
+    written.catch(() => {})
+    at += filled
+    filled = 0
+    pieces.reverse()
+  }
+  for (const { dtype, length, values, release } of tensors) {
+    const size = BITS[WRITTEN[dtype]] / 8
+    let sum = 0
+    for (let done = 0; done < length; ) {
+      const count = Math.min(length - done, Math.floor((PIECE - filled) / size))
+      if (count === 0) {
+        await flush()
+        continue
+      }
+      const bytes = bytesOf(values().subarray(done, done + count), dtype)
+      const [piece] = pieces
+      piece.set(bytes, filled)
+      sum = crc32(piece.subarray(filled, filled + bytes.length), sum)
+      filled += bytes.length
+      done += count
+    }
+    release?.()
+    sums.push(sum)
+  }
+  await flush()
+  await written
+  await sink.write(header(sums), 0)
+  await sink.finish()
+}
