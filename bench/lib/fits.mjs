@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { engines, expression, fitManySync, fit as fitOne } from '../../dist/index.js'
+import { engines, expression, fitMany, fitManySync, fit as fitOne } from '../../dist/index.js'
 import { Host } from '../peers/processes.mjs'
 import { ratio, summary } from './measure.mjs'
 import { buildCeres, ceresOf, dataOf, oursOf, ROWS as rowsOfGroup, sciPyOf } from './shared.mjs'
@@ -98,11 +98,11 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       `${microseconds(mine)} and ${microseconds(other)} µs a fit${other.off ?? ''}`,
     )
 
-  const ours = (options) => ({
+  const ours = (options, fitted = fitManySync) => ({
     count: fits,
-    run() {
+    async run() {
       const from = process.hrtime.bigint()
-      this.result = fitManySync(model, { t, y: columns }, { start: { a: 1, b: 1, c: 0 }, ...options })
+      this.result = await fitted(model, { t, y: columns }, { start: { a: 1, b: 1, c: 0 }, ...options })
       return Number(process.hrtime.bigint() - from)
     },
     found() {
@@ -135,12 +135,13 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     }
   }
 
-  /** Takes samples in turns. */
+  /** Takes samples in turns, each after an untimed call: the others have left their own in the caches. */
   const inTurns = async (all) => {
     for (const one of all) one.samples = []
     for (let round = 0; round < rounds; round++) {
       for (const one of round % 2 === 0 ? all : [...all].reverse()) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE))
+        await one.run()
         one.samples.push((await one.run()) / one.count)
       }
     }
@@ -352,9 +353,13 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       const { values } = fitOne(model, { t, y }, { start: { a: 1, b: 1, c: 0 } })
       return names.map((name) => values[name])
     })
-    await compare(one, [...threads, wasm, alone])
+    const later = [1, 2].map((threads) => ours({ engine: 'native', threads }, fitMany))
+    await compare(one, [...threads, ...(threads.length > 0 ? later : []), wasm, alone])
     against("WebAssembly's speed, of the addon's on one thread", wasm, one, { least: 0.3 })
-    for (const both of threads) against('one thread to two', both, one)
+    for (const both of threads) {
+      against('one thread to two, fitManySync', both, one)
+      against('… fitMany', later[1], later[0], { least: 1.85 })
+    }
     against('`fit` in a loop, to one thread', one, alone)
   }
   return { rows: table, skipped, versions }

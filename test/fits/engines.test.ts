@@ -289,3 +289,27 @@ test.skipIf(!engines().native.available)('of two batches side by side one leaves
   // The first one has had all of them here.
   expect(most).toEqual([2, 0])
 })
+
+test('memory that batches have left serves those that come, also where two are under way at once', async () => {
+  const { Memory } = WebAssembly
+  let made = 0
+  WebAssembly.Memory = new Proxy(Memory, {
+    construct(of, given) {
+      made++
+      return Reflect.construct(of, given)
+    },
+  })
+  try {
+    const x = Float64Array.from({ length: 20 }, (_, k) => k / 10)
+    const ys = Array.from({ length: 9000 }, (_, fit) => x.map((at) => Math.exp(-at * (1 + (fit % 7) / 7))))
+    const fitted = () => fitMany(decay, { t: x, y: ys }, { start, engine: 'native', threads: 2 })
+    for (let k = 0; k < 10; k++) await fitted()
+    const before = made
+    expect(before).toBeGreaterThan(0)
+    for (let k = 0; k < 5; k++) await fitted()
+    // One of both may still need more than it has left.
+    expect(made - before).toBeLessThan(5)
+  } finally {
+    WebAssembly.Memory = Memory
+  }
+})

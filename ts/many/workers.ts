@@ -16,8 +16,10 @@ import { text } from './worker-text.js'
 /** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
 const PATIENCE = 10_000
 const IDLE = 2_000
-/** Operations on numbers of a call, a millisecond or so, that are not worth messages. */
-const LITTLE = 2e6
+/** Buffers that are kept for each worker: two batches of a call may be under way. */
+const SPARE = 2
+/** Operations on numbers of a call, half a millisecond or so, that are not worth messages. */
+const LITTLE = 1e6
 
 export interface WorkersOptions {
   /**
@@ -79,8 +81,8 @@ let inlined: string | undefined
 class Hand {
   /** Batches that it has. */
   load = 0
-  /** A buffer that came back. */
-  spare: ArrayBuffer | null = null
+  /** Buffers that came back, the largest last. */
+  readonly #spare: ArrayBuffer[] = []
   isDead = false
   /** @throws (rejects with) Error where it is not ours, or cannot run the module */
   readonly begun: Promise<this>
@@ -125,15 +127,20 @@ class Hand {
   }
 
   /**
-   * A buffer of so many bytes, or more: the last one that came back, as new ones cost more than what is written.
+   * A buffer of so many bytes, or more: one that came back, as new ones cost more than what is written.
    *
    * @throws MemoryError where there is none
    */
   take(bytes: number): ArrayBuffer {
-    const { spare } = this
-    this.spare = null
-    if (spare !== null && spare.byteLength >= bytes) return spare
-    return inMemory(bytes, () => new ArrayBuffer(bytes))
+    const k = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes)
+    return k < 0 ? inMemory(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
+  }
+
+  /** A buffer that came back: the largest ones are kept. */
+  give(buffer: ArrayBuffer): void {
+    this.#spare.push(buffer)
+    this.#spare.sort((a, b) => a.byteLength - b.byteLength)
+    if (this.#spare.length > SPARE) this.#spare.shift()
   }
 
   forget(batch: number): void {
@@ -344,7 +351,7 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
     to.set(new Uint8Array(answer.buffer, at, to.byteLength))
     at += to.byteLength
   }
-  hand.spare = answer.buffer
+  hand.give(answer.buffer)
   if (isOver) end(share)
 }
 
