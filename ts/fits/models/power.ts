@@ -1,8 +1,8 @@
 import { log, pow } from '../../functions/index.js'
-import { inSlices } from '../../ground/slices.js'
+import { inSlices, type Slices } from '../../ground/slices.js'
 import { define } from './define.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { column, copied, finiteRows, project, rowsWhere } from './rows.js'
+import { EQUAL, finiteRows, readyRows, zeros } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
@@ -14,21 +14,54 @@ const LEAST_AT_0 = 0.125
 
 /** A line through logarithms, whose weights y² make up for what these do to noise. */
 function* guess(...[xs, ys]: Data) {
-  const { x, y } = yield* finiteRows(xs, ys, (at) => at >= 0)
+  const isIn = (at: number) => at >= 0
+  const { x, y } = readyRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
   let sum = 0
   yield* inSlices(y.length, (from, to) => {
     for (let row = from; row < to; row++) sum += y[row] * Math.abs(y[row])
   })
   const sign = sum < 0 ? -1 : 1
-  const rows = yield* rowsWhere(y.length, (row) => x[row] > 0 && sign * y[row] > 0)
-  const weighted = (of: (row: number) => number) =>
-    column(rows.length, (k) => sign * y[rows[k]] * of(rows[k]))
-  const [, slope] = yield* project(
-    [yield* weighted(() => 1), yield* weighted((row) => log(x[row]))],
-    yield* weighted((row) => log(sign * y[row])),
-  )
+  const slope = yield* slopeOf(x, y, sign)
   const exponent = x[0] === 0 ? Math.max(slope, LEAST_AT_0) : slope
-  const powers = yield* column(x.length, (row) => pow(x[row], exponent))
-  const [amplitude] = yield* project([powers], copied(y))
-  return { amplitude, exponent }
+  let [square, product] = [0, 0]
+  yield* inSlices(x.length, (from, to) => {
+    for (let row = from; row < to; row++) {
+      const at = pow(x[row], exponent)
+      square += at * at
+      product += at * y[row]
+    }
+  })
+  return { amplitude: square > 0 && square < Infinity ? product / square : 0, exponent }
 }
+
+/** Of log |y| by log x, where there are both; 0 where x tells nothing. */
+function* slopeOf(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
+  const [u, v] = [zeros(x.length), zeros(x.length)]
+  let [weight, sumU, sumV, all] = [0, 0, 0, 0]
+  yield* inSlices(x.length, (from, to) => {
+    for (let row = from; row < to; row++) {
+      if (!isUsed(x[row], sign * y[row])) continue
+      const w = y[row] * y[row]
+      u[row] = log(x[row])
+      v[row] = log(sign * y[row])
+      weight += w
+      sumU += w * u[row]
+      sumV += w * v[row]
+      all += w * u[row] * u[row]
+    }
+  })
+  let [square, product] = [0, 0]
+  yield* inSlices(x.length, (from, to) => {
+    for (let row = from; row < to; row++) {
+      if (!isUsed(x[row], sign * y[row])) continue
+      const w = y[row] * y[row]
+      const off = u[row] - sumU / weight
+      square += w * off * off
+      product += w * off * (v[row] - sumV / weight)
+    }
+  })
+  // Where squares are no numbers, nor is what would follow.
+  return square > EQUAL * all ? product / square : 0
+}
+
+const isUsed = (x: number, y: number) => x > 0 && y > 0
